@@ -1,0 +1,66 @@
+# make run   the two-minute experiment        make test    unit tests, then the parallel ones on 2, 3 and 4 ranks
+# make lint  style, types, import contracts   make verify  the long known-answer tests      make env  the environment alone
+# Variables: RANKS=4 CONFIG=experiments/twin.yaml OUT=runs/twin; LANDDA_ENV=system|wheels (see env/setup.sh)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := run
+MAKEFLAGS += --no-print-directory
+
+RANKS ?= 2
+CONFIG ?= experiments/twin.yaml
+OUT ?= runs/twin
+# More options of `landda run`, such as ARGS=--overwrite for an OUT that exists.
+ARGS ?=
+# Numbers of ranks that the parallel tests run on, and the seconds that one job may take.
+TEST_RANKS ?= 2 3 4
+SERIAL_LIMIT ?= 420
+MPI_LIMIT ?= 180
+
+bin := .venv/bin
+pytest := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 timeout -k 5
+results := test-results
+
+.PHONY: env run test lint verify bench clean
+
+env:
+	@env/setup.sh
+
+run: env
+	@source env/mpi.sh
+	"$$MPIRUN" -n $(RANKS) $(bin)/python -m mpi4py $(bin)/landda run "$(CONFIG)" --output "$(OUT)" $(ARGS)
+	scores=$$(find "$(OUT)" -type f -name '*score*' | sort); figures=$$(find "$(OUT)" -type f -name '*.png' | sort)
+	printf '\nscores:\n%s\nfigures:\n%s\n' "$${scores:-  none were written}" "$${figures:-  none were written}"
+
+# Both parts run, whatever the first one says.
+test: env
+	@source env/mpi.sh; status=0; mkdir -p $(results)
+	$(pytest) $(SERIAL_LIMIT) $(bin)/python -m pytest -m "not verify and not bench and not mpi" \
+	  --junitxml=$(results)/serial.xml </dev/null || { status=$$?; echo "serial tests: pytest ended with $$status"; }
+	$(bin)/python tests/mpi/launch.py --ranks $(TEST_RANKS) --limit $(MPI_LIMIT) -- \
+	  -m "mpi and not verify and not bench" || status=1
+	exit $$status
+
+lint: env
+	@status=0
+	for check in "ruff check ." "ruff format --check ." "mypy --strict landda_hpc" "lint-imports"; do
+	  echo "--- $$check"
+	  $(bin)/$$check || status=1
+	done
+	exit $$status
+
+verify: env
+	@source env/mpi.sh; status=0; mkdir -p $(results)
+	$(bin)/python -m pytest -m "verify and not mpi" --timeout=3600 --junitxml=$(results)/verify.xml </dev/null || status=1
+	$(bin)/python tests/mpi/launch.py --ranks $(TEST_RANKS) --limit 3600 -- -m "mpi and not bench" --timeout=1800 || status=1
+	exit $$status
+
+bench: env
+	@if [ -d tests/bench ]; then $(bin)/python -m pytest -m bench --timeout=3600 -s tests/bench
+	else echo "No benchmark exists yet: there is no folder tests/bench."; fi
+
+clean:
+	rm -rf build dist *.egg-info test-results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find landda_hpc tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.ONESHELL:

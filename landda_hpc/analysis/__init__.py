@@ -1,0 +1,1 @@
+"""Background + observation + errors -> increment image; pure functions on local arrays."""

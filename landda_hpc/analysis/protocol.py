@@ -1,0 +1,88 @@
+"""What every analysis method takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.errors import ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePair:
+    """Background and observation on the model grid.
+
+    Attributes
+    ----------
+    background : H x_b, m3 m-3, shape (n_lat, n_lon); NaN off the land cells.
+    observation : y, m3 m-3, same shape; NaN where missing or rejected.
+    domain : cells that an analysis may change (updatable soil), same shape.
+    time_key : valid time as ISO text; keys every random number of the analysis.
+    """
+
+    background: FloatArray
+    observation: FloatArray
+    domain: BoolArray
+    time_key: str
+
+    def __post_init__(self) -> None:
+        shapes = {self.background.shape, self.observation.shape, self.domain.shape}
+        if len(shapes) > 1:
+            raise ShapeError(
+                f"background {self.background.shape}, observation {self.observation.shape} and domain "
+                f"{self.domain.shape} differ in shape; they must be on one grid."
+            )
+
+    @property
+    def observed(self) -> BoolArray:
+        """Cells of the domain with an observation and a background."""
+        return self.domain & np.isfinite(self.observation) & np.isfinite(self.background)
+
+    @property
+    def innovation(self) -> FloatArray:
+        """d = y - H x_b where observed, zero elsewhere (zero fill in innovation space), shape (n_lat, n_lon)."""
+        return np.where(self.observed, self.observation - self.background, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Result of one image analysis.
+
+    Attributes
+    ----------
+    increment : x_a - x_b, m3 m-3, (n_lat, n_lon); zero outside the domain.
+    spread : standard deviation of the background's perturbed images, m3 m-3; NaN off the domain; None where
+        the method has no ensemble.
+    diagnostics : named numbers for the cycle record.
+    """
+
+    increment: FloatArray
+    spread: FloatArray | None = None
+    diagnostics: dict[str, float | list[float]] = field(default_factory=dict)
+
+
+class MemberSums(Protocol):
+    """How the processes of the root group share members and add over them in a fixed order."""
+
+    @property
+    def n_members(self) -> int: ...
+
+    @property
+    def blocks(self) -> tuple[range, ...]:
+        """Member numbers of the blocks that this process computes."""
+        ...
+
+    def sum_blocks(self, block_sums: FloatArray) -> FloatArray:
+        """(blocks here, n) -> (n,): the sum over all blocks, on every process. Collective."""
+        ...
+
+
+class AnalysisMethod(Protocol):
+    """An analysis method: background and observation in, increment out."""
+
+    def analyse(self, pair: ImagePair) -> Analysis:
+        """Collective over the root group: each of its processes gives the same pair and gets the same result."""
+        ...

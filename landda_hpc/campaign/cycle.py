@@ -1,0 +1,228 @@
+"""One cycle after the other: forecast, aggregate, observe, analyse, distribute, checkpoint, diagnose."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from landda_hpc.analysis.protocol import Analysis, ImagePair
+from landda_hpc.campaign.assembly import Instance, make_method
+from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.recorder import CycleImages, Recorder
+from landda_hpc.campaign.saving import save_state
+from landda_hpc.campaign.signals import StopRequest
+from landda_hpc.campaign.timing import StepClock
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import N_SOIL, FloatArray
+from landda_hpc.fields.depth import observe
+from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
+from landda_hpc.image.distribute import WaterLedger, distribute
+from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.quality import control_quality
+from landda_hpc.observation.source import ObservationSource
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.roots import RootTraffic
+from landda_hpc.parallel.together import together
+from landda_hpc.storage.campaign_folder import CampaignFolder
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int, str], None]
+"""Called on rank 0 after each cycle with (cycle, number of cycles, one line)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a campaign ended: finished, or stopped by a signal after a complete checkpoint."""
+
+    finished: bool
+    cycle: int
+    time: datetime
+    stopped_by: signal.Signals | None = None
+
+
+class Campaign:
+    """The cycle loop of one campaign on this rank.
+
+    Parameters
+    ----------
+    config, domain : what is to be done, and where.
+    world : all ranks.
+    folder : output folder; rank 0 writes its records.
+    instances : nature run and runs, with model and state where this rank holds them.
+    source : observations (used on rank 0).
+    cycle : cycles done so far.
+    """
+
+    def __init__(
+        self,
+        config: CampaignConfig,
+        domain: Domain,
+        world: Communicator,
+        folder: CampaignFolder,
+        instances: list[Instance],
+        source: ObservationSource,
+        cycle: int,
+    ) -> None:
+        self.config, self.domain, self.world, self.folder = config, domain, world, folder
+        self.instances, self.source, self.cycle = instances, source, cycle
+        self._traffic = RootTraffic(world, domain.layout)
+        roots = self._traffic.root_group
+        self._methods = {
+            i.name: make_method(i.run, domain.grid, roots, config.seed)
+            for i in instances
+            if i.run is not None and roots is not None
+        }
+        self._clock = StepClock()
+        self._recorder = Recorder(config, domain, folder) if world.rank == 0 else None
+        self._layers = domain.observed_weights > 0.0
+        self._saved_cycle = -1
+
+    # ------------------------------------------------------------------ the loop
+
+    def run(self, progress: Progress | None = None, stop: StopRequest | None = None) -> Outcome:
+        """Cycle to the end of the campaign or to a stop request. Collective over the world.
+
+        Raises
+        ------
+        ModelError, DataError, StorageError : on every rank; the last checkpoint stays as it is.
+        """
+        time, total = self.config.time, self.config.time.n_cycles
+        if self.cycle == 0:
+            self._save(0, time.start)
+        while self.cycle < total:
+            number = self.cycle + 1
+            line = self._one_cycle(number)
+            self.cycle = number
+            received = stop.agreed(self.world) if stop else None
+            due = (number * time.cycle_hours) % self.config.checkpoint.every_hours == 0
+            if due or received or number == total:
+                self._save(number, time.valid_time(number))
+            self._record_times(number)
+            if progress is not None and self.world.rank == 0:
+                progress(number, total, line)
+            if received and number < total:
+                return Outcome(False, number, time.valid_time(number), received)
+        return Outcome(True, self.cycle, time.valid_time(self.cycle))
+
+    def _one_cycle(self, number: int) -> str:
+        begin, end = self.config.time.valid_time(number - 1), self.config.time.valid_time(number)
+        with self._clock("forecast"):
+            self._forecast(begin, end)
+        with self._clock("aggregate"):
+            images = self._gather_images(end)
+        analyses: dict[str, Analysis] = {}
+        accounts: dict[str, FloatArray] = {}
+        if number <= self.config.time.n_analyses:
+            with self._clock("observe"):
+                images.observation = self._observe(images, end)
+            for instance in self.instances:
+                if not instance.assimilates or not self._is_observed(images):
+                    continue
+                with self._clock("analyse"):
+                    analysis = self._analyse(instance, images, end)
+                with self._clock("distribute"):
+                    rows = self._distribute(instance, analysis)
+                    images.analysis[instance.name] = self._gather_rows(instance)
+                if analysis is not None and rows is not None:
+                    analyses[instance.name], accounts[instance.name] = analysis, rows
+        with self._clock("diagnostics"), together(self.world, f"recording cycle {number}"):
+            return self._recorder.record(number, end, images, analyses, accounts) if self._recorder else ""
+
+    # ------------------------------------------------------------------ steps
+
+    def _forecast(self, begin: datetime, end: datetime) -> None:
+        with together(self.world, f"forecast from {begin} to {end}"):
+            for instance in self.instances:
+                if instance.model is not None and instance.state is not None:
+                    instance.model.forecast(instance.state, begin, end)
+
+    def _gather_images(self, time: datetime) -> CycleImages:
+        images = CycleImages(time)
+        for instance in self.instances:
+            images.background[instance.name] = self._gather_rows(instance)
+        return images
+
+    def _gather_rows(self, instance: Instance) -> FloatArray | None:
+        """Cell means on the roots: observed depth, scored layers, share of frozen soil; (n_cells, 2 + n_depths)."""
+        n_values = 2 + len(self.domain.depth_names)
+        rows = None
+        if instance.model is not None and instance.state is not None:
+            theta = volumetric_water(instance.state)
+            columns = [observe(theta, self.domain.observed_weights)]
+            columns += [observe(theta, weights) for weights in self.domain.depth_weights]
+            frozen = (frozen_layers(instance.state) & self._layers).any(axis=1)
+            rows = aggregate(instance.model.tiles, np.stack([*columns, frozen.astype(np.float64)], axis=1))
+        return self._traffic.gather(instance.index, rows, n_values)
+
+    def _observe(self, images: CycleImages, time: datetime) -> ImageObservation | None:
+        cells = self.domain.cells
+        observation: ImageObservation | None = None
+        with together(self.world, f"observations at {time}"):
+            if self.world.rank == 0:
+                nature = images.background.get("nature")
+                truth = None if nature is None else cells.to_image(nature[:, 0])
+                observation = self.source.at(time, truth)
+                if observation is not None:
+                    frozen = self._any_run(images)[:, -1] > 0.0
+                    observation = control_quality(
+                        observation,
+                        self.domain.porosity,
+                        self.config.observations.error_std,
+                        cells.to_image(frozen.astype(np.float64), fill=0.0) > 0.0,
+                    )
+        group = self._traffic.root_group
+        return None if group is None else group.broadcast(observation)
+
+    def _any_run(self, images: CycleImages) -> FloatArray:
+        """Rows of the first run (ice is the same in all runs of a campaign: the analysis never touches it)."""
+        rows = images.background[self.config.runs[0].name]
+        assert rows is not None, "rank 0 is a root and holds all rows"
+        return rows
+
+    def _is_observed(self, images: CycleImages) -> bool:
+        """Whether there is an observation; the same answer on every rank. Collective."""
+        return self.world.broadcast(images.observation is not None)
+
+    def _analyse(self, instance: Instance, images: CycleImages, time: datetime) -> Analysis | None:
+        method, rows = self._methods.get(instance.name), images.background[instance.name]
+        if method is None or rows is None or images.observation is None:
+            return None
+        pair = ImagePair(
+            background=self.domain.cells.to_image(rows[:, 0]),
+            observation=images.observation.values,
+            domain=self.domain.is_soil,
+            time_key=time.isoformat(),
+        )
+        return method.analyse(pair)
+
+    def _distribute(self, instance: Instance, analysis: Analysis | None) -> FloatArray | None:
+        """Bring the increment to the tiles; returns the water ledger, (n_cells, 5), on roots."""
+        increment = None if analysis is None else self.domain.cells.from_image(analysis.increment)[:, None]
+        mine = self._traffic.scatter(instance.index, increment, 1)
+        ledger: WaterLedger | None = None
+        if mine is not None and instance.model is not None and instance.state is not None:
+            layers = np.repeat(mine, N_SOIL, axis=1)
+            ledger = distribute(instance.model.tiles, instance.state, layers, self._layers)
+            instance.model.diagnose(instance.state)
+        return self._traffic.gather(instance.index, None if ledger is None else ledger.rows, 5)
+
+    # ------------------------------------------------------------------ keeping
+
+    def _save(self, cycle: int, time: datetime) -> None:
+        with self._clock("checkpoint"):
+            save_state(self.config, self.domain, self.world, self.folder, self.instances, cycle, time)
+        self._saved_cycle = cycle
+
+    def _record_times(self, number: int) -> None:
+        seconds = self._clock.collect(self.world)
+        sent = self.world.all_gather(self.world.bytes_sent)
+        if self._recorder is not None:
+            self._recorder.record_seconds(number, seconds, sent, self._saved_cycle)
+
+

@@ -1,0 +1,102 @@
+"""Where a campaign happens: grid, tiles, land cells, layout; the same on every rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from landda_hpc.campaign.assembly import make_grid, smallest_ensemble
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.errors import ConfigError
+from landda_hpc.fields.depth import depth_weights
+from landda_hpc.grid import Grid
+from landda_hpc.image.cells import LandCells
+from landda_hpc.model.column.mosaic import build_tiles
+from landda_hpc.model.column.static import CellFields, cell_fields
+from landda_hpc.parallel.layout import Layout, make_layout
+from landda_hpc.state import Tiles
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """The parts that do not change during a campaign.
+
+    Attributes
+    ----------
+    grid, tiles, cells : the model grid, all tiles of the campaign, its land cells.
+    static : the static fields on the grid.
+    layout : who holds what.
+    observed_weights : weights of the soil layers in the observed depth, shape (n_soil,).
+    depth_weights : the same for each scored layer, shape (n_depths, n_soil).
+    depth_names : e.g. "0-10 cm".
+    is_land : cells with tiles of any kind, (n_lat, n_lon).
+    is_soil : cells with updatable soil, (n_lat, n_lon).
+    is_scored : cells with more updatable soil than the configuration asks for.
+    porosity : of updatable soil, m3 m-3, (n_lat, n_lon), NaN elsewhere.
+    """
+
+    grid: Grid
+    tiles: Tiles
+    cells: LandCells
+    static: CellFields
+    layout: Layout
+    observed_weights: FloatArray
+    depth_weights: FloatArray
+    depth_names: tuple[str, ...]
+    is_land: BoolArray
+    is_soil: BoolArray
+    is_scored: BoolArray
+    porosity: FloatArray
+
+    def local_tiles(self, rank: int) -> Tiles:
+        return self.tiles.take(self.layout.tiles_of(rank))
+
+
+def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
+    """Build the domain of a campaign on so many ranks.
+
+    Raises
+    ------
+    ConfigError : the grid has no land.
+
+    Notes
+    -----
+    Local: no communication; every rank computes the same.
+    """
+    grid = make_grid(config.grid)
+    static = cell_fields(grid)
+    tiles = build_tiles(static, config.tiles)
+    cells = LandCells.of(grid, tiles)
+    is_soil = cells.mask()
+    if not is_soil.any():
+        raise ConfigError(f"the grid ({grid.describe()}) has no cell with soil; choose another region.")
+    layout = make_layout(
+        n_ranks,
+        len(config.instance_names),
+        cells.tiles_per_cell,
+        config.parallel.member_groups,
+        config.parallel.roots,
+        smallest_ensemble(config),
+    )
+    depths = config.verification.depths_m
+    return Domain(
+        grid=grid,
+        tiles=tiles,
+        cells=cells,
+        static=static,
+        layout=layout,
+        observed_weights=depth_weights(*config.observations.depth_m),
+        depth_weights=np.array([depth_weights(*depth) for depth in depths]),
+        depth_names=tuple(depth_name(depth) for depth in depths),
+        is_land=cells.to_image(np.ones(len(cells)), fill=0.0) > 0.0,
+        is_soil=is_soil,
+        is_scored=cells.mask(config.verification.min_soil_fraction),
+        porosity=cells.to_image(cells.porosity),
+    )
+
+
+def depth_name(depth_m: tuple[float, float]) -> str:
+    """(0.1, 0.4) -> '10-40 cm'."""
+    return f"{100 * depth_m[0]:g}-{100 * depth_m[1]:g} cm"

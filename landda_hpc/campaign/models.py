@@ -1,0 +1,161 @@
+"""Model instances: the nature run with its errors put in, and the runs, each on this rank's tiles."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from landda_hpc.campaign.assembly import Instance
+from landda_hpc.campaign.domain import Domain
+from landda_hpc.config import CampaignConfig, TwinConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
+from landda_hpc.formats.climatology import read_soil_moisture_climatology
+from landda_hpc.grid import Grid
+from landda_hpc.model.column.climate import TileClimate
+from landda_hpc.model.column.column import ColumnModel
+from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
+from landda_hpc.model.column.mosaic import tile_climate
+from landda_hpc.model.column.soil import with_perturbed_parameters
+from landda_hpc.model.column.temperature import AnnualWave
+from landda_hpc.model.forcing.climatology import load_climatology
+from landda_hpc.model.forcing.stochastic import StochasticWeather
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.together import together
+from landda_hpc.state import Tiles, TileState
+
+logger = logging.getLogger(__name__)
+
+NATURE_STREAM = "nature"
+BASE_STREAM = "base"
+
+
+@dataclass(frozen=True, eq=False)
+class NatureErrors:
+    """How the nature run differs from the runs, per tile of the global vector, (n_tile,).
+
+    Attributes
+    ----------
+    tiles : with the nature run's parameters.
+    rain_factor, potential_evaporation_factor : persistent factors, 1, of mean 1 over the error distribution.
+    wetness_change : of the initial relative wetness, 1.
+    """
+
+    tiles: Tiles
+    rain_factor: FloatArray
+    potential_evaporation_factor: FloatArray
+    wetness_change: FloatArray
+
+
+def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> NatureErrors:
+    """Draw the errors of a twin's nature run: correlated fields of the configured size. Local; same on every rank."""
+    spacing = grid_spacing_km(grid)
+
+    def field(name: str, sigma: float) -> FloatArray:
+        if sigma == 0.0:
+            return np.zeros(len(tiles))
+        image = two_scale_field(
+            grid, config.length_cells * spacing, spacing, config.long_share, seed, "twin", name
+        )
+        values: FloatArray = sigma * image.reshape(-1)[tiles.cell]
+        return values
+
+    def factor(name: str, log_sigma: float) -> FloatArray:
+        factors: FloatArray = np.exp(field(name, log_sigma) - 0.5 * log_sigma**2)
+        return factors
+
+    return NatureErrors(
+        tiles=with_perturbed_parameters(
+            tiles,
+            sand=field("sand", config.sand_sigma),
+            log_b=field("log b", config.log_b_sigma),
+            log_psi=field("log psi", config.log_psi_sigma),
+            log_ksat=field("log ksat", config.log_ksat_sigma),
+            porosity=field("porosity", config.porosity_sigma),
+            vegetation=field("vegetation", config.vegetation_sigma),
+        ),
+        rain_factor=factor("rain", config.log_rain_sigma),
+        potential_evaporation_factor=factor("potential evaporation", config.log_pet_sigma),
+        wetness_change=field("wetness", config.wetness_sigma),
+    )
+
+
+def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[Instance]:
+    """Every instance of the campaign; with a model where this rank holds it. Local: no communication.
+
+    Notes
+    -----
+    All runs have the weather of the base stream. The nature run's weather shares part of it: its latent fields have
+    the configured correlation with the base stream's.
+    """
+    mine = domain.layout.tiles_of(rank)
+    held = domain.layout.instances_of(rank)
+    instances = [Instance("nature", 0, None)] if config.twin else []
+    instances += [Instance(run.name, len(instances) + i, run) for i, run in enumerate(config.runs)]
+    climatology = load_climatology(domain.grid)
+    climate = tile_climate(domain.static, domain.tiles).take(mine)
+    local = domain.tiles.take(mine)
+    weather = StochasticWeather(domain.grid, local, config.forcing, config.seed, BASE_STREAM, 1.0, climatology)
+    for instance in instances:
+        if instance.index not in held:
+            continue
+        wave = AnnualWave(climate.temperature)
+        if instance.run is None and config.twin is not None:
+            errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
+            tiles = errors.tiles.take(mine)
+            own = StochasticWeather(
+                domain.grid, tiles, config.forcing, config.seed, NATURE_STREAM,
+                config.twin.weather_correlation, climatology,
+            )  # fmt: skip
+            instance.model = ColumnModel(
+                tiles, own, wave, config.model.timestep_s, errors.rain_factor[mine],
+                errors.potential_evaporation_factor[mine],
+            )  # fmt: skip
+        else:
+            instance.model = ColumnModel(local, weather, wave, config.model.timestep_s)
+    return instances
+
+
+def prepare_initial_states(
+    config: CampaignConfig, domain: Domain, instances: list[Instance], world: Communicator
+) -> None:
+    """Give every instance its state at the campaign's start: initial guess or file, then the spin-up. Collective.
+
+    Raises
+    ------
+    DataError : the initial file is missing or not usable.
+    """
+    begin = config.time.start - timedelta(days=config.model.spinup_days)
+    with together(world, "initial state"):
+        climate = tile_climate(domain.static, domain.tiles)
+        for instance in instances:
+            if instance.model is not None:
+                whole = _initial_state(config, domain, instance, climate, begin)
+                instance.state = whole.take(domain.layout.tiles_of(world.rank))
+    if config.model.spinup_days and world.rank == 0:
+        logger.info("spin-up: %d days before %s", config.model.spinup_days, config.time.start)
+    with together(world, "spin-up"):
+        for instance in instances:
+            if instance.model is not None and instance.state is not None:
+                instance.model.forecast(instance.state, begin, config.time.start)
+
+
+def _initial_state(
+    config: CampaignConfig, domain: Domain, instance: Instance, climate: TileClimate, time: datetime
+) -> TileState:
+    """State of all tiles of an instance, so that its bits do not depend on the partition."""
+    tiles, change = domain.tiles, np.zeros(len(domain.tiles))
+    if instance.run is None and config.twin is not None:
+        errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
+        tiles, change = errors.tiles, errors.wetness_change
+    if config.model.initial == "file":
+        assert config.model.initial_file is not None, "checked by the configuration"
+        product = read_soil_moisture_climatology(config.data_root / config.model.initial_file)
+        profile = product.on_grid(time, domain.grid, fill=domain.is_land)
+        theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
+    else:
+        theta = soil_water_by_climate(tiles, climate, change)
+    return initial_state(tiles, AnnualWave(climate.temperature), time, theta)

@@ -1,0 +1,224 @@
+"""What a campaign writes down after each cycle: scores, innovation statistics, water ledger, images. Rank 0 only."""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from landda_hpc.analysis.protocol import Analysis
+from landda_hpc.campaign.domain import Domain, depth_name
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.image.distribute import LEDGER_ACCOUNTS
+from landda_hpc.observation.image import ImageObservation
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.images import write_images
+from landda_hpc.verification.records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord, last_stage
+from landda_hpc.verification.scores import score
+
+
+@dataclass(eq=False)
+class CycleImages:
+    """Cell means of every instance at one time, on roots (None elsewhere).
+
+    Attributes
+    ----------
+    time : valid time.
+    background, analysis : by instance, before and after the analysis; shape (n_cells, 2 + n_depths): observed
+        depth and each scored layer, m3 m-3, NaN without updatable soil; last, the share of frozen soil.
+    observation : what was observed, after quality control; None where nothing was.
+    other_layers : the product's layers that are not assimilated, by layer name, m3 m-3, (n_lat, n_lon).
+    """
+
+    time: datetime
+    background: dict[str, FloatArray | None] = field(default_factory=dict)
+    analysis: dict[str, FloatArray | None] = field(default_factory=dict)
+    observation: ImageObservation | None = None
+    other_layers: dict[str, FloatArray] = field(default_factory=dict)
+
+    def rows(self, stage: str, name: str) -> FloatArray | None:
+        return (self.analysis if stage == "analysis" else self.background).get(name)
+
+
+class Recorder:
+    """Turns a cycle's images into records and files."""
+
+    def __init__(self, config: CampaignConfig, domain: Domain, folder: CampaignFolder) -> None:
+        self._config, self._domain, self._folder = config, domain, folder
+        self._observed_layer = depth_name(config.observations.depth_m)
+        self._is_scored = domain.cells.from_image(domain.is_scored.astype(np.float64)) > 0.0
+
+    def record(
+        self,
+        cycle: int,
+        time: datetime,
+        images: CycleImages,
+        analyses: dict[str, Analysis],
+        accounts: dict[str, FloatArray],
+    ) -> str:
+        """Write everything that the configuration asks for; returns one line for people."""
+        scores = list(self._scores(cycle, images, analyses))
+        self._folder.append_records("scores", [_plain(s) for s in scores])
+        lines = list(self._cycle_records(cycle, time, images, analyses, accounts))
+        self._folder.append_records("cycles", lines)
+        if (cycle * self._config.time.cycle_hours) % self._config.output.every_hours == 0:
+            for run in self._config.runs:
+                self._write_images(run.name, time, images, analyses)
+        return _headline(scores, self._observed_layer)
+
+    def record_seconds(
+        self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], last_checkpoint: int
+    ) -> None:
+        """Write what differs between machines and layouts, apart from the results."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        self._folder.append_records(
+            "seconds",
+            [
+                {
+                    "cycle": cycle,
+                    "seconds": seconds,
+                    "bytes_sent_max": max(bytes_sent),
+                    "bytes_sent_total": sum(bytes_sent),
+                    "peak_memory_rank0_mb": round(peak, 1),
+                }
+            ],
+        )
+        self._folder.set_status(cycle=cycle, last_checkpoint=last_checkpoint)
+
+    # ------------------------------------------------------------------ scores
+
+    def _scores(
+        self, cycle: int, images: CycleImages, analyses: dict[str, Analysis]
+    ) -> Iterator[ScoreRecord]:
+        window = "assimilation" if cycle <= self._config.time.n_analyses else "forecast"
+        truth = images.background.get("nature")
+        for run in self._config.runs:
+            stages = ("background", "analysis") if run.name in analyses else ("forecast",)
+            for stage in stages:
+                rows = images.rows(stage, run.name)
+                if rows is None:
+                    continue
+                common = {"cycle": cycle, "time": images.time, "run": run.name, "stage": stage, "window": window}
+                if truth is not None:
+                    for i, layer in enumerate(self._domain.depth_names):
+                        yield self._score(rows, rows[:, 1 + i], truth[:, 1 + i], reference=TRUTH, layer=layer, **common)
+                if images.observation is not None:
+                    observed = self._domain.cells.from_image(images.observation.values)
+                    yield self._score(
+                        rows, rows[:, 0], observed, reference=ASSIMILATED_REFERENCE, layer=self._observed_layer, **common
+                    )
+                    for i, layer in enumerate(self._domain.depth_names):
+                        if layer in images.other_layers:
+                            product = self._domain.cells.from_image(images.other_layers[layer])
+                            reference = f"{images.observation.source}, not assimilated"
+                            yield self._score(rows, rows[:, 1 + i], product, reference=reference, layer=layer, **common)
+
+    def _score(self, rows: FloatArray, values: FloatArray, reference_values: FloatArray, **labels: Any) -> ScoreRecord:
+        """Score over cells with enough updatable soil that is not frozen."""
+        counted = self._is_scored & (rows[:, -1] == 0.0)
+        return ScoreRecord.from_score(score(values, reference_values, mask=counted), **labels)
+
+    # ------------------------------------------------------------------ innovations and water
+
+    def _cycle_records(
+        self,
+        cycle: int,
+        time: datetime,
+        images: CycleImages,
+        analyses: dict[str, Analysis],
+        accounts: dict[str, FloatArray],
+    ) -> Iterator[dict[str, Any]]:
+        for run in self._config.runs:
+            rows = images.background[run.name]
+            assert rows is not None, "rank 0 is a root and holds all rows"
+            frozen = int(np.count_nonzero(rows[:, -1] > 0.0))
+            record: dict[str, Any] = {"cycle": cycle, "time": time.isoformat(), "run": run.name, "frozen_cells": frozen}
+            if images.observation is not None:
+                record |= self._innovations(rows, images.analysis.get(run.name), images.observation)
+                record["observations"] = images.observation.counts
+            if run.name in analyses:
+                record |= analyses[run.name].diagnostics
+                record["water"] = self._water(accounts[run.name])
+            yield record
+
+    def _innovations(
+        self, background: FloatArray, analysis: FloatArray | None, observation: ImageObservation
+    ) -> dict[str, float | int | None]:
+        """Mean and standard deviation of O-B and O-A over observed cells, m3 m-3."""
+        observed = self._domain.cells.from_image(observation.values)
+        used = np.isfinite(observed) & np.isfinite(background[:, 0])
+        innovation = (observed - background[:, 0])[used]
+        residual = None if analysis is None else (observed - analysis[:, 0])[used]
+        return {
+            "n_observations": int(used.sum()),
+            "innovation_mean": float(innovation.mean()) if innovation.size else None,
+            "innovation_std": float(innovation.std()) if innovation.size else None,
+            "residual_mean": float(residual.mean()) if residual is not None and residual.size else None,
+            "residual_std": float(residual.std()) if residual is not None and residual.size else None,
+        }
+
+    def _water(self, accounts: FloatArray) -> dict[str, float]:
+        """The water ledger, averaged over the area of updatable soil, kg m-2."""
+        area = self._domain.cells.from_image(self._domain.grid.area) * self._domain.cells.soil_fraction
+        total = float(area.sum())
+        return {name: float((accounts[:, i] * area).sum() / total) for i, name in enumerate(LEDGER_ACCOUNTS)}
+
+    # ------------------------------------------------------------------ images
+
+    def _write_images(self, run: str, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> None:
+        cells, wanted = self._domain.cells, set(self._config.output.fields)
+        fields: dict[str, FloatArray] = {}
+        background, analysis, truth = images.background[run], images.analysis.get(run), images.background.get("nature")
+        if background is not None:
+            is_analysed = run in analyses
+            if is_analysed and "background" in wanted:
+                fields["background"] = cells.to_image(background[:, 0])
+            if not is_analysed and wanted & {"background", "analysis"}:
+                fields["forecast"] = cells.to_image(background[:, 0])
+            if analysis is not None and "analysis" in wanted:
+                fields["analysis"] = cells.to_image(analysis[:, 0])
+            if is_analysed and "increment" in wanted:
+                fields["increment"] = np.where(self._domain.is_soil, analyses[run].increment, np.nan)
+            spread = analyses[run].spread if is_analysed else None
+            if spread is not None and "spread" in wanted:
+                fields["spread"] = spread
+            if images.observation is not None:
+                if "observation" in wanted:
+                    fields["observation"] = images.observation.values
+                if "innovation" in wanted:
+                    fields["innovation"] = images.observation.values - cells.to_image(background[:, 0])
+        if truth is not None and "truth" in wanted:
+            fields["truth"] = cells.to_image(truth[:, 0])
+        if fields:
+            write_images(
+                self._folder.image_path(run, time),
+                fields,
+                self._domain.grid,
+                time,
+                run=run,
+                depth_m=self._config.observations.depth_m,
+                land=self._domain.is_soil,
+                campaign=self._config.name,
+            )
+
+
+def _plain(record: ScoreRecord) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(record.to_json())
+    return plain
+
+
+def _headline(scores: list[ScoreRecord], layer: str) -> str:
+    """The surface scores of every run, for progress and log."""
+    reference = TRUTH if any(s.reference == TRUTH for s in scores) else ASSIMILATED_REFERENCE
+    parts = [
+        f"{s.run} {s.scc:.2f}/{s.ubrmse:.3f}"
+        for s in last_stage(scores)
+        if s.layer == layer and s.reference == reference
+    ]
+    return f"SCC/ubRMSE {layer} against {reference}: " + ", ".join(parts) if parts else "no reference at this time"

@@ -1,0 +1,65 @@
+"""Keeping the state: checkpoints by cadence, restart files on request, and reading them back."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from landda_hpc import __version__
+from landda_hpc.campaign.assembly import Instance
+from landda_hpc.campaign.domain import Domain
+from landda_hpc.config import CampaignConfig, dump_config
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.together import together
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, write_checkpoint
+from landda_hpc.storage.restart import write_restart
+from landda_hpc.storage.retention import apply_retention, checkpoint_name
+
+
+def config_hash(config: CampaignConfig) -> str:
+    """Hash of everything that decides the result; layout, cadence, output, paths and words do not."""
+    kept = config.model_copy(
+        update={
+            name: type(config).model_fields[name].get_default(call_default_factory=True)
+            for name in ("parallel", "checkpoint", "output", "verification", "description", "data_root")
+        }
+    )
+    return hashlib.blake2b(dump_config(kept).encode(), digest_size=16).hexdigest()
+
+
+def save_state(
+    config: CampaignConfig,
+    domain: Domain,
+    world: Communicator,
+    folder: CampaignFolder,
+    instances: list[Instance],
+    cycle: int,
+    time: datetime,
+) -> str:
+    """Write a checkpoint (and restart files where asked for); drop what retention lets go. Collective.
+
+    Returns
+    -------
+    Digest of the state.
+    """
+    header = CheckpointHeader(
+        campaign=config.name,
+        cycle=cycle,
+        valid_time=time.isoformat(),
+        config_hash=config_hash(config),
+        n_tiles=len(domain.tiles),
+        instances=config.instance_names,
+        software_version=__version__,
+    )
+    mine = domain.layout.tiles_of(world.rank)
+    parts = {i.name: LocalPart(i.state, mine) for i in instances if i.state is not None}
+    path = folder.checkpoints / checkpoint_name(cycle, time)
+    digest = write_checkpoint(path, world, header, parts, config.checkpoint.mode)
+    if config.checkpoint.restarts:
+        write_restarts(config, domain, world, folder, instances, time)
+    with together(world, "dropping old checkpoints"):
+        if world.rank == 0:
+            cadence = config.checkpoint.every_hours // config.time.cycle_hours
+            apply_retention(folder.checkpoints, config.checkpoint.keep_last, config.checkpoint.keep_every, cadence)
+    return digest

@@ -1,0 +1,50 @@
+"""The command ``landda``: one module per command in ``landda_hpc.commands``."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from landda_hpc import __version__
+from landda_hpc.commands import analyse, check, digest, plot, resume, run, schema, score, status
+from landda_hpc.commands.console import errors
+
+app = typer.Typer(
+    name="landda",
+    help=(
+        "Assimilate images of soil moisture into the Common Land Model.\n\n"
+        "A campaign is one YAML file: 'landda check FILE' tells whether it can run and what it takes, "
+        "'landda run FILE' runs it, on one process or under mpirun/srun; 'landda resume DIR' goes on after a stop "
+        "of any kind. Start with: landda run experiments/smoke.yaml"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for module in (check, run, resume, status, score, plot, digest, analyse, schema):
+    app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"landda {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version and end."
+    ),
+) -> None:
+    """Options that stand before the command."""
+
+
+def main() -> None:
+    """Entry point of the console script; turns the project's errors into messages and exit codes."""
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001 - the last frame of the program: every error gets its message here
+        sys.exit(errors.report(error))

@@ -1,0 +1,43 @@
+"""``landda check``: can this campaign run, and what will it take?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from landda_hpc.campaign.domain import make_domain
+from landda_hpc.campaign.estimate import estimate
+from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
+from landda_hpc.config import load_config
+from landda_hpc.errors import ConfigError
+from landda_hpc.observation.catalogue import open_source
+
+
+def command(
+    file: ConfigFile,
+    overrides: SetOption = None,
+    ranks: Annotated[int, typer.Option("--ranks", "-n", min=1, help="Ranks that the estimate is for.")] = 1,
+) -> None:
+    """Check a configuration without running it: all problems at once, then ranks, memory and disk that it will take."""
+    config = load_config(file, parse_overrides(overrides))
+    domain = make_domain(config, ranks)
+    source = open_source(config, domain.grid, domain.is_soil)
+    survey = source.survey([config.time.valid_time(n) for n in range(1, config.time.n_analyses + 1)])
+    if config.model.initial_file is not None and not (config.data_root / config.model.initial_file).is_file():
+        raise ConfigError(f"model.initial_file: '{config.data_root / config.model.initial_file}' does not exist.")
+    if survey.problems:
+        raise ConfigError(survey.problems)
+    table = Table(show_header=False, title=f"{file}: campaign {config.name} can run")
+    for key, value in (
+        ("period", f"{config.time.start} to {config.time.end}, {config.time.n_cycles} cycles, {config.time.n_analyses} analyses"),
+        ("grid", domain.grid.describe()),
+        ("tiles", f"{len(domain.tiles)} in {len(domain.cells)} land cells"),
+        ("instances", ", ".join(config.instance_names)),
+        ("observations", survey.describe()),
+        *estimate(config, domain).items(),
+    ):
+        table.add_row(key, value)
+    Console().print(table)

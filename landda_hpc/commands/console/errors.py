@@ -1,0 +1,53 @@
+"""From exception to message and exit code, on one process or many."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from rich.console import Console
+
+from landda_hpc.errors import ConfigError, LandDAError
+
+
+def report(error: Exception) -> int:
+    """Print an error once and return the exit code; ends the whole MPI job where ranks may still wait.
+
+    A project error that all ranks raised together is printed by rank 0 alone and every rank exits by itself.
+    Anything else (a bug, an error on one rank) is printed by the rank that has it, and the job is aborted.
+    """
+    world = _world()
+    rank, size = (world.Get_rank(), world.Get_size()) if world is not None else (0, 1)
+    is_ours = isinstance(error, LandDAError)
+    code = error.exit_code if isinstance(error, LandDAError) else 1
+    agreed = size == 1 or (isinstance(error, LandDAError) and error.agreed)
+    if rank == 0 or not agreed:
+        prefix = f"rank {rank}/{size}: " if size > 1 and not agreed else ""
+        if is_ours:
+            _print_message(prefix, error)
+        else:
+            sys.stderr.write(prefix + traceback.format_exc())
+            sys.stderr.write("This is a bug in landda_hpc, not in your input: please report it with the lines above.\n")
+        sys.stderr.flush()
+    if not agreed and world is not None:
+        world.Abort(code)
+    return code
+
+
+def _print_message(prefix: str, error: Exception) -> None:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    if isinstance(error, ConfigError) and len(error.problems) > 1:
+        console.print(f"{prefix}[bold red]error:[/] {len(error.problems)} problems in the configuration", markup=True)
+        for problem in error.problems:
+            console.print(f"  - {problem}", markup=False)
+    else:
+        console.print(f"{prefix}[bold red]error:[/] ", end="", markup=True)
+        console.print(str(error), markup=False)
+
+
+def _world():  # type: ignore[no-untyped-def]
+    """MPI's world if this process has started MPI, else None (commands without MPI never start it)."""
+    module = sys.modules.get("mpi4py.MPI")
+    if module is None or not module.Is_initialized() or module.Is_finalized():
+        return None
+    return module.COMM_WORLD

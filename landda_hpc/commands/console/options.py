@@ -1,0 +1,37 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from landda_hpc.errors import ConfigError
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="Campaign configuration (YAML).")]
+CampaignDir = Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of a campaign.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override one key of the configuration, dotted: --set time.cycle_hours=12 --set runs.1.members=20. "
+        "May be given several times.",
+    ),
+]
+
+
+def parse_overrides(items: list[str] | None) -> dict[str, Any]:
+    """``["a.b=3"]`` -> ``{"a.b": 3}``; values are YAML. Raises ConfigError for text without '='."""
+    overrides: dict[str, Any] = {}
+    for item in items or []:
+        key, separator, value = item.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"--set {item}: expected KEY=VALUE, e.g. --set time.cycle_hours=12")
+        try:
+            overrides[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {item}: the value is not valid YAML: {error}") from error
+    return overrides

@@ -1,0 +1,21 @@
+"""``landda plot``: the figures of a campaign."""
+
+from __future__ import annotations
+
+import typer
+import yaml
+
+from landda_hpc.campaign.domain import make_domain
+from landda_hpc.campaign.report import make_report
+from landda_hpc.commands.console.options import CampaignDir
+from landda_hpc.config import parse_config
+from landda_hpc.storage.campaign_folder import CampaignFolder
+
+
+def command(folder: CampaignDir) -> None:
+    """Draw the figures of a campaign anew (maps, score series, innovation statistics) and write summary.md."""
+    campaign = CampaignFolder.attach(folder)
+    config = parse_config(yaml.safe_load(campaign.config_text()))
+    config = config.model_copy(update={"output": config.output.model_copy(update={"figures": True})})
+    for path in make_report(campaign, config, make_domain(config, n_ranks=1)):
+        typer.echo(path)

@@ -1,0 +1,25 @@
+"""``landda score``: the score tables of a campaign."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from landda_hpc.commands.console.options import CampaignDir
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.verification.records import read_json_lines, write_csv, write_netcdf
+from landda_hpc.verification.table import summarise, summary_tables
+
+
+def command(folder: CampaignDir) -> None:
+    """Print the score tables of a campaign and write scores.csv and scores.nc, finished or not.
+
+    Scores against the truth of a twin and, apart, against the assimilated reference, run by run and layer by layer,
+    beside the published figures.
+    """
+    campaign = CampaignFolder.attach(folder)
+    records = read_json_lines(campaign.records_path("scores"))
+    for table in summary_tables(summarise(records)):
+        Console().print(table)
+    write_csv(records, campaign.path / "scores.csv")
+    write_netcdf(records, campaign.path / "scores.nc")
+    Console().print(f"Written: {campaign.path}/scores.csv, {campaign.path}/scores.nc", highlight=False)

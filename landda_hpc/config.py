@@ -1,0 +1,436 @@
+"""The configuration of a campaign: typed, frozen, validated before any work starts.
+
+Every field states its unit and meaning; ``landda schema`` prints them. Validation is pure and needs no MPI.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import types
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from landda_hpc.errors import ConfigError, MissingFileError
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+class TimeConfig(Section):
+    """Calendar of the campaign (UTC, standard calendar)."""
+
+    start: datetime = Field(description="time of the initial state, ISO 8601, UTC")
+    assimilation_end: datetime = Field(description="last analysis time, UTC; from here the forecast is free")
+    end: datetime = Field(description="end of the free forecast, UTC")
+    cycle_hours: int = Field(6, ge=1, le=24, description="hours between analyses; divides 24")
+
+    @field_validator("start", "assimilation_end", "end", mode="after")
+    @classmethod
+    def _naive_utc(cls, value: datetime) -> datetime:
+        if value.tzinfo is not None:
+            raise ValueError("times are UTC and carry no offset: write 2022-06-02T00:00")
+        if value.minute or value.second or value.microsecond:
+            raise ValueError(f"{value} is not a whole hour")
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if 24 % self.cycle_hours:
+            raise ValueError(f"cycle_hours = {self.cycle_hours} does not divide 24; use 1, 2, 3, 4, 6, 8, 12 or 24")
+        if not self.start <= self.assimilation_end <= self.end or self.start == self.end:
+            raise ValueError("expected start <= assimilation_end <= end, and start before end")
+        for name, value in (("assimilation_end", self.assimilation_end), ("end", self.end)):
+            if (value - self.start) % timedelta(hours=self.cycle_hours):
+                raise ValueError(f"{name} is not a whole number of {self.cycle_hours}-hour cycles after start")
+        return self
+
+    @property
+    def cycle(self) -> timedelta:
+        return timedelta(hours=self.cycle_hours)
+
+    @property
+    def n_cycles(self) -> int:
+        return (self.end - self.start) // self.cycle
+
+    @property
+    def n_analyses(self) -> int:
+        return (self.assimilation_end - self.start) // self.cycle
+
+    def valid_time(self, cycle: int) -> datetime:
+        """Time at the end of cycle number ``cycle`` (1 is the first)."""
+        return self.start + cycle * self.cycle
+
+
+class GridConfig(Section):
+    """The model grid; a region by its edges, the globe by default."""
+
+    kind: Literal["regular", "gaussian"] = Field("regular", description="latitudes: equally spaced or Gaussian")
+    n_lat: int = Field(128, ge=17, le=3600, description="rows of the image")
+    n_lon: int = Field(256, ge=17, le=7200, description="columns of the image")
+    south: float = Field(-90.0, ge=-90.0, le=90.0, description="southern edge, degrees_north")
+    north: float = Field(90.0, ge=-90.0, le=90.0, description="northern edge, degrees_north")
+    west: float = Field(0.0, ge=-180.0, le=360.0, description="western edge, degrees_east")
+    east: float = Field(360.0, ge=-180.0, le=540.0, description="eastern edge, degrees_east")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.south >= self.north or self.west >= self.east or self.east - self.west > 360.0 + 1e-9:
+            raise ValueError("expected south < north and west < east with at most 360 degrees of longitude")
+        if self.kind == "gaussian" and not self.is_global:
+            raise ValueError("a Gaussian grid is global: leave south, north, west, east out")
+        return self
+
+    @property
+    def is_global(self) -> bool:
+        return (self.south, self.north) == (-90.0, 90.0) and self.east - self.west == 360.0
+
+
+class TilesConfig(Section):
+    """How many tiles a cell has."""
+
+    max_soil_tiles: int = Field(2, ge=1, le=7, description="soil tiles of a cell at most, by soil class")
+    min_fraction: Fraction = Field(
+        0.25, description="share of the cell's soil that a further soil class needs for a tile of its own"
+    )
+    min_other_fraction: Fraction = Field(
+        0.10, description="share of the cell that wetland, glacier or lake needs for a tile of its own"
+    )
+    min_land_fraction: Fraction = Field(0.40, description="share of land that makes a cell a land cell")
+
+
+class ColumnModelConfig(Section):
+    """The embedded water column model."""
+
+    kind: Literal["column"] = "column"
+    timestep_s: int = Field(1800, ge=60, le=10800, description="time step, s; divides the forcing step")
+    initial: Literal["climatology", "file"] = Field(
+        "climatology",
+        description="initial soil water: 'climatology' = equilibrium guess by climate class, "
+        "'file' = volumetric soil water from initial_file",
+    )
+    initial_file: Path | None = Field(None, description="netCDF with monthly swl1..3 (m3 m-3), under data_root")
+    spinup_days: int = Field(
+        30, ge=0, le=36500, description="days that the model runs before the campaign's start, under its own weather"
+    )
+
+
+class ForcingConfig(Section):
+    """Near-surface weather."""
+
+    kind: Literal["stochastic"] = Field("stochastic", description="the seeded weather generator")
+    step_hours: Literal[3, 6] = Field(3, description="hours between forcing times")
+    storm_length_km: Positive = Field(450.0, description="correlation length of rain, km")
+    storm_hours: Positive = Field(15.0, description="correlation time of rain, h")
+
+
+class TwinConfig(Section):
+    """Nature run of a twin experiment: how it differs from the model that assimilates.
+
+    Log-sigmas are standard deviations of the natural logarithm; every field is a correlated random field.
+    """
+
+    weather_correlation: Fraction = Field(0.8, description="correlation of the weather's latent fields")
+    sand_sigma: NonNegative = Field(0.0, description="standard deviation of sand content, percent")
+    log_b_sigma: NonNegative = Field(0.0, description="log-sigma of Campbell's b")
+    log_psi_sigma: NonNegative = Field(0.0, description="log-sigma of saturated matric potential")
+    log_ksat_sigma: NonNegative = Field(0.0, description="log-sigma of saturated conductivity")
+    porosity_sigma: NonNegative = Field(0.0, le=0.2, description="standard deviation of porosity, m3 m-3")
+    log_rain_sigma: NonNegative = Field(0.0, description="log-sigma of the rain's persistent bias")
+    log_pet_sigma: NonNegative = Field(0.0, description="log-sigma of potential evaporation's persistent bias")
+    vegetation_sigma: NonNegative = Field(0.0, description="standard deviation of vegetation fraction, 1")
+    wetness_sigma: NonNegative = Field(0.0, description="standard deviation of initial relative wetness, 1")
+    length_cells: Positive = Field(5.0, description="long correlation length of the fields, grid cells")
+    long_share: Fraction = Field(0.7, description="share of variance at the long length; the rest is at one cell")
+
+
+class TwinObservations(Section):
+    """Observations drawn from the nature run."""
+
+    kind: Literal["twin"] = "twin"
+    depth_m: tuple[float, float] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
+    error_std: Positive = Field(0.06, description="standard deviation of the white error put on the truth, m3 m-3")
+    missing_fraction: Fraction = Field(0.0, description="share of land cells without observation, at random")
+
+
+class GldasObservations(Section):
+    """GLDAS-2.1 Noah files as the provider ships them."""
+
+    kind: Literal["gldas"] = "gldas"
+    path: str = Field(
+        description="file pattern with strftime codes, under data_root, e.g. "
+        "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
+    )
+    depth_m: tuple[float, float] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
+    error_std: Positive = Field(
+        0.10, description="standard deviation of errors that quality control assumes, m3 m-3 (range check: 4 sigma)"
+    )
+    missing: Literal["skip", "error"] = Field("skip", description="what a missing analysis time is: counted, or an error")
+
+
+Observations = Annotated[TwinObservations | GldasObservations, Field(discriminator="kind")]
+
+
+class FrameConfig(Section):
+    """The curvelet frame."""
+
+    angles_coarse: int = Field(16, ge=4, multiple_of=4, description="angles at the coarsest directional scale")
+    finest: Literal["curvelets", "wavelets"] = Field("curvelets", description="kind of the finest scale")
+    scales: int | None = Field(None, ge=2, le=12, description="number of scales; by the image's size if absent")
+    sizes: Literal["smooth", "curvelab"] = Field("smooth", description="wedge sizes: fast, or the reference's")
+    boundary: Literal["none", "reflect", "double_fourier_sphere"] = Field(
+        "none", description="what happens at the image's edges; 'none' is the papers' plain wrap"
+    )
+
+
+class ControlRun(Section):
+    """Free model run without assimilation."""
+
+    method: Literal["control"] = "control"
+    name: str = Field("control", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+class PointwiseRun(Section):
+    """x_a = x_b + K (y - H x_b), the same constant K in every cell."""
+
+    method: Literal["pointwise"] = "pointwise"
+    name: str = Field("pointwise", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+    gain: Fraction = Field(9.0 / 13.0, description="K; 9/13 is what [B26]'s errors 0.15 and 0.10 give")
+
+
+class EnkfLikeRun(Section):
+    """EnKF-like image analysis [B26, section 3.3]."""
+
+    method: Literal["enkf_like"] = "enkf_like"
+    name: str = Field("enkf_like", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+    members: int = Field(50, ge=2, le=1000, description="perturbed images N")
+    background_std: Positive = Field(0.15, description="standard deviation of background perturbations, m3 m-3")
+    observation_std: Positive = Field(0.10, description="standard deviation of observation perturbations, m3 m-3")
+    estimator: Literal["sampled", "exact"] = Field("sampled", description="variances from N members, or in closed form")
+    frame: FrameConfig = Field(default_factory=FrameConfig)
+
+
+Run = Annotated[ControlRun | PointwiseRun | EnkfLikeRun, Field(discriminator="method")]
+
+
+class ParallelConfig(Section):
+    """Process layout; changes speed, never a bit of the result."""
+
+    member_groups: int = Field(1, ge=1, description="groups of ranks that hold whole model instances")
+    roots: int | None = Field(None, ge=1, description="ranks of the root group; default min(ranks, 10)")
+    threads: int = Field(1, ge=1, le=256, description="threads per rank")
+
+
+class CheckpointConfig(Section):
+    """When the cycle state is saved, and what is kept."""
+
+    every_hours: int = Field(24, ge=1, description="hours of simulated time between checkpoints")
+    keep_last: int = Field(2, ge=1, description="checkpoints kept")
+    keep_every: int | None = Field(None, ge=1, description="also keep every n-th for good")
+    mode: Literal["auto", "parallel", "serial"] = Field(
+        "auto", description="parallel HDF5, gathered to one rank, or whichever h5py can do"
+    )
+    restarts: bool = Field(False, description="also write one CoLM-layout restart file per rank with each checkpoint")
+
+
+class OutputConfig(Section):
+    """What goes to CF netCDF files and pictures."""
+
+    fields: tuple[Literal["background", "analysis", "increment", "innovation", "observation", "spread", "truth"], ...] = (
+        Field(("background", "analysis", "increment", "innovation"), description="images written at output times")
+    )
+    every_hours: int = Field(24, ge=1, description="hours of simulated time between image files")
+    figures: bool = Field(True, description="draw maps and score series at the end")
+
+
+class VerificationConfig(Section):
+    """Where and at which depths scores are taken."""
+
+    depths_m: tuple[tuple[float, float], ...] = Field(
+        ((0.0, 0.1), (0.1, 0.4), (0.4, 1.0)), description="layers that are scored: top and bottom, m"
+    )
+    min_soil_fraction: Fraction = Field(0.5, description="cells with more updatable soil than this are scored")
+
+    @field_validator("depths_m")
+    @classmethod
+    def _layers(cls, value: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        for top, bottom in value:
+            if not 0.0 <= top < bottom <= 3.433:
+                raise ValueError(f"layer {top}-{bottom} m: expected 0 <= top < bottom <= 3.433")
+        return value
+
+
+class CampaignConfig(Section):
+    """A whole campaign: one nature run or real observations, and any number of runs beside each other."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="name of the campaign")
+    description: str = Field("", description="one line for people")
+    seed: int = Field(1, ge=0, lt=2**63, description="seed of every random number")
+    data_root: Path = Field(Path("."), description="folder of external data; relative to the configuration file")
+    time: TimeConfig
+    grid: GridConfig = Field(default_factory=GridConfig)
+    tiles: TilesConfig = Field(default_factory=TilesConfig)
+    model: ColumnModelConfig = Field(default_factory=ColumnModelConfig)
+    forcing: ForcingConfig = Field(default_factory=ForcingConfig)
+    twin: TwinConfig | None = Field(None, description="the nature run, if the campaign is a twin experiment")
+    observations: Observations
+    runs: tuple[Run, ...] = Field((ControlRun(), EnkfLikeRun()), min_length=1, description="runs beside each other")
+    parallel: ParallelConfig = Field(default_factory=ParallelConfig)
+    checkpoint: CheckpointConfig = Field(default_factory=CheckpointConfig)
+    output: OutputConfig = Field(default_factory=OutputConfig)
+    verification: VerificationConfig = Field(default_factory=VerificationConfig)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems: list[str] = []
+        names = [run.name for run in self.runs]
+        if len(set(names)) < len(names):
+            problems.append(f"runs have the names {names}: give each run a name of its own")
+        if "nature" in names:
+            problems.append("'nature' is the name of the twin's truth: choose another name for the run")
+        if self.observations.kind == "twin" and self.twin is None:
+            problems.append("observations.kind = twin needs the section 'twin' (the nature run)")
+        if self.model.initial == "file" and self.model.initial_file is None:
+            problems.append("model.initial = file needs model.initial_file")
+        forcing_s = self.forcing.step_hours * 3600
+        if forcing_s % self.model.timestep_s:
+            problems.append(f"model.timestep_s = {self.model.timestep_s} does not divide the forcing step of {forcing_s} s")
+        if (self.time.cycle_hours * 3600) % self.model.timestep_s:
+            problems.append(
+                f"model.timestep_s = {self.model.timestep_s} does not divide the cycle of {self.time.cycle_hours} h"
+            )
+        for key, hours in (("checkpoint", self.checkpoint.every_hours), ("output", self.output.every_hours)):
+            if hours % self.time.cycle_hours:
+                problems.append(f"{key}.every_hours = {hours} is not a multiple of the {self.time.cycle_hours}-hour cycle")
+        top, bottom = self.observations.depth_m
+        if not 0.0 <= top < bottom <= 3.433:
+            problems.append(f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m")
+        for run in self.runs:
+            if isinstance(run, EnkfLikeRun):
+                if run.frame.boundary == "double_fourier_sphere" and (
+                    not self.grid.is_global or self.grid.n_lon % 2
+                ):
+                    problems.append(
+                        f"run '{run.name}': boundary double_fourier_sphere needs the globe and an even number of longitudes"
+                    )
+                if run.estimator == "sampled" and self.parallel.roots and self.parallel.roots > run.members:
+                    problems.append(f"run '{run.name}': parallel.roots = {self.parallel.roots} exceeds its {run.members} members")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def instance_names(self) -> tuple[str, ...]:
+        """Model instances of the campaign: the nature run first, if there is one."""
+        return (("nature",) if self.twin else ()) + tuple(run.name for run in self.runs)
+
+
+def load_config(path: Path, overrides: dict[str, Any] | None = None) -> CampaignConfig:
+    """Read, override, validate a YAML configuration.
+
+    Parameters
+    ----------
+    path : YAML file. ``data_root`` is resolved against its folder.
+    overrides : dotted keys and values, e.g. ``{"time.cycle_hours": 12, "runs.0.gain": 0.3}``.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    ConfigError : with every problem found, each naming its key.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"configuration '{path}' does not exist; ready ones are in experiments/.")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration '{path}' is not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"configuration '{path}' holds {type(raw).__name__}; expected keys and values.")
+    raw = apply_overrides(raw, overrides or {})
+    raw["data_root"] = str((path.parent / Path(str(raw.get("data_root", ".")))).resolve())
+    return parse_config(raw)
+
+
+def apply_overrides(raw: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """A copy of plain configuration data with dotted keys replaced; ConfigError for a place that is not there."""
+    changed = copy.deepcopy(raw)
+    for key, value in overrides.items():
+        _override(changed, key, value)
+    return changed
+
+
+def parse_config(raw: dict[str, Any]) -> CampaignConfig:
+    """Validate a configuration given as plain data; raises ConfigError with every problem found."""
+    try:
+        return CampaignConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error)) from error
+
+
+def dump_config(config: CampaignConfig) -> str:
+    """The resolved configuration as YAML; ``parse_config`` of it gives the same object."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _override(raw: dict[str, Any], dotted: str, value: Any) -> None:
+    node: Any = raw
+    *parents, last = dotted.split(".")
+    try:
+        for part in parents:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        node[int(last) if isinstance(node, list) else last] = value
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise ConfigError(f"--set {dotted}: no such place in the configuration") from error
+
+
+def problems_of(error: ValidationError) -> list[str]:
+    """Every problem of a pydantic error, one line each, naming its key; suggestions for unknown keys."""
+    problems: list[str] = []
+    for item in error.errors(include_url=False):
+        location = [part for part in item["loc"]]
+        where = ".".join(str(part) for part in location) or "configuration"
+        if item["type"] == "extra_forbidden":
+            known = _known_keys(location[:-1])
+            close = difflib.get_close_matches(str(location[-1]), known, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else f" Known keys: {', '.join(known)}."
+            problems.append(f"{where}: unknown key.{hint}")
+        elif item["type"] == "value_error":
+            problems.extend(f"{where}: {line}" for line in str(item["ctx"]["error"]).splitlines())
+        else:
+            found = "" if item["type"] == "missing" else f" (found {item['input']!r})"
+            problems.append(f"{where}: {item['msg']}{found}")
+    return problems
+
+
+def _known_keys(location: list[Any]) -> list[str]:
+    """Keys of the section at a pydantic error location (which names union branches by their tag)."""
+    candidates: list[type[BaseModel]] = [CampaignConfig]
+    for part in location:
+        following: list[type[BaseModel]] = []
+        for model in candidates:
+            if isinstance(part, str) and part in model.model_fields:
+                following += _sections(model.model_fields[part].annotation)
+            elif isinstance(part, int) or any(part == f.default for f in model.model_fields.values()):
+                following.append(model)
+        tagged = [m for m in candidates if any(f.default == part for n, f in m.model_fields.items() if n in ("kind", "method"))]
+        candidates = tagged or following or candidates
+    return sorted({name for model in candidates for name in model.model_fields})
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, types.UnionType, tuple, Annotated):
+        return [model for arg in get_args(annotation) for model in _sections(arg)]
+    return []

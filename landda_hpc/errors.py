@@ -1,0 +1,52 @@
+"""Exceptions of the project: one base, each also the matching built-in.
+
+A message says what was found, what was expected, where, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class LandDAError(Exception):
+    """Base of every error that the user can do something about."""
+
+    exit_code = 2
+    agreed = False
+    """Set where every process raises the error together, so that the job can end without an abort."""
+
+
+class ConfigError(LandDAError, ValueError):
+    """The configuration cannot be run as written; carries every problem found at once."""
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class ShapeError(LandDAError, ValueError):
+    """An array has another shape, grid or dtype than the operation needs."""
+
+
+class DataError(LandDAError, ValueError):
+    """A data file or its content is not usable."""
+
+
+class MissingFileError(DataError, FileNotFoundError):
+    """A file that the configuration names does not exist."""
+
+
+class ModelError(LandDAError, RuntimeError):
+    """The land model failed or left its physical range."""
+
+
+class StorageError(LandDAError, OSError):
+    """A restart, checkpoint or output file could not be written or read back intact."""
+
+    exit_code = 3
+
+
+class ParallelError(LandDAError, RuntimeError):
+    """Ranks disagree, or another rank failed."""
+
+    exit_code = 4

@@ -1,0 +1,288 @@
+"""What all netCDF readers share: opening, decoding, axes, times; any fault of a file becomes a DataError."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+import cftime  # type: ignore[import-untyped]
+import netCDF4
+import numpy as np
+
+from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.grid import Grid, grid_from_centres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from landda_hpc.constants import FloatArray
+
+MAX_VALUES: Final = 2**28
+"""Largest variable read at once (a global image of 0.0156 degrees): a bad header must not fill the memory."""
+
+VOLUMETRIC_UNITS: Final = ("m3 m-3", "m3/m3", "m^3 m^-3", "m^3/m^3", "m**3 m**-3", "1")
+"""Spellings of the unit of volumetric soil moisture."""
+
+_LATITUDE_UNITS: Final = ("degrees_north", "degree_north", "degree_n", "degrees_n", "degreen", "degreesn")
+_LONGITUDE_UNITS: Final = ("degrees_east", "degree_east", "degree_e", "degrees_e", "degreee", "degreese")
+_CALENDARS: Final = ("standard", "gregorian", "proleptic_gregorian")
+
+
+class NetcdfFile:
+    """A netCDF file open for reading; use as a context manager.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : not a netCDF file, truncated or damaged; also from every method, naming file and variable.
+
+    Notes
+    -----
+    Local: no communication. All calls of the netCDF library are in this class.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise MissingFileError(f"data file '{path}' does not exist; check the path in the configuration.")
+        self.path = path
+        with self._library("cannot be opened as netCDF; is it complete (truncated download)?"):
+            self._dataset = netCDF4.Dataset(path, mode="r")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._library("cannot be closed; is it damaged?"):
+            self._dataset.close()
+
+    @contextmanager
+    def _library(self, complaint: str) -> Iterator[None]:
+        """Turn whatever the library raises on a damaged file into a DataError."""
+        try:
+            yield
+        except Exception as error:
+            raise DataError(f"file '{self.path}' {complaint} [{type(error).__name__}: {error}]") from error
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the variables in the root group."""
+        with self._library("has an unreadable list of variables."):
+            return tuple(str(name) for name in self._dataset.variables)
+
+    def has(self, name: str) -> bool:
+        """Whether the root group has a variable of that name."""
+        return name in self.names()
+
+    def dims(self, name: str) -> dict[str, int]:
+        """Dimensions of a variable in its order, and their lengths."""
+        variable = self._variable(name)
+        with self._library(f"has unreadable dimensions of variable '{name}'."):
+            return {str(dim): int(n) for dim, n in zip(variable.dimensions, variable.shape, strict=True)}
+
+    def is_numeric(self, name: str) -> bool:
+        """Whether a variable holds integers or floating-point numbers."""
+        variable = self._variable(name)
+        with self._library(f"has an unreadable type of variable '{name}'."):
+            return isinstance(variable.dtype, np.dtype) and variable.dtype.kind in "iuf"
+
+    def attribute(self, name: str, attribute: str) -> str:
+        """Text of a variable's attribute, inner and outer white space reduced; empty where it has none."""
+        variable = self._variable(name)
+        with self._library(f"has an unreadable attribute '{attribute}' of variable '{name}'."):
+            value: Any = variable.getncattr(attribute) if attribute in variable.ncattrs() else ""
+            return " ".join(str(value).split())
+
+    def values(self, name: str) -> FloatArray:
+        """Values of a variable as float64, unpacked; NaN where fill, missing or outside the valid range."""
+        dims = self.dims(name)
+        if not self.is_numeric(name):
+            raise DataError(f"variable '{name}' in '{self.path}' does not hold numbers.")
+        if math.prod(dims.values()) > MAX_VALUES:
+            raise DataError(
+                f"variable '{name}' in '{self.path}' has {math.prod(dims.values())} values, dimensions "
+                f"{dims}; expected "
+                f"at most {MAX_VALUES}. If the file is sound, cut out the region or time that you need."
+            )
+        variable = self._variable(name)
+        with (
+            self._library(f"has unreadable values of variable '{name}'; is it complete?"),
+            np.errstate(all="ignore"),
+        ):
+            packed = variable[...]
+            values: FloatArray = np.array(np.ma.getdata(packed), dtype=np.float64)
+            values[np.ma.getmaskarray(packed)] = np.nan
+        return values
+
+    def _variable(self, name: str) -> Any:
+        names = self.names()
+        if name not in names:
+            raise DataError(
+                f"variable '{name}' is not in '{self.path}'; found {', '.join(names) or 'no variable'}."
+            )
+        with self._library(f"has an unreadable variable '{name}'."):
+            return self._dataset.variables[name]
+
+
+def require_units(file: NetcdfFile, name: str, expected: Sequence[str]) -> None:
+    """Raise DataError unless the variable's units attribute is one of those expected."""
+    found = file.attribute(name, "units")
+    if found not in expected:
+        raise DataError(
+            f"variable '{name}' in '{file.path}' has units '{found}'; expected "
+            f"{' or '.join(repr(u) for u in expected)}."
+        )
+
+
+def require_range(
+    file: NetcdfFile, name: str, values: FloatArray, low: float, high: float, units: str, grid: Grid
+) -> None:
+    """Raise DataError if a value, NaN apart, leaves [low, high], or if there is no value at all.
+
+    Parameters
+    ----------
+    values : shape (..., n_lat, n_lon), on ``grid``; NaN is missing.
+    """
+    is_valid = ~np.isnan(values)
+    if not is_valid.any():
+        raise DataError(
+            f"variable '{name}' in '{file.path}' is missing everywhere; expected at least one value."
+        )
+    outside = is_valid & ~((values >= low) & (values <= high))
+    if outside.any():
+        worst = np.unravel_index(
+            np.argmax(np.where(outside, np.abs(values - 0.5 * (low + high)), -1.0)), values.shape
+        )
+        raise DataError(
+            f"variable '{name}' in '{file.path}' has {np.count_nonzero(outside)} values outside "
+            f"[{low:g}, {high:g}] {units}, "
+            f"the farthest {values[worst]:g} at latitude {grid.lat[worst[-2]]:.3f}, longitude "
+            f"{grid.lon[worst[-1]]:.3f}. Are the units and fill values those of the product?"
+        )
+
+
+def axis_of(file: NetcdfFile, name: str, kind: Literal["latitude", "longitude"]) -> str | None:
+    """Name of the dimension of a variable that is its latitude or longitude (a 1-D coordinate), or None."""
+    for dim in file.dims(name):
+        if file.has(dim) and list(file.dims(dim)) == [dim] and _axis_kind(file, dim) == kind:
+            return dim
+    return None
+
+
+def _axis_kind(file: NetcdfFile, dim: str) -> str:
+    units = file.attribute(dim, "units").lower()
+    if units in _LATITUDE_UNITS or file.attribute(dim, "standard_name") == "latitude":
+        return "latitude"
+    if units in _LONGITUDE_UNITS or file.attribute(dim, "standard_name") == "longitude":
+        return "longitude"
+    return {"lat": "latitude", "latitude": "latitude", "lon": "longitude", "longitude": "longitude"}.get(
+        dim.lower(), ""
+    )
+
+
+def read_grid(file: NetcdfFile, latitude: str, longitude: str) -> tuple[Grid, bool]:
+    """Read a grid from two coordinate variables.
+
+    Returns
+    -------
+    The grid, rows from south to north, and whether the file's rows run north to south (and must be flipped).
+    A global grid's outermost rows reach the poles.
+
+    Raises
+    ------
+    DataError : an axis is missing, not 1-D, not monotone, holds NaN, or leaves the globe.
+    """
+    lat = _axis(file, latitude, -90.0, 90.0)
+    lon = _axis(file, longitude, -180.0, 360.0)
+    is_flipped = bool(lat[0] > lat[-1])
+    if is_flipped:
+        lat = lat[::-1].copy()
+    if lon[0] > lon[-1]:
+        raise DataError(
+            f"longitude axis '{longitude}' in '{file.path}' runs from east to west; expected it to ascend."
+        )
+    grid = grid_from_centres(lat, lon)
+    width = float(grid.lon_edges[-1] - grid.lon_edges[0])
+    if width > 360.0 + 1e-3:
+        raise DataError(
+            f"longitude axis '{longitude}' in '{file.path}' spans {width:.3f} degrees with its cells; "
+            "expected at most 360. Is the first column repeated at the end?"
+        )
+    return _reach_poles(grid), is_flipped
+
+
+def _axis(file: NetcdfFile, name: str, low: float, high: float) -> FloatArray:
+    dims = file.dims(name)
+    if len(dims) != 1 or next(iter(dims.values())) < 2:
+        raise DataError(
+            f"axis '{name}' in '{file.path}' has dimensions {dims}; expected one with at least 2 points."
+        )
+    axis = file.values(name)
+    step = np.diff(axis)
+    if not (np.all(step > 0.0) or np.all(step < 0.0)):
+        raise DataError(
+            f"axis '{name}' in '{file.path}' is not strictly monotone (or has missing points): it starts "
+            f"{axis[:3].tolist()} and ends {axis[-3:].tolist()}; expected ascending or descending degrees."
+        )
+    # Single precision leaves a few 1e-5 degrees.
+    if axis.min() < low - 1e-4 or axis.max() > high + 1e-4:
+        raise DataError(
+            f"axis '{name}' in '{file.path}' runs from {axis.min():g} to {axis.max():g}; expected {low:g} "
+            f"to {high:g} degrees."
+        )
+    return np.clip(axis, low, high)
+
+
+def _reach_poles(grid: Grid) -> Grid:
+    """Let the outermost rows of a global grid end at the poles (Gaussian rows lie a bit farther off)."""
+    edges = grid.lat_edges.copy()
+    if grid.is_periodic and 90.0 + grid.lat[0] < grid.lat[1] - grid.lat[0]:
+        edges[0] = -90.0
+    if grid.is_periodic and 90.0 - grid.lat[-1] < grid.lat[-1] - grid.lat[-2]:
+        edges[-1] = 90.0
+    return replace(grid, lat_edges=edges)
+
+
+def read_times(file: NetcdfFile, name: str) -> list[datetime]:
+    """Read the times of a CF time coordinate (scalar or 1-D), to the second, naive UTC.
+
+    Raises
+    ------
+    DataError : no units of the form ``<unit> since <time>``, a missing value, or another calendar than the
+        standard one.
+    """
+    units = file.attribute(name, "units")
+    calendar = file.attribute(name, "calendar").lower() or "standard"
+    if calendar not in _CALENDARS:
+        raise DataError(
+            f"time '{name}' in '{file.path}' has calendar '{calendar}'; expected {' or '.join(_CALENDARS)}."
+        )
+    values = file.values(name)
+    if values.ndim > 1 or values.size == 0 or not np.isfinite(values).all():
+        raise DataError(
+            f"time '{name}' in '{file.path}' has shape {values.shape} or missing values; expected times."
+        )
+    times = []
+    for value in values.ravel().tolist():
+        try:
+            # The standard calendar is Gregorian since 1582, and no product is older.
+            moment = cftime.num2date(value, units, "proleptic_gregorian", only_use_cftime_datetimes=True)
+            whole = datetime(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
+            # Fractions of a day are binary: round to the second.
+            rounded = whole + timedelta(seconds=round(moment.microsecond / 1e6))
+        except Exception as error:
+            raise DataError(
+                f"time '{name}' in '{file.path}' is {value!r} with units '{units}'; expected a number and "
+                f"'<unit> since <time>' [{type(error).__name__}: {error}]"
+            ) from error
+        times.append(rounded)
+    return times

@@ -1,0 +1,1 @@
+"""Tiles <-> image: land cells, aggregation, distribution with bounds, the water ledger."""

@@ -1,0 +1,138 @@
+"""Image -> tiles: the increment goes to every updatable tile of the cell, within bounds, and is accounted for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numba import njit
+
+from landda_hpc.constants import FROZEN_ICE, RHO_ICE, RHO_WATER, SOIL_DZ, BoolArray, FloatArray, IntArray
+from landda_hpc.image.aggregate import cell_starts
+from landda_hpc.state import Tiles, TileState
+
+
+@dataclass(frozen=True, eq=False)
+class WaterLedger:
+    """What an analysis asked for and what it put into the soil, per cell, kg m-2 of updatable soil.
+
+    Attributes
+    ----------
+    requested : water of the increment before bounds, shape (n_cells_local,).
+    applied : water that was added (negative: removed).
+    clipped_wet : requested but above porosity, >= 0.
+    clipped_dry : requested but below the dry bound, <= 0.
+    frozen : requested of layers that are frozen and not touched.
+    changed : layers whose liquid water changed, shape (n_tile, n_soil).
+
+    Notes
+    -----
+    requested = applied + clipped_wet + clipped_dry + frozen, to rounding.
+    """
+
+    requested: FloatArray
+    applied: FloatArray
+    clipped_wet: FloatArray
+    clipped_dry: FloatArray
+    frozen: FloatArray
+    changed: BoolArray
+
+    @property
+    def rows(self) -> FloatArray:
+        """The five accounts side by side, shape (n_cells_local, 5)."""
+        return np.stack(
+            (self.requested, self.applied, self.clipped_wet, self.clipped_dry, self.frozen), axis=1
+        )
+
+
+LEDGER_ACCOUNTS = ("requested", "applied", "clipped_wet", "clipped_dry", "frozen")
+
+
+def distribute(
+    tiles: Tiles, state: TileState, increment: FloatArray, layers: BoolArray, dry_share: float = 0.01
+) -> WaterLedger:
+    """Add a volumetric increment per cell to the liquid water of its soil tiles, in place.
+
+    Parameters
+    ----------
+    tiles : this rank's tiles.
+    state : their state; only ``wliq_soisno`` changes.
+    increment : m3 m-3 per cell, shape (n_cells_local, n_soil); every updatable tile of the cell gets the same.
+        NaN counts as zero. A zero changes no bit.
+    layers : which layers take part, shape (n_soil,) (those that overlap the analysed depth).
+    dry_share : lower bound of liquid water as a share of porosity (or theta_r, whichever is larger).
+
+    Returns
+    -------
+    The ledger.
+
+    Notes
+    -----
+    Local: no communication. Before bounds aggregate(distribute(d)) = d, i.e. H D = I. The bounds limit what
+    the increment adds; a value that already lies outside is never "repaired" (METHODS.md section 1).
+    """
+    first = cell_starts(tiles.cell)
+    columns = np.ascontiguousarray(increment, dtype=np.float64)
+    accounts, changed = _distribute(
+        first,
+        tiles.is_updatable,
+        tiles.area_fraction,
+        tiles.porsl,
+        np.maximum(tiles.theta_r, dry_share * tiles.porsl),
+        columns,
+        layers,
+        state.soil("wliq_soisno"),
+        state.soil("wice_soisno"),
+        SOIL_DZ,
+    )
+    return WaterLedger(*(cast(FloatArray, accounts[:, i].copy()) for i in range(5)), cast(BoolArray, changed))
+
+
+@njit(cache=True)
+def _distribute(  # type: ignore[no-untyped-def]
+    first: IntArray,
+    updatable: BoolArray,
+    area: FloatArray,
+    porosity: FloatArray,
+    dry_bound: FloatArray,
+    increment: FloatArray,
+    layers: BoolArray,
+    wliq: FloatArray,
+    wice: FloatArray,
+    dz: FloatArray,
+):
+    n_cells = first.size - 1
+    accounts = np.zeros((n_cells, 5))
+    changed = np.zeros(wliq.shape, dtype=np.bool_)
+    for c in range(n_cells):
+        total = 0.0
+        for t in range(first[c], first[c + 1]):
+            if updatable[t]:
+                total += area[t]
+        for t in range(first[c], first[c + 1]):
+            if not updatable[t]:
+                continue
+            share = area[t] / total
+            for k in range(dz.size):
+                wanted = increment[c, k]
+                if not layers[k] or wanted == 0.0 or np.isnan(wanted):
+                    continue
+                mass = RHO_WATER * dz[k]
+                accounts[c, 0] += share * wanted * mass
+                if wice[t, k] > FROZEN_ICE:
+                    accounts[c, 4] += share * wanted * mass
+                    continue
+                old = wliq[t, k] / mass
+                new = old + wanted
+                if wanted > 0.0:
+                    new = min(new, max(old, porosity[t, k] - wice[t, k] / (RHO_ICE * dz[k])))
+                    accounts[c, 2] += share * (old + wanted - new) * mass
+                else:
+                    new = max(new, min(old, dry_bound[t, k]))
+                    accounts[c, 3] += share * (old + wanted - new) * mass
+                accounts[c, 1] += share * (new - old) * mass
+                if new != old:
+                    wliq[t, k] = new * mass
+                    changed[t, k] = True
+    return accounts, changed

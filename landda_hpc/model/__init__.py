@@ -1,0 +1,1 @@
+"""Land models and their weather: the protocol, the embedded column model, forcing."""

@@ -1,0 +1,266 @@
+"""The embedded model: soil water of every tile under prescribed temperature and given weather."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.constants import SOIL_Z, FloatArray
+from landda_hpc.errors import ConfigError, ModelError, ShapeError
+from landda_hpc.model.column import hydrology
+from landda_hpc.model.column.demand import N_DEMAND, weather_demand
+from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, diagnose_tiles, pack_parameters
+from landda_hpc.model.column.initial import keep_glaciers_cold
+from landda_hpc.model.column.richards import work_array
+from landda_hpc.model.column.temperature import AnnualWave
+from landda_hpc.model.protocol import ForecastReport, Weather, WeatherSource
+from landda_hpc.state import Tiles, TileState
+from landda_hpc.variables import STATE
+
+MAX_RESIDUAL: Final = 1.0e-9
+"""kg m-2; a model step whose water budget is off by more is an error."""
+
+WEATHER_RANGE: Final[dict[str, tuple[float, float, str]]] = {
+    "shortwave": (0.0, 1500.0, "W m-2"),
+    "longwave": (20.0, 800.0, "W m-2"),
+    "air_temperature": (170.0, 345.0, "K"),
+    "specific_humidity": (0.0, 0.1, "kg kg-1"),
+    "surface_pressure": (3.0e4, 1.15e5, "Pa"),
+    "wind_speed": (0.0, 100.0, "m s-1"),
+    "precipitation": (0.0, 0.1, "kg m-2 s-1"),
+}
+"""Physical range (inclusive) and unit of every weather variable."""
+
+CHECKED_STATE: Final = ("wliq_soisno", "wice_soisno", "wetwat", "zwt")
+"""What the forecast reads of the state; smp, hk and temperatures are written by it."""
+
+
+class ColumnModel:
+    """The water of every tile, each a column of its own; implements ``LandModel``.
+
+    Parameters
+    ----------
+    tiles : the rank's tiles.
+    weather : for the same tiles.
+    temperature : climatological waves of the same tiles.
+    timestep_s : model step, s; divides the weather's step.
+    rain_factor : multiplies the weather's precipitation, 1, (n_tile,) or a number: a persistent bias of a
+    twin's nature run.
+    potential_evaporation_factor : the same for potential evaporation and transpiration.
+
+    Notes
+    -----
+    Local: no communication. A tile's forecast depends on that tile alone: the same bits however tiles are
+    shared out, and however a period is cut into forecasts at multiples of the model step (the weather's steps
+    begin at midnight UTC).
+
+    Temperature is prescribed, ice stays as it is, precipitation is liquid, the water table is fixed: see
+    ``hydrology``.
+    """
+
+    def __init__(
+        self,
+        tiles: Tiles,
+        weather: WeatherSource,
+        temperature: AnnualWave,
+        timestep_s: int = 1800,
+        rain_factor: FloatArray | float = 1.0,
+        potential_evaporation_factor: FloatArray | float = 1.0,
+    ) -> None:
+        if weather.step % timedelta(seconds=timestep_s) or timedelta(days=1) % weather.step:
+            raise ConfigError(
+                f"model step of {timestep_s} s and forcing step of {weather.step}: the first must divide the "
+                "second, the second a day."
+            )
+        if len(temperature) != len(tiles):
+            raise ShapeError(f"temperature climatology has {len(temperature)} tiles, expected {len(tiles)}.")
+        self._tiles = tiles
+        self._weather = weather
+        self._temperature = temperature
+        self._timestep_s = timestep_s
+        self._rain_factor = self._factor("rain_factor", rain_factor)
+        self._pet_factor = self._factor("potential_evaporation_factor", potential_evaporation_factor)
+        self._parameters = pack_parameters(tiles)
+        self._demand = np.zeros((len(tiles), N_DEMAND))
+        self._demand_start: datetime | None = None
+        self._node_distance = 1000.0 * np.diff(SOIL_Z)
+        self._work = work_array()
+
+    @property
+    def tiles(self) -> Tiles:
+        """The rank's tiles."""
+        return self._tiles
+
+    def forecast(self, state: TileState, start: datetime, end: datetime) -> ForecastReport:
+        """Advance the state in place from start to end; see ``LandModel.forecast``.
+
+        Parameters
+        ----------
+        state : of the model's tiles. On ModelError it may be half advanced.
+        start, end : UTC, naive, whole model steps after midnight.
+
+        Raises
+        ------
+        ConfigError : start or end is not a whole number of model steps after midnight, or they are out of
+        order.
+        ShapeError : the state or the weather has another number of tiles.
+        ModelError : state or weather outside the physical range, naming tile, place, variable and value; or
+        the water
+            budget of a step does not close.
+        """
+        begin = time.perf_counter()
+        self._check_times(start, end)
+        self._check_state(state)
+        n = len(self._tiles)
+        totals = np.zeros((n, hydrology.N_TOTAL))
+        residual = np.zeros(n)
+        n_solves = 0
+        now = start
+        while now < end:
+            forcing_start = now - (now - _midnight(now)) % self._weather.step
+            until = min(end, forcing_start + self._weather.step)
+            self._load_demand(forcing_start)
+            # Roots ask whether layers are frozen: at the forcing step's start, so that cutting a forecast
+            # changes nothing.
+            self._prescribe_temperature(state, forcing_start)
+            n_solves += hydrology.advance_tiles(
+                float(self._timestep_s),
+                (until - now) // timedelta(seconds=self._timestep_s),
+                self._demand,
+                self._parameters,
+                self._tiles.patchtype,
+                LAYER_DZ_MM,
+                self._node_distance,
+                state["wliq_soisno"],
+                state["wice_soisno"],
+                state["t_soisno"],
+                state["wetwat"],
+                state["zwt"],
+                totals,
+                residual,
+                self._work,
+            )
+            now = until
+        self._check_residual(residual, start)
+        self._prescribe_temperature(state, end)
+        self.diagnose(state)
+        return ForecastReport(
+            precipitation=totals[:, hydrology.PRECIPITATION],
+            evapotranspiration=totals[:, hydrology.EVAPORATION] + totals[:, hydrology.TRANSPIRATION],
+            runoff=totals[:, hydrology.RUNOFF],
+            drainage=totals[:, hydrology.DRAINAGE],
+            overflow=totals[:, hydrology.OVERFLOW],
+            supply=totals[:, hydrology.SUPPLY],
+            max_residual=float(residual.max(initial=0.0)),
+            n_solves=n_solves,
+            seconds=time.perf_counter() - begin,
+        )
+
+    def diagnose(self, state: TileState) -> None:
+        """Bring smp and hk in step with soil water, in place; see ``LandModel.diagnose``."""
+        diagnose_tiles(
+            state["wliq_soisno"],
+            state["wice_soisno"],
+            self._tiles.patchtype,
+            self._parameters,
+            LAYER_DZ_MM,
+            state["smp"],
+            state["hk"],
+        )
+
+    def _factor(self, name: str, value: FloatArray | float) -> FloatArray:
+        array = np.asarray(value, dtype=np.float64)
+        if array.ndim > 0 and array.shape != (len(self._tiles),):
+            raise ShapeError(f"{name} has shape {array.shape}; there are {len(self._tiles)} tiles.")
+        if not (np.isfinite(array) & (array >= 0.0)).all():
+            raise ModelError(f"{name} has values that are negative or not finite; expected factors around 1.")
+        return np.ascontiguousarray(np.broadcast_to(array, (len(self._tiles),)))
+
+    def _load_demand(self, start: datetime) -> None:
+        """Demand of the forcing step at ``start``; kept until another step is asked for."""
+        if self._demand_start == start:
+            return
+        self._demand_start = None
+        weather = self._weather.during(start)
+        self._check_weather(weather, start)
+        weather_demand(
+            weather.shortwave,
+            weather.longwave,
+            weather.air_temperature,
+            weather.specific_humidity,
+            weather.surface_pressure,
+            weather.wind_speed,
+            weather.precipitation,
+            self._tiles.vegetation_fraction,
+            self._rain_factor,
+            self._pet_factor,
+            self._demand,
+        )
+        self._demand_start = start
+
+    def _prescribe_temperature(self, state: TileState, when: datetime) -> None:
+        self._temperature.prescribe(state, when)
+        keep_glaciers_cold(self._tiles, state)
+
+    def _check_times(self, start: datetime, end: datetime) -> None:
+        step = timedelta(seconds=self._timestep_s)
+        if start > end or (start - _midnight(start)) % step or (end - _midnight(end)) % step:
+            raise ConfigError(
+                f"forecast from {start} to {end}: expected start <= end, both whole steps of "
+                f"{self._timestep_s} s after midnight."
+            )
+
+    def _check_state(self, state: TileState) -> None:
+        if state.n_tile != len(self._tiles):
+            raise ShapeError(f"state has {state.n_tile} tiles, the model {len(self._tiles)}.")
+        for name in CHECKED_STATE:
+            variable = STATE[name]
+            values = state.soil(name) if STATE[name].dims else state[name]
+            low = -np.inf if variable.valid_min is None else variable.valid_min
+            high = np.inf if variable.valid_max is None else variable.valid_max
+            self._check_range(f"state variable '{name}'", values, low, high, variable.units)
+
+    def _check_weather(self, weather: Weather, start: datetime) -> None:
+        for field in fields(weather):
+            values = getattr(weather, field.name)
+            if values.shape != (len(self._tiles),):
+                raise ShapeError(
+                    f"weather '{field.name}' of {start} has shape {values.shape}; "
+                    f"there are {len(self._tiles)} tiles."
+                )
+            low, high, unit = WEATHER_RANGE[field.name]
+            self._check_range(f"weather '{field.name}' of {start}", values, low, high, unit)
+
+    def _check_range(self, what: str, values: FloatArray, low: float, high: float, unit: str) -> None:
+        is_good = (values >= low) & (values <= high)
+        if is_good.all():
+            return
+        where = np.argwhere(~is_good)
+        first = tuple(int(k) for k in where[0])
+        layer = f", soil layer {first[1] + 1}" if len(first) > 1 else ""
+        raise ModelError(
+            f"{what} is {values[first]:g} {unit} at {self._place(first[0])}{layer}; "
+            f"expected {low:g} to {high:g} ({len(where)} values are outside). Check where it came from."
+        )
+
+    def _check_residual(self, residual: FloatArray, start: datetime) -> None:
+        is_good = residual <= MAX_RESIDUAL
+        if is_good.all():
+            return
+        worst = int(np.argmax(np.where(is_good, -1.0, np.nan_to_num(residual, nan=np.inf))))
+        raise ModelError(
+            f"water budget of the forecast from {start} is off by {residual[worst]:g} kg m-2 in a step at "
+            f"{self._place(worst)}; expected at most {MAX_RESIDUAL:g}. Please report this with the state."
+        )
+
+    def _place(self, tile: int) -> str:
+        lat, lon = self._tiles.lat[tile], self._tiles.lon[tile]
+        return f"tile {self._tiles.global_index[tile]} (latitude {lat:.2f}, longitude {lon:.2f})"
+
+
+def _midnight(when: datetime) -> datetime:
+    return when.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,106 @@
+"""What the weather asks of the soil: rain and potential evaporation, one row per tile and forcing step.
+
+Potential evaporation is Priestley and Taylor's (1972, Mon. Weather Rev., 100, 81-92), 1.26 D / (D + g) (R_n -
+G) / L, with the slope D of saturation vapour pressure, the psychrometric constant g and the form of net
+radiation of Allen et al. (1998, FAO Irrigation and Drainage Paper 56). R_n = (1 - albedo) SW + emissivity (LW
+- sigma T_air^4), G = 0.1 R_n. Only available energy above zero evaporates; there is no dew. A tile's
+vegetation shades its share of the ground: that share transpires, the rest evaporates from bare soil.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numba
+
+from landda_hpc.constants import (
+    GRAVITY,
+    LATENT_HEAT_VAPORISATION,
+    SPECIFIC_HEAT_AIR,
+    STEFAN_BOLTZMANN,
+    T_FREEZE,
+    FloatArray,
+)
+
+RAIN: Final = 0  # kg m-2 s-1
+SOIL: Final = 1  # potential evaporation of the tile's bare share, kg m-2 s-1
+CANOPY: Final = 2  # potential transpiration of its vegetated share, kg m-2 s-1
+OPEN_WATER: Final = 3  # potential evaporation of open water, kg m-2 s-1
+RESISTANCE: Final = 4  # g / ((D + g) r_a D_0), m-1; see ``hydrology.soil_evaporation``
+HUMIDITY: Final = 5  # relative humidity of the air, 0..1
+KELVIN: Final = 6  # gravity / (1000 R_v T), mm-1; relative humidity over soil water is exp(KELVIN psi)
+N_DEMAND: Final = 7
+"""Columns of the demand array, shape (n_tile, 7), C order."""
+
+ALBEDO_VEGETATION: Final = 0.18
+ALBEDO_SOIL: Final = 0.25
+ALBEDO_WATER: Final = 0.08
+EMISSIVITY: Final = 0.97
+GROUND_HEAT_SHARE: Final = 0.1
+PRIESTLEY_TAYLOR: Final = 1.26
+GAS_CONSTANT_VAPOUR: Final = 461.5  # J kg-1 K-1
+MIN_WIND: Final = 1.0  # m s-1; convection keeps exchange up in calm air
+# Logarithmic profile, neutral, from 10 m to the roughness length of bare soil, 0.01 m (CoLM's), for momentum
+# and vapour.
+_DRAG: Final = (0.4 / math.log(10.0 / 0.01)) ** 2
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def weather_demand(
+    shortwave: FloatArray,
+    longwave: FloatArray,
+    air_temperature: FloatArray,
+    specific_humidity: FloatArray,
+    surface_pressure: FloatArray,
+    wind_speed: FloatArray,
+    precipitation: FloatArray,
+    vegetation_fraction: FloatArray,
+    rain_factor: FloatArray,
+    potential_evaporation_factor: FloatArray,
+    demand: FloatArray,
+) -> None:
+    """Fill ``demand`` for every tile.
+
+    Parameters
+    ----------
+    shortwave, ..., precipitation : see ``Weather``, (n_tile,).
+    vegetation_fraction : 0..1, (n_tile,).
+    rain_factor, potential_evaporation_factor : multiply the weather's rain and all potential rates,
+    (n_tile,).
+    demand : written, (n_tile, 7).
+
+    Notes
+    -----
+    Local. Plants do not transpire below freezing air temperature.
+    """
+    for i in range(shortwave.size):
+        temperature = air_temperature[i]
+        celsius = temperature - 273.15
+        saturation = 610.8 * math.exp(17.27 * celsius / (celsius + 237.3))
+        slope = saturation * 17.27 * 237.3 / (celsius + 237.3) ** 2
+        psychrometric = SPECIFIC_HEAT_AIR * surface_pressure[i] / (0.622 * LATENT_HEAT_VAPORISATION)
+        weight = slope / (slope + psychrometric)
+        t2 = temperature * temperature
+        longwave_net = EMISSIVITY * (longwave[i] - STEFAN_BOLTZMANN * t2 * t2)
+        per_energy = (
+            potential_evaporation_factor[i]
+            * PRIESTLEY_TAYLOR
+            * weight
+            * (1.0 - GROUND_HEAT_SHARE)
+            / LATENT_HEAT_VAPORISATION
+        )
+        vegetation = vegetation_fraction[i]
+        soil = per_energy * max(0.0, (1.0 - ALBEDO_SOIL) * shortwave[i] + longwave_net)
+        canopy = per_energy * max(0.0, (1.0 - ALBEDO_VEGETATION) * shortwave[i] + longwave_net)
+        water = per_energy * max(0.0, (1.0 - ALBEDO_WATER) * shortwave[i] + longwave_net)
+        vapour_pressure = specific_humidity[i] * surface_pressure[i] / (0.622 + 0.378 * specific_humidity[i])
+        air_resistance = 1.0 / (_DRAG * max(MIN_WIND, wind_speed[i]))
+        diffusivity = 2.12e-5 * math.exp(1.75 * math.log(temperature / 273.15))
+        demand[i, RAIN] = rain_factor[i] * precipitation[i]
+        demand[i, SOIL] = (1.0 - vegetation) * soil
+        demand[i, CANOPY] = vegetation * canopy if temperature > T_FREEZE else 0.0
+        demand[i, OPEN_WATER] = water
+        demand[i, RESISTANCE] = (1.0 - weight) / (air_resistance * diffusivity)
+        demand[i, HUMIDITY] = min(1.0, vapour_pressure / saturation)
+        demand[i, KELVIN] = GRAVITY / (1000.0 * GAS_CONSTANT_VAPOUR * temperature)

@@ -1,0 +1,131 @@
+"""Campbell hydraulics in the packed form that the kernels read, and the diagnosed potential and conductivity.
+
+psi = psi0 s^-b and K = K_s s^(2b + 3) 10^(-6 f_ice), with s = theta_liquid / porosity within [0.01, 1] and
+f_ice the share of the pores (at most 1) that ice fills (Campbell 1974, Soil Sci., 117, 311-314; COLM.md).
+Powers are one logarithm and one exponential each: ln|psi| = ln|psi0| - b ln s.
+
+Matric potential follows from liquid water in frozen layers as well. At the supercooled limit that gives the
+same value as the freezing-point relation; away from it ice would have to melt or form, which this version
+does not do.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numba
+import numpy as np
+
+from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, FloatArray, IntArray
+from landda_hpc.state import PatchType, Tiles
+
+PORSL: Final = 0
+LOG_PSI0: Final = 1
+BSW: Final = 2
+LOG_K_BELOW: Final = 3
+EXPONENT_BELOW: Final = 4
+HKSATI: Final = 5
+ROOT: Final = 6
+N_PARAMETER: Final = 7
+"""Rows of the packed parameters, see ``pack_parameters``."""
+
+MIN_SATURATION: Final = 0.01
+PSI_MIN: Final = -1.0e8  # mm; CoLM's smpmin
+PSI_WILTING: Final = -1.5e5  # mm; roots take up nothing from drier soil
+MIN_EFFECTIVE_POROSITY: Final = 0.05  # CoLM's wimp; below it a layer is sealed by ice
+MIN_THETA: Final = 1.0e-3  # m3 m-3; below it water does not move
+_LOG_ICE_IMPEDANCE: Final = -6.0 * math.log(10.0)
+_SOIL: Final = int(PatchType.SOIL)
+_WETLAND: Final = int(PatchType.WETLAND)
+
+
+def pack_parameters(tiles: Tiles) -> FloatArray:
+    """Soil parameters as the kernels read them.
+
+    Returns
+    -------
+    Shape (n_tile, 7, n_soil), C order: all that one tile needs is one block of 560 bytes, and a row is
+    contiguous over layers. Rows: porosity; ln|psi0| (psi0 in mm); b; ln of the conductivity at the interface
+    below the layer (geometric mean of both layers, mm s-1; the last layer's own at the bottom); exponent 2b +
+    3 there (b the mean of both layers); the layer's own saturated conductivity, mm s-1; share of roots over 1
+    - psi0 / psi_wilting (COLM.md's stress factor is the product of this with 1 - psi / psi_wilting).
+
+    Notes
+    -----
+    Local: no communication.
+    """
+    packed = np.empty((len(tiles), N_PARAMETER, N_SOIL))
+    log_k = _log(tiles.hksati)
+    packed[:, PORSL] = tiles.porsl
+    packed[:, LOG_PSI0] = _log(-tiles.psi0)
+    packed[:, BSW] = tiles.bsw
+    packed[:, LOG_K_BELOW, :-1] = 0.5 * (log_k[:, :-1] + log_k[:, 1:])
+    packed[:, LOG_K_BELOW, -1] = log_k[:, -1]
+    packed[:, EXPONENT_BELOW, :-1] = (tiles.bsw[:, :-1] + tiles.bsw[:, 1:]) + 3.0
+    packed[:, EXPONENT_BELOW, -1] = 2.0 * tiles.bsw[:, -1] + 3.0
+    packed[:, HKSATI] = tiles.hksati
+    packed[:, ROOT] = tiles.root_fraction / (1.0 - tiles.psi0 / PSI_WILTING)
+    return packed
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _log(values: FloatArray) -> FloatArray:
+    """Natural logarithm by the scalar library: a vector library's last bit may depend on the length."""
+    flat = values.copy().ravel()
+    for i in range(flat.size):
+        flat[i] = math.log(flat[i])
+    return flat.reshape(values.shape)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def ice_impedance(ice_volume: float, porosity: float) -> float:
+    """10^(-6 f_ice), 1; ice_volume and porosity in m3 m-3."""
+    if ice_volume <= 0.0:
+        return 1.0
+    return math.exp(_LOG_ICE_IMPEDANCE * min(1.0, ice_volume / porosity))
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def diagnose_tiles(
+    wliq: FloatArray,
+    wice: FloatArray,
+    patchtype: IntArray,
+    parameters: FloatArray,
+    layer_dz: FloatArray,
+    smp: FloatArray,
+    hk: FloatArray,
+) -> None:
+    """Write matric potential (mm) and conductivity (mm s-1) at the nodes of soil and wetland tiles.
+
+    Each value depends on its own layer alone, so it changes only where that layer's water changes. Other
+    tiles keep what they have.
+
+    Parameters
+    ----------
+    wliq, wice : kg m-2, shape (n_tile, 15).
+    patchtype : (n_tile,).
+    parameters : from ``pack_parameters``.
+    layer_dz : layer thickness, mm, (n_soil,).
+    smp, hk : written, (n_tile, n_soil).
+    """
+    for i in range(patchtype.size):
+        if patchtype[i] != _SOIL and patchtype[i] != _WETLAND:
+            continue
+        for j in range(layer_dz.size):
+            porosity = parameters[i, PORSL, j]
+            theta = wliq[i, N_SNOW + j] / layer_dz[j]
+            ice_volume = wice[i, N_SNOW + j] * (1000.0 / RHO_ICE) / layer_dz[j]
+            log_s = math.log(min(1.0, max(MIN_SATURATION, theta / porosity)))
+            psi = -math.exp(parameters[i, LOG_PSI0, j] - parameters[i, BSW, j] * log_s)
+            smp[i, j] = max(PSI_MIN, psi)
+            if porosity - ice_volume < MIN_EFFECTIVE_POROSITY or theta <= MIN_THETA:
+                hk[i, j] = 0.0
+            else:
+                exponent = 2.0 * parameters[i, BSW, j] + 3.0
+                relative = math.exp(exponent * log_s) * ice_impedance(ice_volume, porosity)
+                hk[i, j] = parameters[i, HKSATI, j] * relative
+
+
+LAYER_DZ_MM: Final[FloatArray] = 1000.0 * SOIL_DZ
+"""Layer thickness, mm; a layer of pure water of that thickness weighs as many kg m-2."""

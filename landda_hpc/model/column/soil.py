@@ -1,0 +1,168 @@
+"""Soil parameters from texture, and their perturbation for a twin's nature run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.constants import N_SOIL, BoolArray, FloatArray, IntArray
+from landda_hpc.data import SOIL_CLASSES
+from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.model.column.vegetation import root_fraction
+from landda_hpc.state import Tiles
+
+HEMIC_PEAT: Final = {"porsl": 0.88, "psi0": -10.2, "bsw": 6.1, "hksati": 2.0e-3}
+"""Half-decomposed peat: m3 m-3, mm, 1, mm s-1 (Letts et al. 2000, Atmos.-Ocean, 38, 141-160, Table 1)."""
+
+PEAT_SHARE: Final = {6: 0.7, 7: 0.1}
+"""Share of peat in the organic classes; the rest is their mineral part. 0.7 gives HTESSEL's porosity of
+organic soil (0.766) within 0.02; tropical organic soil has the hydraulics of mineral soil there, nearly so
+here."""
+
+SAND_LIMITS: Final = (2.0, 95.0)  # percent
+POROSITY_LIMITS: Final = (0.25, 0.90)  # m3 m-3
+BSW_LIMITS: Final = (1.5, 20.0)
+PSI0_LIMITS: Final = (-3000.0, -5.0)  # mm
+HKSATI_LIMITS: Final = (1.0e-6, 0.5)  # mm s-1
+MAX_VEGETATION: Final = 0.95
+"""Limits of perturbed parameters: the span of mineral and organic soils in tables of measured hydraulics."""
+
+_SAND: Final[FloatArray] = np.array([np.nan, *(c.sand for c in SOIL_CLASSES)])
+_CLAY: Final[FloatArray] = np.array([np.nan, *(c.clay for c in SOIL_CLASSES)])
+_PEAT: Final[FloatArray] = np.array([PEAT_SHARE.get(k, 0.0) for k in range(len(SOIL_CLASSES) + 1)])
+
+
+def campbell_parameters(
+    soil_class: IntArray, sand_change: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Campbell's parameters of soil classes.
+
+    Parameters
+    ----------
+    soil_class : ECMWF class 1..7, shape (n,).
+    sand_change : percent added to the class's sand, (n,); silt and clay keep their ratio. None: no change.
+
+    Returns
+    -------
+    porsl (m3 m-3), psi0 (mm, negative), bsw (1), hksati (mm s-1), each (n,).
+
+    Raises
+    ------
+    DataError : a class outside 1..7.
+
+    Notes
+    -----
+    Local: no communication. Mineral soil: porsl = 0.489 - 0.00126 sand, psi0 = -10 x 10^(1.88 - 0.0131 sand),
+    b = 2.91 + 0.159 clay, K_s = 0.0070556 x 10^(-0.884 + 0.0153 sand), sand and clay in percent. Peat is
+    mixed in by volume: linearly, K_s geometrically.
+
+    References
+    ----------
+    Cosby et al. (1984), Water Resour. Res., 20, 682-690, Table 5, in the units of CLM and CoLM.
+    """
+    if soil_class.size and (soil_class.min() < 1 or soil_class.max() > len(SOIL_CLASSES)):
+        raise DataError(
+            f"soil classes run from {soil_class.min()} to {soil_class.max()}; "
+            f"expected 1..{len(SOIL_CLASSES)} (ECMWF)."
+        )
+    sand, clay = _SAND[soil_class], _CLAY[soil_class]
+    if sand_change is not None:
+        changed = np.clip(sand + sand_change, *SAND_LIMITS)
+        clay = clay * (100.0 - changed) / (100.0 - sand)
+        sand = changed
+    peat = _PEAT[soil_class]
+    porsl = (1.0 - peat) * (0.489 - 0.00126 * sand) + peat * HEMIC_PEAT["porsl"]
+    psi0 = (1.0 - peat) * -10.0 * 10.0 ** (1.88 - 0.0131 * sand) + peat * HEMIC_PEAT["psi0"]
+    bsw = (1.0 - peat) * (2.91 + 0.159 * clay) + peat * HEMIC_PEAT["bsw"]
+    mineral = 0.0070556 * 10.0 ** (-0.884 + 0.0153 * sand)
+    hksati = mineral ** (1.0 - peat) * HEMIC_PEAT["hksati"] ** peat
+    return porsl, psi0, bsw, hksati
+
+
+def with_perturbed_parameters(
+    tiles: Tiles,
+    *,
+    sand: FloatArray | float = 0.0,
+    log_b: FloatArray | float = 0.0,
+    log_psi: FloatArray | float = 0.0,
+    log_ksat: FloatArray | float = 0.0,
+    porosity: FloatArray | float = 0.0,
+    vegetation: FloatArray | float = 0.0,
+) -> Tiles:
+    """The same soil tiles with other parameters, within physical limits.
+
+    Parameters
+    ----------
+    tiles : as built from static fields, with unperturbed parameters. Tiles that are not soil stay as they
+    are.
+    sand : percent added to the class's sand content (silt and clay keep their ratio), (n_tile,) or a number.
+    log_b, log_psi, log_ksat : added to the natural logarithms of b, |psi0|, K_s after that.
+    porosity : m3 m-3, added after that.
+    vegetation : added to the vegetation fraction. Roots keep the shape that climate and trees give them.
+
+    Returns
+    -------
+    New tiles; porsl, psi0, bsw, hksati and vegetation_fraction, and roots where there had been no vegetation,
+    may differ.
+
+    Raises
+    ------
+    ShapeError : an array's length is not the number of tiles.
+    DataError : a perturbation is not finite.
+
+    Notes
+    -----
+    Local: no communication. To give the same bits on any number of ranks, perturb the global tiles and take
+    the slice.
+    """
+    n = len(tiles)
+    given = {"sand": sand, "log_b": log_b, "log_psi": log_psi, "log_ksat": log_ksat, "porosity": porosity}
+    changes = {
+        name: _per_tile(name, value, n) for name, value in (*given.items(), ("vegetation", vegetation))
+    }
+    soil: BoolArray = tiles.is_updatable
+    porsl, psi0, bsw, hksati = campbell_parameters(tiles.soil_class[soil], changes["sand"][soil])
+    new_vegetation = np.where(
+        soil,
+        np.clip(tiles.vegetation_fraction + changes["vegetation"], 0.0, MAX_VEGETATION),
+        tiles.vegetation_fraction,
+    )
+    is_new = soil & (new_vegetation > 0.0) & ~tiles.root_fraction.any(axis=1)
+    roots = tiles.root_fraction.copy()
+    roots[is_new] = root_fraction(tiles.climate_class[is_new], np.zeros(int(is_new.sum())))
+    return Tiles(
+        global_index=tiles.global_index,
+        cell=tiles.cell,
+        area_fraction=tiles.area_fraction,
+        patchtype=tiles.patchtype,
+        soil_class=tiles.soil_class,
+        climate_class=tiles.climate_class,
+        lat=tiles.lat,
+        lon=tiles.lon,
+        porsl=_replace(tiles.porsl, soil, np.clip(porsl + changes["porosity"][soil], *POROSITY_LIMITS)),
+        psi0=_replace(tiles.psi0, soil, np.clip(psi0 * np.exp(changes["log_psi"][soil]), *PSI0_LIMITS)),
+        bsw=_replace(tiles.bsw, soil, np.clip(bsw * np.exp(changes["log_b"][soil]), *BSW_LIMITS)),
+        hksati=_replace(
+            tiles.hksati, soil, np.clip(hksati * np.exp(changes["log_ksat"][soil]), *HKSATI_LIMITS)
+        ),
+        theta_r=tiles.theta_r,
+        vegetation_fraction=new_vegetation,
+        root_fraction=roots,
+    )
+
+
+def _per_tile(name: str, value: FloatArray | float, n: int) -> FloatArray:
+    array = np.asarray(value, dtype=np.float64)
+    if array.ndim > 0 and array.shape != (n,):
+        raise ShapeError(f"perturbation '{name}' has shape {array.shape}; there are {n} tiles.")
+    if not np.isfinite(array).all():
+        raise DataError(f"perturbation '{name}' has values that are not finite.")
+    return np.broadcast_to(array, (n,))
+
+
+def _replace(values: FloatArray, where: BoolArray, new: FloatArray) -> FloatArray:
+    """A copy with one value for all layers of the tiles marked."""
+    result = values.copy()
+    result[where] = np.repeat(new[:, None], N_SOIL, axis=1)
+    return result

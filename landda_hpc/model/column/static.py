@@ -1,0 +1,141 @@
+"""The package's static fields as means over the cells of a model grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import netCDF4
+import numpy as np
+
+from landda_hpc.constants import FloatArray, IntArray
+from landda_hpc.data import SOIL_CLASSES, static_path
+from landda_hpc.data.climate import KOPPEN_CLASSES
+from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.fields.regrid import Regridder
+from landda_hpc.grid import Grid
+
+_FIELDS: Final = (
+    "land_fraction",
+    "lake_fraction",
+    "glacier_fraction",
+    "wetland_fraction",
+    "soil_class_fraction",
+    "climate_class",
+    "high_vegetation_fraction",
+    "low_vegetation_fraction",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class CellFields:
+    """Static fields of the cells of a grid, each of shape (n_cells,) in flat-index order.
+
+    Attributes
+    ----------
+    grid : the grid.
+    land, lake : share of the cell's area, 0..1; together with the ocean 1.
+    glacier, wetland : share of the cell's area; parts of ``land``.
+    soil : share of the cell's area by ECMWF soil class 1..7, shape (7, n_cells); the rest of ``land``.
+    climate_class : Koeppen-Geiger class 1..30 that holds most of the land; 0 without land.
+    high_vegetation, low_vegetation : share of the land, 0..1.
+    """
+
+    grid: Grid
+    land: FloatArray
+    lake: FloatArray
+    glacier: FloatArray
+    wetland: FloatArray
+    soil: FloatArray
+    climate_class: IntArray
+    high_vegetation: FloatArray
+    low_vegetation: FloatArray
+
+
+def cell_fields(grid: Grid, path: Path | None = None) -> CellFields:
+    """Area-weighted means of the static fields over the cells of a grid.
+
+    Parameters
+    ----------
+    grid : any rectangular grid, global or regional.
+    path : file of static fields; the package's own by default.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : a variable is missing or has another shape than its axes.
+
+    Notes
+    -----
+    Local: no communication. The same bits on every rank. Shares of land are weighted by the land that they
+    are a share of.
+    """
+    file = static_path() if path is None else path
+    values, source = _read(file)
+    to_cells = Regridder(source, grid, "conservative")
+
+    def mean(field: FloatArray) -> FloatArray:
+        result: FloatArray = np.nan_to_num(to_cells(field), nan=0.0).reshape(-1)
+        return result
+
+    land_fine = values["land_fraction"]
+    land = mean(land_fine)
+
+    def over_land(field: FloatArray) -> FloatArray:
+        weighted = mean(land_fine * field)
+        result: FloatArray = np.divide(weighted, land, out=np.zeros_like(land), where=land > 0.0)
+        return result
+
+    soil_fine = land_fine * (1.0 - values["glacier_fraction"] - values["wetland_fraction"])
+    return CellFields(
+        grid=grid,
+        land=land,
+        lake=mean(values["lake_fraction"]),
+        glacier=mean(land_fine * values["glacier_fraction"]),
+        wetland=mean(land_fine * values["wetland_fraction"]),
+        soil=np.stack([mean(soil_fine * share) for share in values["soil_class_fraction"]]),
+        climate_class=_most_common(values["climate_class"], land_fine, len(KOPPEN_CLASSES), mean),
+        high_vegetation=over_land(values["high_vegetation_fraction"]),
+        low_vegetation=over_land(values["low_vegetation_fraction"]),
+    )
+
+
+def _most_common(
+    classes: FloatArray, weight: FloatArray, n_class: int, mean: Callable[[FloatArray], FloatArray]
+) -> IntArray:
+    """Class 1..n_class with the largest area in each cell, the lower one at a tie; 0 where there is none."""
+    best = np.zeros(1)
+    winner = np.zeros(1, dtype=np.int64)
+    for k in range(1, n_class + 1):
+        area = mean(weight * (classes == k))
+        winner = np.where(area > best, k, winner)
+        best = np.maximum(area, best)
+    return winner
+
+
+def _read(path: Path) -> tuple[dict[str, FloatArray], Grid]:
+    if not path.is_file():
+        raise MissingFileError(
+            f"file of static fields '{path}' does not exist; tools/make_static.py makes it."
+        )
+    values: dict[str, FloatArray] = {}
+    with netCDF4.Dataset(path) as data:
+        data.set_auto_mask(False)
+        for name in (*_FIELDS, "lat", "lon", "lat_bnds", "lon_bnds"):
+            if name not in data.variables:
+                raise DataError(f"static fields '{path}' lack the variable '{name}'; make the file anew.")
+            values[name] = np.asarray(data[name][:], dtype=np.float64)
+    source = Grid(
+        lat=values["lat"],
+        lon=values["lon"],
+        lat_edges=np.append(values["lat_bnds"][:, 0], values["lat_bnds"][-1, 1]),
+        lon_edges=np.append(values["lon_bnds"][:, 0], values["lon_bnds"][-1, 1]),
+        is_periodic=True,
+    )
+    for name in _FIELDS:
+        expected = (len(SOIL_CLASSES), *source.shape) if name == "soil_class_fraction" else source.shape
+        if values[name].shape != expected:
+            raise DataError(f"'{name}' of '{path}' has shape {values[name].shape}; its axes say {expected}.")
+    return values, source

@@ -1,0 +1,121 @@
+"""What grows on a tile, by climate and trees: how much of the ground it shades, how deep it roots."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.constants import SOIL_ZI, FloatArray, IntArray
+from landda_hpc.data.climate import KOPPEN_CLASSES
+
+# Share of the ground that vegetation shades where it grows: ECMWF's c_veg by vegetation type (IFS documentation,
+# part IV, chapter 8: tropical trees 0.99, other trees 0.90, grass and crops 0.85 to 0.90, tall grass 0.70, shrubs
+# 0.50, tundra 0.50, semi-desert 0.10). The type of each climate is our choice.
+_TREES: Final = 0.90
+_TROPICAL_TREES: Final = 0.99
+_TALL_GRASS: Final = 0.70
+_GRASS: Final = 0.87
+_SHRUB_AND_GRASS: Final = 0.60
+_SEMI_DESERT_COVER: Final = 0.10
+_TUNDRA_COVER: Final = 0.50
+
+# Depths above which half, and 95 %, of the roots are, m: after Schenk and Jackson (2002, Ecol. Monogr., 72,
+# 311-328, their means by biome, rounded). The biome of each climate is our choice; crops count as grass.
+_TROPICAL_FOREST: Final = (0.15, 0.93)
+_SAVANNA: Final = (0.23, 1.30)
+_SEMI_DESERT: Final = (0.28, 1.29)
+_STEPPE: Final = (0.16, 1.20)
+_PRAIRIE: Final = (0.09, 0.91)
+_MEDITERRANEAN: Final = (0.19, 1.71)
+_WARM_FOREST: Final = (0.23, 1.21)
+_COOL_FOREST: Final = (0.21, 1.04)
+_BOREAL_FOREST: Final = (0.12, 0.58)
+_TUNDRA: Final = (0.09, 0.29)
+
+
+def _biome(koppen: str, is_forest: bool) -> tuple[float, float]:
+    if koppen[0] == "A":
+        return _TROPICAL_FOREST if is_forest or koppen != "Aw" else _SAVANNA
+    if koppen[0] == "B":
+        return _SAVANNA if is_forest else _SEMI_DESERT if koppen[1] == "W" else _STEPPE
+    if koppen[0] == "E":
+        return _TUNDRA
+    if koppen[:2] == "Cs":
+        return _MEDITERRANEAN
+    if not is_forest:
+        return _PRAIRIE
+    if koppen[0] == "C":
+        return _WARM_FOREST
+    return _BOREAL_FOREST if koppen[2] in "cd" else _COOL_FOREST
+
+
+def _open_cover(koppen: str) -> float:
+    if koppen[0] == "B":
+        return _SEMI_DESERT_COVER if koppen[1] == "W" else _SHRUB_AND_GRASS
+    if koppen[0] == "E":
+        return _TUNDRA_COVER
+    if koppen == "Aw":
+        return _TALL_GRASS
+    return _SHRUB_AND_GRASS if koppen[:2] == "Cs" else _GRASS
+
+
+def _layer_shares(d50: float, d95: float) -> FloatArray:
+    """Shares of roots per layer: r(z) = 1 / (1 + (z / d50)^beta); the last layer takes what is below it."""
+    beta = np.log(0.95 / 0.05) / np.log(d50 / d95)
+    above = np.concatenate(([0.0], 1.0 / (1.0 + (SOIL_ZI[1:-1] / d50) ** beta), [1.0]))
+    shares: FloatArray = np.diff(above)
+    return shares
+
+
+# Class 0 (unknown) takes prairie and boreal forest, the shallowest of each kind that is not tundra.
+_OPEN: Final[FloatArray] = np.array(
+    [_layer_shares(*_PRAIRIE), *(_layer_shares(*_biome(k, False)) for k in KOPPEN_CLASSES)]
+)
+_FOREST: Final[FloatArray] = np.array(
+    [_layer_shares(*_BOREAL_FOREST), *(_layer_shares(*_biome(k, True)) for k in KOPPEN_CLASSES)]
+)
+
+
+_OPEN_COVER: Final[FloatArray] = np.array([_GRASS, *(_open_cover(name) for name in KOPPEN_CLASSES)])
+_FOREST_COVER: Final[FloatArray] = np.array(
+    [_TREES, *(_TROPICAL_TREES if name in ("Af", "Am") else _TREES for name in KOPPEN_CLASSES)]
+)
+
+
+def vegetation_fraction(climate_class: IntArray, high: FloatArray, low: FloatArray) -> FloatArray:
+    """Share of the ground that vegetation shades, 0..1.
+
+    Parameters
+    ----------
+    climate_class : Koeppen-Geiger class 0..30, shape (n,).
+    high, low : share of the land on which trees, or low vegetation, grow, 0..1, (n,).
+
+    Notes
+    -----
+    Local: no communication.
+    """
+    shaded: FloatArray = high * _FOREST_COVER[climate_class] + low * _OPEN_COVER[climate_class]
+    return shaded
+
+
+def root_fraction(climate_class: IntArray, tree_share: FloatArray) -> FloatArray:
+    """Share of roots per soil layer.
+
+    Parameters
+    ----------
+    climate_class : Koeppen-Geiger class 0..30, shape (n,).
+    tree_share : share of trees in the vegetation, 0..1, (n,); mixes the profiles of forest and open land.
+
+    Returns
+    -------
+    Shape (n, n_soil), each row sums to 1.
+
+    Notes
+    -----
+    Local: no communication. Cumulative share r(z) = 1 / (1 + (z / d50)^beta), beta = ln 19 / ln(d50 / d95)
+    (Schenk and Jackson 2002, eq. 1; COLM.md).
+    """
+    trees = tree_share[:, None]
+    shares: FloatArray = trees * _FOREST[climate_class] + (1.0 - trees) * _OPEN[climate_class]
+    return shares

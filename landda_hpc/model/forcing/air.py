@@ -1,0 +1,76 @@
+"""Near-surface air: humidity, pressure, and the radiation through clear and cloudy sky."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.constants import STEFAN_BOLTZMANN, T_FREEZE, FloatArray
+
+RATIO_OF_MOLAR_MASSES: Final = 0.622  # water vapour to dry air
+
+
+def saturation_vapour_pressure(temperature: FloatArray) -> FloatArray:
+    """Saturation vapour pressure over water, Pa, at a temperature in K.
+
+    References
+    ----------
+    Bolton (1980), Mon. Weather Rev. 108, 1046-1053, Eq. 10.
+    """
+    celsius = temperature - T_FREEZE
+    pressure: FloatArray = 611.2 * np.exp(17.67 * celsius / (celsius + 243.5))
+    return pressure
+
+
+def specific_humidity(vapour_pressure: FloatArray, pressure: FloatArray) -> FloatArray:
+    """Specific humidity, kg kg-1, from vapour pressure and air pressure, both Pa."""
+    return (
+        RATIO_OF_MOLAR_MASSES * vapour_pressure / (pressure - (1.0 - RATIO_OF_MOLAR_MASSES) * vapour_pressure)
+    )
+
+
+def standard_pressure(elevation: FloatArray) -> FloatArray:
+    """Pressure of the ICAO standard atmosphere, Pa, at an elevation in m."""
+    pressure: FloatArray = 101325.0 * np.power(1.0 - 2.25577e-5 * elevation, 5.25588)
+    return pressure
+
+
+def shortwave_transmissivity(elevation: FloatArray, cloud: FloatArray) -> FloatArray:
+    """Share of the irradiance on top of the atmosphere that reaches the ground, 0..1.
+
+    Parameters
+    ----------
+    elevation : m.
+    cloud : cloud cover, 0..1.
+
+    References
+    ----------
+    Clear sky: Allen et al. (1998), FAO Irrigation and Drainage Paper 56, Eq. 37,
+    bounded by 0.85. Clouds: Kasten and Czeplak (1980), Solar Energy 24, 177-189, 1 - 0.75 c^3.4.
+    """
+    clear = np.minimum(0.75 + 2.0e-5 * elevation, 0.85)
+    return clear * (1.0 - 0.75 * np.power(cloud, 3.4))
+
+
+def longwave_down(temperature: FloatArray, vapour_pressure: FloatArray, cloud: FloatArray) -> FloatArray:
+    """Downward longwave radiation at the ground, W m-2.
+
+    Parameters
+    ----------
+    temperature : of the air, K.
+    vapour_pressure : Pa.
+    cloud : cloud cover, 0..1.
+
+    References
+    ----------
+    Clear sky: Prata (1996), Q. J. R. Meteorol. Soc. 122, 1127-1151. Clouds: Unsworth and Monteith (1975),
+    Q. J. R. Meteorol. Soc. 101, 13-24: emissivity (1 - 0.84 c) e_clear + 0.84 c.
+    """
+    # Precipitable water, cm, from vapour pressure in hPa.
+    water = 46.5 * (0.01 * vapour_pressure) / temperature
+    clear = 1.0 - (1.0 + water) * np.exp(-np.sqrt(1.2 + 3.0 * water))
+    emissivity = (1.0 - 0.84 * cloud) * clear + 0.84 * cloud
+    squared = temperature * temperature
+    radiation: FloatArray = emissivity * STEFAN_BOLTZMANN * (squared * squared)
+    return radiation

@@ -1,0 +1,224 @@
+"""Monthly climatology that the weather is conditioned on: temperature, precipitation, wet fraction."""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+import netCDF4
+import numpy as np
+
+from landda_hpc.constants import SECONDS_PER_DAY, FloatArray, IntArray
+from landda_hpc.data import static_path
+from landda_hpc.data.climate import land_temperature, monthly_precipitation, wet_fraction
+from landda_hpc.errors import DataError, MissingFileError, ShapeError
+from landda_hpc.fields.regrid import Regridder
+from landda_hpc.grid import Grid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SMOOTHING_PASSES: Final = 5
+"""Passes of (1 2 1) / 4 over 0.5-degree cells: a standard deviation of 1.6 cells, so that a border between
+climate classes is a slope of some 200 km and no wall."""
+
+_WET_RANGE: Final = (0.005, 0.6)
+"""Bounds of the monthly share of wet steps; beyond them the intensity follows the month instead."""
+
+
+class ClimateNow(NamedTuple):
+    """The climatology at one time, interpolated between the middles of the months.
+
+    Attributes
+    ----------
+    air_temperature : K.
+    precipitation : kg m-2 s-1.
+    wet_fraction : share of 3-hour steps with precipitation, 1.
+    """
+
+    air_temperature: FloatArray
+    precipitation: FloatArray
+    wet_fraction: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Climatology:
+    """Monthly means over a grid or a set of cells, NaN where it is not known (no land or lake near).
+
+    Attributes
+    ----------
+    air_temperature : K, shape (12, ...).
+    precipitation : kg m-2 s-1, shape (12, ...).
+    wet_fraction : share of 3-hour steps with precipitation, in (0, 1], shape (12, ...).
+    elevation : m, shape (...).
+
+    Raises
+    ------
+    ShapeError : shapes do not fit together.
+    DataError : a value outside its physical range.
+    """
+
+    air_temperature: FloatArray
+    precipitation: FloatArray
+    wet_fraction: FloatArray
+    elevation: FloatArray
+
+    def __post_init__(self) -> None:
+        ranges = {"air_temperature": (150.0, 350.0), "precipitation": (0.0, 0.1), "wet_fraction": (1e-6, 1.0)}
+        for name, (low, high) in ranges.items():
+            values = getattr(self, name)
+            if values.shape != (12, *self.elevation.shape):
+                raise ShapeError(
+                    f"climatology '{name}' has shape {values.shape}; expected {(12, *self.elevation.shape)}."
+                )
+            if np.any(values < low) or np.any(values > high):
+                raise DataError(
+                    f"climatology '{name}' runs from {np.nanmin(values):g} to {np.nanmax(values):g}; "
+                    f"expected {low:g} to {high:g}."
+                )
+
+    def take(self, cells: IntArray) -> Self:
+        """Return the climatology of cells given by flat index; arrays of shape (12, n_cell) and (n_cell,)."""
+        return type(self)(
+            air_temperature=np.ascontiguousarray(self.air_temperature.reshape(12, -1)[:, cells]),
+            precipitation=np.ascontiguousarray(self.precipitation.reshape(12, -1)[:, cells]),
+            wet_fraction=np.ascontiguousarray(self.wet_fraction.reshape(12, -1)[:, cells]),
+            elevation=self.elevation.ravel()[cells],
+        )
+
+    def at(self, time: datetime) -> ClimateNow:
+        """Interpolate linearly in time; the middle of a month has that month's values."""
+        first, second, share = between_months(time)
+
+        def interpolate(values: FloatArray) -> FloatArray:
+            mixed: FloatArray = (1.0 - share) * values[first] + share * values[second]
+            return mixed
+
+        return ClimateNow(
+            interpolate(self.air_temperature), interpolate(self.precipitation), interpolate(self.wet_fraction)
+        )
+
+
+def between_months(time: datetime) -> tuple[int, int, float]:
+    """Months (0..11) before and after a time, by their middles, and the share of the second."""
+    length = calendar.monthrange(time.year, time.month)[1]
+    within = (time - datetime(time.year, time.month, 1)) / timedelta(days=length)
+    position = time.month - 1 + within - 0.5
+    first = int(np.floor(position))
+    return first % 12, (first + 1) % 12, position - first
+
+
+def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
+    """Read the static file and bring the climatology to a grid.
+
+    Parameters
+    ----------
+    grid : the model grid.
+    path : file of static fields; the one that ships with the package by default.
+
+    Returns
+    -------
+    Arrays of shape (12, n_lat, n_lon) and (n_lat, n_lon). Temperature is finite everywhere;
+    the others are NaN in cells without land or lake.
+
+    Raises
+    ------
+    MissingFileError, DataError : the file is absent, or lacks a field.
+
+    Notes
+    -----
+    Local: no communication; identical on every rank. Precipitation and wet fraction follow the climate class
+    of 0.5-degree cells, are smoothed, and averaged over the land and lake in each grid cell. The wet share of
+    a month is the class's, times the month's precipitation over the year's: the intensity of wet steps stays,
+    as most of the season lies in how often it rains.
+    """
+    source, fields = _read(path or static_path())
+    climate_class = fields["climate_class"].astype(np.int64)
+    # Cells without a class have no precipitation: they carry no weight either.
+    weight = np.where(climate_class > 0, fields["land_fraction"] + fields["lake_fraction"], 0.0)
+    annual = np.mean(
+        _temperature(fields, source.lat[:, None], source.lon[None, :], fields["elevation"]), axis=0
+    )
+    regridder = Regridder(source, grid, "conservative")
+    cell_weight = regridder(weight)
+    smooth_weight = _smooth(weight)
+    is_known = cell_weight > 0.0
+
+    def to_grid(field: FloatArray) -> FloatArray:
+        """Mean over the land and lake of each grid cell."""
+        result = np.full(grid.shape, np.nan)
+        np.divide(
+            regridder(np.where(weight > 0.0, field, 0.0) * weight), cell_weight, out=result, where=is_known
+        )
+        return result
+
+    def smoothed(field: FloatArray) -> FloatArray:
+        total = _smooth(np.where(weight > 0.0, field, 0.0) * weight)
+        return np.divide(total, smooth_weight, out=np.zeros_like(total), where=weight > 0.0)
+
+    months = [
+        monthly_precipitation(climate_class, annual, source.lat[:, None], np.int64(month))
+        for month in range(1, 13)
+    ]
+    year = np.mean(months, axis=0)
+    wet = wet_fraction(climate_class)
+    precipitation = np.stack([to_grid(smoothed(month)) for month in months]) / SECONDS_PER_DAY
+    wet_months = np.stack([to_grid(smoothed(wet * month / year)) for month in months])
+    elevation = to_grid(fields["elevation"])
+    temperature = _temperature(
+        fields, grid.lat[:, None], grid.lon[None, :], np.where(np.isfinite(elevation), elevation, 0.0)
+    )
+    return Climatology(temperature, precipitation, np.clip(wet_months, *_WET_RANGE), elevation)
+
+
+def _temperature(
+    fields: dict[str, FloatArray], lat: FloatArray, lon: FloatArray, elevation: FloatArray
+) -> FloatArray:
+    return land_temperature(
+        fields["land_surface_temperature"],
+        fields["elevation_coarse"],
+        fields["lat_coarse"],
+        fields["lon_coarse"],
+        lat,
+        lon,
+        elevation,
+    )
+
+
+def _read(path: Path) -> tuple[Grid, dict[str, FloatArray]]:
+    """Return the static file's fine grid and the fields needed here, float64, south to north."""
+    if not path.is_file():
+        raise MissingFileError(
+            f"file of static fields '{path}' does not exist; tools/make_static.py makes it."
+        )
+    names = (
+        "land_fraction", "lake_fraction", "elevation", "climate_class", "land_surface_temperature",
+        "elevation_coarse", "lat_coarse", "lon_coarse", "lat", "lon", "lat_bnds", "lon_bnds",
+    )  # fmt: skip
+    with netCDF4.Dataset(path) as data:
+        missing = [name for name in names if name not in data.variables]
+        if missing:
+            raise DataError(
+                f"file of static fields '{path}' lacks {missing}; make it again with tools/make_static.py."
+            )
+        fields = {name: np.ma.filled(data[name][:].astype(np.float64), np.nan) for name in names}
+    grid = Grid(
+        lat=fields["lat"],
+        lon=fields["lon"],
+        lat_edges=np.append(fields["lat_bnds"][:, 0], fields["lat_bnds"][-1, 1]),
+        lon_edges=np.append(fields["lon_bnds"][:, 0], fields["lon_bnds"][-1, 1]),
+        is_periodic=True,
+    )
+    return grid, fields
+
+
+def _smooth(field: FloatArray) -> FloatArray:
+    """Apply (1 2 1) / 4 along both axes; periodic in longitude, the last row repeated at the poles."""
+    result = field
+    for _ in range(_SMOOTHING_PASSES):
+        result = 0.25 * (np.roll(result, 1, axis=1) + np.roll(result, -1, axis=1)) + 0.5 * result
+        padded = np.concatenate((result[:1], result, result[-1:]))
+        result = 0.25 * (padded[:-2] + padded[2:]) + 0.5 * result
+    return result

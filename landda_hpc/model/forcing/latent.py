@@ -1,0 +1,179 @@
+"""Latent weather: Gaussian fields in space and time that are a function of the valid time alone.
+
+At every step n (a fixed number of hours since 1970) there is one set of independent spherical-harmonic
+coefficients eps_n, drawn from a generator keyed by what it is for and by n. The latent field is a moving
+average of them,
+
+    z(t_n) = rotation by omega t_n of  sum over |k| <= K of w_k eps_(n+k),
+    w_k ~ exp(-(k dt / T)^2),  sum of w_k^2 = 1,
+
+so that z is stationary, of unit variance, and correlated in time as exp(-1/2 (lag / T)^2) in a frame that
+turns eastward with the angular speed omega. A finite window needs no state: z at a time depends neither on
+where a run began, nor on its cycle length, nor on the rank that asks.
+
+A twin's weather takes eps = rho eps_base + sqrt(1 - rho^2) eps_own, and rho is then the correlation of the
+latent fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from landda_hpc.constants import EARTH_RADIUS, FloatArray
+from landda_hpc.errors import ConfigError
+from landda_hpc.fields.keyed import keyed_generator
+from landda_hpc.fields.sphere import ComplexArray, order_and_degree, synthesise, white_coefficients
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from landda_hpc.fields.spectra import Spectrum
+    from landda_hpc.grid import Grid
+
+STEP: Final = timedelta(hours=3)
+"""Time between the steps of the latent weather; every forcing step is one or more of them."""
+
+EPOCH: Final = datetime(1970, 1, 1)
+
+BASE_STREAM: Final = "base"
+"""Name of the stream with which others are correlated."""
+
+_WINDOW: Final = 2.6
+"""Half width of the moving average in units of T: weights at its end are exp(-2.6^2) = 1e-3 of the top."""
+
+
+def step_number(time: datetime) -> int:
+    """Return the number of the latent step that begins at a time.
+
+    Raises
+    ------
+    ConfigError : no step begins then.
+    """
+    number, rest = divmod(time - EPOCH, STEP)
+    if rest:
+        raise ConfigError(
+            f"weather was asked for a step that begins at {time:%Y-%m-%dT%H:%M}; "
+            "steps begin at 00, 03, ... 21 UTC. Let time.start and the cycles fall on those hours."
+        )
+    return number
+
+
+@dataclass(frozen=True, eq=False)
+class LatentField:
+    """Statistics of one latent field.
+
+    Attributes
+    ----------
+    spectrum : correlation in space.
+    correlation_hours : T above, h, seen by someone who moves with the pattern.
+    drift : eastward speed of the pattern at the equator, m s-1; at latitude phi it is drift cos(phi).
+    """
+
+    spectrum: Spectrum
+    correlation_hours: float
+    drift: float
+
+    def weights(self) -> FloatArray:
+        """w_k for k = -K .. K, shape (2 K + 1,)."""
+        if not 0.0 < self.correlation_hours < np.inf:
+            raise ConfigError(f"correlation time = {self.correlation_hours} h; expected a positive number.")
+        unit = self.correlation_hours * timedelta(hours=1) / STEP
+        half = int(np.ceil(_WINDOW * unit))
+        weights = np.exp(-((np.arange(-half, half + 1) / unit) ** 2))
+        normalised: FloatArray = weights / np.sqrt(np.sum(weights**2))
+        return normalised
+
+    def rotation(self, lag: timedelta) -> float:
+        """Eastward turn of the pattern after a lag, radians."""
+        return self.drift / EARTH_RADIUS * lag.total_seconds()
+
+
+class LatentWeather:
+    """Several latent fields of one stream.
+
+    Parameters
+    ----------
+    grid : where they are evaluated.
+    fields : statistics by name; fields of different names are independent.
+    seed : the campaign's seed.
+    stream : name of the stream; runs that name the same stream have the same weather.
+    correlation : rho with the stream ``BASE_STREAM``, 0..1; at 1 the stream is the base stream.
+
+    Raises
+    ------
+    ConfigError : correlation outside 0..1, or a stream that takes the base stream's name but not its weather.
+    """
+
+    def __init__(
+        self, grid: Grid, fields: Mapping[str, LatentField], seed: int, stream: str, correlation: float
+    ) -> None:
+        if not 0.0 <= correlation <= 1.0:
+            raise ConfigError(f"correlation of weather stream '{stream}' = {correlation}; expected 0..1.")
+        if stream == BASE_STREAM and correlation != 1.0:
+            raise ConfigError(
+                f"weather stream '{BASE_STREAM}' has correlation 1 with itself, found {correlation}."
+            )
+        self._grid = grid
+        self._fields = dict(fields)
+        self._seed = seed
+        self._shares = [
+            (name, share)
+            for name, share in ((BASE_STREAM, correlation), (stream, float(np.sqrt(1.0 - correlation**2))))
+            if share > 0.0
+        ]
+        self._weights = {name: field.weights() for name, field in fields.items()}
+        self._amplitude = {name: _amplitude(field.spectrum) for name, field in fields.items()}
+        self._innovations: dict[str, dict[int, ComplexArray]] = {name: {} for name in fields}
+
+    def at(self, step: int) -> dict[str, FloatArray]:
+        """Return the fields at a step (see ``step_number``), each of shape (n_lat, n_lon), 1.
+
+        Notes
+        -----
+        Local: no communication; every rank computes the whole image and gets the same bits.
+        """
+        return {name: self._image(name, step) for name in self._fields}
+
+    def _image(self, name: str, step: int) -> FloatArray:
+        field = self._fields[name]
+        degree = field.spectrum.degree
+        m, _ = order_and_degree(degree)
+        # Reduced before it is multiplied by m: the turn since 1970 is thousands of circles.
+        turn = field.rotation(step * STEP) % (2.0 * np.pi)
+        phase = np.exp(-1j * turn * np.arange(degree + 1))[m]
+        return synthesise(self._average(name, step) * self._amplitude[name] * phase, degree, self._grid)
+
+    def _average(self, name: str, step: int) -> ComplexArray:
+        """Sum of w_k eps_(step + k), in the order of k whatever is cached."""
+        weights = self._weights[name]
+        half = weights.size // 2
+        held = self._innovations[name]
+        window = range(step - half, step + half + 1)
+        self._innovations[name] = kept = {
+            n: held[n] if n in held else self._innovation(name, n) for n in window
+        }
+        total: ComplexArray = np.zeros_like(kept[step])
+        for weight, n in zip(weights, window, strict=True):
+            total += weight * kept[n]
+        return total
+
+    def _innovation(self, name: str, step: int) -> ComplexArray:
+        time = (EPOCH + step * STEP).isoformat()
+        degree = self._fields[name].spectrum.degree
+        mixed: ComplexArray | None = None
+        for stream, share in self._shares:
+            drawn = white_coefficients(degree, keyed_generator(self._seed, "weather", stream, name, time))
+            drawn *= share
+            mixed = drawn if mixed is None else mixed + drawn
+        assert mixed is not None
+        return mixed
+
+
+def _amplitude(spectrum: Spectrum) -> FloatArray:
+    _, ell = order_and_degree(spectrum.degree)
+    amplitude: FloatArray = np.sqrt(spectrum.power)[ell]
+    return amplitude

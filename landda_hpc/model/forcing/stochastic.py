@@ -1,0 +1,275 @@
+"""Stochastic weather, conditioned on a monthly climatology and coherent in space, time and between variables.
+
+Everything is a deterministic function of seed, stream, valid time and place. Three latent fields (see
+``latent``) carry the chance: one decides rain, and with it cloud, humidity and radiation; one the synoptic
+anomaly of temperature; one wind.
+
+Rain is a Gaussian copula: with Q(z) = P(Z > z) of the latent z and f the wet fraction, a step is wet where
+Q(z) < f, and
+
+    precipitation = mean / f * ln(f / Q(z)),
+
+exponential amounts above the threshold, zero on it, whose expectation is the climatological mean exactly. The
+threshold varies in space and season with f; storms are the excursions of one smooth field, some hundred km
+wide, drifting east.
+
+Weather is made on steps of three hours, each variable a mean over the step; a longer forcing step is the mean
+of its three-hourly steps, so that its length does not change the weather.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy.special import log_ndtr, ndtri
+
+from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.fields.spectra import gaussian_spectrum, mixed_spectrum
+from landda_hpc.model.forcing.air import (
+    longwave_down,
+    saturation_vapour_pressure,
+    shortwave_transmissivity,
+    specific_humidity,
+    standard_pressure,
+)
+from landda_hpc.model.forcing.latent import EPOCH, STEP, LatentField, LatentWeather, step_number
+from landda_hpc.model.forcing.sun import (
+    SOLAR_CONSTANT,
+    daily_insolation,
+    hour_angle,
+    mean_cosine_zenith,
+    sun_at,
+)
+from landda_hpc.model.protocol import Weather
+
+if TYPE_CHECKING:
+    from landda_hpc.config import ForcingConfig
+    from landda_hpc.constants import FloatArray
+    from landda_hpc.grid import Grid
+    from landda_hpc.model.forcing.climatology import Climatology
+    from landda_hpc.state import Tiles
+
+DRIFT: Final = 10.0  # m s-1 at the equator, eastward: 7 m s-1 at 45 degrees
+BAND_LENGTH: Final = 0.4  # correlation length of the structure inside storms, in units of the storms'
+BAND_SHARE: Final = 0.15  # its share of the rain latent's variance
+
+TEMPERATURE_LENGTH_KM: Final = 1500.0
+TEMPERATURE_HOURS: Final = 60.0
+WIND_LENGTH_KM: Final = 900.0
+WIND_HOURS: Final = 24.0
+
+CLEAREST: Final = 0.1  # cloud cover far from rain
+CLOUD_MARGIN: Final = 2.5  # the latent's distance below the rain threshold at which the sky is clearest
+WET_CLIMATE: Final = 0.15  # wet fraction from which a climate counts as wet altogether
+WARMEST_HOUR: Final = 14.5  # local solar time, h
+FULL_SUN: Final = 250.0  # W m-2, daily insolation above the atmosphere that gives the full diurnal cycle
+
+_KEPT_STEPS: Final = timedelta(hours=24) // STEP
+_NAMES: Final = (
+    "shortwave", "longwave", "air_temperature", "specific_humidity", "surface_pressure", "wind_speed",
+    "precipitation",
+)  # fmt: skip
+
+
+class StochasticWeather:
+    """The seeded weather of a rank's tiles (a ``WeatherSource``).
+
+    Parameters
+    ----------
+    grid : the model grid.
+    tiles : the rank's tiles, any number, none included.
+    config : length of the forcing step, storms' length and time.
+    seed : the campaign's seed.
+    stream : name of the weather; sources with the same seed, stream and correlation have the same weather.
+    correlation : of the latent fields with those of the stream ``base``, 0..1; at 1 the weather is the
+        base stream's.
+    climatology : on the model grid.
+
+    Raises
+    ------
+    ShapeError : the climatology is on another grid.
+    DataError : the climatology is missing at a tile.
+    ConfigError : correlation outside 0..1.
+
+    Notes
+    -----
+    Local: no communication. Latent fields are computed on the whole image, identically on every rank; all
+    else per cell of the rank's tiles, so the weather of a place does not depend on the partition.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        tiles: Tiles,
+        config: ForcingConfig,
+        seed: int,
+        stream: str,
+        correlation: float,
+        climatology: Climatology,
+    ) -> None:
+        if climatology.elevation.shape != grid.shape:
+            raise ShapeError(
+                f"weather climatology has shape {climatology.elevation.shape}; the grid is {grid.describe()}."
+            )
+        self._step = timedelta(hours=config.step_hours)
+        self._cells, self._cell_of_tile = np.unique(tiles.cell, return_inverse=True)
+        row, column = np.divmod(self._cells, grid.shape[1])
+        self._lat, self._lon = grid.lat[row], grid.lon[column]
+        self._climate = climatology.take(self._cells)
+        self._check_climate()
+        self._pressure = standard_pressure(self._climate.elevation)
+        sine = np.sin(np.deg2rad(self._lat))
+        self._temperature_sigma = 1.0 + 4.0 * sine * sine
+        self._mean_wind = 3.0 + 1.5 * np.abs(sine)
+        self._latents = LatentWeather(grid, latent_fields(config), seed, stream, correlation)
+        self._kept: dict[int, Weather] = {}
+
+    @property
+    def step(self) -> timedelta:
+        """Length of a forcing step."""
+        return self._step
+
+    def during(self, start: datetime) -> Weather:
+        """Weather of the forcing step that begins at ``start`` (UTC); arrays of shape (n_tile,), read-only.
+
+        Raises
+        ------
+        ConfigError : ``start`` is not 00, 03, ... 21 UTC.
+
+        Notes
+        -----
+        Local. The latest 24 hours are kept, so that several model instances can share one source.
+        """
+        first = step_number(start)
+        parts = [self._weather(first + i) for i in range(self._step // STEP)]
+        if len(parts) == 1:
+            return parts[0]
+        return Weather(
+            **{name: _read_only(_mean([getattr(part, name) for part in parts])) for name in _NAMES}
+        )
+
+    def _weather(self, step: int) -> Weather:
+        if step not in self._kept:
+            while len(self._kept) >= _KEPT_STEPS:
+                del self._kept[next(iter(self._kept))]
+            self._kept[step] = self._make(step)
+        return self._kept[step]
+
+    def _make(self, step: int) -> Weather:
+        if not self._cells.size:
+            return Weather(**{name: _read_only(np.empty(0)) for name in _NAMES})
+        latent = {name: image.ravel()[self._cells] for name, image in self._latents.at(step).items()}
+        start = EPOCH + step * STEP
+        by_cell = self._of_cells(start, latent["rain"], latent["temperature"], latent["wind"])
+        return Weather(**{name: _read_only(by_cell[name][self._cell_of_tile]) for name in _NAMES})
+
+    def _of_cells(
+        self, start: datetime, rain: FloatArray, temperature: FloatArray, wind: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Weather of the rank's cells during the step that begins at ``start``, from their latents."""
+        climate = self._climate.at(start + 0.5 * STEP)
+        wet = climate.wet_fraction
+        precipitation = rain_rate(rain, climate.precipitation, wet)
+        cloud = cloud_cover(rain, wet)
+        wetness = np.minimum(wet / WET_CLIMATE, 1.0)
+
+        daily_temperature = climate.air_temperature + self._temperature_sigma * temperature
+        air_temperature = daily_temperature + self._diurnal_cycle(start, wetness, cloud)
+
+        # Vapour follows the day's temperature, not the hour's: relative humidity falls at noon by itself.
+        dry_air = 0.30 + 0.40 * wetness
+        relative_humidity = dry_air + (0.95 - dry_air) * cloud * cloud
+        vapour = np.minimum(
+            relative_humidity * saturation_vapour_pressure(daily_temperature),
+            0.98 * saturation_vapour_pressure(air_temperature),
+        )
+        cosine = mean_cosine_zenith(self._lat, self._lon, start, STEP)
+        above = SOLAR_CONSTANT * sun_at(start + 0.5 * STEP).distance_factor * cosine
+        sigma = 0.45  # of the logarithm; the mean stays the mean
+        return {
+            "shortwave": above * shortwave_transmissivity(self._climate.elevation, cloud),
+            "longwave": longwave_down(air_temperature, vapour, cloud),
+            "air_temperature": air_temperature,
+            "specific_humidity": specific_humidity(vapour, self._pressure),
+            "surface_pressure": self._pressure,
+            "wind_speed": self._mean_wind * np.exp(sigma * wind - 0.5 * sigma**2),
+            "precipitation": precipitation,
+        }
+
+    def _diurnal_cycle(self, start: datetime, wetness: FloatArray, cloud: FloatArray) -> FloatArray:
+        """Deviation from the daily mean, averaged over the step, K."""
+        sun = sun_at(start + 0.5 * STEP)
+        sunlight = np.minimum(daily_insolation(self._lat, sun) / FULL_SUN, 1.0)
+        amplitude = (3.0 + 5.0 * (1.0 - wetness)) * sunlight * (1.0 - 0.5 * cloud)
+        middle = hour_angle(start + 0.5 * STEP, sun) - float(np.deg2rad(15.0 * (WARMEST_HOUR - 12.0)))
+        half_width = float(np.deg2rad(7.5)) * (STEP / timedelta(hours=1))
+        # The mean of a cosine over an interval is its value in the middle, times sin(h) / h.
+        cycle: FloatArray = amplitude * (
+            np.cos(np.deg2rad(self._lon) + middle) * (np.sin(half_width) / half_width)
+        )
+        return cycle
+
+    def _check_climate(self) -> None:
+        if not self._cells.size:
+            return
+        for name in ("air_temperature", "precipitation", "wet_fraction", "elevation"):
+            values = getattr(self._climate, name)
+            missing = ~np.isfinite(values.reshape(-1, self._cells.size)).all(axis=0)
+            if missing.any():
+                i = int(np.flatnonzero(missing)[0])
+                raise DataError(
+                    f"weather climatology '{name}' is missing at {int(missing.sum())} of "
+                    f"{self._cells.size} cells with tiles, first at latitude {self._lat[i]:.2f}, longitude "
+                    f"{self._lon[i]:.2f}; expected a value wherever there is land or lake. Check the static "
+                    "file against the model grid."
+                )
+
+
+def latent_fields(config: ForcingConfig) -> dict[str, LatentField]:
+    """Statistics of the three latent fields."""
+    storms = gaussian_spectrum(config.storm_length_km)
+    bands = gaussian_spectrum(BAND_LENGTH * config.storm_length_km)
+    return {
+        "rain": LatentField(mixed_spectrum(bands, storms, BAND_SHARE), config.storm_hours, DRIFT),
+        "temperature": LatentField(gaussian_spectrum(TEMPERATURE_LENGTH_KM), TEMPERATURE_HOURS, DRIFT),
+        "wind": LatentField(gaussian_spectrum(WIND_LENGTH_KM), WIND_HOURS, DRIFT),
+    }
+
+
+def rain_rate(latent: FloatArray, mean: FloatArray, wet_fraction: FloatArray) -> FloatArray:
+    """Precipitation of a step, kg m-2 s-1; its expectation over a standard normal latent is ``mean``.
+
+    Parameters
+    ----------
+    latent : standard normal.
+    mean : climatological mean, kg m-2 s-1.
+    wet_fraction : probability of rain, in (0, 1].
+    """
+    # ln Q(z) stays finite where Q(z) underflows.
+    excess = np.maximum(np.log(wet_fraction) - log_ndtr(-latent), 0.0)
+    rate: FloatArray = mean / wet_fraction * excess
+    return rate
+
+
+def cloud_cover(latent: FloatArray, wet_fraction: FloatArray) -> FloatArray:
+    """Cloud cover, 0..1: overcast where it rains, thinning with the latent's distance from the threshold."""
+    distance = (-ndtri(wet_fraction) - latent) / CLOUD_MARGIN
+    x = 1.0 - np.minimum(np.maximum(distance, 0.0), 1.0)
+    cover: FloatArray = CLEAREST + (1.0 - CLEAREST) * (x * x * (3.0 - 2.0 * x))
+    return cover
+
+
+def _mean(parts: list[FloatArray]) -> FloatArray:
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    return total / len(parts)
+
+
+def _read_only(values: FloatArray) -> FloatArray:
+    """Copy into an array that others may share, because nobody can change it."""
+    result = np.array(values)
+    result.setflags(write=False)
+    return result

@@ -1,0 +1,119 @@
+"""What the campaign asks of a land model, and what a land model asks of the weather."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from landda_hpc.constants import FloatArray
+from landda_hpc.state import Tiles, TileState
+
+
+@dataclass(frozen=True, eq=False)
+class Weather:
+    """Near-surface weather over one forcing step, one value per tile, float64, shape (n_tile,).
+
+    Attributes
+    ----------
+    shortwave : downward short-wave radiation, W m-2.
+    longwave : downward long-wave radiation, W m-2.
+    air_temperature : K.
+    specific_humidity : kg kg-1.
+    surface_pressure : Pa.
+    wind_speed : m s-1, at about 10 m.
+    precipitation : rain and snow together, kg m-2 s-1.
+
+    Notes
+    -----
+    All values are means over the step; none may be NaN.
+    """
+
+    shortwave: FloatArray
+    longwave: FloatArray
+    air_temperature: FloatArray
+    specific_humidity: FloatArray
+    surface_pressure: FloatArray
+    wind_speed: FloatArray
+    precipitation: FloatArray
+
+
+class WeatherSource(Protocol):
+    """Weather for a fixed set of tiles."""
+
+    @property
+    def step(self) -> timedelta:
+        """Length of a forcing step; divides a day. Steps begin at midnight UTC."""
+        ...
+
+    def during(self, start: datetime) -> Weather:
+        """Mean weather over [start, start + step), a pure function of the valid time.
+
+        Local: no communication. ``start`` (UTC, naive) is a whole number of steps after midnight.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastReport:
+    """What a forecast did to the water of each tile; kg m-2 over the forecast, shape (n_tile,).
+
+    Attributes
+    ----------
+    precipitation : received, after the model's rain factor.
+    evapotranspiration : bare-soil evaporation, transpiration and open-water evaporation.
+    runoff : surface runoff, with ``overflow`` in it.
+    drainage : left the column at its lower end.
+    overflow : the part of ``runoff`` that had no room in the pores and was pushed out at the surface.
+    supply : water brought to wetlands from outside to keep them wet.
+    max_residual : largest water-budget residual of any tile and model step, kg m-2; 0 without tiles.
+    n_solves : solutions of the soil-water equation, over all tiles and model steps.
+    seconds : wall time.
+
+    Notes
+    -----
+    Sums over tiles are left to the caller: a sum over a rank's tiles would depend on the number of ranks.
+    """
+
+    precipitation: FloatArray
+    evapotranspiration: FloatArray
+    runoff: FloatArray
+    drainage: FloatArray
+    overflow: FloatArray
+    supply: FloatArray
+    max_residual: float
+    n_solves: int
+    seconds: float
+
+    @property
+    def storage_change(self) -> FloatArray:
+        """What the budget says that the tiles' water changed by, kg m-2."""
+        change: FloatArray = (
+            self.precipitation + self.supply - self.evapotranspiration - self.runoff - self.drainage
+        )
+        return change
+
+
+class LandModel(Protocol):
+    """A land model on the tiles of one rank."""
+
+    @property
+    def tiles(self) -> Tiles:
+        """The rank's tiles, in the order of the state."""
+        ...
+
+    def forecast(self, state: TileState, start: datetime, end: datetime) -> ForecastReport:
+        """Advance the state in place from start to end (UTC, naive). Local: no communication.
+
+        Raises
+        ------
+        ModelError : the state or the weather is outside the physical range, or the budget does not close.
+        """
+        ...
+
+    def diagnose(self, state: TileState) -> None:
+        """Bring what follows from soil water (smp, hk) in step with it, in place. Local: no communication.
+
+        To be called after an analysis; layers whose water did not change keep their bits.
+        """
+        ...

@@ -1,0 +1,41 @@
+"""The source that a configuration asks for; a further product gets a branch here and a section there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from landda_hpc.config import CampaignConfig, TwinObservations
+from landda_hpc.observation.files import GldasSource
+from landda_hpc.observation.twin import TwinObservationSource
+
+if TYPE_CHECKING:
+    from landda_hpc.constants import BoolArray
+    from landda_hpc.grid import Grid
+    from landda_hpc.observation.source import ObservationSource
+
+
+def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> ObservationSource:
+    """Return the configured source of observations.
+
+    Parameters
+    ----------
+    config : the campaign.
+    grid : the model grid.
+    is_soil : cells that can take observations (updatable soil), shape (n_lat, n_lon).
+
+    Raises
+    ------
+    ConfigError : a file pattern that leaves data_root.
+
+    Notes
+    -----
+    Local: no communication.
+    """
+    observations = config.observations
+    if isinstance(observations, TwinObservations):
+        return TwinObservationSource(
+            config.seed, is_soil, observations.depth_m, observations.error_std, observations.missing_fraction
+        )
+    return GldasSource(
+        config.data_root, observations.path, grid, is_soil, observations.depth_m, observations.missing
+    )

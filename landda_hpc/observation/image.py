@@ -1,0 +1,130 @@
+"""The observation that an analysis takes: one image on the model grid, each cell with a flag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from landda_hpc.errors import ShapeError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.fields.depth import DepthRange
+
+FlagArray = npt.NDArray[np.uint8]
+
+
+class Flag(IntEnum):
+    """Why a cell's observation is not used; the first reason found stays. Output files hold the numbers."""
+
+    USED = 0
+    OUTSIDE_SOIL = 1
+    MISSING = 2
+    OUT_OF_RANGE = 3
+    FROZEN = 4
+
+
+REASONS: Final[dict[Flag, str]] = {
+    Flag.USED: "used",
+    Flag.OUTSIDE_SOIL: "outside the model's soil",
+    Flag.MISSING: "missing",
+    Flag.OUT_OF_RANGE: "out of range",
+    Flag.FROZEN: "frozen soil",
+}
+"""The flags in words."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageObservation:
+    """Soil moisture observed at one time, on the model grid.
+
+    Attributes
+    ----------
+    given : as the source gave it, m3 m-3, shape (n_lat, n_lon); NaN where it gave nothing. Flagged values
+        stay here.
+    flags : a Flag per cell, uint8, shape (n_lat, n_lon).
+    time : valid time, UTC.
+    depth_m : top and bottom of the observed layer, m.
+    source : label for output and messages.
+    error_std : standard deviation of the errors as the source tells it, m3 m-3, shape (n_lat, n_lon), or
+        None.
+    """
+
+    given: FloatArray
+    flags: FlagArray
+    time: datetime
+    depth_m: DepthRange
+    source: str
+    error_std: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        if self.given.ndim != 2 or self.flags.shape != self.given.shape:
+            raise ShapeError(
+                f"observation has shape {self.given.shape}, its flags {self.flags.shape}; expected one image."
+            )
+        if np.any(np.isnan(self.given) & (self.flags == Flag.USED)):
+            raise ShapeError("an observation that is NaN is flagged as used.")
+
+    @classmethod
+    def flagged(
+        cls,
+        given: FloatArray,
+        is_soil: BoolArray,
+        time: datetime,
+        depth_m: DepthRange,
+        source: str,
+        error_std: FloatArray | None = None,
+    ) -> ImageObservation:
+        """Build from values alone; cells outside the soil or without value (NaN, infinite) are flagged."""
+        if given.shape != is_soil.shape:
+            raise ShapeError(
+                f"observation has shape {given.shape}; the model's soil mask has {is_soil.shape}."
+            )
+        given = np.where(np.isfinite(given), given, np.nan)
+        flags = np.where(is_soil, np.where(np.isnan(given), Flag.MISSING, Flag.USED), Flag.OUTSIDE_SOIL)
+        return cls(given, flags.astype(np.uint8), time, depth_m, source, error_std)
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """What is assimilated: m3 m-3, shape (n_lat, n_lon), NaN where missing or rejected."""
+        values: FloatArray = np.where(self.is_used, self.given, np.nan)
+        return values
+
+    @property
+    def is_used(self) -> BoolArray:
+        """Cells whose observation is assimilated."""
+        used: BoolArray = self.flags == Flag.USED
+        return used
+
+    @property
+    def is_frozen(self) -> BoolArray:
+        """Observed cells that are set aside because the model's soil is frozen there."""
+        frozen: BoolArray = self.flags == Flag.FROZEN
+        return frozen
+
+    @property
+    def n_used(self) -> int:
+        """Number of cells whose observation is assimilated."""
+        return int(np.count_nonzero(self.is_used))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of cells by reason; outside the soil only those count where the source gave a value."""
+        counted = np.where((self.flags == Flag.OUTSIDE_SOIL) & np.isnan(self.given), len(Flag), self.flags)
+        numbers = np.bincount(counted.ravel(), minlength=len(Flag) + 1)
+        return {REASONS[flag]: int(numbers[flag]) for flag in Flag}
+
+    def reject(self, where: BoolArray, flag: Flag) -> ImageObservation:
+        """Return the observation with the cells of ``where`` flagged that were still used."""
+        if where.shape != self.flags.shape:
+            raise ShapeError(
+                f"mask of cells to reject has shape {where.shape}; the observation has {self.flags.shape}."
+            )
+        return replace(self, flags=np.where(self.is_used & where, np.uint8(flag), self.flags))

@@ -1,0 +1,1 @@
+"""Communicators, process layout, partition, ordered reductions: the only room that imports mpi4py."""

@@ -1,0 +1,112 @@
+"""The small protocol that every communicator keeps, and its serial twin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from landda_hpc.constants import FloatArray
+from landda_hpc.errors import ShapeError
+
+T = TypeVar("T")
+
+
+class Communicator(Protocol):
+    """A group of processes. Objects are pickled (small metadata); arrays travel as buffers."""
+
+    @property
+    def rank(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def native(self) -> Any:
+        """The mpi4py communicator, or None for the serial twin (parallel HDF5 needs it)."""
+        ...
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of array data that this process has sent to others."""
+        ...
+
+    def broadcast(self, value: T | None) -> T:
+        """Value of process 0 on every process. Collective."""
+        ...
+
+    def gather(self, value: T) -> list[T] | None:
+        """Values in rank order on process 0, None elsewhere. Collective."""
+        ...
+
+    def all_gather(self, value: T) -> list[T]:
+        """Values in rank order on every process. Collective."""
+        ...
+
+    def exchange(self, outgoing: Sequence[FloatArray], incoming: Sequence[int]) -> list[FloatArray]:
+        """Send ``outgoing[r]`` to process r; receive ``incoming[r]`` numbers from process r. Collective.
+
+        Parameters
+        ----------
+        outgoing : one contiguous float64 array per process, any shape (flattened), may be empty.
+        incoming : how many numbers come from each process.
+
+        Returns
+        -------
+        One flat array per process.
+        """
+        ...
+
+    def barrier(self) -> None:
+        """Wait for all. Collective."""
+        ...
+
+    def split(self, colour: int | None) -> Communicator | None:
+        """Processes of the same colour, in rank order; None for those that give None. Collective."""
+        ...
+
+    def abort(self, code: int) -> None:
+        """End every process of the job now."""
+        ...
+
+
+class SerialCommunicator:
+    """One process that talks to itself: laptops, unit tests, and runs without MPI."""
+
+    rank = 0
+    size = 1
+    native = None
+    bytes_sent = 0
+
+    def broadcast(self, value: T | None) -> T:
+        return value  # type: ignore[return-value]  # process 0 always gives a value
+
+    def gather(self, value: T) -> list[T] | None:
+        return [value]
+
+    def all_gather(self, value: T) -> list[T]:
+        return [value]
+
+    def exchange(self, outgoing: Sequence[FloatArray], incoming: Sequence[int]) -> list[FloatArray]:
+        check_exchange(outgoing, incoming, 1)
+        flat = np.array(outgoing[0], dtype=np.float64).reshape(-1)
+        if flat.size != incoming[0]:
+            raise ShapeError(f"process 0 sends {flat.size} numbers to itself but expects {incoming[0]}.")
+        return [flat]
+
+    def barrier(self) -> None:
+        return None
+
+    def split(self, colour: int | None) -> SerialCommunicator | None:
+        return None if colour is None else self
+
+    def abort(self, code: int) -> None:
+        os._exit(code)
+
+
+def check_exchange(outgoing: Sequence[FloatArray], incoming: Sequence[int], size: int) -> None:
+    """Raise ShapeError unless an exchange names one array and one count per process."""
+    if len(outgoing) != size or len(incoming) != size:
+        raise ShapeError(f"exchange got {len(outgoing)} arrays and {len(incoming)} counts for {size} processes.")

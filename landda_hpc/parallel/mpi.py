@@ -1,0 +1,111 @@
+"""The MPI communicator, and the one place where COMM_WORLD appears."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+from mpi4py import MPI
+
+from landda_hpc.constants import FloatArray
+from landda_hpc.parallel.communicator import Communicator, SerialCommunicator, check_exchange
+
+T = TypeVar("T")
+
+
+class MpiCommunicator:
+    """``Communicator`` over an mpi4py intracommunicator."""
+
+    def __init__(self, native: MPI.Intracomm) -> None:
+        self._comm = native
+        self._bytes_sent = 0
+
+    @property
+    def rank(self) -> int:
+        return int(self._comm.Get_rank())
+
+    @property
+    def size(self) -> int:
+        return int(self._comm.Get_size())
+
+    @property
+    def native(self) -> MPI.Intracomm:
+        return self._comm
+
+    @property
+    def bytes_sent(self) -> int:
+        return self._bytes_sent
+
+    def broadcast(self, value: T | None) -> T:
+        result: T = self._comm.bcast(value, root=0)
+        return result
+
+    def gather(self, value: T) -> list[T] | None:
+        result: list[T] | None = self._comm.gather(value, root=0)
+        return result
+
+    def all_gather(self, value: T) -> list[T]:
+        result: list[T] = self._comm.allgather(value)
+        return result
+
+    def exchange(self, outgoing: Sequence[FloatArray], incoming: Sequence[int]) -> list[FloatArray]:
+        check_exchange(outgoing, incoming, self.size)
+        counts_out = np.array([a.size for a in outgoing], dtype=np.int64)
+        counts_in = np.array(incoming, dtype=np.int64)
+        send = np.concatenate([np.asarray(a, dtype=np.float64).reshape(-1) for a in outgoing])
+        receive = np.empty(int(counts_in.sum()))
+        self._comm.Alltoallv(
+            [send, (counts_out, _offsets(counts_out)), MPI.DOUBLE],
+            [receive, (counts_in, _offsets(counts_in)), MPI.DOUBLE],
+        )
+        self._bytes_sent += 8 * int(counts_out.sum() - counts_out[self.rank])
+        return np.split(receive, np.cumsum(counts_in)[:-1])
+
+    def barrier(self) -> None:
+        self._comm.Barrier()
+
+    def split(self, colour: int | None) -> MpiCommunicator | None:
+        part = self._comm.Split(MPI.UNDEFINED if colour is None else colour, self.rank)
+        return None if part == MPI.COMM_NULL else MpiCommunicator(part)
+
+    def abort(self, code: int) -> None:
+        self._comm.Abort(code)
+
+
+def _offsets(counts: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.concatenate(([0], np.cumsum(counts)[:-1]))
+
+
+def launch() -> Communicator:
+    """The communicator of the job: MPI where more than one process runs, else the serial twin.
+
+    COMM_WORLD is duplicated once; from here on every part of the program receives its communicator. An
+    exception that nobody catches aborts the job, so that no process waits for a dead one. Collective.
+    """
+    if MPI.COMM_WORLD.Get_size() == 1:
+        return SerialCommunicator()
+    world = MpiCommunicator(MPI.COMM_WORLD.Dup())
+    _abort_on_uncaught(world)
+    return world
+
+
+def mpi_library() -> str:
+    """First line of the MPI library's version, for logs."""
+    return str(MPI.Get_library_version()).splitlines()[0].strip().rstrip("\x00")
+
+
+def _abort_on_uncaught(world: MpiCommunicator) -> None:
+    def hook(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:
+        traceback.print_exception(kind, value, trace)
+        sys.stderr.flush()
+        world.abort(1)
+
+    sys.excepthook = hook
+    threading.excepthook = lambda args: hook(
+        args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+    )

@@ -1,0 +1,76 @@
+"""Sums whose bits do not depend on how many processes take part.
+
+Members are summed in fixed blocks of five, each block by one process; the block sums are added in a fixed
+binary tree in index order. No floating-point MPI reduction is used: its order is the library's choice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from landda_hpc.constants import FloatArray
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.partition import even_partition
+
+BLOCK = 5
+"""Members per block; part of the definition of the result's bits."""
+
+
+def tree_sum(parts: FloatArray) -> FloatArray:
+    """Sum over axis 0 in a fixed binary tree: neighbours first, an odd last one carried up.
+
+    Parameters
+    ----------
+    parts : shape (n_parts, ...), n_parts >= 1.
+    """
+    level = [parts[i] for i in range(parts.shape[0])]
+    while len(level) > 1:
+        paired = [level[i] + level[i + 1] for i in range(0, len(level) - 1, 2)]
+        level = paired + ([level[-1]] if len(level) % 2 else [])
+    return np.array(level[0])
+
+
+class MemberReduction:
+    """Shares an ensemble's members among processes and sums over them in a fixed order.
+
+    Parameters
+    ----------
+    group : the processes that share the members (the root group).
+    n_members : members of the ensemble.
+    """
+
+    def __init__(self, group: Communicator, n_members: int) -> None:
+        self._group = group
+        self.n_members = n_members
+        self._n_blocks = -(-n_members // BLOCK)
+        self._bounds = even_partition(self._n_blocks, group.size)
+
+    @property
+    def blocks(self) -> tuple[range, ...]:
+        """Member numbers of the blocks that this process computes."""
+        first, last = self._bounds[self._group.rank], self._bounds[self._group.rank + 1]
+        return tuple(
+            range(b * BLOCK, min((b + 1) * BLOCK, self.n_members)) for b in range(int(first), int(last))
+        )
+
+    def sum_blocks(self, block_sums: FloatArray) -> FloatArray:
+        """Sum of all blocks on every process, the same bits for any number of processes. Collective.
+
+        Parameters
+        ----------
+        block_sums : one row per block of this process, shape (len(self.blocks), n).
+
+        Returns
+        -------
+        Shape (n,).
+        """
+        size, rank = self._group.size, self._group.rank
+        n = block_sums.shape[1]
+        pieces = even_partition(n, size)
+        width = np.diff(pieces)
+        counts = np.diff(self._bounds)
+        outgoing = [block_sums[:, pieces[r] : pieces[r + 1]] for r in range(size)]
+        received = self._group.exchange(outgoing, [int(counts[r] * width[rank]) for r in range(size)])
+        rows = np.concatenate([part.reshape(int(counts[r]), int(width[rank])) for r, part in enumerate(received)])
+        piece = tree_sum(rows)
+        return np.concatenate(self._group.exchange([piece] * size, width.tolist()))

@@ -1,0 +1,109 @@
+"""Traffic between the ranks that hold tiles and the root group that holds images.
+
+Rows are values per land cell, shape (n_cells_local, n_values). No rank ever receives a whole field unless it
+is a root; each root takes in its share and the roots complete each other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from landda_hpc.constants import FloatArray
+from landda_hpc.errors import ShapeError
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.layout import Layout
+from landda_hpc.parallel.partition import even_partition
+
+
+class RootTraffic:
+    """Gathers rows to the root group and scatters rows from it.
+
+    Parameters
+    ----------
+    world : all ranks.
+    layout : who holds what.
+    """
+
+    def __init__(self, world: Communicator, layout: Layout) -> None:
+        if world.size != layout.n_ranks:
+            raise ShapeError(f"layout is for {layout.n_ranks} ranks, the communicator has {world.size}.")
+        self._world = world
+        self._layout = layout
+        self.root_group = world.split(0 if world.rank < layout.n_roots else None)
+        """Communicator of the root group; None on ranks outside it."""
+        self._owned = even_partition(layout.n_cells, layout.n_roots)
+
+    @property
+    def is_root(self) -> bool:
+        return self.root_group is not None
+
+    def gather(self, instance: int, rows: FloatArray | None, n_values: int) -> FloatArray | None:
+        """Collect one instance's rows on every root. Collective over the world.
+
+        Parameters
+        ----------
+        instance : index of the model instance.
+        rows : this rank's cells, shape (n_cells_local, n_values); None if the rank does not hold the instance.
+        n_values : numbers per cell.
+
+        Returns
+        -------
+        (n_cells, n_values) on roots, None elsewhere.
+        """
+        rank, layout = self._world.rank, self._layout
+        held = layout.cells_held(rank, instance)
+        rows = np.empty((0, n_values)) if rows is None or held == 0 else rows
+        if rows.shape != (held, n_values):
+            raise ShapeError(f"rank {rank} gives rows of shape {rows.shape}; expected ({held}, {n_values}).")
+        start = layout.cells_of(rank).start
+        outgoing = [
+            rows[max(0, int(lo) - start) : max(0, int(hi) - start)]
+            for lo, hi in zip(self._owned[:-1], self._owned[1:], strict=True)
+        ] + [rows[:0]] * (layout.n_ranks - layout.n_roots)
+        incoming = [n_values * self._overlap(other, instance) for other in range(layout.n_ranks)]
+        share = np.concatenate(self._world.exchange(outgoing, incoming))
+        if self.root_group is None:
+            return None
+        counts = (np.diff(self._owned) * n_values).tolist()
+        parts = self.root_group.exchange([share] * layout.n_roots, counts)
+        return np.concatenate(parts).reshape(layout.n_cells, n_values)
+
+    def scatter(self, instance: int, rows: FloatArray | None, n_values: int) -> FloatArray | None:
+        """Give every rank that holds the instance its cells' rows. Collective over the world.
+
+        Parameters
+        ----------
+        rows : (n_cells, n_values), the same on every root; ignored elsewhere.
+
+        Returns
+        -------
+        (n_cells_local, n_values), or None on ranks that do not hold the instance.
+
+        Notes
+        -----
+        Rank r is served by root r mod G, so that roots share the sending.
+        """
+        rank, layout = self._world.rank, self._layout
+        outgoing: list[FloatArray] = [np.empty(0)] * layout.n_ranks
+        if self.is_root:
+            if rows is None or rows.shape != (layout.n_cells, n_values):
+                found = None if rows is None else rows.shape
+                raise ShapeError(f"root {rank} scatters {found}; expected {(layout.n_cells, n_values)}.")
+            for other in range(rank, layout.n_ranks, layout.n_roots):
+                if layout.cells_held(other, instance):
+                    outgoing[other] = rows[layout.cells_of(other)]
+        held = layout.cells_held(rank, instance)
+        incoming = [0] * layout.n_ranks
+        incoming[rank % layout.n_roots] = held * n_values
+        mine = np.concatenate(self._world.exchange(outgoing, incoming))
+        if layout.group_of(rank) != layout.group_of_instance(instance):
+            return None
+        return mine.reshape(held, n_values)
+
+    def _overlap(self, other: int, instance: int) -> int:
+        """Cells that rank ``other`` holds of the instance and this root owns."""
+        if not self.is_root or not self._layout.cells_held(other, instance):
+            return 0
+        part = self._layout.cells_of(other)
+        lo, hi = self._owned[self._world.rank], self._owned[self._world.rank + 1]
+        return max(0, min(part.stop, int(hi)) - max(part.start, int(lo)))

@@ -1,0 +1,50 @@
+"""An error on one process becomes an error on all, never a hang."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from landda_hpc import errors
+from landda_hpc.errors import LandDAError, ParallelError
+from landda_hpc.parallel.communicator import Communicator
+
+
+@contextmanager
+def together(comm: Communicator, doing: str) -> Iterator[None]:
+    """Run a block without communication; raise on every process if it failed on any. Collective.
+
+    Parameters
+    ----------
+    comm : processes that all enter the block.
+    doing : what the block does, for the message on the processes where it went well.
+
+    Raises
+    ------
+    The block's own exception where it failed. Elsewhere the same class of the project's errors (so that exit
+    codes agree), or ParallelError, with a message that names the first failed process.
+
+    Notes
+    -----
+    The block must not communicate: a failed process would leave the others waiting inside it.
+    """
+    failure: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        failure = error
+    verdicts = comm.all_gather(None if failure is None else (type(failure).__name__, str(failure)))
+    if failure is not None:
+        if isinstance(failure, LandDAError):
+            failure.agreed = True
+        raise failure
+    for rank, verdict in enumerate(verdicts):
+        if verdict is not None:
+            echo = _same_class(verdict[0])(f"{doing}: rank {rank} failed with {verdict[0]}: {verdict[1]}")
+            echo.agreed = True
+            raise echo
+
+
+def _same_class(name: str) -> type[LandDAError]:
+    found = getattr(errors, name, None)
+    return found if isinstance(found, type) and issubclass(found, LandDAError) else ParallelError

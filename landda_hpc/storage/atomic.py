@@ -1,0 +1,172 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from landda_hpc.errors import LandDAError, StorageError
+
+logger = logging.getLogger(__name__)
+
+SPACE_MARGIN = 1 << 20
+"""Bytes that must stay free beyond what a file needs: the folder's own blocks, the small files beside it."""
+
+_ADVICE = {
+    errno.ENOSPC: "The disk is full: free space or choose another output folder.",
+    errno.EDQUOT: "The quota is used up: free space or choose another output folder.",
+    errno.EFBIG: "The file exceeds a size limit: raise `ulimit -f` or choose another file system.",
+    errno.EROFS: "The file system is read-only: choose another output folder.",
+    errno.EACCES: "No permission: choose another output folder or change its rights.",
+}
+
+
+@contextmanager
+def storage_errors(path: Path, doing: str, advice: str = "") -> Iterator[None]:
+    """Turn what file libraries raise into StorageError with the file, the step and advice. Local.
+
+    Parameters
+    ----------
+    path : file that the message names.
+    doing : the step, e.g. "writing".
+    advice : what to do, where the error itself does not tell (a full disk does).
+
+    Notes
+    -----
+    h5py and netCDF4 report a failed read or write as any of the built-ins caught here.
+    """
+    try:
+        yield
+    except LandDAError:
+        raise
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        number = getattr(error, "errno", None)
+        reason, what_to_do = str(error), advice
+        if isinstance(number, int) and number in _ADVICE:
+            reason, what_to_do = os.strerror(number), _ADVICE[number]
+        raise StorageError(f"{path}: {doing} failed: {reason}. {what_to_do}".rstrip()) from error
+
+
+def require_space(folder: Path, n_bytes: int) -> None:
+    """Raise StorageError unless the folder's file system has room for ``n_bytes`` and a margin. Local."""
+    with storage_errors(folder, "asking for free space"):
+        free = shutil.disk_usage(folder).free
+    if free < n_bytes + SPACE_MARGIN:
+        raise StorageError(
+            f"{folder}: {free / 1e6:.1f} MB free, {(n_bytes + SPACE_MARGIN) / 1e6:.1f} MB needed. "
+            "Free space or choose another output folder."
+        )
+
+
+def reserve_space(path: Path, n_bytes: int) -> None:
+    """Give a file its disk blocks now, so that writing inside it cannot meet a full disk. Local.
+
+    The file is made if it does not exist; its content stays.
+
+    Raises
+    ------
+    StorageError where the blocks are not to be had.
+    """
+    with storage_errors(path, f"reserving {n_bytes} bytes"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            os.posix_fallocate(descriptor, 0, n_bytes)
+        except OSError as error:
+            # A file system that cannot reserve is still one that can write; the read-back stays.
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+            logger.debug("%s: the file system cannot reserve space (%s)", path, error)
+        finally:
+            os.close(descriptor)
+
+
+def temporary_path(path: Path) -> Path:
+    """A fresh hidden name in the same folder (rename is atomic only inside one file system)."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def remove_temporaries(folder: Path) -> int:
+    """Remove what interrupted writes left in a folder; return how many files. Local.
+
+    Only for the one job that holds the folder's lock: another job's temporary files are alive.
+    """
+    leftovers = [entry for entry in folder.glob(".*.tmp") if entry.is_file()]
+    for entry in leftovers:
+        entry.unlink(missing_ok=True)
+    if leftovers:
+        logger.info("%s: removed %d temporary files of an interrupted write", folder, len(leftovers))
+    return len(leftovers)
+
+
+def sync_file(path: Path) -> None:
+    """Force a file's content to the device. Local."""
+    _sync(path, os.O_RDONLY)
+
+
+def sync_folder(path: Path) -> None:
+    """Force a folder's entries (creations, renames) to the device. Local."""
+    try:
+        _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        # Some network file systems cannot sync a folder; they order renames themselves.
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+
+
+def commit(temporary: Path, path: Path) -> None:
+    """Sync the temporary file, give it its final name, sync the folder. Local.
+
+    The order matters: after a power cut the final name must never lead to unwritten blocks.
+    """
+    with storage_errors(path, "committing"):
+        sync_file(temporary)
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def atomic_replacement(path: Path, n_bytes: int = 0) -> Iterator[Path]:
+    """Write a file under a temporary name and put it in place when the block succeeds. Local.
+
+    Parameters
+    ----------
+    path : final name; an existing file stays untouched until the new one is complete.
+    n_bytes : expected size; free space is checked first.
+
+    Yields
+    ------
+    Path to write to (does not exist yet), in the same folder.
+
+    Raises
+    ------
+    StorageError where space is short or writing fails; the temporary file is removed.
+    """
+    require_space(path.parent, n_bytes)
+    temporary = temporary_path(path)
+    try:
+        with storage_errors(path, "writing"):
+            yield temporary
+        commit(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a small text file (UTF-8) atomically. Local."""
+    content = text.encode()
+    with atomic_replacement(path, len(content)) as temporary:
+        temporary.write_bytes(content)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,211 @@
+"""The complete state of a cycle in one HDF5 file, free of the number of ranks that wrote it.
+
+The order of a write decides what can go wrong. One rank makes the file with every byte allocated, so that a
+full disk is met there and not inside a collective call. All ranks then fill it in place, by parallel HDF5 or
+through rank 0. Each rank reads its own rows back, since a file system may lose them without an error. The
+hashes are computed from the file, written into it, and only then does the file get its name.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+
+from landda_hpc.errors import ParallelError, ShapeError, StorageError
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.together import together
+from landda_hpc.storage import checkpoint_format as layout
+from landda_hpc.storage.atomic import commit, require_space, reserve_space, sync_file, temporary_path
+from landda_hpc.storage.checkpoint_format import CheckpointHeader
+from landda_hpc.storage.checkpoint_read import digest, read_header, read_instance, verify
+from landda_hpc.storage.checkpoint_write import (
+    NOTHING,
+    Extents,
+    LocalPart,
+    Parts,
+    read_back,
+    step,
+    write_parallel,
+    write_serial,
+)
+from landda_hpc.variables import STATE
+
+__all__ = [
+    "CheckpointHeader",
+    "LocalPart",
+    "Mode",
+    "choose_mode",
+    "digest",
+    "read_header",
+    "read_instance",
+    "verify",
+    "write_checkpoint",
+]
+
+logger = logging.getLogger(__name__)
+
+Mode = Literal["auto", "parallel", "serial"]
+
+
+def choose_mode(mode: Mode, communicator: Communicator) -> Literal["parallel", "serial"]:
+    """Resolve 'auto': parallel where both h5py and the communicator can. Local.
+
+    Raises
+    ------
+    StorageError where 'parallel' is asked for and cannot be.
+    """
+    has_library, has_mpi = bool(h5py.get_config().mpi), communicator.native is not None
+    if mode == "parallel" and not (has_library and has_mpi):
+        raise StorageError(
+            f"checkpoint mode 'parallel' needs h5py with MPI (here: {'yes' if has_library else 'no'}) and "
+            f"a job under MPI (here: {'yes' if has_mpi else 'no'}). Choose 'auto' or 'serial'."
+        )
+    return "parallel" if has_library and has_mpi and mode != "serial" else "serial"
+
+
+def write_checkpoint(
+    path: Path,
+    communicator: Communicator,
+    header: CheckpointHeader,
+    instances: Parts,
+    mode: Mode = "auto",
+) -> str:
+    """Write the state of all model instances, atomically. Collective.
+
+    Parameters
+    ----------
+    path : final name. An existing file is replaced when the new one is complete, not before.
+    communicator : all ranks that hold a part of any instance.
+    header : the same on all ranks, but for ``records``, which count on rank 0.
+    instances : what this rank holds, by instance name. The parts of all ranks cover each instance's tiles
+        exactly once; an instance that this rank does not hold may be left out.
+    mode : 'parallel' (collective HDF5), 'serial' (rows go to rank 0 slab by slab), or 'auto'. The datasets
+        are the same.
+
+    Returns
+    -------
+    Digest of the state (see ``digest``), on every rank.
+
+    Raises
+    ------
+    StorageError on every rank where the disk is full, a write fails or the read-back differs; no file
+        of the final name then appears, and an older one stays.
+    ShapeError on every rank where the parts do not cover the tiles, ParallelError where headers differ.
+    """
+    began = time.perf_counter()
+    chosen = choose_mode(mode, communicator)
+    extents = _agree(communicator, header, instances)
+    records = _records_of_root(communicator, header)
+    temporary = _create_file(path, communicator, header, records)
+    try:
+        if chosen == "parallel":
+            write_parallel(temporary, communicator, header, instances)
+        else:
+            write_serial(temporary, communicator, header, instances, extents)
+        with step(communicator, path, "reading back"):
+            # On every rank: a node's own dirty pages are what its fsync forces out.
+            sync_file(temporary)
+            leaves = read_back(temporary, communicator, header, instances)
+        gathered = communicator.gather(leaves)
+        result: str | None = None
+        with step(communicator, path, "committing"):
+            if gathered is not None:
+                result = _commit(temporary, path, header, records, b"".join(gathered))
+                size, seconds = path.stat().st_size / 1e6, time.perf_counter() - began
+                logger.info("checkpoint %s: %.1f MB in %.2f s (%s)", path.name, size, seconds, chosen)
+    finally:
+        if communicator.rank == 0:
+            temporary.unlink(missing_ok=True)
+    return communicator.broadcast(result)
+
+
+def _agree(communicator: Communicator, header: CheckpointHeader, instances: Parts) -> Extents:
+    """Check on every rank that headers agree and parts cover the tiles. Collective."""
+    with together(communicator, "checkpoint: checking this rank's part"):
+        unknown = sorted(set(instances) - set(header.instances))
+        if unknown:
+            raise ShapeError(f"instances {unknown} are not among the checkpoint's {list(header.instances)}.")
+        mine = {n: _extent(n, instances.get(n, NOTHING), header.n_tiles) for n in header.instances}
+    everyone = communicator.all_gather((header.to_json(), mine))
+    for rank, (text, _) in enumerate(everyone):
+        if text != everyone[0][0]:
+            raise ParallelError(f"checkpoint headers differ: rank 0: {everyone[0][0]}, rank {rank}: {text}.")
+    extents = {name: [part[name] for _, part in everyone] for name in header.instances}
+    for name, parts in extents.items():
+        reached = 0
+        for start, stop in sorted(part for part in parts if part[0] < part[1]):
+            if start != reached:
+                break
+            reached = stop
+        else:
+            if reached == header.n_tiles:
+                continue
+        raise ShapeError(
+            f"checkpoint of instance '{name}': the ranks' tiles {parts} (first, last + 1) do not cover "
+            f"0 to {header.n_tiles} once each; the first gap or overlap is at tile {reached}."
+        )
+    return extents
+
+
+def _extent(name: str, part: LocalPart, n_tiles: int) -> tuple[int, int]:
+    state, tiles = part
+    if state is None:
+        return 0, 0
+    if tiles.step not in (None, 1) or not 0 <= tiles.start <= tiles.stop <= n_tiles:
+        raise ShapeError(f"checkpoint of instance '{name}': {tiles} is not a slice of {n_tiles} tiles.")
+    if state.n_tile != tiles.stop - tiles.start:
+        raise ShapeError(f"checkpoint of instance '{name}': state of {state.n_tile} tiles, slice is {tiles}.")
+    return int(tiles.start), int(tiles.stop)
+
+
+def _records_of_root(communicator: Communicator, header: CheckpointHeader) -> str:
+    text: str | None = None
+    with together(communicator, "checkpoint: records"):
+        if communicator.rank == 0:
+            text = header.records_json()
+    return communicator.broadcast(text)
+
+
+def _create_file(path: Path, communicator: Communicator, header: CheckpointHeader, records: str) -> Path:
+    """Rank 0 makes the file and takes its disk space; its temporary name on every rank. Collective."""
+    temporary: Path | None = temporary_path(path) if communicator.rank == 0 else None
+    with step(communicator, path, "creating"):
+        if temporary is not None:
+            expected = layout.file_bytes(header, records)
+            require_space(path.parent, expected)
+            try:
+                # Before HDF5 has a file open: one that it fails to close may crash it later.
+                reserve_space(temporary, expected)
+                temporary.unlink()
+                layout.create(temporary, header, records)
+                reserve_space(temporary, temporary.stat().st_size)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    shown: Path = communicator.broadcast(temporary)
+    with step(communicator, path, "opening on every rank"):
+        if not os.access(shown, os.R_OK | os.W_OK):
+            raise StorageError(
+                f"{path.parent}: rank {communicator.rank} does not see the file that rank 0 made. Choose an "
+                "output folder that every node shares."
+            )
+    return shown
+
+
+def _commit(temporary: Path, path: Path, header: CheckpointHeader, records: str, leaves: bytes) -> str:
+    """Seal the file, check the seal as a reader would, and give the file its name. Local: rank 0."""
+    table = np.frombuffer(leaves, dtype=np.uint8).reshape(-1, layout.HASH_BYTES)
+    layout.fill_checksums(temporary, header, records, table)
+    with layout.opened(temporary) as (file, index):
+        for name in header.instances:
+            for variable in STATE:
+                layout.checksums(temporary, file, index, name, variable)
+        result = layout.state_digest(index)
+    commit(temporary, path)
+    return result

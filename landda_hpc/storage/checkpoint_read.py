@@ -1,0 +1,114 @@
+"""Reading checkpoints: any rank, any slice of the tiles, every number checked against its hash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from landda_hpc.errors import ShapeError
+from landda_hpc.state import TileState
+from landda_hpc.storage.checkpoint_format import (
+    CHUNK,
+    CheckpointHeader,
+    ChunkOf,
+    all_chunks,
+    check_rows,
+    checksums,
+    opened,
+    state_digest,
+)
+from landda_hpc.variables import STATE
+
+
+def read_header(path: Path) -> CheckpointHeader:
+    """Header and records of a checkpoint, verified; the state itself is not read. Local.
+
+    Raises
+    ------
+    StorageError where the file is missing, damaged or of another version.
+    """
+    with opened(path) as (_, index):
+        return index.header
+
+
+def read_instance(path: Path, name: str, tile_slice: slice) -> TileState:
+    """One rank's tiles of one model instance. Local: every rank reads for itself, whatever number wrote.
+
+    Parameters
+    ----------
+    path : the checkpoint.
+    name : model instance.
+    tile_slice : slice of the global tile vector, start and stop given, may be empty.
+
+    Returns
+    -------
+    The state, bit for bit as it was written.
+
+    Raises
+    ------
+    ShapeError where the file has no such instance or tiles.
+    StorageError where the file is missing or damaged: each chunk of 1024 tiles that is read is verified.
+    """
+    with opened(path) as (file, index):
+        header = index.header
+        if name not in header.instances:
+            raise ShapeError(f"{path}: no model instance '{name}'; it holds {', '.join(header.instances)}.")
+        start, stop = _bounds(path, tile_slice, header.n_tiles)
+        values = {v.name: np.empty((stop - start, *v.shape)) for v in STATE.values()}
+        for variable, target in values.items():
+            data = file[f"instances/{name}/{variable}"]
+            table = checksums(path, file, index, name, variable)
+            for first in range(start - start % CHUNK, stop, CHUNK):
+                piece = ChunkOf(name, variable, first, min(first + CHUNK, header.n_tiles))
+                rows = data[piece.start : piece.stop]
+                check_rows(path, piece, rows, table[first // CHUNK].tobytes())
+                lo, hi = max(start, piece.start), min(stop, piece.stop)
+                target[lo - start : hi - start] = rows[lo - piece.start : hi - piece.start]
+    return TileState(values)
+
+
+def verify(path: Path) -> CheckpointHeader:
+    """Read a whole checkpoint and check every number against its hash. Local; memory: one chunk.
+
+    Returns
+    -------
+    The header.
+
+    Raises
+    ------
+    StorageError that names the file and the first damaged piece.
+    """
+    header, _ = _verified(path)
+    return header
+
+
+def digest(path: Path) -> str:
+    """One hex hash of the state, the same whatever number of ranks or mode wrote it. Local.
+
+    It covers cycle, valid time, instance names and all variables; not timings, versions, statistics or paths.
+    The whole file is verified on the way.
+    """
+    return _verified(path)[1]
+
+
+def _verified(path: Path) -> tuple[CheckpointHeader, str]:
+    with opened(path) as (file, index):
+        table, held = None, ("", "")
+        for piece in all_chunks(index.header):
+            if table is None or held != (piece.instance, piece.variable):
+                held = (piece.instance, piece.variable)
+                table = checksums(path, file, index, *held)
+            rows = file[f"instances/{piece.instance}/{piece.variable}"][piece.start : piece.stop]
+            check_rows(path, piece, rows, table[piece.start // CHUNK].tobytes())
+        return index.header, state_digest(index)
+
+
+def _bounds(path: Path, tile_slice: slice, n_tiles: int) -> tuple[int, int]:
+    start, stop = tile_slice.start, tile_slice.stop
+    if tile_slice.step not in (None, 1) or start is None or stop is None or not 0 <= start <= stop <= n_tiles:
+        raise ShapeError(
+            f"{path}: tiles {start} to {stop} were asked for; the checkpoint has {n_tiles}. "
+            "Was it written with another grid or tile configuration?"
+        )
+    return int(start), int(stop)

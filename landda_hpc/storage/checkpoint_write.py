@@ -1,0 +1,210 @@
+"""Filling a prepared checkpoint file in place: by every rank at once, or through rank 0."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import h5py
+import numpy as np
+
+from landda_hpc.constants import FloatArray
+from landda_hpc.errors import StorageError
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.partition import even_partition
+from landda_hpc.parallel.together import together
+from landda_hpc.state import TileState
+from landda_hpc.storage import checkpoint_format as layout
+from landda_hpc.storage.atomic import storage_errors
+from landda_hpc.storage.checkpoint_format import CheckpointHeader
+from landda_hpc.variables import STATE
+
+logger = logging.getLogger(__name__)
+
+SLAB: Final = 8 * layout.CHUNK
+"""Tiles that rank 0 takes in at a time: bounds its memory (5.5 MB), changes no byte."""
+
+_SHAPES: Final = {v.name: v.shape for v in STATE.values()}
+_WIDTH: Final = sum(int(np.prod(shape, dtype=np.int64)) for shape in _SHAPES.values())
+
+
+class LocalPart(NamedTuple):
+    """What one rank holds of a model instance: its tiles, or None and an empty slice."""
+
+    state: TileState | None
+    tiles: slice
+
+
+Parts = Mapping[str, LocalPart]
+Extents = Mapping[str, list[tuple[int, int]]]
+"""First and last tile of every rank, by instance."""
+
+NOTHING: Final = LocalPart(None, slice(0, 0))
+
+
+@contextmanager
+def step(communicator: Communicator, path: Path, doing: str) -> Iterator[None]:
+    """Run one step of a write; StorageError on every rank if it failed on any. Collective."""
+    with together(communicator, f"{path.name}: {doing}"), storage_errors(path, doing):
+        yield
+
+
+def write_parallel(
+    temporary: Path, communicator: Communicator, header: CheckpointHeader, instances: Parts
+) -> None:
+    """Write this rank's rows by collective HDF5 calls. Collective.
+
+    Notes
+    -----
+    HDF5 does not let the other ranks out of a collective call that failed on one (it skips a collective
+    change of the file view there), so such a failure ends the job. The disk space was reserved beforehand.
+    """
+    with _inside_collective(communicator, temporary, "opening with parallel HDF5"):
+        file = h5py.File(
+            temporary, "r+", driver="mpio", comm=communicator.native, libver=layout.LIBRARY_BOUNDS
+        )
+    for name in header.instances:
+        part = instances.get(name, NOTHING)
+        for variable in STATE:
+            where = f"instances/{name}/{variable}"
+            with _inside_collective(communicator, temporary, f"writing {where}"):
+                rows = None if part.state is None else part.state[variable]
+                _write_collectively(file[where], rows, part.tiles)
+    with _inside_collective(communicator, temporary, "flushing and closing"):
+        file.flush()
+        file.close()
+
+
+def write_serial(
+    temporary: Path, communicator: Communicator, header: CheckpointHeader, instances: Parts, extents: Extents
+) -> None:
+    """Send rows to rank 0, slab by slab, all variables of a slab at once; rank 0 writes them. Collective."""
+    is_writer, rank = communicator.rank == 0, communicator.rank
+    nothing = np.empty(0)
+    file = None
+    with step(communicator, temporary, "opening"):
+        if is_writer:
+            file = h5py.File(temporary, "r+", libver=layout.LIBRARY_BOUNDS, locking=False)
+    try:
+        for name in header.instances:
+            for start in range(0, header.n_tiles, SLAB):
+                cuts = [_overlap(extent, start, start + SLAB) for extent in extents[name]]
+                packed = _pack(instances.get(name, NOTHING), *cuts[rank])
+                incoming = [(hi - lo) * _WIDTH if is_writer else 0 for lo, hi in cuts]
+                received = communicator.exchange([packed, *[nothing] * (communicator.size - 1)], incoming)
+                with step(communicator, temporary, f"writing instance '{name}'"):
+                    if file is not None:
+                        for (lo, hi), block in zip(cuts, received, strict=True):
+                            _unpack(file[f"instances/{name}"], block, lo, hi)
+        with step(communicator, temporary, "closing"):
+            if file is not None:
+                file.close()
+    finally:
+        if file is not None:
+            file.close()
+
+
+def read_back(
+    temporary: Path, communicator: Communicator, header: CheckpointHeader, instances: Parts
+) -> bytes:
+    """Compare this rank's rows with the file, then hash its share of all chunks of the file. Local.
+
+    Returns
+    -------
+    Checksums of this rank's share, in the order of ``all_chunks``.
+
+    Raises
+    ------
+    StorageError where the file differs from what was written.
+    """
+    chunks = layout.all_chunks(header)
+    share = even_partition(len(chunks), communicator.size)
+    mine = chunks[int(share[communicator.rank]) : int(share[communicator.rank + 1])]
+    with h5py.File(temporary, "r", locking=False) as file:
+        for name, (state, tiles) in instances.items():
+            if state is not None:
+                for variable in STATE:
+                    _compare(temporary, file[f"instances/{name}/{variable}"], state[variable], tiles)
+        return b"".join(
+            layout.hash_rows(file[f"instances/{c.instance}/{c.variable}"][c.start : c.stop]) for c in mine
+        )
+
+
+@contextmanager
+def _inside_collective(communicator: Communicator, temporary: Path, doing: str) -> Iterator[None]:
+    """Guard one collective HDF5 call: a failure or interruption here ends the job, as others wait inside."""
+    try:
+        with storage_errors(temporary, doing):
+            yield
+    except BaseException as error:
+        if communicator.size > 1:
+            logger.critical(
+                "rank %d of %d: %s The other ranks cannot leave the collective call, so the job ends here. "
+                "The last finished checkpoint is untouched: resume from it.",
+                communicator.rank,
+                communicator.size,
+                error,
+            )
+            temporary.unlink(missing_ok=True)
+            communicator.abort(StorageError.exit_code)
+        raise
+
+
+def _write_collectively(dataset: h5py.Dataset, rows: FloatArray | None, tiles: slice) -> None:
+    """One collective write; ranks without rows take part with an empty selection."""
+    transfer = h5py.h5p.create(h5py.h5p.DATASET_XFER)
+    transfer.set_dxpl_mpio(h5py.h5fd.MPIO_COLLECTIVE)
+    target = dataset.id.get_space()
+    if rows is None or rows.shape[0] == 0:
+        rows = np.empty((1,))
+        source = h5py.h5s.create_simple(rows.shape)
+        source.select_none()
+        target.select_none()
+    else:
+        source = h5py.h5s.create_simple(rows.shape)
+        target.select_hyperslab((tiles.start, *(0,) * (rows.ndim - 1)), rows.shape)
+    dataset.id.write(source, target, np.ascontiguousarray(rows), dxpl=transfer)
+
+
+def _overlap(extent: tuple[int, int], start: int, stop: int) -> tuple[int, int]:
+    lo, hi = max(extent[0], start), min(extent[1], stop)
+    return (lo, hi) if lo < hi else (0, 0)
+
+
+def _pack(part: LocalPart, lo: int, hi: int) -> FloatArray:
+    """Tiles lo..hi (global numbers), variable after variable, flat."""
+    if part.state is None or lo == hi:
+        return np.empty(0)
+    rows = slice(lo - part.tiles.start, hi - part.tiles.start)
+    return np.concatenate([part.state[name][rows].reshape(-1) for name in _SHAPES])
+
+
+def _unpack(group: h5py.Group, block: FloatArray, lo: int, hi: int) -> None:
+    """Write what ``_pack`` packed."""
+    if lo == hi:
+        return
+    position = 0
+    for name, shape in _SHAPES.items():
+        n = (hi - lo) * int(np.prod(shape, dtype=np.int64))
+        group[name][lo:hi] = block[position : position + n].reshape(hi - lo, *shape)
+        position += n
+
+
+def _compare(temporary: Path, dataset: h5py.Dataset, rows: FloatArray, tiles: slice) -> None:
+    for start in range(tiles.start, tiles.stop, SLAB):
+        stop = min(start + SLAB, tiles.stop)
+        if not _same_bits(dataset[start:stop], rows[start - tiles.start : stop - tiles.start]):
+            raise StorageError(
+                f"{temporary}: read-back of {dataset.name}, tiles {start} to {stop - 1}, differs from what was "
+                "written: the file system lost data without an error (a full disk? with Open MPI 4 "
+                "set OMPI_MCA_io=romio321). This checkpoint is given up; earlier ones are untouched."
+            )
+
+
+def _same_bits(a: FloatArray, b: FloatArray) -> bool:
+    """Equality of bytes: NaN equals the same NaN, and -0 differs from 0."""
+    left, right = np.ascontiguousarray(a), np.ascontiguousarray(b)
+    return bool(np.array_equal(left.view(np.int64), right.view(np.int64)))

@@ -1,0 +1,83 @@
+"""Which checkpoints of a folder are there, which can be trusted, and which may go."""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import datetime
+from pathlib import Path
+
+from landda_hpc.errors import ShapeError, StorageError
+from landda_hpc.storage.atomic import sync_folder
+from landda_hpc.storage.checkpoint_read import verify
+
+logger = logging.getLogger(__name__)
+
+_NAME = re.compile(r"checkpoint_(\d{6,})_\d{8}T\d{4}\.h5")
+
+
+def checkpoint_name(cycle: int, valid_time: datetime) -> str:
+    """File name of a checkpoint; names sort as cycles do."""
+    return f"checkpoint_{cycle:06d}_{valid_time:%Y%m%dT%H%M}.h5"
+
+
+def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
+    """Cycle and path of every finished checkpoint by its name, oldest first. Local; opens no file."""
+    if not folder.is_dir():
+        return []
+    found = ((_NAME.fullmatch(entry.name), entry) for entry in folder.iterdir())
+    return sorted((int(match.group(1)), entry) for match, entry in found if match)
+
+
+def latest_valid(folder: Path) -> Path | None:
+    """Newest checkpoint that passes its verification; None where there is none at all.
+
+    Local: rank 0 asks and tells the others. A damaged one is reported in a warning and skipped.
+
+    Raises
+    ------
+    StorageError where there are checkpoints but none is whole: to begin again is the user's decision.
+    """
+    reasons = []
+    for _, path in reversed(list_checkpoints(folder)):
+        try:
+            header = verify(path)
+        except StorageError as error:
+            logger.warning("skipping a checkpoint: %s", error)
+            reasons.append(str(error))
+            continue
+        logger.info("newest whole checkpoint: %s (cycle %d, %s)", path.name, header.cycle, header.valid_time)
+        return path
+    if reasons:
+        raise StorageError(
+            f"{folder}: none of the {len(reasons)} checkpoints is whole. Restore one from a copy, or "
+            "start the campaign again in another folder.\n" + "\n".join(reasons)
+        )
+    return None
+
+
+def apply_retention(
+    folder: Path, keep_last: int, keep_every: int | None = None, cadence: int = 1
+) -> list[Path]:
+    """Remove the checkpoints that nobody asked to keep; return them. Local: rank 0.
+
+    Parameters
+    ----------
+    folder : of the checkpoints.
+    keep_last : newest ones that stay, at least 1.
+    keep_every : also keep every n-th for good (None: no others).
+    cadence : cycles between checkpoints, so that the n-th is known by its cycle: those stay whose cycle is a
+        multiple of ``keep_every * cadence``, whatever was removed or resumed before.
+    """
+    if keep_last < 1 or cadence < 1 or (keep_every is not None and keep_every < 1):
+        raise ShapeError(
+            f"keep_last={keep_last}, keep_every={keep_every}, cadence={cadence}: expected 1 or more."
+        )
+    removed = []
+    for cycle, path in list_checkpoints(folder)[:-keep_last]:
+        if keep_every is None or cycle % (keep_every * cadence):
+            path.unlink(missing_ok=True)
+            removed.append(path)
+    if removed:
+        sync_folder(folder)
+    return removed

@@ -1,0 +1,1 @@
+"""Scores of images and series, score tables, maps and figures; serial, on whole images."""

@@ -1,0 +1,99 @@
+"""Named regions of verification, and where they lie on a grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from landda_hpc.errors import DataError
+
+if TYPE_CHECKING:
+    from landda_hpc.constants import BoolArray, FloatArray, IntArray
+    from landda_hpc.grid import Grid
+
+
+@dataclass(frozen=True)
+class Region:
+    """A latitude-longitude box; west and east in degrees_east, west < east, at most 360 degrees wide."""
+
+    name: str
+    south: float
+    north: float
+    west: float
+    east: float
+
+    def __post_init__(self) -> None:
+        if not (-90.0 <= self.south < self.north <= 90.0 and 0.0 < self.east - self.west <= 360.0):
+            raise DataError(
+                f"region '{self.name}' spans latitude {self.south} to {self.north}, longitude {self.west} to "
+                f"{self.east}; expected south < north and west < east, at most 360 degrees."
+            )
+
+    def mask(self, grid: Grid) -> BoolArray:
+        """Tell where the cell's centre lies in the region, shape (n_lat, n_lon)."""
+        rows = (grid.lat >= self.south) & (grid.lat <= self.north)
+        columns = np.mod(grid.lon - self.west, 360.0) <= self.east - self.west
+        return np.asarray(rows[:, None] & columns[None, :])
+
+
+GLOBE: Final = Region("Globe", -90.0, 90.0, -180.0, 180.0)
+CHINA: Final = Region("China", 15.0, 55.0, 70.0, 140.0)
+UNITED_STATES: Final = Region("United States", 25.0, 50.0, -125.0, -65.0)
+"""The regions of [B26] section 4.2.2."""
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """The part of a grid that a region shows, with longitudes made continuous.
+
+    Attributes
+    ----------
+    rows, columns : indices of the grid's rows and columns, south to north and west to east.
+    lat, lon : centres of these cells, degrees; ``lon`` ascends and lies around the region's centre.
+    lat_edges, lon_edges : edges of these cells, degrees.
+    """
+
+    rows: IntArray
+    columns: IntArray
+    lat: FloatArray
+    lon: FloatArray
+    lat_edges: FloatArray
+    lon_edges: FloatArray
+
+    @property
+    def index(self) -> tuple[IntArray, IntArray]:
+        """What cuts this part out of an image: ``image[window.index]`` has shape (rows, columns)."""
+        return self.rows[:, None], self.columns[None, :]
+
+
+def window_of(grid: Grid, region: Region) -> Window:
+    """Cells of a grid that touch a region.
+
+    Raises
+    ------
+    DataError : no cell does, or the grid's edge cuts the window in two.
+    """
+    centre = 0.5 * (region.west + region.east)
+    shifted = np.mod(grid.lon - centre + 180.0, 360.0) + centre - 180.0
+    offset = shifted - grid.lon
+    order = np.argsort(shifted, kind="stable")
+    west, east = (grid.lon_edges[:-1] + offset)[order], (grid.lon_edges[1:] + offset)[order]
+    inside = (east > region.west + 1e-9) & (west < region.east - 1e-9)
+    rows = np.flatnonzero(
+        (grid.lat_edges[1:] > region.south + 1e-9) & (grid.lat_edges[:-1] < region.north - 1e-9)
+    )
+    if not inside.any() or rows.size == 0:
+        raise DataError(f"region '{region.name}' does not touch the grid ({grid.describe()}); leave it out.")
+    west, east, columns = west[inside], east[inside], order[inside]
+    if np.any(np.abs(west[1:] - east[:-1]) > 1e-6):
+        raise DataError(f"region '{region.name}' is cut in two by the edges of the grid ({grid.describe()}).")
+    return Window(
+        rows=rows,
+        columns=columns,
+        lat=grid.lat[rows],
+        lon=shifted[columns],
+        lat_edges=grid.lat_edges[rows[0] : rows[-1] + 2],
+        lon_edges=np.append(west, east[-1]),
+    )

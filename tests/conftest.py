@@ -1,0 +1,42 @@
+"""What all tests share: the sample data folder, hypothesis profiles."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile("dev", deadline=None)
+# The same examples in every run: a red CI run is red again at home with HYPOTHESIS_PROFILE=ci.
+settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
+# All ranks must draw the same examples and go on to the next one together, so no shrinking either.
+settings.register_profile(
+    "mpi",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=(HealthCheck.too_slow,),
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the hypothesis profile: HYPOTHESIS_PROFILE, else by the kind of run."""
+    if config.getoption("--only-mpi") or config.getoption("--with-mpi"):
+        profile = "mpi"
+    else:
+        profile = "ci" if os.environ.get("CI") else "dev"
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", profile))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of real sample data beside the checkout; skips, visibly, where there is none."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared (real sample data beside the checkout)")
+    return folder

@@ -1,0 +1,179 @@
+"""Maps: whole files of a sane size for global, regional, masked and empty images."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.grid import gaussian_grid, grid_from_centres, regular_grid
+from landda_hpc.verification import appearance
+from landda_hpc.verification.maps import Coastline, default_panels, draw_maps
+from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, window_of
+
+# tests are no package (importlib mode): load the neighbour by its path
+_spec = importlib.util.spec_from_file_location("pictures", Path(__file__).with_name("pictures.py"))
+assert _spec is not None
+assert _spec.loader is not None
+pictures = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(pictures)
+
+TIME = datetime(2022, 6, 2, 6)
+NAMES = ("background", "observation", "analysis", "increment")
+
+
+@pytest.mark.parametrize("grid", [regular_grid(32, 64), gaussian_grid(24, 48)], ids=["regular", "gaussian"])
+def test_global_map(tmp_path, grid):
+    land = pictures.example_land(grid)
+    images = pictures.example_images(grid, land, NAMES)
+    images["observation"][20:, :10] = np.nan
+    path = tmp_path / "figures" / "map.png"
+    draw_maps(images, grid, land, TIME, path, score_mask=land & (grid.lat[:, None] > -60.0))
+    width, height = pictures.png_size(path)
+    assert 1200 <= width <= 2200
+    assert 700 <= height <= 2200
+    assert [p.name for p in path.parent.iterdir()] == ["map.png"]
+
+
+def test_same_images_same_bytes(tmp_path):
+    grid = regular_grid(20, 40)
+    land = pictures.example_land(grid)
+    images = pictures.example_images(grid, land, ("background",))
+    for name in "ab":
+        draw_maps(images, grid, land, TIME, tmp_path / f"{name}.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_regions_side_by_side_with_a_finer_coast(tmp_path):
+    grid, fine = regular_grid(64, 128), regular_grid(90, 180)
+    land = pictures.example_land(grid)
+    draw_maps(
+        pictures.example_images(grid, land, NAMES), grid, land, TIME, tmp_path / "regions.png",
+        regions=(CHINA, UNITED_STATES), coastline=Coastline(fine, pictures.example_land(fine).astype(float)),
+        panels=("background", "background minus observation", "increment"), labels={"observation": "GLDAS"},
+    )  # fmt: skip
+    width, height = pictures.png_size(tmp_path / "regions.png")
+    assert min(width, height) > 800
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        regular_grid(31, 31, south=23.0, north=68.0, west=73.0, east=117.0),
+        regular_grid(20, 30, south=-40.0, north=10.0, west=150.0, east=230.0),  # across the date line
+    ],
+    ids=["asia", "pacific"],
+)
+def test_regional_grid(tmp_path, grid):
+    land = np.ones(grid.shape, bool)
+    land[:4] = False
+    draw_maps(pictures.example_images(grid, land, NAMES), grid, land, TIME, tmp_path / "map.png")
+    assert min(pictures.png_size(tmp_path / "map.png")) > 500
+
+
+def test_nothing_but_gaps(tmp_path):
+    grid = regular_grid(20, 40)
+    land = pictures.example_land(grid)
+    empty = np.full(grid.shape, np.nan)
+    draw_maps(
+        {"background": empty, "observation": empty, "increment": empty}, grid, land, TIME, tmp_path / "a.png"
+    )
+    draw_maps({"background": empty}, grid, np.zeros(grid.shape, bool), TIME, tmp_path / "b.png")
+    for name in "ab":
+        assert min(pictures.png_size(tmp_path / f"{name}.png")) > 200
+
+
+def test_real_climatology(tmp_path, shared):
+    with xr.open_dataset(shared / "data/speedyweather/soil_moisture.nc", decode_times=False) as dataset:
+        values = dataset["swl1"].values[6, ::-1].astype(float)
+        grid = grid_from_centres(
+            dataset["lat"].values[::-1].astype(float), dataset["lon"].values.astype(float)
+        )
+    land = np.isfinite(values) & (values > 0.0)
+    draw_maps({"background": np.where(land, values, np.nan)}, grid, land, TIME, tmp_path / "map.png")
+    assert min(pictures.png_size(tmp_path / "map.png")) > 400
+
+
+def test_default_panels():
+    images = dict.fromkeys(
+        ("increment", "background", "analysis", "observation", "innovation"), np.zeros((1, 1))
+    )
+    assert default_panels(images) == (
+        "background", "analysis", "observation", "background minus observation", "analysis minus observation",
+        "increment",
+    )  # fmt: skip
+    assert default_panels({"innovation": np.zeros((1, 1))}) == ("innovation",)
+    assert default_panels({}) == ()
+
+
+def test_bad_input_is_named(tmp_path):
+    grid = regular_grid(20, 40)
+    land = np.ones(grid.shape, bool)
+    images = {"background": np.zeros(grid.shape)}
+    path = tmp_path / "map.png"
+    with pytest.raises(ShapeError, match=r"image 'background' has shape \(3, 4\)"):
+        draw_maps({"background": np.zeros((3, 4))}, grid, land, TIME, path)
+    with pytest.raises(ShapeError, match="image 'land'"):
+        draw_maps(images, grid, land[1:], TIME, path)
+    with pytest.raises(DataError, match="needs analysis; given background"):
+        draw_maps(images, grid, land, TIME, path, panels=("analysis minus background",))
+    with pytest.raises(DataError, match="nothing to draw"):
+        draw_maps({}, grid, land, TIME, path)
+    asia = regular_grid(20, 20, south=20.0, north=60.0, west=70.0, east=120.0)
+    with pytest.raises(DataError, match="'United States' does not touch the grid"):
+        draw_maps({"background": np.zeros((20, 20))}, asia, np.ones((20, 20), bool), TIME, path,
+                  regions=(CHINA, UNITED_STATES))  # fmt: skip
+    with pytest.raises(ShapeError, match="land fraction"):
+        Coastline(grid, np.zeros((2, 2)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_region_masks():
+    grid = regular_grid(180, 360)
+    mask = UNITED_STATES.mask(grid)
+    assert mask.sum() == 25 * 60
+    rows, columns = np.nonzero(mask)
+    assert (grid.lat[rows].min(), grid.lat[rows].max()) == (25.5, 49.5)
+    assert (grid.lon[columns].min(), grid.lon[columns].max()) == (235.5, 294.5)
+    assert GLOBE.mask(grid).all()
+    west = regular_grid(180, 360, west=-180.0, east=180.0)
+    assert UNITED_STATES.mask(west).sum() == 25 * 60
+    with pytest.raises(DataError, match="south < north"):
+        Region("nowhere", 10.0, 5.0, 0.0, 20.0)
+
+
+def test_windows_are_continuous_in_longitude():
+    grid = regular_grid(18, 36)
+    image = np.arange(grid.n_cells, dtype=float).reshape(grid.shape)
+    window = window_of(grid, Region("Africa", -40.0, 40.0, -20.0, 50.0))
+    np.testing.assert_allclose(window.lon, np.arange(-15.0, 50.0, 10.0))
+    np.testing.assert_allclose(window.lon_edges, np.arange(-20.0, 51.0, 10.0))
+    np.testing.assert_allclose(window.lat_edges, np.arange(-40.0, 41.0, 10.0))
+    assert image[window.index].shape == (8, 7)
+    assert image[window.index][0, 0] == image[5, 34]
+    assert window_of(grid, GLOBE).lon_edges.tolist() == np.arange(-180.0, 181.0, 10.0).tolist()
+    split = regular_grid(18, 34, west=10.0, east=350.0)
+    with pytest.raises(DataError, match="cut in two"):
+        window_of(split, Region("Africa", -40.0, 40.0, -20.0, 50.0))
+
+
+def test_difference_bands_are_centred_and_cover_98_percent():
+    rng = np.random.default_rng(1)
+    for scale in (1e-4, 0.03, 0.1, 2.0):
+        values = scale * rng.normal(size=5000)
+        bounds = appearance.difference_scale([values])[1].boundaries
+        np.testing.assert_allclose(bounds, -bounds[::-1], rtol=1e-12)
+        assert np.mean(np.abs(values) > bounds[-1]) <= 0.02
+    assert appearance.difference_scale([np.full(3, np.nan)])[1].boundaries[-1] > 0.0
+
+
+def test_axis_labels():
+    assert [appearance.longitude_label(v) for v in (-180, -75, 0, 100, 285, 180)] == [
+        "180°", "75°W", "0°", "100°E", "75°W", "180°",
+    ]  # fmt: skip
+    assert [appearance.latitude_label(v) for v in (-30, 0, 45)] == ["30°S", "0°", "45°N"]
