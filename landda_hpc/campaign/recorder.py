@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import resource
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from landda_hpc import __version__
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.domain import Domain, depth_name
 from landda_hpc.config import CampaignConfig
@@ -18,7 +18,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.image.distribute import LEDGER_ACCOUNTS
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.images import write_images
+from landda_hpc.storage.images import Provenance, write_image
 from landda_hpc.verification.records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord, last_stage
 from landda_hpc.verification.scores import score
 
@@ -64,7 +64,7 @@ class Recorder:
     ) -> str:
         """Write everything that the configuration asks for; returns one line for people."""
         scores = list(self._scores(cycle, images, analyses))
-        self._folder.append_records("scores", [_plain(s) for s in scores])
+        self._folder.append_records("scores", [json.loads(s.to_json()) for s in scores])
         lines = list(self._cycle_records(cycle, time, images, analyses, accounts))
         self._folder.append_records("cycles", lines)
         if (cycle * self._config.time.cycle_hours) % self._config.output.every_hours == 0:
@@ -73,10 +73,9 @@ class Recorder:
         return _headline(scores, self._observed_layer)
 
     def record_seconds(
-        self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], last_checkpoint: int
+        self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], peak_mb: list[float]
     ) -> None:
         """Write what differs between machines and layouts, apart from the results."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         self._folder.append_records(
             "seconds",
             [
@@ -85,17 +84,14 @@ class Recorder:
                     "seconds": seconds,
                     "bytes_sent_max": max(bytes_sent),
                     "bytes_sent_total": sum(bytes_sent),
-                    "peak_memory_rank0_mb": round(peak, 1),
+                    "peak_memory_mb_max": max(peak_mb),
                 }
             ],
         )
-        self._folder.set_status(cycle=cycle, last_checkpoint=last_checkpoint)
 
     # ------------------------------------------------------------------ scores
 
-    def _scores(
-        self, cycle: int, images: CycleImages, analyses: dict[str, Analysis]
-    ) -> Iterator[ScoreRecord]:
+    def _scores(self, cycle: int, images: CycleImages, analyses: dict[str, Analysis]) -> Iterator[ScoreRecord]:
         window = "assimilation" if cycle <= self._config.time.n_analyses else "forecast"
         truth = images.background.get("nature")
         for run in self._config.runs:
@@ -111,7 +107,12 @@ class Recorder:
                 if images.observation is not None:
                     observed = self._domain.cells.from_image(images.observation.values)
                     yield self._score(
-                        rows, rows[:, 0], observed, reference=ASSIMILATED_REFERENCE, layer=self._observed_layer, **common
+                        rows,
+                        rows[:, 0],
+                        observed,
+                        reference=ASSIMILATED_REFERENCE,
+                        layer=self._observed_layer,
+                        **common,
                     )
                     for i, layer in enumerate(self._domain.depth_names):
                         if layer in images.other_layers:
@@ -196,21 +197,25 @@ class Recorder:
         if truth is not None and "truth" in wanted:
             fields["truth"] = cells.to_image(truth[:, 0])
         if fields:
-            write_images(
-                self._folder.image_path(run, time),
-                fields,
+            write_image(
+                self._folder.images,
+                run,
                 self._domain.grid,
                 time,
-                run=run,
+                {name: (image, {}) for name, image in fields.items()},
+                self._provenance(run),
                 depth_m=self._config.observations.depth_m,
-                land=self._domain.is_soil,
-                campaign=self._config.name,
+                is_land=self._domain.is_land,
             )
 
-
-def _plain(record: ScoreRecord) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(record.to_json())
-    return plain
+    def _provenance(self, run: str) -> Provenance:
+        return Provenance(
+            title=f"Soil moisture images of run {run}, campaign {self._config.name}",
+            history=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} landda_hpc {__version__}",
+            source=f"landda_hpc {__version__}, embedded column model; configuration beside this folder (config.yaml)",
+            references="Bai et al. (2026), doi:10.5194/gmd-19-4977-2026; "
+            "Shen et al. (2024), doi:10.5194/gmd-17-3447-2024",
+        )
 
 
 def _headline(scores: list[ScoreRecord], layer: str) -> str:

@@ -9,36 +9,37 @@ from landda_hpc.config import CampaignConfig, ControlRun
 from landda_hpc.data import static_path
 from landda_hpc.formats.static import read_static
 from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.images import list_images
 from landda_hpc.verification.maps import Coastline
 from landda_hpc.verification.report import ImageSet, read_images, write_report
 
 
 def make_report(folder: CampaignFolder, config: CampaignConfig, domain: Domain) -> list[Path]:
     """Write scores.csv, scores.nc, summary.md and, where asked for, the figures; returns the files. Local: rank 0."""
-    images = _images(folder, config, domain) if config.output.figures else []
+    images = _images(folder, config) if config.output.figures else []
     grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
     return write_report(
         folder.path,
-        folder.records_path("scores"),
+        folder.records_file("scores"),
         name=config.name,
         images=images,
         grid=domain.grid,
         land=domain.is_land,
         score_mask=domain.is_scored,
         coastline=Coastline(grid, static["land_fraction"] + static["lake_fraction"]),
-        innovations=folder.records_path("cycles"),
+        innovations=folder.records_file("cycles"),
         layer=depth_name(config.observations.depth_m),
     )
 
 
-def _images(folder: CampaignFolder, config: CampaignConfig, domain: Domain) -> list[ImageSet]:
+def _images(folder: CampaignFolder, config: CampaignConfig) -> list[ImageSet]:
     """Of each run the first and last images of the analysis window and the end of the forecast, with the control's."""
     sets: list[ImageSet] = []
     for run in config.runs:
-        paths = folder.image_paths(run.name)
+        paths = list_images(folder.images, run.name)
         times = sorted(paths)
         analysed = [t for t in times if t <= config.time.assimilation_end]
-        chosen = {t for t in (*analysed[:1], *analysed[-1:], *times[-1:])}
+        chosen = {*analysed[:1], *analysed[-1:], *times[-1:]}
         if isinstance(run, ControlRun) and len(config.runs) > 1:
             chosen = {t for t in chosen if t == times[-1]}
         for time in sorted(chosen):

@@ -57,9 +57,26 @@ def save_state(
     path = folder.checkpoints / checkpoint_name(cycle, time)
     digest = write_checkpoint(path, world, header, parts, config.checkpoint.mode)
     if config.checkpoint.restarts:
-        write_restarts(config, domain, world, folder, instances, time)
+        _write_restarts(config, domain, world, folder, instances, time)
     with together(world, "dropping old checkpoints"):
         if world.rank == 0:
             cadence = config.checkpoint.every_hours // config.time.cycle_hours
             apply_retention(folder.checkpoints, config.checkpoint.keep_last, config.checkpoint.keep_every, cadence)
     return digest
+
+
+def _write_restarts(
+    config: CampaignConfig,
+    domain: Domain,
+    world: Communicator,
+    folder: CampaignFolder,
+    instances: list[Instance],
+    time: datetime,
+) -> None:
+    """One CoLM-layout file per rank and instance. Collective."""
+    group = world.split(domain.layout.group_of(world.rank))
+    assert group is not None, "every rank has a colour"
+    for instance in instances:
+        if instance.state is not None and instance.model is not None:
+            write_restart(folder.restart, group, config.name, instance.name, time, instance.state, instance.model.tiles)
+    world.barrier()  # a group may be done with its instances before another: the cycle goes on together

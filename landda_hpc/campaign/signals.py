@@ -21,7 +21,7 @@ class StopRequest:
         for number in _CAUGHT:
             signal.signal(number, self._remember)
 
-    def _remember(self, number: int, frame: FrameType | None) -> None:
+    def _remember(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self._received == signal.SIGINT:
             raise KeyboardInterrupt
         self._received = number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,14 @@ from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.together import together
-from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.campaign_folder import RECORD_NAMES, CampaignFolder
 from landda_hpc.storage.checkpoint import read_header, read_instance
 from landda_hpc.storage.retention import latest_valid
 
 logger = logging.getLogger(__name__)
 
 
-def run_campaign(
-    config: CampaignConfig | Path | str, output: Path | str, world: Communicator | None = None
-) -> Outcome:
+def run_campaign(config: CampaignConfig | Path | str, output: Path | str, world: Communicator | None = None) -> Outcome:
     """Run a campaign and write its report. Collective.
 
     Parameters
@@ -53,13 +50,11 @@ def run_campaign(
         outcome = campaign.run(stop=StopRequest())
         finish_campaign(campaign, outcome)
     finally:
-        campaign.folder.close()
+        campaign.folder.unlock()
     return outcome
 
 
-def start_campaign(
-    config: CampaignConfig, world: Communicator, output: Path, overwrite: bool = False
-) -> Campaign:
+def start_campaign(config: CampaignConfig, world: Communicator, output: Path, overwrite: bool = False) -> Campaign:
     """Make a campaign's folder, domain and initial state. Collective.
 
     Raises
@@ -69,13 +64,10 @@ def start_campaign(
     """
     domain = make_domain(config, world.size)
     source = _open_source(config, domain, world)
+    folder = CampaignFolder(output)
     with together(world, f"making {output}"):
-        if world.rank == 0 and overwrite and CampaignFolder.is_campaign(output):
-            shutil.rmtree(output)
-        folder = CampaignFolder.create(output, dump_config(config)) if world.rank == 0 else None
-    world.barrier()  # the other ranks look into the folder that rank 0 has just made
-    if folder is None:
-        folder = CampaignFolder.attach(output)
+        if world.rank == 0:
+            folder = CampaignFolder.create(output, dump_config(config), overwrite=overwrite)
     _describe(config, domain, source, world)
     instances = make_instances(config, domain, world.rank)
     prepare_initial_states(config, domain, instances, world)
@@ -90,18 +82,18 @@ def resume_campaign(output: Path, world: Communicator, overrides: dict[str, Any]
     StorageError : no such campaign, it is running in another job, or no checkpoint is whole.
     ConfigError : an override changes what decides the result.
     """
-    folder = None
+    folder = CampaignFolder(output)
     with together(world, f"opening {output}"):
         if world.rank == 0:
             folder = CampaignFolder.open(output)
-    if folder is None:
-        folder = CampaignFolder.attach(output)
+            folder.lock()
     with together(world, f"reading the configuration of {output}"):
-        config = _resumed_config(folder.config_text(), overrides or {})
+        config = _resumed_config(folder.config_file.read_text(encoding="utf-8"), overrides or {})
         path = latest_valid(folder.checkpoints) if world.rank == 0 else None
         if world.rank == 0 and path is None:
             raise StorageError(f"{output} has no checkpoint yet; start it again with 'landda run --overwrite'.")
     path = world.broadcast(path)
+    assert path is not None, "rank 0 found one"
     domain = make_domain(config, world.size)
     source = _open_source(config, domain, world)
     instances = make_instances(config, domain, world.rank)
@@ -116,7 +108,7 @@ def resume_campaign(output: Path, world: Communicator, overrides: dict[str, Any]
             if instance.model is not None:
                 instance.state = read_instance(path, instance.name, domain.layout.tiles_of(world.rank))
         if world.rank == 0:
-            for name in ("scores", "cycles", "seconds"):
+            for name in RECORD_NAMES:
                 folder.truncate_records(name, header.cycle)
     _describe(config, domain, source, world)
     if world.rank == 0:
@@ -131,7 +123,7 @@ def finish_campaign(campaign: Campaign, outcome: Outcome) -> list[Path]:
         if campaign.world.rank == 0:
             if outcome.finished:
                 written = make_report(campaign.folder, campaign.config, campaign.domain)
-            campaign.folder.set_status(state="finished" if outcome.finished else "stopped")
+            campaign.write_status("finished" if outcome.finished else "stopped")
     return written
 
 

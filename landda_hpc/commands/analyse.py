@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import numpy as np
 import typer
@@ -15,20 +15,22 @@ from rich.table import Table
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.campaign.assembly import make_method
 from landda_hpc.config import EnkfLikeRun, FrameConfig, PointwiseRun, Run, problems_of
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, DataError, ShapeError
+from landda_hpc.fields.regrid import Method as RegridMethod
 from landda_hpc.fields.regrid import Regridder
 from landda_hpc.formats.images import OutputField, SoilMoistureImage, read_image, write_image
 from landda_hpc.parallel.communicator import SerialCommunicator
 
 
-class Method(str, Enum):
+class Method(StrEnum):
     """Analysis methods."""
 
     enkf_like = "enkf_like"
     pointwise = "pointwise"
 
 
-class Regrid(str, Enum):
+class Regrid(StrEnum):
     """What is done with an observation on another grid."""
 
     no = "no"
@@ -41,7 +43,9 @@ def command(
     observation: Annotated[Path, typer.Argument(metavar="OBS", help="netCDF image of observed soil moisture, m3 m-3.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("analysis.nc"),
     method: Annotated[Method, typer.Option(help="Analysis method.")] = Method.enkf_like,
-    background_variable: Annotated[str | None, typer.Option(help="Variable of BACKGROUND; default the only image.")] = None,
+    background_variable: Annotated[
+        str | None, typer.Option(help="Variable of BACKGROUND; default the only image.")
+    ] = None,
     observation_variable: Annotated[str | None, typer.Option(help="Variable of OBS; default the only image.")] = None,
     background_std: Annotated[float, typer.Option(help="Background error, m3 m-3.")] = 0.15,
     observation_std: Annotated[float, typer.Option(help="Observation error, m3 m-3.")] = 0.10,
@@ -50,7 +54,9 @@ def command(
     exact: Annotated[bool, typer.Option("--exact", help="Variances in closed form instead of from members.")] = False,
     boundary: Annotated[str, typer.Option(help="none, reflect or double_fourier_sphere.")] = "none",
     finest: Annotated[str, typer.Option(help="Finest scale: curvelets or wavelets.")] = "curvelets",
-    regrid: Annotated[Regrid, typer.Option(help="Bring OBS to the background's grid where it is on another.")] = Regrid.no,
+    regrid: Annotated[
+        Regrid, typer.Option(help="Bring OBS to the background's grid where it is on another.")
+    ] = Regrid.no,
     seed: Annotated[int, typer.Option(help="Seed of the perturbations.")] = 1,
 ) -> None:
     """Analyse one image: background and observation in, analysis and increment out; no model, no cycling.
@@ -85,9 +91,12 @@ def command(
     _print(pair, analysis, result.diagnostics, output)
 
 
+_METHODS: Final[dict[Regrid, RegridMethod]] = {Regrid.bilinear: "bilinear", Regrid.conservative: "conservative"}
+
+
 def _on_grid(
     image: SoilMoistureImage, target: SoilMoistureImage, path: Path, target_path: Path, regrid: Regrid
-) -> np.ndarray:
+) -> FloatArray:
     if image.grid.same_points(target.grid):
         return image.values
     if regrid is Regrid.no:
@@ -95,7 +104,7 @@ def _on_grid(
             f"'{path}' is on {image.grid.describe()}; '{target_path}' is on {target.grid.describe()}. "
             "Give both on one grid, or add --regrid bilinear."
         )
-    return Regridder(image.grid, target.grid, regrid.value)(image.values)
+    return Regridder(image.grid, target.grid, _METHODS[regrid])(image.values)
 
 
 def _run(
@@ -116,11 +125,11 @@ def _run(
         raise ConfigError([f"--{p.replace('_', '-')}" for p in problems_of(error)]) from error
 
 
-def _field(values: np.ndarray, long_name: str) -> OutputField:
+def _field(values: FloatArray, long_name: str) -> OutputField:
     return OutputField(values, {"units": "m3 m-3", "long_name": long_name})
 
 
-def _print(pair: ImagePair, analysis: np.ndarray, diagnostics: dict[str, float | list[float]], output: Path) -> None:
+def _print(pair: ImagePair, analysis: FloatArray, diagnostics: dict[str, float | list[float]], output: Path) -> None:
     before, after = pair.innovation[pair.observed], (pair.observation - analysis)[pair.observed]
     table = Table(title="m3 m-3", title_justify="left")
     for heading in ("", "cells", "mean", "standard deviation"):

@@ -21,7 +21,10 @@ def command(
     overrides: SetOption = None,
     ranks: Annotated[int, typer.Option("--ranks", "-n", min=1, help="Ranks that the estimate is for.")] = 1,
 ) -> None:
-    """Check a configuration without running it: all problems at once, then ranks, memory and disk that it will take."""
+    """Check a configuration without running it: all problems at once, then what it will take.
+
+    Ranks that pay, memory per rank and disk are estimated from sizes.
+    """
     config = load_config(file, parse_overrides(overrides))
     domain = make_domain(config, ranks)
     source = open_source(config, domain.grid, domain.is_soil)
@@ -32,7 +35,10 @@ def command(
         raise ConfigError(survey.problems)
     table = Table(show_header=False, title=f"{file}: campaign {config.name} can run")
     for key, value in (
-        ("period", f"{config.time.start} to {config.time.end}, {config.time.n_cycles} cycles, {config.time.n_analyses} analyses"),
+        (
+            "period",
+            f"{config.time.start} to {config.time.end}, {config.time.n_cycles} cycles, {config.time.n_analyses} analyses",
+        ),
         ("grid", domain.grid.describe()),
         ("tiles", f"{len(domain.tiles)} in {len(domain.cells)} land cells"),
         ("instances", ", ".join(config.instance_names)),

@@ -21,7 +21,7 @@ def command(
 
     Every byte is read and checked on the way. Two campaigns with the same digest have the same bits.
     """
-    campaign = CampaignFolder.attach(folder)
+    campaign = CampaignFolder.open(folder)
     paths = [path for _, path in list_checkpoints(campaign.checkpoints)] if every else []
     if not paths:
         newest = latest_valid(campaign.checkpoints)

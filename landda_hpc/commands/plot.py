@@ -14,8 +14,8 @@ from landda_hpc.storage.campaign_folder import CampaignFolder
 
 def command(folder: CampaignDir) -> None:
     """Draw the figures of a campaign anew (maps, score series, innovation statistics) and write summary.md."""
-    campaign = CampaignFolder.attach(folder)
-    config = parse_config(yaml.safe_load(campaign.config_text()))
+    campaign = CampaignFolder.open(folder)
+    config = parse_config(yaml.safe_load(campaign.config_file.read_text(encoding="utf-8")))
     config = config.model_copy(update={"output": config.output.model_copy(update={"figures": True})})
     for path in make_report(campaign, config, make_domain(config, n_ranks=1)):
         typer.echo(path)

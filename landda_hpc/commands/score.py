@@ -16,8 +16,8 @@ def command(folder: CampaignDir) -> None:
     Scores against the truth of a twin and, apart, against the assimilated reference, run by run and layer by layer,
     beside the published figures.
     """
-    campaign = CampaignFolder.attach(folder)
-    records = read_json_lines(campaign.records_path("scores"))
+    campaign = CampaignFolder.open(folder)
+    records = read_json_lines(campaign.records_file("scores"))
     for table in summary_tables(summarise(records)):
         Console().print(table)
     write_csv(records, campaign.path / "scores.csv")

@@ -25,22 +25,21 @@ def command(
 
     Reads only; a running job is not disturbed.
     """
-    campaign = CampaignFolder.attach(folder)
-    config = parse_config(yaml.safe_load(campaign.config_text()))
-    status = campaign.status()
+    campaign = CampaignFolder.open(folder)
+    config = parse_config(yaml.safe_load(campaign.config_file.read_text(encoding="utf-8")))
+    status = campaign.read_status()
+    state = "failed" if campaign.was_killed() else status.state if status else "not begun"
     if state_only:
-        typer.echo(status.get("state", "unknown"))
+        typer.echo(state)
         return
-    checkpoints = list_checkpoints(campaign.checkpoints)
     table = Table(show_header=False, title=f"campaign {config.name}")
-    cycle = int(status.get("cycle", 0))
-    table.add_row("state", str(status.get("state", "unknown")) + (" (locked by a job)" if campaign.is_locked() else ""))
-    table.add_row("cycle", f"{cycle} of {config.time.n_cycles}")
-    table.add_row("time", str(config.time.valid_time(cycle)))
-    table.add_row("checkpoints", ", ".join(path.name for _, path in checkpoints) or "none")
-    for key, value in status.items():
-        if key not in ("state", "cycle"):
-            table.add_row(key.replace("_", " "), str(value))
+    table.add_row("state", state + (": killed, nobody works on it" if campaign.was_killed() else ""))
+    if status is not None:
+        table.add_row("cycle", f"{status.cycle} of {status.n_cycles}")
+        table.add_row("time", status.time)
+        table.add_row("ranks", str(status.ranks))
+        table.add_row("written", f"{status.written} by process {status.pid} on {status.host}")
+    table.add_row("checkpoints", ", ".join(path.name for _, path in list_checkpoints(campaign.checkpoints)) or "none")
     Console().print(table)
-    if status.get("state") != "finished" and not campaign.is_locked():
+    if state in ("stopped", "failed"):
         typer.echo(f"Go on with: landda resume {folder}")

@@ -22,8 +22,8 @@ class Workspace:
     """Buffers of one thread, and the views of them that every member needs.
 
     `image` is the extended image, `spectrum` its (half) spectrum, `total` the spectrum being summed,
-    `groups[g]` room for the coefficients of group g, `halves[g]` for its half spectrum if it is real; groups
-    share one buffer.
+    `groups[g]` room for the coefficients of group g, `scaled[g]` for them times a gain, `halves[g]` for the
+    half spectrum of a real group; groups share buffers.
     """
 
     def __init__(self, plan: Plan, extended: bool, real: npt.DTypeLike, coefficient: npt.DTypeLike) -> None:
@@ -33,12 +33,14 @@ class Workspace:
         self.total: AnyArray = np.empty(plan.spectrum_shape, dtype=complex_type)
         self.spectrum_flat = self.spectrum.reshape(-1).view(real)
         self.total_flat = self.total.reshape(-1).view(real)
-        group = np.empty(max(g.size for g in plan.groups), dtype=coefficient)
+        largest = max(g.size for g in plan.groups)
+        group, scaled = np.empty(largest, dtype=coefficient), np.empty(largest, dtype=coefficient)
         half = np.empty(
             max((g.half_shape[0] * g.half_shape[1] for g in plan.groups if g.is_real), default=0),
             dtype=complex_type,
         )
         self.groups = [group[: g.size] for g in plan.groups]
+        self.scaled = [scaled[: g.size] for g in plan.groups]
         self.halves = [
             half[: g.half_shape[0] * g.half_shape[1]].reshape(g.half_shape) if g.is_real else half[:0]
             for g in plan.groups
@@ -118,9 +120,7 @@ class Engine:
         """Add the part of one group, flat coefficients, to the spectrum `work.total`."""
         if group.is_real:
             half = work.halves[group.number]
-            ducc0.fft.r2c(
-                coefficients.reshape(group.shape), axes=(0, 1), forward=True, inorm=1, out=half, nthreads=1
-            )
+            ducc0.fft.r2c(coefficients.reshape(group.shape), axes=(0, 1), forward=True, inorm=1, out=half, nthreads=1)
             entries, factor = half.reshape(-1).view(self.dtype), 1.0
         else:
             scratch = work.groups[group.number].view(self.complex_dtype).reshape(group.stack_shape)
@@ -143,9 +143,7 @@ class Engine:
         if self.boundary != "none":
             fold(target, self.boundary, image)
 
-    def synthesise(
-        self, coefficients: AnyArray, image: AnyArray, work: Workspace, scale: int | None = None
-    ) -> None:
+    def synthesise(self, coefficients: AnyArray, image: AnyArray, work: Workspace, scale: int | None = None) -> None:
         """Write C^T c of one member, or of one scale of it, to `image`."""
 
         def add(group: Group) -> None:

@@ -85,9 +85,7 @@ class Curvelet2D:
             raise ConfigError(f"sizes={sizes!r}; expected 'smooth' or 'curvelab'.")
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
-            raise ConfigError(
-                f"dtype={self.dtype}; expected float32 or float64 (complex images: real=False)."
-            )
+            raise ConfigError(f"dtype={self.dtype}; expected float32 or float64 (complex images: real=False).")
         if len(shape) != 2 or min(shape) < 1:
             raise ShapeError(f"shape={shape}; expected two positive numbers of cells, (N1, N2).")
         self.shape = (int(shape[0]), int(shape[1]))
@@ -113,7 +111,7 @@ class Curvelet2D:
         n1, n2 = self.shape
         return (
             f"Curvelet2D({n1} x {n2}, scales={self.n_scales}, angles={self.angles}, "
-            f"boundary={self.boundary!r}, {'real' if self.real else 'complex'} {self.dtype.name}, n_coef={self.n_coef})"
+            f"boundary={self.boundary!r}, real={self.real}, dtype={self.dtype.name}, n_coef={self.n_coef})"
         )
 
     @property
@@ -198,8 +196,10 @@ class Curvelet2D:
             def add(group: Group) -> None:
                 wedges = work.groups[group.number]
                 engine.analyse(group, work, wedges)
-                engine.scale(wedges, factors, group, wedges)
-                engine.accumulate(group, work, wedges)
+                # Not in place: an FFT in place may round differently from the one that `adjoint` does.
+                scaled = work.scaled[group.number]
+                engine.scale(wedges, factors, group, scaled)
+                engine.accumulate(group, work, scaled)
 
             engine.spectrum(images[i], work)
             engine.sum_groups(work, add)
@@ -231,14 +231,10 @@ class Curvelet2D:
         images, batch = self._images(x)
         if batch:
             raise ShapeError(f"accumulate_energy takes one image of shape {self.shape}; found {np.shape(x)}.")
-        if (
-            out.shape != (self.n_var,)
-            or out.dtype not in (self.dtype, np.float64)
-            or not out.flags.c_contiguous
-        ):
+        if out.shape != (self.n_var,) or out.dtype not in (self.dtype, np.float64) or not out.flags.c_contiguous:
             raise ShapeError(
-                f"out is {out.shape} {out.dtype}; expected a contiguous ({self.n_var},) array of {self.dtype} or "
-                "float64."
+                f"out is {out.shape} {out.dtype}; expected a contiguous ({self.n_var},) array of "
+                f"{self.dtype} or float64."
             )
         with self._engine.workspace() as work:
             self._engine.spectrum(images[0], work)
@@ -271,9 +267,7 @@ class Curvelet2D:
         See `variance.diagonal_variance`. Shape (n_var,); sigma2 is (N1, N2), in the square of the image's
         unit.
         """
-        return variance.diagonal_variance(self.plan, self.boundary, self._map(sigma2, "sigma2")).astype(
-            self.dtype
-        )
+        return variance.diagonal_variance(self.plan, self.boundary, self._map(sigma2, "sigma2")).astype(self.dtype)
 
     def variance_from_spectrum(self, power: npt.ArrayLike) -> AnyArray:
         """Return the exact E|c|^2 of errors that are homogeneous on the (periodic) N1 x N2 grid.
@@ -284,9 +278,7 @@ class Curvelet2D:
         spectrum = self._map(power, "power")
         if self.real:
             mirrored = np.roll(spectrum[::-1, ::-1], (1, 1), axis=(0, 1))
-            if not np.allclose(
-                spectrum, mirrored, rtol=1e-6, atol=1e-12 * float(np.max(spectrum, initial=0.0))
-            ):
+            if not np.allclose(spectrum, mirrored, rtol=1e-6, atol=1e-12 * float(np.max(spectrum, initial=0.0))):
                 raise ShapeError("The power spectrum of a real field is even, P(k) = P(-k); this one is not.")
         if self.boundary == "reflect":
             out = np.zeros(self.n_var, dtype=self.dtype)
@@ -335,7 +327,7 @@ class Curvelet2D:
         return operations.apply_mask(self, coefficients, operations.value_mask(self, coefficients, value))
 
     def atom(self, scale: int, wedge: int, position: tuple[int, int], quadrature: bool = False) -> AnyArray:
-        """Return one curvelet as an image, (N1, N2); `quadrature` for the imaginary unit, a quarter wave on."""
+        """Return one curvelet as an image, (N1, N2); `quadrature` for its partner, a quarter wave on."""
         return operations.atom(self, scale, wedge, position, quadrature)
 
     def rose(self, c: npt.ArrayLike, scale: int) -> tuple[npt.NDArray[np.float64], AnyArray]:
@@ -368,18 +360,14 @@ class Curvelet2D:
     def _images(self, x: npt.ArrayLike) -> tuple[AnyArray, tuple[int, ...]]:
         array = np.asarray(x)
         if array.shape[-2:] != self.shape:
-            raise ShapeError(
-                f"The image has shape {array.shape}; expected (..., {self.shape[0]}, {self.shape[1]})."
-            )
+            raise ShapeError(f"The image has shape {array.shape}; expected (..., {self.shape[0]}, {self.shape[1]}).")
         batch = array.shape[:-2]
         return self._typed(array, "image").reshape(math.prod(batch), *self.shape), batch
 
     def _coefficients_like(self, c: npt.ArrayLike) -> AnyArray:
         array = np.asarray(c)
         if array.shape[-1:] != (self.n_coef,):
-            raise ShapeError(
-                f"The coefficients have shape {array.shape}; this frame takes (..., {self.n_coef})."
-            )
+            raise ShapeError(f"The coefficients have shape {array.shape}; this frame takes (..., {self.n_coef}).")
         return self._typed(array, "coefficient array")
 
     def _coefficients(self, c: npt.ArrayLike) -> tuple[AnyArray, tuple[int, ...]]:
@@ -395,9 +383,7 @@ class Curvelet2D:
     def _real_vector(self, values: npt.ArrayLike, name: str) -> AnyArray:
         array = np.ascontiguousarray(values, dtype=self.dtype)
         if array.shape != (self.n_var,):
-            raise ShapeError(
-                f"{name} has shape {array.shape}; expected ({self.n_var},), one per coefficient."
-            )
+            raise ShapeError(f"{name} has shape {array.shape}; expected ({self.n_var},), one per coefficient.")
         return array
 
     def _map(self, values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
@@ -412,7 +398,5 @@ class Curvelet2D:
         if out is None:
             return np.empty(shape, dtype=self.coef_dtype)
         if out.shape != tuple(shape) or out.dtype != self.coef_dtype or not out.flags.c_contiguous:
-            raise ShapeError(
-                f"out is {out.shape} {out.dtype}; expected contiguous {tuple(shape)} {self.coef_dtype}."
-            )
+            raise ShapeError(f"out is {out.shape} {out.dtype}; expected contiguous {tuple(shape)} {self.coef_dtype}.")
         return out

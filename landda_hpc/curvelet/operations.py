@@ -162,9 +162,7 @@ def energy_rose(frame: Curvelet2D, c: AnyArray, scale: int) -> tuple[npt.NDArray
     energies : (..., n_angles / 2), both of each pair of opposite wedges together.
     """
     if not 0 < scale < frame.n_scales or frame.angles[scale] == 1:
-        raise ConfigError(
-            f"Scale {scale} has no directions; directional scales have more than one of {frame.angles}."
-        )
+        raise ConfigError(f"Scale {scale} has no directions; directional scales have more than one of {frame.angles}.")
     n = frame.angles[scale]
     nd = n // 4
     energies = wedge_energies(frame, c)

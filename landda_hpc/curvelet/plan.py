@@ -126,9 +126,7 @@ def _copy_list(
         column = k2 % n2
         if real_image:
             mirrored = column > n2 // 2
-            source = np.where(
-                mirrored, (-k1 % n1) * (n2 // 2 + 1) + (n2 - column), (k1 % n1) * (n2 // 2 + 1) + column
-            )
+            source = np.where(mirrored, (-k1 % n1) * (n2 // 2 + 1) + (n2 - column), (k1 % n1) * (n2 // 2 + 1) + column)
             direction = np.where(mirrored, -1, 1)
         else:
             source = (k1 % n1) * n2 + column
@@ -136,9 +134,7 @@ def _copy_list(
         order = np.argsort(target, kind="stable")
         target, source, direction, values = target[order], source[order], direction[order], values[order]
         breaks = np.ones(target.size, dtype=np.bool_)
-        breaks[1:] = (
-            (np.diff(target) != 1) | (np.diff(source) != direction[1:]) | (direction[1:] != direction[:-1])
-        )
+        breaks[1:] = (np.diff(target) != 1) | (np.diff(source) != direction[1:]) | (direction[1:] != direction[:-1])
         first = np.nonzero(breaks)[0]
         length = np.diff(np.append(first, target.size))
         all_segments.append(np.stack([target[first], source[first], length, direction[first]], axis=1))
@@ -167,9 +163,7 @@ def make_plan(
     dtype : name of the real type of the window values.
     """
     if angles_coarse < 4 or angles_coarse % 4:
-        raise ConfigError(
-            f"angles_coarse={angles_coarse}; expected a positive multiple of 4, for example 16."
-        )
+        raise ConfigError(f"angles_coarse={angles_coarse}; expected a positive multiple of 4, for example 16.")
     default = win.default_scales(shape)
     n_scales = default if scales is None else int(scales)
     win.check_scales(shape, n_scales)
@@ -195,8 +189,8 @@ def make_plan(
                 size = win.smooth_size(windows, size)
             elif any(win.collides(w, size) for w in windows):
                 raise ConfigError(
-                    f"CurveLab's wedge size {size} wraps scale {scale} of a {shape[0]} x {shape[1]} image onto "
-                    "itself; use sizes='smooth'."
+                    f"CurveLab's wedge size {size} wraps scale {scale} of a {shape[0]} x {shape[1]} image "
+                    "onto itself; use sizes='smooth'."
                 )
             # One FFT call takes as many wedges as fit a 1 MiB cache: fewer calls on small images, no cache
             # misses on large.
@@ -232,9 +226,7 @@ def make_plan(
         )
         for window in windows:
             multiplicity = 2 if real and not is_real else 1
-            blocks.append(
-                Block(scale, window.wedge, size, is_real, offset, entries, var_offset, area, multiplicity)
-            )
+            blocks.append(Block(scale, window.wedge, size, is_real, offset, entries, var_offset, area, multiplicity))
             offset += entries
             var_offset += area
     return Plan(

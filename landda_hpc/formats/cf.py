@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-import cftime  # type: ignore[import-untyped]
+import cftime
 import netCDF4
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.formats.hdf5_heap import find_damaged_heap
 from landda_hpc.grid import Grid, grid_from_centres
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ class NetcdfFile:
         if not path.is_file():
             raise MissingFileError(f"data file '{path}' does not exist; check the path in the configuration.")
         self.path = path
+        with self._library("cannot be read."):
+            damaged = find_damaged_heap(path)
+        if damaged is not None:
+            raise DataError(
+                f"file '{path}' is damaged: its HDF5 heap at byte {damaged} is broken. Fetch it again."
+            )
         with self._library("cannot be opened as netCDF; is it complete (truncated download)?"):
             self._dataset = netCDF4.Dataset(path, mode="r")
 
@@ -63,6 +70,11 @@ class NetcdfFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            # A second fault of the same file must not hide the first.
+            with suppress(Exception):
+                self._dataset.close()
+            return
         with self._library("cannot be closed; is it damaged?"):
             self._dataset.close()
 

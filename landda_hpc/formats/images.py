@@ -213,6 +213,7 @@ def write_image(
                     compression="zlib",
                     complevel=1,
                     shuffle=True,
+                    fletcher32=True,
                 )
                 variable.setncatts(
                     {**field.attributes, **({"coordinates": "time"} if time is not None else {})}

@@ -39,7 +39,6 @@ def read_static(path: Path, names: Iterable[str]) -> tuple[Grid, dict[str, Float
                 f"file of static fields '{path}' lacks {', '.join(missing)}; make it again with tools/make_static.py."
             )
         fields = {
-            name: np.ma.filled(data.variables[name][...].astype(np.float64), np.nan)
-            for name in ("lat", "lon", *wanted)
+            name: np.ma.filled(data.variables[name][...].astype(np.float64), np.nan) for name in ("lat", "lon", *wanted)
         }
     return grid_from_centres(fields.pop("lat"), fields.pop("lon")), fields

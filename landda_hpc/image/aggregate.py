@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 from numba import njit
 
@@ -48,10 +46,8 @@ def aggregate(tiles: Tiles, values: FloatArray) -> FloatArray:
     the bits do not depend on the partition.
     """
     first = cell_starts(tiles.cell)
-    return cast(
-        FloatArray,
-        _weighted_means(first, tiles.is_updatable, tiles.area_fraction, np.ascontiguousarray(values)),
-    )
+    means: FloatArray = _weighted_means(first, tiles.is_updatable, tiles.area_fraction, np.ascontiguousarray(values))
+    return means
 
 
 def cell_starts(cell: IntArray) -> IntArray:

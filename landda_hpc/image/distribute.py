@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from numba import njit
@@ -41,9 +40,7 @@ class WaterLedger:
     @property
     def rows(self) -> FloatArray:
         """The five accounts side by side, shape (n_cells_local, 5)."""
-        return np.stack(
-            (self.requested, self.applied, self.clipped_wet, self.clipped_dry, self.frozen), axis=1
-        )
+        return np.stack((self.requested, self.applied, self.clipped_wet, self.clipped_dry, self.frozen), axis=1)
 
 
 LEDGER_ACCOUNTS = ("requested", "applied", "clipped_wet", "clipped_dry", "frozen")
@@ -86,7 +83,8 @@ def distribute(
         state.soil("wice_soisno"),
         SOIL_DZ,
     )
-    return WaterLedger(*(cast(FloatArray, accounts[:, i].copy()) for i in range(5)), cast(BoolArray, changed))
+    requested, applied, clipped_wet, clipped_dry, frozen = (accounts[:, i].copy() for i in range(5))
+    return WaterLedger(requested, applied, clipped_wet, clipped_dry, frozen, changed)
 
 
 @njit(cache=True)

@@ -79,7 +79,7 @@ class Layout:
         if self.group_of(rank) != self.group_of_instance(instance):
             return 0
         part = self.cells_of(rank)
-        return part.stop - part.start
+        return int(part.stop) - int(part.start)
 
     def describe(self) -> str:
         """One line for the log."""

@@ -71,7 +71,7 @@ class MpiCommunicator:
 
     def split(self, colour: int | None) -> MpiCommunicator | None:
         part = self._comm.Split(MPI.UNDEFINED if colour is None else colour, self.rank)
-        return None if part == MPI.COMM_NULL else MpiCommunicator(part)
+        return MpiCommunicator(part) if isinstance(part, MPI.Intracomm) and part != MPI.COMM_NULL else None
 
     def abort(self, code: int) -> None:
         self._comm.Abort(code)
@@ -106,6 +106,4 @@ def _abort_on_uncaught(world: MpiCommunicator) -> None:
         world.abort(1)
 
     sys.excepthook = hook
-    threading.excepthook = lambda args: hook(
-        args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
-    )
+    threading.excepthook = lambda args: hook(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)

@@ -49,9 +49,7 @@ class MemberReduction:
     def blocks(self) -> tuple[range, ...]:
         """Member numbers of the blocks that this process computes."""
         first, last = self._bounds[self._group.rank], self._bounds[self._group.rank + 1]
-        return tuple(
-            range(b * BLOCK, min((b + 1) * BLOCK, self.n_members)) for b in range(int(first), int(last))
-        )
+        return tuple(range(b * BLOCK, min((b + 1) * BLOCK, self.n_members)) for b in range(int(first), int(last)))
 
     def sum_blocks(self, block_sums: FloatArray) -> FloatArray:
         """Sum of all blocks on every process, the same bits for any number of processes. Collective.

@@ -106,4 +106,4 @@ class RootTraffic:
             return 0
         part = self._layout.cells_of(other)
         lo, hi = self._owned[self._world.rank], self._owned[self._world.rank + 1]
-        return max(0, min(part.stop, int(hi)) - max(part.start, int(lo)))
+        return max(0, min(int(part.stop), int(hi)) - max(int(part.start), int(lo)))

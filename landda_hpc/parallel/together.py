@@ -31,7 +31,7 @@ def together(comm: Communicator, doing: str) -> Iterator[None]:
     failure: Exception | None = None
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other processes must hear of it
         failure = error
     verdicts = comm.all_gather(None if failure is None else (type(failure).__name__, str(failure)))
     if failure is not None:

@@ -30,10 +30,10 @@ from landda_hpc.storage.checkpoint_write import (
     LocalPart,
     Parts,
     read_back,
-    step,
     write_parallel,
     write_serial,
 )
+from landda_hpc.storage.collective import Extent, require_cover, step
 from landda_hpc.variables import STATE
 
 __all__ = [
@@ -138,22 +138,11 @@ def _agree(communicator: Communicator, header: CheckpointHeader, instances: Part
             raise ParallelError(f"checkpoint headers differ: rank 0: {everyone[0][0]}, rank {rank}: {text}.")
     extents = {name: [part[name] for _, part in everyone] for name in header.instances}
     for name, parts in extents.items():
-        reached = 0
-        for start, stop in sorted(part for part in parts if part[0] < part[1]):
-            if start != reached:
-                break
-            reached = stop
-        else:
-            if reached == header.n_tiles:
-                continue
-        raise ShapeError(
-            f"checkpoint of instance '{name}': the ranks' tiles {parts} (first, last + 1) do not cover "
-            f"0 to {header.n_tiles} once each; the first gap or overlap is at tile {reached}."
-        )
+        require_cover(f"checkpoint of instance '{name}'", parts, header.n_tiles)
     return extents
 
 
-def _extent(name: str, part: LocalPart, n_tiles: int) -> tuple[int, int]:
+def _extent(name: str, part: LocalPart, n_tiles: int) -> Extent:
     state, tiles = part
     if state is None:
         return 0, 0

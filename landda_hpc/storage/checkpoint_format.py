@@ -75,9 +75,7 @@ class CheckpointHeader:
 
     def __post_init__(self) -> None:
         if self.cycle < 0 or self.n_tiles < 0:
-            raise ShapeError(
-                f"checkpoint of cycle {self.cycle}, {self.n_tiles} tiles: both must be 0 or more."
-            )
+            raise ShapeError(f"checkpoint of cycle {self.cycle}, {self.n_tiles} tiles: both must be 0 or more.")
         bad = [name for name in self.instances if not _NAME.fullmatch(name)]
         if bad or not self.instances or len(set(self.instances)) < len(self.instances):
             raise ShapeError(
@@ -214,9 +212,7 @@ def create(path: Path, header: CheckpointHeader, records: str) -> None:
         table = (n_chunks(header.n_tiles), HASH_BYTES)
         for instance in header.instances:
             # Groups made on the way to a dataset would carry the time of day.
-            states, sums = (
-                file.require_group(parent).create_group(instance) for parent in ("instances", "checksums")
-            )
+            states, sums = (file.require_group(parent).create_group(instance) for parent in ("instances", "checksums"))
             for variable in STATE.values():
                 shape = (header.n_tiles, *variable.shape)
                 data = states.create_dataset(variable.name, shape=shape, dtype="<f8", dcpl=layout.copy())
@@ -257,9 +253,7 @@ def opened(path: Path) -> Iterator[tuple[h5py.File, Index]]:
     StorageError, also for what fails inside the block: missing, truncated, damaged, of another version.
     """
     if not path.is_file():
-        raise StorageError(
-            f"{path}: no such checkpoint; its write did not reach the end. Use an earlier one."
-        )
+        raise StorageError(f"{path}: no such checkpoint; its write did not reach the end. Use an earlier one.")
     with (
         storage_errors(path, "reading the checkpoint", f"The file is damaged or truncated. {_WHAT_TO_DO}"),
         h5py.File(path, "r", locking=False) as file,

@@ -15,11 +15,11 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StorageError
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.partition import even_partition
-from landda_hpc.parallel.together import together
 from landda_hpc.state import TileState
 from landda_hpc.storage import checkpoint_format as layout
 from landda_hpc.storage.atomic import storage_errors
 from landda_hpc.storage.checkpoint_format import CheckpointHeader
+from landda_hpc.storage.collective import Extent, step
 from landda_hpc.variables import STATE
 
 logger = logging.getLogger(__name__)
@@ -39,22 +39,13 @@ class LocalPart(NamedTuple):
 
 
 Parts = Mapping[str, LocalPart]
-Extents = Mapping[str, list[tuple[int, int]]]
-"""First and last tile of every rank, by instance."""
+Extents = Mapping[str, list[Extent]]
+"""Every rank's tiles, by instance."""
 
 NOTHING: Final = LocalPart(None, slice(0, 0))
 
 
-@contextmanager
-def step(communicator: Communicator, path: Path, doing: str) -> Iterator[None]:
-    """Run one step of a write; StorageError on every rank if it failed on any. Collective."""
-    with together(communicator, f"{path.name}: {doing}"), storage_errors(path, doing):
-        yield
-
-
-def write_parallel(
-    temporary: Path, communicator: Communicator, header: CheckpointHeader, instances: Parts
-) -> None:
+def write_parallel(temporary: Path, communicator: Communicator, header: CheckpointHeader, instances: Parts) -> None:
     """Write this rank's rows by collective HDF5 calls. Collective.
 
     Notes
@@ -63,9 +54,7 @@ def write_parallel(
     change of the file view there), so such a failure ends the job. The disk space was reserved beforehand.
     """
     with _inside_collective(communicator, temporary, "opening with parallel HDF5"):
-        file = h5py.File(
-            temporary, "r+", driver="mpio", comm=communicator.native, libver=layout.LIBRARY_BOUNDS
-        )
+        file = h5py.File(temporary, "r+", driver="mpio", comm=communicator.native, libver=layout.LIBRARY_BOUNDS)
     for name in header.instances:
         part = instances.get(name, NOTHING)
         for variable in STATE:
@@ -107,9 +96,7 @@ def write_serial(
             file.close()
 
 
-def read_back(
-    temporary: Path, communicator: Communicator, header: CheckpointHeader, instances: Parts
-) -> bytes:
+def read_back(temporary: Path, communicator: Communicator, header: CheckpointHeader, instances: Parts) -> bytes:
     """Compare this rank's rows with the file, then hash its share of all chunks of the file. Local.
 
     Returns
@@ -128,9 +115,7 @@ def read_back(
             if state is not None:
                 for variable in STATE:
                     _compare(temporary, file[f"instances/{name}/{variable}"], state[variable], tiles)
-        return b"".join(
-            layout.hash_rows(file[f"instances/{c.instance}/{c.variable}"][c.start : c.stop]) for c in mine
-        )
+        return b"".join(layout.hash_rows(file[f"instances/{c.instance}/{c.variable}"][c.start : c.stop]) for c in mine)
 
 
 @contextmanager
@@ -169,7 +154,7 @@ def _write_collectively(dataset: h5py.Dataset, rows: FloatArray | None, tiles: s
     dataset.id.write(source, target, np.ascontiguousarray(rows), dxpl=transfer)
 
 
-def _overlap(extent: tuple[int, int], start: int, stop: int) -> tuple[int, int]:
+def _overlap(extent: Extent, start: int, stop: int) -> Extent:
     lo, hi = max(extent[0], start), min(extent[1], stop)
     return (lo, hi) if lo < hi else (0, 0)
 
@@ -198,9 +183,9 @@ def _compare(temporary: Path, dataset: h5py.Dataset, rows: FloatArray, tiles: sl
         stop = min(start + SLAB, tiles.stop)
         if not _same_bits(dataset[start:stop], rows[start - tiles.start : stop - tiles.start]):
             raise StorageError(
-                f"{temporary}: read-back of {dataset.name}, tiles {start} to {stop - 1}, differs from what was "
-                "written: the file system lost data without an error (a full disk? with Open MPI 4 "
-                "set OMPI_MCA_io=romio321). This checkpoint is given up; earlier ones are untouched."
+                f"{temporary}: read-back of {dataset.name}, tiles {start} to {stop - 1}, differs from what "
+                "was written: the file system lost data without an error (a full disk? with Open MPI 4 set "
+                "OMPI_MCA_io=romio321). This checkpoint is given up; earlier ones are untouched."
             )
 
 

@@ -56,9 +56,7 @@ def latest_valid(folder: Path) -> Path | None:
     return None
 
 
-def apply_retention(
-    folder: Path, keep_last: int, keep_every: int | None = None, cadence: int = 1
-) -> list[Path]:
+def apply_retention(folder: Path, keep_last: int, keep_every: int | None = None, cadence: int = 1) -> list[Path]:
     """Remove the checkpoints that nobody asked to keep; return them. Local: rank 0.
 
     Parameters
@@ -70,9 +68,7 @@ def apply_retention(
         multiple of ``keep_every * cadence``, whatever was removed or resumed before.
     """
     if keep_last < 1 or cadence < 1 or (keep_every is not None and keep_every < 1):
-        raise ShapeError(
-            f"keep_last={keep_last}, keep_every={keep_every}, cadence={cadence}: expected 1 or more."
-        )
+        raise ShapeError(f"keep_last={keep_last}, keep_every={keep_every}, cadence={cadence}: expected 1 or more.")
     removed = []
     for cycle, path in list_checkpoints(folder)[:-keep_last]:
         if keep_every is None or cycle % (keep_every * cadence):

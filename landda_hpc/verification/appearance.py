@@ -55,9 +55,7 @@ def difference_scale(values: Iterable[FloatArray]) -> tuple[Colormap, BoundaryNo
     present = np.concatenate([np.zeros(1), *(np.abs(v[np.isfinite(v)]).ravel() for v in values)])
     reach = float(np.quantile(present, 0.98))
     power = 10.0 ** math.floor(math.log10(max(reach, 1e-6) / 5.5))
-    step = next(
-        s * power for s in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 20.0) if 5.5 * s * power >= reach
-    )
+    step = next(s * power for s in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 20.0) if 5.5 * s * power >= reach)
     colours = colormaps["BrBG"].resampled(256)
     return colours, BoundaryNorm((np.arange(12) - 5.5) * step, colours.N, extend="both")
 

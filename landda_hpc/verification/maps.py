@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.verification import appearance
+from landda_hpc.verification.map_layout import Layout, Panel, arrange, shrinking
 from landda_hpc.verification.regions import GLOBE, Region, Window, window_of
 from landda_hpc.verification.scores import score
 
@@ -54,17 +54,7 @@ class Coastline:
 
     def __post_init__(self) -> None:
         if self.land_fraction.shape != self.grid.shape:
-            raise ShapeError(
-                f"land fraction has shape {self.land_fraction.shape}; its grid has {self.grid.shape}."
-            )
-
-
-@dataclass(frozen=True, eq=False)
-class _Panel:
-    name: str
-    title: str
-    image: FloatArray
-    is_difference: bool
+            raise ShapeError(f"land fraction has shape {self.land_fraction.shape}; its grid has {self.grid.shape}.")
 
 
 def default_panels(images: Mapping[str, FloatArray]) -> tuple[str, ...]:
@@ -77,9 +67,7 @@ def default_panels(images: Mapping[str, FloatArray]) -> tuple[str, ...]:
     differences = [
         f"{name}{_MINUS}{reference}" for name in present if name not in ("observation", "truth") and reference
     ]
-    differences += [
-        name for name in DIFFERENCES if name in images and not (name == "innovation" and differences)
-    ]
+    differences += [name for name in DIFFERENCES if name in images and not (name == "innovation" and differences)]
     return (*present, *differences)
 
 
@@ -130,9 +118,7 @@ def draw_maps(
         if array.shape != grid.shape:
             raise ShapeError(f"image '{name}' has shape {array.shape}; the grid has {grid.shape}.")
     names = LABELS | dict(labels or {})
-    chosen = [
-        _panel(name, images, names) for name in (panels if panels is not None else default_panels(images))
-    ]
+    chosen = [_panel(name, images, names) for name in (panels if panels is not None else default_panels(images))]
     if not chosen or not regions:
         raise DataError(
             f"nothing to draw in '{path}': no panels or regions; images given: {', '.join(images) or 'none'}."
@@ -141,21 +127,18 @@ def draw_maps(
     fields = [p for p in chosen if not p.is_difference]
     differences = [p for p in chosen if p.is_difference]
     shown = [
-        _shown_region(region, grid, land & np.any([np.isfinite(p.image) for p in chosen], axis=0))
-        for region in regions
+        _shown_region(region, grid, land & np.any([np.isfinite(p.image) for p in chosen], axis=0)) for region in regions
     ]
     seen = np.any([region.mask(grid) for region in shown], axis=0) & land
     scales = {
         False: appearance.moisture_scale(),
         True: appearance.difference_scale([p.image[seen] for p in differences]),
     }
-    layout = (
-        _paired(fields, differences, shown[0]) if len(shown) == 1 else _by_region(fields, differences, shown)
-    )
+    layout = arrange(fields, differences, shown)
 
     figure = appearance.new_figure(layout.width, layout.height)
     figure.suptitle(f"{title}, {time.day} {time:%B %Y, %H:%M} UTC", fontsize=appearance.FONT + 2)
-    axes = figure.subplots(layout.n_rows, layout.n_columns, squeeze=False, width_ratios=layout.width_ratios)
+    axes = figure.subplots(layout.n_rows, len(layout.width_ratios), squeeze=False, width_ratios=layout.width_ratios)
     for ax in axes.flat:
         ax.set_visible(False)
     bars: dict[bool, list[Axes]] = {False: [], True: []}
@@ -179,75 +162,14 @@ def draw_maps(
                 fontweight="bold",
             )
         if panel.is_difference:
-            _annotate(ax, _score_text(panel, images, score_mask & region.mask(grid)), inside=len(shown) > 1)
+            _annotate(ax, _score_text(panel, images, score_mask & region.mask(grid)), inside=layout.is_narrow)
         bars[panel.is_difference].append(ax)
     for is_difference, members in bars.items():
         if members:
-            along = (
-                axes[:, 1 if is_difference and len(fields) else 0].tolist() if len(shown) == 1 else members
-            )
-            _colour_bar(
-                figure, along, *scales[is_difference], is_difference, "bottom" if len(shown) == 1 else "right"
-            )
+            along = axes[layout.beside(is_difference)].ravel().tolist() if len(shown) == 1 else members
+            _colour_bar(figure, along, *scales[is_difference], is_difference, layout)
     _surface_legend(figure, has_gaps)
     appearance.save(figure, path)
-
-
-@dataclass(frozen=True, eq=False)
-class _Layout:
-    """Rows and columns of panels, relative widths of the columns, size in inches, and what stands where."""
-
-    n_rows: int
-    width_ratios: list[float]
-    width: float
-    height: float
-    places: list[tuple[int, int, _Panel, Region]]
-
-    @property
-    def n_columns(self) -> int:
-        return len(self.width_ratios)
-
-
-def _paired(fields: list[_Panel], differences: list[_Panel], region: Region) -> _Layout:
-    """Fields in the left column, differences in the right; letters run along rows."""
-    columns = [c for c in (fields, differences) if c]
-    n_rows = max(len(c) for c in columns)
-    places = [
-        (row, column, panels[row], region)
-        for row in range(n_rows)
-        for column, panels in enumerate(columns)
-        if row < len(panels)
-    ]
-    width = 5.4 * len(columns)
-    height = n_rows * (4.8 / _aspect(region) + 0.42) + 1.3
-    return _Layout(n_rows, [1.0] * len(columns), width, height, places)
-
-
-def _by_region(fields: list[_Panel], differences: list[_Panel], regions: list[Region]) -> _Layout:
-    """One row per panel, one column per region."""
-    panels = [*fields, *differences]
-    places = [
-        (row, column, panel, region)
-        for row, panel in enumerate(panels)
-        for column, region in enumerate(regions)
-    ]
-    ratios = [_aspect(region) for region in regions]  # panels of one height
-    map_height = 4.15 * len(regions) / sum(ratios)
-    return _Layout(
-        len(panels), ratios, 5.0 * len(regions) + 1.0, len(panels) * (map_height + 0.42) + 1.1, places
-    )
-
-
-def _aspect(region: Region) -> float:
-    """Width over height of a region's panel."""
-    return (region.east - region.west) / (region.north - region.south) * _shrink(region)
-
-
-def _shrink(region: Region) -> float:
-    """East-west shrinking at the region's middle latitude; none for maps of the whole globe."""
-    if region.east - region.west > 200.0:
-        return 1.0
-    return max(0.3, math.cos(math.radians(0.5 * (region.south + region.north))))
 
 
 def _shown_region(region: Region, grid: Grid, has_data: BoolArray) -> Region:
@@ -262,26 +184,23 @@ def _shown_region(region: Region, grid: Grid, has_data: BoolArray) -> Region:
     west, east = float(window.lon_edges[0]), float(window.lon_edges[-1])
     if region != GLOBE:
         west, east = max(region.west, west), min(region.east, east)
-    return Region(
-        region.name, south, min(region.north, float(window.lat_edges[-1])), west, min(east, west + 360.0)
-    )
+    return Region(region.name, south, min(region.north, float(window.lat_edges[-1])), west, min(east, west + 360.0))
 
 
-def _panel(name: str, images: Mapping[str, FloatArray], labels: Mapping[str, str]) -> _Panel:
+def _panel(name: str, images: Mapping[str, FloatArray], labels: Mapping[str, str]) -> Panel:
     parts = name.split(_MINUS)
     missing = [part for part in parts if part not in images]
     if missing or len(parts) > 2:
-        raise DataError(
-            f"map panel '{name}' needs {', '.join(missing) or name}; given {', '.join(images) or 'none'}."
-        )
+        raise DataError(f"map panel '{name}' needs {', '.join(missing) or name}; given {', '.join(images) or 'none'}.")
     titles = [labels.get(part, part) for part in parts]
     if len(parts) == 2:
-        second = titles[1] if titles[1].isupper() else titles[1][0].lower() + titles[1][1:]
-        return _Panel(name, f"{titles[0]} minus {second}", images[parts[0]] - images[parts[1]], True)
-    return _Panel(name, titles[0], images[name], name in DIFFERENCES)
+        # "Background minus observation", but "Background minus GLDAS 0-10 cm"
+        second = titles[1][0].lower() + titles[1][1:] if titles[1].split()[0].istitle() else titles[1]
+        return Panel(name, f"{titles[0]} minus {second}", images[parts[0]] - images[parts[1]], True)
+    return Panel(name, titles[0], images[name], name in DIFFERENCES)
 
 
-def _score_text(panel: _Panel, images: Mapping[str, FloatArray], mask: BoolArray) -> str:
+def _score_text(panel: Panel, images: Mapping[str, FloatArray], mask: BoolArray) -> str:
     if _MINUS in panel.name:
         first, second = panel.name.split(_MINUS)
         s = score(images[first], images[second], mask)
@@ -298,9 +217,7 @@ def _annotate(ax: Axes, text: str, *, inside: bool) -> None:
     """Write scores above a panel on the right, or inside it where panels are narrow."""
     if inside:
         box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-        ax.text(
-            0.015, 0.025, text, transform=ax.transAxes, fontsize=appearance.SMALL_FONT, bbox=box, zorder=5
-        )
+        ax.text(0.015, 0.025, text, transform=ax.transAxes, fontsize=appearance.SMALL_FONT, bbox=box, zorder=5)
     else:
         ax.set_title(text, loc="right", fontsize=appearance.SMALL_FONT, color=appearance.INK)
 
@@ -311,7 +228,7 @@ def _with_minus_signs(text: str) -> str:
 
 def _draw_panel(
     ax: Axes,
-    panel: _Panel,
+    panel: Panel,
     window: Window,
     region: Region,
     land: BoolArray,
@@ -327,7 +244,7 @@ def _draw_panel(
     _draw_coast(ax, coast, region)
     ax.set_xlim(region.west, region.east)
     ax.set_ylim(region.south, region.north)
-    ax.set_aspect(1.0 / _shrink(region))
+    ax.set_aspect(1.0 / shrinking(region))
     span = max(region.east - region.west, 2.0 * (region.north - region.south))
     spacing = 60.0 if span > 200.0 else 20.0 if span > 90.0 else 10.0 if span > 30.0 else 5.0
     ax.xaxis.set_major_locator(MultipleLocator(spacing))
@@ -366,39 +283,40 @@ def _draw_coast(ax: Axes, coast: Coastline, region: Region) -> None:
 
 
 def _colour_bar(
-    figure: Figure, axes: list[Any], colours: Colormap, norm: BoundaryNorm, is_difference: bool, location: str
+    figure: Figure,
+    axes: list[Any],
+    colours: Colormap,
+    norm: BoundaryNorm,
+    is_difference: bool,
+    layout: Layout,
 ) -> None:
-    flat: list[Axes] = list(axes)
-    mappable = ScalarMappable(norm=norm, cmap=colours)
-    horizontal = location == "bottom"
+    horizontal, ticks = layout.bars_below, norm.boundaries
+    edge = abs(float(ticks[len(ticks) // 2]))  # half a band for differences
+    digits = next(n for n in range(2, 12) if abs(round(edge, n) - edge) < 1e-9) if is_difference else 2
+    if horizontal and digits > 2:  # room for every second label; in pairs about 0
+        ticks = np.concatenate([ticks[:6:2], ticks[7::2]])
     bar = figure.colorbar(
-        mappable,
-        ax=flat,
+        ScalarMappable(norm=norm, cmap=colours),
+        ax=list(axes),
         location="bottom" if horizontal else "right",
-        ticks=norm.boundaries,
-        extendfrac=0.05 if horizontal else 0.12 / max(2, len(flat)),
+        ticks=ticks,
+        extendfrac=0.05 if horizontal else 0.12 / max(2, len(axes)),
         fraction=0.05,
         pad=0.02,
         shrink=0.92 if horizontal else 0.96,
-        aspect=34 if horizontal else max(12, 9 * len(flat) / 2),
+        aspect=34 if horizontal else max(14, 9 * len(axes) / len(layout.width_ratios)),
     )
-    edge = abs(float(norm.boundaries[len(norm.boundaries) // 2]))  # half a band for differences
-    digits = 2 if not is_difference else next(n for n in range(2, 12) if abs(round(edge, n) - edge) < 1e-9)
     (bar.ax.xaxis if horizontal else bar.ax.yaxis).set_major_formatter(
         FuncFormatter(lambda value, _: _with_minus_signs(f"{value:.{digits}f}"))
     )
     bar.ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.0, width=0.6)
-    bar.set_label(
-        ("Difference" if is_difference else "Soil moisture") + " (m$^3$ m$^{-3}$)", fontsize=appearance.FONT
-    )
+    bar.set_label(("Difference" if is_difference else "Soil moisture") + " (m$^3$ m$^{-3}$)", fontsize=appearance.FONT)
 
 
 def _surface_legend(figure: Figure, has_gaps: bool) -> None:
     handles = [Patch(facecolor=appearance.OCEAN, edgecolor=appearance.INK, linewidth=0.4, label="water")]
     if has_gaps:
-        handles.append(
-            Patch(facecolor=appearance.NO_DATA, edgecolor=appearance.INK, linewidth=0.4, label="no data")
-        )
+        handles.append(Patch(facecolor=appearance.NO_DATA, edgecolor=appearance.INK, linewidth=0.4, label="no data"))
     figure.legend(
         handles=handles,
         loc="outside lower center",

@@ -76,9 +76,7 @@ class ScoreRecord:
         if self.window not in WINDOWS:
             raise DataError(f"score record has window '{self.window}'; expected one of {', '.join(WINDOWS)}.")
         if self.time.tzinfo is not None:
-            raise DataError(
-                f"score record has time {self.time} with an offset; times are UTC and carry none."
-            )
+            raise DataError(f"score record has time {self.time} with an offset; times are UTC and carry none.")
         if not (self.run and self.reference and self.layer):
             raise DataError("score record has an empty run, reference or layer.")
         if self.reference.lower() in ("observation", "observations", "obs"):
@@ -119,9 +117,7 @@ class ScoreRecord:
     def to_json(self) -> str:
         """One line of JSON without line end; NaN becomes null, floats keep every bit."""
         plain = asdict(self) | {"time": self.time.isoformat()}
-        return json.dumps(
-            {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in plain.items()}
-        )
+        return json.dumps({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in plain.items()})
 
     @property
     def key(self) -> tuple[datetime, str, str, str, str]:
@@ -190,9 +186,7 @@ def write_csv(records: Iterable[ScoreRecord], path: Path) -> None:
         writer.writerow(names)
         for record in sorted(records, key=lambda r: r.time):
             plain = asdict(record) | {"time": record.time.isoformat()}
-            writer.writerow(
-                ["" if isinstance(v, float) and math.isnan(v) else v for v in (plain[n] for n in names)]
-            )
+            writer.writerow(["" if isinstance(v, float) and math.isnan(v) else v for v in (plain[n] for n in names)])
 
 
 def read_csv(path: Path) -> list[ScoreRecord]:
@@ -200,9 +194,7 @@ def read_csv(path: Path) -> list[ScoreRecord]:
     if not path.is_file():
         raise MissingFileError(f"score table '{path}' does not exist.")
     with path.open(newline="", encoding="utf-8") as file:
-        records = [
-            _record(row, f"{path}, row {number}") for number, row in enumerate(csv.DictReader(file), start=1)
-        ]
+        records = [_record(row, f"{path}, row {number}") for number, row in enumerate(csv.DictReader(file), start=1)]
     return _last_of_each(records, path)
 
 
@@ -359,9 +351,7 @@ def _record(plain: Mapping[str, Any], where: str) -> ScoreRecord:
         raise DataError(
             f"{where}: "
             + "; ".join(
-                f"{what} {', '.join(names)}"
-                for what, names in (("missing", missing), ("unknown", unknown))
-                if names
+                f"{what} {', '.join(names)}" for what, names in (("missing", missing), ("unknown", unknown)) if names
             )
             + f". A score record has {', '.join(_PARSE)}."
         )

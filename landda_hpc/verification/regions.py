@@ -81,9 +81,7 @@ def window_of(grid: Grid, region: Region) -> Window:
     order = np.argsort(shifted, kind="stable")
     west, east = (grid.lon_edges[:-1] + offset)[order], (grid.lon_edges[1:] + offset)[order]
     inside = (east > region.west + 1e-9) & (west < region.east - 1e-9)
-    rows = np.flatnonzero(
-        (grid.lat_edges[1:] > region.south + 1e-9) & (grid.lat_edges[:-1] < region.north - 1e-9)
-    )
+    rows = np.flatnonzero((grid.lat_edges[1:] > region.south + 1e-9) & (grid.lat_edges[:-1] < region.north - 1e-9))
     if not inside.any() or rows.size == 0:
         raise DataError(f"region '{region.name}' does not touch the grid ({grid.describe()}); leave it out.")
     west, east, columns = west[inside], east[inside], order[inside]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -86,8 +87,7 @@ def read_images(path: Path) -> list[ImageSet]:
         np.asarray(dataset["lat"].values, np.float64), np.asarray(dataset["lon"].values, np.float64)
     )
     runs = [
-        str(r)
-        for r in np.atleast_1d(dataset["run"].values if "run" in dataset.variables else dataset.attrs["run"])
+        str(r) for r in np.atleast_1d(dataset["run"].values if "run" in dataset.variables else dataset.attrs["run"])
     ]
     sets = []
     for i, run in enumerate(runs):
@@ -127,8 +127,8 @@ def write_report(
     folder : gets summary.md, scores.csv, scores.nc, and PNGs under figures/.
     scores : the campaign's ``scores.jsonl``.
     name : the campaign's name, for titles.
-    images : sets to map, see :func:`read_images`; a set that is not the control's shows the control run's
-        field of the same time beside its own, if ``images`` has it.
+    images : sets to map, see :func:`read_images`. The control run's field stands beside those of every other
+        run of the same time; it has figures of its own only where it is alone.
     grid, land, score_mask : of the images; needed with ``images``. Default score_mask: ``land``.
     coastline : a finer coast than that of ``land``.
     regions : shown together in one further figure per set, those that the grid covers.
@@ -159,10 +159,8 @@ def write_report(
     captions: list[tuple[Path, str]] = []
 
     for reference in in_order_of_trust(r.reference for r in records):
-        path = figures / f"scores_{reference.replace(' ', '_')}.png"
-        draw_score_series(
-            records, path, reference=reference, with_published=reference == ASSIMILATED_REFERENCE
-        )
+        path = figures / f"scores_{re.sub(r'[^A-Za-z0-9.-]+', '_', reference)}.png"
+        draw_score_series(records, path, reference=reference, with_published=reference == ASSIMILATED_REFERENCE)
         captions.append((path, f"Scores against {reference}."))
     if innovations is not None:
         statistics = read_innovations(innovations)
@@ -173,9 +171,7 @@ def write_report(
         captions += _draw_image_sets(images, figures, grid, land, score_mask, coastline, regions, layer)
 
     summary = folder / "summary.md"
-    links = [
-        f"![{caption}]({path.relative_to(folder).as_posix()})\n\n{caption}\n" for path, caption in captions
-    ]
+    links = [f"![{caption}]({path.relative_to(folder).as_posix()})\n\n{caption}\n" for path, caption in captions]
     text = "\n".join(
         [
             f"# {name}",
@@ -208,10 +204,11 @@ def _draw_image_sets(
     for item in images:
         if not item.grid.same_points(grid):
             raise ShapeError(
-                f"images of {item.run} at {item.time} are on {item.grid.describe()}; "
-                f"the model is on {grid.describe()}."
+                f"images of {item.run} at {item.time} are on {item.grid.describe()}; the model is on {grid.describe()}."
             )
         fields = dict(item.images)
+        if item.run == CONTROL and any(s.run != CONTROL and s.images and s.time == item.time for s in images):
+            continue  # it stands beside the others
         control = _state(controls.get(item.time, {}))
         if item.run != CONTROL and control is not None:
             fields.setdefault("control", control)
@@ -243,9 +240,7 @@ def _draw_image_sets(
 
 def _state(images: dict[str, FloatArray]) -> FloatArray | None:
     """Choose the control run's field: without an analysis its background and forecast are the same thing."""
-    return next(
-        (images[name] for name in ("analysis", "forecast", "background", "control") if name in images), None
-    )
+    return next((images[name] for name in ("analysis", "forecast", "background", "control") if name in images), None)
 
 
 def _covers(grid: Grid, region: Region) -> bool:
@@ -255,7 +250,7 @@ def _covers(grid: Grid, region: Region) -> bool:
         return False
     # A region of which the grid has only a corner says little.
     inside = (window.lon_edges[-1] - window.lon_edges[0]) * (window.lat_edges[-1] - window.lat_edges[0])
-    return bool(inside > 0.5 * (region.east - region.west) * (region.north - region.south))
+    return bool(inside > 0.75 * (region.east - region.west) * (region.north - region.south))
 
 
 def _period(first: datetime, last: datetime) -> str:

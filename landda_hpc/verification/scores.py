@@ -168,9 +168,7 @@ def temporal_anomaly(series: npt.NDArray[np.floating[Any]], *, window: int | Non
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(x - _sum_over_time(filled) / count)
     if window < 1 or window % 2 == 0:
-        raise ShapeError(
-            f"anomaly window of {window} times: expected an odd number, so that it has a centre."
-        )
+        raise ShapeError(f"anomaly window of {window} times: expected an odd number, so that it has a centre.")
     total = np.zeros_like(x)
     number = np.zeros_like(x)
     n_time = x.shape[0]
@@ -197,9 +195,7 @@ def temporal_anomaly_correlation(
     Parameters, results and errors as in :func:`temporal_correlation` and :func:`temporal_anomaly`.
     """
     x, y, n = _common_times(series, reference)
-    return _series_correlation(
-        temporal_anomaly(x, window=window), temporal_anomaly(y, window=window), n, min_pairs
-    )
+    return _series_correlation(temporal_anomaly(x, window=window), temporal_anomaly(y, window=window), n, min_pairs)
 
 
 def _check_same_shape(
@@ -235,9 +231,7 @@ def _mean(values: FloatArray, weights: FloatArray | None) -> float:
     return float(np.sum(values) / values.size) if weights is None else float(np.sum(values * weights))
 
 
-def _correlation(
-    x: FloatArray, y: FloatArray, dx: FloatArray, dy: FloatArray, weights: FloatArray | None
-) -> float:
+def _correlation(x: FloatArray, y: FloatArray, dx: FloatArray, dy: FloatArray, weights: FloatArray | None) -> float:
     # A constant field has a rounding-error variance, not always zero: compare the values themselves.
     if x.size < 2 or np.all(x == x[0]) or np.all(y == y[0]):
         return math.nan
@@ -247,14 +241,10 @@ def _correlation(
     return max(-1.0, min(1.0, _mean(dx * dy, weights) / norm)) if norm > 0.0 else math.nan
 
 
-def _common_times(
-    series: npt.NDArray[Any], reference: npt.NDArray[Any]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _common_times(series: npt.NDArray[Any], reference: npt.NDArray[Any]) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Both series with NaN wherever one has it, and the number of common times."""
     if series.ndim < 1 or series.shape != reference.shape:
-        raise ShapeError(
-            f"series have shapes {series.shape} and {reference.shape}; expected one shape, time first."
-        )
+        raise ShapeError(f"series have shapes {series.shape} and {reference.shape}; expected one shape, time first.")
     if np.any(np.isinf(series)) or np.any(np.isinf(reference)):
         raise DataError("a series has infinite values; missing values must be NaN.")
     missing = np.isnan(series) | np.isnan(reference)

@@ -108,9 +108,7 @@ def draw_score_series(
             [float(ax.dataLim.ymax) for ax in axes[:, column]],
         )
     handles: list[Any] = [
-        Line2D(
-            [], [], color=styles[run][0], linestyle=styles[run][1], linewidth=1.5, label=run.replace("_", "-")
-        )
+        Line2D([], [], color=styles[run][0], linestyle=styles[run][1], linewidth=1.5, label=run.replace("_", "-"))
         for run in order
     ]
     if with_background and any(r.stage == "analysis" for r in chosen):
@@ -180,9 +178,7 @@ def read_innovations(path: Path) -> list[InnovationRecord]:
     return sorted(unique.values(), key=lambda r: (r.time, r.run))
 
 
-def draw_innovations(
-    records: Iterable[InnovationRecord], path: Path, *, title: str = "Innovation statistics"
-) -> None:
+def draw_innovations(records: Iterable[InnovationRecord], path: Path, *, title: str = "Innovation statistics") -> None:
     """Draw mean and standard deviation of O-B and O-A, and the number of observations, over the cycles.
 
     Raises
@@ -207,9 +203,7 @@ def draw_innovations(
             for kind, dash in (("innovation", "-"), ("residual", ":")):
                 values = [getattr(r, f"{kind}_{statistic}") for r in of_run]
                 ax.plot(times, values, color=colour, linestyle=dash, linewidth=1.3, **_markers(len(values)))
-        axes[2].plot(
-            times, [r.n_observations for r in of_run], color=colour, linewidth=1.3, **_markers(len(of_run))
-        )
+        axes[2].plot(times, [r.n_observations for r in of_run], color=colour, linewidth=1.3, **_markers(len(of_run)))
     axes[0].axhline(0.0, color=appearance.INK, linewidth=0.6)
     texts = (
         ("Mean", "m$^3$ m$^{-3}$"),
@@ -224,16 +218,10 @@ def draw_innovations(
         ax.set_ylim(bottom=0.0)
         ax.margins(y=0.12)
         ax.set_ylim(0.0, 1.08 * max(1e-9, float(ax.dataLim.ymax) if np.isfinite(ax.dataLim.ymax) else 1.0))
-    handles = [
-        Line2D([], [], color=styles[run][0], linewidth=1.5, label=run.replace("_", "-")) for run in order
-    ]
+    handles = [Line2D([], [], color=styles[run][0], linewidth=1.5, label=run.replace("_", "-")) for run in order]
     handles += [
-        Line2D(
-            [], [], color=appearance.INK, linestyle="-", linewidth=1.2, label="observation minus background"
-        ),
-        Line2D(
-            [], [], color=appearance.INK, linestyle=":", linewidth=1.2, label="observation minus analysis"
-        ),
+        Line2D([], [], color=appearance.INK, linestyle="-", linewidth=1.2, label="observation minus background"),
+        Line2D([], [], color=appearance.INK, linestyle=":", linewidth=1.2, label="observation minus analysis"),
     ]
     _legend(figure, handles)
     appearance.save(figure, path)

@@ -189,12 +189,10 @@ def markdown_tables(rows: Sequence[SummaryRow]) -> str:
         lines += ["|---|---|---|---|" + "---:|" * (len(_NUMBERS) + 2)]
         for (layer, window), block in groupby(of_reference, key=lambda r: (r.layer, r.window)):
             texts = [
-                (layer, window, row.run, row.stage, *_numbers(row), str(row.n_times), str(row.n_cells))
-                for row in block
+                (layer, window, row.run, row.stage, *_numbers(row), str(row.n_times), str(row.n_cells)) for row in block
             ]
             texts += [
-                (layer, window, SOURCE, role, *numbers, "", "")
-                for role, numbers in _published_rows(layer, window)
+                (layer, window, SOURCE, role, *numbers, "", "") for role, numbers in _published_rows(layer, window)
             ]
             lines += [f"| {' | '.join(line)} |" for line in texts]
         lines += [""]

@@ -75,7 +75,8 @@ def test_member_sums_have_the_serial_bits(world: Communicator, n_members: int) -
         sums = np.array([data[list(block)].cumsum(axis=0)[-1] for block in reduction.blocks])
         return reduction.sum_blocks(sums.reshape(len(reduction.blocks), 101))
 
-    members = [m for part in world.all_gather([list(b) for b in MemberReduction(world, n_members).blocks]) for m in sum(part, [])]
+    parts = world.all_gather([list(b) for b in MemberReduction(world, n_members).blocks])
+    members = [m for part in parts for block in part for m in block]
     assert members == list(range(n_members))
     serial = total(MemberReduction(SerialCommunicator(), n_members))
     assert total(MemberReduction(world, n_members)).tobytes() == serial.tobytes()

@@ -67,7 +67,10 @@ def test_all_problems_are_reported_together() -> None:
         ({"grid": {"kind": "gaussian", "south": 0}}, "Gaussian grid is global"),
         ({"runs": [{"method": "kalman"}]}, "enkf_like"),
         (
-            {"grid": {"south": 0, "n_lon": 32}, "runs": [{"method": "enkf_like", "frame": {"boundary": "double_fourier_sphere"}}]},
+            {
+                "grid": {"south": 0, "n_lon": 32},
+                "runs": [{"method": "enkf_like", "frame": {"boundary": "double_fourier_sphere"}}],
+            },
             "needs the globe",
         ),
     ],

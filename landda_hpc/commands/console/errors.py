@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import Any
 
 from rich.console import Console
 
@@ -45,7 +46,7 @@ def _print_message(prefix: str, error: Exception) -> None:
         console.print(str(error), markup=False)
 
 
-def _world():  # type: ignore[no-untyped-def]
+def _world() -> Any:
     """MPI's world if this process has started MPI, else None (commands without MPI never start it)."""
     module = sys.modules.get("mpi4py.MPI")
     if module is None or not module.Is_initialized() or module.Is_finalized():

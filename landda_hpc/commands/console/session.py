@@ -82,7 +82,7 @@ def campaign_session(verbose: bool) -> Iterator[CampaignSession]:
         yield session
     finally:
         if session.campaign is not None:
-            session.campaign.folder.close()
+            session.campaign.folder.unlock()
 
 
 @contextmanager

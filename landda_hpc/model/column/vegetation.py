@@ -9,9 +9,9 @@ import numpy as np
 from landda_hpc.constants import SOIL_ZI, FloatArray, IntArray
 from landda_hpc.data.climate import KOPPEN_CLASSES
 
-# Share of the ground that vegetation shades where it grows: ECMWF's c_veg by vegetation type (IFS documentation,
-# part IV, chapter 8: tropical trees 0.99, other trees 0.90, grass and crops 0.85 to 0.90, tall grass 0.70, shrubs
-# 0.50, tundra 0.50, semi-desert 0.10). The type of each climate is our choice.
+# Share of the ground that vegetation shades where it grows: ECMWF's c_veg by vegetation type (IFS
+# documentation, part IV, chapter 8: tropical trees 0.99, other trees 0.90, grass and crops 0.85 to 0.90, tall
+# grass 0.70, shrubs 0.50, tundra 0.50, semi-desert 0.10). The type of each climate is our choice.
 _TREES: Final = 0.90
 _TROPICAL_TREES: Final = 0.99
 _TALL_GRASS: Final = 0.70

@@ -25,9 +25,7 @@ def saturation_vapour_pressure(temperature: FloatArray) -> FloatArray:
 
 def specific_humidity(vapour_pressure: FloatArray, pressure: FloatArray) -> FloatArray:
     """Specific humidity, kg kg-1, from vapour pressure and air pressure, both Pa."""
-    return (
-        RATIO_OF_MOLAR_MASSES * vapour_pressure / (pressure - (1.0 - RATIO_OF_MOLAR_MASSES) * vapour_pressure)
-    )
+    return RATIO_OF_MOLAR_MASSES * vapour_pressure / (pressure - (1.0 - RATIO_OF_MOLAR_MASSES) * vapour_pressure)
 
 
 def standard_pressure(elevation: FloatArray) -> FloatArray:
@@ -64,13 +62,13 @@ def longwave_down(temperature: FloatArray, vapour_pressure: FloatArray, cloud: F
 
     References
     ----------
-    Clear sky: Prata (1996), Q. J. R. Meteorol. Soc. 122, 1127-1151. Clouds: Unsworth and Monteith (1975),
-    Q. J. R. Meteorol. Soc. 101, 13-24: emissivity (1 - 0.84 c) e_clear + 0.84 c.
+    Clear sky: Prata (1996), Q. J. R. Meteorol. Soc. 122, 1127-1151. Clouds: factor 1 + 0.22 c^2, the mean
+    over cloud types of Bolz (1949) in Oke (1987), Boundary Layer Climates, Table A2.3, up to a black sky.
     """
     # Precipitable water, cm, from vapour pressure in hPa.
     water = 46.5 * (0.01 * vapour_pressure) / temperature
     clear = 1.0 - (1.0 + water) * np.exp(-np.sqrt(1.2 + 3.0 * water))
-    emissivity = (1.0 - 0.84 * cloud) * clear + 0.84 * cloud
+    emissivity = np.minimum(clear * (1.0 + 0.22 * cloud * cloud), 1.0)
     squared = temperature * temperature
     radiation: FloatArray = emissivity * STEFAN_BOLTZMANN * (squared * squared)
     return radiation

@@ -138,9 +138,7 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
     climate_class = fields["climate_class"].astype(np.int64)
     # Cells without a class have no precipitation: they carry no weight either.
     weight = np.where(climate_class > 0, fields["land_fraction"] + fields["lake_fraction"], 0.0)
-    annual = np.mean(
-        _temperature(fields, source.lat[:, None], source.lon[None, :], fields["elevation"]), axis=0
-    )
+    annual = np.mean(_temperature(fields, source.lat[:, None], source.lon[None, :], fields["elevation"]), axis=0)
     regridder = Regridder(source, grid, "conservative")
     cell_weight = regridder(weight)
     smooth_weight = _smooth(weight)
@@ -149,9 +147,7 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
     def to_grid(field: FloatArray) -> FloatArray:
         """Mean over the land and lake of each grid cell."""
         result = np.full(grid.shape, np.nan)
-        np.divide(
-            regridder(np.where(weight > 0.0, field, 0.0) * weight), cell_weight, out=result, where=is_known
-        )
+        np.divide(regridder(np.where(weight > 0.0, field, 0.0) * weight), cell_weight, out=result, where=is_known)
         return result
 
     def smoothed(field: FloatArray) -> FloatArray:
@@ -159,8 +155,7 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
         return np.divide(total, smooth_weight, out=np.zeros_like(total), where=weight > 0.0)
 
     months = [
-        monthly_precipitation(climate_class, annual, source.lat[:, None], np.int64(month))
-        for month in range(1, 13)
+        monthly_precipitation(climate_class, annual, source.lat[:, None], np.int64(month)) for month in range(1, 13)
     ]
     year = np.mean(months, axis=0)
     wet = wet_fraction(climate_class)
@@ -173,9 +168,7 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
     return Climatology(temperature, precipitation, np.clip(wet_months, *_WET_RANGE), elevation)
 
 
-def _temperature(
-    fields: dict[str, FloatArray], lat: FloatArray, lon: FloatArray, elevation: FloatArray
-) -> FloatArray:
+def _temperature(fields: dict[str, FloatArray], lat: FloatArray, lon: FloatArray, elevation: FloatArray) -> FloatArray:
     return land_temperature(
         fields["land_surface_temperature"],
         fields["elevation_coarse"],
@@ -190,9 +183,7 @@ def _temperature(
 def _read(path: Path) -> tuple[Grid, dict[str, FloatArray]]:
     """Return the static file's fine grid and the fields needed here, float64, south to north."""
     if not path.is_file():
-        raise MissingFileError(
-            f"file of static fields '{path}' does not exist; tools/make_static.py makes it."
-        )
+        raise MissingFileError(f"file of static fields '{path}' does not exist; tools/make_static.py makes it.")
     names = (
         "land_fraction", "lake_fraction", "elevation", "climate_class", "land_surface_temperature",
         "elevation_coarse", "lat_coarse", "lon_coarse", "lat", "lon", "lat_bnds", "lon_bnds",
@@ -200,9 +191,7 @@ def _read(path: Path) -> tuple[Grid, dict[str, FloatArray]]:
     with netCDF4.Dataset(path) as data:
         missing = [name for name in names if name not in data.variables]
         if missing:
-            raise DataError(
-                f"file of static fields '{path}' lacks {missing}; make it again with tools/make_static.py."
-            )
+            raise DataError(f"file of static fields '{path}' lacks {missing}; make it again with tools/make_static.py.")
         fields = {name: np.ma.filled(data[name][:].astype(np.float64), np.nan) for name in names}
     grid = Grid(
         lat=fields["lat"],

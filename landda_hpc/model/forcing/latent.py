@@ -114,9 +114,7 @@ class LatentWeather:
         if not 0.0 <= correlation <= 1.0:
             raise ConfigError(f"correlation of weather stream '{stream}' = {correlation}; expected 0..1.")
         if stream == BASE_STREAM and correlation != 1.0:
-            raise ConfigError(
-                f"weather stream '{BASE_STREAM}' has correlation 1 with itself, found {correlation}."
-            )
+            raise ConfigError(f"weather stream '{BASE_STREAM}' has correlation 1 with itself, found {correlation}.")
         self._grid = grid
         self._fields = dict(fields)
         self._seed = seed
@@ -153,9 +151,7 @@ class LatentWeather:
         half = weights.size // 2
         held = self._innovations[name]
         window = range(step - half, step + half + 1)
-        self._innovations[name] = kept = {
-            n: held[n] if n in held else self._innovation(name, n) for n in window
-        }
+        self._innovations[name] = kept = {n: held[n] if n in held else self._innovation(name, n) for n in window}
         total: ComplexArray = np.zeros_like(kept[step])
         for weight, n in zip(weights, window, strict=True):
             total += weight * kept[n]

@@ -63,6 +63,7 @@ WIND_HOURS: Final = 24.0
 CLEAREST: Final = 0.1  # cloud cover far from rain
 CLOUD_MARGIN: Final = 2.5  # the latent's distance below the rain threshold at which the sky is clearest
 WET_CLIMATE: Final = 0.15  # wet fraction from which a climate counts as wet altogether
+MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: land air is hardly ever moister
 WARMEST_HOUR: Final = 14.5  # local solar time, h
 FULL_SUN: Final = 250.0  # W m-2, daily insolation above the atmosphere that gives the full diurnal cycle
 
@@ -146,9 +147,7 @@ class StochasticWeather:
         parts = [self._weather(first + i) for i in range(self._step // STEP)]
         if len(parts) == 1:
             return parts[0]
-        return Weather(
-            **{name: _read_only(_mean([getattr(part, name) for part in parts])) for name in _NAMES}
-        )
+        return Weather(**{name: _read_only(_mean([getattr(part, name) for part in parts])) for name in _NAMES})
 
     def _weather(self, step: int) -> Weather:
         if step not in self._kept:
@@ -179,10 +178,10 @@ class StochasticWeather:
         air_temperature = daily_temperature + self._diurnal_cycle(start, wetness, cloud)
 
         # Vapour follows the day's temperature, not the hour's: relative humidity falls at noon by itself.
-        dry_air = 0.30 + 0.40 * wetness
+        dry_air = 0.20 + 0.35 * wetness
         relative_humidity = dry_air + (0.95 - dry_air) * cloud * cloud
         vapour = np.minimum(
-            relative_humidity * saturation_vapour_pressure(daily_temperature),
+            np.minimum(relative_humidity * saturation_vapour_pressure(daily_temperature), MOST_VAPOUR),
             0.98 * saturation_vapour_pressure(air_temperature),
         )
         cosine = mean_cosine_zenith(self._lat, self._lon, start, STEP)
@@ -206,9 +205,7 @@ class StochasticWeather:
         middle = hour_angle(start + 0.5 * STEP, sun) - float(np.deg2rad(15.0 * (WARMEST_HOUR - 12.0)))
         half_width = float(np.deg2rad(7.5)) * (STEP / timedelta(hours=1))
         # The mean of a cosine over an interval is its value in the middle, times sin(h) / h.
-        cycle: FloatArray = amplitude * (
-            np.cos(np.deg2rad(self._lon) + middle) * (np.sin(half_width) / half_width)
-        )
+        cycle: FloatArray = amplitude * (np.cos(np.deg2rad(self._lon) + middle) * (np.sin(half_width) / half_width))
         return cycle
 
     def _check_climate(self) -> None:

@@ -45,18 +45,10 @@ def sun_at(time: datetime) -> Sun:
         + 0.000907 * np.sin(2 * x) - 0.002697 * np.cos(3 * x) + 0.00148 * np.sin(3 * x)
     )  # fmt: skip
     distance = (
-        1.00011
-        + 0.034221 * np.cos(x)
-        + 0.00128 * np.sin(x)
-        + 0.000719 * np.cos(2 * x)
-        + 0.000077 * np.sin(2 * x)
+        1.00011 + 0.034221 * np.cos(x) + 0.00128 * np.sin(x) + 0.000719 * np.cos(2 * x) + 0.000077 * np.sin(2 * x)
     )
     minutes = 229.18 * (
-        0.000075
-        + 0.001868 * np.cos(x)
-        - 0.032077 * np.sin(x)
-        - 0.014615 * np.cos(2 * x)
-        - 0.04089 * np.sin(2 * x)
+        0.000075 + 0.001868 * np.cos(x) - 0.032077 * np.sin(x) - 0.014615 * np.cos(2 * x) - 0.04089 * np.sin(2 * x)
     )
     return Sun(float(declination), float(distance), float(minutes) / 60.0)
 
@@ -106,7 +98,6 @@ def daily_insolation(lat: FloatArray, sun: Sun) -> FloatArray:
     tangent = np.clip(-np.tan(phi) * np.tan(sun.declination), -1.0, 1.0)
     half_day = np.arccos(tangent)
     mean: FloatArray = (
-        half_day * np.sin(phi) * np.sin(sun.declination)
-        + np.cos(phi) * np.cos(sun.declination) * np.sin(half_day)
+        half_day * np.sin(phi) * np.sin(sun.declination) + np.cos(phi) * np.cos(sun.declination) * np.sin(half_day)
     ) / np.pi
     return SOLAR_CONSTANT * sun.distance_factor * np.maximum(mean, 0.0)

@@ -154,8 +154,7 @@ def test_large_scales_do_not_depend_on_resolution() -> None:
     np.testing.assert_allclose(blocks, random_field(coarse, smooth, 2, "same"), atol=0.02)
     # A rough field, truncated where each grid ends, keeps its large scales too.
     rough = [
-        random_field(grid, exponential_spectrum(2000.0, resolved_degree(grid)), 2, "same")
-        for grid in (fine, coarse)
+        random_field(grid, exponential_spectrum(2000.0, resolved_degree(grid)), 2, "same") for grid in (fine, coarse)
     ]
     blocks = rough[0].reshape(64, 2, 128, 2).mean(axis=(1, 3))
     assert np.corrcoef(blocks.ravel(), rough[1].ravel())[0, 1] > 0.98

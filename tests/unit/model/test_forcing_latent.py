@@ -18,9 +18,7 @@ STORMS = LatentField(gaussian_spectrum(1500.0), 15.0, 0.0)
 NOW = step_number(datetime(2022, 6, 2))
 
 
-def weather(
-    field: LatentField = STORMS, seed: int = 1, stream: str = "base", rho: float = 1.0
-) -> LatentWeather:
+def weather(field: LatentField = STORMS, seed: int = 1, stream: str = "base", rho: float = 1.0) -> LatentWeather:
     return LatentWeather(GRID, {"rain": field}, seed, stream, rho)
 
 

@@ -156,9 +156,7 @@ def test_weather_is_finite_and_physical_all_year() -> None:
             values = getattr(weather, name)
             assert values.dtype == np.float64
             assert np.all((values >= low) & (values <= high)), name
-        saturated = specific_humidity(
-            saturation_vapour_pressure(weather.air_temperature), weather.surface_pressure
-        )
+        saturated = specific_humidity(saturation_vapour_pressure(weather.air_temperature), weather.surface_pressure)
         assert np.all(weather.specific_humidity <= saturated)
 
 
@@ -188,17 +186,13 @@ def test_temperature_follows_climatology_and_the_local_day() -> None:
         for day in range(40)
     ]
     mean = np.mean(days, axis=(0, 1))
-    expected = np.mean(
-        [CLIMATOLOGY.at(START + timedelta(days=5 * d)).air_temperature for d in range(40)], axis=0
-    )
+    expected = np.mean([CLIMATOLOGY.at(START + timedelta(days=5 * d)).air_temperature for d in range(40)], axis=0)
     assert np.mean(mean - expected) == pytest.approx(0.0, abs=0.5)
     dry_equator = np.mean(days, axis=0)[:, 15, 1]  # 8 degrees east, dry
     hours = (np.arange(0, 24, 3) + 1.5 + GRID.lon[1] / 15.0) % 24
     assert 12.0 < hours[dry_equator.argmax()] < 17.0
     assert 10.0 < np.ptp(dry_equator) < 18.0
-    assert np.ptp(np.mean(days, axis=0)[:, 15, 60]) < 0.75 * np.ptp(
-        dry_equator
-    )  # the wet climate's day is flatter
+    assert np.ptp(np.mean(days, axis=0)[:, 15, 60]) < 0.75 * np.ptp(dry_equator)  # the wet climate's day is flatter
 
 
 def test_storms_are_some_hundred_km_wide_and_last() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,19 +14,12 @@ from landda_hpc.verification import appearance
 from landda_hpc.verification.maps import Coastline, default_panels, draw_maps
 from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, window_of
 
-# tests are no package (importlib mode): load the neighbour by its path
-_spec = importlib.util.spec_from_file_location("pictures", Path(__file__).with_name("pictures.py"))
-assert _spec is not None
-assert _spec.loader is not None
-pictures = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(pictures)
-
 TIME = datetime(2022, 6, 2, 6)
 NAMES = ("background", "observation", "analysis", "increment")
 
 
 @pytest.mark.parametrize("grid", [regular_grid(32, 64), gaussian_grid(24, 48)], ids=["regular", "gaussian"])
-def test_global_map(tmp_path, grid):
+def test_global_map(pictures, tmp_path, grid):
     land = pictures.example_land(grid)
     images = pictures.example_images(grid, land, NAMES)
     images["observation"][20:, :10] = np.nan
@@ -40,7 +31,7 @@ def test_global_map(tmp_path, grid):
     assert [p.name for p in path.parent.iterdir()] == ["map.png"]
 
 
-def test_same_images_same_bytes(tmp_path):
+def test_same_images_same_bytes(pictures, tmp_path):
     grid = regular_grid(20, 40)
     land = pictures.example_land(grid)
     images = pictures.example_images(grid, land, ("background",))
@@ -49,7 +40,7 @@ def test_same_images_same_bytes(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_regions_side_by_side_with_a_finer_coast(tmp_path):
+def test_regions_side_by_side_with_a_finer_coast(pictures, tmp_path):
     grid, fine = regular_grid(64, 128), regular_grid(90, 180)
     land = pictures.example_land(grid)
     draw_maps(
@@ -69,40 +60,34 @@ def test_regions_side_by_side_with_a_finer_coast(tmp_path):
     ],
     ids=["asia", "pacific"],
 )
-def test_regional_grid(tmp_path, grid):
+def test_regional_grid(pictures, tmp_path, grid):
     land = np.ones(grid.shape, bool)
     land[:4] = False
     draw_maps(pictures.example_images(grid, land, NAMES), grid, land, TIME, tmp_path / "map.png")
     assert min(pictures.png_size(tmp_path / "map.png")) > 500
 
 
-def test_nothing_but_gaps(tmp_path):
+def test_nothing_but_gaps(pictures, tmp_path):
     grid = regular_grid(20, 40)
     land = pictures.example_land(grid)
     empty = np.full(grid.shape, np.nan)
-    draw_maps(
-        {"background": empty, "observation": empty, "increment": empty}, grid, land, TIME, tmp_path / "a.png"
-    )
+    draw_maps({"background": empty, "observation": empty, "increment": empty}, grid, land, TIME, tmp_path / "a.png")
     draw_maps({"background": empty}, grid, np.zeros(grid.shape, bool), TIME, tmp_path / "b.png")
     for name in "ab":
         assert min(pictures.png_size(tmp_path / f"{name}.png")) > 200
 
 
-def test_real_climatology(tmp_path, shared):
+def test_real_climatology(pictures, tmp_path, shared):
     with xr.open_dataset(shared / "data/speedyweather/soil_moisture.nc", decode_times=False) as dataset:
         values = dataset["swl1"].values[6, ::-1].astype(float)
-        grid = grid_from_centres(
-            dataset["lat"].values[::-1].astype(float), dataset["lon"].values.astype(float)
-        )
+        grid = grid_from_centres(dataset["lat"].values[::-1].astype(float), dataset["lon"].values.astype(float))
     land = np.isfinite(values) & (values > 0.0)
     draw_maps({"background": np.where(land, values, np.nan)}, grid, land, TIME, tmp_path / "map.png")
     assert min(pictures.png_size(tmp_path / "map.png")) > 400
 
 
 def test_default_panels():
-    images = dict.fromkeys(
-        ("increment", "background", "analysis", "observation", "innovation"), np.zeros((1, 1))
-    )
+    images = dict.fromkeys(("increment", "background", "analysis", "observation", "innovation"), np.zeros((1, 1)))
     assert default_panels(images) == (
         "background", "analysis", "observation", "background minus observation", "analysis minus observation",
         "increment",

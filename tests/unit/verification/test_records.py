@@ -139,9 +139,7 @@ def test_bad_files_are_named(tmp_path):
     with pytest.raises(DataError, match="not a score table"):
         read_netcdf(tmp_path / "other.nc")
     with pytest.raises(DataError, match="offset"):
-        ScoreRecord(
-            1, datetime.now(UTC), "a", "truth", "0-10 cm", "forecast", "forecast", 0.0, 0.0, 0.0, 0.0, 1
-        )
+        ScoreRecord(1, datetime.now(UTC), "a", "truth", "0-10 cm", "forecast", "forecast", 0.0, 0.0, 0.0, 0.0, 1)
 
 
 def test_dataset_is_cf_and_selects(tmp_path):
@@ -161,9 +159,7 @@ def test_dataset_refuses_what_it_cannot_hold():
         to_dataset([])
     with pytest.raises(DataError, match="repeat"):
         to_dataset([record(), record()])
-    odd = ScoreRecord(
-        9, T0 + timedelta(hours=6), "b", "truth", "0-10 cm", "analysis", "assimilation", 0, 0, 0, 0, 1
-    )
+    odd = ScoreRecord(9, T0 + timedelta(hours=6), "b", "truth", "0-10 cm", "analysis", "assimilation", 0, 0, 0, 0, 1)
     with pytest.raises(DataError, match="in cycles 1 and 9"):
         to_dataset([record(1), odd])
 

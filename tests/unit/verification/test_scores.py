@@ -105,9 +105,7 @@ def test_memory_layout_changes_no_bit():
     rng = np.random.default_rng(3)
     image, reference = rng.random((2, 128, 256))
     mask = rng.random((128, 256)) > 0.7
-    assert score(image, reference, mask) == score(
-        np.asfortranarray(image), reference, np.asfortranarray(mask)
-    )
+    assert score(image, reference, mask) == score(np.asfortranarray(image), reference, np.asfortranarray(mask))
 
 
 def test_bad_arrays_are_named():
@@ -178,6 +176,4 @@ def test_anomaly_correlation_is_blind_to_the_season():
     x, y = rng.normal(size=(2, 2000))
     assert temporal_correlation(season + x, season + y) > 0.9
     assert abs(temporal_anomaly_correlation(season + x, season + y, window=51)) < 0.1  # 1/sqrt(2000) = 0.02
-    assert temporal_anomaly_correlation(season + x, y) == pytest.approx(
-        temporal_correlation(season + x, y), rel=1e-9
-    )
+    assert temporal_anomaly_correlation(season + x, y) == pytest.approx(temporal_correlation(season + x, y), rel=1e-9)

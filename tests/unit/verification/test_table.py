@@ -18,9 +18,7 @@ T0 = datetime(2022, 6, 2)
 
 def series(run, values, window="assimilation", reference="truth", layer="0-10 cm", stage="background"):
     return [
-        ScoreRecord(
-            c, T0 + timedelta(hours=6 * c), run, reference, layer, stage, window, v, 2 * v, -v, v / 2, 9 + c
-        )
+        ScoreRecord(c, T0 + timedelta(hours=6 * c), run, reference, layer, stage, window, v, 2 * v, -v, v / 2, 9 + c)
         for c, v in enumerate(values)
     ]
 

@@ -1,0 +1,354 @@
+"""The output folder of a campaign: who may write in it, and where everything lies.
+
+::
+
+    config.yaml     the resolved configuration        checkpoints/  see storage.checkpoint
+    status.json     where the campaign stands         restart/      see storage.restart
+    cycles.jsonl    one line per cycle                images/       see storage.images
+    scores.jsonl    one line per score                figures/      pictures
+    seconds.jsonl   time, traffic and memory per cycle, which differ from machine to machine
+    summary.md      the result, for people            .lock         held while a job runs here
+
+Every function here is local and meant for rank 0; callers agree on its outcome with ``together``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+import numpy as np
+
+from landda_hpc.errors import StorageError
+from landda_hpc.storage.atomic import (
+    atomic_replacement,
+    remove_temporaries,
+    require_space,
+    storage_errors,
+    sync_folder,
+    write_text,
+)
+from landda_hpc.storage.folder_lock import FolderLock
+
+logger = logging.getLogger(__name__)
+
+RecordName = Literal["cycles", "scores", "seconds"]
+RECORD_NAMES: Final[tuple[RecordName, ...]] = ("cycles", "scores", "seconds")
+State = Literal["running", "stopped", "finished", "failed"]
+
+_FOLDERS: Final = ("checkpoints", "restart", "images", "figures")
+_FILES: Final = (
+    "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "summary.md", "scores.csv", "scores.nc",
+    "landda.log",
+)  # fmt: skip
+_LOCK: Final = ".lock"
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a campaign stands.
+
+    Attributes
+    ----------
+    state : running, stopped (by a signal, can go on), finished, or failed. A campaign whose state is running
+        while nobody holds the folder's lock was killed (``CampaignFolder.was_killed``).
+    cycle : last finished cycle; n_cycles : cycles of the campaign.
+    time : valid time after that cycle, ISO 8601, UTC.
+    ranks : processes of the job.
+    last_checkpoint : file name of the newest finished checkpoint, or None.
+    message : how it ended, for people.
+    pid, host, written : of rank 0 when the status was written; filled in by ``write_status``.
+    """
+
+    state: State
+    cycle: int
+    n_cycles: int
+    time: str
+    ranks: int
+    last_checkpoint: str | None = None
+    message: str = ""
+    pid: int = 0
+    host: str = ""
+    written: str = ""
+
+
+class CampaignFolder:
+    """Paths and small files of one campaign's output folder.
+
+    Parameters
+    ----------
+    path : the folder; use ``create`` for a new one and ``open`` for an existing one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = FolderLock(path / _LOCK)
+
+    @classmethod
+    def create(cls, path: Path, config_text: str, *, overwrite: bool = False) -> Self:
+        """Make a new campaign folder, lock it, and save the resolved configuration.
+
+        Parameters
+        ----------
+        path : must not exist, or be empty, unless ``overwrite``.
+        config_text : the resolved configuration, YAML.
+        overwrite : remove an earlier campaign there first. Only what this class lays out is removed, and only
+            from a folder that holds a campaign.
+
+        Raises
+        ------
+        StorageError where the folder is not empty, in use by a job, or cannot be written.
+        """
+        folder = cls(path)
+        with storage_errors(path, "creating the output folder"):
+            if path.exists() and not path.is_dir():
+                raise StorageError(f"{path} is a file. Choose a folder for the output.")
+            path.mkdir(parents=True, exist_ok=True)
+            found = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
+            if found and not overwrite:
+                raise StorageError(
+                    f"Output folder {path} is not empty ({_some(found)}). Go on with that campaign by "
+                    "`resume`, choose another folder, or replace it with --overwrite."
+                )
+            if found and not (path / "config.yaml").is_file():
+                raise StorageError(
+                    f"{path} holds {_some(found)} but no campaign (no config.yaml), so --overwrite leaves "
+                    "it alone. Choose another folder."
+                )
+            folder.lock()
+            try:
+                folder._clear()
+                for name in _FOLDERS:
+                    (path / name).mkdir(exist_ok=True)
+                write_text(folder.config_file, config_text)
+                sync_folder(path)
+            except BaseException:
+                folder.unlock()
+                raise
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """An existing campaign folder, for reading; ``lock`` it before writing.
+
+        Raises
+        ------
+        StorageError where there is no campaign.
+        """
+        if not (path / "config.yaml").is_file():
+            raise StorageError(f"{path} holds no campaign (no config.yaml). Name the output folder of a run.")
+        return cls(path)
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def restart(self) -> Path:
+        """Root of the restart sets."""
+        return self.path / "restart"
+
+    @property
+    def images(self) -> Path:
+        """Folder of the CF image files."""
+        return self.path / "images"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the pictures."""
+        return self.path / "figures"
+
+    @property
+    def summary_file(self) -> Path:
+        """The result, for people."""
+        return self.path / "summary.md"
+
+    @property
+    def status_file(self) -> Path:
+        """Where the campaign stands."""
+        return self.path / "status.json"
+
+    def records_file(self, name: RecordName) -> Path:
+        """``cycles.jsonl``, ``scores.jsonl`` or ``seconds.jsonl``."""
+        return self.path / f"{name}.jsonl"
+
+    def lock(self) -> None:
+        """Take the folder for this process until ``unlock`` or its end.
+
+        What a killed job left half-written is removed.
+
+        Raises
+        ------
+        StorageError where another living process holds it; says which.
+        """
+        self._lock.acquire()
+        for folder in (self.path, self.checkpoints, self.images, *self.restart.glob("*/*")):
+            if folder.is_dir():
+                remove_temporaries(folder)
+
+    def unlock(self) -> None:
+        """Give the folder free."""
+        self._lock.release()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a living process, this one or another, holds the folder."""
+        return self._lock.is_held_by_anyone()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.unlock()
+
+    def write_status(self, status: Status) -> None:
+        """Replace status.json atomically; pid, host and time of writing are filled in."""
+        content = asdict(status) | {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        write_text(self.status_file, json.dumps(content, indent=1) + "\n")
+
+    def read_status(self) -> Status | None:
+        """The status, or None where no cycle was begun."""
+        if not self.status_file.is_file():
+            return None
+        with storage_errors(self.status_file, "reading", "Remove it and resume."):
+            return Status(**json.loads(self.status_file.read_text()))
+
+    def was_killed(self) -> bool:
+        """Whether the status says running while no living process holds the folder."""
+        status = self.read_status()
+        return status is not None and status.state == "running" and not self.is_locked
+
+    def append_records(self, name: RecordName, records: Iterable[Mapping[str, Any]]) -> None:
+        """Append records as JSON lines and force them to the device.
+
+        Parameters
+        ----------
+        name : which file.
+        records : each has an integer ``cycle``. NaN and infinities become null; NumPy scalars and arrays
+            become numbers.
+
+        Raises
+        ------
+        StorageError where the disk is full; the file is then as before.
+        """
+        path = self.records_file(name)
+        lines = "".join(_line(path, record) for record in records).encode()
+        if not lines:
+            return
+        require_space(self.path, len(lines))
+        with storage_errors(path, "appending"):
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            try:
+                before = os.fstat(descriptor).st_size
+                try:
+                    written = 0
+                    while written < len(lines):
+                        written += os.write(descriptor, lines[written:])
+                    os.fsync(descriptor)
+                except OSError:
+                    os.ftruncate(descriptor, before)
+                    raise
+            finally:
+                os.close(descriptor)
+
+    def read_records(self, name: RecordName) -> list[dict[str, Any]]:
+        """All records of a file, oldest first; null is NaN's place. A torn last line is left out."""
+        path = self.records_file(name)
+        return [record for record, _ in _whole_records(path)]
+
+    def truncate_records(self, name: RecordName, last_cycle: int) -> int:
+        """Keep the records of cycles up to ``last_cycle``; return how many lines went. Atomic.
+
+        At a resume: what came after the checkpoint will be computed again. A torn last line goes too.
+        """
+        path = self.records_file(name)
+        if not path.is_file():
+            return 0
+        with storage_errors(path, "reading"):
+            n_lines = len(path.read_bytes().splitlines())
+        kept = [line for record, line in _whole_records(path) if record["cycle"] <= last_cycle]
+        dropped = n_lines - len(kept)
+        if dropped:
+            content = b"".join(kept)
+            with atomic_replacement(path, len(content)) as temporary:
+                temporary.write_bytes(content)
+            logger.info("%s: dropped %d lines after cycle %d", path.name, dropped, last_cycle)
+        return dropped
+
+    def _clear(self) -> None:
+        for name in _FOLDERS:
+            if (self.path / name).is_dir():
+                shutil.rmtree(self.path / name)
+        for name in _FILES:
+            (self.path / name).unlink(missing_ok=True)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def _line(path: Path, record: Mapping[str, Any]) -> str:
+    cycle = record.get("cycle")
+    if not isinstance(cycle, int | np.integer) or isinstance(cycle, bool):
+        raise StorageError(f"{path}: a record has cycle {cycle!r}; an integer is needed to resume.")
+    try:
+        return json.dumps(_plain(record), allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise StorageError(f"{path}: a record cannot be written as JSON: {error}. Use numbers and text.") from error
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and text that strict JSON can hold."""
+    if isinstance(value, np.generic | np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def _whole_records(path: Path) -> list[tuple[dict[str, Any], bytes]]:
+    """Records and their lines; without the last line if it is torn."""
+    if not path.is_file():
+        return []
+    with storage_errors(path, "reading"):
+        lines = path.read_bytes().splitlines(keepends=True)
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+            is_whole = isinstance(record, dict) and line.endswith(b"\n")
+            if not is_whole or not isinstance(record.get("cycle"), int):
+                raise ValueError("not a record with a cycle")
+        except ValueError as error:
+            if number == len(lines):
+                logger.warning("%s: last line is torn (the job was killed while writing it): left out", path)
+                break
+            raise StorageError(f"{path}: line {number} is damaged ({error}). Remove that line.") from error
+        found.append((record, line))
+    return found

@@ -1,0 +1,115 @@
+"""The same bits on any number of ranks, in any layout, and after any stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.campaign.conftest import Landda
+
+RECORDS = ("scores.jsonl", "cycles.jsonl")
+
+
+def assert_same(output: Path, reference: Mapping[str, Any], landda: Landda) -> None:
+    assert landda.digest(output) == reference["digest"]
+    for name in RECORDS:
+        assert (output / name).read_bytes() == (reference["path"] / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("ranks", "groups", "roots"), [(2, 1, 1), (2, 2, 2), (3, 1, 2), (3, 2, 3), (4, 1, None), (4, 3, 1)]
+)
+def test_ranks_and_layouts_change_no_bit(
+    landda: Landda, reference: Mapping[str, Any], ranks: int, groups: int, roots: int | None
+) -> None:
+    file = landda.write(parallel={"member_groups": groups, "roots": roots})
+    done = landda(ranks, "run", file, "--output", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_same(landda.folder / "out", reference, landda)
+
+
+@pytest.mark.parametrize("mode", ["serial", "parallel"])
+def test_checkpoint_modes_write_the_same_state(landda: Landda, reference: Mapping[str, Any], mode: str) -> None:
+    done = landda(2, "run", landda.write(checkpoint={"every_hours": 6, "keep_last": 3, "mode": mode}), "-o", "out")
+    if "both are needed" in done.stderr:
+        pytest.skip("h5py here is serial: the parallel mode cannot run, and says so")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert landda.digest("out", "--all") == reference["all"]
+
+
+@pytest.mark.parametrize(("first", "second", "cycles"), [(2, 1, 1), (1, 3, 3), (3, 2, 5)])
+def test_kill_nine_loses_nothing_before_the_last_checkpoint(
+    landda: Landda, reference: Mapping[str, Any], first: int, second: int, cycles: int
+) -> None:
+    output = landda.folder / "out"
+    process = landda.popen(first, "run", landda.write(), "--output", "out")
+    wait_for_cycle(output, cycles, process.poll)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    done = landda(second, "resume", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_same(output, reference, landda)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+def test_a_signal_ends_with_a_complete_checkpoint(
+    landda: Landda, reference: Mapping[str, Any], number: signal.Signals
+) -> None:
+    output = landda.folder / "out"
+    file = landda.write(checkpoint={"every_hours": 36})  # none is due before the end: only the signal makes one
+    process = landda.popen(1, "run", file, "--output", "out")
+    wait_for_cycle(output, 2, process.poll)
+    process.send_signal(number)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == (0 if number == signal.SIGUSR1 else 128 + number), text
+    assert f"Stopped by {number.name}" in text and "landda resume out" in text
+    assert landda(1, "status", "out", "--state").stdout.strip() == "stopped"
+    done = landda(2, "resume", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_same(output, reference, landda)
+
+
+def test_a_signal_to_mpirun_reaches_all_ranks(landda: Landda, reference: Mapping[str, Any]) -> None:
+    output = landda.folder / "out"
+    process = landda.popen(2, "run", landda.write(checkpoint={"every_hours": 36}), "--output", "out")
+    wait_for_cycle(output, 1, process.poll)
+    process.send_signal(signal.SIGUSR1)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, text
+    assert landda(3, "resume", "out").returncode == 0
+    assert_same(output, reference, landda)
+
+
+def test_a_damaged_newest_checkpoint_is_skipped(landda: Landda, reference: Mapping[str, Any]) -> None:
+    output = landda.folder / "out"
+    assert landda(1, "run", landda.write(), "--output", "out").returncode == 0
+    newest = sorted((output / "checkpoints").glob("checkpoint_*.h5"))[-1]
+    with newest.open("r+b") as file:
+        file.seek(newest.stat().st_size // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+    done = landda(2, "resume", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipping a checkpoint" in done.stderr
+    assert_same(output, reference, landda)
+
+
+def wait_for_cycle(output: Path, cycles: int, poll: Any) -> None:
+    """Until the campaign has recorded so many cycles; fails if it ends or hangs before."""
+    deadline = time.monotonic() + 60
+    records = output / "cycles.jsonl"
+    while time.monotonic() < deadline:
+        if records.exists() and f'"cycle": {cycles},' in records.read_text().replace('"cycle":', '"cycle": ').replace(
+            "  ", " "
+        ):
+            return
+        assert poll() is None, "the campaign ended before it was to be stopped"
+        time.sleep(0.02)
+    raise AssertionError(f"no cycle {cycles} within a minute")

@@ -1,0 +1,105 @@
+"""Monthly climatology: interpolation in time, the real file, bad files."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.formats.climatology import (
+    SoilMoistureClimatology,
+    month_weights,
+    read_soil_moisture_climatology,
+)
+from landda_hpc.grid import regular_grid
+
+TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
+
+
+@given(TIMES)
+def test_weights_join_neighbouring_months(time: datetime) -> None:
+    earlier, later, share = month_weights(time)
+    assert (earlier + 1) % 12 == later
+    assert 0.0 <= share < 1.0
+    assert time.month - 1 in (earlier, later)
+
+
+@given(TIMES)
+def test_weights_are_continuous_in_time(time: datetime) -> None:
+    values = np.random.default_rng(0).random(12)
+
+    def at(t: datetime) -> float:
+        earlier, later, share = month_weights(t)
+        return float((1.0 - share) * values[earlier] + share * values[later])
+
+    # At most the largest monthly step in half of the shortest distance of two middles: 29.5 days.
+    assert abs(at(time + timedelta(hours=6)) - at(time)) <= 0.25 / 29.0
+
+
+def test_the_middle_of_a_month_is_its_mean() -> None:
+    assert month_weights(datetime(2016, 1, 16, 12)) == (0, 1, 0.0)
+    assert month_weights(datetime(2016, 2, 15, 12)) == (1, 2, 0.0)
+    earlier, later, share = month_weights(datetime(2016, 1, 1))
+    assert (earlier, later) == (11, 0)
+    assert share == pytest.approx(0.5)
+
+
+def test_the_real_file(shared: Path) -> None:
+    climatology = read_soil_moisture_climatology(shared / "data" / "speedyweather" / "soil_moisture.nc")
+    assert climatology.values.shape == (12, 3, 48, 96)
+    assert climatology.depths_m == ((0.0, 0.07), (0.07, 0.28), (0.28, 1.0))
+    assert climatology.grid.lat[0] == pytest.approx(-87.159, abs=1e-3)
+    assert (climatology.grid.lat_edges[0], climatology.grid.lat_edges[-1]) == (-90.0, 90.0)
+    assert np.isfinite(climatology.values).sum() == 3 * 24408
+    # South to north: the Sahara is dry, the Congo basin is wet.
+    january = climatology.at(datetime(2016, 1, 16, 12))
+    np.testing.assert_array_equal(january, climatology.values[0])
+    rows = climatology.grid.lat
+    sahara = january[0, np.argmin(np.abs(rows - 23.0)), 2]
+    congo = january[0, np.argmin(np.abs(rows - 0.0)), 6]
+    assert sahara < 0.15 < 0.25 < congo
+
+    target = regular_grid(128, 256)
+    plain = climatology.on_grid(datetime(2016, 1, 1, 3), target)
+    everywhere = np.ones(target.shape, dtype=bool)
+    filled = climatology.on_grid(datetime(2016, 1, 1, 3), target, fill=everywhere)
+    assert plain.shape == filled.shape == (3, 128, 256)
+    assert np.isfinite(filled).all()
+    np.testing.assert_array_equal(filled[np.isfinite(plain)], plain[np.isfinite(plain)])
+
+
+def make_file(path: Path, units: str = "1", months: int = 12, value: float = 0.2, layers: int = 3) -> Path:
+    with netCDF4.Dataset(path, "w") as data:
+        for name, axis in (("time", np.arange(months)), ("lat", np.arange(60.0, -61.0, -30.0)), ("lon", np.arange(0.0, 360.0, 60.0))):  # fmt: skip
+            data.createDimension(name, axis.size)
+            data.createVariable(name, "f8", (name,))[:] = axis
+        for k in range(layers):
+            variable = data.createVariable(f"swl{k + 1}", "f4", ("time", "lat", "lon"))
+            variable.units = units
+            variable[:] = value
+    return path
+
+
+def test_bad_files_are_data_errors(tmp_path: Path) -> None:
+    assert read_soil_moisture_climatology(make_file(tmp_path / "good.nc")).values.shape == (12, 3, 5, 6)
+    for name, message, change in (
+        ("units.nc", "units 'mm'; expected 'm3 m-3'", {"units": "mm"}),
+        ("months.nc", "expected time = 12", {"months": 11}),
+        ("range.nc", r"outside \[0, 1\]", {"value": 20.0}),
+        ("missing.nc", "missing everywhere", {"value": np.nan}),
+        ("layers.nc", "'swl3' is not in", {"layers": 2}),
+    ):
+        with pytest.raises(DataError, match=message) as caught:
+            read_soil_moisture_climatology(make_file(tmp_path / name, **change))
+        assert name in str(caught.value)
+
+
+def test_shapes_are_checked() -> None:
+    with pytest.raises(ShapeError, match="12 months"):
+        SoilMoistureClimatology(np.zeros((11, 1, 18, 36)), ((0.0, 0.1),), regular_grid(18, 36))
