@@ -102,10 +102,10 @@ class TilesConfig(Section):
 
     max_soil_tiles: int = Field(2, ge=1, le=7, description="soil tiles of a cell at most, by soil class")
     min_fraction: Fraction = Field(
-        0.25, description="share of the cell's soil that a further soil class needs for a tile of its own"
+        0.20, description="share of the cell's soil that a further soil class needs for a tile of its own"
     )
     min_other_fraction: Fraction = Field(
-        0.10, description="share of the cell that wetland, glacier or lake needs for a tile of its own"
+        0.05, description="share of the cell that wetland, glacier or lake needs for a tile of its own"
     )
     min_land_fraction: Fraction = Field(0.40, description="share of land that makes a cell a land cell")
 

@@ -91,9 +91,7 @@ def flood(seed: Bools, water: Bools) -> Bools:
         reached = grown
 
 
-def fill_from_neighbours(
-    field: npt.NDArray[np.generic], known: Bools, wanted: Bools
-) -> npt.NDArray[np.generic]:
+def fill_from_neighbours(field: npt.NDArray[np.generic], known: Bools, wanted: Bools) -> npt.NDArray[np.generic]:
     """Copy the nearest known value, ring by ring, into every wanted cell; works on categories as well."""
     field, known = field.copy(), known.copy()
     while bool((wanted & ~known).any()):
@@ -168,9 +166,7 @@ class Sources:
             found = hashlib.sha256((self._folder[name] / name).read_bytes()).hexdigest()
             if found != expected:
                 where = self._folder[name] / name
-                raise SystemExit(
-                    f"{where}: SHA-256 is {found}, expected {expected}. See --help for the version."
-                )
+                raise SystemExit(f"{where}: SHA-256 is {found}, expected {expected}. See --help for the version.")
 
     def read(self, name: str, variable: str, missing: float = np.nan) -> Floats:
         """Read a variable of a SpeedyWeather file as float64."""
@@ -294,8 +290,7 @@ def elevations(sources: Sources, land_nodes: Bools, coarse: Coarse) -> tuple[Flo
     # Two turns of the Earth, from -180 degrees on, so that every target cell lies inside.
     lon_edges = step * (np.arange(2 * 2048 + 1) - 1024.5)
     height, land = (
-        np.concatenate([np.roll(a[::-1], 1024, axis=1)] * 2, axis=1).astype(np.float64)
-        for a in (height, is_land)
+        np.concatenate([np.roll(a[::-1], 1024, axis=1)] * 2, axis=1).astype(np.float64) for a in (height, is_land)
     )
     south_edges = np.sin(np.deg2rad(lat_edges))[::-1]
 
@@ -317,14 +312,21 @@ def elevations(sources: Sources, land_nodes: Bools, coarse: Coarse) -> tuple[Flo
     return mean[::-1], deviation[::-1], mean_coarse
 
 
-def soil_shares(soil: Ints, usable: Bools, wanted: Bools) -> tuple[npt.NDArray[np.uint8], Floats]:
-    """Return the composition (7, NY, NX) in percent of the soil without wetland, and the share of wetland."""
+def soil_shares(soil: Ints, usable: Bools, arid: Bools, wanted: Bools) -> tuple[npt.NDArray[np.uint8], Floats]:
+    """Return the composition (7, NY, NX) in percent of the soil without wetland, and the share of wetland.
+
+    Peat does not form in arid climates: what the source calls organic there (salt flats, basins of central Asia)
+    counts as medium.
+    """
     counts = np.stack([nodes_to_cells((soil == k) & usable) for k in range(1, 8)])
     under_ice = np.stack([nodes_to_cells(soil == k) for k in range(1, 8)])
     counts = np.where(counts.sum(axis=0) > 0, counts, under_ice)
     known = counts.sum(axis=0) > 0
     share = counts / np.maximum(counts.sum(axis=0), 1)
     share = fill_from_neighbours(share, known, wanted).astype(np.float64)
+    not_peat = np.where(arid, share[5:], 0.0)
+    share[5:] -= not_peat
+    share[1] += not_peat.sum(axis=0)
     wetland = WETLAND_SHARE_OF_PEAT * (share[5] + share[6])
     share[5:] *= 1.0 - WETLAND_SHARE_OF_PEAT
     share[0] = np.where(wanted, share[0], 1.0)  # a sum of 0 on the ocean would not divide
@@ -348,8 +350,7 @@ def compute(sources: Sources) -> tuple[dict[str, npt.NDArray[np.generic]], Coars
     sea_level = fill_along_parallels(temperature + LAPSE_RATE * mean_coarse, has_land, coarse.lat)
     snow = np.nanmin(np.where(has_land, coarse.field("snow.nc", "snow"), 0.0), axis=0)
     high, low = (
-        np.clip(coarse.over_land(coarse.field("vegetation.nc", name), 0.0), 0.0, 1.0)
-        for name in ("vegh", "vegl")
+        np.clip(coarse.over_land(coarse.field("vegetation.nc", name), 0.0), 0.0, 1.0) for name in ("vegh", "vegl")
     )
     cover = np.maximum(high + low, 1.0)
     trees, grass = (np.rint(100.0 * coarse.to_cells(v / cover)) for v in (high, low))
@@ -365,7 +366,8 @@ def compute(sources: Sources) -> tuple[dict[str, npt.NDArray[np.generic]], Coars
     glacier = np.minimum(np.rint(SHARE * (ef + ice_cap)).astype(np.int64), SHARE)
     row = np.minimum((3.6 * np.arange(1801)).astype(int), 6479)
     node_ice = koppen[row][:, (3.6 * np.arange(3600)).astype(int)] == 1 + KOPPEN_CLASSES.index("EF")
-    percent, wetland = soil_shares(soil, ~lake_nodes & ~node_ice, wanted)
+    is_arid = np.array([False, *(name.startswith("B") for name in KOPPEN_CLASSES)])[climate]
+    percent, wetland = soil_shares(soil, ~lake_nodes & ~node_ice, is_arid, wanted)
     on_land = land > 0
     return {
         "land_fraction": land.astype(np.uint8),
@@ -408,23 +410,17 @@ def write(path: Path, fields: dict[str, npt.NDArray[np.generic]], coarse: Coarse
             axis.setncatts({"standard_name": word, "long_name": word, "bounds": f"{name}_bnds"})
             axis.units = "degrees_north" if word == "latitude" else "degrees_east"
             axis[:] = centre
-            bounds = out.createVariable(
-                f"{name}_bnds", "f8", (name, "bnds"), zlib=True, complevel=9, shuffle=True
-            )
+            bounds = out.createVariable(f"{name}_bnds", "f8", (name, "bnds"), zlib=True, complevel=9, shuffle=True)
             bounds[:] = np.stack([edges[:-1], edges[1:]], axis=1)
         month = out.createVariable("month", "i1", ("month",))
         month.setncatts({"long_name": "month of the year", "units": "1"})
         month[:] = np.arange(1, 13)
         soil = out.createVariable("soil_class", "i1", ("soil_class",))
-        soil.setncatts(
-            {"long_name": "ECMWF soil texture class", "flag_values": np.arange(1, 8, dtype=np.int8)}
-        )
+        soil.setncatts({"long_name": "ECMWF soil texture class", "flag_values": np.arange(1, 8, dtype=np.int8)})
         soil.flag_meanings = " ".join(c.name.replace("-", "_").replace(" ", "_") for c in SOIL_CLASSES)
         for key in ("sand", "clay", "porosity", "field_capacity", "wilting_point"):
             soil.setncattr(key, np.array([getattr(c, key) for c in SOIL_CLASSES]))
-        soil.comment = (
-            "sand, clay in percent of mass; the others in m3 m-3; sources in landda_hpc/data/__init__.py"
-        )
+        soil.comment = "sand, clay in percent of mass; the others in m3 m-3; sources in landda_hpc/data/__init__.py"
         soil[:] = np.arange(1, 8)
         for name, (scale, attributes) in VARIABLES.items():
             values = fields[name]

@@ -62,7 +62,7 @@ VARIABLES: Final[dict[str, tuple[float | None, dict[str, str]]]] = {
             "comment": (
                 "Shares of the land that is neither glacier nor wetland; they add to exactly 1 in every "
                 "cell with land or lake. Cells without a source value have the nearest one; under ice the "
-                "source says coarse."
+                "source says coarse; organic classes in arid climates (B) count as medium."
             ),
         },
     ),
@@ -110,8 +110,7 @@ VARIABLES: Final[dict[str, tuple[float | None, dict[str, str]]]] = {
             "long_name": "share of the land under grass, crops and shrubs",
             "source": f"{SPEEDY}vegetation.nc",
             "comment": (
-                "3.75-degree source; mixing with the sea undone, then bilinear. high + low <= 1; the rest "
-                "is bare."
+                "3.75-degree source; mixing with the sea undone, then bilinear. high + low <= 1; the rest is bare."
             ),
         },
     ),
@@ -122,8 +121,7 @@ VARIABLES: Final[dict[str, tuple[float | None, dict[str, str]]]] = {
             "standard_name": "surface_albedo",
             "source": f"{SPEEDY}albedo.nc",
             "comment": (
-                "3.75-degree source; mixing with the sea (0.07) undone, then bilinear. Ice sheets: about "
-                "0.48."
+                "3.75-degree source; mixing with the sea (0.07) undone, then bilinear. Ice sheets: about 0.48."
             ),
         },
     ),

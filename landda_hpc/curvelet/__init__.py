@@ -67,7 +67,7 @@ Parseval frames.
 
 Cost
 ----
-N log N time; memory of a plan: about 12 bytes per stored real number, shared by equal frames. The first use
+N log N time; memory of a plan: 5 to 8 bytes per stored number, shared by equal frames. The first use
 in a fresh installation compiles the loops (seconds, once, cached on disk). `landda_hpc.curvelet.bench`
 measures.
 

@@ -32,7 +32,7 @@ class Curvelet2D:
     shape : (N1, N2) of the images.
     angles_coarse : wedges at the coarsest directional scale, a multiple of 4; doubled at every second finer
         scale.
-    finest : `curvelets` (redundancy about 7.5) or `wavelets` (isotropic, about 2.9) at the finest scale.
+    finest : `curvelets` (redundancy about 7) or `wavelets` (isotropic, about 2.6) at the finest scale.
     scales : number of scales J; by default ceil(log2(min side) - 3) of the transformed image.
     sizes : wedge arrays of 5-smooth sizes (`smooth`, fast) or of the reference's (`curvelab`, to compare with
         it).

@@ -183,8 +183,8 @@ def diagonal_variance(plan: Plan, boundary: Boundary, sigma2: FloatArray) -> Flo
     Notes
     -----
     Without a boundary extension the cost is a few FFTs per wedge. Mirrored axes cost a sum over pairs of
-    wavenumbers of each wedge, O(N^2 / number of wedges): 0.1 s
-    (sphere) to 2 s (reflection, finest wavelets) at 128 x 256.
+    wavenumbers of each wedge, O(N^2 / number of wedges): 0.1 s (sphere) to 2 s
+    (reflection, finest wavelets) at 128 x 256.
     """
     n1, n2 = plan.shape
     out = np.empty(plan.n_var)

@@ -73,8 +73,7 @@ def observe(sm_layers: FloatArray, weights: FloatArray, axis: int = -1) -> Float
     """
     if weights.ndim != 1 or sm_layers.ndim < 1 or sm_layers.shape[axis] != weights.size:
         raise ShapeError(
-            f"soil moisture has shape {sm_layers.shape} with layers along axis {axis}; expected "
-            f"{weights.size} layers."
+            f"soil moisture has shape {sm_layers.shape} with layers along axis {axis}; expected {weights.size} layers."
         )
     layers = np.moveaxis(sm_layers, axis, 0)
     mean: FloatArray = np.zeros(layers.shape[1:])
@@ -107,9 +106,7 @@ def layers_from_product(depths_m: Sequence[DepthRange], interfaces: FloatArray =
     tops = np.array([top for top, _ in depths_m])
     bottoms = np.array([bottom for _, bottom in depths_m])
     if tops.size == 0 or tops[0] != 0.0 or np.any(tops[1:] != bottoms[:-1]) or np.any(bottoms <= tops):
-        raise ShapeError(
-            f"product layers {list(depths_m)}: expected contiguous layers from the surface down, in m."
-        )
+        raise ShapeError(f"product layers {list(depths_m)}: expected contiguous layers from the surface down, in m.")
     bottoms[-1] = max(bottoms[-1], interfaces[-1])
     overlap = np.minimum(interfaces[1:, None], bottoms) - np.maximum(interfaces[:-1, None], tops)
     overlap = np.maximum(overlap, 0.0)

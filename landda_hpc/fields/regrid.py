@@ -48,9 +48,7 @@ class Regridder:
     sum(area_target * result) equals sum(area_source * values) where the grids cover the same region.
     """
 
-    def __init__(
-        self, source: Grid, target: Grid, method: Method = "bilinear", min_weight: float = MIN_WEIGHT
-    ) -> None:
+    def __init__(self, source: Grid, target: Grid, method: Method = "bilinear", min_weight: float = MIN_WEIGHT) -> None:
         if not 0.0 < min_weight <= 1.0:
             raise ShapeError(f"min_weight = {min_weight}: expected a share in (0, 1].")
         self.source = source
@@ -93,9 +91,7 @@ class Regridder:
 
     def _check_shape(self, shape: tuple[int, ...]) -> None:
         if shape[-2:] != self.source.shape:
-            raise ShapeError(
-                f"image to regrid has shape {shape}; the source grid is {self.source.describe()}."
-            )
+            raise ShapeError(f"image to regrid has shape {shape}; the source grid is {self.source.describe()}.")
 
     def _regrid_one(self, image: FloatArray) -> FloatArray:
         is_valid = np.isfinite(image)
@@ -138,9 +134,7 @@ def fill_from_nearest(values: FloatArray, grid: Grid, where: BoolArray) -> Float
     Local: no communication.
     """
     if values.shape[-2:] != grid.shape or where.shape != grid.shape:
-        raise ShapeError(
-            f"values {values.shape} and mask {where.shape} to fill; the grid is {grid.describe()}."
-        )
+        raise ShapeError(f"values {values.shape} and mask {where.shape} to fill; the grid is {grid.describe()}.")
     filled = values.copy()
     points = _unit_vectors(grid)
     for index in np.ndindex(values.shape[:-2]):
@@ -164,9 +158,7 @@ def _unit_vectors(grid: Grid) -> FloatArray:
     return vectors
 
 
-def _bilinear_terms(
-    source: Grid, target: Grid
-) -> list[tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]]:
+def _bilinear_terms(source: Grid, target: Grid) -> list[tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]]:
     """Pairs of (latitude, longitude) weights whose sum of products is the bilinear map."""
     inside, behind_pole = _interpolate_latitude(source, target.lat)
     terms = [(inside, _interpolate_longitude(source, target.lon))]
@@ -175,9 +167,7 @@ def _bilinear_terms(
     return terms
 
 
-def _interpolate_latitude(
-    source: Grid, lat: FloatArray
-) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
+def _interpolate_latitude(source: Grid, lat: FloatArray) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
     """Weights of source rows at the target's own longitude, and at the opposite one (rows behind a pole)."""
     n = source.lat.size
     # One virtual row beyond each end: the outermost row behind the pole, or nothing (its weight is lost).
@@ -275,9 +265,7 @@ def _overlap(source: FloatArray, target: FloatArray, turns: tuple[float, ...]) -
     return _sparse(share, np.concatenate(rows), np.concatenate(columns), (target.size - 1, source.size - 1))
 
 
-def _sparse(
-    weight: FloatArray, row: IntArray, column: IntArray, shape: tuple[int, ...]
-) -> scipy.sparse.csr_array:
+def _sparse(weight: FloatArray, row: IntArray, column: IntArray, shape: tuple[int, ...]) -> scipy.sparse.csr_array:
     keep = weight != 0.0
     matrix = scipy.sparse.csr_array((weight[keep], (row[keep], column[keep])), shape=shape)
     matrix.sort_indices()

@@ -58,9 +58,7 @@ class NetcdfFile:
         with self._library("cannot be read."):
             damaged = find_damaged_heap(path)
         if damaged is not None:
-            raise DataError(
-                f"file '{path}' is damaged: its HDF5 heap at byte {damaged} is broken. Fetch it again."
-            )
+            raise DataError(f"file '{path}' is damaged: its HDF5 heap at byte {damaged} is broken. Fetch it again.")
         with self._library("cannot be opened as netCDF; is it complete (truncated download)?"):
             self._dataset = netCDF4.Dataset(path, mode="r")
 
@@ -138,9 +136,7 @@ class NetcdfFile:
     def _variable(self, name: str) -> Any:
         names = self.names()
         if name not in names:
-            raise DataError(
-                f"variable '{name}' is not in '{self.path}'; found {', '.join(names) or 'no variable'}."
-            )
+            raise DataError(f"variable '{name}' is not in '{self.path}'; found {', '.join(names) or 'no variable'}.")
         with self._library(f"has an unreadable variable '{name}'."):
             return self._dataset.variables[name]
 
@@ -166,14 +162,10 @@ def require_range(
     """
     is_valid = ~np.isnan(values)
     if not is_valid.any():
-        raise DataError(
-            f"variable '{name}' in '{file.path}' is missing everywhere; expected at least one value."
-        )
+        raise DataError(f"variable '{name}' in '{file.path}' is missing everywhere; expected at least one value.")
     outside = is_valid & ~((values >= low) & (values <= high))
     if outside.any():
-        worst = np.unravel_index(
-            np.argmax(np.where(outside, np.abs(values - 0.5 * (low + high)), -1.0)), values.shape
-        )
+        worst = np.unravel_index(np.argmax(np.where(outside, np.abs(values - 0.5 * (low + high)), -1.0)), values.shape)
         raise DataError(
             f"variable '{name}' in '{file.path}' has {np.count_nonzero(outside)} values outside "
             f"[{low:g}, {high:g}] {units}, "
@@ -219,9 +211,7 @@ def read_grid(file: NetcdfFile, latitude: str, longitude: str) -> tuple[Grid, bo
     if is_flipped:
         lat = lat[::-1].copy()
     if lon[0] > lon[-1]:
-        raise DataError(
-            f"longitude axis '{longitude}' in '{file.path}' runs from east to west; expected it to ascend."
-        )
+        raise DataError(f"longitude axis '{longitude}' in '{file.path}' runs from east to west; expected it to ascend.")
     grid = grid_from_centres(lat, lon)
     width = float(grid.lon_edges[-1] - grid.lon_edges[0])
     if width > 360.0 + 1e-3:
@@ -235,9 +225,7 @@ def read_grid(file: NetcdfFile, latitude: str, longitude: str) -> tuple[Grid, bo
 def _axis(file: NetcdfFile, name: str, low: float, high: float) -> FloatArray:
     dims = file.dims(name)
     if len(dims) != 1 or next(iter(dims.values())) < 2:
-        raise DataError(
-            f"axis '{name}' in '{file.path}' has dimensions {dims}; expected one with at least 2 points."
-        )
+        raise DataError(f"axis '{name}' in '{file.path}' has dimensions {dims}; expected one with at least 2 points.")
     axis = file.values(name)
     step = np.diff(axis)
     if not (np.all(step > 0.0) or np.all(step < 0.0)):
@@ -280,9 +268,7 @@ def read_times(file: NetcdfFile, name: str) -> list[datetime]:
         )
     values = file.values(name)
     if values.ndim > 1 or values.size == 0 or not np.isfinite(values).all():
-        raise DataError(
-            f"time '{name}' in '{file.path}' has shape {values.shape} or missing values; expected times."
-        )
+        raise DataError(f"time '{name}' in '{file.path}' has shape {values.shape} or missing values; expected times.")
     times = []
     for value in values.ravel().tolist():
         try:

@@ -57,8 +57,7 @@ def read_gldas(path: Path, depth_m: DepthRange | None = None) -> SoilMoisturePro
         for name in names:
             if tuple(file.dims(name)) != _DIMENSIONS:
                 raise DataError(
-                    f"variable '{name}' in '{path}' has dimensions {tuple(file.dims(name))}; expected "
-                    f"{_DIMENSIONS}."
+                    f"variable '{name}' in '{path}' has dimensions {tuple(file.dims(name))}; expected {_DIMENSIONS}."
                 )
             require_units(file, name, ("kg m-2",))
         grid, is_flipped = read_grid(file, "lat", "lon")
@@ -71,8 +70,7 @@ def read_gldas(path: Path, depth_m: DepthRange | None = None) -> SoilMoisturePro
             image = file.values(name)
             if image.shape != (1, *grid.shape):
                 raise DataError(
-                    f"variable '{name}' in '{path}' has shape {image.shape}; expected {(1, *grid.shape)} "
-                    "by its axes."
+                    f"variable '{name}' in '{path}' has shape {image.shape}; expected {(1, *grid.shape)} by its axes."
                 )
             top, bottom = LAYERS[name]
             full = RHO_WATER * (bottom - top)
@@ -114,9 +112,7 @@ def _require_gldas_grid(path: Path, grid: Grid) -> None:
     d = min(_SPACINGS, key=lambda known: abs(known - spacing))
     for axis, origin in ((grid.lat, -60.0), (grid.lon, -180.0)):
         steps = (axis - origin) / d - 0.5
-        on_lattice = np.all(np.abs(steps - np.round(steps)) < 1e-3) and np.all(
-            np.abs(np.diff(axis) - d) < 1e-3
-        )
+        on_lattice = np.all(np.abs(steps - np.round(steps)) < 1e-3) and np.all(np.abs(np.diff(axis) - d) < 1e-3)
         if not on_lattice:
             raise DataError(
                 f"the grid of '{path}' is {grid.describe()}; expected GLDAS cell centres "

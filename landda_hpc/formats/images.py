@@ -63,9 +63,7 @@ class OutputField:
     attributes: Mapping[str, str]
 
 
-def read_image(
-    path: Path, variable: str | None = None, error_variable: str | None = None
-) -> SoilMoistureImage:
+def read_image(path: Path, variable: str | None = None, error_variable: str | None = None) -> SoilMoistureImage:
     """Read one image of soil moisture.
 
     Parameters
@@ -98,17 +96,11 @@ def read_image(
         if error_variable is not None:
             error_std, error_grid = _read_field(file, error_variable)
             if not grid.same_points(error_grid):
-                raise DataError(
-                    f"variables '{name}' and '{error_variable}' in '{path}' are on different grids."
-                )
-            require_range(
-                file, error_variable, error_std, np.finfo(np.float64).tiny, PLAUSIBLE[1], "m3 m-3", grid
-            )
+                raise DataError(f"variables '{name}' and '{error_variable}' in '{path}' are on different grids.")
+            require_range(file, error_variable, error_std, np.finfo(np.float64).tiny, PLAUSIBLE[1], "m3 m-3", grid)
         times = read_times(file, "time") if _tells_time(file) else []
     if len(times) > 1:
-        raise DataError(
-            f"file '{path}' holds {len(times)} times; expected one image. Cut out the one that you mean."
-        )
+        raise DataError(f"file '{path}' holds {len(times)} times; expected one image. Cut out the one that you mean.")
     return SoilMoistureImage(values, grid, name, times[0] if times else None, error_std)
 
 
@@ -185,9 +177,7 @@ def write_image(
     """
     for name, field in fields.items():
         if field.values.shape != grid.shape:
-            raise ShapeError(
-                f"field '{name}' to write has shape {field.values.shape}; the grid is {grid.describe()}."
-            )
+            raise ShapeError(f"field '{name}' to write has shape {field.values.shape}; the grid is {grid.describe()}.")
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -215,17 +205,13 @@ def write_image(
                     shuffle=True,
                     fletcher32=True,
                 )
-                variable.setncatts(
-                    {**field.attributes, **({"coordinates": "time"} if time is not None else {})}
-                )
+                variable.setncatts({**field.attributes, **({"coordinates": "time"} if time is not None else {})})
                 variable[...] = np.where(np.isnan(field.values), _FILL, field.values)
         part.replace(path)
     except (OSError, RuntimeError, ValueError) as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise StorageError(
-            f"image file '{path}' cannot be written [{type(error).__name__}: {error}]"
-        ) from error
+        raise StorageError(f"image file '{path}' cannot be written [{type(error).__name__}: {error}]") from error
 
 
 def _write_grid(dataset: netCDF4.Dataset, grid: Grid) -> None:

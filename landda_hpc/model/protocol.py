@@ -68,7 +68,7 @@ class ForecastReport:
     supply : water brought to wetlands from outside to keep them wet.
     max_residual : largest water-budget residual of any tile and model step, kg m-2; 0 without tiles.
     n_solves : solutions of the soil-water equation, over all tiles and model steps.
-    seconds : wall time.
+    seconds : wall time, that of making the weather included.
 
     Notes
     -----
@@ -88,9 +88,7 @@ class ForecastReport:
     @property
     def storage_change(self) -> FloatArray:
         """What the budget says that the tiles' water changed by, kg m-2."""
-        change: FloatArray = (
-            self.precipitation + self.supply - self.evapotranspiration - self.runoff - self.drainage
-        )
+        change: FloatArray = self.precipitation + self.supply - self.evapotranspiration - self.runoff - self.drainage
         return change
 
 

@@ -36,6 +36,4 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
         return TwinObservationSource(
             config.seed, is_soil, observations.depth_m, observations.error_std, observations.missing_fraction
         )
-    return GldasSource(
-        config.data_root, observations.path, grid, is_soil, observations.depth_m, observations.missing
-    )
+    return GldasSource(config.data_root, observations.path, grid, is_soil, observations.depth_m, observations.missing)

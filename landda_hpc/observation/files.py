@@ -62,20 +62,13 @@ class ProductSource:
         method: Method = "bilinear",
     ) -> None:
         # By the text alone: archives are often links that lead elsewhere, and that is the user's business.
-        if (
-            not pattern
-            or "\0" in pattern
-            or PurePath(pattern).is_absolute()
-            or ".." in PurePath(pattern).parts
-        ):
+        if not pattern or "\0" in pattern or PurePath(pattern).is_absolute() or ".." in PurePath(pattern).parts:
             raise ConfigError(
                 f"observations.path = '{pattern}': expected a file pattern relative to data_root, without "
                 "'..'. Set data_root to the folder that holds the files."
             )
         if is_soil.shape != grid.shape:
-            raise ShapeError(
-                f"the model's soil mask has shape {is_soil.shape}; the grid is {grid.describe()}."
-            )
+            raise ShapeError(f"the model's soil mask has shape {is_soil.shape}; the grid is {grid.describe()}.")
         self.label = label
         self.depth_m = depth_m
         self._reader = reader
@@ -118,9 +111,7 @@ class ProductSource:
         image = observe(profile.values, range_from_product(self.depth_m, profile.depths_m), axis=0)
         if self._regridder is None or not _same_cells(self._regridder.source, profile.grid):
             self._regridder = Regridder(profile.grid, self._grid, self._method)
-        return ImageObservation.flagged(
-            self._regridder(image), self._is_soil, time, self.depth_m, profile.label
-        )
+        return ImageObservation.flagged(self._regridder(image), self._is_soil, time, self.depth_m, profile.label)
 
 
 class GldasSource(ProductSource):
@@ -136,9 +127,7 @@ class GldasSource(ProductSource):
         when_missing: Literal["skip", "error"] = "skip",
         method: Method = "bilinear",
     ) -> None:
-        super().__init__(
-            "GLDAS Noah", read_gldas, root, pattern, grid, is_soil, depth_m, when_missing, method
-        )
+        super().__init__("GLDAS Noah", read_gldas, root, pattern, grid, is_soil, depth_m, when_missing, method)
 
 
 def _same_cells(one: Grid, other: Grid) -> bool:

@@ -84,9 +84,7 @@ class ImageObservation:
     ) -> ImageObservation:
         """Build from values alone; cells outside the soil or without value (NaN, infinite) are flagged."""
         if given.shape != is_soil.shape:
-            raise ShapeError(
-                f"observation has shape {given.shape}; the model's soil mask has {is_soil.shape}."
-            )
+            raise ShapeError(f"observation has shape {given.shape}; the model's soil mask has {is_soil.shape}.")
         given = np.where(np.isfinite(given), given, np.nan)
         flags = np.where(is_soil, np.where(np.isnan(given), Flag.MISSING, Flag.USED), Flag.OUTSIDE_SOIL)
         return cls(given, flags.astype(np.uint8), time, depth_m, source, error_std)

@@ -47,18 +47,12 @@ def control_quality(
     Local: no communication.
     """
     own = observation.error_std
-    std = (
-        np.broadcast_to(np.asarray(error_std, dtype=np.float64), observation.given.shape)
-        if own is None
-        else own
-    )
+    std = np.broadcast_to(np.asarray(error_std, dtype=np.float64), observation.given.shape) if own is None else own
     checked = reject_out_of_range(observation, porosity, std)
     return checked if is_frozen is None else checked.reject(is_frozen, Flag.FROZEN)
 
 
-def reject_out_of_range(
-    observation: ImageObservation, porosity: FloatArray, error_std: FloatArray
-) -> ImageObservation:
+def reject_out_of_range(observation: ImageObservation, porosity: FloatArray, error_std: FloatArray) -> ImageObservation:
     """Flag values outside [0, porosity] by over four error standard deviations, and those without soil."""
     if porosity.shape != observation.given.shape or error_std.shape != observation.given.shape:
         raise ShapeError(

@@ -54,13 +54,9 @@ class TwinObservationSource:
     def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation:
         """Observe the truth; see ``ObservationSource.at``."""
         if truth_image is None:
-            raise DataError(
-                f"twin observations at {time.isoformat()} need the nature run's image; none was given."
-            )
+            raise DataError(f"twin observations at {time.isoformat()} need the nature run's image; none was given.")
         if truth_image.shape != self.is_soil.shape:
-            raise ShapeError(
-                f"truth has shape {truth_image.shape}; the model's soil mask has {self.is_soil.shape}."
-            )
+            raise ShapeError(f"truth has shape {truth_image.shape}; the model's soil mask has {self.is_soil.shape}.")
         key = time.isoformat()
         error = keyed_generator(self.seed, "observation error", key).standard_normal(truth_image.shape)
         draw = keyed_generator(self.seed, "missing observation", key).random(truth_image.shape)

@@ -34,6 +34,7 @@ from landda_hpc.storage.checkpoint_write import (
     write_serial,
 )
 from landda_hpc.storage.collective import Extent, require_cover, step
+from landda_hpc.storage.hashing import HASH_BYTES
 from landda_hpc.variables import STATE
 
 __all__ = [
@@ -189,7 +190,7 @@ def _create_file(path: Path, communicator: Communicator, header: CheckpointHeade
 
 def _commit(temporary: Path, path: Path, header: CheckpointHeader, records: str, leaves: bytes) -> str:
     """Seal the file, check the seal as a reader would, and give the file its name. Local: rank 0."""
-    table = np.frombuffer(leaves, dtype=np.uint8).reshape(-1, layout.HASH_BYTES)
+    table = np.frombuffer(leaves, dtype=np.uint8).reshape(-1, HASH_BYTES)
     layout.fill_checksums(temporary, header, records, table)
     with layout.opened(temporary) as (file, index):
         for name in header.instances:

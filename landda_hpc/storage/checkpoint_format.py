@@ -2,26 +2,27 @@
 
 ::
 
+    bytes 0 to 511                     plain text, see storage.checkpoint_preamble
     /header                            JSON text: what the state is
     /records                           JSON text: statistics of the campaign
     /instances/<name>/<variable>       float64, little-endian, contiguous, (n_tiles, ...)
     /checksums/<name>/<variable>       uint8 (n_chunks, 32): BLAKE2b of each 1024 tiles
     /roots                             uint8 (n_instances, n_variables, 32): BLAKE2b of each such table
-    /seal                              uint8 (32,): BLAKE2b of header, records and roots
 
-Everything is allocated when the file is made, so that later steps only fill bytes in place. HDF5's own
-metadata carry checksums (format 1.8 or later): a damaged one is an error, not a wrong answer.
+Everything is allocated when the file is made, so that later steps only fill bytes in place. HDF5's metadata
+lie together at the beginning, the arrays after them. No time of day is in the file: equal states make equal
+files, byte for byte, whatever number of ranks wrote them.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,16 +32,18 @@ import numpy.typing as npt
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError, StorageError
+from landda_hpc.storage import checkpoint_preamble as preamble
 from landda_hpc.storage.atomic import storage_errors
+from landda_hpc.storage.hashing import HASH_BYTES, hash_array, hash_bytes, hash_rows
 from landda_hpc.variables import STATE
 
-FORMAT: Final = "landda_hpc checkpoint"
-FORMAT_VERSION: Final = 1
 CHUNK: Final = 1024
 """Tiles per checksum; part of the format and of the digest, whatever the number of ranks."""
-HASH_BYTES: Final = 32
 LIBRARY_BOUNDS: Final = ("v108", "v108")
-"""HDF5 1.8's format: metadata with checksums, readable by every later library."""
+"""HDF5 1.8's format: compact, metadata with checksums, readable by every later library."""
+
+METADATA_BLOCK: Final = 65536
+"""Least size of a block of metadata. HDF5 leaves gaps between arrays too, but of some KB only."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -155,28 +158,18 @@ def data_bytes(header: CheckpointHeader) -> int:
 
 
 def file_bytes(header: CheckpointHeader, records: str) -> int:
-    """Generous estimate of the size of the file: data, text, and HDF5's metadata per dataset."""
-    n_datasets = 2 * len(header.instances) * len(STATE) + 4
-    return data_bytes(header) + len(records) + 1024 * n_datasets + 65536
+    """Generous estimate of the size of the file: data, text, and HDF5's metadata."""
+    return data_bytes(header) + len(records) + metadata_bytes(header) + METADATA_BLOCK
 
 
-def hash_bytes(*parts: bytes | memoryview) -> bytes:
-    """BLAKE2b of parts, each preceded by its length, so that no two lists of parts collide."""
-    state = hashlib.blake2b(digest_size=HASH_BYTES)
-    for part in parts:
-        state.update(len(part).to_bytes(8, "little"))
-        state.update(part)
-    return state.digest()
-
-
-def hash_rows(rows: FloatArray) -> bytes:
-    """Checksum of some tiles of a variable: BLAKE2b of the little-endian float64 bytes in C order."""
-    return hash_bytes(np.ascontiguousarray(rows, dtype="<f8").reshape(-1).view(np.uint8).data)
+def metadata_bytes(header: CheckpointHeader) -> int:
+    """Room for all of HDF5's metadata, in one block: several times what the datasets need."""
+    return METADATA_BLOCK + 2 * len(header.instances) * len(STATE) * 2048
 
 
 def seal_of(header_text: bytes, records_text: bytes, roots: Bytes) -> bytes:
     """Hash that guards header, records and, through the roots, every number."""
-    return hash_bytes(header_text, records_text, np.ascontiguousarray(roots).tobytes())
+    return hash_bytes(header_text, records_text, hash_array(roots))
 
 
 def state_digest(index: Index) -> str:
@@ -191,7 +184,7 @@ def state_digest(index: Index) -> str:
             "variables": {v.name: list(v.shape) for v in STATE.values()},
         }
     )
-    return hash_bytes(identity.encode(), np.ascontiguousarray(index.roots).tobytes()).hex()
+    return hash_bytes(identity.encode(), hash_array(index.roots)).hex()
 
 
 def create(path: Path, header: CheckpointHeader, records: str) -> None:
@@ -204,9 +197,14 @@ def create(path: Path, header: CheckpointHeader, records: str) -> None:
     layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     header_text, records_text = header.to_json().encode(), records.encode()
-    with h5py.File(path, "x", libver=LIBRARY_BOUNDS, locking=False) as file:
-        file.attrs["format"] = FORMAT
-        file.attrs["format_version"] = FORMAT_VERSION
+    with h5py.File(
+        path,
+        "x",
+        libver=LIBRARY_BOUNDS,
+        locking=False,
+        userblock_size=preamble.SIZE,
+        meta_block_size=metadata_bytes(header),
+    ) as file:
         for name, text in (("header", header_text), ("records", records_text)):
             file.create_dataset(name, data=np.bytes_(text), dcpl=layout.copy())
         table = (n_chunks(header.n_tiles), HASH_BYTES)
@@ -221,7 +219,6 @@ def create(path: Path, header: CheckpointHeader, records: str) -> None:
                 sums.create_dataset(variable.name, shape=table, dtype="u1", dcpl=layout.copy())
         roots = (len(header.instances), len(STATE), HASH_BYTES)
         file.create_dataset("roots", shape=roots, dtype="u1", dcpl=layout.copy())
-        file.create_dataset("seal", shape=(HASH_BYTES,), dtype="u1", dcpl=layout.copy())
 
 
 def fill_checksums(path: Path, header: CheckpointHeader, records: str, leaves: Bytes) -> Index:
@@ -237,10 +234,11 @@ def fill_checksums(path: Path, header: CheckpointHeader, records: str, leaves: B
         for i, instance in enumerate(header.instances):
             for v, variable in enumerate(STATE):
                 file[f"checksums/{instance}/{variable}"][...] = tables[i, v]
-                roots[i, v] = np.frombuffer(_root_of(tables[i, v]), dtype=np.uint8)
+                roots[i, v] = np.frombuffer(hash_array(tables[i, v]), dtype=np.uint8)
         file["roots"][...] = roots
-        seal = seal_of(header.to_json().encode(), records.encode(), roots)
-        file["seal"][...] = np.frombuffer(seal, dtype=np.uint8)
+        metadata_end = _metadata_end(path, file)
+    seal = seal_of(header.to_json().encode(), records.encode(), roots)
+    preamble.write_preamble(path, metadata_end, seal)
     return Index(header, roots)
 
 
@@ -256,9 +254,9 @@ def opened(path: Path) -> Iterator[tuple[h5py.File, Index]]:
         raise StorageError(f"{path}: no such checkpoint; its write did not reach the end. Use an earlier one.")
     with (
         storage_errors(path, "reading the checkpoint", f"The file is damaged or truncated. {_WHAT_TO_DO}"),
-        h5py.File(path, "r", locking=False) as file,
+        _open_checked(path) as (file, seal),
     ):
-        yield file, _load_index(path, file)
+        yield file, _load_index(path, file, seal)
 
 
 def check_rows(path: Path, piece: ChunkOf, rows: FloatArray, expected: bytes) -> None:
@@ -272,7 +270,7 @@ def checksums(path: Path, file: h5py.File, index: Index, instance: str, variable
     """The verified table of checksums of one dataset, uint8, shape (n_chunks, 32)."""
     table: Bytes = file[f"checksums/{instance}/{variable}"][...]
     root = index.roots[index.header.instances.index(instance), list(STATE).index(variable)]
-    if _root_of(table) != root.tobytes():
+    if hash_array(table) != root.tobytes():
         raise damaged(path, f"the checksums of instance '{instance}', {variable}")
     return table
 
@@ -282,18 +280,29 @@ def damaged(path: Path, what: str) -> StorageError:
     return StorageError(f"{path}: {what}: content differs from its checksum: damaged. {_WHAT_TO_DO}")
 
 
-def _load_index(path: Path, file: h5py.File) -> Index:
-    found, version = file.attrs.get("format"), file.attrs.get("format_version")
-    if found != FORMAT:
-        raise StorageError(f"{path}: not a checkpoint: attribute 'format' is {found!r}, expected {FORMAT!r}.")
-    if version != FORMAT_VERSION:
-        raise StorageError(
-            f"{path}: checkpoint format {version}, this software reads format {FORMAT_VERSION}. "
-            "Use the version of landda_hpc that wrote it."
-        )
+@contextmanager
+def _open_checked(path: Path) -> Iterator[tuple[h5py.File, str]]:
+    seal = preamble.check_preamble(path, _WHAT_TO_DO).seal
+    with h5py.File(path, "r", locking=False) as file:
+        yield file, seal
+
+
+def _metadata_end(path: Path, file: h5py.File) -> int:
+    """First byte of an array; StorageError unless all metadata lie before it."""
+    arrays: list[h5py.Dataset] = []
+    file.visititems(lambda _, item: arrays.append(item) if isinstance(item, h5py.Dataset) else None)
+    places = sorted((a.id.get_offset(), a.id.get_storage_size()) for a in arrays if a.id.get_storage_size())
+    gaps = [start - (before + size) for (before, size), (start, _) in pairwise(places)]
+    gaps.append(path.stat().st_size - sum(places[-1]))
+    if max(gaps) >= METADATA_BLOCK or min(gaps) < 0:
+        raise StorageError(f"{path}: HDF5 {h5py.version.hdf5_version} laid metadata between arrays; report this.")
+    return int(places[0][0])
+
+
+def _load_index(path: Path, file: h5py.File, seal: str) -> Index:
     header_text, records_text = bytes(file["header"][()]), bytes(file["records"][()])
     roots: Bytes = file["roots"][...]
-    if seal_of(header_text, records_text, roots) != file["seal"][...].tobytes():
+    if seal_of(header_text, records_text, roots).hex() != seal:
         raise damaged(path, "header, records or table of hashes")
     content = json.loads(header_text)
     here = {v.name: list(v.shape) for v in STATE.values()}
@@ -304,10 +313,6 @@ def _load_index(path: Path, file: h5py.File) -> Index:
         )
     content["instances"] = tuple(content["instances"])
     return Index(CheckpointHeader(**content, records=json.loads(records_text)), roots)
-
-
-def _root_of(table: Bytes) -> bytes:
-    return hash_bytes(np.ascontiguousarray(table).tobytes())
 
 
 def _canonical(value: object) -> str:

@@ -20,6 +20,7 @@ from landda_hpc.storage import checkpoint_format as layout
 from landda_hpc.storage.atomic import storage_errors
 from landda_hpc.storage.checkpoint_format import CheckpointHeader
 from landda_hpc.storage.collective import Extent, step
+from landda_hpc.storage.hashing import hash_rows
 from landda_hpc.variables import STATE
 
 logger = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def read_back(temporary: Path, communicator: Communicator, header: CheckpointHea
             if state is not None:
                 for variable in STATE:
                     _compare(temporary, file[f"instances/{name}/{variable}"], state[variable], tiles)
-        return b"".join(layout.hash_rows(file[f"instances/{c.instance}/{c.variable}"][c.start : c.stop]) for c in mine)
+        return b"".join(hash_rows(file[f"instances/{c.instance}/{c.variable}"][c.start : c.stop]) for c in mine)
 
 
 @contextmanager

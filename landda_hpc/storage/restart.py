@@ -10,7 +10,6 @@ float64, deflate 1. Units, ``global_index``, ``cell`` and ``area_fraction`` are 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -26,6 +25,7 @@ from landda_hpc.parallel.together import together
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.storage.atomic import atomic_replacement, storage_errors, write_text
 from landda_hpc.storage.collective import Extent, require_cover, step
+from landda_hpc.storage.hashing import hash_file
 from landda_hpc.variables import DIMENSIONS, STATE
 
 FORMAT: Final = "landda_hpc restart set"
@@ -110,7 +110,7 @@ def write_restart(
             path = folder / name
             with atomic_replacement(path, BYTES_PER_TILE * state.n_tile) as temporary:
                 _write_file(temporary, case, instance, valid_time, n_tiles, state, tiles)
-                checksum = _file_hash(temporary)
+                checksum = hash_file(temporary)
             entry = RestartFile(name, extent[0], state.n_tile, checksum)
     entries = communicator.gather(entry)
     with step(communicator, folder, "writing the manifest"):
@@ -232,7 +232,7 @@ def _read_file(
     if not path.is_file():
         raise StorageError(f"{path}: missing, though the manifest lists it. Use the restart of another time.")
     with storage_errors(path, "reading", "The file is damaged: use the restart of another time."):
-        if _file_hash(path) != entry.blake2b:
+        if hash_file(path) != entry.blake2b:
             raise StorageError(f"{path}: differs from its checksum in the manifest: damaged. Use another time.")
         with netCDF4.Dataset(path) as file:
             file.set_auto_mask(False)
@@ -269,8 +269,3 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
         # Of an earlier write of the same time by another number of ranks.
         if path.name not in listed:
             path.unlink()
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()

@@ -49,7 +49,7 @@ class ColumnModel:
     temperature : climatological waves of the same tiles.
     timestep_s : model step, s; divides the weather's step.
     rain_factor : multiplies the weather's precipitation, 1, (n_tile,) or a number: a persistent bias of a
-    twin's nature run.
+        twin's nature run.
     potential_evaporation_factor : the same for potential evaporation and transpiration.
 
     Notes
@@ -106,11 +106,10 @@ class ColumnModel:
         Raises
         ------
         ConfigError : start or end is not a whole number of model steps after midnight, or they are out of
-        order.
+            order.
         ShapeError : the state or the weather has another number of tiles.
         ModelError : state or weather outside the physical range, naming tile, place, variable and value; or
-        the water
-            budget of a step does not close.
+            the water budget of a step does not close.
         """
         begin = time.perf_counter()
         self._check_times(start, end)
@@ -229,8 +228,7 @@ class ColumnModel:
             values = getattr(weather, field.name)
             if values.shape != (len(self._tiles),):
                 raise ShapeError(
-                    f"weather '{field.name}' of {start} has shape {values.shape}; "
-                    f"there are {len(self._tiles)} tiles."
+                    f"weather '{field.name}' of {start} has shape {values.shape}; there are {len(self._tiles)} tiles."
                 )
             low, high, unit = WEATHER_RANGE[field.name]
             self._check_range(f"weather '{field.name}' of {start}", values, low, high, unit)

@@ -67,7 +67,7 @@ def weather_demand(
     shortwave, ..., precipitation : see ``Weather``, (n_tile,).
     vegetation_fraction : 0..1, (n_tile,).
     rain_factor, potential_evaporation_factor : multiply the weather's rain and all potential rates,
-    (n_tile,).
+        (n_tile,).
     demand : written, (n_tile, 7).
 
     Notes

@@ -106,7 +106,7 @@ def soil_evaporation(
     resistance, humidity, kelvin : see ``demand``.
     theta, psi : of the top layer, m3 m-3 and mm.
     effective_porosity, porosity, theta_air : of the top layer, without ice, in all, and air-dry water
-    content, m3 m-3.
+        content, m3 m-3.
     tortuosity : tau, 1.
     thickness : of the top layer, m.
     """
@@ -320,9 +320,7 @@ def _advance_soil(
             after += c[W, j]
         runoff = runoff_rate * step + overflow
         fell = rain * step
-        residual[i] = max(
-            residual[i], abs(after - before - (fell - evaporated - transpired - runoff - drained))
-        )
+        residual[i] = max(residual[i], abs(after - before - (fell - evaporated - transpired - runoff - drained)))
         totals[i, PRECIPITATION] += fell
         totals[i, EVAPORATION] += evaporated
         totals[i, TRANSPIRATION] += transpired
@@ -335,9 +333,7 @@ def _advance_soil(
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _uptake(
-    i: int, j: int, potential: float, parameters: FloatArray, t_soisno: FloatArray, c: FloatArray
-) -> float:
+def _uptake(i: int, j: int, potential: float, parameters: FloatArray, t_soisno: FloatArray, c: FloatArray) -> float:
     """Root uptake over a sub-step, kg m-2: falls linearly in psi, to nothing at the wilting point."""
     share = parameters[i, ROOT, j]
     if share <= 0.0 or potential <= 0.0 or t_soisno[i, N_SNOW + j] <= T_FREEZE:

@@ -48,14 +48,10 @@ _WATER_TABLE: Final = {
     "Cs": 8.0, "Cw": 5.0, "Cf": 4.0, "Ds": 6.0, "Dw": 4.0, "Df": 3.0, "ET": 2.0, "EF": 10.0,
 }  # fmt: skip
 _UNKNOWN_WATER_TABLE: Final = 5.0
-_ZWT: Final[FloatArray] = np.array(
-    [_UNKNOWN_WATER_TABLE, *(_WATER_TABLE[name[:2]] for name in KOPPEN_CLASSES)]
-)
+_ZWT: Final[FloatArray] = np.array([_UNKNOWN_WATER_TABLE, *(_WATER_TABLE[name[:2]] for name in KOPPEN_CLASSES)])
 
 
-def soil_water_by_climate(
-    tiles: Tiles, climate: TileClimate, wetness_change: FloatArray | float = 0.0
-) -> FloatArray:
+def soil_water_by_climate(tiles: Tiles, climate: TileClimate, wetness_change: FloatArray | float = 0.0) -> FloatArray:
     """Equilibrium guess of soil water from annual precipitation over potential evaporation.
 
     Parameters
@@ -93,7 +89,7 @@ def soil_water_from_profile(
     ----------
     tiles : global or a rank's; ``cell`` addresses the images.
     profile : m3 m-3, shape (n_layer, n_lat, n_lon). NaN is allowed only where there is no soil or wetland
-    tile.
+        tile.
     depths_m : top and bottom of the layers, m, from the surface down; the last one's value holds below it.
     wetness_change : added to theta / porosity, 1, (n_tile,) or a number.
 
@@ -112,9 +108,7 @@ def soil_water_from_profile(
     """
     weights = layers_from_product(depths_m)
     if profile.ndim != 3 or profile.shape[0] != len(depths_m):
-        raise ShapeError(
-            f"soil water profile has shape {profile.shape}; expected ({len(depths_m)}, n_lat, n_lon)."
-        )
+        raise ShapeError(f"soil water profile has shape {profile.shape}; expected ({len(depths_m)}, n_lat, n_lon).")
     columns = profile.reshape(profile.shape[0], -1)
     if len(tiles) and tiles.cell[-1] >= columns.shape[1]:
         raise ShapeError(
@@ -169,8 +163,7 @@ def initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: 
     temperature : of the same tiles.
     time : of the state, UTC, naive.
     theta : liquid and ice together as volume of liquid, m3 m-3, (n_tile, n_soil), from
-    ``soil_water_by_climate`` or
-        ``soil_water_from_profile``.
+        ``soil_water_by_climate`` or ``soil_water_from_profile``.
 
     Returns
     -------

@@ -104,10 +104,9 @@ def solve_column(
     layer_dz : mm.
     node_distance : from node j to node j + 1, mm, (n_soil - 1,).
     uses_slope_of_k : expand the conductivity too. Without it the matrix is an M-matrix, which always has a
-    solution.
+        solution.
     c : work array; reads what ``column_hydraulics`` wrote and SINK, writes CHANGE and FLUX: FLUX[j] is the
-    water
-        through the top of layer j over the step, FLUX[n_soil] the drainage, kg m-2.
+        water through the top of layer j over the step, FLUX[n_soil] the drainage, kg m-2.
 
     Returns
     -------

@@ -63,8 +63,7 @@ def campbell_parameters(
     """
     if soil_class.size and (soil_class.min() < 1 or soil_class.max() > len(SOIL_CLASSES)):
         raise DataError(
-            f"soil classes run from {soil_class.min()} to {soil_class.max()}; "
-            f"expected 1..{len(SOIL_CLASSES)} (ECMWF)."
+            f"soil classes run from {soil_class.min()} to {soil_class.max()}; expected 1..{len(SOIL_CLASSES)} (ECMWF)."
         )
     sand, clay = _SAND[soil_class], _CLAY[soil_class]
     if sand_change is not None:
@@ -95,7 +94,7 @@ def with_perturbed_parameters(
     Parameters
     ----------
     tiles : as built from static fields, with unperturbed parameters. Tiles that are not soil stay as they
-    are.
+        are.
     sand : percent added to the class's sand content (silt and clay keep their ratio), (n_tile,) or a number.
     log_b, log_psi, log_ksat : added to the natural logarithms of b, |psi0|, K_s after that.
     porosity : m3 m-3, added after that.
@@ -118,9 +117,7 @@ def with_perturbed_parameters(
     """
     n = len(tiles)
     given = {"sand": sand, "log_b": log_b, "log_psi": log_psi, "log_ksat": log_ksat, "porosity": porosity}
-    changes = {
-        name: _per_tile(name, value, n) for name, value in (*given.items(), ("vegetation", vegetation))
-    }
+    changes = {name: _per_tile(name, value, n) for name, value in (*given.items(), ("vegetation", vegetation))}
     soil: BoolArray = tiles.is_updatable
     porsl, psi0, bsw, hksati = campbell_parameters(tiles.soil_class[soil], changes["sand"][soil])
     new_vegetation = np.where(
@@ -143,9 +140,7 @@ def with_perturbed_parameters(
         porsl=_replace(tiles.porsl, soil, np.clip(porsl + changes["porosity"][soil], *POROSITY_LIMITS)),
         psi0=_replace(tiles.psi0, soil, np.clip(psi0 * np.exp(changes["log_psi"][soil]), *PSI0_LIMITS)),
         bsw=_replace(tiles.bsw, soil, np.clip(bsw * np.exp(changes["log_b"][soil]), *BSW_LIMITS)),
-        hksati=_replace(
-            tiles.hksati, soil, np.clip(hksati * np.exp(changes["log_ksat"][soil]), *HKSATI_LIMITS)
-        ),
+        hksati=_replace(tiles.hksati, soil, np.clip(hksati * np.exp(changes["log_ksat"][soil]), *HKSATI_LIMITS)),
         theta_r=tiles.theta_r,
         vegetation_fraction=new_vegetation,
         root_fraction=roots,

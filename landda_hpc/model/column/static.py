@@ -117,9 +117,7 @@ def _most_common(
 
 def _read(path: Path) -> tuple[dict[str, FloatArray], Grid]:
     if not path.is_file():
-        raise MissingFileError(
-            f"file of static fields '{path}' does not exist; tools/make_static.py makes it."
-        )
+        raise MissingFileError(f"file of static fields '{path}' does not exist; tools/make_static.py makes it.")
     values: dict[str, FloatArray] = {}
     with netCDF4.Dataset(path) as data:
         data.set_auto_mask(False)

@@ -179,7 +179,7 @@ def test_pattern_agrees_with_a_real_climatology(shared: Path) -> None:
     # Each cell of 0.5 degrees is 16, each cell of the other grid 45 steps of 1/32 degree wide and high.
     def aggregate(field: Floats) -> Floats:
         rows = np.repeat(field, 16, axis=0).reshape(128, 45, 720).mean(axis=1)
-        return np.repeat(rows, 16, axis=1).reshape(128, 256, 45).mean(axis=2)
+        return np.asarray(np.repeat(rows, 16, axis=1).reshape(128, 256, 45).mean(axis=2))
 
     weight = aggregate(land)
     mine = np.stack([aggregate(np.nan_to_num(month) * land) for month in rain]) / np.maximum(weight, 1e-9)

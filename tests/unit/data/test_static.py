@@ -81,6 +81,8 @@ def test_fractions_are_consistent(static: dict[str, Floats]) -> None:
     assert not soil[:, ~filled].any()
     np.testing.assert_array_equal(static["climate_class"] > 0, filled)
     assert static["climate_class"].max() == 30
+    arid = (static["climate_class"] >= 4) & (static["climate_class"] <= 7)
+    assert not soil[5:, arid].any() and not wetland[arid].any()
     vegetation = static["high_vegetation_fraction"] + static["low_vegetation_fraction"]
     assert vegetation.max() <= 1.0 + 1e-12
     assert static["albedo"][filled].min() > 0.07
@@ -187,7 +189,7 @@ def test_fills(tool: ModuleType) -> None:
     field = np.array([[1.0, 9.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0], [5.0, 9.0, 7.0, 9.0]])
     known = field < 9.0
     along = tool.fill_along_parallels(field, known, lat)
-    np.testing.assert_allclose(along, [[1, 1, 1, 1], [3, 3.5, 4, 3.5], [5, 6, 7, 6]])
+    np.testing.assert_allclose(along, np.array([[1, 1, 1, 1], [3, 3.5, 4, 3.5], [5, 6, 7, 6]]))
     nearest = tool.fill_from_neighbours(
         np.array([[3, 0, 0, 0, 0, 0, 8]]), np.eye(1, 7, dtype=bool), np.ones((1, 7), bool)
     )

@@ -76,7 +76,12 @@ def test_the_real_file(shared: Path) -> None:
 
 def make_file(path: Path, units: str = "1", months: int = 12, value: float = 0.2, layers: int = 3) -> Path:
     with netCDF4.Dataset(path, "w") as data:
-        for name, axis in (("time", np.arange(months)), ("lat", np.arange(60.0, -61.0, -30.0)), ("lon", np.arange(0.0, 360.0, 60.0))):  # fmt: skip
+        axes = {
+            "time": np.arange(months),
+            "lat": np.arange(60.0, -61.0, -30.0),
+            "lon": np.arange(0.0, 360.0, 60.0),
+        }
+        for name, axis in axes.items():
             data.createDimension(name, axis.size)
             data.createVariable(name, "f8", (name,))[:] = axis
         for k in range(layers):

@@ -11,7 +11,7 @@ import pytest
 
 from landda_hpc.errors import DataError, ShapeError, StorageError
 from landda_hpc.formats.images import OutputField, read_image, write_image
-from landda_hpc.grid import gaussian_grid, regular_grid
+from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 
 UNITS = {"units": "m3 m-3", "long_name": "soil moisture"}
 
@@ -22,8 +22,15 @@ def image_with_gaps(shape: tuple[int, int]) -> np.ndarray:
     return values
 
 
-@pytest.mark.parametrize("grid", [regular_grid(18, 36), gaussian_grid(32, 64), regular_grid(20, 30, south=20.0, north=40.0, west=73.0, east=103.0)])  # fmt: skip
-def test_what_is_written_is_read(tmp_path: Path, grid) -> None:
+@pytest.mark.parametrize(
+    "grid",
+    [
+        regular_grid(18, 36),
+        gaussian_grid(32, 64),
+        regular_grid(20, 30, south=20.0, north=40.0, west=73.0, east=103.0),
+    ],
+)
+def test_what_is_written_is_read(tmp_path: Path, grid: Grid) -> None:
     values, error = image_with_gaps(grid.shape), np.full(grid.shape, 0.04)
     time = datetime(2022, 6, 2, 6)
     path = tmp_path / "folder" / "image.nc"
@@ -40,13 +47,16 @@ def test_what_is_written_is_read(tmp_path: Path, grid) -> None:
 
 def test_the_variable_must_be_named_where_there_are_several(tmp_path: Path) -> None:
     grid = regular_grid(18, 36)
-    fields = {"a": OutputField(np.full(grid.shape, 0.1), UNITS), "b": OutputField(np.full(grid.shape, 0.2), UNITS)}
+    fields = {
+        "a": OutputField(np.full(grid.shape, 0.1), UNITS),
+        "b": OutputField(np.full(grid.shape, 0.2), UNITS),
+    }
     write_image(tmp_path / "two.nc", grid, fields)
     with pytest.raises(DataError, match=r"two.nc' has 2 fields .*\(a, b; .*Name the one"):
         read_image(tmp_path / "two.nc")
     assert read_image(tmp_path / "two.nc", "b").values[0, 0] == 0.2
     assert read_image(tmp_path / "two.nc", "b").time is None
-    with pytest.raises(DataError, match="'c' is not in .*two.nc'; found lat"):
+    with pytest.raises(DataError, match=r"'c' is not in .*two.nc'; found lat"):
         read_image(tmp_path / "two.nc", "c")
     write_image(tmp_path / "none.nc", grid, {})
     with pytest.raises(DataError, match="has 0 fields"):
@@ -59,7 +69,11 @@ def make_file(path: Path, kind: str = "f4", units: str | None = "m3/m3", extra: 
         data.createDimension("valid_time", extra)
         data.createDimension("latitude", 5)
         data.createDimension("longitude", 6)
-        for name, axis, unit in (("latitude", np.arange(60.0, -61.0, -30.0), "degrees_north"), ("longitude", np.arange(0.0, 360.0, 60.0), "degrees_east")):  # fmt: skip
+        axes = (
+            ("latitude", np.arange(60.0, -61.0, -30.0), "degrees_north"),
+            ("longitude", np.arange(0.0, 360.0, 60.0), "degrees_east"),
+        )
+        for name, axis, unit in axes:
             variable = data.createVariable(name, "f4", (name,))
             variable.units = unit
             variable[:] = axis
@@ -101,9 +115,12 @@ def test_bad_files_are_data_errors(tmp_path: Path) -> None:
 
 def test_errors_must_be_positive(tmp_path: Path) -> None:
     grid = regular_grid(18, 36)
-    fields = {"sm": OutputField(np.full(grid.shape, 0.1), UNITS), "std": OutputField(np.zeros(grid.shape), UNITS)}
+    fields = {
+        "sm": OutputField(np.full(grid.shape, 0.1), UNITS),
+        "std": OutputField(np.zeros(grid.shape), UNITS),
+    }
     write_image(tmp_path / "zero.nc", grid, fields)
-    with pytest.raises(DataError, match="'std' in .*outside"):
+    with pytest.raises(DataError, match=r"'std' in .*outside"):
         read_image(tmp_path / "zero.nc", error_variable="std")
 
 

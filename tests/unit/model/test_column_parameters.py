@@ -107,9 +107,7 @@ def test_roots_follow_their_curve() -> None:
 
 def test_deserts_are_bare_and_forests_are_not() -> None:
     desert, rain_forest = (1 + KOPPEN_CLASSES.index(name) for name in ("BWh", "Af"))
-    cover = vegetation.vegetation_fraction(
-        np.array([desert, rain_forest]), np.array([0.0, 1.0]), np.array([1.0, 0.0])
-    )
+    cover = vegetation.vegetation_fraction(np.array([desert, rain_forest]), np.array([0.0, 1.0]), np.array([1.0, 0.0]))
     np.testing.assert_allclose(cover, [0.10, 0.99])
 
 

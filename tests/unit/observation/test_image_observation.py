@@ -64,9 +64,7 @@ def test_no_soil_in_the_model_and_errors_of_its_own() -> None:
     porosity[2, 3] = np.nan
     own = np.full(SHAPE, 0.01)
     obs = control_quality(observation(own), porosity, 10.0)
-    np.testing.assert_array_equal(
-        obs.flags[2], [Flag.OUT_OF_RANGE, Flag.OUT_OF_RANGE, Flag.USED, Flag.OUTSIDE_SOIL]
-    )
+    np.testing.assert_array_equal(obs.flags[2], [Flag.OUT_OF_RANGE, Flag.OUT_OF_RANGE, Flag.USED, Flag.OUTSIDE_SOIL])
 
 
 def test_counts_add_up_to_the_cells_of_the_soil() -> None:

@@ -154,7 +154,11 @@ def test_the_configuration_chooses_the_source(tmp_path: Path) -> None:
     raw = {
         "name": "test",
         "data_root": str(tmp_path),
-        "time": {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-03T00:00", "end": "2022-06-04T00:00"},
+        "time": {
+            "start": "2022-06-02T00:00",
+            "assimilation_end": "2022-06-03T00:00",
+            "end": "2022-06-04T00:00",
+        },
         "twin": {},
         "observations": {"kind": "twin", "error_std": 0.05, "missing_fraction": 0.1},
     }
