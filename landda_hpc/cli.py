@@ -1,4 +1,8 @@
-"""The command ``landda``: one module per command in ``landda_hpc.commands``."""
+"""The command ``landda``: one module per command in ``landda_hpc.commands``.
+
+Commands import what they need when they are called, so that ``--help`` and ``status`` answer at once, start no MPI and
+compile nothing.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,17 @@
 Read ``cycle.py`` first.
 """
 
-from landda_hpc.campaign.start import run_campaign
+from __future__ import annotations
+
+from typing import Any
 
 __all__ = ["run_campaign"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: most commands need only a part of this package."""
+    if name == "run_campaign":
+        from landda_hpc.campaign.start import run_campaign
+
+        return run_campaign
+    raise AttributeError(name)

@@ -85,7 +85,18 @@ class Campaign:
         self._clock = StepClock()
         self._recorder = Recorder(config, domain, folder) if world.rank == 0 else None
         self._layers = domain.observed_weights > 0.0
+        self._observed_later = self._survey_forecast()
         self._saved: str | None = None
+
+    def _survey_forecast(self) -> frozenset[datetime]:
+        """Times of the free forecast for which there are observations to compare with. Collective."""
+        time = self.config.time
+        later = [time.valid_time(n) for n in range(time.n_analyses + 1, time.n_cycles + 1)]
+        found: list[datetime] | None = None
+        with together(self.world, "looking for observations in the forecast window"):
+            if self.world.rank == 0:
+                found = [when for when, _ in self.source.survey(later).found]
+        return frozenset(self.world.broadcast(found))
 
     # ------------------------------------------------------------------ the loop
 
@@ -122,11 +133,11 @@ class Campaign:
             images = self._gather_images(end)
         analyses: dict[str, Analysis] = {}
         accounts: dict[str, FloatArray] = {}
-        if number <= self.config.time.n_analyses:
-            with self._clock("observe"):
-                images.observation = self._observe(images, end)
+        with self._clock("observe"):
+            images.observation = self._observe(images, end)
+        if number <= self.config.time.n_analyses and self._is_observed(images):
             for instance in self.instances:
-                if not instance.assimilates or not self._is_observed(images):
+                if not instance.assimilates:
                     continue
                 with self._clock("analyse"):
                     analysis = self._analyse(instance, images, end)
@@ -165,8 +176,10 @@ class Campaign:
         return self._traffic.gather(instance.index, rows, n_values)
 
     def _observe(self, images: CycleImages, time: datetime) -> ImageObservation | None:
-        cells = self.domain.cells
+        cells, names = self.domain.cells, self.domain.depth_names
         observation: ImageObservation | None = None
+        if time > self.config.time.assimilation_end and time not in self._observed_later:
+            return None
         with together(self.world, f"observations at {time}"):
             if self.world.rank == 0:
                 nature = images.background.get("nature")
@@ -180,6 +193,9 @@ class Campaign:
                         self.config.observations.error_std,
                         cells.to_image(frozen.astype(np.float64), fill=0.0) > 0.0,
                     )
+                    depths = dict(zip(self.config.verification.depths_m, names, strict=True))
+                    others = self.source.other_layers(time, list(depths))
+                    images.other_layers = {depths[depth]: image for depth, image in others.items()}
         group = self._traffic.root_group
         return None if group is None else group.broadcast(observation)
 

@@ -11,7 +11,6 @@ import yaml
 from landda_hpc.campaign.cycle import Campaign, Outcome
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.models import make_instances, prepare_initial_states
-from landda_hpc.campaign.report import make_report
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.config import CampaignConfig, apply_overrides, dump_config, load_config, parse_config
@@ -122,6 +121,10 @@ def finish_campaign(campaign: Campaign, outcome: Outcome) -> list[Path]:
     with together(campaign.world, "writing the report"):
         if campaign.world.rank == 0:
             if outcome.finished:
+                from landda_hpc.campaign.report import (
+                    make_report,
+                )  # here: only one rank, once, needs the plotting library
+
                 written = make_report(campaign.folder, campaign.config, campaign.domain)
             campaign.write_status("finished" if outcome.finished else "stopped")
     return written

@@ -8,12 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from landda_hpc.campaign.domain import make_domain
-from landda_hpc.campaign.estimate import estimate
 from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
 from landda_hpc.config import load_config
 from landda_hpc.errors import ConfigError
-from landda_hpc.observation.catalogue import open_source
 
 
 def command(
@@ -25,6 +22,10 @@ def command(
 
     Ranks that pay, memory per rank and disk are estimated from sizes.
     """
+    from landda_hpc.campaign.domain import make_domain
+    from landda_hpc.campaign.estimate import estimate
+    from landda_hpc.observation.catalogue import open_source
+
     config = load_config(file, parse_overrides(overrides))
     domain = make_domain(config, ranks)
     source = open_source(config, domain.grid, domain.is_soil)

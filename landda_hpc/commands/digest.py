@@ -8,9 +8,6 @@ import typer
 
 from landda_hpc.commands.console.options import CampaignDir
 from landda_hpc.errors import StorageError
-from landda_hpc.storage import checkpoint
-from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.retention import latest_valid, list_checkpoints
 
 
 def command(
@@ -21,6 +18,10 @@ def command(
 
     Every byte is read and checked on the way. Two campaigns with the same digest have the same bits.
     """
+    from landda_hpc.storage import checkpoint
+    from landda_hpc.storage.campaign_folder import CampaignFolder
+    from landda_hpc.storage.retention import latest_valid, list_checkpoints
+
     campaign = CampaignFolder.open(folder)
     paths = [path for _, path in list_checkpoints(campaign.checkpoints)] if every else []
     if not paths:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import typer
 import yaml
 
-from landda_hpc.campaign.domain import make_domain
-from landda_hpc.campaign.report import make_report
 from landda_hpc.commands.console.options import CampaignDir
 from landda_hpc.config import parse_config
-from landda_hpc.storage.campaign_folder import CampaignFolder
 
 
 def command(folder: CampaignDir) -> None:
     """Draw the figures of a campaign anew (maps, score series, innovation statistics) and write summary.md."""
+    from landda_hpc.campaign.domain import make_domain
+    from landda_hpc.campaign.report import make_report
+    from landda_hpc.storage.campaign_folder import CampaignFolder
+
     campaign = CampaignFolder.open(folder)
     config = parse_config(yaml.safe_load(campaign.config_file.read_text(encoding="utf-8")))
     config = config.model_copy(update={"output": config.output.model_copy(update={"figures": True})})

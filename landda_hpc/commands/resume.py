@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from landda_hpc.commands.console.options import CampaignDir, SetOption, parse_overrides
-from landda_hpc.commands.console.session import campaign_session
 
 
 def command(
@@ -20,6 +19,8 @@ def command(
     The newest whole checkpoint counts; records after it are written anew, with the bits of an uninterrupted run. --set
     may change what does not decide the result: parallel.*, checkpoint.*, output.*, verification.*.
     """
+    from landda_hpc.commands.console.session import campaign_session
+
     with campaign_session(verbose) as session:
         session.resume(folder, parse_overrides(overrides))
         session.cycle()

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
-from landda_hpc.commands.console.session import campaign_session
 
 
 def command(
@@ -28,6 +27,8 @@ def command(
     finishes the cycle, writes a checkpoint and ends with code 0; after any other end, 'landda resume DIR' goes on
     from the last checkpoint.
     """
+    from landda_hpc.commands.console.session import campaign_session
+
     with campaign_session(verbose) as session:
         session.start(file, output, parse_overrides(overrides), overwrite)
         session.cycle()

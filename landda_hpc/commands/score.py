@@ -5,9 +5,6 @@ from __future__ import annotations
 from rich.console import Console
 
 from landda_hpc.commands.console.options import CampaignDir
-from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.verification.records import read_json_lines, write_csv, write_netcdf
-from landda_hpc.verification.table import summarise, summary_tables
 
 
 def command(folder: CampaignDir) -> None:
@@ -16,6 +13,10 @@ def command(folder: CampaignDir) -> None:
     Scores against the truth of a twin and, apart, against the assimilated reference, run by run and layer by layer,
     beside the published figures.
     """
+    from landda_hpc.storage.campaign_folder import CampaignFolder
+    from landda_hpc.verification.records import read_json_lines, write_csv, write_netcdf
+    from landda_hpc.verification.table import summarise, summary_tables
+
     campaign = CampaignFolder.open(folder)
     records = read_json_lines(campaign.records_file("scores"))
     for table in summary_tables(summarise(records)):

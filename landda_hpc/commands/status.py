@@ -11,8 +11,6 @@ from rich.table import Table
 
 from landda_hpc.commands.console.options import CampaignDir
 from landda_hpc.config import parse_config
-from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.retention import list_checkpoints
 
 
 def command(
@@ -25,6 +23,9 @@ def command(
 
     Reads only; a running job is not disturbed.
     """
+    from landda_hpc.storage.campaign_folder import CampaignFolder
+    from landda_hpc.storage.retention import list_checkpoints
+
     campaign = CampaignFolder.open(folder)
     config = parse_config(yaml.safe_load(campaign.config_file.read_text(encoding="utf-8")))
     status = campaign.read_status()

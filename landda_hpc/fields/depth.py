@@ -135,8 +135,8 @@ def range_from_product(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> F
     Local: no communication.
     """
     top, bottom = depth_m
-    overlap = np.array([max(0.0, min(bottom, low) - max(top, high)) for high, low in depths_m])
-    if top >= bottom or abs(overlap.sum() - (bottom - top)) > 1e-6:
+    overlap = _overlaps(depth_m, depths_m)
+    if not is_covered(depth_m, depths_m):
         layers = ", ".join(f"{high:g}-{low:g} m" for high, low in depths_m) or "none"
         raise ConfigError(
             f"observed depth {top:g}-{bottom:g} m is not covered by the product's layers ({layers}). "
@@ -144,3 +144,14 @@ def range_from_product(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> F
         )
     weights: FloatArray = overlap / overlap.sum()
     return weights
+
+
+def is_covered(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> bool:
+    """Whether layers cover a depth range completely (to a micrometre)."""
+    top, bottom = depth_m
+    return top < bottom and abs(float(_overlaps(depth_m, depths_m).sum()) - (bottom - top)) <= 1e-6
+
+
+def _overlaps(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> FloatArray:
+    top, bottom = depth_m
+    return np.array([max(0.0, min(bottom, low) - max(top, high)) for high, low in depths_m])

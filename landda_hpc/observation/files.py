@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from landda_hpc.errors import ConfigError, DataError, MissingFileError, ShapeError
-from landda_hpc.fields.depth import DepthRange, observe, range_from_product
+from landda_hpc.fields.depth import DepthRange, is_covered, observe, range_from_product
 from landda_hpc.fields.regrid import Method, Regridder
 from landda_hpc.formats.gldas import read_gldas
 from landda_hpc.observation.image import ImageObservation
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.formats.product import ProfileReader
+    from landda_hpc.formats.product import ProfileReader, SoilMoistureProfile
     from landda_hpc.grid import Grid
 
 
@@ -102,16 +102,36 @@ class ProductSource:
             raise MissingFileError(
                 f"observation file '{path}' does not exist. Provide it, or set observations.missing: skip."
             )
-        profile = self._reader(path, self.depth_m)
+        profile = self._read(path, time, self.depth_m)
+        image = self._mean_over(profile, self.depth_m)
+        return ImageObservation.flagged(image, self._is_soil, time, self.depth_m, profile.label)
+
+    def other_layers(self, time: datetime, depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
+        """Layers that are not observed, for verification; see ``ObservationSource.other_layers``."""
+        path = self.path(time)
+        if not path.is_file():
+            return {}
+        profile = self._read(path, time, None)
+        top, bottom = self.depth_m
+        apart = [depth for depth in depths_m if depth[0] >= bottom or depth[1] <= top]
+        return {depth: self._mean_over(profile, depth) for depth in apart if is_covered(depth, profile.depths_m)}
+
+    def _read(self, path: Path, time: datetime, depth_m: DepthRange | None) -> SoilMoistureProfile:
+        profile = self._reader(path, depth_m)
         if profile.time != time:
             raise DataError(
                 f"observation file '{path}' is valid at {profile.time.isoformat()}; expected "
                 f"{time.isoformat()} by its name. Check observations.path, or whether the file was renamed."
             )
-        image = observe(profile.values, range_from_product(self.depth_m, profile.depths_m), axis=0)
+        return profile
+
+    def _mean_over(self, profile: SoilMoistureProfile, depth_m: DepthRange) -> FloatArray:
+        """Mean over a depth range, on the model grid."""
+        image = observe(profile.values, range_from_product(depth_m, profile.depths_m), axis=0)
         if self._regridder is None or not _same_cells(self._regridder.source, profile.grid):
             self._regridder = Regridder(profile.grid, self._grid, self._method)
-        return ImageObservation.flagged(self._regridder(image), self._is_soil, time, self.depth_m, profile.label)
+        regridded: FloatArray = self._regridder(image)
+        return regridded
 
 
 class GldasSource(ProductSource):

@@ -82,6 +82,21 @@ class ObservationSource(Protocol):
         """Look, without reading, for which times there are observations."""
         ...
 
+    def other_layers(self, time: datetime, depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
+        """The product's layers that are not assimilated, for verification.
+
+        Parameters
+        ----------
+        time : UTC.
+        depths_m : wanted layers, m.
+
+        Returns
+        -------
+        m3 m-3, (n_lat, n_lon), NaN where missing, for those wanted layers that the product covers and that do not
+        overlap the observed depth; empty where there is no file.
+        """
+        ...
+
     def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:
         """Return the observation valid at a time; None if there is none and the configuration skips it.
 

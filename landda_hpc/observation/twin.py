@@ -51,6 +51,10 @@ class TwinObservationSource:
         """Report all times as found: the truth is always there."""
         return Survey(self.label, tuple((time, "nature run") for time in times), (), "error")
 
+    def other_layers(self, time: datetime, depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
+        """Nothing: a twin's truth is the better reference."""
+        return {}
+
     def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation:
         """Observe the truth; see ``ObservationSource.at``."""
         if truth_image is None:

@@ -48,8 +48,8 @@ State = Literal["running", "stopped", "finished", "failed"]
 
 _FOLDERS: Final = ("checkpoints", "restart", "images", "figures")
 _FILES: Final = (
-    "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "summary.md", "scores.csv", "scores.nc",
-    "landda.log",
+    "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "summary.md", "scores.csv",
+    "scores.nc", "landda.log",
 )  # fmt: skip
 _LOCK: Final = ".lock"
 

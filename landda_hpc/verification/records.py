@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
-import xarray as xr
 
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.verification.atomic import replacing
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from landda_hpc.verification.scores import Score
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 logger = logging.getLogger(__name__)
 
@@ -210,6 +212,8 @@ def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
     ------
     DataError : no records, two records of one key, or one time in two cycles.
     """
+    import xarray as xr  # here: it takes a second to import, which every process of every campaign would pay
+
     if not records:
         raise DataError("there are no score records; run or resume the campaign first.")
     if len({r.key for r in records}) < len(records):
@@ -299,6 +303,8 @@ def read_netcdf(path: Path) -> list[ScoreRecord]:
     """
     if not path.is_file():
         raise MissingFileError(f"score table '{path}' does not exist.")
+    import xarray as xr
+
     try:
         with xr.open_dataset(path, engine="netcdf4") as dataset:
             values = {str(name): np.asarray(variable.values) for name, variable in dataset.variables.items()}

@@ -8,6 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.logging import RichHandler
 
+STEPS = "landda_hpc.steps"
+"""Logger of the lines per step and cycle: to the campaign's log file, and to the screen with --verbose."""
+
 
 def configure(rank: int, size: int, verbose: bool = False) -> None:
     """Rank 0 speaks at INFO on stderr (DEBUG if verbose); every other rank at WARNING, prefixed with its rank."""
@@ -18,6 +21,8 @@ def configure(rank: int, size: int, verbose: bool = False) -> None:
         rich_tracebacks=False,
         log_time_format="%H:%M:%S",
     )
+    if not verbose:
+        handler.addFilter(lambda record: record.name != STEPS)
     prefix = f"rank {rank}/{size} " if rank else ""
     handler.setFormatter(logging.Formatter(prefix + "%(message)s"))
     handler.setLevel(logging.WARNING if rank else (logging.DEBUG if verbose else logging.INFO))

@@ -23,7 +23,6 @@ from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.mpi import launch, mpi_library
 from landda_hpc.parallel.together import together
 from landda_hpc.verification.records import read_json_lines
-from landda_hpc.verification.table import summarise, summary_tables
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +116,8 @@ def _conclude(output: Path, outcome: Outcome) -> None:
             highlight=False,
         )
         return
+    from landda_hpc.verification.table import summarise, summary_tables
+
     for table in summary_tables(summarise(read_json_lines(output / "scores.jsonl"))):
         console.print(table)
     console.print(f"Finished. Scores, tables and figures: {output}/summary.md, {output}/figures/", highlight=False)
