@@ -2,8 +2,8 @@
 
 The order of a write decides what can go wrong. One rank makes the file with every byte allocated, so that a
 full disk is met there and not inside a collective call. All ranks then fill it in place, by parallel HDF5 or
-through rank 0. Each rank reads its own rows back, since a file system may lose them without an error. The
-hashes are computed from the file, written into it, and only then does the file get its name.
+through rank 0. The hashes are computed from the file; then each rank compares its own rows with the file, since
+a file system may lose them without an error. Only then does the file get its hashes and its name.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from landda_hpc.storage.checkpoint_write import (
     Extents,
     LocalPart,
     Parts,
-    read_back,
+    compare_rows,
+    hash_share,
     write_parallel,
     write_serial,
 )
@@ -109,10 +110,12 @@ def write_checkpoint(
             write_parallel(temporary, communicator, header, instances)
         else:
             write_serial(temporary, communicator, header, instances, extents)
-        with step(communicator, path, "reading back"):
+        with step(communicator, path, "hashing"):
             # On every rank: a node's own dirty pages are what its fsync forces out.
             sync_file(temporary)
-            leaves = read_back(temporary, communicator, header, instances)
+            leaves = hash_share(temporary, communicator, header)
+        with step(communicator, path, "reading back"):
+            compare_rows(temporary, instances)
         gathered = communicator.gather(leaves)
         result: str | None = None
         with step(communicator, path, "committing"):

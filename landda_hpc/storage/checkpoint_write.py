@@ -97,26 +97,29 @@ def write_serial(
             file.close()
 
 
-def read_back(temporary: Path, communicator: Communicator, header: CheckpointHeader, instances: Parts) -> bytes:
-    """Compare this rank's rows with the file, then hash its share of all chunks of the file. Local.
+def hash_share(temporary: Path, communicator: Communicator, header: CheckpointHeader) -> bytes:
+    """Checksums of this rank's share of the file's chunks, in the order of ``all_chunks``. Local."""
+    chunks = layout.all_chunks(header)
+    share = even_partition(len(chunks), communicator.size)
+    mine = chunks[int(share[communicator.rank]) : int(share[communicator.rank + 1])]
+    with h5py.File(temporary, "r", locking=False) as file:
+        return b"".join(hash_rows(file[f"instances/{c.instance}/{c.variable}"][c.start : c.stop]) for c in mine)
 
-    Returns
-    -------
-    Checksums of this rank's share, in the order of ``all_chunks``.
+
+def compare_rows(temporary: Path, instances: Parts) -> None:
+    """Compare this rank's rows with the file, byte by byte. Local.
+
+    After all ranks have hashed: what is lost later differs from its checksum, what was lost before is found here.
 
     Raises
     ------
     StorageError where the file differs from what was written.
     """
-    chunks = layout.all_chunks(header)
-    share = even_partition(len(chunks), communicator.size)
-    mine = chunks[int(share[communicator.rank]) : int(share[communicator.rank + 1])]
     with h5py.File(temporary, "r", locking=False) as file:
         for name, (state, tiles) in instances.items():
             if state is not None:
                 for variable in STATE:
                     _compare(temporary, file[f"instances/{name}/{variable}"], state[variable], tiles)
-        return b"".join(hash_rows(file[f"instances/{c.instance}/{c.variable}"][c.start : c.stop]) for c in mine)
 
 
 @contextmanager

@@ -157,6 +157,7 @@ def _write_coordinates(
             "axis": "T",
             "units": TIME_UNITS,
             "calendar": "standard",
+            "units_metadata": "leap_seconds: none",
             "bounds": "time_bnds",
         },
     )

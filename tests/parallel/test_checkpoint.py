@@ -241,6 +241,7 @@ def test_silent_loss_is_found_by_the_read_back(
         if world.rank == 0:
             with h5py.File(temporary, "r+", libver=LIBRARY_BOUNDS, locking=False) as file:
                 file["instances/control/smp"][2999] = 0.0
+        world.barrier()
 
     monkeypatch.setattr(checkpoint, name, lossy)
     parts = even_parts(world, 3000)

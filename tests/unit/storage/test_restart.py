@@ -14,7 +14,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from landda_hpc.errors import ShapeError, StorageError
@@ -38,7 +38,7 @@ def test_time_labels_are_colms() -> None:
     assert time_label(datetime(2008, 12, 31, 18)) == "2008-366-64800"
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])  # they make, and keep nothing
 @given(n_tiles=st.integers(1, 60), seed=st.integers(0, 99), cuts=st.tuples(st.floats(0, 1), st.floats(0, 1)))
 def test_round_trip_of_any_bits(
     make_state: MakeState, make_tiles: MakeTiles, n_tiles: int, seed: int, cuts: tuple[float, float]
