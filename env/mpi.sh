@@ -26,11 +26,11 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_mpi_yield_when_idle=1 # with more ranks than cores an Allreduce of 8 bytes takes 6 us instead of 6 ms
 # ROMIO reports a full disk; Open MPI's own layer, ompio, loses the data silently. Its name carries its version.
 case $("$MPIRUN" --version 2>/dev/null | head -n 1) in
-  *"Open MPI"*" 4."*)
+  *"Open MPI"*" 4."* | *OpenRTE*" 4."*)
     export OMPI_MCA_io=romio321
     export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
     ;;
-  *"Open MPI"*" 5."*)
+  *"Open MPI"*" 5."* | *OpenRTE*" 5."*)
     export OMPI_MCA_io=romio341
     export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe PRTE_MCA_hwloc_default_binding_policy=none
     ;;

@@ -142,6 +142,9 @@ class TwinConfig(Section):
     """
 
     weather_correlation: Fraction = Field(0.8, description="correlation of the weather's latent fields")
+    soil_map_share: Fraction = Field(
+        1.0, description="share of the model's contrast between soil classes that the nature run's soil map keeps"
+    )
     sand_sigma: NonNegative = Field(0.0, description="standard deviation of sand content, percent")
     log_b_sigma: NonNegative = Field(0.0, description="log-sigma of Campbell's b")
     log_psi_sigma: NonNegative = Field(0.0, description="log-sigma of saturated matric potential")

@@ -12,6 +12,7 @@ from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.config import CampaignConfig, TwinConfig
 from landda_hpc.constants import FloatArray
+from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
 from landda_hpc.formats.climatology import read_soil_moisture_climatology
 from landda_hpc.grid import Grid
@@ -27,6 +28,8 @@ from landda_hpc.parallel.together import together
 from landda_hpc.state import Tiles, TileState
 
 logger = logging.getLogger(__name__)
+
+_MEDIUM_SAND = next(soil.sand for soil in SOIL_CLASSES if soil.name == "medium")
 
 NATURE_STREAM = "nature"
 BASE_STREAM = "base"
@@ -67,7 +70,7 @@ def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> Na
     return NatureErrors(
         tiles=with_perturbed_parameters(
             tiles,
-            sand=field("sand", config.sand_sigma),
+            sand=field("sand", config.sand_sigma) - (1.0 - config.soil_map_share) * sand_contrast(tiles),
             log_b=field("log b", config.log_b_sigma),
             log_psi=field("log psi", config.log_psi_sigma),
             log_ksat=field("log ksat", config.log_ksat_sigma),
@@ -78,6 +81,13 @@ def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> Na
         potential_evaporation_factor=factor("potential evaporation", config.log_pet_sigma),
         wetness_change=field("wetness", config.wetness_sigma),
     )
+
+
+def sand_contrast(tiles: Tiles) -> FloatArray:
+    """Sand content of each soil tile minus that of medium soil, percent; 0 without soil class. Shape (n_tile,)."""
+    sand = np.array([_MEDIUM_SAND, *(soil.sand for soil in SOIL_CLASSES)])
+    contrast: FloatArray = sand[tiles.soil_class] - _MEDIUM_SAND
+    return contrast
 
 
 def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[Instance]:
@@ -121,6 +131,8 @@ def prepare_initial_states(
 ) -> None:
     """Give every instance its state at the campaign's start: initial guess or file, then the spin-up. Collective.
 
+    All runs have the same model and weather, so one of them is spun up and the others take its state.
+
     Raises
     ------
     DataError : the initial file is missing or not usable.
@@ -128,16 +140,24 @@ def prepare_initial_states(
     begin = config.time.start - timedelta(days=config.model.spinup_days)
     with together(world, "initial state"):
         climate = tile_climate(domain.tiles, load_climatology(domain.grid))
+        first_run: Instance | None = None
         for instance in instances:
-            if instance.model is not None:
-                whole = _initial_state(config, domain, instance, climate, begin)
-                instance.state = whole.take(domain.layout.tiles_of(world.rank))
+            if instance.model is None:
+                continue
+            if instance.run is not None and first_run is not None:
+                continue
+            whole = _initial_state(config, domain, instance, climate, begin)
+            instance.state = whole.take(domain.layout.tiles_of(world.rank))
+            first_run = instance if instance.run is not None else first_run
     if config.model.spinup_days and world.rank == 0:
         logger.info("spin-up: %d days before %s", config.model.spinup_days, config.time.start)
     with together(world, "spin-up"):
         for instance in instances:
             if instance.model is not None and instance.state is not None:
                 instance.model.forecast(instance.state, begin, config.time.start)
+        for instance in instances:
+            if instance.model is not None and instance.state is None and first_run and first_run.state:
+                instance.state = first_run.state.copy()
 
 
 def _initial_state(

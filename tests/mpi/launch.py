@@ -152,13 +152,9 @@ def main() -> int:
         split = arguments.index("--")
         arguments, pytest_args = arguments[:split], arguments[split + 1 :]
     parser = argparse.ArgumentParser(description="Run the tests marked mpi under mpirun.")
-    parser.add_argument(
-        "--ranks", type=int, nargs="+", default=[2, 3, 4], help="numbers of ranks, a job each"
-    )
+    parser.add_argument("--ranks", type=int, nargs="+", default=[2, 3, 4], help="numbers of ranks, a job each")
     parser.add_argument("--limit", type=int, default=300, help="seconds that one job may take")
-    parser.add_argument(
-        "--as-rank", type=Path, nargs=2, metavar=("FOLDER", "SCRATCH"), help=argparse.SUPPRESS
-    )
+    parser.add_argument("--as-rank", type=Path, nargs=2, metavar=("FOLDER", "SCRATCH"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.as_rank:
         folder, scratch = options.as_rank
