@@ -36,10 +36,8 @@ def command(
         raise ConfigError(survey.problems)
     table = Table(show_header=False, title=f"{file}: campaign {config.name} can run")
     for key, value in (
-        (
-            "period",
-            f"{config.time.start} to {config.time.end}, {config.time.n_cycles} cycles, {config.time.n_analyses} analyses",
-        ),
+        ("period", f"{config.time.start} to {config.time.end}"),
+        ("cycles", f"{config.time.n_cycles}, {config.time.n_analyses} of them with an analysis"),
         ("grid", domain.grid.describe()),
         ("tiles", f"{len(domain.tiles)} in {len(domain.cells)} land cells"),
         ("instances", ", ".join(config.instance_names)),

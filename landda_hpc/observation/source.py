@@ -82,7 +82,7 @@ class ObservationSource(Protocol):
         """Look, without reading, for which times there are observations."""
         ...
 
-    def other_layers(self, time: datetime, depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
+    def other_layers(self, time: datetime, depths_m: Sequence[DepthRange], /) -> dict[DepthRange, FloatArray]:
         """The product's layers that are not assimilated, for verification.
 
         Parameters

@@ -51,7 +51,7 @@ class TwinObservationSource:
         """Report all times as found: the truth is always there."""
         return Survey(self.label, tuple((time, "nature run") for time in times), (), "error")
 
-    def other_layers(self, time: datetime, depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
+    def other_layers(self, _time: datetime, _depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
         """Nothing: a twin's truth is the better reference."""
         return {}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -125,7 +127,7 @@ def test_aggregate_bits_do_not_depend_on_the_cut() -> None:
     whole = aggregate(tiles, values)
     starts = np.flatnonzero(np.diff(tiles.cell, prepend=-1))
     cuts = [0, int(starts[7]), int(starts[7]), int(starts[31]), len(tiles)]
-    parts = [aggregate(tiles.take(slice(a, b)), values[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    parts = [aggregate(tiles.take(slice(a, b)), values[a:b]) for a, b in itertools.pairwise(cuts)]
     assert np.concatenate(parts).tobytes() == whole.tobytes()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +21,7 @@ def test_partition_covers_everything_once_and_is_balanced(cost: list[int], n_par
     assert bounds.shape == (n_parts + 1,)
     assert bounds[0] == 0 and bounds[-1] == len(cost)
     assert np.all(np.diff(bounds) >= 0)
-    loads = [sum(cost[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    loads = [sum(cost[a:b]) for a, b in itertools.pairwise(bounds)]
     if cost:
         assert max(loads) <= sum(cost) / n_parts + max(cost)
 
