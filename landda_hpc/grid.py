@@ -116,19 +116,40 @@ def gaussian_grid(n_lat: int, n_lon: int) -> Grid:
 
 
 def grid_from_centres(lat: FloatArray, lon: FloatArray) -> Grid:
-    """Grid of a data file from its (ascending) cell centres; edges half-way, poles clipped."""
+    """Grid of a data file that tells only its cell centres; edges half-way between them.
 
-    def edges(x: FloatArray) -> FloatArray:
-        mid = 0.5 * (x[1:] + x[:-1])
-        return np.concatenate(([2 * x[0] - mid[0]], mid, [2 * x[-1] - mid[-1]]))
+    Parameters
+    ----------
+    lat : degrees_north, shape (n_lat,), strictly ascending.
+    lon : degrees_east, shape (n_lon,), strictly ascending.
 
+    Returns
+    -------
+    The grid, periodic if its columns span 360 degrees (to 1e-3). No edge lies beyond a pole. The outermost rows of a
+    periodic grid end at the poles if less than a row away: Gaussian rows lie a bit more than half a row off.
+
+    Raises
+    ------
+    ShapeError : fewer than 2 x 2 cells, or an axis that does not ascend.
+    """
     if lat.size < 2 or lon.size < 2:
         raise ShapeError(f"a grid needs at least 2 x 2 cells, found {lat.size} x {lon.size}.")
-    lon_edges = edges(lon)
-    return Grid(
-        lat=lat,
-        lon=lon,
-        lat_edges=np.clip(edges(lat), -90.0, 90.0),
-        lon_edges=lon_edges,
-        is_periodic=abs(lon_edges[-1] - lon_edges[0] - 360.0) < 1e-3,
-    )
+    lon_edges = _half_way(lon)
+    is_periodic = spans_circle(lon_edges)
+    lat_edges = np.clip(_half_way(lat), -90.0, 90.0)
+    if is_periodic and 90.0 + lat[0] < lat[1] - lat[0]:
+        lat_edges[0] = -90.0
+    if is_periodic and 90.0 - lat[-1] < lat[-1] - lat[-2]:
+        lat_edges[-1] = 90.0
+    return Grid(lat=lat, lon=lon, lat_edges=lat_edges, lon_edges=lon_edges, is_periodic=is_periodic)
+
+
+def spans_circle(lon_edges: FloatArray) -> bool:
+    """Whether columns with these edges (degrees, ascending) go round the Earth, to 1e-3 degrees."""
+    return abs(float(lon_edges[-1] - lon_edges[0]) - 360.0) < 1e-3
+
+
+def _half_way(centres: FloatArray) -> FloatArray:
+    """Edges between cell centres and, by mirroring, beyond the outermost; shape (n + 1,)."""
+    middle = 0.5 * (centres[1:] + centres[:-1])
+    return np.concatenate(([2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -219,7 +218,7 @@ def read_grid(file: NetcdfFile, latitude: str, longitude: str) -> tuple[Grid, bo
             f"longitude axis '{longitude}' in '{file.path}' spans {width:.3f} degrees with its cells; "
             "expected at most 360. Is the first column repeated at the end?"
         )
-    return _reach_poles(grid), is_flipped
+    return grid, is_flipped
 
 
 def _axis(file: NetcdfFile, name: str, low: float, high: float) -> FloatArray:
@@ -240,16 +239,6 @@ def _axis(file: NetcdfFile, name: str, low: float, high: float) -> FloatArray:
             f"to {high:g} degrees."
         )
     return np.clip(axis, low, high)
-
-
-def _reach_poles(grid: Grid) -> Grid:
-    """Let the outermost rows of a global grid end at the poles (Gaussian rows lie a bit farther off)."""
-    edges = grid.lat_edges.copy()
-    if grid.is_periodic and 90.0 + grid.lat[0] < grid.lat[1] - grid.lat[0]:
-        edges[0] = -90.0
-    if grid.is_periodic and 90.0 - grid.lat[-1] < grid.lat[-1] - grid.lat[-2]:
-        edges[-1] = 90.0
-    return replace(grid, lat_edges=edges)
 
 
 def read_times(file: NetcdfFile, name: str) -> list[datetime]:

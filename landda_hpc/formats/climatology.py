@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.fields.months import interpolate_months
 from landda_hpc.fields.regrid import Method, Regridder, fill_from_nearest
 from landda_hpc.formats.cf import VOLUMETRIC_UNITS, NetcdfFile, read_grid, require_range, require_units
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from landda_hpc.constants import BoolArray, FloatArray
@@ -48,10 +49,8 @@ class SoilMoistureClimatology:
             )
 
     def at(self, time: datetime) -> FloatArray:
-        """Climatology of a date, linear between mid-months, shape (n_layer, n_lat, n_lon), m3 m-3."""
-        earlier, later, share = month_weights(time)
-        result: FloatArray = (1.0 - share) * self.values[earlier] + share * self.values[later]
-        return result
+        """Climatology of a date, between mid-months, shape (n_layer, n_lat, n_lon), m3 m-3."""
+        return interpolate_months(self.values, time)
 
     def on_grid(
         self, time: datetime, target: Grid, fill: BoolArray | None = None, method: Method = "bilinear"
@@ -72,24 +71,6 @@ class SoilMoistureClimatology:
         """
         values = Regridder(self.grid, target, method)(self.at(time))
         return values if fill is None else fill_from_nearest(values, target, fill)
-
-
-def month_weights(time: datetime) -> tuple[int, int, float]:
-    """Find the two months (0..11) whose middles lie around a time, and the weight of the later one."""
-    middles = [_middle(time.year, month) for month in range(14)]
-    later = next(i for i, middle in enumerate(middles) if middle > time)
-    share = (time - middles[later - 1]) / (middles[later] - middles[later - 1])
-    return (later - 2) % 12, (later - 1) % 12, share
-
-
-def _middle(year: int, month: int) -> datetime:
-    """Middle of a month; month 0 is the December before, 13 the January after."""
-    start = _month_start(year, month)
-    return start + (_month_start(year, month + 1) - start) / 2
-
-
-def _month_start(year: int, month: int) -> datetime:
-    return datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1)
 
 
 def read_soil_moisture_climatology(path: Path) -> SoilMoistureClimatology:

@@ -30,12 +30,12 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 
 from landda_hpc.errors import StorageError
-from landda_hpc.storage.atomic import (
-    atomic_replacement,
+from landda_hpc.formats.atomic import (
     remove_temporaries,
     require_space,
     storage_errors,
     sync_folder,
+    write_bytes,
     write_text,
 )
 from landda_hpc.storage.folder_lock import FolderLock
@@ -175,11 +175,6 @@ class CampaignFolder:
         return self.path / "figures"
 
     @property
-    def summary_file(self) -> Path:
-        """The result, for people."""
-        return self.path / "summary.md"
-
-    @property
     def status_file(self) -> Path:
         """Where the campaign stands."""
         return self.path / "status.json"
@@ -198,7 +193,7 @@ class CampaignFolder:
         StorageError where another living process holds it; says which.
         """
         self._lock.acquire()
-        for folder in (self.path, self.checkpoints, self.images, *self.restart.glob("*/*")):
+        for folder in (self.path, self.checkpoints, self.images, self.figures, *self.restart.glob("*/*")):
             if folder.is_dir():
                 remove_temporaries(folder)
 
@@ -291,9 +286,7 @@ class CampaignFolder:
         kept = [line for record, line in _whole_records(path) if record["cycle"] <= last_cycle]
         dropped = n_lines - len(kept)
         if dropped:
-            content = b"".join(kept)
-            with atomic_replacement(path, len(content)) as temporary:
-                temporary.write_bytes(content)
+            write_bytes(path, b"".join(kept))
             logger.info("%s: dropped %d lines after cycle %d", path.name, dropped, last_cycle)
         return dropped
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from landda_hpc.errors import StorageError
-from landda_hpc.storage.atomic import storage_errors
+from landda_hpc.formats.atomic import storage_errors
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from landda_hpc.constants import BoolArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.grid import Grid
-from landda_hpc.storage.atomic import atomic_replacement
+from landda_hpc.formats.atomic import atomic_replacement
 
 CONVENTIONS: Final = "CF-1.11"
 TIME_UNITS: Final = "hours since 1970-01-01 00:00:00"

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from landda_hpc.errors import ShapeError, StorageError
-from landda_hpc.storage.atomic import sync_folder
+from landda_hpc.formats.atomic import sync_folder
 from landda_hpc.storage.checkpoint_read import verify
 
 logger = logging.getLogger(__name__)

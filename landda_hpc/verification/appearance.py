@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -11,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import BoundaryNorm, Colormap
 from matplotlib.figure import Figure
 
-from landda_hpc.verification.atomic import replacing
+from landda_hpc.formats.atomic import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,9 +78,10 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG, whole or not at all; equal figures give equal bytes."""
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+    """Write a PNG, whole or not at all, and its folder if it is missing; equal figures give equal bytes."""
+    png = io.BytesIO()  # drawn before the file is begun: a fault of the drawing is no fault of the disk
+    figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+    write_bytes(path, png.getvalue(), make_folder=True)
 
 
 def longitude_label(value: float, _position: object = None) -> str:

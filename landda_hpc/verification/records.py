@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import logging
 import math
@@ -13,16 +14,15 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.verification.atomic import replacing
+from landda_hpc.formats.atomic import atomic_replacement, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from landda_hpc.verification.scores import Score
-
-if TYPE_CHECKING:
     import xarray as xr
+
+    from landda_hpc.verification.scores import Score
 
 logger = logging.getLogger(__name__)
 
@@ -180,15 +180,16 @@ def write_csv(records: Iterable[ScoreRecord], path: Path) -> None:
     """Write records as CSV with one header line, in time order, whole or not at all.
 
     Columns are the fields of :class:`ScoreRecord`; times ISO 8601 UTC; rmse, bias, ubrmse in m3 m-3; NaN is
-    empty.
+    empty. Makes the folder.
     """
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        names = [field.name for field in fields(ScoreRecord)]
-        writer.writerow(names)
-        for record in sorted(records, key=lambda r: r.time):
-            plain = asdict(record) | {"time": record.time.isoformat()}
-            writer.writerow(["" if isinstance(v, float) and math.isnan(v) else v for v in (plain[n] for n in names)])
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    names = [field.name for field in fields(ScoreRecord)]
+    writer.writerow(names)
+    for record in sorted(records, key=lambda r: r.time):
+        plain = asdict(record) | {"time": record.time.isoformat()}
+        writer.writerow(["" if isinstance(v, float) and math.isnan(v) else v for v in (plain[n] for n in names)])
+    write_text(path, table.getvalue(), make_folder=True)
 
 
 def read_csv(path: Path) -> list[ScoreRecord]:
@@ -279,7 +280,7 @@ def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
 
 
 def write_netcdf(records: Sequence[ScoreRecord], path: Path) -> None:
-    """Write :func:`to_dataset` as netCDF-4, whole or not at all."""
+    """Write :func:`to_dataset` as netCDF-4, whole or not at all; makes the folder."""
     dataset = to_dataset(records)
     encoding: dict[str, dict[str, Any]] = {name: {"zlib": True, "_FillValue": math.nan} for name in SCORES}
     encoding |= {name: {"zlib": True, "_FillValue": None} for name in ("n_cells", "window")}
@@ -289,7 +290,7 @@ def write_netcdf(records: Sequence[ScoreRecord], path: Path) -> None:
         "dtype": "int64",
         "_FillValue": None,
     }
-    with replacing(path) as temporary:
+    with atomic_replacement(path, make_folder=True) as temporary:
         dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
+from landda_hpc.formats.atomic import write_text
 from landda_hpc.grid import Grid, grid_from_centres
-from landda_hpc.verification.atomic import replacing
 from landda_hpc.verification.maps import DIFFERENCES, FIELDS, Coastline, draw_maps
 from landda_hpc.verification.records import (
     ASSIMILATED_REFERENCE,
@@ -182,8 +182,7 @@ def write_report(
             *links,
         ]
     )
-    with replacing(summary) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(summary, text, make_folder=True)
     logger.info("report of %s: %d figures in %s", name, len(captions), folder)
     return [*written, *(path for path, _ in captions), summary]
 

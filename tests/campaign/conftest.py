@@ -15,6 +15,10 @@ import yaml
 
 TIMEOUT_S = 100
 
+ENVIRONMENT = dict(os.environ)
+"""As it was before any test module started MPI in this process: an MPI singleton leaves variables behind that make
+mpirun in a child fail at once. This file is loaded before them."""
+
 CONFIG: dict[str, Any] = {
     "name": "tiny",
     "seed": 7,
@@ -39,7 +43,7 @@ class Landda:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._mpirun = os.environ.get("MPIRUN") or shutil.which("mpirun")
+        self._mpirun = ENVIRONMENT.get("MPIRUN") or shutil.which("mpirun")
 
     def command(self, ranks: int, *arguments: object) -> list[str]:
         program = [sys.executable, "-m", "mpi4py", "-m", "landda_hpc", *(str(a) for a in arguments)]
@@ -52,13 +56,13 @@ class Landda:
     def __call__(self, ranks: int, *arguments: object, timeout: float = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(ranks, *arguments), capture_output=True, text=True, timeout=timeout, cwd=self.folder,
-            stdin=subprocess.DEVNULL, check=False,
+            stdin=subprocess.DEVNULL, check=False, env=ENVIRONMENT,
         )  # fmt: skip
 
     def popen(self, ranks: int, *arguments: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.command(ranks, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            cwd=self.folder, stdin=subprocess.DEVNULL, start_new_session=True,
+            cwd=self.folder, stdin=subprocess.DEVNULL, start_new_session=True, env=ENVIRONMENT,
         )  # fmt: skip
 
     def digest(self, output: object, *options: str) -> str:

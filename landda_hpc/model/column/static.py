@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import netCDF4
 import numpy as np
 
 from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.data import SOIL_CLASSES, static_path
 from landda_hpc.data.climate import KOPPEN_CLASSES
-from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.errors import DataError
 from landda_hpc.fields.regrid import Regridder
+from landda_hpc.formats.static import read_static
 from landda_hpc.grid import Grid
 
 _FIELDS: Final = (
@@ -65,15 +65,14 @@ def cell_fields(grid: Grid, path: Path | None = None) -> CellFields:
     Raises
     ------
     MissingFileError : no such file.
-    DataError : a variable is missing or has another shape than its axes.
+    DataError : the file is damaged; a variable is missing or has another shape than its axes.
 
     Notes
     -----
     Local: no communication. The same bits on every rank. Shares of land are weighted by the land that they
     are a share of.
     """
-    file = static_path() if path is None else path
-    values, source = _read(file)
+    source, values = _read(static_path() if path is None else path)
     to_cells = Regridder(source, grid, "conservative")
 
     def mean(field: FloatArray) -> FloatArray:
@@ -115,25 +114,11 @@ def _most_common(
     return winner
 
 
-def _read(path: Path) -> tuple[dict[str, FloatArray], Grid]:
-    if not path.is_file():
-        raise MissingFileError(f"file of static fields '{path}' does not exist; tools/make_static.py makes it.")
-    values: dict[str, FloatArray] = {}
-    with netCDF4.Dataset(path) as data:
-        data.set_auto_mask(False)
-        for name in (*_FIELDS, "lat", "lon", "lat_bnds", "lon_bnds"):
-            if name not in data.variables:
-                raise DataError(f"static fields '{path}' lack the variable '{name}'; make the file anew.")
-            values[name] = np.asarray(data[name][:], dtype=np.float64)
-    source = Grid(
-        lat=values["lat"],
-        lon=values["lon"],
-        lat_edges=np.append(values["lat_bnds"][:, 0], values["lat_bnds"][-1, 1]),
-        lon_edges=np.append(values["lon_bnds"][:, 0], values["lon_bnds"][-1, 1]),
-        is_periodic=True,
-    )
-    for name in _FIELDS:
+def _read(path: Path) -> tuple[Grid, dict[str, FloatArray]]:
+    """The fine grid and its fields of shape (n_lat, n_lon), soil classes (7, n_lat, n_lon)."""
+    source, fields = read_static(path, _FIELDS)
+    for name, field in fields.items():
         expected = (len(SOIL_CLASSES), *source.shape) if name == "soil_class_fraction" else source.shape
-        if values[name].shape != expected:
-            raise DataError(f"'{name}' of '{path}' has shape {values[name].shape}; its axes say {expected}.")
-    return values, source
+        if field.shape != expected:
+            raise DataError(f"'{name}' of '{path}' has shape {field.shape}; its axes say {expected}.")
+    return source, fields

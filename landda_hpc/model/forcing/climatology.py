@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import calendar
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-import netCDF4
 import numpy as np
 
 from landda_hpc.constants import SECONDS_PER_DAY, FloatArray, IntArray
 from landda_hpc.data import static_path
 from landda_hpc.data.climate import land_temperature, monthly_precipitation, wet_fraction
-from landda_hpc.errors import DataError, MissingFileError, ShapeError
+from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.fields.months import interpolate_months
 from landda_hpc.fields.regrid import Regridder
+from landda_hpc.formats.static import read_static
 from landda_hpc.grid import Grid
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_FIELDS: Final = (
+    "land_fraction", "lake_fraction", "elevation", "climate_class", "land_surface_temperature", "elevation_coarse",
+    "lat_coarse", "lon_coarse",
+)  # fmt: skip
 
 _SMOOTHING_PASSES: Final = 5
 """Passes of (1 2 1) / 4 over 0.5-degree cells: a standard deviation of 1.6 cells, so that a border between
@@ -89,25 +94,12 @@ class Climatology:
         )
 
     def at(self, time: datetime) -> ClimateNow:
-        """Interpolate linearly in time; the middle of a month has that month's values."""
-        first, second, share = between_months(time)
-
-        def interpolate(values: FloatArray) -> FloatArray:
-            mixed: FloatArray = (1.0 - share) * values[first] + share * values[second]
-            return mixed
-
+        """Interpolate in time; the middle of a month has that month's values."""
         return ClimateNow(
-            interpolate(self.air_temperature), interpolate(self.precipitation), interpolate(self.wet_fraction)
+            interpolate_months(self.air_temperature, time),
+            interpolate_months(self.precipitation, time),
+            interpolate_months(self.wet_fraction, time),
         )
-
-
-def between_months(time: datetime) -> tuple[int, int, float]:
-    """Months (0..11) before and after a time, by their middles, and the share of the second."""
-    length = calendar.monthrange(time.year, time.month)[1]
-    within = (time - datetime(time.year, time.month, 1)) / timedelta(days=length)
-    position = time.month - 1 + within - 0.5
-    first = int(np.floor(position))
-    return first % 12, (first + 1) % 12, position - first
 
 
 def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
@@ -125,7 +117,8 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
 
     Raises
     ------
-    MissingFileError, DataError : the file is absent, or lacks a field.
+    MissingFileError : no such file.
+    DataError : the file is damaged or lacks a field.
 
     Notes
     -----
@@ -134,7 +127,7 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
     a month is the class's, times the month's precipitation over the year's: the intensity of wet steps stays,
     as most of the season lies in how often it rains.
     """
-    source, fields = _read(path or static_path())
+    source, fields = read_static(static_path() if path is None else path, _FIELDS)
     climate_class = fields["climate_class"].astype(np.int64)
     # Cells without a class have no precipitation: they carry no weight either.
     weight = np.where(climate_class > 0, fields["land_fraction"] + fields["lake_fraction"], 0.0)
@@ -178,29 +171,6 @@ def _temperature(fields: dict[str, FloatArray], lat: FloatArray, lon: FloatArray
         lon,
         elevation,
     )
-
-
-def _read(path: Path) -> tuple[Grid, dict[str, FloatArray]]:
-    """Return the static file's fine grid and the fields needed here, float64, south to north."""
-    if not path.is_file():
-        raise MissingFileError(f"file of static fields '{path}' does not exist; tools/make_static.py makes it.")
-    names = (
-        "land_fraction", "lake_fraction", "elevation", "climate_class", "land_surface_temperature",
-        "elevation_coarse", "lat_coarse", "lon_coarse", "lat", "lon", "lat_bnds", "lon_bnds",
-    )  # fmt: skip
-    with netCDF4.Dataset(path) as data:
-        missing = [name for name in names if name not in data.variables]
-        if missing:
-            raise DataError(f"file of static fields '{path}' lacks {missing}; make it again with tools/make_static.py.")
-        fields = {name: np.ma.filled(data[name][:].astype(np.float64), np.nan) for name in names}
-    grid = Grid(
-        lat=fields["lat"],
-        lon=fields["lon"],
-        lat_edges=np.append(fields["lat_bnds"][:, 0], fields["lat_bnds"][-1, 1]),
-        lon_edges=np.append(fields["lon_bnds"][:, 0], fields["lon_bnds"][-1, 1]),
-        is_periodic=True,
-    )
-    return grid, fields
 
 
 def _smooth(field: FloatArray) -> FloatArray:

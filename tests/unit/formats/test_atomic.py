@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from landda_hpc.errors import ShapeError, StorageError
-from landda_hpc.storage import atomic
+from landda_hpc.formats import atomic
 
 
 def names(folder: Path) -> list[str]:

@@ -131,22 +131,26 @@ def commit(temporary: Path, path: Path) -> None:
 
 
 @contextmanager
-def atomic_replacement(path: Path, n_bytes: int = 0) -> Iterator[Path]:
+def atomic_replacement(path: Path, n_bytes: int = 0, *, make_folder: bool = False) -> Iterator[Path]:
     """Write a file under a temporary name and put it in place when the block succeeds. Local.
 
     Parameters
     ----------
     path : final name; an existing file stays untouched until the new one is complete.
     n_bytes : expected size; free space is checked first.
+    make_folder : make the folder if it is missing.
 
     Yields
     ------
-    Path to write to (does not exist yet), in the same folder.
+    Path to write to (does not exist yet), in the same folder. Its name ends in ``.tmp``: tell the writer the format.
 
     Raises
     ------
     StorageError where space is short or writing fails; the temporary file is removed.
     """
+    if make_folder:
+        with storage_errors(path.parent, "making the folder"):
+            path.parent.mkdir(parents=True, exist_ok=True)
     require_space(path.parent, n_bytes)
     temporary = temporary_path(path)
     try:
@@ -157,11 +161,15 @@ def atomic_replacement(path: Path, n_bytes: int = 0) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace a small text file (UTF-8) atomically. Local."""
-    content = text.encode()
-    with atomic_replacement(path, len(content)) as temporary:
+def write_bytes(path: Path, content: bytes, *, make_folder: bool = False) -> None:
+    """Replace a file atomically; parameters and errors as ``atomic_replacement``. Local."""
+    with atomic_replacement(path, len(content), make_folder=make_folder) as temporary:
         temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str, *, make_folder: bool = False) -> None:
+    """Replace a text file (UTF-8) atomically; parameters and errors as ``atomic_replacement``. Local."""
+    write_bytes(path, text.encode(), make_folder=make_folder)
 
 
 def _sync(path: Path, flags: int) -> None:
