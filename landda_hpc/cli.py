@@ -11,7 +11,7 @@ import sys
 import typer
 
 from landda_hpc import __version__
-from landda_hpc.commands import analyse, check, digest, plot, resume, run, schema, score, status
+from landda_hpc.commands import analyse, bench, check, curvelet, digest, plot, resume, run, schema, score, status
 from landda_hpc.commands.console import errors
 
 app = typer.Typer(
@@ -29,6 +29,8 @@ app = typer.Typer(
 )
 for module in (check, run, resume, status, score, plot, digest, analyse, schema):
     app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)
+app.add_typer(curvelet.app, name="curvelet")
+app.add_typer(bench.app, name="bench")
 
 
 def _show_version(wanted: bool) -> None:

@@ -142,9 +142,6 @@ class TwinConfig(Section):
     """
 
     weather_correlation: Fraction = Field(0.8, description="correlation of the weather's latent fields")
-    soil_map_share: Fraction = Field(
-        1.0, description="share of the model's contrast between soil classes that the nature run's soil map keeps"
-    )
     sand_sigma: NonNegative = Field(0.0, description="standard deviation of sand content, percent")
     log_b_sigma: NonNegative = Field(0.0, description="log-sigma of Campbell's b")
     log_psi_sigma: NonNegative = Field(0.0, description="log-sigma of saturated matric potential")
@@ -190,6 +187,9 @@ Observations = Annotated[TwinObservations | GldasObservations, Field(discriminat
 class FrameConfig(Section):
     """The curvelet frame."""
 
+    backend: Literal["ours", "curvelops", "udct"] = Field(
+        "ours", description="whose transform; the others need their packages (udct: angles_coarse 12, 24 ...)"
+    )
     angles_coarse: int = Field(16, ge=4, multiple_of=4, description="angles at the coarsest directional scale")
     finest: Literal["curvelets", "wavelets"] = Field("curvelets", description="kind of the finest scale")
     scales: int | None = Field(None, ge=2, le=12, description="number of scales; by the image's size if absent")
@@ -197,6 +197,18 @@ class FrameConfig(Section):
     boundary: Literal["none", "reflect", "double_fourier_sphere"] = Field(
         "none", description="what happens at the image's edges; 'none' is the papers' plain wrap"
     )
+
+    @model_validator(mode="after")
+    def _backend_can(self) -> Self:
+        if self.backend == "udct" and self.finest != "curvelets":
+            raise ValueError(
+                "backend udct has curvelets at the finest scale only: with wavelets it is not a tight frame"
+            )
+        if self.backend == "udct" and self.angles_coarse % 12:
+            raise ValueError(f"backend udct takes 12, 24 ... angles_coarse; found {self.angles_coarse}")
+        if self.backend != "ours" and self.sizes != "smooth":
+            raise ValueError(f"sizes: {self.sizes} is a choice of backend ours; backend {self.backend} has its own")
+        return self
 
 
 class ControlRun(Section):
@@ -214,19 +226,219 @@ class PointwiseRun(Section):
     gain: Fraction = Field(9.0 / 13.0, description="K; 9/13 is what [B26]'s errors 0.15 and 0.10 give")
 
 
-class EnkfLikeRun(Section):
+class AdaptivePointwiseRun(Section):
+    """x_a = x_b + K (y - H x_b), K = B / (B + R) learned in each cell: B = max(0, mean square innovation - R)."""
+
+    method: Literal["adaptive_pointwise"] = "adaptive_pointwise"
+    name: str = Field("adaptive_pointwise", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+    background_std: Positive = Field(0.15, description="first guess of background errors, m3 m-3")
+    observation_std: Positive | Path = Field(
+        0.10, description="observation errors, m3 m-3: a number, or a netCDF image of it under data_root"
+    )
+    prior_cycles: float = Field(4.0, gt=0.0, description="innovations that the first guess counts for")
+    memory_cycles: float = Field(40.0, ge=1.0, description="innovations that the mean counts for at most")
+
+
+class SmoothedRun(Section):
+    """Increments smoothed by a Gaussian of distance on the sphere, over observed land."""
+
+    method: Literal["smoothed"] = "smoothed"
+    name: str = Field("smoothed", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+    length_km: Positive = Field(200.0, description="L of the weight exp(-1/2 (d / L)^2), km")
+    gain: Fraction = Field(9.0 / 13.0, description="K of the smoothed innovation where all cells around are observed")
+
+
+class WhiteErrorsConfig(Section):
+    """Errors that are independent from cell to cell."""
+
+    kind: Literal["white"] = "white"
+    std: Positive | Path = Field(
+        description="standard deviation, m3 m-3: a number, or a netCDF image of it under data_root"
+    )
+
+
+class CorrelatedErrorsConfig(Section):
+    """Errors with the correlation exp(-1/2 (d / L)^2), and a white part."""
+
+    kind: Literal["correlated"] = "correlated"
+    std: Positive | Path = Field(
+        description="standard deviation of the correlated part, m3 m-3: a number, or a netCDF image under data_root"
+    )
+    length_km: Positive = Field(description="correlation length L along meridians, km")
+    length_lon_km: Positive | None = Field(
+        None, description="correlation length along parallels at the equator, km; as along meridians if absent"
+    )
+    white_std: NonNegative | Path = Field(
+        0.0, description="standard deviation of the white part, m3 m-3: a number, or a netCDF image under data_root"
+    )
+    geometry: Literal["sphere", "plane"] = Field(
+        "sphere",
+        description="d: great-circle distance, or distance in cells (of a row's spacing) on the periodic image",
+    )
+    covariance: Literal["coefficients", "field"] = Field(
+        "coefficients",
+        description="missing: solve works with a covariance that is diagonal in the coefficients, or the field's own",
+    )
+    draws: int = Field(
+        200, ge=10, le=10000, description="realisations that variances of coefficients come from, drawn once"
+    )
+
+
+class ClimatologicalErrorsConfig(Section):
+    """Errors with one variance per wedge of the frame, from an archive."""
+
+    kind: Literal["climatological"] = "climatological"
+    file: Path = Field(description="CSV file under data_root: scale, wedge, variance in m6 m-6")
+
+
+Errors = Annotated[WhiteErrorsConfig | CorrelatedErrorsConfig | ClimatologicalErrorsConfig, Field(discriminator="kind")]
+
+
+class CurveletRun(Section):
+    """What all methods with gains on curvelet coefficients have in common."""
+
+    members: int = Field(50, ge=2, le=1000, description="perturbed images N")
+    frame: FrameConfig = Field(default_factory=FrameConfig)
+    missing: Literal["zero_fill", "inpaint", "variance", "solve"] = Field(
+        "zero_fill",
+        description="cells without observation: 'zero_fill' = no innovation there, 'inpaint' = innovation continued "
+        "from the rim, 'variance' = gains from N images under the mask, 'solve' = the full system of observed cells",
+    )
+    inpaint_length_km: Positive | None = Field(
+        500.0, description="inpaint: length over which a filling decays by e, km; null for plain Laplace, no decay"
+    )
+    solve_tolerance: float = Field(1e-4, gt=0.0, lt=1.0, description="solve: residual as a share of the innovation, 1")
+    solve_max_iterations: int = Field(500, ge=1, description="solve: conjugate-gradient iterations at most")
+
+
+class EnkfLikeRun(CurveletRun):
     """EnKF-like image analysis [B26, section 3.3]."""
 
     method: Literal["enkf_like"] = "enkf_like"
     name: str = Field("enkf_like", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
-    members: int = Field(50, ge=2, le=1000, description="perturbed images N")
     background_std: Positive = Field(0.15, description="standard deviation of background perturbations, m3 m-3")
     observation_std: Positive = Field(0.10, description="standard deviation of observation perturbations, m3 m-3")
-    estimator: Literal["sampled", "exact"] = Field("sampled", description="variances from N members, or in closed form")
+    estimator: Literal["sampled", "exact"] = Field(
+        "sampled", description="variances from N members drawn in every cycle, or the error models' own"
+    )
+    background_errors: Errors | None = Field(
+        None, description="error model of the background; white with background_std if absent, as in [B26]"
+    )
+    observation_errors: Errors | None = Field(
+        None, description="error model of the observations; white with observation_std if absent, as in [B26]"
+    )
+
+
+class GainRun(CurveletRun):
+    """K = B / (B + R) from mean variances of groups of coefficients."""
+
+    background_errors: Errors | None = Field(
+        None,
+        description="error model of the background; if absent B = max(0, E|d|^2 - R) is learned from innovations d",
+    )
+    observation_errors: Errors = Field(WhiteErrorsConfig(std=0.10), description="error model of the observations, R")
+    memory_cycles: float = Field(20.0, ge=1.0, description="cycles that the running mean of |d|^2 counts for")
+
+
+class PerScaleRun(GainRun):
+    """One gain per scale: isotropic."""
+
+    method: Literal["per_scale"] = "per_scale"
+    name: str = Field("per_scale", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+class PerWedgeRun(GainRun):
+    """One gain per scale and direction."""
+
+    method: Literal["per_wedge"] = "per_wedge"
+    name: str = Field("per_wedge", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+class Var3dRun(Section):
+    """What the 3D-Var methods share [S24, Eq. 5]; B is diagonal."""
+
+    background_std: Positive = Field(
+        0.16, description="standard deviation of background errors without an archive, m3 m-3 (0.16: [S24]'s control)"
+    )
+    background_archive: Path | None = Field(
+        None, description="netCDF of model-minus-observation statistics under data_root; gives B per cell and layer"
+    )
+    background_about: Literal["mean", "zero"] = Field(
+        "mean", description="B from the archive: variance about the mean difference, or mean square (bias is error)"
+    )
+    background_floor: Positive = Field(
+        0.01, description="least standard deviation of background errors from the archive, m3 m-3"
+    )
+    tolerance: Positive = Field(1e-9, description="norm of the cost function's gradient at which the minimisation ends")
+    tolerance_is_relative: bool = Field(
+        False, description="the tolerance is a share of the gradient at the start; absolute as [S24] prints it"
+    )
+    max_iterations: int = Field(1000, ge=1, le=100000, description="conjugate-gradient iterations at most")
+
+
+class Var3dObservationTerm(Var3dRun):
+    """J_O: the distance from the observation, cell by cell."""
+
+    observation_std: Positive = Field(
+        0.10, description="standard deviation of observation and operator errors that J_O assumes, m3 m-3"
+    )
+    observation_std_china: Positive | None = Field(
+        None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
+    )
+
+
+class Var3dImageTerm(Var3dRun):
+    """J_I: the distance from the observed image's largest curvelet coefficients."""
+
+    keep_fraction: float = Field(
+        0.5, gt=0.0, le=1.0, description="sigma: share of the observed image's coefficients that are compared, by rank"
+    )
+    image_std: Positive = Field(
+        0.10, description="s, error of the image's coefficients, m3 m-3; 1 is [S24] Eq. 5 as printed: next to no update"
+    )
+    fill: Literal["mean", "zero", "harmonic"] = Field(
+        "mean", description="what stands in cells outside the soil while coefficients are ranked"
+    )
+    gaps: Literal["zero_innovation", "excluded"] = Field(
+        "zero_innovation", description="unobserved cells: the image is the background there, or they are not compared"
+    )
     frame: FrameConfig = Field(default_factory=FrameConfig)
 
 
-Run = Annotated[ControlRun | PointwiseRun | EnkfLikeRun, Field(discriminator="method")]
+class Var3dPointRun(Var3dObservationTerm):
+    """Conventional 3D-Var, J_B + J_O."""
+
+    method: Literal["var3d_point"] = "var3d_point"
+    name: str = Field("var3d_point", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+class Var3dImageRun(Var3dImageTerm):
+    """3D-Var with the image term in place of the observation term, J_B + J_I."""
+
+    method: Literal["var3d_image"] = "var3d_image"
+    name: str = Field("var3d_image", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+class Var3dBothRun(Var3dObservationTerm, Var3dImageTerm):
+    """3D-Var with both terms, J_B + J_O + J_I."""
+
+    method: Literal["var3d_both"] = "var3d_both"
+    name: str = Field("var3d_both", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+Run = Annotated[
+    ControlRun
+    | PointwiseRun
+    | AdaptivePointwiseRun
+    | SmoothedRun
+    | EnkfLikeRun
+    | PerScaleRun
+    | PerWedgeRun
+    | Var3dPointRun
+    | Var3dImageRun
+    | Var3dBothRun,
+    Field(discriminator="method"),
+]
 
 
 class ParallelConfig(Section):
@@ -326,16 +538,14 @@ class CampaignConfig(Section):
         if not 0.0 <= top < bottom <= 3.433:
             problems.append(f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m")
         for run in self.runs:
-            if isinstance(run, EnkfLikeRun):
-                if run.frame.boundary == "double_fourier_sphere" and (not self.grid.is_global or self.grid.n_lon % 2):
-                    problems.append(
-                        f"run '{run.name}': boundary double_fourier_sphere needs the globe and an even number of "
-                        "longitudes"
-                    )
-                if run.estimator == "sampled" and self.parallel.roots and self.parallel.roots > run.members:
-                    problems.append(
-                        f"run '{run.name}': parallel.roots = {self.parallel.roots} exceeds its {run.members} members"
-                    )
+            boundary = run.frame.boundary if isinstance(run, CurveletRun | Var3dImageTerm) else "none"
+            if boundary == "double_fourier_sphere" and (not self.grid.is_global or self.grid.n_lon % 2):
+                problems.append(
+                    f"run '{run.name}': boundary double_fourier_sphere needs the globe and an even number of longitudes"
+                )
+            roots = self.parallel.roots or 1
+            if isinstance(run, EnkfLikeRun) and run.estimator == "sampled" and roots > run.members:
+                problems.append(f"run '{run.name}': parallel.roots = {roots} exceeds its {run.members} members")
         if problems:
             raise ValueError("\n".join(problems))
         return self

@@ -10,11 +10,12 @@ import numpy.typing as npt
 RHO_WATER: Final = 1000.0  # kg m-3
 RHO_ICE: Final = 917.0  # kg m-3
 GRAVITY: Final = 9.80616  # m s-2
+ZERO_CELSIUS: Final = 273.15  # K
 T_FREEZE: Final = 273.16  # K, CoLM's freezing point (COLM.md: T_f)
 LATENT_HEAT_VAPORISATION: Final = 2.5104e6  # J kg-1
 LATENT_HEAT_FUSION: Final = 0.3336e6  # J kg-1
 SPECIFIC_HEAT_AIR: Final = 1004.64  # J kg-1 K-1
-GAS_CONSTANT_DRY_AIR: Final = 287.04  # J kg-1 K-1
+MOLAR_MASS_RATIO: Final = 0.622  # water vapour to dry air, 1
 STEFAN_BOLTZMANN: Final = 5.67e-8  # W m-2 K-4
 SECONDS_PER_DAY: Final = 86400
 EARTH_RADIUS: Final = 6.371e6  # m

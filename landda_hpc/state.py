@@ -76,9 +76,13 @@ class Tiles:
 
     @property
     def is_updatable(self) -> BoolArray:
-        """Soil tiles only; not urban, wetland, glacier or lake (METHODS.md section 1)."""
+        """Soil tiles only, shape (n_tile,); not urban, wetland, glacier or lake (METHODS.md section 1)."""
         updatable: BoolArray = self.patchtype == PatchType.SOIL
         return updatable
+
+    def place(self, tile: int) -> str:
+        """Where a tile is, for messages; ``tile`` counts within this set."""
+        return f"latitude {self.lat[tile]:.2f}, longitude {self.lon[tile]:.2f}"
 
     def take(self, index: slice | IntArray) -> Tiles:
         """The tiles at a slice or index array, in that order."""
@@ -118,6 +122,7 @@ class TileState:
 
     @property
     def n_tile(self) -> int:
+        """Number of tiles."""
         return int(self._values["zwt"].shape[0])
 
     def soil(self, name: str) -> FloatArray:
@@ -126,6 +131,7 @@ class TileState:
         return view
 
     def copy(self) -> TileState:
+        """A state with arrays of its own."""
         return TileState({name: array.copy() for name, array in self._values.items()})
 
     def take(self, index: slice | IntArray) -> TileState:

@@ -3,55 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
+from landda_hpc.analysis.errors import ErrorModel
+from landda_hpc.analysis.frames import FrameBlock, ImageFrame
+from landda_hpc.analysis.missing import GainSetting, MissingStrategy, ZeroFill
 from landda_hpc.analysis.protocol import Analysis, ImagePair, MemberSums
 from landda_hpc.constants import BoolArray, FloatArray
-from landda_hpc.fields.keyed import keyed_generator
-
-
-class FrameBlock(Protocol):
-    """One wedge of a frame."""
-
-    @property
-    def scale(self) -> int: ...
-
-    @property
-    def variances(self) -> slice:
-        """Its entries in a variance or gain array."""
-        ...
-
-
-class ImageFrame(Protocol):
-    """What the analysis needs of a curvelet frame."""
-
-    @property
-    def n_var(self) -> int:
-        """Coefficients, counting a complex one once."""
-        ...
-
-    @property
-    def blocks(self) -> Sequence[FrameBlock]:
-        """Wedges in storage order, coarsest scale first."""
-        ...
-
-    def forward(self, x: FloatArray) -> Any: ...
-
-    def inverse(self, c: Any) -> FloatArray: ...
-
-    def accumulate_energy(self, x: FloatArray, out: FloatArray) -> None:
-        """Add |C x|^2 of one image into ``out``, shape (n_var,)."""
-        ...
-
-    def variance(self, sigma2: FloatArray) -> FloatArray:
-        """E|C e|^2 for independent errors of variance sigma2(x), shape (n_var,)."""
-        ...
-
-    def scale_by(self, c: Any, gain: FloatArray) -> Any:
-        """Multiply coefficients by a real gain in the variance layout."""
-        ...
 
 
 class EnkfLike:
@@ -66,47 +26,54 @@ class EnkfLike:
     frame : the curvelet frame; a Parseval frame, so a diagonal covariance is an approximation (a redundant
         frame is not orthogonal).
     members : sharing of the N perturbed images among the root group.
-    background_std, observation_std : standard deviations of the perturbations, m3 m-3.
-    estimator : 'sampled' = sample variances of N members, the paper's; 'exact' = closed form.
-    seed : the campaign's seed.
+    background, observation : error models; white ones of 0.15 and 0.10 m3 m-3 are the paper's.
+    estimator : 'sampled' = sample variances of N members drawn anew in every cycle, the paper's; 'exact' = the
+        error models' own variances, in closed form where there is one.
+    missing : what is done about cells without observation.
     """
 
     def __init__(
         self,
         frame: ImageFrame,
         members: MemberSums,
-        background_std: float,
-        observation_std: float,
+        background: ErrorModel,
+        observation: ErrorModel,
         estimator: Literal["sampled", "exact"],
-        seed: int,
+        missing: MissingStrategy | None = None,
     ) -> None:
         self._frame = frame
         self._members = members
-        self._std = {"background": background_std, "observation": observation_std}
+        self._background, self._observation = background, observation
         self._estimator = estimator
-        self._seed = seed
+        self._missing = missing or ZeroFill()
+        self._exact: tuple[bytes, FloatArray, FloatArray] | None = None
 
     def analyse(self, pair: ImagePair) -> Analysis:
         """Collective over the root group."""
+        frame, domain = self._frame, pair.domain
         if self._estimator == "exact":
-            b, r = (self._exact_variance(pair.domain, kind) for kind in ("background", "observation"))
-            spread = np.where(pair.domain, self._std["background"], np.nan)
+            b, r = self._exact_variances(domain)
+            spread = np.where(domain, self._background.standard_deviation(domain), np.nan)
         else:
-            b, spread = self._sampled_variance(pair.domain, "background", pair.time_key)
-            r, _ = self._sampled_variance(pair.domain, "observation", pair.time_key)
+            b, spread = self._sampled_variance(self._background, domain, pair.time_key)
+            r, _ = self._sampled_variance(self._observation, domain, pair.time_key)
         gain = coefficient_gain(b, r)
-        frame = self._frame
-        coefficients = frame.scale_by(frame.forward(pair.innovation), gain)
-        increment = np.where(pair.domain, frame.inverse(coefficients), 0.0)
-        return Analysis(increment, spread, gain_statistics(gain, b, frame.blocks))
+        setting = GainSetting(frame, self._background, self._observation, gain)
+        update = self._missing.update(setting, pair)
+        return Analysis(update.increment, spread, gain_statistics(gain, b, frame.blocks) | update.diagnostics)
 
-    def _exact_variance(self, domain: BoolArray, kind: str) -> FloatArray:
-        return self._frame.variance(np.where(domain, self._std[kind] ** 2, 0.0))
+    def _exact_variances(self, domain: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """B and R, (n_var,) each; kept, because the domain of a campaign does not change."""
+        key = domain.tobytes()
+        if self._exact is None or self._exact[0] != key:
+            b, r = (model.variance(self._frame, domain) for model in (self._background, self._observation))
+            self._exact = key, b, r
+        return self._exact[1], self._exact[2]
 
-    def _sampled_variance(self, domain: BoolArray, kind: str, time_key: str) -> tuple[FloatArray, FloatArray]:
+    def _sampled_variance(self, errors: ErrorModel, domain: BoolArray, time_key: str) -> tuple[FloatArray, FloatArray]:
         """Sample variances of the coefficients, (n_var,), and the spread in grid space, (n_lat, n_lon)."""
         members, n = self._members, self._members.n_members
-        images = [np.stack([self._perturbation(domain, kind, time_key, m) for m in block]) for block in members.blocks]
+        images = [np.stack([errors.perturbation(domain, time_key, m) for m in block]) for block in members.blocks]
         size = domain.size
         sums = np.array([_ordered_sum(block).reshape(-1) for block in images]).reshape(len(images), size)
         mean = (members.sum_blocks(sums) / n).reshape(domain.shape)
@@ -119,11 +86,6 @@ class EnkfLike:
         variance = members.sum_blocks(energy) / (n - 1)
         spread = np.sqrt(variance[self._frame.n_var :]).reshape(domain.shape)
         return variance[: self._frame.n_var], np.where(domain, spread, np.nan)
-
-    def _perturbation(self, domain: BoolArray, kind: str, time_key: str, member: int) -> FloatArray:
-        """One zero-mean normal perturbation image, zero off the domain; depends on its key only."""
-        draw = keyed_generator(self._seed, f"{kind} perturbation", time_key, member).standard_normal(domain.shape)
-        return np.where(domain, self._std[kind] * draw, 0.0)
 
 
 def coefficient_gain(b: FloatArray, r: FloatArray) -> FloatArray:

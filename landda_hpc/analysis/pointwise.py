@@ -1,8 +1,15 @@
-"""The pointwise blend: the same constant gain in every cell."""
+"""Cell by cell: the same constant gain everywhere, or one that each cell learns from its innovations."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+
+from landda_hpc.analysis.enkf_like import coefficient_gain
+from landda_hpc.analysis.memory import checked, running_mean
 from landda_hpc.analysis.protocol import Analysis, ImagePair
+from landda_hpc.constants import FloatArray
 
 
 class Pointwise:
@@ -22,3 +29,67 @@ class Pointwise:
             increment=self._gain * pair.innovation,
             diagnostics={"gain_mean": self._gain, "gain_std": 0.0},
         )
+
+
+class AdaptivePointwise:
+    """K = B / (B + R) in each cell, B = max(0, E d^2 - R) from the cell's past innovations d, R given.
+
+    Parameters
+    ----------
+    shape : (n_lat, n_lon).
+    background_std : standard deviation of background errors before anything is known, m3 m-3.
+    observation_std : standard deviation of observation errors, m3 m-3; a number, or a map without NaN where
+        observations are.
+    prior_cycles : innovations that the first guess counts for.
+    memory : innovations that the mean of a cell counts for at most, the first guess among them.
+
+    Notes
+    -----
+    The present innovation is not in the mean that its gain is made from: K d would not be linear in d. A mean
+    innovation (bias) counts as background error.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        background_std: float,
+        observation_std: float | FloatArray,
+        prior_cycles: float,
+        memory: float,
+    ) -> None:
+        self._r = np.broadcast_to(np.asarray(observation_std, dtype=np.float64) ** 2, shape)
+        self._memory = memory
+        self._mean_square = background_std**2 + np.where(np.isfinite(self._r), self._r, 0.0)
+        self._count = np.full(shape, min(prior_cycles, memory))
+
+    def analyse(self, pair: ImagePair) -> Analysis:
+        """Local: no communication."""
+        gain = adaptive_gain(self._mean_square, self._r)
+        observed, innovation = pair.observed, pair.innovation
+        self._mean_square, self._count = running_mean(
+            self._mean_square, self._count, innovation**2, observed, self._memory
+        )
+        used = gain[observed]
+        return Analysis(
+            increment=np.where(observed, gain, 0.0) * innovation,
+            diagnostics={
+                "gain_mean": float(used.mean()) if used.size else 0.0,
+                "gain_std": float(used.std()) if used.size else 0.0,
+            },
+        )
+
+    def state(self) -> dict[str, FloatArray]:
+        """Mean square innovation per cell, m6 m-6, and the innovations it counts for. Local."""
+        return {"mean_square_innovation": self._mean_square.copy(), "count": self._count.copy()}
+
+    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
+        """Local."""
+        known = checked(arrays, self.state())
+        self._mean_square, self._count = known["mean_square_innovation"], known["count"]
+
+
+def adaptive_gain(mean_square: FloatArray, r: FloatArray) -> FloatArray:
+    """K = B / (B + R) with B = max(0, E d^2 - R), in [0, 1]; 0 where R is unknown (NaN)."""
+    known = np.isfinite(r)
+    variance = np.where(known, r, 1.0)
+    return coefficient_gain(np.where(known, np.maximum(0.0, mean_square - variance), 0.0), variance)

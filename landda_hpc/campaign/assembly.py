@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from landda_hpc.analysis.enkf_like import EnkfLike
-from landda_hpc.analysis.pointwise import Pointwise
+from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
+from landda_hpc.analysis.pointwise import AdaptivePointwise, Pointwise
 from landda_hpc.analysis.protocol import AnalysisMethod
-from landda_hpc.config import CampaignConfig, ControlRun, EnkfLikeRun, FrameConfig, GridConfig, PointwiseRun, Run
-from landda_hpc.curvelet import Curvelet2D
+from landda_hpc.analysis.smoothed import Smoothed
+from landda_hpc.analysis.spectra import Pooling
+from landda_hpc.campaign.error_models import Surroundings, make_errors, make_missing
+from landda_hpc.campaign.variational import make_var3d
+from landda_hpc.config import (
+    AdaptivePointwiseRun,
+    CampaignConfig,
+    ControlRun,
+    EnkfLikeRun,
+    FrameConfig,
+    GainRun,
+    GridConfig,
+    PerScaleRun,
+    PointwiseRun,
+    Run,
+    SmoothedRun,
+    Var3dImageTerm,
+    Var3dRun,
+    WhiteErrorsConfig,
+)
+from landda_hpc.curvelet.backends import Frame
+from landda_hpc.curvelet.backends import make_frame as make_curvelet_frame
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 from landda_hpc.model.protocol import LandModel
 from landda_hpc.parallel.communicator import Communicator
@@ -48,10 +70,11 @@ def make_grid(config: GridConfig) -> Grid:
     )
 
 
-def make_frame(config: FrameConfig, grid: Grid) -> Curvelet2D:
-    """The curvelet frame of a configuration on the model grid."""
-    return Curvelet2D(
+def make_frame(config: FrameConfig, grid: Grid) -> Frame:
+    """The curvelet frame of a configuration on the model grid; ConfigError if its backend is not installed."""
+    return make_curvelet_frame(
         grid.shape,
+        backend=config.backend,
         angles_coarse=config.angles_coarse,
         finest=config.finest,
         scales=config.scales,
@@ -60,20 +83,56 @@ def make_frame(config: FrameConfig, grid: Grid) -> Curvelet2D:
     )
 
 
-def make_method(run: Run, grid: Grid, root_group: Communicator, seed: int) -> AnalysisMethod | None:
+def make_method(
+    run: Run, grid: Grid, root_group: Communicator, seed: int, data_root: Path = Path()
+) -> AnalysisMethod | None:
     """The analysis method of a run, for a process of the root group; None for the control."""
+    around = Surroundings(grid, root_group, seed, data_root)
     if isinstance(run, PointwiseRun):
         return Pointwise(run.gain)
+    if isinstance(run, AdaptivePointwiseRun):
+        r = around.std(run.observation_std)
+        return AdaptivePointwise(grid.shape, run.background_std, r, run.prior_cycles, run.memory_cycles)
+    if isinstance(run, SmoothedRun):
+        return Smoothed(grid, run.length_km, run.gain)
     if isinstance(run, EnkfLikeRun):
-        return EnkfLike(
-            make_frame(run.frame, grid),
-            MemberReduction(root_group, run.members),
-            run.background_std,
-            run.observation_std,
-            run.estimator,
-            seed,
-        )
+        return _make_enkf_like(run, around)
+    if isinstance(run, GainRun):
+        return _make_gains(run, around)
+    if isinstance(run, Var3dRun):
+        frame = make_frame(run.frame, grid) if isinstance(run, Var3dImageTerm) else None
+        return make_var3d(run, grid, frame, data_root)
     return None
+
+
+def _make_enkf_like(run: EnkfLikeRun, around: Surroundings) -> EnkfLike:
+    frame = make_frame(run.frame, around.grid)
+    return EnkfLike(
+        frame,
+        MemberReduction(around.root_group, run.members),
+        make_errors(run.background_errors or WhiteErrorsConfig(std=run.background_std), frame, "background", around),
+        make_errors(run.observation_errors or WhiteErrorsConfig(std=run.observation_std), frame, "observation", around),
+        run.estimator,
+        make_missing(run, around),
+    )
+
+
+def _make_gains(run: GainRun, around: Surroundings) -> GivenSpectra | InnovationSpectra:
+    frame, missing = make_frame(run.frame, around.grid), make_missing(run, around)
+    pooling: Pooling = "per_scale" if isinstance(run, PerScaleRun) else "per_wedge"
+    observation = make_errors(run.observation_errors, frame, "observation", around)
+    if run.background_errors is None:
+        return InnovationSpectra(
+            frame,
+            pooling,
+            observation,
+            run.memory_cycles,
+            lambda n: MemberReduction(around.root_group, n),
+            around.seed,
+            missing,
+        )
+    background = make_errors(run.background_errors, frame, "background", around)
+    return GivenSpectra(frame, pooling, background, observation, missing)
 
 
 def smallest_ensemble(config: CampaignConfig) -> int | None:

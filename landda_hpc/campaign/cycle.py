@@ -11,6 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
+from landda_hpc.analysis.memory import MethodMemory
 from landda_hpc.analysis.protocol import Analysis, ImagePair
 from landda_hpc.campaign.assembly import Instance, make_method
 from landda_hpc.campaign.domain import Domain
@@ -20,6 +21,7 @@ from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.timing import StepClock
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import N_SOIL, FloatArray
+from landda_hpc.errors import StorageError
 from landda_hpc.fields.depth import observe
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.image.distribute import WaterLedger, distribute
@@ -30,6 +32,7 @@ from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder, State, Status
+from landda_hpc.storage.method_memory import Memory
 from landda_hpc.storage.retention import checkpoint_name
 
 logger = logging.getLogger(__name__)
@@ -78,10 +81,14 @@ class Campaign:
         self._traffic = RootTraffic(world, domain.layout)
         roots = self._traffic.root_group
         self._methods = {
-            i.name: make_method(i.run, domain.grid, roots, config.seed)
+            i.name: make_method(i.run, domain.grid, roots, config.seed, config.data_root)
             for i in instances
             if i.run is not None and roots is not None
         }
+        self._remembering: dict[str, MethodMemory] = {}
+        for name, method in self._methods.items():
+            if isinstance(method, MethodMemory):
+                self._remembering[name] = method
         self._clock = StepClock()
         self._recorder = Recorder(config, domain, folder) if world.rank == 0 else None
         self._layers = domain.observed_weights > 0.0
@@ -236,8 +243,25 @@ class Campaign:
 
     def _save(self, cycle: int, time: datetime) -> None:
         with self._clock("checkpoint"):
-            save_state(self.config, self.domain, self.world, self.folder, self.instances, cycle, time)
+            memory = self._memory() if self.world.rank == 0 else {}
+            save_state(self.config, self.domain, self.world, self.folder, self.instances, cycle, time, memory)
         self._saved = checkpoint_name(cycle, time)
+
+    def _memory(self) -> dict[str, dict[str, FloatArray]]:
+        """What the methods remember, by run; the same on every root."""
+        return {name: method.state() for name, method in self._remembering.items()}
+
+    def restore_memory(self, memory: Memory) -> None:
+        """Give the methods back what they remembered at a checkpoint. Local: roots.
+
+        Raises
+        ------
+        StorageError : a method that remembers finds nothing of its own.
+        """
+        for name, method in self._remembering.items():
+            if name not in memory:
+                raise StorageError(f"the checkpoint has no memory of run '{name}': written by another version?")
+            method.restore(memory[name])
 
     def _record_times(self, number: int) -> None:
         """Seconds, traffic, memory and status; nothing here is part of the result."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from landda_hpc.campaign.assembly import make_grid, smallest_ensemble
 from landda_hpc.config import CampaignConfig
-from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.fields.depth import depth_weights
 from landda_hpc.grid import Grid
 from landda_hpc.image.cells import LandCells
 from landda_hpc.model.column.mosaic import build_tiles
+from landda_hpc.model.forcing.climatology import Climatology, load_climatology
 from landda_hpc.parallel.layout import Layout, make_layout
-from landda_hpc.state import Tiles
+from landda_hpc.state import PatchType, Tiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +49,10 @@ class Domain:
     is_scored: BoolArray
     porosity: FloatArray
 
-    def local_tiles(self, rank: int) -> Tiles:
-        return self.tiles.take(self.layout.tiles_of(rank))
+    @cached_property
+    def climatology(self) -> Climatology:
+        """What weather and initial states are conditioned on, on the grid."""
+        return load_climatology(self.grid)
 
 
 def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
@@ -75,6 +79,7 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         config.parallel.member_groups,
         config.parallel.roots,
         smallest_ensemble(config),
+        _cell_cost(tiles),
     )
     depths = config.verification.depths_m
     return Domain(
@@ -90,6 +95,20 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         is_scored=cells.mask(config.verification.min_soil_fraction),
         porosity=cells.to_image(cells.porosity),
     )
+
+
+_COST = {PatchType.SOIL: 10, PatchType.WETLAND: 3}
+_LOWEST_COST = 1
+"""Relative cost of a tile's forecast by patch type, measured: 0.63 us per step for soil, 0.05 us for ice and lakes."""
+
+
+def _cell_cost(tiles: Tiles) -> IntArray:
+    """Relative cost of each land cell, int64, (n_cells,)."""
+    cost = np.full(len(tiles), _LOWEST_COST, dtype=np.int64)
+    for patchtype, value in _COST.items():
+        cost[tiles.patchtype == patchtype] = value
+    _, cell = np.unique(tiles.cell, return_inverse=True)
+    return np.bincount(cell, weights=cost).astype(np.int64)
 
 
 def depth_name(depth_m: tuple[float, float]) -> str:

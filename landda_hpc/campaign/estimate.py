@@ -33,7 +33,8 @@ def estimate(config: CampaignConfig, domain: Domain) -> dict[str, str]:
     image_files = len(config.runs) * (config.time.n_cycles * config.time.cycle_hours // config.output.every_hours)
     images = image_files * len(config.output.fields) * pixels * 4
     return {
-        "ranks": f"any number; of {layout.n_ranks}, the fullest has {most_tiles} tiles, {layout.n_roots} share the images",
+        "ranks": f"any number; of {layout.n_ranks}, the fullest has {most_tiles} tiles, "
+        f"{layout.n_roots} share the images",
         "memory": f"about {memory / 1e9:.2f} GB per rank with {layout.n_ranks} ranks",
         "disk": f"about {(checkpoint * (kept + 1) + images) / 1e9:.2f} GB: {checkpoint / 1e6:.1f} MB a checkpoint, "
         f"{kept} kept and one being written; {image_files} image files",

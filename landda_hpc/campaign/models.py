@@ -12,7 +12,6 @@ from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.config import CampaignConfig, TwinConfig
 from landda_hpc.constants import FloatArray
-from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
 from landda_hpc.formats.climatology import read_soil_moisture_climatology
 from landda_hpc.grid import Grid
@@ -21,15 +20,12 @@ from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
 from landda_hpc.model.column.soil import with_perturbed_parameters
 from landda_hpc.model.column.temperature import AnnualWave
-from landda_hpc.model.forcing.climatology import load_climatology
 from landda_hpc.model.forcing.stochastic import StochasticWeather
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.state import Tiles, TileState
 
 logger = logging.getLogger(__name__)
-
-_MEDIUM_SAND = next(soil.sand for soil in SOIL_CLASSES if soil.name == "medium")
 
 NATURE_STREAM = "nature"
 BASE_STREAM = "base"
@@ -70,7 +66,7 @@ def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> Na
     return NatureErrors(
         tiles=with_perturbed_parameters(
             tiles,
-            sand=field("sand", config.sand_sigma) - (1.0 - config.soil_map_share) * sand_contrast(tiles),
+            sand=field("sand", config.sand_sigma),
             log_b=field("log b", config.log_b_sigma),
             log_psi=field("log psi", config.log_psi_sigma),
             log_ksat=field("log ksat", config.log_ksat_sigma),
@@ -81,13 +77,6 @@ def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> Na
         potential_evaporation_factor=factor("potential evaporation", config.log_pet_sigma),
         wetness_change=field("wetness", config.wetness_sigma),
     )
-
-
-def sand_contrast(tiles: Tiles) -> FloatArray:
-    """Sand content of each soil tile minus that of medium soil, percent; 0 without soil class. Shape (n_tile,)."""
-    sand = np.array([_MEDIUM_SAND, *(soil.sand for soil in SOIL_CLASSES)])
-    contrast: FloatArray = sand[tiles.soil_class] - _MEDIUM_SAND
-    return contrast
 
 
 def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[Instance]:
@@ -102,7 +91,7 @@ def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[In
     held = domain.layout.instances_of(rank)
     instances = [Instance("nature", 0, None)] if config.twin else []
     instances += [Instance(run.name, len(instances) + i, run) for i, run in enumerate(config.runs)]
-    climatology = load_climatology(domain.grid)
+    climatology = domain.climatology
     climate = tile_climate(domain.tiles, climatology).take(mine)
     local = domain.tiles.take(mine)
     weather = StochasticWeather(domain.grid, local, config.forcing, config.seed, BASE_STREAM, 1.0, climatology)
@@ -139,7 +128,7 @@ def prepare_initial_states(
     """
     begin = config.time.start - timedelta(days=config.model.spinup_days)
     with together(world, "initial state"):
-        climate = tile_climate(domain.tiles, load_climatology(domain.grid))
+        climate = tile_climate(domain.tiles, domain.climatology)
         first_run: Instance | None = None
         for instance in instances:
             if instance.model is None:
@@ -149,15 +138,27 @@ def prepare_initial_states(
             whole = _initial_state(config, domain, instance, climate, begin)
             instance.state = whole.take(domain.layout.tiles_of(world.rank))
             first_run = instance if instance.run is not None else first_run
-    if config.model.spinup_days and world.rank == 0:
-        logger.info("spin-up: %d days before %s", config.model.spinup_days, config.time.start)
-    with together(world, "spin-up"):
+    _spin_up(instances, begin, config.time.start, world)
+    if first_run is not None and first_run.state is not None:
         for instance in instances:
-            if instance.model is not None and instance.state is not None:
-                instance.model.forecast(instance.state, begin, config.time.start)
-        for instance in instances:
-            if instance.model is not None and instance.state is None and first_run and first_run.state:
+            if instance.model is not None and instance.state is None:
                 instance.state = first_run.state.copy()
+
+
+def _spin_up(instances: list[Instance], begin: datetime, end: datetime, world: Communicator) -> None:
+    """Run the instances that have a state from begin to end, a line in the log for every tenth of it. Collective."""
+    days = (end - begin).days
+    part = timedelta(days=max(1, -(-days // 10)))
+    now = begin
+    while now < end:
+        until = min(end, now + part)
+        with together(world, f"spin-up from {now}"):
+            for instance in instances:
+                if instance.model is not None and instance.state is not None:
+                    instance.model.forecast(instance.state, now, until)
+        if world.rank == 0:
+            logger.info("spin-up: %d of %d days", (until - begin).days, days)
+        now = until
 
 
 def _initial_state(
@@ -175,4 +176,5 @@ def _initial_state(
         theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
     else:
         theta = soil_water_by_climate(tiles, climate, change)
-    return initial_state(tiles, AnnualWave(climate.temperature), time, theta)
+    # Ice stays as it is in this model, so it is that of the campaign's start, not of the spin-up's.
+    return initial_state(tiles, AnnualWave(climate.temperature), config.time.start, theta)

@@ -13,6 +13,7 @@ from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, write_checkpoint
+from landda_hpc.storage.method_memory import KEY, Memory, encode_memory
 from landda_hpc.storage.restart import write_restart
 from landda_hpc.storage.retention import apply_retention, checkpoint_name
 
@@ -36,8 +37,13 @@ def save_state(
     instances: list[Instance],
     cycle: int,
     time: datetime,
+    memory: Memory,
 ) -> str:
     """Write a checkpoint (and restart files where asked for); drop what retention lets go. Collective.
+
+    Parameters
+    ----------
+    memory : what the analysis methods remember, on rank 0; empty elsewhere and where none remembers anything.
 
     Returns
     -------
@@ -51,6 +57,7 @@ def save_state(
         n_tiles=len(domain.tiles),
         instances=config.instance_names,
         software_version=__version__,
+        records={KEY: encode_memory(memory)} if memory else {},
     )
     mine = domain.layout.tiles_of(world.rank)
     parts = {i.name: LocalPart(i.state, mine) for i in instances if i.state is not None}

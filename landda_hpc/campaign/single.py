@@ -14,7 +14,8 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.fields.regrid import Method as RegridMethod
 from landda_hpc.fields.regrid import Regridder
-from landda_hpc.formats.images import OutputField, SoilMoistureImage, read_image, write_image
+from landda_hpc.formats.image_output import OutputField, write_images
+from landda_hpc.formats.images import SoilMoistureImage, read_image
 from landda_hpc.parallel.communicator import SerialCommunicator
 
 
@@ -80,7 +81,7 @@ def analyse_files(
         ),
     }
     attributes = {"source": f"landda analyse, method {run.method}", "seed": str(seed)}
-    write_image(output, first.grid, fields, first.time, attributes)
+    write_images(output, first.grid, fields, time=first.time, attributes=attributes, make_folder=True)
     before, after = pair.innovation[pair.observed], (pair.observation - analysis)[pair.observed]
     return SingleResult(
         n_cells=int(before.size),

@@ -8,19 +8,22 @@ from typing import Any
 
 import yaml
 
+from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.cycle import Campaign, Outcome
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.models import make_instances, prepare_initial_states
+from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.config import CampaignConfig, apply_overrides, dump_config, load_config, parse_config
-from landda_hpc.errors import ConfigError, StorageError
+from landda_hpc.errors import ConfigError
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import RECORD_NAMES, CampaignFolder
 from landda_hpc.storage.checkpoint import read_header, read_instance
+from landda_hpc.storage.method_memory import Memory, decode_memory
 from landda_hpc.storage.retention import latest_valid
 
 logger = logging.getLogger(__name__)
@@ -89,30 +92,44 @@ def resume_campaign(output: Path, world: Communicator, overrides: dict[str, Any]
     with together(world, f"reading the configuration of {output}"):
         config = _resumed_config(folder.config_file.read_text(encoding="utf-8"), overrides or {})
         path = latest_valid(folder.checkpoints) if world.rank == 0 else None
-        if world.rank == 0 and path is None:
-            raise StorageError(f"{output} has no checkpoint yet; start it again with 'landda run --overwrite'.")
     path = world.broadcast(path)
-    assert path is not None, "rank 0 found one"
     domain = make_domain(config, world.size)
     source = _open_source(config, domain, world)
+    _describe(config, domain, source, world)
     instances = make_instances(config, domain, world.rank)
+    if path is None:
+        if world.rank == 0:
+            logger.info("no checkpoint yet: beginning again")
+        prepare_initial_states(config, domain, instances, world)
+    cycle, memory = (0, None) if path is None else _read_state(config, domain, instances, path, world)
+    with together(world, "cutting the records back"):
+        if world.rank == 0:
+            for name in RECORD_NAMES:
+                folder.truncate_records(name, cycle)
+            logger.info("going on after cycle %d of %d", cycle, config.time.n_cycles)
+    campaign = Campaign(config, domain, world, folder, instances, source, cycle)
+    with together(world, "restoring the methods' memory"):
+        if memory is not None:
+            campaign.restore_memory(memory)
+    return campaign
+
+
+def _read_state(
+    config: CampaignConfig, domain: Domain, instances: list[Instance], path: Path, world: Communicator
+) -> tuple[int, Memory]:
+    """Give every instance its state from a checkpoint; its cycle and the methods' memory. Collective."""
     with together(world, f"reading {path}"):
         header = read_header(path)
         if header.config_hash != config_hash(config) or header.n_tiles != len(domain.tiles):
             raise ConfigError(
-                f"{path} was written by another configuration (or another version) than {output}/config.yaml: "
+                f"{path} was written by another configuration (or another version) than the config.yaml beside it: "
                 "what decides the result must not change. Undo the change, or start anew in another folder."
             )
         for instance in instances:
             if instance.model is not None:
                 instance.state = read_instance(path, instance.name, domain.layout.tiles_of(world.rank))
-        if world.rank == 0:
-            for name in RECORD_NAMES:
-                folder.truncate_records(name, header.cycle)
-    _describe(config, domain, source, world)
-    if world.rank == 0:
-        logger.info("resuming after cycle %d of %d, %s", header.cycle, config.time.n_cycles, header.valid_time)
-    return Campaign(config, domain, world, folder, instances, source, cycle=header.cycle)
+        memory = decode_memory(header.records)
+    return header.cycle, memory
 
 
 def finish_campaign(campaign: Campaign, outcome: Outcome) -> list[Path]:
@@ -146,9 +163,10 @@ def _open_source(config: CampaignConfig, domain: Domain, world: Communicator) ->
     with together(world, "looking for observations"):
         source = open_source(config, domain.grid, domain.is_soil)
         if world.rank == 0:
-            times = [config.time.valid_time(n) for n in range(1, config.time.n_analyses + 1)]
-            survey = source.survey(times)
-            survey.require()
+            survey = survey_analyses(config, source)
+            problems = find_problems(config, survey)
+            if problems:
+                raise ConfigError(problems)
             logger.info("%s", survey.describe())
     return source
 

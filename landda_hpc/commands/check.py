@@ -24,16 +24,16 @@ def command(
     """
     from landda_hpc.campaign.domain import make_domain
     from landda_hpc.campaign.estimate import estimate
+    from landda_hpc.campaign.preflight import find_problems, survey_analyses
     from landda_hpc.observation.catalogue import open_source
 
     config = load_config(file, parse_overrides(overrides))
     domain = make_domain(config, ranks)
     source = open_source(config, domain.grid, domain.is_soil)
-    survey = source.survey([config.time.valid_time(n) for n in range(1, config.time.n_analyses + 1)])
-    if config.model.initial_file is not None and not (config.data_root / config.model.initial_file).is_file():
-        raise ConfigError(f"model.initial_file: '{config.data_root / config.model.initial_file}' does not exist.")
-    if survey.problems:
-        raise ConfigError(survey.problems)
+    survey = survey_analyses(config, source)
+    problems = find_problems(config, survey)
+    if problems:
+        raise ConfigError(problems)
     table = Table(show_header=False, title=f"{file}: campaign {config.name} can run")
     for key, value in (
         ("period", f"{config.time.start} to {config.time.end}"),

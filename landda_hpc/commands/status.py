@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import yaml
@@ -12,17 +12,25 @@ from rich.table import Table
 from landda_hpc.commands.console.options import CampaignDir
 from landda_hpc.config import parse_config
 
+if TYPE_CHECKING:
+    from landda_hpc.campaign.timetable import Timetable
+
 
 def command(
     folder: CampaignDir,
     state_only: Annotated[
         bool, typer.Option("--state", help="Print one word: running, stopped, finished or failed (for scripts).")
     ] = False,
+    with_seconds: Annotated[
+        bool,
+        typer.Option("--seconds", help="Also where the time went: seconds by step, traffic, memory."),
+    ] = False,
 ) -> None:
     """Show where a campaign stands: state, cycle, last checkpoint, how to go on.
 
     Reads only; a running job is not disturbed.
     """
+    from landda_hpc.campaign.timetable import timetable
     from landda_hpc.storage.campaign_folder import CampaignFolder
     from landda_hpc.storage.retention import list_checkpoints
 
@@ -42,5 +50,25 @@ def command(
         table.add_row("written", f"{status.written} by process {status.pid} on {status.host}")
     table.add_row("checkpoints", ", ".join(path.name for _, path in list_checkpoints(campaign.checkpoints)) or "none")
     Console().print(table)
+    if with_seconds:
+        _print_seconds(timetable(campaign.read_records("seconds"), config.time.cycle_hours))
     if state in ("stopped", "failed"):
         typer.echo(f"Go on with: landda resume {folder}")
+
+
+def _print_seconds(times: Timetable | None) -> None:
+    if times is None:
+        typer.echo("No cycle has been timed yet.")
+        return
+    table = Table(title=f"seconds per simulated day, mean of {times.days:g} days")
+    for heading in ("step", "slowest rank", "mean rank", "CPU, mean rank", "balance"):
+        table.add_column(heading, justify="left" if heading == "step" else "right")
+    for step, (slowest, mean, cpu) in times.seconds.items():
+        table.add_row(step, f"{slowest:.3f}", f"{mean:.3f}", f"{cpu:.3f}", f"{times.balance[step]:.2f}")
+    total = [sum(row[i] for row in times.seconds.values()) for i in range(3)]
+    table.add_row("all", *(f"{value:.3f}" for value in total), "")
+    Console().print(table)
+    typer.echo(
+        f"busiest rank sends {times.megabytes_sent:.2f} MB a simulated day; "
+        f"peak memory {times.peak_memory_mb:.0f} MB a rank"
+    )

@@ -1,16 +1,20 @@
 """Measurements of the transform, side by side with other curvelet packages that are installed.
 
-`measure` returns plain numbers for a JSON file. Competitors run in the same process, one thread each, in turn
-(round by round), so that a busy machine is unfair to nobody; figures are medians over rounds.
+`measure` returns plain numbers for a JSON file; `bars` sets them against what the transform promises. Competitors run
+in the same process, one thread each, in turn (round by round), so that a busy machine is unfair to nobody; figures are
+medians over rounds.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import os
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -18,12 +22,330 @@ import ducc0
 import numpy as np
 import numpy.typing as npt
 
+from landda_hpc.curvelet import bench_process, kernels
+from landda_hpc.curvelet.backends import is_installed
+from landda_hpc.curvelet.boundary import Boundary
 from landda_hpc.curvelet.frame import Curvelet2D
 from landda_hpc.curvelet.plan import make_plan
 from landda_hpc.curvelet.windows import Finest
 
 Array = npt.NDArray[Any]
 Action = Callable[[], object]
+FINEST: tuple[Finest, ...] = ("curvelets", "wavelets")
+
+
+def measure(
+    shape: tuple[int, int] = (128, 256),
+    batch: int = 50,
+    rounds: int = 15,
+    large: tuple[int, int] | None = (1800, 3600),
+    large_rounds: int = 5,
+    start_up: bool = True,
+) -> dict[str, Any]:
+    """Time the transform, float64, boundary `none`, one thread where nothing else is said.
+
+    Parameters
+    ----------
+    shape, batch : of the images.
+    rounds : repetitions; figures are medians.
+    large : shape for the growth of cost and memory; None leaves that out.
+    large_rounds : repetitions there.
+    start_up : also time the first use in fresh processes, with and without compiled loops on disk.
+
+    Returns
+    -------
+    A JSON-able dictionary. `curvelets` and `wavelets`, by the kind of the finest scale: see `measure_transform`.
+    `variance_s`: see `measure_variance`. `growth`: see `measure_growth`. `memory`, `start`: see `bench_process`. Machine, versions, load.
+    """
+    packages = ["numpy", "ducc0", "numba", "llvmlite"]
+    packages += ["curvelets"] if is_installed("udct") else []
+    packages += ["curvelops"] if is_installed("curvelops") else []
+    result: dict[str, Any] = {
+        "shape": list(shape),
+        "batch": batch,
+        "rounds": rounds,
+        "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in packages},
+        "load_before": os.getloadavg()[0],
+    }
+    for finest in FINEST:
+        result[finest] = measure_transform(shape, finest, batch, rounds)
+    result["variance_s"] = measure_variance(shape)
+    if large is not None:
+        result["growth"] = measure_growth(shape, large, large_rounds)
+        result["memory"] = bench_process.measure_memory(large)
+    if start_up:
+        result["start"] = bench_process.measure_start(shape)
+    result["load_after"] = os.getloadavg()[0]
+    return result
+
+
+def measure_transform(shape: tuple[int, int], finest: Finest, batch: int, rounds: int) -> dict[str, Any]:
+    """Time one kind of frame.
+
+    Returns
+    -------
+    `plan_s` : building the plan, seconds. `ms_per_field`, milliseconds per image: forward and inverse of a batch whose
+    coefficients are all kept, with one and two threads; both together, ours and the others', for such a batch
+    (`batch_`) and field by field in the same memory (`by_field_`); `stream`, the sum of energies;
+    `bare_ffts_of_a_forward` and `windows_of_a_forward`, its FFTs alone and the rest of its arithmetic alone, in warm
+    memory.
+    `times_faster_than` : the others' forward + inverse over ours. `second_thread` : one thread's time over two's.
+    `analysis_over_forwards` : a `batch`-member analysis (both sampled variances, the update) over 2 `batch` forward
+    transforms, field by field.
+    """
+    rng = np.random.default_rng(0)
+    images = rng.standard_normal((batch, *shape))
+    start = time.perf_counter()
+    make_plan.__wrapped__(shape, 16, finest, None, "smooth", True, "float64")
+    plan = time.perf_counter() - start
+    frame = Curvelet2D(shape, finest=finest)
+    c = np.empty((batch, frame.n_coef))
+    back = np.empty_like(images)
+    energy = np.zeros(frame.n_var)
+
+    def both() -> None:
+        frame.inverse(frame.forward(images, out=c), out=back)
+
+    def by_field() -> None:
+        for image in images:
+            frame.inverse(frame.forward(image, out=c[0]), out=back[0])
+
+    def forward_by_field() -> None:
+        for image in images:
+            frame.forward(image, out=c[0])
+
+    def stream() -> None:
+        for image in images:
+            frame.accumulate_energy(image, energy)
+
+    bare, windows = bare_ffts(frame, is_round_trip=False), bare_windows(frame)
+
+    def floor() -> None:
+        for _ in range(batch):
+            bare()
+
+    def wrap() -> None:
+        for _ in range(batch):
+            windows()
+
+    actions: dict[str, Action] = {
+        "forward": lambda: frame.forward(images, out=c),
+        "inverse": lambda: frame.inverse(c, out=back),
+        "forward_two_threads": lambda: frame.forward(images, out=c, threads=2),
+        "inverse_two_threads": lambda: frame.inverse(c, out=back, threads=2),
+        "batch_ours": both,
+        "by_field_ours": by_field,
+        "forward_by_field": forward_by_field,
+        "stream": stream,
+        "bare_ffts_of_a_forward": floor,
+        "windows_of_a_forward": wrap,
+        "analysis": _analysis(frame, images, images[::-1].copy()),
+    }
+    actions |= _udct(shape, finest, images) | _curvelops(shape, finest, images)
+    seconds = _interleaved(actions, rounds)
+    return {
+        "plan_s": plan,
+        "redundancy": frame.redundancy,
+        "ms_per_field": {k: 1e3 * v / batch for k, v in seconds.items() if k != "analysis"},
+        "analysis_s": seconds["analysis"],
+        "analysis_over_forwards": seconds["analysis"] / (2.0 * seconds["forward_by_field"]),
+        "second_thread": {k: seconds[k] / seconds[f"{k}_two_threads"] for k in ("forward", "inverse")},
+        "times_faster_than": {
+            f"{other}_{way}": seconds[f"{way}_{other}"] / seconds[f"{way}_ours"]
+            for other in ("udct", "curvelops")
+            for way in ("batch", "by_field")
+            if f"{way}_{other}" in seconds
+        },
+    }
+
+
+def measure_growth(small: tuple[int, int], large: tuple[int, int], rounds: int) -> dict[str, Any]:
+    """Time forward + inverse of one image and their bare FFTs at two sizes, curvelets at the finest scale.
+
+    Returns
+    -------
+    Seconds per image at both sizes, and `over_ffts`: growth of the transform over growth of its FFTs.
+    """
+    seconds: dict[str, dict[str, float]] = {}
+    for name, shape in (("small", small), ("large", large)):
+        frame = Curvelet2D(shape)
+        image = np.random.default_rng(0).standard_normal(shape)
+        c, back = np.empty(frame.n_coef), np.empty(shape)
+        repeats = max(1, (large[0] * large[1]) // (shape[0] * shape[1]) // 4)
+        ffts = bare_ffts(frame, is_round_trip=True)
+
+        def transform(frame: Curvelet2D = frame, image: Array = image, c: Array = c, back: Array = back) -> None:
+            frame.inverse(frame.forward(image, out=c), out=back)
+
+        def repeated(action: Action, n: int = repeats) -> Action:
+            def run() -> None:
+                for _ in range(n):
+                    action()
+
+            return run
+
+        measured = _interleaved({"transform": repeated(transform), "ffts": repeated(ffts)}, rounds)
+        seconds[name] = {k: v / repeats for k, v in measured.items()}
+    growth = {k: seconds["large"][k] / seconds["small"][k] for k in ("transform", "ffts")}
+    return {
+        "small": list(small),
+        "large": list(large),
+        "seconds_per_field": seconds,
+        "growth": growth,
+        "over_ffts": growth["transform"] / growth["ffts"],
+    }
+
+
+def bare_ffts(frame: Curvelet2D, is_round_trip: bool) -> Action:
+    """Return the FFTs of a forward transform (and an inverse one) and nothing else, in warm memory: the floor."""
+    image = np.zeros(frame.transform_shape)
+    spectrum = np.zeros(frame.plan.spectrum_shape, dtype=np.complex128)
+    room = np.zeros(max(g.size for g in frame.plan.groups))
+    stacks, halves = [], []
+    for group in frame.plan.groups:
+        for s in group.stacks:
+            part = room[s.start : s.start + s.size]
+            if group.is_real:
+                halves.append((np.zeros(group.half_shape, dtype=np.complex128), part.reshape(s.shape)))
+            else:
+                stacks.append(part.view(np.complex128).reshape(s.count, *s.shape))
+
+    def run() -> None:
+        ducc0.fft.r2c(image, axes=(0, 1), out=spectrum, nthreads=1)
+        for direction in (False, True) if is_round_trip else (False,):
+            for stack in stacks:
+                ducc0.fft.c2c(stack, axes=(1, 2), forward=direction, inorm=1, out=stack, nthreads=1)
+        for half, wedge in halves:
+            ducc0.fft.c2r(half, axes=(0, 1), lastsize=wedge.shape[1], forward=False, out=wedge, nthreads=1)
+            if is_round_trip:
+                ducc0.fft.r2c(wedge, axes=(0, 1), out=half, nthreads=1)
+        if is_round_trip:
+            ducc0.fft.c2r(spectrum, axes=(0, 1), lastsize=image.shape[1], forward=False, out=image, nthreads=1)
+
+    return run
+
+
+def bare_windows(frame: Curvelet2D) -> Action:
+    """Return what a forward transform does beside FFTs: windows times spectrum, wrapped, in warm memory."""
+    spectrum = np.zeros(frame.plan.spectrum_shape, dtype=np.complex128).reshape(-1).view(np.float64)
+    work = []
+    for group in frame.plan.groups:
+        n1, n2 = group.half_shape
+        work.append((group, np.zeros(2 * n1 * n2 if group.is_real else group.size)))
+
+    def run() -> None:
+        for group, room in work:
+            kernels.window_and_wrap(spectrum, group.segments, group.values, room)
+
+    return run
+
+
+def measure_variance(shape: tuple[int, int]) -> dict[str, dict[str, float]]:
+    """Time exact variances of errors on a random half of the cells.
+
+    Returns
+    -------
+    By boundary and kind of finest scale, seconds: `first` for a new map, `again` for a multiple of one seen before.
+    """
+    sigma2 = 0.0225 * (np.random.default_rng(0).random(shape) < 0.5)
+    boundaries: tuple[Boundary, ...] = ("none", "double_fourier_sphere", "reflect")
+    found = {}
+    for boundary in boundaries:
+        for finest in FINEST:
+            Curvelet2D((32, 32), finest=finest, boundary=boundary).variance(np.ones((32, 32)))  # compiles
+            frame = Curvelet2D(shape, finest=finest, boundary=boundary)
+            seconds = []
+            for factor in (1.0, 0.5):
+                start = time.perf_counter()
+                frame.variance(factor * sigma2)
+                seconds.append(time.perf_counter() - start)
+            found[f"{boundary}, {finest}"] = {"first": seconds[0], "again": seconds[1]}
+    return found
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One figure beside what is asked of it.
+
+    Attributes
+    ----------
+    name, unit : what is measured.
+    measured : None where it could not be (`why` tells).
+    limit : the bar; `at_least` says on which side of it to be. None: reported only.
+    aim : what was hoped for; None where nothing more than the bar.
+    """
+
+    name: str
+    measured: float | None
+    limit: float | None = None
+    aim: float | None = None
+    at_least: bool = True
+    unit: str = ""
+    why: str = ""
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the bar is met; None if there is none, or no figure."""
+        if self.measured is None or self.limit is None:
+            return None
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+
+def bars(result: dict[str, Any]) -> list[Bar]:
+    """Set the figures of `measure` beside the bars."""
+    found = []
+    for finest, limit, aim in (("curvelets", 3.0, 4.0), ("wavelets", 6.0, 8.0)):
+        faster = result[finest]["times_faster_than"]
+        for other, package in (("udct", "curvelets"), ("curvelops", "curvelops")):
+            name = f"times faster than {package}, {finest} finest"
+            measured = faster.get(f"{other}_batch")
+            if other == "udct":
+                found.append(Bar(name, measured, limit, aim, why="not installed"))
+            else:
+                found.append(Bar(name, measured, why="not installed"))
+    batch = result["batch"]
+    for finest in FINEST:
+        name = f"{batch}-member analysis / {2 * batch} forward transforms, {finest} finest"
+        found.append(Bar(name, result[finest]["analysis_over_forwards"], 1.3, at_least=False))
+    for finest in FINEST:
+        for direction, gain in result[finest]["second_thread"].items():
+            found.append(Bar(f"times faster with a second thread, {direction}, {finest} finest", gain, 1.0))
+    if "growth" in result:
+        n1, n2 = result["growth"]["large"]
+        name = f"growth to {n1} x {n2} / growth of the bare FFTs"
+        found.append(Bar(name, result["growth"]["over_ffts"], 1.3, at_least=False))
+    if "memory" in result:
+        n1, n2 = result["memory"]["shape"]
+        name = f"peak memory at {n1} x {n2} beside coefficients"
+        found.append(Bar(name, result["memory"]["fields_beside_coefficients"], 12.0, at_least=False, unit="fields"))
+    for finest in FINEST:
+        n1, n2 = result["shape"]
+        found.append(
+            Bar(f"plan build at {n1} x {n2}, {finest} finest", result[finest]["plan_s"], 1.0, at_least=False, unit="s")
+        )
+    for kind, seconds in result["variance_s"].items():
+        found.append(Bar(f"exact variance of a new map, {kind}", seconds["first"], unit="s"))
+        found.append(Bar(f"exact variance of a multiple of it, {kind}", seconds["again"], unit="s"))
+    if "start" in result:
+        for key, text in (
+            ("import_s", "start-up: import"),
+            ("first_use_s", "start-up: first use, loops compiled before"),
+            ("first_use_ever_s", "start-up: first use ever, compiling"),
+        ):
+            found.append(Bar(text, result["start"][key], unit="s"))
+    return found
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    file = Path("/proc/cpuinfo")
+    if file.is_file():
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _interleaved(actions: dict[str, Action], rounds: int) -> dict[str, float]:
@@ -39,29 +361,11 @@ def _interleaved(actions: dict[str, Action], rounds: int) -> dict[str, float]:
     return {name: median(values) for name, values in seconds.items()}
 
 
-def _bare_ffts(frame: Curvelet2D) -> Action:
-    """Return the FFTs of one forward transform and nothing else, in warm memory: the floor."""
-    image = np.zeros(frame.transform_shape, dtype=frame.dtype)
-    stacks = [np.zeros(g.stack_shape, dtype=np.complex128) for g in frame.plan.groups if not g.is_real]
-    halves = [(np.zeros(g.half_shape, dtype=np.complex128), g.shape[1]) for g in frame.plan.groups if g.is_real]
-
-    def run() -> None:
-        ducc0.fft.r2c(image, axes=(0, 1), nthreads=1)
-        for stack in stacks:
-            ducc0.fft.c2c(stack, axes=(1, 2), forward=False, out=stack, nthreads=1)
-        for half, last in halves:
-            ducc0.fft.c2r(half, axes=(0, 1), lastsize=last, forward=False, nthreads=1)
-
-    return run
-
-
 def _udct(shape: tuple[int, int], finest: Finest, images: Array) -> dict[str, Action]:
     """Return forward + inverse over the batch with `curvelets` (UDCT), or nothing if it is missing."""
-    try:
-        package = importlib.import_module("curvelets.numpy")
-    except ImportError:
+    if not is_installed("udct"):
         return {}
-    transform = package.UDCT(
+    transform = importlib.import_module("curvelets.numpy").UDCT(
         shape,
         num_scales=4,
         wedges_per_direction=3,
@@ -81,12 +385,10 @@ def _udct(shape: tuple[int, int], finest: Finest, images: Array) -> dict[str, Ac
 
 def _curvelops(shape: tuple[int, int], finest: Finest, images: Array) -> dict[str, Action]:
     """Return forward + inverse over the batch with curvelops (CurveLab), or nothing if it is missing."""
-    try:
-        package = importlib.import_module("curvelops")
-    except ImportError:
+    if not is_installed("curvelops"):
         return {}
+    package = importlib.import_module("curvelops")
     transform = package.FDCT2D(shape, nbangles_coarse=16, allcurvelets=finest == "curvelets", dtype="complex128")
-
     fields = [image.ravel().astype(np.complex128) for image in images]
 
     def batch() -> None:
@@ -118,110 +420,3 @@ def _analysis(frame: Curvelet2D, backgrounds: Array, observations: Array) -> Act
         return analysis
 
     return run
-
-
-def measure(
-    shape: tuple[int, int] = (128, 256),
-    batch: int = 50,
-    rounds: int = 15,
-    others: bool = True,
-) -> dict[str, Any]:
-    """Time the transform for images of one shape, float64, boundary `none`, one thread.
-
-    Parameters
-    ----------
-    shape, batch : of the images.
-    rounds : repetitions; figures are medians.
-    others : also time `curvelets` and `curvelops` where they are installed.
-
-    Returns
-    -------
-    A JSON-able dictionary: machine and versions and, for each finest scale, `plan_s` and `start_s` (plan and
-    first call of this process), milliseconds per field of forward, inverse, streaming energy, two threads and
-    the bare FFTs of one forward transform; forward + inverse of ours and of the others, with the coefficients
-    of the whole batch kept (`batch_`) or field by field (`by_field_`), and the ratios; the time of a
-    `batch`-member analysis (two sampled variances and the update) over that of 2 `batch` forward transforms.
-    """
-    rng = np.random.default_rng(0)
-    images = rng.standard_normal((batch, *shape))
-    versions = {name: importlib.metadata.version(name) for name in ("numpy", "ducc0", "numba")}
-    result: dict[str, Any] = {
-        "shape": list(shape),
-        "batch": batch,
-        "rounds": rounds,
-        "machine": platform.machine(),
-        "processor": platform.processor(),
-        "versions": versions,
-    }
-    finest_scales: tuple[Finest, ...] = ("curvelets", "wavelets")
-    for finest in finest_scales:
-        start = time.perf_counter()
-        frame = Curvelet2D(shape, finest=finest)
-        plan_first = time.perf_counter() - start
-        start = time.perf_counter()
-        make_plan.__wrapped__(shape, 16, finest, None, "smooth", True, "float64")
-        plan = time.perf_counter() - start
-        coefficients = np.empty((batch, frame.n_coef))
-        back = np.empty_like(images)
-        energy = np.zeros(frame.n_var)
-        observed = images[::-1].copy()
-
-        start = time.perf_counter()
-        frame.inverse(frame.forward(images[0]))
-        first = time.perf_counter() - start
-
-        def both(frame: Curvelet2D = frame, c: Array = coefficients, back: Array = back) -> None:
-            frame.inverse(frame.forward(images, out=c), out=back)
-
-        def by_field(frame: Curvelet2D = frame, c: Array = coefficients, back: Array = back) -> None:
-            for image in images:
-                frame.inverse(frame.forward(image, out=c[0]), out=back[0])
-
-        def stream(frame: Curvelet2D = frame, energy: Array = energy) -> None:
-            for image in images:
-                frame.accumulate_energy(image, energy)
-
-        bare = _bare_ffts(frame)
-
-        def floor(bare: Action = bare) -> None:
-            for _ in range(batch):
-                bare()
-
-        def forward(frame: Curvelet2D = frame, c: Array = coefficients, threads: int = 1) -> None:
-            frame.forward(images, out=c, threads=threads)
-
-        def inverse(frame: Curvelet2D = frame, c: Array = coefficients, back: Array = back) -> None:
-            frame.inverse(c, out=back)
-
-        def forward_two(forward: Callable[..., None] = forward) -> None:
-            forward(threads=2)
-
-        actions: dict[str, Action] = {
-            "forward": forward,
-            "inverse": inverse,
-            "batch_ours": both,
-            "by_field_ours": by_field,
-            "stream": stream,
-            "forward_two_threads": forward_two,
-            "bare_ffts_of_a_forward": floor,
-            "analysis": _analysis(frame, images, observed),
-        }
-        if others:
-            actions |= _udct(shape, finest, images) | _curvelops(shape, finest, images)
-        seconds = _interleaved(actions, rounds)
-        figures: dict[str, Any] = {
-            "plan_s": plan,
-            "start_s": plan_first + first,
-            "redundancy": frame.redundancy,
-            "ms_per_field": {k: 1e3 * v / batch for k, v in seconds.items() if k != "analysis"},
-            "analysis_s": seconds["analysis"],
-            "analysis_over_forwards": seconds["analysis"] / (2.0 * seconds["forward"]),
-            "times_faster_than": {
-                f"{other}_{way}": seconds[f"{way}_{other}"] / seconds[f"{way}_ours"]
-                for other in ("udct", "curvelops")
-                for way in ("batch", "by_field")
-                if f"{way}_{other}" in seconds
-            },
-        }
-        result[finest] = figures
-    return result

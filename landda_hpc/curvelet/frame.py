@@ -103,6 +103,7 @@ class Curvelet2D:
         self.n_var = self.plan.n_var
         self._engine = Engine(self.plan, boundary, self.dtype)
         self.coef_dtype = self._engine.coef_dtype
+        self._diagonal_variance = variance.DiagonalVariance(self.plan, boundary)
 
     def __reduce__(self) -> tuple[type[Curvelet2D], tuple[Any, ...]]:
         return Curvelet2D, self._arguments
@@ -141,11 +142,12 @@ class Curvelet2D:
         """
         images, batch = self._images(x)
         coefficients = self._output(out, (*batch, self.n_coef)).reshape(math.prod(batch), self.n_coef)
+        parts = self._engine.parts(coefficients)
 
         def one(i: int, work: Workspace) -> None:
             self._engine.spectrum(images[i], work)
-            for group in self.plan.groups:
-                self._engine.analyse(group, work, coefficients[i, group.coefficients])
+            for group, part in zip(self.plan.groups, parts, strict=True):
+                self._engine.analyse(group, work, part, i)
 
         self._for_each(one, images.shape[0], threads)
         return coefficients.reshape(*batch, self.n_coef)
@@ -158,9 +160,10 @@ class Curvelet2D:
         """
         coefficients, batch = self._coefficients(c)
         images = self._output(out, (*batch, *self.shape)).reshape(math.prod(batch), *self.shape)
+        parts = self._engine.parts(coefficients)
 
         def one(i: int, work: Workspace) -> None:
-            self._engine.synthesise(coefficients[i], images[i], work)
+            self._engine.synthesise(parts, i, images[i], work)
 
         self._for_each(one, coefficients.shape[0], threads)
         return images.reshape(*batch, *self.shape)
@@ -195,11 +198,11 @@ class Curvelet2D:
         def one(i: int, work: Workspace) -> None:
             def add(group: Group) -> None:
                 wedges = work.groups[group.number]
-                engine.analyse(group, work, wedges)
+                engine.analyse(group, work, wedges, 0)
                 # Not in place: an FFT in place may round differently from the one that `adjoint` does.
                 scaled = work.scaled[group.number]
-                engine.scale(wedges, factors, group, scaled)
-                engine.accumulate(group, work, scaled)
+                engine.scale(wedges, factors, group, scaled, 0)
+                engine.accumulate(group, work, scaled, 0)
 
             engine.spectrum(images[i], work)
             engine.sum_groups(work, add)
@@ -214,9 +217,10 @@ class Curvelet2D:
         """Return |c|^2 in the variance layout, (..., n_var), for coefficients (..., n_coef)."""
         coefficients, batch = self._coefficients(c)
         out = np.zeros((coefficients.shape[0], self.n_var), dtype=self.dtype)
+        parts = self._engine.parts(coefficients)
         for i in range(coefficients.shape[0]):
-            for group in self.plan.groups:
-                self._engine.add_energy(coefficients[i, group.coefficients], group, out[i])
+            for group, part in zip(self.plan.groups, parts, strict=True):
+                self._engine.add_energy(part, i, group, out[i])
         return out.reshape(*batch, self.n_var)
 
     def accumulate_energy(self, x: npt.ArrayLike, out: AnyArray) -> None:
@@ -240,8 +244,8 @@ class Curvelet2D:
             self._engine.spectrum(images[0], work)
             for group in self.plan.groups:
                 wedges = work.groups[group.number]
-                self._engine.analyse(group, work, wedges)
-                self._engine.add_energy(wedges, group, out)
+                self._engine.analyse(group, work, wedges, 0)
+                self._engine.add_energy(wedges, 0, group, out)
 
     def scale_by(self, c: npt.ArrayLike, gain: npt.ArrayLike, out: AnyArray | None = None) -> AnyArray:
         """Return diag(gain) c: each coefficient times its real factor.
@@ -255,19 +259,20 @@ class Curvelet2D:
         coefficients, batch = self._coefficients(c)
         factors = self._real_vector(gain, "gain")
         result = self._output(out, (*batch, self.n_coef)).reshape(math.prod(batch), self.n_coef)
+        parts, scaled = self._engine.parts(coefficients), self._engine.parts(result)
         for i in range(coefficients.shape[0]):
             for group in self.plan.groups:
-                entries = group.coefficients
-                self._engine.scale(coefficients[i, entries], factors, group, result[i, entries])
+                self._engine.scale(parts[group.number], factors, group, scaled[group.number], i)
         return result.reshape(*batch, self.n_coef)
 
     def variance(self, sigma2: npt.ArrayLike) -> AnyArray:
         """Return the exact E|c|^2 of errors that are independent from cell to cell, variance sigma2(x).
 
-        See `variance.diagonal_variance`. Shape (n_var,); sigma2 is (N1, N2), in the square of the image's
+        See `variance.DiagonalVariance`. Shape (n_var,); sigma2 is (N1, N2), in the square of the image's
         unit.
         """
-        return variance.diagonal_variance(self.plan, self.boundary, self._map(sigma2, "sigma2")).astype(self.dtype)
+        exact = self._diagonal_variance(variance.checked_map(sigma2, self.shape, "sigma2"))
+        return exact.astype(self.dtype, copy=False)
 
     def variance_from_spectrum(self, power: npt.ArrayLike) -> AnyArray:
         """Return the exact E|c|^2 of errors that are homogeneous on the (periodic) N1 x N2 grid.
@@ -275,17 +280,14 @@ class Curvelet2D:
         See `variance.spectral_variance`. Shape (n_var,); power is (N1, N2), E|X(k)|^2 of the unitary DFT in
         the order of np.fft.fft2, so that white errors have power = sigma^2 everywhere.
         """
-        spectrum = self._map(power, "power")
+        spectrum = variance.checked_map(power, self.shape, "power")
         if self.real:
-            mirrored = np.roll(spectrum[::-1, ::-1], (1, 1), axis=(0, 1))
-            if not np.allclose(spectrum, mirrored, rtol=1e-6, atol=1e-12 * float(np.max(spectrum, initial=0.0))):
-                raise ShapeError("The power spectrum of a real field is even, P(k) = P(-k); this one is not.")
+            spectrum = variance.even_spectrum(spectrum)
         if self.boundary == "reflect":
-            out = np.zeros(self.n_var, dtype=self.dtype)
-            for mode in variance.spectral_modes(spectrum, self.real):
-                self.accumulate_energy(mode, out)
-            return out
-        return variance.spectral_variance(self.plan, self.boundary, spectrum).astype(self.dtype)
+            exact = variance.sum_over_modes(self, spectrum, self.real)
+        else:
+            exact = variance.spectral_variance(self.plan, self.boundary, spectrum)
+        return exact.astype(self.dtype, copy=False)
 
     # ------------------------------------------------------------------ wedges, scales, thresholds
 
@@ -303,8 +305,9 @@ class Curvelet2D:
 
     def synthesise_scale(self, c: AnyArray, scale: int, out: AnyArray) -> None:
         """Write the image of one scale of one member's coefficients, (n_coef,), to `out`, (N1, N2)."""
+        parts = self._engine.parts(c.reshape(1, self.n_coef))
         with self._engine.workspace() as work:
-            self._engine.synthesise(c, out, work, scale)
+            self._engine.synthesise(parts, 0, out, work, scale)
 
     def wedge_energies(self, c: npt.ArrayLike) -> AnyArray:
         """Return the energy of each stored block, (..., len(blocks)); they add up to ||x||^2."""
@@ -337,6 +340,10 @@ class Curvelet2D:
         """
         return operations.energy_rose(self, self._coefficients_like(c), scale)
 
+    def frequency_tiling(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return scale and wedge of the largest window at each wavenumber, centred, (N1, N2) of `transform_shape`."""
+        return operations.frequency_tiling(self)
+
     # ------------------------------------------------------------------ threads and checks
 
     def _for_each(self, one: Callable[[int, Workspace], None], count: int, threads: int) -> None:
@@ -354,8 +361,10 @@ class Curvelet2D:
             if count:
                 share(0)
             return
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(share, range(workers)))
+        with ThreadPoolExecutor(workers - 1) as pool:
+            others = pool.map(share, range(1, workers))
+            share(0)
+            list(others)
 
     def _images(self, x: npt.ArrayLike) -> tuple[AnyArray, tuple[int, ...]]:
         array = np.asarray(x)
@@ -384,14 +393,6 @@ class Curvelet2D:
         array = np.ascontiguousarray(values, dtype=self.dtype)
         if array.shape != (self.n_var,):
             raise ShapeError(f"{name} has shape {array.shape}; expected ({self.n_var},), one per coefficient.")
-        return array
-
-    def _map(self, values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
-        array = np.ascontiguousarray(values, dtype=np.float64)
-        if array.shape != self.shape:
-            raise ShapeError(f"{name} has shape {array.shape}; expected {self.shape}.")
-        if not np.all(array >= 0.0):
-            raise ShapeError(f"{name} has negative or missing values; fill missing cells with zero variance.")
         return array
 
     def _output(self, out: AnyArray | None, shape: Sequence[int]) -> AnyArray:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from landda_hpc.errors import ConfigError, ShapeError
 
 if TYPE_CHECKING:
+    from landda_hpc.curvelet.backends.protocol import Frame
     from landda_hpc.curvelet.frame import Curvelet2D
     from landda_hpc.curvelet.plan import Block
 
@@ -79,7 +80,7 @@ def wedge_energies(frame: Curvelet2D, c: AnyArray) -> AnyArray:
     return out.reshape(*energy.shape[:-1], len(frame.blocks))
 
 
-def _squared_moduli(frame: Curvelet2D, c: AnyArray) -> AnyArray:
+def _squared_moduli(frame: Frame, c: AnyArray) -> AnyArray:
     """Return |c|^2 of the full, unscaled set, variance layout: a stored half-set wedge holds twice that."""
     energy = frame.energy(c)
     for block in frame.blocks:
@@ -88,7 +89,7 @@ def _squared_moduli(frame: Curvelet2D, c: AnyArray) -> AnyArray:
     return energy
 
 
-def rank_mask(frame: Curvelet2D, c: AnyArray, fraction: float) -> npt.NDArray[np.bool_]:
+def rank_mask(frame: Frame, c: AnyArray, fraction: float) -> npt.NDArray[np.bool_]:
     """Return a mask (..., n_var) of the coefficients with moduli in the top `fraction` of the full set.
 
     A stored wedge of a real image counts twice (it and its conjugate are kept or dropped together). Equal
@@ -178,3 +179,27 @@ def energy_rose(frame: Curvelet2D, c: AnyArray, scale: int) -> tuple[npt.NDArray
         directions[wedge] = math.degrees(math.atan2(f1, f2)) % 180.0
     order = np.argsort(directions)
     return directions[order], part[..., order]
+
+
+def frequency_tiling(frame: Curvelet2D) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return which window is largest at each wavenumber of the transformed image: numbers of scale and wedge.
+
+    Returns
+    -------
+    Two arrays of `frame.transform_shape`; row i is k1 = i - N1 // 2, column j is k2 = j - N2 // 2. Wedges are those
+    of the full set.
+    """
+    n1, n2 = frame.transform_shape
+    largest = np.zeros((n1, n2))
+    scale_of, wedge_of = np.zeros((n1, n2), dtype=np.int64), np.zeros((n1, n2), dtype=np.int64)
+    for window, block in zip(frame.plan.windows, frame.blocks, strict=True):
+        k1, k2 = window.elements()
+        half = frame.angles[block.scale] // 2
+        for sign, wedge in ((1, block.wedge), (-1, block.wedge + half))[: block.multiplicity]:
+            at = (sign * k1 + n1 // 2) % n1, (sign * k2 + n2 // 2) % n2
+            # At the finest curvelets a wavenumber is met twice, as k and as k - N: the larger one shows.
+            wins = window.values > largest[at]
+            places = at[0][wins], at[1][wins]
+            largest[places] = window.values[wins]
+            scale_of[places], wedge_of[places] = block.scale, wedge
+    return scale_of, wedge_of

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,12 @@ from landda_hpc.errors import ConfigError
 
 IntArray = npt.NDArray[np.int64]
 
+# Wedges that are worked on together fit a 1 MiB cache: fewer calls on small images, no cache misses on large.
 GROUP_BYTES = 2**20
+BYTES_PER_CELL = 16
+
+_WindowSet = tuple[list[Window], tuple[int, int], bool]
+"""Windows of wedges of one size, that size, and whether their coefficients are real."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +59,34 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Consecutive wedges of one size, transformed by one FFT call.
+class Stack:
+    """Consecutive wedges of one size in a group: one FFT call.
 
-    `number` is its place in `Plan.groups`; `segments` and `values` are the copy list of kernels.py; a real
-    group wraps into its half spectrum.
+    `start` and `size` are entries of the group's flat coefficients.
+    """
+
+    count: int
+    shape: tuple[int, int]
+    start: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Consecutive wedges of one scale that are wrapped together, and fit a cache together.
+
+    `number` is its place in `Plan.groups`; `segments` and `values` are the copy list of kernels.py. A real
+    group is a single wedge, wrapped into its half spectrum.
     """
 
     number: int
     scale: int
-    count: int
-    shape: tuple[int, int]
     is_real: bool
     offset: int
     size: int
     var_offset: int
     var_size: int
+    stacks: tuple[Stack, ...]
     segments: IntArray
     values: npt.NDArray[np.floating]
 
@@ -78,29 +96,103 @@ class Group:
         return slice(self.offset, self.offset + self.size)
 
     @property
-    def stack_shape(self) -> tuple[int, int, int]:
-        """Shape of the group's wedges together."""
-        return self.count, self.shape[0], self.shape[1]
-
-    @property
     def half_shape(self) -> tuple[int, int]:
-        """Shape of the half spectrum of a real group's array."""
-        return self.shape[0], self.shape[1] // 2 + 1
+        """Shape of the half spectrum of a real group's wedge."""
+        n1, n2 = self.stacks[0].shape
+        return n1, n2 // 2 + 1
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The windows of a transform of N1 x N2 images, and the sizes that they are wrapped into.
+
+    `angles` are the wedges of each scale in the full set; of a real image the first half is needed.
+    """
+
+    shape: tuple[int, int]
+    scales: int
+    angles: tuple[int, ...]
+    finest: Finest
+    sizes: Sizes
+    is_real: bool
+
+    def sets(self) -> Iterator[_WindowSet]:
+        """Yield the windows in storage order, as many of one size together as GROUP_BYTES allow."""
+        shape, scales = self.shape, self.scales
+        yield [win.coarse_window(shape, scales)], win.coarse_size(shape, scales, self.sizes), self.is_real
+        for scale in range(1, scales if self.finest == "curvelets" else scales - 1):
+            n = self.angles[scale]
+            for quadrant in range(2 if self.is_real else 4):
+                wedges = range(quadrant * n // 4, (quadrant + 1) * n // 4)
+                windows = [win.wedge_window(shape, scale, scales, n, w) for w in wedges]
+                size = self._size(windows, scale, quadrant)
+                most = max(1, GROUP_BYTES // (size[0] * size[1] * BYTES_PER_CELL))
+                for i in range(0, len(windows), most):
+                    yield windows[i : i + most], size, False
+        if self.finest == "wavelets":
+            yield [win.wavelet_window(shape, scales)], shape, self.is_real
+
+    def _size(self, windows: list[Window], scale: int, quadrant: int) -> tuple[int, int]:
+        n1, n2 = self.shape
+        n = self.angles[scale]
+        if any(w.values.size == 0 for w in windows):
+            raise ConfigError(
+                f"Scale {scale} of a {n1} x {n2} image has no wavenumber in some of its {n} wedges; use fewer angles "
+                "or fewer scales."
+            )
+        size = win.reference_size(self.shape, scale, self.scales, n, quadrant)
+        if self.sizes == "smooth":
+            return win.smooth_size(windows, size)
+        if any(win.collides(w, size) for w in windows):
+            raise ConfigError(
+                f"CurveLab's wedge size {size} wraps scale {scale} of a {n1} x {n2} image onto itself; use "
+                "sizes='smooth'."
+            )
+        return size
 
 
 @dataclass(frozen=True)
 class Plan:
     """Everything that a frame needs and that does not change: see `make_plan`."""
 
-    shape: tuple[int, int]
-    scales: int
-    angles: tuple[int, ...]
-    is_real: bool
-    windows: tuple[Window, ...]
+    tiling: Tiling
     blocks: tuple[Block, ...]
     groups: tuple[Group, ...]
-    n_coef: int
-    n_var: int
+
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows themselves, one per block; made at the first use, as only exact variances need them."""
+        return tuple(w for windows, _, _ in self.tiling.sets() for w in windows)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the transformed image."""
+        return self.tiling.shape
+
+    @property
+    def scales(self) -> int:
+        """Number of scales J."""
+        return self.tiling.scales
+
+    @property
+    def angles(self) -> tuple[int, ...]:
+        """Wedges of each scale in the full set."""
+        return self.tiling.angles
+
+    @property
+    def is_real(self) -> bool:
+        """Whether images are real."""
+        return self.tiling.is_real
+
+    @property
+    def n_coef(self) -> int:
+        """Entries of a coefficient array."""
+        return self.groups[-1].offset + self.groups[-1].size
+
+    @property
+    def n_var(self) -> int:
+        """Entries of a variance array."""
+        return self.groups[-1].var_offset + self.groups[-1].var_size
 
     @property
     def spectrum_shape(self) -> tuple[int, int]:
@@ -144,6 +236,53 @@ def _copy_list(
     return segments, np.concatenate(all_values)
 
 
+def _together(sets: Iterable[_WindowSet]) -> Iterator[list[_WindowSet]]:
+    """Yield the sets that make one group: consecutive ones of a scale, as many as GROUP_BYTES allow."""
+    members: list[_WindowSet] = []
+    room = 0
+    for windows, size, is_real in sets:
+        needed = len(windows) * size[0] * size[1] * BYTES_PER_CELL
+        if members and (is_real or needed > room or members[0][0][0].scale != windows[0].scale):
+            yield members
+            members = []
+        if not members:
+            room = 0 if is_real else GROUP_BYTES
+        members.append((windows, size, is_real))
+        room -= needed
+    yield members
+
+
+def _make_group(
+    members: list[_WindowSet], shape: tuple[int, int], real: bool, dtype: str, before: Group | None
+) -> Group:
+    """Build the group of some window sets, stored behind the group `before`."""
+    is_real = members[0][2]
+    stacks, segments, values = [], [], []
+    cells = 0
+    # A complex frame stores complex entries; a real one stores re and im of its wedges as two entries.
+    entries = 2 if real and not is_real else 1
+    for windows, size, _ in members:
+        area = len(windows) * size[0] * size[1]
+        part, part_values = _copy_list(windows, size, shape, real, is_real)
+        part[:, 0] += cells
+        stacks.append(Stack(len(windows), size, entries * cells, entries * area))
+        segments.append(part)
+        values.append(part_values)
+        cells += area
+    return Group(
+        0 if before is None else before.number + 1,
+        members[0][0][0].scale,
+        is_real,
+        0 if before is None else before.offset + before.size,
+        entries * cells,
+        0 if before is None else before.var_offset + before.var_size,
+        cells,
+        tuple(stacks),
+        np.concatenate(segments),
+        np.concatenate(values).astype(dtype),
+    )
+
+
 @lru_cache(maxsize=16)
 def make_plan(
     shape: tuple[int, int],
@@ -171,72 +310,31 @@ def make_plan(
     angles = (1, *(win.angles_at(s, angles_coarse) for s in range(1, last_directional + 1)))
     angles = angles if finest == "curvelets" else (*angles, 1)
 
-    sets: list[tuple[list[Window], tuple[int, int], bool]] = [
-        ([win.coarse_window(shape, n_scales)], win.coarse_size(shape, n_scales, sizes), real)
-    ]
-    for scale in range(1, last_directional + 1):
-        n = angles[scale]
-        for quadrant in range(2 if real else 4):
-            wedges = range(quadrant * n // 4, (quadrant + 1) * n // 4)
-            windows = [win.wedge_window(shape, scale, n_scales, n, w) for w in wedges]
-            if any(w.values.size == 0 for w in windows):
-                raise ConfigError(
-                    f"Scale {scale} of a {shape[0]} x {shape[1]} image has no wavenumber in some of its {n} "
-                    "wedges; use fewer angles or fewer scales."
-                )
-            size = win.reference_size(shape, scale, n_scales, n, quadrant)
-            if sizes == "smooth":
-                size = win.smooth_size(windows, size)
-            elif any(win.collides(w, size) for w in windows):
-                raise ConfigError(
-                    f"CurveLab's wedge size {size} wraps scale {scale} of a {shape[0]} x {shape[1]} image "
-                    "onto itself; use sizes='smooth'."
-                )
-            # One FFT call takes as many wedges as fit a 1 MiB cache: fewer calls on small images, no cache
-            # misses on large.
-            most = max(1, GROUP_BYTES // (size[0] * size[1] * 16))
-            sets.extend((windows[i : i + most], size, False) for i in range(0, len(windows), most))
-    if finest == "wavelets":
-        sets.append(([win.wavelet_window(shape, n_scales)], shape, real))
-
+    tiling = Tiling(shape, n_scales, angles, finest, sizes, real)
     blocks: list[Block] = []
     groups: list[Group] = []
-    offset = var_offset = 0
-    for windows, size, is_real in sets:
-        area = size[0] * size[1]
-        # A complex frame stores complex entries; a real one stores re and im of its wedges as two entries.
-        entries = 2 * area if real and not is_real else area
-        segments, values = _copy_list(windows, size, shape, real, is_real)
-        scale = windows[0].scale
-        count = len(windows)
-        groups.append(
-            Group(
-                len(groups),
-                scale,
-                count,
-                size,
-                is_real,
-                offset,
-                count * entries,
-                var_offset,
-                count * area,
-                segments,
-                values.astype(dtype),
-            )
-        )
-        for window in windows:
-            multiplicity = 2 if real and not is_real else 1
-            blocks.append(Block(scale, window.wedge, size, is_real, offset, entries, var_offset, area, multiplicity))
-            offset += entries
-            var_offset += area
-    return Plan(
-        shape,
-        n_scales,
-        angles,
-        real,
-        tuple(w for s in sets for w in s[0]),
-        tuple(blocks),
-        tuple(groups),
-        offset,
-        var_offset,
-    )
+    for members in _together(tiling.sets()):
+        groups.append(_make_group(members, shape, real, dtype, groups[-1] if groups else None))
+        offset, var_offset = groups[-1].offset, groups[-1].var_offset
+        for windows, size, is_real in members:
+            area = size[0] * size[1]
+            # The stored half of a real image's wedges stands for all: complex, so two entries per coefficient.
+            is_half = real and not is_real
+            entries = 2 * area if is_half else area
+            for window in windows:
+                blocks.append(
+                    Block(
+                        window.scale,
+                        window.wedge,
+                        size,
+                        is_real,
+                        offset,
+                        entries,
+                        var_offset,
+                        area,
+                        2 if is_half else 1,
+                    )
+                )
+                offset += entries
+                var_offset += area
+    return Plan(tiling, tuple(blocks), tuple(groups))

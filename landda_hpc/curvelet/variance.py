@@ -14,7 +14,9 @@ so those are sums over pairs of rows (`_mirror_*`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import ducc0
 import numba
@@ -22,8 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.curvelet.boundary import Boundary, extend
-from landda_hpc.curvelet.plan import Plan
-from landda_hpc.curvelet.windows import smooth_numbers
+from landda_hpc.curvelet.plan import Block
+from landda_hpc.curvelet.windows import Window, smooth_numbers
+from landda_hpc.errors import ShapeError
 
 FloatArray = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex128]
@@ -167,39 +170,77 @@ def _cosine_table(s: ComplexArray, reach: tuple[int, int]) -> FloatArray:
     return np.ascontiguousarray((turn * s[np.ix_(a % n1, b % n2)]).real)
 
 
-def diagonal_variance(plan: Plan, boundary: Boundary, sigma2: FloatArray) -> FloatArray:
-    """Return E|c|^2 for errors independent from cell to cell, exactly.
+class WindowedFrame(Protocol):
+    """What the closed form takes of a frame: c_m = sqrt(multiplicity / L) sum_k W(k) X(k) exp(2 pi i k.m / L).
+
+    X is the unitary DFT of the transformed image of shape `shape`; windows and blocks go together.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    @property
+    def windows(self) -> Sequence[Window]: ...
+
+    @property
+    def blocks(self) -> Sequence[Block]: ...
+
+    @property
+    def n_var(self) -> int: ...
+
+
+class DiagonalVariance:
+    """E|c|^2 for errors that are independent from cell to cell, exactly.
 
     Parameters
     ----------
-    plan, boundary : of the frame.
-    sigma2 : variance of the error in each cell, (N1, N2), zero or positive, no NaN.
-
-    Returns
-    -------
-    (n_var,), in the unit of sigma2; sqrt 2-scaled wedges of a real frame have twice the variance of a single
-    one.
+    frame : windows and layout of the coefficients.
+    boundary : of the frame; `frame.shape` is that of the extended image.
 
     Notes
     -----
-    Without a boundary extension the cost is a few FFTs per wedge. Mirrored axes cost a sum over pairs of
-    wavenumbers of each wedge, O(N^2 / number of wedges): 0.1 s (sphere) to 2 s
-    (reflection, finest wavelets) at 128 x 256.
+    Without a boundary extension the cost is a few FFTs per wedge, 0.01 s at 128 x 256. Mirrored axes cost a
+    sum over pairs of wavenumbers of each wedge, O(N^2 / number of wedges): 0.1 to 0.3 s (sphere) or 0.4 to
+    1.5 s (reflection; wavelets are the slower ones). So the results of the last two maps are kept then, as
+    large as one member's coefficients together; maps that are multiples of each other, as those of a
+    campaign's background and observation errors, are one.
     """
-    n1, n2 = plan.shape
-    out = np.empty(plan.n_var)
-    # The FFTs see sigma^2 / max: maps that are multiples of each other get variances that are, to the last
-    # bit. A gain B / (B + R) is then right also where both variances are tiny, far from any error, and
-    # rounding is all there is.
-    peak = float(np.max(sigma2, initial=0.0))
-    if peak == 0.0:
-        out[:] = 0.0
-        return out
+
+    def __init__(self, frame: WindowedFrame, boundary: Boundary) -> None:
+        self._frame = frame
+        self._boundary: Boundary = boundary
+        self._kept: deque[tuple[FloatArray, FloatArray]] = deque(maxlen=0 if boundary == "none" else 2)
+
+    def __call__(self, sigma2: FloatArray) -> FloatArray:
+        """Return the variances, (n_var,), in the unit of sigma2.
+
+        Parameters
+        ----------
+        sigma2 : variance of the error in each cell, (N1, N2), zero or positive, no NaN.
+        """
+        # The FFTs see sigma^2 / max: maps that are multiples of each other get variances that are, to the last
+        # bit. A gain B / (B + R) is then right also where both variances are tiny, far from any error, and
+        # rounding is all there is.
+        peak = float(np.max(sigma2, initial=0.0))
+        if peak == 0.0:
+            return np.zeros(self._frame.n_var)
+        relative = sigma2 / peak
+        for known, variances in tuple(self._kept):
+            if np.array_equal(known, relative):
+                return peak * variances
+        variances = _diagonal_variance(self._frame, self._boundary, relative)
+        self._kept.append((relative, variances))
+        return peak * variances
+
+
+def _diagonal_variance(frame: WindowedFrame, boundary: Boundary, sigma2: FloatArray) -> FloatArray:
+    n1, n2 = frame.shape
+    out = np.empty(frame.n_var)
     # E carries 1 / sqrt 2 (sphere) or 1 / 2 (reflection), and sigma^2 its square.
     amplitude = {"none": 1.0, "reflect": 0.5, "double_fourier_sphere": math.sqrt(0.5)}[boundary]
-    extended = extend(amplitude * (sigma2 / peak), boundary, np.empty(plan.shape))
+    extended = extend(amplitude * sigma2, boundary, np.empty(frame.shape))
     s: ComplexArray = ducc0.fft.c2c(extended.astype(np.complex128), axes=(0, 1), nthreads=1)
-    for window, block in zip(plan.windows, plan.blocks, strict=True):
+    for window, block in zip(frame.windows, frame.blocks, strict=True):
         low1, low2, w = window.box()
         h1, h2 = w.shape
         folded = np.zeros(block.shape, dtype=np.complex128)
@@ -216,7 +257,7 @@ def diagonal_variance(plan: Plan, boundary: Boundary, sigma2: FloatArray) -> Flo
         v = ducc0.fft.c2c(folded, axes=(0, 1), forward=False, nthreads=1).real
         v *= block.multiplicity / (n1 * n2 * block.shape[0] * block.shape[1])
         # The true value is a sum of squares; rounding may leave -1e-20 where no atom meets an error.
-        out[block.variances] = peak * np.maximum(v, 0.0).reshape(-1)
+        out[block.variances] = np.maximum(v, 0.0).reshape(-1)
     return out
 
 
@@ -231,12 +272,12 @@ def _extended_modes(n1: int) -> tuple[ComplexArray, ComplexArray]:
     return both[0], both[1]
 
 
-def spectral_variance(plan: Plan, boundary: Boundary, power: FloatArray) -> FloatArray:
+def spectral_variance(frame: WindowedFrame, boundary: Boundary, power: FloatArray) -> FloatArray:
     """Return E|c|^2 for errors homogeneous on the periodic N1 x N2 grid, exactly; boundaries none and sphere.
 
     Parameters
     ----------
-    plan, boundary : of the frame; for `reflect`, which couples both axes, see `spectral_modes`.
+    frame, boundary : windows and layout; for `reflect`, which couples both axes, see `sum_over_modes`.
     power : P(k) = E|X(k)|^2 of the unitary DFT, (N1, N2), np.fft order.
 
     Returns
@@ -244,10 +285,10 @@ def spectral_variance(plan: Plan, boundary: Boundary, power: FloatArray) -> Floa
     (n_var,). Without a boundary v = sum_k W^2 P / L, one number per wedge. On the sphere v varies with
     latitude: the doubled axis couples the wavenumbers of one meridian's two halves.
     """
-    out = np.empty(plan.n_var)
+    out = np.empty(frame.n_var)
     n1, n2 = power.shape
     modes = _extended_modes(n1) if boundary == "double_fourier_sphere" else None
-    for window, block in zip(plan.windows, plan.blocks, strict=True):
+    for window, block in zip(frame.windows, frame.blocks, strict=True):
         l1, l2 = block.shape
         if modes is None:
             k1, k2 = window.elements()
@@ -259,13 +300,46 @@ def spectral_variance(plan: Plan, boundary: Boundary, power: FloatArray) -> Floa
         v = np.zeros(l1)
         for j in range(w.shape[1]):
             column = low2 + j
-            spectrum = modes[column % 2][rows % plan.shape[0]] * w[:, j, None]
+            spectrum = modes[column % 2][rows % frame.shape[0]] * w[:, j, None]
             wrapped = np.zeros((l1, n1), dtype=np.complex128)
             np.add.at(wrapped, rows % l1, spectrum)
             c = ducc0.fft.c2c(wrapped, axes=(0,), forward=False, inorm=1, nthreads=1)
             v += np.sum((c.real**2 + c.imag**2) * power[None, :, column % n2], axis=1)
         out[block.variances] = np.repeat(block.multiplicity * v / l2, l2)
     return out
+
+
+class _Streaming(Protocol):
+    @property
+    def n_var(self) -> int: ...
+
+    def accumulate_energy(self, x: npt.ArrayLike, out: npt.NDArray[Any], /) -> None: ...
+
+
+def sum_over_modes(frame: _Streaming, power: FloatArray, real: bool) -> FloatArray:
+    """Return E|c|^2 of homogeneous errors, (n_var,), by one transform per Fourier mode: exact for every boundary."""
+    out = np.zeros(frame.n_var)
+    for mode in spectral_modes(power, real):
+        frame.accumulate_energy(mode, out)
+    return out
+
+
+def checked_map(values: npt.ArrayLike, shape: tuple[int, int], name: str) -> FloatArray:
+    """Return a map as float64; ShapeError for another shape, for negative and for missing values."""
+    array = np.ascontiguousarray(values, dtype=np.float64)
+    if array.shape != shape:
+        raise ShapeError(f"{name} has shape {array.shape}; expected {shape}.")
+    if not np.all(array >= 0.0):
+        raise ShapeError(f"{name} has negative or missing values; fill missing cells with zero variance.")
+    return array
+
+
+def even_spectrum(power: FloatArray) -> FloatArray:
+    """Return a power spectrum; ShapeError if it is not that of a real field."""
+    mirrored = np.roll(power[::-1, ::-1], (1, 1), axis=(0, 1))
+    if not np.allclose(power, mirrored, rtol=1e-6, atol=1e-12 * float(np.max(power, initial=0.0))):
+        raise ShapeError("The power spectrum of a real field is even, P(k) = P(-k); this one is not.")
+    return power
 
 
 def spectral_modes(power: FloatArray, real: bool) -> Iterator[npt.NDArray[np.complex128] | FloatArray]:

@@ -137,6 +137,26 @@ def _as_runs(scale: int, wedge: int, quadrant: int, low1: int, low2: int, dense:
     return Window(scale, wedge, quadrant, row + low1, first + low2, length, start, dense[mask[:, 1:-1] == 1])
 
 
+def window_of(
+    shape: tuple[int, int], scale: int, wedge: int, k1: IntArray, k2: IntArray, values: npt.NDArray[np.floating]
+) -> Window:
+    """Return the window with the given values at wavenumbers (k1, k2), known modulo `shape`.
+
+    It is unrolled from the periodic plane to where its box is smallest.
+    """
+    low = []
+    for n, k in zip(shape, (k1, k2), strict=True):
+        used = np.unique(k % n)
+        # The box starts behind the widest gap between used wavenumbers, the one across the seam included.
+        gaps = np.diff(np.append(used, used[0] + n))
+        first = int(used[(int(np.argmax(gaps)) + 1) % used.size])
+        low.append(first - n if first > n // 2 else first)
+    at1, at2 = (k1 - low[0]) % shape[0], (k2 - low[1]) % shape[1]
+    dense = np.zeros((int(at1.max()) + 1, int(at2.max()) + 1))
+    dense[at1, at2] = values
+    return _as_runs(scale, wedge, 0, low[0], low[1], dense)
+
+
 def coarse_window(shape: tuple[int, int], scales: int) -> Window:
     """Return the low-pass window of scale 0."""
     m1, m2 = (math.floor(radius(n, 0, scales)) for n in shape)

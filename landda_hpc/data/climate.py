@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from landda_hpc.constants import ZERO_CELSIUS
 from landda_hpc.errors import DataError, ShapeError
 
 __all__ = [
@@ -113,8 +114,6 @@ KOPPEN_CLASSES: Final = tuple(climate.name for climate in KOPPEN_RAIN)
 
 LAPSE_RATE: Final = 0.0065
 """K m-1, decrease of temperature with height in the standard atmosphere."""
-
-ZERO_CELSIUS: Final = 273.15  # K; Köppen's definitions are in degC
 
 _PEAK_MONTH: Final = 7.25
 """Wettest time of a northern warm-season regime: the third week of July (7.0 is the middle of July)."""

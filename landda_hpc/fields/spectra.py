@@ -44,7 +44,7 @@ class Spectrum:
         return int(self.power.size) - 1
 
     def correlation(self, distance_km: FloatArray) -> FloatArray:
-        """Correlation at great-circle distances, km: sum over l of (2 l + 1) / (4 pi) C_l P_l(cos d / R)."""
+        """Correlation at great-circle distances, km, any shape: sum over l of (2 l + 1) / (4 pi) C_l P_l(cos d / R)."""
         cosine = np.cos(distance_km * 1.0e3 / EARTH_RADIUS)
         weights = _multiplicity(self.power.size) * self.power
         return np.asarray(np.polynomial.legendre.legval(cosine, weights), dtype=np.float64)

@@ -1,16 +1,13 @@
-"""Plain CF images of soil moisture: one 2-D field on latitude and longitude in a netCDF file."""
+"""Reading one image of soil moisture from a CF netCDF file: a 2-D field on latitude and longitude."""
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-import netCDF4
 import numpy as np
 
-from landda_hpc.errors import DataError, ShapeError, StorageError
+from landda_hpc.errors import DataError
 from landda_hpc.formats.cf import (
     VOLUMETRIC_UNITS,
     NetcdfFile,
@@ -22,7 +19,7 @@ from landda_hpc.formats.cf import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from landda_hpc.constants import FloatArray
@@ -30,9 +27,6 @@ if TYPE_CHECKING:
 
 PLAUSIBLE: Final = (-1.0, 2.0)
 """m3 m-3; an image with errors may leave [0, 1], by far less than this."""
-
-_FILL: Final = netCDF4.default_fillvals["f8"]
-_EPOCH: Final = datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +47,6 @@ class SoilMoistureImage:
     variable: str
     time: datetime | None = None
     error_std: FloatArray | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class OutputField:
-    """A field to write: values (n_lat, n_lon), NaN is missing, and CF attributes (units, long_name, ...)."""
-
-    values: FloatArray
-    attributes: Mapping[str, str]
 
 
 def read_image(path: Path, variable: str | None = None, error_variable: str | None = None) -> SoilMoistureImage:
@@ -147,83 +133,3 @@ def _read_field(file: NetcdfFile, name: str) -> tuple[FloatArray, Grid]:
     values = np.moveaxis(file.values(name), (order.index(latitude), order.index(longitude)), (-2, -1))
     values = values.reshape(grid.shape)
     return (values[::-1].copy() if is_flipped else values), grid
-
-
-def write_image(
-    path: Path,
-    grid: Grid,
-    fields: Mapping[str, OutputField],
-    time: datetime | None = None,
-    attributes: Mapping[str, str] | None = None,
-) -> None:
-    """Write images of one grid and time to a CF-1.8 netCDF file, whole or not at all.
-
-    Parameters
-    ----------
-    path : the file; replaced if it exists.
-    grid : rows are written south to north, with bounds.
-    fields : by variable name, shape of the grid; written as float64 with a fill value for NaN.
-    time : valid time, UTC, as a scalar coordinate.
-    attributes : of the file.
-
-    Raises
-    ------
-    ShapeError : a field's shape is not the grid's.
-    StorageError : the file cannot be written.
-
-    Notes
-    -----
-    Local: no communication. Writes ``<name>.part`` in the same folder, then renames.
-    """
-    for name, field in fields.items():
-        if field.values.shape != grid.shape:
-            raise ShapeError(f"field '{name}' to write has shape {field.values.shape}; the grid is {grid.describe()}.")
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with netCDF4.Dataset(part, mode="w", format="NETCDF4") as dataset:
-            dataset.setncatts({"Conventions": "CF-1.8", **(attributes or {})})
-            _write_grid(dataset, grid)
-            if time is not None:
-                variable = dataset.createVariable("time", "f8", ())
-                variable.setncatts(
-                    {
-                        "standard_name": "time",
-                        "units": "seconds since 1970-01-01 00:00:00",
-                        "calendar": "proleptic_gregorian",
-                    }
-                )
-                variable[...] = (time - _EPOCH).total_seconds()
-            for name, field in fields.items():
-                variable = dataset.createVariable(
-                    name,
-                    "f8",
-                    ("lat", "lon"),
-                    fill_value=_FILL,
-                    compression="zlib",
-                    complevel=1,
-                    shuffle=True,
-                    fletcher32=True,
-                )
-                variable.setncatts({**field.attributes, **({"coordinates": "time"} if time is not None else {})})
-                variable[...] = np.where(np.isnan(field.values), _FILL, field.values)
-        part.replace(path)
-    except (OSError, RuntimeError, ValueError) as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise StorageError(f"image file '{path}' cannot be written [{type(error).__name__}: {error}]") from error
-
-
-def _write_grid(dataset: netCDF4.Dataset, grid: Grid) -> None:
-    dataset.createDimension("bounds", 2)
-    for name, long_name, units, centres, edges in (
-        ("lat", "latitude", "degrees_north", grid.lat, grid.lat_edges),
-        ("lon", "longitude", "degrees_east", grid.lon, grid.lon_edges),
-    ):
-        dataset.createDimension(name, centres.size)
-        variable = dataset.createVariable(name, "f8", (name,))
-        variable.setncatts({"standard_name": long_name, "units": units, "bounds": f"{name}_bounds"})
-        variable[...] = centres
-        dataset.createVariable(f"{name}_bounds", "f8", (name, "bounds"))[...] = np.stack(
-            (edges[:-1], edges[1:]), axis=1
-        )

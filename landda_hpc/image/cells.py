@@ -69,5 +69,5 @@ class LandCells:
         return values
 
     def mask(self, min_soil_fraction: float = 0.0) -> BoolArray:
-        """Image mask of cells with more updatable soil than the given share of the cell's area."""
+        """Cells with more updatable soil than the given share of the cell's area, shape (n_lat, n_lon)."""
         return self.to_image(self.soil_fraction, fill=-1.0) > min_soil_fraction

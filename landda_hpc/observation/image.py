@@ -82,7 +82,18 @@ class ImageObservation:
         source: str,
         error_std: FloatArray | None = None,
     ) -> ImageObservation:
-        """Build from values alone; cells outside the soil or without value (NaN, infinite) are flagged."""
+        """Build from values alone; cells outside the soil or without value (NaN, infinite) are flagged.
+
+        Parameters
+        ----------
+        given : m3 m-3, shape (n_lat, n_lon); NaN is missing.
+        is_soil : the model's cells with updatable soil, same shape.
+        time, depth_m, source, error_std : see the class.
+
+        Raises
+        ------
+        ShapeError : the mask has another shape.
+        """
         if given.shape != is_soil.shape:
             raise ShapeError(f"observation has shape {given.shape}; the model's soil mask has {is_soil.shape}.")
         given = np.where(np.isfinite(given), given, np.nan)
@@ -97,13 +108,13 @@ class ImageObservation:
 
     @property
     def is_used(self) -> BoolArray:
-        """Cells whose observation is assimilated."""
+        """Cells whose observation is assimilated, shape (n_lat, n_lon)."""
         used: BoolArray = self.flags == Flag.USED
         return used
 
     @property
     def is_frozen(self) -> BoolArray:
-        """Observed cells that are set aside because the model's soil is frozen there."""
+        """Observed cells that are set aside because the model's soil is frozen there, shape (n_lat, n_lon)."""
         frozen: BoolArray = self.flags == Flag.FROZEN
         return frozen
 
@@ -120,7 +131,7 @@ class ImageObservation:
         return {REASONS[flag]: int(numbers[flag]) for flag in Flag}
 
     def reject(self, where: BoolArray, flag: Flag) -> ImageObservation:
-        """Return the observation with the cells of ``where`` flagged that were still used."""
+        """Return the observation with the cells of ``where``, shape (n_lat, n_lon), flagged that were still used."""
         if where.shape != self.flags.shape:
             raise ShapeError(
                 f"mask of cells to reject has shape {where.shape}; the observation has {self.flags.shape}."

@@ -53,7 +53,19 @@ def control_quality(
 
 
 def reject_out_of_range(observation: ImageObservation, porosity: FloatArray, error_std: FloatArray) -> ImageObservation:
-    """Flag values outside [0, porosity] by over four error standard deviations, and those without soil."""
+    """Flag values outside [0, porosity] by over four error standard deviations, and those without soil.
+
+    Parameters
+    ----------
+    observation : of shape (n_lat, n_lon).
+    porosity : m3 m-3, same shape, NaN without soil.
+    error_std : m3 m-3, same shape.
+
+    Raises
+    ------
+    ShapeError : shapes differ.
+    DataError : an error standard deviation of a used cell is not positive.
+    """
     if porosity.shape != observation.given.shape or error_std.shape != observation.given.shape:
         raise ShapeError(
             f"porosity has shape {porosity.shape}, errors {error_std.shape}; the observation has "

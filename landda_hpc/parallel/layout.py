@@ -97,6 +97,7 @@ def make_layout(
     member_groups: int = 1,
     n_roots: int | None = None,
     max_roots: int | None = None,
+    cell_cost: IntArray | None = None,
 ) -> Layout:
     """Lay a campaign out over ranks.
 
@@ -108,6 +109,7 @@ def make_layout(
     member_groups : groups wanted; no more than ranks or instances are made.
     n_roots : size of the root group; default min(ranks, 10).
     max_roots : upper limit for the root group (members of the smallest ensemble), or None.
+    cell_cost : relative cost of each land cell, non-negative integers; its number of tiles by default.
 
     Notes
     -----
@@ -116,8 +118,8 @@ def make_layout(
     n_groups = max(1, min(member_groups, n_ranks, n_instances))
     group_bounds = even_partition(n_ranks, n_groups)
     instance_bounds = even_partition(n_instances, n_groups)
-    cost = np.asarray(tiles_per_cell, dtype=np.int64)
-    first_tile = np.concatenate(([0], np.cumsum(cost))).astype(np.int64)
+    first_tile = np.concatenate(([0], np.cumsum(tiles_per_cell))).astype(np.int64)
+    cost = np.asarray(tiles_per_cell if cell_cost is None else cell_cost, dtype=np.int64)
     cell_bounds = tuple(partition(cost, int(n)) for n in np.diff(group_bounds))
     roots = min(n_ranks, DEFAULT_MAX_ROOTS if n_roots is None else n_roots)
     return Layout(

@@ -32,9 +32,10 @@ import numpy.typing as npt
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError, StorageError
-from landda_hpc.storage import checkpoint_preamble as preamble
 from landda_hpc.formats.atomic import storage_errors
+from landda_hpc.storage import checkpoint_preamble as preamble
 from landda_hpc.storage.hashing import HASH_BYTES, hash_array, hash_bytes, hash_rows
+from landda_hpc.storage.method_memory import KEY
 from landda_hpc.variables import STATE
 
 CHUNK: Final = 1024
@@ -173,17 +174,18 @@ def seal_of(header_text: bytes, records_text: bytes, roots: Bytes) -> bytes:
 
 
 def state_digest(index: Index) -> str:
-    """Hex hash of cycle, time, instance names and all variables; not of software, folder or statistics."""
+    """Hex hash of cycle, time, instances, all variables, and what methods remember; not of software or folder."""
     header = index.header
-    identity = _canonical(
-        {
-            "cycle": header.cycle,
-            "valid_time": datetime.fromisoformat(header.valid_time).isoformat(),
-            "n_tiles": header.n_tiles,
-            "instances": list(header.instances),
-            "variables": {v.name: list(v.shape) for v in STATE.values()},
-        }
-    )
+    content: dict[str, Any] = {
+        "cycle": header.cycle,
+        "valid_time": datetime.fromisoformat(header.valid_time).isoformat(),
+        "n_tiles": header.n_tiles,
+        "instances": list(header.instances),
+        "variables": {v.name: list(v.shape) for v in STATE.values()},
+    }
+    if KEY in header.records:
+        content[KEY] = header.records[KEY]
+    identity = _canonical(content)
     return hash_bytes(identity.encode(), index.roots.tobytes()).hex()
 
 
@@ -260,7 +262,7 @@ def opened(path: Path) -> Iterator[tuple[h5py.File, Index]]:
 
 
 def check_rows(path: Path, piece: ChunkOf, rows: FloatArray, expected: bytes) -> None:
-    """Raise StorageError unless the rows have the checksum that the file recorded for them."""
+    """Raise StorageError unless the rows, shape (n_tiles of the piece, ...), have the checksum recorded for them."""
     if hash_rows(rows) != expected:
         tiles = f"tiles {piece.start} to {piece.stop - 1}"
         raise damaged(path, f"instance '{piece.instance}', {piece.variable}, {tiles}")

@@ -13,11 +13,11 @@ import numpy as np
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StorageError
+from landda_hpc.formats.atomic import storage_errors
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.partition import even_partition
 from landda_hpc.state import TileState
 from landda_hpc.storage import checkpoint_format as layout
-from landda_hpc.formats.atomic import storage_errors
 from landda_hpc.storage.checkpoint_format import CheckpointHeader
 from landda_hpc.storage.collective import Extent, step
 from landda_hpc.storage.hashing import hash_rows

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from landda_hpc.errors import ShapeError
+from landda_hpc.formats.atomic import storage_errors
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
-from landda_hpc.formats.atomic import storage_errors
 
 Extent = tuple[int, int]
 """First tile and one past the last of a part of the global tile vector; equal where it is empty."""

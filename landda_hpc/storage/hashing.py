@@ -22,7 +22,7 @@ def hash_bytes(*parts: bytes | memoryview) -> bytes:
 
 
 def hash_rows(rows: npt.NDArray[np.float64]) -> bytes:
-    """Hash of some tiles of a variable: its little-endian float64 bytes in C order."""
+    """Hash of some tiles of a variable, shape (n_tiles, ...): its little-endian float64 bytes in C order."""
     return hash_array(np.ascontiguousarray(rows, dtype="<f8"))
 
 

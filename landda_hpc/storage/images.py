@@ -1,4 +1,4 @@
-"""Images of soil moisture as CF netCDF files, one per run and output time."""
+"""Image files of a campaign: one per run and output time; their names, and what their fields are."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import netCDF4
 import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.constants import BoolArray
-from landda_hpc.errors import ShapeError
+from landda_hpc.formats.image_output import OutputField, write_images
 from landda_hpc.grid import Grid
-from landda_hpc.formats.atomic import atomic_replacement
-
-CONVENTIONS: Final = "CF-1.11"
-TIME_UNITS: Final = "hours since 1970-01-01 00:00:00"
 
 Attributes = Mapping[str, Any]
 Field = tuple[npt.NDArray[np.floating[Any]], Attributes]
@@ -84,7 +79,7 @@ def write_image(
     is_land: BoolArray,
     time_bounds: tuple[datetime, datetime] | None = None,
 ) -> Path:
-    """Write the images of one run and time as a CF-1.11 netCDF file, atomically. Local: one rank.
+    """Write the images of one run and time as a CF netCDF file, atomically. Local: one rank.
 
     Parameters
     ----------
@@ -107,122 +102,19 @@ def write_image(
     ShapeError where a field is not an image of the grid or has no units.
     StorageError where it could not be written.
     """
-    for name, (image, attributes) in fields.items():
-        _check(name, image, attributes, grid)
-    if is_land.shape != grid.shape:
-        raise ShapeError(f"land mask has shape {is_land.shape}, the grid {grid.shape}.")
     path = folder / image_name(run, valid_time)
-    n_bytes = sum(image.nbytes for image, _ in fields.values()) + 16 * is_land.size + 65536
-    with (
-        atomic_replacement(path, n_bytes) as temporary,
-        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
-    ):
-        file.Conventions = CONVENTIONS
-        file.run = run
-        file.setncatts({key: value for key, value in vars(provenance).items() if value})
-        _write_coordinates(file, grid, valid_time, time_bounds or (valid_time, valid_time), depth_m)
-        _write_static(file, grid, is_land)
-        for name, (image, attributes) in fields.items():
-            _write_field(file, name, image, {**FIELD_ATTRIBUTES.get(name, {}), **attributes})
+    write_images(
+        path,
+        grid,
+        {
+            name: OutputField(image, {**FIELD_ATTRIBUTES.get(name, {}), **attributes})
+            for name, (image, attributes) in fields.items()
+        },
+        time=valid_time,
+        time_bounds=time_bounds,
+        depth_m=depth_m,
+        is_land=is_land,
+        with_cell_area=True,
+        attributes={"run": run, **{key: value for key, value in vars(provenance).items() if value}},
+    )
     return path
-
-
-def _check(name: str, image: npt.NDArray[Any], attributes: Attributes, grid: Grid) -> None:
-    if image.shape != grid.shape or image.dtype not in (np.float32, np.float64):
-        raise ShapeError(
-            f"image '{name}' has shape {image.shape}, {image.dtype}; expected {grid.shape}, float32 or float64."
-        )
-    if "units" not in {**FIELD_ATTRIBUTES.get(name, {}), **attributes}:
-        raise ShapeError(f"image '{name}' has no units. Give them in its attributes ('1' if it has no dimension).")
-
-
-def _write_coordinates(
-    file: netCDF4.Dataset,
-    grid: Grid,
-    valid_time: datetime,
-    time_bounds: tuple[datetime, datetime],
-    depth_m: tuple[float, float],
-) -> None:
-    for name, length in (("time", 1), ("lat", grid.lat.size), ("lon", grid.lon.size), ("bnds", 2)):
-        file.createDimension(name, length)
-    hours = [netCDF4.date2num(t, TIME_UNITS, calendar="standard") for t in (valid_time, *time_bounds)]
-    _variable(
-        file,
-        "time",
-        ("time",),
-        np.array(hours[:1], dtype=np.float64),
-        {
-            "standard_name": "time",
-            "long_name": "valid time",
-            "axis": "T",
-            "units": TIME_UNITS,
-            "calendar": "standard",
-            "units_metadata": "leap_seconds: none",
-            "bounds": "time_bnds",
-        },
-    )
-    _variable(file, "time_bnds", ("time", "bnds"), np.array([hours[1:]], dtype=np.float64), {})
-    for name, long_name, units, axis, centres, edges in (
-        ("lat", "latitude", "degrees_north", "Y", grid.lat, grid.lat_edges),
-        ("lon", "longitude", "degrees_east", "X", grid.lon, grid.lon_edges),
-    ):
-        attributes = {
-            "standard_name": long_name,
-            "long_name": long_name,
-            "axis": axis,
-            "units": units,
-            "bounds": f"{name}_bnds",
-        }
-        _variable(file, name, (name,), centres, attributes)
-        _variable(file, f"{name}_bnds", (name, "bnds"), np.stack((edges[:-1], edges[1:]), axis=1), {})
-    _variable(
-        file,
-        "depth",
-        (),
-        np.array(0.5 * (depth_m[0] + depth_m[1])),
-        {
-            "standard_name": "depth",
-            "long_name": "depth below the surface",
-            "units": "m",
-            "positive": "down",
-            "axis": "Z",
-            "bounds": "depth_bnds",
-        },
-    )
-    _variable(file, "depth_bnds", ("bnds",), np.array(depth_m), {})
-
-
-def _write_static(file: netCDF4.Dataset, grid: Grid, is_land: BoolArray) -> None:
-    area = {"standard_name": "cell_area", "long_name": "area of the grid cell", "units": "m2"}
-    _variable(file, "cell_area", ("lat", "lon"), grid.area, area)
-    land = {
-        "standard_name": "land_binary_mask",
-        "long_name": "land mask",
-        "units": "1",
-        "flag_values": np.array([0, 1], dtype=np.int8),
-        "flag_meanings": "sea land",
-    }
-    _variable(file, "land_mask", ("lat", "lon"), is_land.astype(np.int8), land)
-
-
-def _write_field(file: netCDF4.Dataset, name: str, image: npt.NDArray[Any], attributes: Attributes) -> None:
-    variable = file.createVariable(
-        name, image.dtype, ("time", "lat", "lon"), zlib=True, complevel=1, fill_value=image.dtype.type(np.nan)
-    )
-    variable.setncatts(
-        {
-            **attributes,
-            "coordinates": "depth",
-            "cell_measures": "area: cell_area",
-            "cell_methods": "depth: mean area: mean",
-        }
-    )
-    variable[0] = image
-
-
-def _variable(
-    file: netCDF4.Dataset, name: str, dims: tuple[str, ...], values: npt.NDArray[Any], attributes: Attributes
-) -> None:
-    variable = file.createVariable(name, values.dtype, dims, zlib=len(dims) == 2, complevel=1, fill_value=False)
-    variable.setncatts(attributes)
-    variable[...] = values

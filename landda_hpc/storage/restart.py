@@ -20,10 +20,10 @@ import netCDF4
 import numpy as np
 
 from landda_hpc.errors import ShapeError, StorageError
+from landda_hpc.formats.atomic import atomic_replacement, storage_errors, write_text
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.formats.atomic import atomic_replacement, storage_errors, write_text
 from landda_hpc.storage.collective import Extent, require_cover, step
 from landda_hpc.storage.hashing import hash_file
 from landda_hpc.variables import DIMENSIONS, STATE

@@ -31,6 +31,7 @@ CONFIG: dict[str, Any] = {
         {"method": "control"},
         {"method": "pointwise"},
         {"method": "enkf_like", "members": 4},
+        {"method": "adaptive_pointwise"},
     ],
     "checkpoint": {"every_hours": 6, "keep_last": 3},
     "output": {"every_hours": 12, "figures": False},

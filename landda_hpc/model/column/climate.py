@@ -7,7 +7,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from landda_hpc.constants import SECONDS_PER_DAY, FloatArray, IntArray
+from landda_hpc.constants import SECONDS_PER_DAY, ZERO_CELSIUS, FloatArray, IntArray
 from landda_hpc.errors import DataError
 from landda_hpc.model.forcing.climatology import Climatology
 from landda_hpc.state import Tiles
@@ -64,7 +64,7 @@ def tile_climate(tiles: Tiles, climatology: Climatology) -> TileClimate:
         first = int(np.flatnonzero(~is_known)[0])
         raise DataError(
             f"the climatology is missing at {int((~is_known).sum())} of {len(tiles)} tiles, first at "
-            f"latitude {tiles.lat[first]:.2f}, longitude {tiles.lon[first]:.2f}. Is it on the model grid?"
+            f"{tiles.place(first)}. Is it on the model grid?"
         )
     return climate
 
@@ -93,7 +93,7 @@ def potential_evaporation(temperature: FloatArray, lat: FloatArray) -> FloatArra
     sunset = np.arccos(np.clip(-np.tan(phi) * np.tan(declination), -1.0, 1.0))
     geometry = sunset * np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(declination) * np.sin(sunset)
     radiation = 24.0 * 60.0 / np.pi * 0.0820 * (1.0 + 0.033 * np.cos(angle)) * geometry
-    result: FloatArray = radiation / 2.45 * np.maximum(temperature - 273.15 + 5.0, 0.0) / 100.0
+    result: FloatArray = radiation / 2.45 * np.maximum(temperature - ZERO_CELSIUS + 5.0, 0.0) / 100.0
     return result
 
 

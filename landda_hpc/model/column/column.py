@@ -256,8 +256,7 @@ class ColumnModel:
         )
 
     def _place(self, tile: int) -> str:
-        lat, lon = self._tiles.lat[tile], self._tiles.lon[tile]
-        return f"tile {self._tiles.global_index[tile]} (latitude {lat:.2f}, longitude {lon:.2f})"
+        return f"tile {self._tiles.global_index[tile]} ({self._tiles.place(tile)})"
 
 
 def _midnight(when: datetime) -> datetime:

@@ -17,9 +17,11 @@ import numba
 from landda_hpc.constants import (
     GRAVITY,
     LATENT_HEAT_VAPORISATION,
+    MOLAR_MASS_RATIO,
     SPECIFIC_HEAT_AIR,
     STEFAN_BOLTZMANN,
     T_FREEZE,
+    ZERO_CELSIUS,
     FloatArray,
 )
 
@@ -76,10 +78,10 @@ def weather_demand(
     """
     for i in range(shortwave.size):
         temperature = air_temperature[i]
-        celsius = temperature - 273.15
+        celsius = temperature - ZERO_CELSIUS
         saturation = 610.8 * math.exp(17.27 * celsius / (celsius + 237.3))
         slope = saturation * 17.27 * 237.3 / (celsius + 237.3) ** 2
-        psychrometric = SPECIFIC_HEAT_AIR * surface_pressure[i] / (0.622 * LATENT_HEAT_VAPORISATION)
+        psychrometric = SPECIFIC_HEAT_AIR * surface_pressure[i] / (MOLAR_MASS_RATIO * LATENT_HEAT_VAPORISATION)
         weight = slope / (slope + psychrometric)
         t2 = temperature * temperature
         longwave_net = EMISSIVITY * (longwave[i] - STEFAN_BOLTZMANN * t2 * t2)
@@ -94,9 +96,10 @@ def weather_demand(
         soil = per_energy * max(0.0, (1.0 - ALBEDO_SOIL) * shortwave[i] + longwave_net)
         canopy = per_energy * max(0.0, (1.0 - ALBEDO_VEGETATION) * shortwave[i] + longwave_net)
         water = per_energy * max(0.0, (1.0 - ALBEDO_WATER) * shortwave[i] + longwave_net)
-        vapour_pressure = specific_humidity[i] * surface_pressure[i] / (0.622 + 0.378 * specific_humidity[i])
+        moist = MOLAR_MASS_RATIO + (1.0 - MOLAR_MASS_RATIO) * specific_humidity[i]
+        vapour_pressure = specific_humidity[i] * surface_pressure[i] / moist
         air_resistance = 1.0 / (_DRAG * max(MIN_WIND, wind_speed[i]))
-        diffusivity = 2.12e-5 * math.exp(1.75 * math.log(temperature / 273.15))
+        diffusivity = 2.12e-5 * math.exp(1.75 * math.log(temperature / ZERO_CELSIUS))
         demand[i, RAIN] = rain_factor[i] * precipitation[i]
         demand[i, SOIL] = (1.0 - vegetation) * soil
         demand[i, CANOPY] = vegetation * canopy if temperature > T_FREEZE else 0.0

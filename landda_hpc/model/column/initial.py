@@ -122,9 +122,8 @@ def soil_water_from_profile(
         first = int(np.flatnonzero(is_bad)[0])
         raise DataError(
             f"initial soil water is missing or outside [0, 1] m3 m-3 for {int(is_bad.sum())} of "
-            f"{int(has_soil.sum())} soil tiles, first at latitude {tiles.lat[first]:.2f}, longitude "
-            f"{tiles.lon[first]:.2f} ({values[:, first]}). "
-            "Fill the images over land first."
+            f"{int(has_soil.sum())} soil tiles, first at {tiles.place(first)} "
+            f"({values[:, first]}). Fill the images over land first."
         )
     values = np.where(has_soil, values, 0.0)
     theta = np.zeros((len(tiles), N_SOIL))

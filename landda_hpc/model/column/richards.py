@@ -48,7 +48,7 @@ N_WORK: Final = 16
 
 
 def work_array() -> FloatArray:
-    """Scratch space of one column."""
+    """Scratch space of one column, zero, shape (N_WORK, n_soil + 1); rows as named above."""
     return np.zeros((N_WORK, N_SOIL + 1))
 
 

@@ -1,14 +1,13 @@
-"""Near-surface air: humidity, pressure, and the radiation through clear and cloudy sky."""
+"""Near-surface air: humidity, pressure, and the radiation through clear and cloudy sky.
+
+Element by element: arguments of any shapes that broadcast, results of the broadcast shape; NaN where an argument is.
+"""
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
-from landda_hpc.constants import STEFAN_BOLTZMANN, T_FREEZE, FloatArray
-
-RATIO_OF_MOLAR_MASSES: Final = 0.622  # water vapour to dry air
+from landda_hpc.constants import MOLAR_MASS_RATIO, STEFAN_BOLTZMANN, T_FREEZE, FloatArray
 
 
 def saturation_vapour_pressure(temperature: FloatArray) -> FloatArray:
@@ -25,7 +24,7 @@ def saturation_vapour_pressure(temperature: FloatArray) -> FloatArray:
 
 def specific_humidity(vapour_pressure: FloatArray, pressure: FloatArray) -> FloatArray:
     """Specific humidity, kg kg-1, from vapour pressure and air pressure, both Pa."""
-    return RATIO_OF_MOLAR_MASSES * vapour_pressure / (pressure - (1.0 - RATIO_OF_MOLAR_MASSES) * vapour_pressure)
+    return MOLAR_MASS_RATIO * vapour_pressure / (pressure - (1.0 - MOLAR_MASS_RATIO) * vapour_pressure)
 
 
 def standard_pressure(elevation: FloatArray) -> FloatArray:

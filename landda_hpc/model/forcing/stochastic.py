@@ -240,7 +240,7 @@ def rain_rate(latent: FloatArray, mean: FloatArray, wet_fraction: FloatArray) ->
 
     Parameters
     ----------
-    latent : standard normal.
+    latent : standard normal, any shape; the others broadcast to it.
     mean : climatological mean, kg m-2 s-1.
     wet_fraction : probability of rain, in (0, 1].
     """
@@ -251,7 +251,10 @@ def rain_rate(latent: FloatArray, mean: FloatArray, wet_fraction: FloatArray) ->
 
 
 def cloud_cover(latent: FloatArray, wet_fraction: FloatArray) -> FloatArray:
-    """Cloud cover, 0..1: overcast where it rains, thinning with the latent's distance from the threshold."""
+    """Cloud cover, 0..1, shape of ``latent``.
+
+    Overcast where it rains, thinning with the latent's distance from the threshold.
+    """
     distance = (-ndtri(wet_fraction) - latent) / CLOUD_MARGIN
     x = 1.0 - np.minimum(np.maximum(distance, 0.0), 1.0)
     cover: FloatArray = CLEAREST + (1.0 - CLEAREST) * (x * x * (3.0 - 2.0 * x))

@@ -91,7 +91,7 @@ def daily_insolation(lat: FloatArray, sun: Sun) -> FloatArray:
 
     Parameters
     ----------
-    lat : degrees.
+    lat : degrees, any shape; the result has the same.
     sun : its position that day.
     """
     phi = np.deg2rad(lat)

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landda_hpc.analysis.enkf_like import EnkfLike, coefficient_gain
+from landda_hpc.analysis.errors import WhiteErrors
 from landda_hpc.analysis.pointwise import Pointwise
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.errors import ShapeError
+from landda_hpc.fields.keyed import keyed_generator
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.parallel.reduction import MemberReduction
 
@@ -27,7 +29,9 @@ def pair(shape: tuple[int, int], seed: int = 0, land: float = 0.4, missing: floa
 
 
 def enkf(frame: Curvelet2D, estimator: str = "exact", members: int = 50, seed: int = 1) -> EnkfLike:
-    return EnkfLike(frame, MemberReduction(SerialCommunicator(), members), 0.15, 0.10, estimator, seed)  # type: ignore[arg-type]
+    background, observation = WhiteErrors(0.15, seed, "background"), WhiteErrors(0.10, seed, "observation")
+    members_here = MemberReduction(SerialCommunicator(), members)
+    return EnkfLike(frame, members_here, background, observation, estimator)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("boundary", ["none", "reflect", "double_fourier_sphere"])
@@ -54,8 +58,8 @@ def test_sampled_gain_has_the_published_mean_and_spread() -> None:
     method = enkf(frame, "sampled")
     gains = []
     for hour in range(6):
-        b, _ = method._sampled_variance(domain, "background", f"t{hour}")
-        r, _ = method._sampled_variance(domain, "observation", f"t{hour}")
+        b, _ = method._sampled_variance(method._background, domain, f"t{hour}")
+        r, _ = method._sampled_variance(method._observation, domain, f"t{hour}")
         gains.append(coefficient_gain(b, r))
     stacked = np.array(gains)
     is_real = np.concatenate([np.full(k.var_size, k.is_real) for k in frame.blocks])
@@ -68,8 +72,8 @@ def test_sample_variance_equals_numpys_over_stored_coefficients() -> None:
     frame = Curvelet2D((32, 33))
     domain = np.random.default_rng(4).random((32, 33)) < 0.5
     method = enkf(frame, "sampled", members=13)
-    variance, spread = method._sampled_variance(domain, "background", "t")
-    members = np.stack([method._perturbation(domain, "background", "t", m) for m in range(13)])
+    variance, spread = method._sampled_variance(method._background, domain, "t")
+    members = np.stack([method._background.perturbation(domain, "t", m) for m in range(13)])
     energy = frame.energy(frame.forward(members - members.mean(axis=0)))
     np.testing.assert_allclose(variance, energy.sum(axis=0) / 12, rtol=1e-11, atol=1e-18)
     np.testing.assert_allclose(spread[domain], members.std(axis=0, ddof=1)[domain], rtol=1e-12)
@@ -87,16 +91,25 @@ def test_analysis_stays_on_its_domain(seed: int, missing: float) -> None:
 
 
 def test_perturbations_are_keyed_by_time_member_and_purpose() -> None:
-    frame = Curvelet2D((20, 20))
     domain = np.ones((20, 20), dtype=np.bool_)
-    a, b = enkf(frame), enkf(frame, seed=2)
-    one = a._perturbation(domain, "background", "t1", 0)
-    assert np.array_equal(one, a._perturbation(domain, "background", "t1", 0))
+    one = WhiteErrors(0.15, 1, "background").perturbation(domain, "t1", 0)
+    assert np.array_equal(one, WhiteErrors(0.15, 1, "background").perturbation(domain, "t1", 0))
     for other in (
-        a._perturbation(domain, "background", "t2", 0), a._perturbation(domain, "background", "t1", 1),
-        a._perturbation(domain, "observation", "t1", 0), b._perturbation(domain, "background", "t1", 0),
-    ):  # fmt: skip
+        WhiteErrors(0.15, 1, "background").perturbation(domain, "t2", 0),
+        WhiteErrors(0.15, 1, "background").perturbation(domain, "t1", 1),
+        WhiteErrors(0.15, 1, "observation").perturbation(domain, "t1", 0),
+        WhiteErrors(0.15, 2, "background").perturbation(domain, "t1", 0),
+    ):
         assert not np.array_equal(one, other)
+
+
+def test_white_errors_keep_the_bits_of_the_paper_s_method() -> None:
+    """Key and formula of a perturbation are part of the definition of every result."""
+    rng = np.random.default_rng(3)
+    domain = rng.random((20, 24)) < 0.4
+    draw = keyed_generator(7, "background perturbation", "t", 3).standard_normal((20, 24))
+    expected = np.where(domain, 0.15 * draw, 0.0)
+    assert WhiteErrors(0.15, 7, "background").perturbation(domain, "t", 3).tobytes() == expected.tobytes()
 
 
 def test_zero_innovation_gives_exactly_zero() -> None:

@@ -151,3 +151,27 @@ def test_bad_requests():
         frame.atom(0, 0, (100, 0))
     with pytest.raises(ConfigError, match="quadrature"):
         frame.atom(0, 0, (0, 0), quadrature=True)
+
+
+@pytest.mark.parametrize("finest", ["curvelets", "wavelets"])
+@pytest.mark.parametrize("shape", [(64, 64), (45, 36)])
+def test_frequency_tiling(finest, shape):
+    """Every wave puts most energy where the tiling says; the full set covers the plane; wedges come in pairs."""
+    frame = Curvelet2D(shape, finest=finest)
+    scale_of, wedge_of = frame.frequency_tiling()
+    assert scale_of.shape == wedge_of.shape == shape
+    for scale in range(frame.n_scales):
+        found = set(wedge_of[scale_of == scale].tolist())
+        assert found == set(range(frame.angles[scale]))
+    full = Curvelet2D(shape, finest=finest, real=False)
+    for a, b in zip(full.frequency_tiling(), (scale_of, wedge_of), strict=True):
+        assert np.mean(a == b) > 0.97  # ties on the edges of windows
+    rng = np.random.default_rng(6)
+    row, column = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
+    for _ in range(20):
+        k = [int(rng.integers(-(n // 2) + 1, n // 2)) for n in shape]
+        wave = np.exp(2j * np.pi * (k[0] * row / shape[0] + k[1] * column / shape[1]))
+        energies = full.wedge_energies(full.forward(wave))
+        at = k[0] + shape[0] // 2, k[1] + shape[1] // 2
+        chosen = [i for i, b in enumerate(full.blocks) if (b.scale, b.wedge) == (scale_of[at], wedge_of[at])]
+        assert energies[chosen[0]] > 0.99 * energies.max()

@@ -114,3 +114,18 @@ def test_bad_maps():
     lopsided[1, 2] = 1.0
     with pytest.raises(ShapeError, match="even"):
         frame.variance_from_spectrum(lopsided)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_repeated_and_scaled_maps(boundary):
+    """What is kept between calls changes no value, whatever the order of maps, and is not handed out."""
+    rng = np.random.default_rng(5)
+    maps = [rng.random((20, 22)) for _ in range(3)]
+    maps.append(0.5 * maps[0])
+    frame = Curvelet2D((20, 22), boundary=boundary)
+    for i in (0, 0, 3, 1, 2, 0, 3, 2, 1):
+        v = frame.variance(maps[i])
+        assert np.array_equal(v, Curvelet2D((20, 22), boundary=boundary).variance(maps[i]))
+        v[:] = np.nan
+    assert np.array_equal(frame.variance(maps[3]), 0.5 * frame.variance(maps[0]))
+    assert np.all(frame.variance(np.zeros((20, 22))) == 0.0)

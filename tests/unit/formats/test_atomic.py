@@ -44,9 +44,17 @@ def test_text_round_trip(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "Bodenfeuchte m³ m⁻³\n"
 
 
-def test_missing_folder_is_a_storage_error(tmp_path: Path) -> None:
+def test_missing_folder_is_a_storage_error_or_made(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "deep" / "a"
     with pytest.raises(StorageError, match="nowhere"):
-        atomic.write_text(tmp_path / "nowhere" / "a", "x")
+        atomic.write_text(path, "x")
+    assert names(tmp_path) == []
+    atomic.write_text(path, "x", make_folder=True)
+    atomic.write_bytes(path, b"y", make_folder=True)
+    assert path.read_text() == "y"
+    with pytest.raises(StorageError, match=r"a: making the folder failed: .*exists"):
+        atomic.write_text(path / "below_a_file", "x", make_folder=True)
+    assert names(path.parent) == ["a"]
 
 
 def test_space_that_no_disk_has(tmp_path: Path) -> None:

@@ -1,53 +1,20 @@
-"""Monthly climatology: interpolation in time, the real file, bad files."""
+"""Monthly climatology: the real file, bad files."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import netCDF4
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.climatology import (
     SoilMoistureClimatology,
-    month_weights,
     read_soil_moisture_climatology,
 )
 from landda_hpc.grid import regular_grid
-
-TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
-
-
-@given(TIMES)
-def test_weights_join_neighbouring_months(time: datetime) -> None:
-    earlier, later, share = month_weights(time)
-    assert (earlier + 1) % 12 == later
-    assert 0.0 <= share < 1.0
-    assert time.month - 1 in (earlier, later)
-
-
-@given(TIMES)
-def test_weights_are_continuous_in_time(time: datetime) -> None:
-    values = np.random.default_rng(0).random(12)
-
-    def at(t: datetime) -> float:
-        earlier, later, share = month_weights(t)
-        return float((1.0 - share) * values[earlier] + share * values[later])
-
-    # At most the largest monthly step in half of the shortest distance of two middles: 29.5 days.
-    assert abs(at(time + timedelta(hours=6)) - at(time)) <= 0.25 / 29.0
-
-
-def test_the_middle_of_a_month_is_its_mean() -> None:
-    assert month_weights(datetime(2016, 1, 16, 12)) == (0, 1, 0.0)
-    assert month_weights(datetime(2016, 2, 15, 12)) == (1, 2, 0.0)
-    earlier, later, share = month_weights(datetime(2016, 1, 1))
-    assert (earlier, later) == (11, 0)
-    assert share == pytest.approx(0.5)
 
 
 def test_the_real_file(shared: Path) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, ShapeError, StorageError
-from landda_hpc.formats.images import OutputField, read_image, write_image
+from landda_hpc.formats.image_output import OutputField, write_images
+from landda_hpc.formats.images import read_image
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 
 UNITS = {"units": "m3 m-3", "long_name": "soil moisture"}
@@ -34,7 +35,13 @@ def test_what_is_written_is_read(tmp_path: Path, grid: Grid) -> None:
     values, error = image_with_gaps(grid.shape), np.full(grid.shape, 0.04)
     time = datetime(2022, 6, 2, 6)
     path = tmp_path / "folder" / "image.nc"
-    write_image(path, grid, {"sm": OutputField(values, UNITS), "sm_error": OutputField(error, UNITS)}, time)
+    write_images(
+        path,
+        grid,
+        {"sm": OutputField(values, UNITS), "sm_error": OutputField(error, UNITS)},
+        time=time,
+        make_folder=True,
+    )
     image = read_image(path, error_variable="sm_error")
     np.testing.assert_array_equal(image.values, values)
     np.testing.assert_array_equal(image.error_std, error)
@@ -51,14 +58,14 @@ def test_the_variable_must_be_named_where_there_are_several(tmp_path: Path) -> N
         "a": OutputField(np.full(grid.shape, 0.1), UNITS),
         "b": OutputField(np.full(grid.shape, 0.2), UNITS),
     }
-    write_image(tmp_path / "two.nc", grid, fields)
+    write_images(tmp_path / "two.nc", grid, fields)
     with pytest.raises(DataError, match=r"two.nc' has 2 fields .*\(a, b; .*Name the one"):
         read_image(tmp_path / "two.nc")
     assert read_image(tmp_path / "two.nc", "b").values[0, 0] == 0.2
     assert read_image(tmp_path / "two.nc", "b").time is None
     with pytest.raises(DataError, match=r"'c' is not in .*two.nc'; found lat"):
         read_image(tmp_path / "two.nc", "c")
-    write_image(tmp_path / "none.nc", grid, {})
+    write_images(tmp_path / "none.nc", grid, {})
     with pytest.raises(DataError, match="has 0 fields"):
         read_image(tmp_path / "none.nc")
 
@@ -119,7 +126,7 @@ def test_errors_must_be_positive(tmp_path: Path) -> None:
         "sm": OutputField(np.full(grid.shape, 0.1), UNITS),
         "std": OutputField(np.zeros(grid.shape), UNITS),
     }
-    write_image(tmp_path / "zero.nc", grid, fields)
+    write_images(tmp_path / "zero.nc", grid, fields)
     with pytest.raises(DataError, match=r"'std' in .*outside"):
         read_image(tmp_path / "zero.nc", error_variable="std")
 
@@ -137,8 +144,10 @@ def test_the_real_reanalysis_file_needs_one_time(shared: Path) -> None:
 def test_writing_fails_whole(tmp_path: Path) -> None:
     grid = regular_grid(18, 36)
     with pytest.raises(ShapeError, match="'sm' to write"):
-        write_image(tmp_path / "x.nc", grid, {"sm": OutputField(np.zeros((3, 3)), UNITS)})
+        write_images(tmp_path / "x.nc", grid, {"sm": OutputField(np.zeros((3, 3)), UNITS)})
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StorageError, match="cannot be written"):
-        write_image(tmp_path / "file" / "x.nc", grid, {"sm": OutputField(np.zeros(grid.shape), UNITS)})
+    with pytest.raises(StorageError, match="file: making the folder failed"):
+        write_images(
+            tmp_path / "file" / "x.nc", grid, {"sm": OutputField(np.zeros(grid.shape), UNITS)}, make_folder=True
+        )
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

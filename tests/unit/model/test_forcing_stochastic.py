@@ -18,7 +18,6 @@ from landda_hpc.errors import ConfigError, DataError, ShapeError
 from landda_hpc.grid import Grid, regular_grid
 from landda_hpc.model.forcing import Climatology, StochasticWeather
 from landda_hpc.model.forcing.air import saturation_vapour_pressure, specific_humidity
-from landda_hpc.model.forcing.climatology import between_months
 from landda_hpc.model.forcing.latent import LatentWeather, step_number
 from landda_hpc.model.forcing.stochastic import cloud_cover, latent_fields, rain_rate
 from landda_hpc.model.protocol import Weather, WeatherSource
@@ -111,11 +110,6 @@ def test_it_rains_from_clouds_only(latent: float, wet: float) -> None:
 
 
 def test_months_are_interpolated_between_their_middles() -> None:
-    assert between_months(datetime(2022, 6, 16)) == (5, 6, 0.0)
-    assert between_months(datetime(2022, 1, 1)) == (11, 0, 0.5)
-    first, second, share = between_months(datetime(2022, 12, 31, 23))
-    assert (first, second) == (11, 0)
-    assert share == pytest.approx(0.5, abs=2e-3)
     june, july = (CLIMATOLOGY.at(datetime(2022, month, 16)).precipitation for month in (6, 7))
     between = CLIMATOLOGY.at(datetime(2022, 7, 1)).precipitation
     assert np.all((between > np.minimum(june, july)) & (between < np.maximum(june, july)))

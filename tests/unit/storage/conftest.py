@@ -1,11 +1,8 @@
-"""States, tiles and full disks that the storage tests share."""
+"""States and tiles that the storage tests share."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -43,19 +40,3 @@ def make_tiles() -> Callable[..., Tiles]:
         )  # fmt: skip
 
     return tiles
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB."""
-    folder = tmp_path / "small_disk"
-    folder.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("needs root: mounts a small file system")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"needs the right to mount a tmpfs: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -1,0 +1,74 @@
+"""What the analysis needs of a curvelet frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from landda_hpc.constants import FloatArray
+
+
+class FrameBlock(Protocol):
+    """One wedge of a frame."""
+
+    @property
+    def scale(self) -> int: ...
+
+    @property
+    def wedge(self) -> int: ...
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Coefficients of the wedge along latitude and longitude."""
+        ...
+
+    @property
+    def variances(self) -> slice:
+        """Its entries in a variance or gain array."""
+        ...
+
+
+class ImageFrame(Protocol):
+    """A Parseval frame of images of one shape: ||C x|| = ||x||, C^T C = 1."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    @property
+    def n_coef(self) -> int:
+        """Stored numbers; the plain dot product of two coefficient arrays is that of the images."""
+        ...
+
+    @property
+    def n_var(self) -> int:
+        """Coefficients, counting a complex one once."""
+        ...
+
+    @property
+    def blocks(self) -> Sequence[FrameBlock]:
+        """Wedges in storage order, coarsest scale first."""
+        ...
+
+    def forward(self, x: FloatArray) -> Any: ...
+
+    def inverse(self, c: Any) -> FloatArray: ...
+
+    def apply_gain(self, x: FloatArray, gain: FloatArray) -> FloatArray:
+        """C^T diag(gain) C x."""
+        ...
+
+    def accumulate_energy(self, x: FloatArray, out: FloatArray) -> None:
+        """Add |C x|^2 of one image into ``out``, shape (n_var,)."""
+        ...
+
+    def variance(self, sigma2: FloatArray) -> FloatArray:
+        """E|C e|^2 for independent errors of variance sigma2(x), shape (n_var,)."""
+        ...
+
+    def variance_from_spectrum(self, power: FloatArray) -> FloatArray:
+        """E|C e|^2 for errors that are homogeneous on the periodic image, shape (n_var,)."""
+        ...
+
+    def scale_by(self, c: Any, gain: FloatArray) -> Any:
+        """Multiply coefficients by a real gain in the variance layout."""
+        ...

@@ -1,0 +1,135 @@
+"""What a mask does to a spectrum: energy leaks from the large scales, where errors are, to the small ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from landda_hpc.analysis.frames import FrameBlock, ImageFrame
+from landda_hpc.analysis.protocol import MemberSums
+from landda_hpc.analysis.spectra import Pooling
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
+from landda_hpc.fields.keyed import keyed_generator
+
+_ITERATIONS = 200
+"""Of ``unmixed``; more change a gain by less than 1e-3."""
+
+
+class WedgeGroups:
+    """Which wedges share a number: each its own, or all of a scale; sums over them, and back.
+
+    Parameters
+    ----------
+    frame : whose wedges.
+    pooling : 'per_wedge', or 'per_scale' for all directions of a scale together.
+    """
+
+    def __init__(self, frame: ImageFrame, pooling: Pooling) -> None:
+        self._frame = frame
+        blocks: Sequence[FrameBlock] = frame.blocks
+        self.of_block: IntArray = np.array(
+            [block.scale if pooling == "per_scale" else number for number, block in enumerate(blocks)], dtype=np.int64
+        )
+        """Number of each wedge's group, (n_blocks,)."""
+        self.n = int(self.of_block.max()) + 1
+        self._white: tuple[bytes, FloatArray] | None = None
+
+    def sums(self, variance: FloatArray) -> FloatArray:
+        """(n_var,) -> (n,): sum over the coefficients of each group."""
+        out = np.zeros(self.n)
+        for group, block in zip(self.of_block.tolist(), self._frame.blocks, strict=True):
+            out[group] += variance[block.variances].sum()
+        return out
+
+    def expand(self, values: FloatArray) -> FloatArray:
+        """(n,) -> (n_var,): the number of its group for each coefficient."""
+        out = np.empty(self._frame.n_var)
+        for group, block in zip(self.of_block.tolist(), self._frame.blocks, strict=True):
+            out[block.variances] = values[group]
+        return out
+
+    def pool(self, variance: FloatArray) -> FloatArray:
+        """(n_var,) -> (n_var,): for each coefficient the sum over its group."""
+        return self.expand(self.sums(variance))
+
+    def energy(self, image: FloatArray) -> FloatArray:
+        """Energy of one image in each group, (n,)."""
+        energy = np.zeros(self._frame.n_var)
+        self._frame.accumulate_energy(image, energy)
+        return self.sums(energy)
+
+    def white(self, cells: BoolArray) -> FloatArray:
+        """Energy of white errors of unit variance on the cells, (n,)."""
+        key = cells.tobytes()
+        if self._white is None or self._white[0] != key:
+            self._white = key, self.sums(self._frame.variance(cells.astype(np.float64)))
+        return self._white[1]
+
+
+def mixing_matrix(
+    frame: ImageFrame, groups: WedgeGroups, cells: BoolArray, probes: MemberSums, seed: int, time_key: str
+) -> FloatArray:
+    """Energy that errors of unit variance in each group have in all groups, once they are cut to the cells.
+
+    Parameters
+    ----------
+    cells : the mask, (n_lat, n_lon).
+    probes : random images that the matrix is estimated from, shared by the root group; a multiple of ``groups.n``.
+    seed, time_key : key the random numbers.
+
+    Returns
+    -------
+    A, (n, n): E[energy in group i] = sum over j of A_ij s_j for errors with covariance C^T diag(s) C on these cells.
+    Rows sum to the energy of white errors exactly.
+
+    Notes
+    -----
+    Collective. The idea is that of power spectra on a cut sky: Hivon et al. (2002), Astrophys. J., 567, 2-17.
+    """
+    n, blocks = groups.n, probes.blocks
+    sums = np.zeros((len(blocks), n, n))
+    for rows, block in zip(sums, blocks, strict=True):
+        for member in block:
+            group = member % n
+            noise = keyed_generator(seed, "mixing of wedges by a mask", time_key, member).standard_normal(frame.n_coef)
+            only = groups.expand((np.arange(n) == group).astype(np.float64))
+            image = frame.inverse(frame.scale_by(noise, only))
+            rows[:, group] += groups.energy(np.where(cells, image, 0.0))
+    matrix = probes.sum_blocks(sums.reshape(len(blocks), n * n)).reshape(n, n)
+    total = matrix.sum(axis=1)
+    factor = np.divide(groups.white(cells), total, out=np.zeros(n), where=total > 0.0)
+    scaled: FloatArray = factor[:, None] * matrix
+    return scaled
+
+
+def unmixed(energy: FloatArray, mixing: FloatArray, noise: FloatArray) -> FloatArray:
+    """The s_b >= 0 for which A (s_b + s_r) comes closest to the measured energies, s_r known.
+
+    Parameters
+    ----------
+    energy : measured, (n,).
+    mixing : A, (n, n).
+    noise : s_r, (n,).
+
+    Returns
+    -------
+    (n,). For a diagonal A it tends to max(0, energy / A - s_r).
+
+    Notes
+    -----
+    The multiplicative iteration of Richardson (1972, J. Opt. Soc. Am., 62, 55) and Lucy (1974, Astron. J., 79, 745)
+    with a known background: never negative, and stable where the mask leaves little to tell groups apart.
+    """
+    weight = mixing.sum(axis=0)
+    white = mixing.sum(axis=1)
+    floor = (mixing * noise).sum(axis=1)
+    # A start that is positive everywhere: zero would stay zero.
+    mean = float(energy.sum()) / max(float(white.sum()), np.finfo(np.float64).tiny)
+    s = np.full(energy.size, mean)
+    for _ in range(_ITERATIONS):
+        expected = (mixing * s).sum(axis=1) + floor
+        quotient = np.divide(energy, expected, out=np.zeros_like(energy), where=expected > 0.0)
+        gain = (mixing * quotient[:, None]).sum(axis=0)
+        s = s * np.divide(gain, weight, out=np.zeros_like(gain), where=weight > 0.0)
+    return s

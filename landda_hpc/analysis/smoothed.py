@@ -1,0 +1,57 @@
+"""Increments smoothed by a Gaussian: the simplest method that uses neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from landda_hpc.analysis.protocol import Analysis, ImagePair
+from landda_hpc.constants import FloatArray
+from landda_hpc.errors import ShapeError
+from landda_hpc.fields.smoothing import GaussianSmoother
+from landda_hpc.grid import Grid
+
+
+class Smoothed:
+    """Increment = K(w) times the mean of the innovations around, weighted by exp(-1/2 (d / L)^2) and cell area.
+
+    The mean is over observed land cells alone, so coasts and gaps do not pull it to zero. w, 0..1, is the observed
+    share of the land around, by the same weights, and K(w) = w K / (w K + 1 - K): the gain of a mean over a share w of
+    the observations that K is meant for. So the increment fades out with w beyond the last observation (K = 1, which
+    means perfect observations, is taken to fade as w).
+
+    Parameters
+    ----------
+    grid : of the images.
+    length_km : L, km.
+    gain : K where everything around is observed, 0..1.
+    """
+
+    def __init__(self, grid: Grid, length_km: float, gain: float) -> None:
+        self._area = grid.area / float(grid.area.max())
+        self._smooth = GaussianSmoother(grid, length_km)
+        self._gain = gain
+        self._land: tuple[bytes, FloatArray] | None = None
+
+    def analyse(self, pair: ImagePair) -> Analysis:
+        """Local: no communication."""
+        if pair.domain.shape != self._area.shape:
+            raise ShapeError(f"the images have shape {pair.domain.shape}; this method's grid {self._area.shape}.")
+        key = pair.domain.tobytes()
+        if self._land is None or self._land[0] != key:
+            self._land = key, self._smooth(np.where(pair.domain, self._area, 0.0))
+        weight = self._smooth(np.where(pair.observed, self._area, 0.0))
+        total = self._smooth(self._area * pair.innovation)
+        # Rounding of the convolution's FFT, 1e-16 of the largest weight, is no weight.
+        reached = pair.domain & (weight > 1e-12 * float(weight.max(initial=0.0)))
+        share = np.divide(weight, self._land[1], out=np.zeros_like(weight), where=reached)
+        share = np.minimum(share, 1.0)
+        gain = share * self._gain / (share * self._gain + 1.0 - self._gain) if self._gain < 1.0 else share
+        mean = np.divide(total, weight, out=np.zeros_like(total), where=reached)
+        used = gain[pair.domain]
+        return Analysis(
+            increment=gain * mean,
+            diagnostics={
+                "gain_mean": float(used.mean()) if used.size else 0.0,
+                "gain_std": float(used.std()) if used.size else 0.0,
+            },
+        )

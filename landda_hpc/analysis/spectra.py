@@ -1,0 +1,134 @@
+"""Error variance by scale and direction: one number per wedge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from landda_hpc.analysis.frames import FrameBlock, ImageFrame
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
+from landda_hpc.errors import DataError, ShapeError
+
+Pooling = Literal["per_scale", "per_wedge"]
+
+
+@dataclass(frozen=True, eq=False)
+class WedgeSpectrum:
+    """Variance s per wedge, m6 m-6: the energy of errors over that of white errors of unit variance.
+
+    White errors of standard deviation sigma have s = sigma^2 in every wedge, on any mask, so spectra measured on
+    different cells can be compared, and K = s_b / (s_b + s_r).
+
+    Attributes
+    ----------
+    scale, wedge : numbers of each stored wedge of the frame, (n_blocks,).
+    variance : s >= 0, (n_blocks,), m6 m-6.
+    """
+
+    scale: IntArray
+    wedge: IntArray
+    variance: FloatArray
+
+    def __post_init__(self) -> None:
+        if not self.scale.shape == self.wedge.shape == self.variance.shape or self.variance.ndim != 1:
+            raise ShapeError(
+                f"scale {self.scale.shape}, wedge {self.wedge.shape} and variance {self.variance.shape} of a wedge "
+                "spectrum differ in shape; expected one number per wedge."
+            )
+        if not np.all(np.isfinite(self.variance)) or np.any(self.variance < 0.0):
+            raise DataError("a wedge spectrum needs finite, non-negative variances.")
+
+    @classmethod
+    def of(cls, frame: ImageFrame, variance: FloatArray) -> WedgeSpectrum:
+        """The spectrum with these variances on the frame's wedges, in storage order."""
+        scale = np.array([block.scale for block in frame.blocks], dtype=np.int64)
+        wedge = np.array([block.wedge for block in frame.blocks], dtype=np.int64)
+        return cls(scale, wedge, variance)
+
+    def require(self, frame: ImageFrame) -> None:
+        """Raise DataError unless the spectrum is of this frame's wedges."""
+        mine, other = list(zip(self.scale, self.wedge, strict=True)), [(b.scale, b.wedge) for b in frame.blocks]
+        if mine != other:
+            raise DataError(
+                f"the wedge spectrum has {len(mine)} wedges in {len(set(self.scale.tolist()))} scales; the frame "
+                f"stores {len(other)} in {len({b.scale for b in frame.blocks})}. Make it with the same frame: "
+                "angles_coarse, finest, scales, boundary and the image's shape decide."
+            )
+
+    def expand(self, frame: ImageFrame) -> FloatArray:
+        """s of every coefficient, (n_var,)."""
+        return expand(self.variance, frame)
+
+    def total(self, frame: ImageFrame) -> float:
+        """Variance of one cell, mean over the image, m6 m-6."""
+        atoms = block_sums(frame.variance(np.ones(frame.shape)), frame.blocks)
+        return float(np.sum(self.variance * atoms)) / (frame.shape[0] * frame.shape[1])
+
+
+def block_sums(values: FloatArray, blocks: Sequence[FrameBlock]) -> FloatArray:
+    """Sum of a variance array over each wedge, (n_var,) -> (n_blocks,)."""
+    return np.array([values[block.variances].sum() for block in blocks])
+
+
+def expand(values: FloatArray, frame: ImageFrame) -> FloatArray:
+    """One number per wedge -> one per coefficient, (n_blocks,) -> (n_var,)."""
+    out = np.empty(frame.n_var)
+    for value, block in zip(values, frame.blocks, strict=True):
+        out[block.variances] = value
+    return out
+
+
+def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Quotient, 0 where the denominator is 0 (wedges that no observed cell reaches)."""
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0.0)
+
+
+def archive_spectrum(
+    frame: ImageFrame, images: Sequence[FloatArray], domain: BoolArray, about_mean: bool = True
+) -> WedgeSpectrum:
+    """Spectrum of an archive of error images: forecast differences, or model minus observation.
+
+    Parameters
+    ----------
+    images : m3 m-3, (n_lat, n_lon) each; NaN where missing.
+    domain : cells that count.
+    about_mean : take each cell's mean over the archive off first (variance); else keep it (mean square).
+
+    Returns
+    -------
+    WedgeSpectrum : energies of all images over those of white errors on the same cells.
+
+    Raises
+    ------
+    DataError : fewer than two images, or none with a value in the domain.
+
+    Notes
+    -----
+    Local. An archive of model minus observation has the spectrum B + R; take R off, or use it as it is as [S24] does.
+    """
+    if len(images) < (2 if about_mean else 1):
+        raise DataError(f"an archive of {len(images)} images has no variance; give two or more.")
+    mean = np.zeros(domain.shape)
+    if about_mean:
+        count = np.zeros(domain.shape)
+        for image in images:
+            seen = domain & np.isfinite(image)
+            mean += np.where(seen, image, 0.0)
+            count += seen
+        mean = mean / np.maximum(count, 1.0)
+    energy, white = np.zeros(frame.n_var), np.zeros(len(frame.blocks))
+    known: dict[bytes, FloatArray] = {}
+    for image in images:
+        seen = domain & np.isfinite(image)
+        key = seen.tobytes()
+        if key not in known:
+            known = {key: block_sums(frame.variance(seen.astype(np.float64)), frame.blocks)}
+        white += known[key]
+        frame.accumulate_energy(np.where(seen, image - mean, 0.0), energy)
+    if not white.any():
+        raise DataError("no image of the archive has a value in the domain.")
+    unbiased = len(images) / (len(images) - 1.0) if about_mean else 1.0
+    return WedgeSpectrum.of(frame, unbiased * ratio(block_sums(energy, frame.blocks), white))

@@ -1,0 +1,253 @@
+"""3D-Var with a weak constraint on image structure [S24, Eq. 5]; METHODS.md section 4."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from landda_hpc.analysis.cost import CostFunction, ImageTerm, ThresholdFrame
+from landda_hpc.analysis.minimise import Minimum, StoppingRule, minimise
+from landda_hpc.analysis.protocol import Analysis, ImagePair
+from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.errors import ConfigError, DataError, ShapeError
+
+logger = logging.getLogger(__name__)
+
+ImageFill = Callable[[FloatArray, BoolArray], FloatArray]
+"""(image, where it has values) -> image without gaps; kept where it has values."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageConstraint:
+    """How J_I compares the analysis with the observed image.
+
+    Attributes
+    ----------
+    frame : the curvelet frame.
+    keep_fraction : sigma: the share of the observed image's coefficients, by modulus over the full set of wedges,
+        that are compared; 0.5 in [S24].
+    std : s, the error of the image in those coefficients, m3 m-3. 1 is Eq. 5 as printed; with background errors of
+        0.16 that gives a gain of 0.025, no visible analysis.
+    fill : how cells outside the domain (ocean) are filled in the observed image before its coefficients are ranked;
+        see ``fill_with_mean`` and ``fill_with_zero``.
+    gaps : what unobserved cells of the domain mean. ``zero_innovation``: the observed image is H x_b there, and what
+        surrounds a gap spreads into it; ``excluded``: residuals there are not compared, and with a diagonal B nothing
+        changes there.
+    """
+
+    frame: ThresholdFrame
+    keep_fraction: float = 0.5
+    std: float = 0.10
+    fill: ImageFill | None = None
+    gaps: Literal["zero_innovation", "excluded"] = "zero_innovation"
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.keep_fraction <= 1.0 and self.std > 0.0):
+            raise ConfigError(
+                f"image constraint: keep_fraction {self.keep_fraction}, std {self.std}; expected a fraction above 0 up "
+                "to 1 and a positive standard deviation."
+            )
+
+    def term(self, pair: ImagePair) -> ImageTerm:
+        """J_I of one analysis: S from the observed image, the same for observation and background."""
+        image = observed_image(pair, self.fill or fill_with_mean)
+        kept = self.frame.rank_mask(self.frame.forward(image), self.keep_fraction).astype(np.float64)
+        counted = pair.observed if self.gaps == "excluded" else None
+        return ImageTerm(self.frame, kept, self.std, counted)
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnAnalysis:
+    """An analysis of several layers from one observed image.
+
+    Attributes
+    ----------
+    analysis : of the observed depth: its increment is H dx.
+    increments : dx of each layer, m3 m-3, (n_layer, n_lat, n_lon); zero outside the domain.
+    """
+
+    analysis: Analysis
+    increments: FloatArray
+
+
+class Var3d:
+    """J_B + J_O, J_B + J_I or J_B + J_O + J_I, minimised by conjugate gradients.
+
+    Parameters
+    ----------
+    background_variance : diagonal of B, m6 m-6: (n_lat, n_lon), or (n_layer, n_lat, n_lon) for the analyses of
+        layers. Needed on the domain, NaN allowed elsewhere.
+    observation_std : standard deviation of observation and operator errors, sqrt(O + F), m3 m-3, a number or a map
+        (n_lat, n_lon); None leaves J_O out.
+    image : the image term; None leaves J_I out.
+    rule : when the minimisation ends.
+
+    Raises
+    ------
+    ConfigError : neither J_O nor J_I.
+    DataError : an error standard deviation is not positive.
+
+    Notes
+    -----
+    B is diagonal, as in [S24]: errors of neighbouring columns are taken as independent, and what joins them is J_I
+    alone. The three top layers of [S24] are analysed one by one (``analyse_layers``): each has its own B, and the
+    observation is brought to its node (``nodes.py``). ``analyse_column`` is the joint form: three layers in one
+    control vector, one image of their weighted mean.
+    """
+
+    def __init__(
+        self,
+        background_variance: FloatArray,
+        *,
+        observation_std: float | FloatArray | None = None,
+        image: ImageConstraint | None = None,
+        rule: StoppingRule | None = None,
+    ) -> None:
+        if observation_std is None and image is None:
+            raise ConfigError("3D-Var without observation term and without image term has nothing to assimilate.")
+        if observation_std is not None and not np.all(np.asarray(observation_std) > 0.0):
+            raise DataError("3D-Var: the observation error standard deviation must be positive everywhere, in m3 m-3.")
+        self._variance = background_variance if background_variance.ndim == 3 else background_variance[None]
+        self._observation_std = observation_std
+        self._image = image
+        self._rule = rule or StoppingRule()
+
+    @property
+    def n_layers(self) -> int:
+        """Layers that B is given for."""
+        return int(self._variance.shape[0])
+
+    def analyse(self, pair: ImagePair) -> Analysis:
+        """Analyse one image, whose B is the only layer of the background variance. Local: no communication.
+
+        Raises
+        ------
+        ShapeError : B has several layers, or another grid.
+        DataError : B is missing or negative in a cell of the domain.
+        """
+        self._require_layers(1, "analyse takes one image; several layers go to analyse_layers or analyse_column")
+        return self._analyse(pair, self._variance, np.ones(1)).analysis
+
+    def analyse_layers(self, pairs: Sequence[ImagePair]) -> list[Analysis]:
+        """Analyse layers one by one, as [S24]: each with its own B and its own image. Local.
+
+        Parameters
+        ----------
+        pairs : background and observation of each layer, from the top down; the observation interpolated to the
+            layer's node.
+        """
+        self._require_layers(len(pairs), f"{len(pairs)} pairs of images are to be analysed")
+        return [
+            self._analyse(pair, variance[None], np.ones(1)).analysis
+            for pair, variance in zip(pairs, self._variance, strict=True)
+        ]
+
+    def analyse_column(self, pair: ImagePair, layer_weights: FloatArray) -> ColumnAnalysis:
+        """Analyse several layers together from one image of their weighted mean. Local.
+
+        Parameters
+        ----------
+        pair : ``background`` is H x_b, the weighted mean of the layers.
+        layer_weights : H, weight of each layer in what is observed, (n_layer,), as ``fields.depth.depth_weights``.
+        """
+        self._require_layers(layer_weights.size, f"{layer_weights.size} layer weights are given")
+        return self._analyse(pair, self._variance, layer_weights)
+
+    def _cost(self, pair: ImagePair, variance: FloatArray, layer_weights: FloatArray) -> CostFunction:
+        if variance.shape[1:] != pair.domain.shape:
+            raise ShapeError(
+                f"background variance is on {variance.shape[1:]} cells, the images on {pair.domain.shape}; build the "
+                "archive on the model grid."
+            )
+        needed = variance[:, pair.domain]
+        if not (np.isfinite(needed).all() and (needed >= 0.0).all()):
+            raise DataError(
+                f"background variance is missing or negative in {int((~(needed >= 0.0)).any(axis=0).sum())} cells of "
+                "the domain; build the archive on this domain, or let it fill cells that it does not cover."
+            )
+        precision = None
+        if self._observation_std is not None:
+            precision = np.where(pair.observed, 1.0 / np.asarray(self._observation_std) ** 2, 0.0)
+        return CostFunction(
+            pair.innovation,
+            np.where(pair.domain, variance, 0.0),
+            layer_weights,
+            observation_precision=precision,
+            image=None if self._image is None else self._image.term(pair),
+        )
+
+    def _analyse(self, pair: ImagePair, variance: FloatArray, layer_weights: FloatArray) -> ColumnAnalysis:
+        cost = self._cost(pair, variance, layer_weights)
+        minimum = minimise(cost, self._rule)
+        if not minimum.converged:
+            logger.warning(
+                "3D-Var at %s ended after %d iterations with a gradient of %.3g, above the tolerance; its cost is "
+                "%.6g. Raise max_iterations, or make the tolerance relative.",
+                pair.time_key,
+                minimum.n_iterations,
+                minimum.gradient_norm,
+                minimum.costs[-1].total,
+            )
+        increment = cost.observe(minimum.increment)
+        analysis = Analysis(increment=increment, diagnostics=diagnostics_of(minimum, increment, pair))
+        return ColumnAnalysis(analysis, minimum.increment)
+
+    def _require_layers(self, expected: int, what: str) -> None:
+        if self.n_layers != expected:
+            raise ShapeError(f"3D-Var: {what}; its background variance has {self.n_layers} layers.")
+
+
+def diagnostics_of(minimum: Minimum, increment: FloatArray, pair: ImagePair) -> dict[str, float | list[float]]:
+    """Name the numbers of one minimisation for the cycle record.
+
+    Returns
+    -------
+    ``cost``, ``cost_background``, ``cost_observation``, ``cost_image`` and ``gradient_norm``: at the start and after
+    each iteration; ``iterations``; ``converged``, 1 or 0; ``final_gradient_norm``, evaluated anew; ``gain_mean``, the
+    regression of the increment on the innovation over observed cells, and ``gain_std``, the scatter about it relative
+    to the innovation (0 without innovation).
+    """
+    d, dx = pair.innovation[pair.observed], increment[pair.observed]
+    energy = float(np.sum(d * d))
+    gain = float(np.sum(dx * d)) / energy if energy > 0.0 else 0.0
+    scatter = math.sqrt(float(np.sum((dx - gain * d) ** 2)) / energy) if energy > 0.0 else 0.0
+    return {
+        "iterations": float(minimum.n_iterations),
+        "converged": float(minimum.converged),
+        "final_gradient_norm": minimum.gradient_norm,
+        "cost": [c.total for c in minimum.costs],
+        "cost_background": [c.background for c in minimum.costs],
+        "cost_observation": [c.observation for c in minimum.costs],
+        "cost_image": [c.image for c in minimum.costs],
+        "gradient_norm": list(minimum.gradient_norms),
+        "gain_mean": gain,
+        "gain_std": scatter,
+    }
+
+
+def observed_image(pair: ImagePair, fill: ImageFill) -> FloatArray:
+    """Return the image f whose coefficients are ranked: y, H x_b in gaps of the domain, filled off the domain.
+
+    Returns
+    -------
+    m3 m-3, (n_lat, n_lon), finite everywhere.
+    """
+    known = pair.domain & np.isfinite(pair.background)
+    image = np.where(pair.observed, pair.observation, np.where(known, pair.background, 0.0))
+    return image if known.all() else fill(image, known)
+
+
+def fill_with_mean(image: FloatArray, known: BoolArray) -> FloatArray:
+    """Fill with the mean of the known cells: the coast is no step of the size of soil moisture itself."""
+    mean = float(np.sum(np.where(known, image, 0.0))) / max(1, int(known.sum()))
+    return np.where(known, image, mean)
+
+
+def fill_with_zero(image: FloatArray, known: BoolArray) -> FloatArray:
+    """Fill with zeros."""
+    return np.where(known, image, 0.0)

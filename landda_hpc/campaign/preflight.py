@@ -1,0 +1,29 @@
+"""What can be known to go wrong before a campaign starts: files that are not there."""
+
+from __future__ import annotations
+
+from landda_hpc.config import CampaignConfig
+from landda_hpc.observation.source import ObservationSource, Survey
+
+
+def survey_analyses(config: CampaignConfig, source: ObservationSource) -> Survey:
+    """Which analysis times have observations. Local."""
+    return source.survey([config.time.valid_time(n) for n in range(1, config.time.n_analyses + 1)])
+
+
+def find_problems(config: CampaignConfig, survey: Survey) -> list[str]:
+    """Everything that would stop the campaign later, one line each; empty if it can start. Local.
+
+    Parameters
+    ----------
+    config : a valid configuration.
+    survey : of the analysis times.
+    """
+    problems = list(survey.problems)
+    if config.model.initial_file is not None:
+        path = config.data_root / config.model.initial_file
+        if not path.is_file():
+            problems.append(
+                f"model.initial_file: '{path}' does not exist. Check data_root ({config.data_root}) and the name."
+            )
+    return problems

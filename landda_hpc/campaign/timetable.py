@@ -1,0 +1,52 @@
+"""Where a campaign's time went: seconds per simulated day by step, traffic, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from landda_hpc.campaign.timing import STEPS
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """Means over the recorded cycles.
+
+    Attributes
+    ----------
+    seconds : per step, seconds of wall time a simulated day on the slowest rank, on the mean rank, and CPU seconds of
+        the mean rank.
+    balance : per step, mean over maximum of the ranks' CPU seconds, 1 is perfect.
+    megabytes_sent : array data that the busiest rank sends a simulated day.
+    peak_memory_mb : of the rank that used most.
+    days : simulated days that the means are over.
+    """
+
+    seconds: dict[str, tuple[float, float, float]]
+    balance: dict[str, float]
+    megabytes_sent: float
+    peak_memory_mb: float
+    days: float
+
+
+def timetable(records: Sequence[dict[str, Any]], cycle_hours: int) -> Timetable | None:
+    """Summarise the lines of ``seconds.jsonl``; None where there are none. Local."""
+    if not records:
+        return None
+    days = len(records) * cycle_hours / 24.0
+
+    def total(step: str, kind: str) -> float:
+        return sum(float(r["seconds"][step][kind]) for r in records)
+
+    used = [step for step in STEPS if total(step, "max") > 0.0]
+    return Timetable(
+        seconds={
+            step: (total(step, "max") / days, total(step, "mean") / days, total(step, "cpu_mean") / days)
+            for step in used
+        },
+        balance={step: total(step, "cpu_mean") / max(total(step, "cpu_max"), 1e-9) for step in used},
+        megabytes_sent=(records[-1]["bytes_sent_max"] / 1e6) / (records[-1]["cycle"] * cycle_hours / 24.0),
+        peak_memory_mb=max(float(r["peak_memory_mb_max"]) for r in records),
+        days=days,
+    )

@@ -1,0 +1,74 @@
+"""From the configuration of a 3D-Var run to its analysis method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from landda_hpc.analysis.background_archive import read_archive
+from landda_hpc.analysis.cost import ThresholdFrame
+from landda_hpc.analysis.error_map import china_error_map
+from landda_hpc.analysis.inpainting import HarmonicInpainting
+from landda_hpc.analysis.minimise import StoppingRule
+from landda_hpc.analysis.var3d import ImageConstraint, ImageFill, Var3d, fill_with_mean, fill_with_zero
+from landda_hpc.config import Var3dImageTerm, Var3dObservationTerm, Var3dRun
+from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.errors import DataError
+from landda_hpc.grid import Grid
+
+
+def make_var3d(
+    run: Var3dRun, grid: Grid, frame: ThresholdFrame | None, data_root: Path = Path(), n_layers: int = 1
+) -> Var3d:
+    """Build the 3D-Var method of a run.
+
+    Parameters
+    ----------
+    run : which terms, and their errors.
+    grid : the model grid.
+    frame : the curvelet frame of the image term; None where the run has none.
+    data_root : folder of the background archive.
+    n_layers : layers that are analysed: 1 is the observed depth.
+
+    Raises
+    ------
+    MissingFileError, DataError, ShapeError : the archive is not usable, or has another number of layers.
+    """
+    observation_std: float | FloatArray | None = None
+    if isinstance(run, Var3dObservationTerm):
+        inside, outside = run.observation_std_china, run.observation_std
+        observation_std = outside if inside is None else china_error_map(grid, inside, outside)
+    image = None
+    if isinstance(run, Var3dImageTerm):
+        assert frame is not None, "the image term has a frame"
+        image = ImageConstraint(frame, run.keep_fraction, run.image_std, make_fill(run.fill, grid), run.gaps)
+    rule = StoppingRule(run.tolerance, run.tolerance_is_relative, run.max_iterations)
+    variance = _background_variance(run, grid, data_root, n_layers)
+    return Var3d(variance, observation_std=observation_std, image=image, rule=rule)
+
+
+def make_fill(name: str, grid: Grid) -> ImageFill:
+    """How cells outside the soil are filled while coefficients are ranked: 'mean', 'zero' or 'harmonic'."""
+    if name == "harmonic":
+        inpaint = HarmonicInpainting(grid, None)
+
+        def fill(image: FloatArray, known: BoolArray) -> FloatArray:
+            return inpaint(image, known, np.ones(known.shape, dtype=np.bool_))
+
+        return fill
+    return {"mean": fill_with_mean, "zero": fill_with_zero}[name]
+
+
+def _background_variance(run: Var3dRun, grid: Grid, data_root: Path, n_layers: int) -> FloatArray:
+    """Diagonal of B, m6 m-6, (n_layer, n_lat, n_lon); cells that the archive does not cover take the layer's mean."""
+    if run.background_archive is None:
+        return np.full((n_layers, *grid.shape), run.background_std**2)
+    path = data_root / run.background_archive
+    statistics = read_archive(path, grid)
+    if statistics.count.shape[0] != n_layers:
+        raise DataError(
+            f"archive '{path}' has {statistics.count.shape[0]} layers, the analysis {n_layers}; name another archive."
+        )
+    everywhere = np.ones(grid.shape, dtype=np.bool_)
+    return statistics.background_variance(everywhere, about=run.background_about, floor_std=run.background_floor)

@@ -1,0 +1,79 @@
+"""Curvelet frames by name: this package's own, and two others behind the same protocol.
+
+=============  ================================================================================================
+`ours`         `Curvelet2D`, the default: needs nothing else.
+`curvelops`    CurveLab 2.1.3 through `curvelops`, the reference implementation of the same transform. Its licence
+               forbids passing it on: whoever has it installs it. Complex arithmetic, loops over members.
+`udct`         The uniform discrete curvelet transform of the package `curvelets` (extra `curvelets`): another
+               transform, with other windows. Curvelets at the finest scale only.
+=============  ================================================================================================
+
+All three are Parseval frames with exact variances and take the same boundaries, so that the same analysis runs on
+each; `Curvelet2D` alone has batches, threads, single precision and the operations on wedges.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Literal
+
+from landda_hpc.curvelet.backends.curvelops import CurvelopsFrame
+from landda_hpc.curvelet.backends.protocol import Frame
+from landda_hpc.curvelet.backends.udct import UdctFrame
+from landda_hpc.curvelet.boundary import Boundary
+from landda_hpc.curvelet.frame import Curvelet2D
+from landda_hpc.curvelet.windows import Finest, Sizes
+from landda_hpc.errors import ConfigError
+
+Backend = Literal["ours", "curvelops", "udct"]
+BACKENDS: tuple[Backend, ...] = ("ours", "curvelops", "udct")
+
+_PACKAGES = {"curvelops": "curvelops", "udct": "curvelets"}
+_INSTALL = {
+    "curvelops": "It needs CurveLab, whose licence you accept at curvelet.org; then see github.com/PyLops/curvelops",
+    "udct": "Install it with: pip install 'landda-hpc[curvelets]'",
+}
+
+
+def is_installed(backend: Backend) -> bool:
+    """Whether the package behind a backend is there; it is not imported."""
+    return backend == "ours" or importlib.util.find_spec(_PACKAGES[backend]) is not None
+
+
+def make_frame(
+    shape: tuple[int, int],
+    backend: Backend = "ours",
+    angles_coarse: int = 16,
+    finest: Finest = "curvelets",
+    scales: int | None = None,
+    sizes: Sizes = "smooth",
+    boundary: Boundary = "none",
+) -> Frame:
+    """Return a frame of real float64 images of N1 x N2 cells.
+
+    Parameters
+    ----------
+    shape, angles_coarse, finest, scales, boundary : as in `Curvelet2D`; `udct` takes multiples of 12 angles.
+    backend : whose transform.
+    sizes : wedge sizes, of `ours` only: the others have their own.
+
+    Raises
+    ------
+    ConfigError
+        If the backend is unknown or not installed, or cannot do what is asked.
+    """
+    if backend not in BACKENDS:
+        raise ConfigError(f"backend={backend!r}; expected one of {', '.join(BACKENDS)}.")
+    if not is_installed(backend):
+        raise ConfigError(
+            f"backend={backend!r} needs the package '{_PACKAGES[backend]}', which is not installed. "
+            f"{_INSTALL[backend]}. Or choose backend='ours'."
+        )
+    if backend == "curvelops":
+        return CurvelopsFrame(shape, angles_coarse, finest, scales, boundary)
+    if backend == "udct":
+        return UdctFrame(shape, angles_coarse, finest, scales, boundary)
+    return Curvelet2D(shape, angles_coarse, finest, scales, sizes, boundary)
+
+
+__all__ = ["BACKENDS", "Backend", "CurvelopsFrame", "Frame", "UdctFrame", "is_installed", "make_frame"]

@@ -1,0 +1,98 @@
+"""Measurements that need a process of their own: peak memory, and the cost of the first use."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_PROBE = "import sys; from landda_hpc.curvelet import bench_process as b; b.{probe}({n1}, {n2})"
+_START = """
+import time; start = time.perf_counter()
+import landda_hpc.curvelet
+from landda_hpc.curvelet import bench_process
+bench_process.probe_start({n1}, {n2}, time.perf_counter() - start)
+"""
+
+
+def measure_memory(shape: tuple[int, int]) -> dict[str, Any]:
+    """Measure the peak memory of forward and inverse of one float64 image, boundary `none`, in a fresh process.
+
+    Returns
+    -------
+    `peak_mb` above the process with the package loaded and warm, plan, image, coefficients and result included;
+    `coefficients_mb` of one member; `fields_beside_coefficients`, the rest in images of that shape.
+    """
+    found = _in_fresh_process(_PROBE.format(probe="probe_memory", n1=shape[0], n2=shape[1]))
+    field = shape[0] * shape[1] * 8 / 2**20
+    rest = found["peak_mb"] - found["coefficients_mb"]
+    return {"shape": list(shape), "field_mb": field, **found, "fields_beside_coefficients": rest / field}
+
+
+def measure_start(shape: tuple[int, int]) -> dict[str, float]:
+    """Measure what the first use costs in a fresh process.
+
+    Returns
+    -------
+    `import_s` : importing the package (numba, ducc0). `first_use_ever_s` : plan, forward and inverse of one image with
+    no compiled loops on disk; `first_use_s` : the same with them.
+    """
+    code = _START.format(n1=shape[0], n2=shape[1])
+    with tempfile.TemporaryDirectory() as cache:
+        ever = _in_fresh_process(code, NUMBA_CACHE_DIR=cache)
+        later = _in_fresh_process(code, NUMBA_CACHE_DIR=cache)
+    return {
+        "import_s": later["import_s"],
+        "first_use_s": later["first_use_s"],
+        "first_use_ever_s": ever["first_use_s"],
+    }
+
+
+def probe_memory(n1: int, n2: int) -> None:
+    """Print the peak memory of one image as JSON; for a fresh process."""
+    from landda_hpc.curvelet.frame import Curvelet2D
+
+    warm = Curvelet2D((32, 32))
+    warm.inverse(warm.forward(np.zeros((32, 32))))
+    before = _peak_mb()
+    frame = Curvelet2D((n1, n2))
+    image = np.random.default_rng(0).standard_normal((n1, n2))
+    coefficients = frame.forward(image)
+    frame.inverse(coefficients)
+    found = {"peak_mb": _peak_mb() - before, "coefficients_mb": coefficients.nbytes / 2**20}
+    sys.stdout.write(json.dumps(found))
+
+
+def probe_start(n1: int, n2: int, import_s: float) -> None:
+    """Print what the first transform takes as JSON; for a fresh process."""
+    from landda_hpc.curvelet.frame import Curvelet2D
+
+    image = np.random.default_rng(0).standard_normal((n1, n2))
+    start = time.perf_counter()
+    frame = Curvelet2D((n1, n2))
+    frame.inverse(frame.forward(image))
+    sys.stdout.write(json.dumps({"import_s": import_s, "first_use_s": time.perf_counter() - start}))
+
+
+def _peak_mb() -> float:
+    status = Path("/proc/self/status")
+    if status.is_file():  # Linux: ru_maxrss is the parent's until the process outgrows it
+        line = next(t for t in status.read_text(encoding="ascii").splitlines() if t.startswith("VmHWM"))
+        return int(line.split()[1]) / 2**10
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB elsewhere
+
+
+def _in_fresh_process(code: str, **environment: str) -> Any:
+    done = subprocess.run(  # noqa: S603 - our own code in our own interpreter
+        [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True, env=os.environ | environment
+    )
+    return json.loads(done.stdout)

@@ -1,0 +1,79 @@
+"""Convolution with a Gaussian of great-circle distance on a latitude-longitude grid."""
+
+from __future__ import annotations
+
+import ducc0
+import numpy as np
+
+from landda_hpc.constants import EARTH_RADIUS, FloatArray
+from landda_hpc.errors import ConfigError, ShapeError
+from landda_hpc.grid import Grid
+
+_REACH = 5.0
+"""The kernel is cut at so many lengths, where it is 4e-6."""
+
+
+class GaussianSmoother:
+    """G f(x) = sum over cells x' of exp(-1/2 (d(x, x') / L)^2) f(x'), d the great-circle distance.
+
+    Not normalised: divide by G of what f is a share of. The kernel depends on the two rows and the difference of
+    longitude alone, so each pair of rows is a circular convolution.
+
+    Parameters
+    ----------
+    grid : equally spaced longitudes; a region is continued by zeros.
+    length_km : L, km.
+
+    Raises
+    ------
+    ConfigError : L is not positive.
+    ShapeError : longitudes are not a part of an equally spaced circle.
+
+    Notes
+    -----
+    Memory: rows x rows within reach / 2 x longitudes / 2 numbers. Local; the same bits on every rank.
+    """
+
+    def __init__(self, grid: Grid, length_km: float) -> None:
+        if not 0.0 < length_km < np.inf:
+            raise ConfigError(f"smoothing length = {length_km} km; expected a positive number.")
+        spacing = np.diff(grid.lon)
+        self._n_ring = round(360.0 / float(spacing[0]))
+        if not np.allclose(spacing * self._n_ring, 360.0, rtol=1e-9, atol=0.0):
+            raise ShapeError(
+                f"smoothing needs longitudes that are a part of an equally spaced circle; found {grid.describe()}."
+            )
+        self.shape = grid.shape
+        length = length_km * 1.0e3 / EARTH_RADIUS
+        lat = np.deg2rad(grid.lat)
+        turn = np.arange(self._n_ring) * (2.0 * np.pi / self._n_ring)
+        across = np.sin(0.5 * turn) ** 2
+        self._kernels: list[list[FloatArray]] = []
+        for i in range(lat.size):
+            row: list[FloatArray] = []
+            for j in range(i, lat.size):
+                if lat[j] - lat[i] > _REACH * length:
+                    break
+                # Haversine: exact for the small distances that matter.
+                half = np.sin(0.5 * (lat[j] - lat[i])) ** 2 + np.cos(lat[i]) * np.cos(lat[j]) * across
+                distance = 2.0 * np.arcsin(np.sqrt(np.minimum(half, 1.0))) / length
+                kernel = np.where(distance <= _REACH, np.exp(-0.5 * distance**2), 0.0)
+                row.append(ducc0.fft.r2c(kernel, axes=(0,), nthreads=1).real)
+            self._kernels.append(row)
+
+    def __call__(self, field: FloatArray) -> FloatArray:
+        """Return G f, shape (n_lat, n_lon), for f without NaN."""
+        if field.shape != self.shape:
+            raise ShapeError(f"the field has shape {field.shape}; this smoother takes {self.shape}.")
+        n_lat, n_lon = self.shape
+        ring = np.zeros((n_lat, self._n_ring))
+        ring[:, :n_lon] = field
+        spectrum = ducc0.fft.r2c(ring, axes=(1,), nthreads=1)
+        smooth = np.zeros_like(spectrum)
+        for i, row in enumerate(self._kernels):
+            for offset, kernel in enumerate(row):
+                smooth[i] += kernel * spectrum[i + offset]
+                if offset:
+                    smooth[i + offset] += kernel * spectrum[i]
+        out = ducc0.fft.c2r(smooth, axes=(1,), lastsize=self._n_ring, forward=False, inorm=2, nthreads=1)
+        return np.ascontiguousarray(out[:, :n_lon])
