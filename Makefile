@@ -15,7 +15,7 @@ OUT ?= runs/twin
 ARGS ?=
 # Numbers of ranks that the parallel tests run on, and the seconds that one job may take.
 TEST_RANKS ?= 2 3 4
-SERIAL_LIMIT ?= 420
+SERIAL_LIMIT ?= 600
 MPI_LIMIT ?= 180
 
 bin := .venv/bin

@@ -11,7 +11,22 @@ import sys
 import typer
 
 from landda_hpc import __version__
-from landda_hpc.commands import analyse, bench, check, curvelet, digest, plot, resume, run, schema, score, status
+from landda_hpc.commands import (
+    analyse,
+    archive,
+    bench,
+    check,
+    compare,
+    curvelet,
+    digest,
+    plot,
+    resume,
+    run,
+    schema,
+    score,
+    status,
+    threshold,
+)
 from landda_hpc.commands.console import errors
 
 app = typer.Typer(
@@ -27,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (check, run, resume, status, score, plot, digest, analyse, schema):
+for module in (check, run, resume, status, score, compare, plot, digest, analyse, threshold, archive, schema):
     app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)
 app.add_typer(curvelet.app, name="curvelet")
 app.add_typer(bench.app, name="bench")

@@ -161,6 +161,9 @@ class TwinObservations(Section):
     kind: Literal["twin"] = "twin"
     depth_m: tuple[float, float] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
     error_std: Positive = Field(0.06, description="standard deviation of the white error put on the truth, m3 m-3")
+    error_std_china: Positive | None = Field(
+        None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
+    )
     missing_fraction: Fraction = Field(0.0, description="share of land cells without observation, at random")
 
 
@@ -478,6 +481,9 @@ class VerificationConfig(Section):
         ((0.0, 0.1), (0.1, 0.4), (0.4, 1.0)), description="layers that are scored: top and bottom, m"
     )
     min_soil_fraction: Fraction = Field(0.5, description="cells with more updatable soil than this are scored")
+    discard_days: int = Field(
+        0, ge=0, description="days from the start that count in no mean of the tables; [S24] leaves out 15"
+    )
 
     @field_validator("depths_m")
     @classmethod
@@ -534,6 +540,11 @@ class CampaignConfig(Section):
                 problems.append(
                     f"{key}.every_hours = {hours} is not a multiple of the {self.time.cycle_hours}-hour cycle"
                 )
+        if self.scored_since > self.time.assimilation_end and self.verification.discard_days:
+            problems.append(
+                f"verification.discard_days = {self.verification.discard_days} leaves nothing of the assimilation "
+                f"window, which ends at {self.time.assimilation_end.isoformat()}"
+            )
         top, bottom = self.observations.depth_m
         if not 0.0 <= top < bottom <= 3.433:
             problems.append(f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m")
@@ -549,6 +560,11 @@ class CampaignConfig(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def scored_since(self) -> datetime:
+        """From here on scores count in the means of the tables."""
+        return self.time.start + timedelta(days=self.verification.discard_days)
 
     @property
     def instance_names(self) -> tuple[str, ...]:

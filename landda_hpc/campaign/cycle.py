@@ -80,11 +80,12 @@ class Campaign:
         self.instances, self.source, self.cycle = instances, source, cycle
         self._traffic = RootTraffic(world, domain.layout)
         roots = self._traffic.root_group
-        self._methods = {
-            i.name: make_method(i.run, domain.grid, roots, config.seed, config.data_root)
-            for i in instances
-            if i.run is not None and roots is not None
-        }
+        with together(world, "making the analysis methods"):
+            self._methods = {
+                i.name: make_method(i.run, domain.grid, roots, config.seed, config.data_root)
+                for i in instances
+                if i.run is not None and roots is not None
+            }
         self._remembering: dict[str, MethodMemory] = {}
         for name, method in self._methods.items():
             if isinstance(method, MethodMemory):

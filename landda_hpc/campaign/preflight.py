@@ -1,8 +1,9 @@
-"""What can be known to go wrong before a campaign starts: files that are not there."""
+"""What can be known to go wrong before a campaign starts: files and packages that are not there."""
 
 from __future__ import annotations
 
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import CampaignConfig, FrameConfig
+from landda_hpc.curvelet.backends import is_installed
 from landda_hpc.observation.source import ObservationSource, Survey
 
 
@@ -25,5 +26,11 @@ def find_problems(config: CampaignConfig, survey: Survey) -> list[str]:
         if not path.is_file():
             problems.append(
                 f"model.initial_file: '{path}' does not exist. Check data_root ({config.data_root}) and the name."
+            )
+    for run in config.runs:
+        frame = getattr(run, "frame", None)
+        if isinstance(frame, FrameConfig) and not is_installed(frame.backend):
+            problems.append(
+                f"run '{run.name}': frame.backend = {frame.backend} is not installed. Install it, or use backend 'ours'."
             )
     return problems

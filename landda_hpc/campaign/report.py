@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from landda_hpc.campaign.domain import Domain, depth_name
-from landda_hpc.config import CampaignConfig, ControlRun
+from landda_hpc.config import CampaignConfig, ControlRun, Var3dRun
 from landda_hpc.data import static_path
 from landda_hpc.formats.static import read_static
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -29,7 +29,15 @@ def make_report(folder: CampaignFolder, config: CampaignConfig, domain: Domain) 
         coastline=Coastline(grid, static["land_fraction"] + static["lake_fraction"]),
         innovations=folder.records_file("cycles"),
         layer=depth_name(config.observations.depth_m),
+        since=config.scored_since if config.verification.discard_days else None,
+        tolerance=_tolerance(config),
     )
+
+
+def _tolerance(config: CampaignConfig) -> float | None:
+    """The gradient at which the 3D-Var runs end, where all have the same absolute one."""
+    rules = {None if run.tolerance_is_relative else run.tolerance for run in config.runs if isinstance(run, Var3dRun)}
+    return rules.pop() if len(rules) == 1 else None
 
 
 def _images(folder: CampaignFolder, config: CampaignConfig) -> list[ImageSet]:

@@ -9,9 +9,9 @@ import numpy as np
 
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.campaign.assembly import make_method
-from landda_hpc.config import EnkfLikeRun, PointwiseRun
+from landda_hpc.config import Run, Var3dRun
 from landda_hpc.constants import FloatArray
-from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.errors import ConfigError, DataError, ShapeError
 from landda_hpc.fields.regrid import Method as RegridMethod
 from landda_hpc.fields.regrid import Regridder
 from landda_hpc.formats.image_output import OutputField, write_images
@@ -40,7 +40,7 @@ class SingleResult:
 def analyse_files(
     background: ImageFile,
     observation: ImageFile,
-    run: PointwiseRun | EnkfLikeRun,
+    run: Run,
     output: Path,
     regrid: RegridMethod | None = None,
     seed: int = 1,
@@ -50,7 +50,7 @@ def analyse_files(
     Parameters
     ----------
     background, observation : images of soil moisture, m3 m-3; NaN where missing.
-    run : method and its errors.
+    run : method and its errors, any but the control; files that it names are relative to the working folder.
     output : file to write.
     regrid : how an observation on another grid is brought to the background's; None refuses it.
     seed : of the perturbations.
@@ -59,6 +59,7 @@ def analyse_files(
     ------
     ShapeError : the grids differ and ``regrid`` is None.
     DataError : a file is not usable, or no cell has a value in both.
+    ConfigError : the run is a control.
     """
     first = read_image(background.path, background.variable)
     second = _on_grid(read_image(observation.path, observation.variable), first, observation, background, regrid)
@@ -69,7 +70,8 @@ def analyse_files(
             f"'{observation.path}' and '{background.path}' have no cell in common that has a value in both."
         )
     method = make_method(run, first.grid, SerialCommunicator(), seed)
-    assert method is not None, "both kinds of run analyse"
+    if method is None:
+        raise ConfigError(f"method {run.method} does not analyse.")
     result = method.analyse(pair)
     analysis = first.values + result.increment
     fields = {
@@ -89,6 +91,18 @@ def analyse_files(
         residual=(float(after.mean()), float(after.std())),
         diagnostics=result.diagnostics,
     )
+
+
+def draw_single_minimisation(run: Run, result: SingleResult, path: Path) -> None:
+    """Draw cost and gradient of a 3D-Var analysis over its iterations, one PNG; DataError for another method."""
+    from landda_hpc.verification.minimisation import (
+        MinimisationRecord,
+        draw_minimisation,
+    )  # here: most analyses need no plotting library
+
+    record = MinimisationRecord.from_diagnostics(result.diagnostics)
+    tolerance = run.tolerance if isinstance(run, Var3dRun) and not run.tolerance_is_relative else None
+    draw_minimisation({run.name: record}, path, tolerance=tolerance)
 
 
 def _on_grid(

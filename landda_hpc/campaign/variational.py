@@ -8,13 +8,13 @@ import numpy as np
 
 from landda_hpc.analysis.background_archive import read_archive
 from landda_hpc.analysis.cost import ThresholdFrame
-from landda_hpc.analysis.error_map import china_error_map
 from landda_hpc.analysis.inpainting import HarmonicInpainting
 from landda_hpc.analysis.minimise import StoppingRule
 from landda_hpc.analysis.var3d import ImageConstraint, ImageFill, Var3d, fill_with_mean, fill_with_zero
 from landda_hpc.config import Var3dImageTerm, Var3dObservationTerm, Var3dRun
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError
+from landda_hpc.fields.error_map import china_error_map
 from landda_hpc.grid import Grid
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from landda_hpc.config import EnkfLikeRun, PointwiseRun, problems_of
+from landda_hpc.commands.console.options import parse_overrides
+from landda_hpc.config import ControlRun, Run, apply_overrides, problems_of
 from landda_hpc.errors import ConfigError
 
-
-class Method(StrEnum):
-    """Analysis methods."""
-
-    enkf_like = "enkf_like"
-    pointwise = "pointwise"
+_OPTION_OF = {
+    "frame.boundary": "--boundary",
+    "frame.finest": "--finest",
+    "estimator": "--exact",
+    "background_std": "--background-std",
+    "observation_std": "--observation-std",
+    "gain": "--gain",
+    "members": "--members",
+}
+"""Options of their own for keys of the run's section that are needed often."""
 
 
 class Regrid(StrEnum):
@@ -34,72 +40,117 @@ def command(
     background: Annotated[Path, typer.Argument(metavar="BACKGROUND", help="netCDF image of soil moisture, m3 m-3.")],
     observation: Annotated[Path, typer.Argument(metavar="OBS", help="netCDF image of observed soil moisture, m3 m-3.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("analysis.nc"),
-    method: Annotated[Method, typer.Option(help="Analysis method.")] = Method.enkf_like,
+    method: Annotated[
+        str, typer.Option(help="Analysis method, as in a campaign's runs: enkf_like, pointwise, var3d_image ...")
+    ] = "enkf_like",
     background_variable: Annotated[
         str | None, typer.Option(help="Variable of BACKGROUND; default the only image.")
     ] = None,
     observation_variable: Annotated[str | None, typer.Option(help="Variable of OBS; default the only image.")] = None,
-    background_std: Annotated[float, typer.Option(help="Background error, m3 m-3.")] = 0.15,
-    observation_std: Annotated[float, typer.Option(help="Observation error, m3 m-3.")] = 0.10,
-    gain: Annotated[float, typer.Option(help="Constant K of the pointwise method.")] = 9.0 / 13.0,
-    members: Annotated[int, typer.Option(help="Number of perturbed images.")] = 50,
+    background_std: Annotated[float | None, typer.Option(help="Background error, m3 m-3.")] = None,
+    observation_std: Annotated[float | None, typer.Option(help="Observation error, m3 m-3.")] = None,
+    gain: Annotated[float | None, typer.Option(help="Constant K of the pointwise method.")] = None,
+    members: Annotated[int | None, typer.Option(help="Number of perturbed images.")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Variances in closed form instead of from members.")] = False,
-    boundary: Annotated[str, typer.Option(help="none, reflect or double_fourier_sphere.")] = "none",
-    finest: Annotated[str, typer.Option(help="Finest scale: curvelets or wavelets.")] = "curvelets",
+    boundary: Annotated[str | None, typer.Option(help="none, reflect or double_fourier_sphere.")] = None,
+    finest: Annotated[str | None, typer.Option(help="Finest scale: curvelets or wavelets.")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any other key of the method's section (see 'landda schema'): --set keep_fraction=0.3 "
+            "--set background_errors.kind=white. Files are relative to this folder. Several times.",
+        ),
+    ] = None,
     regrid: Annotated[
         Regrid, typer.Option(help="Bring OBS to the background's grid where it is on another.")
     ] = Regrid.no,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Draw cost and gradient of a 3D-Var over its iterations.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the perturbations.")] = 1,
 ) -> None:
     """Analyse one image: background and observation in, analysis and increment out; no model, no cycling.
 
     Cells without background value (ocean) stay empty; cells without observation are changed only by what the image
-    analysis spreads into them. Values outside the range of soil moisture are refused.
+    analysis spreads into them. Values outside the range of soil moisture are refused. Defaults of a method are those of
+    a campaign's run; a 3D-Var prints its cost function at each iteration.
     """
-    from landda_hpc.campaign.single import ImageFile, analyse_files
+    from landda_hpc.campaign.single import ImageFile, analyse_files, draw_single_minimisation
 
+    given = {
+        "background_std": background_std,
+        "observation_std": observation_std,
+        "gain": gain,
+        "members": members,
+        "estimator": "exact" if exact else None,
+        "frame.boundary": boundary,
+        "frame.finest": finest,
+    }
+    run = _run(method, {k: v for k, v in given.items() if v is not None} | parse_overrides(overrides))
+    if figure is not None and not run.method.startswith("var3d_"):
+        raise ConfigError(f"--figure draws the minimisation of a 3D-Var; method {run.method} has none.")
     result = analyse_files(
         ImageFile(background, background_variable),
         ImageFile(observation, observation_variable),
-        _run(method, gain, background_std, observation_std, members, exact, {"boundary": boundary, "finest": finest}),
+        run,
         output,
         None if regrid is Regrid.no else ("bilinear" if regrid is Regrid.bilinear else "conservative"),
         seed,
     )
+    console = Console()
+    costs = result.diagnostics.get("cost")
+    if isinstance(costs, list):
+        console.print(_iterations(result.diagnostics))
     table = Table(title="m3 m-3", title_justify="left")
     for heading in ("", "cells", "mean", "standard deviation"):
         table.add_column(heading, justify="right")
     for name, (mean, std) in (("background", result.innovation), ("analysis", result.residual)):
         table.add_row(f"observation minus {name}", str(result.n_cells), f"{mean:.4f}", f"{std:.4f}")
-    console = Console()
     console.print(table)
-    console.print(
-        f"gain K {result.diagnostics['gain_mean']:.4f}, standard deviation over coefficients "
-        f"{result.diagnostics['gain_std']:.4f}. Written: {output}",
-        highlight=False,
-    )
+    mean_gain, std_gain = (_number(result.diagnostics.get(key)) for key in ("gain_mean", "gain_std"))
+    text = "" if math.isnan(mean_gain) else f"gain K {mean_gain:.4f}, standard deviation {std_gain:.4f}. "
+    console.print(f"{text}Written: {output}", highlight=False)
+    if figure is not None:
+        draw_single_minimisation(run, result, figure)
+        console.print(f"Written: {figure}", highlight=False)
 
 
-def _run(
-    method: Method,
-    gain: float,
-    background_std: float,
-    observation_std: float,
-    members: int,
-    exact: bool,
-    frame: dict[str, str],
-) -> PointwiseRun | EnkfLikeRun:
+def _iterations(diagnostics: dict[str, float | list[float]]) -> Table:
+    """Cost function and the norm of its gradient, at the start and after each iteration."""
+    columns = {"J": "cost", "J_B": "cost_background", "J_O": "cost_observation", "J_I": "cost_image"}
+    series = {heading: values for heading, key in columns.items() if isinstance(values := diagnostics.get(key), list)}
+    shown = {heading: values for heading, values in series.items() if any(values)}
+    norms = diagnostics["gradient_norm"]
+    assert isinstance(norms, list), "recorded with the cost"
+    table = Table(title="Minimisation of the cost function", title_justify="left")
+    for heading in ("iteration", *shown, "norm of gradient"):
+        table.add_column(heading, justify="right")
+    for i, norm in enumerate(norms):
+        table.add_row(str(i), *(f"{values[i]:.6g}" for values in shown.values()), f"{norm:.3e}")
+    return table
+
+
+def _number(value: float | list[float] | None) -> float:
+    return value if isinstance(value, float) else math.nan
+
+
+def _run(method: str, options: dict[str, Any]) -> Run:
+    """The run's section with these keys; ConfigError names the option of each problem."""
+    adapter: TypeAdapter[Run] = TypeAdapter(Run)
     try:
-        if method is Method.pointwise:
-            return PointwiseRun(gain=gain)
-        return EnkfLikeRun.model_validate(
-            {
-                "members": members,
-                "background_std": background_std,
-                "observation_std": observation_std,
-                "estimator": "exact" if exact else "sampled",
-                "frame": frame,
-            }
-        )
+        run = adapter.validate_python(apply_overrides({"method": method}, options))
     except ValidationError as error:
-        raise ConfigError([f"--{p.removeprefix('frame.').replace('_', '-')}" for p in problems_of(error)]) from error
+        problems = [problem.removeprefix(f"{method}.") for problem in problems_of(error)]
+        raise ConfigError([_with_option(problem) for problem in problems]) from error
+    if isinstance(run, ControlRun):
+        raise ConfigError("--method control does not analyse; name another method.")
+    return run
+
+
+def _with_option(problem: str) -> str:
+    key, separator, rest = problem.partition(": ")
+    if key == "configuration":
+        return f"--method: {rest}"
+    return f"{_OPTION_OF.get(key, f'--set {key}')}{separator}{rest}"

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from landda_hpc.curvelet.bench import Bar
+    from landda_hpc.curvelet.bench_bars import Bar
 
 app = typer.Typer(no_args_is_help=True, help="Measure parts of the system on this machine.")
 
@@ -33,12 +33,12 @@ def curvelet(
 
     Others take part where they are installed: 'curvelets' (pip install 'landda-hpc[curvelets]') and curvelops.
     """
-    from landda_hpc.curvelet import bench
+    from landda_hpc.curvelet import bench, bench_bars
     from landda_hpc.formats.atomic import atomic_replacement
 
     result = bench.measure(batch=batch, rounds=rounds, large=(1800, 3600) if large else None, start_up=start_up)
     console = Console()
-    print_result(result, bench.bars(result), console)
+    print_result(result, bench_bars.bars(result), console)
     if output is not None:
         with atomic_replacement(output, make_folder=True) as temporary:
             temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import yaml
 from rich.console import Console
 
 from landda_hpc.commands.console.options import CampaignDir
+from landda_hpc.config import parse_config
 
 
 def command(folder: CampaignDir) -> None:
@@ -18,9 +20,12 @@ def command(folder: CampaignDir) -> None:
     from landda_hpc.verification.table import summarise, summary_tables
 
     campaign = CampaignFolder.open(folder)
+    config = parse_config(yaml.safe_load(campaign.config_file.read_text(encoding="utf-8")))
     records = read_json_lines(campaign.records_file("scores"))
-    for table in summary_tables(summarise(records)):
+    for table in summary_tables(summarise(records, config.scored_since)):
         Console().print(table)
+    if config.verification.discard_days:
+        Console().print(f"The means leave out what lies before {config.scored_since}.", highlight=False)
     write_csv(records, campaign.path / "scores.csv")
     write_netcdf(records, campaign.path / "scores.nc")
     Console().print(f"Written: {campaign.path}/scores.csv, {campaign.path}/scores.nc", highlight=False)

@@ -67,9 +67,14 @@ Parseval frames.
 
 Cost
 ----
-N log N time; memory of a plan: 5 to 8 bytes per stored number, shared by equal frames. The first use
-in a fresh installation compiles the loops (seconds, once, cached on disk). `landda_hpc.curvelet.bench`
-measures.
+N log N time; memory of a plan: 3 bytes per stored number, shared by equal frames. The first use in a
+fresh installation compiles the loops (a second, once, cached on disk). `landda bench curvelet` measures,
+`landda curvelet guarantees` checks what is said above, `landda curvelet tiling` draws the frame.
+
+Other packages' transforms
+--------------------------
+`landda_hpc.curvelet.backends.make_frame` gives frames on `curvelops` (CurveLab) and `curvelets` (UDCT), where they
+are installed, behind the methods that analyses need.
 
 References
 ----------

@@ -99,7 +99,7 @@ def _leakage() -> list[Guarantee]:
     field = np.sin(latitude) + 0.75 * np.cos(latitude) ** 2 * np.cos(longitude) * np.sin(longitude)
     promises = {
         "none": (0.0096, "0.95 % (the raw grid's jump)"),
-        "reflect": (1e-6, ""),
+        "reflect": (1e-6, "1e-6"),
         "double_fourier_sphere": (1e-25, "1e-25"),
     }
     found = []

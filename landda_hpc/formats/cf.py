@@ -16,7 +16,7 @@ from landda_hpc.formats.hdf5_heap import find_damaged_heap
 from landda_hpc.grid import Grid, grid_from_centres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -111,9 +111,15 @@ class NetcdfFile:
             value: Any = variable.getncattr(attribute) if attribute in variable.ncattrs() else ""
             return " ".join(str(value).split())
 
-    def values(self, name: str) -> FloatArray:
-        """Values of a variable as float64, unpacked; NaN where fill, missing or outside the valid range."""
-        dims = self.dims(name)
+    def values(self, name: str, at: Mapping[str, int] | None = None) -> FloatArray:
+        """Values of a variable as float64, unpacked; NaN where fill, missing or outside the valid range.
+
+        Parameters
+        ----------
+        at : read one place along these dimensions only; they stay, with length 1.
+        """
+        chosen = at or {}
+        dims = {dim: 1 if dim in chosen else n for dim, n in self.dims(name).items()}
         if not self.is_numeric(name):
             raise DataError(f"variable '{name}' in '{self.path}' does not hold numbers.")
         if math.prod(dims.values()) > MAX_VALUES:
@@ -127,7 +133,8 @@ class NetcdfFile:
             self._library(f"has unreadable values of variable '{name}'; is it complete?"),
             np.errstate(all="ignore"),
         ):
-            packed = variable[...]
+            place = tuple(slice(chosen[d], chosen[d] + 1) if d in chosen else slice(None) for d in dims)
+            packed = variable[place if chosen else ...]
             values: FloatArray = np.array(np.ma.getdata(packed), dtype=np.float64)
             values[np.ma.getmaskarray(packed)] = np.nan
         return values

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from landda_hpc.config import CampaignConfig, TwinObservations
+from landda_hpc.fields.error_map import china_error_map
 from landda_hpc.observation.files import GldasSource
 from landda_hpc.observation.twin import TwinObservationSource
 
 if TYPE_CHECKING:
-    from landda_hpc.constants import BoolArray
+    from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.grid import Grid
     from landda_hpc.observation.source import ObservationSource
 
@@ -33,7 +34,8 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
     """
     observations = config.observations
     if isinstance(observations, TwinObservations):
-        return TwinObservationSource(
-            config.seed, is_soil, observations.depth_m, observations.error_std, observations.missing_fraction
-        )
+        std: float | FloatArray = observations.error_std
+        if observations.error_std_china is not None:
+            std = china_error_map(grid, observations.error_std_china, observations.error_std)
+        return TwinObservationSource(config.seed, is_soil, observations.depth_m, std, observations.missing_fraction)
     return GldasSource(config.data_root, observations.path, grid, is_soil, observations.depth_m, observations.missing)

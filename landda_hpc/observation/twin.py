@@ -29,7 +29,8 @@ class TwinObservationSource:
     seed : the campaign's seed.
     is_soil : cells that are observed, shape (n_lat, n_lon).
     depth_m : top and bottom of the observed layer, m.
-    error_std : standard deviation of the white, normal error, m3 m-3.
+    error_std : standard deviation of the white, normal error, m3 m-3; a number, or a map (n_lat, n_lon), which then
+        goes with every observation.
     missing_fraction : share of the cells without observation, at random, anew for each time.
 
     Notes
@@ -42,7 +43,7 @@ class TwinObservationSource:
     seed: int
     is_soil: BoolArray
     depth_m: DepthRange
-    error_std: float
+    error_std: float | FloatArray
     missing_fraction: float = 0.0
 
     label: ClassVar[str] = "twin"
@@ -66,4 +67,5 @@ class TwinObservationSource:
         draw = keyed_generator(self.seed, "missing observation", key).random(truth_image.shape)
         observed = self.is_soil & (draw >= self.missing_fraction)
         given = np.where(observed, truth_image + self.error_std * error, np.nan)
-        return ImageObservation.flagged(given, self.is_soil, time, self.depth_m, self.label)
+        told = self.error_std if isinstance(self.error_std, np.ndarray) else None
+        return ImageObservation.flagged(given, self.is_soil, time, self.depth_m, self.label, told)

@@ -75,7 +75,7 @@ def draw_maps(
     images: Mapping[str, FloatArray],
     grid: Grid,
     land: BoolArray,
-    time: datetime,
+    time: datetime | None,
     path: Path,
     *,
     panels: Sequence[str] | None = None,
@@ -93,7 +93,7 @@ def draw_maps(
         "innovation"), shape (n_lat, n_lon), m3 m-3. NaN is missing: grey over land.
     grid : of the images.
     land : True over land; the rest is ocean.
-    time : valid time, UTC.
+    time : valid time, UTC; None: the title tells none.
     path : the PNG.
     panels : names of images, or "a minus b"; default :func:`default_panels`.
     regions : one region gives two columns, fields and differences; several give one column each, as
@@ -137,7 +137,8 @@ def draw_maps(
     layout = arrange(fields, differences, shown)
 
     figure = appearance.new_figure(layout.width, layout.height)
-    figure.suptitle(f"{title}, {time.day} {time:%B %Y, %H:%M} UTC", fontsize=appearance.FONT + 2)
+    when = "" if time is None else f", {time.day} {time:%B %Y, %H:%M} UTC"
+    figure.suptitle(title + when, fontsize=appearance.FONT + 2)
     axes = figure.subplots(layout.n_rows, len(layout.width_ratios), squeeze=False, width_ratios=layout.width_ratios)
     for ax in axes.flat:
         ax.set_visible(False)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from matplotlib.ticker import MaxNLocator
 
 from landda_hpc.errors import DataError
 from landda_hpc.verification import appearance
+from landda_hpc.verification.records import parse_json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +54,31 @@ class MinimisationRecord:
             )
         parts = {key.removeprefix("cost_"): value for key, value in lists.items() if key.startswith("cost_")}
         return cls(lists["cost"], lists["gradient_norm"], {k: v for k, v in parts.items() if any(x > 0.0 for x in v)})
+
+
+def read_minimisations(
+    cycles: Path, since: datetime | None = None
+) -> tuple[datetime | None, dict[str, MinimisationRecord]]:
+    """Read the minimisations of one time from a campaign's ``cycles.jsonl``: the first from ``since`` on.
+
+    Returns
+    -------
+    The time, and the minimisation of each run that minimised at it; (None, {}) where none ever did.
+
+    Raises
+    ------
+    MissingFileError, DataError : no such file, or a malformed line.
+    """
+    found: dict[datetime, dict[str, MinimisationRecord]] = {}
+    for plain, where in parse_json_lines(cycles):
+        if isinstance(plain.get("cost"), list):
+            try:
+                time, run = datetime.fromisoformat(plain["time"]), str(plain["run"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise DataError(f"{where}: a minimisation without time or run ({error!r}).") from error
+            found.setdefault(time, {})[run] = MinimisationRecord.from_diagnostics(plain)
+    times = sorted(time for time in found if since is None or time >= since)
+    return (times[0], found[times[0]]) if times else (None, {})
 
 
 def draw_minimisation(

@@ -15,6 +15,7 @@ from landda_hpc.errors import DataError, MissingFileError, ShapeError
 from landda_hpc.formats.atomic import write_text
 from landda_hpc.grid import Grid, grid_from_centres
 from landda_hpc.verification.maps import DIFFERENCES, FIELDS, Coastline, draw_maps
+from landda_hpc.verification.minimisation import draw_minimisation, read_minimisations
 from landda_hpc.verification.records import (
     ASSIMILATED_REFERENCE,
     read_json_lines,
@@ -119,6 +120,8 @@ def write_report(
     regions: Sequence[Region] = (CHINA, UNITED_STATES),
     innovations: Path | None = None,
     layer: str = "0-10 cm",
+    since: datetime | None = None,
+    tolerance: float | None = None,
 ) -> list[Path]:
     """Write tables and figures of a campaign.
 
@@ -134,6 +137,8 @@ def write_report(
     regions : shown together in one further figure per set, those that the grid covers.
     innovations : per-cycle JSON lines with innovation statistics (:func:`~.series.read_innovations`).
     layer : of the images.
+    since : scores of earlier times are left out of the tables, minimisations of earlier times are not drawn.
+    tolerance : of the gradient in minimisations, for their figure.
 
     Returns
     -------
@@ -167,6 +172,11 @@ def write_report(
         if statistics:
             captions.append((figures / "innovations.png", "Innovation statistics of each analysis."))
             draw_innovations(statistics, captions[-1][0])
+        when, minimisations = read_minimisations(innovations, since)
+        if when is not None:
+            captions.append((figures / "minimisation.png", f"Minimisation of 3D-Var, {when:%Y-%m-%d %H:%M} UTC."))
+            title = f"Minimisation of the cost function, {when:%Y-%m-%d %H:%M} UTC"
+            draw_minimisation(minimisations, captions[-1][0], tolerance=tolerance, title=title)
     if grid is not None and land is not None:
         captions += _draw_image_sets(images, figures, grid, land, score_mask, coastline, regions, layer)
 
@@ -176,9 +186,9 @@ def write_report(
         [
             f"# {name}",
             "",
-            _period(records[0].time, records[-1].time),
+            _period(records[0].time, records[-1].time, since),
             "",
-            markdown_tables(summarise(records)),
+            markdown_tables(summarise(records, since)),
             *links,
         ]
     )
@@ -252,5 +262,7 @@ def _covers(grid: Grid, region: Region) -> bool:
     return bool(inside > 0.75 * (region.east - region.west) * (region.north - region.south))
 
 
-def _period(first: datetime, last: datetime) -> str:
-    return f"Scores from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC."
+def _period(first: datetime, last: datetime, since: datetime | None) -> str:
+    left_out = since is not None and since > first
+    cut = f" The tables leave out what lies before {since:%Y-%m-%d %H:%M}." if since is not None and left_out else ""
+    return f"Scores from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC.{cut}"

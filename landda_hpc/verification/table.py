@@ -23,6 +23,7 @@ from landda_hpc.verification.records import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from landda_hpc.verification.records import ScoreRecord
 
@@ -62,15 +63,20 @@ class SummaryRow:
     n_cells: int
 
 
-def summarise(records: Iterable[ScoreRecord]) -> list[SummaryRow]:
+def summarise(records: Iterable[ScoreRecord], since: datetime | None = None) -> list[SummaryRow]:
     """Summaries by reference, layer, window, run and stage.
+
+    Parameters
+    ----------
+    records : scores.
+    since : earlier times are left out, as [S24] leaves out the first 15 days.
 
     Returns
     -------
     Sorted by reference (the truth first, the assimilated reference last), layer (from the top), window, run
     ("control" first, then in order of appearance) and stage.
     """
-    records = list(records)
+    records = [r for r in records if since is None or r.time >= since]
     references = in_order_of_trust(r.reference for r in records)
     runs = list(dict.fromkeys(r.run for r in records))
     if CONTROL in runs:

@@ -27,7 +27,7 @@ def draw_reconstructions(
     study: ReconstructionStudy,
     grid: Grid,
     land: BoolArray,
-    last_time: datetime,
+    last_time: datetime | None,
     path: Path,
     *,
     region: Region = GLOBE,
@@ -38,7 +38,7 @@ def draw_reconstructions(
     Parameters
     ----------
     study : its thresholds are the columns.
-    last_time : of the series' last image, UTC.
+    last_time : of the series' last image, UTC; None if its images tell no time.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def draw_reconstructions(
         panels=panels,
         regions=(region,),
         coastline=coastline,
-        title=f"Mean of {study.n_images} images up to the last",
+        title=f"Mean of {study.n_images} images" + (" up to the last" if last_time else ""),
         labels=labels,
     )
 

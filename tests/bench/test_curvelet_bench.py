@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from landda_hpc.cli import app
 from landda_hpc.curvelet.backends import is_installed
-from landda_hpc.curvelet.bench import bars
+from landda_hpc.curvelet.bench_bars import bars
 
 pytestmark = pytest.mark.bench
 

@@ -22,8 +22,12 @@ def assert_same(output: Path, reference: Mapping[str, Any], landda: Landda) -> N
         assert (output / name).read_bytes() == (reference["path"] / name).read_bytes(), name
 
 
+LAYOUTS = [(2, 2, 2), (3, 2, 3), (4, 1, None)]
+MORE_LAYOUTS = [(2, 1, 1), (3, 1, 2), (4, 3, 1), (7, 2, 5)]
+
+
 @pytest.mark.parametrize(
-    ("ranks", "groups", "roots"), [(2, 1, 1), (2, 2, 2), (3, 1, 2), (3, 2, 3), (4, 1, None), (4, 3, 1)]
+    ("ranks", "groups", "roots"), [*LAYOUTS, *(pytest.param(*m, marks=pytest.mark.verify) for m in MORE_LAYOUTS)]
 )
 def test_ranks_and_layouts_change_no_bit(
     landda: Landda, reference: Mapping[str, Any], ranks: int, groups: int, roots: int | None
@@ -57,7 +61,7 @@ def test_kill_nine_loses_nothing_before_the_last_checkpoint(
     assert_same(output, reference, landda)
 
 
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=pytest.mark.verify)])
 def test_a_dead_rank_ends_the_job_and_loses_nothing(landda: Landda, reference: Mapping[str, Any], victim: int) -> None:
     output = landda.folder / "out"
     process = landda.popen(2, "run", landda.write(), "--output", "out")

@@ -144,7 +144,7 @@ def test_ten_lines_of_python(tmp_path: Path) -> None:
         ({"grid": {"n_lat": 32, "n_lon": 32, "south": -60, "north": -40, "west": 200, "east": 230}}, ["no cell"]),
     ],
 )
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.verify)])
 def test_bad_configurations_are_told_before_any_work(
     landda: Landda, changes: dict[str, object], texts: list[str], ranks: int
 ) -> None:
@@ -156,6 +156,12 @@ def test_bad_configurations_are_told_before_any_work(
     assert "Traceback" not in message
     assert message.count("error:") <= 1 or ranks > 1
     assert not (landda.folder / "out" / "checkpoints").exists()
+
+
+def test_ranks_agree_on_an_error_that_rank_0_finds(landda: Landda) -> None:
+    done = landda(3, "run", landda.write(observations={"kind": "gldas", "path": "no/%Y.nc4"}), "-o", "out")
+    assert done.returncode == 2 and done.stderr.count("no observation of GLDAS") == 1, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_missing_configuration_and_folder(landda: Landda) -> None:

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from pydantic import ValidationError
 
+from landda_hpc.config import FrameConfig, apply_overrides, problems_of
 from landda_hpc.errors import ConfigError
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="Campaign configuration (YAML).")]
@@ -35,3 +37,11 @@ def parse_overrides(items: list[str] | None) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {item}: the value is not valid YAML: {error}") from error
     return overrides
+
+
+def parse_frame(items: list[str] | None) -> FrameConfig:
+    """``["boundary=reflect"]`` -> the frame with that option. Raises ConfigError naming what is wrong."""
+    try:
+        return FrameConfig.model_validate(apply_overrides({}, parse_overrides(items)))
+    except ValidationError as error:
+        raise ConfigError([f"--set {problem}" for problem in problems_of(error)]) from error

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class CampaignSession:
             outcome = self.campaign.run(show, self._stop)
         finish_campaign(self.campaign, outcome)
         if is_first:
-            _conclude(self.output, outcome)
+            _conclude(self.output, outcome, self.campaign.config.scored_since)
         if outcome.stopped_by not in (None, signal.SIGUSR1):
             raise typer.Exit(128 + int(outcome.stopped_by or 0))
 
@@ -106,7 +107,7 @@ def _progress(is_first: bool) -> Iterator[Any]:
         yield show
 
 
-def _conclude(output: Path, outcome: Outcome) -> None:
+def _conclude(output: Path, outcome: Outcome, scored_since: datetime) -> None:
     console = Console()
     if not outcome.finished:
         name = outcome.stopped_by.name if outcome.stopped_by else "a stop request"
@@ -118,6 +119,6 @@ def _conclude(output: Path, outcome: Outcome) -> None:
         return
     from landda_hpc.verification.table import summarise, summary_tables
 
-    for table in summary_tables(summarise(read_json_lines(output / "scores.jsonl"))):
+    for table in summary_tables(summarise(read_json_lines(output / "scores.jsonl"), scored_since)):
         console.print(table)
     console.print(f"Finished. Scores, tables and figures: {output}/summary.md, {output}/figures/", highlight=False)

@@ -98,7 +98,9 @@ def test_a_field_s_own_covariance_is_its_correlation(members: Share) -> None:
     stretched = CorrelatedErrors(SphereField(grid, 1500.0, 4000.0), 1.0, 0.0, 1, "b", members(10), "field")
     column = stretched.covariance_times(frame, unit)
     assert column[11, 5] == pytest.approx(1.0, abs=1e-12)
-    assert column[11, 7] > 0.8 > column[13, 5]  # 30 degrees and 18 degrees away
+    # 30 degrees east and 18 degrees north, near the equator: exp(-1/2 (3325 / 4000)^2), exp(-1/2 (2002 / 1500)^2).
+    assert column[11, 7] == pytest.approx(0.708, abs=0.02)
+    assert column[13, 5] == pytest.approx(0.410, abs=0.03)
 
 
 @pytest.mark.parametrize("boundary", ["none", "double_fourier_sphere"])

@@ -247,6 +247,22 @@ def test_nothing_is_invented_far_from_data(members: Share, pair_of: PairOf, name
     assert increment[distance > 24].max() < 0.015 * increment.max()
 
 
+def test_solve_with_the_field_s_own_covariance_dies_like_it(members: Share, pair_of: PairOf) -> None:
+    """exp(-1/2 (d / L)^2): nothing at all six lengths from the nearest observation."""
+    shape = (64, 64)
+    domain = np.ones(shape, dtype=np.bool_)
+    observed = np.zeros(shape, dtype=np.bool_)
+    observed[28:36, 28:36] = True
+    background = CorrelatedErrors(PlaneField(shape, 1.5), 0.1, 0.02, 1, "background", members(10), "field")
+    frame = Curvelet2D(shape, angles_coarse=8)
+    method = EnkfLike(frame, members(10), background, WhiteErrors(0.05, 1, "o"), "exact", Solve(1e-8))
+    increment = np.abs(method.analyse(pair_of(np.full(shape, 0.2), observed, domain)).increment)
+    rows, columns = np.indices(shape)
+    distance = np.maximum(np.abs(rows - 31.5), np.abs(columns - 31.5)) - 3.5
+    assert increment[observed].max() > 0.1
+    assert increment[distance >= 9].max() < 1e-6
+
+
 @given(st.sampled_from(["zero_fill", "inpaint", "variance", "solve"]), st.floats(0.1, 0.9), st.integers(0, 20))
 @settings(max_examples=24, deadline=None)
 def test_partial_observations_degrade_gracefully(name: str, missing: float, seed: int) -> None:

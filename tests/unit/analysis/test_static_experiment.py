@@ -119,8 +119,8 @@ def test_errors_at_unobserved_cells(members: Share, capsys: pytest.CaptureFixtur
     assert unobserved["blend"] == pytest.approx(unobserved["background"])
     assert unobserved["solve, field"] == min(unobserved.values())
     assert scores["solve, field"].observed == min(s.observed for s in scores.values())
-    assert unobserved["solve"] < 1.07 * unobserved["solve, field"]
-    assert unobserved["solve"] < unobserved["inpaint"] < unobserved["zero_fill"] < unobserved["blend"]
+    assert unobserved["solve"] < 1.15 * unobserved["solve, field"]
+    assert unobserved["solve"] < 1.01 * unobserved["inpaint"] < unobserved["zero_fill"] < unobserved["blend"]
     assert unobserved["variance"] < unobserved["zero_fill"]
     assert unobserved["solve, B learned"] < 1.2 * unobserved["solve"]
 

@@ -1,0 +1,150 @@
+"""``landda archive``: background errors from an archive of model minus observation."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from landda_hpc.commands.console.options import parse_frame
+from landda_hpc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from landda_hpc.campaign.archive import DifferenceSeries
+    from landda_hpc.formats.image_series import ImageSeries
+
+
+class Regrid(StrEnum):
+    """What is done with an observation on another grid."""
+
+    no = "no"
+    bilinear = "bilinear"
+    conservative = "conservative"
+
+
+def command(
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="netCDF archive to write.")],
+    campaign: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Take the innovations of a run of this campaign.")
+    ] = None,
+    run: Annotated[str, typer.Option(help="With --campaign: the run, one that does not assimilate.")] = "control",
+    model: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Model images: files or folders; several times.")
+    ] = None,
+    observation: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Observation images: files or folders; several times.")
+    ] = None,
+    model_variable: Annotated[
+        list[str] | None, typer.Option(help="Variable of the model, one per layer from the top down.")
+    ] = None,
+    observation_variable: Annotated[
+        list[str] | None, typer.Option(help="Variable of the observation: one per layer, or one for all.")
+    ] = None,
+    observation_depth: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TOP-BOTTOM", help="Depth of each observation variable, m: interpolated to CoLM's nodes."),
+    ] = None,
+    regrid: Annotated[
+        Regrid, typer.Option(help="Bring the observation to the model's grid where it is on another.")
+    ] = Regrid.no,
+    first: Annotated[datetime | None, typer.Option(help="First time, UTC.")] = None,
+    last: Annotated[datetime | None, typer.Option(help="Last time, UTC.")] = None,
+    wedges: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Also write variances per wedge (errors of kind climatological).")
+    ] = None,
+    observation_std: Annotated[
+        float, typer.Option(min=0.0, help="White observation errors to take off the variances per wedge, m3 m-3.")
+    ] = 0.0,
+    mean_square: Annotated[
+        bool, typer.Option("--mean-square", help="Variances per wedge count the mean difference as error.")
+    ] = False,
+    frame: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Frame of the wedges: --set boundary=reflect")
+    ] = None,
+) -> None:
+    """Build an archive of background errors per cell and layer, for background_archive of the 3D-Var runs.
+
+    From a campaign (--campaign DIR: its control run against what was observed), or from two series of images (--model
+    and --observation) at the times that both have.
+    """
+    from landda_hpc.campaign.archive import build_archive, campaign_differences
+
+    if (campaign is None) == (not model or not observation) or (campaign and (model or observation)):
+        raise ConfigError("give either --campaign, or --model and --observation.")
+    if campaign is not None:
+        differences = campaign_differences(campaign, run, first, last)
+    else:
+        differences = _from_series(
+            _open(model or [], model_variable, first, last),
+            _open(observation or [], observation_variable, first, last),
+            observation_depth,
+            regrid,
+        )
+    with differences:
+        archive = build_archive(
+            differences,
+            output,
+            wedges=wedges,
+            frame=parse_frame(frame),
+            observation_std=observation_std,
+            about_mean=not mean_square,
+        )
+    table = Table(title=f"{differences.source}: {len(differences)} times, m3 m-3", title_justify="left")
+    for heading in ("layer", "cells", "mean difference", "standard deviation, mean", "least", "most"):
+        table.add_column(heading, justify="right")
+    statistics = archive.statistics
+    for layer, (count, mean, variance) in enumerate(
+        zip(statistics.count, statistics.mean, statistics.variance, strict=True), start=1
+    ):
+        std = np.sqrt(variance[np.isfinite(variance)])
+        known = std if std.size else np.array([math.nan])
+        numbers = (float(np.nanmean(mean)), float(known.mean()), float(known.min()), float(known.max()))
+        table.add_row(str(layer), str(int(np.count_nonzero(count))), *(f"{x:.4f}" for x in numbers))
+    console = Console()
+    console.print(table)
+    console.print(f"Written: {output}", highlight=False)
+    if archive.spectrum is not None:
+        largest = math.sqrt(float(archive.spectrum.variance.max()))
+        console.print(
+            f"Written: {wedges} ({archive.spectrum.variance.size} wedges, largest standard deviation {largest:.4f})",
+            highlight=False,
+        )
+
+
+def _open(
+    paths: list[Path], variables: list[str] | None, first: datetime | None, last: datetime | None
+) -> list[ImageSeries]:
+    from landda_hpc.formats.image_series import open_image_series
+
+    names: list[str | None] = list(variables) if variables else [None]
+    return [open_image_series(paths, name).between(first, last) for name in names]
+
+
+def _from_series(
+    model: list[ImageSeries], observation: list[ImageSeries], depths: list[str] | None, regrid: Regrid
+) -> DifferenceSeries:
+    from landda_hpc.campaign.archive import series_differences
+
+    return series_differences(
+        model,
+        observation,
+        depths_m=[_depth(text) for text in depths or []],
+        regrid=None if regrid is Regrid.no else ("bilinear" if regrid is Regrid.bilinear else "conservative"),
+    )
+
+
+def _depth(text: str) -> tuple[float, float]:
+    try:
+        top, bottom = (float(part) for part in text.split("-"))
+    except ValueError as error:
+        raise ConfigError(f"--observation-depth {text}: expected TOP-BOTTOM in m, e.g. 0-0.07.") from error
+    if not 0.0 <= top < bottom:
+        raise ConfigError(f"--observation-depth {text}: expected 0 <= top < bottom, m.")
+    return top, bottom

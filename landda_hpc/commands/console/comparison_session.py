@@ -1,0 +1,197 @@
+"""A comparison at the terminal: one campaign after the other, then the table."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from landda_hpc.campaign.comparison import (
+    Comparison,
+    choose_gain,
+    observed_layer,
+    open_seed,
+    plan_comparison,
+    split_methods,
+    tuning_campaign,
+)
+from landda_hpc.campaign.signals import StopRequest
+from landda_hpc.campaign.start import finish_campaign
+from landda_hpc.commands.console import logs
+from landda_hpc.config import CampaignConfig, load_config
+from landda_hpc.formats.atomic import storage_errors, write_text
+from landda_hpc.parallel.mpi import launch, mpi_library
+from landda_hpc.parallel.together import together
+from landda_hpc.verification.comparison import (
+    ComparisonRow,
+    compare,
+    comparison_markdown,
+    comparison_tables,
+    write_comparison_csv,
+)
+from landda_hpc.verification.records import TRUTH, read_json_lines
+
+logger = logging.getLogger(__name__)
+
+_TUNING = "tuning"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was typed; ``gains`` is None without --tune-gain."""
+
+    file: Path
+    overrides: dict[str, Any]
+    methods: str
+    seeds: tuple[int, ...]
+    baseline: str | None
+    last_days: float | None
+    gains: tuple[float, ...] | None
+    output: Path | None
+    csv: Path | None
+    overwrite: bool
+
+
+class ComparisonSession:
+    """One comparison on all ranks, from the command line. Collective."""
+
+    def __init__(self, request: Request, verbose: bool) -> None:
+        self._request = request
+        self._world = launch()
+        self._is_first = self._world.rank == 0
+        self._stop = StopRequest()
+        self._stop.listen()
+        logs.configure(self._world.rank, self._world.size, verbose)
+
+    def run(self) -> None:
+        """Run what is not done yet and write the table. Collective.
+
+        Raises
+        ------
+        typer.Exit : stopped by a signal other than SIGUSR1, with the code that says so.
+        """
+        request = self._request
+        config: CampaignConfig | None = None
+        comparison: Comparison | None = None
+        with together(self._world, f"reading {request.file}"):
+            if self._is_first:
+                config = load_config(request.file, request.overrides)
+                if request.gains is not None:
+                    tuning_campaign(config, 0, request.gains)
+                # The best gain is not known yet, but whatever is wrong shall be told before any work.
+                comparison = self._plan(config, request.gains[0] if request.gains else None)
+        config, comparison = self._world.broadcast((config, comparison) if self._is_first else None)
+        assert config is not None and comparison is not None, "rank 0 made them"
+        output = request.output or Path("runs") / f"compare_{config.name}"
+        with together(self._world, f"making {output}"):
+            if self._is_first:
+                with storage_errors(output, "making the folder"):
+                    output.mkdir(parents=True, exist_ok=True)
+                logs.also_to_file(output / "landda.log")
+                logger.info("%d ranks, %s", self._world.size, mpi_library() if self._world.size > 1 else "no MPI")
+        tried: dict[float, float] = {}
+        if request.gains is not None:
+            comparison, tried = self._tune(config, comparison, request.gains, output)
+        for number, seed in enumerate(comparison.seeds, start=1):
+            name = f"seed {seed} ({number} of {len(comparison.seeds)})"
+            self._campaign(comparison.of_seed(seed), output / f"seed_{seed}", name)
+        with together(self._world, "comparing"):
+            if self._is_first:
+                self._conclude(comparison, tried, output)
+
+    def _plan(self, config: CampaignConfig, best_gain: float | None) -> Comparison:
+        request = self._request
+        methods = split_methods(request.methods)
+        return plan_comparison(config, methods, request.seeds, request.baseline, request.last_days, best_gain)
+
+    def _tune(
+        self, config: CampaignConfig, comparison: Comparison, gains: tuple[float, ...], output: Path
+    ) -> tuple[Comparison, dict[float, float]]:
+        """Choose the constant gain on the truth of the first seed."""
+        seed = comparison.seeds[0]
+        self._campaign(tuning_campaign(config, seed, gains), output / _TUNING, f"gains on seed {seed}")
+        tried: dict[float, float] = {}
+        with together(self._world, "choosing the gain"):
+            if self._is_first:
+                records = read_json_lines(output / _TUNING / "scores.jsonl")
+                best, tried = choose_gain(records, gains, observed_layer(config), comparison.since)
+                logger.info("best constant gain against the truth of seed %d: %g", seed, best)
+                comparison = self._plan(config, best)
+        return self._world.broadcast((comparison, tried) if self._is_first else None)
+
+    def _campaign(self, config: CampaignConfig, folder: Path, name: str) -> None:
+        """Run one campaign to its end; nothing where it is finished. Collective."""
+        campaign = open_seed(config, self._world, folder, self._request.overwrite)
+        if campaign is None:
+            if self._is_first:
+                logger.info("%s is finished: %s", name, folder)
+            return
+
+        def show(cycle: int, total: int, line: str) -> None:
+            if (cycle * config.time.cycle_hours) % 24 == 0 or cycle == total:
+                logger.info("%s, cycle %d/%d: %s", name, cycle, total, line)
+
+        try:
+            outcome = campaign.run(show if self._is_first else None, self._stop)
+            finish_campaign(campaign, outcome)
+        finally:
+            campaign.folder.unlock()
+        if outcome.finished:
+            return
+        stopped_by = outcome.stopped_by
+        if self._is_first:
+            Console().print(
+                f"Stopped by {stopped_by.name if stopped_by else 'a stop request'} in {name} after cycle "
+                f"{outcome.cycle}; its checkpoint is complete. The same command goes on (without --overwrite).",
+                highlight=False,
+            )
+        raise typer.Exit(0 if stopped_by in (None, signal.SIGUSR1) else 128 + int(stopped_by))
+
+    def _conclude(self, comparison: Comparison, tried: dict[float, float], output: Path) -> None:
+        """Print the table; write it, and the figures. Rank 0."""
+        rows = compare(
+            {seed: read_json_lines(output / f"seed_{seed}" / "scores.jsonl") for seed in comparison.seeds},
+            methods=comparison.methods,
+            baseline=comparison.baseline,
+            since=comparison.since,
+            tuned=comparison.tuned,
+        )
+        table = self._request.csv or output / "comparison.csv"
+        write_comparison_csv(rows, table)
+        console = Console()
+        for shown in comparison_tables(rows):
+            console.print(shown)
+        written = [table, output / "comparison.md", *_draw(rows, output)]
+        write_text(written[1], _page(comparison, rows, tried, [p.name for p in written[2:]]))
+        console.print(f"Written: {', '.join(map(str, written))}", highlight=False, soft_wrap=True)
+
+
+def _draw(rows: list[ComparisonRow], output: Path) -> list[Path]:
+    """Scores and paired differences against the truth; without a truth, against the first reference there is."""
+    from landda_hpc.verification.comparison_figures import draw_comparison  # here: one rank, once
+
+    reference = TRUTH if any(r.reference == TRUTH for r in rows) else rows[0].reference
+    paths = [output / "comparison.png"]
+    draw_comparison(rows, paths[0], reference=reference)
+    if len({r.method for r in rows}) > 1:
+        paths.append(output / "differences.png")
+        draw_comparison(rows, paths[1], differences=True, reference=reference)
+    return paths
+
+
+def _page(comparison: Comparison, rows: list[ComparisonRow], tried: dict[float, float], figures: list[str]) -> str:
+    seeds = ", ".join(map(str, comparison.seeds))
+    lines = [f"# Comparison of methods: {comparison.config.name}", ""]
+    lines += [f"Seeds {seeds}; differences are from {comparison.baseline}.", ""]
+    lines += [f"- {line}" for line in comparison.describe()]
+    if tried:
+        listed = ", ".join(f"{gain:g}: {value:.4f}" for gain, value in tried.items())
+        lines += ["", f"Constant gains tried on seed {comparison.seeds[0]}, ubRMSE of the analysis: {listed} m3 m-3."]
+    lines += ["", comparison_markdown(rows)]
+    lines += [f"![{name}]({name})\n" for name in figures]
+    return "\n".join(lines)

@@ -1,0 +1,253 @@
+"""`landda compare`: which methods, which seeds, the same table on any number of ranks and after any stop."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from landda_hpc.campaign.comparison import (
+    METHODS,
+    choose_gain,
+    choose_runs,
+    counted_since,
+    gain_name,
+    plan_comparison,
+    split_methods,
+    tuning_campaign,
+)
+from landda_hpc.config import CampaignConfig, parse_config
+from landda_hpc.errors import ConfigError
+from landda_hpc.verification.records import ScoreRecord
+from tests.campaign.conftest import CONFIG, Landda
+
+SHORT: dict[str, Any] = {
+    "time": {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-02T12:00", "end": "2022-06-02T18:00"},
+    "output": {"every_hours": 12, "figures": False, "fields": []},
+}
+OPTIONS = (
+    "--methods",
+    "control,pointwise,enkf_like:estimator=exact;name=exact",
+    "--seeds",
+    "1,2",
+    "--baseline",
+    "exact",
+)
+
+
+@pytest.fixture
+def config() -> CampaignConfig:
+    return parse_config(CONFIG)
+
+
+class TestChoosingMethods:
+    runs = ({"method": "control", "name": "control"}, {"method": "pointwise", "name": "blend", "gain": 0.5})
+
+    def test_runs_of_the_file_come_before_methods_with_their_defaults(self, config: CampaignConfig) -> None:
+        chosen = plan_comparison(config, ["enkf_like", "smoothed", "control"]).config.runs
+        assert [run.name for run in chosen] == ["enkf_like", "smoothed", "control"]
+        assert chosen[0].members == 4  # type: ignore[union-attr]
+        assert plan_comparison(config).methods == ("control", "pointwise", "enkf_like", "adaptive_pointwise")
+
+    def test_settings_make_a_run_of_its_own(self) -> None:
+        chosen = choose_runs(self.runs, ["blend", "blend:gain=0.25", "pointwise:gain=0.1;name=weak"])
+        assert [(run["name"], run.get("gain")) for run in chosen] == [
+            ("blend", 0.5), ("blend_gain_0_25", 0.25), ("weak", 0.1)
+        ]  # fmt: skip
+
+    def test_dotted_settings_reach_into_absent_sections(self, config: CampaignConfig) -> None:
+        errors = "observation_errors.kind=white;observation_errors.std=0.06"
+        for base in ("enkf_like", "per_wedge"):  # a run of the file, and a method
+            run = plan_comparison(config, [f"{base}:{errors};name=white"]).config.runs[0]
+            assert run.observation_errors.std == 0.06  # type: ignore[union-attr]
+
+    def test_commas_in_brackets_do_not_split(self) -> None:
+        text = "control, per_wedge:observation_errors={kind: white, std: 0.06};members=9,,smoothed"
+        assert split_methods(text) == [
+            "control", "per_wedge:observation_errors={kind: white, std: 0.06};members=9", "smoothed"
+        ]  # fmt: skip
+
+    def test_every_method_can_be_named(self, config: CampaignConfig) -> None:
+        assert len(METHODS) == 10
+        assert plan_comparison(config, METHODS).methods == METHODS
+
+    def test_all_problems_at_once_with_suggestions(self, config: CampaignConfig) -> None:
+        with pytest.raises(ConfigError) as caught:
+            plan_comparison(config, ["pointwis", "smoothed:length", "nudging"], seeds=(1, 1), last_days=9.0)
+        text = str(caught.value)
+        for words in ("Did you mean 'pointwise'?", "'length' is no setting", "nudging", "--seeds 1,1", "at most 1"):
+            assert words in text, text
+        with pytest.raises(ConfigError, match=r"--baseline smothed.*Did you mean 'smoothed'"):
+            plan_comparison(config, ["smoothed"], baseline="smothed")
+        with pytest.raises(ConfigError, match=r"gian: unknown key. Did you mean 'gain'"):
+            plan_comparison(config, ["pointwise:gian=0.2"])
+        with pytest.raises(ConfigError, match="a name of its own"):
+            plan_comparison(config, ["control", "control"])
+
+    def test_what_part_of_the_window_counts(self, config: CampaignConfig) -> None:
+        assert counted_since(config.time, None) == config.time.start + timedelta(hours=12)
+        assert counted_since(config.time, 0.25) == config.time.assimilation_end - timedelta(hours=6)
+        free = config.time.model_copy(update={"assimilation_end": config.time.start})
+        with pytest.raises(ConfigError, match="nothing to compare"):
+            counted_since(free, None)
+
+
+class TestTheBestGain:
+    gains = (0.2, 0.4, 0.6)
+
+    def records(self, config: CampaignConfig, **changes: Any) -> list[ScoreRecord]:
+        """Errors with a minimum at 0.4 in the second half of the window, and at 0.6 before."""
+        found = []
+        for i in range(len(self.gains)):
+            for cycle, best in ((1, 2), (2, 2), (3, 1), (4, 1)):
+                values = {"scc": 0.9, "rmse": 0.1, "bias": 0.0, "ubrmse": 0.03 + 0.01 * abs(i - best), "n_cells": 9}
+                labels = {"run": gain_name(i), "reference": "truth", "layer": "0-10 cm", "stage": "analysis"}
+                found.append(
+                    ScoreRecord(
+                        cycle=cycle, time=config.time.valid_time(cycle), window="assimilation", **values,
+                        **{**labels, **changes},
+                    )
+                )  # fmt: skip
+        return found
+
+    def test_smallest_error_in_the_counted_time(self, config: CampaignConfig) -> None:
+        best, tried = choose_gain(self.records(config), self.gains, "0-10 cm", counted_since(config.time, None))
+        assert best == 0.4
+        assert tried == pytest.approx({0.2: 0.04, 0.4: 0.03, 0.6: 0.04})
+
+    def test_needs_scores_against_the_truth(self, config: CampaignConfig) -> None:
+        records = self.records(config, reference="assimilated reference")
+        with pytest.raises(ConfigError, match="no analysis of 0-10 cm"):
+            choose_gain(records, self.gains, "0-10 cm", config.time.start)
+
+    def test_the_campaign_of_gains(self, config: CampaignConfig) -> None:
+        campaign = tuning_campaign(config, 5, self.gains)
+        assert [run.gain for run in campaign.runs] == list(self.gains)  # type: ignore[union-attr]
+        assert (campaign.seed, campaign.time.end) == (5, config.time.assimilation_end)
+        for gains in ((), (0.3, 0.3), (1.5,)):
+            with pytest.raises(ConfigError, match="distinct numbers from 0 to 1"):
+                tuning_campaign(config, 5, gains)
+        with pytest.raises(ConfigError, match="needs the truth"):
+            tuning_campaign(config.model_copy(update={"twin": None}), 5, self.gains)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
+    """Two seeds, three methods, on one rank."""
+    run = Landda(tmp_path_factory.mktemp("compared"))
+    done = run(1, "compare", run.write(**SHORT), *OPTIONS, "-o", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {"run": run, "out": run.folder / "out", "stdout": done.stdout}
+
+
+def test_the_table_and_its_files(compared: Mapping[str, Any]) -> None:
+    out: Path = compared["out"]
+    for name in ("comparison.csv", "comparison.md", "comparison.png", "differences.png", "landda.log"):
+        assert (out / name).stat().st_size > 0, name
+    with (out / "comparison.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(r["method"], r["n_seeds"], r["baseline"]) for r in rows} == {
+        (m, "2", "exact") for m in ("control", "pointwise", "exact")
+    }
+    assert {r["reference"] for r in rows} == {"truth", "assimilated reference"}
+    # White errors at 9/13: the exact EnKF-like analysis is the blend, whatever the weather (METHODS, section 3).
+    pairs = [float(r["paired_difference"]) for r in rows if r["method"] == "pointwise" and r["score"] == "ubrmse"]
+    assert pairs and max(map(abs, pairs)) < 1e-9
+    surface = {
+        r["method"]: float(r["mean"])
+        for r in rows
+        if (r["layer"], r["stage"], r["score"], r["reference"]) == ("0-10 cm", "analysis", "ubrmse", "truth")
+    }
+    assert surface["pointwise"] < surface["control"]
+    page = (out / "comparison.md").read_text()
+    assert "exact: enkf_like, {members: 4, estimator: exact}" in page
+    assert "Apart: fit to the assimilated reference" in " ".join(compared["stdout"].split())
+
+
+def test_the_same_bytes_on_two_ranks(compared: Mapping[str, Any], landda: Landda) -> None:
+    done = landda(2, "compare", landda.write(**SHORT), *OPTIONS, "--csv", "tables/two.csv", "-o", "two")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (landda.folder / "tables" / "two.csv").read_bytes() == (compared["out"] / "comparison.csv").read_bytes()
+    page = (landda.folder / "two" / "comparison.md").read_bytes()
+    assert page == (compared["out"] / "comparison.md").read_bytes()
+
+
+def test_finished_seeds_are_not_run_again_and_seeds_can_be_added(compared: Mapping[str, Any]) -> None:
+    run, out = compared["run"], compared["out"]
+    before = {p: p.stat().st_mtime_ns for p in out.glob("seed_*/status.json")}
+    assert len(before) == 2
+    more = [*OPTIONS[:3], "2,1,3", *OPTIONS[4:]]
+    done = run(1, "compare", "tiny.yaml", *more, "-o", "out", "--csv", "more.csv")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert (out / "seed_3" / "status.json").is_file()
+    with (run.folder / "more.csv").open(newline="") as file:
+        assert {r["n_seeds"] for r in csv.DictReader(file)} == {"3"}
+
+
+def test_a_folder_of_other_methods_is_refused_and_overwrite_replaces_it(compared: Mapping[str, Any]) -> None:
+    run = compared["run"]
+    done = run(
+        2, "compare", "tiny.yaml", "--methods", "control,smoothed", "--seeds", "2", "-o", "out", "--csv", "x.csv"
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert "other settings or methods (control, pointwise, exact)" in " ".join(done.stderr.split())
+    done = run(1, "compare", "tiny.yaml", "--methods", "control,smoothed", "--seeds", "4", "-o", "other")
+    again = run(1, "compare", "tiny.yaml", "--methods", "control", "--seeds", "4", "-o", "other", "--overwrite")
+    assert done.returncode == again.returncode == 0, done.stderr + again.stderr
+    assert [r["name"] for r in yaml.safe_load((run.folder / "other/seed_4/config.yaml").read_text())["runs"]] == [
+        "control"
+    ]
+
+
+def test_a_stopped_comparison_goes_on(compared: Mapping[str, Any], landda: Landda) -> None:
+    process = landda.popen(2, "compare", landda.write(**SHORT), *OPTIONS, "-o", "out")
+    records = landda.folder / "out" / "seed_1" / "cycles.jsonl"
+    deadline = time.monotonic() + 60
+    while not (records.exists() and records.stat().st_size) and time.monotonic() < deadline:
+        assert process.poll() is None, "it ended before it was to be stopped"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGUSR1)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "The same command goes on" in " ".join(said.split())
+    assert not (landda.folder / "out" / "comparison.csv").exists()
+    done = landda(1, "compare", "tiny.yaml", *OPTIONS, "-o", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = (landda.folder / "out" / "comparison.csv").read_bytes()
+    assert table == (compared["out"] / "comparison.csv").read_bytes()
+
+
+def test_the_best_gain_joins_the_table_marked(landda: Landda) -> None:
+    options = ("--methods", "control,pointwise", "--seeds", "3", "--tune-gain", "--gains", "0.2,0.45,0.7")
+    done = landda(1, "compare", landda.write(**SHORT), *options, "--baseline", "pointwise_best", "-o", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    with (landda.folder / "out" / "comparison.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {r["note"] for r in rows if r["method"] == "pointwise_best"} == {"tuned on truth"}
+    assert {r["note"] for r in rows if r["method"] != "pointwise_best"} == {""}
+    assert "Constant gains tried on seed 3" in (landda.folder / "out" / "comparison.md").read_text()
+    assert all(r["half_width"] == "" for r in rows), "one seed has no interval"
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--methods", "pointwis"), "Did you mean 'pointwise'?"),
+        (("--seeds", "1,x"), "--seeds 1,x"),
+        (("--last-days", "3"), "at most 0.5"),
+        (("--tune-gain", "--gains", "2"), "numbers from 0 to 1"),
+        (("--baseline", "smoothed"), "--baseline smoothed"),
+    ],
+)
+def test_bad_requests_are_told_before_any_work(landda: Landda, options: tuple[str, ...], text: str) -> None:
+    done = landda(1, "compare", landda.write(**SHORT), *options, "-o", "out")
+    assert done.returncode == 2 and text in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert not (landda.folder / "out").exists()
