@@ -31,6 +31,6 @@ def find_problems(config: CampaignConfig, survey: Survey) -> list[str]:
         frame = getattr(run, "frame", None)
         if isinstance(frame, FrameConfig) and not is_installed(frame.backend):
             problems.append(
-                f"run '{run.name}': frame.backend = {frame.backend} is not installed. Install it, or use backend 'ours'."
+                f"run '{run.name}': frame.backend = {frame.backend} is not installed. Install it, or use 'ours'."
             )
     return problems
