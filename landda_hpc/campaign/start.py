@@ -22,7 +22,7 @@ from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import RECORD_NAMES, CampaignFolder
-from landda_hpc.storage.checkpoint import read_header, read_instance
+from landda_hpc.storage.checkpoint import choose_mode, read_header, read_instance
 from landda_hpc.storage.method_memory import Memory, decode_memory
 from landda_hpc.storage.retention import latest_valid
 
@@ -66,11 +66,11 @@ def start_campaign(config: CampaignConfig, world: Communicator, output: Path, ov
     """
     domain = make_domain(config, world.size)
     source = _open_source(config, domain, world)
+    _describe(config, domain, source, world)
     folder = CampaignFolder(output)
     with together(world, f"making {output}"):
         if world.rank == 0:
             folder = CampaignFolder.create(output, dump_config(config), overwrite=overwrite)
-    _describe(config, domain, source, world)
     instances = make_instances(config, domain, world.rank)
     prepare_initial_states(config, domain, instances, world)
     return Campaign(config, domain, world, folder, instances, source, cycle=0)
@@ -172,8 +172,12 @@ def _open_source(config: CampaignConfig, domain: Domain, world: Communicator) ->
 
 
 def _describe(config: CampaignConfig, domain: Domain, source: ObservationSource, world: Communicator) -> None:
+    """Log what is about to run, and refuse a checkpoint mode that cannot work here. Collective."""
+    with together(world, "choosing the checkpoint mode"):
+        mode = choose_mode(config.checkpoint.mode, world)
     if world.rank == 0:
         logger.info("campaign %s: %s to %s", config.name, config.time.start, config.time.end)
         logger.info("grid: %s", domain.grid.describe())
         logger.info("layout: %s", domain.layout.describe())
         logger.info("observations: %s, %g-%g m", source.label, *source.depth_m)
+        logger.info("checkpoints: %s HDF5", mode)
