@@ -1,6 +1,7 @@
 """The configuration of a campaign: typed, frozen, validated before any work starts.
 
-Every field states its unit and meaning; ``landda schema`` prints them. Validation is pure and needs no MPI.
+Every field states its unit and meaning; ``landda schema`` prints them. Validation is pure and needs no MPI. All sections
+stand in this one module, long as it is: it is the page on which to look a key up.
 """
 
 from __future__ import annotations
@@ -630,14 +631,20 @@ def _override(raw: dict[str, Any], dotted: str, value: Any) -> None:
         raise ConfigError(f"--set {dotted}: no such place in the configuration") from error
 
 
-def problems_of(error: ValidationError) -> list[str]:
-    """Every problem of a pydantic error, one line each, naming its key; suggestions for unknown keys."""
+def problems_of(error: ValidationError, root: Any = None) -> list[str]:
+    """Every problem of a pydantic error, one line each, naming its key; suggestions for unknown keys.
+
+    Parameters
+    ----------
+    root : the section, or union of sections, that was validated; a whole campaign by default.
+    """
+    sections: list[type[BaseModel]] = [CampaignConfig] if root is None else _sections(root)
     problems: list[str] = []
     for item in error.errors(include_url=False):
         location = list(item["loc"])
         where = ".".join(str(part) for part in location) or "configuration"
         if item["type"] == "extra_forbidden":
-            known = _known_keys(location[:-1])
+            known = _known_keys(location[:-1], sections)
             close = difflib.get_close_matches(str(location[-1]), known, n=1)
             hint = f" Did you mean '{close[0]}'?" if close else f" Known keys: {', '.join(known)}."
             problems.append(f"{where}: unknown key.{hint}")
@@ -649,9 +656,9 @@ def problems_of(error: ValidationError) -> list[str]:
     return problems
 
 
-def _known_keys(location: list[Any]) -> list[str]:
+def _known_keys(location: list[Any], sections: list[type[BaseModel]]) -> list[str]:
     """Keys of the section at a pydantic error location (which names union branches by their tag)."""
-    candidates: list[type[BaseModel]] = [CampaignConfig]
+    candidates = sections
     for part in location:
         following: list[type[BaseModel]] = []
         for model in candidates:

@@ -75,13 +75,10 @@ class Comparison:
         """One line per method: its name, kind, and what is not the default."""
         lines = []
         for run in self.config.runs:
-            changed = run.model_dump(mode="json", exclude_defaults=True, exclude={"name", "method"})
-            settings = (
-                yaml.safe_dump(changed, default_flow_style=True, width=math.inf).strip() if changed else "defaults"
-            )
-            lines.append(
-                f"{run.name}: {run.method}, {settings}" + (", tuned on truth" if run.name in self.tuned else "")
-            )
+            changed = _changed_settings(run)
+            settings = yaml.safe_dump(changed, default_flow_style=True, width=math.inf, sort_keys=False).strip()
+            note = ", tuned on truth" if run.name in self.tuned else ""
+            lines.append(f"{run.name}: {run.method}, {settings if changed else 'defaults'}{note}")
         return lines
 
 
@@ -191,6 +188,16 @@ def _with_settings(run: Mapping[str, Any], settings: str) -> dict[str, Any]:
         words = re.sub(r"[^a-z0-9]+", "_", f"{run['name']}_{settings.lower()}")
         changed["name"] = words.strip("_")[:40]
     return changed
+
+
+def _changed_settings(run: Run) -> dict[str, Any]:
+    """What is not the default; sections always with their kind, which says what they are."""
+    whole = run.model_dump(mode="json")
+    changed = run.model_dump(mode="json", exclude_defaults=True, exclude={"name", "method"})
+    return {
+        key: {"kind": whole[key]["kind"], **value} if isinstance(value, dict) and "kind" in whole[key] else value
+        for key, value in changed.items()
+    }
 
 
 def _suggestion(name: str, known: Sequence[str]) -> str:

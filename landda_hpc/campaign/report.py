@@ -41,12 +41,12 @@ def _tolerance(config: CampaignConfig) -> float | None:
 
 
 def _images(folder: CampaignFolder, config: CampaignConfig) -> list[ImageSet]:
-    """Of each run the first and last images of the analysis window and the end of the forecast, with the control's."""
+    """Of each run the first scored and the last image of the analysis window, and the last of all; control beside."""
     sets: list[ImageSet] = []
     for run in config.runs:
         paths = list_images(folder.images, run.name)
         times = sorted(paths)
-        analysed = [t for t in times if t <= config.time.assimilation_end]
+        analysed = [t for t in times if config.scored_since <= t <= config.time.assimilation_end]
         chosen = {*analysed[:1], *analysed[-1:], *times[-1:]}
         if isinstance(run, ControlRun) and len(config.runs) > 1:
             chosen = {t for t in chosen if t == times[-1]}

@@ -142,7 +142,7 @@ def _run(method: str, options: dict[str, Any]) -> Run:
     try:
         run = adapter.validate_python(apply_overrides({"method": method}, options))
     except ValidationError as error:
-        problems = [problem.removeprefix(f"{method}.") for problem in problems_of(error)]
+        problems = [problem.removeprefix(f"{method}.") for problem in problems_of(error, Run)]
         raise ConfigError([_with_option(problem) for problem in problems]) from error
     if isinstance(run, ControlRun):
         raise ConfigError("--method control does not analyse; name another method.")

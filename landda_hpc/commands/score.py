@@ -22,10 +22,12 @@ def command(folder: CampaignDir) -> None:
     campaign = CampaignFolder.open(folder)
     config = parse_config(yaml.safe_load(campaign.config_file.read_text(encoding="utf-8")))
     records = read_json_lines(campaign.records_file("scores"))
-    for table in summary_tables(summarise(records, config.scored_since)):
+    is_past = any(record.time >= config.scored_since for record in records)
+    for table in summary_tables(summarise(records, config.scored_since if is_past else None)):
         Console().print(table)
     if config.verification.discard_days:
-        Console().print(f"The means leave out what lies before {config.scored_since}.", highlight=False)
+        left_out = "leave out" if is_past else "will leave out, once there is more,"
+        Console().print(f"The means {left_out} what lies before {config.scored_since}.", highlight=False)
     write_csv(records, campaign.path / "scores.csv")
     write_netcdf(records, campaign.path / "scores.nc")
     Console().print(f"Written: {campaign.path}/scores.csv, {campaign.path}/scores.nc", highlight=False)

@@ -44,4 +44,4 @@ def parse_frame(items: list[str] | None) -> FrameConfig:
     try:
         return FrameConfig.model_validate(apply_overrides({}, parse_overrides(items)))
     except ValidationError as error:
-        raise ConfigError([f"--set {problem}" for problem in problems_of(error)]) from error
+        raise ConfigError([f"--set {problem}" for problem in problems_of(error, FrameConfig)]) from error

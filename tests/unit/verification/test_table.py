@@ -98,3 +98,11 @@ def test_published_figures():
 def test_described():
     assert described("CLDAS") == "CLDAS"
     assert described("assimilated reference") == "the assimilated reference"
+
+
+def test_the_first_days_can_be_left_out() -> None:
+    records = series("control", [0.2, 0.4, 0.6])
+    times = sorted(r.time for r in records)
+    (row,) = summarise(records, times[1])
+    assert row.n_times == 2 and row.scc == pytest.approx(0.5) and row.scc_first == pytest.approx(0.4)
+    assert summarise(records, times[-1].replace(year=9999)) == []

@@ -1,0 +1,194 @@
+"""3D-Var from the command line: its campaign, `landda archive`, `landda analyse` with every method, Fig. 8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import netCDF4
+import numpy as np
+import pytest
+
+from landda_hpc.analysis.background_archive import read_archive
+from landda_hpc.config import Run
+from landda_hpc.fields.error_map import outline_mask
+from landda_hpc.formats.image_series import open_image_series
+from landda_hpc.formats.wedge_spectra import read_wedge_spectrum
+from landda_hpc.grid import regular_grid
+from tests.campaign.conftest import Landda
+from tests.unit.formats.test_image_series import VALUES, write_series
+
+ROOT = Path(__file__).resolve().parents[2]
+REGION = {"n_lat": 32, "n_lon": 31, "south": 22.5, "north": 67.5, "west": 73.125, "east": 116.71875}
+GRID = regular_grid(32, 31, south=22.5, north=67.5, west=73.125, east=116.71875)
+
+
+METHODS = sorted({section.model_fields["method"].default for section in get_args(get_args(Run)[0])} - {"control"})
+"""Every method that a campaign's run may have."""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Landda:
+    """A small campaign of 3D-Var in the paper's domain, errors large inside China, in ``out``."""
+    run = Landda(tmp_path_factory.mktemp("var3d"))
+    file = run.write(
+        time={"start": "2016-07-01T00:00", "assimilation_end": "2016-07-03T00:00", "end": "2016-07-03T12:00"},
+        grid=REGION,
+        observations={"kind": "twin", "depth_m": [0.0, 0.07], "error_std": 0.01, "error_std_china": 0.3},
+        runs=[
+            {"method": "control"},
+            {"method": "var3d_point", "observation_std": 0.01, "observation_std_china": 0.3},
+            {"method": "var3d_image"},
+        ],
+        output={"every_hours": 6, "figures": True,
+                "fields": ["background", "analysis", "innovation", "observation", "truth"]},
+        verification={"depths_m": [[0.0, 0.07], [0.07, 0.28]], "discard_days": 1},
+    )  # fmt: skip
+    done = run(1, "run", file, "-o", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return run
+
+
+def test_the_minimisation_is_drawn_and_the_first_days_are_left_out(finished: Landda) -> None:
+    out = finished.folder / "out"
+    figure = out / "figures" / "minimisation.png"
+    figure.unlink()
+    done = finished(1, "plot", "out")
+    assert done.returncode == 0 and figure.stat().st_size > 0, done.stderr
+    page = (out / "summary.md").read_text()
+    # drawn: the first analysis after the discarded days
+    assert "Minimisation of 3D-Var, 2016-07-02 00:00 UTC" in page
+    assert "The tables leave out what lies before 2016-07-02 00:00." in page
+    line = next(line for line in page.splitlines() if "| 0-7 cm | assimilation | control | forecast" in line)
+    assert line.split("|")[-3].strip() == "5"  # of 8 times from 2 July 00 UTC on
+    score = finished(1, "score", "out")
+    assert "The means leave out what lies before 2016-07-02 00:00:00" in score.stdout
+
+
+def test_observations_have_the_errors_of_the_map(finished: Landda) -> None:
+    errors = []
+    for path in sorted((finished.folder / "out/images").glob("control_*.nc")):
+        observation, truth = (
+            open_image_series([path], name, (-3.0, 3.0))[0].values for name in ("observation", "truth")
+        )
+        errors.append(observation - truth)
+    inside = outline_mask(GRID)
+    stack = np.array(errors)
+    assert abs(float(np.nanstd(stack[:, inside])) - 0.30) < 0.02
+    assert abs(float(np.nanstd(stack[:, ~inside])) - 0.01) < 0.001
+
+
+def test_an_archive_of_the_control(finished: Landda) -> None:
+    done = finished(1, "archive", "b.nc", "--campaign", "out", "--wedges", "w.csv", "--observation-std", "0.05")
+    assert done.returncode == 0, done.stderr
+    assert "innovations of run control" in done.stdout
+    archive = read_archive(finished.folder / "b.nc", GRID)
+    files = sorted((finished.folder / "out/images").glob("control_*.nc"))
+    innovation = np.array([open_image_series([p], "innovation", (-3.0, 3.0))[0].values for p in files])
+    known = np.isfinite(innovation).all(axis=0)
+    np.testing.assert_allclose(archive.mean[0][known], -innovation.mean(axis=0)[known], atol=1e-12)
+    np.testing.assert_allclose(archive.variance[0][known], innovation.var(axis=0, ddof=1)[known], rtol=1e-9, atol=1e-12)
+    scale, _, variance = read_wedge_spectrum(finished.folder / "w.csv")
+    assert scale.max() >= 1 and variance.min() >= 0.0 < variance.max()
+    # the run that reads both
+    config = finished.write(
+        "again.yaml", grid=REGION, data_root=str(finished.folder),
+        time={"start": "2016-07-01T00:00", "assimilation_end": "2016-07-01T06:00", "end": "2016-07-01T06:00"},
+        runs=[{"method": "var3d_image", "background_archive": "b.nc"},
+              {"method": "per_wedge", "background_errors": {"kind": "climatological", "file": "w.csv"}}],
+    )  # fmt: skip
+    again = finished(1, "run", config, "-o", "again")
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_an_archive_of_two_series(landda: Landda) -> None:
+    model = VALUES + 0.03
+    write_series(landda.folder / "m.nc", model, [0, 6, 12, 18, 24, 30])
+    write_series(landda.folder / "y.nc", VALUES[:5] * 0.9, [6, 12, 18, 24, 36])  # times in common: 6 to 24 h
+    done = landda(1, "archive", "b.nc", "--model", "m.nc", "--observation", "y.nc", "--model-variable", "sm",
+                  "--model-variable", "sm", "--model-variable", "sm", "--observation-depth", "0-0.07")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "4 times" in done.stdout
+    from tests.unit.formats.test_image_series import GRID as SMALL
+
+    archive = read_archive(landda.folder / "b.nc", SMALL)
+    difference = model[1:5] - VALUES[:4] * 0.9
+    assert archive.count.shape == (3, *SMALL.shape) and archive.count.min() == 4
+    for layer in range(3):
+        np.testing.assert_allclose(archive.variance[layer], difference.var(axis=0, ddof=1), rtol=1e-12)
+        np.testing.assert_allclose(archive.mean[layer], difference.mean(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ((), "give either --campaign, or --model and --observation"),
+        (("--campaign", "out", "--model", "m.nc"), "give either"),
+        (("--campaign", "out", "--run", "none"), "0 images of run 'none'"),
+        (("--model", "m.nc", "--observation", "y.nc", "--observation-depth", "7"), "expected TOP-BOTTOM in m"),
+        (("--model", "m.nc", "--observation", "y.nc"), "have no time in common"),
+        (("--model", "m.nc", "--observation", "g.nc"), "--regrid bilinear"),
+    ],
+)
+def test_bad_archives_are_told(finished: Landda, options: tuple[str, ...], text: str) -> None:
+    write_series(finished.folder / "m.nc", VALUES[:2], [0, 6])
+    write_series(finished.folder / "y.nc", VALUES[:2], [48, 54])
+    write_series(finished.folder / "g.nc", VALUES[:2], [0, 6], regular_grid(18, 20))
+    done = finished(1, "archive", "bad.nc", *options)
+    assert done.returncode == 2 and text in " ".join(done.stderr.split()), done.stderr
+    assert "Traceback" not in done.stderr and not (finished.folder / "bad.nc").exists()
+
+
+class TestAnalyse:
+    """`landda analyse --method ...` on an image of the campaign."""
+
+    def analyse(self, run: Landda, *options: str) -> str:
+        image = "out/images/control_20160703T00.nc"
+        done = run(1, "analyse", image, image, "--background-variable", "forecast", "--observation-variable", "truth",
+                   "-o", "a.nc", *options)  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.stdout if done.returncode == 0 else f"code {done.returncode}: {' '.join(done.stderr.split())}"
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_every_method_comes_nearer_to_the_observation(self, finished: Landda, method: str) -> None:
+        assert "Written: a.nc" in self.analyse(finished, "--method", method)
+        with netCDF4.Dataset(finished.folder / "a.nc") as file:
+            before = np.ma.filled(file["innovation"][:], np.nan)
+            after = before - np.ma.filled(file["increment"][:], np.nan)
+        assert np.nanstd(after) < 0.9 * np.nanstd(before)
+
+    def test_iterations_and_figure(self, finished: Landda) -> None:
+        text = self.analyse(finished, "--method", "var3d_image", "--set", "tolerance_is_relative=true",
+                            "--set", "tolerance=1e-6", "--figure", "f.png")  # fmt: skip
+        assert "J_I" in text and "norm of gradient" in text and "J_O" not in text
+        assert (finished.folder / "f.png").stat().st_size > 0
+
+    def test_pointwise_3dvar_is_the_blend(self, finished: Landda) -> None:
+        text = self.analyse(finished, "--method", "var3d_point", "--background-std", "0.15", "--observation-std", "0.1")
+        assert "gain K 0.6923, standard deviation 0.0000" in text
+
+    @pytest.mark.parametrize(
+        ("options", "text"),
+        [
+            (("--method", "var3d"), "'var3d_image'"),
+            (("--method", "control"), "control does not analyse"),
+            (("--method", "per_scale", "--gain", "0.5"), "--gain: unknown key. Known keys: background_errors"),
+            (("--method", "var3d_image", "--set", "keep_fractio=0.3"), "Did you mean 'keep_fraction'?"),
+            (("--figure", "f.png"), "method enkf_like has none"),
+            (("--method", "var3d_image", "--set", "background_archive=none.nc"), "'none.nc' does not exist"),
+        ],
+    )
+    def test_bad_options(self, finished: Landda, options: tuple[str, ...], text: str) -> None:
+        found = self.analyse(finished, *options)
+        assert found.startswith("code 2") and text in found, found
+
+
+@pytest.mark.parametrize("name", ["shen2024", "shen2024_china"])
+def test_the_experiments_can_run(landda: Landda, name: str) -> None:
+    done = landda(1, "check", ROOT / f"experiments/{name}.yaml")
+    assert done.returncode == 0 and "can run" in done.stdout, done.stderr
+
+
+def test_discarding_everything_is_a_problem(landda: Landda) -> None:
+    done = landda(1, "check", landda.write(verification={"discard_days": 15}))
+    assert done.returncode == 2 and "leaves nothing of the assimilation window" in " ".join(done.stderr.split())

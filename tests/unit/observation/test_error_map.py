@@ -1,0 +1,40 @@
+"""Twin observations whose errors differ between China and the rest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+
+from landda_hpc.config import parse_config
+from landda_hpc.fields.error_map import outline_mask
+from landda_hpc.grid import regular_grid
+from landda_hpc.observation.catalogue import open_source
+from landda_hpc.observation.quality import control_quality
+from tests.campaign.conftest import CONFIG
+
+GRID = regular_grid(32, 31, south=22.5, north=67.5, west=73.125, east=116.71875)
+TIME = datetime(2016, 5, 1)
+
+
+def errors(**observations: float) -> np.ndarray:
+    raw = {**CONFIG, "observations": {"kind": "twin", **observations}}
+    source = open_source(parse_config(raw), GRID, np.ones(GRID.shape, dtype=bool))
+    return source.at(TIME, np.full(GRID.shape, 0.25)).given - 0.25  # type: ignore[union-attr]
+
+
+def test_the_map_scales_the_same_random_numbers() -> None:
+    plain, mapped = errors(error_std=0.01), errors(error_std=0.01, error_std_china=0.3)
+    inside = outline_mask(GRID)
+    np.testing.assert_allclose(mapped[inside], 30.0 * plain[inside], rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(mapped[~inside], plain[~inside])
+
+
+def test_quality_control_takes_the_map_that_the_observation_brings() -> None:
+    raw = {**CONFIG, "observations": {"kind": "twin", "error_std": 0.01, "error_std_china": 0.3}}
+    source = open_source(parse_config(raw), GRID, np.ones(GRID.shape, dtype=bool))
+    observation = source.at(TIME, np.full(GRID.shape, 0.25))
+    assert observation is not None and observation.error_std is not None
+    checked = control_quality(observation, np.full(GRID.shape, 0.45), 0.01)
+    used = checked.is_used[outline_mask(GRID)]
+    assert used.mean() > 0.99  # 4 sigma of 0.3; with 0.01 a third would be refused
