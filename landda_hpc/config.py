@@ -1,7 +1,7 @@
 """The configuration of a campaign: typed, frozen, validated before any work starts.
 
-Every field states its unit and meaning; ``landda schema`` prints them. Validation is pure and needs no MPI. All sections
-stand in this one module, long as it is: it is the page on which to look a key up.
+Every field states its unit and meaning; ``landda schema`` prints them. Validation is pure and needs no MPI. All
+sections stand in this one module, long as it is: it is the page on which to look a key up.
 """
 
 from __future__ import annotations
