@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from landda_hpc.campaign.domain import Domain, depth_name
-from landda_hpc.config import CampaignConfig, ControlRun, Var3dRun
+from landda_hpc.config import CampaignConfig, Var3dRun
 from landda_hpc.data import static_path
 from landda_hpc.formats.static import read_static
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -41,15 +41,16 @@ def _tolerance(config: CampaignConfig) -> float | None:
 
 
 def _images(folder: CampaignFolder, config: CampaignConfig) -> list[ImageSet]:
-    """Of each run the first scored and the last image of the analysis window, and the last of all; control beside."""
+    """Of each run the first scored and the last image of the analysis window, and the last of all.
+
+    The control's are drawn as panels beside those of the other runs.
+    """
     sets: list[ImageSet] = []
     for run in config.runs:
         paths = list_images(folder.images, run.name)
         times = sorted(paths)
         analysed = [t for t in times if config.scored_since <= t <= config.time.assimilation_end]
         chosen = {*analysed[:1], *analysed[-1:], *times[-1:]}
-        if isinstance(run, ControlRun) and len(config.runs) > 1:
-            chosen = {t for t in chosen if t == times[-1]}
         for time in sorted(chosen):
             sets += read_images(paths[time])
     return sets
