@@ -189,6 +189,7 @@ def test_the_same_bytes_on_two_ranks(compared: Mapping[str, Any], landda: Landda
     assert page == compared["comparison.md"]
 
 
+@pytest.mark.verify
 def test_finished_seeds_are_not_run_again_and_seeds_can_be_added(compared: Mapping[str, Any]) -> None:
     run, out = compared["run"], compared["out"]
     before = {p: p.stat().st_mtime_ns for p in out.glob("seed_*/status.json")}
@@ -202,6 +203,7 @@ def test_finished_seeds_are_not_run_again_and_seeds_can_be_added(compared: Mappi
         assert {r["n_seeds"] for r in csv.DictReader(file)} == {"3"}
 
 
+@pytest.mark.verify
 def test_a_folder_of_other_methods_is_refused_and_overwrite_replaces_it(compared: Mapping[str, Any]) -> None:
     run = compared["run"]
     done = run(
@@ -216,6 +218,7 @@ def test_a_folder_of_other_methods_is_refused_and_overwrite_replaces_it(compared
     ]
 
 
+@pytest.mark.verify
 def test_a_stopped_comparison_goes_on(compared: Mapping[str, Any], landda: Landda) -> None:
     process = landda.popen(2, "compare", landda.write(**SHORT), *OPTIONS, "-o", "out")
     records = landda.folder / "out" / "seed_1" / "cycles.jsonl"
