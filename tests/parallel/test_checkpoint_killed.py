@@ -53,9 +53,9 @@ for cycle in range(1, 10000):
     parts = {"control": checkpoint.LocalPart(state, mine)}
     checkpoint.write_checkpoint(path, world, replace(header, cycle=cycle), parts, mode)
     if world.rank == 0:
-        os.write(1, f"done {cycle}\n".encode())  # one write a line: ranks share the pipe
+        os.write(1, f"done {cycle}\\n".encode())  # one write a line: ranks share the pipe
     if cycle == 1 and world.rank == world.size - 1:
-        os.write(1, f"pid {os.getpid()}\n".encode())
+        os.write(1, f"pid {os.getpid()}\\n".encode())
 """
 
 
