@@ -59,6 +59,15 @@ class Layout:
         return (slice(None), number) if self.bars_below else (number, slice(None))
 
 
+def arrange_in_grid(panels: Sequence[Panel], region: Region, n_columns: int) -> Layout:
+    """Arrange panels of one region row by row, whatever their kinds, so many to a row."""
+    n_rows = -(-len(panels) // n_columns)
+    places = [(*divmod(i, n_columns), panel, region) for i, panel in enumerate(panels)]
+    panel_width = 4.8 if aspect(region) > 1.2 else max(2.6, 3.2 * aspect(region))
+    height = n_rows * (panel_width / aspect(region) + _TITLE) + 0.9
+    return Layout(n_rows, [1.0] * n_columns, (panel_width + 0.4) * n_columns + 1.2, height, places, False, True)
+
+
 def arrange(fields: Sequence[Panel], differences: Sequence[Panel], regions: Sequence[Region]) -> Layout:
     """Arrange panels: those of one region by kind, those of several with one column per region."""
     if len(regions) > 1:

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.verification import appearance
-from landda_hpc.verification.map_layout import Layout, Panel, arrange, shrinking
+from landda_hpc.verification.map_layout import Layout, Panel, arrange, arrange_in_grid, shrinking
 from landda_hpc.verification.regions import GLOBE, Region, Window, window_of
 from landda_hpc.verification.scores import score
 
@@ -84,6 +84,7 @@ def draw_maps(
     score_mask: BoolArray | None = None,
     title: str = "Soil moisture",
     labels: Mapping[str, str] | None = None,
+    columns: int | None = None,
 ) -> None:
     """Draw images as maps and write one PNG.
 
@@ -102,6 +103,7 @@ def draw_maps(
     score_mask : cells whose scores stand above the difference panels (within the region); default ``land``.
     title : first part of the figure's title; the time follows.
     labels : panel titles by image name, in place of :data:`LABELS`.
+    columns : of one region: panels row by row in the order given, so many to a row; default by kind.
 
     Raises
     ------
@@ -134,7 +136,8 @@ def draw_maps(
         False: appearance.moisture_scale(),
         True: appearance.difference_scale([p.image[seen] for p in differences]),
     }
-    layout = arrange(fields, differences, shown)
+    in_grid = columns if len(shown) == 1 else None
+    layout = arrange_in_grid(chosen, shown[0], in_grid) if in_grid else arrange(fields, differences, shown)
 
     figure = appearance.new_figure(layout.width, layout.height)
     when = "" if time is None else f", {time.day} {time:%B %Y, %H:%M} UTC"
@@ -167,7 +170,7 @@ def draw_maps(
         bars[panel.is_difference].append(ax)
     for is_difference, members in bars.items():
         if members:
-            along = axes[layout.beside(is_difference)].ravel().tolist() if len(shown) == 1 else members
+            along = axes[layout.beside(is_difference)].ravel().tolist() if len(shown) == 1 and not in_grid else members
             _colour_bar(figure, along, *scales[is_difference], is_difference, layout)
     _surface_legend(figure, has_gaps)
     appearance.save(figure, path)
