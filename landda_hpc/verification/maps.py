@@ -85,6 +85,8 @@ def draw_maps(
     title: str = "Soil moisture",
     labels: Mapping[str, str] | None = None,
     columns: int | None = None,
+    quantity: str = "Soil moisture",
+    top: float | None = None,
 ) -> None:
     """Draw images as maps and write one PNG.
 
@@ -104,6 +106,8 @@ def draw_maps(
     title : first part of the figure's title; the time follows.
     labels : panel titles by image name, in place of :data:`LABELS`.
     columns : of one region: panels row by row in the order given, so many to a row; default by kind.
+    quantity : what the fields are, for their colour bar.
+    top : of the fields' bands, m3 m-3; default those of soil moisture.
 
     Raises
     ------
@@ -133,7 +137,7 @@ def draw_maps(
     ]
     seen = np.any([region.mask(grid) for region in shown], axis=0) & land
     scales = {
-        False: appearance.moisture_scale(),
+        False: appearance.moisture_scale(top),
         True: appearance.difference_scale([p.image[seen] for p in differences]),
     }
     in_grid = columns if len(shown) == 1 else None
@@ -166,12 +170,17 @@ def draw_maps(
                 fontweight="bold",
             )
         if panel.is_difference:
-            _annotate(ax, _score_text(panel, images, score_mask & region.mask(grid)), inside=layout.is_narrow)
+            _annotate(
+                ax, _score_text(panel, images, score_mask & region.mask(grid)), inside=layout.is_narrow or bool(in_grid)
+            )
         bars[panel.is_difference].append(ax)
     for is_difference, members in bars.items():
         if members:
             along = axes[layout.beside(is_difference)].ravel().tolist() if len(shown) == 1 and not in_grid else members
-            _colour_bar(figure, along, *scales[is_difference], is_difference, layout)
+            if in_grid:
+                rows = sorted({row for row, _, panel, _ in layout.places if panel.is_difference == is_difference})
+                along = axes[rows].ravel().tolist()
+            _colour_bar(figure, along, *scales[is_difference], is_difference, layout, quantity)
     _surface_legend(figure, has_gaps)
     appearance.save(figure, path)
 
@@ -293,10 +302,11 @@ def _colour_bar(
     norm: BoundaryNorm,
     is_difference: bool,
     layout: Layout,
+    quantity: str,
 ) -> None:
     horizontal, ticks = layout.bars_below, norm.boundaries
-    edge = abs(float(ticks[len(ticks) // 2]))  # half a band for differences
-    digits = next(n for n in range(2, 12) if abs(round(edge, n) - edge) < 1e-9) if is_difference else 2
+    edge = abs(float(ticks[len(ticks) // 2] if is_difference else ticks[1]))  # half a band for differences, else one
+    digits = next(n for n in range(2, 12) if abs(round(edge, n) - edge) < 1e-9)
     if horizontal and digits > 2:  # room for every second label; in pairs about 0
         ticks = np.concatenate([ticks[:6:2], ticks[7::2]])
     bar = figure.colorbar(
@@ -314,7 +324,7 @@ def _colour_bar(
         FuncFormatter(lambda value, _: _with_minus_signs(f"{value:.{digits}f}"))
     )
     bar.ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.0, width=0.6)
-    bar.set_label(("Difference" if is_difference else "Soil moisture") + " (m$^3$ m$^{-3}$)", fontsize=appearance.FONT)
+    bar.set_label(("Difference" if is_difference else quantity) + " (m$^3$ m$^{-3}$)", fontsize=appearance.FONT)
 
 
 def _surface_legend(figure: Figure, has_gaps: bool) -> None:

@@ -107,7 +107,8 @@ _LOW: Final = "7-28 cm"
 
 BAI2026_FIGURES: Final = (
     PublishedFigure("Fig. 8a", "surface SCC, control", 0.40, 0.45, ScoreOf(_T, "assimilation", "scc", False)),
-    PublishedFigure("Fig. 8a", "surface SCC, first time", 0.40, None, ScoreOf(_T, "assimilation", "scc", False, "first")),
+    PublishedFigure("Fig. 8a", "surface SCC, first time", 0.40, None,
+                    ScoreOf(_T, "assimilation", "scc", False, "first")),
     PublishedFigure("Fig. 8a", "surface SCC, after the start", 0.70, None,
                     ScoreOf(_T, "assimilation", "scc", True, "onset")),
     PublishedFigure("Fig. 8a", "surface SCC, assimilation", 0.75, 0.80, ScoreOf(_T, "assimilation", "scc", True)),
