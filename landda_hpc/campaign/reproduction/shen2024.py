@@ -324,13 +324,14 @@ def _maps(page: Page, m: Material) -> None:
         if time is None or not {m.reference_image, "analysis", third} <= set(images):
             page.lacks(number, "reference, analysis, control", f"The campaign stored no such images of {layer}.")
             continue
-        name = f"{number.replace('. ', '').lower()}_{(layer or '').replace(' ', '')}"
+        name = f"fig{int(number.split()[1]):02d}_{(layer or '').replace(' ', '')}"
         panels = [m.reference_image, "analysis", third]
         panels += [f"{x} minus {m.reference_image}" for x in ("analysis", third)]
         title = f"Soil moisture {layer}, {run.replace('_', '-')}"
         m.draw(images, time, page.figure_file(name), panels=panels, title=title, columns=3)
         stands = "truth, where the paper shows ERA5-Land" if m.is_twin else "product"
         words = f"{layer}: {stands}, analysis, {third}; differences are ours. {time_words(time, wanted)}"
+        words += " The scores in the panels count frozen cells too, which no analysis touches."
         page.figure(number, name, words)
 
 
