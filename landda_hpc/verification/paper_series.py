@@ -31,6 +31,10 @@ SCORE_LABELS: Final = {
 }
 
 
+CONTOURS: Final = np.arange(0.0, 0.61, 0.05)
+"""Of soil moisture in sections, m3 m-3."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a figure of scores: a run's scores of a layer, and how they look.
@@ -149,7 +153,7 @@ def draw_sections(
     Parameters
     ----------
     places : name, profile with assimilation, and of the control; at equal times. Of more than ten days daily means
-        are drawn.
+        are drawn, their contours from running means over five days.
 
     Raises
     ------
@@ -158,7 +162,9 @@ def draw_sections(
     """
     if not places or any(a.times != c.times for _, a, c in places):
         raise DataError(f"no profiles to draw in '{path}', or at different times with and without assimilation.")
-    places = [(name, _daily(a), _daily(c)) for name, a, c in places]
+    is_long = any(a.times[-1] - a.times[0] > timedelta(days=10) for _, a, _ in places)
+    if is_long:  # the surface follows every analysis and every observation's error: single times are scribble
+        places = [(name, _daily(a), _daily(c)) for name, a, c in places]
     differences = [a.water - c.water for _, a, c in places]
     colours, norm = appearance.difference_scale(differences)
     n_rows = -(-len(places) // 2)
@@ -172,8 +178,8 @@ def draw_sections(
         times = as_dates(analysed.times)
         ax.pcolormesh(times, layers, differences[number].T, cmap=colours, norm=norm, shading="nearest", rasterized=True)
         if len(times) > 1:
-            contours = ax.contour(times, layers, analysed.water.T, levels=np.arange(0.0, 0.61, 0.05), colors="black",
-                                  linewidths=0.6)  # fmt: skip
+            water = _running(analysed.water).T if is_long else analysed.water.T
+            contours = ax.contour(times, layers, water, levels=CONTOURS, colors="black", linewidths=0.6)
             ax.clabel(contours, fontsize=appearance.SMALL_FONT - 1.5, fmt="%.2f")
         if window_end is not None and analysed.times[0] < window_end < analysed.times[-1]:
             ax.axvline(as_dates((window_end,))[0], color=appearance.INK, linestyle="--", linewidth=0.8)
@@ -193,13 +199,17 @@ def draw_sections(
 
 
 def _daily(profile: Profile) -> Profile:
-    """Means of the days, at noon; the profile as it is where it spans ten days or less."""
-    if profile.times[-1] - profile.times[0] <= timedelta(days=10):
-        return profile
+    """Means of the days, at noon."""
     days = sorted({time.date() for time in profile.times})
     means = [profile.water[[time.date() == day for time in profile.times]].mean(axis=0) for day in days]
     times = tuple(datetime(day.year, day.month, day.day, 12) for day in days)
     return Profile(profile.lat, profile.lon, times, np.array(means))
+
+
+def _running(daily: FloatArray, n: int = 5) -> FloatArray:
+    """Running means over n times, fewer at the ends."""
+    half = n // 2
+    return np.array([daily[max(0, i - half) : i + half + 1].mean(axis=0) for i in range(len(daily))])
 
 
 def draw_place(

@@ -88,10 +88,11 @@ def write_sections(page: Page, m: Material, number: str, name: str, places: Sequ
         number,
         name,
         f"{paper} Here: shading {m.roles.assimilation} minus {m.roles.control}, contours {m.roles.assimilation}; "
-        "depths are CoLM's nodes; daily means where the campaign is longer than ten days. The difference exceeds 0.01 "
-        f"m3 m-3 first: {reached}. The paper prints no coordinates: the cells are those nearest to typical places of "
-        "each kind, and the embedded model knows vegetation cover but no plant types, so roots do not tell the four "
-        "apart as they do in CoLM. Precipitation (grey bars in the paper) is not recorded.",
+        "depths are CoLM's nodes; daily means where the campaign is longer than ten days (contours: five-day running "
+        f"means). The difference exceeds 0.01 m3 m-3 first: {reached}. The paper prints no coordinates: the cells are "
+        "those nearest to typical places of each kind, and the embedded model knows vegetation cover but no plant "
+        "types, so roots do not tell the four apart as they do in CoLM. Precipitation (grey bars in the paper) is not "
+        "recorded.",
     )
 
 
