@@ -472,6 +472,13 @@ class OutputConfig(Section):
         Literal["background", "analysis", "increment", "innovation", "observation", "spread", "truth"], ...
     ] = Field(("background", "analysis", "increment", "innovation"), description="images written at output times")
     every_hours: int = Field(24, ge=1, description="hours of simulated time between image files")
+    times: tuple[datetime, ...] = Field((), description="further times of image files, UTC, each the end of a cycle")
+    layers: bool = Field(False, description="also write every scored layer, to images/<layer>/")
+    profiles: tuple[tuple[float, float], ...] = Field(
+        (),
+        description="places (degrees_north, degrees_east): soil water of all layers of the nearest scored cell is "
+        "recorded every cycle in profiles.jsonl",
+    )
     figures: bool = Field(True, description="draw maps and score series at the end")
 
 
@@ -541,6 +548,11 @@ class CampaignConfig(Section):
                 problems.append(
                     f"{key}.every_hours = {hours} is not a multiple of the {self.time.cycle_hours}-hour cycle"
                 )
+        ends = (self.time.valid_time(n) for n in range(1, self.time.n_cycles + 1))
+        if strange := sorted(set(self.output.times) - set(ends)):
+            problems.append(
+                f"output.times: {', '.join(t.isoformat() for t in strange)} is not the end of a cycle of the campaign"
+            )
         if self.scored_since > self.time.assimilation_end and self.verification.discard_days:
             problems.append(
                 f"verification.discard_days = {self.verification.discard_days} leaves nothing of the assimilation "

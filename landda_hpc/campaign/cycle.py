@@ -172,13 +172,19 @@ class Campaign:
         return images
 
     def _gather_rows(self, instance: Instance) -> FloatArray | None:
-        """Cell means on the roots: observed depth, scored layers, share of frozen soil; (n_cells, 2 + n_depths)."""
-        n_values = 2 + len(self.domain.depth_names)
+        """Cell means on the roots, (n_cells, n).
+
+        Observed depth, scored layers, all layers if profiles are asked for, share of frozen soil.
+        """
+        with_profiles = bool(self.config.output.profiles)
+        n_values = 2 + len(self.domain.depth_names) + (N_SOIL if with_profiles else 0)
         rows = None
         if instance.model is not None and instance.state is not None:
             theta = volumetric_water(instance.state)
             columns = [observe(theta, self.domain.observed_weights)]
             columns += [observe(theta, weights) for weights in self.domain.depth_weights]
+            if with_profiles:
+                columns += list(theta.T)
             frozen = (frozen_layers(instance.state) & self._layers).any(axis=1)
             rows = aggregate(instance.model.tiles, np.stack([*columns, frozen.astype(np.float64)], axis=1))
         return self._traffic.gather(instance.index, rows, n_values)

@@ -12,6 +12,7 @@ import numpy as np
 
 from landda_hpc import __version__
 from landda_hpc.analysis.protocol import Analysis
+from landda_hpc.campaign.depths import profile_cells, profile_records, write_layers
 from landda_hpc.campaign.domain import Domain, depth_name
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
@@ -30,8 +31,9 @@ class CycleImages:
     Attributes
     ----------
     time : valid time.
-    background, analysis : by instance, before and after the analysis; shape (n_cells, 2 + n_depths): observed
-        depth and each scored layer, m3 m-3, NaN without updatable soil; last, the share of frozen soil.
+    background, analysis : by instance, before and after the analysis; shape (n_cells, 2 + n_depths or more): observed
+        depth and each scored layer, m3 m-3, NaN without updatable soil; last, the share of frozen soil. Before it all
+        soil layers, where the campaign records profiles.
     observation : what was observed, after quality control; None where nothing was.
     other_layers : the product's layers that are not assimilated, by layer name, m3 m-3, (n_lat, n_lon).
     """
@@ -45,6 +47,11 @@ class CycleImages:
     def rows(self, stage: str, name: str) -> FloatArray | None:
         return (self.analysis if stage == "analysis" else self.background).get(name)
 
+    def latest(self, name: str) -> FloatArray | None:
+        """What the instance goes on with: after the analysis where there was one."""
+        analysed = self.analysis.get(name)
+        return self.background.get(name) if analysed is None else analysed
+
 
 class Recorder:
     """Turns a cycle's images into records and files."""
@@ -53,6 +60,7 @@ class Recorder:
         self._config, self._domain, self._folder = config, domain, folder
         self._observed_layer = depth_name(config.observations.depth_m)
         self._is_scored = domain.cells.from_image(domain.is_scored.astype(np.float64)) > 0.0
+        self._profile_cells = profile_cells(domain, config.output.profiles)
 
     def record(
         self,
@@ -67,7 +75,12 @@ class Recorder:
         self._folder.append_records("scores", [json.loads(s.to_json()) for s in scores])
         lines = list(self._cycle_records(cycle, time, images, analyses, accounts))
         self._folder.append_records("cycles", lines)
-        if (cycle * self._config.time.cycle_hours) % self._config.output.every_hours == 0:
+        if self._profile_cells:
+            states = ((name, images.latest(name)) for name in self._config.instance_names)
+            lines = list(profile_records(cycle, time, self._domain, self._profile_cells, states))
+            self._folder.append_records("profiles", lines)
+        output = self._config.output
+        if (cycle * self._config.time.cycle_hours) % output.every_hours == 0 or time in output.times:
             for run in self._config.runs:
                 self._write_images(run.name, time, images, analyses)
         return _headline(scores, self._observed_layer)
@@ -207,6 +220,11 @@ class Recorder:
                 depth_m=self._config.observations.depth_m,
                 is_land=self._domain.is_land,
             )
+
+        state = images.latest(run)
+        if self._config.output.layers and state is not None:
+            provenance = self._provenance(run)
+            write_layers(self._folder.images, self._config, self._domain, run, time, state, truth, provenance)
 
     def _provenance(self, run: str) -> Provenance:
         return Provenance(

@@ -42,14 +42,14 @@ from landda_hpc.storage.folder_lock import FolderLock
 
 logger = logging.getLogger(__name__)
 
-RecordName = Literal["cycles", "scores", "seconds"]
-RECORD_NAMES: Final[tuple[RecordName, ...]] = ("cycles", "scores", "seconds")
+RecordName = Literal["cycles", "scores", "seconds", "profiles"]
+RECORD_NAMES: Final[tuple[RecordName, ...]] = ("cycles", "scores", "seconds", "profiles")
 State = Literal["running", "stopped", "finished", "failed"]
 
 _FOLDERS: Final = ("checkpoints", "restart", "images", "figures")
 _FILES: Final = (
-    "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "summary.md", "scores.csv",
-    "scores.nc", "landda.log",
+    "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "profiles.jsonl", "summary.md",
+    "scores.csv", "scores.nc", "landda.log",
 )  # fmt: skip
 _LOCK: Final = ".lock"
 

@@ -42,10 +42,14 @@ _RUN_STYLES: Final[dict[str, tuple[str, LineStyle]]] = {
 _OTHER_COLOURS: Final = ("#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
 
 
-def moisture_scale() -> tuple[Colormap, BoundaryNorm]:
-    """Colours and bands of soil moisture: dry pale, wet dark; above the last band darker still."""
+def moisture_scale(top: float | None = None) -> tuple[Colormap, BoundaryNorm]:
+    """Colours and bands of soil moisture: dry pale, wet dark; above the last band darker still.
+
+    With ``top`` as many bands up to another number, m3 m-3: for standard deviations.
+    """
     colours = colormaps["YlGnBu"].resampled(256)
-    return colours, BoundaryNorm(MOISTURE_LEVELS, colours.N, extend="max")
+    levels = MOISTURE_LEVELS if top is None else np.linspace(0.0, top, MOISTURE_LEVELS.size)
+    return colours, BoundaryNorm(levels, colours.N, extend="max")
 
 
 def difference_scale(values: Iterable[FloatArray]) -> tuple[Colormap, BoundaryNorm]:

@@ -59,6 +59,21 @@ class Layout:
         return (slice(None), number) if self.bars_below else (number, slice(None))
 
 
+def arrange_in_grid(panels: Sequence[Panel], region: Region, n_columns: int) -> Layout:
+    """Arrange panels of one region row by row, so many to a row; a change of kind begins a new row."""
+    places: list[tuple[int, int, Panel, Region]] = []
+    row, column = 0, 0
+    for before, panel in zip([None, *panels], panels, strict=False):
+        if before is not None and (column == n_columns or before.is_difference != panel.is_difference):
+            row, column = row + 1, 0
+        places.append((row, column, panel, region))
+        column += 1
+    n_rows = row + 1
+    panel_width = 4.8 if aspect(region) > 1.2 else max(2.6, 3.2 * aspect(region))
+    height = n_rows * (panel_width / aspect(region) + _TITLE) + 0.9
+    return Layout(n_rows, [1.0] * n_columns, (panel_width + 0.5) * n_columns + 1.5, height, places, False, True)
+
+
 def arrange(fields: Sequence[Panel], differences: Sequence[Panel], regions: Sequence[Region]) -> Layout:
     """Arrange panels: those of one region by kind, those of several with one column per region."""
     if len(regions) > 1:

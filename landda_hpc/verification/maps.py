@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.verification import appearance
-from landda_hpc.verification.map_layout import Layout, Panel, arrange, shrinking
+from landda_hpc.verification.map_layout import Layout, Panel, arrange, arrange_in_grid, shrinking
 from landda_hpc.verification.regions import GLOBE, Region, Window, window_of
 from landda_hpc.verification.scores import score
 
@@ -84,6 +84,9 @@ def draw_maps(
     score_mask: BoolArray | None = None,
     title: str = "Soil moisture",
     labels: Mapping[str, str] | None = None,
+    columns: int | None = None,
+    quantity: str = "Soil moisture",
+    top: float | None = None,
 ) -> None:
     """Draw images as maps and write one PNG.
 
@@ -102,6 +105,9 @@ def draw_maps(
     score_mask : cells whose scores stand above the difference panels (within the region); default ``land``.
     title : first part of the figure's title; the time follows.
     labels : panel titles by image name, in place of :data:`LABELS`.
+    columns : of one region: panels row by row in the order given, so many to a row; default by kind.
+    quantity : what the fields are, for their colour bar.
+    top : of the fields' bands, m3 m-3; default those of soil moisture.
 
     Raises
     ------
@@ -131,10 +137,11 @@ def draw_maps(
     ]
     seen = np.any([region.mask(grid) for region in shown], axis=0) & land
     scales = {
-        False: appearance.moisture_scale(),
+        False: appearance.moisture_scale(top),
         True: appearance.difference_scale([p.image[seen] for p in differences]),
     }
-    layout = arrange(fields, differences, shown)
+    in_grid = columns if len(shown) == 1 else None
+    layout = arrange_in_grid(chosen, shown[0], in_grid) if in_grid else arrange(fields, differences, shown)
 
     figure = appearance.new_figure(layout.width, layout.height)
     when = "" if time is None else f", {time.day} {time:%B %Y, %H:%M} UTC"
@@ -163,12 +170,17 @@ def draw_maps(
                 fontweight="bold",
             )
         if panel.is_difference:
-            _annotate(ax, _score_text(panel, images, score_mask & region.mask(grid)), inside=layout.is_narrow)
+            _annotate(
+                ax, _score_text(panel, images, score_mask & region.mask(grid)), inside=layout.is_narrow or bool(in_grid)
+            )
         bars[panel.is_difference].append(ax)
     for is_difference, members in bars.items():
         if members:
-            along = axes[layout.beside(is_difference)].ravel().tolist() if len(shown) == 1 else members
-            _colour_bar(figure, along, *scales[is_difference], is_difference, layout)
+            along = axes[layout.beside(is_difference)].ravel().tolist() if len(shown) == 1 and not in_grid else members
+            if in_grid:
+                rows = sorted({row for row, _, panel, _ in layout.places if panel.is_difference == is_difference})
+                along = axes[rows].ravel().tolist()
+            _colour_bar(figure, along, *scales[is_difference], is_difference, layout, quantity)
     _surface_legend(figure, has_gaps)
     appearance.save(figure, path)
 
@@ -290,10 +302,11 @@ def _colour_bar(
     norm: BoundaryNorm,
     is_difference: bool,
     layout: Layout,
+    quantity: str,
 ) -> None:
     horizontal, ticks = layout.bars_below, norm.boundaries
-    edge = abs(float(ticks[len(ticks) // 2]))  # half a band for differences
-    digits = next(n for n in range(2, 12) if abs(round(edge, n) - edge) < 1e-9) if is_difference else 2
+    edge = abs(float(ticks[len(ticks) // 2] if is_difference else ticks[1]))  # half a band for differences, else one
+    digits = next(n for n in range(2, 12) if abs(round(edge, n) - edge) < 1e-9)
     if horizontal and digits > 2:  # room for every second label; in pairs about 0
         ticks = np.concatenate([ticks[:6:2], ticks[7::2]])
     bar = figure.colorbar(
@@ -311,7 +324,7 @@ def _colour_bar(
         FuncFormatter(lambda value, _: _with_minus_signs(f"{value:.{digits}f}"))
     )
     bar.ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.0, width=0.6)
-    bar.set_label(("Difference" if is_difference else "Soil moisture") + " (m$^3$ m$^{-3}$)", fontsize=appearance.FONT)
+    bar.set_label(("Difference" if is_difference else quantity) + " (m$^3$ m$^{-3}$)", fontsize=appearance.FONT)
 
 
 def _surface_legend(figure: Figure, has_gaps: bool) -> None:

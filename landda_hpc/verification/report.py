@@ -208,7 +208,7 @@ def _draw_image_sets(
     layer: str,
 ) -> list[tuple[Path, str]]:
     captions = []
-    covered = [region for region in regions if _covers(grid, region)]
+    covered = [region for region in regions if covers(grid, region)]
     controls = {s.time: s.images for s in images if s.run == CONTROL}
     for item in images:
         if not item.grid.same_points(grid):
@@ -252,7 +252,8 @@ def _state(images: dict[str, FloatArray]) -> FloatArray | None:
     return next((images[name] for name in ("analysis", "forecast", "background", "control") if name in images), None)
 
 
-def _covers(grid: Grid, region: Region) -> bool:
+def covers(grid: Grid, region: Region) -> bool:
+    """Whether a grid has more than a corner of a region."""
     try:
         window = window_of(grid, region)
     except DataError:

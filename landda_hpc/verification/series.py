@@ -91,8 +91,8 @@ def draw_score_series(
                 _line(ax, last_stage(of_run), score, color=colour, linestyle=dash, linewidth=1.5)
             if with_published:
                 _published_lines(ax, layer, score, span[0], window_end)
-            _mark_window(ax, span, window_end, with_text=row == 0)
-            _time_axis(ax, span)
+            mark_window(ax, span, window_end, with_text=row == 0)
+            time_axis(ax, span)
             ax.set_ylabel(label, fontsize=appearance.FONT)
             ax.set_title(
                 f"({chr(ord('a') + 2 * row + column)}) {layer}",
@@ -120,7 +120,7 @@ def draw_score_series(
             Line2D([], [], color=colour, linestyle=(0, (6, 3)), linewidth=0.9, label=f"{SOURCE}, {which}")
             for which, colour in _PUBLISHED_COLOURS.items()
         ]
-    _legend(figure, handles)
+    legend_below(figure, handles)
     appearance.save(figure, path)
 
 
@@ -197,7 +197,7 @@ def draw_innovations(records: Iterable[InnovationRecord], path: Path, *, title: 
     axes = figure.subplots(3, 1, sharex=True, height_ratios=(1.0, 1.0, 0.6))
     for run in order:
         of_run = [r for r in records if r.run == run]
-        times = _dates(r.time for r in of_run)
+        times = as_dates(r.time for r in of_run)
         colour = styles[run][0]
         for ax, statistic in zip(axes[:2], ("mean", "std"), strict=True):
             for kind, dash in (("innovation", "-"), ("residual", ":")):
@@ -213,7 +213,7 @@ def draw_innovations(records: Iterable[InnovationRecord], path: Path, *, title: 
     for letter, ax, (name, unit) in zip("abc", axes, texts, strict=True):
         ax.set_title(f"({letter}) {name}", loc="left", fontsize=appearance.FONT, fontweight="bold")
         ax.set_ylabel(unit, fontsize=appearance.FONT)
-        _time_axis(ax, span)
+        time_axis(ax, span)
     for ax in axes[1:]:
         ax.set_ylim(bottom=0.0)
         ax.margins(y=0.12)
@@ -223,7 +223,7 @@ def draw_innovations(records: Iterable[InnovationRecord], path: Path, *, title: 
         Line2D([], [], color=appearance.INK, linestyle="-", linewidth=1.2, label="observation minus background"),
         Line2D([], [], color=appearance.INK, linestyle=":", linewidth=1.2, label="observation minus analysis"),
     ]
-    _legend(figure, handles)
+    legend_below(figure, handles)
     appearance.save(figure, path)
 
 
@@ -236,14 +236,14 @@ def _published_lines(ax: Axes, layer: str, score: str, start: datetime, end: dat
         value = getattr(figure, score, None)
         if value is not None and end is not None:
             style: Any = {"color": colour, "linestyle": (0, (6, 3)), "linewidth": 0.9, "zorder": 2.5}
-            ax.plot(_dates((start, end)), [value, value], **style)
+            ax.plot(as_dates((start, end)), [value, value], **style)
 
 
 def _line(ax: Axes, records: Iterable[ScoreRecord], score: str, **style: Any) -> None:
     ordered = sorted(records, key=lambda r: r.time)
     values = np.array([getattr(r, score) for r in ordered], dtype=np.float64)
     if np.isfinite(values).any():
-        ax.plot(_dates(r.time for r in ordered), values, **_markers(len(values)), **style)
+        ax.plot(as_dates(r.time for r in ordered), values, **_markers(len(values)), **style)
 
 
 def _markers(n: int) -> dict[str, Any]:
@@ -251,10 +251,11 @@ def _markers(n: int) -> dict[str, Any]:
     return {"marker": "o", "markersize": 3.0} if n < 4 else {}
 
 
-def _mark_window(ax: Axes, span: tuple[datetime, datetime], end: datetime | None, *, with_text: bool) -> None:
+def mark_window(ax: Axes, span: tuple[datetime, datetime], end: datetime | None, *, with_text: bool) -> None:
+    """Shade the assimilation window and mark its end."""
     if end is None:
         return
-    start, edge, last = _dates((span[0], end, span[1]))
+    start, edge, last = as_dates((span[0], end, span[1]))
     ax.axvspan(start, edge, color=_WINDOW_SHADE, zorder=0)
     if edge < last:
         ax.axvline(edge, color=appearance.INK, linestyle="--", linewidth=0.8)
@@ -273,11 +274,12 @@ def _mark_window(ax: Axes, span: tuple[datetime, datetime], end: datetime | None
                 )
 
 
-def _time_axis(ax: Axes, span: tuple[datetime, datetime]) -> None:
+def time_axis(ax: Axes, span: tuple[datetime, datetime]) -> None:
+    """Give an axis dates from the first time to the last, and a grid."""
     locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    first, last = _dates(span)
+    first, last = as_dates(span)
     if last > first:
         ax.set_xlim(first, last)
     ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.5, width=0.6)
@@ -300,7 +302,8 @@ def _limits(ax: Axes, score: str, lowest: Sequence[float], highest: Sequence[flo
     ax.set_ylim((bottom, 1.0) if score == "scc" else (max(0.0, bottom), top))
 
 
-def _legend(figure: Figure, handles: list[Any]) -> None:
+def legend_below(figure: Figure, handles: list[Any]) -> None:
+    """Put a figure's legend below its panels."""
     figure.legend(
         handles=handles,
         loc="outside lower center",
@@ -316,6 +319,6 @@ def _control_first(runs: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda run: run != CONTROL)
 
 
-def _dates(times: Iterable[datetime]) -> list[float]:
+def as_dates(times: Iterable[datetime]) -> list[float]:
     """Matplotlib's days."""
     return [float(date2num(time)) for time in times]  # type: ignore[no-untyped-call]

@@ -1,0 +1,108 @@
+"""What a campaign writes about depths below the observed one: images of every scored layer, profiles at places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landda_hpc.campaign.domain import Domain
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import N_SOIL, FloatArray
+from landda_hpc.formats.atomic import storage_errors
+from landda_hpc.storage.images import Provenance, write_image
+
+
+def layer_folder(images: Path, layer: str) -> Path:
+    """Folder of the images of one scored layer: '10-40 cm' -> images/10-40cm."""
+    return images / layer.replace(" ", "")
+
+
+def write_layers(
+    images: Path,
+    config: CampaignConfig,
+    domain: Domain,
+    run: str,
+    time: datetime,
+    state: FloatArray,
+    truth: FloatArray | None,
+    provenance: Provenance,
+) -> None:
+    """Write one file per scored layer: the run's state, and the truth of a twin. Local: rank 0.
+
+    Parameters
+    ----------
+    state : cell means as in ``CycleImages``, after the analysis where there was one; written as ``forecast``.
+    truth : the same of the nature run; None without one.
+
+    Raises
+    ------
+    StorageError : a file cannot be written.
+    """
+    for i, (layer, depth) in enumerate(zip(domain.depth_names, config.verification.depths_m, strict=True)):
+        fields = {"forecast": state} | ({} if truth is None else {"truth": truth})
+        folder = layer_folder(images, layer)
+        with storage_errors(folder, "making the folder"):
+            folder.mkdir(exist_ok=True)
+        write_image(
+            folder,
+            run,
+            domain.grid,
+            time,
+            {name: (domain.cells.to_image(rows[:, 1 + i]), {}) for name, rows in fields.items()},
+            provenance,
+            depth_m=depth,
+            is_land=domain.is_land,
+        )
+
+
+def profile_cells(domain: Domain, places: Iterable[tuple[float, float]]) -> list[int]:
+    """Numbers of the scored land cells nearest to places (degrees_north, degrees_east)."""
+    row, column = np.divmod(domain.cells.cell, domain.grid.shape[1])
+    lat, lon = np.radians(domain.grid.lat[row]), np.radians(domain.grid.lon[column])
+    is_scored = domain.cells.from_image(domain.is_scored.astype(np.float64)) > 0.0
+    found = []
+    for place in places:
+        y, x = np.radians(place)
+        nearness = np.sin(y) * np.sin(lat) + np.cos(y) * np.cos(lat) * np.cos(lon - x)
+        found.append(int(np.argmax(np.where(is_scored, nearness, -2.0))))
+    return found
+
+
+def profile_records(
+    cycle: int,
+    time: datetime,
+    domain: Domain,
+    cells: list[int],
+    states: Iterable[tuple[str, FloatArray | None]],
+) -> Iterator[dict[str, Any]]:
+    """Lines of profiles.jsonl.
+
+    Parameters
+    ----------
+    cells : from ``profile_cells``.
+    states : instances with their cell means, after the analysis where there was one.
+
+    Yields
+    ------
+    Per place and instance: cycle, time, run ('nature' is the truth), place (its number), lat, lon (of the cell,
+    degrees), water (m3 m-3, of every soil layer from the top down).
+    """
+    n_lon = domain.grid.shape[1]
+    for run, rows in states:
+        if rows is None:
+            continue
+        for number, cell in enumerate(cells):
+            row, column = divmod(int(domain.cells.cell[cell]), n_lon)
+            yield {
+                "cycle": cycle,
+                "time": time.isoformat(),
+                "run": run,
+                "place": number,
+                "lat": float(domain.grid.lat[row]),
+                "lon": float(domain.grid.lon[column]),
+                "water": [float(value) for value in rows[cell, -1 - N_SOIL : -1]],
+            }

@@ -1,0 +1,1 @@
+"""The papers' experiments: what each takes, and the page that shows paper and campaign side by side."""

@@ -1,0 +1,146 @@
+"""A reproduction at the terminal: the campaigns that are not done yet, then the page."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+
+from landda_hpc.campaign.comparison import open_seed
+from landda_hpc.campaign.reproduction.experiment import EXPERIMENTS, PaperName, find_configuration
+from landda_hpc.campaign.signals import StopRequest
+from landda_hpc.campaign.start import finish_campaign
+from landda_hpc.commands.console import logs
+from landda_hpc.config import CampaignConfig, load_config
+from landda_hpc.formats.atomic import storage_errors
+from landda_hpc.parallel.mpi import launch
+from landda_hpc.parallel.together import together
+
+logger = logging.getLogger(__name__)
+
+_MAIN: Final = "campaign"
+_CHINA: Final[dict[str, dict[str, Any]]] = {
+    "ideal": {"observations.error_std_china": None},
+    "with errors": {},
+}
+"""The observation-error experiment of [S24]: what its observations are, and what that changes."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was typed."""
+
+    paper: PaperName
+    output: Path | None
+    config: Path | None
+    source: Path | None
+    overrides: dict[str, Any]
+    overwrite: bool
+
+
+class ReproductionSession:
+    """One reproduction on all ranks, from the command line. Collective."""
+
+    def __init__(self, request: Request, verbose: bool) -> None:
+        self._request = request
+        self._world = launch()
+        self._is_first = self._world.rank == 0
+        self._stop = StopRequest()
+        self._stop.listen()
+        logs.configure(self._world.rank, self._world.size, verbose)
+
+    def run(self) -> None:
+        """Run what is not done yet and write the page. Collective.
+
+        Raises
+        ------
+        typer.Exit : stopped by a signal other than SIGUSR1, with the code that says so.
+        """
+        request = self._request
+        output = request.output or Path("runs") / f"reproduce_{request.paper}"
+        configs: dict[str, CampaignConfig] | None = None
+        with together(self._world, f"reading the experiment {request.paper}"):
+            if self._is_first and request.source is None:
+                configs = self._configurations()
+        configs = self._world.broadcast(configs)
+        with together(self._world, f"making {output}"):
+            if self._is_first:
+                with storage_errors(output, "making the folder"):
+                    output.mkdir(parents=True, exist_ok=True)
+                logs.also_to_file(output / "landda.log")
+        for name, config in (configs or {}).items():
+            self._campaign(config, output / name, name)
+        with together(self._world, "writing the page"):
+            if self._is_first:
+                self._conclude(output, list(configs or {}))
+
+    def _configurations(self) -> dict[str, CampaignConfig]:
+        """The paper's campaign and, for [S24] as it ships, its observation-error experiment; by folder."""
+        request = self._request
+        experiment = EXPERIMENTS[request.paper]
+        file = request.config or find_configuration(request.paper)
+        configs = {_MAIN: experiment.prepared(load_config(file, request.overrides))}
+        if request.paper == "shen2024":
+            china = find_configuration("shen2024_china")
+            for kind, changes in _CHINA.items():
+                config = load_config(china, changes)
+                first = config.time.valid_time(1)
+                time = config.time.model_copy(update={"assimilation_end": first, "end": first})
+                spinup = {"model": configs[_MAIN].model, "seed": configs[_MAIN].seed}
+                configs[_china_folder(kind)] = config.model_copy(update={"time": time, **spinup})
+        return configs
+
+    def _campaign(self, config: CampaignConfig, folder: Path, name: str) -> None:
+        """Run one campaign to its end; nothing where it is finished. Collective."""
+        campaign = open_seed(config, self._world, folder, self._request.overwrite)
+        if campaign is None:
+            if self._is_first:
+                logger.info("%s is finished: %s", name, folder)
+            return
+
+        def show(cycle: int, total: int, line: str) -> None:
+            if (cycle * config.time.cycle_hours) % 24 == 0 or cycle == total:
+                logger.info("%s, cycle %d/%d: %s", name, cycle, total, line)
+
+        try:
+            outcome = campaign.run(show if self._is_first else None, self._stop)
+            finish_campaign(campaign, outcome)
+        finally:
+            campaign.folder.unlock()
+        if outcome.finished:
+            return
+        stopped_by = outcome.stopped_by
+        if self._is_first:
+            Console().print(
+                f"Stopped by {stopped_by.name if stopped_by else 'a stop request'} in {name} after cycle "
+                f"{outcome.cycle}; its checkpoint is complete. The same command goes on (without --overwrite).",
+                highlight=False,
+            )
+        raise typer.Exit(0 if stopped_by in (None, signal.SIGUSR1) else 128 + int(stopped_by))
+
+    def _conclude(self, output: Path, folders: list[str]) -> None:
+        """Write the page. Rank 0."""
+        from landda_hpc.campaign.reproduction import (
+            bai2026,
+            shen2024,
+        )  # here: one rank, once, needs the plotting library
+
+        campaign = self._request.source or output / _MAIN
+        if self._request.paper == "bai2026":
+            written = bai2026.write_page(campaign, output)
+        else:
+            china = {kind: output / _china_folder(kind) for kind in _CHINA if _china_folder(kind) in folders}
+            written = shen2024.write_page(campaign, output, china)
+        figures = output / "figures"
+        Console().print(
+            f"Written: {written[0]}, {len(written) - 1} figures in {figures}/", highlight=False, soft_wrap=True
+        )
+
+
+def _china_folder(kind: str) -> str:
+    return f"china_{kind.replace(' ', '_')}"

@@ -1,0 +1,86 @@
+"""What a paper prints beside what a campaign found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from landda_hpc.verification.records import last_stage
+from landda_hpc.verification.table import described
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from landda_hpc.verification.published import PublishedFigure, ScoreOf
+    from landda_hpc.verification.records import ScoreRecord
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which runs of a campaign stand for the paper's experiments."""
+
+    control: str
+    assimilation: str
+
+
+def measure(
+    records: Sequence[ScoreRecord], wanted: ScoreOf, roles: Roles, reference: str, since: datetime | None = None
+) -> float:
+    """Find a score in a campaign's records; NaN where it has none.
+
+    Parameters
+    ----------
+    records : scores.
+    wanted : which.
+    roles : the runs.
+    reference : against which.
+    since : means leave out earlier times; first times and the onset do not.
+
+    Notes
+    -----
+    A run's state at a time is its analysis, where it has one.
+    """
+    run = roles.assimilation if wanted.assimilates else roles.control
+    chosen = [
+        r
+        for r in records
+        if (r.run, r.reference, r.layer, r.window) == (run, reference, wanted.layer, wanted.window)
+        and (wanted.statistic != "onset" or r.stage == "analysis")
+    ]
+    series = sorted(last_stage(chosen), key=lambda r: r.time)
+    if wanted.statistic == "mean" and since is not None:
+        series = [r for r in series if r.time >= since]
+    values = [float(getattr(r, wanted.score)) for r in series]
+    if not values:
+        return math.nan
+    if wanted.statistic in ("first", "onset"):
+        return values[0]
+    if wanted.statistic == "last":
+        return values[-1]
+    present = [v for v in values if not math.isnan(v)]
+    return math.fsum(present) / len(present) if present else math.nan
+
+
+def side_by_side(
+    figures: Sequence[PublishedFigure],
+    records: Sequence[ScoreRecord],
+    roles: Roles,
+    references: Sequence[str],
+    since: datetime | None = None,
+) -> str:
+    """Lay out published figures and a campaign's own in one Markdown table, one column per reference."""
+    columns = [f"here, against {described(reference)}" for reference in references]
+    lines = [
+        f"| where | what | published | {' | '.join(columns)} |",
+        "|---|---|---:|" + "---:|" * len(columns),
+    ]
+    for figure in figures:
+        if figure.ours is None:
+            cells = [f"not possible: {figure.missing}", *[""] * (len(columns) - 1)]
+        else:
+            values = [measure(records, figure.ours, roles, reference, since) for reference in references]
+            cells = ["-" if math.isnan(value) else f"{value:.3f}" for value in values]
+        lines.append(f"| {figure.place} | {figure.what} | {figure.text} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])

@@ -1,0 +1,136 @@
+"""Published figures beside a campaign's, and the papers' series and sections."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from landda_hpc.errors import DataError
+from landda_hpc.verification.map_layout import Panel, arrange_in_grid
+from landda_hpc.verification.paper_series import Line, draw_lines, draw_sections, read_profiles
+from landda_hpc.verification.published import BAI2026_FIGURES, SHEN2024_FIGURES, PublishedFigure, ScoreOf, published
+from landda_hpc.verification.records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord
+from landda_hpc.verification.regions import GLOBE
+from landda_hpc.verification.side_by_side import Roles, measure, side_by_side
+
+START = datetime(2022, 6, 2)
+ROLES = Roles("control", "enkf_like")
+
+
+def record(hours: int, run: str, stage: str, window: str, scc: float) -> ScoreRecord:
+    return ScoreRecord(
+        hours // 6, START + timedelta(hours=hours), run, TRUTH, "0-10 cm", stage, window, scc, 0.1, 0.0, 0.1, 50
+    )
+
+
+RECORDS = [
+    record(6, "control", "forecast", "assimilation", 0.40),
+    record(12, "control", "forecast", "assimilation", 0.44),
+    record(6, "enkf_like", "background", "assimilation", 0.40),
+    record(6, "enkf_like", "analysis", "assimilation", 0.70),
+    record(12, "enkf_like", "background", "assimilation", 0.60),
+    record(12, "enkf_like", "analysis", "assimilation", 0.80),
+    record(18, "enkf_like", "forecast", "forecast", 0.75),
+    record(24, "enkf_like", "forecast", "forecast", 0.55),
+]
+
+
+@pytest.mark.parametrize(
+    ("window", "assimilates", "statistic", "expected"),
+    [
+        ("assimilation", False, "mean", 0.42),
+        ("assimilation", False, "first", 0.40),
+        ("assimilation", True, "mean", 0.75),
+        ("assimilation", True, "onset", 0.70),
+        ("assimilation", True, "last", 0.80),
+        ("forecast", True, "first", 0.75),
+        ("forecast", True, "last", 0.55),
+        ("forecast", False, "mean", math.nan),
+    ],
+)
+def test_measure(window: str, assimilates: bool, statistic: str, expected: float) -> None:
+    wanted = ScoreOf("0-10 cm", window, "scc", assimilates, statistic)  # type: ignore[arg-type]
+    assert measure(RECORDS, wanted, ROLES, TRUTH) == pytest.approx(expected, nan_ok=True)
+
+
+def test_means_leave_out_early_times_and_first_times_do_not() -> None:
+    since = START + timedelta(hours=12)
+    mean = ScoreOf("0-10 cm", "assimilation", "scc", True)
+    onset = ScoreOf("0-10 cm", "assimilation", "scc", True, "onset")
+    assert measure(RECORDS, mean, ROLES, TRUTH, since) == pytest.approx(0.80)
+    assert measure(RECORDS, onset, ROLES, TRUTH, since) == pytest.approx(0.70)
+
+
+def test_the_table_has_published_ours_and_what_is_not_possible() -> None:
+    figures = (
+        PublishedFigure("Fig. 8a", "surface SCC", 0.75, 0.8, ScoreOf("0-10 cm", "assimilation", "scc", True)),
+        PublishedFigure("Fig. 9", "stations", 0.425, missing="no station data"),
+    )
+    lines = side_by_side(figures, RECORDS, ROLES, (TRUTH, ASSIMILATED_REFERENCE)).splitlines()
+    assert lines[2] == "| Fig. 8a | surface SCC | 0.75 to 0.8 | 0.750 | - |"
+    assert lines[3] == "| Fig. 9 | stations | 0.425 | not possible: no station data |  |"
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_published_figures_are_whole_and_agree_with_the_score_table() -> None:
+    for figure in (*BAI2026_FIGURES, *SHEN2024_FIGURES):
+        assert (figure.ours is None) == bool(figure.missing), figure
+        assert figure.upper is None or figure.upper > figure.value, figure
+        if figure in BAI2026_FIGURES and figure.ours is not None and figure.ours.statistic == "mean":
+            same = published(figure.ours.layer, figure.ours.window, assimilates=figure.ours.assimilates)
+            value = getattr(same, figure.ours.score)
+            assert figure.value - 1e-12 <= value <= (figure.upper or figure.value) + 1e-12, figure
+
+
+def test_profiles_are_read_and_drawn(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    lines = [
+        {
+            "cycle": cycle,
+            "time": (START + timedelta(hours=6 * cycle)).isoformat(),
+            "run": run,
+            "place": 0,
+            "lat": 42.0,
+            "lon": 266.5,
+            "water": rng.uniform(0.1, 0.4, 10).tolist(),
+        }
+        for cycle in range(1, 61)
+        for run in ("control", "enkf_like")
+    ]
+    path = tmp_path / "profiles.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    profiles = read_profiles(path)
+    assert set(profiles) == {(0, "control"), (0, "enkf_like")}
+    assert profiles[0, "control"].water.shape == (60, 10)
+    np.testing.assert_array_equal(profiles[0, "enkf_like"].water[-1], lines[-1]["water"])
+    section = [("corn", profiles[0, "enkf_like"], profiles[0, "control"])]
+    draw_sections(section, tmp_path / "sections.png", window_end=START + timedelta(days=8), title="corn")
+    assert (tmp_path / "sections.png").stat().st_size > 5000
+    assert read_profiles(tmp_path / "none.jsonl") == {}
+    path.write_text('{"cycle": 1, "time": "2022-06-02T06:00:00", "run": "control"}\n')
+    with pytest.raises(DataError, match="malformed profile"):
+        read_profiles(path)
+
+
+def test_lines_of_layers(tmp_path: Path) -> None:
+    lines = [
+        Line(run, "0-10 cm", run, colour, dash, {"scc": 0.8})  # type: ignore[arg-type]
+        for run, colour, dash in (("enkf_like", "red", "-"), ("control", "red", "--"))
+    ]
+    draw_lines(RECORDS, tmp_path / "a.png", lines, reference=TRUTH, scores=("scc", "rmse"), title="x")
+    assert (tmp_path / "a.png").stat().st_size > 5000
+    with pytest.raises(DataError, match="no score record"):
+        draw_lines(RECORDS, tmp_path / "b.png", lines, reference="else", scores=("scc",), title="x")
+
+
+def test_panels_in_a_grid_change_rows_with_their_kind() -> None:
+    image = np.zeros((2, 2))
+    panels = [Panel(str(i), str(i), image, is_difference) for i, is_difference in enumerate([False] * 3 + [True] * 2)]
+    layout = arrange_in_grid(panels, GLOBE, 2)
+    assert [(row, column) for row, column, _, _ in layout.places] == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1)]
+    assert layout.n_rows == 3
