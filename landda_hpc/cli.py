@@ -20,6 +20,7 @@ from landda_hpc.commands import (
     curvelet,
     digest,
     plot,
+    regress,
     resume,
     run,
     schema,
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (check, run, resume, status, score, compare, plot, digest, analyse, threshold, archive, schema):
+for module in (check, run, resume, status, score, compare, plot, digest, analyse, threshold, archive, regress, schema):
     app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)
 app.add_typer(curvelet.app, name="curvelet")
 app.add_typer(bench.app, name="bench")
