@@ -253,7 +253,7 @@ class DriftConfig(Section):
     """
 
     share: Fraction = Field(
-        0.1, description="share of each analysis increment that goes into the drift of its time of day, 1"
+        0.05, description="share of each analysis increment that goes into the drift of its time of day, 1"
     )
     limit: Positive = Field(0.01, description="bound of the drift at the observed depth, m3 m-3 a cycle, either sign")
     per_time_of_day: bool = Field(True, description="a drift for every analysis time of the day; else one for all")

@@ -15,7 +15,15 @@ from landda_hpc.analysis.vertical import N_MOMENTS, VerticalRegression, pair_mom
 from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.start import start_campaign
-from landda_hpc.config import CampaignConfig, CheckpointConfig, ControlRun, OutputConfig, OverlapDepth, Run
+from landda_hpc.config import (
+    CampaignConfig,
+    CheckpointConfig,
+    ControlRun,
+    OutputConfig,
+    OverlapDepth,
+    Run,
+    TwinObservations,
+)
 from landda_hpc.constants import N_SOIL, FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.fields.depth import depth_weights
@@ -131,8 +139,12 @@ def pair_configs(
             "not be used. Choose another first seed."
         )
     hours = config.time.cycle_hours * max(1, config.time.n_analyses)
+    observed = config.observations
+    if not isinstance(observed, TwinObservations):  # the pairs' truth is a model run: it is what is observed
+        observed = TwinObservations(depth_m=observed.depth_m, error_std=observed.error_std)
     common = {
         "runs": (chosen,),
+        "observations": observed,
         "time": config.time.model_copy(update={"end": config.time.valid_time(max(1, config.time.n_analyses))}),
         "output": OutputConfig(fields=(), figures=False, every_hours=hours),
         "checkpoint": CheckpointConfig(every_hours=hours, keep_last=1),

@@ -13,7 +13,7 @@ from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.increments import Descent, make_descent
 from landda_hpc.campaign.preflight import find_problems
 from landda_hpc.campaign.regression import pair_configs
-from landda_hpc.config import CampaignConfig, ControlRun, parse_config
+from landda_hpc.config import CampaignConfig, ControlRun, TwinObservations, parse_config
 from landda_hpc.constants import N_SOIL, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.fields.depth import observe
@@ -112,6 +112,8 @@ def test_pairs_have_other_seeds_than_the_campaign() -> None:
     assert config.seed not in [pair.seed for pair in pairs] and len({pair.seed for pair in pairs}) == 3
     assert all(pair.instance_names == ("nature", "control") and pair.twin == config.twin for pair in pairs)
     assert pairs[0].time.end == config.time.assimilation_end
+    real = parse_config(RAW | {"observations": {"kind": "gldas", "path": "none.nc4", "error_std": 0.08}})
+    assert pair_configs(real, 1)[0].observations == TwinObservations(depth_m=(0.0, 0.1), error_std=0.08)
     cycled = pair_configs(config, 1, run="pointwise")[0].runs[0]
     assert not isinstance(cycled, ControlRun) and cycled.drift is None
     with pytest.raises(ConfigError, match="truth must not be used"):
