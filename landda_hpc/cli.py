@@ -20,6 +20,7 @@ from landda_hpc.commands import (
     curvelet,
     digest,
     plot,
+    regress,
     reproduce,
     resume,
     run,
@@ -56,6 +57,7 @@ for module in (
     analyse,
     threshold,
     archive,
+    regress,
     schema,
 ):
     app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)

@@ -22,6 +22,9 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 
+BUILT_IN_DEPTH_M = (0.0, 0.1)
+"""Observed depth that the built-in vertical regression is for, m."""
+
 
 class Section(BaseModel):
     """Base of all sections: frozen, unknown keys are errors."""
@@ -222,7 +225,55 @@ class ControlRun(Section):
     name: str = Field("control", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
 
 
-class PointwiseRun(Section):
+class OverlapDepth(Section):
+    """The increment goes to every layer that overlaps the observed depth, and to no other."""
+
+    kind: Literal["overlap"] = "overlap"
+
+
+class RegressionDepth(Section):
+    """Layers below the observed depth take their climatological regression on it; those that overlap it all of it."""
+
+    kind: Literal["regression"] = "regression"
+    file: Path | None = Field(
+        None,
+        description="netCDF of slopes that 'landda regress' wrote, under data_root; if absent the built-in profile, "
+        "one slope per layer, for an observed depth of 0-0.1 m",
+    )
+    share: Fraction = Field(1.0, description="share of the regression that the layers below take, 1")
+
+
+Depth = Annotated[OverlapDepth | RegressionDepth, Field(discriminator="kind")]
+
+
+class DriftConfig(Section):
+    """Learning of the model's own drift from increments: kept per cell and time of day, added in every forecast.
+
+    It goes to the layers that overlap the observed depth, also where increments go deeper by regression: slopes are
+    of errors, and layers below do not drift with the surface.
+    """
+
+    share: Fraction = Field(
+        0.05, description="share of each analysis increment that goes into the drift of its time of day, 1"
+    )
+    limit: Positive = Field(0.01, description="bound of the drift at the observed depth, m3 m-3 a cycle, either sign")
+    per_time_of_day: bool = Field(True, description="a drift for every analysis time of the day; else one for all")
+    settle_days: NonNegative = Field(
+        2.0, description="days from the start whose increments teach nothing: they remove the initial error"
+    )
+    forecast_days: Positive = Field(
+        10.0, description="time scale on which the drift fades by e in the free forecast, days"
+    )
+
+
+class AssimilatingRun(Section):
+    """What every run that assimilates can do with its increments, whatever the method."""
+
+    depth: Depth = Field(OverlapDepth(), description="how the increment of the observed depth goes down the soil")
+    drift: DriftConfig | None = Field(None, description="learning of the model's drift; none if absent")
+
+
+class PointwiseRun(AssimilatingRun):
     """x_a = x_b + K (y - H x_b), the same constant K in every cell."""
 
     method: Literal["pointwise"] = "pointwise"
@@ -230,7 +281,7 @@ class PointwiseRun(Section):
     gain: Fraction = Field(9.0 / 13.0, description="K; 9/13 is what [B26]'s errors 0.15 and 0.10 give")
 
 
-class AdaptivePointwiseRun(Section):
+class AdaptivePointwiseRun(AssimilatingRun):
     """x_a = x_b + K (y - H x_b), K = B / (B + R) learned in each cell: B = max(0, mean square innovation - R)."""
 
     method: Literal["adaptive_pointwise"] = "adaptive_pointwise"
@@ -243,7 +294,7 @@ class AdaptivePointwiseRun(Section):
     memory_cycles: float = Field(40.0, ge=1.0, description="innovations that the mean counts for at most")
 
 
-class SmoothedRun(Section):
+class SmoothedRun(AssimilatingRun):
     """Increments smoothed by a Gaussian of distance on the sphere, over observed land."""
 
     method: Literal["smoothed"] = "smoothed"
@@ -298,7 +349,7 @@ class ClimatologicalErrorsConfig(Section):
 Errors = Annotated[WhiteErrorsConfig | CorrelatedErrorsConfig | ClimatologicalErrorsConfig, Field(discriminator="kind")]
 
 
-class CurveletRun(Section):
+class CurveletRun(AssimilatingRun):
     """What all methods with gains on curvelet coefficients have in common."""
 
     members: int = Field(50, ge=2, le=1000, description="perturbed images N")
@@ -358,7 +409,7 @@ class PerWedgeRun(GainRun):
     name: str = Field("per_wedge", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
 
 
-class Var3dRun(Section):
+class Var3dRun(AssimilatingRun):
     """What the 3D-Var methods share [S24, Eq. 5]; B is diagonal."""
 
     background_std: Positive = Field(
@@ -562,6 +613,12 @@ class CampaignConfig(Section):
         if not 0.0 <= top < bottom <= 3.433:
             problems.append(f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m")
         for run in self.runs:
+            depth = run.depth if isinstance(run, AssimilatingRun) else None
+            if isinstance(depth, RegressionDepth) and depth.file is None and (top, bottom) != BUILT_IN_DEPTH_M:
+                problems.append(
+                    f"run '{run.name}': the built-in slopes are for a depth of 0-0.1 m, observed are {top}-{bottom} "
+                    "m: make some with landda regress, name them in depth.file"
+                )
             boundary = run.frame.boundary if isinstance(run, CurveletRun | Var3dImageTerm) else "none"
             if boundary == "double_fourier_sphere" and (not self.grid.is_global or self.grid.n_lon % 2):
                 problems.append(

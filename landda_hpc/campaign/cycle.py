@@ -15,12 +15,13 @@ from landda_hpc.analysis.memory import MethodMemory
 from landda_hpc.analysis.protocol import Analysis, ImagePair
 from landda_hpc.campaign.assembly import Instance, make_method
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.increments import Descent, RunMemory, make_descent, make_drift
 from landda_hpc.campaign.recorder import CycleImages, Recorder
 from landda_hpc.campaign.saving import save_state
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.timing import StepClock
 from landda_hpc.config import CampaignConfig
-from landda_hpc.constants import N_SOIL, FloatArray
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StorageError
 from landda_hpc.fields.depth import observe
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
@@ -41,6 +42,9 @@ step_log = logging.getLogger("landda_hpc.steps")
 
 Progress = Callable[[int, int, str], None]
 """Called on rank 0 after each cycle with (cycle, number of cycles, one line)."""
+
+Witness = Callable[[datetime, list[Instance]], None]
+"""Called on every rank with the backgrounds of all instances, before the analysis; it must change nothing."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Campaign:
     instances : nature run and runs, with model and state where this rank holds them.
     source : observations (used on rank 0).
     cycle : cycles done so far.
+    witness : sees every background.
     """
 
     def __init__(
@@ -75,9 +80,11 @@ class Campaign:
         instances: list[Instance],
         source: ObservationSource,
         cycle: int,
+        witness: Witness | None = None,
     ) -> None:
         self.config, self.domain, self.world, self.folder = config, domain, world, folder
         self.instances, self.source, self.cycle = instances, source, cycle
+        self._witness = witness
         self._traffic = RootTraffic(world, domain.layout)
         roots = self._traffic.root_group
         with together(world, "making the analysis methods"):
@@ -86,10 +93,16 @@ class Campaign:
                 for i in instances
                 if i.run is not None and roots is not None
             }
+            self._descents = {
+                i.name: make_descent(config, domain, i.run, world.rank) for i in instances if i.run is not None
+            }
+            drifts = {i.name: make_drift(config, len(domain.cells), i.run) for i in instances if i.run is not None}
+            self._drifts = {name: drift for name, drift in drifts.items() if drift is not None}
         self._remembering: dict[str, MethodMemory] = {}
         for name, method in self._methods.items():
-            if isinstance(method, MethodMemory):
-                self._remembering[name] = method
+            remembering, drift = method if isinstance(method, MethodMemory) else None, self._drifts.get(name)
+            if remembering is not None or drift is not None:
+                self._remembering[name] = RunMemory(remembering, drift)
         self._clock = StepClock()
         self._recorder = Recorder(config, domain, folder) if world.rank == 0 else None
         self._layers = domain.observed_weights > 0.0
@@ -137,6 +150,11 @@ class Campaign:
         begin, end = self.config.time.valid_time(number - 1), self.config.time.valid_time(number)
         with self._clock("forecast"):
             self._forecast(begin, end)
+        with self._clock("distribute"):
+            drift_accounts = self._add_drift(end)
+        if self._witness is not None:
+            with together(self.world, f"looking at the backgrounds of {end}"):
+                self._witness(end, self.instances)
         with self._clock("aggregate"):
             images = self._gather_images(end)
         analyses: dict[str, Analysis] = {}
@@ -149,13 +167,16 @@ class Campaign:
                     continue
                 with self._clock("analyse"):
                     analysis = self._analyse(instance, images, end)
+                    self._learn_drift(instance, images, analysis, end)
                 with self._clock("distribute"):
                     rows = self._distribute(instance, analysis)
                     images.analysis[instance.name] = self._gather_rows(instance)
                 if analysis is not None and rows is not None:
                     analyses[instance.name], accounts[instance.name] = analysis, rows
         with self._clock("diagnostics"), together(self.world, f"recording cycle {number}"):
-            return self._recorder.record(number, end, images, analyses, accounts) if self._recorder else ""
+            if self._recorder is None:
+                return ""
+            return self._recorder.record(number, end, images, analyses, accounts, drift_accounts)
 
     # ------------------------------------------------------------------ steps
 
@@ -237,14 +258,40 @@ class Campaign:
 
     def _distribute(self, instance: Instance, analysis: Analysis | None) -> FloatArray | None:
         """Bring the increment to the tiles; returns the water ledger, (n_cells, 5), on roots."""
-        increment = None if analysis is None else self.domain.cells.from_image(analysis.increment)[:, None]
-        mine = self._traffic.scatter(instance.index, increment, 1)
+        increment = None if analysis is None else self.domain.cells.from_image(analysis.increment)
+        return self._put(instance, increment, self._descents[instance.name])
+
+    def _put(self, instance: Instance, increment: FloatArray | None, descent: Descent) -> FloatArray | None:
+        """Bring an increment of the observed depth, (n_cells,) on roots, to the tiles; the water ledger on roots."""
+        rows = None if increment is None else increment[:, None]
+        mine = self._traffic.scatter(instance.index, rows, 1)
         ledger: WaterLedger | None = None
         if mine is not None and instance.model is not None and instance.state is not None:
-            layers = np.repeat(mine, N_SOIL, axis=1)
-            ledger = distribute(instance.model.tiles, instance.state, layers, self._layers)
+            ledger = distribute(instance.model.tiles, instance.state, descent.columns(mine), descent.layers)
             instance.model.diagnose(instance.state)
         return self._traffic.gather(instance.index, None if ledger is None else ledger.rows, 5)
+
+    def _add_drift(self, time: datetime) -> dict[str, FloatArray]:
+        """Add what was learned of each run's drift to its forecast; the water ledgers by run, on roots. Collective.
+
+        Only to the layers that overlap the observed depth: the regression of errors is none of drifts.
+        """
+        accounts: dict[str, FloatArray] = {}
+        for instance in self.instances:
+            drift = self._drifts.get(instance.name)
+            if drift is not None:
+                correction = drift.correction(time) if self._traffic.is_root else None
+                rows = self._put(instance, correction, Descent(self._layers))
+                if rows is not None:
+                    accounts[instance.name] = rows
+        return accounts
+
+    def _learn_drift(self, instance: Instance, images: CycleImages, analysis: Analysis | None, time: datetime) -> None:
+        """Let a run's drift learn from an analysis. Local: roots."""
+        drift = self._drifts.get(instance.name)
+        if drift is not None and analysis is not None and images.observation is not None:
+            observed = self.domain.cells.from_image(images.observation.values)
+            drift.learn(time, self.domain.cells.from_image(analysis.increment), np.isfinite(observed))
 
     # ------------------------------------------------------------------ keeping
 

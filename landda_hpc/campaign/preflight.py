@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landda_hpc.config import CampaignConfig, FrameConfig
+from landda_hpc.config import AssimilatingRun, CampaignConfig, FrameConfig, RegressionDepth
 from landda_hpc.curvelet.backends import is_installed
 from landda_hpc.observation.source import ObservationSource, Survey
 
@@ -33,4 +33,12 @@ def find_problems(config: CampaignConfig, survey: Survey) -> list[str]:
             problems.append(
                 f"run '{run.name}': frame.backend = {frame.backend} is not installed. Install it, or use 'ours'."
             )
+        depth = run.depth if isinstance(run, AssimilatingRun) else None
+        if isinstance(depth, RegressionDepth) and depth.file is not None:
+            slopes = config.data_root / depth.file
+            if not slopes.is_file():
+                problems.append(
+                    f"run '{run.name}': depth.file '{slopes}' does not exist. Make it with 'landda regress', or check "
+                    f"data_root ({config.data_root})."
+                )
     return problems

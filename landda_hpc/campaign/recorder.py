@@ -69,11 +69,12 @@ class Recorder:
         images: CycleImages,
         analyses: dict[str, Analysis],
         accounts: dict[str, FloatArray],
+        drift_accounts: dict[str, FloatArray],
     ) -> str:
         """Write everything that the configuration asks for; returns one line for people."""
         scores = list(self._scores(cycle, images, analyses))
         self._folder.append_records("scores", [json.loads(s.to_json()) for s in scores])
-        lines = list(self._cycle_records(cycle, time, images, analyses, accounts))
+        lines = list(self._cycle_records(cycle, time, images, analyses, accounts, drift_accounts))
         self._folder.append_records("cycles", lines)
         if self._profile_cells:
             states = ((name, images.latest(name)) for name in self._config.instance_names)
@@ -147,6 +148,7 @@ class Recorder:
         images: CycleImages,
         analyses: dict[str, Analysis],
         accounts: dict[str, FloatArray],
+        drift_accounts: dict[str, FloatArray],
     ) -> Iterator[dict[str, Any]]:
         for run in self._config.runs:
             rows = images.background[run.name]
@@ -159,6 +161,8 @@ class Recorder:
             if run.name in analyses:
                 record |= analyses[run.name].diagnostics
                 record["water"] = self._water(accounts[run.name])
+            if run.name in drift_accounts:
+                record["drift_water"] = self._water(drift_accounts[run.name])
             yield record
 
     def _innovations(

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from landda_hpc.campaign.assembly import Instance
-from landda_hpc.campaign.cycle import Campaign, Outcome
+from landda_hpc.campaign.cycle import Campaign, Outcome, Witness
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.models import make_instances, prepare_initial_states
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
@@ -56,8 +56,19 @@ def run_campaign(config: CampaignConfig | Path | str, output: Path | str, world:
     return outcome
 
 
-def start_campaign(config: CampaignConfig, world: Communicator, output: Path, overwrite: bool = False) -> Campaign:
+def start_campaign(
+    config: CampaignConfig,
+    world: Communicator,
+    output: Path,
+    overwrite: bool = False,
+    witness: Witness | None = None,
+) -> Campaign:
     """Make a campaign's folder, domain and initial state. Collective.
+
+    Parameters
+    ----------
+    overwrite : remove an earlier campaign of the same folder first.
+    witness : sees every background (``landda regress`` gathers its differences so).
 
     Raises
     ------
@@ -73,7 +84,7 @@ def start_campaign(config: CampaignConfig, world: Communicator, output: Path, ov
             folder = CampaignFolder.create(output, dump_config(config), overwrite=overwrite)
     instances = make_instances(config, domain, world.rank)
     prepare_initial_states(config, domain, instances, world)
-    return Campaign(config, domain, world, folder, instances, source, cycle=0)
+    return Campaign(config, domain, world, folder, instances, source, cycle=0, witness=witness)
 
 
 def resume_campaign(output: Path, world: Communicator, overrides: dict[str, Any] | None = None) -> Campaign:

@@ -1,0 +1,83 @@
+"""The model's own drift, learned from the increments that keep correcting it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from landda_hpc.analysis.memory import checked
+from landda_hpc.constants import BoolArray, FloatArray
+
+
+class DriftMemory:
+    """Running mean, per cell and time of day, of what analyses had to add in a cycle (a MethodMemory).
+
+    Parameters
+    ----------
+    n_cells : land cells.
+    cycle_hours : hours between analyses; divides 24.
+    start : of the campaign, UTC.
+    assimilation_end : last analysis time, UTC.
+    share : weight of a new value in the mean, 1.
+    limit : bound of the mean, m3 m-3 a cycle.
+    per_time_of_day : one mean for every analysis time of the day, else one for all.
+    settle_days : days from the start whose increments teach nothing.
+    forecast_days : e-folding time of the correction in the free forecast, days.
+
+    Notes
+    -----
+    What the model lacks in a cycle is the increment a plus the correction m that its forecast already had:
+    m <- m + share ((a + m) - m) = m + share a, within the bound. So it ends where increments have no mean left. It is
+    the online bias estimation of Dee and Todling (2000, Mon. Wea. Rev. 128, 3268), with the bias treated as that of
+    one cycle and per time of day.
+    """
+
+    def __init__(
+        self,
+        n_cells: int,
+        cycle_hours: int,
+        start: datetime,
+        assimilation_end: datetime,
+        *,
+        share: float,
+        limit: float,
+        per_time_of_day: bool,
+        settle_days: float,
+        forecast_days: float,
+    ) -> None:
+        self._cycle_hours, self._end = cycle_hours, assimilation_end
+        self._from = start + timedelta(days=settle_days)
+        self._share, self._limit, self._forecast_days = share, limit, forecast_days
+        self._mean = np.zeros((24 // cycle_hours if per_time_of_day else 1, n_cells))
+
+    def correction(self, time: datetime) -> FloatArray:
+        """What is added to the forecast of the cycle that ends at ``time``, m3 m-3 at the observed depth, (n_cells,).
+
+        In the free forecast it fades with the days since the last analysis time. Local.
+        """
+        lead = max(0.0, (time - self._end) / timedelta(days=1))
+        fading: FloatArray = self._mean[self._slot(time)] * math.exp(-lead / self._forecast_days)
+        return fading
+
+    def learn(self, time: datetime, increment: FloatArray, observed: BoolArray) -> None:
+        """Take in the increment of the analysis at ``time``, m3 m-3, (n_cells,), where it was observed. Local."""
+        if time <= self._from:
+            return
+        slot = self._slot(time)
+        old = self._mean[slot]
+        new = np.clip(old + self._share * increment, -self._limit, self._limit)
+        self._mean[slot] = np.where(observed & np.isfinite(increment), new, old)
+
+    def state(self) -> dict[str, FloatArray]:
+        """The means, m3 m-3 a cycle, (times of day, n_cells). Local."""
+        return {"mean": self._mean.copy()}
+
+    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
+        """Take up what ``state`` gave; ShapeError if it is of another shape. Local."""
+        self._mean = checked(arrays, self.state())["mean"]
+
+    def _slot(self, time: datetime) -> int:
+        return (time.hour // self._cycle_hours) % self._mean.shape[0]

@@ -1,0 +1,124 @@
+"""How increments go down: H D = I whatever the slopes, no bit changed by nothing, and the pairs' seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from landda_hpc.analysis.vertical import VerticalRegression, write_regression
+from landda_hpc.campaign.domain import Domain, make_domain
+from landda_hpc.campaign.increments import Descent, make_descent
+from landda_hpc.campaign.preflight import find_problems
+from landda_hpc.campaign.regression import pair_configs
+from landda_hpc.config import CampaignConfig, ControlRun, TwinObservations, parse_config
+from landda_hpc.constants import N_SOIL, RHO_WATER, SOIL_DZ, FloatArray
+from landda_hpc.errors import ConfigError
+from landda_hpc.fields.depth import observe
+from landda_hpc.image.aggregate import aggregate, volumetric_water
+from landda_hpc.image.distribute import distribute
+from landda_hpc.observation.source import Survey
+from landda_hpc.state import TileState
+
+RAW: dict[str, Any] = {
+    "name": "small",
+    "seed": 7,
+    "time": {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-03T00:00", "end": "2022-06-04T00:00"},
+    "grid": {"n_lat": 17, "n_lon": 20, "south": 20.0, "north": 60.0, "west": 60.0, "east": 120.0},
+    "twin": {"sand_sigma": 20.0},
+    "observations": {"kind": "twin"},
+    "runs": [{"method": "pointwise", "drift": {}}],
+}
+
+
+def config_of(depth: dict[str, Any], **changes: Any) -> CampaignConfig:
+    return parse_config(RAW | {"runs": [{"method": "pointwise", "depth": depth}]} | changes)
+
+
+@pytest.fixture(scope="module")
+def domain() -> Domain:
+    return make_domain(parse_config(RAW), 1)
+
+
+def moist(domain: Domain) -> TileState:
+    state = TileState.filled(len(domain.tiles))
+    state.soil("wliq_soisno")[:] = 0.5 * domain.tiles.porsl * RHO_WATER * SOIL_DZ
+    return state
+
+
+def slopes_file(domain: Domain, folder: Path) -> Path:
+    observed = domain.observed_weights > 0.0
+    slopes = np.random.default_rng(1).uniform(0.0, 1.0, (N_SOIL, *domain.grid.shape))
+    slopes[observed] = 1.0
+    slopes[:, ~domain.is_soil] = np.nan
+    pooled = np.where(observed, 1.0, 0.5)
+    write_regression(folder / "v.nc", domain.grid, VerticalRegression(slopes, pooled, (0.0, 0.1)), "test")
+    return folder / "v.nc"
+
+
+def descents(domain: Domain, folder: Path) -> list[Descent]:
+    file = {"kind": "regression", "file": str(slopes_file(domain, folder))}
+    configs = [config_of(depth) for depth in ({"kind": "overlap"}, {"kind": "regression"}, file, file | {"share": 0.3})]
+    return [make_descent(config, domain, config.runs[0], 0) for config in configs]
+
+
+def test_h_d_is_the_identity_for_any_descent(domain: Domain, tmp_path: Path) -> None:
+    increment: FloatArray = np.random.default_rng(2).uniform(-0.03, 0.03, (len(domain.cells), 1))
+    deep = []
+    for descent in descents(domain, tmp_path):
+        state = moist(domain)
+        old = aggregate(domain.tiles, volumetric_water(state))
+        distribute(domain.tiles, state, descent.columns(increment), descent.layers)
+        gained = aggregate(domain.tiles, volumetric_water(state)) - old
+        soil = np.isfinite(gained[:, 0])
+        np.testing.assert_allclose(observe(gained, domain.observed_weights)[soil], increment[soil, 0], atol=1e-14)
+        deep.append(np.abs(gained[soil, -1]).max())
+    assert deep[0] == 0.0 and deep[3] < deep[2] and min(deep[1:]) > 0.0
+
+
+def test_a_zero_increment_changes_no_bit(domain: Domain, tmp_path: Path) -> None:
+    for descent in descents(domain, tmp_path):
+        state = moist(domain)
+        before = {name: state[name].tobytes() for name in state}
+        ledger = distribute(domain.tiles, state, descent.columns(np.zeros((len(domain.cells), 1))), descent.layers)
+        assert {name: state[name].tobytes() for name in state} == before
+        assert not ledger.rows.any()
+
+
+def test_overlap_is_what_it_was(domain: Domain) -> None:
+    config = parse_config(RAW)
+    descent = make_descent(config, domain, config.runs[0], 0)
+    increment = np.random.default_rng(3).normal(size=(len(domain.cells), 1))
+    assert descent.columns(increment).tobytes() == np.repeat(increment, N_SOIL, axis=1).tobytes()
+    assert np.array_equal(descent.layers, domain.observed_weights > 0.0)
+
+
+def test_configuration_says_what_is_wrong() -> None:
+    with pytest.raises(ConfigError, match="landda regress"):
+        config_of({"kind": "regression"}, observations={"kind": "twin", "depth_m": [0.0, 0.05]})
+    config = config_of({"kind": "regression", "file": "nowhere.nc"})
+    assert any("nowhere.nc" in problem for problem in find_problems(config, Survey((), (), (), "error")))
+    with pytest.raises(ConfigError, match="unknown key"):
+        parse_config(RAW | {"runs": [{"method": "control", "drift": {}}]})
+    with pytest.raises(ConfigError, match="limit"):
+        parse_config(RAW | {"runs": [{"method": "var3d_both", "drift": {"limit": -1.0}}]})
+
+
+def test_pairs_have_other_seeds_than_the_campaign() -> None:
+    config = parse_config(RAW)
+    pairs = pair_configs(config, 3)
+    assert config.seed not in [pair.seed for pair in pairs] and len({pair.seed for pair in pairs}) == 3
+    assert all(pair.instance_names == ("nature", "control") and pair.twin == config.twin for pair in pairs)
+    assert pairs[0].time.end == config.time.assimilation_end
+    real = parse_config(RAW | {"observations": {"kind": "gldas", "path": "none.nc4", "error_std": 0.08}})
+    assert pair_configs(real, 1)[0].observations == TwinObservations(depth_m=(0.0, 0.1), error_std=0.08)
+    cycled = pair_configs(config, 1, run="pointwise")[0].runs[0]
+    assert not isinstance(cycled, ControlRun) and cycled.drift is None
+    with pytest.raises(ConfigError, match="truth must not be used"):
+        pair_configs(config, 3, first_seed=5)
+    with pytest.raises(ConfigError, match="no assimilating run"):
+        pair_configs(config, 1, run="control")
+    with pytest.raises(ConfigError, match="section 'twin'"):
+        pair_configs(config.model_copy(update={"twin": None}), 1)
