@@ -21,7 +21,7 @@ from landda_hpc.campaign.saving import save_state
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.timing import StepClock
 from landda_hpc.config import CampaignConfig
-from landda_hpc.constants import FloatArray
+from landda_hpc.constants import N_SOIL, FloatArray
 from landda_hpc.errors import StorageError
 from landda_hpc.fields.depth import observe
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
