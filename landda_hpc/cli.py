@@ -6,8 +6,6 @@ compile nothing.
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
 from landda_hpc import __version__
@@ -84,5 +82,9 @@ def main() -> None:
     """Entry point of the console script; turns the project's errors into messages and exit codes."""
     try:
         app()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception as error:  # noqa: BLE001 - the last frame of the program: every error gets its message here
-        sys.exit(errors.report(error))
+        code = errors.report(error)
+    errors.leave(code)

@@ -181,7 +181,9 @@ class GldasObservations(Section):
     )
     depth_m: tuple[float, float] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
     error_std: Positive = Field(
-        0.10, description="standard deviation of errors that quality control assumes, m3 m-3 (range check: 4 sigma)"
+        0.025,
+        description="standard deviation of errors that quality control assumes, m3 m-3: values outside [0, porosity] "
+        "by more than four of them are rejected",
     )
     missing: Literal["skip", "error"] = Field(
         "skip", description="what a missing analysis time is: counted, or an error"
@@ -501,7 +503,6 @@ class ParallelConfig(Section):
 
     member_groups: int = Field(1, ge=1, description="groups of ranks that hold whole model instances")
     roots: int | None = Field(None, ge=1, description="ranks of the root group; default min(ranks, 10)")
-    threads: int = Field(1, ge=1, le=256, description="threads per rank")
 
 
 class CheckpointConfig(Section):
@@ -657,15 +658,32 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Campaign
     """
     if not path.is_file():
         raise MissingFileError(f"configuration '{path}' does not exist; ready ones are in experiments/.")
+    raw = _read_yaml(path)
+    raw = apply_overrides(raw, overrides or {})
+    raw["data_root"] = str((path.parent / Path(str(raw.get("data_root", ".")))).resolve())
+    return parse_config(raw)
+
+
+def read_resolved(path: Path, overrides: dict[str, Any] | None = None) -> CampaignConfig:
+    """Read the resolved configuration of a campaign folder; its paths are absolute already.
+
+    Raises
+    ------
+    MissingFileError, ConfigError : as ``load_config``.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"'{path}' does not exist; a campaign's folder has one.")
+    return parse_config(apply_overrides(_read_yaml(path), overrides or {}))
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"configuration '{path}' is not valid YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"configuration '{path}' holds {type(raw).__name__}; expected keys and values.")
-    raw = apply_overrides(raw, overrides or {})
-    raw["data_root"] = str((path.parent / Path(str(raw.get("data_root", ".")))).resolve())
-    return parse_config(raw)
+    return raw
 
 
 def apply_overrides(raw: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:

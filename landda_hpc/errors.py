@@ -46,6 +46,12 @@ class StorageError(LandDAError, OSError):
     exit_code = 3
 
 
+class StoppedError(LandDAError, RuntimeError):
+    """A stop request came before there was anything to save."""
+
+    exit_code = 75
+
+
 class ParallelError(LandDAError, RuntimeError):
     """Ranks disagree, or another rank failed."""
 

@@ -25,6 +25,7 @@ from landda_hpc.config import (
     TimeConfig,
     apply_overrides,
     parse_config,
+    read_resolved,
 )
 from landda_hpc.errors import ConfigError
 from landda_hpc.parallel.communicator import Communicator
@@ -267,7 +268,7 @@ def _state_of(config: CampaignConfig, output: Path) -> Literal["absent", "begun"
     if not (output / "config.yaml").is_file():
         return "absent"
     folder = CampaignFolder.open(output)
-    found = parse_config(yaml.safe_load(folder.config_file.read_text(encoding="utf-8")))
+    found = read_resolved(folder.config_file)
     if config_hash(found) != config_hash(config) or found.verification != config.verification:
         runs = ", ".join(run.name for run in found.runs)
         raise ConfigError(

@@ -15,6 +15,7 @@ from landda_hpc.analysis.memory import MethodMemory
 from landda_hpc.analysis.protocol import Analysis, ImagePair
 from landda_hpc.campaign.assembly import Instance, make_method
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.doubts import doubts
 from landda_hpc.campaign.increments import Descent, RunMemory, make_descent, make_drift
 from landda_hpc.campaign.recorder import CycleImages, Recorder
 from landda_hpc.campaign.saving import save_state
@@ -228,6 +229,8 @@ class Campaign:
                         self.config.observations.error_std,
                         cells.to_image(frozen.astype(np.float64), fill=0.0) > 0.0,
                     )
+                    for warning in doubts(observation, images.background, self.config, cells):
+                        logger.warning("%s: %s", time, warning)
                     depths = dict(zip(self.config.verification.depths_m, names, strict=True))
                     others = self.source.other_layers(time, list(depths))
                     images.other_layers = {depths[depth]: image for depth, image in others.items()}

@@ -10,8 +10,10 @@ import numpy as np
 
 from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.config import CampaignConfig, TwinConfig
 from landda_hpc.constants import FloatArray
+from landda_hpc.errors import StoppedError
 from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
 from landda_hpc.formats.climatology import read_soil_moisture_climatology
 from landda_hpc.grid import Grid
@@ -116,7 +118,11 @@ def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[In
 
 
 def prepare_initial_states(
-    config: CampaignConfig, domain: Domain, instances: list[Instance], world: Communicator
+    config: CampaignConfig,
+    domain: Domain,
+    instances: list[Instance],
+    world: Communicator,
+    stop: StopRequest | None = None,
 ) -> None:
     """Give every instance its state at the campaign's start: initial guess or file, then the spin-up. Collective.
 
@@ -125,6 +131,7 @@ def prepare_initial_states(
     Raises
     ------
     DataError : the initial file is missing or not usable.
+    StoppedError : a stop request came during the spin-up.
     """
     begin = config.time.start - timedelta(days=config.model.spinup_days)
     with together(world, "initial state"):
@@ -138,20 +145,25 @@ def prepare_initial_states(
             whole = _initial_state(config, domain, instance, climate, begin)
             instance.state = whole.take(domain.layout.tiles_of(world.rank))
             first_run = instance if instance.run is not None else first_run
-    _spin_up(instances, begin, config.time.start, world)
+    _spin_up(instances, begin, config.time.start, world, stop)
     if first_run is not None and first_run.state is not None:
         for instance in instances:
             if instance.model is not None and instance.state is None:
                 instance.state = first_run.state.copy()
 
 
-def _spin_up(instances: list[Instance], begin: datetime, end: datetime, world: Communicator) -> None:
-    """Run the instances that have a state from begin to end, a line in the log for every tenth of it. Collective."""
+_SPIN_UP_PART = timedelta(days=5)
+"""Between looks for a stop request, and lines in the log."""
+
+
+def _spin_up(
+    instances: list[Instance], begin: datetime, end: datetime, world: Communicator, stop: StopRequest | None
+) -> None:
+    """Run the instances that have a state from begin to end. Collective."""
     days = (end - begin).days
-    part = timedelta(days=max(1, -(-days // 10)))
     now = begin
     while now < end:
-        until = min(end, now + part)
+        until = min(end, now + _SPIN_UP_PART)
         with together(world, f"spin-up from {now}"):
             for instance in instances:
                 if instance.model is not None and instance.state is not None:
@@ -159,6 +171,15 @@ def _spin_up(instances: list[Instance], begin: datetime, end: datetime, world: C
         if world.rank == 0:
             logger.info("spin-up: %d of %d days", (until - begin).days, days)
         now = until
+        received = stop.agreed(world) if stop else None
+        if received:
+            stopped = StoppedError(
+                f"stopped by {received.name} after {(now - begin).days} of {days} days of spin-up: nothing is saved "
+                "before the campaign's start. 'landda resume' begins again; give it more time, or fewer "
+                "model.spinup_days."
+            )
+            stopped.agreed = True
+            raise stopped
 
 
 def _initial_state(

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from landda_hpc.config import AssimilatingRun, CampaignConfig, FrameConfig, RegressionDepth
-from landda_hpc.curvelet.backends import is_installed
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from landda_hpc.campaign.assembly import make_frame
+from landda_hpc.config import CampaignConfig, FrameConfig
+from landda_hpc.errors import LandDAError
+from landda_hpc.grid import Grid
 from landda_hpc.observation.source import ObservationSource, Survey
 
 
@@ -12,33 +18,43 @@ def survey_analyses(config: CampaignConfig, source: ObservationSource) -> Survey
     return source.survey([config.time.valid_time(n) for n in range(1, config.time.n_analyses + 1)])
 
 
-def find_problems(config: CampaignConfig, survey: Survey) -> list[str]:
+def find_problems(config: CampaignConfig, survey: Survey, grid: Grid) -> list[str]:
     """Everything that would stop the campaign later, one line each; empty if it can start. Local.
 
     Parameters
     ----------
     config : a valid configuration.
     survey : of the analysis times.
+    grid : the model grid; every run's frame is built on it.
     """
     problems = list(survey.problems)
-    if config.model.initial_file is not None:
-        path = config.data_root / config.model.initial_file
-        if not path.is_file():
+    for where, path in [("model.initial_file", config.model.initial_file), *_files_of_runs(config)]:
+        if path is not None and not (config.data_root / path).is_file():
             problems.append(
-                f"model.initial_file: '{path}' does not exist. Check data_root ({config.data_root}) and the name."
+                f"{where}: '{config.data_root / path}' does not exist. Check data_root ({config.data_root}) and name."
             )
     for run in config.runs:
         frame = getattr(run, "frame", None)
-        if isinstance(frame, FrameConfig) and not is_installed(frame.backend):
-            problems.append(
-                f"run '{run.name}': frame.backend = {frame.backend} is not installed. Install it, or use 'ours'."
-            )
-        depth = run.depth if isinstance(run, AssimilatingRun) else None
-        if isinstance(depth, RegressionDepth) and depth.file is not None:
-            slopes = config.data_root / depth.file
-            if not slopes.is_file():
-                problems.append(
-                    f"run '{run.name}': depth.file '{slopes}' does not exist. Make it with 'landda regress', or check "
-                    f"data_root ({config.data_root})."
-                )
+        if isinstance(frame, FrameConfig):
+            try:
+                make_frame(frame, grid)
+            except LandDAError as error:
+                problems.append(f"run '{run.name}', frame: {error}")
     return problems
+
+
+def _files_of_runs(config: CampaignConfig) -> list[tuple[str, Path]]:
+    """Every file that a run's configuration names, with its place."""
+    found: list[tuple[str, Path]] = []
+
+    def look(section: BaseModel, where: str) -> None:
+        for name in type(section).model_fields:
+            value = getattr(section, name)
+            if isinstance(value, Path):
+                found.append((f"{where}.{name}", value))
+            elif isinstance(value, BaseModel):
+                look(value, f"{where}.{name}")
+
+    for run in config.runs:
+        look(run, f"run '{run.name}'")
+    return found

@@ -201,8 +201,9 @@ class Recorder:
                 fields["forecast"] = cells.to_image(background[:, 0])
             if analysis is not None and "analysis" in wanted:
                 fields["analysis"] = cells.to_image(analysis[:, 0])
-            if is_analysed and "increment" in wanted:
-                fields["increment"] = np.where(self._domain.is_soil, analyses[run].increment, np.nan)
+            if analysis is not None and "increment" in wanted:
+                # What reached the soil; what was asked for beside it is in the water ledger of cycles.jsonl.
+                fields["increment"] = cells.to_image(analysis[:, 0] - background[:, 0])
             spread = analyses[run].spread if is_analysed else None
             if spread is not None and "spread" in wanted:
                 fields["spread"] = spread

@@ -31,6 +31,7 @@ def make_report(folder: CampaignFolder, config: CampaignConfig, domain: Domain) 
         layer=depth_name(config.observations.depth_m),
         since=config.scored_since if config.verification.discard_days else None,
         tolerance=_tolerance(config),
+        with_figures=config.output.figures,
     )
 
 

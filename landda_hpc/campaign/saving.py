@@ -23,7 +23,7 @@ def config_hash(config: CampaignConfig) -> str:
     kept = config.model_copy(
         update={
             name: type(config).model_fields[name].get_default(call_default_factory=True)
-            for name in ("parallel", "checkpoint", "output", "verification", "description", "data_root")
+            for name in ("parallel", "checkpoint", "output", "description", "data_root")
         }
     )
     return hashlib.blake2b(dump_config(kept).encode(), digest_size=16).hexdigest()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.cycle import Campaign, Outcome, Witness
@@ -15,8 +15,8 @@ from landda_hpc.campaign.models import make_instances, prepare_initial_states
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.signals import StopRequest
-from landda_hpc.config import CampaignConfig, apply_overrides, dump_config, load_config, parse_config
-from landda_hpc.errors import ConfigError
+from landda_hpc.config import CampaignConfig, dump_config, load_config, read_resolved
+from landda_hpc.errors import ConfigError, StorageError
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
@@ -27,6 +27,8 @@ from landda_hpc.storage.method_memory import Memory, decode_memory
 from landda_hpc.storage.retention import latest_valid
 
 logger = logging.getLogger(__name__)
+
+OnFolder = Callable[[CampaignFolder], None]
 
 
 def run_campaign(config: CampaignConfig | Path | str, output: Path | str, world: Communicator | None = None) -> Outcome:
@@ -62,6 +64,9 @@ def start_campaign(
     output: Path,
     overwrite: bool = False,
     witness: Witness | None = None,
+    *,
+    stop: StopRequest | None = None,
+    on_folder: OnFolder | None = None,
 ) -> Campaign:
     """Make a campaign's folder, domain and initial state. Collective.
 
@@ -69,60 +74,124 @@ def start_campaign(
     ----------
     overwrite : remove an earlier campaign of the same folder first.
     witness : sees every background (``landda regress`` gathers its differences so).
+    stop : asked during the spin-up.
+    on_folder : called on rank 0 with the folder as soon as it is there (the log moves in).
 
     Raises
     ------
     ConfigError, DataError : the configuration cannot be run; nothing was written.
     StorageError : the folder holds another campaign already, or cannot be written.
+    StoppedError : a stop request came during the spin-up; nothing was saved.
     """
     domain = make_domain(config, world.size)
     source = _open_source(config, domain, world)
-    _describe(config, domain, source, world)
+    mode = _checkpoint_mode(config, world)
     folder = CampaignFolder(output)
     with together(world, f"making {output}"):
         if world.rank == 0:
             folder = CampaignFolder.create(output, dump_config(config), overwrite=overwrite)
-    instances = make_instances(config, domain, world.rank)
-    prepare_initial_states(config, domain, instances, world)
-    return Campaign(config, domain, world, folder, instances, source, cycle=0, witness=witness)
+    with _unlocking_on_error(folder):
+        if on_folder is not None and world.rank == 0:
+            on_folder(folder)
+        _describe(config, domain, source, mode, world)
+        instances = make_instances(config, domain, world.rank)
+        prepare_initial_states(config, domain, instances, world, stop)
+        return Campaign(config, domain, world, folder, instances, source, cycle=0, witness=witness)
 
 
-def resume_campaign(output: Path, world: Communicator, overrides: dict[str, Any] | None = None) -> Campaign:
+def resume_campaign(
+    output: Path,
+    world: Communicator,
+    overrides: dict[str, Any] | None = None,
+    *,
+    stop: StopRequest | None = None,
+    on_folder: OnFolder | None = None,
+) -> Campaign:
     """Take a campaign up at its newest whole checkpoint, on any number of ranks. Collective.
+
+    A campaign that was stopped before its first checkpoint begins again.
 
     Raises
     ------
-    StorageError : no such campaign, it is running in another job, or no checkpoint is whole.
+    StorageError : no such campaign, it is running in another job, no checkpoint is whole, or records and checkpoints
+        do not belong together.
     ConfigError : an override changes what decides the result.
+    StoppedError : as ``start_campaign``.
     """
     folder = CampaignFolder(output)
     with together(world, f"opening {output}"):
         if world.rank == 0:
             folder = CampaignFolder.open(output)
             folder.lock()
-    with together(world, f"reading the configuration of {output}"):
-        config = _resumed_config(folder.config_file.read_text(encoding="utf-8"), overrides or {})
-        path = latest_valid(folder.checkpoints) if world.rank == 0 else None
-    path = world.broadcast(path)
-    domain = make_domain(config, world.size)
-    source = _open_source(config, domain, world)
-    _describe(config, domain, source, world)
-    instances = make_instances(config, domain, world.rank)
-    if path is None:
-        if world.rank == 0:
-            logger.info("no checkpoint yet: beginning again")
-        prepare_initial_states(config, domain, instances, world)
-    cycle, memory = (0, None) if path is None else _read_state(config, domain, instances, path, world)
-    with together(world, "cutting the records back"):
-        if world.rank == 0:
-            for name in RECORD_NAMES:
-                folder.truncate_records(name, cycle)
-            logger.info("going on after cycle %d of %d", cycle, config.time.n_cycles)
-    campaign = Campaign(config, domain, world, folder, instances, source, cycle)
-    with together(world, "restoring the methods' memory"):
-        if memory is not None:
-            campaign.restore_memory(memory)
+            folder.make_subfolders()
+    with _unlocking_on_error(folder):
+        with together(world, f"reading {output}"):
+            config = _resumed_config(folder.config_file, overrides or {})
+            path = _newest_checkpoint(folder) if world.rank == 0 else None
+        path = world.broadcast(path)
+        if on_folder is not None and world.rank == 0:
+            on_folder(folder)
+        domain = make_domain(config, world.size)
+        source = _open_source(config, domain, world)
+        _describe(config, domain, source, _checkpoint_mode(config, world), world)
+        instances = make_instances(config, domain, world.rank)
+        if path is None:
+            prepare_initial_states(config, domain, instances, world, stop)
+        cycle, memory = (0, None) if path is None else _read_state(config, domain, instances, path, world)
+        with together(world, "cutting the records back"):
+            if world.rank == 0:
+                _cut_records(folder, cycle)
+                logger.info("going on after cycle %d of %d", cycle, config.time.n_cycles)
+        campaign = Campaign(config, domain, world, folder, instances, source, cycle)
+        with together(world, "restoring the methods' memory"):
+            if memory is not None:
+                campaign.restore_memory(memory)
     return campaign
+
+
+@contextmanager
+def _unlocking_on_error(folder: CampaignFolder) -> Iterator[None]:
+    """Give the folder free where a campaign does not come about."""
+    try:
+        yield
+    except BaseException:
+        folder.unlock()
+        raise
+
+
+def _newest_checkpoint(folder: CampaignFolder) -> Path | None:
+    """The newest whole checkpoint; None for a campaign that never had one. Local: rank 0.
+
+    Raises
+    ------
+    StorageError : there are records of cycles but no checkpoint: somebody removed them.
+    """
+    path = latest_valid(folder.checkpoints)
+    last = _last_recorded(folder)
+    if path is None and last > 0:
+        raise StorageError(
+            f"{folder.path} has records up to cycle {last} but no checkpoint in {folder.checkpoints.name}/. Put the "
+            "checkpoints back, or start anew with 'landda run --overwrite'."
+        )
+    if path is None:
+        logger.info("no checkpoint yet: beginning again")
+    return path
+
+
+def _last_recorded(folder: CampaignFolder) -> int:
+    return max((int(record["cycle"]) for record in folder.read_records("cycles")), default=0)
+
+
+def _cut_records(folder: CampaignFolder, cycle: int) -> None:
+    """Drop the records of cycles after the checkpoint's; StorageError if some before it are missing. Local: rank 0."""
+    last = _last_recorded(folder)
+    if last < cycle:
+        raise StorageError(
+            f"{folder.records_file('cycles')} ends at cycle {last}, the newest checkpoint is of cycle {cycle}: records "
+            "are missing. Put the file back, or start anew with 'landda run --overwrite'."
+        )
+    for name in RECORD_NAMES:
+        folder.truncate_records(name, cycle)
 
 
 def _read_state(
@@ -149,23 +218,20 @@ def finish_campaign(campaign: Campaign, outcome: Outcome) -> list[Path]:
     with together(campaign.world, "writing the report"):
         if campaign.world.rank == 0:
             if outcome.finished:
-                from landda_hpc.campaign.report import (
-                    make_report,
-                )  # here: only one rank, once, needs the plotting library
+                # Here: only one rank, once, needs the plotting library.
+                from landda_hpc.campaign.report import make_report
 
                 written = make_report(campaign.folder, campaign.config, campaign.domain)
             campaign.write_status("finished" if outcome.finished else "stopped")
     return written
 
 
-def _resumed_config(text: str, overrides: dict[str, Any]) -> CampaignConfig:
-    raw = yaml.safe_load(text)
-    before = parse_config(raw)
-    after = parse_config(apply_overrides(raw, overrides))
+def _resumed_config(path: Path, overrides: dict[str, Any]) -> CampaignConfig:
+    before, after = read_resolved(path), read_resolved(path, overrides)
     if config_hash(before) != config_hash(after):
         raise ConfigError(
-            f"--set {' '.join(overrides)}: a resume may change parallel.*, checkpoint.*, output.*, verification.* and "
-            "data_root only; anything else changes the result. Start a campaign of its own for that."
+            f"--set {' '.join(overrides)}: a resume may change parallel.*, checkpoint.*, output.* and data_root only; "
+            "anything else changes the result or its scores. Start a campaign of its own for that."
         )
     return after
 
@@ -175,17 +241,22 @@ def _open_source(config: CampaignConfig, domain: Domain, world: Communicator) ->
         source = open_source(config, domain.grid, domain.is_soil)
         if world.rank == 0:
             survey = survey_analyses(config, source)
-            problems = find_problems(config, survey)
+            problems = find_problems(config, survey, domain.grid)
             if problems:
                 raise ConfigError(problems)
             logger.info("%s", survey.describe())
     return source
 
 
-def _describe(config: CampaignConfig, domain: Domain, source: ObservationSource, world: Communicator) -> None:
-    """Log what is about to run, and refuse a checkpoint mode that cannot work here. Collective."""
+def _checkpoint_mode(config: CampaignConfig, world: Communicator) -> str:
+    """How checkpoints will be written; an error on every rank where that cannot work here. Collective."""
     with together(world, "choosing the checkpoint mode"):
-        mode = choose_mode(config.checkpoint.mode, world)
+        return choose_mode(config.checkpoint.mode, world)
+
+
+def _describe(
+    config: CampaignConfig, domain: Domain, source: ObservationSource, mode: str, world: Communicator
+) -> None:
     if world.rank == 0:
         logger.info("campaign %s: %s to %s", config.name, config.time.start, config.time.end)
         logger.info("grid: %s", domain.grid.describe())

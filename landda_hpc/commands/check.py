@@ -31,7 +31,7 @@ def command(
     domain = make_domain(config, ranks)
     source = open_source(config, domain.grid, domain.is_soil)
     survey = survey_analyses(config, source)
-    problems = find_problems(config, survey)
+    problems = find_problems(config, survey, domain.grid)
     if problems:
         raise ConfigError(problems)
     table = Table(show_header=False, title=f"{file}: campaign {config.name} can run")

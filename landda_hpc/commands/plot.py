@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import typer
-import yaml
 
 from landda_hpc.commands.console.options import CampaignDir
-from landda_hpc.config import parse_config
+from landda_hpc.config import read_resolved
 
 
 def command(folder: CampaignDir) -> None:
@@ -16,7 +15,7 @@ def command(folder: CampaignDir) -> None:
     from landda_hpc.storage.campaign_folder import CampaignFolder
 
     campaign = CampaignFolder.open(folder)
-    config = parse_config(yaml.safe_load(campaign.config_file.read_text(encoding="utf-8")))
+    config = read_resolved(campaign.config_file)
     config = config.model_copy(update={"output": config.output.model_copy(update={"figures": True})})
     for path in make_report(campaign, config, make_domain(config, n_ranks=1)):
         typer.echo(path)

@@ -17,7 +17,7 @@ def command(
     """Go on with a campaign that was stopped or died, on any number of ranks.
 
     The newest whole checkpoint counts; records after it are written anew, with the bits of an uninterrupted run. --set
-    may change what does not decide the result: parallel.*, checkpoint.*, output.*, verification.*.
+    may change what does not decide the result: parallel.*, checkpoint.*, output.*, data_root.
     """
     from landda_hpc.commands.console.session import campaign_session
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
 from landda_hpc.commands.console.options import CampaignDir
-from landda_hpc.config import parse_config
+from landda_hpc.config import read_resolved
 
 if TYPE_CHECKING:
     from landda_hpc.campaign.timetable import Timetable
@@ -35,7 +34,7 @@ def command(
     from landda_hpc.storage.retention import list_checkpoints
 
     campaign = CampaignFolder.open(folder)
-    config = parse_config(yaml.safe_load(campaign.config_file.read_text(encoding="utf-8")))
+    config = read_resolved(campaign.config_file)
     status = campaign.read_status()
     state = "failed" if campaign.was_killed() else status.state if status else "not begun"
     if state_only:

@@ -128,8 +128,7 @@ class CampaignFolder:
             folder.lock()
             try:
                 folder._clear()
-                for name in _FOLDERS:
-                    (path / name).mkdir(exist_ok=True)
+                folder.make_subfolders()
                 write_text(folder.config_file, config_text)
                 sync_folder(path)
             except BaseException:
@@ -196,6 +195,12 @@ class CampaignFolder:
         for folder in (self.path, self.checkpoints, self.images, self.figures, *self.restart.glob("*/*")):
             if folder.is_dir():
                 remove_temporaries(folder)
+
+    def make_subfolders(self) -> None:
+        """Make the subfolders that are missing."""
+        with storage_errors(self.path, "making the subfolders"):
+            for name in _FOLDERS:
+                (self.path / name).mkdir(exist_ok=True)
 
     def unlock(self) -> None:
         """Give the folder free."""

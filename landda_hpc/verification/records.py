@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.formats.atomic import atomic_replacement, write_text
+from landda_hpc.formats.atomic import atomic_replacement, storage_errors, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -290,7 +290,7 @@ def write_netcdf(records: Sequence[ScoreRecord], path: Path) -> None:
         "dtype": "int64",
         "_FillValue": None,
     }
-    with atomic_replacement(path, make_folder=True) as temporary:
+    with storage_errors(path, "writing"), atomic_replacement(path, make_folder=True) as temporary:
         dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
 
 

@@ -18,6 +18,7 @@ from landda_hpc.verification.maps import DIFFERENCES, FIELDS, Coastline, draw_ma
 from landda_hpc.verification.minimisation import draw_minimisation, read_minimisations
 from landda_hpc.verification.records import (
     ASSIMILATED_REFERENCE,
+    ScoreRecord,
     read_json_lines,
     write_csv,
     write_netcdf,
@@ -122,6 +123,7 @@ def write_report(
     layer: str = "0-10 cm",
     since: datetime | None = None,
     tolerance: float | None = None,
+    with_figures: bool = True,
 ) -> list[Path]:
     """Write tables and figures of a campaign.
 
@@ -139,6 +141,7 @@ def write_report(
     layer : of the images.
     since : scores of earlier times are left out of the tables, minimisations of earlier times are not drawn.
     tolerance : of the gradient in minimisations, for their figure.
+    with_figures : False writes the tables alone.
 
     Returns
     -------
@@ -160,25 +163,11 @@ def write_report(
     written = [folder / "scores.csv", folder / "scores.nc"]
     write_csv(records, written[0])
     write_netcdf(records, written[1])
-    figures = folder / "figures"
     captions: list[tuple[Path, str]] = []
-
-    for reference in in_order_of_trust(r.reference for r in records):
-        path = figures / f"scores_{re.sub(r'[^A-Za-z0-9.-]+', '_', reference)}.png"
-        draw_score_series(records, path, reference=reference, with_published=reference == ASSIMILATED_REFERENCE)
-        captions.append((path, f"Scores against {reference}."))
-    if innovations is not None:
-        statistics = read_innovations(innovations)
-        if statistics:
-            captions.append((figures / "innovations.png", "Innovation statistics of each analysis."))
-            draw_innovations(statistics, captions[-1][0])
-        when, minimisations = read_minimisations(innovations, since)
-        if when is not None:
-            captions.append((figures / "minimisation.png", f"Minimisation of 3D-Var, {when:%Y-%m-%d %H:%M} UTC."))
-            title = f"Minimisation of the cost function, {when:%Y-%m-%d %H:%M} UTC"
-            draw_minimisation(minimisations, captions[-1][0], tolerance=tolerance, title=title)
-    if grid is not None and land is not None:
-        captions += _draw_image_sets(images, figures, grid, land, score_mask, coastline, regions, layer)
+    if with_figures:
+        captions += _draw_series(records, folder / "figures", innovations, since, tolerance)
+        if grid is not None and land is not None:
+            captions += _draw_image_sets(images, folder / "figures", grid, land, score_mask, coastline, regions, layer)
 
     summary = folder / "summary.md"
     links = [f"![{caption}]({path.relative_to(folder).as_posix()})\n\n{caption}\n" for path, caption in captions]
@@ -195,6 +184,32 @@ def write_report(
     write_text(summary, text, make_folder=True)
     logger.info("report of %s: %d figures in %s", name, len(captions), folder)
     return [*written, *(path for path, _ in captions), summary]
+
+
+def _draw_series(
+    records: Sequence[ScoreRecord],
+    figures: Path,
+    innovations: Path | None,
+    since: datetime | None,
+    tolerance: float | None,
+) -> list[tuple[Path, str]]:
+    """Score series, innovation statistics and minimisations; files and captions."""
+    captions: list[tuple[Path, str]] = []
+    for reference in in_order_of_trust(r.reference for r in records):
+        path = figures / f"scores_{re.sub(r'[^A-Za-z0-9.-]+', '_', reference)}.png"
+        draw_score_series(records, path, reference=reference, with_published=reference == ASSIMILATED_REFERENCE)
+        captions.append((path, f"Scores against {reference}."))
+    if innovations is not None:
+        statistics = read_innovations(innovations)
+        if statistics:
+            captions.append((figures / "innovations.png", "Innovation statistics of each analysis."))
+            draw_innovations(statistics, captions[-1][0])
+        when, minimisations = read_minimisations(innovations, since)
+        if when is not None:
+            captions.append((figures / "minimisation.png", f"Minimisation of 3D-Var, {when:%Y-%m-%d %H:%M} UTC."))
+            title = f"Minimisation of the cost function, {when:%Y-%m-%d %H:%M} UTC"
+            draw_minimisation(minimisations, captions[-1][0], tolerance=tolerance, title=title)
+    return captions
 
 
 def _draw_image_sets(

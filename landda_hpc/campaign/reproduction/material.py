@@ -7,12 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from landda_hpc.campaign.depths import layer_folder
 from landda_hpc.campaign.domain import Domain, depth_name, make_domain
 from landda_hpc.campaign.reproduction.experiment import Experiment
-from landda_hpc.config import CampaignConfig, parse_config
+from landda_hpc.config import CampaignConfig, read_resolved
 from landda_hpc.constants import FloatArray
 from landda_hpc.data import static_path
 from landda_hpc.errors import StorageError
@@ -52,8 +50,7 @@ class Material:
                 f"campaign {path} is {'not begun' if status is None else status.state}, not finished; go on with "
                 f"'landda resume {path}'."
             )
-        text = self.folder.config_file.read_text(encoding="utf-8")
-        self.config: CampaignConfig = parse_config(yaml.safe_load(text))
+        self.config: CampaignConfig = read_resolved(self.folder.config_file)
         self.domain: Domain = make_domain(self.config, n_ranks=1)
         self.roles: Roles = experiment.roles(self.config)
         self.is_twin = self.config.twin is not None

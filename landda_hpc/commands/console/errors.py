@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import traceback
 from typing import Any
@@ -33,6 +35,23 @@ def report(error: Exception) -> int:
     if not agreed and world is not None:
         world.Abort(code)
     return code
+
+
+def leave(code: int) -> None:
+    """End this process with a code; every rank comes here where all ended by agreement.
+
+    ``python -m mpi4py`` aborts the whole job at a non-zero exit, with a page of MPI's own words under our message.
+    MPI is closed in order instead, and the interpreter left without passing by there.
+    """
+    if code == 0:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    logging.shutdown()
+    module = sys.modules.get("mpi4py.MPI")
+    if module is not None and module.Is_initialized() and not module.Is_finalized():
+        module.Finalize()
+    os._exit(code)
 
 
 def _print_message(prefix: str, error: Exception) -> None:

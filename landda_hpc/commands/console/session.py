@@ -23,6 +23,7 @@ from landda_hpc.config import CampaignConfig, load_config
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.mpi import launch, mpi_library
 from landda_hpc.parallel.together import together
+from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.verification.records import read_json_lines
 
 logger = logging.getLogger(__name__)
@@ -46,12 +47,14 @@ class CampaignSession:
                 config = load_config(file, overrides)
         config = self._world.broadcast(config)
         self.output = output or Path("runs") / config.name
-        self._take(start_campaign(config, self._world, self.output, overwrite))
+        self.campaign = start_campaign(
+            config, self._world, self.output, overwrite, stop=self._stop, on_folder=self._begin_log
+        )
 
     def resume(self, output: Path, overrides: dict[str, Any]) -> None:
         """``landda resume``. Collective."""
         self.output = output
-        self._take(resume_campaign(output, self._world, overrides))
+        self.campaign = resume_campaign(output, self._world, overrides, stop=self._stop, on_folder=self._begin_log)
 
     def cycle(self) -> None:
         """Run to the end or to a stop request, and say how it ended. Collective."""
@@ -65,11 +68,9 @@ class CampaignSession:
         if outcome.stopped_by not in (None, signal.SIGUSR1):
             raise typer.Exit(128 + int(outcome.stopped_by or 0))
 
-    def _take(self, campaign: Campaign) -> None:
-        self.campaign = campaign
-        if self._world.rank == 0:
-            logs.also_to_file(campaign.folder.path / "landda.log")
-            logger.info("%d ranks, %s", self._world.size, mpi_library() if self._world.size > 1 else "no MPI")
+    def _begin_log(self, folder: CampaignFolder) -> None:
+        logs.also_to_file(folder.path / "landda.log")
+        logger.info("%d ranks, %s", self._world.size, mpi_library() if self._world.size > 1 else "no MPI")
 
 
 @contextmanager

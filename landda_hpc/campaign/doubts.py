@@ -1,0 +1,55 @@
+"""Signs that observations are not what the configuration takes them for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.image.cells import LandCells
+from landda_hpc.observation.image import REASONS, Flag, ImageObservation
+
+MAX_REJECTED = 0.05
+"""Share of the observed soil cells out of range from which something is likely to be wrong with the product."""
+
+MAX_MEAN_INNOVATION = 0.10
+"""m3 m-3; a larger mean difference from every run looks like a wrong unit, depth or grid."""
+
+
+def doubts(
+    observation: ImageObservation,
+    background: Mapping[str, FloatArray | None],
+    config: CampaignConfig,
+    cells: LandCells,
+) -> list[str]:
+    """What a person should look at, one line each; empty if nothing stands out. Local: rank 0.
+
+    Parameters
+    ----------
+    observation : after quality control.
+    background : rows of every instance; the first column is the observed depth, m3 m-3, (n_cells, ...).
+    config, cells : of the campaign.
+    """
+    found: list[str] = []
+    counts = observation.counts
+    used, rejected = counts[REASONS[Flag.USED]], counts[REASONS[Flag.OUT_OF_RANGE]]
+    summary = ", ".join(f"{number} {reason}" for reason, number in counts.items() if number)
+    if used == 0:
+        return [f"no observation of {observation.source} can be used ({summary})"]
+    if rejected > MAX_REJECTED * (used + rejected):
+        found.append(f"{observation.source}: {rejected} cells out of range ({summary}); check its units and error_std")
+    values = cells.from_image(observation.values)
+    means = []
+    for run in config.runs:
+        rows = background[run.name]
+        both = None if rows is None else np.isfinite(values) & np.isfinite(rows[:, 0])
+        if rows is not None and both is not None and both.any():
+            means.append(float((values[both] - rows[both, 0]).mean()))
+    if means and min(abs(mean) for mean in means) > MAX_MEAN_INNOVATION:
+        found.append(
+            f"{observation.source} differs from every run by {min(means, key=abs):+.3f} m3 m-3 in the mean; check its "
+            "units, depth and grid"
+        )
+    return found
