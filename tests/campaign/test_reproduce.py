@@ -136,3 +136,10 @@ def test_output_times_are_ends_of_cycles(landda: Landda) -> None:
     done = landda(1, "check", file)
     assert done.returncode != 0
     assert "not the end of a cycle" in " ".join((done.stdout + done.stderr).split())
+
+
+def test_profiles_are_the_same_bytes_on_any_number_of_ranks(bai: Landda, landda: Landda) -> None:
+    done = landda(1, "reproduce", "bai2026", "--config", landda.write(**SMALL), "-o", "out")
+    assert done.returncode == 0, done.stderr
+    one, two = (folder / "out" / "campaign" / "profiles.jsonl" for folder in (landda.folder, bai.folder))
+    assert one.read_bytes() == two.read_bytes()

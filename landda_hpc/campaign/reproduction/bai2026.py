@@ -9,7 +9,7 @@ import numpy as np
 
 from landda_hpc.analysis.errors import WhiteErrors
 from landda_hpc.campaign.assembly import make_frame
-from landda_hpc.campaign.reproduction.common import time_words, write_head, write_sections, write_table
+from landda_hpc.campaign.reproduction.common import frozen_words, time_words, write_head, write_sections, write_table
 from landda_hpc.campaign.reproduction.experiment import BAI2026
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page, stamp
@@ -310,6 +310,7 @@ def _explanations(m: Material) -> list[str]:
             "not say."
         ),
     ]
+    texts.append(frozen_words(m))
     paper_end = BAI2026.moments["end of the window"].paper
     if m.config.time.assimilation_end != paper_end:
         texts.append(

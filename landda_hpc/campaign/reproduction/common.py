@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import numpy as np
+
 from landda_hpc.campaign.reproduction.experiment import Place
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page, stamp
@@ -120,3 +122,15 @@ def time_words(found: datetime, wanted: datetime) -> str:
     if found == wanted:
         return f"{stamp(found)}, as in the paper."
     return f"{stamp(found)}; the paper's is {stamp(wanted)}, of which this campaign has no image."
+
+
+def frozen_words(m: Material) -> str:
+    """How many cells were frozen, which no analysis touches and no score counts."""
+    counts = [int(r["frozen_cells"]) for r in m.folder.read_records("cycles") if r["run"] == m.roles.control]
+    n_cells = int(np.count_nonzero(m.domain.is_soil))
+    often = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    stays = ", the same from the first cycle to the last" if min(counts) == max(counts) and len(counts) > 1 else ""
+    return (
+        f"**Frozen soil.** {often} of {n_cells} cells are frozen in the observed layer{stays}; they are not analysed "
+        "and count in no score of the table."
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from landda_hpc.campaign.assembly import make_frame
-from landda_hpc.campaign.reproduction.common import time_words, write_head, write_sections, write_table
+from landda_hpc.campaign.reproduction.common import frozen_words, time_words, write_head, write_sections, write_table
 from landda_hpc.campaign.reproduction.experiment import SHEN2024
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page, stamp
@@ -254,7 +255,7 @@ def _china(page: Page, china: Mapping[str, Path]) -> None:
         page.figure(
             "Fig. 7",
             name,
-            f"Observations {kind}. {stamp(time)}; the paper's is 1 May 2016, 00:00 UTC. SCC / ubRMSE (m3 m-3) against "
+            f"Observations {kind}. {time_words(time, datetime(2016, 5, 1))} SCC / ubRMSE (m3 m-3) against "
             f"the {m.reference_words}, over observed cells inside and outside China: {'; '.join(texts)}.",
         )
     page.text(
@@ -297,15 +298,14 @@ def _minimisation(page: Page, m: Material) -> None:
         f"{record.cost[0]:.4g}, {start:.4g} and {n} iterations to {record.gradient_norm[-1]:.1e}. The amount of J "
         "follows from B, from the error of the image's coefficients (which the paper leaves at 1, and which then "
         f"gives next to no update; {run.image_std:g} m3 m-3 here) and from how many cells and coefficients are "
-        "counted. The number of iterations follows from the spread of the eigenvalues: with one B and one s nearly "
-        "all coefficients have the same curvature.",
+        "counted. The number of iterations follows from the condition number of J's second derivative alone, at most "
+        f"1 + B/s² = {1.0 + (run.background_std / run.image_std) ** 2:.1f} with one B, whatever the number of cells.",
     )
 
 
 def _maps(page: Page, m: Material) -> None:
     """Figs 9, 10 and 11."""
     run = m.roles.assimilation
-    first = "background"
     lower = next((name for name in m.domain.depth_names if name != m.layer), None)
     for number, moment, layer in (
         ("Fig. 9", "after 15 days", m.layer),
@@ -315,7 +315,7 @@ def _maps(page: Page, m: Material) -> None:
         wanted = SHEN2024.moments[moment].paper
         time = m.nearest(run, wanted)
         images = {} if time is None else m.images(run, time)
-        third = first if number == "Fig. 9" else "control"
+        third = "control"
         if layer != m.layer and time is not None and layer is not None:
             mine, control = m.layer_image(layer, run, time), m.layer_image(layer, m.roles.control, time)
             images = {"truth": mine["truth"]} if "truth" in mine else {}
@@ -331,6 +331,11 @@ def _maps(page: Page, m: Material) -> None:
         m.draw(images, time, page.figure_file(name), panels=panels, title=title, columns=3)
         stands = "truth, where the paper shows ERA5-Land" if m.is_twin else "product"
         words = f"{layer}: {stands}, analysis, {third}; differences are ours. {time_words(time, wanted)}"
+        if number == "Fig. 9":
+            words += (
+                " The paper's panel (c) is 'background' in its caption and the control experiment in its text; after "
+            )
+            words += "15 days of analyses these are not the same, and the control is shown."
         words += " The scores in the panels count frozen cells too, which no analysis touches."
         page.figure(number, name, words)
 
@@ -437,6 +442,7 @@ def _explanations(m: Material) -> list[str]:
             "assimilated."
         ),
     ]
+    texts.append(frozen_words(m))
     if isinstance(m.config.observations, TwinObservations):
         sigma = m.config.observations.error_std
         texts.append(
