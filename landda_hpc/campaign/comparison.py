@@ -22,6 +22,7 @@ from landda_hpc.config import (
     CampaignConfig,
     PointwiseRun,
     Run,
+    Section,
     TimeConfig,
     apply_overrides,
     parse_config,
@@ -75,10 +76,10 @@ class Comparison:
         """One line per method: its name, kind, and what is not the default."""
         lines = []
         for run in self.config.runs:
-            changed = run.model_dump(mode="json", exclude_defaults=True, exclude={"name", "method"})
-            settings = (
-                yaml.safe_dump(changed, default_flow_style=True, width=math.inf).strip() if changed else "defaults"
-            )
+            changed = _changed(run)
+            settings = "defaults"
+            if changed:
+                settings = yaml.safe_dump(changed, default_flow_style=True, width=math.inf, sort_keys=False).strip()
             lines.append(
                 f"{run.name}: {run.method}, {settings}" + (", tuned on truth" if run.name in self.tuned else "")
             )
@@ -191,6 +192,17 @@ def _with_settings(run: Mapping[str, Any], settings: str) -> dict[str, Any]:
         words = re.sub(r"[^a-z0-9]+", "_", f"{run['name']}_{settings.lower()}")
         changed["name"] = words.strip("_")[:40]
     return changed
+
+
+def _changed(section: Section) -> dict[str, Any]:
+    """What of a section is not the default, as plain data; the kind of a section is always told."""
+    plain = section.model_dump(mode="json", exclude_defaults=True, exclude={"name", "method"})
+    for name in plain:
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            kind = {"kind": value.kind} if "kind" in type(value).model_fields else {}  # type: ignore[attr-defined]
+            plain[name] = kind | _changed(value)
+    return plain
 
 
 def _suggestion(name: str, known: Sequence[str]) -> str:
