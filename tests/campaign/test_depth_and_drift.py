@@ -39,8 +39,8 @@ def slopes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run.folder / "vertical.nc"
 
 
-def write(landda: Landda, slopes: Path) -> Path:
-    return landda.write(runs=RUNS, data_root=str(slopes.parent))
+def write(landda: Landda, slopes: Path, parallel: dict[str, Any] | None = None) -> Path:
+    return landda.write(runs=RUNS, data_root=str(slopes.parent), parallel=parallel or {})
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +52,12 @@ def with_options(tmp_path_factory: pytest.TempPathFactory, slopes: Path) -> Mapp
     return {"path": run.folder / "out", "digest": run.digest("out")}
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
-def test_ranks_change_no_bit(landda: Landda, with_options: Mapping[str, Any], slopes: Path, ranks: int) -> None:
-    done = landda(ranks, "run", write(landda, slopes), "--output", "out")
+@pytest.mark.parametrize("layout", [(2, 1, None), (3, 2, 1)])
+def test_ranks_and_layouts_change_no_bit(
+    landda: Landda, with_options: Mapping[str, Any], slopes: Path, layout: tuple[int, int, int | None]
+) -> None:
+    ranks, groups, roots = layout
+    done = landda(ranks, "run", write(landda, slopes, {"member_groups": groups, "roots": roots}), "--output", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert_same(landda.folder / "out", with_options, landda)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.analysis.vertical import VerticalRegression, write_regression
+from landda_hpc.campaign.comparison import plan_comparison
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.increments import Descent, make_descent
 from landda_hpc.campaign.preflight import find_problems
@@ -122,3 +123,11 @@ def test_pairs_have_other_seeds_than_the_campaign() -> None:
         pair_configs(config, 1, run="control")
     with pytest.raises(ConfigError, match="section 'twin'"):
         pair_configs(config.model_copy(update={"twin": None}), 1)
+
+
+def test_a_comparison_tells_the_options_of_its_runs() -> None:
+    methods = ["pointwise:name=a;depth.kind=regression;drift.share=0.1", "smoothed"]
+    assert plan_comparison(parse_config(RAW | {"runs": [{"method": "pointwise"}]}), methods).describe() == [
+        "a: pointwise, {depth: {kind: regression}, drift: {share: 0.1}}",
+        "smoothed: smoothed, defaults",
+    ]
