@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.analysis.vertical import VerticalRegression, write_regression
+from landda_hpc.campaign.assembly import make_grid
 from landda_hpc.campaign.comparison import plan_comparison
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.increments import Descent, make_descent
@@ -100,7 +101,8 @@ def test_configuration_says_what_is_wrong() -> None:
     with pytest.raises(ConfigError, match="landda regress"):
         config_of({"kind": "regression"}, observations={"kind": "twin", "depth_m": [0.0, 0.05]})
     config = config_of({"kind": "regression", "file": "nowhere.nc"})
-    assert any("nowhere.nc" in problem for problem in find_problems(config, Survey((), (), (), "error")))
+    survey = Survey((), (), (), "error")
+    assert any("nowhere.nc" in problem for problem in find_problems(config, survey, make_grid(config.grid)))
     with pytest.raises(ConfigError, match="unknown key"):
         parse_config(RAW | {"runs": [{"method": "control", "drift": {}}]})
     with pytest.raises(ConfigError, match="limit"):
