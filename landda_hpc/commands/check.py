@@ -34,7 +34,9 @@ def command(
     problems = find_problems(config, survey, domain.grid)
     if problems:
         raise ConfigError(problems)
-    table = Table(show_header=False, title=f"{file}: campaign {config.name} can run")
+    console = Console()
+    console.print(f"{file}: campaign {config.name} can run", soft_wrap=True)
+    table = Table(show_header=False)
     for key, value in (
         ("period", f"{config.time.start} to {config.time.end}"),
         ("cycles", f"{config.time.n_cycles}, {config.time.n_analyses} of them with an analysis"),
@@ -45,4 +47,4 @@ def command(
         *estimate(config, domain).items(),
     ):
         table.add_row(key, value)
-    Console().print(table)
+    console.print(table)
