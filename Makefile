@@ -15,7 +15,9 @@ OUT ?= runs/twin
 ARGS ?=
 # Numbers of ranks that the parallel tests run on, and the seconds that one job may take.
 TEST_RANKS ?= 2 3 4
-SERIAL_LIMIT ?= 600
+SERIAL_LIMIT ?= 840
+# Processes that share the serial tests, a file of tests each.
+TEST_WORKERS ?= 2
 MPI_LIMIT ?= 180
 
 bin := .venv/bin
@@ -37,7 +39,7 @@ run: env
 test: env
 	@source env/mpi.sh; status=0; mkdir -p $(results)
 	$(pytest) $(SERIAL_LIMIT) $(bin)/python -m pytest -m "not verify and not bench and not mpi" \
-	  --junitxml=$(results)/serial.xml </dev/null || { status=$$?; echo "serial tests: pytest ended with $$status"; }
+	  -n $(TEST_WORKERS) --dist loadfile --junitxml=$(results)/serial.xml </dev/null || { status=$$?; echo "serial tests: pytest ended with $$status"; }
 	$(bin)/python tests/mpi/launch.py --ranks $(TEST_RANKS) --limit $(MPI_LIMIT) -- \
 	  -m "mpi and not verify and not bench" || status=1
 	exit $$status
