@@ -27,6 +27,10 @@ BUILT_IN_DEPTH_M = (0.0, 0.1)
 """Observed depth that the built-in vertical regression is for, m."""
 
 
+FIRST_YEAR, LAST_YEAR = 1700, 9900
+"""Years of a campaign: the standard calendar, with room for spin-up before and for what reckons with days after."""
+
+
 class Section(BaseModel):
     """Base of all sections: frozen, unknown keys are errors."""
 
@@ -46,6 +50,8 @@ class TimeConfig(Section):
     def _naive_utc(cls, value: datetime) -> datetime:
         if value.tzinfo is not None:
             raise ValueError("times are UTC and carry no offset: write 2022-06-02T00:00")
+        if not FIRST_YEAR <= value.year <= LAST_YEAR:
+            raise ValueError(f"{value} is outside the years {FIRST_YEAR} to {LAST_YEAR}")
         if value.minute or value.second or value.microsecond:
             raise ValueError(f"{value} is not a whole hour")
         return value
@@ -591,7 +597,7 @@ class VerificationConfig(Section):
     )
     min_soil_fraction: Fraction = Field(0.5, description="cells with more updatable soil than this are scored")
     discard_days: int = Field(
-        0, ge=0, description="days from the start that count in no mean of the tables; [S24] leaves out 15"
+        0, ge=0, le=36500, description="days from the start that count in no mean of the tables; [S24] leaves out 15"
     )
 
     @field_validator("depths_m")

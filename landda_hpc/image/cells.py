@@ -43,8 +43,10 @@ class LandCells:
         # bincount adds in the order of tiles: the bits of a loop over them.
         owner, use = np.repeat(np.arange(cell.size), counts), tiles.is_updatable
         area = tiles.area_fraction[use]
-        soil = np.bincount(owner[use], weights=area, minlength=cell.size)
-        porosity = np.bincount(owner[use], weights=area * tiles.porsl[use, 0], minlength=cell.size)
+        soil: FloatArray = np.bincount(owner[use], weights=area, minlength=cell.size).astype(np.float64)
+        porosity: FloatArray = np.bincount(owner[use], weights=area * tiles.porsl[use, 0], minlength=cell.size).astype(
+            np.float64
+        )
         with np.errstate(invalid="ignore", divide="ignore"):
             mean_porosity = np.where(soil > 0.0, porosity / soil, np.nan)
         return cls(grid, cell.astype(np.int64), counts.astype(np.int64), soil, mean_porosity)
