@@ -175,7 +175,16 @@ class TwinObservations(Section):
     error_std_china: Positive | None = Field(
         None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
     )
-    missing_fraction: Fraction = Field(0.0, description="share of land cells without observation, at random")
+    correlated_std: NonNegative = Field(
+        0.0, description="standard deviation of a spatially correlated error beside the white one, m3 m-3"
+    )
+    correlated_length_km: Positive = Field(250.0, description="L of its correlation exp(-1/2 (d / L)^2), km")
+    missing_fraction: Fraction = Field(0.0, description="share of the cells without observation")
+    gaps: Literal["random", "swaths", "blobs", "stripes"] = Field(
+        "random",
+        description="which ones: 'random' = every cell by itself, anew each time, 'swaths' = between slanted swaths "
+        "that move, 'blobs' = patches, always the same, 'stripes' = meridional, about twelve cells wide, always the same",
+    )
 
 
 class GldasObservations(Section):
@@ -596,6 +605,10 @@ class VerificationConfig(Section):
         ((0.0, 0.1), (0.1, 0.4), (0.4, 1.0)), description="layers that are scored: top and bottom, m"
     )
     min_soil_fraction: Fraction = Field(0.5, description="cells with more updatable soil than this are scored")
+    unobserved: bool = Field(
+        False,
+        description="also score, apart, the cells without observation at a time, against the truth of a twin",
+    )
     discard_days: int = Field(
         0, ge=0, le=36500, description="days from the start that count in no mean of the tables; [S24] leaves out 15"
     )

@@ -21,7 +21,7 @@ from landda_hpc.image.distribute import LEDGER_ACCOUNTS
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import Provenance, layer_innovation_name, write_image
-from landda_hpc.verification.records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord, last_stage
+from landda_hpc.verification.records import ASSIMILATED_REFERENCE, TRUTH, UNOBSERVED_TRUTH, ScoreRecord, last_stage
 from landda_hpc.verification.scores import score
 
 step_log = logging.getLogger("landda_hpc.steps")
@@ -125,6 +125,12 @@ class Recorder:
                     for i, layer in enumerate(self._domain.depth_names):
                         mine, true = self._columns.depth(rows, i), self._columns.depth(truth, i)
                         yield self._score(rows, mine, true, reference=TRUTH, layer=layer, **common)
+                if truth is not None and images.observation is not None and self._config.verification.unobserved:
+                    seen = self._domain.cells.from_image(images.observation.is_used.astype(np.float64)) > 0.0
+                    for i, layer in enumerate(self._domain.depth_names):
+                        unseen = np.where(seen, np.nan, self._columns.depth(truth, i))
+                        mine = self._columns.depth(rows, i)
+                        yield self._score(rows, mine, unseen, reference=UNOBSERVED_TRUTH, layer=layer, **common)
                 if images.observation is not None:
                     observed = self._domain.cells.from_image(images.observation.values)
                     yield self._score(
