@@ -183,7 +183,7 @@ class TwinObservations(Section):
     gaps: Literal["random", "swaths", "blobs", "stripes"] = Field(
         "random",
         description="which ones: 'random' = every cell by itself, anew each time, 'swaths' = between slanted swaths "
-        "that move, 'blobs' = patches, always the same, 'stripes' = meridional, about twelve cells wide, always the same",
+        "that move, 'blobs' = patches, 'stripes' = meridional, about twelve cells wide; both always the same",
     )
 
 

@@ -28,8 +28,9 @@ def analyse_separately(method: Var3d, pairs: Sequence[ImagePair], layer_weights:
     Returns
     -------
     ``increment`` is H dx, the mean of the layers' increments; ``layers`` has the layers' analyses. Since B has no
-    covariances between layers, J of all of them is the sum of theirs: the diagnostics are those of that sum, a layer
-    that is done earlier counting with its last value.
+    covariances between layers, J of all of them is the sum of theirs, and is what the diagnostics have, a layer that is
+    done earlier counting with its last value; norms of the gradient are the largest of any layer, since each layer's
+    minimisation ends by its own.
 
     References
     ----------
@@ -46,12 +47,12 @@ def _joint_diagnostics(layers: Sequence[Analysis], layer_weights: FloatArray) ->
     joint: dict[str, float | list[float]] = {
         "iterations": float(length - 1),
         "converged": min(float(_number(d["converged"])) for d in found),
-        "final_gradient_norm": math.sqrt(math.fsum(_number(d["final_gradient_norm"]) ** 2 for d in found)),
+        "final_gradient_norm": max(_number(d["final_gradient_norm"]) for d in found),
     }
     for name in _SUMS:
         joint[name] = [math.fsum(values) for values in zip(*(_padded(d[name], length) for d in found), strict=True)]
     norms = zip(*(_padded(d["gradient_norm"], length) for d in found), strict=True)
-    joint["gradient_norm"] = [math.sqrt(math.fsum(norm**2 for norm in one)) for one in norms]
+    joint["gradient_norm"] = [max(one) for one in norms]
     for name in ("gain_mean", "gain_std"):
         joint[name] = math.fsum(w * _number(d[name]) for w, d in zip(layer_weights, found, strict=True))
     return joint
