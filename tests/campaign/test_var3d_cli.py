@@ -16,6 +16,7 @@ from landda_hpc.fields.error_map import outline_mask
 from landda_hpc.formats.image_series import open_image_series
 from landda_hpc.formats.wedge_spectra import read_wedge_spectrum
 from landda_hpc.grid import regular_grid
+from landda_hpc.verification.records import TRUTH, UNOBSERVED_TRUTH
 from tests.campaign.conftest import Landda
 from tests.campaign.test_bits import assert_same
 from tests.unit.formats.test_image_series import VALUES, write_series
@@ -122,6 +123,7 @@ def write_layered(run: Landda, slopes: Path, name: str = "layers.yaml", **change
         "runs": LAYERED,
         "checkpoint": {"every_hours": 24},
         "output": {"every_hours": 6, "figures": False, "fields": ["innovation", "innovation_layers", "increment"]},
+        "verification": {"unobserved": True},
     }
     return run.write(name, **{**settings, **changes})
 
@@ -168,6 +170,17 @@ class TestLayersOneByOne:
             assert layer["gain_mean"] == pytest.approx(gain, abs=1e-9)
             expected = (1.0 - gain) * layer["innovation_std"]
             assert layer["residual_std"] == pytest.approx(expected, rel=0.1)  # bounds and soil that has no room
+
+    def test_cells_without_observation_are_scored_apart(self, layered: Landda) -> None:
+        """A fifth of the cells: with errors of their own, since point analyses leave them to the model."""
+        lines = (layered.folder / "out/scores.jsonl").read_text().splitlines()
+        first = [r for r in map(json.loads, lines) if r["cycle"] == 1 and r["layer"] == "0-10 cm"]
+        scores = {(r["run"], r["stage"], r["reference"]): r for r in first}
+        unseen = scores["var3d_point", "analysis", UNOBSERVED_TRUTH]
+        assert unseen["n_cells"] == pytest.approx(0.2 * scores["var3d_point", "analysis", TRUTH]["n_cells"], rel=0.3)
+        assert unseen["ubrmse"] == scores["var3d_point", "background", UNOBSERVED_TRUTH]["ubrmse"]
+        assert unseen["ubrmse"] > 1.2 * scores["var3d_point", "analysis", TRUTH]["ubrmse"]
+        assert scores["as_one", "analysis", UNOBSERVED_TRUTH]["ubrmse"] < unseen["ubrmse"]  # images reach into gaps
 
     def test_no_increment_changes_no_bit_of_the_forecast(self, layered: Landda) -> None:
         nothing, control = self.records(layered, "nothing_seen"), self.records(layered, "control")
