@@ -134,7 +134,7 @@ def _background_errors(page: Page, m: Material) -> None:
     means = ", ".join(f"{float(np.nanmean(image)):.3f}" for image in images.values())
     words = (
         "Standard deviation over time of control minus observation, about its mean, of CoLM's three uppermost layers "
-        f"(the paper shows its square); means {means} m3 m-3. "
+        f"(the paper shows its square); means {means} m3 m-3; grey: hardly ever observed, mostly frozen in the model. "
     )
     if noise:
         words += f"The errors of the observations are in it, as in the paper's: {noise:g} here. "
