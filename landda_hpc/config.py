@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from landda_hpc.constants import N_UPPER, SOIL_ZI
 from landda_hpc.errors import ConfigError, MissingFileError
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -24,6 +25,10 @@ NonNegative = Annotated[float, Field(ge=0.0)]
 
 BUILT_IN_DEPTH_M = (0.0, 0.1)
 """Observed depth that the built-in vertical regression is for, m."""
+
+
+FIRST_YEAR, LAST_YEAR = 1700, 9900
+"""Years of a campaign: the standard calendar, with room for spin-up before and for what reckons with days after."""
 
 
 class Section(BaseModel):
@@ -45,6 +50,8 @@ class TimeConfig(Section):
     def _naive_utc(cls, value: datetime) -> datetime:
         if value.tzinfo is not None:
             raise ValueError("times are UTC and carry no offset: write 2022-06-02T00:00")
+        if not FIRST_YEAR <= value.year <= LAST_YEAR:
+            raise ValueError(f"{value} is outside the years {FIRST_YEAR} to {LAST_YEAR}")
         if value.minute or value.second or value.microsecond:
             raise ValueError(f"{value} is not a whole hour")
         return value
@@ -168,7 +175,16 @@ class TwinObservations(Section):
     error_std_china: Positive | None = Field(
         None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
     )
-    missing_fraction: Fraction = Field(0.0, description="share of land cells without observation, at random")
+    correlated_std: NonNegative = Field(
+        0.0, description="standard deviation of a spatially correlated error beside the white one, m3 m-3"
+    )
+    correlated_length_km: Positive = Field(250.0, description="L of its correlation exp(-1/2 (d / L)^2), km")
+    missing_fraction: Fraction = Field(0.0, description="share of the cells without observation")
+    gaps: Literal["random", "swaths", "blobs", "stripes"] = Field(
+        "random",
+        description="which ones: 'random' = every cell by itself, anew each time, 'swaths' = between slanted swaths "
+        "that move, 'blobs' = patches, 'stripes' = meridional, about twelve cells wide; both always the same",
+    )
 
 
 class GldasObservations(Section):
@@ -346,6 +362,22 @@ class ClimatologicalErrorsConfig(Section):
 
     kind: Literal["climatological"] = "climatological"
     file: Path = Field(description="CSV file under data_root: scale, wedge, variance in m6 m-6")
+    holds: Literal["errors", "difference"] = Field(
+        "errors",
+        description="what the variances are of: 'errors' = these errors alone; 'difference' = model minus observation, "
+        "B + R together",
+    )
+    other_std: NonNegative | None = Field(
+        None,
+        description="holds: difference: standard deviation of the other side's white errors, m3 m-3, taken off every "
+        "wedge as a variance; if absent they stay in",
+    )
+
+    @model_validator(mode="after")
+    def _holds_them(self) -> Self:
+        if self.other_std is not None and self.holds != "difference":
+            raise ValueError("other_std is taken off a difference of two: say holds: difference, or leave it out")
+        return self
 
 
 Errors = Annotated[WhiteErrorsConfig | CorrelatedErrorsConfig | ClimatologicalErrorsConfig, Field(discriminator="kind")]
@@ -414,11 +446,27 @@ class PerWedgeRun(GainRun):
 class Var3dRun(AssimilatingRun):
     """What the 3D-Var methods share [S24, Eq. 5]; B is diagonal."""
 
+    layers: Literal["observed", "upper_three"] = Field(
+        "observed",
+        description="what is analysed: 'observed' = the mean over the observed depth, one increment for its layers; "
+        "'upper_three' = CoLM's layers 1-3 one by one, as [S24], each with its own B and increment, the observation "
+        "taken for each of them",
+    )
     background_std: Positive = Field(
         0.16, description="standard deviation of background errors without an archive, m3 m-3 (0.16: [S24]'s control)"
     )
     background_archive: Path | None = Field(
         None, description="netCDF of model-minus-observation statistics under data_root; gives B per cell and layer"
+    )
+    archive_holds: Literal["difference", "background"] = Field(
+        "difference",
+        description="what the archive's differences are errors of: 'difference' = model minus observation, so that "
+        "their variance is B + R; 'background' = model minus truth, B alone",
+    )
+    archive_observation_std: NonNegative | Path | None = Field(
+        None,
+        description="archive_holds: difference: standard deviation of the observation errors R in it, m3 m-3, a number "
+        "or a netCDF image under data_root, taken off as a variance; if absent R stays in B, as in [S24]",
     )
     background_about: Literal["mean", "zero"] = Field(
         "mean", description="B from the archive: variance about the mean difference, or mean square (bias is error)"
@@ -431,6 +479,16 @@ class Var3dRun(AssimilatingRun):
         False, description="the tolerance is a share of the gradient at the start; absolute as [S24] prints it"
     )
     max_iterations: int = Field(1000, ge=1, le=100000, description="conjugate-gradient iterations at most")
+
+    @model_validator(mode="after")
+    def _archive_makes_sense(self) -> Self:
+        if self.archive_observation_std is not None and self.background_archive is None:
+            raise ValueError("archive_observation_std is about an archive: name one in background_archive")
+        if self.archive_observation_std is not None and self.archive_holds == "background":
+            raise ValueError(
+                "archive_holds: background has no observation errors in it: leave archive_observation_std out"
+            )
+        return self
 
 
 class Var3dObservationTerm(Var3dRun):
@@ -521,8 +579,14 @@ class OutputConfig(Section):
     """What goes to CF netCDF files and pictures."""
 
     fields: tuple[
-        Literal["background", "analysis", "increment", "innovation", "observation", "spread", "truth"], ...
-    ] = Field(("background", "analysis", "increment", "innovation"), description="images written at output times")
+        Literal[
+            "background", "analysis", "increment", "innovation", "innovation_layers", "observation", "spread", "truth"
+        ],
+        ...,
+    ] = Field(
+        ("background", "analysis", "increment", "innovation"),
+        description="images written at output times; innovation_layers: observation minus each of CoLM's layers 1-3",
+    )
     every_hours: int = Field(24, ge=1, description="hours of simulated time between image files")
     times: tuple[datetime, ...] = Field((), description="further times of image files, UTC, each the end of a cycle")
     layers: bool = Field(False, description="also write every scored layer, to images/<layer>/")
@@ -541,8 +605,12 @@ class VerificationConfig(Section):
         ((0.0, 0.1), (0.1, 0.4), (0.4, 1.0)), description="layers that are scored: top and bottom, m"
     )
     min_soil_fraction: Fraction = Field(0.5, description="cells with more updatable soil than this are scored")
+    unobserved: bool = Field(
+        False,
+        description="also score, apart, the cells without observation at a time, against the truth of a twin",
+    )
     discard_days: int = Field(
-        0, ge=0, description="days from the start that count in no mean of the tables; [S24] leaves out 15"
+        0, ge=0, le=36500, description="days from the start that count in no mean of the tables; [S24] leaves out 15"
     )
 
     @field_validator("depths_m")
@@ -619,6 +687,11 @@ class CampaignConfig(Section):
                 problems.append(
                     f"run '{run.name}': the built-in slopes are for a depth of 0-0.1 m, observed are {top}-{bottom} "
                     "m: make some with landda regress, name them in depth.file"
+                )
+            if isinstance(run, Var3dRun) and run.layers == "upper_three" and bottom > SOIL_ZI[N_UPPER]:
+                problems.append(
+                    f"run '{run.name}': layers: upper_three reach down to {SOIL_ZI[N_UPPER]:.4f} m, observed are "
+                    f"{top}-{bottom} m: observe a depth within them, or analyse the observed depth (layers: observed)"
                 )
             boundary = run.frame.boundary if isinstance(run, CurveletRun | Var3dImageTerm) else "none"
             if boundary == "double_fourier_sphere" and (not self.grid.is_global or self.grid.n_lon % 2):

@@ -22,6 +22,8 @@ EARTH_RADIUS: Final = 6.371e6  # m
 
 N_SOIL: Final = 10
 N_SNOW: Final = 5
+N_UPPER: Final = 3
+"""Uppermost soil layers, which [S24] analyses one by one: nodes at 0.7, 2.8 and 6.2 cm, down to 9.1 cm."""
 
 FROZEN_ICE: Final = 0.01
 """kg m-2; a layer with more ice than this is frozen and never updated (METHODS.md section 1)."""

@@ -39,7 +39,7 @@ class DifferenceStatistics:
         *,
         about: Literal["mean", "zero"] = "mean",
         floor_std: float = 0.01,
-        observation_std: float = 0.0,
+        observation_std: float | FloatArray = 0.0,
         min_count: int = 10,
     ) -> FloatArray:
         """Diagonal of B on the domain.
@@ -50,8 +50,8 @@ class DifferenceStatistics:
         about : ``mean``: variance about the mean difference; ``zero``: mean square difference, which counts a bias as
             error.
         floor_std : least standard deviation, m3 m-3.
-        observation_std : taken off in quadrature, m3 m-3: the difference holds errors of both. 0 as in [S24], which
-            takes the whole as background error.
+        observation_std : taken off in quadrature, m3 m-3, a number or a map (n_lat, n_lon): the difference holds errors
+            of both, B + R. 0 as in [S24], which takes the whole as background error.
         min_count : cells of the domain with fewer times take the mean variance of their layer.
 
         Returns
@@ -61,7 +61,7 @@ class DifferenceStatistics:
         Raises
         ------
         ShapeError : another grid.
-        DataError : a layer has no cell of the domain with enough times.
+        DataError : a layer has no cell of the domain with enough times, or the map has no value in such a cell.
         """
         if domain.shape != self.count.shape[1:]:
             raise ShapeError(f"the archive is on {self.count.shape[1:]} cells; the domain on {domain.shape}.")
@@ -77,6 +77,11 @@ class DifferenceStatistics:
                 raise DataError(
                     f"layer {layer + 1} of the archive has no cell of the domain with {max(2, min_count)} times; the "
                     f"most is {int(self.count[layer].max())}. Archive a longer period, or lower min_count."
+                )
+            if not np.isfinite(values[known]).all():
+                raise DataError(
+                    f"the map of observation errors has no value in {int((~np.isfinite(values[known])).sum())} cells "
+                    "that the archive covers; fill it, or give one number."
                 )
             result[layer] = np.where(domain, np.where(known, values, values[known].mean()), np.nan)
         return result

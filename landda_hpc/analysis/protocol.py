@@ -57,11 +57,19 @@ class Analysis:
     spread : standard deviation of the background's perturbed images, m3 m-3; NaN off the domain; None where
         the method has no ensemble.
     diagnostics : named numbers for the cycle record.
+    layers : the analyses of the uppermost soil layers, from the top down, where these were analysed one by one;
+        ``increment`` is then their mean over the observed depth. Empty where the observed depth itself was analysed.
     """
 
     increment: FloatArray
     spread: FloatArray | None = None
     diagnostics: dict[str, float | list[float]] = field(default_factory=dict)
+    layers: tuple[Analysis, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Analysis, ...]:
+        """What goes to the soil, a column each: the analyses of the layers, or this one."""
+        return self.layers or (self,)
 
 
 class MemberSums(Protocol):

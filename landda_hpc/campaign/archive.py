@@ -15,7 +15,7 @@ from landda_hpc.analysis.nodes import at_nodes, node_weights
 from landda_hpc.analysis.spectra import WedgeSpectrum, archive_spectrum
 from landda_hpc.campaign.assembly import make_frame
 from landda_hpc.config import FrameConfig
-from landda_hpc.constants import SOIL_Z, FloatArray
+from landda_hpc.constants import N_UPPER, SOIL_Z, FloatArray
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.fields.depth import DepthRange
 from landda_hpc.fields.regrid import Method as RegridMethod
@@ -26,7 +26,7 @@ from landda_hpc.formats.image_series import ImageSeries, open_image_series
 from landda_hpc.formats.wedge_spectra import write_wedge_spectrum
 from landda_hpc.grid import Grid
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.images import list_images
+from landda_hpc.storage.images import layer_innovation_name, list_images
 
 PLAUSIBLE_DIFFERENCE: Final = (-3.0, 3.0)
 """m3 m-3; an observation with errors of 0.3 may lie more than 1 off."""
@@ -88,19 +88,25 @@ class DifferenceSeries(Sequence[FloatArray]):
 
 
 def campaign_differences(
-    folder: Path, run: str = "control", first: datetime | None = None, last: datetime | None = None
+    folder: Path,
+    run: str = "control",
+    first: datetime | None = None,
+    last: datetime | None = None,
+    *,
+    with_layers: bool = False,
 ) -> DifferenceSeries:
     """Model minus observation of a run of a campaign, from the innovations in its image files. Local.
 
     Parameters
     ----------
-    folder : of the campaign, with ``innovation`` among its ``output.fields``.
+    folder : of the campaign, with ``innovation`` (or ``innovation_layers``) among its ``output.fields``.
     run : one that does not assimilate; the innovations of another are no errors of the free model.
     first, last : period, both included.
+    with_layers : CoLM's three uppermost layers against the observation, for runs with ``layers: upper_three``.
 
     Returns
     -------
-    One layer: the observed depth.
+    One layer, the observed depth, or three.
 
     Raises
     ------
@@ -109,25 +115,27 @@ def campaign_differences(
     """
     campaign = CampaignFolder.open(folder)
     images = list_images(campaign.images, run)
+    names = [layer_innovation_name(k) for k in range(1, N_UPPER + 1)] if with_layers else ["innovation"]
     paths = []
     for time, path in images.items():
         if (first is None or time >= first) and (last is None or time <= last):
             with NetcdfFile(path) as file:
-                if file.has("innovation"):
+                if all(file.has(name) for name in names):
                     paths.append(path)
     if not paths:
+        field = "innovation_layers" if with_layers else "innovation"
         raise DataError(
             f"campaign '{folder}' has {len(images)} images of run '{run}', none with an innovation in the period. Run "
-            "it with innovation among output.fields, and output.every_hours as short as its cycle."
+            f"it with {field} among output.fields, and output.every_hours as short as its cycle."
         )
-    series = open_image_series(paths, "innovation", PLAUSIBLE_DIFFERENCE)
-    places = _places(series)
+    opened = [open_image_series(paths, name, PLAUSIBLE_DIFFERENCE) for name in names]
+    places = _places(opened[0])
 
     def read(time: datetime) -> FloatArray:
-        difference: FloatArray = -series[places[time]].values[None]
+        difference: FloatArray = -np.stack([series[places[time]].values for series in opened])
         return difference
 
-    return DifferenceSeries(series.grid, list(places), f"innovations of run {run}, {folder}", read, [series])
+    return DifferenceSeries(opened[0].grid, list(places), f"innovations of run {run}, {folder}", read, opened)
 
 
 def series_differences(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from landda_hpc.analysis.enkf_like import EnkfLike
 from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
@@ -30,6 +31,7 @@ from landda_hpc.config import (
     WhiteErrorsConfig,
 )
 from landda_hpc.curvelet.backends import Frame
+from landda_hpc.curvelet.backends import check_frame as check_curvelet_frame
 from landda_hpc.curvelet.backends import make_frame as make_curvelet_frame
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 from landda_hpc.model.protocol import LandModel
@@ -72,15 +74,23 @@ def make_grid(config: GridConfig) -> Grid:
 
 def make_frame(config: FrameConfig, grid: Grid) -> Frame:
     """The curvelet frame of a configuration on the model grid; ConfigError if its backend is not installed."""
-    return make_curvelet_frame(
-        grid.shape,
-        backend=config.backend,
-        angles_coarse=config.angles_coarse,
-        finest=config.finest,
-        scales=config.scales,
-        sizes=config.sizes,
-        boundary=config.boundary,
-    )
+    return make_curvelet_frame(grid.shape, **_frame_arguments(config))
+
+
+def check_frame(config: FrameConfig, grid: Grid) -> None:
+    """Raise what ``make_frame`` would raise, without building the frame."""
+    check_curvelet_frame(grid.shape, **_frame_arguments(config))
+
+
+def _frame_arguments(config: FrameConfig) -> dict[str, Any]:
+    return {
+        "backend": config.backend,
+        "angles_coarse": config.angles_coarse,
+        "finest": config.finest,
+        "scales": config.scales,
+        "sizes": config.sizes,
+        "boundary": config.boundary,
+    }
 
 
 def make_method(

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, get_args
 
 import yaml
 
+from landda_hpc.campaign.comparison_options import OptionSet, name_with, with_options
 from landda_hpc.campaign.cycle import Campaign
 from landda_hpc.campaign.domain import depth_name
 from landda_hpc.campaign.saving import config_hash
@@ -90,6 +91,8 @@ def plan_comparison(
     baseline: str | None = None,
     last_days: float | None = None,
     best_gain: float | None = None,
+    options: Sequence[OptionSet] = (),
+    slopes: Path | None = None,
 ) -> Comparison:
     """Validate what is asked for.
 
@@ -100,8 +103,11 @@ def plan_comparison(
         of the campaign if empty.
     seeds : distinct, not negative.
     baseline : name of a run; the first by default.
-    last_days : days of the assimilation window that count, its second half by default.
+    last_days : days of the assimilation window that count; by default the second half of what
+        ``verification.discard_days`` leaves of it.
     best_gain : adds the run ``pointwise_best`` with this K, which was chosen on the truth.
+    options : every method is compared once with each of these sets of options, see ``with_options``.
+    slopes : file of the vertical regression for all of them.
 
     Raises
     ------
@@ -116,19 +122,20 @@ def plan_comparison(
         problems += error.problems
     if best_gain is not None and all(run["name"] != BEST_GAIN for run in chosen):
         chosen = [*chosen, {"method": "pointwise", "name": BEST_GAIN, "gain": best_gain}]
+    tuned = () if best_gain is None else tuple(name_with(BEST_GAIN, one) for one in options or [()])
+    chosen = with_options(chosen, options, slopes)
     names = [str(run["name"]) for run in chosen]
     if baseline is not None and baseline not in names and not problems:
         problems.append(f"--baseline {baseline}: none of the methods compared.{_suggestion(baseline, names)}")
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         problems.append(f"--seeds {','.join(map(str, seeds))}: expected distinct whole numbers from 0 on, e.g. 1,2,3")
     try:
-        since = counted_since(config.time, last_days)
+        since = counted_since(config.time, last_days, config.verification.discard_days)
     except ConfigError as error:
         problems += error.problems
     if problems:
         raise ConfigError(problems)
     raw = config.model_dump(mode="json") | {"runs": chosen}
-    tuned = () if best_gain is None else (BEST_GAIN,)
     return Comparison(parse_config(raw), tuple(seeds), baseline or names[0], since, tuned)
 
 
@@ -218,20 +225,31 @@ def split_methods(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def counted_since(time: TimeConfig, last_days: float | None) -> datetime:
-    """The time after which the assimilation window counts: its last days, by default its second half.
+def counted_since(time: TimeConfig, last_days: float | None, discard_days: int = 0) -> datetime:
+    """The time after which the assimilation window counts: its last days.
+
+    Parameters
+    ----------
+    last_days : by default half of the days that are not discarded.
+    discard_days : days from the start that count nowhere (``verification.discard_days``).
 
     Raises
     ------
-    ConfigError : no assimilation window, or not so many days in it.
+    ConfigError : no assimilation window, all of it discarded, or not so many days left of it.
     """
     window = time.assimilation_end - time.start
     if not window:
         raise ConfigError("time.assimilation_end is time.start: without an analysis there is nothing to compare.")
+    left = window - timedelta(days=discard_days)
+    if left <= timedelta(0):
+        raise ConfigError(f"verification.discard_days = {discard_days} leaves nothing of the window to compare.")
     if last_days is None:
-        return time.start + window / 2
-    if not 0.0 < last_days <= window / timedelta(days=1):
-        raise ConfigError(f"--last-days {last_days:g}: expected more than 0 and at most {window / timedelta(days=1):g}")
+        return time.assimilation_end - left / 2
+    if not 0.0 < last_days <= left / timedelta(days=1):
+        without = f", {discard_days} days being discarded" if discard_days else ""
+        raise ConfigError(
+            f"--last-days {last_days:g}: expected more than 0 and at most {left / timedelta(days=1):g}{without}"
+        )
     return time.assimilation_end - timedelta(days=last_days)
 
 

@@ -11,8 +11,10 @@ from datetime import datetime
 
 import numpy as np
 
+from landda_hpc.analysis.layers import analyse_separately
 from landda_hpc.analysis.memory import MethodMemory
 from landda_hpc.analysis.protocol import Analysis, ImagePair
+from landda_hpc.analysis.var3d import Var3d
 from landda_hpc.campaign.assembly import Instance, make_method
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.doubts import doubts
@@ -22,9 +24,8 @@ from landda_hpc.campaign.saving import save_state
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.timing import StepClock
 from landda_hpc.config import CampaignConfig
-from landda_hpc.constants import N_SOIL, FloatArray
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StorageError
-from landda_hpc.fields.depth import observe
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.image.distribute import WaterLedger, distribute
 from landda_hpc.observation.image import ImageObservation
@@ -194,22 +195,15 @@ class Campaign:
         return images
 
     def _gather_rows(self, instance: Instance) -> FloatArray | None:
-        """Cell means on the roots, (n_cells, n).
-
-        Observed depth, scored layers, all layers if profiles are asked for, share of frozen soil.
-        """
-        with_profiles = bool(self.config.output.profiles)
-        n_values = 2 + len(self.domain.depth_names) + (N_SOIL if with_profiles else 0)
+        """Cell means on the roots, (n_cells, n_columns), as ``Columns`` has them."""
         rows = None
         if instance.model is not None and instance.state is not None:
-            theta = volumetric_water(instance.state)
-            columns = [observe(theta, self.domain.observed_weights)]
-            columns += [observe(theta, weights) for weights in self.domain.depth_weights]
-            if with_profiles:
-                columns += list(theta.T)
-            frozen = (frozen_layers(instance.state) & self._layers).any(axis=1)
-            rows = aggregate(instance.model.tiles, np.stack([*columns, frozen.astype(np.float64)], axis=1))
-        return self._traffic.gather(instance.index, rows, n_values)
+            frozen = np.any(frozen_layers(instance.state) & self._layers, axis=1)
+            values = self.domain.columns.of_tiles(
+                volumetric_water(instance.state), frozen, self.domain.observed_weights, self.domain.depth_weights
+            )
+            rows = aggregate(instance.model.tiles, values)
+        return self._traffic.gather(instance.index, rows, self.domain.columns.size)
 
     def _observe(self, images: CycleImages, time: datetime) -> ImageObservation | None:
         cells, names = self.domain.cells, self.domain.depth_names
@@ -219,10 +213,10 @@ class Campaign:
         with together(self.world, f"observations at {time}"):
             if self.world.rank == 0:
                 nature = images.background.get("nature")
-                truth = None if nature is None else cells.to_image(nature[:, 0])
+                truth = None if nature is None else cells.to_image(self.domain.columns.observed(nature))
                 observation = self.source.at(time, truth)
                 if observation is not None:
-                    frozen = self._any_run(images)[:, -1] > 0.0
+                    frozen = self.domain.columns.frozen(self._any_run(images)) > 0.0
                     observation = control_quality(
                         observation,
                         self.domain.porosity,
@@ -251,23 +245,30 @@ class Campaign:
         method, rows = self._methods.get(instance.name), images.background[instance.name]
         if method is None or rows is None or images.observation is None:
             return None
-        pair = ImagePair(
-            background=self.domain.cells.to_image(rows[:, 0]),
-            observation=images.observation.values,
+        if isinstance(method, Var3d) and method.n_layers > 1:
+            theta = self.domain.columns.soil(rows).T[: method.n_layers]
+            pairs = [self._pair(layer, images.observation, time) for layer in theta]
+            return analyse_separately(method, pairs, self.domain.observed_weights[: method.n_layers])
+        return method.analyse(self._pair(self.domain.columns.observed(rows), images.observation, time))
+
+    def _pair(self, background: FloatArray, observation: ImageObservation, time: datetime) -> ImagePair:
+        return ImagePair(
+            background=self.domain.cells.to_image(background),
+            observation=observation.values,
             domain=self.domain.is_soil,
             time_key=time.isoformat(),
         )
-        return method.analyse(pair)
 
     def _distribute(self, instance: Instance, analysis: Analysis | None) -> FloatArray | None:
-        """Bring the increment to the tiles; returns the water ledger, (n_cells, 5), on roots."""
-        increment = None if analysis is None else self.domain.cells.from_image(analysis.increment)
-        return self._put(instance, increment, self._descents[instance.name])
+        """Bring the increments to the tiles; returns the water ledger, (n_cells, 5), on roots."""
+        increments = None
+        if analysis is not None:
+            increments = np.stack([self.domain.cells.from_image(p.increment) for p in analysis.parts], axis=1)
+        return self._put(instance, increments, self._descents[instance.name])
 
-    def _put(self, instance: Instance, increment: FloatArray | None, descent: Descent) -> FloatArray | None:
-        """Bring an increment of the observed depth, (n_cells,) on roots, to the tiles; the water ledger on roots."""
-        rows = None if increment is None else increment[:, None]
-        mine = self._traffic.scatter(instance.index, rows, 1)
+    def _put(self, instance: Instance, increments: FloatArray | None, descent: Descent) -> FloatArray | None:
+        """Bring increments, (n_cells, n_increments) on roots, to the tiles; the water ledger on roots."""
+        mine = self._traffic.scatter(instance.index, increments, descent.n_increments)
         ledger: WaterLedger | None = None
         if mine is not None and instance.model is not None and instance.state is not None:
             ledger = distribute(instance.model.tiles, instance.state, descent.columns(mine), descent.layers)
@@ -283,7 +284,7 @@ class Campaign:
         for instance in self.instances:
             drift = self._drifts.get(instance.name)
             if drift is not None:
-                correction = drift.correction(time) if self._traffic.is_root else None
+                correction = drift.correction(time)[:, None] if self._traffic.is_root else None
                 rows = self._put(instance, correction, Descent(self._layers))
                 if rows is not None:
                     accounts[instance.name] = rows

@@ -11,7 +11,7 @@ import numpy as np
 
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.config import CampaignConfig
-from landda_hpc.constants import N_SOIL, FloatArray
+from landda_hpc.constants import FloatArray
 from landda_hpc.formats.atomic import storage_errors
 from landda_hpc.storage.images import Provenance, write_image
 
@@ -52,7 +52,7 @@ def write_layers(
             run,
             domain.grid,
             time,
-            {name: (domain.cells.to_image(rows[:, 1 + i]), {}) for name, rows in fields.items()},
+            {name: (domain.cells.to_image(domain.columns.depth(rows, i)), {}) for name, rows in fields.items()},
             provenance,
             depth_m=depth,
             is_land=domain.is_land,
@@ -104,5 +104,5 @@ def profile_records(
                 "place": number,
                 "lat": float(domain.grid.lat[row]),
                 "lon": float(domain.grid.lon[column]),
-                "water": [float(value) for value in rows[cell, -1 - N_SOIL : -1]],
+                "water": [float(value) for value in domain.columns.soil(rows)[cell]],
             }

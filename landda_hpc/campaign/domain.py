@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from landda_hpc.campaign.assembly import make_grid, smallest_ensemble
+from landda_hpc.campaign.columns import Columns, make_columns
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ConfigError
@@ -31,6 +32,7 @@ class Domain:
     observed_weights : weights of the soil layers in the observed depth, shape (n_soil,).
     depth_weights : the same for each scored layer, shape (n_depths, n_soil).
     depth_names : e.g. "0-10 cm".
+    columns : what rows of cell means hold.
     is_land : cells with tiles of any kind, (n_lat, n_lon).
     is_soil : cells with updatable soil, (n_lat, n_lon).
     is_scored : cells with more updatable soil than the configuration asks for.
@@ -44,6 +46,7 @@ class Domain:
     observed_weights: FloatArray
     depth_weights: FloatArray
     depth_names: tuple[str, ...]
+    columns: Columns
     is_land: BoolArray
     is_soil: BoolArray
     is_scored: BoolArray
@@ -90,6 +93,7 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         observed_weights=depth_weights(*config.observations.depth_m),
         depth_weights=np.array([depth_weights(*depth) for depth in depths]),
         depth_names=tuple(depth_name(depth) for depth in depths),
+        columns=make_columns(config),
         is_land=cells.to_image(np.ones(len(cells)), fill=0.0) > 0.0,
         is_soil=is_soil,
         is_scored=cells.mask(config.verification.min_soil_fraction),

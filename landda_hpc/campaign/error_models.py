@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from landda_hpc.analysis.errors import (
     ClimatologicalErrors,
     CorrelatedErrors,
@@ -38,19 +40,24 @@ class Surroundings:
     data_root: Path
 
     def std(self, value: float | Path) -> float | FloatArray:
-        """A number, or the map in a file under ``data_root``, bilinear on the model grid where it is on another.
+        """As ``error_std``."""
+        return error_std(value, self.grid, self.data_root)
 
-        Raises
-        ------
-        MissingFileError, DataError : the file is not there, or no image in m3 m-3.
-        """
-        if not isinstance(value, Path):
-            return value
-        image = read_image(self.data_root / value)
-        if image.grid.same_points(self.grid):
-            return image.values
-        regridded: FloatArray = Regridder(image.grid, self.grid, "bilinear")(image.values)
-        return regridded
+
+def error_std(value: float | Path, grid: Grid, data_root: Path) -> float | FloatArray:
+    """A number, or the map in a file under ``data_root``, bilinear on the model grid where it is on another.
+
+    Raises
+    ------
+    MissingFileError, DataError : the file is not there, or no image in m3 m-3.
+    """
+    if not isinstance(value, Path):
+        return value
+    image = read_image(data_root / value)
+    if image.grid.same_points(grid):
+        return image.values
+    regridded: FloatArray = Regridder(image.grid, grid, "bilinear")(image.values)
+    return regridded
 
 
 def make_errors(config: Errors, frame: ImageFrame, purpose: str, around: Surroundings) -> ErrorModel:
@@ -72,7 +79,11 @@ def make_errors(config: Errors, frame: ImageFrame, purpose: str, around: Surroun
             MemberReduction(around.root_group, config.draws),
             config.covariance,
         )
-    spectrum = WedgeSpectrum(*read_wedge_spectrum(around.data_root / config.file))
+    scale, wedge, variance = read_wedge_spectrum(around.data_root / config.file)
+    if config.other_std is not None:
+        # White errors have s = sigma^2 in every wedge, see WedgeSpectrum.
+        variance = np.maximum(variance - config.other_std**2, 0.0)
+    spectrum = WedgeSpectrum(scale, wedge, variance)
     return ClimatologicalErrors(frame, spectrum, around.seed, purpose)
 
 

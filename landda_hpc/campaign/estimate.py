@@ -2,30 +2,92 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
 
-from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.assembly import make_grid
+from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.config import CampaignConfig, EnkfLikeRun
+from landda_hpc.grid import Grid
 from landda_hpc.variables import STATE
+
+LARGEST_COUNTED: Final = 200_000
+"""Cells of the largest grid whose tiles are counted; they are built for it, 10 us a cell."""
 
 _BASE_MEMORY = 250e6  # bytes of an interpreter with the libraries and the static fields, measured
 _REDUNDANCY = 16.0  # real numbers per pixel: coefficients, variances and workspace of one member, curvelets finest
 
 
-def estimate(config: CampaignConfig, domain: Domain) -> dict[str, str]:
-    """Ranks, memory per rank and disk in words, from sizes alone (layout of ``domain``)."""
-    layout, pixels = domain.layout, domain.grid.n_cells
-    state = 8 * sum(int(np.prod(v.shape, dtype=np.int64)) for v in STATE.values())
-    instances = len(config.instance_names)
-    most_tiles = max(
+@dataclass(frozen=True)
+class Sizes:
+    """What memory and disk follow from.
+
+    Attributes
+    ----------
+    grid : the model grid.
+    n_land, n_tiles : land cells and tiles.
+    fullest : tiles of the rank that has most, all its instances together.
+    n_ranks, n_roots : ranks, and those of the root group.
+    domain : what was counted: the campaign's own, or of a coarser grid over the same area, whose numbers stand scaled.
+    is_scaled : whether it was.
+    """
+
+    grid: Grid
+    n_land: int
+    n_tiles: int
+    fullest: int
+    n_ranks: int
+    n_roots: int
+    domain: Domain
+    is_scaled: bool
+
+
+def measure(config: CampaignConfig, n_ranks: int) -> Sizes:
+    """Count land cells and tiles; on a large grid count those of a coarser one and scale, to answer in seconds. Local.
+
+    Raises
+    ------
+    ConfigError, DataError : no land, or no soil, in the area.
+
+    Notes
+    -----
+    The static fields have 0.5 degrees: a finer grid repeats them, so that numbers scale with its cells.
+    """
+    cells = config.grid.n_lat * config.grid.n_lon
+    step = math.ceil(math.sqrt(cells / LARGEST_COUNTED))
+    shape = {"n_lat": max(17, config.grid.n_lat // step), "n_lon": max(17, config.grid.n_lon // step)}
+    sample = config.model_copy(update={"grid": config.grid.model_copy(update=shape)}) if step > 1 else config
+    domain = make_domain(sample, n_ranks)
+    layout, ratio = domain.layout, cells / domain.grid.n_cells
+    fullest = max(
         (layout.tiles_of(r).stop - layout.tiles_of(r).start) * len(layout.instances_of(r))
         for r in range(layout.n_ranks)
     )
+    return Sizes(
+        make_grid(config.grid),
+        round(ratio * len(domain.cells)),
+        round(ratio * len(domain.tiles)),
+        round(ratio * fullest),
+        layout.n_ranks,
+        layout.n_roots,
+        domain,
+        step > 1,
+    )
+
+
+def estimate(config: CampaignConfig, sizes: Sizes) -> dict[str, str]:
+    """Ranks, memory per rank and disk in words, from sizes alone."""
+    pixels = sizes.grid.n_cells
+    state = 8 * sum(int(np.prod(v.shape, dtype=np.int64)) for v in STATE.values())
+    instances = len(config.instance_names)
     members = max((run.members for run in config.runs if isinstance(run, EnkfLikeRun)), default=0)
-    share = -(-members // layout.n_roots)
-    memory = _BASE_MEMORY + most_tiles * state * 1.5 + len(domain.tiles) * 500
+    share = -(-members // sizes.n_roots)
+    memory = _BASE_MEMORY + sizes.fullest * state * 1.5 + sizes.n_tiles * 500
     memory += 8.0 * pixels * (share + _REDUNDANCY * (2 + instances))
-    checkpoint = len(domain.tiles) * state * instances
+    checkpoint = sizes.n_tiles * state * instances
     written = config.time.n_cycles * config.time.cycle_hours // config.checkpoint.every_hours + 1
     kept = min(written, config.checkpoint.keep_last) + (
         written // config.checkpoint.keep_every if config.checkpoint.keep_every else 0
@@ -33,9 +95,9 @@ def estimate(config: CampaignConfig, domain: Domain) -> dict[str, str]:
     image_files = len(config.runs) * (config.time.n_cycles * config.time.cycle_hours // config.output.every_hours)
     images = image_files * len(config.output.fields) * pixels * 4
     return {
-        "ranks": f"any number; of {layout.n_ranks}, the fullest has {most_tiles} tiles, "
-        f"{layout.n_roots} share the images",
-        "memory": f"about {memory / 1e9:.2f} GB per rank with {layout.n_ranks} ranks",
+        "ranks": f"any number; of {sizes.n_ranks}, the fullest has {sizes.fullest} tiles, "
+        f"{sizes.n_roots} share the images",
+        "memory": f"about {memory / 1e9:.2f} GB per rank with {sizes.n_ranks} ranks",
         "disk": f"about {(checkpoint * (kept + 1) + images) / 1e9:.2f} GB: {checkpoint / 1e6:.1f} MB a checkpoint, "
         f"{kept} kept and one being written; {image_files} image files",
     }

@@ -12,8 +12,9 @@ from landda_hpc.analysis.drift import DriftMemory
 from landda_hpc.analysis.memory import MethodMemory
 from landda_hpc.analysis.vertical import built_in_regression, layer_factors, read_regression
 from landda_hpc.campaign.domain import Domain
-from landda_hpc.config import AssimilatingRun, CampaignConfig, RegressionDepth, Run
-from landda_hpc.constants import N_SOIL, BoolArray, FloatArray
+from landda_hpc.config import AssimilatingRun, CampaignConfig, RegressionDepth, Run, Var3dRun
+from landda_hpc.constants import N_SOIL, N_UPPER, BoolArray, FloatArray
+from landda_hpc.fields.depth import observe
 
 DRIFT_PREFIX: Final = "drift."
 """Before the names of a drift's arrays among what a run remembers."""
@@ -21,21 +22,37 @@ DRIFT_PREFIX: Final = "drift."
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """How the increment of the observed depth goes to the layers of this rank's cells.
+    """How increments go to the layers of this rank's cells.
 
     Attributes
     ----------
     layers : those that take part, (n_soil,).
     factors : of each layer, 1, (n_cells_local, n_soil); None: 1 in the layers that take part.
+    upper_weights : H, weights of the uppermost layers in the observed depth, (n_upper,), where these come with an
+        increment each; None: there is one increment, of the observed depth.
     """
 
     layers: BoolArray
     factors: FloatArray | None = None
+    upper_weights: FloatArray | None = None
 
-    def columns(self, increment: FloatArray) -> FloatArray:
-        """Increments of the layers, m3 m-3, (n_cells_local, n_soil), from (n_cells_local, 1)."""
-        whole = np.repeat(increment, N_SOIL, axis=1)
-        return whole if self.factors is None else self.factors * whole
+    @property
+    def n_increments(self) -> int:
+        """Increments per cell that go down."""
+        return 1 if self.upper_weights is None else self.upper_weights.size
+
+    def columns(self, increments: FloatArray) -> FloatArray:
+        """Increments of all layers, m3 m-3, (n_cells_local, n_soil), from (n_cells_local, n_increments).
+
+        Layers below those that have their own take their part of the increment of the observed depth.
+        """
+        observed = increments if self.upper_weights is None else observe(increments, self.upper_weights)[:, None]
+        whole = np.repeat(observed, N_SOIL, axis=1)
+        if self.factors is not None:
+            whole = self.factors * whole
+        if self.upper_weights is not None:
+            whole[:, : self.upper_weights.size] = increments
+        return whole
 
 
 def make_descent(config: CampaignConfig, domain: Domain, run: Run, rank: int) -> Descent:
@@ -45,9 +62,13 @@ def make_descent(config: CampaignConfig, domain: Domain, run: Run, rank: int) ->
     ------
     MissingFileError, DataError, ShapeError, ConfigError : the file of slopes is not usable.
     """
-    observed = domain.observed_weights > 0.0
+    analysed = domain.observed_weights > 0.0
+    upper_weights = None
+    if isinstance(run, Var3dRun) and run.layers == "upper_three":
+        upper_weights = domain.observed_weights[:N_UPPER]
+        analysed = np.arange(N_SOIL) < N_UPPER
     if not isinstance(run, AssimilatingRun) or not isinstance(run.depth, RegressionDepth):
-        return Descent(observed)
+        return Descent(analysed, upper_weights=upper_weights)
     depth_m = config.observations.depth_m
     if run.depth.file is None:
         regression = built_in_regression(domain.grid, depth_m)
@@ -55,8 +76,8 @@ def make_descent(config: CampaignConfig, domain: Domain, run: Run, rank: int) ->
         regression = read_regression(config.data_root / run.depth.file, domain.grid, depth_m)
     cell = domain.cells.cell[domain.layout.cells_of(rank)]
     slopes = regression.complete.reshape(N_SOIL, -1)[:, cell].T
-    factors = layer_factors(slopes, observed, run.depth.share)
-    return Descent(np.ones(N_SOIL, dtype=np.bool_), np.ascontiguousarray(factors))
+    factors = layer_factors(slopes, domain.observed_weights > 0.0, run.depth.share)
+    return Descent(np.ones(N_SOIL, dtype=np.bool_), np.ascontiguousarray(factors), upper_weights)
 
 
 def make_drift(config: CampaignConfig, n_cells: int, run: Run) -> DriftMemory | None:

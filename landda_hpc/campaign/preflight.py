@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from landda_hpc.campaign.assembly import make_frame
+from landda_hpc.campaign.assembly import check_frame
 from landda_hpc.config import CampaignConfig, FrameConfig
 from landda_hpc.errors import LandDAError
 from landda_hpc.grid import Grid
@@ -25,7 +25,7 @@ def find_problems(config: CampaignConfig, survey: Survey, grid: Grid) -> list[st
     ----------
     config : a valid configuration.
     survey : of the analysis times.
-    grid : the model grid; every run's frame is built on it.
+    grid : the model grid, which every run's frame must fit.
     """
     problems = list(survey.problems)
     for where, path in [("model.initial_file", config.model.initial_file), *_files_of_runs(config)]:
@@ -37,7 +37,7 @@ def find_problems(config: CampaignConfig, survey: Survey, grid: Grid) -> list[st
         frame = getattr(run, "frame", None)
         if isinstance(frame, FrameConfig):
             try:
-                make_frame(frame, grid)
+                check_frame(frame, grid)
             except LandDAError as error:
                 problems.append(f"run '{run.name}', frame: {error}")
     return problems

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,13 +16,15 @@ from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.depths import profile_cells, profile_records, write_layers
 from landda_hpc.campaign.domain import Domain, depth_name
 from landda_hpc.config import CampaignConfig
-from landda_hpc.constants import FloatArray
+from landda_hpc.constants import N_UPPER, FloatArray
 from landda_hpc.image.distribute import LEDGER_ACCOUNTS
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.images import Provenance, write_image
-from landda_hpc.verification.records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord, last_stage
+from landda_hpc.storage.images import Provenance, layer_innovation_name, write_image
+from landda_hpc.verification.records import ASSIMILATED_REFERENCE, TRUTH, UNOBSERVED_TRUTH, ScoreRecord, last_stage
 from landda_hpc.verification.scores import score
+
+step_log = logging.getLogger("landda_hpc.steps")
 
 
 @dataclass(eq=False)
@@ -31,9 +34,8 @@ class CycleImages:
     Attributes
     ----------
     time : valid time.
-    background, analysis : by instance, before and after the analysis; shape (n_cells, 2 + n_depths or more): observed
-        depth and each scored layer, m3 m-3, NaN without updatable soil; last, the share of frozen soil. Before it all
-        soil layers, where the campaign records profiles.
+    background, analysis : by instance, before and after the analysis; shape (n_cells, n_columns), see ``Columns``;
+        m3 m-3, NaN without updatable soil.
     observation : what was observed, after quality control; None where nothing was.
     other_layers : the product's layers that are not assimilated, by layer name, m3 m-3, (n_lat, n_lon).
     """
@@ -59,6 +61,7 @@ class Recorder:
     def __init__(self, config: CampaignConfig, domain: Domain, folder: CampaignFolder) -> None:
         self._config, self._domain, self._folder = config, domain, folder
         self._observed_layer = depth_name(config.observations.depth_m)
+        self._columns = domain.columns
         self._is_scored = domain.cells.from_image(domain.is_scored.astype(np.float64)) > 0.0
         self._profile_cells = profile_cells(domain, config.output.profiles)
 
@@ -76,6 +79,9 @@ class Recorder:
         self._folder.append_records("scores", [json.loads(s.to_json()) for s in scores])
         lines = list(self._cycle_records(cycle, time, images, analyses, accounts, drift_accounts))
         self._folder.append_records("cycles", lines)
+        for line in lines:
+            for layer in line.get("layers", ()):
+                step_log.info("%d %s", cycle, _layer_line(line["run"], layer))
         if self._profile_cells:
             states = ((name, images.latest(name)) for name in self._config.instance_names)
             lines = list(profile_records(cycle, time, self._domain, self._profile_cells, states))
@@ -117,12 +123,19 @@ class Recorder:
                 common = {"cycle": cycle, "time": images.time, "run": run.name, "stage": stage, "window": window}
                 if truth is not None:
                     for i, layer in enumerate(self._domain.depth_names):
-                        yield self._score(rows, rows[:, 1 + i], truth[:, 1 + i], reference=TRUTH, layer=layer, **common)
+                        mine, true = self._columns.depth(rows, i), self._columns.depth(truth, i)
+                        yield self._score(rows, mine, true, reference=TRUTH, layer=layer, **common)
+                if truth is not None and images.observation is not None and self._config.verification.unobserved:
+                    seen = self._domain.cells.from_image(images.observation.is_used.astype(np.float64)) > 0.0
+                    for i, layer in enumerate(self._domain.depth_names):
+                        unseen = np.where(seen, np.nan, self._columns.depth(truth, i))
+                        mine = self._columns.depth(rows, i)
+                        yield self._score(rows, mine, unseen, reference=UNOBSERVED_TRUTH, layer=layer, **common)
                 if images.observation is not None:
                     observed = self._domain.cells.from_image(images.observation.values)
                     yield self._score(
                         rows,
-                        rows[:, 0],
+                        self._columns.observed(rows),
                         observed,
                         reference=ASSIMILATED_REFERENCE,
                         layer=self._observed_layer,
@@ -132,11 +145,12 @@ class Recorder:
                         if layer in images.other_layers:
                             product = self._domain.cells.from_image(images.other_layers[layer])
                             reference = f"{images.observation.source}, not assimilated"
-                            yield self._score(rows, rows[:, 1 + i], product, reference=reference, layer=layer, **common)
+                            mine = self._columns.depth(rows, i)
+                            yield self._score(rows, mine, product, reference=reference, layer=layer, **common)
 
     def _score(self, rows: FloatArray, values: FloatArray, reference_values: FloatArray, **labels: Any) -> ScoreRecord:
         """Score over cells with enough updatable soil that is not frozen."""
-        counted = self._is_scored & (rows[:, -1] == 0.0)
+        counted = self._is_scored & (self._columns.frozen(rows) == 0.0)
         return ScoreRecord.from_score(score(values, reference_values, mask=counted), **labels)
 
     # ------------------------------------------------------------------ innovations and water
@@ -153,26 +167,44 @@ class Recorder:
         for run in self._config.runs:
             rows = images.background[run.name]
             assert rows is not None, "rank 0 is a root and holds all rows"
-            frozen = int(np.count_nonzero(rows[:, -1] > 0.0))
+            frozen = int(np.count_nonzero(self._columns.frozen(rows) > 0.0))
             record: dict[str, Any] = {"cycle": cycle, "time": time.isoformat(), "run": run.name, "frozen_cells": frozen}
             if images.observation is not None:
-                record |= self._innovations(rows, images.analysis.get(run.name), images.observation)
+                after = images.analysis.get(run.name)
+                observed = self._columns.observed
+                record |= self._innovations(
+                    observed(rows), None if after is None else observed(after), images.observation
+                )
                 record["observations"] = images.observation.counts
             if run.name in analyses:
                 record |= analyses[run.name].diagnostics
+                if analyses[run.name].layers and images.observation is not None:
+                    after = images.analysis[run.name]
+                    assert after is not None, "rank 0 is a root and holds all rows"
+                    record["layers"] = self._layer_records(rows, after, analyses[run.name], images.observation)
                 record["water"] = self._water(accounts[run.name])
             if run.name in drift_accounts:
                 record["drift_water"] = self._water(drift_accounts[run.name])
             yield record
 
+    def _layer_records(
+        self, background: FloatArray, analysis: FloatArray, analysed: Analysis, observation: ImageObservation
+    ) -> list[dict[str, Any]]:
+        """What is known of each layer that was analysed on its own, from the top down."""
+        before, after = self._columns.soil(background), self._columns.soil(analysis)
+        return [
+            {"layer": k + 1, **self._innovations(before[:, k], after[:, k], observation), **layer.diagnostics}
+            for k, layer in enumerate(analysed.layers)
+        ]
+
     def _innovations(
         self, background: FloatArray, analysis: FloatArray | None, observation: ImageObservation
     ) -> dict[str, float | int | None]:
-        """Mean and standard deviation of O-B and O-A over observed cells, m3 m-3."""
+        """Mean and standard deviation of O-B and O-A over observed cells, m3 m-3; images by cell, (n_cells,)."""
         observed = self._domain.cells.from_image(observation.values)
-        used = np.isfinite(observed) & np.isfinite(background[:, 0])
-        innovation = (observed - background[:, 0])[used]
-        residual = None if analysis is None else (observed - analysis[:, 0])[used]
+        used = np.isfinite(observed) & np.isfinite(background)
+        innovation = (observed - background)[used]
+        residual = None if analysis is None else (observed - analysis)[used]
         return {
             "n_observations": int(used.sum()),
             "innovation_mean": float(innovation.mean()) if innovation.size else None,
@@ -190,30 +222,34 @@ class Recorder:
     # ------------------------------------------------------------------ images
 
     def _write_images(self, run: str, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> None:
-        cells, wanted = self._domain.cells, set(self._config.output.fields)
+        wanted = set(self._config.output.fields)
         fields: dict[str, FloatArray] = {}
         background, analysis, truth = images.background[run], images.analysis.get(run), images.background.get("nature")
         if background is not None:
             is_analysed = run in analyses
             if is_analysed and "background" in wanted:
-                fields["background"] = cells.to_image(background[:, 0])
+                fields["background"] = self._image(background)
             if not is_analysed and wanted & {"background", "analysis"}:
-                fields["forecast"] = cells.to_image(background[:, 0])
+                fields["forecast"] = self._image(background)
             if analysis is not None and "analysis" in wanted:
-                fields["analysis"] = cells.to_image(analysis[:, 0])
+                fields["analysis"] = self._image(analysis)
             if analysis is not None and "increment" in wanted:
                 # What reached the soil; what was asked for beside it is in the water ledger of cycles.jsonl.
-                fields["increment"] = cells.to_image(analysis[:, 0] - background[:, 0])
+                fields["increment"] = self._image(analysis) - self._image(background)
             spread = analyses[run].spread if is_analysed else None
             if spread is not None and "spread" in wanted:
                 fields["spread"] = spread
             if images.observation is not None:
+                observed = images.observation.values
                 if "observation" in wanted:
-                    fields["observation"] = images.observation.values
+                    fields["observation"] = observed
                 if "innovation" in wanted:
-                    fields["innovation"] = images.observation.values - cells.to_image(background[:, 0])
+                    fields["innovation"] = observed - self._image(background)
+                if "innovation_layers" in wanted:
+                    for k, theta in enumerate(self._columns.soil(background).T[:N_UPPER], start=1):
+                        fields[layer_innovation_name(k)] = observed - self._domain.cells.to_image(theta)
         if truth is not None and "truth" in wanted:
-            fields["truth"] = cells.to_image(truth[:, 0])
+            fields["truth"] = self._image(truth)
         if fields:
             write_image(
                 self._folder.images,
@@ -231,6 +267,10 @@ class Recorder:
             provenance = self._provenance(run)
             write_layers(self._folder.images, self._config, self._domain, run, time, state, truth, provenance)
 
+    def _image(self, rows: FloatArray) -> FloatArray:
+        """The observed depth as an image."""
+        return self._domain.cells.to_image(self._columns.observed(rows))
+
     def _provenance(self, run: str) -> Provenance:
         return Provenance(
             title=f"Soil moisture images of run {run}, campaign {self._config.name}",
@@ -239,6 +279,18 @@ class Recorder:
             references="Bai et al. (2026), doi:10.5194/gmd-19-4977-2026; "
             "Shen et al. (2024), doi:10.5194/gmd-17-3447-2024",
         )
+
+
+def _layer_line(run: str, layer: Mapping[str, Any]) -> str:
+    """Innovation statistics of one layer's analysis, for the log."""
+    if not layer["n_observations"]:
+        return f"{run}, layer {layer['layer']}: no observation"
+    return (
+        f"{run}, layer {layer['layer']}: {layer['n_observations']} observations, "
+        f"O-B {layer['innovation_mean']:+.4f} std {layer['innovation_std']:.4f}, "
+        f"O-A {layer['residual_mean']:+.4f} std {layer['residual_std']:.4f} m3 m-3, "
+        f"{layer['iterations']:.0f} iterations"
+    )
 
 
 def _headline(scores: list[ScoreRecord], layer: str) -> str:

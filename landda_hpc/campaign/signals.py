@@ -17,9 +17,13 @@ class StopRequest:
         self._received: int | None = None
 
     def listen(self) -> None:
-        """Install the handlers (main thread only). A second Ctrl-C ends the job at once."""
+        """Install the handlers (main thread only). A second Ctrl-C ends the job at once.
+
+        SIGUSR1 that was held back since the start of the program (``landda_hpc.cli``) is received now.
+        """
         for number in _CAUGHT:
             signal.signal(number, self._remember)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
 
     def _remember(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self._received == signal.SIGINT:

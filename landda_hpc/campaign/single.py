@@ -59,7 +59,7 @@ def analyse_files(
     ------
     ShapeError : the grids differ and ``regrid`` is None.
     DataError : a file is not usable, or no cell has a value in both.
-    ConfigError : the run is a control.
+    ConfigError : the run is a control, or analyses several layers.
     """
     first = read_image(background.path, background.variable)
     second = _on_grid(read_image(observation.path, observation.variable), first, observation, background, regrid)
@@ -68,6 +68,10 @@ def analyse_files(
     if not pair.observed.any():
         raise DataError(
             f"'{observation.path}' and '{background.path}' have no cell in common that has a value in both."
+        )
+    if isinstance(run, Var3dRun) and run.layers != "observed":
+        raise ConfigError(
+            f"layers: {run.layers} is for campaigns, whose model has these layers; one image is one layer (observed)."
         )
     method = make_method(run, first.grid, SerialCommunicator(), seed)
     if method is None:

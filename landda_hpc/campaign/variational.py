@@ -11,16 +11,15 @@ from landda_hpc.analysis.cost import ThresholdFrame
 from landda_hpc.analysis.inpainting import HarmonicInpainting
 from landda_hpc.analysis.minimise import StoppingRule
 from landda_hpc.analysis.var3d import ImageConstraint, ImageFill, Var3d, fill_with_mean, fill_with_zero
+from landda_hpc.campaign.error_models import error_std
 from landda_hpc.config import Var3dImageTerm, Var3dObservationTerm, Var3dRun
-from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.constants import N_UPPER, BoolArray, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.fields.error_map import china_error_map
 from landda_hpc.grid import Grid
 
 
-def make_var3d(
-    run: Var3dRun, grid: Grid, frame: ThresholdFrame | None, data_root: Path = Path(), n_layers: int = 1
-) -> Var3d:
+def make_var3d(run: Var3dRun, grid: Grid, frame: ThresholdFrame | None, data_root: Path = Path()) -> Var3d:
     """Build the 3D-Var method of a run.
 
     Parameters
@@ -29,7 +28,10 @@ def make_var3d(
     grid : the model grid.
     frame : the curvelet frame of the image term; None where the run has none.
     data_root : folder of the background archive.
-    n_layers : layers that are analysed: 1 is the observed depth.
+
+    Returns
+    -------
+    For one layer, the observed depth, or for CoLM's three uppermost (``run.layers``).
 
     Raises
     ------
@@ -44,7 +46,7 @@ def make_var3d(
         assert frame is not None, "the image term has a frame"
         image = ImageConstraint(frame, run.keep_fraction, run.image_std, make_fill(run.fill, grid), run.gaps)
     rule = StoppingRule(run.tolerance, run.tolerance_is_relative, run.max_iterations)
-    variance = _background_variance(run, grid, data_root, n_layers)
+    variance = _background_variance(run, grid, data_root)
     return Var3d(variance, observation_std=observation_std, image=image, rule=rule)
 
 
@@ -60,15 +62,23 @@ def make_fill(name: str, grid: Grid) -> ImageFill:
     return {"mean": fill_with_mean, "zero": fill_with_zero}[name]
 
 
-def _background_variance(run: Var3dRun, grid: Grid, data_root: Path, n_layers: int) -> FloatArray:
+def _background_variance(run: Var3dRun, grid: Grid, data_root: Path) -> FloatArray:
     """Diagonal of B, m6 m-6, (n_layer, n_lat, n_lon); cells that the archive does not cover take the layer's mean."""
+    n_layers = N_UPPER if run.layers == "upper_three" else 1
     if run.background_archive is None:
         return np.full((n_layers, *grid.shape), run.background_std**2)
     path = data_root / run.background_archive
     statistics = read_archive(path, grid)
-    if statistics.count.shape[0] != n_layers:
+    found = statistics.count.shape[0]
+    if found != n_layers:
         raise DataError(
-            f"archive '{path}' has {statistics.count.shape[0]} layers, the analysis {n_layers}; name another archive."
+            f"archive '{path}' has {found} layer{'' if found == 1 else 's'}, the analysis {n_layers} (layers: "
+            f"{run.layers}). Name another archive; landda archive --layers makes one of three."
         )
-    everywhere = np.ones(grid.shape, dtype=np.bool_)
-    return statistics.background_variance(everywhere, about=run.background_about, floor_std=run.background_floor)
+    observation_std = run.archive_observation_std
+    return statistics.background_variance(
+        np.ones(grid.shape, dtype=np.bool_),
+        about=run.background_about,
+        floor_std=run.background_floor,
+        observation_std=0.0 if observation_std is None else error_std(observation_std, grid, data_root),
+    )

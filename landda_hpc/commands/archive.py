@@ -35,6 +35,14 @@ def command(
         Path | None, typer.Option(metavar="DIR", help="Take the innovations of a run of this campaign.")
     ] = None,
     run: Annotated[str, typer.Option(help="With --campaign: the run, one that does not assimilate.")] = "control",
+    layers: Annotated[
+        bool,
+        typer.Option(
+            "--layers",
+            help="With --campaign: CoLM's layers 1-3, for 3D-Var with layers: upper_three; the campaign needs "
+            "innovation_layers among output.fields.",
+        ),
+    ] = False,
     model: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Model images: files or folders; several times.")
     ] = None,
@@ -78,8 +86,10 @@ def command(
 
     if (campaign is None) == (not model or not observation) or (campaign and (model or observation)):
         raise ConfigError("give either --campaign, or --model and --observation.")
+    if layers and campaign is None:
+        raise ConfigError("--layers goes with --campaign; series have a --model-variable per layer.")
     if campaign is not None:
-        differences = campaign_differences(campaign, run, first, last)
+        differences = campaign_differences(campaign, run, first, last, with_layers=layers)
     else:
         differences = _from_series(
             _open(model or [], model_variable, first, last),

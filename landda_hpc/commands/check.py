@@ -22,29 +22,29 @@ def command(
 
     Ranks that pay, memory per rank and disk are estimated from sizes.
     """
-    from landda_hpc.campaign.domain import make_domain
-    from landda_hpc.campaign.estimate import estimate
+    from landda_hpc.campaign.estimate import estimate, measure
     from landda_hpc.campaign.preflight import find_problems, survey_analyses
     from landda_hpc.observation.catalogue import open_source
 
     config = load_config(file, parse_overrides(overrides))
-    domain = make_domain(config, ranks)
-    source = open_source(config, domain.grid, domain.is_soil)
-    survey = survey_analyses(config, source)
-    problems = find_problems(config, survey, domain.grid)
+    sizes = measure(config, ranks)
+    # A survey looks for files by name alone: the grid that was counted serves.
+    survey = survey_analyses(config, open_source(config, sizes.domain.grid, sizes.domain.is_soil))
+    problems = find_problems(config, survey, sizes.grid)
     if problems:
         raise ConfigError(problems)
     console = Console()
     console.print(f"{file}: campaign {config.name} can run", soft_wrap=True)
     table = Table(show_header=False)
+    about = f"about {{}}, by a count on {sizes.domain.grid.describe()}" if sizes.is_scaled else "{}"
     for key, value in (
         ("period", f"{config.time.start} to {config.time.end}"),
         ("cycles", f"{config.time.n_cycles}, {config.time.n_analyses} of them with an analysis"),
-        ("grid", domain.grid.describe()),
-        ("tiles", f"{len(domain.tiles)} in {len(domain.cells)} land cells"),
+        ("grid", sizes.grid.describe()),
+        ("tiles", about.format(f"{sizes.n_tiles} in {sizes.n_land} land cells")),
         ("instances", ", ".join(config.instance_names)),
         ("observations", survey.describe()),
-        *estimate(config, domain).items(),
+        *estimate(config, sizes).items(),
     ):
         table.add_row(key, value)
     console.print(table)

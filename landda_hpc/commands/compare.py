@@ -29,7 +29,10 @@ def command(
     ] = None,
     last_days: Annotated[
         float | None,
-        typer.Option(help="Days at the end of the assimilation window that count; default its second half."),
+        typer.Option(
+            help="Days at the end of the assimilation window that count; by default half of what "
+            "verification.discard_days leaves of it."
+        ),
     ] = None,
     tune_gain: Annotated[
         bool,
@@ -38,6 +41,20 @@ def command(
             help="Also compare pointwise_best: the constant gain that is best against the truth in the first seed.",
         ),
     ] = False,
+    options: Annotated[
+        str,
+        typer.Option(
+            metavar="SETS",
+            help="Compare every method with each of these sets of options: plain, depth (vertical regression of the "
+            "increments), drift (the model's drift is learned), depth+drift; as FILE has them by default.",
+        ),
+    ] = "",
+    slopes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Slopes of 'landda regress' for the option depth, under data_root; else the built-in."
+        ),
+    ] = None,
     gains: Annotated[str, typer.Option(help="Gains that --tune-gain tries.")] = "0.1,0.2,0.3,0.4,0.5,0.6,0.7",
     csv: Annotated[Path | None, typer.Option(help="Table to write; default comparison.csv in the folder.")] = None,
     output: Annotated[
@@ -53,12 +70,13 @@ def command(
 
     Each seed is a campaign of its own in DIR/seed_<n>. The table has the mean over seeds of SCC and ubRMSE with 95 %
     confidence intervals (Student), and paired differences from the baseline, against the truth and, apart, against the
-    assimilated reference. Written: comparison.csv (one row per method, layer, window, stage, reference and score),
-    comparison.md and two figures.
+    assimilated reference. With --options each method stands there with and without depth and drift. Written:
+    comparison.csv (one row per method, layer, window, stage, reference and score), comparison.md and two figures.
 
     The same command goes on after a stop of any kind, on any number of ranks: finished seeds are not run again, so
     seeds can be added later.
     """
+    from landda_hpc.campaign.comparison_options import parse_option_sets
     from landda_hpc.commands.console.comparison_session import ComparisonSession, Request
 
     request = Request(
@@ -69,6 +87,8 @@ def command(
         baseline=baseline,
         last_days=last_days,
         gains=_numbers("--gains", gains, float) if tune_gain else None,
+        options=parse_option_sets(options),
+        slopes=slopes,
         output=output,
         csv=csv,
         overwrite=overwrite,

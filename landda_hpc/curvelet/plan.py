@@ -283,6 +283,32 @@ def _make_group(
     )
 
 
+def make_tiling(
+    shape: tuple[int, int], angles_coarse: int, finest: Finest, scales: int | None, sizes: Sizes, real: bool
+) -> Tiling:
+    """Decide scales and angles of a plan; builds no window, so it is quick on any image.
+
+    Parameters
+    ----------
+    shape, angles_coarse, finest, scales, sizes, real : as in `make_plan`.
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        If the image is too small, or cannot have so many scales or angles.
+    """
+    if angles_coarse < 4 or angles_coarse % 4:
+        raise ConfigError(f"angles_coarse={angles_coarse}; expected a positive multiple of 4, for example 16.")
+    default = win.default_scales(shape)
+    n_scales = default if scales is None else int(scales)
+    win.check_scales(shape, n_scales)
+    last_directional = n_scales - 1 if finest == "curvelets" else n_scales - 2
+    angles = (1, *(win.angles_at(s, angles_coarse) for s in range(1, last_directional + 1)))
+    angles = angles if finest == "curvelets" else (*angles, 1)
+
+    return Tiling(shape, n_scales, angles, finest, sizes, real)
+
+
 @lru_cache(maxsize=16)
 def make_plan(
     shape: tuple[int, int],
@@ -301,16 +327,7 @@ def make_plan(
     angles_coarse, finest, scales, sizes, real : as in `Curvelet2D`.
     dtype : name of the real type of the window values.
     """
-    if angles_coarse < 4 or angles_coarse % 4:
-        raise ConfigError(f"angles_coarse={angles_coarse}; expected a positive multiple of 4, for example 16.")
-    default = win.default_scales(shape)
-    n_scales = default if scales is None else int(scales)
-    win.check_scales(shape, n_scales)
-    last_directional = n_scales - 1 if finest == "curvelets" else n_scales - 2
-    angles = (1, *(win.angles_at(s, angles_coarse) for s in range(1, last_directional + 1)))
-    angles = angles if finest == "curvelets" else (*angles, 1)
-
-    tiling = Tiling(shape, n_scales, angles, finest, sizes, real)
+    tiling = make_tiling(shape, angles_coarse, finest, scales, sizes, real)
     blocks: list[Block] = []
     groups: list[Group] = []
     for members in _together(tiling.sets()):

@@ -40,14 +40,13 @@ class LandCells:
                 f"({grid.describe()}). Do tiles and grid belong together?"
             )
         cell, counts = np.unique(tiles.cell, return_counts=True)
-        first = np.concatenate(([0], np.cumsum(counts)))
-        soil = np.zeros(cell.size)
-        porosity = np.zeros(cell.size)
-        for i in range(cell.size):
-            for t in range(first[i], first[i + 1]):
-                if tiles.is_updatable[t]:
-                    soil[i] += tiles.area_fraction[t]
-                    porosity[i] += tiles.area_fraction[t] * tiles.porsl[t, 0]
+        # bincount adds in the order of tiles: the bits of a loop over them.
+        owner, use = np.repeat(np.arange(cell.size), counts), tiles.is_updatable
+        area = tiles.area_fraction[use]
+        soil: FloatArray = np.bincount(owner[use], weights=area, minlength=cell.size).astype(np.float64)
+        porosity: FloatArray = np.bincount(owner[use], weights=area * tiles.porsl[use, 0], minlength=cell.size).astype(
+            np.float64
+        )
         with np.errstate(invalid="ignore", divide="ignore"):
             mean_porosity = np.where(soil > 0.0, porosity / soil, np.nan)
         return cls(grid, cell.astype(np.int64), counts.astype(np.int64), soil, mean_porosity)

@@ -37,5 +37,15 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
         std: float | FloatArray = observations.error_std
         if observations.error_std_china is not None:
             std = china_error_map(grid, observations.error_std_china, observations.error_std)
-        return TwinObservationSource(config.seed, is_soil, observations.depth_m, std, observations.missing_fraction)
+        return TwinObservationSource(
+            config.seed,
+            grid,
+            is_soil,
+            observations.depth_m,
+            std,
+            observations.missing_fraction,
+            observations.gaps,
+            observations.correlated_std,
+            observations.correlated_length_km,
+        )
     return GldasSource(config.data_root, observations.path, grid, is_soil, observations.depth_m, observations.missing)

@@ -1,4 +1,4 @@
-"""Observations of a twin experiment: the nature run's truth plus white errors."""
+"""Observations of a twin experiment: the nature run's truth plus errors, white and correlated, with gaps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.fields.keyed import keyed_generator
+from landda_hpc.fields.spectra import gaussian_spectrum
+from landda_hpc.fields.sphere import random_field
+from landda_hpc.observation.gaps import GapKind, is_missing
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.observation.source import Survey
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.fields.depth import DepthRange
+    from landda_hpc.grid import Grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +31,16 @@ class TwinObservationSource:
     Attributes
     ----------
     seed : the campaign's seed.
+    grid : of the images.
     is_soil : cells that are observed, shape (n_lat, n_lon).
     depth_m : top and bottom of the observed layer, m.
     error_std : standard deviation of the white, normal error, m3 m-3; a number, or a map (n_lat, n_lon), which then
         goes with every observation.
-    missing_fraction : share of the cells without observation, at random, anew for each time.
+    missing_fraction : share of the cells without observation.
+    gaps : which ones, see ``is_missing``.
+    correlated_std : standard deviation of a correlated error beside the white one, m3 m-3; it goes with every
+        observation, together with the white one.
+    correlated_length_km : L of its correlation exp(-1/2 (d / L)^2), km.
 
     Notes
     -----
@@ -41,10 +50,14 @@ class TwinObservationSource:
     """
 
     seed: int
+    grid: Grid
     is_soil: BoolArray
     depth_m: DepthRange
     error_std: float | FloatArray
     missing_fraction: float = 0.0
+    gaps: GapKind = "random"
+    correlated_std: float = 0.0
+    correlated_length_km: float = 250.0
 
     label: ClassVar[str] = "twin"
 
@@ -63,9 +76,14 @@ class TwinObservationSource:
         if truth_image.shape != self.is_soil.shape:
             raise ShapeError(f"truth has shape {truth_image.shape}; the model's soil mask has {self.is_soil.shape}.")
         key = time.isoformat()
-        error = keyed_generator(self.seed, "observation error", key).standard_normal(truth_image.shape)
-        draw = keyed_generator(self.seed, "missing observation", key).random(truth_image.shape)
-        observed = self.is_soil & (draw >= self.missing_fraction)
-        given = np.where(observed, truth_image + self.error_std * error, np.nan)
+        error = self.error_std * keyed_generator(self.seed, "observation error", key).standard_normal(truth_image.shape)
         told = self.error_std if isinstance(self.error_std, np.ndarray) else None
+        if self.correlated_std > 0.0:
+            spectrum = gaussian_spectrum(self.correlated_length_km)
+            error += self.correlated_std * random_field(
+                self.grid, spectrum, self.seed, "correlated observation error", key
+            )
+            told = np.sqrt(np.full(truth_image.shape, self.error_std) ** 2 + self.correlated_std**2)
+        observed = self.is_soil & ~is_missing(self.gaps, self.missing_fraction, self.grid, self.seed, time)
+        given = np.where(observed, truth_image + error, np.nan)
         return ImageObservation.flagged(given, self.is_soil, time, self.depth_m, self.label, told)

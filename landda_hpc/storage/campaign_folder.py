@@ -21,11 +21,11 @@ import os
 import shutil
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Literal, Self
+from types import NoneType, TracebackType
+from typing import Any, Final, Literal, Self, get_args
 
 import numpy as np
 
@@ -52,6 +52,14 @@ _FILES: Final = (
     "scores.csv", "scores.nc", "landda.log",
 )  # fmt: skip
 _LOCK: Final = ".lock"
+
+
+_STATUS_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "State": str,
+    "str": str,
+    "int": int,
+    "str | None": (str, NoneType),
+}
 
 
 @dataclass(frozen=True)
@@ -229,11 +237,21 @@ class CampaignFolder:
         write_text(self.status_file, json.dumps(content, indent=1) + "\n")
 
     def read_status(self) -> Status | None:
-        """The status, or None where no cycle was begun."""
+        """The status, or None where no cycle was begun.
+
+        Raises
+        ------
+        StorageError : the file cannot be read, or is no status.
+        """
         if not self.status_file.is_file():
             return None
-        with storage_errors(self.status_file, "reading", "Remove it and resume."):
-            return Status(**json.loads(self.status_file.read_text()))
+        advice = "Remove it and resume the campaign."
+        with storage_errors(self.status_file, "reading", advice):
+            content = self.status_file.read_bytes()
+        try:
+            return _parse_status(json.loads(content))
+        except (ValueError, RecursionError) as error:
+            raise StorageError(f"{self.status_file} is damaged, it holds no status of a campaign. {advice}") from error
 
     def was_killed(self) -> bool:
         """Whether the status says running while no living process holds the folder."""
@@ -305,6 +323,19 @@ class CampaignFolder:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def _parse_status(plain: object) -> Status:
+    """Status from plain data; ValueError unless it has every field, of its type, and no other."""
+    hints = {field.name: _STATUS_TYPES[str(field.type)] for field in fields(Status)}
+    required = {field.name for field in fields(Status) if field.default is MISSING}
+    if not isinstance(plain, dict) or not required <= set(plain) <= set(hints):
+        raise ValueError("other fields than a status has")
+    if not all(isinstance(value, hints[name]) and not isinstance(value, bool) for name, value in plain.items()):
+        raise ValueError("a field of another type")
+    if plain["state"] not in get_args(State):
+        raise ValueError("an unknown state")
+    return Status(**plain)
 
 
 def _line(path: Path, record: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from landda_hpc.constants import BoolArray
+from landda_hpc.constants import N_UPPER, BoolArray
 from landda_hpc.formats.image_output import OutputField, write_images
 from landda_hpc.grid import Grid
 
@@ -22,6 +22,12 @@ Field = tuple[npt.NDArray[np.floating[Any]], Attributes]
 
 _WATER: Final = {"standard_name": "volume_fraction_of_condensed_water_in_soil", "units": "m3 m-3"}
 
+
+def layer_innovation_name(layer: int) -> str:
+    """Name of the image of observation minus background of a soil layer; 1 is the uppermost."""
+    return f"innovation_{layer}"
+
+
 FIELD_ATTRIBUTES: Final[Mapping[str, Attributes]] = {
     "background": {"long_name": "background soil moisture", **_WATER},
     "analysis": {"long_name": "analysed soil moisture", **_WATER},
@@ -30,6 +36,10 @@ FIELD_ATTRIBUTES: Final[Mapping[str, Attributes]] = {
     "truth": {"long_name": "soil moisture of the nature run", **_WATER},
     "increment": {"long_name": "analysis minus background", "units": "m3 m-3"},
     "innovation": {"long_name": "observation minus background", "units": "m3 m-3"},
+    **{
+        layer_innovation_name(k): {"long_name": f"observation minus background of soil layer {k}", "units": "m3 m-3"}
+        for k in range(1, N_UPPER + 1)
+    },
     "spread": {"long_name": "standard deviation of the analysed members", "units": "m3 m-3"},
 }
 """What the known fields are; attributes that the caller gives come on top."""

@@ -134,7 +134,7 @@ def draw_minimisation(
     if with_published:
         left.plot(*zip(*PUBLISHED_COSTS, strict=True), "D", color="black", markersize=5.0, label="[S24]")
         right.axvline(PUBLISHED_ITERATIONS, color="black", linewidth=1.0, label=f"[S24]: {PUBLISHED_ITERATIONS}")
-        right.legend(fontsize=appearance.SMALL_FONT, frameon=False, loc="lower left")
+        right.legend(fontsize=appearance.SMALL_FONT, frameon=False, loc="center left")
     if tolerance is not None:
         right.axhline(tolerance, color=appearance.INK, linestyle="--", linewidth=0.8)
     left.set_ylim(bottom=0.0)

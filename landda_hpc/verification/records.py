@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 TRUTH: Final = "truth"
 ASSIMILATED_REFERENCE: Final = "assimilated reference"
+UNOBSERVED_TRUTH: Final = "truth where nothing was observed"
 """Name of the product whose images were assimilated: a score against it is a fit, no independent check."""
 
 STAGES: Final = ("background", "analysis", "forecast")

@@ -17,6 +17,7 @@ from landda_hpc.verification.records import (
     ASSIMILATED_REFERENCE,
     STAGES,
     TRUTH,
+    UNOBSERVED_TRUTH,
     WINDOWS,
     layer_depth,
 )
@@ -216,7 +217,7 @@ def described(reference: str) -> str:
     """Name a reference in a title."""
     if reference == TRUTH:
         return "the truth (nature run)"
-    return f"the {reference}" if reference == ASSIMILATED_REFERENCE else reference
+    return f"the {reference}" if reference in (ASSIMILATED_REFERENCE, UNOBSERVED_TRUTH) else reference
 
 
 def _mean(values: Sequence[float]) -> float:

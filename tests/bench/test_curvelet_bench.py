@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from landda_hpc.cli import app
+from landda_hpc.commands.application import app
 from landda_hpc.curvelet.backends import is_installed
 from landda_hpc.curvelet.bench_bars import bars
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.campaign.conftest import Landda
+from tests.campaign.conftest import ENVIRONMENT, Landda
 
 RECORDS = ("scores.jsonl", "cycles.jsonl")
 
@@ -93,6 +95,39 @@ def test_a_signal_ends_with_a_complete_checkpoint(
     done = landda(2, "resume", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert_same(output, reference, landda)
+
+
+def test_a_signal_before_anything_is_loaded_is_not_lost(landda: Landda, reference: Mapping[str, Any]) -> None:
+    """SIGUSR1 in the first instants waits for the handlers; here it is there before the program's first line."""
+    start = "import os, signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1}); "
+    start += "os.kill(os.getpid(), signal.SIGUSR1); from landda_hpc.cli import main; main()"
+    file = landda.write(checkpoint={"every_hours": 36})
+    done = subprocess.run(
+        [sys.executable, "-c", start, "run", str(file), "-o", "out"], capture_output=True, text=True, timeout=60,
+        cwd=landda.folder, check=False, env=ENVIRONMENT,
+    )  # fmt: skip
+    assert done.returncode == 0 and "Stopped by SIGUSR1" in done.stdout, done.stdout + done.stderr
+    assert landda(1, "resume", "out").returncode == 0
+    assert_same(landda.folder / "out", reference, landda)
+
+
+def test_stop_requests_are_held_back_before_the_application_is_loaded() -> None:
+    """In the source: the mask comes before the imports that take their time."""
+    script = (
+        "import signal, sys; sys.argv = ['landda', 'run', 'no.yaml']\n"
+        "import landda_hpc.cli\n"
+        "assert 'numpy' not in sys.modules and 'typer' not in sys.modules\n"
+        "import builtins; real = builtins.__import__\n"
+        "def told(name, *rest):\n"
+        "    if name == 'landda_hpc.commands.application':\n"
+        "        print(signal.SIGUSR1 in signal.pthread_sigmask(signal.SIG_BLOCK, set()))\n"
+        "        raise SystemExit(0)\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = told\n"
+        "landda_hpc.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() == "True", done.stderr
 
 
 def test_a_signal_to_mpirun_reaches_all_ranks(landda: Landda, reference: Mapping[str, Any]) -> None:

@@ -101,6 +101,16 @@ def test_status_score_plot_digest_schema(finished: Landda) -> None:
     assert "[OPTIONS] COMMAND" in finished(1, "--help").stdout
 
 
+def test_check_answers_for_a_large_grid_by_a_count_on_a_coarser_one(landda: Landda) -> None:
+    """26 million cells: the tiles themselves would take minutes and tens of gigabytes."""
+    done = landda(1, "check", landda.write(grid={"n_lat": 3600, "n_lon": 7200}), "--ranks", "64")
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = " ".join(done.stdout.split())
+    assert "3600 x 7200 cells" in text and "by a count on 300 x 600 cells" in text
+    tiles, cells = (int(text.split(" land cells")[0].split()[i]) for i in (-3, -1))
+    assert 0.30 < cells / (3600 * 7200) < 0.36 and 1.0 < tiles / cells < 2.0
+
+
 def test_check_says_what_it_will_take(landda: Landda) -> None:
     done = landda(1, "check", landda.write(), "--ranks", "3")
     assert done.returncode == 0

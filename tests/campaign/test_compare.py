@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from landda_hpc.campaign.comparison import (
+    BEST_GAIN,
     METHODS,
     choose_gain,
     choose_runs,
@@ -23,7 +24,15 @@ from landda_hpc.campaign.comparison import (
     split_methods,
     tuning_campaign,
 )
-from landda_hpc.config import CampaignConfig, parse_config
+from landda_hpc.campaign.comparison_options import parse_option_sets, with_options
+from landda_hpc.config import (
+    AssimilatingRun,
+    CampaignConfig,
+    DriftConfig,
+    OverlapDepth,
+    RegressionDepth,
+    parse_config,
+)
 from landda_hpc.errors import ConfigError
 from landda_hpc.verification.records import ScoreRecord
 from tests.campaign.conftest import CONFIG, Landda
@@ -106,6 +115,61 @@ class TestChoosingMethods:
         free = config.time.model_copy(update={"assimilation_end": config.time.start})
         with pytest.raises(ConfigError, match="nothing to compare"):
             counted_since(free, None)
+
+    def test_discarded_days_count_nowhere(self, config: CampaignConfig) -> None:
+        """As in the tables of a campaign (verification.discard_days); half of the rest counts by default."""
+        start = config.time.start
+        time = config.time.model_copy(
+            update={"assimilation_end": start + timedelta(days=10), "end": start + timedelta(days=11)}
+        )
+        assert counted_since(time, None, 4) == start + timedelta(days=7)
+        assert counted_since(time, 6.0, 4) == start + timedelta(days=4)
+        with pytest.raises(ConfigError, match="at most 6, 4 days being discarded"):
+            counted_since(time, 7.0, 4)
+        with pytest.raises(ConfigError, match="leaves nothing"):
+            counted_since(time, None, 10)
+        long = config.model_copy(
+            update={"time": time, "verification": config.verification.model_copy(update={"discard_days": 4})}
+        )
+        assert plan_comparison(long).since == start + timedelta(days=7)
+
+
+class TestDepthAndDriftOfEveryMethod:
+    """`--options`: the same sets for all, so that a comparison is fair."""
+
+    def test_every_method_once_with_every_set(self, config: CampaignConfig) -> None:
+        sets = parse_option_sets("plain, depth,drift,drift+depth")
+        assert sets == ((), ("depth",), ("drift",), ("depth", "drift"))
+        plan = plan_comparison(config, ["control", "pointwise", "smoothed"], options=sets, best_gain=0.3)
+        names = ["pointwise", "smoothed", BEST_GAIN]
+        suffixes = ["", "_depth", "_drift", "_depth_drift"]
+        assert list(plan.methods) == ["control", *(name + suffix for name in names for suffix in suffixes)]
+        assert plan.tuned == tuple(BEST_GAIN + suffix for suffix in suffixes)
+        runs = {run.name: run for run in plan.config.runs}
+        for name in names:
+            run, plain = runs[f"{name}_depth_drift"], runs[name]
+            assert isinstance(run, AssimilatingRun) and isinstance(plain, AssimilatingRun)
+            assert run.depth == RegressionDepth() and run.drift == DriftConfig()
+            assert plain.depth == OverlapDepth() and plain.drift is None
+
+    def test_settings_of_the_file_stay_where_the_set_has_them(self) -> None:
+        own = {
+            "method": "pointwise",
+            "name": "p",
+            "depth": {"kind": "regression", "share": 0.5},
+            "drift": {"share": 0.1},
+        }
+        plain, both = with_options([own], [(), ("depth", "drift")], Path("v.nc"))
+        assert plain["depth"] == {"kind": "overlap"} and plain["drift"] is None
+        assert both["depth"] == {"kind": "regression", "share": 0.5, "file": "v.nc"} and both["drift"] == {"share": 0.1}
+        assert with_options([own], ()) == [own]
+        long = with_options([own | {"name": "a" * 40}], [("depth",), ("drift",)])
+        assert [run["name"] for run in long] == ["a" * 34 + "_depth", "a" * 34 + "_drift"]
+
+    @pytest.mark.parametrize("text", ["deep", "depth+depth", "plain+depth", "depth,depth", "drift+depth,depth+drift"])
+    def test_mistakes_are_told(self, text: str) -> None:
+        with pytest.raises(ConfigError, match="--options"):
+            parse_option_sets(text)
 
 
 class TestTheBestGain:

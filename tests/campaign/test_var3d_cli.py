@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import netCDF4
 import numpy as np
@@ -15,7 +16,9 @@ from landda_hpc.fields.error_map import outline_mask
 from landda_hpc.formats.image_series import open_image_series
 from landda_hpc.formats.wedge_spectra import read_wedge_spectrum
 from landda_hpc.grid import regular_grid
+from landda_hpc.verification.records import TRUTH, UNOBSERVED_TRUTH
 from tests.campaign.conftest import Landda
+from tests.campaign.test_bits import assert_same
 from tests.unit.formats.test_image_series import VALUES, write_series
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,6 +104,108 @@ def test_an_archive_of_the_control(finished: Landda) -> None:
     assert again.returncode == 0, again.stdout + again.stderr
 
 
+LAYERED = [
+    {"method": "control"},
+    {"method": "var3d_point", "layers": "upper_three"},
+    {"method": "var3d_image", "layers": "upper_three", "drift": {"settle_days": 0.0},
+     "depth": {"kind": "regression", "file": "vertical.nc"}},
+    {"method": "var3d_image", "name": "as_one"},
+    {"method": "var3d_point", "name": "nothing_seen", "layers": "upper_three", "observation_std": 1e9},
+]  # fmt: skip
+
+
+def write_layered(run: Landda, slopes: Path, name: str = "layers.yaml", **changes: object) -> Path:
+    settings: dict[str, object] = {
+        "time": {"start": "2016-07-01T00:00", "assimilation_end": "2016-07-02T00:00", "end": "2016-07-02T06:00"},
+        "grid": REGION,
+        "data_root": str(slopes),
+        "observations": {"kind": "twin", "depth_m": [0.0, 0.07], "error_std": 0.04, "missing_fraction": 0.2},
+        "runs": LAYERED,
+        "checkpoint": {"every_hours": 24},
+        "output": {"every_hours": 6, "figures": False, "fields": ["innovation", "innovation_layers", "increment"]},
+        "verification": {"unobserved": True},
+    }
+    return run.write(name, **{**settings, **changes})
+
+
+@pytest.fixture(scope="module")
+def layered(tmp_path_factory: pytest.TempPathFactory) -> Landda:
+    """A campaign that analyses layers 1-3 one by one, on one rank, in ``out``."""
+    run = Landda(tmp_path_factory.mktemp("layers"))
+    file = write_layered(run, run.folder, "slopes.yaml", runs=[{"method": "control"}])
+    done = run(1, "regress", file, "--output", "vertical.nc", "--pairs", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = run(1, "run", write_layered(run, run.folder), "-o", "out", "--verbose")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return run
+
+
+class TestLayersOneByOne:
+    """`layers: upper_three` in the cycle."""
+
+    @staticmethod
+    def records(run: Landda, name: str) -> list[dict[str, Any]]:
+        lines = (run.folder / "out/cycles.jsonl").read_text().splitlines()
+        return [r for r in map(json.loads, lines) if r["run"] == name]
+
+    def test_the_innovations_of_each_layer_are_told(self, layered: Landda) -> None:
+        records = self.records(layered, "var3d_point")
+        assert [len(r.get("layers", ())) for r in records] == [3, 3, 3, 3, 0]
+        for record in records[:4]:
+            stds = [layer["innovation_std"] for layer in record["layers"]]
+            assert len(set(stds)) == 3  # each layer has a background of its own
+            assert record["cost"][0] == pytest.approx(sum(layer["cost"][0] for layer in record["layers"]))
+            for layer in record["layers"]:
+                assert layer["n_observations"] == record["n_observations"] > 300
+                assert layer["residual_std"] < 0.7 * layer["innovation_std"]
+        assert all("layers" not in r for name in ("control", "as_one") for r in self.records(layered, name))
+        log = (layered.folder / "out/landda.log").read_text()
+        assert "1 var3d_image, layer 3: " in log and " O-A " in log
+
+    def test_each_layer_takes_its_own_increment(self, layered: Landda) -> None:
+        """K = 0.16^2 / (0.16^2 + 0.10^2) of each layer's own innovation, before bounds: the first analysis."""
+        first = self.records(layered, "var3d_point")[0]
+        gain = 0.16**2 / (0.16**2 + 0.1**2)
+        for layer in first["layers"]:
+            assert layer["gain_mean"] == pytest.approx(gain, abs=1e-9)
+            expected = (1.0 - gain) * layer["innovation_std"]
+            assert layer["residual_std"] == pytest.approx(expected, rel=0.1)  # bounds and soil that has no room
+
+    def test_cells_without_observation_are_scored_apart(self, layered: Landda) -> None:
+        """A fifth of the cells: with errors of their own, since point analyses leave them to the model."""
+        lines = (layered.folder / "out/scores.jsonl").read_text().splitlines()
+        first = [r for r in map(json.loads, lines) if r["cycle"] == 1 and r["layer"] == "0-10 cm"]
+        scores = {(r["run"], r["stage"], r["reference"]): r for r in first}
+        unseen = scores["var3d_point", "analysis", UNOBSERVED_TRUTH]
+        assert unseen["n_cells"] == pytest.approx(0.2 * scores["var3d_point", "analysis", TRUTH]["n_cells"], rel=0.3)
+        assert unseen["ubrmse"] == scores["var3d_point", "background", UNOBSERVED_TRUTH]["ubrmse"]
+        assert unseen["ubrmse"] > 1.2 * scores["var3d_point", "analysis", TRUTH]["ubrmse"]
+        assert scores["as_one", "analysis", UNOBSERVED_TRUTH]["ubrmse"] < unseen["ubrmse"]  # images reach into gaps
+
+    def test_no_increment_changes_no_bit_of_the_forecast(self, layered: Landda) -> None:
+        nothing, control = self.records(layered, "nothing_seen"), self.records(layered, "control")
+        assert [r["innovation_std"] for r in nothing] == pytest.approx([r["innovation_std"] for r in control], rel=1e-6)
+        assert abs(nothing[0]["water"]["applied"]) < 1e-9
+
+    @pytest.mark.parametrize("ranks", [3, pytest.param(2, marks=pytest.mark.verify)])
+    def test_ranks_change_no_bit(self, landda: Landda, layered: Landda, ranks: int) -> None:
+        groups = {"member_groups": 2, "roots": 2} if ranks == 3 else {}
+        done = landda(ranks, "run", write_layered(landda, layered.folder, parallel=groups), "-o", "out")
+        assert done.returncode == 0, done.stdout + done.stderr
+        reference = {"path": layered.folder / "out", "digest": layered.digest("out")}
+        assert_same(landda.folder / "out", reference, landda)
+
+    def test_an_archive_of_the_three_layers(self, layered: Landda) -> None:
+        done = layered(1, "archive", "b.nc", "--campaign", "out", "--layers")
+        assert done.returncode == 0, done.stderr
+        archive = read_archive(layered.folder / "b.nc", GRID)
+        assert archive.count.shape == (3, *GRID.shape)
+        runs = [{"method": "var3d_image", "layers": "upper_three", "background_archive": "b.nc",
+                 "archive_observation_std": 0.04}]  # fmt: skip
+        done = layered(1, "run", write_layered(layered, layered.folder, "archive.yaml", runs=runs), "-o", "again")
+        assert "no cell of the domain with 10 times" in " ".join(done.stderr.split())  # four times are no climatology
+
+
 def test_an_archive_of_two_series(landda: Landda) -> None:
     model = VALUES + 0.03
     write_series(landda.folder / "m.nc", model, [0, 6, 12, 18, 24, 30])
@@ -172,6 +277,7 @@ class TestAnalyse:
         [
             (("--method", "var3d"), "'var3d_image'"),
             (("--method", "control"), "control does not analyse"),
+            (("--method", "var3d_point", "--set", "layers=upper_three"), "layers: upper_three is for campaigns"),
             (("--method", "per_scale", "--gain", "0.5"), "--gain: unknown key. Known keys: background_errors"),
             (("--method", "var3d_image", "--set", "keep_fractio=0.3"), "Did you mean 'keep_fraction'?"),
             (("--figure", "f.png"), "method enkf_like has none"),

@@ -79,6 +79,15 @@ def test_bad_values_are_explained(changes: dict[str, object], text: str) -> None
     assert any(text in p for p in problems(**changes)), problems(**changes)
 
 
+@pytest.mark.parametrize("key", ["start", "assimilation_end", "end"])
+@pytest.mark.parametrize("year", ["0001", "1582", "9999"])
+def test_times_at_the_edge_of_the_calendar_are_refused(key: str, year: str) -> None:
+    """Reckoning with spin-up, discarded days and cycles from there would leave the calendar."""
+    time = {"start": "2022-06-02", "assimilation_end": "2022-06-03", "end": "2022-06-04"}
+    assert "is outside the years 1700 to 9900" in "".join(problems(time=time | {key: f"{year}-06-02"}))
+    assert "less than or equal to 36500" in "".join(problems(verification={"discard_days": 10**9}))
+
+
 def test_load_resolves_paths_and_overrides(tmp_path: Path) -> None:
     import yaml
 

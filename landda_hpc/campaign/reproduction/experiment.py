@@ -54,6 +54,7 @@ class Experiment:
     moments : times of its maps.
     series : first and last time of the images of its threshold study; none without one.
     places : of its profiles.
+    fields : images that its figures take.
     """
 
     name: PaperName
@@ -62,6 +63,7 @@ class Experiment:
     moments: dict[str, Moment]
     series: tuple[datetime, datetime] | None
     places: tuple[Place, ...]
+    fields: tuple[str, ...] = FIELDS
 
     def roles(self, config: CampaignConfig) -> Roles:
         """Which runs stand for the paper's control and assimilation.
@@ -79,7 +81,7 @@ class Experiment:
         if self.series is not None:
             times |= set(self.times_of_series(config))
         changes = {
-            "fields": tuple(dict.fromkeys((*config.output.fields, *FIELDS))),
+            "fields": tuple(dict.fromkeys((*config.output.fields, *self.fields))),
             "times": tuple(sorted(times)),
             "layers": True,
             "profiles": config.output.profiles or tuple((place.lat, place.lon) for place in self.places),
@@ -131,6 +133,7 @@ SHEN2024: Final = Experiment(
         Place("needleleaf evergreen, boreal", 58.0, 100.0),
         Place("Tianshan", 43.0, 84.5),
     ),
+    (*FIELDS, "innovation_layers"),
 )
 
 EXPERIMENTS: Final[dict[str, Experiment]] = {"bai2026": BAI2026, "shen2024": SHEN2024}

@@ -10,6 +10,8 @@ from typing import Literal
 
 import numpy as np
 
+from landda_hpc.analysis.background_archive import archive_of
+from landda_hpc.campaign.archive import campaign_differences
 from landda_hpc.campaign.assembly import make_frame
 from landda_hpc.campaign.reproduction.common import frozen_words, time_words, write_head, write_sections, write_table
 from landda_hpc.campaign.reproduction.experiment import SHEN2024
@@ -17,7 +19,7 @@ from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page, stamp
 from landda_hpc.campaign.threshold_study import ThresholdReport, ThresholdSettings, study_thresholds
 from landda_hpc.config import Run, TwinObservations, Var3dImageRun, Var3dPointRun
-from landda_hpc.constants import FloatArray
+from landda_hpc.constants import SOIL_Z
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.fields.depth import depth_weights
 from landda_hpc.fields.error_map import china_error_map
@@ -102,44 +104,47 @@ def _thresholded(page: Page, m: Material) -> None:
 def _background_errors(page: Page, m: Material) -> None:
     """Fig. 2."""
     since = m.config.scored_since
-    images: dict[str, FloatArray] = {}
-    count = 0
-    for layer in m.domain.depth_names:
-        differences = []
-        for time in m.stored(m.roles.control):
-            stored = m.layer_image(layer, m.roles.control, time)
-            if time >= since and {"forecast", "truth"} <= set(stored):
-                differences.append(stored["forecast"] - stored["truth"])
-        if len(differences) > 2:
-            images[f"Standard deviation {layer}"] = np.std(differences, axis=0, ddof=1)
+    try:
+        with campaign_differences(m.folder.path, m.roles.control, since, with_layers=True) as differences:
             count = len(differences)
-    if not images:
-        why = "It takes images of control and truth at several times, of every layer (`output.layers`)."
+            nothing = np.zeros(differences[0].shape)
+            variance = archive_of((difference, nothing) for difference in differences).variance
+    except DataError:
+        count, variance = 0, np.empty(0)
+    if count < 3:
+        why = "It takes images of the control's `innovation_layers` at several times (`output.fields`)."
         page.lacks("Fig. 2", "variance of simulation errors", why)
         return
-    labels = {name: name for name in images}
-    title = f"Control minus {m.reference_words}, {count} times since {stamp(since)}"
-    path = page.figure_file("fig02_background_errors")
+    images = {
+        f"Layer {k} ({100 * SOIL_Z[k - 1]:.1f} cm)": np.sqrt(of_layer) for k, of_layer in enumerate(variance, start=1)
+    }
+    noise = m.config.observations.error_std if isinstance(m.config.observations, TwinObservations) else 0.0
     spread = max(float(np.nanquantile(image, 0.98)) for image in images.values())
     m.draw(
         images,
         None,
-        path,
+        page.figure_file("fig02_background_errors"),
         panels=list(images),
-        title=title,
-        labels=labels,
-        columns=2,
+        title=f"Control minus observation, {count} times since {stamp(since)}",
+        labels={name: name for name in images},
+        columns=3,
         quantity="Standard deviation",
         top=max(0.012, 0.012 * math.ceil(spread / 0.012)),
     )
+    means = ", ".join(f"{float(np.nanmean(image)):.3f}" for image in images.values())
+    words = (
+        "Standard deviation over time of control minus observation, about its mean, of CoLM's three uppermost layers "
+        f"(the paper shows its square); means {means} m3 m-3; grey: hardly ever observed, mostly frozen in the model. "
+    )
+    if noise:
+        words += f"The errors of the observations are in it, as in the paper's: {noise:g} here. "
     page.figure(
         "Fig. 2",
         "fig02_background_errors",
-        "Standard deviation over time of control minus truth, about its mean, in the two scored layers. The paper "
-        "shows variances of CoLM's three uppermost layers. It takes them from 2014-2015 in the text and from May to "
-        "September 2016, the test period itself, in the caption; this figure is of the test period and no input of "
-        f"the analysis, whose B is {_run(m).background_std:g} m3 m-3 squared"
-        + (", or an archive's." if _run(m).background_archive else ". `landda archive` makes the paper's kind of B."),
+        words + "The paper takes its archive from 2014-2015 in the text and from May to September 2016, the test "
+        "period itself, in the caption; this figure is of the test period and no input of the analysis, whose B is "
+        f"{_run(m).background_std:g} m3 m-3 squared"
+        + (", or an archive's." if _run(m).background_archive else ". `landda archive --layers` makes the paper's B."),
     )
 
 
@@ -406,6 +411,12 @@ def _place(page: Page, m: Material) -> None:
     page.figure("Fig. 15", "fig15_tianshan", words + "coordinates; its black line is ERA5-Land.")
 
 
+def _layer_words(m: Material) -> str:
+    if _run(m).layers == "upper_three":
+        return "Fig. 8 is the sum of the three cost functions, which is the cost of all three together."
+    return "This campaign analysed the mean over the observed depth instead (`layers: observed`)."
+
+
 def _explanations(m: Material) -> list[str]:
     """Conflicts within the paper, and what the campaign does."""
     run = _run(m)
@@ -426,8 +437,10 @@ def _explanations(m: Material) -> list[str]:
             "test. Here one number by default; an archive of variances per cell with `landda archive`."
         ),
         (
-            "**Layers.** The paper analyses CoLM's three uppermost layers (nodes at 0.7, 2.8 and 6.2 cm) separately, "
-            "with the product interpolated to each."
+            "**Layers.** The paper has one B for each of CoLM's three uppermost layers (nodes at 0.7, 2.8 and 6.2 cm), "
+            "none between them, and brings ERA5-Land's 0-7 cm to their depths. It does not say how a single layer is "
+            "interpolated; here each layer takes the 0-7 cm image as it is, and is analysed on its own. "
+            + _layer_words(m)
         ),
         (
             "**Table and text differ** for the layer below: SCC of the control 0.35 or 0.41, RMSE of the assimilation "

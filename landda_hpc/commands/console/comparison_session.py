@@ -20,6 +20,7 @@ from landda_hpc.campaign.comparison import (
     split_methods,
     tuning_campaign,
 )
+from landda_hpc.campaign.comparison_options import OptionSet
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.start import finish_campaign
 from landda_hpc.commands.console import logs
@@ -52,6 +53,8 @@ class Request:
     baseline: str | None
     last_days: float | None
     gains: tuple[float, ...] | None
+    options: tuple[OptionSet, ...]
+    slopes: Path | None
     output: Path | None
     csv: Path | None
     overwrite: bool
@@ -107,7 +110,16 @@ class ComparisonSession:
     def _plan(self, config: CampaignConfig, best_gain: float | None) -> Comparison:
         request = self._request
         methods = split_methods(request.methods)
-        return plan_comparison(config, methods, request.seeds, request.baseline, request.last_days, best_gain)
+        return plan_comparison(
+            config,
+            methods,
+            request.seeds,
+            request.baseline,
+            request.last_days,
+            best_gain,
+            request.options,
+            request.slopes,
+        )
 
     def _tune(
         self, config: CampaignConfig, comparison: Comparison, gains: tuple[float, ...], output: Path

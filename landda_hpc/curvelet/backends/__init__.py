@@ -20,8 +20,9 @@ from typing import Literal
 from landda_hpc.curvelet.backends.curvelops import CurvelopsFrame
 from landda_hpc.curvelet.backends.protocol import Frame
 from landda_hpc.curvelet.backends.udct import UdctFrame
-from landda_hpc.curvelet.boundary import Boundary
+from landda_hpc.curvelet.boundary import Boundary, extended_shape
 from landda_hpc.curvelet.frame import Curvelet2D
+from landda_hpc.curvelet.plan import make_tiling
 from landda_hpc.curvelet.windows import Finest, Sizes
 from landda_hpc.errors import ConfigError
 
@@ -62,13 +63,7 @@ def make_frame(
     ConfigError
         If the backend is unknown or not installed, or cannot do what is asked.
     """
-    if backend not in BACKENDS:
-        raise ConfigError(f"backend={backend!r}; expected one of {', '.join(BACKENDS)}.")
-    if not is_installed(backend):
-        raise ConfigError(
-            f"backend={backend!r} needs the package '{_PACKAGES[backend]}', which is not installed. "
-            f"{_INSTALL[backend]}. Or choose backend='ours'."
-        )
+    _require_backend(backend)
     if backend == "curvelops":
         return CurvelopsFrame(shape, angles_coarse, finest, scales, boundary)
     if backend == "udct":
@@ -76,4 +71,31 @@ def make_frame(
     return Curvelet2D(shape, angles_coarse, finest, scales, sizes, boundary)
 
 
-__all__ = ["BACKENDS", "Backend", "CurvelopsFrame", "Frame", "UdctFrame", "is_installed", "make_frame"]
+def check_frame(
+    shape: tuple[int, int],
+    backend: Backend = "ours",
+    angles_coarse: int = 16,
+    finest: Finest = "curvelets",
+    scales: int | None = None,
+    sizes: Sizes = "smooth",
+    boundary: Boundary = "none",
+) -> None:
+    """Raise what `make_frame` with the same arguments would raise; with `ours` without building it, in no time."""
+    _require_backend(backend)
+    if backend == "ours":
+        make_tiling(extended_shape(shape, boundary), angles_coarse, finest, scales, sizes, real=True)
+    else:
+        make_frame(shape, backend, angles_coarse, finest, scales, sizes, boundary)
+
+
+def _require_backend(backend: Backend) -> None:
+    if backend not in BACKENDS:
+        raise ConfigError(f"backend={backend!r}; expected one of {', '.join(BACKENDS)}.")
+    if not is_installed(backend):
+        raise ConfigError(
+            f"backend={backend!r} needs the package '{_PACKAGES[backend]}', which is not installed. "
+            f"{_INSTALL[backend]}. Or choose backend='ours'."
+        )
+
+
+__all__ = ["BACKENDS", "Backend", "CurvelopsFrame", "Frame", "UdctFrame", "check_frame", "is_installed", "make_frame"]

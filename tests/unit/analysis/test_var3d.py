@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landda_hpc.analysis.cost import CostFunction, ImageTerm, cellwise_increment
+from landda_hpc.analysis.layers import analyse_separately
 from landda_hpc.analysis.minimise import StoppingRule, conjugate_gradients, minimise
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.analysis.var3d import ImageConstraint, Var3d, fill_with_mean, fill_with_zero, observed_image
@@ -296,6 +297,24 @@ def test_layers_are_analysed_one_by_one() -> None:
         alone = Var3d(layer, image=ImageConstraint(frame)).analyse(pair)
         assert np.array_equal(alone.increment, analysis.increment)
         assert alone.diagnostics == analysis.diagnostics
+
+
+@pytest.mark.parametrize("terms", ["point", "image", "both"])
+def test_layers_join_to_the_analysis_of_the_observed_depth(terms: str) -> None:
+    """Without covariances between layers the cost of all is the sum of the layers' own, and H dx their mean."""
+    pairs = [make_pair(seed=k) for k in range(3)]
+    weights = np.array([0.25, 0.35, 0.4])
+    joint = analyse_separately(method_of(terms, pairs[0], 3), pairs, weights)
+    layers = method_of(terms, pairs[0], 3).analyse_layers(pairs)
+    mean = sum(w * layer.increment for w, layer in zip(weights, layers, strict=True))
+    np.testing.assert_allclose(joint.increment, mean, atol=1e-15)
+    assert [np.array_equal(a.increment, b.increment) for a, b in zip(joint.parts, layers, strict=True)] == [True] * 3
+    ends = [[d["cost"][i] for d in (one.diagnostics for one in layers)] for i in (0, -1)]  # type: ignore[index]
+    cost, norm = joint.diagnostics["cost"], joint.diagnostics["gradient_norm"]
+    assert isinstance(cost, list) and isinstance(norm, list)
+    assert (cost[0], cost[-1]) == pytest.approx(tuple(sum(end) for end in ends), rel=1e-12)
+    assert np.all(np.diff(cost) <= 1e-9 * cost[0]) and len(norm) == len(cost)
+    assert joint.diagnostics["iterations"] == max(float(one.diagnostics["iterations"]) for one in layers)  # type: ignore[arg-type]
 
 
 def test_the_ranked_image_is_the_observation_filled_with_the_background() -> None:

@@ -9,12 +9,26 @@ import numpy as np
 import pytest
 
 from landda_hpc.analysis.background_archive import archive_of, write_archive
+from landda_hpc.analysis.errors import ClimatologicalErrors
 from landda_hpc.analysis.protocol import ImagePair
+from landda_hpc.analysis.spectra import WedgeSpectrum
+from landda_hpc.campaign.error_models import Surroundings, make_errors
 from landda_hpc.campaign.variational import make_fill, make_var3d
-from landda_hpc.config import Var3dBothRun, Var3dImageRun, Var3dPointRun, Var3dRun, parse_config
+from landda_hpc.config import (
+    ClimatologicalErrorsConfig,
+    Var3dBothRun,
+    Var3dImageRun,
+    Var3dPointRun,
+    Var3dRun,
+    parse_config,
+)
+from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.errors import ConfigError, DataError, MissingFileError
+from landda_hpc.formats.image_output import OutputField, write_images
+from landda_hpc.formats.wedge_spectra import write_wedge_spectrum
 from landda_hpc.grid import regular_grid
+from landda_hpc.parallel.communicator import SerialCommunicator
 
 GRID = regular_grid(32, 32, south=23.0, north=68.0, west=73.0, east=117.0)
 FRAME = Curvelet2D(GRID.shape)
@@ -98,10 +112,67 @@ def test_background_errors_from_an_archive(tmp_path: Path) -> None:
     b = statistics.variance[0]
     expected = np.where(images.observed, b / (b + 0.10**2) * images.innovation, 0.0)
     np.testing.assert_allclose(analysis.increment, expected, atol=1e-10)
-    with pytest.raises(DataError, match="1 layers, the analysis 3"):
-        make_var3d(run, GRID, None, tmp_path, n_layers=3)
+    with pytest.raises(DataError, match=r"1 layer, the analysis 3 .*landda archive --layers"):
+        make_var3d(run.model_copy(update={"layers": "upper_three"}), GRID, None, tmp_path)
     with pytest.raises(MissingFileError):
         make_var3d(run, GRID, None, tmp_path / "elsewhere")
+
+
+def test_the_observation_errors_of_an_archive_are_taken_off_when_asked(tmp_path: Path) -> None:
+    """Model minus observation is B + R: with R = 0.06^2 given, B = 0.05^2 comes back; maps count by cell."""
+    rng = np.random.default_rng(5)
+    errors, noise = 0.05 * rng.standard_normal((2000, *GRID.shape)), 0.06 * rng.standard_normal((2000, *GRID.shape))
+    write_archive(tmp_path / "b.nc", GRID, archive_of(zip(errors[:, None], noise[:, None], strict=True)), "a test")
+    std = np.full(GRID.shape, 0.06)
+    std[:, :16] = 0.03
+    write_images(tmp_path / "r.nc", GRID, {"std": OutputField(std, {"units": "m3 m-3"})})
+
+    def gain(**keys: Any) -> FloatArray:
+        images = pair()
+        run = Var3dPointRun(background_archive=Path("b.nc"), observation_std=0.06, **keys)
+        increment = make_var3d(run, GRID, None, tmp_path).analyse(images).increment
+        return np.where(images.observed, increment / np.where(images.observed, images.innovation, 1.0), np.nan)
+
+    b, r = 0.05**2, 0.06**2
+    assert np.nanmean(gain()) == pytest.approx((b + r) / (b + 2 * r), abs=2e-3)
+    assert np.nanmean(gain(archive_holds="background")) == np.nanmean(gain())
+    assert np.nanmean(gain(archive_observation_std=0.06)) == pytest.approx(b / (b + r), abs=2e-3)
+    by_map = gain(archive_observation_std=Path("r.nc"))
+    assert np.nanmean(by_map[:, 16:]) == pytest.approx(b / (b + r), abs=3e-3)
+    assert np.nanmean(by_map[:, :16]) == pytest.approx((b + r - 0.03**2) / (b + 2 * r - 0.03**2), abs=3e-3)
+    # More than is there: the floor stays, never a negative variance.
+    assert np.nanmean(gain(archive_observation_std=0.2)) == pytest.approx(1e-4 / (1e-4 + r), rel=1e-6)
+
+
+def test_what_an_archive_holds_must_make_sense() -> None:
+    with pytest.raises(ConfigError, match="name one in background_archive"):
+        parse_config(campaign({"method": "var3d_image", "archive_observation_std": 0.05}))
+    with pytest.raises(ConfigError, match="has no observation errors in it"):
+        parse_config(campaign({"method": "var3d_point", "background_archive": "b.nc", "archive_holds": "background",
+                               "archive_observation_std": 0.05}))  # fmt: skip
+    with pytest.raises(ConfigError, match="holds: difference"):
+        parse_config(campaign({"method": "per_wedge", "background_errors": {
+            "kind": "climatological", "file": "w.csv", "other_std": 0.05}}))  # fmt: skip
+    too_deep = campaign({"method": "var3d_point", "layers": "upper_three"})
+    with pytest.raises(ConfigError, match=r"reach down to 0\.0906 m, observed are 0\.0-0\.1 m"):
+        parse_config(too_deep)
+    parse_config(too_deep | {"observations": {"kind": "twin", "depth_m": [0.0, 0.07]}})
+
+
+def test_the_other_side_is_taken_off_a_difference_per_wedge(tmp_path: Path) -> None:
+    file = tmp_path / "w.csv"
+    variance = np.linspace(0.001, 0.01, len(FRAME.blocks))
+    spectrum = WedgeSpectrum.of(FRAME, variance)
+    write_wedge_spectrum(file, spectrum.scale, spectrum.wedge, spectrum.variance)
+    around = Surroundings(GRID, SerialCommunicator(), 1, tmp_path)
+    domain = np.ones(GRID.shape, dtype=np.bool_)
+    found = []
+    for keys in ({}, {"holds": "difference"}, {"holds": "difference", "other_std": 0.05}):
+        config = ClimatologicalErrorsConfig(file=Path("w.csv"), **keys)
+        found.append(make_errors(config, FRAME, "background", around).variance(FRAME, domain))
+    np.testing.assert_array_equal(found[0], found[1])
+    expected = ClimatologicalErrors(FRAME, WedgeSpectrum.of(FRAME, np.maximum(variance - 0.0025, 0.0)), 1, "background")
+    np.testing.assert_allclose(found[2], expected.variance(FRAME, domain), rtol=1e-12)
 
 
 def test_fills_keep_what_is_known() -> None:

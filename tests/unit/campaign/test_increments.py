@@ -97,6 +97,34 @@ def test_overlap_is_what_it_was(domain: Domain) -> None:
     assert np.array_equal(descent.layers, domain.observed_weights > 0.0)
 
 
+@pytest.mark.parametrize("depth", [{"kind": "overlap"}, {"kind": "regression", "file": "v.nc"}])
+def test_upper_layers_take_their_own_increments(tmp_path: Path, depth: dict[str, Any]) -> None:
+    """Layers 1-3 get what they were given, H D of it is its mean over the observed depth, others take their part."""
+    run = {"method": "var3d_point", "layers": "upper_three", "depth": depth}
+    observations = {"kind": "twin", "depth_m": [0.0, 0.07]}
+    config = parse_config(RAW | {"runs": [run], "observations": observations, "data_root": str(tmp_path)})
+    shallow = make_domain(config, 1)
+    slopes = np.broadcast_to(np.linspace(1.0, 0.1, N_SOIL)[:, None, None], (N_SOIL, *shallow.grid.shape)).copy()
+    slopes[:3] = 1.0
+    write_regression(tmp_path / "v.nc", shallow.grid, VerticalRegression(slopes, slopes[:, 0, 0], (0.0, 0.07)), "test")
+    descent = make_descent(config, shallow, config.runs[0], 0)
+    assert descent.n_increments == 3
+    given = np.random.default_rng(4).uniform(-0.03, 0.03, (len(shallow.cells), 3))
+    state = moist(shallow)
+    old = aggregate(shallow.tiles, volumetric_water(state))
+    distribute(shallow.tiles, state, descent.columns(given), descent.layers)
+    gained = aggregate(shallow.tiles, volumetric_water(state)) - old
+    soil = np.isfinite(gained[:, 0])
+    np.testing.assert_allclose(gained[soil, :3], given[soil], atol=1e-14)
+    mean = observe(given, shallow.observed_weights[:3])
+    np.testing.assert_allclose(observe(gained, shallow.observed_weights)[soil], mean[soil], atol=1e-14)
+    below = slopes[3:, 0, 0] * mean[soil, None] if depth["kind"] == "regression" else 0.0
+    np.testing.assert_allclose(gained[soil, 3:], np.broadcast_to(below, gained[soil, 3:].shape), atol=1e-14)
+    before = {name: state[name].tobytes() for name in state}
+    distribute(shallow.tiles, state, descent.columns(np.zeros_like(given)), descent.layers)
+    assert {name: state[name].tobytes() for name in state} == before
+
+
 def test_configuration_says_what_is_wrong() -> None:
     with pytest.raises(ConfigError, match="landda regress"):
         config_of({"kind": "regression"}, observations={"kind": "twin", "depth_m": [0.0, 0.05]})

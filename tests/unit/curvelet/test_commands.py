@@ -10,7 +10,7 @@ import pytest
 from matplotlib.image import imread
 from typer.testing import CliRunner, Result
 
-from landda_hpc.cli import app
+from landda_hpc.commands.application import app
 from landda_hpc.curvelet.guarantees import measure_guarantees
 from landda_hpc.grid import gaussian_grid
 

@@ -11,10 +11,12 @@ import pytest
 
 from landda_hpc.config import parse_config
 from landda_hpc.errors import ConfigError, DataError, MissingFileError, ShapeError
+from landda_hpc.fields.sphere import grid_spacing_km
 from landda_hpc.formats.product import SoilMoistureProfile
 from landda_hpc.grid import regular_grid
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.files import GldasSource, ProductSource
+from landda_hpc.observation.gaps import GapKind, is_missing
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.twin import TwinObservationSource
 
@@ -27,7 +29,7 @@ REAL_TIME = datetime(2016, 1, 1, 3)
 
 
 def test_twin_errors_have_the_stated_moments_and_stay_on_soil() -> None:
-    source = TwinObservationSource(1, SOIL, (0.0, 0.1), error_std=0.06)
+    source = TwinObservationSource(1, GRID, SOIL, (0.0, 0.1), error_std=0.06)
     obs = source.at(TIME, TRUTH)
     error = (obs.values - TRUTH)[SOIL]
     assert np.isnan(obs.values[~SOIL]).all()
@@ -40,7 +42,7 @@ def test_twin_errors_have_the_stated_moments_and_stay_on_soil() -> None:
 
 def test_twin_errors_depend_on_seed_time_and_cell_alone() -> None:
     def error(seed: int, time: datetime, soil: np.ndarray, missing: float = 0.0) -> np.ndarray:
-        return TwinObservationSource(seed, soil, (0.0, 0.1), 0.06, missing).at(time, np.zeros(soil.shape)).values
+        return TwinObservationSource(seed, GRID, soil, (0.0, 0.1), 0.06, missing).at(time, np.zeros(soil.shape)).values
 
     first = error(1, TIME, SOIL)
     np.testing.assert_array_equal(first, error(1, TIME, SOIL))
@@ -52,17 +54,51 @@ def test_twin_errors_depend_on_seed_time_and_cell_alone() -> None:
         assert abs(np.corrcoef(first[SOIL], other[SOIL])[0, 1]) < 0.1
 
 
+def test_twin_errors_may_be_correlated_beside_white_ones() -> None:
+    """Moments over many times; the correlation of neighbours is the field's share of the variance times its own."""
+    length = 2.0 * grid_spacing_km(GRID)
+    source = TwinObservationSource(
+        1, GRID, np.ones_like(SOIL), (0.0, 0.1), 0.05, correlated_std=0.033, correlated_length_km=length
+    )
+    truth = np.full(GRID.shape, 0.25)
+    observed = [source.at(TIME + timedelta(hours=6 * n), truth) for n in range(40)]
+    error = np.array([one.values for one in observed])[:, 24:40] - 0.25  # near the equator, where cells are square
+    total = np.hypot(0.05, 0.033)
+    assert error.std() == pytest.approx(total, rel=0.02)
+    neighbours = np.mean(error[:, :, 1:] * error[:, :, :-1]) / total**2
+    assert neighbours == pytest.approx((0.033 / total) ** 2 * np.exp(-0.125), abs=0.02)
+    assert observed[0].error_std is not None
+    np.testing.assert_allclose(observed[0].error_std, total)
+    plain = TwinObservationSource(1, GRID, np.ones_like(SOIL), (0.0, 0.1), 0.05).at(TIME, truth)
+    assert plain.error_std is None
+
+
+@pytest.mark.parametrize("kind", ["random", "swaths", "blobs", "stripes"])
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_gaps_have_their_share_and_their_kind(kind: GapKind, fraction: float) -> None:
+    times = [TIME + timedelta(hours=6 * n) for n in range(24)]
+    missing = np.array([is_missing(kind, fraction, GRID, 1, time) for time in times])
+    assert missing.mean() == pytest.approx(fraction, abs=0.05)
+    same = bool((missing == missing[0]).all())
+    assert same == (kind in ("blobs", "stripes") or fraction in (0.0, 1.0))
+    if kind == "swaths" and fraction == 0.5:
+        assert missing.any(axis=0).all() and not missing.all(axis=0).any()  # every place is seen, none always
+    if kind in ("swaths", "stripes", "blobs") and 0.0 < fraction < 1.0:
+        edges = np.mean(missing[0][:, 1:] != missing[0][:, :-1])
+        assert edges < 0.7 * 2.0 * fraction * (1.0 - fraction) + 0.02  # connected: fewer edges than cells at random
+
+
 def test_twin_gaps_are_counted() -> None:
-    obs = TwinObservationSource(1, SOIL, (0.0, 0.1), 0.06, missing_fraction=0.3).at(TIME, TRUTH)
+    obs = TwinObservationSource(1, GRID, SOIL, (0.0, 0.1), 0.06, missing_fraction=0.3).at(TIME, TRUTH)
     share = obs.counts["missing"] / SOIL.sum()
     assert abs(share - 0.3) < 5 * np.sqrt(0.3 * 0.7 / SOIL.sum())
     assert obs.counts["missing"] + obs.n_used == SOIL.sum()
-    everything = TwinObservationSource(1, SOIL, (0.0, 0.1), 0.06, missing_fraction=1.0).at(TIME, TRUTH)
+    everything = TwinObservationSource(1, GRID, SOIL, (0.0, 0.1), 0.06, missing_fraction=1.0).at(TIME, TRUTH)
     assert everything.n_used == 0
 
 
 def test_twin_needs_the_truth() -> None:
-    source: ObservationSource = TwinObservationSource(1, SOIL, (0.0, 0.1), 0.06)
+    source: ObservationSource = TwinObservationSource(1, GRID, SOIL, (0.0, 0.1), 0.06)
     with pytest.raises(DataError, match="need the nature run's image"):
         source.at(TIME)
     with pytest.raises(ShapeError, match="truth has shape"):

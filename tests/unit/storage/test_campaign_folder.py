@@ -108,9 +108,22 @@ def test_status(folder: CampaignFolder) -> None:
     assert status.last_checkpoint == "checkpoint_000002_20220602T1200.h5"
     assert status.pid > 0
     assert status.host
-    folder.status_file.write_text("{")
-    with pytest.raises(StorageError, match=r"status\.json"):
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"", b"\xff\x00", b"null", b"[]", b"{}", b'{"state": "running", "wrong": 1}', b"[" * 100000]
+    + [
+        f'{{"state": {state}, "cycle": {cycle}, "n_cycles": 9, "time": "t", "ranks": 1}}'.encode()
+        for state, cycle in (('"sleeping"', 1), ('"running"', '"1"'), ("3", 1), ('"running"', "true"))
+    ],
+)  # fmt: skip
+def test_a_broken_status_is_told_in_words(folder: CampaignFolder, content: bytes) -> None:
+    folder.status_file.write_bytes(content)
+    with pytest.raises(StorageError) as caught:
         folder.read_status()
+    text = str(caught.value)
+    assert text.endswith("status.json is damaged, it holds no status of a campaign. Remove it and resume the campaign.")
 
 
 def test_records_are_strict_json(folder: CampaignFolder) -> None:
