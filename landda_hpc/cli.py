@@ -14,6 +14,7 @@ from landda_hpc.commands import (
     archive,
     bench,
     check,
+    colm,
     compare,
     curvelet,
     digest,
@@ -59,6 +60,7 @@ for module in (
     schema,
 ):
     app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)
+app.add_typer(colm.app, name="colm")
 app.add_typer(curvelet.app, name="curvelet")
 app.add_typer(bench.app, name="bench")
 
