@@ -331,7 +331,9 @@ class EnsembleConfig(PerturbationConfig):
 class AnyRun(Section):
     """What every run can be, whatever its method."""
 
-    perturbation: PerturbationConfig | None = Field(None, description="makes the run a perturbed member; none if absent")
+    perturbation: PerturbationConfig | None = Field(
+        None, description="makes the run a perturbed member; none if absent"
+    )
     ensemble: EnsembleConfig | None = Field(None, description="makes the run an ensemble of perturbed members")
 
 
@@ -780,7 +782,9 @@ class CampaignConfig(Section):
                     "wetness_sigma and log_rain_sigma only (with length_cells and long_share)"
                 )
             if changed_fields(self.forcing):
-                problems.append("forcing is the embedded model's; CoLM has the weather of its own namelist: leave it out")
+                problems.append(
+                    "forcing is the embedded model's; CoLM has the weather of its own namelist: leave it out"
+                )
             return problems
         if self.model.initial == "file" and self.model.initial_file is None:
             problems.append("model.initial = file needs model.initial_file")

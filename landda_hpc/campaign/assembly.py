@@ -32,7 +32,7 @@ from landda_hpc.config import (
 from landda_hpc.curvelet.backends import Frame
 from landda_hpc.curvelet.backends import make_frame as make_curvelet_frame
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
-from landda_hpc.model.protocol import LandModel
+from landda_hpc.model.protocol import SoilModel
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.reduction import MemberReduction
 from landda_hpc.state import TileState
@@ -53,7 +53,7 @@ class Instance:
     name: str
     index: int
     run: Run | None
-    model: LandModel | None = None
+    model: SoilModel | None = None
     state: TileState | None = None
 
     @property

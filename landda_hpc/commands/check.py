@@ -31,7 +31,7 @@ def command(
     domain = make_domain(config, ranks)
     source = open_source(config, domain.grid, domain.is_soil)
     survey = survey_analyses(config, source)
-    problems = find_problems(config, survey, domain.grid)
+    problems = find_problems(config, survey, domain.grid, domain.case)
     if problems:
         raise ConfigError(problems)
     console = Console()

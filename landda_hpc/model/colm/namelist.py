@@ -44,6 +44,10 @@ class Namelist:
     ------
     DataError : the group is not there or does not end.
 
+    Attributes
+    ----------
+    text, group, source : as given.
+
     Notes
     -----
     Keys are as in the file: ``DEF_CASE_NAME``, ``DEF_simulation_time%start_year``, ``DEF_forcing%fprefix(4)``. Where a
@@ -51,7 +55,7 @@ class Namelist:
     """
 
     def __init__(self, text: str, group: str = "nl_colm", source: str = "namelist") -> None:
-        self.text, self.group, self._source = text, group, source
+        self.text, self.group, self.source = text, group, source
         masked = _mask(text)
         begin = re.search(rf"(?m)^[ \t]*[&$]{re.escape(group)}\b", masked, re.IGNORECASE)
         if begin is None:
@@ -83,27 +87,27 @@ class Namelist:
         place = self._assignments.get(_canonical(key))
         if place is None:
             return ()
-        return tuple(_values(self.text[place.start : place.stop], f"{self._source}: {key}"))
+        return tuple(_values(self.text[place.start : place.stop], f"{self.source}: {key}"))
 
     def text_value(self, key: str) -> str | None:
         """A key's text without blanks around it; None if it is not there. DataError if it is no text."""
         found = self._one(key)
         if found is not None and not isinstance(found, str):
-            raise DataError(f"{self._source}: {key} is {found}; expected a text in quotes.")
+            raise DataError(f"{self.source}: {key} is {found}; expected a text in quotes.")
         return None if found is None else found.strip()
 
     def number(self, key: str) -> float | None:
         """A key's number; None if it is not there. DataError if it is none."""
         found = self._one(key)
         if isinstance(found, bool | str):
-            raise DataError(f"{self._source}: {key} is {found!r}; expected a number.")
+            raise DataError(f"{self.source}: {key} is {found!r}; expected a number.")
         return found
 
     def logical(self, key: str) -> bool | None:
         """A key's truth value; None if it is not there. DataError if it is none."""
         found = self._one(key)
         if found is not None and not isinstance(found, bool):
-            raise DataError(f"{self._source}: {key} is {found!r}; expected .true. or .false.")
+            raise DataError(f"{self.source}: {key} is {found!r}; expected .true. or .false.")
         return found
 
     def with_values(self, values: Mapping[str, Value]) -> Namelist:
@@ -120,7 +124,7 @@ class Namelist:
             parent = _canonical(key).partition("%")[0]
             if "%" in key and parent in self._assignments:
                 raise DataError(
-                    f"{self._source} assigns the structure {parent} as a whole; write its components one by one "
+                    f"{self.source} assigns the structure {parent} as a whole; write its components one by one "
                     f"({key} = ...), so that they can be replaced."
                 )
             if place is None:
@@ -135,7 +139,7 @@ class Namelist:
         text = self.text
         for start, stop, value_text in sorted(edits, reverse=True):
             text = text[:start] + value_text + text[stop:]
-        return Namelist(text, self.group, self._source)
+        return Namelist(text, self.group, self.source)
 
     def texts(self) -> dict[str, str]:
         """Every key whose only value is a text, with it."""
@@ -145,7 +149,7 @@ class Namelist:
     def _one(self, key: str) -> Value | None:
         values = self.values(key)
         if len(values) > 1:
-            raise DataError(f"{self._source}: {key} has {len(values)} values; expected one.")
+            raise DataError(f"{self.source}: {key} has {len(values)} values; expected one.")
         return values[0] if values else None
 
 

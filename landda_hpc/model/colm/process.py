@@ -8,7 +8,7 @@ import os
 import shlex
 import signal
 import socket
-import subprocess  # noqa: S404 - the model is a program of its own
+import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
