@@ -108,16 +108,14 @@ class ColmModels:
             for name, rows in blocks.items():
                 self._write_blocks(rows, begin, self._runs[name], windows[name].start_folder)
         mine = [windows[i.name] for i in self._mine_to_start(instances)]
+        launched = clock.monotonic()
         with together(self._world, f"the model from {begin} to {end}", asleep=True):
             run_windows(mine, self._program)
-        in_model = clock.monotonic()
+        ended = clock.monotonic()
         self._read(instances, end)
         if self._world.rank == 0:
-            logger.debug(
-                "model from %s: %.2f s, of it %.2f s in its processes", begin, clock.monotonic() - began,
-                max((w.seconds for w in mine), default=0.0) if len(mine) <= self._program.side_by_side
-                else in_model - began,
-            )  # fmt: skip
+            whole, inside = clock.monotonic() - began, ended - launched
+            logger.debug("%d runs from %s: %.2f s, of it %.2f s in the model", len(windows), begin, whole, inside)
 
     def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:
         """Hashes of the restarts that the states are the analyses of, by run and file. Collective."""
