@@ -105,6 +105,6 @@ def _places(path: Path, wanted: FloatArray, axis: FloatArray) -> list[int]:
     if any(abs(axis[p] - value) > 1e-4 for p, value in zip(places, wanted, strict=True)):
         raise DataError(
             f"{path}: its grid does not hold the case's cells. Write the history on the grid of the elements "
-            "(DEF_HIST_lon_res, DEF_HIST_lat_res)."
+            "(DEF_HIST_lon_res, DEF_HIST_lat_res), into one file (DEF_HIST_mode = 'one')."
         )
     return places

@@ -71,13 +71,6 @@ class Patches:
             result[mine] = values[case.blocks[index]][self.position[mine]]
         return result
 
-    def of_block(self, case: ColmCase, block: str, values: FloatArray, n_patch: int) -> FloatArray:
-        """Values of these patches (n, ...) in the order of a block's file, (n_patch, ...); 0 for patches not here."""
-        mine = self.block == case.blocks.index(block)
-        result = np.zeros((n_patch, *values.shape[1:]))
-        result[self.position[mine]] = values[mine]
-        return result
-
 
 def read_patches(
     case: ColmCase,

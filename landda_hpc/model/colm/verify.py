@@ -152,7 +152,7 @@ def verify_case(case: ColmCase) -> Iterator[Comparison]:
     if n_compared == 0:
         raise DataError(
             f"{case.name}: {n_files} history files and {len(times)} restarts, but none of one time step with its "
-            "restart. Run a few steps with DEF_HIST_FREQ = 'TIMESTEP' and DEF_WRST_FREQ = 'TIMESTEP'."
+            "restart. Run two steps or more with DEF_HIST_FREQ = 'TIMESTEP' and DEF_WRST_FREQ = 'TIMESTEP'."
         )
 
 

@@ -77,6 +77,25 @@ def test_cells_count_from_the_south_west(case: ColmCase, small: Any) -> None:
         assert np.allclose(sums[sums > 0], 1.0)
 
 
+def test_a_mesh_that_counts_from_the_south(case: ColmCase, small: Any) -> None:
+    """The same cells, whichever way the mesh counts its latitudes."""
+    before = {block: read_block_map(case, read_mesh(case), block).cell for block in case.blocks}
+    with h5py.File(case.landdata_file("mesh", "mesh.nc"), "r+") as file:
+        file["latitude"][...] = file["latitude"][::-1]
+    for block in case.blocks:
+        with h5py.File(case.landdata_file("landpatch", f"landpatch_{block}.nc"), "r+") as file:
+            latitude, longitude = np.divmod(file["eindex"][...] - 1, 360)
+            file["eindex"][...] = (179 - latitude) * 360 + longitude + 1
+    mesh = read_mesh(case)
+    assert mesh.grid.lat.tolist() == [38.5, 39.5, 40.5, 41.5]
+    for block in case.blocks:
+        assert np.array_equal(read_block_map(case, mesh, block).cell, before[block])
+    with h5py.File(case.landdata_file("landpatch", "landpatch_e110_n35.nc"), "r+") as file:
+        file["eindex"][0] = 360 * 180 + 1
+    with pytest.raises(DataError, match="not on CoLM's mesh"):
+        read_block_map(case, mesh, "e110_n35")
+
+
 def test_a_copy_without_change_has_the_same_bytes(case: ColmCase, colm_case: ModuleType, tmp_path: Path) -> None:
     source = case.state_file(colm_case.START, case.blocks[0])
     same = read_variables(case, colm_case.START, case.blocks[0], ("wliq_soisno", "smp", "hk", "zwt"))

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from landda_hpc.cli import app
 from landda_hpc.errors import DataError
 from landda_hpc.formats.colm.case import ColmCase, find_case
-from landda_hpc.formats.colm.mapping import read_mesh
+from landda_hpc.formats.colm.mapping import read_block_map, read_mesh
 from landda_hpc.model.colm.patches import cell_means, read_patches
 from landda_hpc.model.colm.verify import verify_case
 
@@ -85,9 +85,8 @@ def test_patches_of_some_blocks(tmp_path: Path, colm_case: ModuleType) -> None:
         mine = every.block == index
         assert np.array_equal(every.cell[mine], part.cell)
         assert np.array_equal(every.soil.porsl[mine], part.soil.porsl)
-        n_patch = len(part)
-        back = every.of_block(case, case.blocks[index], every.fraction, n_patch)
-        assert np.array_equal(part.gather(case, {case.blocks[index]: back}), part.fraction)
+        in_file = read_block_map(case, mesh, case.blocks[index]).fraction
+        assert np.array_equal(part.gather(case, {case.blocks[index]: in_file}), part.fraction)
     with pytest.raises(DataError, match="e000_n00"):
         read_patches(case, mesh, ["e000_n00"])
 

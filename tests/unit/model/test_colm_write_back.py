@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -17,8 +18,10 @@ from hypothesis.extra import numpy as hnp
 from landda_hpc.constants import RHO_ICE, SOIL_DZ, SOIL_ZI, BoolArray, FloatArray
 from landda_hpc.errors import ConfigError, DataError, ModelError, ShapeError
 from landda_hpc.formats.colm.case import ColmCase, find_case
+from landda_hpc.formats.colm.layout2014 import TIME_VARYING
 from landda_hpc.formats.colm.restart import SoilConstants, read_constants, read_variables
 from landda_hpc.formats.colm.restart2014 import (
+    check_state_2014,
     count_patches_2014,
     find_case_2014,
     read_constants_2014,
@@ -421,3 +424,33 @@ def test_cells_of_colm2014(tmp_path: Path, colm_case: ModuleType) -> None:
     assert np.allclose(grid.lon[column], patches.lon)
     assert np.array_equal(patches.fraction, written["wtxy_patch"][patches.position])
     assert np.array_equal(patches.soil.porsl, written["porsl"][patches.position])
+
+
+def test_restarts_of_the_real_colm2014(tmp_path: Path) -> None:
+    """Every restart of a real CoLM2014 case: whole, finite, and changed in liquid water only."""
+    folder = os.environ.get("LANDDA_COLM2014_RESTARTS")
+    if folder is None:
+        pytest.skip("needs LANDDA_COLM2014_RESTARTS: folder of the restarts of a real CoLM2014 case")
+    case = find_case_2014(Path(folder))
+    n = count_patches_2014(case, case.times()[0])
+    constants = read_constants_2014(case, n)
+    grid, patches = patches_2014(case, constants)
+    assert len(patches) == n
+    assert grid.shape == (constants.n_lat, constants.n_lon)
+    increment = np.random.default_rng(0).uniform(-0.1, 0.1, (n, 10))
+    n_changed = 0
+    for time in case.times():
+        check_state_2014(case, time, n)
+        source = case.state_file(time)
+        target = tmp_path / source.name
+        write_colm2014(case, time, constants, np.zeros((n, 10)), target)
+        assert target.read_bytes() == source.read_bytes()
+        ledger = write_colm2014(case, time, constants, increment, target)
+        names = [array.name for array in TIME_VARYING if array.name != "id"]
+        old = read_state_2014(case, time, names, n)
+        new = read_state_2014(replace(case, folder=tmp_path), time, names, n)
+        assert {k for k in names if old[k].tobytes() != new[k].tobytes()} <= {"wliq_soisno"}
+        assert np.array_equal((new["wliq_soisno"] != old["wliq_soisno"])[:, 5:], ledger.changed)
+        assert ledger.largest_residual() < 1e-10
+        n_changed += int(ledger.changed.sum())
+    assert n_changed > 0
