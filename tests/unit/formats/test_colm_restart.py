@@ -81,7 +81,7 @@ def test_a_mesh_that_counts_from_the_south(case: ColmCase, small: Any) -> None:
     """The same cells, whichever way the mesh counts its latitudes."""
     before = {block: read_block_map(case, read_mesh(case), block).cell for block in case.blocks}
     with h5py.File(case.landdata_file("mesh", "mesh.nc"), "r+") as file:
-        file["latitude"][...] = file["latitude"][::-1]
+        file["latitude"][...] = file["latitude"][...][::-1]
     for block in case.blocks:
         with h5py.File(case.landdata_file("landpatch", f"landpatch_{block}.nc"), "r+") as file:
             latitude, longitude = np.divmod(file["eindex"][...] - 1, 360)
