@@ -22,7 +22,9 @@ from landda_hpc.variables import STATE
 WRITTEN: Final = ("wliq_soisno", "smp", "hk", "zwt")
 """What an analysis may change in a restart."""
 
-WIDTH: Final = sum(int(np.prod(STATE[name].shape, dtype=np.int64)) for name in WRITTEN)
+_WIDTHS: Final = {name: int(np.prod(STATE[name].shape, dtype=np.int64)) for name in WRITTEN}
+
+WIDTH: Final = sum(_WIDTHS.values())
 """Numbers of a tile that an analysis may change."""
 
 
@@ -89,16 +91,14 @@ class ColmModel:
 
 def pack(state: TileState, index: IntArray) -> FloatArray:
     """What an analysis may have changed of some tiles, (n, WIDTH)."""
-    return np.concatenate([state[name][index].reshape(index.size, -1) for name in WRITTEN], axis=1)
+    return np.concatenate([state[name][index].reshape(index.size, width) for name, width in _WIDTHS.items()], axis=1)
 
 
 def unpack(rows: FloatArray) -> dict[str, FloatArray]:
     """The variables of packed rows."""
     values, column = {}, 0
-    for name in WRITTEN:
-        shape = STATE[name].shape
-        width = int(np.prod(shape, dtype=np.int64))
-        values[name] = rows[:, column : column + width].reshape(-1, *shape)
+    for name, width in _WIDTHS.items():
+        values[name] = rows[:, column : column + width].reshape(rows.shape[0], *STATE[name].shape)
         column += width
     return values
 
