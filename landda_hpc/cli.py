@@ -18,6 +18,7 @@ from landda_hpc.commands import (
     compare,
     curvelet,
     digest,
+    init,
     plot,
     regress,
     reproduce,
@@ -44,6 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 for module in (
+    init,
     check,
     run,
     resume,

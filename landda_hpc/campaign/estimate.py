@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from landda_hpc.campaign.case import CaseDomain
 from landda_hpc.campaign.domain import Domain
-from landda_hpc.config import CampaignConfig, EnkfLikeRun
+from landda_hpc.config import CampaignConfig, ColmModelConfig, EnkfLikeRun
 from landda_hpc.variables import STATE
 
 _BASE_MEMORY = 250e6  # bytes of an interpreter with the libraries and the static fields, measured
@@ -32,10 +33,23 @@ def estimate(config: CampaignConfig, domain: Domain) -> dict[str, str]:
     )
     image_files = len(config.runs) * (config.time.n_cycles * config.time.cycle_hours // config.output.every_hours)
     images = image_files * len(config.output.fields) * pixels * 4
-    return {
+    found = {
         "ranks": f"any number; of {layout.n_ranks}, the fullest has {most_tiles} tiles, "
         f"{layout.n_roots} share the images",
         "memory": f"about {memory / 1e9:.2f} GB per rank with {layout.n_ranks} ranks",
         "disk": f"about {(checkpoint * (kept + 1) + images) / 1e9:.2f} GB: {checkpoint / 1e6:.1f} MB a checkpoint, "
         f"{kept} kept and one being written; {image_files} image files",
     }
+    if isinstance(config.model, ColmModelConfig) and domain.case is not None:
+        found["model"] = _model_runs(config, config.model, domain.case, kept)
+    return found
+
+
+def _model_runs(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain, kept: int) -> str:
+    """What the real model's runs take on disk, from the size of the case's own restart."""
+    folder = case.case.state_folder(config.time.start)
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    runs = len(config.instance_names)
+    # Beside those that are kept: a window's start, its copy, and its end.
+    disk = runs * size * (max(model.keep_restarts, kept) + 3)
+    return f"{runs} runs, {model.side_by_side} at a time; restarts of {size / 1e6:.1f} MB, about {disk / 1e9:.2f} GB in all"

@@ -19,7 +19,7 @@ import yaml
 from landda_hpc.campaign import run_campaign
 from landda_hpc.campaign.domain import make_domain
 from landda_hpc.campaign.start import resume_campaign
-from landda_hpc.config import parse_config
+from landda_hpc.config import load_config, parse_config
 from landda_hpc.errors import LandDAError
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.parallel.communicator import SerialCommunicator
@@ -108,7 +108,8 @@ def test_a_twin_with_a_model_outside(tmp_path: Path, synthetic: Path) -> None:
         synthetic, twin={"wetness_sigma": 0.1, "log_rain_sigma": 0.3},
         time={"assimilation_end": "2010-06-01T06:00", "end": "2010-06-01T06:00"},
         observations={"missing_fraction": 0.0}, runs=[{"method": "control"}, {"method": "pointwise"}],
-        model={"keep_history": True, "keep_restarts": 1}, checkpoint={"every_hours": 6, "restarts": True, "keep_last": 1},
+        model={"keep_history": True, "keep_restarts": 1},
+        checkpoint={"every_hours": 6, "restarts": True, "keep_last": 1},
     )  # fmt: skip
     out, label = tmp_path / "out", "2010-152-21600"
     assert run_campaign(parse_config(raw), out).finished
@@ -116,7 +117,7 @@ def test_a_twin_with_a_model_outside(tmp_path: Path, synthetic: Path) -> None:
     rms = {
         s["run"]: s["rmse"]
         for s in scores
-        if "0-10" in s["layer"] and s["reference"] == "truth" and s["stage"] != "background"
+        if s["layer"] == "0-10 cm" and s["reference"] == "truth" and s["stage"] != "background"
     }
     assert rms["pointwise"] < 0.8 * rms["control"]
     # The restarts of the one checkpoint that is kept are left, and the history of the window.
@@ -256,3 +257,17 @@ def test_what_cannot_run_is_told_before(tmp_path: Path, synthetic: Path, changes
     with pytest.raises(LandDAError, match=re.escape(words)):
         run_campaign(parse_config(raw_config(synthetic, **changes)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_init_writes_a_configuration_that_runs(landda: Landda, synthetic: Path) -> None:
+    file = landda.folder / "first.yaml"
+    done = landda(1, "init", "--from-colm", synthetic / "case.nml", "--exe", STAND_IN, "-o", file)
+    assert done.returncode == 0, done.stderr
+    text = file.read_text()
+    assert "32 patches" in text and "start: 2010-06-01T00:00:00" in text and "# a first" not in text
+    short = {"time.assimilation_end": "2010-06-01T06:00", "time.end": "2010-06-01T06:00", "output.figures": False}
+    how = {"model.launch": LAUNCH, "model.environment": {"LANDDA_STAND_IN_STILL": "1"}}
+    config = load_config(file, {**short, **how, "runs": [{"method": "control"}]})
+    assert run_campaign(config, landda.folder / "out").finished
+    again = landda(1, "init", "--from-colm", synthetic / "case.nml", "-o", file)
+    assert again.returncode == 2 and "exists" in again.stderr
