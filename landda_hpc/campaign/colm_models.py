@@ -36,6 +36,7 @@ from landda_hpc.model.colm.window import Program, RunFolder, Window, run_windows
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.retention import checkpoint_times
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class ColmModels:
         self._config, self._domain, self._world = config, domain, world
         self._model, self._case = config.model, domain.case
         self._root = (folder.path / FOLDER).absolute()
-        self._restarts = folder.restart
+        self._folder = folder
         layout, rank = domain.layout, world.rank
         self._group_of_world = layout.group_of(rank)
         self._first = int(layout.group_bounds[self._group_of_world])
@@ -113,6 +114,9 @@ class ColmModels:
             run_windows(mine, self._program)
         ended = clock.monotonic()
         self._read(instances, end)
+        with together(self._world, "dropping old restarts"):
+            if self._world.rank == 0:
+                self.release(checkpoint_times(self._folder.checkpoints))
         if self._world.rank == 0:
             whole, inside = clock.monotonic() - began, ended - launched
             logger.debug("%d runs from %s: %.2f s, of it %.2f s in the model", len(windows), begin, whole, inside)
@@ -168,7 +172,7 @@ class ColmModels:
         label = time_label(time)
         blocks = {i.name: self._gather_blocks(i) for i in instances if i.state is not None}
         for name, rows in blocks.items():
-            target = self._restarts / label / name
+            target = self._folder.restart / label / name
             with together(self._group, f"restart of '{name}'"):
                 if self._starts:
                     with storage_errors(target, "making the folder"):

@@ -52,4 +52,7 @@ def _model_runs(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain
     runs = len(config.instance_names)
     # Beside those that are kept: a window's start, its copy, and its end.
     disk = runs * size * (max(model.keep_restarts, kept) + 3)
-    return f"{runs} runs, {model.side_by_side} at a time; restarts of {size / 1e6:.1f} MB, about {disk / 1e9:.2f} GB in all"
+    return (
+        f"{runs} runs, {model.side_by_side} at a time; a restart has {size / 1e6:.1f} MB, "
+        f"all that are kept about {disk / 1e9:.2f} GB"
+    )
