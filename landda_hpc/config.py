@@ -11,10 +11,19 @@ import difflib
 import types
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from landda_hpc.constants import N_UPPER, SOIL_ZI
 from landda_hpc.errors import ConfigError, MissingFileError
@@ -35,6 +44,12 @@ class Section(BaseModel):
     """Base of all sections: frozen, unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+def changed_fields(section: Section) -> set[str]:
+    """Names of the fields that do not have their default value."""
+    fields = type(section).model_fields
+    return {name for name, f in fields.items() if getattr(section, name) != f.get_default(call_default_factory=True)}
 
 
 class TimeConfig(Section):
@@ -87,9 +102,19 @@ class TimeConfig(Section):
 class GridConfig(Section):
     """The model grid; a region by its edges, the globe by default."""
 
-    kind: Literal["regular", "gaussian"] = Field("regular", description="latitudes: equally spaced or Gaussian")
+    kind: Literal["regular", "gaussian", "case"] = Field(
+        "regular",
+        description="latitudes: equally spaced or Gaussian; 'case' = the mesh of the section 'case', which also says "
+        "how large it is",
+    )
     n_lat: int = Field(128, ge=17, le=3600, description="rows of the image")
     n_lon: int = Field(256, ge=17, le=7200, description="columns of the image")
+    least_size: int = Field(
+        17,
+        ge=2,
+        le=3600,
+        description="of kind case: rows and columns at least, made up by cells without land; curvelets need 17",
+    )
     south: float = Field(-90.0, ge=-90.0, le=90.0, description="southern edge, degrees_north")
     north: float = Field(90.0, ge=-90.0, le=90.0, description="northern edge, degrees_north")
     west: float = Field(0.0, ge=-180.0, le=360.0, description="western edge, degrees_east")
@@ -101,11 +126,14 @@ class GridConfig(Section):
             raise ValueError("expected south < north and west < east with at most 360 degrees of longitude")
         if self.kind == "gaussian" and not self.is_global:
             raise ValueError("a Gaussian grid is global: leave south, north, west, east out")
+        if self.kind == "case" and changed_fields(self) - {"kind", "least_size"}:
+            raise ValueError("a case brings its own grid: leave n_lat, n_lon, south, north, west, east out")
         return self
 
     @property
     def is_global(self) -> bool:
-        return (self.south, self.north) == (-90.0, 90.0) and self.east - self.west == 360.0
+        """Whether the keys say so; of a case only its files know."""
+        return self.kind != "case" and (self.south, self.north) == (-90.0, 90.0) and self.east - self.west == 360.0
 
 
 class TilesConfig(Section):
@@ -137,8 +165,69 @@ class ColumnModelConfig(Section):
     )
 
 
+class CaseConfig(Section):
+    """An existing CoLM202X case: its grid, its land, its patches as tiles, and its restarts to begin from."""
+
+    namelist: Path = Field(description="the case's namelist, under data_root or absolute; template of every window")
+    folder: Path | None = Field(
+        None,
+        description="folder of the case, with restart/ and landdata/; if absent DEF_dir_output/DEF_CASE_NAME of the "
+        "namelist",
+    )
+
+
+class ColmModelConfig(Section):
+    """The user's own CoLM, run as processes of its own; tiles and start come from the section 'case'."""
+
+    kind: Literal["colm"] = "colm"
+    executable: Path = Field(description="the model's program (colm.x), under data_root or absolute")
+    launch: str = Field(
+        "{exe} {namelist}",
+        description="command that runs one window, e.g. 'mpirun -n 8 {exe} {namelist}' or 'srun --exact -n 8 {exe} "
+        "{namelist}'; in braces: exe, namelist, nodes (see nodes), slot (number among those side by side, from 0)",
+    )
+    side_by_side: int = Field(1, ge=1, description="runs that each member group of ranks computes at a time")
+    nodes: tuple[str, ...] = Field(
+        (), description="text for {nodes} of each slot, e.g. 'n1,n2': disjoint sets of nodes; one for each slot"
+    )
+    timeout_minutes: Positive = Field(60.0, description="time that a window may take, min")
+    tries: int = Field(2, ge=1, le=5, description="how often a window is tried before the campaign stops")
+    environment: dict[str, str] = Field({}, description="environment variables of the model, beside the campaign's")
+    keep_restarts: int = Field(
+        2, ge=1, description="newest restarts that stay in each run's folder; those of kept checkpoints stay anyhow"
+    )
+    keep_history: bool = Field(False, description="keep the model's history files, in a folder per window")
+
+    OPERATION: ClassVar[frozenset[str]] = frozenset(
+        {"launch", "side_by_side", "nodes", "timeout_minutes", "tries", "environment", "keep_restarts", "keep_history"}
+    )
+    """Keys that change how the model is run, never what it computes: a resume may change them."""
+
+    @model_validator(mode="after")
+    def _launchable(self) -> Self:
+        if ("{nodes" in self.launch) != bool(self.nodes):
+            raise ValueError("nodes and '{nodes}' in launch belong together: give both or neither")
+        if self.nodes and len(self.nodes) < self.side_by_side:
+            raise ValueError(f"nodes has {len(self.nodes)} sets; side_by_side = {self.side_by_side} needs one for each")
+        if "{exe}" not in self.launch or "{namelist}" not in self.launch:
+            raise ValueError("launch must name {exe} and {namelist}")
+        return self
+
+
+def _kind_of_model(value: Any) -> str:
+    """Tag of a model's section; the embedded model where none is named."""
+    kind = value.get("kind", "column") if isinstance(value, dict) else getattr(value, "kind", "column")
+    return str(kind)
+
+
+Model = Annotated[
+    Annotated[ColumnModelConfig, Tag("column")] | Annotated[ColmModelConfig, Tag("colm")],
+    Discriminator(_kind_of_model),
+]
+
+
 class ForcingConfig(Section):
-    """Near-surface weather."""
+    """Near-surface weather of the embedded model."""
 
     kind: Literal["stochastic"] = Field("stochastic", description="the seeded weather generator")
     step_hours: Literal[3, 6] = Field(3, description="hours between forcing times")
@@ -152,7 +241,9 @@ class TwinConfig(Section):
     Log-sigmas are standard deviations of the natural logarithm; every field is a correlated random field.
     """
 
-    weather_correlation: Fraction = Field(0.8, description="correlation of the weather's latent fields")
+    weather_correlation: Fraction = Field(
+        0.8, description="correlation of the weather's latent fields (the embedded model's; CoLM has one weather)"
+    )
     sand_sigma: NonNegative = Field(0.0, description="standard deviation of sand content, percent")
     log_b_sigma: NonNegative = Field(0.0, description="log-sigma of Campbell's b")
     log_psi_sigma: NonNegative = Field(0.0, description="log-sigma of saturated matric potential")
@@ -236,7 +327,33 @@ class FrameConfig(Section):
         return self
 
 
-class ControlRun(Section):
+class PerturbationConfig(Section):
+    """How a run differs from the unperturbed one: a member of an ensemble. Fields are keyed by name and member."""
+
+    member: int = Field(1, ge=1, description="number of the member: each has fields of its own")
+    wetness_sigma: NonNegative = Field(0.0, description="standard deviation of initial relative wetness, 1")
+    log_rain_sigma: NonNegative = Field(
+        0.0, description="log-sigma of a persistent factor on rain: a correlated field of mean 1"
+    )
+    length_km: Positive = Field(300.0, description="correlation length of the fields, km")
+
+
+class EnsembleConfig(PerturbationConfig):
+    """One run as an ensemble: it becomes 'members' runs, <name>_001 and so on, each perturbed."""
+
+    members: int = Field(ge=2, le=999, description="number of members")
+
+
+class AnyRun(Section):
+    """What every run can be, whatever its method."""
+
+    perturbation: PerturbationConfig | None = Field(
+        None, description="makes the run a perturbed member; none if absent"
+    )
+    ensemble: EnsembleConfig | None = Field(None, description="makes the run an ensemble of perturbed members")
+
+
+class ControlRun(AnyRun):
     """Free model run without assimilation."""
 
     method: Literal["control"] = "control"
@@ -284,7 +401,7 @@ class DriftConfig(Section):
     )
 
 
-class AssimilatingRun(Section):
+class AssimilatingRun(AnyRun):
     """What every run that assimilates can do with its increments, whatever the method."""
 
     depth: Depth = Field(OverlapDepth(), description="how the increment of the observed depth goes down the soil")
@@ -632,7 +749,10 @@ class CampaignConfig(Section):
     time: TimeConfig
     grid: GridConfig = Field(default_factory=GridConfig)
     tiles: TilesConfig = Field(default_factory=TilesConfig)
-    model: ColumnModelConfig = Field(default_factory=ColumnModelConfig)
+    case: CaseConfig | None = Field(
+        None, description="a CoLM case whose patches are the tiles, for either model; grid.kind = case goes with it"
+    )
+    model: Model = Field(default_factory=ColumnModelConfig)
     forcing: ForcingConfig = Field(default_factory=ForcingConfig)
     twin: TwinConfig | None = Field(None, description="the nature run, if the campaign is a twin experiment")
     observations: Observations
@@ -642,9 +762,34 @@ class CampaignConfig(Section):
     output: OutputConfig = Field(default_factory=OutputConfig)
     verification: VerificationConfig = Field(default_factory=VerificationConfig)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_ensembles(cls, raw: Any) -> Any:
+        """A run with the key 'ensemble' becomes its members, each with a name and a perturbation of its own."""
+        if not isinstance(raw, dict) or not isinstance(raw.get("runs"), list | tuple):
+            return raw
+        runs: list[Any] = []
+        for run in raw["runs"]:
+            if not isinstance(run, dict) or run.get("ensemble") is None:
+                runs.append(run)
+                continue
+            try:
+                ensemble = EnsembleConfig.model_validate(run["ensemble"])
+            except ValidationError as error:
+                lines = problems_of(error, EnsembleConfig)
+                raise ValueError("\n".join(f"runs.{len(runs)}.ensemble.{line}" for line in lines)) from error
+            common = {key: value for key, value in run.items() if key != "ensemble"}
+            name = common.get("name", common.get("method", "control"))
+            spread = ensemble.model_dump(exclude={"members", "member"})
+            runs += [
+                {**common, "name": f"{name}_{number:03d}", "perturbation": {"member": number, **spread}}
+                for number in range(1, ensemble.members + 1)
+            ]
+        return {**raw, "runs": runs}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems: list[str] = []
+        problems: list[str] = self._problems_of_model()
         names = [run.name for run in self.runs]
         if len(set(names)) < len(names):
             problems.append(f"runs have the names {names}: give each run a name of its own")
@@ -652,17 +797,6 @@ class CampaignConfig(Section):
             problems.append("'nature' is the name of the twin's truth: choose another name for the run")
         if self.observations.kind == "twin" and self.twin is None:
             problems.append("observations.kind = twin needs the section 'twin' (the nature run)")
-        if self.model.initial == "file" and self.model.initial_file is None:
-            problems.append("model.initial = file needs model.initial_file")
-        forcing_s = self.forcing.step_hours * 3600
-        if forcing_s % self.model.timestep_s:
-            problems.append(
-                f"model.timestep_s = {self.model.timestep_s} does not divide the forcing step of {forcing_s} s"
-            )
-        if (self.time.cycle_hours * 3600) % self.model.timestep_s:
-            problems.append(
-                f"model.timestep_s = {self.model.timestep_s} does not divide the cycle of {self.time.cycle_hours} h"
-            )
         for key, hours in (("checkpoint", self.checkpoint.every_hours), ("output", self.output.every_hours)):
             if hours % self.time.cycle_hours:
                 problems.append(
@@ -704,6 +838,39 @@ class CampaignConfig(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _problems_of_model(self) -> list[str]:
+        """What is wrong between the model's section and the others."""
+        problems: list[str] = []
+        if (self.grid.kind == "case") != (self.case is not None):
+            problems.append("grid.kind = case and the section 'case' belong together: give both or neither")
+        if isinstance(self.model, ColmModelConfig):
+            if self.case is None:
+                problems.append("model.kind = colm needs the section 'case' (the case that the model runs)")
+            able = {"wetness_sigma", "log_rain_sigma", "length_cells", "long_share", "weather_correlation"}
+            strange = (changed_fields(self.twin) if self.twin else set()) - able
+            if strange:
+                problems.append(
+                    f"twin.{', twin.'.join(sorted(strange))}: the nature run of model.kind = colm can differ by "
+                    "wetness_sigma and log_rain_sigma only (with length_cells and long_share)"
+                )
+            if changed_fields(self.forcing):
+                problems.append(
+                    "forcing is the embedded model's; CoLM has the weather of its own namelist: leave it out"
+                )
+            return problems
+        if self.model.initial == "file" and self.model.initial_file is None:
+            problems.append("model.initial = file needs model.initial_file")
+        forcing_s = self.forcing.step_hours * 3600
+        if forcing_s % self.model.timestep_s:
+            problems.append(
+                f"model.timestep_s = {self.model.timestep_s} does not divide the forcing step of {forcing_s} s"
+            )
+        if (self.time.cycle_hours * 3600) % self.model.timestep_s:
+            problems.append(
+                f"model.timestep_s = {self.model.timestep_s} does not divide the cycle of {self.time.cycle_hours} h"
+            )
+        return problems
 
     @property
     def scored_since(self) -> datetime:

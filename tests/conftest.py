@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -40,3 +43,15 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared (real sample data beside the checkout)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def colm_case() -> ModuleType:
+    """The module that writes small cases of CoLM202X and CoLM2014 (tests/colm_case.py)."""
+    if "colm_case" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("colm_case", ROOT / "tests" / "colm_case.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules["colm_case"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules["colm_case"]

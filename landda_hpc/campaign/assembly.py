@@ -34,7 +34,7 @@ from landda_hpc.curvelet.backends import Frame
 from landda_hpc.curvelet.backends import check_frame as check_curvelet_frame
 from landda_hpc.curvelet.backends import make_frame as make_curvelet_frame
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
-from landda_hpc.model.protocol import LandModel
+from landda_hpc.model.protocol import SoilModel
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.reduction import MemberReduction
 from landda_hpc.state import TileState
@@ -55,7 +55,7 @@ class Instance:
     name: str
     index: int
     run: Run | None
-    model: LandModel | None = None
+    model: SoilModel | None = None
     state: TileState | None = None
 
     @property

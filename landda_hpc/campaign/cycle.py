@@ -19,12 +19,13 @@ from landda_hpc.campaign.assembly import Instance, make_method
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.doubts import doubts
 from landda_hpc.campaign.increments import Descent, RunMemory, make_descent, make_drift
+from landda_hpc.campaign.model_system import ModelSystem
 from landda_hpc.campaign.recorder import CycleImages, Recorder
 from landda_hpc.campaign.saving import save_state
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.timing import StepClock
 from landda_hpc.config import CampaignConfig
-from landda_hpc.constants import FloatArray
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import StorageError
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.image.distribute import WaterLedger, distribute
@@ -67,6 +68,7 @@ class Campaign:
     config, domain : what is to be done, and where.
     world : all ranks.
     folder : output folder; rank 0 writes its records.
+    models : how the model is computed.
     instances : nature run and runs, with model and state where this rank holds them.
     source : observations (used on rank 0).
     cycle : cycles done so far.
@@ -79,13 +81,14 @@ class Campaign:
         domain: Domain,
         world: Communicator,
         folder: CampaignFolder,
+        models: ModelSystem,
         instances: list[Instance],
         source: ObservationSource,
         cycle: int,
         witness: Witness | None = None,
     ) -> None:
         self.config, self.domain, self.world, self.folder = config, domain, world, folder
-        self.instances, self.source, self.cycle = instances, source, cycle
+        self.models, self.instances, self.source, self.cycle = models, instances, source, cycle
         self._witness = witness
         self._traffic = RootTraffic(world, domain.layout)
         roots = self._traffic.root_group
@@ -151,7 +154,7 @@ class Campaign:
     def _one_cycle(self, number: int) -> str:
         begin, end = self.config.time.valid_time(number - 1), self.config.time.valid_time(number)
         with self._clock("forecast"):
-            self._forecast(begin, end)
+            self.models.forecast(self.instances, begin, end)
         with self._clock("distribute"):
             drift_accounts = self._add_drift(end)
         if self._witness is not None:
@@ -182,12 +185,6 @@ class Campaign:
 
     # ------------------------------------------------------------------ steps
 
-    def _forecast(self, begin: datetime, end: datetime) -> None:
-        with together(self.world, f"forecast from {begin} to {end}"):
-            for instance in self.instances:
-                if instance.model is not None and instance.state is not None:
-                    instance.model.forecast(instance.state, begin, end)
-
     def _gather_images(self, time: datetime) -> CycleImages:
         images = CycleImages(time)
         for instance in self.instances:
@@ -216,7 +213,7 @@ class Campaign:
                 truth = None if nature is None else cells.to_image(self.domain.columns.observed(nature))
                 observation = self.source.at(time, truth)
                 if observation is not None:
-                    frozen = self.domain.columns.frozen(self._any_run(images)) > 0.0
+                    frozen = self._is_frozen(images)
                     observation = control_quality(
                         observation,
                         self.domain.porosity,
@@ -231,11 +228,13 @@ class Campaign:
         group = self._traffic.root_group
         return None if group is None else group.broadcast(observation)
 
-    def _any_run(self, images: CycleImages) -> FloatArray:
-        """Rows of the first run (ice is the same in all runs of a campaign: the analysis never touches it)."""
-        rows = images.background[self.config.runs[0].name]
-        assert rows is not None, "rank 0 is a root and holds all rows"
-        return rows
+    def _is_frozen(self, images: CycleImages) -> BoolArray:
+        """Cells with frozen soil in some run (one observation serves all runs). Local: rank 0, which holds all rows."""
+        rows = [images.background[run.name] for run in self.config.runs]
+        frozen: BoolArray = np.any(
+            [self.domain.columns.frozen(of_run) > 0.0 for of_run in rows if of_run is not None], axis=0
+        )
+        return frozen
 
     def _is_observed(self, images: CycleImages) -> bool:
         """Whether there is an observation; the same answer on every rank. Collective."""
@@ -302,7 +301,9 @@ class Campaign:
     def _save(self, cycle: int, time: datetime) -> None:
         with self._clock("checkpoint"):
             memory = self._memory() if self.world.rank == 0 else {}
-            save_state(self.config, self.domain, self.world, self.folder, self.instances, cycle, time, memory)
+            save_state(
+                self.config, self.domain, self.world, self.folder, self.models, self.instances, cycle, time, memory
+            )
         self._saved = checkpoint_name(cycle, time)
 
     def _memory(self) -> dict[str, dict[str, FloatArray]]:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from landda_hpc.campaign.assembly import make_grid, smallest_ensemble
+from landda_hpc.campaign.case import CaseDomain, open_case
 from landda_hpc.campaign.columns import Columns, make_columns
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
@@ -37,6 +38,7 @@ class Domain:
     is_soil : cells with updatable soil, (n_lat, n_lon).
     is_scored : cells with more updatable soil than the configuration asks for.
     porosity : of updatable soil, m3 m-3, (n_lat, n_lon), NaN elsewhere.
+    case : the CoLM case that grid and tiles are of; None where they are the package's own.
     """
 
     grid: Grid
@@ -51,6 +53,7 @@ class Domain:
     is_soil: BoolArray
     is_scored: BoolArray
     porosity: FloatArray
+    case: CaseDomain | None = None
 
     @cached_property
     def climatology(self) -> Climatology:
@@ -64,13 +67,19 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
     Raises
     ------
     ConfigError : the grid has no land.
+    MissingFileError, DataError : a case's files are missing or not usable.
 
     Notes
     -----
     Local: no communication; every rank computes the same.
     """
-    grid = make_grid(config.grid)
-    tiles = build_tiles(grid, config.tiles)
+    case = None
+    if config.case is None:
+        grid = make_grid(config.grid)
+        tiles = build_tiles(grid, config.tiles)
+    else:
+        case = open_case(config.case, config.data_root, config.grid.least_size)
+        grid, tiles = case.tiles.grid, case.tiles_for(config)
     cells = LandCells.of(grid, tiles)
     is_soil = cells.mask()
     if not is_soil.any():
@@ -98,6 +107,7 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         is_soil=is_soil,
         is_scored=cells.mask(config.verification.min_soil_fraction),
         porosity=cells.to_image(cells.porosity),
+        case=case,
     )
 
 

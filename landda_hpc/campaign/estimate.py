@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.campaign.assembly import make_grid
+from landda_hpc.campaign.case import CaseDomain
 from landda_hpc.campaign.domain import Domain, make_domain
-from landda_hpc.config import CampaignConfig, EnkfLikeRun
+from landda_hpc.config import CampaignConfig, ColmModelConfig, EnkfLikeRun
 from landda_hpc.grid import Grid
 from landda_hpc.variables import STATE
 
@@ -54,20 +55,21 @@ def measure(config: CampaignConfig, n_ranks: int) -> Sizes:
 
     Notes
     -----
-    The static fields have 0.5 degrees: a finer grid repeats them, so that numbers scale with its cells.
+    The static fields have 0.5 degrees: a finer grid repeats them, so that numbers scale with its cells. A CoLM case
+    is counted as it is: its tiles come from its own files.
     """
     cells = config.grid.n_lat * config.grid.n_lon
-    step = math.ceil(math.sqrt(cells / LARGEST_COUNTED))
+    step = 1 if config.case is not None else math.ceil(math.sqrt(cells / LARGEST_COUNTED))
     shape = {"n_lat": max(17, config.grid.n_lat // step), "n_lon": max(17, config.grid.n_lon // step)}
     sample = config.model_copy(update={"grid": config.grid.model_copy(update=shape)}) if step > 1 else config
     domain = make_domain(sample, n_ranks)
-    layout, ratio = domain.layout, cells / domain.grid.n_cells
+    layout, ratio = domain.layout, (cells / domain.grid.n_cells if step > 1 else 1.0)
     fullest = max(
         (layout.tiles_of(r).stop - layout.tiles_of(r).start) * len(layout.instances_of(r))
         for r in range(layout.n_ranks)
     )
     return Sizes(
-        make_grid(config.grid),
+        make_grid(config.grid) if step > 1 else domain.grid,
         round(ratio * len(domain.cells)),
         round(ratio * len(domain.tiles)),
         round(ratio * fullest),
@@ -94,10 +96,26 @@ def estimate(config: CampaignConfig, sizes: Sizes) -> dict[str, str]:
     )
     image_files = len(config.runs) * (config.time.n_cycles * config.time.cycle_hours // config.output.every_hours)
     images = image_files * len(config.output.fields) * pixels * 4
-    return {
+    found = {
         "ranks": f"any number; of {sizes.n_ranks}, the fullest has {sizes.fullest} tiles, "
         f"{sizes.n_roots} share the images",
         "memory": f"about {memory / 1e9:.2f} GB per rank with {sizes.n_ranks} ranks",
         "disk": f"about {(checkpoint * (kept + 1) + images) / 1e9:.2f} GB: {checkpoint / 1e6:.1f} MB a checkpoint, "
         f"{kept} kept and one being written; {image_files} image files",
     }
+    if isinstance(config.model, ColmModelConfig) and sizes.domain.case is not None:
+        found["model"] = _model_runs(config, config.model, sizes.domain.case, kept)
+    return found
+
+
+def _model_runs(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain, kept: int) -> str:
+    """What the real model's runs take on disk, from the size of the case's own restart."""
+    folder = case.case.state_folder(config.time.start)
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    runs = len(config.instance_names)
+    # Beside those that are kept: a window's start, its copy, and its end.
+    disk = runs * size * (max(model.keep_restarts, kept) + 3)
+    return (
+        f"{runs} runs, {model.side_by_side} at a time; a restart has {size / 1e6:.1f} MB, "
+        f"all that are kept about {disk / 1e9:.2f} GB"
+    )

@@ -1,17 +1,19 @@
-"""Model instances: the nature run with its errors put in, and the runs, each on this rank's tiles."""
+"""The embedded model's instances: the nature run with its errors put in, and the runs, each on this rank's tiles."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
 from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.signals import StopRequest
-from landda_hpc.config import CampaignConfig, TwinConfig
+from landda_hpc.config import CampaignConfig, ColumnModelConfig, PerturbationConfig, TwinConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
 from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
@@ -26,6 +28,8 @@ from landda_hpc.model.forcing.stochastic import StochasticWeather
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.state import Tiles, TileState
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.restart import write_restart
 
 logger = logging.getLogger(__name__)
 
@@ -81,121 +85,192 @@ def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> Na
     )
 
 
-def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[Instance]:
-    """Every instance of the campaign; with a model where this rank holds it. Local: no communication.
-
-    Notes
-    -----
-    All runs have the weather of the base stream. The nature run's weather shares part of it: its latent fields have
-    the configured correlation with the base stream's.
-    """
-    mine = domain.layout.tiles_of(rank)
-    held = domain.layout.instances_of(rank)
-    instances = [Instance("nature", 0, None)] if config.twin else []
-    instances += [Instance(run.name, len(instances) + i, run) for i, run in enumerate(config.runs)]
-    climatology = domain.climatology
-    climate = tile_climate(domain.tiles, climatology).take(mine)
-    local = domain.tiles.take(mine)
-    weather = StochasticWeather(domain.grid, local, config.forcing, config.seed, BASE_STREAM, 1.0, climatology)
-    for instance in instances:
-        if instance.index not in held:
-            continue
-        wave = AnnualWave(climate.temperature)
-        if instance.run is None and config.twin is not None:
-            errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
-            tiles = errors.tiles.take(mine)
-            own = StochasticWeather(
-                domain.grid, tiles, config.forcing, config.seed, NATURE_STREAM,
-                config.twin.weather_correlation, climatology,
-            )  # fmt: skip
-            instance.model = ColumnModel(
-                tiles, own, wave, config.model.timestep_s, errors.rain_factor[mine],
-                errors.potential_evaporation_factor[mine],
-            )  # fmt: skip
-        else:
-            instance.model = ColumnModel(local, weather, wave, config.model.timestep_s)
-    return instances
-
-
-def prepare_initial_states(
-    config: CampaignConfig,
-    domain: Domain,
-    instances: list[Instance],
-    world: Communicator,
-    stop: StopRequest | None = None,
-) -> None:
-    """Give every instance its state at the campaign's start: initial guess or file, then the spin-up. Collective.
-
-    All runs have the same model and weather, so one of them is spun up and the others take its state.
-
-    Raises
-    ------
-    DataError : the initial file is missing or not usable.
-    StoppedError : a stop request came during the spin-up.
-    """
-    begin = config.time.start - timedelta(days=config.model.spinup_days)
-    with together(world, "initial state"):
-        climate = tile_climate(domain.tiles, domain.climatology)
-        first_run: Instance | None = None
-        for instance in instances:
-            if instance.model is None:
-                continue
-            if instance.run is not None and first_run is not None:
-                continue
-            whole = _initial_state(config, domain, instance, climate, begin)
-            instance.state = whole.take(domain.layout.tiles_of(world.rank))
-            first_run = instance if instance.run is not None else first_run
-    _spin_up(instances, begin, config.time.start, world, stop)
-    if first_run is not None and first_run.state is not None:
-        for instance in instances:
-            if instance.model is not None and instance.state is None:
-                instance.state = first_run.state.copy()
-
-
 _SPIN_UP_PART = timedelta(days=5)
 """Between looks for a stop request, and lines in the log."""
 
 
-def _spin_up(
-    instances: list[Instance], begin: datetime, end: datetime, world: Communicator, stop: StopRequest | None
-) -> None:
-    """Run the instances that have a state from begin to end. Collective."""
-    days = (end - begin).days
-    now = begin
-    while now < end:
-        until = min(end, now + _SPIN_UP_PART)
-        with together(world, f"spin-up from {now}"):
+def bare_instances(config: CampaignConfig) -> list[Instance]:
+    """Every instance of a campaign, without models and states: the nature run first, if there is one."""
+    instances = [Instance("nature", 0, None)] if config.twin else []
+    return instances + [Instance(run.name, len(instances) + i, run) for i, run in enumerate(config.runs)]
+
+
+def member_field(perturbation: PerturbationConfig, grid: Grid, seed: int, name: str) -> FloatArray:
+    """A member's field of zero mean and unit variance, (n_lat, n_lon); all runs' member n has the same one. Local."""
+    key = ("member", perturbation.member, name)
+    return two_scale_field(grid, perturbation.length_km, perturbation.length_km, 1.0, seed, *key)
+
+
+def member_rain_factor(perturbation: PerturbationConfig, grid: Grid, seed: int) -> FloatArray:
+    """A member's persistent factor on rain, of mean 1 over all members, (n_lat, n_lon). Local."""
+    sigma = perturbation.log_rain_sigma
+    factor: FloatArray = np.exp(sigma * member_field(perturbation, grid, seed, "rain") - 0.5 * sigma**2)
+    return factor
+
+
+class EmbeddedModels:
+    """The embedded model's instances; implements ``ModelSystem``.
+
+    Parameters
+    ----------
+    config, domain, world : of the campaign.
+    folder : its output folder.
+    """
+
+    def __init__(self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder) -> None:
+        assert isinstance(config.model, ColumnModelConfig), "the other kinds have systems of their own"
+        self._config, self._domain, self._world, self._folder = config, domain, world, folder
+        self._model = config.model
+        self._columns: dict[str, ColumnModel] = {}
+
+    def make_instances(self) -> list[Instance]:
+        """Every instance of the campaign; with a model where this rank holds it. Local: no communication.
+
+        Notes
+        -----
+        All runs have the weather of the base stream. The nature run's weather shares part of it: its latent fields have
+        the configured correlation with the base stream's.
+        """
+        config, domain = self._config, self._domain
+        mine = domain.layout.tiles_of(self._world.rank)
+        held = domain.layout.instances_of(self._world.rank)
+        instances = bare_instances(config)
+        climatology = domain.climatology
+        climate = tile_climate(domain.tiles, climatology).take(mine)
+        local = domain.tiles.take(mine)
+        weather = StochasticWeather(domain.grid, local, config.forcing, config.seed, BASE_STREAM, 1.0, climatology)
+        for instance in instances:
+            if instance.index not in held:
+                continue
+            wave = AnnualWave(climate.temperature)
+            if instance.run is None and config.twin is not None:
+                errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
+                tiles = errors.tiles.take(mine)
+                own = StochasticWeather(
+                    domain.grid, tiles, config.forcing, config.seed, NATURE_STREAM,
+                    config.twin.weather_correlation, climatology,
+                )  # fmt: skip
+                model = ColumnModel(
+                    tiles, own, wave, self._model.timestep_s, errors.rain_factor[mine],
+                    errors.potential_evaporation_factor[mine],
+                )  # fmt: skip
+            else:
+                model = ColumnModel(local, weather, wave, self._model.timestep_s, self._rain_factor(instance, mine))
+            instance.model = self._columns[instance.name] = model
+        return instances
+
+    def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:
+        """Give every instance its state at the campaign's start: initial guess or file, then the spin-up. Collective.
+
+        All unperturbed runs have the same model and weather, so one of them is spun up and the others take its state.
+
+        Raises
+        ------
+        DataError : the initial file is missing or not usable.
+        StoppedError : a stop request came during the spin-up.
+        """
+        config, world = self._config, self._world
+        begin = config.time.start - timedelta(days=self._model.spinup_days)
+        with together(world, "initial state"):
+            climate = tile_climate(self._domain.tiles, self._domain.climatology)
+            first_run: Instance | None = None
             for instance in instances:
-                if instance.model is not None and instance.state is not None:
-                    instance.model.forecast(instance.state, now, until)
-        if world.rank == 0:
-            logger.info("spin-up: %d of %d days", (until - begin).days, days)
-        now = until
-        received = stop.agreed(world) if stop else None
-        if received:
-            stopped = StoppedError(
-                f"stopped by {received.name} after {(now - begin).days} of {days} days of spin-up: nothing is saved "
-                "before the campaign's start. 'landda resume' begins again; give it more time, or fewer "
-                "model.spinup_days."
-            )
-            stopped.agreed = True
-            raise stopped
+                if instance.model is None:
+                    continue
+                is_plain = instance.run is not None and instance.run.perturbation is None
+                if is_plain and first_run is not None:
+                    continue
+                whole = self._initial_state(instance, climate, begin)
+                instance.state = whole.take(self._domain.layout.tiles_of(world.rank))
+                first_run = instance if is_plain else first_run
+        self._spin_up(instances, begin, stop)
+        if first_run is not None and first_run.state is not None:
+            for instance in instances:
+                if instance.model is not None and instance.state is None:
+                    instance.state = first_run.state.copy()
 
+    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> None:
+        """Advance every instance; see ``ModelSystem``. Collective."""
+        with together(self._world, f"forecast from {begin} to {end}"):
+            for instance in instances:
+                if instance.state is not None:
+                    self._columns[instance.name].forecast(instance.state, begin, end)
 
-def _initial_state(
-    config: CampaignConfig, domain: Domain, instance: Instance, climate: TileClimate, time: datetime
-) -> TileState:
-    """State of all tiles of an instance, so that its bits do not depend on the partition."""
-    tiles, change = domain.tiles, np.zeros(len(domain.tiles))
-    if instance.run is None and config.twin is not None:
-        errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
-        tiles, change = errors.tiles, errors.wetness_change
-    if config.model.initial == "file":
-        assert config.model.initial_file is not None, "checked by the configuration"
-        product = read_soil_moisture_climatology(config.data_root / config.model.initial_file)
-        profile = product.on_grid(time, domain.grid, fill=domain.is_land)
-        theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
-    else:
-        theta = soil_water_by_climate(tiles, climate, change)
-    # Ice stays as it is in this model, so it is that of the campaign's start, not of the spin-up's.
-    return initial_state(tiles, AnnualWave(climate.temperature), config.time.start, theta)
+    def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:  # noqa: ARG002
+        """No files: the checkpoint has all of it. Local."""
+        return {}
+
+    def objection(self, files: Mapping[str, Any], time: datetime) -> str | None:  # noqa: ARG002
+        """None: the checkpoint has all of it. Local."""
+        return None
+
+    def take_up(self, instances: list[Instance], time: datetime) -> None:
+        """Nothing to do: the states came from the checkpoint. Collective."""
+
+    def release(self, kept: Collection[datetime]) -> None:
+        """No files to drop. Local."""
+
+    def write_restarts(self, instances: list[Instance], time: datetime) -> None:
+        """One CoLM-layout file per rank and instance. Collective."""
+        group = self._world.split(self._domain.layout.group_of(self._world.rank))
+        assert group is not None, "every rank has a colour"
+        for instance in instances:
+            if instance.state is not None and instance.model is not None:
+                write_restart(
+                    self._folder.restart, group, self._config.name, instance.name, time, instance.state,
+                    instance.model.tiles,
+                )  # fmt: skip
+        self._world.barrier()  # a group may be done with its instances before another: the cycle goes on together
+
+    def _rain_factor(self, instance: Instance, mine: slice) -> FloatArray | float:
+        perturbation = instance.run.perturbation if instance.run is not None else None
+        if perturbation is None or perturbation.log_rain_sigma == 0.0:
+            return 1.0
+        image = member_rain_factor(perturbation, self._domain.grid, self._config.seed)
+        factor: FloatArray = image.reshape(-1)[self._domain.tiles.cell[mine]]
+        return factor
+
+    def _spin_up(self, instances: list[Instance], begin: datetime, stop: StopRequest | None) -> None:
+        """Run the instances that have a state from begin to the campaign's start. Collective."""
+        world, end = self._world, self._config.time.start
+        days = (end - begin).days
+        now = begin
+        while now < end:
+            until = min(end, now + _SPIN_UP_PART)
+            with together(world, f"spin-up from {now}"):
+                for instance in instances:
+                    if instance.state is not None:
+                        self._columns[instance.name].forecast(instance.state, now, until)
+            if world.rank == 0:
+                logger.info("spin-up: %d of %d days", (until - begin).days, days)
+            now = until
+            received = stop.agreed(world) if stop else None
+            if received:
+                stopped = StoppedError(
+                    f"stopped by {received.name} after {(now - begin).days} of {days} days of spin-up: nothing is "
+                    "saved before the campaign's start. 'landda resume' begins again; give it more time, or fewer "
+                    "model.spinup_days."
+                )
+                stopped.agreed = True
+                raise stopped
+
+    def _initial_state(self, instance: Instance, climate: TileClimate, time: datetime) -> TileState:
+        """State of all tiles of an instance, so that its bits do not depend on the partition."""
+        config, domain = self._config, self._domain
+        tiles, change = domain.tiles, np.zeros(len(domain.tiles))
+        if instance.run is None and config.twin is not None:
+            errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
+            tiles, change = errors.tiles, errors.wetness_change
+        elif instance.run is not None and instance.run.perturbation is not None:
+            perturbation = instance.run.perturbation
+            image = member_field(perturbation, domain.grid, config.seed, "wetness")
+            change = perturbation.wetness_sigma * image.reshape(-1)[tiles.cell]
+        if self._model.initial == "file":
+            assert self._model.initial_file is not None, "checked by the configuration"
+            product = read_soil_moisture_climatology(config.data_root / self._model.initial_file)
+            profile = product.on_grid(time, domain.grid, fill=domain.is_land)
+            theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
+        else:
+            theta = soil_water_by_climate(tiles, climate, change)
+        # Ice stays as it is in this model, so it is that of the campaign's start, not of the spin-up's.
+        return initial_state(tiles, AnnualWave(climate.temperature), config.time.start, theta)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Final
 
 from pydantic import BaseModel
 
 from landda_hpc.campaign.assembly import check_frame
-from landda_hpc.config import CampaignConfig, FrameConfig
-from landda_hpc.errors import LandDAError
+from landda_hpc.campaign.case import CaseDomain, read_namelist
+from landda_hpc.config import CampaignConfig, ColmModelConfig, FrameConfig
+from landda_hpc.errors import ConfigError, LandDAError
+from landda_hpc.formats.colm.names import time_label
 from landda_hpc.grid import Grid
+from landda_hpc.model.colm.process import launch_command
 from landda_hpc.observation.source import ObservationSource, Survey
+
+DEFAULT_TIMESTEP_S: Final = 1800.0
+"""CoLM's own default of DEF_simulation_time%timestep."""
 
 
 def survey_analyses(config: CampaignConfig, source: ObservationSource) -> Survey:
@@ -18,7 +26,7 @@ def survey_analyses(config: CampaignConfig, source: ObservationSource) -> Survey
     return source.survey([config.time.valid_time(n) for n in range(1, config.time.n_analyses + 1)])
 
 
-def find_problems(config: CampaignConfig, survey: Survey, grid: Grid) -> list[str]:
+def find_problems(config: CampaignConfig, survey: Survey, grid: Grid, case: CaseDomain | None = None) -> list[str]:
     """Everything that would stop the campaign later, one line each; empty if it can start. Local.
 
     Parameters
@@ -26,13 +34,16 @@ def find_problems(config: CampaignConfig, survey: Survey, grid: Grid) -> list[st
     config : a valid configuration.
     survey : of the analysis times.
     grid : the model grid, which every run's frame must fit.
+    case : the CoLM case of the campaign, if it has one.
     """
     problems = list(survey.problems)
-    for where, path in [("model.initial_file", config.model.initial_file), *_files_of_runs(config)]:
-        if path is not None and not (config.data_root / path).is_file():
+    for where, path in [*_files_of_section(config.model, "model"), *_files_of_runs(config)]:
+        if not (config.data_root / path).is_file():
             problems.append(
                 f"{where}: '{config.data_root / path}' does not exist. Check data_root ({config.data_root}) and name."
             )
+    if isinstance(config.model, ColmModelConfig) and case is not None:
+        problems += _problems_of_model(config, config.model, case)
     for run in config.runs:
         frame = getattr(run, "frame", None)
         if isinstance(frame, FrameConfig):
@@ -43,18 +54,51 @@ def find_problems(config: CampaignConfig, survey: Survey, grid: Grid) -> list[st
     return problems
 
 
+def _problems_of_model(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain) -> list[str]:
+    """What would stop the real model: its program, its start, its clock, its weather."""
+    problems: list[str] = []
+    program, namelist, where = config.data_root / model.executable, case.namelist, f"namelist '{case.namelist.source}'"
+    if program.is_file() and not os.access(program, os.X_OK):
+        problems.append(f"model.executable: '{program}' is not executable (chmod +x).")
+    try:
+        launch_command(model.launch, program, "case.nml", "", 0)
+    except ConfigError as error:
+        problems += error.problems
+    if not case.case.state_folder(config.time.start).is_dir():
+        known = ", ".join(time_label(time) for time in case.case.times()) or "none"
+        problems.append(
+            f"time.start: case {case.case.name} has no restart of {config.time.start.isoformat()} in "
+            f"{case.case.restart}; it has {known}."
+        )
+    if namelist.logical("DEF_simulation_time%greenwich") is False:
+        problems.append(
+            f"{where}: DEF_simulation_time%greenwich = .false.: campaigns run on UTC. Set it to .true. and make the "
+            "case's restarts of that clock."
+        )
+    step = namelist.number("DEF_simulation_time%timestep") or DEFAULT_TIMESTEP_S
+    if (config.time.cycle_hours * 3600) % step:
+        problems.append(f"{where}: time step of {step:g} s does not divide the cycle of {config.time.cycle_hours} h.")
+    forcing = namelist.text_value("DEF_forcing_namelist")
+    if forcing is None or not Path(forcing).is_file():
+        problems.append(f"{where}: DEF_forcing_namelist = '{forcing}' does not exist; give an absolute path.")
+    else:
+        root = read_namelist(Path(forcing), "nl_colm_forcing").text_value("DEF_dir_forcing")
+        if root is None or not Path(root).is_absolute():
+            problems.append(f"forcing namelist '{forcing}': DEF_dir_forcing = '{root}'; give an absolute path.")
+    return problems
+
+
 def _files_of_runs(config: CampaignConfig) -> list[tuple[str, Path]]:
     """Every file that a run's configuration names, with its place."""
+    return [found for run in config.runs for found in _files_of_section(run, f"run '{run.name}'")]
+
+
+def _files_of_section(section: BaseModel, where: str) -> list[tuple[str, Path]]:
     found: list[tuple[str, Path]] = []
-
-    def look(section: BaseModel, where: str) -> None:
-        for name in type(section).model_fields:
-            value = getattr(section, name)
-            if isinstance(value, Path):
-                found.append((f"{where}.{name}", value))
-            elif isinstance(value, BaseModel):
-                look(value, f"{where}.{name}")
-
-    for run in config.runs:
-        look(run, f"run '{run.name}'")
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Path):
+            found.append((f"{where}.{name}", value))
+        elif isinstance(value, BaseModel):
+            found += _files_of_section(value, f"{where}.{name}")
     return found

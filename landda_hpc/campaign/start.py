@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.cycle import Campaign, Outcome, Witness
 from landda_hpc.campaign.domain import Domain, make_domain
-from landda_hpc.campaign.models import make_instances, prepare_initial_states
+from landda_hpc.campaign.model_system import ModelSystem, make_model_system
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.signals import StopRequest
@@ -22,7 +23,8 @@ from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import RECORD_NAMES, CampaignFolder
-from landda_hpc.storage.checkpoint import choose_mode, read_header, read_instance
+from landda_hpc.storage.checkpoint import CheckpointHeader, choose_mode, read_header, read_instance
+from landda_hpc.storage.checkpoint_format import MODEL_FILES
 from landda_hpc.storage.method_memory import Memory, decode_memory
 from landda_hpc.storage.retention import latest_valid
 
@@ -94,9 +96,10 @@ def start_campaign(
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
         _describe(config, domain, source, mode, world)
-        instances = make_instances(config, domain, world.rank)
-        prepare_initial_states(config, domain, instances, world, stop)
-        return Campaign(config, domain, world, folder, instances, source, cycle=0, witness=witness)
+        models = make_model_system(config, domain, world, folder)
+        instances = models.make_instances()
+        models.prepare(instances, stop)
+        return Campaign(config, domain, world, folder, models, instances, source, cycle=0, witness=witness)
 
 
 def resume_campaign(
@@ -127,22 +130,24 @@ def resume_campaign(
     with _unlocking_on_error(folder):
         with together(world, f"reading {output}"):
             config = _resumed_config(folder.config_file, overrides or {})
-            path = _newest_checkpoint(folder) if world.rank == 0 else None
-        path = world.broadcast(path)
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
         domain = make_domain(config, world.size)
         source = _open_source(config, domain, world)
         _describe(config, domain, source, _checkpoint_mode(config, world), world)
-        instances = make_instances(config, domain, world.rank)
+        models = make_model_system(config, domain, world, folder)
+        with together(world, f"looking for checkpoints in {output}"):
+            path = _newest_checkpoint(folder, models) if world.rank == 0 else None
+        path = world.broadcast(path)
+        instances = models.make_instances()
         if path is None:
-            prepare_initial_states(config, domain, instances, world, stop)
-        cycle, memory = (0, None) if path is None else _read_state(config, domain, instances, path, world)
+            models.prepare(instances, stop)
+        cycle, memory = (0, None) if path is None else _read_state(config, domain, models, instances, path, world)
         with together(world, "cutting the records back"):
             if world.rank == 0:
                 _cut_records(folder, cycle)
                 logger.info("going on after cycle %d of %d", cycle, config.time.n_cycles)
-        campaign = Campaign(config, domain, world, folder, instances, source, cycle)
+        campaign = Campaign(config, domain, world, folder, models, instances, source, cycle)
         with together(world, "restoring the methods' memory"):
             if memory is not None:
                 campaign.restore_memory(memory)
@@ -159,14 +164,18 @@ def _unlocking_on_error(folder: CampaignFolder) -> Iterator[None]:
         raise
 
 
-def _newest_checkpoint(folder: CampaignFolder) -> Path | None:
+def _newest_checkpoint(folder: CampaignFolder, models: ModelSystem) -> Path | None:
     """The newest whole checkpoint; None for a campaign that never had one. Local: rank 0.
 
     Raises
     ------
     StorageError : there are records of cycles but no checkpoint: somebody removed them.
     """
-    path = latest_valid(folder.checkpoints)
+
+    def objection(header: CheckpointHeader) -> str | None:
+        return models.objection(header.records.get(MODEL_FILES, {}), datetime.fromisoformat(header.valid_time))
+
+    path = latest_valid(folder.checkpoints, objection)
     last = _last_recorded(folder)
     if path is None and last > 0:
         raise StorageError(
@@ -195,7 +204,12 @@ def _cut_records(folder: CampaignFolder, cycle: int) -> None:
 
 
 def _read_state(
-    config: CampaignConfig, domain: Domain, instances: list[Instance], path: Path, world: Communicator
+    config: CampaignConfig,
+    domain: Domain,
+    models: ModelSystem,
+    instances: list[Instance],
+    path: Path,
+    world: Communicator,
 ) -> tuple[int, Memory]:
     """Give every instance its state from a checkpoint; its cycle and the methods' memory. Collective."""
     with together(world, f"reading {path}"):
@@ -209,6 +223,7 @@ def _read_state(
             if instance.model is not None:
                 instance.state = read_instance(path, instance.name, domain.layout.tiles_of(world.rank))
         memory = decode_memory(header.records)
+    models.take_up(instances, datetime.fromisoformat(header.valid_time))
     return header.cycle, memory
 
 
@@ -230,7 +245,8 @@ def _resumed_config(path: Path, overrides: dict[str, Any]) -> CampaignConfig:
     before, after = read_resolved(path), read_resolved(path, overrides)
     if config_hash(before) != config_hash(after):
         raise ConfigError(
-            f"--set {' '.join(overrides)}: a resume may change parallel.*, checkpoint.*, output.* and data_root only; "
+            f"--set {' '.join(overrides)}: a resume may change parallel.*, checkpoint.*, output.*, data_root and "
+            "how CoLM is run (model.launch, side_by_side, nodes, timeout_minutes, tries, environment, keep_*) only; "
             "anything else changes the result or its scores. Start a campaign of its own for that."
         )
     return after
@@ -241,7 +257,7 @@ def _open_source(config: CampaignConfig, domain: Domain, world: Communicator) ->
         source = open_source(config, domain.grid, domain.is_soil)
         if world.rank == 0:
             survey = survey_analyses(config, source)
-            problems = find_problems(config, survey, domain.grid)
+            problems = find_problems(config, survey, domain.grid, domain.case)
             if problems:
                 raise ConfigError(problems)
             logger.info("%s", survey.describe())

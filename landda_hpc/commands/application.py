@@ -14,9 +14,11 @@ from landda_hpc.commands import (
     archive,
     bench,
     check,
+    colm,
     compare,
     curvelet,
     digest,
+    init,
     plot,
     regress,
     reproduce,
@@ -42,6 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 for module in (
+    init,
     check,
     run,
     resume,
@@ -58,6 +61,7 @@ for module in (
     schema,
 ):
     app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)
+app.add_typer(colm.app, name="colm")
 app.add_typer(curvelet.app, name="curvelet")
 app.add_typer(bench.app, name="bench")
 

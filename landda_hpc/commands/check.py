@@ -30,7 +30,7 @@ def command(
     sizes = measure(config, ranks)
     # A survey looks for files by name alone: the grid that was counted serves.
     survey = survey_analyses(config, open_source(config, sizes.domain.grid, sizes.domain.is_soil))
-    problems = find_problems(config, survey, sizes.grid)
+    problems = find_problems(config, survey, sizes.grid, sizes.domain.case)
     if problems:
         raise ConfigError(problems)
     console = Console()

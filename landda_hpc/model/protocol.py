@@ -92,13 +92,24 @@ class ForecastReport:
         return change
 
 
-class LandModel(Protocol):
-    """A land model on the tiles of one rank."""
+class SoilModel(Protocol):
+    """A land model between its forecasts: what an analysis asks of it, on the tiles of one rank."""
 
     @property
     def tiles(self) -> Tiles:
         """The rank's tiles, in the order of the state."""
         ...
+
+    def diagnose(self, state: TileState) -> None:
+        """Bring what follows from soil water (smp, hk) in step with it, in place. Local: no communication.
+
+        To be called after an analysis; layers whose water did not change keep their bits.
+        """
+        ...
+
+
+class LandModel(SoilModel, Protocol):
+    """A land model that computes in this process, on the tiles of one rank."""
 
     def forecast(self, state: TileState, start: datetime, end: datetime) -> ForecastReport:
         """Advance the state in place from start to end (UTC, naive). Local: no communication.
@@ -106,12 +117,5 @@ class LandModel(Protocol):
         Raises
         ------
         ModelError : the state or the weather is outside the physical range, or the budget does not close.
-        """
-        ...
-
-    def diagnose(self, state: TileState) -> None:
-        """Bring what follows from soil water (smp, hk) in step with it, in place. Local: no communication.
-
-        To be called after an analysis; layers whose water did not change keep their bits.
         """
         ...

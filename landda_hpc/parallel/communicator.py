@@ -63,6 +63,10 @@ class Communicator(Protocol):
         """Wait for all. Collective."""
         ...
 
+    def wait_asleep(self) -> None:
+        """Wait for all, looking now and then only, so that the core is free for others. Collective."""
+        ...
+
     def split(self, colour: int | None) -> Communicator | None:
         """Processes of the same colour, in rank order; None for those that give None. Collective."""
         ...
@@ -97,6 +101,9 @@ class SerialCommunicator:
         return [flat]
 
     def barrier(self) -> None:
+        return None
+
+    def wait_asleep(self) -> None:
         return None
 
     def split(self, colour: int | None) -> SerialCommunicator | None:

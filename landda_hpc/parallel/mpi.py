@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from types import TracebackType
@@ -16,6 +17,9 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator, check_exchange
 
 T = TypeVar("T")
+
+_LOOK_EVERY_S = 0.01
+"""Between looks of a process that waits asleep: a hundredth of the shortest run of a model."""
 
 
 class MpiCommunicator:
@@ -68,6 +72,11 @@ class MpiCommunicator:
 
     def barrier(self) -> None:
         self._comm.Barrier()
+
+    def wait_asleep(self) -> None:
+        request = self._comm.Ibarrier()
+        while not request.Test():
+            time.sleep(_LOOK_EVERY_S)
 
     def split(self, colour: int | None) -> MpiCommunicator | None:
         part = self._comm.Split(MPI.UNDEFINED if colour is None else colour, self.rank)

@@ -11,13 +11,15 @@ from landda_hpc.parallel.communicator import Communicator
 
 
 @contextmanager
-def together(comm: Communicator, doing: str) -> Iterator[None]:
+def together(comm: Communicator, doing: str, *, asleep: bool = False) -> Iterator[None]:
     """Run a block without communication; raise on every process if it failed on any. Collective.
 
     Parameters
     ----------
     comm : processes that all enter the block.
     doing : what the block does, for the message on the processes where it went well.
+    asleep : processes that are done wait without using their cores: for blocks in which a few of them wait long for
+        programs of their own.
 
     Raises
     ------
@@ -33,6 +35,8 @@ def together(comm: Communicator, doing: str) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is, the other processes must hear of it
         failure = error
+    if asleep:
+        comm.wait_asleep()
     verdicts = comm.all_gather(None if failure is None else (type(failure).__name__, str(failure)))
     if failure is not None:
         if isinstance(failure, LandDAError):

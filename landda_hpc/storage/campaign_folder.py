@@ -8,6 +8,7 @@
     scores.jsonl    one line per score                figures/      pictures
     seconds.jsonl   time, traffic and memory per cycle, which differ from machine to machine
     summary.md      the result, for people            .lock         held while a job runs here
+    models/         folders of the runs of a real model, see model.colm.window
 
 Every function here is local and meant for rank 0; callers agree on its outcome with ``together``.
 """
@@ -47,6 +48,7 @@ RECORD_NAMES: Final[tuple[RecordName, ...]] = ("cycles", "scores", "seconds", "p
 State = Literal["running", "stopped", "finished", "failed"]
 
 _FOLDERS: Final = ("checkpoints", "restart", "images", "figures")
+_MODELS: Final = "models"
 _FILES: Final = (
     "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "profiles.jsonl", "summary.md",
     "scores.csv", "scores.nc", "landda.log",
@@ -314,7 +316,7 @@ class CampaignFolder:
         return dropped
 
     def _clear(self) -> None:
-        for name in _FOLDERS:
+        for name in (*_FOLDERS, _MODELS):
             if (self.path / name).is_dir():
                 shutil.rmtree(self.path / name)
         for name in _FILES:

@@ -46,6 +46,9 @@ LIBRARY_BOUNDS: Final = ("v108", "v108")
 METADATA_BLOCK: Final = 65536
 """Least size of a block of metadata. HDF5 leaves gaps between arrays too, but of some KB only."""
 
+MODEL_FILES: Final = "model_files"
+"""Place in the records of hashes of files outside the checkpoint that are part of the state; in the digest too."""
+
 Bytes = npt.NDArray[np.uint8]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -174,7 +177,10 @@ def seal_of(header_text: bytes, records_text: bytes, roots: Bytes) -> bytes:
 
 
 def state_digest(index: Index) -> str:
-    """Hex hash of cycle, time, instances, all variables, and what methods remember; not of software or folder."""
+    """Hex hash of cycle, time, instances, all variables, what methods remember, and files that belong to the state.
+
+    Not of software or folder.
+    """
     header = index.header
     content: dict[str, Any] = {
         "cycle": header.cycle,
@@ -183,8 +189,7 @@ def state_digest(index: Index) -> str:
         "instances": list(header.instances),
         "variables": {v.name: list(v.shape) for v in STATE.values()},
     }
-    if KEY in header.records:
-        content[KEY] = header.records[KEY]
+    content |= {key: header.records[key] for key in (KEY, MODEL_FILES) if key in header.records}
     identity = _canonical(content)
     return hash_bytes(identity.encode(), index.roots.tobytes()).hex()
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from landda_hpc.errors import ShapeError, StorageError
 from landda_hpc.formats.atomic import sync_folder
+from landda_hpc.storage.checkpoint_format import CheckpointHeader
 from landda_hpc.storage.checkpoint_read import verify
 
 logger = logging.getLogger(__name__)
 
-_NAME = re.compile(r"checkpoint_(\d{6,})_\d{8}T\d{4}\.h5")
+_NAME = re.compile(r"checkpoint_(\d{6,})_(\d{8}T\d{4})\.h5")
+
+Objection = Callable[[CheckpointHeader], str | None]
+"""Why a whole checkpoint cannot be gone on from; None if it can."""
 
 
 def checkpoint_name(cycle: int, valid_time: datetime) -> str:
@@ -29,10 +34,20 @@ def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(match.group(1)), entry) for match, entry in found if match)
 
 
-def latest_valid(folder: Path) -> Path | None:
+def checkpoint_times(folder: Path) -> list[datetime]:
+    """Valid times of the finished checkpoints by their names, oldest first. Local; opens no file."""
+    names = [_NAME.fullmatch(path.name) for _, path in list_checkpoints(folder)]
+    return [datetime.strptime(name.group(2), "%Y%m%dT%H%M") for name in names if name]
+
+
+def latest_valid(folder: Path, objection: Objection | None = None) -> Path | None:
     """Newest checkpoint that passes its verification; None where there is none at all.
 
     Local: rank 0 asks and tells the others. A damaged one is reported in a warning and skipped.
+
+    Parameters
+    ----------
+    objection : what else may speak against a checkpoint, e.g. files beside it that are gone.
 
     Raises
     ------
@@ -42,6 +57,9 @@ def latest_valid(folder: Path) -> Path | None:
     for _, path in reversed(list_checkpoints(folder)):
         try:
             header = verify(path)
+            reason = objection(header) if objection is not None else None
+            if reason is not None:
+                raise StorageError(f"{path}: {reason}")
         except StorageError as error:
             logger.warning("skipping a checkpoint: %s", error)
             reasons.append(str(error))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,23 @@ from landda_hpc.parallel.together import together
 @pytest.fixture(scope="module")
 def world() -> Communicator:
     return launch()
+
+
+@pytest.mark.mpi
+def test_waiting_asleep_uses_no_core_and_agrees_on_errors(world: Communicator) -> None:
+    def wait(fails: bool) -> float:
+        began = time.process_time()
+        with together(world, "a program", asleep=True):
+            if world.rank == 0:
+                time.sleep(0.5)
+                if fails:
+                    raise DataError("the program failed")
+        return time.process_time() - began
+
+    assert wait(False) < 0.25
+    with pytest.raises(DataError, match="the program failed"):
+        wait(True)
+    assert world.all_gather(1) == [1] * world.size
 
 
 @pytest.mark.mpi

@@ -93,8 +93,8 @@ def with_perturbed_parameters(
 
     Parameters
     ----------
-    tiles : as built from static fields, with unperturbed parameters. Tiles that are not soil stay as they
-        are.
+    tiles : as built from static fields, with unperturbed parameters; or of another model's domain (soil class 0),
+        whose parameters change from where they are. Tiles that are not soil stay as they are.
     sand : percent added to the class's sand content (silt and clay keep their ratio), (n_tile,) or a number.
     log_b, log_psi, log_ksat : added to the natural logarithms of b, |psi0|, K_s after that.
     porosity : m3 m-3, added after that.
@@ -119,7 +119,7 @@ def with_perturbed_parameters(
     given = {"sand": sand, "log_b": log_b, "log_psi": log_psi, "log_ksat": log_ksat, "porosity": porosity}
     changes = {name: _per_tile(name, value, n) for name, value in (*given.items(), ("vegetation", vegetation))}
     soil: BoolArray = tiles.is_updatable
-    porsl, psi0, bsw, hksati = campbell_parameters(tiles.soil_class[soil], changes["sand"][soil])
+    porsl, psi0, bsw, hksati = _changed_texture(tiles, soil, changes["sand"][soil])
     new_vegetation = np.where(
         soil,
         np.clip(tiles.vegetation_fraction + changes["vegetation"], 0.0, MAX_VEGETATION),
@@ -137,10 +137,10 @@ def with_perturbed_parameters(
         climate_class=tiles.climate_class,
         lat=tiles.lat,
         lon=tiles.lon,
-        porsl=_replace(tiles.porsl, soil, np.clip(porsl + changes["porosity"][soil], *POROSITY_LIMITS)),
-        psi0=_replace(tiles.psi0, soil, np.clip(psi0 * np.exp(changes["log_psi"][soil]), *PSI0_LIMITS)),
-        bsw=_replace(tiles.bsw, soil, np.clip(bsw * np.exp(changes["log_b"][soil]), *BSW_LIMITS)),
-        hksati=_replace(tiles.hksati, soil, np.clip(hksati * np.exp(changes["log_ksat"][soil]), *HKSATI_LIMITS)),
+        porsl=_replace(tiles.porsl, soil, np.clip(porsl + changes["porosity"][soil, None], *POROSITY_LIMITS)),
+        psi0=_replace(tiles.psi0, soil, np.clip(psi0 * np.exp(changes["log_psi"][soil, None]), *PSI0_LIMITS)),
+        bsw=_replace(tiles.bsw, soil, np.clip(bsw * np.exp(changes["log_b"][soil, None]), *BSW_LIMITS)),
+        hksati=_replace(tiles.hksati, soil, np.clip(hksati * np.exp(changes["log_ksat"][soil, None]), *HKSATI_LIMITS)),
         theta_r=tiles.theta_r,
         vegetation_fraction=new_vegetation,
         root_fraction=roots,
@@ -157,7 +157,25 @@ def _per_tile(name: str, value: FloatArray | float, n: int) -> FloatArray:
 
 
 def _replace(values: FloatArray, where: BoolArray, new: FloatArray) -> FloatArray:
-    """A copy with one value for all layers of the tiles marked."""
+    """A copy with other values for the tiles marked: one for all layers, (n, 1), or one for each, (n, n_soil)."""
     result = values.copy()
-    result[where] = np.repeat(new[:, None], N_SOIL, axis=1)
+    result[where] = np.broadcast_to(new, (new.shape[0], N_SOIL))
     return result
+
+
+def _changed_texture(tiles: Tiles, soil: BoolArray, sand: FloatArray) -> tuple[FloatArray, ...]:
+    """porsl, psi0, bsw, hksati of the soil tiles marked, with other sand contents, (n, 1) or (n, n_soil).
+
+    Tiles without a soil class have parameters of their own, whose texture is not known: they change by the slopes of
+    the regressions on sand; b, which follows clay, stays.
+    """
+    if (tiles.soil_class[soil] > 0).all():
+        by_class = campbell_parameters(tiles.soil_class[soil], sand)
+        return tuple(values[:, None] for values in by_class)
+    more = sand[:, None]
+    return (
+        tiles.porsl[soil] - 0.00126 * more,
+        tiles.psi0[soil] * 10.0 ** (-0.0131 * more),
+        tiles.bsw[soil],
+        tiles.hksati[soil] * 10.0 ** (0.0153 * more),
+    )

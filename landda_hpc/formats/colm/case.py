@@ -1,0 +1,155 @@
+"""Where the files of a CoLM202X case lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.formats.colm.names import (
+    const_name,
+    is_label,
+    parse_const_name,
+    parse_label,
+    state_name,
+    time_label,
+)
+
+
+@dataclass(frozen=True)
+class ColmCase:
+    """Folders and names of a case; nothing is read but directory listings.
+
+    Attributes
+    ----------
+    name : DEF_CASE_NAME of the namelist, the beginning of all file names.
+    lc_year : DEF_LC_YEAR, the year of the land cover, also in file names.
+    restart : folder of the time-varying restarts, one sub-folder per time.
+    const : folder of the constant restart.
+    landdata : folder that mksrfdata wrote; None for a single point, which needs none.
+    history : folder of the history files; None where there is none.
+    blocks : blocks that have patches, in the order of their names: those of the constant restart.
+    """
+
+    name: str
+    lc_year: int
+    restart: Path
+    const: Path
+    landdata: Path | None
+    history: Path | None
+    blocks: tuple[str, ...]
+
+    @property
+    def is_single_point(self) -> bool:
+        """Whether the case has no grid of elements (a SinglePoint build): one patch, no mapping files."""
+        return self.landdata is None or not (self.landdata / "landpatch").is_dir()
+
+    def with_restart(self, restart: Path) -> ColmCase:
+        """The same case with its time-varying restarts in another folder (a member of an ensemble)."""
+        return replace(self, restart=restart)
+
+    def const_file(self, block: str | None) -> Path:
+        """A block of the constant restart; None names the file of scalars."""
+        return self.const / const_name(self.name, self.lc_year, block)
+
+    def state_folder(self, time: datetime) -> Path:
+        """Folder of the time-varying restart of a time."""
+        return self.restart / time_label(time)
+
+    def state_file(self, time: datetime, block: str) -> Path:
+        """A block of the time-varying restart of a time."""
+        return self.state_folder(time) / state_name(self.name, time_label(time), self.lc_year, block)
+
+    def landdata_file(self, kind: str, name: str) -> Path:
+        """A mapping file, e.g. kind ``landpatch``, name ``patchfrac_elm_e110_n35.nc``."""
+        if self.landdata is None:
+            raise DataError(f"{self.restart}: no landdata folder is known. Name it (landdata).")
+        return self.landdata / kind / f"{self.lc_year:04d}" / name
+
+    def times(self) -> list[datetime]:
+        """Times that have a folder of restarts, ascending; whether they are complete is not asked."""
+        if not self.restart.is_dir():
+            return []
+        return sorted(parse_label(entry.name) for entry in self.restart.iterdir() if is_label(entry.name))
+
+
+def find_case(
+    folder: Path,
+    *,
+    name: str | None = None,
+    lc_year: int | None = None,
+    restart: Path | None = None,
+    const: Path | None = None,
+    landdata: Path | None = None,
+    history: Path | None = None,
+) -> ColmCase:
+    """Find the files of a case.
+
+    Parameters
+    ----------
+    folder : ``<DEF_dir_output>/<DEF_CASE_NAME>``: it has the folders restart, landdata and history.
+    name, lc_year : needed only where the constant restart has several.
+    restart, const, landdata, history : folders that lie elsewhere; relative paths do not count from ``folder``.
+
+    Returns
+    -------
+    The case.
+
+    Raises
+    ------
+    MissingFileError where a folder or the constant restart is missing.
+    DataError where the constant restart is not unique or not written in blocks.
+
+    Notes
+    -----
+    Local: no communication.
+    """
+    restart = restart or folder / "restart"
+    const = const or restart / "const"
+    if not const.is_dir():
+        raise MissingFileError(
+            f"{const}: no such folder. A CoLM case is <DEF_dir_output>/<DEF_CASE_NAME>, with restart/const from "
+            "mkinidata.x; name folders that lie elsewhere."
+        )
+    landdata = _optional_folder(landdata, folder / "landdata")
+    history = _optional_folder(history, folder / "history")
+    entries = [entry.name for entry in const.iterdir()]
+    found = [parsed for parsed in map(parse_const_name, entries) if parsed is not None]
+    chosen = [f for f in found if name in (None, f.case) and lc_year in (None, f.lc_year)]
+    if not chosen:
+        wanted = f" of case '{name or '*'}', land cover {lc_year or '*'}" if found else ""
+        hint = (
+            "CoLM built with VectorInOneFile writes no blocks and is not supported; " if entries and not found else ""
+        )
+        raise MissingFileError(
+            f"{const}: no block of a constant restart{wanted} (*_restart_const_lc<year>_<block>.nc). {hint}"
+            f"Found: {', '.join(sorted(entries)[:3]) or 'nothing'}."
+        )
+    kinds = sorted({(f.case, f.lc_year) for f in chosen})
+    if len(kinds) > 1:
+        raise DataError(
+            f"{const}: constant restarts of several cases: {_list_kinds(kinds)}. Choose one (name and lc_year)."
+        )
+    return ColmCase(
+        name=kinds[0][0],
+        lc_year=kinds[0][1],
+        restart=restart,
+        const=const,
+        landdata=landdata,
+        history=history,
+        blocks=tuple(sorted(f.block for f in chosen)),
+    )
+
+
+def _optional_folder(given: Path | None, default: Path) -> Path | None:
+    if given is not None:
+        if not given.is_dir():
+            raise MissingFileError(f"{given}: no such folder.")
+        return given
+    return default if default.is_dir() else None
+
+
+def _list_kinds(kinds: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"'{case}' lc{year}" for case, year in kinds)

@@ -1,0 +1,110 @@
+"""CoLM202X's history files: values at times, on the history's grid or at its point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.constants import CoLM_MISSING, FloatArray
+from landda_hpc.errors import DataError
+from landda_hpc.formats.colm.case import ColmCase
+from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
+from landda_hpc.grid import Grid
+
+EPOCH: Final = datetime(1900, 1, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class HistoryFile:
+    """A history file.
+
+    Attributes
+    ----------
+    path : of the file.
+    stamps : its time stamps, ascending order not promised. CoLM stamps the end of a time step, but the middle of
+        hourly (30 min), daily, monthly and yearly means.
+    variables : names beginning with ``f_``.
+    """
+
+    path: Path
+    stamps: tuple[datetime, ...]
+    variables: tuple[str, ...]
+
+    @property
+    def offset(self) -> timedelta | None:
+        """End of the averaging interval minus stamp; None where two stamps are not enough to tell."""
+        if len(self.stamps) < 2:
+            return None
+        step = min(b - a for a, b in zip(self.stamps, self.stamps[1:], strict=False))
+        for length, shift in ((timedelta(hours=1), timedelta(minutes=30)), (timedelta(days=1), timedelta(hours=12))):
+            if step == length:
+                midway = all((stamp - EPOCH) % length == shift for stamp in self.stamps)
+                return shift if midway else timedelta(0)
+        return timedelta(0) if step < timedelta(days=1) else None
+
+
+def list_history(case: ColmCase) -> Iterator[HistoryFile]:
+    """History files of the case, in the order of their names. Local."""
+    if case.history is None:
+        return
+    for path in sorted(case.history.glob(f"{case.name}_hist*.nc")):
+        with open_colm_file(path) as file:
+            if "time" not in file.variables:
+                continue
+            units = getattr(file["time"], "units", "")
+            if units != "minutes since 1900-1-1 0:0:0":
+                raise DataError(f"{path}: time is in '{units}', expected 'minutes since 1900-1-1 0:0:0'.")
+            stamps = tuple(EPOCH + timedelta(minutes=int(m)) for m in read_array(file, path, "time", (None,)))
+            yield HistoryFile(path, stamps, tuple(name for name in file.variables if name.startswith("f_")))
+
+
+def read_history(history: HistoryFile, name: str, step: int, grid: Grid) -> FloatArray:
+    """One variable at one time, as cells x levels.
+
+    Parameters
+    ----------
+    history : the file.
+    name : variable, (time, [levels ...,] lat, lon) or at a point (time, patch [, levels ...]).
+    step : index of the time.
+    grid : the case's grid; its cells must be columns and rows of the history's grid.
+
+    Returns
+    -------
+    Shape (n_cells, n_levels), rows south to north; NaN where the history has none or the missing value.
+
+    Raises
+    ------
+    DataError where the history is on another grid.
+    """
+    with open_colm_file(history.path) as file:
+        variable = file.variables[name]
+        array = np.asarray(variable[step], dtype=np.float64)
+        dimensions = variable.dimensions[1:]
+        if dimensions[-2:] == ("lat", "lon"):
+            lat = read_array(file, history.path, "lat", (None,)).astype(np.float64)
+            lon = read_array(file, history.path, "lon", (None,)).astype(np.float64)
+            rows, columns = _places(history.path, grid.lat, lat), _places(history.path, grid.lon, lon)
+            levels = array.reshape(-1, lat.size, lon.size)[:, rows][:, :, columns]
+            values = levels.reshape(levels.shape[0], -1).T.copy()
+        elif dimensions[:1] == ("patch",) and array.shape[0] == 1 and grid.n_cells == 1:
+            values = array.reshape(1, -1).copy()
+        else:
+            raise DataError(f"{history.path}: '{name}' lies on {dimensions}; expected lat and lon, or one patch.")
+    values[values == CoLM_MISSING] = np.nan
+    return values
+
+
+def _places(path: Path, wanted: FloatArray, axis: FloatArray) -> list[int]:
+    # The history's axes are single precision.
+    places = [int(np.argmin(np.abs(axis - value))) for value in wanted]
+    if any(abs(axis[p] - value) > 1e-4 for p, value in zip(places, wanted, strict=True)):
+        raise DataError(
+            f"{path}: its grid does not hold the case's cells. Write the history on the grid of the elements "
+            "(DEF_HIST_lon_res, DEF_HIST_lat_res), into one file (DEF_HIST_mode = 'one')."
+        )
+    return places

@@ -1,0 +1,98 @@
+"""Names of CoLM202X's files: time labels, blocks, constant and time-varying restarts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from landda_hpc.errors import DataError
+
+_LABEL: Final = re.compile(r"(\d{4})-(\d{3})-(\d{5})")
+_BLOCK: Final = r"[ew]\d{3}_[ns]\d{2}"
+_STATE_FILE: Final = re.compile(rf"(.+)_restart_(\d{{4}}-\d{{3}}-\d{{5}})_lc(\d{{4}})_({_BLOCK})\.nc")
+_CONST_FILE: Final = re.compile(rf"(.+)_restart_const_lc(\d{{4}})_({_BLOCK})\.nc")
+
+SECONDS_PER_DAY: Final = 86400
+
+
+@dataclass(frozen=True)
+class RestartName:
+    """What the name of a restart file tells.
+
+    Attributes
+    ----------
+    case : DEF_CASE_NAME of the namelist.
+    label : time, YYYY-DDD-SSSSS; empty for a constant restart.
+    lc_year : DEF_LC_YEAR, the year of the land cover.
+    block : south-western corner of the block, e.g. ``e110_n35``.
+    """
+
+    case: str
+    label: str
+    lc_year: int
+    block: str
+
+
+def time_label(time: datetime) -> str:
+    """CoLM's label of a time, YYYY-DDD-SSSSS: day of the year, and seconds since its beginning.
+
+    Raises
+    ------
+    DataError where the time is not a whole second.
+    """
+    if time.microsecond:
+        raise DataError(f"{time}: CoLM names its restarts by whole seconds.")
+    seconds = time.hour * 3600 + time.minute * 60 + time.second
+    return f"{time.year:04d}-{time:%j}-{seconds:05d}"
+
+
+def parse_label(label: str) -> datetime:
+    """Time of a label YYYY-DDD-SSSSS, without time zone: the model's clock.
+
+    86400 seconds is the beginning of the next day, as CoLM's own calendar has it.
+
+    Raises
+    ------
+    DataError where the label is not one, or names a day or second that does not exist.
+    """
+    match = _LABEL.fullmatch(label)
+    if match is None:
+        raise DataError(f"'{label}' is no time of a CoLM restart; expected YYYY-DDD-SSSSS, e.g. 2010-153-00000.")
+    year, day, seconds = (int(part) for part in match.groups())
+    if year < 1 or not 1 <= day <= days_in_year(year) or seconds > SECONDS_PER_DAY:
+        raise DataError(f"'{label}': no such day of the year or second of the day.")
+    return datetime(year, 1, 1) + timedelta(days=day - 1, seconds=seconds)
+
+
+def days_in_year(year: int) -> int:
+    """365 or 366: CoLM's calendar is the Gregorian one."""
+    return (datetime(year, 12, 31) - datetime(year, 1, 1)).days + 1
+
+
+def is_label(name: str) -> bool:
+    """Whether a name (of a folder) looks like a time label."""
+    return _LABEL.fullmatch(name) is not None
+
+
+def parse_state_name(name: str) -> RestartName | None:
+    """What the name of a time-varying restart tells; None for another file."""
+    match = _STATE_FILE.fullmatch(name)
+    return RestartName(match[1], match[2], int(match[3]), match[4]) if match else None
+
+
+def parse_const_name(name: str) -> RestartName | None:
+    """What the name of a block of the constant restart tells; None for another file."""
+    match = _CONST_FILE.fullmatch(name)
+    return RestartName(match[1], "", int(match[2]), match[3]) if match else None
+
+
+def state_name(case: str, label: str, lc_year: int, block: str) -> str:
+    """Name of a block of a time-varying restart."""
+    return f"{case}_restart_{label}_lc{lc_year:04d}_{block}.nc"
+
+
+def const_name(case: str, lc_year: int, block: str | None) -> str:
+    """Name of a block of the constant restart; of the file of scalars without a block."""
+    return f"{case}_restart_const_lc{lc_year:04d}" + (f"_{block}" if block else "") + ".nc"

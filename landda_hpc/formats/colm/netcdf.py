@@ -1,0 +1,66 @@
+"""Reading CoLM's netCDF files: variables with the dimensions that are expected, or a clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import numpy.typing as npt
+
+from landda_hpc.errors import DataError, LandDAError, MissingFileError, ShapeError
+
+
+@contextmanager
+def open_colm_file(path: Path) -> Iterator[netCDF4.Dataset]:
+    """Open a netCDF file of CoLM for reading; values come unmasked. Local.
+
+    Raises
+    ------
+    MissingFileError where it does not exist; DataError where it is damaged.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"{path}: no such file. Is the output of CoLM complete?")
+    try:
+        with netCDF4.Dataset(path) as file:
+            file.set_auto_maskandscale(False)
+            yield file
+    except LandDAError:
+        raise
+    except (OSError, RuntimeError, ValueError, IndexError) as error:
+        raise DataError(
+            f"{path}: cannot be read ({error}). Is the file truncated or damaged? Write it again."
+        ) from error
+
+
+def read_array(
+    file: netCDF4.Dataset, path: Path, name: str, shape: Sequence[int | None] | None = None
+) -> npt.NDArray[Any]:
+    """A variable as it lies in the file.
+
+    Parameters
+    ----------
+    file, path : of ``open_colm_file``.
+    name : of the variable.
+    shape : expected lengths, None for any; not checked if not given.
+
+    Raises
+    ------
+    DataError where it is missing; ShapeError where it has other dimensions.
+    """
+    if name not in file.variables:
+        raise DataError(f"{path}: has no variable '{name}'. Is it the file of another version or build of CoLM?")
+    variable = file.variables[name]
+    if shape is not None and (
+        len(shape) != len(variable.shape)
+        or any(e is not None and e != f for e, f in zip(shape, variable.shape, strict=True))
+    ):
+        expected = ", ".join("any" if e is None else str(e) for e in shape)
+        raise ShapeError(
+            f"{path}: '{name}' has shape {tuple(variable.shape)} {variable.dimensions}, expected ({expected}). "
+            "Do the files belong to one case?"
+        )
+    return np.asarray(variable[...])

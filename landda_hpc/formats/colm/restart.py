@@ -1,0 +1,301 @@
+"""CoLM202X's restarts, block by block: constants, time-varying variables, copies with changed values, checks."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from landda_hpc.constants import N_SOIL, BoolArray, FloatArray, IntArray
+from landda_hpc.errors import DataError, MissingFileError, ShapeError, StorageError
+from landda_hpc.formats.atomic import atomic_replacement, storage_errors
+from landda_hpc.formats.colm.case import ColmCase
+from landda_hpc.formats.colm.names import parse_state_name, time_label
+from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
+from landda_hpc.variables import STATE
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class SoilConstants:
+    """Hydraulic constants of soil columns; CoLM's names and units. n patches, 10 layers.
+
+    Attributes
+    ----------
+    porsl : porosity, m3 m-3, (n, 10).
+    theta_r : residual water content, m3 m-3, (n, 10); 0 in Campbell builds.
+    psi0 : matric potential at saturation (air entry), mm, negative, (n, 10).
+    hksati : hydraulic conductivity at saturation, mm s-1, (n, 10).
+    bsw : Campbell's exponent, 1, (n, 10).
+    alpha_vgm, n_vgm, L_vgm, sc_vgm, fc_vgm : van Genuchten-Mualem parameters (alpha in mm-1; sc, fc: saturation
+        and conductivity factor at air entry, Ippisch et al. 2006), (n, 10); zeros in Campbell builds.
+    is_campbell : the build has Campbell's retention curve, not van Genuchten's.
+    wimp : a layer with less effective porosity is impermeable, m3 m-3.
+    smpmin : least matric potential of the CoLM2014 path, mm.
+    """
+
+    porsl: FloatArray
+    theta_r: FloatArray
+    psi0: FloatArray
+    hksati: FloatArray
+    bsw: FloatArray
+    alpha_vgm: FloatArray
+    n_vgm: FloatArray
+    L_vgm: FloatArray
+    sc_vgm: FloatArray
+    fc_vgm: FloatArray
+    is_campbell: bool
+    wimp: float
+    smpmin: float
+
+    def take(self, index: slice | IntArray) -> SoilConstants:
+        """The columns at a slice or index array, in that order."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                values[name] = value[index]
+        return SoilConstants(**values)
+
+    @classmethod
+    def stack(cls, parts: Sequence[SoilConstants]) -> SoilConstants:
+        """Columns of several blocks of one case, one after another.
+
+        Raises
+        ------
+        DataError where the blocks are not of one build.
+        """
+        first = parts[0]
+        if any((p.is_campbell, p.wimp, p.smpmin) != (first.is_campbell, first.wimp, first.smpmin) for p in parts):
+            raise DataError("blocks of the constant restart are of different builds of CoLM. Make them again.")
+        values: dict[str, Any] = {f.name: getattr(first, f.name) for f in fields(cls)}
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                values[name] = np.concatenate([getattr(p, name) for p in parts])
+        return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockConstants:
+    """The constant restart of a block, patches in file order.
+
+    Attributes
+    ----------
+    patchtype : 0 soil, 1 urban, 2 wetland, 3 glacier, 4 lake, 99 ocean; shape (n,).
+    patchclass : class of the land cover (IGBP 1..17 or USGS 1..24), (n,).
+    is_active : patchmask, the patches that the model steps, (n,).
+    lat, lon : degrees_north, degrees_east, (n,).
+    soil : hydraulic constants.
+    """
+
+    patchtype: IntArray
+    patchclass: IntArray
+    is_active: BoolArray
+    lat: FloatArray
+    lon: FloatArray
+    soil: SoilConstants
+
+    @property
+    def n_patch(self) -> int:
+        """Number of patches."""
+        return int(self.patchtype.size)
+
+
+def read_constants(case: ColmCase, block: str) -> BlockConstants:
+    """Constant restart of a block. Local.
+
+    Raises
+    ------
+    MissingFileError, DataError, ShapeError where a file is missing, damaged or of another build.
+    """
+    scalars = case.const_file(None)
+    with open_colm_file(scalars) as file:
+        wimp, smpmin = (float(read_array(file, scalars, name, ())) for name in ("wimp", "smpmin"))
+    path = case.const_file(block)
+    with open_colm_file(path) as file:
+        patchtype = read_array(file, path, "patchtype", (None,)).astype(np.int64)
+        n = patchtype.size
+
+        def layers(name: str) -> FloatArray:
+            values: FloatArray = read_array(file, path, name, (n, N_SOIL)).astype(np.float64)
+            if np.isnan(values[patchtype == 0]).any():
+                raise DataError(f"{path}: '{name}' of soil patches has NaN. Make the constant restart again.")
+            return values
+
+        def along(name: str) -> npt.NDArray[Any]:
+            return read_array(file, path, name, (n,))
+
+        is_campbell = "alpha_vgm" not in file.variables
+        van_genuchten = {
+            name: np.zeros((n, N_SOIL)) if is_campbell else layers(name)
+            for name in ("alpha_vgm", "n_vgm", "L_vgm", "sc_vgm", "fc_vgm")
+        }
+        soil = SoilConstants(
+            porsl=layers("porsl"),
+            theta_r=layers("theta_r"),
+            psi0=layers("psi0"),
+            hksati=layers("hksati"),
+            bsw=layers("bsw"),
+            **van_genuchten,
+            is_campbell=is_campbell,
+            wimp=wimp,
+            smpmin=smpmin,
+        )
+        return BlockConstants(
+            patchtype=patchtype,
+            patchclass=along("patchclass").astype(np.int64),
+            is_active=along("patchmask") != 0,
+            lat=np.rad2deg(along("patchlatr").astype(np.float64)),
+            lon=np.rad2deg(along("patchlonr").astype(np.float64)),
+            soil=soil,
+        )
+
+
+def read_variables(
+    case: ColmCase, time: datetime, block: str, names: Sequence[str], n_patch: int | None = None
+) -> dict[str, FloatArray]:
+    """Variables of a block's time-varying restart, in the file's order and shape. Local.
+
+    Parameters
+    ----------
+    names : CoLM's names, e.g. ``wliq_soisno``, shape (n_patch, 15); soil layer k is slot 5 + k.
+    n_patch : number of patches that every variable must have, if known.
+
+    Raises
+    ------
+    MissingFileError, DataError, ShapeError where the file is missing, damaged or not of this case.
+    """
+    path = case.state_file(time, block)
+    with open_colm_file(path) as file:
+        values = {}
+        for name in names:
+            inner: tuple[int, ...] | None = STATE[name].shape if name in STATE else None
+            expected = None if inner is None else (n_patch, *inner)
+            array = read_array(file, path, name, expected)
+            if n_patch is not None and array.shape[:1] != (n_patch,):
+                raise ShapeError(f"{path}: '{name}' has {array.shape[:1]} patches, the case has {n_patch}.")
+            values[name] = array.astype(np.float64, copy=False)
+        return values
+
+
+def write_restart_copy(source: Path, destination: Path, changed: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Copy a restart file and overwrite values of some variables in the copy. Local.
+
+    Parameters
+    ----------
+    source : a netCDF-4 file that CoLM wrote; it is not changed.
+    destination : it appears whole or not at all (temporary name, read-back, fsync, rename); may replace ``source``.
+    changed : new values by variable, in the shape and type of the file. A variable whose bits are all as in the file
+        is not touched, so that without a change the copy has the very bytes of the source.
+
+    Raises
+    ------
+    DataError, ShapeError where the file has no such variable, or of another shape or type.
+    StorageError where the copy cannot be written or does not read back bit for bit.
+
+    Notes
+    -----
+    Dimensions, chunks, compression, attributes and all other variables survive because nothing else is written.
+    """
+    if not source.is_file():
+        raise MissingFileError(f"{source}: no such file. Is the output of CoLM complete?")
+    size = source.stat().st_size
+    with atomic_replacement(destination, 2 * size, make_folder=True) as temporary:
+        shutil.copyfile(source, temporary)
+        written = _overwrite(source, temporary, changed)
+        for name in written:
+            with h5py.File(temporary, "r") as file:
+                if not _same_bits(file[name][...], np.asarray(changed[name])):
+                    raise StorageError(f"{destination}: '{name}' does not read back as it was written. Check the disk.")
+
+
+def check_block(case: ColmCase, time: datetime, block: str, n_patch: int) -> None:
+    """Check that a block's time-varying restart is complete. Local.
+
+    Checked: the file is there and opens, all variables of the state have their dimensions, none of them has NaN or
+    infinity, liquid water and ice are not negative beyond rounding.
+
+    Raises
+    ------
+    MissingFileError, ShapeError, DataError naming file, variable and patch.
+
+    Notes
+    -----
+    A restart does not carry its time, only folder and file name do; ``check_restart`` compares these.
+    Variables that this project does not know are told in the log if not finite: CoLM writes memory that it never
+    set where an option is off.
+    """
+    path = case.state_file(time, block)
+    with open_colm_file(path) as file:
+        for name, variable in file.variables.items():
+            if name not in STATE and variable.dtype.kind == "f" and not np.isfinite(variable[...]).all():
+                logger.warning("%s: '%s' is not finite everywhere", path, name)
+    values = read_variables(case, time, block, list(STATE), n_patch)
+    for name, array in values.items():
+        flat = array.reshape(n_patch, -1)
+        bad = ~np.isfinite(flat).all(axis=1)
+        if bad.any():
+            raise DataError(
+                f"{path}: '{name}' of {int(bad.sum())} of {n_patch} patches is not a number (first: patch "
+                f"{int(np.argmax(bad))}). The model failed; the state of an earlier time is the last good one."
+            )
+        if name in ("wliq_soisno", "wice_soisno") and (flat < -1e-3).any():
+            raise DataError(f"{path}: '{name}' is {flat.min():.3g} kg m-2 at its least; water is not negative.")
+
+
+def check_restart(case: ColmCase, time: datetime, n_patch: Mapping[str, int]) -> None:
+    """Check that the time-varying restart of a time is complete: every block, see ``check_block``. Local.
+
+    Parameters
+    ----------
+    n_patch : blocks that are expected, and the patches of each.
+
+    Raises
+    ------
+    As ``check_block``; DataError where files of another time lie in the folder.
+    """
+    folder = case.state_folder(time)
+    if not folder.is_dir():
+        known = ", ".join(time_label(t) for t in case.times()[-3:]) or "none"
+        raise MissingFileError(f"{folder}: no restart of {time}; the last times are: {known}. Did the model get there?")
+    for entry in folder.iterdir():
+        parsed = parse_state_name(entry.name)
+        if parsed is not None and parsed.case == case.name and parsed.label != time_label(time):
+            raise DataError(f"{entry}: a restart of {parsed.label} in the folder of {time_label(time)}. Remove it.")
+    for block, count in n_patch.items():
+        check_block(case, time, block, count)
+
+
+def _overwrite(source: Path, path: Path, changed: Mapping[str, npt.NDArray[Any]]) -> list[str]:
+    written = []
+    differing = {}
+    with storage_errors(source, "reading", "Is the file truncated or damaged?"), h5py.File(path, "r") as file:
+        for name, values in changed.items():
+            if not isinstance(file.get(name), h5py.Dataset):
+                raise DataError(f"{source}: has no variable '{name}' to change.")
+            old = file[name][...]
+            new = np.asarray(values)
+            if old.shape != new.shape or old.dtype != new.dtype:
+                raise ShapeError(
+                    f"{source}: '{name}' is {old.shape}, {old.dtype}; new values {new.shape}, {new.dtype}."
+                )
+            if not _same_bits(old, new):
+                differing[name] = new
+    if differing:
+        with storage_errors(path, "writing"), h5py.File(path, "r+") as file:
+            for name, values in differing.items():
+                file[name][...] = values
+                written.append(name)
+    return written
+
+
+def _same_bits(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()

@@ -1,0 +1,266 @@
+"""CoLM2014's restarts: Fortran unformatted files of one case, read and copied with changed values.
+
+``<site>-rstTimeConst`` has two records, ``<site>-rstTimeVar-YYYY-DDD-SSSSS`` one (``layout2014``). Neither carries
+sizes: the numbers of patches, rows and columns follow from the lengths of the records and are checked against their
+content.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from landda_hpc.constants import FloatArray
+from landda_hpc.errors import DataError, MissingFileError, ShapeError, StorageError
+from landda_hpc.formats.atomic import atomic_replacement
+from landda_hpc.formats.colm.fortran import FortranFile, scan_records
+from landda_hpc.formats.colm.layout2014 import (
+    CONSTANT_MAP,
+    CONSTANT_SOIL,
+    SIZES,
+    TIME_VARYING,
+    Array,
+    record_bytes,
+)
+from landda_hpc.formats.colm.names import is_label, parse_label, time_label
+
+_STATE: Final = "-rstTimeVar-"
+_CONST: Final = "-rstTimeConst"
+
+
+@dataclass(frozen=True)
+class Case2014:
+    """A CoLM2014 case: the folder of its restarts (dir_restart_hist) and its name (site) in the namelist."""
+
+    folder: Path
+    site: str
+
+    @property
+    def const_file(self) -> Path:
+        """The constant restart."""
+        return self.folder / f"{self.site}{_CONST}"
+
+    def state_file(self, time: datetime) -> Path:
+        """The time-varying restart of a time."""
+        return self.folder / f"{self.site}{_STATE}{time_label(time)}"
+
+    def times(self) -> list[datetime]:
+        """Times that have a restart, ascending; whether it is whole is not asked."""
+        begin = f"{self.site}{_STATE}"
+        names = [entry.name[len(begin) :] for entry in self.folder.iterdir() if entry.name.startswith(begin)]
+        return sorted(parse_label(name) for name in names if is_label(name))
+
+
+@dataclass(frozen=True, eq=False)
+class Constants2014:
+    """Both records of the constant restart.
+
+    Attributes
+    ----------
+    values : arrays by the model's names (``layout2014``), native byte order; ``spatch_xy`` and ``epatch_xy`` are
+        (lat, lon).
+    n_patch, n_lat, n_lon : sizes.
+    """
+
+    values: dict[str, npt.NDArray[Any]]
+    n_patch: int
+    n_lat: int
+    n_lon: int
+
+
+def find_case_2014(folder: Path, site: str | None = None) -> Case2014:
+    """Find the restarts of a CoLM2014 case in a folder.
+
+    Raises
+    ------
+    MissingFileError where there is no constant restart; DataError where there are several and no site is named.
+    """
+    if not folder.is_dir():
+        raise MissingFileError(f"{folder}: no such folder (dir_restart_hist of CoLM2014's namelist).")
+    sites = sorted(entry.name[: -len(_CONST)] for entry in folder.iterdir() if entry.name.endswith(_CONST))
+    chosen = [s for s in sites if site in (None, s)]
+    if not chosen:
+        raise MissingFileError(
+            f"{folder}: no constant restart {site or '<site>'}{_CONST}; there are: {', '.join(sites) or 'none'}."
+        )
+    if len(chosen) > 1:
+        raise DataError(f"{folder}: constant restarts of several cases: {', '.join(chosen)}. Choose one (site).")
+    return Case2014(folder, chosen[0])
+
+
+def count_patches_2014(case: Case2014, time: datetime) -> int:
+    """Number of patches of a time-varying restart, from the length of its record. Local.
+
+    Raises
+    ------
+    MissingFileError, DataError where the file is missing or damaged.
+    """
+    return _state_sizes(scan_records(case.state_file(time)))["patch"]
+
+
+def read_constants_2014(case: Case2014, n_patch: int) -> Constants2014:
+    """The constant restart. Local.
+
+    Parameters
+    ----------
+    n_patch : number of patches (``count_patches_2014``, or numpatch of the namelist).
+
+    Raises
+    ------
+    MissingFileError, DataError where the file is missing, damaged or of another number of patches.
+    """
+    path = case.const_file
+    file = scan_records(path)
+    if len(file.records) != 2:
+        raise DataError(f"{path}: {len(file.records)} records, expected 2. Is it a constant restart of CoLM2014?")
+    for n_lat, n_lon in _grid_sizes(file, n_patch):
+        sizes = {**SIZES, "patch": n_patch, "lat": n_lat, "lon": n_lon}
+        values = {**_read(file, 0, CONSTANT_MAP, sizes), **_read(file, 1, CONSTANT_SOIL, sizes)}
+        if _is_consistent(values, n_lat, n_lon):
+            return Constants2014(values, n_patch, n_lat, n_lon)
+    raise DataError(
+        f"{path}: its records of {file.records[0].size} and {file.records[1].size} bytes are not those of {n_patch} "
+        "patches on a grid of rows and columns. Is the time-varying restart of the same case?"
+    )
+
+
+def read_state_2014(case: Case2014, time: datetime, names: Sequence[str], n_patch: int) -> dict[str, FloatArray]:
+    """Variables of a time-varying restart, e.g. ``wliq_soisno``, shape (n_patch, 15). Local.
+
+    Raises
+    ------
+    MissingFileError, DataError, ShapeError where the file is missing, damaged, of another time or of other patches.
+    """
+    path = case.state_file(time)
+    file = scan_records(path)
+    sizes = _state_sizes(file)
+    if sizes["patch"] != n_patch:
+        raise ShapeError(f"{path}: {sizes['patch']} patches, the case has {n_patch}.")
+    unknown = sorted(set(names) - {array.name for array in TIME_VARYING})
+    if unknown:
+        raise DataError(f"{path}: CoLM2014's restarts have no variables {', '.join(unknown)}.")
+    values = _read(file, 0, [a for a in TIME_VARYING if a.name in ("id", *names)], sizes, TIME_VARYING)
+    year, day, second = (int(x) for x in values.pop("id"))
+    if time_label(time) != f"{year:04d}-{day:03d}-{second:05d}":
+        raise DataError(
+            f"{path}: its record is of {year:04d}-{day:03d}-{second:05d}, its name says {time_label(time)}. "
+            "Was the file renamed?"
+        )
+    return values
+
+
+def check_state_2014(case: Case2014, time: datetime, n_patch: int) -> None:
+    """Check that a time-varying restart is whole, of its time and patches, and finite. Local.
+
+    Raises
+    ------
+    As ``read_state_2014``; DataError where a value is not a number.
+    """
+    names = [array.name for array in TIME_VARYING if array.name != "id"]
+    for name, values in read_state_2014(case, time, names, n_patch).items():
+        if not np.isfinite(values).all():
+            raise DataError(
+                f"{case.state_file(time)}: '{name}' is not a number everywhere. The model failed; the state of an "
+                "earlier time is the last good one."
+            )
+
+
+def write_copy_2014(source: Path, destination: Path, changed: Mapping[str, FloatArray]) -> None:
+    """Copy a time-varying restart and overwrite some arrays in the copy, in its own byte order. Local.
+
+    Parameters
+    ----------
+    source : it is not changed.
+    destination : it appears whole or not at all (temporary name, read-back, fsync, rename).
+    changed : new values by variable. Without a change the copy has the very bytes of the source.
+
+    Raises
+    ------
+    MissingFileError, DataError, ShapeError, StorageError as for ``restart.write_restart_copy``.
+    """
+    file = scan_records(source)
+    sizes = _state_sizes(file)
+    arrays = {array.name: (array, start) for array, start in _places(TIME_VARYING, sizes)}
+    parts: list[tuple[int, bytes]] = []
+    for name, values in changed.items():
+        if name not in arrays:
+            raise DataError(f"{source}: has no variable '{name}' to change.")
+        array, start = arrays[name]
+        if values.shape != array.shape(sizes):
+            raise ShapeError(f"{source}: '{name}' is {array.shape(sizes)}; the new values are {values.shape}.")
+        parts.append((start, values.astype(f"{file.byte_order}{array.kind}").tobytes()))
+    with atomic_replacement(destination, source.stat().st_size, make_folder=True) as temporary:
+        shutil.copyfile(source, temporary)
+        record = file.records[0]
+        with temporary.open("r+b") as copy:
+            for start, content in parts:
+                record.write(copy, start, content)
+        with temporary.open("rb") as copy:
+            if any(record.read(copy, start, len(content)) != content for start, content in parts):
+                raise StorageError(f"{destination}: does not read back as it was written. Check the disk.")
+
+
+def _state_sizes(file: FortranFile) -> dict[str, int]:
+    fixed = record_bytes(TIME_VARYING, {**SIZES, "patch": 0})
+    per_patch = record_bytes(TIME_VARYING, {**SIZES, "patch": 1}) - fixed
+    if len(file.records) != 1 or (file.records[0].size - fixed) % per_patch or file.records[0].size <= fixed:
+        lengths = ", ".join(str(record.size) for record in file.records)
+        raise DataError(
+            f"{file.path}: records of {lengths} bytes; expected one of {fixed} + {per_patch} x patches. "
+            "Is it a time-varying restart of CoLM2014 with 10 soil layers, in double precision?"
+        )
+    return {**SIZES, "patch": (file.records[0].size - fixed) // per_patch}
+
+
+def _grid_sizes(file: FortranFile, n_patch: int) -> list[tuple[int, int]]:
+    """Candidates for (n_lat, n_lon): their product and sum follow from the lengths of the records."""
+    none = {**SIZES, "patch": n_patch, "lat": 0, "lon": 0}
+    area, area_rest = divmod(file.records[0].size - record_bytes(CONSTANT_MAP, none), 8)
+    total, total_rest = divmod(file.records[1].size - record_bytes(CONSTANT_SOIL, none), 8)
+    square = total * total - 4 * area
+    if area_rest or total_rest or area < 1 or total < 2 or square < 0 or math.isqrt(square) ** 2 != square:
+        return []
+    short, long = (total - math.isqrt(square)) // 2, (total + math.isqrt(square)) // 2
+    return [(short, long), (long, short)] if short * long == area else []
+
+
+def _is_consistent(values: Mapping[str, npt.NDArray[Any]], n_lat: int, n_lon: int) -> bool:
+    row, column = values["jxy_patch"], values["ixy_patch"]
+    if row.min() < 1 or row.max() > n_lat or column.min() < 1 or column.max() > n_lon:
+        return False
+    near_lat = np.abs(values["lats"][row - 1] - np.rad2deg(values["dlat"])) < 1e-4
+    away = np.abs(values["lons"][column - 1] - np.rad2deg(values["dlon"])) % 360.0
+    return bool(near_lat.all() and np.all(np.minimum(away, 360.0 - away) < 1e-4))
+
+
+def _places(record: Sequence[Array], sizes: Mapping[str, int]) -> list[tuple[Array, int]]:
+    places, start = [], 0
+    for array in record:
+        places.append((array, start))
+        start += array.n_bytes(sizes)
+    return places
+
+
+def _read(
+    file: FortranFile,
+    index: int,
+    wanted: Sequence[Array],
+    sizes: Mapping[str, int],
+    layout: Sequence[Array] | None = None,
+) -> dict[str, npt.NDArray[Any]]:
+    values = {}
+    with file.path.open("rb") as stream:
+        for array, start in _places(layout or wanted, sizes):
+            if array in wanted:
+                content = file.records[index].read(stream, start, array.n_bytes(sizes))
+                raw = np.frombuffer(content, dtype=f"{file.byte_order}{array.kind}").reshape(array.shape(sizes))
+                values[array.name] = raw.astype(array.kind)
+    return values

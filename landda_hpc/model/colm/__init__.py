@@ -1,0 +1,1 @@
+"""The real Common Land Model: its files, its processes, its restarts (docs/colm.md)."""

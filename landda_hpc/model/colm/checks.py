@@ -1,0 +1,63 @@
+"""What the model must have left at the end of a window: every file, of the right time and shape, without NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from landda_hpc.errors import DataError, ModelError, ShapeError
+from landda_hpc.formats.colm.case import ColmCase
+from landda_hpc.formats.colm.names import time_label
+from landda_hpc.formats.colm.netcdf import open_colm_file
+from landda_hpc.formats.colm.restart import check_restart
+
+
+def check_window_end(
+    case: ColmCase, start_folder: Path, start: datetime, end: datetime, n_patch: Mapping[str, int]
+) -> None:
+    """Compare the restart at a window's end with the one at its start. Local.
+
+    Parameters
+    ----------
+    case : with the restarts that the window wrote.
+    start_folder : restarts that the model started from.
+    n_patch : patches of every block.
+
+    Raises
+    ------
+    ModelError : a file is missing, cannot be read, or has other dimensions; the state is not finite everywhere.
+
+    Notes
+    -----
+    Whatever kinds of files a build of the model keeps (patches, plant functional types, urban ...), it writes the same
+    ones for the same blocks each time, under names that differ in the time alone.
+    """
+    folder = case.state_folder(end)
+    if not folder.is_dir():
+        others = ", ".join(time_label(time) for time in case.times() if time != start) or "none"
+        raise ModelError(f"it wrote no restart of {end.isoformat()} ({folder.name}); of other times: {others}")
+    expected = {path.name.replace(time_label(start), time_label(end)): path for path in start_folder.iterdir()}
+    missing = sorted(name for name in expected if not (folder / name).is_file())
+    if missing:
+        raise ModelError(
+            f"the restart of {end.isoformat()} lacks {len(missing)} of {len(expected)} files, the first is {missing[0]}"
+        )
+    try:
+        for name, before in sorted(expected.items()):
+            if before.suffix == ".nc":
+                _compare_dimensions(before, folder / name)
+        check_restart(case, end, n_patch)
+    except (DataError, ShapeError) as error:
+        raise ModelError(str(error)) from error
+
+
+def _compare_dimensions(before: Path, after: Path) -> None:
+    with open_colm_file(before) as old, open_colm_file(after) as new:
+        for name, dimension in old.dimensions.items():
+            length = len(new.dimensions[name]) if name in new.dimensions else None
+            if length != len(dimension):
+                raise DataError(f"{after}: dimension '{name}' is {length}, at the window's start {len(dimension)}.")
+        lost = sorted(set(old.variables) - set(new.variables))
+        if lost:
+            raise DataError(f"{after}: lacks {', '.join(lost[:5])}, which the restart at the window's start has.")

@@ -1,0 +1,34 @@
+"""What a restart file holds, as one hash: equal states have equal hashes, whenever they were written."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from landda_hpc.formats.colm.netcdf import open_colm_file
+
+
+def fingerprint(path: Path) -> str:
+    """Hex BLAKE2b of the names, dimensions, types and values of all variables of a netCDF file. Local.
+
+    Attributes are left out: CoLM writes the time of day into one.
+
+    Raises
+    ------
+    MissingFileError, DataError : the file is missing or damaged.
+    """
+    state = hashlib.blake2b(digest_size=32)
+
+    def add(part: bytes) -> None:
+        state.update(len(part).to_bytes(8, "little"))
+        state.update(part)
+
+    with open_colm_file(path) as file:
+        for name in sorted(file.variables):
+            variable = file.variables[name]
+            values = np.asarray(variable[...])
+            add(f"{name} {variable.dimensions} {values.shape} {values.dtype.str}".encode())
+            add(np.ascontiguousarray(values).tobytes())
+    return state.hexdigest()

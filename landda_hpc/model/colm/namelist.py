@@ -1,0 +1,213 @@
+"""A Fortran namelist as its user wrote it: values are read and replaced, every other character stays.
+
+The text is the user's own, with comments and an order that mean something to them; a parser that writes it anew would
+lose both. So only the values that a forecast window decides are replaced, in place; keys that are not there yet are put
+before the group's end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from landda_hpc.errors import DataError
+
+Value = bool | int | float | str
+
+_NAME: Final = r"[A-Za-z_]\w*(?:\s*\([^()=]*\))?(?:\s*%\s*[A-Za-z_]\w*(?:\s*\([^()=]*\))?)*"
+_ASSIGNMENT: Final = re.compile(rf"(?<![\w%)])({_NAME})\s*=")
+_LOGICAL: Final = re.compile(r"\.?([tf])\w*\.?", re.IGNORECASE)
+_REPEAT: Final = re.compile(r"(\d+)\*(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _Assignment:
+    """One ``name = value`` of the group: key in canonical form and where the value stands in the text."""
+
+    key: str
+    start: int
+    stop: int
+
+
+class Namelist:
+    """One group of a namelist file.
+
+    Parameters
+    ----------
+    text : the whole file.
+    group : name of the group, e.g. ``nl_colm``; upper and lower case are the same here and in keys.
+    source : the file, for messages.
+
+    Raises
+    ------
+    DataError : the group is not there or does not end.
+
+    Attributes
+    ----------
+    text, group, source : as given.
+
+    Notes
+    -----
+    Keys are as in the file: ``DEF_CASE_NAME``, ``DEF_simulation_time%start_year``, ``DEF_forcing%fprefix(4)``. Where a
+    key is given twice the later one counts, as in Fortran.
+    """
+
+    def __init__(self, text: str, group: str = "nl_colm", source: str = "namelist") -> None:
+        self.text, self.group, self.source = text, group, source
+        masked = _mask(text)
+        begin = re.search(rf"(?m)^[ \t]*[&$]{re.escape(group)}\b", masked, re.IGNORECASE)
+        if begin is None:
+            raise DataError(f"{source} has no namelist group &{group}. Is it CoLM's namelist?")
+        end = re.compile(r"/|[&$]end\b", re.IGNORECASE).search(masked, begin.end())
+        if end is None:
+            raise DataError(f"{source}: the group &{group} does not end; put a line with / after its last key.")
+        self._end = end.start()
+        found = list(_ASSIGNMENT.finditer(masked, begin.end(), self._end))
+        stops = [m.start() for m in found[1:]] + [self._end]
+        self._assignments: dict[str, _Assignment] = {}
+        for match, stop in zip(found, stops, strict=True):
+            value = masked[match.end() : stop]
+            length = len(value.rstrip(" \t\r\n,"))
+            start = match.end() + len(value) - len(value.lstrip())
+            key = _canonical(match.group(1))
+            self._assignments[key] = _Assignment(key, start, max(start, match.end() + length))
+
+    def __contains__(self, key: str) -> bool:
+        return _canonical(key) in self._assignments
+
+    def values(self, key: str) -> tuple[Value, ...]:
+        """All values of a key, an array's in order; empty if the key is not there.
+
+        Raises
+        ------
+        DataError : a value that is no Fortran constant.
+        """
+        place = self._assignments.get(_canonical(key))
+        if place is None:
+            return ()
+        return tuple(_values(self.text[place.start : place.stop], f"{self.source}: {key}"))
+
+    def text_value(self, key: str) -> str | None:
+        """A key's text without blanks around it; None if it is not there. DataError if it is no text."""
+        found = self._one(key)
+        if found is not None and not isinstance(found, str):
+            raise DataError(f"{self.source}: {key} is {found}; expected a text in quotes.")
+        return None if found is None else found.strip()
+
+    def number(self, key: str) -> float | None:
+        """A key's number; None if it is not there. DataError if it is none."""
+        found = self._one(key)
+        if isinstance(found, bool | str):
+            raise DataError(f"{self.source}: {key} is {found!r}; expected a number.")
+        return found
+
+    def logical(self, key: str) -> bool | None:
+        """A key's truth value; None if it is not there. DataError if it is none."""
+        found = self._one(key)
+        if found is not None and not isinstance(found, bool):
+            raise DataError(f"{self.source}: {key} is {found!r}; expected .true. or .false.")
+        return found
+
+    def with_values(self, values: Mapping[str, Value]) -> Namelist:
+        """The namelist with other values; keys that are not there are put before the group's end.
+
+        Raises
+        ------
+        DataError : a component of a structure that the file assigns as a whole: which would count is not told.
+        """
+        edits: list[tuple[int, int, str]] = []
+        new: list[str] = []
+        for key, value in values.items():
+            place = self._assignments.get(_canonical(key))
+            parent = _canonical(key).partition("%")[0]
+            if "%" in key and parent in self._assignments:
+                raise DataError(
+                    f"{self.source} assigns the structure {parent} as a whole; write its components one by one "
+                    f"({key} = ...), so that they can be replaced."
+                )
+            if place is None:
+                new.append(f"   {key} = {fortran(value)}\n")
+            else:
+                edits.append((place.start, place.stop, fortran(value)))
+        if new:
+            line_start = self.text.rfind("\n", 0, self._end) + 1
+            alone = not self.text[line_start : self._end].strip()
+            position = line_start if alone else self._end
+            edits.append((position, position, ("" if alone else "\n") + "".join(new)))
+        text = self.text
+        for start, stop, value_text in sorted(edits, reverse=True):
+            text = text[:start] + value_text + text[stop:]
+        return Namelist(text, self.group, self.source)
+
+    def texts(self) -> dict[str, str]:
+        """Every key whose only value is a text, with it."""
+        found = {key: self.values(key) for key in self._assignments}
+        return {key: value[0].strip() for key, value in found.items() if len(value) == 1 and isinstance(value[0], str)}
+
+    def _one(self, key: str) -> Value | None:
+        values = self.values(key)
+        if len(values) > 1:
+            raise DataError(f"{self.source}: {key} has {len(values)} values; expected one.")
+        return values[0] if values else None
+
+
+def fortran(value: Value) -> str:
+    """A value as a Fortran constant."""
+    if isinstance(value, bool):
+        return ".true." if value else ".false."
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return repr(value)
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"\s+", "", name).lower()
+
+
+def _mask(text: str) -> str:
+    """The text with comments blanked and the insides of quotes made harmless; same length, same line ends."""
+    masked: list[str] = []
+    quote, comment = "", False
+    for character in text:
+        if character == "\n":
+            comment = False
+            masked.append(character)
+        elif comment:
+            masked.append(" ")
+        elif quote:
+            masked.append(character if character == quote else "_")
+            quote = "" if character == quote else quote
+        elif character == "!":
+            comment = True
+            masked.append(" ")
+        else:
+            quote = character if character in "'\"" else ""
+            masked.append(character)
+    return "".join(masked)
+
+
+def _values(text: str, where: str) -> list[Value]:
+    """Constants in the text of a value; comments inside it are skipped."""
+    masked = _mask(text)
+    tokens = [text[m.start() : m.end()] for m in re.finditer(r"(?:\d+\*)?(?:'_*'|\"_*\")+|[^\s,'\"]+", masked)]
+    found: list[Value] = []
+    for token in tokens:
+        repeat = _REPEAT.fullmatch(token)
+        count, body = (int(repeat[1]), repeat[2]) if repeat else (1, token)
+        found += [_constant(body, where)] * count
+    return found
+
+
+def _constant(token: str, where: str) -> Value:
+    if token[0] in "'\"":
+        return token[1:-1].replace(token[0] * 2, token[0])
+    if _LOGICAL.fullmatch(token):
+        return token.lstrip(".")[0] in "tT"
+    for kind in (int, lambda t: float(re.sub("[dDqQ]", "e", t))):
+        try:
+            return kind(token)
+        except ValueError:
+            continue
+    raise DataError(f"{where}: '{token}' is no Fortran constant.")

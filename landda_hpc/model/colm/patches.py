@@ -1,0 +1,171 @@
+"""The patches of a case: where they lie, what they are, their means over grid cells as the model's history has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from landda_hpc.constants import BoolArray, CoLM_MISSING, FloatArray, IntArray
+from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.formats.colm.case import ColmCase
+from landda_hpc.formats.colm.mapping import Mesh, read_block_map, read_mesh
+from landda_hpc.formats.colm.restart import BlockConstants, SoilConstants, read_constants
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """Patches of some blocks, ordered by grid cell; within a cell in the order of the restart file.
+
+    Attributes
+    ----------
+    block : name of the file of each patch, as index into ``ColmCase.blocks``, shape (n,).
+    position : place in that file, (n,).
+    cell : flat cell of the case's grid, non-decreasing, (n,).
+    fraction : share of the element's area; the shares of an element sum to 1, (n,).
+    patchtype : 0 soil, 1 urban, 2 wetland, 3 glacier, 4 lake, 99 ocean, (n,).
+    patchclass : class of the land cover, (n,).
+    is_active : patches that the model steps, (n,).
+    lat, lon : degrees_north, degrees_east, (n,).
+    soil : hydraulic constants of the n columns.
+    """
+
+    block: IntArray
+    position: IntArray
+    cell: IntArray
+    fraction: FloatArray
+    patchtype: IntArray
+    patchclass: IntArray
+    is_active: BoolArray
+    lat: FloatArray
+    lon: FloatArray
+    soil: SoilConstants
+
+    def __len__(self) -> int:
+        return int(self.cell.size)
+
+    def take(self, index: slice | IntArray) -> Patches:
+        """The patches at a slice or index array, in that order."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        soil = values.pop("soil")
+        return Patches(**{name: value[index] for name, value in values.items()}, soil=soil.take(index))
+
+    def gather(self, case: ColmCase, values: Mapping[str, FloatArray]) -> FloatArray:
+        """Values of these patches from arrays per block, patches of a block in file order.
+
+        Parameters
+        ----------
+        values : one array (n_patch of the block, ...) per block name; blocks without a patch here may be missing.
+
+        Returns
+        -------
+        Shape (n, ...).
+        """
+        inner = next(iter(values.values())).shape[1:] if values else ()
+        result = np.empty((len(self), *inner))
+        for index in np.unique(self.block):
+            mine = self.block == index
+            result[mine] = values[case.blocks[index]][self.position[mine]]
+        return result
+
+
+def read_patches(
+    case: ColmCase,
+    mesh: Mesh | None = None,
+    blocks: Sequence[str] | None = None,
+    constants: Mapping[str, BlockConstants] | None = None,
+) -> Patches:
+    """Patches of some blocks of a case, by default of all. Local; reads their mapping and constant files.
+
+    Parameters
+    ----------
+    mesh : grid of the case, if it has been read already.
+    blocks : names of blocks.
+    constants : constant restarts, if they have been read already.
+
+    Raises
+    ------
+    DataError : a block is not of this case, or two blocks share a cell; what the readers raise.
+    """
+    mesh = mesh or read_mesh(case)
+    chosen = case.blocks if blocks is None else tuple(blocks)
+    unknown = sorted(set(chosen) - set(case.blocks))
+    if unknown or not chosen:
+        raise DataError(f"{case.const}: blocks {unknown} are not of this case; it has {', '.join(case.blocks)}.")
+    maps = [read_block_map(case, mesh, block) for block in chosen]
+    parts = [constants[block] if constants else read_constants(case, block) for block in chosen]
+    for block, where, part in zip(chosen, maps, parts, strict=True):
+        if where.cell.size != part.n_patch:
+            raise ShapeError(f"block {block}: {part.n_patch} patches in the restart, {where.cell.size} in landpatch.")
+    block_of = np.concatenate(
+        [np.full(m.cell.size, case.blocks.index(b), dtype=np.int64) for b, m in zip(chosen, maps, strict=True)]
+    )
+    cell = np.concatenate([m.cell for m in maps])
+    order = np.argsort(cell, kind="stable")
+    shared = (np.diff(cell[order]) == 0) & (np.diff(block_of[order]) != 0)
+    if shared.any():
+        raise DataError(f"{case.name}: a grid cell has patches in two blocks; an element of CoLM lies in one.")
+    patches = Patches(
+        block=block_of,
+        position=np.concatenate([np.arange(m.cell.size, dtype=np.int64) for m in maps]),
+        cell=cell,
+        fraction=np.concatenate([m.fraction for m in maps]),
+        patchtype=np.concatenate([p.patchtype for p in parts]),
+        patchclass=np.concatenate([p.patchclass for p in parts]),
+        is_active=np.concatenate([p.is_active for p in parts]),
+        lat=np.concatenate([p.lat for p in parts]),
+        lon=np.concatenate([p.lon for p in parts]),
+        soil=SoilConstants.stack([p.soil for p in parts]),
+    )
+    return patches.take(order)
+
+
+def cell_means(cell: IntArray, fraction: FloatArray, takes_part: BoolArray, values: FloatArray) -> FloatArray:
+    """Means over the patches of each cell, weighted by area, as the model makes its history.
+
+    Parameters
+    ----------
+    cell : flat cells, non-decreasing, shape (n,).
+    fraction : weights, (n,).
+    takes_part : patches that count, (n,); which these are depends on the variable (``model.colm.verify``).
+    values : (n, n_values); CoLM's missing value (-1e36) adds nothing, but its patch's area counts.
+
+    Returns
+    -------
+    Shape (number of cells with patches, n_values), cells in ascending order; NaN without a patch that counts or without
+    a value.
+
+    Notes
+    -----
+    Local: no communication. Sums run in the order of the patches.
+    """
+    starts = np.flatnonzero(np.diff(cell, prepend=-1))
+    first = np.concatenate((starts, [cell.size])).astype(np.int64)
+    means: FloatArray = _means(first, takes_part, fraction, np.ascontiguousarray(values, dtype=np.float64))
+    return means
+
+
+@njit(cache=True)
+def _means(first, takes_part, weight, values):  # type: ignore[no-untyped-def]
+    n_cells = first.size - 1
+    means = np.full((n_cells, values.shape[1]), np.nan)
+    for c in range(n_cells):
+        total = 0.0
+        for p in range(first[c], first[c + 1]):
+            if takes_part[p]:
+                total += weight[p]
+        if total <= 0.0:
+            continue
+        for v in range(values.shape[1]):
+            mean = 0.0
+            is_known = False
+            for p in range(first[c], first[c + 1]):
+                if takes_part[p] and values[p, v] != CoLM_MISSING:
+                    mean += weight[p] * values[p, v]
+                    is_known = True
+            if is_known:
+                means[c, v] = mean / total
+    return means

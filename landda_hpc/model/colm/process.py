@@ -1,0 +1,181 @@
+"""Processes of the model: an environment of their own, a log, a time limit, no orphans."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from landda_hpc.errors import ConfigError, ModelError
+
+logger = logging.getLogger(__name__)
+
+PLACEHOLDERS: Final = ("exe", "namelist", "nodes", "slot")
+"""What a launch command may name in braces."""
+
+PROCESS_FILE: Final = "process.json"
+"""In a window's folder: which process works there, so that a resume can end one that outlived its campaign."""
+
+GRACE_S: Final = 10.0
+"""Seconds between the request to end and the kill: mpirun needs them to end its own processes on other nodes."""
+
+_OF_THE_PARENT: Final = (
+    "OMPI_COMM_WORLD_", "OMPI_MCA_orte_", "OMPI_MCA_ess", "OMPI_MCA_pmix", "OMPI_MCA_initial_wdir", "OMPI_APP_CTX",
+    "OMPI_UNIVERSE_SIZE", "OMPI_NUM_APP_CTX", "OMPI_FIRST_RANKS", "OMPI_COMMAND", "OMPI_ARGV", "OMPI_FILE_LOCATION",
+    "OMPI_MCA_mpi_oversubscribe", "ORTE_", "PRTE_MCA_ess", "PRTE_LAUNCHED", "PMIX_", "PMI_", "PMI2_", "MPI_LOCAL",
+    "HYDRA_", "HYDI_", "MPIEXEC_", "MPIR_", "I_MPI_HYDRA", "I_MPI_INFO", "MV2_COMM_WORLD_", "MPISPAWN_", "PALS_",
+    "SLURM_STEP", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_GTIDS", "SLURM_TASK_PID", "SLURM_SRUN_",
+    "SLURM_LAUNCH_NODE", "SLURM_CPU_BIND", "SLURM_MEM_BIND", "SLURM_DISTRIBUTION", "SLURM_MPI_TYPE", "SLURM_PMI",
+)  # fmt: skip
+"""Beginnings of the variables by which an MPI process finds its own job. Left in place, a launcher inside would take
+itself for a rank of ours. Those of the batch job itself (SLURM_JOB_*, SLURM_NODELIST ...) stay: they are how the
+inner launcher finds the allocation; so do a person's own settings (OMPI_MCA_btl and the like)."""
+
+
+def own_environment(parent: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
+    """The parent's environment without the variables of its MPI job, and with extra ones."""
+    kept = {name: value for name, value in parent.items() if not name.startswith(_OF_THE_PARENT)}
+    return kept | dict(extra)
+
+
+def launch_command(template: str, executable: Path, namelist: str, nodes: str, slot: int) -> list[str]:
+    """Words of the command from a template such as ``mpirun -n 4 --host {nodes} {exe} {namelist}``.
+
+    Raises
+    ------
+    ConfigError : the template names something else in braces, or quotes do not close.
+    """
+    given = dict(zip(PLACEHOLDERS, (str(executable), namelist, nodes, str(slot)), strict=True))
+    try:
+        return [word.format(**given) for word in shlex.split(template)]
+    except (KeyError, IndexError, ValueError) as error:
+        raise ConfigError(
+            f"model.launch = '{template}': {error}. In braces it may have {', '.join(PLACEHOLDERS)}."
+        ) from error
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process ended: its exit code, negative for a signal; None if it was ended for its time limit."""
+
+    code: int | None
+    seconds: float
+
+    @property
+    def is_good(self) -> bool:
+        return self.code == 0
+
+    def describe(self) -> str:
+        """In words, for messages."""
+        if self.code is None:
+            return f"did not end within its {self.seconds:.0f} s"
+        if self.code < 0:
+            return f"was ended by {signal.Signals(-self.code).name} after {self.seconds:.1f} s"
+        return f"ended with code {self.code} after {self.seconds:.1f} s"
+
+
+class ModelProcess:
+    """One running model process (or launcher of several), in a session of its own.
+
+    Parameters
+    ----------
+    command : words of the command.
+    folder : where it runs.
+    log : file that takes its output and errors; made anew.
+    environment : all of its variables.
+    timeout_s : seconds it may take.
+
+    Raises
+    ------
+    ModelError : the command cannot be started.
+    """
+
+    def __init__(
+        self, command: list[str], folder: Path, log: Path, environment: Mapping[str, str], timeout_s: float
+    ) -> None:
+        self._began = time.monotonic()
+        self._timeout_s = timeout_s
+        self._ending: Ending | None = None
+        try:
+            with log.open("wb") as output:
+                self._process = subprocess.Popen(  # noqa: S603 - the command is the user's own
+                    command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                    env=dict(environment), start_new_session=True,
+                )  # fmt: skip
+        except OSError as error:
+            raise ModelError(
+                f"cannot start '{shlex.join(command)}': {error.strerror or error}. Check model.executable and "
+                "model.launch."
+            ) from error
+        identity = {"pid": self._process.pid, "host": socket.gethostname(), "born": _birth(self._process.pid)}
+        (folder / PROCESS_FILE).write_text(json.dumps(identity), encoding="utf-8")
+
+    def poll(self) -> Ending | None:
+        """How it ended; None while it runs. Ends it when its time is over."""
+        if self._ending is None:
+            code, seconds = self._process.poll(), time.monotonic() - self._began
+            if code is not None:
+                self._ending = Ending(code, seconds)
+            elif seconds > self._timeout_s:
+                self.end()
+                self._ending = Ending(None, self._timeout_s)
+        return self._ending
+
+    def end(self) -> None:
+        """End it and all of its session: by request, then by force. Nothing where it has ended already."""
+        end_session(self._process.pid, self._process)
+
+
+def end_session(pid: int, process: subprocess.Popen[bytes] | None = None) -> None:
+    """End the processes of a session that this program started, by its leader's id."""
+
+    def is_over() -> bool:
+        return process.poll() is not None if process is not None else _birth(pid) is None
+
+    for number, patience in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, GRACE_S)):
+        try:
+            os.killpg(pid, number)
+        except (ProcessLookupError, PermissionError):
+            return
+        deadline = time.monotonic() + patience
+        while not is_over() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    if process is not None:
+        process.wait(timeout=GRACE_S)
+
+
+def end_orphan(folder: Path) -> bool:
+    """End the process that was started in a folder, if it is of this machine and still alive; True if one was ended.
+
+    A campaign that is killed cannot take its model along; at the resume two would compute the same window.
+    """
+    path = folder / PROCESS_FILE
+    try:
+        identity = json.loads(path.read_text(encoding="utf-8"))
+        pid, host, born = int(identity["pid"]), str(identity["host"]), identity["born"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    if host != socket.gethostname() or born is None or _birth(pid) != born:
+        return False
+    logger.warning("ending process %d in %s: the campaign that started it is gone", pid, folder)
+    end_session(pid)
+    return True
+
+
+def _birth(pid: int) -> str | None:
+    """When a process began, in ticks since the machine's start: with its id it names the process for good."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else fields[19]

@@ -1,0 +1,292 @@
+"""What in CoLM's restart follows the liquid water of the soil: matric potential and hydraulic conductivity.
+
+Two ways of the real model, chosen when it is built and in its namelist:
+
+- retention curve: Campbell (1974), or van Genuchten-Mualem with an air-entry value (Ippisch et al. 2006);
+- soil water scheme: ``vsf``, the variably saturated flow (DEF_USE_VariablySaturatedFlow, the default), or
+  ``colm2014``, the scheme of CoLM2014 (Campbell only).
+
+Kernels are plain loops in numba: the same bits for a patch wherever it lies in an array.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from landda_hpc.constants import (
+    GRAVITY,
+    LATENT_HEAT_FUSION,
+    RHO_ICE,
+    RHO_WATER,
+    SOIL_DZ,
+    SOIL_Z,
+    T_FREEZE,
+    BoolArray,
+    FloatArray,
+    IntArray,
+)
+from landda_hpc.errors import ConfigError, ModelError
+from landda_hpc.formats.colm.restart import SoilConstants
+
+LEAST_POTENTIAL: Final = -1.0e8
+"""mm; matric potential of the driest soil in the VSF scheme."""
+
+ICE_IMPEDANCE: Final = 6.0
+"""Exponent of the ice impedance: conductivity is multiplied by 10^(-6 ice fraction of the pores)."""
+
+AQUIFER_OF_COLM2014: Final = 1.0
+"""mm; the VSF scheme keeps wa <= 0 (to rounding), the CoLM2014 scheme near 4800."""
+
+_NODE_DISTANCE: Final[FloatArray] = np.diff(1000.0 * SOIL_Z)
+"""mm between the nodes of neighbouring soil layers."""
+
+
+class SoilWaterScheme(StrEnum):
+    """Which of its two soil water schemes the model runs."""
+
+    VSF = "vsf"
+    COLM2014 = "colm2014"
+
+
+def volumetric_water(wliq: FloatArray, wice: FloatArray) -> FloatArray:
+    """Total volumetric soil water, theta = wliq / (1000 dz) + wice / (917 dz).
+
+    Parameters
+    ----------
+    wliq, wice : kg m-2, soil layers only, shape (n_patch, 10).
+
+    Returns
+    -------
+    m3 m-3, shape (n_patch, 10). May exceed porosity after freezing, in the model too.
+    """
+    theta: FloatArray = wliq / (RHO_WATER * SOIL_DZ) + wice / (RHO_ICE * SOIL_DZ)
+    return theta
+
+
+def scheme_of(patchtype: IntArray, wa: FloatArray, soil: SoilConstants) -> SoilWaterScheme | None:
+    """The soil water scheme that wrote a state, told from its aquifer water. Local.
+
+    Parameters
+    ----------
+    patchtype : 0 is soil, shape (n_patch,).
+    wa : water in the aquifer, mm, (n_patch,).
+
+    Returns
+    -------
+    The scheme; None where there is no soil patch to tell from.
+
+    Raises
+    ------
+    ModelError where it cannot be told: positive in some patches and not in others.
+    """
+    of_soil = wa[patchtype == 0]
+    if of_soil.size == 0:
+        return None
+    positive = of_soil > AQUIFER_OF_COLM2014
+    if not positive.any():
+        return SoilWaterScheme.VSF
+    if not positive.all() or not soil.is_campbell:
+        raise ModelError(
+            f"wa lies between {of_soil.min():.6g} and {of_soil.max():.6g} mm in soil patches; the VSF scheme has "
+            "wa <= 0, the CoLM2014 scheme (Campbell only) wa near 4800. Name the scheme as in the model's namelist."
+        )
+    return SoilWaterScheme.COLM2014
+
+
+def follow_liquid_water(
+    soil: SoilConstants,
+    wliq: FloatArray,
+    wice: FloatArray,
+    temperature: FloatArray,
+    where: BoolArray,
+    smp: FloatArray,
+    hk: FloatArray,
+    scheme: SoilWaterScheme,
+) -> None:
+    """Compute matric potential and conductivity of some layers from their water, in place.
+
+    Parameters
+    ----------
+    soil : constants of n_patch columns.
+    wliq, wice : kg m-2, (n_patch, 10).
+    temperature : K, (n_patch, 10).
+    where : layers to compute, (n_patch, 10); all others keep their values.
+    smp : matric potential, mm, (n_patch, 10), changed in place.
+    hk : hydraulic conductivity, mm s-1, (n_patch, 10), changed in place. In the CoLM2014 scheme it belongs to the
+        interface below the layer.
+    scheme : the model's soil water scheme.
+
+    Raises
+    ------
+    ConfigError : the CoLM2014 scheme with van Genuchten's curve, which CoLM does not have.
+
+    Notes
+    -----
+    Local: no communication. The VSF scheme computes both from the state at the end of its step, so that on the
+    model's own restarts this function gives what the file has, to rounding; the CoLM2014 scheme leaves the values
+    of the beginning of its last step.
+
+    References
+    ----------
+    Campbell (1974), Soil Sci. 117, 311-314; Ippisch et al. (2006), Adv. Water Resour. 29, 1780-1789;
+    Fuchs et al. (1978), Soil Sci. Soc. Am. J. 42, 379-385 (potential of frozen soil).
+    """
+    require_retention(soil, scheme)
+    if scheme is SoilWaterScheme.VSF:
+        _vsf(
+            soil.is_campbell,
+            soil.porsl,
+            soil.theta_r,
+            soil.psi0,
+            soil.hksati,
+            soil.bsw,
+            soil.alpha_vgm,
+            soil.n_vgm,
+            soil.L_vgm,
+            soil.sc_vgm,
+            soil.fc_vgm,
+            soil.wimp,
+            wliq,
+            wice,
+            temperature,
+            where,
+            SOIL_DZ,
+            smp,
+            hk,
+        )
+    else:
+        _colm2014(
+            soil.porsl,
+            soil.psi0,
+            soil.hksati,
+            soil.bsw,
+            soil.wimp,
+            soil.smpmin,
+            wliq,
+            wice,
+            temperature,
+            where,
+            SOIL_DZ,
+            _NODE_DISTANCE,
+            smp,
+            hk,
+        )
+
+
+def require_retention(soil: SoilConstants, scheme: SoilWaterScheme) -> None:
+    """Raise ConfigError for a retention curve that CoLM does not have in a scheme."""
+    if scheme is SoilWaterScheme.COLM2014 and not soil.is_campbell:
+        raise ConfigError(
+            "the CoLM2014 soil water scheme has Campbell's retention curve only, but the constant restart has van "
+            "Genuchten's (alpha_vgm). Is DEF_USE_VariablySaturatedFlow really .false.?"
+        )
+
+
+def effective_porosity(soil: SoilConstants, wice: FloatArray) -> FloatArray:
+    """Porosity that ice leaves for liquid water, at least wimp, as the VSF scheme has it; m3 m-3, (n_patch, 10)."""
+    share: FloatArray = np.maximum(soil.wimp, soil.porsl - np.minimum(soil.porsl, wice / (SOIL_DZ * RHO_ICE)))
+    return share
+
+
+@njit(cache=True)
+def _vsf(  # type: ignore[no-untyped-def]
+    is_campbell,
+    porsl,
+    theta_r,
+    psi0,
+    hksati,
+    bsw,
+    alpha,
+    n_vgm,
+    tortuosity,
+    sc,
+    fc,
+    wimp,
+    wliq,
+    wice,
+    temperature,
+    where,
+    dz,
+    smp,
+    hk,
+):
+    for p in range(wliq.shape[0]):
+        for k in range(wliq.shape[1]):
+            if not where[p, k]:
+                continue
+            ice = min(porsl[p, k], wice[p, k] / (dz[k] * RHO_ICE))
+            room = max(wimp, porsl[p, k] - ice)
+            liquid = min(room, max(0.0, wliq[p, k] / (dz[k] * RHO_WATER)))
+            if room <= max(wimp, theta_r[p, k]):
+                liquid = 0.0
+            air_entry = psi0[p, k]
+            residual = theta_r[p, k]
+            if liquid >= room:
+                psi = air_entry
+            elif liquid <= max(residual, 1.0e-8):
+                psi = LEAST_POTENTIAL
+            elif is_campbell:
+                psi = max(air_entry * (liquid / room) ** (-bsw[p, k]), LEAST_POTENTIAL)
+            else:
+                n = n_vgm[p, k]
+                m = 1.0 - 1.0 / n
+                saturation = (liquid - residual) / (room - residual)
+                psi = -(((saturation * sc[p, k]) ** (-1.0 / m) - 1.0) ** (1.0 / n)) / alpha[p, k]
+                psi = max(psi, LEAST_POTENTIAL)
+            if psi >= air_entry:
+                conductivity = hksati[p, k]
+            elif is_campbell:
+                conductivity = hksati[p, k] * (psi / air_entry) ** (-3.0 / bsw[p, k] - 2.0)
+            else:
+                n = n_vgm[p, k]
+                m = 1.0 - 1.0 / n
+                saturation = (1.0 + (-alpha[p, k] * psi) ** n) ** (-m) / sc[p, k]
+                share = (1.0 - (1.0 - (saturation * sc[p, k]) ** (1.0 / m)) ** m) / fc[p, k]
+                conductivity = hksati[p, k] * saturation ** tortuosity[p, k] * share**2
+            if temperature[p, k] <= T_FREEZE:
+                conductivity *= 10.0 ** (-ICE_IMPEDANCE * max(ice, 0.0) / porsl[p, k])
+            smp[p, k] = psi
+            hk[p, k] = conductivity
+
+
+@njit(cache=True)
+def _colm2014(  # type: ignore[no-untyped-def]
+    porsl, psi0, hksati, bsw, wimp, smpmin, wliq, wice, temperature, where, dz, distance, smp, hk
+):
+    n_layers = wliq.shape[1]
+    room = np.empty(n_layers)
+    liquid = np.empty(n_layers)
+    ice_share = np.empty(n_layers)
+    for p in range(wliq.shape[0]):
+        for k in range(n_layers):
+            ice = min(porsl[p, k], wice[p, k] / (dz[k] * RHO_ICE))
+            room[k] = max(0.01, porsl[p, k] - ice)
+            liquid[k] = min(room[k], wliq[p, k] / (dz[k] * RHO_WATER))
+            ice_share[k] = 0.0 if porsl[p, k] < 1.0e-6 else min(1.0, ice / porsl[p, k])
+            if not where[p, k]:
+                continue
+            if temperature[p, k] < T_FREEZE:
+                psi = 1.0e3 * LATENT_HEAT_FUSION / GRAVITY * (temperature[p, k] - T_FREEZE) / temperature[p, k]
+            elif porsl[p, k] < 1.0e-6:
+                psi = psi0[p, k]
+            else:
+                wetness = min(1.0, max(liquid[k] / porsl[p, k], 0.01))
+                psi = psi0[p, k] * wetness ** (-bsw[p, k])
+            smp[p, k] = max(smpmin, psi)
+        for k in range(n_layers):
+            if not where[p, k]:
+                continue
+            below = min(n_layers - 1, k + 1)
+            if room[k] < wimp or room[below] < wimp or liquid[k] <= 1.0e-3:
+                hk[p, k] = 0.0
+                continue
+            # Upstream: water goes up where the potential below is the higher one by more than gravity.
+            source = k
+            if k < n_layers - 1 and (smp[p, k + 1] - smp[p, k]) / distance[k] - 1.0 > 0.0:
+                source = k + 1
+            conductivity = hksati[p, source] * (liquid[source] / porsl[p, source]) ** (2.0 * bsw[p, source] + 3.0)
+            hk[p, k] = conductivity * 10.0 ** (-ICE_IMPEDANCE * 0.5 * (ice_share[k] + ice_share[below]))

@@ -1,0 +1,317 @@
+"""One forecast window of one run: a work folder, the model's process, the checks, and only then the chain.
+
+::
+
+    <run>/restart/2010-152-00000/    the chain: restarts as the model wrote them, complete and checked
+    <run>/work/2010-152-00000/       one window, while it is computed
+        start/                       copies of the chain's restarts, with the analysis in them
+        try1/                        where the model runs; try2 if the first one failed
+            case.nml  process.json
+            <CASE>/landdata -> the case's      <CASE>/restart/const -> the case's
+            <CASE>/restart/2010-152-00000 -> ../../../start
+    <run>/logs/2010-152-00000.try1.log
+    <run>/history/2010-152-00000/    what the model wrote of its history in the window, where it is kept
+
+The model runs inside its try's folder and is told to write there, so that nothing that it leaves behind, and nothing
+that an orphan of a killed job still writes, is ever part of the chain. A window's last restart enters the chain by one
+rename.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time as clock
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from landda_hpc.errors import DataError, ModelError
+from landda_hpc.formats.atomic import storage_errors, sync_file, sync_folder
+from landda_hpc.formats.colm.case import ColmCase
+from landda_hpc.formats.colm.names import parse_label, time_label
+from landda_hpc.model.colm.checks import check_window_end
+from landda_hpc.model.colm.namelist import Namelist, Value
+from landda_hpc.model.colm.process import Ending, ModelProcess, end_orphan, launch_command, own_environment
+
+logger = logging.getLogger(__name__)
+
+NAMELIST_NAME: Final = "case.nml"
+_LAST_LINES: Final = 12
+"""Of the model's log in an error message."""
+
+_POLL_S: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Program:
+    """How the model is started.
+
+    Attributes
+    ----------
+    executable : the model's program.
+    launch : template of the command, see ``process.launch_command``.
+    nodes : texts for ``{nodes}``, one per slot; empty if the template does not name them.
+    side_by_side : processes at a time.
+    timeout_s : seconds that a window may take.
+    tries : how often a window is tried.
+    environment : further variables.
+    keep_history : whether the model's history files are kept.
+    """
+
+    executable: Path
+    launch: str
+    nodes: tuple[str, ...] = ()
+    side_by_side: int = 1
+    timeout_s: float = 3600.0
+    tries: int = 2
+    environment: Mapping[str, str] | None = None
+    keep_history: bool = False
+
+
+class RunFolder:
+    """Everything that one run of the model has on disk.
+
+    Parameters
+    ----------
+    path : the run's folder.
+    case : the case that all runs share; ``case`` of this object has the run's own restarts.
+    namelist : the template of its windows.
+    n_patch : patches of every block of the case.
+    """
+
+    def __init__(self, path: Path, case: ColmCase, namelist: Namelist, n_patch: Mapping[str, int]) -> None:
+        self.path = path.absolute()
+        self.base, self.namelist, self.n_patch = case, namelist, n_patch
+        self.case = case.with_restart(self.path / "restart")
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def chain(self) -> Path:
+        """Folder of the restarts."""
+        return self.path / "restart"
+
+    @property
+    def work(self) -> Path:
+        """Folder of the windows that are being computed."""
+        return self.path / "work"
+
+    def begin(self, time: datetime) -> None:
+        """Make the folders and put the case's own restart of a time at the head of the chain. Local: one process.
+
+        Raises
+        ------
+        DataError : the case has no such restart.
+        StorageError : it cannot be written.
+        """
+        source, label = self.base.state_folder(time), time_label(time)
+        if not source.is_dir():
+            known = ", ".join(time_label(t) for t in self.base.times()) or "none"
+            raise DataError(
+                f"case {self.base.name} has no restart of {time.isoformat()} ({source}); it has {known}. Run the model "
+                "to that time, or set time.start to one of these."
+            )
+        with storage_errors(self.path, "making the folders of the run"):
+            self.work.mkdir(parents=True, exist_ok=True)
+            (self.path / "logs").mkdir(exist_ok=True)
+            self.chain.mkdir(exist_ok=True)
+            temporary = self.work / f"begin_{label}"
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.copytree(source, temporary)
+            self.enter(temporary, time)
+
+    def enter(self, folder: Path, time: datetime) -> None:
+        """Make a complete folder of restarts part of the chain: synced, then renamed. Local: one process."""
+        target = self.chain / time_label(time)
+        with storage_errors(target, "adding to the chain of restarts"):
+            for path in sorted(folder.iterdir()):
+                sync_file(path)
+            sync_folder(folder)
+            if target.exists():  # of a cycle that a resume computes again
+                old = self.work / f"old_{target.name}"
+                shutil.rmtree(old, ignore_errors=True)
+                target.rename(old)
+                shutil.rmtree(old, ignore_errors=True)
+            folder.rename(target)
+            sync_folder(self.chain)
+
+    def clear_work(self) -> None:
+        """End what an earlier job left running in the work folder and remove what it left there. Local: one process."""
+        if self.work.is_dir():
+            for window in sorted(self.work.iterdir()):
+                for attempt in sorted(window.glob("try*")):
+                    end_orphan(attempt)
+                shutil.rmtree(window, ignore_errors=True)
+
+    def prune(self, keep: set[datetime], newest: int) -> None:
+        """Drop the restarts and logs of times that are neither asked for nor among the newest. Local: one process."""
+        labels = sorted(p.name for p in self.chain.iterdir() if p.is_dir()) if self.chain.is_dir() else []
+        for label in labels[:-newest]:
+            if parse_label(label) not in keep:
+                shutil.rmtree(self.chain / label, ignore_errors=True)
+                for log in (self.path / "logs").glob(f"{label}.*"):
+                    log.unlink(missing_ok=True)
+
+
+class Window:
+    """One window of one run.
+
+    Parameters
+    ----------
+    run : the run.
+    start, end : of the window; the chain holds the restart of ``start``.
+    """
+
+    def __init__(self, run: RunFolder, start: datetime, end: datetime) -> None:
+        self.run, self.start, self.end = run, start, end
+        self.folder = run.work / time_label(start)
+        self.tried = 0
+        self.seconds = 0.0
+
+    @property
+    def start_folder(self) -> Path:
+        """Where the restarts that the model starts from are put."""
+        return self.folder / "start"
+
+    def prepare(self, written_apart: Sequence[str]) -> None:
+        """Make the work folder, with copies of the chain's files but those that others write. Local: one process.
+
+        Parameters
+        ----------
+        written_apart : names of files that ``start_folder`` gets from elsewhere (the analysis).
+        """
+        source = self.run.chain / time_label(self.start)
+        with storage_errors(self.folder, "making the work folder"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.start_folder.mkdir(parents=True)
+            for path in sorted(source.iterdir()):
+                if path.name not in written_apart:
+                    shutil.copyfile(path, self.start_folder / path.name)
+
+    def launch(self, program: Program, slot: int) -> ModelProcess:
+        """Start the next try. Local: one process. ModelError if the program cannot be started."""
+        self.tried += 1
+        folder, case = self._try_folder, self.run.base
+        with storage_errors(folder, "making the model's folder"):
+            restart = folder / case.name / "restart"
+            restart.mkdir(parents=True)
+            (restart / "const").symlink_to(case.const.absolute())
+            (restart / time_label(self.start)).symlink_to(Path("../../../start"))
+            if case.landdata is not None:
+                (folder / case.name / "landdata").symlink_to(case.landdata.absolute())
+            text = self.run.namelist.with_values(window_values(self.start, self.end)).text
+            (folder / NAMELIST_NAME).write_text(text, encoding="utf-8")
+        nodes = program.nodes[slot] if program.nodes else ""
+        command = launch_command(program.launch, program.executable, NAMELIST_NAME, nodes, slot)
+        environment = own_environment(os.environ, program.environment or {})
+        return ModelProcess(command, folder, self.log, environment, program.timeout_s)
+
+    def check(self, ending: Ending) -> None:
+        """Raise ModelError, saying what is wrong, unless the process ended well and left what it should. Local."""
+        self.seconds = ending.seconds
+        if not ending.is_good:
+            raise ModelError(f"the model {ending.describe()}")
+        written = self.run.base.with_restart(self._result.parent)
+        check_window_end(written, self.start_folder, self.start, self.end, self.run.n_patch)
+
+    def commit(self, keep_history: bool) -> None:
+        """Bring the restart of the window's end into the chain, and clear the work folder. Local: one process."""
+        self.run.enter(self._result, self.end)
+        if keep_history:
+            self._keep_history()
+        with storage_errors(self.folder, "clearing the work folder"):
+            shutil.rmtree(self.folder)
+
+    @property
+    def log(self) -> Path:
+        """Log of the current try."""
+        return self.run.path / "logs" / f"{time_label(self.start)}.try{self.tried}.log"
+
+    def last_lines(self) -> str:
+        """The end of the current try's log, indented."""
+        try:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            lines = []
+        return "\n".join(f"    {line}" for line in lines[-_LAST_LINES:]) or "    (empty)"
+
+    @property
+    def _try_folder(self) -> Path:
+        return self.folder / f"try{self.tried}"
+
+    @property
+    def _result(self) -> Path:
+        return self._try_folder / self.run.base.name / "restart" / time_label(self.end)
+
+    def _keep_history(self) -> None:
+        source = self._try_folder / self.run.base.name / "history"
+        target = self.run.path / "history" / time_label(self.start)
+        if source.is_dir() and any(source.iterdir()):
+            with storage_errors(target, "keeping the history"):
+                target.parent.mkdir(exist_ok=True)
+                shutil.rmtree(target, ignore_errors=True)
+                source.rename(target)
+
+
+def window_values(start: datetime, end: datetime) -> dict[str, Value]:
+    """What a window replaces in the namelist: where and when; nothing of the model's physics."""
+    values: dict[str, Value] = {"DEF_dir_output": "./", "DEF_WRST_FREQ": "YEARLY"}
+    for name, time in (("start", start), ("end", end)):
+        seconds = time.hour * 3600 + time.minute * 60 + time.second
+        parts = {"year": time.year, "month": time.month, "day": time.day, "sec": seconds}
+        values |= {f"DEF_simulation_time%{name}_{part}": value for part, value in parts.items()}
+    # A spin-up of the template is over where a campaign begins: a year before every start switches it off.
+    values |= {"DEF_simulation_time%spinup_year": 0, "DEF_simulation_time%spinup_repeat": 0}
+    return values
+
+
+def run_windows(windows: Sequence[Window], program: Program) -> None:
+    """Compute windows, so many side by side; every one is checked and in the chain afterwards. Local: one process.
+
+    Raises
+    ------
+    ModelError : a window failed as often as it may be tried. Its work folder and logs stay, its chain ends with the
+        last good restart; windows that were still running are ended.
+    """
+    waiting, running = list(windows), dict[int, tuple[Window, ModelProcess]]()
+    try:
+        while waiting or running:
+            for slot in range(program.side_by_side):
+                if waiting and slot not in running:
+                    window = waiting.pop(0)
+                    running[slot] = (window, window.launch(program, slot))
+            for slot, (window, process) in list(running.items()):
+                ending = process.poll()
+                if ending is None:
+                    continue
+                del running[slot]
+                try:
+                    window.check(ending)
+                except ModelError as error:
+                    if window.tried >= program.tries:
+                        raise _failure(window, error) from error
+                    logger.warning("run '%s', window from %s: %s; trying again", window.run.name, window.start, error)
+                    waiting.insert(0, window)
+                else:
+                    window.commit(program.keep_history)
+            clock.sleep(_POLL_S)
+    finally:
+        for _, process in running.values():
+            process.end()
+
+
+def _failure(window: Window, error: ModelError) -> ModelError:
+    times = "once" if window.tried == 1 else f"{window.tried} times"
+    return ModelError(
+        f"run '{window.run.name}': the window from {window.start.isoformat()} to {window.end.isoformat()} failed "
+        f"{times}; the last time, {error}.\n  The end of its log, {window.log}:\n{window.last_lines()}\n"
+        f"  Everything of it is in {window.folder}; the last good restart is "
+        f"{window.run.chain / time_label(window.start)}. Remove the cause (try the model there by hand: "
+        f"{NAMELIST_NAME}), then 'landda resume' goes on from the last checkpoint."
+    )

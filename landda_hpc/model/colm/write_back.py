@@ -1,0 +1,273 @@
+"""An analysis increment goes into the real model's restart: what may change, by how much, and what must follow.
+
+Only liquid water of unfrozen soil layers changes (wliq_soisno); matric potential and conductivity (smp, hk) follow
+where it did, because the model reads them in its first step (plant hydraulics). In the VSF scheme with the water table
+inside the column the model takes the layers below it as saturated, so where one is dried the table (zwt) goes down to
+its lower end, as the model itself would do. Nothing else: wa, ice, temperature, snow, lakes stay as they are, bit for
+bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from landda_hpc.constants import (
+    FROZEN_ICE,
+    N_SNOW,
+    N_SOIL,
+    RHO_ICE,
+    RHO_WATER,
+    SOIL_DZ,
+    SOIL_ZI,
+    BoolArray,
+    FloatArray,
+    IntArray,
+)
+from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.formats.colm.case import ColmCase
+from landda_hpc.formats.colm.restart import BlockConstants, SoilConstants, read_variables, write_restart_copy
+from landda_hpc.model.colm.ledger import PatchLedger
+from landda_hpc.model.colm.soil_water import (
+    SoilWaterScheme,
+    effective_porosity,
+    follow_liquid_water,
+    require_retention,
+)
+from landda_hpc.state import PatchType
+
+DRY_SHARE: Final = 0.01
+"""Lower bound of liquid water as a share of porosity, or theta_r where that is larger (METHODS.md section 1)."""
+
+READ: Final = ("wliq_soisno", "wice_soisno", "t_soisno", "smp", "hk", "zwt", "wa")
+WRITTEN: Final = ("wliq_soisno", "smp", "hk", "zwt")
+
+_UNSATURATED: Final = 1.0e-8
+"""m3 m-3; a layer that lacks more than this is not saturated (the model's own tolerance)."""
+
+
+@dataclass(frozen=True, eq=False)
+class SoilWater:
+    """What a write-back reads of n patches.
+
+    Attributes
+    ----------
+    wliq, wice : liquid water and ice of the soil layers, kg m-2, shape (n, 10).
+    temperature : of the soil layers, K, (n, 10).
+    smp : matric potential, mm, (n, 10).
+    hk : hydraulic conductivity, mm s-1, (n, 10).
+    zwt : depth of the water table, m, (n,).
+    wa : water in the aquifer, mm, (n,).
+    """
+
+    wliq: FloatArray
+    wice: FloatArray
+    temperature: FloatArray
+    smp: FloatArray
+    hk: FloatArray
+    zwt: FloatArray
+    wa: FloatArray
+
+    @classmethod
+    def of_restart(cls, values: Mapping[str, FloatArray]) -> SoilWater:
+        """From variables as they lie in a restart file (``READ``)."""
+        soil = slice(N_SNOW, N_SNOW + N_SOIL)
+        return cls(
+            wliq=values["wliq_soisno"][:, soil],
+            wice=values["wice_soisno"][:, soil],
+            temperature=values["t_soisno"][:, soil],
+            smp=values["smp"],
+            hk=values["hk"],
+            zwt=values["zwt"],
+            wa=values["wa"],
+        )
+
+
+def updatable(patchtype: IntArray, is_active: BoolArray) -> BoolArray:
+    """Patches that an analysis may change: soil that the model steps.
+
+    Never urban (1), wetland (2), glacier (3), lake (4), ocean (99): there wliq means something else, or the model
+    sets it itself.
+    """
+    may: BoolArray = (patchtype == PatchType.SOIL) & is_active
+    return may
+
+
+def apply_increment(
+    soil: SoilConstants,
+    may_change: BoolArray,
+    water: SoilWater,
+    increment: FloatArray,
+    scheme: SoilWaterScheme,
+    dry_share: float = DRY_SHARE,
+) -> tuple[SoilWater, PatchLedger]:
+    """Add a volumetric increment to the liquid water of soil patches, within bounds.
+
+    Parameters
+    ----------
+    soil : constants of n patches.
+    may_change : patches that may be changed (``updatable``), shape (n,).
+    water : their state; not changed.
+    increment : m3 m-3 per patch and layer, (n, 10). NaN counts as zero; a zero changes no bit.
+    scheme : the model's soil water scheme.
+    dry_share : lower bound as a share of porosity; theta_r counts where it is larger.
+
+    Returns
+    -------
+    The state after the increment (arrays of its own), and the ledger.
+
+    Raises
+    ------
+    ShapeError : increment or state have other patches than the constants.
+    ConfigError : the scheme and the retention curve do not go together.
+
+    Notes
+    -----
+    Local: no communication; a patch's result depends on that patch alone.
+
+    - Frozen layers (ice > 0.01 kg m-2) do not change.
+    - Wetting ends at porosity minus the ice's volume, drying at max(theta_r, 0.01 porosity). A value that lies outside
+      already stays or moves inwards; it is never "repaired".
+    - A layer without room to conduct water (porosity minus ice below max(wimp, theta_r): rock) takes nothing: the
+      model leaves it out of its soil-water equation. It counts as clipped.
+    - zwt changes in the VSF scheme only, with wa >= 0 and the table inside the column, and only downwards, to the lower
+      end of the deepest layer that the increment left unsaturated below it.
+    """
+    n_patch = soil.porsl.shape[0]
+    require_retention(soil, scheme)
+    if increment.shape != (n_patch, N_SOIL) or water.wliq.shape != (n_patch, N_SOIL) or may_change.shape != (n_patch,):
+        raise ShapeError(
+            f"increment has shape {increment.shape}, liquid water {water.wliq.shape}, the mask {may_change.shape}; "
+            f"the constants are of {n_patch} patches, {N_SOIL} layers."
+        )
+    wliq = water.wliq.copy()
+    accounts, changed = _apply(
+        may_change,
+        soil.porsl,
+        np.maximum(soil.theta_r, dry_share * soil.porsl),
+        np.maximum(soil.theta_r, soil.wimp),
+        np.ascontiguousarray(increment, dtype=np.float64),
+        wliq,
+        np.ascontiguousarray(water.wice),
+        SOIL_DZ,
+    )
+    smp, hk, zwt = water.smp.copy(), water.hk.copy(), water.zwt.copy()
+    lowered = np.zeros(n_patch, dtype=np.bool_)
+    if changed.any():
+        if scheme is SoilWaterScheme.VSF:
+            room = effective_porosity(soil, water.wice)
+            lowered = _lower_water_table(changed, room, wliq, water.wa, zwt, SOIL_DZ, SOIL_ZI)
+        follow_liquid_water(soil, wliq, water.wice, water.temperature, changed, smp, hk, scheme)
+    requested, applied, clipped_wet, clipped_dry, frozen = (accounts[:, i].copy() for i in range(5))
+    ledger = PatchLedger(requested, applied, clipped_wet, clipped_dry, frozen, changed, lowered)
+    return replace(water, wliq=wliq, smp=smp, hk=hk, zwt=zwt), ledger
+
+
+def write_block(
+    case: ColmCase,
+    time: datetime,
+    block: str,
+    constants: BlockConstants,
+    increment: FloatArray,
+    scheme: SoilWaterScheme,
+    destination: Path,
+    dry_share: float = DRY_SHARE,
+) -> PatchLedger:
+    """Write the analysed copy of one block of a restart. Local.
+
+    Parameters
+    ----------
+    case, time, block : the background restart; it stays as it is, unless ``destination`` is the same file.
+    constants : of the block, patches in file order.
+    increment : m3 m-3, shape (n_patch, 10), patches in file order. Without any change the copy has the very bytes
+        of the background.
+    scheme : the model's soil water scheme.
+    destination : the file to write; it appears whole or not at all.
+    dry_share : see ``apply_increment``.
+
+    Returns
+    -------
+    The ledger of the block's patches.
+
+    Raises
+    ------
+    MissingFileError, DataError, ShapeError where the background is missing, damaged or of another case;
+    StorageError where the copy cannot be written.
+    """
+    values = read_variables(case, time, block, READ, constants.n_patch)
+    may_change = updatable(constants.patchtype, constants.is_active)
+    for name in READ:
+        if not np.isfinite(values[name][may_change]).all():
+            raise DataError(f"{case.state_file(time, block)}: '{name}' of soil patches is not finite.")
+    water = SoilWater.of_restart(values)
+    analysed, ledger = apply_increment(constants.soil, may_change, water, increment, scheme, dry_share)
+    wliq = values["wliq_soisno"].copy()
+    wliq[:, N_SNOW : N_SNOW + N_SOIL] = analysed.wliq
+    new = {"wliq_soisno": wliq, "smp": analysed.smp, "hk": analysed.hk, "zwt": analysed.zwt}
+    write_restart_copy(case.state_file(time, block), destination, new)
+    return ledger
+
+
+@njit(cache=True)
+def _apply(  # type: ignore[no-untyped-def]
+    may_change, porosity, dry_bound, conducting, increment, wliq, wice, dz
+):
+    accounts = np.zeros((wliq.shape[0], 5))
+    changed = np.zeros(wliq.shape, dtype=np.bool_)
+    for p in range(wliq.shape[0]):
+        if not may_change[p]:
+            continue
+        for k in range(wliq.shape[1]):
+            wanted = increment[p, k]
+            if wanted == 0.0 or np.isnan(wanted):
+                continue
+            mass = RHO_WATER * dz[k]
+            accounts[p, 0] += wanted * mass
+            if wice[p, k] > FROZEN_ICE:
+                accounts[p, 4] += wanted * mass
+                continue
+            old = wliq[p, k] / mass
+            room = porosity[p, k] - wice[p, k] / (RHO_ICE * dz[k])
+            if room <= conducting[p, k]:
+                new = old
+            elif wanted > 0.0:
+                new = min(old + wanted, max(old, room))
+            else:
+                new = max(old + wanted, min(old, dry_bound[p, k]))
+            accounts[p, 2 if wanted > 0.0 else 3] += (wanted - (new - old)) * mass
+            if new != old:
+                before = wliq[p, k]
+                wliq[p, k] = new * mass
+                accounts[p, 1] += wliq[p, k] - before
+                changed[p, k] = wliq[p, k] != before
+    return accounts, changed
+
+
+@njit(cache=True)
+def _lower_water_table(changed, room, wliq, wa, zwt, dz, zi):  # type: ignore[no-untyped-def]
+    lowered = np.zeros(zwt.size, dtype=np.bool_)
+    n_layers = dz.size
+    for p in range(zwt.size):
+        table = zwt[p]
+        if wa[p] < 0.0:
+            continue
+        for k in range(n_layers):
+            liquid = wliq[p, k] / (RHO_WATER * dz[k])
+            if changed[p, k] and liquid < room[p, k] - _UNSATURATED and table <= zi[k]:
+                table = zi[k + 1]
+        for k in range(n_layers):
+            # The layer that holds the table: what lies below it alone must not need more water than there is.
+            if changed[p, k] and zi[k] < table < zi[k + 1]:
+                if wliq[p, k] / RHO_WATER < room[p, k] * (zi[k + 1] - table):
+                    table = zi[k + 1]
+                break
+        if table > zwt[p]:
+            zwt[p] = table
+            lowered[p] = True
+    return lowered

@@ -1,0 +1,55 @@
+"""Tiles of another model's domain, made ready for the embedded one: it adds what that model does not tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.constants import N_SOIL
+from landda_hpc.grid import Grid
+from landda_hpc.model.column.soil import MAX_VEGETATION, campbell_parameters
+from landda_hpc.model.column.static import cell_fields
+from landda_hpc.model.column.vegetation import root_fraction, vegetation_fraction
+from landda_hpc.state import PatchType, Tiles
+
+_MEDIUM: Final = np.array([2])
+"""Soil class whose parameters fill the columns of tiles without soil; nothing computes with them."""
+
+
+def with_own_fields(tiles: Tiles, grid: Grid) -> Tiles:
+    """The tiles with climate, vegetation and roots of the package's static fields.
+
+    Parameters
+    ----------
+    tiles : of the domain, with soil parameters (porsl, psi0, bsw, hksati) of its own; soil class 0.
+    grid : the domain's grid.
+
+    Raises
+    ------
+    MissingFileError, DataError : the static fields are absent or not usable.
+
+    Notes
+    -----
+    Local: no communication. Soil parameters stay as they are, but where there is no soil. The embedded model has
+    Campbell's curve: of a van Genuchten case it takes psi0 and bsw, which CoLM's restart also carries.
+    """
+    cells = cell_fields(grid)
+    climate = cells.climate_class[tiles.cell]
+    high, low = cells.high_vegetation[tiles.cell], cells.low_vegetation[tiles.cell]
+    is_soil = tiles.patchtype == PatchType.SOIL
+    has_soil = is_soil | (tiles.patchtype == PatchType.WETLAND)
+    shaded = vegetation_fraction(climate, high, low)
+    vegetation = np.where(is_soil, np.minimum(shaded, MAX_VEGETATION), 0.0)
+    trees = np.divide(high, high + low, out=np.zeros(len(tiles)), where=high + low > 0.0)
+    roots = np.where((vegetation > 0.0)[:, None], root_fraction(climate, trees), 0.0)
+    medium = dict(zip(("porsl", "psi0", "bsw", "hksati"), campbell_parameters(_MEDIUM), strict=True))
+    parameters = {
+        name: np.where(has_soil[:, None], getattr(tiles, name), np.full(N_SOIL, value[0]))
+        for name, value in medium.items()
+    }
+    return replace(
+        tiles, climate_class=climate, vegetation_fraction=vegetation, root_fraction=roots, **parameters,
+        theta_r=np.where(has_soil[:, None], tiles.theta_r, 0.0),
+    )  # fmt: skip

@@ -1,0 +1,273 @@
+"""Campaigns whose model is a program of its own: the stand-in of tools/, started by `landda` as CoLM would be."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import pytest
+import yaml
+
+from landda_hpc.campaign import run_campaign
+from landda_hpc.campaign.domain import make_domain
+from landda_hpc.campaign.start import resume_campaign
+from landda_hpc.config import load_config, parse_config
+from landda_hpc.errors import LandDAError
+from landda_hpc.model.colm.fingerprint import fingerprint
+from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.storage.checkpoint import digest
+from landda_hpc.storage.retention import latest_valid
+from tests.campaign.conftest import Landda
+from tests.campaign.test_bits import wait_for_cycle
+from tests.unit.model.colm_cases import STAND_IN, make_synthetic
+
+LAUNCH = f"{sys.executable} {{exe}} {{namelist}}"
+
+
+@pytest.fixture(scope="session")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a synthetic case."""
+    return make_synthetic(tmp_path_factory.mktemp("synthetic")).parent
+
+
+def raw_config(folder: Path, **changes: Any) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "name": "outside",
+        "data_root": str(folder),
+        "time": {"start": "2010-06-01T00:00", "assimilation_end": "2010-06-01T12:00", "end": "2010-06-01T12:00"},
+        "grid": {"kind": "case"},
+        "case": {"namelist": "case.nml"},
+        "model": {"kind": "colm", "executable": str(STAND_IN), "launch": LAUNCH, "side_by_side": 2},
+        "twin": {"wetness_sigma": 0.1},
+        "observations": {"kind": "twin", "error_std": 0.03, "missing_fraction": 0.1},
+        "runs": [
+            {"method": "control"},
+            {"method": "enkf_like", "members": 5},
+            {"method": "pointwise", "name": "nothing", "gain": 0.0},
+        ],
+        "checkpoint": {"every_hours": 6, "keep_last": 3},
+        "output": {"every_hours": 6, "figures": False},
+    }
+    for key, value in changes.items():
+        config[key] = (config.get(key) or {}) | value if isinstance(value, dict) else value
+    return config
+
+
+def write(landda: Landda, folder: Path, **changes: Any) -> Path:
+    path = landda.folder / "outside.yaml"
+    path.write_text(yaml.safe_dump(raw_config(folder, **changes)), encoding="utf-8")
+    return path
+
+
+def still(environment: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
+    """Section of a model that steps nothing: processes and files alone."""
+    return {"environment": {"LANDDA_STAND_IN_STILL": "1"} | (environment or {}), **changes}
+
+
+def chain(output: Path, run: str) -> dict[str, dict[str, str]]:
+    """Hashes of all restarts of a run."""
+    folder = output / "models" / run / "restart"
+    return {t.name: {p.name: fingerprint(p) for p in sorted(t.iterdir())} for t in sorted(folder.iterdir())}
+
+
+@pytest.fixture(scope="session")
+def reference(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The campaign on one rank, its model standing still."""
+    path = tmp_path_factory.mktemp("reference") / "out"
+    assert run_campaign(parse_config(raw_config(synthetic, model=still())), path).finished
+    newest = latest_valid(path / "checkpoints")
+    assert newest is not None
+    return {"path": path, "digest": digest(newest)}
+
+
+def assert_same(out: Path, reference: dict[str, Any]) -> None:
+    newest = latest_valid(out / "checkpoints")
+    assert newest is not None and digest(newest) == reference["digest"]
+    for name in ("scores.jsonl", "cycles.jsonl"):
+        assert (out / name).read_bytes() == (reference["path"] / name).read_bytes()
+    for run in ("nature", "control", "enkf_like", "nothing"):
+        assert chain(out, run) == chain(reference["path"], run)
+
+
+def test_zero_increments_leave_every_bit_to_the_model(reference: dict[str, Any]) -> None:
+    assert chain(reference["path"], "control") == chain(reference["path"], "nothing")
+    assert chain(reference["path"], "control") != chain(reference["path"], "enkf_like")
+
+
+def test_a_twin_with_a_model_outside(tmp_path: Path, synthetic: Path) -> None:
+    """The embedded model, in processes of its own, under the case's weather."""
+    raw = raw_config(
+        synthetic, twin={"wetness_sigma": 0.1, "log_rain_sigma": 0.3},
+        time={"assimilation_end": "2010-06-01T06:00", "end": "2010-06-01T06:00"},
+        observations={"missing_fraction": 0.0}, runs=[{"method": "control"}, {"method": "pointwise"}],
+        model={"keep_history": True, "keep_restarts": 1},
+        checkpoint={"every_hours": 6, "restarts": True, "keep_last": 1},
+    )  # fmt: skip
+    out, label = tmp_path / "out", "2010-152-21600"
+    assert run_campaign(parse_config(raw), out).finished
+    scores = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
+    rms = {
+        s["run"]: s["rmse"]
+        for s in scores
+        if s["layer"] == "0-10 cm" and s["reference"] == "truth" and s["stage"] != "background"
+    }
+    assert rms["pointwise"] < 0.8 * rms["control"]
+    # The restarts of the one checkpoint that is kept are left, and the history of the window.
+    assert list(chain(out, "control")) == [label]
+    assert [p.name for p in (out / "models" / "pointwise" / "history").iterdir()] == ["2010-152-00000"]
+    # The nature run has rain of its own; the others share the case's.
+    assert (out / "models" / "nature" / "forcing.nml").is_file()
+    assert not (out / "models" / "control" / "forcing.nml").exists()
+    # Analysed restarts: nothing but soil water and what follows from it differs from what the model wrote.
+    for path in sorted((out / "models" / "control" / "restart" / label).iterdir()):
+        assert (out / "restart" / label / "control" / path.name).read_bytes() == path.read_bytes()
+    differ = set()
+    for path in sorted((out / "models" / "pointwise" / "restart" / label).iterdir()):
+        analysis = out / "restart" / label / "pointwise" / path.name
+        with netCDF4.Dataset(analysis) as analysed, netCDF4.Dataset(path) as plain:
+            differ |= {n for n in plain.variables if not np.array_equal(analysed[n][:], plain[n][:])}
+    assert differ == {"wliq_soisno", "smp", "hk"}
+
+
+@pytest.mark.parametrize(("ranks", "groups"), [(3, 2), pytest.param(4, 1, marks=pytest.mark.verify)])
+def test_ranks_and_groups_change_no_bit(
+    landda: Landda, synthetic: Path, reference: dict[str, Any], ranks: int, groups: int
+) -> None:
+    """The model is under a launcher of its own, inside ours."""
+    launcher = os.environ.get("MPIRUN") or shutil.which("mpirun")
+    launch = f"{launcher} -n 2 {sys.executable} {{exe}} {{namelist}}"
+    file = write(landda, synthetic, model=still(launch=launch), parallel={"member_groups": groups})
+    done = landda(ranks, "run", file, "-o", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_same(landda.folder / "out", reference)
+    logs = sorted((landda.folder / "out" / "models" / "control" / "logs").iterdir())
+    assert "2 ranks" in logs[-1].read_text()
+
+
+def test_kill_nine_in_the_middle_of_a_window(landda: Landda, synthetic: Path, reference: dict[str, Any]) -> None:
+    slow = {"LANDDA_STAND_IN_FAULT": "slow", "LANDDA_STAND_IN_AT": "2010-152-21600"}
+    process = landda.popen(1, "run", write(landda, synthetic, model=still(slow)), "-o", "out")
+    wait_for_cycle(landda.folder / "out", 1, process.poll)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    done = landda(2, "resume", "out", "--set", "model.environment.LANDDA_STAND_IN_FAULT=none")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_same(landda.folder / "out", reference)
+    assert not any((landda.folder / "out" / "models" / "control" / "work").iterdir())
+
+
+def test_a_model_that_fails_twice_stops_the_campaign_and_a_resume_goes_on(
+    landda: Landda, synthetic: Path, reference: dict[str, Any]
+) -> None:
+    bad = {
+        "LANDDA_STAND_IN_FAULT": "nan", "LANDDA_STAND_IN_AT": "2010-152-21600", "LANDDA_STAND_IN_RUN": "enkf_like",
+    }  # fmt: skip
+    done = landda(2, "run", write(landda, synthetic, model=still(bad)), "-o", "out")
+    assert done.returncode == 2
+    for words in (
+        "run 'enkf_like'",
+        "failed 2 times",
+        "is not a number",
+        "models/enkf_like/logs/2010-152-21600.try2.log",
+    ):
+        assert words in done.stderr, done.stderr
+    assert landda(1, "status", "out", "--state").stdout.strip() == "failed"
+    done = landda(1, "resume", "out", "--set", "model.environment.LANDDA_STAND_IN_FAULT=none")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_same(landda.folder / "out", reference)
+
+
+def test_a_checkpoint_whose_restarts_are_damaged_is_skipped(
+    tmp_path: Path, reference: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(reference["path"], out)
+    restarts = out / "models" / "enkf_like" / "restart" / "2010-152-43200"
+    with netCDF4.Dataset(sorted(restarts.iterdir())[0], "r+") as file:
+        file["lai"][0] = 7.0
+    campaign = resume_campaign(out, SerialCommunicator())
+    assert campaign.cycle == 1 and campaign.run().finished
+    campaign.folder.unlock()
+    assert "skipping a checkpoint" in caplog.text and "differs from its hash" in caplog.text
+    assert_same(out, reference)
+
+
+def test_members_are_perturbed_by_their_number(tmp_path: Path, synthetic: Path) -> None:
+    ensemble = {"members": 3, "wetness_sigma": 0.05, "log_rain_sigma": 0.4}
+    runs = [{"method": "control", "name": "free", "ensemble": ensemble}]
+    times = {"assimilation_end": "2010-06-01T06:00", "end": "2010-06-01T06:00"}
+    config = parse_config(raw_config(synthetic, runs=runs, time=times, model=still()))
+    assert run_campaign(config, tmp_path / "out").finished
+    out = tmp_path / "out" / "models"
+    assert sorted(p.name for p in out.iterdir()) == ["free_001", "free_002", "free_003", "nature"]
+    water, rain = [], []
+    for number in (1, 2, 3):
+        run = out / f"free_{number:03d}"
+        block = sorted((run / "restart" / "2010-152-21600").iterdir())[0]
+        with netCDF4.Dataset(block) as file:
+            water.append(np.asarray(file["wliq_soisno"][:]))
+        with netCDF4.Dataset(run / "forcing" / "Precip" / "f.Prec.2010-06.nc") as file:
+            rain.append(np.asarray(file["PRECTmms"][:]))
+        assert (run / "forcing" / "Solar" / "f.Solr.2010-06.nc").is_symlink()
+    assert not np.array_equal(water[0], water[1]) and not np.array_equal(water[1], water[2])
+    with netCDF4.Dataset(synthetic / "forcing" / "Precip" / "f.Prec.2010-06.nc") as file:
+        case = np.asarray(file["PRECTmms"][:])
+    factors = np.array([(r.sum(axis=0) / case.sum(axis=0)).mean() for r in rain])
+    assert (np.abs(np.log(factors)) > 1e-3).all() and len(set(factors)) == 3 and (np.abs(np.log(factors)) < 2.0).all()
+
+
+def test_the_embedded_model_on_a_cases_domain(tmp_path: Path, synthetic: Path) -> None:
+    raw = raw_config(synthetic, twin={"weather_correlation": 0.5, "sand_sigma": 10.0, "wetness_sigma": 0.1})
+    config = parse_config(raw | {"model": {"kind": "column", "spinup_days": 0}})
+    assert run_campaign(config, tmp_path / "out").finished
+    assert not (tmp_path / "out" / "models").exists()
+    domain, case = make_domain(config, 1), make_domain(parse_config(raw_config(synthetic)), 1)
+    assert domain.grid.shape == (17, 17) and np.array_equal(domain.tiles.cell, case.tiles.cell)
+    soil = domain.tiles.is_updatable
+    assert np.array_equal(domain.tiles.porsl[soil], case.tiles.porsl[soil])
+    assert (domain.tiles.root_fraction[soil].sum(axis=1) > 0.99).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"time": {"start": "2010-06-02T00:00", "assimilation_end": "2010-06-02T12:00", "end": "2010-06-02T18:00"}},
+         "it has 2010-152-00000"),
+        ({"model": {"executable": "no/such/colm.x"}}, "no/such/colm.x' does not exist"),
+        ({"model": {"executable": "case.nml"}}, "is not executable"),
+        ({"model": {"launch": "{exe} {namelist} {nods}"}}, "exe, namelist, nodes, slot"),
+        ({"model": {"nodes": ["a", "b"]}}, "belong together"),
+        ({"case": {"namelist": "other.nml"}}, "other.nml' does not exist"),
+        ({"case": {"folder": "elsewhere"}}, "A CoLM case is"),
+        ({"twin": {"sand_sigma": 3.0}}, "twin.sand_sigma"),
+        ({"grid": {"n_lat": 64}}, "a case brings its own grid"),
+        ({"forcing": {"step_hours": 6}}, "forcing is the embedded model's"),
+        ({"case": None}, "needs the section 'case'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_run_is_told_before(tmp_path: Path, synthetic: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(LandDAError, match=re.escape(words)):
+        run_campaign(parse_config(raw_config(synthetic, **changes)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_init_writes_a_configuration_that_runs(landda: Landda, synthetic: Path) -> None:
+    file = landda.folder / "first.yaml"
+    done = landda(1, "init", "--from-colm", synthetic / "case.nml", "--exe", STAND_IN, "-o", file)
+    assert done.returncode == 0, done.stderr
+    text = file.read_text()
+    assert "32 patches" in text and "start: 2010-06-01T00:00:00" in text and "# a first" not in text
+    short = {"time.assimilation_end": "2010-06-01T06:00", "time.end": "2010-06-01T06:00", "output.figures": False}
+    how = {"model.launch": LAUNCH, "model.environment": {"LANDDA_STAND_IN_STILL": "1"}}
+    config = load_config(file, {**short, **how, "runs": [{"method": "control"}]})
+    assert run_campaign(config, landda.folder / "out").finished
+    again = landda(1, "init", "--from-colm", synthetic / "case.nml", "-o", file)
+    assert again.returncode == 2 and "exists" in again.stderr
