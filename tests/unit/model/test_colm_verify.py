@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from landda_hpc.cli import app
+from landda_hpc.commands.application import app
 from landda_hpc.errors import DataError
 from landda_hpc.formats.colm.case import ColmCase, find_case
 from landda_hpc.formats.colm.mapping import read_block_map, read_mesh
