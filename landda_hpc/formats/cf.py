@@ -12,6 +12,7 @@ import netCDF4
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.formats.cf_bounds import with_bounds
 from landda_hpc.formats.hdf5_heap import find_damaged_heap
 from landda_hpc.grid import Grid, grid_from_centres
 
@@ -217,11 +218,12 @@ def read_grid(file: NetcdfFile, latitude: str, longitude: str) -> tuple[Grid, bo
     Returns
     -------
     The grid, rows from south to north, and whether the file's rows run north to south (and must be flipped).
-    A global grid's outermost rows reach the poles.
+    Edges are the file's bounds where it has some; else the middles between centres, and a global grid's outermost rows
+    reach the poles.
 
     Raises
     ------
-    DataError : an axis is missing, not 1-D, not monotone, holds NaN, or leaves the globe.
+    DataError : an axis is missing, not 1-D, not monotone, holds NaN, or leaves the globe; bounds do not fit it.
     """
     lat = _axis(file, latitude, -90.0, 90.0)
     lon = _axis(file, longitude, -180.0, 360.0)
@@ -230,7 +232,7 @@ def read_grid(file: NetcdfFile, latitude: str, longitude: str) -> tuple[Grid, bo
         lat = lat[::-1].copy()
     if lon[0] > lon[-1]:
         raise DataError(f"longitude axis '{longitude}' in '{file.path}' runs from east to west; expected it to ascend.")
-    grid = grid_from_centres(lat, lon)
+    grid = with_bounds(file, latitude, longitude, grid_from_centres(lat, lon))
     width = float(grid.lon_edges[-1] - grid.lon_edges[0])
     if width > 360.0 + 1e-3:
         raise DataError(
