@@ -157,6 +157,12 @@ class ImageObservation:
         numbers = np.bincount(counted.ravel(), minlength=len(Flag) + 1)
         return {REASONS[flag]: int(numbers[flag]) for flag in Flag}
 
+    def with_errors(self, error_std: FloatArray) -> ImageObservation:
+        """Return the observation with these standard deviations of its errors, m3 m-3, (n_lat, n_lon)."""
+        if error_std.shape != self.given.shape:
+            raise ShapeError(f"errors have shape {error_std.shape}; the observation has {self.given.shape}.")
+        return replace(self, error_std=error_std)
+
     def reject(self, where: BoolArray, flag: Flag) -> ImageObservation:
         """Return the observation with the cells of ``where``, shape (n_lat, n_lon), flagged that were still used."""
         if where.shape != self.flags.shape:
