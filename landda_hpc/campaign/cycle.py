@@ -19,8 +19,10 @@ from landda_hpc.campaign.doubts import doubts
 from landda_hpc.campaign.increments import Descent, RunMemory, make_descent, make_drift
 from landda_hpc.campaign.recorder import CycleImages, Recorder
 from landda_hpc.campaign.saving import save_state
+from landda_hpc.campaign.series import SeriesRecorder
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.timing import StepClock
+from landda_hpc.campaign.treatment import MEMORY_KEY, Treatment, surface_is_asked_for, surface_rows
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import N_SOIL, FloatArray
 from landda_hpc.errors import StorageError
@@ -28,7 +30,6 @@ from landda_hpc.fields.depth import observe
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.image.distribute import WaterLedger, distribute
 from landda_hpc.observation.image import ImageObservation
-from landda_hpc.observation.quality import control_quality
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
@@ -104,8 +105,16 @@ class Campaign:
             remembering, drift = method if isinstance(method, MethodMemory) else None, self._drifts.get(name)
             if remembering is not None or drift is not None:
                 self._remembering[name] = RunMemory(remembering, drift)
+        self._treatment: Treatment | None = None
+        with together(world, "preparing the treatment of observations"):
+            if world.rank == 0:
+                self._treatment = Treatment(config, domain)
+                if self._treatment.memory is not None:
+                    self._remembering[MEMORY_KEY] = self._treatment.memory
         self._clock = StepClock()
         self._recorder = Recorder(config, domain, folder) if world.rank == 0 else None
+        series = config.output.series
+        self._series = SeriesRecorder(config, series, domain, world, self._traffic, folder) if series else None
         self._layers = domain.observed_weights > 0.0
         self._observed_later = self._survey_forecast()
         self._saved: str | None = None
@@ -150,7 +159,7 @@ class Campaign:
     def _one_cycle(self, number: int) -> str:
         begin, end = self.config.time.valid_time(number - 1), self.config.time.valid_time(number)
         with self._clock("forecast"):
-            self._forecast(begin, end)
+            rain = self._forecast(begin, end)
         with self._clock("distribute"):
             drift_accounts = self._add_drift(end)
         if self._witness is not None:
@@ -158,10 +167,11 @@ class Campaign:
                 self._witness(end, self.instances)
         with self._clock("aggregate"):
             images = self._gather_images(end)
+            surface = self._gather_surface()
         analyses: dict[str, Analysis] = {}
         accounts: dict[str, FloatArray] = {}
         with self._clock("observe"):
-            images.observation = self._observe(images, end)
+            images.observation = self._observe(images, surface, end)
         if number <= self.config.time.n_analyses and self._is_observed(images):
             for instance in self.instances:
                 if not instance.assimilates:
@@ -174,6 +184,9 @@ class Campaign:
                     images.analysis[instance.name] = self._gather_rows(instance)
                 if analysis is not None and rows is not None:
                     analyses[instance.name], accounts[instance.name] = analysis, rows
+        if self._series is not None:
+            with self._clock("diagnostics"):
+                self._series.record(end, self.instances, rain)
         with self._clock("diagnostics"), together(self.world, f"recording cycle {number}"):
             if self._recorder is None:
                 return ""
@@ -181,11 +194,15 @@ class Campaign:
 
     # ------------------------------------------------------------------ steps
 
-    def _forecast(self, begin: datetime, end: datetime) -> None:
+    def _forecast(self, begin: datetime, end: datetime) -> dict[str, FloatArray]:
+        """Advance every instance; the rain that each took, kg m-2, (n_tile,), by instance that this rank holds."""
+        rain: dict[str, FloatArray] = {}
         with together(self.world, f"forecast from {begin} to {end}"):
             for instance in self.instances:
                 if instance.model is not None and instance.state is not None:
-                    instance.model.forecast(instance.state, begin, end)
+                    report = instance.model.forecast(instance.state, begin, end)
+                    rain[instance.name] = report.precipitation
+        return rain
 
     def _gather_images(self, time: datetime) -> CycleImages:
         images = CycleImages(time)
@@ -211,7 +228,17 @@ class Campaign:
             rows = aggregate(instance.model.tiles, np.stack([*columns, frozen.astype(np.float64)], axis=1))
         return self._traffic.gather(instance.index, rows, n_values)
 
-    def _observe(self, images: CycleImages, time: datetime) -> ImageObservation | None:
+    def _gather_surface(self) -> FloatArray | None:
+        """Ground temperature and snow of the first run on the roots, where quality control asks for them."""
+        if not surface_is_asked_for(self.config):
+            return None
+        first = next(i for i in self.instances if i.run is not None)
+        rows = None
+        if first.model is not None and first.state is not None:
+            rows = surface_rows(first.model, first.state)
+        return self._traffic.gather(first.index, rows, 2)
+
+    def _observe(self, images: CycleImages, surface: FloatArray | None, time: datetime) -> ImageObservation | None:
         cells, names = self.domain.cells, self.domain.depth_names
         observation: ImageObservation | None = None
         if time > self.config.time.assimilation_end and time not in self._observed_later:
@@ -221,14 +248,9 @@ class Campaign:
                 nature = images.background.get("nature")
                 truth = None if nature is None else cells.to_image(nature[:, 0])
                 observation = self.source.at(time, truth)
-                if observation is not None:
-                    frozen = self._any_run(images)[:, -1] > 0.0
-                    observation = control_quality(
-                        observation,
-                        self.domain.porosity,
-                        self.config.observations.error_std,
-                        cells.to_image(frozen.astype(np.float64), fill=0.0) > 0.0,
-                    )
+                if observation is not None and self._treatment is not None:
+                    frozen = cells.to_image(self._any_run(images)[:, -1], fill=0.0) > 0.0
+                    observation = self._treatment(observation, frozen, surface, images.background)
                     for warning in doubts(observation, images.background, self.config, cells):
                         logger.warning("%s: %s", time, warning)
                     depths = dict(zip(self.config.verification.depths_m, names, strict=True))

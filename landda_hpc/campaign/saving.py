@@ -8,7 +8,7 @@ from datetime import datetime
 from landda_hpc import __version__
 from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
-from landda_hpc.config import CampaignConfig, dump_config
+from landda_hpc.config import CampaignConfig, VerificationConfig, dump_config
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -19,7 +19,12 @@ from landda_hpc.storage.retention import apply_retention, checkpoint_name
 
 
 def config_hash(config: CampaignConfig) -> str:
-    """Hash of everything that decides the result; layout, cadence, output, paths and words do not."""
+    """Hash of everything that decides the result; layout, cadence, output, paths and words do not.
+
+    Of the verification only what goes into the campaign's own scores does, not what a finished one is compared with.
+    """
+    scored = {name: getattr(config.verification, name) for name in ("depths_m", "min_soil_fraction", "discard_days")}
+    config = config.model_copy(update={"verification": VerificationConfig(**scored)})
     kept = config.model_copy(
         update={
             name: type(config).model_fields[name].get_default(call_default_factory=True)

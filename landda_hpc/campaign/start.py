@@ -25,6 +25,7 @@ from landda_hpc.storage.campaign_folder import RECORD_NAMES, CampaignFolder
 from landda_hpc.storage.checkpoint import choose_mode, read_header, read_instance
 from landda_hpc.storage.method_memory import Memory, decode_memory
 from landda_hpc.storage.retention import latest_valid
+from landda_hpc.storage.series import cut_series, series_folder
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +142,7 @@ def resume_campaign(
         with together(world, "cutting the records back"):
             if world.rank == 0:
                 _cut_records(folder, cycle)
+                cut_series(series_folder(folder.path), config.time.valid_time(cycle))
                 logger.info("going on after cycle %d of %d", cycle, config.time.n_cycles)
         campaign = Campaign(config, domain, world, folder, instances, source, cycle)
         with together(world, "restoring the methods' memory"):

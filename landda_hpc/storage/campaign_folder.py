@@ -7,6 +7,7 @@
     cycles.jsonl    one line per cycle                images/       see storage.images
     scores.jsonl    one line per score                figures/      pictures
     seconds.jsonl   time, traffic and memory per cycle, which differ from machine to machine
+    series/         see storage.series                verification/ see campaign.verification
     summary.md      the result, for people            .lock         held while a job runs here
 
 Every function here is local and meant for rank 0; callers agree on its outcome with ``together``.
@@ -47,6 +48,8 @@ RECORD_NAMES: Final[tuple[RecordName, ...]] = ("cycles", "scores", "seconds", "p
 State = Literal["running", "stopped", "finished", "failed"]
 
 _FOLDERS: Final = ("checkpoints", "restart", "images", "figures")
+_LATER_FOLDERS: Final = ("series", "verification")
+"""Made by what fills them."""
 _FILES: Final = (
     "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "profiles.jsonl", "summary.md",
     "scores.csv", "scores.nc", "landda.log",
@@ -192,7 +195,8 @@ class CampaignFolder:
         StorageError where another living process holds it; says which.
         """
         self._lock.acquire()
-        for folder in (self.path, self.checkpoints, self.images, self.figures, *self.restart.glob("*/*")):
+        later = (self.path / name for name in _LATER_FOLDERS)
+        for folder in (self.path, self.checkpoints, self.images, self.figures, *later, *self.restart.glob("*/*")):
             if folder.is_dir():
                 remove_temporaries(folder)
 
@@ -296,7 +300,7 @@ class CampaignFolder:
         return dropped
 
     def _clear(self) -> None:
-        for name in _FOLDERS:
+        for name in (*_FOLDERS, *_LATER_FOLDERS):
             if (self.path / name).is_dir():
                 shutil.rmtree(self.path / name)
         for name in _FILES:
