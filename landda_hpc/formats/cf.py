@@ -127,10 +127,10 @@ class NetcdfFile:
         ----------
         at : read one place, or a slice, along these dimensions only; they stay, a place with length 1.
         """
-        chosen = {dim: slice(where, where + 1) if isinstance(where, int) else where for dim, where in (at or {}).items()}
-        dims = {
-            dim: len(range(*chosen[dim].indices(n))) if dim in chosen else n for dim, n in self.dims(name).items()
+        chosen = {
+            dim: slice(where, where + 1) if isinstance(where, int) else where for dim, where in (at or {}).items()
         }
+        dims = {dim: len(range(*chosen[dim].indices(n))) if dim in chosen else n for dim, n in self.dims(name).items()}
         if not self.is_numeric(name):
             raise DataError(f"variable '{name}' in '{self.path}' does not hold numbers.")
         if math.prod(dims.values()) > MAX_VALUES:
@@ -277,9 +277,7 @@ def read_times(file: NetcdfFile, name: str, calendars: Sequence[str] = STANDARD_
     units = file.attribute(name, "units")
     calendar = file.attribute(name, "calendar").lower() or "standard"
     if calendar not in calendars:
-        raise DataError(
-            f"time '{name}' in '{file.path}' has calendar '{calendar}'; expected {' or '.join(calendars)}."
-        )
+        raise DataError(f"time '{name}' in '{file.path}' has calendar '{calendar}'; expected {' or '.join(calendars)}.")
     # The standard calendar is Gregorian since 1582, and no product is older.
     counted = "noleap" if calendar in NOLEAP_CALENDARS else "proleptic_gregorian"
     values = file.values(name)

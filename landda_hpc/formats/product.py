@@ -169,6 +169,8 @@ class Product:
     may_be_empty : an image without any value is normal (a swath beside the region).
     tried : a real file was read with it; else its reader follows the documentation alone.
     reference : where the product is described.
+    first : first time of a day, after 00 UTC.
+    merges : files of one time (half orbits) are put together; else the last by name counts (the latest version).
     """
 
     key: str
@@ -182,3 +184,5 @@ class Product:
     may_be_empty: bool
     tried: bool
     reference: str
+    first: timedelta = timedelta(0)
+    merges: bool = False
