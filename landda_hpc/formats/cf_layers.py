@@ -63,7 +63,7 @@ def open_cf_layers(path: Path, depths_m: Mapping[str, DepthRange]) -> LayeredFil
         variables=variables,
         latitude=(latitude,),
         longitude=(longitude,),
-        time=tuple(times[:1]),
+        time=tuple(times[:1]) or ("time",),
         calendars=(*STANDARD_CALENDARS, *NOLEAP_CALENDARS),
         time_of_name=_time_of_name,
     )

@@ -118,5 +118,5 @@ CLDAS: Final = Product(
     many_times=False,
     may_be_empty=False,
     tried=False,
-    reference="Shi et al. (2011), doi:10.1007/s11430-010-4160-3; National Meteorological Information Centre, CLDAS-V2.0",
+    reference="Shi et al. (2011), doi:10.1007/s11430-010-4160-3; China Meteorological Data Service",
 )

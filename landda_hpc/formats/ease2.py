@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from landda_hpc.errors import ShapeError
 from landda_hpc.grid import Grid
@@ -30,7 +31,7 @@ def _authalic(sine: FloatArray) -> FloatArray:
     return q
 
 
-def _latitude(y: FloatArray) -> FloatArray:
+def _latitude(y: npt.NDArray[np.floating[Any]]) -> FloatArray:
     """Degrees north of a distance from the equator in the projection, m (Snyder 1987, Eqs 10-26 to 10-28, 3-18)."""
     e2 = _ECCENTRICITY**2
     scale = np.cos(_PARALLEL) / np.sqrt(1.0 - e2 * np.sin(_PARALLEL) ** 2)

@@ -65,7 +65,10 @@ class EcmwfFile(LayeredFile):
     """A netCDF file; cells whose share of land the file says to be below a half are missing."""
 
     def extras(
-        self, values: FloatArray, field: Field, time: datetime
+        self,
+        values: FloatArray,
+        field: Field,
+        time: datetime,  # noqa: ARG002
     ) -> tuple[FloatArray | None, Mapping[str, BoolArray], FloatArray | None]:
         """See ``LayeredFile.extras``."""
         land = field("lsm")

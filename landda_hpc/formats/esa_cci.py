@@ -50,7 +50,10 @@ class EsaCciFile(LayeredFile):
     """One day: with the product's own errors, its flags, and the time of each cell."""
 
     def extras(
-        self, values: FloatArray, field: Field, time: datetime
+        self,
+        values: FloatArray,  # noqa: ARG002
+        field: Field,
+        time: datetime,
     ) -> tuple[FloatArray | None, Mapping[str, BoolArray], FloatArray | None]:
         """See ``LayeredFile.extras``."""
         std = field("sm_uncertainty")

@@ -158,7 +158,10 @@ class LayeredFile:
         )
 
     def extras(
-        self, values: FloatArray, field: Field, time: datetime
+        self,
+        values: FloatArray,  # noqa: ARG002
+        field: Field,  # noqa: ARG002
+        time: datetime,  # noqa: ARG002
     ) -> tuple[FloatArray | None, Mapping[str, BoolArray], FloatArray | None]:
         """What the product tells beside its layers: errors, conditions, seconds; see ``SoilMoistureProfile``.
 
@@ -200,7 +203,7 @@ class LayeredFile:
         name = self._names[variable]
         require_units(self._file, name, variable.units)
         field = self._field(name, index, slab)
-        low, high = variable.valid_range
+        low, _ = variable.valid_range
         if variable.slack:
             field[(field < low) & (field >= low - variable.slack)] = low
         require_values(self.path, name, field, variable, slab.grid, self.layout.may_be_empty)
@@ -220,7 +223,7 @@ class LayeredFile:
             values = self._file.values(name, {**at, latitude: rows, longitude: columns})
             # What is left before the two axes are dimensions of length 1, or the two streams of an old ERA5 file.
             stack = values.reshape(-1, *values.shape[-2:])
-            field = stack[0]
+            field: FloatArray = stack[0]
             for other in stack[1:]:
                 field = np.where(np.isnan(field), other, field)
             return field
@@ -235,7 +238,7 @@ class LayeredFile:
         is_timed = self._time is not None and self._time in dims
         ends_right = order[-2:] == (latitude, longitude) and all(dims[dim] == n for dim, n in shape.items())
         has_time = is_timed or (len(self._times) == 1 and not self.layout.must_have_time)
-        if self._time in dims and dims[self._time] != len(self._times):
+        if self._time is not None and dims.get(self._time, len(self._times)) != len(self._times):
             has_time = False
         if not ends_right or not has_time or any(n > 1 and dim != "expver" for dim, n in others.items()):
             expected = (self._time or self.layout.time[0], latitude, longitude)

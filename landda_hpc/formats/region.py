@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from landda_hpc.constants import BoolArray, FloatArray
 
 MARGIN: Final = 2
-"""Rows and columns beyond the region's edges: interpolation between centres needs one, its own edges half of another."""
+"""Rows and columns beyond the region's edges: interpolation between centres needs one, its cells half of another."""
 
 
 @dataclass(frozen=True)

@@ -130,8 +130,8 @@ class SmapFile:
         if not names:
             group = self._level.variables[0].name.rpartition("/")[0]
             raise DataError(
-                f"file '{self.path}' lacks {', '.join(v.name for v in self._level.variables)}; found in group '{group}': "
-                f"{', '.join(self._file.names(group)) or 'nothing'}. Is it a file of {self._level.label}?"
+                f"file '{self.path}' lacks {', '.join(v.name for v in self._level.variables)}; "
+                f"found in group '{group}': {', '.join(self._file.names(group)) or 'nothing'}. Is it a file of {self._level.label}?"
             )
         shape = tuple(self._file.dims(names[0]).values())
         self._is_swath = len(shape) == 1
