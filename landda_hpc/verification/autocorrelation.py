@@ -126,14 +126,14 @@ def block_length(series: FloatArray) -> int:
     """Length of blocks for a circular block bootstrap of columns that are resampled together, time steps.
 
     The rule that is best for the mean of an AR(1) series, l = (3/2 (2 rho / (1 - rho^2))^2 n)^(1/3), with the median
-    over columns of the memory that an AR(1) series of their effective size would have; at most a fifth of the series, so
-    that there are blocks to draw from.
+    over columns of the memory that an AR(1) series of their effective size would have; at most a fifth of the series:
+    there must be blocks to draw from.
 
     References
     ----------
     Politis and White (2004), Econom. Rev., 23, 53-70, with the correction of Patton et al. (2009), 28, 372-375.
     """
-    n_time = series.shape[0]
+    n_time: int = series.shape[0]
     size = effective_size_of_mean(series)
     with np.errstate(invalid="ignore"):
         ratios = size / _counts(series)
@@ -143,7 +143,7 @@ def block_length(series: FloatArray) -> int:
     ratio = float(np.median(ratios))
     rho = (1.0 - ratio) / (1.0 + ratio)
     length = float((1.5 * (2.0 * rho / max(1e-9, 1.0 - rho**2)) ** 2 * n_time) ** (1.0 / 3.0))
-    return max(1, min(round(length), n_time // 5))
+    return max(1, min(int(np.rint(length)), n_time // 5))
 
 
 def _lagged(values: FloatArray, n_lags: int) -> FloatArray:
