@@ -43,7 +43,7 @@ VARIABLES: Final = (
 _SPACINGS: Final = (0.25, 1.0)
 
 
-def _require_gldas_grid(path: Path, grid: Grid) -> None:
+def require_gldas_grid(path: Path, grid: Grid) -> None:
     """Cell centres must be those of the provider's lattice: a damaged axis would shift the soil."""
     spacing = float(grid.lat[1] - grid.lat[0])
     d = min(_SPACINGS, key=lambda known: abs(known - spacing))
@@ -66,7 +66,7 @@ _LAYOUT: Final = Layout(
     time=("time",),
     must_have_time=True,
     one_time=True,
-    check_grid=_require_gldas_grid,
+    check_grid=require_gldas_grid,
 )
 
 

@@ -230,7 +230,7 @@ class GribFile:
     label : of the product.
     variables : its soil layers.
     parameters : their names by ECMWF's numbers.
-    without_soil : at or below this a value says that there is no soil.
+    without_soil : at or below this a value says that there is no soil; None for other variables than soil moisture.
 
     Raises
     ------
@@ -247,7 +247,7 @@ class GribFile:
         label: str,
         variables: Sequence[ProductVariable],
         parameters: Mapping[int, str],
-        without_soil: float,
+        without_soil: float | None,
     ) -> None:
         self.path = path
         self._label, self._variables, self._without_soil = label, tuple(variables), without_soil
@@ -270,6 +270,15 @@ class GribFile:
         values = np.stack([self._layer(variable, time, first, slab) for variable in wanted])
         depths = tuple(variable.depth_m for variable in wanted if variable.depth_m is not None)
         return SoilMoistureProfile(values, depths, slab.grid, time, self._label, self.path)
+
+    def image(self, variable: ProductVariable, time: datetime, region: Region | None = None) -> tuple[FloatArray, Grid]:
+        """One variable at one time, in its own unit times its factor, and the grid of that part; as ``LayeredFile``."""
+        message = self._index.messages.get((self._number[variable], time))
+        if message is None:
+            raise DataError(f"file '{self.path}' has no {variable.name} at {time.isoformat()}.")
+        grid, is_flipped = self._index.grid_of(message)
+        slab = locate(grid, is_flipped, region)
+        return self._layer(variable, time, message, slab), slab.grid
 
     def _wanted(self, time: datetime, depth_m: DepthRange | None) -> list[ProductVariable]:
         present = [v for v in self._variables if (self._number[v], time) in self._index.messages]
@@ -306,8 +315,9 @@ class GribFile:
         field = np.array(slab.read(lambda rows, columns: whole[rows, columns]))
         low, _ = variable.valid_range
         field[(field < low) & (field >= low - variable.slack)] = low
-        require_values(self.path, variable.name, field, variable, slab.grid)
-        field[field <= self._without_soil] = np.nan
+        require_values(self.path, variable.name, field, variable, slab.grid, self._without_soil is None)
+        if self._without_soil is not None:
+            field[field <= self._without_soil] = np.nan
         field *= variable.factor
         return field
 

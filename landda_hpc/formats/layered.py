@@ -131,12 +131,7 @@ class LayeredFile:
         self, time: datetime, depth_m: DepthRange | None = None, region: Region | None = None
     ) -> SoilMoistureProfile:
         """Read one time; see ``ProductFile.read``."""
-        if time not in self._times:
-            raise DataError(
-                f"file '{self.path}' has no time {time.isoformat()}; it has {len(self._times)}, from "
-                f"{self._times[0].isoformat()} to {self._times[-1].isoformat()}."
-            )
-        index = self._times.index(time)
+        index = self._index(time)
         slab = locate(self.grid, self._is_flipped, region)
         wanted = self._wanted(depth_m)
         values = np.stack([self._layer(variable, index, slab) for variable in wanted])
@@ -156,6 +151,20 @@ class LayeredFile:
             conditions=conditions,
             cell_seconds=seconds,
         )
+
+    def image(self, variable: ProductVariable, time: datetime, region: Region | None = None) -> tuple[FloatArray, Grid]:
+        """One of the layout's variables at one time, in its own unit times its factor, and the grid of that part.
+
+        Raises
+        ------
+        DataError : as ``read``; the file lacks the variable.
+        """
+        if variable not in self._names:
+            raise DataError(
+                f"file '{self.path}' lacks {variable.name}; found {', '.join(self._file.names()) or 'no variable'}."
+            )
+        slab = locate(self.grid, self._is_flipped, region)
+        return self._layer(variable, self._index(time), slab), slab.grid
 
     def extras(
         self,
@@ -182,6 +191,14 @@ class LayeredFile:
         self._file.__exit__(kind, error, trace)
 
     # ------------------------------------------------------------------ parts
+
+    def _index(self, time: datetime) -> int:
+        if time not in self._times:
+            raise DataError(
+                f"file '{self.path}' has no time {time.isoformat()}; it has {len(self._times)}, from "
+                f"{self._times[0].isoformat()} to {self._times[-1].isoformat()}."
+            )
+        return self._times.index(time)
 
     def _axis(self, names: Sequence[str]) -> str:
         return next((name for name in names if self._file.has(name)), names[0])

@@ -129,9 +129,10 @@ class SmapFile:
         names = [v.name for v in self._level.variables if self._file.has(v.name)]
         if not names:
             group = self._level.variables[0].name.rpartition("/")[0]
+            wanted, found = (v.name for v in self._level.variables), self._file.names(group)
             raise DataError(
-                f"file '{self.path}' lacks {', '.join(v.name for v in self._level.variables)}; "
-                f"found in group '{group}': {', '.join(self._file.names(group)) or 'nothing'}. Is it a file of {self._level.label}?"
+                f"file '{self.path}' lacks {', '.join(wanted)}; found in group '{group}': "
+                f"{', '.join(found) or 'nothing'}. Is it a file of {self._level.label}?"
             )
         shape = tuple(self._file.dims(names[0]).values())
         self._is_swath = len(shape) == 1
