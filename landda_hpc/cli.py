@@ -17,6 +17,7 @@ from landda_hpc.commands import (
     compare,
     curvelet,
     digest,
+    observations,
     plot,
     regress,
     reproduce,
@@ -61,6 +62,7 @@ for module in (
     app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)
 app.add_typer(curvelet.app, name="curvelet")
 app.add_typer(bench.app, name="bench")
+app.add_typer(observations.app, name="observations")
 
 
 def _show_version(wanted: bool) -> None:

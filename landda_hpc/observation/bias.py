@@ -135,6 +135,11 @@ class BiasTreatment(Protocol):
         """Cells that it changes; None: no treatment at all."""
         ...
 
+    @property
+    def model_mean(self) -> FloatArray | None:
+        """The model's climatological mean, m3 m-3, (n_lat, n_lon); None without treatment."""
+        ...
+
     def __call__(self, observation: ImageObservation, error_std: FloatArray, /) -> tuple[ImageObservation, FloatArray]:
         """The observation as treated, with ``untreated`` set, and its error standard deviation. Local."""
         ...
@@ -144,6 +149,7 @@ class Untreated:
     """Observations as they are: both papers' way."""
 
     treated: BoolArray | None = None
+    model_mean: FloatArray | None = None
 
     def __call__(self, observation: ImageObservation, error_std: FloatArray) -> tuple[ImageObservation, FloatArray]:
         return observation, error_std
@@ -163,6 +169,7 @@ class MeanVarianceTreatment:
     def __init__(self, climatologies: ClimatologyPair, min_count: int, max_scale: float) -> None:
         self._pair = climatologies
         self.treated: BoolArray = _enough(climatologies, min_count)
+        self.model_mean: FloatArray = climatologies.model.mean
         self.scale: FloatArray = _scale(climatologies, self.treated, max_scale)
 
     def __call__(self, observation: ImageObservation, error_std: FloatArray) -> tuple[ImageObservation, FloatArray]:
@@ -187,6 +194,7 @@ class CdfTreatment:
     def __init__(self, climatologies: ClimatologyPair, min_count: int) -> None:
         self._pair = climatologies
         self.treated: BoolArray = _enough(climatologies, min_count)
+        self.model_mean: FloatArray = climatologies.model.mean
         self.scale: FloatArray = _scale(climatologies, self.treated, MAX_SCALE)
 
     def __call__(self, observation: ImageObservation, error_std: FloatArray) -> tuple[ImageObservation, FloatArray]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import ShapeError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from landda_hpc.constants import BoolArray, FloatArray
-
-    Energies = Callable[[FloatArray], dict[str, float]]
-    """Image without NaN -> energy by name (curvelet scales, say), m6 m-6."""
+Energies = Callable[[FloatArray], dict[str, float]]
+"""Image without NaN -> energy by name (curvelet scales, say), m6 m-6."""
 
 
 @dataclass(eq=False)
