@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
-from landda_hpc.fields.keyed import keyed_generator
-from landda_hpc.verification.anomalies import AnomalyRule, anomalies
-from landda_hpc.verification.autocorrelation import block_length
-from landda_hpc.verification.block_bootstrap import dependence_ratios
+from landda_hpc.verification.anomalies import AnomalyRule
+from landda_hpc.verification.dependence import Bootstrap, score_dependence
 from landda_hpc.verification.groups import GroupMean, group_mean
-from landda_hpc.verification.intervals import common_times
 from landda_hpc.verification.regions import GLOBE, Region
 from landda_hpc.verification.station_set import StationSet
 from landda_hpc.verification.temporal import METRICS, TemporalScores, temporal_scores
@@ -27,9 +23,9 @@ class GroupRow:
     Attributes
     ----------
     window : "assimilation" or "forecast".
-    kind : "network" or "region".
-    group, layer, run, metric : names; metrics as in ``temporal.METRICS``.
-    score : mean over the group.
+    kind : "network" or "region" of stations; "cells" of a region, "pattern" over a region.
+    group, layer, run, metric : names; metrics as in ``temporal.METRICS`` (patterns: as in ``grid_scores.PATTERN``).
+    score : mean over the group (patterns: over the times).
     difference : mean of the paired differences from the baseline, place by place; None for the baseline itself.
     """
 
@@ -86,8 +82,7 @@ def score_stations(
     rule: AnomalyRule,
     baseline: str | None,
     min_pairs: int,
-    replicates: int,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> list[WindowScores]:
     """Score every window by itself; windows without enough pairs anywhere are left out.
 
@@ -97,7 +92,7 @@ def score_stations(
     runs : by name, (n_time, n_place), m3 m-3.
     windows : rows of each window.
     regions, rule, baseline, min_pairs : as ``station_groups`` and ``temporal_scores``.
-    replicates, seed : of the bootstrap; its random numbers are keyed by seed, window and what is resampled.
+    bootstrap : for the intervals of means.
     """
     found = []
     for window, is_inside in windows.items():
@@ -110,7 +105,16 @@ def score_stations(
         if not (scores.n >= min_pairs).any():
             continue
         groups = station_groups(stations, regions)
-        length, ratios = _dependence(here, observed, times, groups, scores, rule, baseline, replicates, seed, window)
+        length, ratios = score_dependence(
+            here,
+            np.where(scores.n >= min_pairs, observed, np.nan),
+            times,
+            {f"{kind}:{group}:{layer}": places for (kind, group, layer), places in groups.items()},
+            rule=rule,
+            baseline=baseline,
+            bootstrap=bootstrap,
+            key=f"stations, {window}",
+        )
         rows = []
         for (kind, group, layer), places in groups.items():
             for run in runs:
@@ -125,43 +129,3 @@ def score_stations(
                         rows.append(GroupRow(window, kind, group, layer, run, metric, score, difference))
         found.append(WindowScores(window, is_inside, scores, tuple(rows), length))
     return found
-
-
-def _dependence(
-    runs: Mapping[str, FloatArray],
-    observed: FloatArray,
-    times: Sequence[datetime],
-    groups: Mapping[tuple[str, str, str], IntArray],
-    scores: TemporalScores,
-    rule: AnomalyRule,
-    baseline: str | None,
-    replicates: int,
-    seed: int,
-    window: str,
-) -> tuple[int, dict[tuple[str, str, str, bool], float]]:
-    """Length of blocks, and dependence by (group, run, metric, whether a difference)."""
-    *fields, reference = common_times(*runs.values(), observed)
-    usable = np.isfinite(scores.scores[next(iter(runs))]["r"].value)
-    differences = np.concatenate([field[:, usable] - reference[:, usable] for field in fields], axis=1)
-    length = block_length(differences)
-    named = {f"{kind}:{group}:{layer}": places[usable[places]] for (kind, group, layer), places in groups.items()}
-    values = dict(zip(runs, fields, strict=True))
-    departures = {name: anomalies(field, times, rule) for name, field in values.items()}
-    departure = anomalies(reference, times, rule)
-    found: dict[tuple[str, str, str, bool], float] = {}
-    for what, of_runs, of_reference in (("value", values, reference), ("anomaly", departures, departure)):
-        ratios = dependence_ratios(
-            of_runs,
-            of_reference,
-            named,
-            length=length,
-            n_replicates=replicates,
-            generator=keyed_generator(seed, "verification bootstrap", window, what),
-            baseline=baseline,
-        )
-        for (group, run, score, is_difference), ratio in ratios.items():
-            if what == "value":
-                found[group, run, score, is_difference] = ratio
-            elif score == "r":
-                found[group, run, "anomaly_r", is_difference] = ratio
-    return length, found

@@ -44,8 +44,8 @@ def representativeness_note(stations: StationSet, points: Representativeness) ->
     )
     return (
         f"A station is a point; the model's value stands for a cell of about {np.median(points.cell_km):.0f} km "
-        f"(median), its mean over updatable tiles, whose own standard deviation is {np.nanmean(points.among_tiles):.3f} m3 m-3 "
-        f"(mean); {beside}. The bias, and a part of ubRMSE and of 1 - R, are this difference of scale and no error of "
+        f"(median), its mean over updatable tiles, whose own standard deviation is "
+        f"{np.nanmean(points.among_tiles):.3f} m3 m-3 (mean); {beside}. The bias, and a part of ubRMSE and of 1 - R, are this difference of scale and no error of "
         "the model; it is common to all runs, so that their paired differences are the sounder evidence. "
         f"Stations stand {np.nanmedian(stations.placement.distance_km):.0f} km (median) from the centre of their cell."
     )
@@ -58,8 +58,8 @@ def interval_note(rule: str, block_steps: Mapping[str, int], step_hours: float) 
         f"Intervals are of {100 * LEVEL:g} % and respect autocorrelation: Fisher's z for R, chi-square for ubRMSE and "
         "Student's t for the bias, with the effective in place of the real number of times (n_eff); differences of "
         "runs are paired, time by time. Means over groups have intervals for these very places in another season like "
-        f"this; how far places err together is found by a bootstrap of blocks in time: {blocks}. Anomalies are {rule}, taken "
-        "of the common times of each window by itself. Where n_eff is below 15 intervals tend to be too narrow."
+        f"this; how far places err together is found by a bootstrap of blocks in time: {blocks}. Anomalies are {rule}, "
+        "taken of the common times of each window by itself. Where n_eff is below 15 intervals tend to be too narrow."
     )
 
 
@@ -84,7 +84,8 @@ def write_station_csv(
                 continue
             place = [
                 window.window, stations.network[i], stations.station[i], stations.sensor[i], stations.lat[i],
-                stations.lon[i], stations.elevation_m[i], *stations.depths_m[i], stations.layers[int(stations.layer[i])],
+                stations.lon[i], stations.elevation_m[i], *stations.depths_m[i],
+                stations.layers[int(stations.layer[i])],
                 stations.placement.distance_km[i], points.cell_km[i], points.among_tiles[i], int(points.n_in_cell[i]),
                 points.among_stations[i],
             ]  # fmt: skip
