@@ -280,7 +280,69 @@ class CdfMatching(BiasConfig):
 BiasTreatment = Annotated[NoBias | MeanVarianceMatching | CdfMatching, Field(discriminator="kind")]
 
 
-class TreatedObservations(Section):
+Box = tuple[float, float, float, float]
+"""South, north, west, east edges, degrees."""
+
+
+class InstantWindow(Section):
+    """The observation of the analysis time itself."""
+
+    kind: Literal["instant"] = "instant"
+
+
+class NearestWindow(Section):
+    """The observation nearest to the analysis time; of overpasses, each cell that was seen near to it."""
+
+    kind: Literal["nearest"] = "nearest"
+    hours: float = Field(1.5, gt=0.0, le=24.0, description="farthest from the analysis time, h, either side")
+
+
+class MeanWindow(Section):
+    """The mean of the observations in a window."""
+
+    kind: Literal["mean"] = "mean"
+    hours: float = Field(24.0, gt=0.0, le=744.0, description="length of the window, h; its earlier end does not count")
+    position: Literal["centred", "before"] = Field(
+        "centred", description="the analysis time is in the middle of the window, or at its end"
+    )
+    min_share: Fraction = Field(
+        0.5, description="share of the product's times in the window that a cell needs, 1; of overpasses one is enough"
+    )
+
+
+Window = Annotated[InstantWindow | NearestWindow | MeanWindow, Field(discriminator="kind")]
+
+
+class WithheldConfig(Section):
+    """Observations that pass every check and are yet not assimilated: for verification. Any of the rules is enough."""
+
+    fraction: Fraction = Field(0.0, description="share of the blocks that is withheld, drawn by the campaign's seed")
+    block_deg: NonNegative = Field(
+        0.0, description="size of the blocks, degrees of latitude and longitude; 0: each cell by itself"
+    )
+    anew: bool = Field(False, description="draw anew for every time; else the same cells all through")
+    boxes: tuple[Box, ...] = Field((), description="south, north, west, east of regions that are withheld, degrees")
+    list_file: Path | None = Field(
+        None, description="CSV under data_root with columns lat, lon, and time (ISO 8601, UTC; empty: always)"
+    )
+    times: tuple[datetime, ...] = Field((), description="analysis times whose observations are all withheld, UTC")
+
+
+class ObservationUse(Section):
+    """What is done with observations beside assimilating them."""
+
+    withheld: WithheldConfig | None = Field(None, description="observations that are kept for verification; none")
+    monitor_only: bool = Field(
+        False, description="compare with the backgrounds (O-B), assimilate nothing: every run is a free run"
+    )
+    feedback: bool = Field(
+        False,
+        description="write every observation with its value, error, flag, backgrounds and analyses to feedback/, one "
+        "CF netCDF file for each time",
+    )
+
+
+class TreatedObservations(ObservationUse):
     """What is done with the observations of every product; see docs/regridding_and_quality.md."""
 
     regridding: RegriddingConfig = Field(default_factory=RegriddingConfig)
@@ -292,7 +354,7 @@ class TreatedObservations(Section):
     bias: BiasTreatment = Field(default_factory=NoBias)
 
 
-class TwinObservations(Section):
+class TwinObservations(ObservationUse):
     """Observations drawn from the nature run."""
 
     kind: Literal["twin"] = "twin"
@@ -305,14 +367,9 @@ class TwinObservations(Section):
     quality: QualityConfig = Field(default_factory=QualityConfig)
 
 
-class GldasObservations(TreatedObservations):
-    """GLDAS-2.1 Noah files as the provider ships them."""
+class FileObservations(TreatedObservations):
+    """What observations from files have in common."""
 
-    kind: Literal["gldas"] = "gldas"
-    path: str = Field(
-        description="file pattern with strftime codes, under data_root, e.g. "
-        "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
-    )
     depth_m: tuple[float, float] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
     error_std: Positive = Field(
         0.025,
@@ -322,9 +379,76 @@ class GldasObservations(TreatedObservations):
     missing: Literal["skip", "error"] = Field(
         "skip", description="what a missing analysis time is: counted, or an error"
     )
+    window: Window = Field(InstantWindow(), description="which of the product's times belong to an analysis")
+    late: Literal["ignore", "use", "error"] = Field(
+        "ignore",
+        description="what a file is that was not there at the start: left out with a warning, so that the run is what "
+        "landda check saw; used; or an error",
+    )
 
 
-Observations = Annotated[TwinObservations | GldasObservations, Field(discriminator="kind")]
+class GldasObservations(FileObservations):
+    """GLDAS-2.1 Noah files as the provider ships them; the short form of a catalogue with one entry."""
+
+    kind: Literal["gldas"] = "gldas"
+    path: str = Field(
+        description="file pattern with strftime codes, under data_root, e.g. "
+        "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
+    )
+    damaged: Literal["error", "skip"] = Field(
+        "error", description="what a file is that cannot be read: as in catalogue"
+    )
+
+
+class CatalogueObservations(FileObservations):
+    """Observations of a product that the catalogue names."""
+
+    kind: Literal["catalogue"] = "catalogue"
+    entry: str = Field(description="name of the entry in the catalogue")
+
+
+class CatalogueEntry(Section):
+    """Data in files: a gridded product, or stations."""
+
+    product: Literal[
+        "gldas_noah", "era5", "era5_land", "cldas", "smap_l2", "smap_l3", "smap_l3_pm", "smap_l4", "smap_l4_update",
+        "esa_cci", "cf", "ismn", "cma_csv",
+    ] = Field(description="what the files hold; cf: any CF netCDF file whose variables are named")  # fmt: skip
+    path: str = Field(
+        min_length=1,
+        description="under data_root: of a gridded product a pattern with strftime codes for the time, * for what "
+        "cannot be known (versions; the last by name counts), {layer} where each layer has its file; of stations a "
+        "folder, a zip archive or a file",
+    )
+    damaged: Literal["error", "skip"] = Field(
+        "error", description="what a file is that cannot be read: an error, or skipped with a warning and counted"
+    )
+    variables: dict[str, tuple[float, float]] = Field(
+        {}, description="for cf: variables of soil moisture (m3 m-3, or kg m-2 in the layer), top and bottom of each, m"
+    )
+    step_hours: Positive = Field(24.0, description="for cf: hours between two times, the first at 00 UTC")
+    utc_offset_hours: float = Field(
+        0.0, ge=-12.0, le=14.0, description="for cma_csv: hours that the files' times are ahead of UTC; 8 for Beijing"
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if (self.product == "cf") != bool(self.variables):
+            raise ValueError(
+                "product cf needs variables, each with top and bottom in m" if self.product == "cf" else
+                f"variables are for product cf; {self.product} knows its own"
+            )  # fmt: skip
+        for name, (top, bottom) in self.variables.items():
+            if not 0.0 <= top < bottom:
+                raise ValueError(f"variable {name}, {top} to {bottom} m: expected 0 <= top < bottom")
+        return self
+
+    @property
+    def is_gridded(self) -> bool:
+        return self.product not in ("ismn", "cma_csv")
+
+
+Observations = Annotated[TwinObservations | GldasObservations | CatalogueObservations, Field(discriminator="kind")]
 
 
 class FrameConfig(Section):
@@ -482,7 +606,17 @@ class ClimatologicalErrorsConfig(Section):
     file: Path = Field(description="CSV file under data_root: scale, wedge, variance in m6 m-6")
 
 
+class ToldErrorsConfig(Section):
+    """White errors of the size that each observation brings: observations.errors, bias treatment and all."""
+
+    kind: Literal["told"] = "told"
+
+
 Errors = Annotated[WhiteErrorsConfig | CorrelatedErrorsConfig | ClimatologicalErrorsConfig, Field(discriminator="kind")]
+ErrorsOfObservations = Annotated[
+    WhiteErrorsConfig | CorrelatedErrorsConfig | ClimatologicalErrorsConfig | ToldErrorsConfig,
+    Field(discriminator="kind"),
+]
 
 
 class CurveletRun(AssimilatingRun):
@@ -515,7 +649,7 @@ class EnkfLikeRun(CurveletRun):
     background_errors: Errors | None = Field(
         None, description="error model of the background; white with background_std if absent, as in [B26]"
     )
-    observation_errors: Errors | None = Field(
+    observation_errors: ErrorsOfObservations | None = Field(
         None, description="error model of the observations; white with observation_std if absent, as in [B26]"
     )
 
@@ -527,8 +661,16 @@ class GainRun(CurveletRun):
         None,
         description="error model of the background; if absent B = max(0, E|d|^2 - R) is learned from innovations d",
     )
-    observation_errors: Errors = Field(WhiteErrorsConfig(std=0.10), description="error model of the observations, R")
+    observation_errors: ErrorsOfObservations = Field(
+        WhiteErrorsConfig(std=0.10), description="error model of the observations, R; told needs background_errors"
+    )
     memory_cycles: float = Field(20.0, ge=1.0, description="cycles that the running mean of |d|^2 counts for")
+
+    @model_validator(mode="after")
+    def _learns_with_known_r(self) -> Self:
+        if self.background_errors is None and isinstance(self.observation_errors, ToldErrorsConfig):
+            raise ValueError("observation_errors of kind told need background_errors: B is learned with a fixed R only")
+        return self
 
 
 class PerScaleRun(GainRun):
@@ -572,6 +714,9 @@ class Var3dObservationTerm(Var3dRun):
 
     observation_std: Positive = Field(
         0.10, description="standard deviation of observation and operator errors that J_O assumes, m3 m-3"
+    )
+    told_errors: bool = Field(
+        False, description="J_O takes the errors that each observation brings (observations.errors) instead"
     )
     observation_std_china: Positive | None = Field(
         None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
@@ -778,6 +923,9 @@ class CampaignConfig(Section):
     model: ColumnModelConfig = Field(default_factory=ColumnModelConfig)
     forcing: ForcingConfig = Field(default_factory=ForcingConfig)
     twin: TwinConfig | None = Field(None, description="the nature run, if the campaign is a twin experiment")
+    catalogue: dict[str, CatalogueEntry] = Field(
+        {}, description="data in files, each under a name: to assimilate, to verify against"
+    )
     observations: Observations
     runs: tuple[Run, ...] = Field((ControlRun(), EnkfLikeRun()), min_length=1, description="runs beside each other")
     parallel: ParallelConfig = Field(default_factory=ParallelConfig)
@@ -795,6 +943,18 @@ class CampaignConfig(Section):
             problems.append("'nature' is the name of the twin's truth: choose another name for the run")
         if self.observations.kind == "twin" and self.twin is None:
             problems.append("observations.kind = twin needs the section 'twin' (the nature run)")
+        if isinstance(self.observations, CatalogueObservations):
+            entry = self.catalogue.get(self.observations.entry)
+            if entry is None:
+                problems.append(
+                    f"observations.entry = {self.observations.entry} is not in the catalogue, which has "
+                    f"{', '.join(self.catalogue) or 'no entry'}"
+                )
+            elif not entry.is_gridded:
+                problems.append(
+                    f"observations.entry = {self.observations.entry} is of stations ({entry.product}): they verify, a "
+                    "gridded product is assimilated"
+                )
         if self.model.initial == "file" and self.model.initial_file is None:
             problems.append("model.initial = file needs model.initial_file")
         forcing_s = self.forcing.step_hours * 3600
