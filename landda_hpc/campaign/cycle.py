@@ -278,6 +278,7 @@ class Campaign:
             observation=images.observation.values,
             domain=self.domain.is_soil,
             time_key=time.isoformat(),
+            observation_std=images.observation.error_std,
         )
         return method.analyse(pair)
 

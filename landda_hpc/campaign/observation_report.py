@@ -147,7 +147,7 @@ def counts_markdown(n_times: int, counts: Mapping[str, int]) -> str:
     lines = [
         "# Observations",
         "",
-        f"Times with observations: {n_times}. Cells by the first reason that kept them from being used, summed over the times.",
+        f"Times with observations: {n_times}. Cells by the first reason against their use, summed over the times.",
         "",
         "| reason | cells | share of the values on soil |",
         "|---|---:|---:|",
