@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -14,8 +15,9 @@ from landda_hpc.observation.source import ObservationSource, Survey
 
 
 def survey_analyses(config: CampaignConfig, source: ObservationSource) -> Survey:
-    """Which analysis times have observations. Local."""
-    return source.survey([config.time.valid_time(n) for n in range(1, config.time.n_analyses + 1)])
+    """Which analysis times have observations, and whether the first of them can be read. Local."""
+    survey = source.survey([config.time.valid_time(n) for n in range(1, config.time.n_analyses + 1)])
+    return replace(survey, unreadable=source.probe(survey))
 
 
 def find_problems(config: CampaignConfig, survey: Survey, grid: Grid) -> list[str]:

@@ -120,6 +120,12 @@ class NetcdfFile:
             value: Any = variable.getncattr(attribute) if attribute in variable.ncattrs() else ""
             return " ".join(str(value).split())
 
+    def file_attribute(self, attribute: str) -> str:
+        """Text of an attribute of the file itself; empty where it has none."""
+        with self._library(f"has an unreadable attribute '{attribute}'."):
+            value: Any = self._dataset.getncattr(attribute) if attribute in self._dataset.ncattrs() else ""
+            return " ".join(str(value).split())
+
     def values(self, name: str, at: Mapping[str, int | slice] | None = None) -> FloatArray:
         """Values of a variable as float64, unpacked; NaN where fill, missing or outside the valid range.
 

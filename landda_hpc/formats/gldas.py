@@ -115,7 +115,7 @@ def read_gldas(path: Path, depth_m: DepthRange | None = None, region: Region | N
 
 GLDAS_NOAH: Final = Product(
     key="gldas_noah",
-    label="GLDAS-2.1 Noah",
+    label="GLDAS Noah",
     variables=VARIABLES,
     time_convention="at the instant of the file's name and time axis; 3-hourly",
     stamp="instant",

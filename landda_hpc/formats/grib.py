@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from landda_hpc.errors import ConfigError, DataError, MissingFileError
+from landda_hpc.errors import ConfigError, DataError, MissingFileError, MissingLayerError
 from landda_hpc.formats.cf import MAX_VALUES
 from landda_hpc.formats.layered import choose_layers, require_values
 from landda_hpc.formats.product import SoilMoistureProfile
@@ -293,7 +293,7 @@ class GribFile:
         chosen = [self._variables[k] for k in places]
         missing = [v.name for v in chosen if v not in present]
         if missing or not chosen:
-            raise DataError(
+            raise MissingLayerError(
                 f"file '{self.path}' lacks {', '.join(missing) or 'any layer'} for depths "
                 f"{depth_m[0]:g}-{depth_m[1]:g} m at {time.isoformat()}; found {', '.join(v.name for v in present)}."
             )

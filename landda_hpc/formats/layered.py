@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from landda_hpc.errors import DataError
+from landda_hpc.errors import DataError, MissingLayerError
 from landda_hpc.formats.cf import STANDARD_CALENDARS, NetcdfFile, read_grid, read_times, require_units
 from landda_hpc.formats.product import SoilMoistureProfile
 from landda_hpc.formats.region import Region, Slab, locate
@@ -210,7 +210,7 @@ class LayeredFile:
         chosen = [every[k] for k in choose_layers(depth_m, [v.depth_m for v in every if v.depth_m is not None])]
         missing = [variable.name for variable in chosen if variable not in self._names]
         if missing or not chosen:
-            raise DataError(
+            raise MissingLayerError(
                 f"file '{self.path}' lacks {', '.join(missing) or 'any layer'} for depths "
                 f"{depth_m[0]:g}-{depth_m[1]:g} m; found {', '.join(self._file.names()) or 'no variable'}."
             )

@@ -26,7 +26,6 @@ CONDITIONS: Final[dict[str, str]] = {
     "snow": "snow or ice on the ground",
     "dense_vegetation": "vegetation too dense to see the soil through",
     "water": "open water in the footprint",
-    "rain": "rain during the overpass",
     "not_recommended": "the provider does not recommend the value",
 }
 """What products tell of their own cells."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
-from landda_hpc.errors import DataError
+from landda_hpc.errors import DataError, MissingLayerError
 from landda_hpc.formats.cf import NetcdfFile, require_units
 from landda_hpc.formats.ease2 import SHAPES, ease2_grid
 from landda_hpc.formats.layered import choose_layers, require_values
@@ -29,13 +29,12 @@ UNITS: Final = ("cm**3/cm**3", "cm3/cm3", "m3 m-3", "m**3/m**3", "m^3 m^-3")
 
 SURFACE_BITS: Final[dict[str, int]] = {
     "water": 1 | 2,
-    "rain": 16,
     "snow": 32 | 64,
     "frozen": 128 | 256,
     "dense_vegetation": 1024,
 }
-"""Bits of surface_flag: static and radar water; precipitation; snow or ice, permanent ice; frozen by radiometer and by
-model; dense vegetation. Coast, town, mountains and nadir pass."""
+"""Bits of surface_flag: static and radar water; snow or ice, permanent ice; frozen by radiometer and by model; dense
+vegetation. Coast, town, rain, mountains and nadir pass."""
 
 NOT_RECOMMENDED_BIT: Final = 1
 """Of retrieval_qual_flag."""
@@ -193,7 +192,7 @@ class SmapFile:
         chosen = [every[k] for k in places if depth_m is not None or self._file.has(every[k].name)]
         missing = [v.name for v in chosen if not self._file.has(v.name)]
         if missing:
-            raise DataError(f"file '{self.path}' lacks {', '.join(missing)} for the depth that is asked for.")
+            raise MissingLayerError(f"file '{self.path}' lacks {', '.join(missing)} for the depth that is asked for.")
         return chosen
 
     def _values(self, variable: ProductVariable, slab: Slab, cells: BoolArray | None) -> FloatArray:

@@ -198,8 +198,8 @@ def _places(header: list[str], source: str) -> Places:
     stamp, clock = find(_STAMP), [find(names) for names in _CLOCK]
     if station is None or lat is None or lon is None or (stamp is None and None in clock):
         raise DataError(
-            f"station table '{source}' has the columns {', '.join(header)[:200] or 'none'}; expected Station_Id_C, Lat, "
-            "Lon, and Datetime or Year, Mon, Day, Hour."
+            f"station table '{source}' has the columns {', '.join(header)[:200] or 'none'}; expected Station_Id_C, "
+            "Lat, Lon, and Datetime or Year, Mon, Day, Hour."
         )
     if stamp is not None:
         at = stamp
