@@ -29,8 +29,9 @@ from landda_hpc.errors import StorageError
 from landda_hpc.fields.depth import observe
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.image.distribute import WaterLedger, distribute
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image import Flag, ImageObservation
 from landda_hpc.observation.source import ObservationSource
+from landda_hpc.observation.withheld import Withholding
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
@@ -111,6 +112,11 @@ class Campaign:
                 self._treatment = Treatment(config, domain)
                 if self._treatment.memory is not None:
                     self._remembering[MEMORY_KEY] = self._treatment.memory
+        withheld = config.observations.withheld
+        self._withholding: Withholding | None = None
+        with together(world, "choosing the observations that are withheld"):
+            if world.rank == 0 and withheld is not None:
+                self._withholding = Withholding(withheld, domain.grid, config.seed, config.data_root)
         self._clock = StepClock()
         self._recorder = Recorder(config, domain, folder) if world.rank == 0 else None
         series = config.output.series
@@ -172,7 +178,7 @@ class Campaign:
         accounts: dict[str, FloatArray] = {}
         with self._clock("observe"):
             images.observation = self._observe(images, surface, end)
-        if number <= self.config.time.n_analyses and self._is_observed(images):
+        if number <= self.config.time.n_analyses and self._is_analysed(images):
             for instance in self.instances:
                 if not instance.assimilates:
                     continue
@@ -251,6 +257,8 @@ class Campaign:
                 if observation is not None and self._treatment is not None:
                     frozen = cells.to_image(self._any_run(images)[:, -1], fill=0.0) > 0.0
                     observation = self._treatment(observation, frozen, surface, images.background)
+                    if self._withholding is not None:
+                        observation = observation.reject(self._withholding.mask(time), Flag.WITHHELD)
                     for warning in doubts(observation, images.background, self.config, cells):
                         logger.warning("%s: %s", time, warning)
                     depths = dict(zip(self.config.verification.depths_m, names, strict=True))
@@ -265,9 +273,9 @@ class Campaign:
         assert rows is not None, "rank 0 is a root and holds all rows"
         return rows
 
-    def _is_observed(self, images: CycleImages) -> bool:
-        """Whether there is an observation; the same answer on every rank. Collective."""
-        return self.world.broadcast(images.observation is not None)
+    def _is_analysed(self, images: CycleImages) -> bool:
+        """Whether there is an observation to assimilate; the same answer on every rank. Collective."""
+        return self.world.broadcast(images.observation is not None) and not self.config.observations.monitor_only
 
     def _analyse(self, instance: Instance, images: CycleImages, time: datetime) -> Analysis | None:
         method, rows = self._methods.get(instance.name), images.background[instance.name]

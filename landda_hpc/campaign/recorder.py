@@ -17,6 +17,7 @@ from landda_hpc.campaign.domain import Domain, depth_name
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.image.distribute import LEDGER_ACCOUNTS
+from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import Provenance, write_image
@@ -80,6 +81,8 @@ class Recorder:
             states = ((name, images.latest(name)) for name in self._config.instance_names)
             lines = list(profile_records(cycle, time, self._domain, self._profile_cells, states))
             self._folder.append_records("profiles", lines)
+        if self._config.observations.feedback and images.observation is not None:
+            self._write_feedback(images.observation, images)
         output = self._config.output
         if (cycle * self._config.time.cycle_hours) % output.every_hours == 0 or time in output.times:
             for run in self._config.runs:
@@ -158,6 +161,8 @@ class Recorder:
             if images.observation is not None:
                 record |= self._innovations(rows, images.analysis.get(run.name), images.observation)
                 record["observations"] = images.observation.counts
+                if self._config.observations.withheld is not None:
+                    record["withheld"] = self._withheld(rows, images.analysis.get(run.name), images.observation)
             if run.name in analyses:
                 record |= analyses[run.name].diagnostics
                 record["water"] = self._water(accounts[run.name])
@@ -169,7 +174,19 @@ class Recorder:
         self, background: FloatArray, analysis: FloatArray | None, observation: ImageObservation
     ) -> dict[str, float | int | None]:
         """Mean and standard deviation of O-B and O-A over observed cells, m3 m-3."""
-        observed = self._domain.cells.from_image(observation.values)
+        return self._departures(background, analysis, observation.values)
+
+    def _withheld(
+        self, background: FloatArray, analysis: FloatArray | None, observation: ImageObservation
+    ) -> dict[str, float | int | None]:
+        """The same over cells whose observation was withheld."""
+        values = np.where(observation.is_withheld, observation.given, np.nan)
+        return self._departures(background, analysis, values)
+
+    def _departures(
+        self, background: FloatArray, analysis: FloatArray | None, values: FloatArray
+    ) -> dict[str, float | int | None]:
+        observed = self._domain.cells.from_image(values)
         used = np.isfinite(observed) & np.isfinite(background[:, 0])
         innovation = (observed - background[:, 0])[used]
         residual = None if analysis is None else (observed - analysis[:, 0])[used]
@@ -188,6 +205,20 @@ class Recorder:
         return {name: float((accounts[:, i] * area).sum() / total) for i, name in enumerate(LEDGER_ACCOUNTS)}
 
     # ------------------------------------------------------------------ images
+
+    def _write_feedback(self, observation: ImageObservation, images: CycleImages) -> None:
+        """Every observation of the time, with what the runs had there."""
+        cells, runs = self._domain.cells, [run.name for run in self._config.runs]
+        rows = {name: images.background[name] for name in runs}
+        after = {name: images.analysis.get(name) for name in runs}
+        feedback = collect(
+            observation,
+            self._domain.grid,
+            {name: cells.to_image(image[:, 0]) for name, image in rows.items() if image is not None},
+            {name: cells.to_image(image[:, 0]) for name, image in after.items() if image is not None},
+        )
+        path = self._folder.feedback / feedback_name(observation.time)
+        write_feedback(path, feedback, {"campaign": self._config.name})
 
     def _write_images(self, run: str, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> None:
         cells, wanted = self._domain.cells, set(self._config.output.fields)

@@ -48,7 +48,7 @@ RECORD_NAMES: Final[tuple[RecordName, ...]] = ("cycles", "scores", "seconds", "p
 State = Literal["running", "stopped", "finished", "failed"]
 
 _FOLDERS: Final = ("checkpoints", "restart", "images", "figures")
-_LATER_FOLDERS: Final = ("series", "verification")
+_LATER_FOLDERS: Final = ("series", "verification", "feedback")
 """Made by what fills them."""
 _FILES: Final = (
     "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "profiles.jsonl", "summary.md",
@@ -175,6 +175,11 @@ class CampaignFolder:
     def figures(self) -> Path:
         """Folder of the pictures."""
         return self.path / "figures"
+
+    @property
+    def feedback(self) -> Path:
+        """Folder of the feedback files; made with the first."""
+        return self.path / "feedback"
 
     @property
     def status_file(self) -> Path:
