@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from landda_hpc.constants import FloatArray, IntArray
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.fields.keyed import keyed_generator
 from landda_hpc.verification.anomalies import AnomalyRule, anomalies
 from landda_hpc.verification.autocorrelation import block_length
@@ -55,7 +55,7 @@ def score_dependence(
     ``temporal.METRICS``.
     """
     *fields, reference = common_times(*runs.values(), reference)
-    usable = np.isfinite(reference).any(axis=0)
+    usable: BoolArray = np.asarray(np.isfinite(reference).any(axis=0))
     length = block_length(np.concatenate([field[:, usable] - reference[:, usable] for field in fields], axis=1))
     named = {name: places[usable[places]] for name, places in groups.items()}
     values = dict(zip(runs, fields, strict=True))

@@ -89,7 +89,7 @@ def mean_patterns(series: PatternSeries, windows: Mapping[str, BoolArray], basel
                 for name in PATTERN:
                     values = of_run[name][is_inside]
                     difference = None
-                    if baseline in of_region and run != baseline:
+                    if baseline is not None and baseline in of_region and run != baseline:
                         difference = _over_times(values - of_region[baseline][name][is_inside])
                     mean = _over_times(values)
                     if mean.n_places:

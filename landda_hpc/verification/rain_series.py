@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.verification import appearance
-from landda_hpc.verification.series import as_dates, legend_below, mark_window, time_axis
+from landda_hpc.verification.series import WINDOW_SHADE, as_dates, legend_below, mark_window, time_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,13 +72,12 @@ def draw_stations(
     dates, span = as_dates(times), (times[0], times[-1])
     most = max((amount for panel in panels for _, amount in panel.rain), default=0.0)
     for number, (ax, panel) in enumerate(zip(axes, panels, strict=True)):
-        if panel.rain:
-            _bars(ax, panel.rain, most)
+        behind = _bars(ax, panel.rain, most) if panel.rain else ax
         ax.plot(dates, panel.observed, color=_OBSERVED, linewidth=1.3, zorder=4)
         for name, values in panel.runs.items():
             colour, dash = styles[name]
             ax.plot(dates, values, color=colour, linestyle=dash, linewidth=1.3, zorder=3)
-        mark_window(ax, span, window_end, with_text=number == 0)
+        mark_window(behind, span, window_end, with_text=False)
         time_axis(ax, span)
         ax.set_ylabel("m$^3$ m$^{-3}$", fontsize=appearance.FONT)
         _room_above(ax, [panel.observed, *panel.runs.values()])
@@ -94,6 +93,7 @@ def draw_stations(
     ]
     if any(panel.rain for panel in panels):
         handles.append(Patch(facecolor=_RAIN, label=rain_label))
+    handles += _window_handle(window_end)
     legend_below(figure, handles)
     appearance.save(figure, path)
 
@@ -141,11 +141,10 @@ def draw_scores_with_rain(
     dates, span = as_dates(times), (times[0], times[-1])
     for number, (ax, (region, of_region)) in enumerate(zip(axes, panels.items(), strict=True)):
         bars = rain.get(region, ())
-        if bars:
-            _bars(ax, bars, max(amount for _, amount in bars))
+        behind = _bars(ax, bars, max(amount for _, amount in bars)) if bars else ax
         for line in of_region:
             ax.plot(dates, line.values, linewidth=1.4, zorder=3, **looks[line.run, line.layer])
-        mark_window(ax, span, window_end, with_text=number == 0)
+        mark_window(behind, span, window_end, with_text=False)
         time_axis(ax, span)
         ax.set_ylabel("SCC", fontsize=appearance.FONT)
         _room_above(ax, [line.values for line in of_region], top=1.0)
@@ -158,8 +157,15 @@ def draw_scores_with_rain(
     ]
     if any(rain.values()):
         handles.append(Patch(facecolor=_RAIN, label=rain_label))
+    handles += _window_handle(window_end)
     legend_below(figure, handles)
     appearance.save(figure, path)
+
+
+def _window_handle(window_end: datetime | None) -> list[Any]:
+    return (
+        [] if window_end is None else [Patch(facecolor=WINDOW_SHADE, edgecolor="#cccccc", label="assimilation window")]
+    )
 
 
 def _looks(runs: Sequence[str], layers: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -177,8 +183,8 @@ def _looks(runs: Sequence[str], layers: Sequence[str]) -> dict[tuple[str, str], 
     return found
 
 
-def _bars(ax: Axes, rain: Sequence[tuple[datetime, float]], most: float) -> None:
-    """Daily rain on an axis of its own at the right, in the lower part of the panel."""
+def _bars(ax: Axes, rain: Sequence[tuple[datetime, float]], most: float) -> Axes:
+    """Daily rain on an axis of its own behind the lines, labelled at the right, in the lower part of the panel."""
     twin: Any = ax.twinx()
     twin.bar(
         as_dates(begin + timedelta(hours=12) for begin, _ in rain), [amount for _, amount in rain], width=0.9,
@@ -190,9 +196,10 @@ def _bars(ax: Axes, rain: Sequence[tuple[datetime, float]], most: float) -> None
     twin.set_yticks([tick for tick in twin.get_yticks() if tick <= 1.15 * max(most, 0.1)])
     for spine in twin.spines.values():
         spine.set_linewidth(0.6)
-    # Lines belong before the bars, and the bars before the shading of the window.
     ax.set_zorder(twin.get_zorder() + 1)
     ax.patch.set_visible(False)
+    chosen: Axes = twin
+    return chosen
 
 
 def _room_above(ax: Axes, series: Sequence[FloatArray], top: float | None = None) -> None:

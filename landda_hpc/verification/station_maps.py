@@ -118,8 +118,8 @@ def draw_station_scores(
     ratios = [aspect(region) for region in regions]
     # One row has one height: what the widest figure allows.
     width = min(11.0, max(5.2, 2.9 * sum(ratios)))
-    row = (width - 1.4) / sum(ratios)
-    figure = appearance.new_figure(width, len(panels) * (min(row, 4.2) + 0.45) + 1.0)
+    row = (width - 1.9) / sum(ratios)
+    figure = appearance.new_figure(width, len(panels) * (row + 0.42) + 0.9)
     figure.suptitle(title, fontsize=appearance.FONT + 2)
     axes = figure.subplots(len(panels), len(regions), squeeze=False, width_ratios=ratios)
     scales = {
@@ -152,7 +152,10 @@ def draw_station_scores(
         handles = [
             Line2D([], [], marker="o", linestyle="", markersize=5, markerfacecolor="white", markeredgecolor=colour,
                    markeredgewidth=width, label=text)
-            for colour, width, text in (("black", 1.1, "95 % interval leaves zero out"), ("#999999", 0.4, "it does not"))
+            for colour, width, text in (
+                ("black", 1.1, "95 % interval leaves zero out"),
+                ("#999999", 0.4, "it does not"),
+            )
         ]  # fmt: skip
         figure.legend(
             handles=handles, loc="outside lower center", ncols=2, fontsize=appearance.SMALL_FONT, frameon=False
@@ -211,12 +214,12 @@ def draw_day(
         if panel.image is not None and panel.image.shape != ground.grid.shape:
             raise ShapeError(f"image '{panel.title}' has shape {panel.image.shape}; the grid {ground.grid.shape}.")
     n_rows = -(-len(panels) // 2)
-    height = min(4.2, 5.0 / aspect(region))
-    width = min(11.0, 2.0 * height * aspect(region) + 1.6)
-    figure = appearance.new_figure(max(7.0, width), n_rows * (height + 0.45) + 1.0)
+    width = min(4.7, 3.4 * aspect(region))
+    figure = appearance.new_figure(2.0 * width + 1.0, n_rows * (width / aspect(region) + 0.45) + 1.2)
     figure.suptitle(f"{title}, {day.day} {day:%B %Y}", fontsize=appearance.FONT + 2)
-    axes = figure.subplots(n_rows, 2, squeeze=False).ravel()
-    for ax in axes[len(panels) :]:
+    placed = figure.subplots(n_rows + 1, 2, squeeze=False, height_ratios=[*([1.0] * n_rows), 0.05])
+    axes, below = placed[:-1].ravel(), placed[-1]
+    for ax in (*axes[len(panels) :], *below):
         ax.set_visible(False)
     inside = _inside(region, lat, lon)
     part = region.mask(ground.grid)
@@ -224,7 +227,6 @@ def draw_day(
     anomalies += [p.image[part] for p in panels if p.image is not None and not p.is_rain]
     rains = [p.image[part] for p in panels if p.image is not None and p.is_rain]
     scales = {False: appearance.difference_scale(anomalies), True: _rain_scale(rains)}
-    bars: dict[bool, list[Axes]] = {False: [], True: []}
     for number, (ax, panel) in enumerate(zip(axes, panels, strict=False)):
         colours, norm = scales[panel.is_rain]
         _background(ax, ground, region)
@@ -239,11 +241,10 @@ def draw_day(
         ax.set_title(f"({chr(ord('a') + number)}) {panel.title}", loc="left", fontsize=appearance.FONT)
         if panel.note:
             _corner(ax, panel.note)
-        bars[panel.is_rain].append(ax)
-    if bars[False]:
-        _bar(figure, bars[False], *scales[False], "Anomaly (m$^3$ m$^{-3}$)")
-    if bars[True]:
-        _bar(figure, bars[True], *scales[True], "Precipitation (mm d$^{-1}$)")
+    for is_rain, label in ((False, "Anomaly (m$^3$ m$^{-3}$)"), (True, "Precipitation (mm d$^{-1}$)")):
+        if any(panel.is_rain == is_rain for panel in panels):
+            below[int(is_rain)].set_visible(True)
+            _bar(figure, below[int(is_rain)], *scales[is_rain], label)
     appearance.save(figure, path)
 
 
@@ -327,14 +328,25 @@ def _bands(values: Sequence[FloatArray]) -> FloatArray:
     return np.asarray(np.arange(11) * step)
 
 
-def _bar(figure: Any, axes: Sequence[Axes], colours: Colormap, norm: BoundaryNorm, label: str) -> None:
-    bar = figure.colorbar(
-        ScalarMappable(norm=norm, cmap=colours), ax=list(axes), location="right", fraction=0.04, pad=0.015,
-        ticks=norm.boundaries, extendfrac=0.04, aspect=22,
-    )  # fmt: skip
-    width = float(np.min(np.diff(norm.boundaries)))
-    digits = next(n for n in range(8) if np.allclose(np.round(norm.boundaries, n), norm.boundaries, atol=0.01 * width))
-    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}"))
+def _bar(figure: Any, where: Axes | Sequence[Axes], colours: Colormap, norm: BoundaryNorm, label: str) -> None:
+    """A colour bar to the right of several axes, or lying in an axis of its own."""
+    is_beside = isinstance(where, Sequence)
+    place: dict[str, Any] = (
+        {"ax": list(where), "location": "right", "fraction": 0.04, "pad": 0.015, "aspect": 22}
+        if isinstance(where, Sequence)
+        else {"cax": where, "orientation": "horizontal"}
+    )
+    edges = norm.boundaries
+    mappable = ScalarMappable(norm=norm, cmap=colours)
+    bar = figure.colorbar(mappable, ticks=edges, extendfrac=0.04, **place)
+    width = float(np.min(np.diff(edges)))
+    digits = next(n for n in range(8) if n == 7 or np.allclose(np.round(edges, n), edges, atol=0.01 * width))
+
+    def words(value: float, _: object) -> str:
+        text = f"{value:.{digits}f}"
+        return text.lstrip("-") if float(text) == 0.0 else text.replace("-", "\N{MINUS SIGN}")
+
+    (bar.ax.yaxis if is_beside else bar.ax.xaxis).set_major_formatter(words)
     bar.ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.0, width=0.6)
     bar.set_label(label, fontsize=appearance.FONT)
 

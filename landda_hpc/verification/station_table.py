@@ -42,11 +42,12 @@ def representativeness_note(stations: StationSet, points: Representativeness) ->
         if among.size
         else "no two stations share a cell, so the differences inside cells are not known from the stations"
     )
+    size = float(np.median(points.cell_km))
     return (
-        f"A station is a point; the model's value stands for a cell of about {np.median(points.cell_km):.0f} km "
-        f"(median), its mean over updatable tiles, whose own standard deviation is "
-        f"{np.nanmean(points.among_tiles):.3f} m3 m-3 (mean); {beside}. The bias, and a part of ubRMSE and of 1 - R, are this difference of scale and no error of "
-        "the model; it is common to all runs, so that their paired differences are the sounder evidence. "
+        f"A station is a point; the model's value stands for a cell of about {size:.0f} km (median), its mean over "
+        f"updatable tiles, whose own standard deviation is {np.nanmean(points.among_tiles):.3f} m3 m-3 (mean); {beside}. "
+        "The bias, and a part of ubRMSE and of 1 - R, are this difference of scale and no error of the model; it is "
+        "common to all runs, so that their paired differences are the sounder evidence. "
         f"Stations stand {np.nanmedian(stations.placement.distance_km):.0f} km (median) from the centre of their cell."
     )
 
