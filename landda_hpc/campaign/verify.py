@@ -12,6 +12,13 @@ from rich.table import Table
 
 from landda_hpc import __version__
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.verify_references import (
+    draw_cell_maps,
+    draw_rain_figure,
+    draw_reference_days,
+    file_name,
+    verify_references,
+)
 from landda_hpc.campaign.verify_series import CampaignSeries, daily_rain
 from landda_hpc.campaign.verify_stations import (
     Captions,
@@ -24,7 +31,10 @@ from landda_hpc.config import CampaignConfig
 from landda_hpc.data import static_path
 from landda_hpc.formats.atomic import write_text
 from landda_hpc.formats.static import read_static
+from landda_hpc.verification.grid_scores import PatternSeries
+from landda_hpc.verification.grid_table import reference_markdown, write_pattern_csv, write_reference_netcdf
 from landda_hpc.verification.maps import Coastline
+from landda_hpc.verification.records import TRUTH
 from landda_hpc.verification.station_maps import Ground
 from landda_hpc.verification.station_scores import GroupRow
 from landda_hpc.verification.station_table import (
@@ -88,6 +98,7 @@ def verify_campaign(
         _report_stations(page, stations, series, config)
         if with_figures:
             page.figures(draw_station_figures(stations, series, config, domain, rain, ground, output / "figures"))
+    _report_references(page, series, config, domain, rain, ground if with_figures else None)
     return page.write()
 
 
@@ -150,12 +161,64 @@ def _report_stations(page: _Page, found: StationVerification, series: CampaignSe
     page.notes += [scale, intervals]
     files = [page.output / name for name in ("stations.csv", "station_groups.csv", "stations.nc")]
     write_station_csv(files[0], stations, found.points, windows)
-    write_group_csv(files[1], rows)
-    notes = {
-        "title": f"Campaign {config.name} at stations",
-        "source": f"landda_hpc {__version__}",
-        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} landda_hpc {__version__}",
-        "comment": f"{scale} {intervals}",
-    }
+    write_group_csv(files[1], [("stations", row) for row in rows])
+    notes = {**_attributes(config, "stations"), "comment": f"{scale} {intervals}"}
     write_station_netcdf(files[2], stations, found.points, found.runs, windows, notes)
     page.files += files
+
+
+def _report_references(
+    page: _Page, series: CampaignSeries, config: CampaignConfig, domain: Domain, rain: DailyRain, ground: Ground | None
+) -> None:
+    """Tables, files and, with a ground to draw on, figures of every reference; one layer in memory at a time."""
+    patterns: dict[str, list[PatternSeries]] = {}
+    rows: dict[str, list[GroupRow]] = {}
+    missing: dict[str, int] = {}
+    captions: dict[str, Captions] = {}
+    for found in verify_references(series, config, domain):
+        name = found.compared.reference
+        is_first = name not in patterns
+        patterns.setdefault(name, []).append(found.patterns)
+        rows.setdefault(name, []).extend(found.rows)
+        missing[name] = max(missing.get(name, 0), found.n_missing)
+        figures = captions.setdefault(name, [])
+        if ground is not None:
+            folder = page.output / "figures"
+            figures += draw_cell_maps(found, series, domain, ground, folder)
+            if is_first:
+                figures += draw_reference_days(found, config, domain, rain, ground, folder)
+        path = page.output / f"reference_{file_name(name)}_{found.compared.layer.replace(' ', '')}.nc"
+        cell = domain.cells.cell[found.scored]
+        write_reference_netcdf(path, domain.grid, cell, found.patterns, found.cells, _attributes(config, name))
+        page.files.append(path)
+    if not rows:
+        return
+    for name, layers in patterns.items():
+        if ground is not None:
+            captions[name] = [
+                *draw_rain_figure(layers, config, domain, rain, page.output / "figures"),
+                *captions[name],
+            ]
+        note = (
+            "The truth is the nature run's."
+            if name == TRUTH
+            else f"The reference is brought to the model grid; {missing[name]} of {len(layers[0].times)} times have none. "
+            "If it was assimilated, the scores tell how well it was fitted, not how good the analysis is."
+        )
+        page.section(f"Gridded reference: {name}", note, reference_markdown(rows[name]))
+        page.figures(captions[name])
+    files = [page.output / name for name in ("reference_patterns.csv", "reference_groups.csv")]
+    write_pattern_csv(files[0], [one for layers in patterns.values() for one in layers])
+    write_group_csv(files[1], [(name, row) for name, of_name in rows.items() for row in of_name])
+    page.files += files
+    for name, of_name in rows.items():
+        chosen = [row for row in of_name if row.kind == "cells"]
+        page.tables += group_table(chosen, f"Cells against {name}")
+
+
+def _attributes(config: CampaignConfig, what: str) -> dict[str, str]:
+    return {
+        "title": f"Campaign {config.name} against {what}",
+        "source": f"landda_hpc {__version__}",
+        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} landda_hpc {__version__}",
+    }

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _RAIN: Final = "#8fb3d9"
 _OBSERVED: Final = "#D55E00"
-_SECOND: Final = ("#7A3E9D", "#009E73", "#CC79A7", "#56B4E9")
-"""Colours of the same runs' deeper layers."""
 
 
 @dataclass(frozen=True, eq=False)

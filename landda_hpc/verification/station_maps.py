@@ -15,7 +15,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, Colormap, to_rgb
 from matplotlib.lines import Line2D
 
-from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.grid import Grid
 from landda_hpc.verification import appearance
@@ -96,8 +96,9 @@ def draw_station_scores(
     regions: Sequence[Region],
     title: str,
     label: str,
+    cells: IntArray | None = None,
 ) -> None:
-    """Draw a score at stations, one row per panel, one column per region, and write one PNG.
+    """Draw a score at stations or of cells, one row per panel, one column per region, and write one PNG.
 
     The mean over the region's stations stands in the lower right corner of each map, as in [B26] Figs 9 and 10.
 
@@ -107,6 +108,7 @@ def draw_station_scores(
     metric : decides colours and bands: "r", "anomaly_r", "ubrmse" or "bias".
     regions : from ``station_regions``.
     title, label : of the figure, of the colour bar of scores, with the unit.
+    cells : flat indices of the cells that the values are of, in place of stations.
 
     Raises
     ------
@@ -132,12 +134,18 @@ def draw_station_scores(
         for j, region in enumerate(regions):
             ax: Axes = axes[i, j]
             _background(ax, ground, region)
-            inside = _inside(region, lat, lon) & np.isfinite(panel.values)
-            _dots(ax, lat, lon, panel, inside, region, colours, norm)
+            if cells is None:
+                inside = _inside(region, lat, lon) & np.isfinite(panel.values)
+                _dots(ax, lat, lon, panel, inside, region, colours, norm)
+            else:
+                image = np.full(ground.grid.n_cells, np.nan)
+                image[cells] = panel.values
+                _mesh(ax, image.reshape(ground.grid.shape), ground, region, colours, norm)
+                inside = region.mask(ground.grid).reshape(-1)[cells] & np.isfinite(panel.values)
             frame_map(ax, region, ground.coast)
             letter = chr(ord("a") + i * len(regions) + j)
             ax.set_title(f"({letter}) {panel.title}", loc="left", fontsize=appearance.FONT)
-            if i == 0:
+            if i == 0 and len(regions) > 1:
                 ax.annotate(
                     region.name, (0.5, 1.0), (0, 18), xycoords="axes fraction", textcoords="offset points", ha="center",
                     fontsize=appearance.FONT + 1, fontweight="bold",
@@ -148,7 +156,7 @@ def draw_station_scores(
         if members:
             text = f"Difference in {label}" if is_difference else label
             _bar(figure, members, *scales[is_difference], text)
-    if any(p.is_sure is not None for p in panels):
+    if cells is None and any(p.is_sure is not None for p in panels):
         handles = [
             Line2D([], [], marker="o", linestyle="", markersize=5, markerfacecolor="white", markeredgecolor=colour,
                    markeredgewidth=width, label=text)
@@ -231,9 +239,7 @@ def draw_day(
         colours, norm = scales[panel.is_rain]
         _background(ax, ground, region)
         if panel.image is not None:
-            window = window_of(ground.grid, region)
-            shown = np.ma.masked_invalid(np.where(ground.land[window.index], panel.image[window.index], np.nan))
-            ax.pcolormesh(window.lon_edges, window.lat_edges, shown, cmap=colours, norm=norm, rasterized=True)
+            _mesh(ax, panel.image, ground, region, colours, norm)
         if panel.stations is not None:
             values = ScorePanel(panel.title, panel.stations, False)
             _dots(ax, lat, lon, values, inside & np.isfinite(panel.stations), region, colours, norm)
@@ -282,10 +288,17 @@ def _dots(
             )  # fmt: skip
 
 
+def _mesh(ax: Axes, image: FloatArray, ground: Ground, region: Region, colours: Colormap, norm: BoundaryNorm) -> None:
+    """An image over land."""
+    window = window_of(ground.grid, region)
+    shown = np.ma.masked_invalid(np.where(ground.land[window.index], image[window.index], np.nan))
+    ax.pcolormesh(window.lon_edges, window.lat_edges, shown, cmap=colours, norm=norm, rasterized=True)
+
+
 def _mean_words(panel: ScorePanel, inside: BoolArray) -> str:
     n = int(inside.sum())
     if n == 0:
-        return "no stations"
+        return "nothing"
     mean = f"{np.mean(panel.values[inside]):{'+' if panel.is_difference else ''}.3f}".replace("-", "\N{MINUS SIGN}")
     return f"mean {mean} (n = {n})"
 

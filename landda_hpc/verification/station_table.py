@@ -19,7 +19,7 @@ from rich.table import Table
 from landda_hpc.constants import FloatArray
 from landda_hpc.formats.atomic import atomic_replacement, write_text
 from landda_hpc.formats.image_output import CONVENTIONS, TIME_UNITS
-from landda_hpc.verification.groups import GroupMean
+from landda_hpc.verification.grid_table import change_words, words
 from landda_hpc.verification.intervals import LEVEL, Estimate
 from landda_hpc.verification.station_scores import GroupRow, WindowScores
 from landda_hpc.verification.station_set import Representativeness, StationSet
@@ -45,7 +45,7 @@ def representativeness_note(stations: StationSet, points: Representativeness) ->
     size = float(np.median(points.cell_km))
     return (
         f"A station is a point; the model's value stands for a cell of about {size:.0f} km (median), its mean over "
-        f"updatable tiles, whose own standard deviation is {np.nanmean(points.among_tiles):.3f} m3 m-3 (mean); {beside}. "
+        f"updatable tiles, whose own standard deviation is {np.nanmean(points.among_tiles):.3f} m3 m-3; {beside}. "
         "The bias, and a part of ubRMSE and of 1 - R, are this difference of scale and no error of the model; it is "
         "common to all runs, so that their paired differences are the sounder evidence. "
         f"Stations stand {np.nanmedian(stations.placement.distance_km):.0f} km (median) from the centre of their cell."
@@ -100,21 +100,23 @@ def write_station_csv(
     _write_csv(path, header, rows)
 
 
-def write_group_csv(path: Path, rows: Iterable[GroupRow], reference: str = "stations") -> None:
-    """Write one row per window, group, layer, run and metric, whole or not at all."""
+def write_group_csv(path: Path, rows: Iterable[tuple[str, GroupRow]]) -> None:
+    """Write one row per reference, window, group, layer, run and metric, whole or not at all.
+
+    Parameters
+    ----------
+    rows : each with the name of what it is against.
+    """
     header = [
         "reference", "window", "kind", "group", "layer", "run", "metric", "value", "low", "high", "spread", "n_eff",
         "n_places", "difference", "difference_low", "difference_high",
     ]  # fmt: skip
     lines: list[list[object]] = []
-    for row in rows:
+    for reference, row in rows:
         s, d = row.score, row.difference
-        lines.append(
-            [
-                reference, row.window, row.kind, row.group, row.layer, row.run, row.metric, s.value, s.low, s.high,
-                s.spread, s.n_eff, s.n_places, *(("", "", "") if d is None else (d.value, d.low, d.high)),
-            ]
-        )  # fmt: skip
+        change: tuple[object, ...] = ("", "", "") if d is None else (d.value, d.low, d.high)
+        names = (reference, row.window, row.kind, row.group, row.layer, row.run, row.metric)
+        lines.append([*names, s.value, s.low, s.high, s.spread, s.n_eff, s.n_places, *change])
     _write_csv(path, header, lines)
 
 
@@ -148,13 +150,13 @@ def group_markdown(rows: Sequence[GroupRow]) -> str:
         lines += ["|---|---|---|" + "---:|" * (len(METRICS) + 2)]
         for (group, layer, run), block in groupby(members, key=lambda r: (r.group, r.layer, r.run)):
             found = {row.metric: row for row in block}
-            cells = [_words(found[m]) if m in found else "-" for m in METRICS]
+            cells = [words(found[m].score) if m in found else "-" for m in METRICS]
             n = max(row.score.n_places for row in found.values())
             n_eff = found["r"].score.n_eff if "r" in found else math.nan
             lines.append(f"| {group} | {layer} | {run} | {' | '.join(cells)} | {n} | {_number(n_eff, 0)} |")
             changes = {m: row.difference for m, row in found.items() if row.difference is not None}
             if changes:
-                texts = [_change(changes[m], m) if m in changes else "-" for m in METRICS]
+                texts = [change_words(changes[m], is_bold=m != "bias") if m in changes else "-" for m in METRICS]
                 lines.append(f"| | | change | {' | '.join(texts)} | | |")
         lines.append("")
     return "\n".join(lines)
@@ -281,25 +283,6 @@ def _pm(row: GroupRow) -> str:
     if math.isnan(s.value):
         return "-"
     return f"{s.value:.3f}" + ("" if math.isnan(s.low) else f"±{0.5 * (s.high - s.low):.3f}")
-
-
-def _words(row: GroupRow) -> str:
-    s = row.score
-    if math.isnan(s.value):
-        return "-"
-    return f"{s.value:.3f}" + ("" if math.isnan(s.low) else f" [{s.low:.3f}, {s.high:.3f}]")
-
-
-def _change(difference: GroupMean, metric: str) -> str:
-    """A difference; bold where its interval leaves zero out."""
-    if math.isnan(difference.value):
-        return "-"
-    text = f"{difference.value:+.3f}"
-    if math.isnan(difference.low):
-        return text
-    text += f" [{difference.low:+.3f}, {difference.high:+.3f}]"
-    is_sure = metric != "bias" and (difference.low > 0.0 or difference.high < 0.0)
-    return f"**{text}**" if is_sure else text
 
 
 def _number(value: float, digits: int) -> str:
