@@ -12,7 +12,7 @@ import numpy as np
 
 from landda_hpc.errors import ConfigError, DataError, MissingFileError, MissingLayerError
 from landda_hpc.formats.cf import MAX_VALUES
-from landda_hpc.formats.layered import choose_layers, require_values
+from landda_hpc.formats.layered import choose_layers, require_values, stacked
 from landda_hpc.formats.product import SoilMoistureProfile
 from landda_hpc.formats.region import Region, Slab, locate
 from landda_hpc.grid import Grid, gaussian_grid, grid_from_centres
@@ -267,7 +267,7 @@ class GribFile:
         first = self._index.messages[self._number[wanted[0]], time]
         grid, is_flipped = self._index.grid_of(first)
         slab = locate(grid, is_flipped, region)
-        values = np.stack([self._layer(variable, time, first, slab) for variable in wanted])
+        values = stacked([self._layer(variable, time, first, slab) for variable in wanted])
         depths = tuple(variable.depth_m for variable in wanted if variable.depth_m is not None)
         return SoilMoistureProfile(values, depths, slab.grid, time, self._label, self.path)
 

@@ -134,7 +134,7 @@ class LayeredFile:
         index = self._index(time)
         slab = locate(self.grid, self._is_flipped, region)
         wanted = self._wanted(depth_m)
-        values = np.stack([self._layer(variable, index, slab) for variable in wanted])
+        values = stacked([self._layer(variable, index, slab) for variable in wanted])
 
         def field(name: str) -> FloatArray | None:
             return self._field(name, index, slab) if self._file.has(name) else None
@@ -245,7 +245,7 @@ class LayeredFile:
                 field = np.where(np.isnan(field), other, field)
             return field
 
-        return np.array(slab.read(part))
+        return np.ascontiguousarray(slab.read(part))
 
     def _require_dims(self, name: str, dims: Mapping[str, int]) -> None:
         latitude, longitude = self._axes
@@ -302,6 +302,11 @@ def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[i
     return [k for k, (high, low) in enumerate(depths_m) if high < bottom and low > top]
 
 
+def stacked(layers: Sequence[FloatArray]) -> FloatArray:
+    """Layers above each other, shape (n_layer, n_lat, n_lon); a single one is not copied."""
+    return layers[0][None] if len(layers) == 1 else np.stack(layers)
+
+
 def require_values(
     path: Path, name: str, values: FloatArray, variable: ProductVariable, grid: Grid, may_be_empty: bool = False
 ) -> None:
@@ -313,13 +318,14 @@ def require_values(
     may_be_empty : no value at all is normal.
     """
     low, high = variable.valid_range
-    is_valid = ~np.isnan(values)
-    if not is_valid.any():
+    # Two passes without temporary arrays; NaN is passed over.
+    least, greatest = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    if np.isnan(least):
         if may_be_empty:
             return
         raise DataError(f"variable '{name}' in '{path}' is missing everywhere; expected at least one value.")
-    outside = is_valid & ~((values >= low) & (values <= high))
-    if outside.any():
+    if least < low or greatest > high:
+        outside = ~np.isnan(values) & ~((values >= low) & (values <= high))
         worst = np.unravel_index(np.argmax(np.where(outside, np.abs(values - 0.5 * (low + high)), -1.0)), values.shape)
         raise DataError(
             f"variable '{name}' in '{path}' has {np.count_nonzero(outside)} values outside "

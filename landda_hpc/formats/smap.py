@@ -13,7 +13,7 @@ import numpy as np
 from landda_hpc.errors import DataError, MissingLayerError
 from landda_hpc.formats.cf import NetcdfFile, require_units
 from landda_hpc.formats.ease2 import SHAPES, ease2_grid
-from landda_hpc.formats.layered import choose_layers, require_values
+from landda_hpc.formats.layered import choose_layers, require_values, stacked
 from landda_hpc.formats.product import Product, ProductVariable, SoilMoistureProfile
 from landda_hpc.formats.region import Region, Slab, locate
 
@@ -158,7 +158,7 @@ class SmapFile:
         slab = locate(self.grid, True, region)
         cells = self._cells() if self._is_swath else None
         wanted = self._wanted(depth_m)
-        values = np.stack([self._values(variable, slab, cells) for variable in wanted])
+        values = stacked([self._values(variable, slab, cells) for variable in wanted])
         conditions, seconds = self._overpass(slab, cells, time) if self._level.has_overpasses else ({}, None)
         return SoilMoistureProfile(
             values=values,
