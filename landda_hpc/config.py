@@ -1015,6 +1015,17 @@ class CampaignConfig(Section):
             )
         if asked.twin_stations is not None and self.twin is None:
             problems.append("verification.twin_stations needs the section 'twin' (the nature run)")
+        wanted = [("references", r.entry, True) for r in asked.references]
+        wanted += [("stations", s.entry, False) for s in asked.stations]
+        wanted += [("precipitation", asked.precipitation, True)] if asked.precipitation is not None else []
+        for key, name, is_gridded in wanted:
+            entry = self.catalogue.get(name)
+            if entry is None or entry.is_gridded != is_gridded:
+                found = "is not there" if entry is None else f"has product {entry.product}"
+                problems.append(
+                    f"verification.{key}: needs an entry of {'a gridded product' if is_gridded else 'stations'} in the "
+                    f"catalogue; '{name}' {found} (entries: {', '.join(self.catalogue) or 'none'})"
+                )
         return problems
 
     @property

@@ -19,7 +19,7 @@ from landda_hpc.campaign.verify_references import (
     file_name,
     verify_references,
 )
-from landda_hpc.campaign.verify_series import CampaignSeries, daily_rain
+from landda_hpc.campaign.verify_series import CampaignSeries, DailyRain, daily_rain
 from landda_hpc.campaign.verify_stations import (
     Captions,
     StationVerification,
@@ -31,7 +31,7 @@ from landda_hpc.config import CampaignConfig
 from landda_hpc.data import static_path
 from landda_hpc.formats.atomic import write_text
 from landda_hpc.formats.static import read_static
-from landda_hpc.verification.grid_scores import PatternSeries
+from landda_hpc.verification.grid_scores import PATTERN, PatternSeries
 from landda_hpc.verification.grid_table import reference_markdown, write_pattern_csv, write_reference_netcdf
 from landda_hpc.verification.maps import Coastline
 from landda_hpc.verification.records import TRUTH
@@ -202,8 +202,8 @@ def _report_references(
         note = (
             "The truth is the nature run's."
             if name == TRUTH
-            else f"The reference is brought to the model grid; {missing[name]} of {len(layers[0].times)} times have none. "
-            "If it was assimilated, the scores tell how well it was fitted, not how good the analysis is."
+            else f"The reference is brought to the model grid; {missing[name]} of {len(layers[0].times)} times have none."
+            " If it was assimilated, the scores tell how well it was fitted, not how good the analysis is."
         )
         page.section(f"Gridded reference: {name}", note, reference_markdown(rows[name]))
         page.figures(captions[name])
@@ -212,8 +212,9 @@ def _report_references(
     write_group_csv(files[1], [(name, row) for name, of_name in rows.items() for row in of_name])
     page.files += files
     for name, of_name in rows.items():
-        chosen = [row for row in of_name if row.kind == "cells"]
-        page.tables += group_table(chosen, f"Cells against {name}")
+        patterns_of = [row for row in of_name if row.kind == "pattern"]
+        page.tables += group_table(patterns_of, f"Patterns against {name}", PATTERN)
+        page.tables += group_table([row for row in of_name if row.kind == "cells"], f"Cells against {name}")
 
 
 def _attributes(config: CampaignConfig, what: str) -> dict[str, str]:

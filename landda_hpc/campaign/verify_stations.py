@@ -184,8 +184,12 @@ def draw_twin_stations(
         # Somewhere in the cell, not at its centre.
         lat = float(generator.uniform(grid.lat_edges[i], grid.lat_edges[i + 1]))
         lon = float(generator.uniform(grid.lon_edges[j], grid.lon_edges[j + 1]))
-        errors = settings.offset_std * generator.normal() + settings.error_std * generator.normal(size=times.size)
-        values = np.where(generator.random(times.size) < settings.missing_fraction, np.nan, water[:, number] + errors)
+        truth_here = water[:, number]
+        # No soil is drier than dry: the offset never takes more than what the driest time has.
+        driest = float(np.min(truth_here[np.isfinite(truth_here)], initial=np.inf))
+        offset = max(settings.offset_std * generator.normal(), -driest)
+        errors = offset + settings.error_std * generator.normal(size=times.size)
+        values = np.where(generator.random(times.size) < settings.missing_fraction, np.nan, truth_here + errors)
         found.append(
             StationSeries(
                 network=network,

@@ -100,7 +100,8 @@ def draw_station_scores(
 ) -> None:
     """Draw a score at stations or of cells, one row per panel, one column per region, and write one PNG.
 
-    The mean over the region's stations stands in the lower right corner of each map, as in [B26] Figs 9 and 10.
+    The mean over the region's stations (of cells: weighted by area) stands in the lower right corner of each map, as in
+    [B26] Figs 9 and 10.
 
     Parameters
     ----------
@@ -150,7 +151,8 @@ def draw_station_scores(
                     region.name, (0.5, 1.0), (0, 18), xycoords="axes fraction", textcoords="offset points", ha="center",
                     fontsize=appearance.FONT + 1, fontweight="bold",
                 )  # fmt: skip
-            _corner(ax, _mean_words(panel, inside))
+            weights = np.ones(inside.size) if cells is None else ground.grid.area.reshape(-1)[cells]
+            _corner(ax, _mean_words(panel, inside, weights))
             bars[panel.is_difference].append(ax)
     for is_difference, members in bars.items():
         if members:
@@ -295,11 +297,12 @@ def _mesh(ax: Axes, image: FloatArray, ground: Ground, region: Region, colours: 
     ax.pcolormesh(window.lon_edges, window.lat_edges, shown, cmap=colours, norm=norm, rasterized=True)
 
 
-def _mean_words(panel: ScorePanel, inside: BoolArray) -> str:
+def _mean_words(panel: ScorePanel, inside: BoolArray, weights: FloatArray) -> str:
     n = int(inside.sum())
     if n == 0:
         return "nothing"
-    mean = f"{np.mean(panel.values[inside]):{'+' if panel.is_difference else ''}.3f}".replace("-", "\N{MINUS SIGN}")
+    value = float((weights[inside] * panel.values[inside]).sum() / weights[inside].sum())
+    mean = f"{value:{'+' if panel.is_difference else ''}.3f}".replace("-", "\N{MINUS SIGN}")
     return f"mean {mean} (n = {n})"
 
 

@@ -26,7 +26,7 @@ from landda_hpc.verification.station_set import Representativeness, StationSet
 from landda_hpc.verification.temporal import METRICS
 
 _EDGES: Final = ("value", "low", "high")
-TITLES: Final = {"r": "R", "anomaly_r": "anomaly R", "ubrmse": "ubRMSE", "bias": "bias"}
+TITLES: Final = {"r": "R", "anomaly_r": "anomaly R", "ubrmse": "ubRMSE", "bias": "bias", "scc": "SCC", "rmse": "RMSE"}
 """Short names of metrics."""
 
 
@@ -120,22 +120,23 @@ def write_group_csv(path: Path, rows: Iterable[tuple[str, GroupRow]]) -> None:
     _write_csv(path, header, lines)
 
 
-def group_table(rows: Sequence[GroupRow], title: str) -> list[Table]:
-    """Lay the group means out for the screen, one table per window."""
+def group_table(rows: Sequence[GroupRow], title: str, metrics: Sequence[str] = tuple(METRICS)) -> list[Table]:
+    """Lay group means out for the screen, one table per window, each with half the width of its interval."""
     tables = []
-    for window, members in groupby(rows, key=lambda r: r.window):
+    for window in dict.fromkeys(row.window for row in rows):
         table = Table(title=f"{title}, {window} window", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
         table.title_justify = "left"
         table.add_column("group, layer, run")
-        for metric in METRICS:
+        for metric in metrics:
             table.add_column(TITLES[metric], justify="right")
         table.add_column("n", justify="right")
-        for (group, layer), block in groupby(members, key=lambda r: (r.group, r.layer)):
+        of_window = [row for row in rows if row.window == window]
+        for (group, layer), block in groupby(of_window, key=lambda r: (r.group, r.layer)):
             table.add_section()
             table.add_row(f"[bold]{escape(group)}, {layer}[/bold]")
             for run, of_run in groupby(block, key=lambda r: r.run):
                 found = {row.metric: row for row in of_run}
-                cells = [_pm(found[m]) if m in found else "-" for m in METRICS]
+                cells = [_pm(found[m]) if m in found else "-" for m in metrics]
                 table.add_row(escape(run), *cells, str(max(row.score.n_places for row in found.values())))
         tables.append(table)
     return tables
@@ -146,7 +147,7 @@ def group_markdown(rows: Sequence[GroupRow]) -> str:
     lines: list[str] = []
     for window, members in groupby(rows, key=lambda r: r.window):
         lines += [f"### {window.capitalize()} window", ""]
-        lines += ["| group | layer | run | " + " | ".join(TITLES.values()) + " | places | median n_eff |"]
+        lines += ["| group | layer | run | " + " | ".join(TITLES[m] for m in METRICS) + " | places | median n_eff |"]
         lines += ["|---|---|---|" + "---:|" * (len(METRICS) + 2)]
         for (group, layer, run), block in groupby(members, key=lambda r: (r.group, r.layer, r.run)):
             found = {row.metric: row for row in block}
