@@ -157,7 +157,7 @@ def counts_markdown(n_times: int, counts: Mapping[str, int]) -> str:
 
 
 def scale_energies(frame: Frame) -> Energies:
-    """Energy of an image's curvelet coefficients by scale and by wedge, m6 m-6; scale 1 is the coarsest.
+    """Energy of an image's curvelet coefficients by scale and by wedge, m6 m-6; scale 0 is the coarsest.
 
     Names are ``scale j`` and ``scale j wedge l``.
     """
