@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from landda_hpc.campaign.assembly import make_frame
-from landda_hpc.config import CampaignConfig, FrameConfig, TreatedObservations
+from landda_hpc.campaign.treatment import find_unusable
+from landda_hpc.config import CampaignConfig, FrameConfig
 from landda_hpc.errors import LandDAError
 from landda_hpc.grid import Grid
 from landda_hpc.observation.source import ObservationSource, Survey
@@ -30,11 +31,12 @@ def find_problems(config: CampaignConfig, survey: Survey, grid: Grid) -> list[st
     grid : the model grid; every run's frame is built on it.
     """
     problems = list(survey.problems)
-    for where, path in [("model.initial_file", config.model.initial_file), *_named_files(config)]:
+    for where, path in [("model.initial_file", config.model.initial_file), *_files_of_runs(config)]:
         if path is not None and not (config.data_root / path).is_file():
             problems.append(
                 f"{where}: '{config.data_root / path}' does not exist. Check data_root ({config.data_root}) and name."
             )
+    problems += find_unusable(config, grid)
     for run in config.runs:
         frame = getattr(run, "frame", None)
         if isinstance(frame, FrameConfig):
@@ -45,8 +47,8 @@ def find_problems(config: CampaignConfig, survey: Survey, grid: Grid) -> list[st
     return problems
 
 
-def _named_files(config: CampaignConfig) -> list[tuple[str, Path]]:
-    """Every file that a run's configuration, or the treatment of observations, names; with its place."""
+def _files_of_runs(config: CampaignConfig) -> list[tuple[str, Path]]:
+    """Every file that a run's configuration names, with its place."""
     found: list[tuple[str, Path]] = []
 
     def look(section: BaseModel, where: str) -> None:
@@ -59,7 +61,4 @@ def _named_files(config: CampaignConfig) -> list[tuple[str, Path]]:
 
     for run in config.runs:
         look(run, f"run '{run.name}'")
-    if isinstance(config.observations, TreatedObservations):
-        look(config.observations.errors, "observations.errors")
-        look(config.observations.bias, "observations.bias")
     return found

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.config import CampaignConfig, CdfMatching, MeanVarianceMatching, TreatedObservations
 from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.errors import LandDAError
+from landda_hpc.grid import Grid
 from landda_hpc.image.aggregate import aggregate
 from landda_hpc.model.protocol import LandModel
 from landda_hpc.observation.bias import BiasTreatment, CdfTreatment, MeanVarianceTreatment, Untreated
@@ -48,16 +50,12 @@ class Treatment:
     def __init__(self, config: CampaignConfig, domain: Domain) -> None:
         observations = config.observations
         quality = observations.quality
-        treated = observations if isinstance(observations, TreatedObservations) else None
         self._quality_config, self._cells = quality, domain.cells
-        self._errors = ErrorSizes(
-            observations.error_std,
-            None if treated is None else treated.errors,
-            0.0 if treated is None else treated.representativeness_std,
-            domain.grid,
-            config.data_root,
-        )
-        self.bias = _bias(config, domain)
+        self._errors = _error_sizes(config, domain.grid)
+        self.bias = _bias(config, domain.grid)
+        if self.bias.treated is not None:
+            treated = int(np.count_nonzero(self.bias.treated & domain.is_soil))
+            logger.info("bias treatment: %d of %d soil cells", treated, int(domain.is_soil.sum()))
         self.memory = None if quality.spike is None else SpikeMemory(quality.spike, domain.grid.shape)
         self._checks = QualityControl(quality, domain.porosity, self.memory)
         innovation = quality.innovation
@@ -114,19 +112,38 @@ def _vegetation(domain: Domain) -> FloatArray:
     return domain.cells.to_image(rows[:, 0])
 
 
-def _bias(config: CampaignConfig, domain: Domain) -> BiasTreatment:
+def find_unusable(config: CampaignConfig, grid: Grid) -> list[str]:
+    """What is wrong with the files that the treatment reads, one line each; empty if they can be used. Local."""
+    problems = []
+    parts: tuple[tuple[str, Callable[[CampaignConfig, Grid], object]], ...] = (
+        ("observations.errors", _error_sizes),
+        ("observations.bias", _bias),
+    )
+    for where, make in parts:
+        try:
+            make(config, grid)
+        except LandDAError as error:
+            problems.append(f"{where}: {error}")
+    return problems
+
+
+def _error_sizes(config: CampaignConfig, grid: Grid) -> ErrorSizes:
+    observations = config.observations
+    if not isinstance(observations, TreatedObservations):
+        return ErrorSizes(observations.error_std, None, 0.0, grid, config.data_root)
+    return ErrorSizes(
+        observations.error_std, observations.errors, observations.representativeness_std, grid, config.data_root
+    )
+
+
+def _bias(config: CampaignConfig, grid: Grid) -> BiasTreatment:
     observations = config.observations
     if not isinstance(observations, TreatedObservations):
         return Untreated()
     wanted = observations.bias
     if not isinstance(wanted, MeanVarianceMatching | CdfMatching):
         return Untreated()
-    pair = read_climatologies(config.data_root / wanted.file, domain.grid, observations.depth_m)
-    treatment: MeanVarianceTreatment | CdfTreatment
+    pair = read_climatologies(config.data_root / wanted.file, grid, observations.depth_m)
     if isinstance(wanted, MeanVarianceMatching):
-        treatment = MeanVarianceTreatment(pair, wanted.min_count, wanted.max_scale)
-    else:
-        treatment = CdfTreatment(pair, wanted.min_count)
-    n_treated = int(np.count_nonzero(treatment.treated & domain.is_soil))
-    logger.info("bias treatment %s: %d of %d soil cells", wanted.kind, n_treated, int(domain.is_soil.sum()))
-    return treatment
+        return MeanVarianceTreatment(pair, wanted.min_count, wanted.max_scale)
+    return CdfTreatment(pair, wanted.min_count)

@@ -126,7 +126,7 @@ def test_treatment_brings_the_models_pattern_and_the_report_shows_it(
     with caplog.at_level(logging.INFO):
         report = report_observations(config, domain, Made(domain))
     n = int(domain.is_soil.sum())
-    assert f"bias treatment {kind}: {n} of {n} soil cells" in caplog.text
+    assert f"bias treatment: {n} of {n} soil cells" in caplog.text
     effect = report.effect
     assert effect is not None
     assert effect.n_images == 3
@@ -163,15 +163,20 @@ def test_checks_see_the_treated_value(domain: Domain, trained: Path) -> None:
     assert (treated.flags == Flag.OUT_OF_RANGE).sum() > 0.9 * domain.is_soil.sum()
 
 
-def test_files_that_are_not_there_are_found_before_the_run(domain: Domain, tmp_path: Path) -> None:
+def test_files_that_are_not_usable_are_found_before_the_run(domain: Domain, trained: Path, tmp_path: Path) -> None:
     config = config_of(
         tmp_path, bias={"kind": "cdf", "file": "bias.nc"}, errors={"kind": "map", "file": "map.nc"}
     )  # fmt: skip
     survey = Survey("x", ((datetime(2022, 6, 2), "here"),), (), "skip")
     problems = find_problems(config, survey, domain.grid)
-    assert [problem.split(":")[0] for problem in problems] == ["observations.errors.file", "observations.bias.file"]
+    assert [problem.split(":")[0] for problem in problems] == ["observations.errors", "observations.bias"]
     with pytest.raises(MissingFileError):
         Treatment(config, domain)
+    grid = regular_grid(16, 32)
+    elsewhere = config_of(trained, bias={"kind": "cdf", "file": "bias.nc"})
+    (problem,) = find_problems(elsewhere, survey, grid)
+    assert "observations.bias: climatologies in" in problem
+    assert "the model is on 16 x 32 cells" in problem
 
 
 def test_a_campaign_becomes_climatologies(tmp_path: Path) -> None:
