@@ -116,7 +116,7 @@ def effective_size_of_correlation(x: FloatArray, y: FloatArray) -> FloatArray:
     for series in (x,) if x is y else (x, y):
         rho, share = autocorrelation(series)
         corrected.append(_corrected(rho, _floor(_inflation(rho, share, n), n)))
-        positive.append(_leading(rho[1:] > 0.0))
+        positive.append(_leading(rho, share))
     together = positive[0] & positive[-1]
     product = corrected[0][1:] * corrected[-1][1:]
     return _size(n, 1.0 + 2.0 * (product * share[1:] * together).sum(axis=0))
@@ -165,9 +165,12 @@ def _is_constant(series: FloatArray) -> BoolArray:
     return np.asarray(high <= low)
 
 
-def _leading(condition: BoolArray) -> BoolArray:
-    """True until a column's first False."""
-    return np.asarray(np.logical_and.accumulate(condition, axis=0))
+def _leading(rho: FloatArray, share: FloatArray) -> BoolArray:
+    """Lags from 1 before the first autocorrelation that is not positive.
+
+    A lag without pairs ends nothing: daily values on a six-hourly axis have pairs at every fourth lag only.
+    """
+    return np.asarray(np.logical_and.accumulate((rho[1:] > 0.0) | (share[1:] == 0.0), axis=0))
 
 
 def _inflation(rho: FloatArray, share: FloatArray, n: FloatArray) -> FloatArray:
@@ -176,7 +179,7 @@ def _inflation(rho: FloatArray, share: FloatArray, n: FloatArray) -> FloatArray:
     The correction needs the effective size that it gives: a fixed point, reached in few steps, since 1 / n_eff is small
     where anything can be said at all.
     """
-    used = _leading(rho[1:] > 0.0) * share[1:]
+    used = _leading(rho, share) * share[1:]
     inflation = 1.0 + 2.0 * (np.nan_to_num(rho[1:]) * used).sum(axis=0)
     for _ in range(_CORRECTIONS):
         floor = _floor(inflation, n)

@@ -69,7 +69,13 @@ def common_times(*series: FloatArray) -> tuple[FloatArray, ...]:
 def estimate_mean(series: FloatArray) -> Estimate:
     """Mean of each column, t s / sqrt(n_eff) on either side; s has n_eff - 1 degrees of freedom."""
     mean, variance = _moments(series)
-    return _around_mean(mean, variance, effective_size_of_mean(series))
+    size = effective_size_of_mean(series)
+    # A series without variance has no effective size; its mean is as sure as it looks.
+    is_sure = np.isfinite(mean) & ~_varies(series)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = _student(size - 1.0) * np.sqrt(variance / (size - 1.0))
+        half = np.where(is_sure, 0.0, np.where(size >= FEWEST, half, np.nan))
+    return Estimate(mean, mean - half, mean + half, size, mean)
 
 
 def estimate_bias(x: FloatArray, y: FloatArray) -> Estimate:
@@ -175,15 +181,6 @@ def _moments(series: FloatArray) -> tuple[FloatArray, FloatArray]:
         mean = np.where(present, series, 0.0).sum(axis=0) / n
         variance = (np.where(present, series - mean, 0.0) ** 2).sum(axis=0) / n
     return np.asarray(mean), np.asarray(variance)
-
-
-def _around_mean(mean: FloatArray, variance: FloatArray, size: FloatArray) -> Estimate:
-    # A series without variance has no effective size; its mean is as sure as it looks.
-    is_sure = (variance == 0.0) & np.isnan(size)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        half = _student(size - 1.0) * np.sqrt(variance / (size - 1.0))
-        half = np.where(is_sure, 0.0, np.where(size >= FEWEST, half, np.nan))
-    return Estimate(mean, mean - half, mean + half, size, mean)
 
 
 def _student(freedom: FloatArray) -> FloatArray:
