@@ -1,4 +1,4 @@
-"""Superobservations: many pixels of a product, or points of a swath, become one value per model cell."""
+"""Superobservations: many pixels of a product become one value per model cell."""
 
 from __future__ import annotations
 
@@ -115,66 +115,6 @@ def superobserve(
     values = regridder(np.where(is_valid, image, np.nan))
     std = None if error_std is None else regridder.error_std(error_std, is_valid, error_correlation)
     return Superobservation(values, std, refused)
-
-
-def superobserve_points(
-    lat: FloatArray,
-    lon: FloatArray,
-    values: FloatArray,
-    grid: Grid,
-    *,
-    error_std: FloatArray | None = None,
-    error_correlation: float = 0.0,
-    min_count: int = 1,
-) -> tuple[FloatArray, FloatArray | None, IntArray]:
-    """Mean of scattered observations (swath pixels, stations) per model cell.
-
-    Parameters
-    ----------
-    lat, lon : degrees_north, degrees_east of each point, (n,).
-    values : (n,); NaN is missing.
-    grid : the model grid; points outside it do not count.
-    error_std : standard deviation of each point's error, unit of ``values``, (n,).
-    error_correlation : of the errors of two points of a cell, 0..1.
-    min_count : fewest points of a value.
-
-    Returns
-    -------
-    Values and their error standard deviation (None without ``error_std``), NaN where a cell has too few points, and
-    the number of points; (n_lat, n_lon) each. With weights 1/n: std^2 = ((1 - r) sum s^2 + r (sum s)^2) / n^2. A point
-    without error (NaN) makes its cell's NaN.
-
-    Raises
-    ------
-    ShapeError : arrays of different lengths, a correlation outside 0..1, or min_count below 1.
-
-    Notes
-    -----
-    Local: no communication. Points are added in their order.
-    """
-    shapes = {lat.shape, lon.shape, values.shape} | (set() if error_std is None else {error_std.shape})
-    if len(shapes) > 1 or values.ndim != 1 or not 0.0 <= error_correlation <= 1.0 or min_count < 1:
-        raise ShapeError(
-            f"points of shapes {sorted(shapes)}, correlation {error_correlation}, at least {min_count} per cell: "
-            "expected one length, 0 to 1, and 1 or more."
-        )
-    cell = cells_of_points(lat, lon, grid)
-    known = (cell >= 0) & np.isfinite(values)
-    cell, n = cell[known], grid.n_cells
-    count = np.bincount(cell, minlength=n)
-    enough = count >= min_count
-    divisor = np.maximum(count, 1)
-
-    def total(weights: FloatArray) -> FloatArray:
-        return np.bincount(cell, weights=weights, minlength=n).astype(np.float64)
-
-    mean = np.where(enough, total(values[known]) / divisor, np.nan).reshape(grid.shape)
-    std = None
-    if error_std is not None:
-        s = error_std[known]
-        variance = (1.0 - error_correlation) * total(s**2) + error_correlation * total(s) ** 2
-        std = np.where(enough, np.sqrt(variance) / divisor, np.nan).reshape(grid.shape)
-    return mean, std, count.astype(np.int64).reshape(grid.shape)
 
 
 def cells_of_points(lat: FloatArray, lon: FloatArray, grid: Grid) -> IntArray:

@@ -1,4 +1,4 @@
-"""Many pixels to one value: means, errors with correlation, refused pixels; points against loops."""
+"""Many pixels to one value: means, errors with correlation, refused pixels; the cells of points."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.fields.regrid import Regridder
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 from landda_hpc.observation.image import Flag, ImageObservation
-from landda_hpc.observation.superobbing import cells_of_points, make_regridder, superobserve, superobserve_points
+from landda_hpc.observation.superobbing import cells_of_points, make_regridder, superobserve
 
 FINE, COARSE = regular_grid(8, 16), regular_grid(2, 4)
 REGION = regular_grid(5, 7, south=23.0, north=30.0, west=-3.0, east=6.8)
@@ -89,8 +89,6 @@ def test_wrong_arguments() -> None:
         superobserve(np.zeros(FINE.shape), regrid, conditions={"fog": np.zeros(FINE.shape, dtype=bool)})
     with pytest.raises(ShapeError, match="its grid is"):
         superobserve(np.zeros(COARSE.shape), regrid)
-    with pytest.raises(ShapeError, match="points of shapes"):
-        superobserve_points(np.zeros(3), np.zeros(3), np.zeros(2), COARSE)
 
 
 def test_the_configuration_makes_the_regridder(tmp_path: Path) -> None:
@@ -127,28 +125,3 @@ def test_points_on_poles_seams_and_nowhere() -> None:
     with np.errstate(invalid="ignore"):
         assert cells_of_points(lat, lon, grid).tolist() == [17 * 36, 0, 9 * 36, 9 * 36, -1, -1]
     assert cells_of_points(np.array([30.0, 29.9]), np.array([0.0, 6.8]), REGION).tolist() == [-1, -1]
-
-
-@given(st.integers(0, 2**20), st.sampled_from([0.0, 0.3, 1.0]), st.integers(1, 3))
-def test_means_and_errors_of_points_against_loops(seed: int, correlation: float, least: int) -> None:
-    generator = np.random.default_rng(seed)
-    lat, lon = generator.uniform(20.0, 32.0, 60), generator.uniform(-5.0, 8.0, 60)
-    values, std = generator.random(60), generator.uniform(0.01, 0.1, 60)
-    values[::7] = np.nan
-    mean, error, count = superobserve_points(
-        lat, lon, values, REGION, error_std=std, error_correlation=correlation, min_count=least
-    )
-    cell = cells_of_points(lat, lon, REGION)
-    assert error is not None
-    for k in range(REGION.n_cells):
-        mine = (cell == k) & np.isfinite(values)
-        n = int(mine.sum())
-        at = divmod(k, REGION.lon.size)
-        assert count[at] == n
-        if n < least:
-            assert np.isnan(mean[at])
-            assert np.isnan(error[at])
-            continue
-        covariance = np.outer(std[mine], std[mine]) * (correlation + (1 - correlation) * np.eye(n))
-        np.testing.assert_allclose(mean[at], values[mine].mean(), rtol=1e-12)
-        np.testing.assert_allclose(error[at], np.sqrt(covariance.sum()) / n, rtol=1e-12)
