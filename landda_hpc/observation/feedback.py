@@ -167,7 +167,9 @@ def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str]
         value = {"standard_name": _STANDARD_NAME, "long_name": "observation", **common}
         _write(file, "value", point, feedback.value, {**value, "ancillary_variables": "error_std flag"})
         std = {"long_name": "standard deviation of the observation's error", **common}
-        _write(file, "error_std", point, feedback.error_std, {"standard_name": f"{_STANDARD_NAME} standard_error", **std})
+        _write(
+            file, "error_std", point, feedback.error_std, {"standard_name": f"{_STANDARD_NAME} standard_error", **std}
+        )
         flag = {
             "standard_name": "status_flag",
             "long_name": "what became of the observation",

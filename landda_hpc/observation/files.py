@@ -139,6 +139,8 @@ class ProductSource:
                         return ()
             except LandDAError as error:
                 return (str(error),)
+            finally:
+                self._dataset.close()
             problems += list(self._dataset.skipped.values())
         return tuple(dict.fromkeys(problems))
 
@@ -153,7 +155,11 @@ class ProductSource:
                 "observations.missing: skip."
             )
         stamp = self._dataset.product.stamp
-        images = [image for moment in chosen if (image := self._superobserve(time, moment)) is not None]
+        try:
+            images = [image for moment in chosen if (image := self._superobserve(time, moment)) is not None]
+        finally:
+            # An open file is locked: whoever adds the next hours to it must not find it so between two analyses.
+            self._dataset.close()
         if not images:
             return None
         mean = mean_over(images, self._window.n_needed(self._dataset.product.step, stamp))
@@ -182,6 +188,7 @@ class ProductSource:
             if images:
                 n_needed = self._window.n_needed(self._dataset.product.step, self._dataset.product.stamp)
                 found[depth] = mean_over(images, n_needed).values
+        self._dataset.close()
         return found
 
     # ------------------------------------------------------------------ parts
