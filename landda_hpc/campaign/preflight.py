@@ -61,4 +61,6 @@ def _files_of_runs(config: CampaignConfig) -> list[tuple[str, Path]]:
 
     for run in config.runs:
         look(run, f"run '{run.name}'")
+    if config.observations.withheld is not None:
+        look(config.observations.withheld, "observations.withheld")
     return found
