@@ -202,7 +202,10 @@ class GribIndex:
         first_lon = float(get(handle, "longitudeOfFirstGridPointInDegrees"))
         last_lon = float(get(handle, "longitudeOfLastGridPointInDegrees"))
         if last_lon <= first_lon:
-            first_lon -= 360.0
+            last_lon += 360.0
+        if last_lon >= 360.0 and first_lon > 0.0:
+            # Across the meridian of Greenwich: 350 to 370 is -10 to 10.
+            first_lon, last_lon = first_lon - 360.0, last_lon - 360.0
         is_sound = -90.0 <= first_lat <= 90.0 and -90.0 <= last_lat <= 90.0 and first_lat != last_lat
         if not is_sound or not -360.0 <= first_lon < last_lon < 361.0:
             raise DataError(

@@ -18,6 +18,7 @@ from landda_hpc.formats.ease2 import SHAPES, ease2_grid
 from landda_hpc.formats.ecmwf import open_era5, open_era5_land
 from landda_hpc.formats.esa_cci import open_esa_cci
 from landda_hpc.formats.gldas import open_gldas, read_gldas
+from landda_hpc.formats.grib import GribIndex
 from landda_hpc.formats.product import CONDITIONS
 from landda_hpc.formats.region import Region, locate
 from landda_hpc.formats.registry import PRODUCTS, product_of
@@ -28,7 +29,7 @@ from landda_hpc.formats.smap import (
     open_smap_l4,
     open_smap_l4_update,
 )
-from landda_hpc.grid import regular_grid
+from landda_hpc.grid import gaussian_grid, regular_grid
 
 DAY = datetime(2016, 6, 1)
 LAT = np.arange(45.0, 40.0, -0.25)
@@ -143,6 +144,17 @@ def test_the_real_grib_file_keeps_layers_and_flips_rows(shared: Path) -> None:
         np.testing.assert_array_equal(profile.values[k], field[::-1])
     with pytest.raises(DataError, match="lacks swvl1, swvl2, swvl3, swvl4; found 2t"):
         open_era5(shared / "data" / "era5" / "era5-single-level-scalar-time.grib")
+
+
+def test_a_real_gaussian_grid_in_grib(shared: Path) -> None:
+    pytest.importorskip("eccodes")
+    index = GribIndex(shared / "data" / "ncep" / "flxf2006040100.grb", {167: "2t"})
+    (message,) = index.messages.values()
+    grid, is_flipped = index.grid_of(message)
+    assert (index.times, is_flipped, grid.is_periodic) == ((datetime(2006, 4, 1),), True, True)
+    assert grid.same_points(gaussian_grid(94, 192))
+    warmest = np.unravel_index(np.argmax(index.values(message)[::-1]), grid.shape)
+    assert abs(grid.lat[warmest[0]]) < 30.0
 
 
 def test_grib_and_archives_that_cannot_be_read(tmp_path: Path, shared: Path) -> None:
