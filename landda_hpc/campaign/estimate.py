@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.series import recorded_layers
 from landda_hpc.config import CampaignConfig, EnkfLikeRun
 from landda_hpc.variables import STATE
 
@@ -32,10 +33,24 @@ def estimate(config: CampaignConfig, domain: Domain) -> dict[str, str]:
     )
     image_files = len(config.runs) * (config.time.n_cycles * config.time.cycle_hours // config.output.every_hours)
     images = image_files * len(config.output.fields) * pixels * 4
+    series = _series_bytes(config, domain)
     return {
         "ranks": f"any number; of {layout.n_ranks}, the fullest has {most_tiles} tiles, "
         f"{layout.n_roots} share the images",
         "memory": f"about {memory / 1e9:.2f} GB per rank with {layout.n_ranks} ranks",
-        "disk": f"about {(checkpoint * (kept + 1) + images) / 1e9:.2f} GB: {checkpoint / 1e6:.1f} MB a checkpoint, "
-        f"{kept} kept and one being written; {image_files} image files",
+        "disk": f"about {(checkpoint * (kept + 1) + images + series) / 1e9:.2f} GB: {checkpoint / 1e6:.1f} MB a "
+        f"checkpoint, {kept} kept and one being written; {image_files} image files"
+        + (f"; {series / 1e6:.0f} MB of series" if series else ""),
     }
+
+
+_SERIES_SHARE = 0.5
+"""Of its bytes that a day of series takes on disk, compressed; measured on a 90-day twin."""
+
+
+def _series_bytes(config: CampaignConfig, domain: Domain) -> float:
+    if config.output.series is None:
+        return 0.0
+    values = recorded_layers(config.output.series.to_depth_m) + len(config.verification.depths_m) + 2
+    n_times = config.time.n_cycles * len(config.instance_names)
+    return _SERIES_SHARE * 4.0 * values * len(domain.cells) * n_times

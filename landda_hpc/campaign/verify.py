@@ -202,7 +202,7 @@ def _report_references(
         note = (
             "The truth is the nature run's."
             if name == TRUTH
-            else f"The reference is brought to the model grid; {missing[name]} of {len(layers[0].times)} times have none."
+            else f"The reference is brought to the model grid; {missing[name]} of {len(layers[0].times)} times lack it."
             " If it was assimilated, the scores tell how well it was fitted, not how good the analysis is."
         )
         page.section(f"Gridded reference: {name}", note, reference_markdown(rows[name]))

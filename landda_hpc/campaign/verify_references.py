@@ -72,14 +72,15 @@ class ReferenceVerification:
 
 
 def region_cells(domain: Domain) -> dict[str, IntArray]:
-    """Scored cells of the regions that the grid covers; the first has all."""
-    found = {}
+    """Scored cells of the regions that the grid covers; the first has all, others are there only if they have fewer."""
+    found: dict[str, IntArray] = {}
     for region in REGIONS:
         if region == GLOBE or covers(domain.grid, region):
             name = "all cells" if region == GLOBE else region.name
             mask = (region.mask(domain.grid) | (region == GLOBE)) & domain.is_scored
             found[name] = np.flatnonzero(domain.cells.from_image(mask.astype(np.float64)) > 0.0)
-    return {name: cells for name, cells in found.items() if cells.size}
+    everything = found["all cells"].size
+    return {name: c for name, c in found.items() if name == "all cells" or 0 < c.size < everything}
 
 
 def verify_references(

@@ -269,7 +269,7 @@ def _score_maps(found: StationVerification, series: CampaignSeries, ground: Grou
                     path,
                     metric=metric,
                     regions=regions,
-                    title=f"{TITLES[metric]} at stations, {layer}, {window.window} window",
+                    title=f"{TITLES[metric][0].upper()}{TITLES[metric][1:]} at stations, {layer}, {window.window} window",
                     label=f"{TITLES[metric]}{unit}",
                 )
                 text = f"{long_name[0].upper()}{long_name[1:]} at stations, {layer}, {window.window} window."

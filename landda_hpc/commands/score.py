@@ -54,9 +54,8 @@ def command(
     config = read_resolved(campaign.config_file, _changes(file, overrides))
     records = read_json_lines(campaign.records_file("scores"))
     is_past = any(record.time >= config.scored_since for record in records)
-    if records:
-        for table in summary_tables(summarise(records, config.scored_since if is_past else None)):
-            Console().print(table)
+    for table in summary_tables(summarise(records, config.scored_since if is_past else None)):
+        Console().print(table)
     if config.verification.discard_days:
         left_out = "leave out" if is_past else "will leave out, once there is more,"
         Console().print(f"The means {left_out} what lies before {config.scored_since}.", highlight=False)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _RAIN: Final = "#8fb3d9"
-_OBSERVED: Final = "#D55E00"
+_OBSERVED: Final = "#000000"
 
 
 @dataclass(frozen=True, eq=False)

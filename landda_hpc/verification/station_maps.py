@@ -354,9 +354,11 @@ def _bar(figure: Any, where: Axes | Sequence[Axes], colours: Colormap, norm: Bou
     )
     edges = norm.boundaries
     mappable = ScalarMappable(norm=norm, cmap=colours)
-    bar = figure.colorbar(mappable, ticks=edges, extendfrac=0.04, **place)
     width = float(np.min(np.diff(edges)))
     digits = next(n for n in range(8) if n == 7 or np.allclose(np.round(edges, n), edges, atol=0.01 * width))
+    # Lying bars have room for short labels only.
+    ticks = edges if is_beside or digits < 3 else edges[::2]
+    bar = figure.colorbar(mappable, ticks=ticks, extendfrac=0.04, **place)
 
     def words(value: float, _: object) -> str:
         text = f"{value:.{digits}f}"
