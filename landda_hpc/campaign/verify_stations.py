@@ -269,12 +269,16 @@ def _score_maps(found: StationVerification, series: CampaignSeries, ground: Grou
                     path,
                     metric=metric,
                     regions=regions,
-                    title=f"{TITLES[metric][0].upper()}{TITLES[metric][1:]} at stations, {layer}, {window.window} window",
+                    title=f"{_capital(TITLES[metric])} at stations, {layer}, {window.window} window",
                     label=f"{TITLES[metric]}{unit}",
                 )
-                text = f"{long_name[0].upper()}{long_name[1:]} at stations, {layer}, {window.window} window."
+                text = f"{_capital(long_name)} at stations, {layer}, {window.window} window."
                 captions.append((path, text))
     return captions
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _drawn(found: StationVerification, region: Region, config: CampaignConfig) -> tuple[list[int], str]:
@@ -387,7 +391,7 @@ def _day_maps(
                 panels.append(DayPanel(name.replace("_", "-"), _only(values[at], inside), note=note))
             panels.append(DayPanel("Stations", _only(observed[at], inside)))
             image = domain.cells.to_image(rain.of(day))
-            panels.append(DayPanel(rain.label[0].upper() + rain.label[1:], image=image, is_rain=True))
+            panels.append(DayPanel(_capital(rain.label), image=image, is_rain=True))
             path = folder / f"station_anomalies_{region.name.lower().replace(' ', '_')}_{day:%Y%m%d}.png"
             draw_day(
                 panels,
