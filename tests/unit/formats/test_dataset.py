@@ -19,6 +19,7 @@ from landda_hpc.errors import ConfigError, DataError, LandDAError
 from landda_hpc.formats.dataset import Dataset, make_dataset
 from landda_hpc.formats.layered import choose_layers
 from landda_hpc.formats.precipitation import precipitation_at, read_precipitation
+from landda_hpc.formats.region import Region
 from landda_hpc.formats.registry import PRODUCTS, product_of
 
 DAY = datetime(2016, 6, 1)
@@ -268,6 +269,27 @@ def test_the_real_era5_land_rain(shared: Path) -> None:
         last = np.ma.filled(raw["tp"][-1].astype(float), np.nan)[::-1] * 1000.0
     np.testing.assert_allclose(sum(f.amount for f in fields[1:]), last, atol=1e-3)
     assert min(float(np.nanmin(f.amount)) for f in fields) >= 0.0
+
+
+def test_rain_of_era5_in_grib(tmp_path: Path, shared: Path) -> None:
+    eccodes = pytest.importorskip("eccodes")
+    rain = np.arange(36.0).reshape(6, 6) / 1000.0
+    with (
+        (shared / "data" / "era5" / "soil-surface-level-mix.grib").open("rb") as raw,
+        (tmp_path / "tp.grib").open("wb") as file,
+    ):
+        handle = eccodes.codes_grib_new_from_file(raw)
+        for hour in (6, 7):
+            one = eccodes.codes_clone(handle)
+            for key, value in (("paramId", 228), ("dataTime", 100 * hour), ("bitsPerValue", 24)):
+                eccodes.codes_set(one, key, value)
+            eccodes.codes_set_values(one, (rain * (hour - 5)).ravel())
+            eccodes.codes_write(one, file)
+            eccodes.codes_release(one)
+        eccodes.codes_release(handle)
+    fields = list(read_precipitation("era5", [tmp_path / "tp.grib"], Region(41.0, 49.0, 1.0, 9.0)))
+    assert [(f.begin.hour, f.end.hour) for f in fields] == [(5, 6), (6, 7)]
+    np.testing.assert_allclose(fields[1].amount, 2000 * rain[::-1], atol=1e-3)
 
 
 # --------------------------------------------------------------------------- every reader against damaged bytes
