@@ -226,6 +226,8 @@ def _columns(rows: list[tuple[int, list[str]]], date: int, value: int, source: s
         raise DataError(f"line {short} of station file '{source}' ends before its value; is the file complete?")
     stamps = [f"{row[date].replace('/', '-')}T{row[date + 1]}" for _, row in rows]
     try:
+        if not all(_is_clock(stamp) for stamp in stamps):
+            raise ValueError("a time of another form")
         times = np.array(stamps, dtype="datetime64[s]")
         values = np.array([row[value] for _, row in rows], dtype=np.float64)
     except ValueError:
@@ -242,10 +244,16 @@ def _columns(rows: list[tuple[int, list[str]]], date: int, value: int, source: s
     return times, values, flags
 
 
+def _is_clock(stamp: str) -> bool:
+    """Whether a time is of the form yyyy-mm-ddTHH:MM, with or without seconds; not with an offset from UTC."""
+    return len(stamp) == 16 or (len(stamp) == 19 and stamp[16] == ":")
+
+
 def _is_sound(row: list[str], date: int, value: int) -> bool:
+    stamp = f"{row[date].replace('/', '-')}T{row[date + 1]}"
     try:
-        np.datetime64(f"{row[date].replace('/', '-')}T{row[date + 1]}", "s")
+        np.datetime64(stamp, "s")
         float(row[value])
     except ValueError:
         return False
-    return True
+    return _is_clock(stamp)

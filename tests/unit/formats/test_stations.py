@@ -103,6 +103,7 @@ BAD = {
     "line is cut": (stm("\n", *LINES, "2008/07/01 04:00"), "line 6 of station file .* ends before its value"),
     "value is text": (stm("\n", *LINES, "2008/07/01 04:00 x G"), "line 6 of station file .* not of the format"),
     "no such day": (stm("\n", *LINES, "2008/02/30 04:00 0.2 G"), "line 6 .* not of the format"),
+    "time of a zone": (stm("\n", *LINES, "2008/07/01 04:00-05 0.2 G"), "line 6 .* not of the format"),
     "percent": (stm("\n", "2008/07/01 00:00 25.0 G", "2008/07/01 01:00 26.0 G"), "nowhere within -0.5 to 1.5 m3 m-3"),
     "depth": (stm().replace(b"0.05    0.05", b"0.50    0.05"), "expected a depth"),
 }
