@@ -251,9 +251,11 @@ def _is_clock(stamp: str) -> bool:
 
 def _is_sound(row: list[str], date: int, value: int) -> bool:
     stamp = f"{row[date].replace('/', '-')}T{row[date + 1]}"
+    if not _is_clock(stamp):
+        return False
     try:
         np.datetime64(stamp, "s")
         float(row[value])
     except ValueError:
         return False
-    return _is_clock(stamp)
+    return True
