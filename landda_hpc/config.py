@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import difflib
 import types
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
@@ -257,7 +257,202 @@ class TwinConfig(Section):
     long_share: Fraction = Field(0.7, description="share of variance at the long length; the rest is at one cell")
 
 
-class TwinObservations(Section):
+class SpikeCheck(Section):
+    """Change of a cell's observation since the last one that was accepted; too large a change is not used.
+
+    The next observation confirms it, if it agrees: then it was a step, and counts from there on.
+    """
+
+    max_rise: Positive = Field(0.30, description="largest increase between two observations, m3 m-3; rain is quick")
+    max_fall: Positive = Field(0.15, description="largest decrease between two observations, m3 m-3; drying is slow")
+    within_hours: Positive = Field(48.0, description="older observations are no comparison, h")
+
+
+class InnovationCheck(Section):
+    """Departure of an observation from the background (O-B) against the errors expected of both."""
+
+    sigmas: Positive = Field(4.0, description="rejected where |O-B| exceeds so many sqrt(std_o^2 + background_std^2)")
+    background_std: Positive = Field(0.15, description="standard deviation of background errors, m3 m-3")
+    run: str | None = Field(
+        None,
+        description="whose background judges; none: an observation stays if it agrees with the background of any run "
+        "(all runs of a campaign take the same observations)",
+    )
+
+
+Condition = Literal["not_recommended", "frozen", "snow", "dense_vegetation", "water"]
+"""What a product's own flags may say of a pixel."""
+
+
+class QualityConfig(Section):
+    """Quality control: each check that is on gives its own counted reason; the first that fails is the reason."""
+
+    range_sigmas: NonNegative | None = Field(
+        4.0, description="values outside [0, porosity] by more error standard deviations are rejected; none: no check"
+    )
+    frozen_model: bool = Field(True, description="reject where the model has ice in the observed layers")
+    frozen_temperature: Positive | None = Field(
+        None, description="reject where the model's ground is colder, K, e.g. 273.15; none: no check"
+    )
+    snow_amount: NonNegative | None = Field(
+        None, description="reject where the model has more snow, kg m-2, e.g. 1; none: no check"
+    )
+    vegetation_fraction: Fraction | None = Field(
+        None, description="reject where the model's vegetation shades a larger share of the soil, 1; none: no check"
+    )
+    refuse: tuple[Condition, ...] = Field(
+        ("not_recommended", "frozen", "snow", "dense_vegetation", "water"),
+        description="pixels that the product flags so are left out before regridding",
+    )
+    spike: SpikeCheck | None = Field(None, description="temporal check; none: no check")
+    innovation: InnovationCheck | None = Field(None, description="check against the background; none: no check")
+
+
+class RegriddingConfig(Section):
+    """How a product comes to the model grid."""
+
+    method: Literal["bilinear", "conservative"] = Field(
+        "bilinear", description="between cell centres, as both papers; or the mean over the cell's area (superobbing)"
+    )
+    min_valid_fraction: Fraction = Field(
+        0.5, gt=0.0, description="share of a cell's weight that must come from valid pixels, else it is missing, 1"
+    )
+    cache: Path | None = Field(
+        None, description="folder that keeps weights between runs, under data_root; none: made anew at every start"
+    )
+
+
+class ConstantErrors(Section):
+    """Observation errors of one size: error_std."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class MapErrors(Section):
+    """Observation errors per cell from a file, bilinear on the model grid."""
+
+    kind: Literal["map"] = "map"
+    file: Path = Field(description="netCDF image of the standard deviation, m3 m-3, under data_root")
+    variable: str | None = Field(None, description="its variable; none: the only image in the file")
+
+
+class ProductErrors(Section):
+    """Observation errors from the product's own uncertainty field, reduced as pixels are averaged."""
+
+    kind: Literal["product"] = "product"
+    correlation: Fraction = Field(
+        1.0, description="correlation of the errors of pixels that are averaged, 1: 1 keeps their size, 0 divides by n"
+    )
+    minimum: Positive = Field(0.01, description="smallest standard deviation believed, m3 m-3")
+
+
+ObservationErrors = Annotated[ConstantErrors | MapErrors | ProductErrors, Field(discriminator="kind")]
+
+
+class NoBias(Section):
+    """Observations as they are: the papers' default."""
+
+    kind: Literal["none"] = "none"
+
+
+class BiasConfig(Section):
+    """What the treatments share."""
+
+    file: Path = Field(description="climatologies of model and product, made by landda observations climatology")
+    min_count: int = Field(20, ge=2, description="times that a cell's climatology needs; cells with fewer stay as is")
+
+
+class MeanVarianceMatching(BiasConfig):
+    """Mean and variance of each cell's observations become the model's."""
+
+    kind: Literal["mean_variance"] = "mean_variance"
+    max_scale: Positive = Field(4.0, ge=1.0, description="largest factor on anomalies (and its inverse), 1")
+
+
+class CdfMatching(BiasConfig):
+    """The distribution of each cell's observations becomes the model's."""
+
+    kind: Literal["cdf"] = "cdf"
+
+
+BiasTreatment = Annotated[NoBias | MeanVarianceMatching | CdfMatching, Field(discriminator="kind")]
+
+
+Box = tuple[float, float, float, float]
+"""South, north, west, east edges, degrees."""
+
+
+class InstantWindow(Section):
+    """The observation of the analysis time itself."""
+
+    kind: Literal["instant"] = "instant"
+
+
+class NearestWindow(Section):
+    """The observation nearest to the analysis time; of overpasses, each cell that was seen near to it."""
+
+    kind: Literal["nearest"] = "nearest"
+    hours: float = Field(1.5, gt=0.0, le=24.0, description="farthest from the analysis time, h, either side")
+
+
+class MeanWindow(Section):
+    """The mean of the observations in a window."""
+
+    kind: Literal["mean"] = "mean"
+    hours: float = Field(24.0, gt=0.0, le=744.0, description="length of the window, h; its earlier end does not count")
+    position: Literal["centred", "before"] = Field(
+        "centred", description="the analysis time is in the middle of the window, or at its end"
+    )
+    min_share: Fraction = Field(
+        0.5, description="share of the product's times in the window that a cell needs, 1; of overpasses one is enough"
+    )
+
+
+Window = Annotated[InstantWindow | NearestWindow | MeanWindow, Field(discriminator="kind")]
+
+
+class WithheldConfig(Section):
+    """Observations that pass every check and are yet not assimilated: for verification. Any of the rules is enough."""
+
+    fraction: Fraction = Field(0.0, description="share of the blocks that is withheld, drawn by the campaign's seed")
+    block_deg: NonNegative = Field(
+        0.0, description="size of the blocks, degrees of latitude and longitude; 0: each cell by itself"
+    )
+    anew: bool = Field(False, description="draw anew for every time; else the same cells all through")
+    boxes: tuple[Box, ...] = Field((), description="south, north, west, east of regions that are withheld, degrees")
+    list_file: Path | None = Field(
+        None, description="CSV under data_root with columns lat, lon, and time (ISO 8601, UTC; empty: always)"
+    )
+    times: tuple[datetime, ...] = Field((), description="analysis times whose observations are all withheld, UTC")
+
+
+class ObservationUse(Section):
+    """What is done with observations beside assimilating them."""
+
+    withheld: WithheldConfig | None = Field(None, description="observations that are kept for verification; none")
+    monitor_only: bool = Field(
+        False, description="compare with the backgrounds (O-B), assimilate nothing: every run is a free run"
+    )
+    feedback: bool = Field(
+        False,
+        description="write every observation with its value, error, flag, backgrounds and analyses to feedback/, one "
+        "CF netCDF file for each time",
+    )
+
+
+class TreatedObservations(ObservationUse):
+    """What is done with the observations of every product; see docs/regridding_and_quality.md."""
+
+    regridding: RegriddingConfig = Field(default_factory=RegriddingConfig)
+    quality: QualityConfig = Field(default_factory=QualityConfig)
+    errors: ObservationErrors = Field(default_factory=ConstantErrors)
+    representativeness_std: NonNegative = Field(
+        0.0, description="error of what the grid cell does not share with the pixels, added in squares, m3 m-3"
+    )
+    bias: BiasTreatment = Field(default_factory=NoBias)
+
+
+class TwinObservations(ObservationUse):
     """Observations drawn from the nature run."""
 
     kind: Literal["twin"] = "twin"
@@ -276,16 +471,12 @@ class TwinObservations(Section):
         description="which ones: 'random' = every cell by itself, anew each time, 'swaths' = between slanted swaths "
         "that move, 'blobs' = patches, 'stripes' = meridional, about twelve cells wide; both always the same",
     )
+    quality: QualityConfig = Field(default_factory=QualityConfig)
 
 
-class GldasObservations(Section):
-    """GLDAS-2.1 Noah files as the provider ships them."""
+class FileObservations(TreatedObservations):
+    """What observations from files have in common."""
 
-    kind: Literal["gldas"] = "gldas"
-    path: str = Field(
-        description="file pattern with strftime codes, under data_root, e.g. "
-        "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
-    )
     depth_m: tuple[float, float] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
     error_std: Positive = Field(
         0.025,
@@ -295,9 +486,76 @@ class GldasObservations(Section):
     missing: Literal["skip", "error"] = Field(
         "skip", description="what a missing analysis time is: counted, or an error"
     )
+    window: Window = Field(InstantWindow(), description="which of the product's times belong to an analysis")
+    late: Literal["ignore", "use", "error"] = Field(
+        "ignore",
+        description="what a file is that was not there at the start: left out with a warning, so that the run is what "
+        "landda check saw; used; or an error",
+    )
 
 
-Observations = Annotated[TwinObservations | GldasObservations, Field(discriminator="kind")]
+class GldasObservations(FileObservations):
+    """GLDAS-2.1 Noah files as the provider ships them; the short form of a catalogue with one entry."""
+
+    kind: Literal["gldas"] = "gldas"
+    path: str = Field(
+        description="file pattern with strftime codes, under data_root, e.g. "
+        "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
+    )
+    damaged: Literal["error", "skip"] = Field(
+        "error", description="what a file is that cannot be read: as in catalogue"
+    )
+
+
+class CatalogueObservations(FileObservations):
+    """Observations of a product that the catalogue names."""
+
+    kind: Literal["catalogue"] = "catalogue"
+    entry: str = Field(description="name of the entry in the catalogue")
+
+
+class CatalogueEntry(Section):
+    """Data in files: a gridded product, or stations."""
+
+    product: Literal[
+        "gldas_noah", "era5", "era5_land", "cldas", "smap_l2", "smap_l3", "smap_l3_pm", "smap_l4", "smap_l4_update",
+        "esa_cci", "cf", "ismn", "cma_csv",
+    ] = Field(description="what the files hold; cf: any CF netCDF file whose variables are named")  # fmt: skip
+    path: str = Field(
+        min_length=1,
+        description="under data_root: of a gridded product a pattern with strftime codes for the time, * for what "
+        "cannot be known (versions; the last by name counts), {layer} where each layer has its file; of stations a "
+        "folder, a zip archive or a file",
+    )
+    damaged: Literal["error", "skip"] = Field(
+        "error", description="what a file is that cannot be read: an error, or skipped with a warning and counted"
+    )
+    variables: dict[str, tuple[float, float]] = Field(
+        {}, description="for cf: variables of soil moisture (m3 m-3, or kg m-2 in the layer), top and bottom of each, m"
+    )
+    step_hours: Positive = Field(24.0, description="for cf: hours between two times, the first at 00 UTC")
+    utc_offset_hours: float = Field(
+        0.0, ge=-12.0, le=14.0, description="for cma_csv: hours that the files' times are ahead of UTC; 8 for Beijing"
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if (self.product == "cf") != bool(self.variables):
+            raise ValueError(
+                "product cf needs variables, each with top and bottom in m" if self.product == "cf" else
+                f"variables are for product cf; {self.product} knows its own"
+            )  # fmt: skip
+        for name, (top, bottom) in self.variables.items():
+            if not 0.0 <= top < bottom:
+                raise ValueError(f"variable {name}, {top} to {bottom} m: expected 0 <= top < bottom")
+        return self
+
+    @property
+    def is_gridded(self) -> bool:
+        return self.product not in ("ismn", "cma_csv")
+
+
+Observations = Annotated[TwinObservations | GldasObservations | CatalogueObservations, Field(discriminator="kind")]
 
 
 class FrameConfig(Section):
@@ -497,7 +755,17 @@ class ClimatologicalErrorsConfig(Section):
         return self
 
 
+class ToldErrorsConfig(Section):
+    """White errors of the size that each observation brings: observations.errors, bias treatment and all."""
+
+    kind: Literal["told"] = "told"
+
+
 Errors = Annotated[WhiteErrorsConfig | CorrelatedErrorsConfig | ClimatologicalErrorsConfig, Field(discriminator="kind")]
+ErrorsOfObservations = Annotated[
+    WhiteErrorsConfig | CorrelatedErrorsConfig | ClimatologicalErrorsConfig | ToldErrorsConfig,
+    Field(discriminator="kind"),
+]
 
 
 class CurveletRun(AssimilatingRun):
@@ -530,7 +798,7 @@ class EnkfLikeRun(CurveletRun):
     background_errors: Errors | None = Field(
         None, description="error model of the background; white with background_std if absent, as in [B26]"
     )
-    observation_errors: Errors | None = Field(
+    observation_errors: ErrorsOfObservations | None = Field(
         None, description="error model of the observations; white with observation_std if absent, as in [B26]"
     )
 
@@ -542,8 +810,16 @@ class GainRun(CurveletRun):
         None,
         description="error model of the background; if absent B = max(0, E|d|^2 - R) is learned from innovations d",
     )
-    observation_errors: Errors = Field(WhiteErrorsConfig(std=0.10), description="error model of the observations, R")
+    observation_errors: ErrorsOfObservations = Field(
+        WhiteErrorsConfig(std=0.10), description="error model of the observations, R; told needs background_errors"
+    )
     memory_cycles: float = Field(20.0, ge=1.0, description="cycles that the running mean of |d|^2 counts for")
+
+    @model_validator(mode="after")
+    def _learns_with_known_r(self) -> Self:
+        if self.background_errors is None and isinstance(self.observation_errors, ToldErrorsConfig):
+            raise ValueError("observation_errors of kind told need background_errors: B is learned with a fixed R only")
+        return self
 
 
 class PerScaleRun(GainRun):
@@ -614,9 +890,18 @@ class Var3dObservationTerm(Var3dRun):
     observation_std: Positive = Field(
         0.10, description="standard deviation of observation and operator errors that J_O assumes, m3 m-3"
     )
+    told_errors: bool = Field(
+        False, description="J_O takes the errors that each observation brings (observations.errors) instead"
+    )
     observation_std_china: Positive | None = Field(
         None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
     )
+
+    @model_validator(mode="after")
+    def _told_errors_are_of_one_layer(self) -> Self:
+        if self.told_errors and self.layers == "upper_three":
+            raise ValueError("told_errors are of the observed depth: with layers: upper_three give observation_std")
+        return self
 
 
 class Var3dImageTerm(Var3dRun):
@@ -692,6 +977,12 @@ class CheckpointConfig(Section):
     restarts: bool = Field(False, description="also write one CoLM-layout restart file per rank with each checkpoint")
 
 
+class SeriesConfig(Section):
+    """Recording of soil water over time: ``series/<run>_<day>.nc``, every cycle, every cell with updatable soil."""
+
+    to_depth_m: float = Field(1.0, gt=0.0, le=3.433, description="soil layers down to this depth are recorded, m")
+
+
 class OutputConfig(Section):
     """What goes to CF netCDF files and pictures."""
 
@@ -713,10 +1004,60 @@ class OutputConfig(Section):
         "recorded every cycle in profiles.jsonl",
     )
     figures: bool = Field(True, description="draw maps and score series at the end")
+    series: SeriesConfig | None = Field(
+        None, description="record soil water of all cells and the rain of every cycle, for verification; none if absent"
+    )
+
+
+class ReferenceConfig(Section):
+    """A gridded product that finished campaigns are verified against, at its own depths."""
+
+    entry: str = Field(description="name of the product's entry in the section 'catalogue'")
+    name: str | None = Field(None, min_length=1, description="name in tables and figures; default that of the entry")
+    depths_m: tuple[tuple[float, float], ...] | None = Field(
+        None, description="layers that are compared, m; default the product's own down to the recorded depth"
+    )
+    regridding: Literal["bilinear", "conservative"] = Field(
+        "bilinear", description="how the product comes to the model grid; 'bilinear' is the papers'"
+    )
+    averaging: Literal["instant", "day"] = Field(
+        "instant", description="'instant': states nearest in time; 'day': the model's mean over the product's UTC day"
+    )
+    tolerance_minutes: NonNegative = Field(90.0, description="between the state and the product's time, if 'instant'")
+
+
+class StationsConfig(Section):
+    """Stations that finished campaigns are verified against."""
+
+    entry: str = Field(description="name of the stations' entry in the section 'catalogue'")
+    accept: tuple[str, ...] = Field(
+        ("G",), description="flags of the provider that make a value usable; MAQU of the ISMN needs G and U"
+    )
+
+
+class TwinStationsConfig(Section):
+    """Stations that are drawn from a twin's nature run: its cell means with errors of place and instrument."""
+
+    per_region: int = Field(40, ge=1, description="stations in each region (China, United States), drawn at random")
+    offset_std: NonNegative = Field(
+        0.06, description="standard deviation of a station's lasting difference from its cell, m3 m-3"
+    )
+    error_std: NonNegative = Field(0.02, description="standard deviation of errors that are white in time, m3 m-3")
+    missing_fraction: Fraction = Field(0.1, description="share of times without a value, at random")
+    depth_m: tuple[float, float] = Field((0.1, 0.1), description="top and bottom of the sensor, m; equal for a point")
+
+
+class AnomalyConfig(Section):
+    """What anomalies of series are departures from."""
+
+    kind: Literal["moving_window", "climatology"] = Field(
+        "moving_window", description="mean around each time, or of all years around the day of the year (two at least)"
+    )
+    window_days: Positive = Field(35.0, description="width of the window, days")
 
 
 class VerificationConfig(Section):
-    """Where and at which depths scores are taken."""
+    """Where and at which depths scores are taken, and what a finished campaign is verified against."""
 
     depths_m: tuple[tuple[float, float], ...] = Field(
         ((0.0, 0.1), (0.1, 0.4), (0.4, 1.0)), description="layers that are scored: top and bottom, m"
@@ -728,6 +1069,27 @@ class VerificationConfig(Section):
     )
     discard_days: int = Field(
         0, ge=0, le=36500, description="days from the start that count in no mean of the tables; [S24] leaves out 15"
+    )
+    references: tuple[ReferenceConfig, ...] = Field((), description="gridded products that landda score compares with")
+    stations: tuple[StationsConfig, ...] = Field((), description="stations that landda score compares with")
+    twin_stations: TwinStationsConfig | None = Field(
+        None, description="stations drawn from a twin's nature run; none if absent"
+    )
+    precipitation: str | None = Field(
+        None, description="catalogue entry of gridded precipitation for figures; default the rain that the model took"
+    )
+    place: Literal["nearest", "bilinear"] = Field(
+        "nearest", description="cells that stand for a station: the nearest scored one, or the four around"
+    )
+    tolerance_minutes: NonNegative = Field(30.0, description="between a state and a station's value")
+    anomaly: AnomalyConfig = Field(default_factory=AnomalyConfig, description="anomalies that are correlated in time")
+    min_pairs: int = Field(20, ge=4, description="fewer common times give a place no temporal scores")
+    replicates: int = Field(500, ge=50, description="replicates of the bootstrap of means over networks and regions")
+    days: tuple[date, ...] = Field(
+        (), description="days whose anomaly maps are drawn, UTC; default the rainiest of the assimilation window"
+    )
+    drawn_stations: tuple[str, ...] = Field(
+        (), description="stations whose series are drawn, 'network/station'; default three of each region by rule"
     )
 
     @field_validator("depths_m")
@@ -755,6 +1117,9 @@ class CampaignConfig(Section):
     model: Model = Field(default_factory=ColumnModelConfig)
     forcing: ForcingConfig = Field(default_factory=ForcingConfig)
     twin: TwinConfig | None = Field(None, description="the nature run, if the campaign is a twin experiment")
+    catalogue: dict[str, CatalogueEntry] = Field(
+        {}, description="data in files, each under a name: to assimilate, to verify against"
+    )
     observations: Observations
     runs: tuple[Run, ...] = Field((ControlRun(), EnkfLikeRun()), min_length=1, description="runs beside each other")
     parallel: ParallelConfig = Field(default_factory=ParallelConfig)
@@ -797,6 +1162,18 @@ class CampaignConfig(Section):
             problems.append("'nature' is the name of the twin's truth: choose another name for the run")
         if self.observations.kind == "twin" and self.twin is None:
             problems.append("observations.kind = twin needs the section 'twin' (the nature run)")
+        if isinstance(self.observations, CatalogueObservations):
+            entry = self.catalogue.get(self.observations.entry)
+            if entry is None:
+                problems.append(
+                    f"observations.entry = {self.observations.entry} is not in the catalogue, which has "
+                    f"{', '.join(self.catalogue) or 'no entry'}"
+                )
+            elif not entry.is_gridded:
+                problems.append(
+                    f"observations.entry = {self.observations.entry} is of stations ({entry.product}): they verify, a "
+                    "gridded product is assimilated"
+                )
         for key, hours in (("checkpoint", self.checkpoint.every_hours), ("output", self.output.every_hours)):
             if hours % self.time.cycle_hours:
                 problems.append(
@@ -815,6 +1192,9 @@ class CampaignConfig(Section):
         top, bottom = self.observations.depth_m
         if not 0.0 <= top < bottom <= 3.433:
             problems.append(f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m")
+        innovation = self.observations.quality.innovation
+        if innovation is not None and innovation.run not in (None, *names):
+            problems.append(f"observations.quality.innovation.run = '{innovation.run}': runs are {', '.join(names)}")
         for run in self.runs:
             depth = run.depth if isinstance(run, AssimilatingRun) else None
             if isinstance(depth, RegressionDepth) and depth.file is None and (top, bottom) != BUILT_IN_DEPTH_M:
@@ -835,6 +1215,7 @@ class CampaignConfig(Section):
             roots = self.parallel.roots or 1
             if isinstance(run, EnkfLikeRun) and run.estimator == "sampled" and roots > run.members:
                 problems.append(f"run '{run.name}': parallel.roots = {roots} exceeds its {run.members} members")
+        problems += self._verification_problems()
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -870,6 +1251,27 @@ class CampaignConfig(Section):
             problems.append(
                 f"model.timestep_s = {self.model.timestep_s} does not divide the cycle of {self.time.cycle_hours} h"
             )
+        return problems
+
+    def _verification_problems(self) -> list[str]:
+        asked, problems = self.verification, []
+        if (asked.references or asked.stations or asked.twin_stations) and self.output.series is None:
+            problems.append(
+                "verification.references and .stations need the campaign's soil water over time: add output.series: {}"
+            )
+        if asked.twin_stations is not None and self.twin is None:
+            problems.append("verification.twin_stations needs the section 'twin' (the nature run)")
+        wanted = [("references", r.entry, True) for r in asked.references]
+        wanted += [("stations", s.entry, False) for s in asked.stations]
+        wanted += [("precipitation", asked.precipitation, True)] if asked.precipitation is not None else []
+        for key, name, is_gridded in wanted:
+            entry = self.catalogue.get(name)
+            if entry is None or entry.is_gridded != is_gridded:
+                found = "is not there" if entry is None else f"has product {entry.product}"
+                problems.append(
+                    f"verification.{key}: needs an entry of {'a gridded product' if is_gridded else 'stations'} in the "
+                    f"catalogue; '{name}' {found} (entries: {', '.join(self.catalogue) or 'none'})"
+                )
         return problems
 
     @property

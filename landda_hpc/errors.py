@@ -36,6 +36,10 @@ class MissingFileError(DataError, FileNotFoundError):
     """A file that the configuration names does not exist."""
 
 
+class MissingLayerError(DataError):
+    """A sound file lacks the variable of a soil layer."""
+
+
 class ModelError(LandDAError, RuntimeError):
     """The land model failed or left its physical range."""
 

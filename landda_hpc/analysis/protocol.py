@@ -21,18 +21,23 @@ class ImagePair:
     observation : y, m3 m-3, same shape; NaN where missing or rejected.
     domain : cells that an analysis may change (updatable soil), same shape.
     time_key : valid time as ISO text; keys every random number of the analysis.
+    observation_std : standard deviation of the observation's errors as it tells them, m3 m-3, same shape; None where it
+        tells none. Only methods that ask for told errors look at it.
     """
 
     background: FloatArray
     observation: FloatArray
     domain: BoolArray
     time_key: str
+    observation_std: FloatArray | None = None
 
     def __post_init__(self) -> None:
         shapes = {self.background.shape, self.observation.shape, self.domain.shape}
+        if self.observation_std is not None:
+            shapes.add(self.observation_std.shape)
         if len(shapes) > 1:
             raise ShapeError(
-                f"background {self.background.shape}, observation {self.observation.shape} and domain "
+                f"background {self.background.shape}, observation {self.observation.shape}, its errors or domain "
                 f"{self.domain.shape} differ in shape; they must be on one grid."
             )
 

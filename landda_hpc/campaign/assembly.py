@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from landda_hpc.analysis.enkf_like import EnkfLike
+from landda_hpc.analysis.errors import ErrorModel, WhiteErrors
 from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
 from landda_hpc.analysis.pointwise import AdaptivePointwise, Pointwise
 from landda_hpc.analysis.protocol import AnalysisMethod
 from landda_hpc.analysis.smoothed import Smoothed
 from landda_hpc.analysis.spectra import Pooling
+from landda_hpc.analysis.told_errors import WithToldErrors
 from landda_hpc.campaign.error_models import Surroundings, make_errors, make_missing
-from landda_hpc.campaign.variational import make_var3d
+from landda_hpc.campaign.variational import make_var3d, var3d_by_errors
 from landda_hpc.config import (
     AdaptivePointwiseRun,
     CampaignConfig,
@@ -26,7 +28,9 @@ from landda_hpc.config import (
     PointwiseRun,
     Run,
     SmoothedRun,
+    ToldErrorsConfig,
     Var3dImageTerm,
+    Var3dObservationTerm,
     Var3dRun,
     WhiteErrorsConfig,
 )
@@ -111,25 +115,38 @@ def make_method(
         return _make_gains(run, around)
     if isinstance(run, Var3dRun):
         frame = make_frame(run.frame, grid) if isinstance(run, Var3dImageTerm) else None
+        if isinstance(run, Var3dObservationTerm) and run.told_errors:
+            return WithToldErrors(var3d_by_errors(run, grid, frame, data_root))
         return make_var3d(run, grid, frame, data_root)
     return None
 
 
-def _make_enkf_like(run: EnkfLikeRun, around: Surroundings) -> EnkfLike:
+def _make_enkf_like(run: EnkfLikeRun, around: Surroundings) -> EnkfLike | WithToldErrors:
     frame = make_frame(run.frame, around.grid)
-    return EnkfLike(
-        frame,
-        MemberReduction(around.root_group, run.members),
-        make_errors(run.background_errors or WhiteErrorsConfig(std=run.background_std), frame, "background", around),
-        make_errors(run.observation_errors or WhiteErrorsConfig(std=run.observation_std), frame, "observation", around),
-        run.estimator,
-        make_missing(run, around),
+    members = MemberReduction(around.root_group, run.members)
+    background = make_errors(
+        run.background_errors or WhiteErrorsConfig(std=run.background_std), frame, "background", around
     )
+    missing = make_missing(run, around)
+
+    def make(observation: ErrorModel) -> EnkfLike:
+        return EnkfLike(frame, members, background, observation, run.estimator, missing)
+
+    errors = run.observation_errors or WhiteErrorsConfig(std=run.observation_std)
+    if isinstance(errors, ToldErrorsConfig):
+        return WithToldErrors(lambda std: make(WhiteErrors(std, around.seed, "observation")))
+    return make(make_errors(errors, frame, "observation", around))
 
 
-def _make_gains(run: GainRun, around: Surroundings) -> GivenSpectra | InnovationSpectra:
+def _make_gains(run: GainRun, around: Surroundings) -> GivenSpectra | InnovationSpectra | WithToldErrors:
     frame, missing = make_frame(run.frame, around.grid), make_missing(run, around)
     pooling: Pooling = "per_scale" if isinstance(run, PerScaleRun) else "per_wedge"
+    if isinstance(run.observation_errors, ToldErrorsConfig):
+        assert run.background_errors is not None, "the configuration refuses told errors without"
+        given = make_errors(run.background_errors, frame, "background", around)
+        return WithToldErrors(
+            lambda std: GivenSpectra(frame, pooling, given, WhiteErrors(std, around.seed, "observation"), missing)
+        )
     observation = make_errors(run.observation_errors, frame, "observation", around)
     if run.background_errors is None:
         return InnovationSpectra(

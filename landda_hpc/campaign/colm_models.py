@@ -96,7 +96,7 @@ class ColmModels:
             for instance in instances:
                 self._perturb_state(instance)
 
-    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> None:
+    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
         """Run the model from the analysed states; see ``ModelSystem``. Collective."""
         began = clock.monotonic()
         windows = {i.name: Window(self._runs[i.name], begin, end) for i in instances if i.model is not None}
@@ -120,6 +120,7 @@ class ColmModels:
         if self._world.rank == 0:
             whole, inside = clock.monotonic() - began, ended - launched
             logger.debug("%d runs from %s: %.2f s, of it %.2f s in the model", len(windows), begin, whole, inside)
+        return {i.name: np.full(len(i.model.tiles), np.nan) for i in instances if i.model is not None}
 
     def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:
         """Hashes of the restarts that the states are the analyses of, by run and file. Collective."""

@@ -22,16 +22,18 @@ from landda_hpc.campaign.increments import Descent, RunMemory, make_descent, mak
 from landda_hpc.campaign.model_system import ModelSystem
 from landda_hpc.campaign.recorder import CycleImages, Recorder
 from landda_hpc.campaign.saving import save_state
+from landda_hpc.campaign.series import SeriesRecorder
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.timing import StepClock
+from landda_hpc.campaign.treatment import MEMORY_KEY, Treatment, surface_is_asked_for, surface_rows
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import StorageError
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.image.distribute import WaterLedger, distribute
-from landda_hpc.observation.image import ImageObservation
-from landda_hpc.observation.quality import control_quality
+from landda_hpc.observation.image import Flag, ImageObservation
 from landda_hpc.observation.source import ObservationSource
+from landda_hpc.observation.withheld import Withholding
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
@@ -108,8 +110,21 @@ class Campaign:
             remembering, drift = method if isinstance(method, MethodMemory) else None, self._drifts.get(name)
             if remembering is not None or drift is not None:
                 self._remembering[name] = RunMemory(remembering, drift)
+        self._treatment: Treatment | None = None
+        with together(world, "preparing the treatment of observations"):
+            if world.rank == 0:
+                self._treatment = Treatment(config, domain)
+                if self._treatment.memory is not None:
+                    self._remembering[MEMORY_KEY] = self._treatment.memory
+        withheld = config.observations.withheld
+        self._withholding: Withholding | None = None
+        with together(world, "choosing the observations that are withheld"):
+            if world.rank == 0 and withheld is not None:
+                self._withholding = Withholding(withheld, domain.grid, config.seed, config.data_root)
         self._clock = StepClock()
         self._recorder = Recorder(config, domain, folder) if world.rank == 0 else None
+        series = config.output.series
+        self._series = SeriesRecorder(config, series, domain, world, self._traffic, folder) if series else None
         self._layers = domain.observed_weights > 0.0
         self._observed_later = self._survey_forecast()
         self._saved: str | None = None
@@ -154,7 +169,7 @@ class Campaign:
     def _one_cycle(self, number: int) -> str:
         begin, end = self.config.time.valid_time(number - 1), self.config.time.valid_time(number)
         with self._clock("forecast"):
-            self.models.forecast(self.instances, begin, end)
+            rain = self.models.forecast(self.instances, begin, end)
         with self._clock("distribute"):
             drift_accounts = self._add_drift(end)
         if self._witness is not None:
@@ -162,11 +177,12 @@ class Campaign:
                 self._witness(end, self.instances)
         with self._clock("aggregate"):
             images = self._gather_images(end)
+            surface = self._gather_surface()
         analyses: dict[str, Analysis] = {}
         accounts: dict[str, FloatArray] = {}
         with self._clock("observe"):
-            images.observation = self._observe(images, end)
-        if number <= self.config.time.n_analyses and self._is_observed(images):
+            images.observation = self._observe(images, surface, end)
+        if number <= self.config.time.n_analyses and self._is_analysed(images):
             for instance in self.instances:
                 if not instance.assimilates:
                     continue
@@ -178,6 +194,9 @@ class Campaign:
                     images.analysis[instance.name] = self._gather_rows(instance)
                 if analysis is not None and rows is not None:
                     analyses[instance.name], accounts[instance.name] = analysis, rows
+        if self._series is not None:
+            with self._clock("diagnostics"):
+                self._series.record(end, self.instances, rain)
         with self._clock("diagnostics"), together(self.world, f"recording cycle {number}"):
             if self._recorder is None:
                 return ""
@@ -202,7 +221,17 @@ class Campaign:
             rows = aggregate(instance.model.tiles, values)
         return self._traffic.gather(instance.index, rows, self.domain.columns.size)
 
-    def _observe(self, images: CycleImages, time: datetime) -> ImageObservation | None:
+    def _gather_surface(self) -> FloatArray | None:
+        """Ground temperature and snow of the first run on the roots, where quality control asks for them."""
+        if not surface_is_asked_for(self.config):
+            return None
+        first = next(i for i in self.instances if i.run is not None)
+        rows = None
+        if first.model is not None and first.state is not None:
+            rows = surface_rows(first.model, first.state)
+        return self._traffic.gather(first.index, rows, 2)
+
+    def _observe(self, images: CycleImages, surface: FloatArray | None, time: datetime) -> ImageObservation | None:
         cells, names = self.domain.cells, self.domain.depth_names
         observation: ImageObservation | None = None
         if time > self.config.time.assimilation_end and time not in self._observed_later:
@@ -212,14 +241,11 @@ class Campaign:
                 nature = images.background.get("nature")
                 truth = None if nature is None else cells.to_image(self.domain.columns.observed(nature))
                 observation = self.source.at(time, truth)
-                if observation is not None:
-                    frozen = self._is_frozen(images)
-                    observation = control_quality(
-                        observation,
-                        self.domain.porosity,
-                        self.config.observations.error_std,
-                        cells.to_image(frozen.astype(np.float64), fill=0.0) > 0.0,
-                    )
+                if observation is not None and self._treatment is not None:
+                    frozen = cells.to_image(self._is_frozen(images).astype(np.float64), fill=0.0) > 0.0
+                    observation = self._treatment(observation, frozen, surface, images.background)
+                    if self._withholding is not None:
+                        observation = observation.reject(self._withholding.mask(time), Flag.WITHHELD)
                     for warning in doubts(observation, images.background, self.config, cells):
                         logger.warning("%s: %s", time, warning)
                     depths = dict(zip(self.config.verification.depths_m, names, strict=True))
@@ -236,9 +262,9 @@ class Campaign:
         )
         return frozen
 
-    def _is_observed(self, images: CycleImages) -> bool:
-        """Whether there is an observation; the same answer on every rank. Collective."""
-        return self.world.broadcast(images.observation is not None)
+    def _is_analysed(self, images: CycleImages) -> bool:
+        """Whether there is an observation to assimilate; the same answer on every rank. Collective."""
+        return self.world.broadcast(images.observation is not None) and not self.config.observations.monitor_only
 
     def _analyse(self, instance: Instance, images: CycleImages, time: datetime) -> Analysis | None:
         method, rows = self._methods.get(instance.name), images.background[instance.name]
@@ -256,6 +282,7 @@ class Campaign:
             observation=observation.values,
             domain=self.domain.is_soil,
             time_key=time.isoformat(),
+            observation_std=observation.error_std,
         )
 
     def _distribute(self, instance: Instance, analysis: Analysis | None) -> FloatArray | None:

@@ -11,6 +11,7 @@ import numpy as np
 from landda_hpc.campaign.assembly import make_grid
 from landda_hpc.campaign.case import CaseDomain
 from landda_hpc.campaign.domain import Domain, make_domain
+from landda_hpc.campaign.series import recorded_layers
 from landda_hpc.config import CampaignConfig, ColmModelConfig, EnkfLikeRun
 from landda_hpc.grid import Grid
 from landda_hpc.variables import STATE
@@ -96,12 +97,14 @@ def estimate(config: CampaignConfig, sizes: Sizes) -> dict[str, str]:
     )
     image_files = len(config.runs) * (config.time.n_cycles * config.time.cycle_hours // config.output.every_hours)
     images = image_files * len(config.output.fields) * pixels * 4
+    series = _series_bytes(config, sizes)
     found = {
         "ranks": f"any number; of {sizes.n_ranks}, the fullest has {sizes.fullest} tiles, "
         f"{sizes.n_roots} share the images",
         "memory": f"about {memory / 1e9:.2f} GB per rank with {sizes.n_ranks} ranks",
-        "disk": f"about {(checkpoint * (kept + 1) + images) / 1e9:.2f} GB: {checkpoint / 1e6:.1f} MB a checkpoint, "
-        f"{kept} kept and one being written; {image_files} image files",
+        "disk": f"about {(checkpoint * (kept + 1) + images + series) / 1e9:.2f} GB: {checkpoint / 1e6:.1f} MB a "
+        f"checkpoint, {kept} kept and one being written; {image_files} image files"
+        + (f"; {series / 1e6:.0f} MB of series" if series else ""),
     }
     if isinstance(config.model, ColmModelConfig) and sizes.domain.case is not None:
         found["model"] = _model_runs(config, config.model, sizes.domain.case, kept)
@@ -119,3 +122,15 @@ def _model_runs(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain
         f"{runs} runs, {model.side_by_side} at a time; a restart has {size / 1e6:.1f} MB, "
         f"all that are kept about {disk / 1e9:.2f} GB"
     )
+
+
+_SERIES_SHARE = 0.5
+"""Of its bytes that a day of series takes on disk, compressed; measured on a 90-day twin."""
+
+
+def _series_bytes(config: CampaignConfig, sizes: Sizes) -> float:
+    if config.output.series is None:
+        return 0.0
+    values = recorded_layers(config.output.series.to_depth_m) + len(config.verification.depths_m) + 2
+    n_times = config.time.n_cycles * len(config.instance_names)
+    return _SERIES_SHARE * 4.0 * values * sizes.n_land * n_times

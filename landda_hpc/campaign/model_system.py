@@ -12,6 +12,7 @@ from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.models import EmbeddedModels
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import FloatArray
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
 
@@ -33,8 +34,13 @@ class ModelSystem(Protocol):
         """
         ...
 
-    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> None:
+    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
         """Advance the state of every instance from begin to end (UTC). Collective.
+
+        Returns
+        -------
+        Rain and snow that fell, kg m-2, (n_tiles,), by instance that this rank holds; NaN where the model keeps its
+        weather to itself.
 
         Raises
         ------

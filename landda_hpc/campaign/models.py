@@ -189,12 +189,15 @@ class EmbeddedModels:
                 if instance.model is not None and instance.state is None:
                     instance.state = first_run.state.copy()
 
-    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> None:
+    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
         """Advance every instance; see ``ModelSystem``. Collective."""
+        rain: dict[str, FloatArray] = {}
         with together(self._world, f"forecast from {begin} to {end}"):
             for instance in instances:
                 if instance.state is not None:
-                    self._columns[instance.name].forecast(instance.state, begin, end)
+                    report = self._columns[instance.name].forecast(instance.state, begin, end)
+                    rain[instance.name] = report.precipitation
+        return rain
 
     def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:  # noqa: ARG002
         """No files: the checkpoint has all of it. Local."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 
 from landda_hpc.campaign.assembly import check_frame
 from landda_hpc.campaign.case import CaseDomain, read_namelist
+from landda_hpc.campaign.treatment import find_unusable
 from landda_hpc.config import CampaignConfig, ColmModelConfig, FrameConfig
 from landda_hpc.errors import ConfigError, LandDAError
 from landda_hpc.formats.colm.names import time_label
@@ -22,8 +24,9 @@ DEFAULT_TIMESTEP_S: Final = 1800.0
 
 
 def survey_analyses(config: CampaignConfig, source: ObservationSource) -> Survey:
-    """Which analysis times have observations. Local."""
-    return source.survey([config.time.valid_time(n) for n in range(1, config.time.n_analyses + 1)])
+    """Which analysis times have observations, and whether the first of them can be read. Local."""
+    survey = source.survey([config.time.valid_time(n) for n in range(1, config.time.n_analyses + 1)])
+    return replace(survey, unreadable=source.probe(survey))
 
 
 def find_problems(config: CampaignConfig, survey: Survey, grid: Grid, case: CaseDomain | None = None) -> list[str]:
@@ -37,11 +40,12 @@ def find_problems(config: CampaignConfig, survey: Survey, grid: Grid, case: Case
     case : the CoLM case of the campaign, if it has one.
     """
     problems = list(survey.problems)
-    for where, path in [*_files_of_section(config.model, "model"), *_files_of_runs(config)]:
+    for where, path in _named_files(config):
         if not (config.data_root / path).is_file():
             problems.append(
                 f"{where}: '{config.data_root / path}' does not exist. Check data_root ({config.data_root}) and name."
             )
+    problems += find_unusable(config, grid)
     if isinstance(config.model, ColmModelConfig) and case is not None:
         problems += _problems_of_model(config, config.model, case)
     for run in config.runs:
@@ -88,9 +92,13 @@ def _problems_of_model(config: CampaignConfig, model: ColmModelConfig, case: Cas
     return problems
 
 
-def _files_of_runs(config: CampaignConfig) -> list[tuple[str, Path]]:
-    """Every file that a run's configuration names, with its place."""
-    return [found for run in config.runs for found in _files_of_section(run, f"run '{run.name}'")]
+def _named_files(config: CampaignConfig) -> list[tuple[str, Path]]:
+    """Every file that the model, a run or the list of withheld observations names, with its place."""
+    sections: list[tuple[BaseModel, str]] = [(config.model, "model")]
+    sections += [(run, f"run '{run.name}'") for run in config.runs]
+    if config.observations.withheld is not None:
+        sections.append((config.observations.withheld, "observations.withheld"))
+    return [found for section, where in sections for found in _files_of_section(section, where)]
 
 
 def _files_of_section(section: BaseModel, where: str) -> list[tuple[str, Path]]:

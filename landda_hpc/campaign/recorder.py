@@ -18,6 +18,7 @@ from landda_hpc.campaign.domain import Domain, depth_name
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import N_UPPER, FloatArray
 from landda_hpc.image.distribute import LEDGER_ACCOUNTS
+from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import Provenance, layer_innovation_name, write_image
@@ -86,6 +87,8 @@ class Recorder:
             states = ((name, images.latest(name)) for name in self._config.instance_names)
             lines = list(profile_records(cycle, time, self._domain, self._profile_cells, states))
             self._folder.append_records("profiles", lines)
+        if self._config.observations.feedback and images.observation is not None:
+            self._write_feedback(images.observation, images)
         output = self._config.output
         if (cycle * self._config.time.cycle_hours) % output.every_hours == 0 or time in output.times:
             for run in self._config.runs:
@@ -170,12 +173,12 @@ class Recorder:
             frozen = int(np.count_nonzero(self._columns.frozen(rows) > 0.0))
             record: dict[str, Any] = {"cycle": cycle, "time": time.isoformat(), "run": run.name, "frozen_cells": frozen}
             if images.observation is not None:
-                after = images.analysis.get(run.name)
-                observed = self._columns.observed
-                record |= self._innovations(
-                    observed(rows), None if after is None else observed(after), images.observation
-                )
+                after, observed = images.analysis.get(run.name), self._columns.observed
+                pair = observed(rows), None if after is None else observed(after)
+                record |= self._innovations(*pair, images.observation)
                 record["observations"] = images.observation.counts
+                if self._config.observations.withheld is not None:
+                    record["withheld"] = self._withheld(*pair, images.observation)
             if run.name in analyses:
                 record |= analyses[run.name].diagnostics
                 if analyses[run.name].layers and images.observation is not None:
@@ -201,7 +204,19 @@ class Recorder:
         self, background: FloatArray, analysis: FloatArray | None, observation: ImageObservation
     ) -> dict[str, float | int | None]:
         """Mean and standard deviation of O-B and O-A over observed cells, m3 m-3; images by cell, (n_cells,)."""
-        observed = self._domain.cells.from_image(observation.values)
+        return self._departures(background, analysis, observation.values)
+
+    def _withheld(
+        self, background: FloatArray, analysis: FloatArray | None, observation: ImageObservation
+    ) -> dict[str, float | int | None]:
+        """The same over cells whose observation was withheld."""
+        values = np.where(observation.is_withheld, observation.given, np.nan)
+        return self._departures(background, analysis, values)
+
+    def _departures(
+        self, background: FloatArray, analysis: FloatArray | None, values: FloatArray
+    ) -> dict[str, float | int | None]:
+        observed = self._domain.cells.from_image(values)
         used = np.isfinite(observed) & np.isfinite(background)
         innovation = (observed - background)[used]
         residual = None if analysis is None else (observed - analysis)[used]
@@ -220,6 +235,20 @@ class Recorder:
         return {name: float((accounts[:, i] * area).sum() / total) for i, name in enumerate(LEDGER_ACCOUNTS)}
 
     # ------------------------------------------------------------------ images
+
+    def _write_feedback(self, observation: ImageObservation, images: CycleImages) -> None:
+        """Every observation of the time, with what the runs had there."""
+        cells, runs = self._domain.cells, [run.name for run in self._config.runs]
+        rows = {name: images.background[name] for name in runs}
+        after = {name: images.analysis.get(name) for name in runs}
+        feedback = collect(
+            observation,
+            self._domain.grid,
+            {name: cells.to_image(self._columns.observed(image)) for name, image in rows.items() if image is not None},
+            {name: cells.to_image(self._columns.observed(image)) for name, image in after.items() if image is not None},
+        )
+        path = self._folder.feedback / feedback_name(observation.time)
+        write_feedback(path, feedback, {"campaign": self._config.name})
 
     def _write_images(self, run: str, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> None:
         wanted = set(self._config.output.fields)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from landda_hpc.campaign.domain import Domain, depth_name
+from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
 from landda_hpc.config import CampaignConfig, Var3dRun
 from landda_hpc.data import static_path
+from landda_hpc.formats.atomic import write_text
 from landda_hpc.formats.static import read_static
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import list_images
@@ -15,10 +17,15 @@ from landda_hpc.verification.report import ImageSet, read_images, write_report
 
 
 def make_report(folder: CampaignFolder, config: CampaignConfig, domain: Domain) -> list[Path]:
-    """Write scores.csv, scores.nc, summary.md and, where asked for, the figures; returns the files. Local: rank 0."""
+    """Write scores.csv, scores.nc, summary.md, observations.md and, where asked for, the figures. Local: rank 0.
+
+    Returns the files.
+    """
     images = _images(folder, config) if config.output.figures else []
     grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
-    return write_report(
+    observations = folder.path / "observations.md"
+    write_text(observations, counts_markdown(*counts_of_records(folder.read_records("cycles"))))
+    written = write_report(
         folder.path,
         folder.records_file("scores"),
         name=config.name,
@@ -33,6 +40,7 @@ def make_report(folder: CampaignFolder, config: CampaignConfig, domain: Domain) 
         tolerance=_tolerance(config),
         with_figures=config.output.figures,
     )
+    return [*written, observations]
 
 
 def _tolerance(config: CampaignConfig) -> float | None:

@@ -9,7 +9,7 @@ from landda_hpc import __version__
 from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.model_system import ModelSystem
-from landda_hpc.config import CampaignConfig, ColmModelConfig, dump_config
+from landda_hpc.config import CampaignConfig, ColmModelConfig, VerificationConfig, dump_config
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -20,7 +20,12 @@ from landda_hpc.storage.retention import apply_retention, checkpoint_name, check
 
 
 def config_hash(config: CampaignConfig) -> str:
-    """Hash of everything that decides the result; layout, cadence, output, paths, words, how a model is run do not."""
+    """Hash of everything that decides the result; layout, cadence, output, paths, words, how a model is run do not.
+
+    Of the verification only what goes into the campaign's own scores does, not what a finished one is compared with.
+    """
+    scored = {name: getattr(config.verification, name) for name in ("depths_m", "min_soil_fraction", "discard_days")}
+    config = config.model_copy(update={"verification": VerificationConfig(**scored)})
     kept = config.model_copy(
         update={
             name: type(config).model_fields[name].get_default(call_default_factory=True)

@@ -27,6 +27,7 @@ from landda_hpc.storage.checkpoint import CheckpointHeader, choose_mode, read_he
 from landda_hpc.storage.checkpoint_format import MODEL_FILES
 from landda_hpc.storage.method_memory import Memory, decode_memory
 from landda_hpc.storage.retention import latest_valid
+from landda_hpc.storage.series import cut_series, series_folder
 
 logger = logging.getLogger(__name__)
 
@@ -146,6 +147,7 @@ def resume_campaign(
         with together(world, "cutting the records back"):
             if world.rank == 0:
                 _cut_records(folder, cycle)
+                cut_series(series_folder(folder.path), config.time.valid_time(cycle))
                 logger.info("going on after cycle %d of %d", cycle, config.time.n_cycles)
         campaign = Campaign(config, domain, world, folder, models, instances, source, cycle)
         with together(world, "restoring the methods' memory"):

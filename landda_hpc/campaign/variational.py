@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +42,25 @@ def make_var3d(run: Var3dRun, grid: Grid, frame: ThresholdFrame | None, data_roo
     if isinstance(run, Var3dObservationTerm):
         inside, outside = run.observation_std_china, run.observation_std
         observation_std = outside if inside is None else china_error_map(grid, inside, outside)
+    return var3d_by_errors(run, grid, frame, data_root)(observation_std)
+
+
+def var3d_by_errors(
+    run: Var3dRun, grid: Grid, frame: ThresholdFrame | None, data_root: Path = Path()
+) -> Callable[[float | FloatArray | None], Var3d]:
+    """Everything of a 3D-Var method but the size of observation errors; parameters and errors as ``make_var3d``.
+
+    Returns
+    -------
+    Standard deviation of observation errors, m3 m-3, a number or a map, None without J_O -> the method.
+    """
     image = None
     if isinstance(run, Var3dImageTerm):
         assert frame is not None, "the image term has a frame"
         image = ImageConstraint(frame, run.keep_fraction, run.image_std, make_fill(run.fill, grid), run.gaps)
     rule = StoppingRule(run.tolerance, run.tolerance_is_relative, run.max_iterations)
     variance = _background_variance(run, grid, data_root)
-    return Var3d(variance, observation_std=observation_std, image=image, rule=rule)
+    return lambda std: Var3d(variance, observation_std=std, image=image, rule=rule)
 
 
 def make_fill(name: str, grid: Grid) -> ImageFill:

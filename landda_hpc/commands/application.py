@@ -19,6 +19,7 @@ from landda_hpc.commands import (
     curvelet,
     digest,
     init,
+    observations,
     plot,
     regress,
     reproduce,
@@ -64,6 +65,7 @@ for module in (
 app.add_typer(colm.app, name="colm")
 app.add_typer(curvelet.app, name="curvelet")
 app.add_typer(bench.app, name="bench")
+app.add_typer(observations.app, name="observations")
 
 
 def _show_version(wanted: bool) -> None:

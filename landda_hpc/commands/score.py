@@ -1,26 +1,57 @@
-"""``landda score``: the score tables of a campaign."""
+"""``landda score``: the score tables of a campaign, and its verification against references and stations."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
 from rich.console import Console
 
-from landda_hpc.commands.console.options import CampaignDir
-from landda_hpc.config import read_resolved
-from landda_hpc.errors import StorageError
+from landda_hpc.commands.console.options import CampaignDir, SetOption, parse_overrides
+from landda_hpc.config import CampaignConfig, read_resolved
+from landda_hpc.errors import ConfigError, MissingFileError, StorageError
+
+_SECTIONS = ("verification", "catalogue", "data_root")
+"""What a file of --with may hold: what decides no result of the campaign."""
 
 
-def command(folder: CampaignDir) -> None:
+def command(
+    folder: CampaignDir,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--with",
+            metavar="FILE",
+            help="YAML with sections verification and catalogue (and data_root): what to verify against, in place of "
+            "what the campaign's own configuration says.",
+        ),
+    ] = None,
+    overrides: SetOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="Folder of the verification; default DIR/verification."),
+    ] = None,
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the verification's figures.")] = True,
+) -> None:
     """Print the score tables of a campaign and write scores.csv and scores.nc, finished or not.
 
     Scores against the truth of a twin and, apart, against the assimilated reference, run by run and layer by layer,
     beside the published figures.
+
+    Where the configuration, --with or --set names references or stations (verification.references, .stations,
+    .twin_stations), the campaign is also verified against them: temporal R, anomaly R, ubRMSE and bias with confidence
+    intervals, per station, network and region, for the assimilation window and the free forecast; verification.md,
+    tables, netCDF files and figures go to OUT. The campaign must have recorded its soil water (output.series).
     """
+    from landda_hpc.campaign.verify import is_asked
     from landda_hpc.storage.campaign_folder import CampaignFolder
     from landda_hpc.verification.records import read_json_lines, write_csv, write_netcdf
     from landda_hpc.verification.table import summarise, summary_tables
 
     campaign = CampaignFolder.open(folder)
-    config = read_resolved(campaign.config_file)
+    config = read_resolved(campaign.config_file, _changes(file, overrides))
     records = read_json_lines(campaign.records_file("scores"))
     is_past = any(record.time >= config.scored_since for record in records)
     for table in summary_tables(summarise(records, config.scored_since if is_past else None)):
@@ -35,3 +66,38 @@ def command(folder: CampaignDir) -> None:
         Console(stderr=True).print(f"scores.csv and scores.nc were not written: {error}", highlight=False)
     else:
         Console().print(f"Written: {campaign.path}/scores.csv, {campaign.path}/scores.nc", highlight=False)
+    if is_asked(config):
+        _verify(campaign.path, config, output or campaign.path / "verification", figures)
+
+
+def _verify(folder: Path, config: CampaignConfig, output: Path, with_figures: bool) -> None:
+    from landda_hpc.campaign.domain import make_domain
+    from landda_hpc.campaign.verify import verify_campaign
+
+    found = verify_campaign(folder, config, make_domain(config, n_ranks=1), output, with_figures=with_figures)
+    for table in found.tables:
+        Console().print(table)
+    for note in found.notes:
+        Console().print(note, highlight=False, style="dim")
+    Console().print(f"Verification: {found.files[0]} and {len(found.files) - 1} files beside it", highlight=False)
+
+
+def _changes(file: Path | None, overrides: list[str] | None) -> dict[str, Any]:
+    """What --with and --set change, the latter last."""
+    changes: dict[str, Any] = {}
+    if file is not None:
+        if not file.is_file():
+            raise MissingFileError(f"--with '{file}' does not exist.")
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"--with '{file}' is not valid YAML: {error}") from error
+        if not isinstance(content, dict) or set(content) - set(_SECTIONS):
+            found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
+            raise ConfigError(f"--with '{file}' has {found}; expected sections {', '.join(_SECTIONS)}.")
+        for key, value in (content.pop("verification", None) or {}).items():
+            changes[f"verification.{key}"] = value
+        changes |= content
+        if "data_root" in content:
+            changes["data_root"] = str((file.parent / str(content["data_root"])).resolve())
+    return changes | parse_overrides(overrides)

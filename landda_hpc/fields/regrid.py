@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import scipy.sparse
 from scipy.spatial import cKDTree
 
 from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.fields.regrid_weights import SNAP, Method, Terms, build_terms, squared_terms
 
 if TYPE_CHECKING:
-    from landda_hpc.constants import BoolArray, FloatArray, IntArray
+    from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.fields.regrid_cache import WeightCache
     from landda_hpc.grid import Grid
 
-Method = Literal["bilinear", "conservative"]
+__all__ = ["MIN_WEIGHT", "Method", "Regridder", "fill_from_nearest"]
 
 MIN_WEIGHT: Final = 0.5
 """Share of a target cell's weight that must come from valid source cells."""
-
-_SNAP: Final = 1e-9
-"""Weights below this are rounding of the coordinates; dropping them makes equal points exact."""
 
 
 class Regridder:
@@ -32,6 +30,11 @@ class Regridder:
     method : ``bilinear`` (what both papers use) interpolates in degrees between the four cell centres around
         each target centre; ``conservative`` takes the mean over the target cell's area, for coarsening.
     min_weight : a target cell is missing where valid source cells hold less than this share of its weight.
+    cache : keeps weights on disk between runs; None: they are made here.
+
+    Raises
+    ------
+    ShapeError : a share outside (0, 1], or a method that is not known.
 
     Notes
     -----
@@ -45,23 +48,28 @@ class Regridder:
     lon + 180).
 
     A conservative map preserves the integral over the source cells that it uses: with all cells valid,
-    sum(area_target * result) equals sum(area_source * values) where the grids cover the same region.
+    sum(area_target * result) equals sum(area_source * values) where the grids cover the same region. With missing
+    cells sum(area_target * coverage * result) equals the sum over valid source cells, as long as no target cell falls
+    below ``min_weight``.
     """
 
-    def __init__(self, source: Grid, target: Grid, method: Method = "bilinear", min_weight: float = MIN_WEIGHT) -> None:
+    def __init__(
+        self,
+        source: Grid,
+        target: Grid,
+        method: Method = "bilinear",
+        min_weight: float = MIN_WEIGHT,
+        cache: WeightCache | None = None,
+    ) -> None:
         if not 0.0 < min_weight <= 1.0:
             raise ShapeError(f"min_weight = {min_weight}: expected a share in (0, 1].")
         self.source = source
         self.target = target
         self.method: Method = method
         self.min_weight = min_weight
-        self._terms: list[tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]]
-        if method == "bilinear":
-            self._terms = _bilinear_terms(source, target)
-        elif method == "conservative":
-            self._terms = [(_overlap_latitude(source, target), _overlap_longitude(source, target))]
-        else:
-            raise ShapeError(f"regridding method '{method}' is not known; use 'bilinear' or 'conservative'.")
+        make = build_terms if cache is None else cache.terms
+        self._terms: Terms = make(source, target, method)
+        self._squares: Terms | None = None
 
     def __call__(self, values: FloatArray) -> FloatArray:
         """Regrid one image or a stack.
@@ -89,6 +97,53 @@ class Regridder:
         self._check_shape(is_valid.shape)
         return self._apply(is_valid.astype(np.float64))
 
+    def is_covered(self, is_valid: BoolArray) -> BoolArray:
+        """Target cells with enough weight on valid source cells to get a value, shape of the target."""
+        # The allowance keeps cells whose weight is min_weight but for rounding.
+        covered: BoolArray = self.coverage(is_valid) >= self.min_weight - SNAP
+        return covered
+
+    def error_std(self, std: FloatArray, is_valid: BoolArray, correlation: float) -> FloatArray:
+        """Standard deviation of the errors of regridded values, from that of the source cells.
+
+        Parameters
+        ----------
+        std : of each source cell, shape of the source; cells without (NaN) do not count.
+        is_valid : source cells that have a value, shape of the source.
+        correlation : of the errors of any two source cells, 0..1.
+
+        Returns
+        -------
+        Shape of the target, unit of ``std``: sqrt((1 - r) sum w^2 s^2 + r (sum w s)^2) / sum w over valid cells. NaN
+        where they hold less than ``min_weight``.
+
+        Raises
+        ------
+        ShapeError : a shape that is not the source grid's, or a correlation outside 0..1.
+        """
+        self._check_shape(std.shape)
+        self._check_shape(is_valid.shape)
+        if not 0.0 <= correlation <= 1.0:
+            raise ShapeError(f"correlation {correlation} of errors: expected 0 to 1.")
+        if self._squares is None:
+            self._squares = squared_terms(self._terms)
+        counted = is_valid & np.isfinite(std)
+        known = np.where(counted, std, 0.0)
+        weight = self._apply(counted.astype(np.float64))
+        variance = (1.0 - correlation) * _apply(self._squares, known**2, self.target.shape)
+        variance += correlation * self._apply(known) ** 2
+        result = np.full(self.target.shape, np.nan)
+        np.divide(np.sqrt(variance), weight, out=result, where=weight >= self.min_weight - SNAP)
+        return result
+
+    def serves(self, source: Grid) -> bool:
+        """Whether the weights are those of this source grid, to the bit."""
+        mine = self.source
+        return mine is source or all(
+            np.array_equal(getattr(mine, name), getattr(source, name))
+            for name in ("lat", "lon", "lat_edges", "lon_edges", "is_periodic")
+        )
+
     def _check_shape(self, shape: tuple[int, ...]) -> None:
         if shape[-2:] != self.source.shape:
             raise ShapeError(f"image to regrid has shape {shape}; the source grid is {self.source.describe()}.")
@@ -98,17 +153,11 @@ class Regridder:
         weight = self._apply(is_valid.astype(np.float64))
         weighted = self._apply(np.where(is_valid, image, 0.0))
         result = np.full(self.target.shape, np.nan)
-        # The allowance keeps cells whose weight is min_weight but for rounding.
-        np.divide(weighted, weight, out=result, where=weight >= self.min_weight - _SNAP)
+        np.divide(weighted, weight, out=result, where=weight >= self.min_weight - SNAP)
         return result
 
     def _apply(self, image: FloatArray) -> FloatArray:
-        result: FloatArray = np.zeros(self.target.shape)
-        for along_latitude, along_longitude in self._terms:
-            # Dense operands of sparse products are C-contiguous copies, whatever the layout of the input.
-            columns = along_longitude @ np.ascontiguousarray(image.T)
-            result += along_latitude @ np.ascontiguousarray(columns.T)
-        return result
+        return _apply(self._terms, image, self.target.shape)
 
 
 def fill_from_nearest(values: FloatArray, grid: Grid, where: BoolArray) -> FloatArray:
@@ -158,115 +207,10 @@ def _unit_vectors(grid: Grid) -> FloatArray:
     return vectors
 
 
-def _bilinear_terms(source: Grid, target: Grid) -> list[tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]]:
-    """Pairs of (latitude, longitude) weights whose sum of products is the bilinear map."""
-    inside, behind_pole = _interpolate_latitude(source, target.lat)
-    terms = [(inside, _interpolate_longitude(source, target.lon))]
-    if behind_pole.nnz:
-        terms.append((behind_pole, _interpolate_longitude(source, target.lon + 180.0)))
-    return terms
-
-
-def _interpolate_latitude(source: Grid, lat: FloatArray) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
-    """Weights of source rows at the target's own longitude, and at the opposite one (rows behind a pole)."""
-    n = source.lat.size
-    # One virtual row beyond each end: the outermost row behind the pole, or nothing (its weight is lost).
-    south = _row_beyond(-source.lat[::-1], _spacing(source.lat[:2], source.lat_edges[:2]), source.is_periodic)
-    north = _row_beyond(source.lat, _spacing(source.lat[-2:], source.lat_edges[-2:]), source.is_periodic)
-    rows = np.concatenate(([-south[0]], source.lat, [north[0]]))
-    lower, upper, share = _bracket(rows, lat)
-    row_of = np.concatenate(([0], np.arange(n), [n - 1]))
-    is_virtual = np.zeros(n + 2, dtype=np.bool_)
-    is_virtual[[0, -1]] = True
-    wraps = np.zeros(n + 2, dtype=np.bool_)
-    wraps[[0, -1]] = south[1], north[1]
-    target = np.tile(np.arange(lat.size), 2)
-    point = np.concatenate((lower, upper))
-    weight = np.concatenate((1.0 - share, share))
-    shape = (lat.size, n)
-    own = ~is_virtual[point]
-    return (
-        _sparse(weight[own], target[own], row_of[point[own]], shape),
-        _sparse(weight[wraps[point]], target[wraps[point]], row_of[point[wraps[point]]], shape),
-    )
-
-
-def _row_beyond(lat: FloatArray, spacing: float, is_periodic: bool) -> tuple[float, bool]:
-    """Latitude of the row after the last one, and whether that is the last row seen across the pole."""
-    to_pole = 90.0 - float(lat[-1])
-    # The next row would lie at or behind the pole; a row on the pole itself has nothing beyond it.
-    crosses = is_periodic and _SNAP < to_pole < spacing * (1.0 + 1e-6)
-    return float(lat[-1]) + (2.0 * to_pole if crosses else spacing), crosses
-
-
-def _spacing(centres: FloatArray, edges: FloatArray) -> float:
-    """Distance of two neighbours; the width of the cell where there is only one."""
-    return float(np.diff(centres if centres.size == 2 else edges)[0])
-
-
-def _interpolate_longitude(source: Grid, lon: FloatArray) -> scipy.sparse.csr_array:
-    n = source.lon.size
-    if source.is_periodic:
-        position = np.mod(lon - source.lon[0], 360.0)
-        points = np.concatenate((source.lon - source.lon[0], [360.0]))
-        column_of = np.concatenate((np.arange(n), [0]))
-        is_virtual = np.zeros(n + 1, dtype=np.bool_)
-    else:
-        middle = 0.5 * (source.lon[0] + source.lon[-1])
-        position = np.mod(lon - middle + 180.0, 360.0) - 180.0 + middle
-        west = source.lon[0] - _spacing(source.lon[:2], source.lon_edges[:2])
-        east = source.lon[-1] + _spacing(source.lon[-2:], source.lon_edges[-2:])
-        points = np.concatenate(([west], source.lon, [east]))
-        column_of = np.concatenate(([0], np.arange(n), [n - 1]))
-        is_virtual = np.zeros(n + 2, dtype=np.bool_)
-        is_virtual[[0, -1]] = True
-    lower, upper, share = _bracket(points, position)
-    target = np.tile(np.arange(lon.size), 2)
-    point = np.concatenate((lower, upper))
-    weight = np.concatenate((1.0 - share, share))
-    own = ~is_virtual[point]
-    return _sparse(weight[own], target[own], column_of[point[own]], (lon.size, n))
-
-
-def _bracket(points: FloatArray, x: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
-    """Find the points around each x and the share of the upper one; outside, the end point takes all."""
-    lower = np.clip(np.searchsorted(points, x, side="right") - 1, 0, points.size - 2)
-    share = np.clip((x - points[lower]) / (points[lower + 1] - points[lower]), 0.0, 1.0)
-    share[share < _SNAP] = 0.0
-    share[share > 1.0 - _SNAP] = 1.0
-    return lower, lower + 1, share
-
-
-def _overlap_latitude(source: Grid, target: Grid) -> scipy.sparse.csr_array:
-    """Share of each target row's area (sine of latitude) in each source row."""
-    return _overlap(np.sin(np.deg2rad(source.lat_edges)), np.sin(np.deg2rad(target.lat_edges)), turns=(0.0,))
-
-
-def _overlap_longitude(source: Grid, target: Grid) -> scipy.sparse.csr_array:
-    """Share of each target column's width in each source column, over all turns of the circle."""
-    return _overlap(source.lon_edges, target.lon_edges, turns=(-720.0, -360.0, 0.0, 360.0, 720.0))
-
-
-def _overlap(source: FloatArray, target: FloatArray, turns: tuple[float, ...]) -> scipy.sparse.csr_array:
-    """Share of each target interval in each source interval; edges ascend; source shifted by each turn."""
-    shares, rows, columns = [], [], []
-    for turn in turns:
-        shifted = source + turn
-        # Between two neighbours of the merged edges lies one source and one target interval, or nothing.
-        edges = np.union1d(shifted, target)
-        middle = 0.5 * (edges[1:] + edges[:-1])
-        inside = (middle > max(shifted[0], target[0])) & (middle < min(shifted[-1], target[-1]))
-        row = np.searchsorted(target, middle[inside], side="right") - 1
-        shares.append(np.diff(edges)[inside] / np.diff(target)[row])
-        rows.append(row)
-        columns.append(np.searchsorted(shifted, middle[inside], side="right") - 1)
-    share = np.concatenate(shares)
-    share[share < _SNAP] = 0.0
-    return _sparse(share, np.concatenate(rows), np.concatenate(columns), (target.size - 1, source.size - 1))
-
-
-def _sparse(weight: FloatArray, row: IntArray, column: IntArray, shape: tuple[int, ...]) -> scipy.sparse.csr_array:
-    keep = weight != 0.0
-    matrix = scipy.sparse.csr_array((weight[keep], (row[keep], column[keep])), shape=shape)
-    matrix.sort_indices()
-    return matrix
+def _apply(terms: Terms, image: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    result: FloatArray = np.zeros(shape)
+    for along_latitude, along_longitude in terms:
+        # Dense operands of sparse products are C-contiguous copies, whatever the layout of the input.
+        columns = along_longitude @ np.ascontiguousarray(image.T)
+        result += along_latitude @ np.ascontiguousarray(columns.T)
+    return result

@@ -12,6 +12,7 @@ import netCDF4
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.formats.cf_bounds import with_bounds
 from landda_hpc.formats.hdf5_heap import find_damaged_heap
 from landda_hpc.grid import Grid, grid_from_centres
 
@@ -30,11 +31,14 @@ VOLUMETRIC_UNITS: Final = ("m3 m-3", "m3/m3", "m^3 m^-3", "m^3/m^3", "m**3 m**-3
 
 _LATITUDE_UNITS: Final = ("degrees_north", "degree_north", "degree_n", "degrees_n", "degreen", "degreesn")
 _LONGITUDE_UNITS: Final = ("degrees_east", "degree_east", "degree_e", "degrees_e", "degreee", "degreese")
-_CALENDARS: Final = ("standard", "gregorian", "proleptic_gregorian")
+STANDARD_CALENDARS: Final = ("standard", "gregorian", "proleptic_gregorian")
+NOLEAP_CALENDARS: Final = ("noleap", "365_day")
 
 
 class NetcdfFile:
     """A netCDF file open for reading; use as a context manager.
+
+    Variables of groups have the group's path before their name: ``Analysis_Data/sm_surface_analysis``.
 
     Parameters
     ----------
@@ -83,14 +87,19 @@ class NetcdfFile:
         except Exception as error:
             raise DataError(f"file '{self.path}' {complaint} [{type(error).__name__}: {error}]") from error
 
-    def names(self) -> tuple[str, ...]:
-        """Names of the variables in the root group."""
+    def names(self, group: str = "") -> tuple[str, ...]:
+        """Names of the variables in a group, its path before them; in the root group by default."""
         with self._library("has an unreadable list of variables."):
-            return tuple(str(name) for name in self._dataset.variables)
+            inside: Any = self._dataset
+            for part in group.split("/") if group else ():
+                inside = inside.groups.get(part)
+                if inside is None:
+                    return ()
+            return tuple(f"{group}/{name}" if group else str(name) for name in inside.variables)
 
     def has(self, name: str) -> bool:
-        """Whether the root group has a variable of that name."""
-        return name in self.names()
+        """Whether the file has a variable of that name."""
+        return name in self.names(name.rpartition("/")[0])
 
     def dims(self, name: str) -> dict[str, int]:
         """Dimensions of a variable in its order, and their lengths."""
@@ -111,15 +120,23 @@ class NetcdfFile:
             value: Any = variable.getncattr(attribute) if attribute in variable.ncattrs() else ""
             return " ".join(str(value).split())
 
-    def values(self, name: str, at: Mapping[str, int] | None = None) -> FloatArray:
+    def file_attribute(self, attribute: str) -> str:
+        """Text of an attribute of the file itself; empty where it has none."""
+        with self._library(f"has an unreadable attribute '{attribute}'."):
+            value: Any = self._dataset.getncattr(attribute) if attribute in self._dataset.ncattrs() else ""
+            return " ".join(str(value).split())
+
+    def values(self, name: str, at: Mapping[str, int | slice] | None = None) -> FloatArray:
         """Values of a variable as float64, unpacked; NaN where fill, missing or outside the valid range.
 
         Parameters
         ----------
-        at : read one place along these dimensions only; they stay, with length 1.
+        at : read one place, or a slice, along these dimensions only; they stay, a place with length 1.
         """
-        chosen = at or {}
-        dims = {dim: 1 if dim in chosen else n for dim, n in self.dims(name).items()}
+        chosen = {
+            dim: slice(where, where + 1) if isinstance(where, int) else where for dim, where in (at or {}).items()
+        }
+        dims = {dim: len(range(*chosen[dim].indices(n))) if dim in chosen else n for dim, n in self.dims(name).items()}
         if not self.is_numeric(name):
             raise DataError(f"variable '{name}' in '{self.path}' does not hold numbers.")
         if math.prod(dims.values()) > MAX_VALUES:
@@ -133,18 +150,20 @@ class NetcdfFile:
             self._library(f"has unreadable values of variable '{name}'; is it complete?"),
             np.errstate(all="ignore"),
         ):
-            place = tuple(slice(chosen[d], chosen[d] + 1) if d in chosen else slice(None) for d in dims)
-            packed = variable[place if chosen else ...]
+            packed = variable[tuple(chosen.get(d, slice(None)) for d in dims) if chosen else ...]
             values: FloatArray = np.array(np.ma.getdata(packed), dtype=np.float64)
-            values[np.ma.getmaskarray(packed)] = np.nan
+            mask = np.ma.getmask(packed)
+            if mask is not np.ma.nomask:
+                values[mask] = np.nan
         return values
 
     def _variable(self, name: str) -> Any:
-        names = self.names()
+        names = self.names(name.rpartition("/")[0])
         if name not in names:
-            raise DataError(f"variable '{name}' is not in '{self.path}'; found {', '.join(names) or 'no variable'}.")
+            found = names or self.names()
+            raise DataError(f"variable '{name}' is not in '{self.path}'; found {', '.join(found) or 'no variable'}.")
         with self._library(f"has an unreadable variable '{name}'."):
-            return self._dataset.variables[name]
+            return self._dataset[name] if "/" in name else self._dataset.variables[name]
 
 
 def require_units(file: NetcdfFile, name: str, expected: Sequence[str]) -> None:
@@ -205,11 +224,12 @@ def read_grid(file: NetcdfFile, latitude: str, longitude: str) -> tuple[Grid, bo
     Returns
     -------
     The grid, rows from south to north, and whether the file's rows run north to south (and must be flipped).
-    A global grid's outermost rows reach the poles.
+    Edges are the file's bounds where it has some; else the middles between centres, and a global grid's outermost rows
+    reach the poles.
 
     Raises
     ------
-    DataError : an axis is missing, not 1-D, not monotone, holds NaN, or leaves the globe.
+    DataError : an axis is missing, not 1-D, not monotone, holds NaN, or leaves the globe; bounds do not fit it.
     """
     lat = _axis(file, latitude, -90.0, 90.0)
     lon = _axis(file, longitude, -180.0, 360.0)
@@ -218,7 +238,7 @@ def read_grid(file: NetcdfFile, latitude: str, longitude: str) -> tuple[Grid, bo
         lat = lat[::-1].copy()
     if lon[0] > lon[-1]:
         raise DataError(f"longitude axis '{longitude}' in '{file.path}' runs from east to west; expected it to ascend.")
-    grid = grid_from_centres(lat, lon)
+    grid = with_bounds(file, latitude, longitude, grid_from_centres(lat, lon))
     width = float(grid.lon_edges[-1] - grid.lon_edges[0])
     if width > 360.0 + 1e-3:
         raise DataError(
@@ -248,28 +268,31 @@ def _axis(file: NetcdfFile, name: str, low: float, high: float) -> FloatArray:
     return np.clip(axis, low, high)
 
 
-def read_times(file: NetcdfFile, name: str) -> list[datetime]:
+def read_times(file: NetcdfFile, name: str, calendars: Sequence[str] = STANDARD_CALENDARS) -> list[datetime]:
     """Read the times of a CF time coordinate (scalar or 1-D), to the second, naive UTC.
+
+    Parameters
+    ----------
+    calendars : those that are allowed. A day of the noleap calendar is the day of that name: 1 March follows
+        28 February, and 29 February never comes.
 
     Raises
     ------
-    DataError : no units of the form ``<unit> since <time>``, a missing value, or another calendar than the
-        standard one.
+    DataError : no units of the form ``<unit> since <time>``, a missing value, or a calendar that is not allowed.
     """
     units = file.attribute(name, "units")
     calendar = file.attribute(name, "calendar").lower() or "standard"
-    if calendar not in _CALENDARS:
-        raise DataError(
-            f"time '{name}' in '{file.path}' has calendar '{calendar}'; expected {' or '.join(_CALENDARS)}."
-        )
+    if calendar not in calendars:
+        raise DataError(f"time '{name}' in '{file.path}' has calendar '{calendar}'; expected {' or '.join(calendars)}.")
+    # The standard calendar is Gregorian since 1582, and no product is older.
+    counted = "noleap" if calendar in NOLEAP_CALENDARS else "proleptic_gregorian"
     values = file.values(name)
     if values.ndim > 1 or values.size == 0 or not np.isfinite(values).all():
         raise DataError(f"time '{name}' in '{file.path}' has shape {values.shape} or missing values; expected times.")
     times = []
     for value in values.ravel().tolist():
         try:
-            # The standard calendar is Gregorian since 1582, and no product is older.
-            moment = cftime.num2date(value, units, "proleptic_gregorian", only_use_cftime_datetimes=True)
+            moment = cftime.num2date(value, units, counted, only_use_cftime_datetimes=True)
             whole = datetime(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
             # Fractions of a day are binary: round to the second.
             rounded = whole + timedelta(seconds=round(moment.microsecond / 1e6))

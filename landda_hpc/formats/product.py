@@ -1,22 +1,34 @@
-"""Gridded soil-moisture products: what every reader returns, and the readers by name.
+"""Gridded soil-moisture products: what every reader returns, and what is known of a product beforehand.
 
-A further product is one module with a function that keeps ``ProfileReader``.
+A further product is one module with a ``Product`` and a function that opens a file of it, named in ``registry``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 
 from landda_hpc.errors import ShapeError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
+    from types import TracebackType
 
-    from landda_hpc.constants import FloatArray
+    from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.fields.depth import DepthRange
+    from landda_hpc.formats.region import Region
     from landda_hpc.grid import Grid
+
+CONDITIONS: Final[dict[str, str]] = {
+    "frozen": "frozen soil",
+    "snow": "snow or ice on the ground",
+    "dense_vegetation": "vegetation too dense to see the soil through",
+    "water": "open water in the footprint",
+    "not_recommended": "the provider does not recommend the value",
+}
+"""What products tell of their own cells."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +38,16 @@ class SoilMoistureProfile:
     Attributes
     ----------
     values : m3 m-3, shape (n_layer, n_lat, n_lon), rows south to north; NaN is missing.
-    depths_m : top and bottom of each layer, m, from the top down.
-    grid : the product's grid.
-    time : valid time, UTC.
+    depths_m : top and bottom of each layer, m, in the product's order.
+    grid : the product's grid, or the part of it that was asked for.
+    time : valid time, UTC; for a product of many overpasses the middle of the day that it is for.
     label : name of the product, for output and messages.
     path : the file.
+    error_std : standard deviation of the errors as the product tells it, m3 m-3, shape of ``values``, NaN where it
+        tells none; or None.
+    conditions : by name of ``CONDITIONS``, shape (n_lat, n_lon): cells of which the product says so.
+    cell_seconds : seconds after ``time`` at which each cell was seen, shape (n_lat, n_lon), NaN where the product does
+        not tell; None where all cells are of ``time``.
     """
 
     values: FloatArray
@@ -39,17 +56,24 @@ class SoilMoistureProfile:
     time: datetime
     label: str
     path: Path
+    error_std: FloatArray | None = None
+    conditions: Mapping[str, BoolArray] = field(default_factory=dict)
+    cell_seconds: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        if self.values.shape != (len(self.depths_m), *self.grid.shape):
+        expected = (len(self.depths_m), *self.grid.shape)
+        if self.values.shape != expected or (self.error_std is not None and self.error_std.shape != expected):
             raise ShapeError(
                 f"profile of {self.label} has shape {self.values.shape}; expected {len(self.depths_m)} "
                 f"layers on {self.grid.describe()}."
             )
+        images = [*self.conditions.values()] + ([] if self.cell_seconds is None else [self.cell_seconds])
+        if any(image.shape != self.grid.shape for image in images) or not set(self.conditions) <= set(CONDITIONS):
+            raise ShapeError(f"profile of {self.label} has conditions of other shapes, or unknown ones.")
 
 
 class ProfileReader(Protocol):
-    """Reads one file of a product."""
+    """Reads one file of a product that holds one time."""
 
     def __call__(self, path: Path, depth_m: DepthRange | None = None) -> SoilMoistureProfile:
         """Read the layers that overlap a depth range (all of them if None).
@@ -61,3 +85,103 @@ class ProfileReader(Protocol):
             expectation.
         """
         ...
+
+
+class ProductFile(Protocol):
+    """A file of a product, open for reading; a context manager."""
+
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        """Valid times in the file, UTC, ascending."""
+        ...
+
+    def read(
+        self, time: datetime, depth_m: DepthRange | None = None, region: Region | None = None
+    ) -> SoilMoistureProfile:
+        """Read one time.
+
+        Parameters
+        ----------
+        time : one of ``times``.
+        depth_m : only the layers that are needed to cover this range, m; None reads all.
+        region : only the part of the grid around it; None reads all.
+
+        Raises
+        ------
+        DataError : no such time; the file is damaged or not as the provider defines it.
+        """
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class ProductVariable:
+    """A variable of a product, as its files hold it.
+
+    Attributes
+    ----------
+    name : in the files, with the group before it.
+    aliases : other names under which versions of the product have it.
+    long_name, standard_name : of CF; None where CF has none.
+    units : spellings of its unit in the files; the first is the usual one.
+    valid_range : in that unit, inclusive.
+    factor : of m3 m-3 (or, for precipitation, kg m-2) per unit of the file.
+    depth_m : top and bottom, m; None for what is no soil layer.
+    slack : values so far below the range are rounding of the provider's packing and become its lower end.
+    """
+
+    name: str
+    long_name: str
+    standard_name: str | None
+    units: tuple[str, ...]
+    valid_range: tuple[float, float]
+    factor: float = 1.0
+    depth_m: DepthRange | None = None
+    aliases: tuple[str, ...] = ()
+    slack: float = 0.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name and aliases."""
+        return (self.name, *self.aliases)
+
+
+@dataclass(frozen=True)
+class Product:
+    """What is known of a product before a file of it is opened.
+
+    Attributes
+    ----------
+    key : in configurations.
+    label : for people.
+    variables : soil layers.
+    time_convention : what a value's time means, for people.
+    stamp : the same for programs: the value is of that instant, a mean around it, or of many overpasses of the day.
+    step : between two times.
+    opens : opens a file.
+    many_times : one file holds many times.
+    may_be_empty : an image without any value is normal (a swath beside the region).
+    tried : a real file was read with it; else its reader follows the documentation alone.
+    reference : where the product is described.
+    first : first time of a day, after 00 UTC.
+    merges : files of one time (half orbits) are put together; else the last by name counts (the latest version).
+    """
+
+    key: str
+    label: str
+    variables: tuple[ProductVariable, ...]
+    time_convention: str
+    stamp: Literal["instant", "mean", "overpasses"]
+    step: timedelta
+    opens: Callable[[Path], ProductFile]
+    many_times: bool
+    may_be_empty: bool
+    tried: bool
+    reference: str
+    first: timedelta = timedelta(0)
+    merges: bool = False

@@ -1,1 +1,1 @@
-"""Observations of soil moisture as images on the model grid: sources, quality control."""
+"""Observations of soil moisture as images on the model grid: sources, windows, quality control, feedback."""

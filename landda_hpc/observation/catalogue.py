@@ -1,12 +1,14 @@
-"""The source that a configuration asks for; a further product gets a branch here and a section there."""
+"""The source that a configuration asks for; products of files are in ``formats.registry``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from landda_hpc.config import CampaignConfig, TwinObservations
+from landda_hpc.config import CampaignConfig, GldasObservations, TwinObservations
 from landda_hpc.fields.error_map import china_error_map
-from landda_hpc.observation.files import GldasSource
+from landda_hpc.formats.dataset import Dataset, make_dataset
+from landda_hpc.formats.gldas import GLDAS_NOAH
+from landda_hpc.observation.files import ProductSource
 from landda_hpc.observation.twin import TwinObservationSource
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
 
     Raises
     ------
-    ConfigError : a file pattern that leaves data_root.
+    ConfigError : a file pattern that leaves data_root; a product that does not cover the observed depth.
 
     Notes
     -----
@@ -48,4 +50,8 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
             observations.correlated_std,
             observations.correlated_length_km,
         )
-    return GldasSource(config.data_root, observations.path, grid, is_soil, observations.depth_m, observations.missing)
+    if isinstance(observations, GldasObservations):
+        dataset = Dataset(GLDAS_NOAH, config.data_root, observations.path, damaged=observations.damaged)
+    else:
+        dataset = make_dataset(observations.entry, config.catalogue[observations.entry], config.data_root)
+    return ProductSource.of(dataset, observations, config.data_root, grid, is_soil)

@@ -1,160 +1,249 @@
-"""Observations from a gridded product's files, one per time, regridded to the model grid."""
+"""Observations from a gridded product's files, brought to the model grid."""
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
+import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from landda_hpc.errors import ConfigError, DataError, MissingFileError, ShapeError
-from landda_hpc.fields.depth import DepthRange, is_covered, observe, range_from_product
-from landda_hpc.fields.regrid import Method, Regridder
-from landda_hpc.formats.gldas import read_gldas
+from landda_hpc.config import InstantWindow, ProductErrors, RegriddingConfig
+from landda_hpc.errors import ConfigError, DataError, LandDAError, MissingFileError, MissingLayerError, ShapeError
+from landda_hpc.fields.depth import DepthRange, observe, range_from_product
+from landda_hpc.formats.region import Region
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.observation.source import Survey
+from landda_hpc.observation.superobbing import CONDITION_FLAGS, Superobservation, make_regridder, superobserve
+from landda_hpc.observation.windows import ObservationWindow, mean_over
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
+    from landda_hpc.config import FileObservations
     from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.formats.product import ProfileReader, SoilMoistureProfile
+    from landda_hpc.fields.regrid import Regridder
+    from landda_hpc.formats.dataset import Dataset
+    from landda_hpc.formats.product import SoilMoistureProfile
     from landda_hpc.grid import Grid
+
+logger = logging.getLogger(__name__)
+
+MAX_PROBES = 5
+"""Files read before a run to see that the product is what the configuration says."""
 
 
 class ProductSource:
-    """Files of a gridded product under a folder.
+    """A gridded product's files as a source of observations.
 
     Parameters
     ----------
-    label : the product's name, for output and messages.
-    reader : reads one file.
-    root : folder of the data (``data_root``).
-    pattern : file name under ``root`` with strftime codes, e.g.
-        ``gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4``.
+    dataset : the files.
     grid : the model grid.
     is_soil : the model's cells with updatable soil, shape (n_lat, n_lon).
     depth_m : top and bottom of the observed layer, m; the product's layers must cover it.
-    when_missing : a time without file is skipped (None), or an error.
-    method : regridding; bilinear as in both papers.
+    when_missing : an analysis time without data is skipped (None), or an error.
+    window : which of the product's times belong to an analysis.
+    late : what data are that were not there when the times were surveyed.
+    regridding : to the model grid; bilinear as in both papers.
+    data_root : folder under which the regridding keeps weights, if it does.
+    refuse : conditions of the product that leave a pixel out.
+    error_correlation : of the errors of pixels that are averaged, 0..1.
 
     Raises
     ------
-    ConfigError : the pattern leaves ``root``.
+    ConfigError : the product's layers do not cover the depth.
 
     Notes
     -----
-    Local: no communication; one rank reads and hands the image on. Regridding weights are built at the first
-    file and again only if a file has another grid.
+    Local: no communication; one rank reads and hands the image on. Only the part of the product's grid around the
+    model's is read, only the layers that the depth needs, only the time that is asked for. Regridding weights are built
+    at the first file and again only if a file has another grid.
     """
 
     def __init__(
         self,
-        label: str,
-        reader: ProfileReader,
-        root: Path,
-        pattern: str,
-        grid: Grid,
-        is_soil: BoolArray,
-        depth_m: DepthRange,
-        when_missing: Literal["skip", "error"] = "skip",
-        method: Method = "bilinear",
-    ) -> None:
-        # By the text alone: archives are often links that lead elsewhere, and that is the user's business.
-        if not pattern or "\0" in pattern or PurePath(pattern).is_absolute() or ".." in PurePath(pattern).parts:
-            raise ConfigError(
-                f"observations.path = '{pattern}': expected a file pattern relative to data_root, without "
-                "'..'. Set data_root to the folder that holds the files."
-            )
-        if is_soil.shape != grid.shape:
-            raise ShapeError(f"the model's soil mask has shape {is_soil.shape}; the grid is {grid.describe()}.")
-        self.label = label
-        self.depth_m = depth_m
-        self._reader = reader
-        self._root = root
-        self._pattern = pattern
-        self._grid = grid
-        self._is_soil = is_soil
-        self._when_missing: Literal["skip", "error"] = when_missing
-        self._method: Method = method
-        self._regridder: Regridder | None = None
-
-    def path(self, time: datetime) -> Path:
-        """File of a time, whether it exists or not."""
-        return self._root / time.strftime(self._pattern)
-
-    def survey(self, times: Sequence[datetime]) -> Survey:
-        """Look for the files, without opening them."""
-        found: list[tuple[datetime, str]] = []
-        missing: list[tuple[datetime, str]] = []
-        for time in times:
-            path = self.path(time)
-            (found if path.is_file() else missing).append((time, str(path)))
-        return Survey(self.label, tuple(found), tuple(missing), self._when_missing)
-
-    def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002
-        """Read, take the mean over the depth, regrid; see ``ObservationSource.at``."""
-        path = self.path(time)
-        if not path.is_file():
-            if self._when_missing == "skip":
-                return None
-            raise MissingFileError(
-                f"observation file '{path}' does not exist. Provide it, or set observations.missing: skip."
-            )
-        profile = self._read(path, time, self.depth_m)
-        image = self._mean_over(profile, self.depth_m)
-        return ImageObservation.flagged(image, self._is_soil, time, self.depth_m, profile.label)
-
-    def other_layers(self, time: datetime, depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
-        """Layers that are not observed, for verification; see ``ObservationSource.other_layers``."""
-        path = self.path(time)
-        if not path.is_file():
-            return {}
-        profile = self._read(path, time, None)
-        top, bottom = self.depth_m
-        apart = [depth for depth in depths_m if depth[0] >= bottom or depth[1] <= top]
-        return {depth: self._mean_over(profile, depth) for depth in apart if is_covered(depth, profile.depths_m)}
-
-    def _read(self, path: Path, time: datetime, depth_m: DepthRange | None) -> SoilMoistureProfile:
-        profile = self._reader(path, depth_m)
-        if profile.time != time:
-            raise DataError(
-                f"observation file '{path}' is valid at {profile.time.isoformat()}; expected "
-                f"{time.isoformat()} by its name. Check observations.path, or whether the file was renamed."
-            )
-        return profile
-
-    def _mean_over(self, profile: SoilMoistureProfile, depth_m: DepthRange) -> FloatArray:
-        """Mean over a depth range, on the model grid."""
-        image = observe(profile.values, range_from_product(depth_m, profile.depths_m), axis=0)
-        if self._regridder is None or not _same_cells(self._regridder.source, profile.grid):
-            self._regridder = Regridder(profile.grid, self._grid, self._method)
-        regridded: FloatArray = self._regridder(image)
-        return regridded
-
-
-class GldasSource(ProductSource):
-    """GLDAS Noah files; parameters as ``ProductSource``."""
-
-    def __init__(
-        self,
-        root: Path,
-        pattern: str,
+        dataset: Dataset,
         grid: Grid,
         is_soil: BoolArray,
         depth_m: DepthRange = (0.0, 0.1),
+        *,
         when_missing: Literal["skip", "error"] = "skip",
-        method: Method = "bilinear",
+        window: ObservationWindow | None = None,
+        late: Literal["ignore", "use", "error"] = "ignore",
+        regridding: RegriddingConfig | None = None,
+        data_root: Path = Path(),
+        refuse: Collection[str] = tuple(CONDITION_FLAGS),
+        error_correlation: float = 1.0,
     ) -> None:
-        super().__init__("GLDAS Noah", read_gldas, root, pattern, grid, is_soil, depth_m, when_missing, method)
+        if is_soil.shape != grid.shape:
+            raise ShapeError(f"the model's soil mask has shape {is_soil.shape}; the grid is {grid.describe()}.")
+        if not dataset.covers(depth_m):
+            # This names the layers that there are.
+            range_from_product(depth_m, dataset.depths_m)
+            raise ConfigError(f"observed depth {depth_m[0]:g}-{depth_m[1]:g} m is not covered by {dataset.label}.")
+        self.label = dataset.label
+        self.depth_m = depth_m
+        self._dataset, self._grid, self._is_soil = dataset, grid, is_soil
+        self._region = Region.of(grid)
+        self._when_missing: Literal["skip", "error"] = when_missing
+        self._window = window or ObservationWindow.of(InstantWindow())
+        self._late: Literal["ignore", "use", "error"] = late
+        self._regridding, self._data_root = regridding or RegriddingConfig(), data_root
+        self._refuse, self._error_correlation = tuple(refuse), error_correlation
+        self._surveyed: dict[datetime, tuple[datetime, ...]] = {}
+        self._regridder: Regridder | None = None
 
+    @classmethod
+    def of(
+        cls, dataset: Dataset, config: FileObservations, data_root: Path, grid: Grid, is_soil: BoolArray
+    ) -> ProductSource:
+        """The source of a configuration."""
+        errors = config.errors
+        return cls(
+            dataset,
+            grid,
+            is_soil,
+            config.depth_m,
+            when_missing=config.missing,
+            window=ObservationWindow.of(config.window),
+            late=config.late,
+            regridding=config.regridding,
+            data_root=data_root,
+            refuse=config.quality.refuse,
+            error_correlation=errors.correlation if isinstance(errors, ProductErrors) else 1.0,
+        )
 
-def _same_cells(one: Grid, other: Grid) -> bool:
-    """Whether two grids are equal to the bit, so that one's weights serve the other."""
-    return (
-        np.array_equal(one.lat, other.lat)
-        and np.array_equal(one.lon, other.lon)
-        and np.array_equal(one.lat_edges, other.lat_edges)
-        and np.array_equal(one.lon_edges, other.lon_edges)
-    )
+    def survey(self, times: Sequence[datetime]) -> Survey:
+        """Look for the data; see ``ObservationSource.survey``. What is found now is what is not late."""
+        found: list[tuple[datetime, str]] = []
+        missing: list[tuple[datetime, str]] = []
+        with self._dataset.listing():
+            for time in times:
+                chosen = self._available(time)
+                self._surveyed[time] = tuple(chosen)
+                place = self._dataset.place_of(chosen[0] if chosen else time)
+                (found if chosen else missing).append((time, place))
+        return Survey(self.label, tuple(found), tuple(missing), self._when_missing)
+
+    def probe(self, survey: Survey) -> tuple[str, ...]:
+        """Read until one image is sound; see ``ObservationSource.probe``."""
+        problems: list[str] = []
+        for time, _ in survey.found[:MAX_PROBES]:
+            try:
+                for moment in self._surveyed.get(time, ()):
+                    profile = self._dataset.read(moment, self.depth_m, self._region)
+                    if profile is not None:
+                        self._mean_depth(profile)
+                        return ()
+            except LandDAError as error:
+                return (str(error),)
+            finally:
+                self._dataset.close()
+            problems += list(self._dataset.skipped.values())
+        return tuple(dict.fromkeys(problems))
+
+    def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002
+        """Read, take the mean over the depth and the window, regrid; see ``ObservationSource.at``."""
+        chosen = self._chosen(time)
+        if not chosen:
+            if self._when_missing == "skip":
+                return None
+            raise MissingFileError(
+                f"observation file '{self._dataset.place_of(time)}' does not exist. Provide it, or set "
+                "observations.missing: skip."
+            )
+        stamp = self._dataset.product.stamp
+        try:
+            images = [image for moment in chosen if (image := self._superobserve(time, moment)) is not None]
+        finally:
+            # An open file is locked: whoever adds the next hours to it must not find it so between two analyses.
+            self._dataset.close()
+        if not images:
+            return None
+        mean = mean_over(images, self._window.n_needed(self._dataset.product.step, stamp))
+        return ImageObservation.flagged(
+            mean.values, self._is_soil, time, self.depth_m, self.label, mean.error_std, mean.refused
+        )
+
+    def other_layers(self, time: datetime, depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
+        """Layers that are not observed, for verification; see ``ObservationSource.other_layers``."""
+        top, bottom = self.depth_m
+        found: dict[DepthRange, FloatArray] = {}
+        if self._dataset.product.stamp == "overpasses":
+            return found
+        for depth in depths_m:
+            is_apart = depth[0] >= bottom or depth[1] <= top
+            if not is_apart or not self._dataset.covers(depth):
+                continue
+            images = []
+            for moment in self._chosen(time):
+                try:
+                    profile = self._dataset.read(moment, depth, self._region)
+                except MissingLayerError:
+                    continue
+                if profile is not None:
+                    images.append(Superobservation(self._regrid_mean(profile, depth), None, {}))
+            if images:
+                n_needed = self._window.n_needed(self._dataset.product.step, self._dataset.product.stamp)
+                found[depth] = mean_over(images, n_needed).values
+        self._dataset.close()
+        return found
+
+    # ------------------------------------------------------------------ parts
+
+    def _available(self, time: datetime) -> list[datetime]:
+        stamp = self._dataset.product.stamp
+        return self._window.choose(time, self._dataset.times_between(*self._window.search(time, stamp)), stamp)
+
+    def _chosen(self, time: datetime) -> list[datetime]:
+        """The product's times of an analysis, without those that came too late."""
+        now = self._available(time)
+        if time not in self._surveyed or self._late == "use":
+            return now
+        known = self._surveyed[time]
+        late = [moment for moment in now if moment not in known]
+        if not late:
+            return now
+        message = (
+            f"data of {self.label} for {late[0].isoformat()} ('{self._dataset.place_of(late[0])}') were not there when "
+            "the campaign started"
+        )
+        if self._late == "error":
+            raise DataError(f"{message}. Start again, or set observations.late to ignore or use.")
+        logger.warning("%s: left out (observations.late: ignore)", message)
+        # What was chosen then may have been displaced by a nearer one that came late.
+        there = set(now) | {moment for moment in known if self._dataset.files(moment)}
+        return [moment for moment in known if moment in there]
+
+    def _superobserve(self, time: datetime, moment: datetime) -> Superobservation | None:
+        profile = self._dataset.read(moment, self.depth_m, self._region)
+        if profile is None:
+            return None
+        image, std = self._mean_depth(profile)
+        if profile.cell_seconds is not None and not self._window.is_instant:
+            image = np.where(self._window.has_seen(time, profile.time, profile.cell_seconds), image, np.nan)
+        return superobserve(
+            image,
+            self._regridder_of(profile.grid),
+            error_std=std,
+            conditions=profile.conditions,
+            refuse=self._refuse,
+            error_correlation=self._error_correlation,
+        )
+
+    def _mean_depth(self, profile: SoilMoistureProfile) -> tuple[FloatArray, FloatArray | None]:
+        """Mean over the observed depth, and its error (of layers that err alike), on the product's grid."""
+        weights = range_from_product(self.depth_m, profile.depths_m)
+        std = None if profile.error_std is None else observe(profile.error_std, weights, axis=0)
+        return observe(profile.values, weights, axis=0), std
+
+    def _regrid_mean(self, profile: SoilMoistureProfile, depth_m: DepthRange) -> FloatArray:
+        image = observe(profile.values, range_from_product(depth_m, profile.depths_m), axis=0)
+        return self._regridder_of(profile.grid)(image)
+
+    def _regridder_of(self, grid: Grid) -> Regridder:
+        if self._regridder is None or not self._regridder.serves(grid):
+            self._regridder = make_regridder(grid, self._grid, self._regridding, self._data_root)
+        return self._regridder

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from landda_hpc.errors import ShapeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from landda_hpc.constants import BoolArray, FloatArray
@@ -29,6 +30,12 @@ class Flag(IntEnum):
     MISSING = 2
     OUT_OF_RANGE = 3
     FROZEN = 4
+    SNOW = 5
+    DENSE_VEGETATION = 6
+    PRODUCT = 7
+    SPIKE = 8
+    INNOVATION = 9
+    WITHHELD = 10
 
 
 REASONS: Final[dict[Flag, str]] = {
@@ -37,6 +44,12 @@ REASONS: Final[dict[Flag, str]] = {
     Flag.MISSING: "missing",
     Flag.OUT_OF_RANGE: "out of range",
     Flag.FROZEN: "frozen soil",
+    Flag.SNOW: "snow",
+    Flag.DENSE_VEGETATION: "dense vegetation",
+    Flag.PRODUCT: "refused by the product's flags",
+    Flag.SPIKE: "spike in time",
+    Flag.INNOVATION: "far from the background",
+    Flag.WITHHELD: "withheld",
 }
 """The flags in words."""
 
@@ -55,6 +68,7 @@ class ImageObservation:
     source : label for output and messages.
     error_std : standard deviation of the errors as the source tells it, m3 m-3, shape (n_lat, n_lon), or
         None.
+    untreated : ``given`` before a bias treatment, m3 m-3, shape (n_lat, n_lon); None without one.
     """
 
     given: FloatArray
@@ -63,6 +77,7 @@ class ImageObservation:
     depth_m: DepthRange
     source: str
     error_std: FloatArray | None = None
+    untreated: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.given.ndim != 2 or self.flags.shape != self.given.shape:
@@ -81,6 +96,7 @@ class ImageObservation:
         depth_m: DepthRange,
         source: str,
         error_std: FloatArray | None = None,
+        refused: Mapping[Flag, BoolArray] | None = None,
     ) -> ImageObservation:
         """Build from values alone; cells outside the soil or without value (NaN, infinite) are flagged.
 
@@ -89,15 +105,20 @@ class ImageObservation:
         given : m3 m-3, shape (n_lat, n_lon); NaN is missing.
         is_soil : the model's cells with updatable soil, same shape.
         time, depth_m, source, error_std : see the class.
+        refused : cells that miss their value for a reason that is known, by flag; the first reason counts.
 
         Raises
         ------
-        ShapeError : the mask has another shape.
+        ShapeError : a mask has another shape.
         """
         if given.shape != is_soil.shape:
             raise ShapeError(f"observation has shape {given.shape}; the model's soil mask has {is_soil.shape}.")
         given = np.where(np.isfinite(given), given, np.nan)
         flags = np.where(is_soil, np.where(np.isnan(given), Flag.MISSING, Flag.USED), Flag.OUTSIDE_SOIL)
+        for flag, where in (refused or {}).items():
+            if where.shape != given.shape:
+                raise ShapeError(f"mask of '{REASONS[flag]}' has shape {where.shape}; observation has {given.shape}.")
+            flags = np.where((flags == Flag.MISSING) & where, flag, flags)
         return cls(given, flags.astype(np.uint8), time, depth_m, source, error_std)
 
     @cached_property
@@ -119,6 +140,12 @@ class ImageObservation:
         return frozen
 
     @property
+    def is_withheld(self) -> BoolArray:
+        """Good observations that are kept for comparison alone, shape (n_lat, n_lon)."""
+        withheld: BoolArray = self.flags == Flag.WITHHELD
+        return withheld
+
+    @property
     def n_used(self) -> int:
         """Number of cells whose observation is assimilated."""
         return int(np.count_nonzero(self.is_used))
@@ -129,6 +156,12 @@ class ImageObservation:
         counted = np.where((self.flags == Flag.OUTSIDE_SOIL) & np.isnan(self.given), len(Flag), self.flags)
         numbers = np.bincount(counted.ravel(), minlength=len(Flag) + 1)
         return {REASONS[flag]: int(numbers[flag]) for flag in Flag}
+
+    def with_errors(self, error_std: FloatArray) -> ImageObservation:
+        """Return the observation with these standard deviations of its errors, m3 m-3, (n_lat, n_lon)."""
+        if error_std.shape != self.given.shape:
+            raise ShapeError(f"errors have shape {error_std.shape}; the observation has {self.given.shape}.")
+        return replace(self, error_std=error_std)
 
     def reject(self, where: BoolArray, flag: Flag) -> ImageObservation:
         """Return the observation with the cells of ``where``, shape (n_lat, n_lon), flagged that were still used."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
@@ -10,67 +11,108 @@ from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.observation.image import Flag, ImageObservation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from landda_hpc.config import QualityConfig
     from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.observation.quality_memory import SpikeMemory
+
+Image = TypeVar("Image", "BoolArray", "FloatArray")
 
 RANGE_SIGMAS: Final = 4.0
 """Error standard deviations granted outside [0, porosity]; less would bias the dry cells."""
 
 
-def control_quality(
-    observation: ImageObservation,
-    porosity: FloatArray,
-    error_std: float | FloatArray,
-    is_frozen: BoolArray | None = None,
-) -> ImageObservation:
-    """Run all checks.
+@dataclass(frozen=True, eq=False)
+class ModelSurface:
+    """What the model says of its surface at the time of an observation: images (n_lat, n_lon), None if not asked for.
+
+    Attributes
+    ----------
+    is_frozen : cells with ice in the observed layers.
+    temperature : of the ground, K; NaN without soil.
+    snow : snow mass, kg m-2.
+    vegetation : share of the soil that vegetation shades, 1.
+    """
+
+    is_frozen: BoolArray | None = None
+    temperature: FloatArray | None = None
+    snow: FloatArray | None = None
+    vegetation: FloatArray | None = None
+
+
+class QualityControl:
+    """The checks of a configuration, in their order; the first that fails gives the reason.
+
+    Range, frozen soil, snow, dense vegetation, spike, innovation. What the product's own flags refuse is left out
+    before regridding (``superobbing.superobserve``).
 
     Parameters
     ----------
-    observation : as its source gives it.
-    porosity : of the model's soil over the observed depth, m3 m-3, shape (n_lat, n_lon); NaN where there is
-        no soil.
-    error_std : standard deviation of the observation's errors, m3 m-3, a number or an image. Where the
-        observation brings its own, that one counts.
-    is_frozen : cells whose soil is frozen in the model at that depth, shape (n_lat, n_lon).
-
-    Returns
-    -------
-    The observation with more cells flagged; ``counts`` tells how many for which reason.
-
-    Raises
-    ------
-    ShapeError : an image has another shape than the observation.
-    DataError : an error standard deviation is not positive.
+    config : which checks, with what limits.
+    porosity : of the model's soil over the observed depth, m3 m-3, (n_lat, n_lon); NaN without soil.
+    spikes : what the temporal check remembers; None without that check.
 
     Notes
     -----
-    Local: no communication.
+    Local: no communication. Everything but the temporal check is a function of its arguments.
     """
-    own = observation.error_std
-    std = np.broadcast_to(np.asarray(error_std, dtype=np.float64), observation.given.shape) if own is None else own
-    checked = reject_out_of_range(observation, porosity, std)
-    return checked if is_frozen is None else checked.reject(is_frozen, Flag.FROZEN)
 
+    def __init__(self, config: QualityConfig, porosity: FloatArray, spikes: SpikeMemory | None = None) -> None:
+        if (config.spike is None) != (spikes is None):
+            raise ShapeError("quality control: the temporal check and its memory come together.")
+        self._config, self._porosity, self._spikes = config, porosity, spikes
 
-def reject_out_of_range(observation: ImageObservation, porosity: FloatArray, error_std: FloatArray) -> ImageObservation:
-    """Flag values outside [0, porosity] by over four error standard deviations, and those without soil.
+    def __call__(
+        self,
+        observation: ImageObservation,
+        error_std: FloatArray,
+        surface: ModelSurface,
+        backgrounds: Sequence[FloatArray] = (),
+    ) -> ImageObservation:
+        """Run the checks that are on.
 
-    Parameters
-    ----------
-    observation : of shape (n_lat, n_lon).
-    porosity : m3 m-3, same shape, NaN without soil.
-    error_std : m3 m-3, same shape.
+        Parameters
+        ----------
+        observation : as its source gives it.
+        error_std : standard deviation of its errors, m3 m-3, (n_lat, n_lon).
+        surface : of the model.
+        backgrounds : of the runs that judge innovations, m3 m-3, (n_lat, n_lon) each; NaN without soil.
 
-    Raises
-    ------
-    ShapeError : shapes differ.
-    DataError : an error standard deviation of a used cell is not positive.
-    """
-    if porosity.shape != observation.given.shape or error_std.shape != observation.given.shape:
-        raise ShapeError(
-            f"porosity has shape {porosity.shape}, errors {error_std.shape}; the observation has "
-            f"{observation.given.shape}."
+        Raises
+        ------
+        ShapeError : an image has another shape than the observation, or one that a check needs is not there.
+        DataError : an error standard deviation of a used cell is not positive.
+        """
+        config = self._config
+        checked = require_errors(observation, error_std).reject(
+            _no_soil(observation, self._porosity), Flag.OUTSIDE_SOIL
         )
+        if config.range_sigmas is not None:
+            checked = reject_out_of_range(checked, self._porosity, error_std, config.range_sigmas)
+        if config.frozen_model:
+            checked = checked.reject(_given(surface.is_frozen, "frozen soil"), Flag.FROZEN)
+        for limit, image, flag, below in (
+            (config.frozen_temperature, surface.temperature, Flag.FROZEN, True),
+            (config.snow_amount, surface.snow, Flag.SNOW, False),
+            (config.vegetation_fraction, surface.vegetation, Flag.DENSE_VEGETATION, False),
+        ):
+            if limit is not None:
+                values = _given(image, flag.name.lower())
+                checked = checked.reject(values < limit if below else values > limit, flag)
+        if self._spikes is not None:
+            checked = self._spikes.check(checked)
+        if config.innovation is not None:
+            checked = reject_far_from_background(
+                checked, backgrounds, error_std, config.innovation.background_std, config.innovation.sigmas
+            )
+        return checked
+
+
+def require_errors(observation: ImageObservation, error_std: FloatArray) -> ImageObservation:
+    """The observation itself; DataError unless every used cell has a positive error standard deviation, m3 m-3."""
+    if error_std.shape != observation.given.shape:
+        raise ShapeError(f"errors have shape {error_std.shape}; the observation has {observation.given.shape}.")
     used_std = error_std[observation.is_used]
     if not np.all(used_std > 0.0):
         raise DataError(
@@ -79,7 +121,74 @@ def reject_out_of_range(observation: ImageObservation, porosity: FloatArray, err
             f"of {np.nanmin(used_std) if np.isfinite(used_std).any() else np.nan}; expected more than 0 "
             "in every used cell."
         )
-    margin = RANGE_SIGMAS * error_std
-    checked = observation.reject(np.isnan(porosity), Flag.OUTSIDE_SOIL)
+    return observation
+
+
+def reject_out_of_range(
+    observation: ImageObservation, porosity: FloatArray, error_std: FloatArray, sigmas: float = RANGE_SIGMAS
+) -> ImageObservation:
+    """Flag values outside [0, porosity] by over so many error standard deviations, and those without soil.
+
+    Parameters
+    ----------
+    observation : of shape (n_lat, n_lon).
+    porosity : m3 m-3, same shape, NaN without soil.
+    error_std : m3 m-3, same shape.
+    sigmas : error standard deviations that are granted, 1.
+
+    Raises
+    ------
+    ShapeError : shapes differ.
+    """
+    if error_std.shape != observation.given.shape:
+        raise ShapeError(f"errors have shape {error_std.shape}; the observation has {observation.given.shape}.")
+    checked = observation.reject(_no_soil(observation, porosity), Flag.OUTSIDE_SOIL)
+    margin = sigmas * error_std
     in_range = (observation.given >= -margin) & (observation.given <= porosity + margin)
     return checked.reject(~in_range, Flag.OUT_OF_RANGE)
+
+
+def reject_far_from_background(
+    observation: ImageObservation,
+    backgrounds: Sequence[FloatArray],
+    error_std: FloatArray,
+    background_std: float,
+    sigmas: float,
+) -> ImageObservation:
+    """Flag values that depart from every background by more than sigmas * sqrt(error_std^2 + background_std^2).
+
+    Parameters
+    ----------
+    observation : of shape (n_lat, n_lon).
+    backgrounds : one or more, m3 m-3, same shape; one that is NaN in a cell says nothing there.
+    error_std : of the observation, m3 m-3, same shape.
+    background_std : m3 m-3.
+
+    Raises
+    ------
+    ShapeError : shapes differ, or no background is given.
+    """
+    if not backgrounds or any(b.shape != observation.given.shape for b in (*backgrounds, error_std)):
+        raise ShapeError(
+            f"innovation check: {len(backgrounds)} backgrounds of shapes {[b.shape for b in backgrounds]}, errors "
+            f"{error_std.shape}; expected one or more of {observation.given.shape}."
+        )
+    smallest = np.full(observation.given.shape, np.inf)
+    for background in backgrounds:
+        departure = np.abs(observation.given - background)
+        smallest = np.where(departure < smallest, departure, smallest)
+    limit = sigmas * np.sqrt(error_std**2 + background_std**2)
+    return observation.reject(np.isfinite(smallest) & (smallest > limit), Flag.INNOVATION)
+
+
+def _no_soil(observation: ImageObservation, porosity: FloatArray) -> BoolArray:
+    if porosity.shape != observation.given.shape:
+        raise ShapeError(f"porosity has shape {porosity.shape}; the observation has {observation.given.shape}.")
+    none: BoolArray = np.isnan(porosity)
+    return none
+
+
+def _given(image: Image | None, what: str) -> Image:
+    if image is None:
+        raise ShapeError(f"quality control: the check of {what} is on, but the model's image of it was not given.")
+    return image

@@ -25,16 +25,22 @@ class Survey:
     label : the source.
     found, missing : analysis times with and without observation, and where it was looked for.
     when_missing : what the configuration says of missing times.
+    unreadable : why none of the first observations could be read, from ``ObservationSource.probe``.
     """
 
     label: str
     found: tuple[tuple[datetime, str], ...]
     missing: tuple[tuple[datetime, str], ...]
     when_missing: Literal["skip", "error"]
+    unreadable: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Why the campaign cannot start; empty if it can."""
+        return (*self.unreadable, *self._gaps)
+
+    @property
+    def _gaps(self) -> tuple[str, ...]:
         if not self.missing:
             return ()
         time, place = self.missing[0]
@@ -80,6 +86,15 @@ class ObservationSource(Protocol):
 
     def survey(self, times: Sequence[datetime]) -> Survey:
         """Look, without reading, for which times there are observations."""
+        ...
+
+    def probe(self, survey: Survey, /) -> tuple[str, ...]:
+        """Read the first observations that a survey found, until one is sound.
+
+        Returns
+        -------
+        Why none was, one line each; empty if one is, or none was found.
+        """
         ...
 
     def other_layers(self, time: datetime, depths_m: Sequence[DepthRange], /) -> dict[DepthRange, FloatArray]:

@@ -65,6 +65,10 @@ class TwinObservationSource:
         """Report all times as found: the truth is always there."""
         return Survey(self.label, tuple((time, "nature run") for time in times), (), "error")
 
+    def probe(self, _survey: Survey) -> tuple[str, ...]:
+        """Nothing to read."""
+        return ()
+
     def other_layers(self, _time: datetime, _depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
         """Nothing: a twin's truth is the better reference."""
         return {}

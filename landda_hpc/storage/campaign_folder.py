@@ -7,6 +7,7 @@
     cycles.jsonl    one line per cycle                images/       see storage.images
     scores.jsonl    one line per score                figures/      pictures
     seconds.jsonl   time, traffic and memory per cycle, which differ from machine to machine
+    series/         see storage.series                verification/ see campaign.verification
     summary.md      the result, for people            .lock         held while a job runs here
     models/         folders of the runs of a real model, see model.colm.window
 
@@ -48,7 +49,8 @@ RECORD_NAMES: Final[tuple[RecordName, ...]] = ("cycles", "scores", "seconds", "p
 State = Literal["running", "stopped", "finished", "failed"]
 
 _FOLDERS: Final = ("checkpoints", "restart", "images", "figures")
-_MODELS: Final = "models"
+_LATER_FOLDERS: Final = ("series", "verification", "feedback", "models")
+"""Made by what fills them."""
 _FILES: Final = (
     "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "profiles.jsonl", "summary.md",
     "scores.csv", "scores.nc", "landda.log",
@@ -184,6 +186,11 @@ class CampaignFolder:
         return self.path / "figures"
 
     @property
+    def feedback(self) -> Path:
+        """Folder of the feedback files; made with the first."""
+        return self.path / "feedback"
+
+    @property
     def status_file(self) -> Path:
         """Where the campaign stands."""
         return self.path / "status.json"
@@ -202,7 +209,8 @@ class CampaignFolder:
         StorageError where another living process holds it; says which.
         """
         self._lock.acquire()
-        for folder in (self.path, self.checkpoints, self.images, self.figures, *self.restart.glob("*/*")):
+        later = (self.path / name for name in _LATER_FOLDERS)
+        for folder in (self.path, self.checkpoints, self.images, self.figures, *later, *self.restart.glob("*/*")):
             if folder.is_dir():
                 remove_temporaries(folder)
 
@@ -316,7 +324,7 @@ class CampaignFolder:
         return dropped
 
     def _clear(self) -> None:
-        for name in (*_FOLDERS, _MODELS):
+        for name in (*_FOLDERS, *_LATER_FOLDERS):
             if (self.path / name).is_dir():
                 shutil.rmtree(self.path / name)
         for name in _FILES:

@@ -254,6 +254,11 @@ def _draw_panel(
     edges = (window.lon_edges, window.lat_edges)
     ax.pcolormesh(*edges, surface, rasterized=True)
     ax.pcolormesh(*edges, np.ma.masked_where(~is_land | np.isnan(image), image), cmap=colours, norm=norm)
+    frame_map(ax, region, coast)
+
+
+def frame_map(ax: Axes, region: Region, coast: Coastline) -> None:
+    """Give an axis a region's limits, degrees, grid lines and coast."""
     _draw_coast(ax, coast, region)
     ax.set_xlim(region.west, region.east)
     ax.set_ylim(region.south, region.north)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WINDOW_SHADE: Final = "#f1f5f9"
+WINDOW_SHADE: Final = "#f1f5f9"
 _SCORES: Final = (("scc", "SCC"), ("ubrmse", "ubRMSE (m$^3$ m$^{-3}$)"))
 
 
@@ -256,7 +256,7 @@ def mark_window(ax: Axes, span: tuple[datetime, datetime], end: datetime | None,
     if end is None:
         return
     start, edge, last = as_dates((span[0], end, span[1]))
-    ax.axvspan(start, edge, color=_WINDOW_SHADE, zorder=0)
+    ax.axvspan(start, edge, color=WINDOW_SHADE, zorder=0)
     if edge < last:
         ax.axvline(edge, color=appearance.INK, linestyle="--", linewidth=0.8)
     if with_text:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
-from landda_hpc.config import parse_config
+from landda_hpc.config import QualityConfig, parse_config
 from landda_hpc.fields.error_map import outline_mask
 from landda_hpc.grid import regular_grid
 from landda_hpc.observation.catalogue import open_source
-from landda_hpc.observation.quality import control_quality
+from landda_hpc.observation.errors import ErrorSizes
+from landda_hpc.observation.quality import ModelSurface, QualityControl
 from tests.campaign.conftest import CONFIG
 
 GRID = regular_grid(32, 31, south=22.5, north=67.5, west=73.125, east=116.71875)
@@ -35,6 +37,8 @@ def test_quality_control_takes_the_map_that_the_observation_brings() -> None:
     source = open_source(parse_config(raw), GRID, np.ones(GRID.shape, dtype=bool))
     observation = source.at(TIME, np.full(GRID.shape, 0.25))
     assert observation is not None and observation.error_std is not None
-    checked = control_quality(observation, np.full(GRID.shape, 0.45), 0.01)
+    std = ErrorSizes(0.01, None, 0.0, GRID, Path())(observation)
+    checks = QualityControl(QualityConfig(frozen_model=False), np.full(GRID.shape, 0.45))
+    checked = checks(observation, std, ModelSurface())
     used = checked.is_used[outline_mask(GRID)]
     assert used.mean() > 0.99  # 4 sigma of 0.3; with 0.01 a third would be refused

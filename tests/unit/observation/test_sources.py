@@ -12,10 +12,12 @@ import pytest
 from landda_hpc.config import parse_config
 from landda_hpc.errors import ConfigError, DataError, MissingFileError, ShapeError
 from landda_hpc.fields.sphere import grid_spacing_km
-from landda_hpc.formats.product import SoilMoistureProfile
+from landda_hpc.formats.dataset import Dataset
+from landda_hpc.formats.gldas import GLDAS_NOAH
+from landda_hpc.formats.product import Product, ProductVariable, SoilMoistureProfile
 from landda_hpc.grid import regular_grid
 from landda_hpc.observation.catalogue import open_source
-from landda_hpc.observation.files import GldasSource, ProductSource
+from landda_hpc.observation.files import ProductSource
 from landda_hpc.observation.gaps import GapKind, is_missing
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.twin import TwinObservationSource
@@ -106,8 +108,8 @@ def test_twin_needs_the_truth() -> None:
     assert source.survey([TIME]).problems == ()
 
 
-def gldas(root: Path, missing: str = "skip", pattern: str = PATTERN) -> GldasSource:
-    return GldasSource(root, pattern, GRID, SOIL, (0.0, 0.1), missing)
+def gldas(root: Path, missing: str = "skip", pattern: str = PATTERN) -> ProductSource:
+    return ProductSource(Dataset(GLDAS_NOAH, root, pattern), GRID, SOIL, when_missing=missing)
 
 
 def test_survey_finds_files_before_the_run(tmp_path: Path) -> None:
@@ -144,7 +146,8 @@ def test_patterns_that_leave_the_folder_are_refused(tmp_path: Path, pattern: str
 def test_the_real_file_becomes_an_observation(shared: Path) -> None:
     grid = regular_grid(128, 256)
     soil = np.ones(grid.shape, dtype=bool)
-    source = GldasSource(shared / "data", PATTERN, grid, soil)
+    dataset = Dataset(GLDAS_NOAH, shared / "data", PATTERN)
+    source = ProductSource(dataset, grid, soil)
     obs = source.at(REAL_TIME)
     assert obs is not None
     assert (obs.source, obs.time, obs.depth_m) == ("GLDAS Noah", REAL_TIME, (0.0, 0.1))
@@ -154,7 +157,7 @@ def test_the_real_file_becomes_an_observation(shared: Path) -> None:
     again = source.at(REAL_TIME)
     assert again is not None
     np.testing.assert_array_equal(obs.values, again.values)
-    deeper = GldasSource(shared / "data", PATTERN, grid, soil, (0.0, 0.4)).at(REAL_TIME)
+    deeper = ProductSource(dataset, grid, soil, (0.0, 0.4)).at(REAL_TIME)
     assert deeper is not None
     assert deeper.n_used == 7685
 
@@ -166,24 +169,44 @@ def test_a_renamed_file_is_an_error(shared: Path, tmp_path: Path) -> None:
         gldas(tmp_path).at(TIME)
 
 
+class MadeUpFile:
+    """Two layers, 0.1 above 0.3, of the one time; the third file read is on another grid."""
+
+    n_read = 0
+    times = (TIME,)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self, time: datetime, depth_m: object = None, region: object = None) -> SoilMoistureProfile:
+        MadeUpFile.n_read += 1
+        grid = regular_grid(90, 180) if MadeUpFile.n_read < 3 else regular_grid(45, 90)
+        values = np.stack([np.full(grid.shape, 0.1), np.full(grid.shape, 0.3)])
+        return SoilMoistureProfile(values, ((0.0, 0.05), (0.05, 0.2)), grid, time, "made up", self.path)
+
+    def __enter__(self) -> MadeUpFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
 def test_a_further_product_needs_a_reader_alone(tmp_path: Path) -> None:
-    calls: list[Path] = []
-
-    def reader(path: Path, depth_m: tuple[float, float] | None = None) -> SoilMoistureProfile:
-        calls.append(path)
-        product = regular_grid(90, 180) if len(calls) < 3 else regular_grid(45, 90)
-        values = np.stack([np.full(product.shape, 0.1), np.full(product.shape, 0.3)])
-        return SoilMoistureProfile(values, ((0.0, 0.05), (0.05, 0.2)), product, TIME, "made up", path)
-
+    layers = tuple(
+        ProductVariable(f"sm{k}", "", None, ("1",), (0.0, 1.0), depth_m=depth)
+        for k, depth in enumerate([(0.0, 0.05), (0.05, 0.2)])
+    )
+    product = Product(
+        "made_up", "made up", layers, "", "instant", timedelta(hours=6), MadeUpFile, False, False, False, ""
+    )  # fmt: skip
     (tmp_path / "day.nc").touch()
-    source = ProductSource("made up", reader, tmp_path, "day.nc", GRID, SOIL, (0.0, 0.1))
-    for _ in range(3):  # the third on another grid
+    source = ProductSource(Dataset(product, tmp_path, "day.nc"), GRID, SOIL, (0.0, 0.1))
+    for _ in range(3):
         obs = source.at(TIME)
         assert obs is not None
         np.testing.assert_allclose(obs.values[SOIL], 0.2, rtol=1e-12)
-    uncovered = ProductSource("made up", reader, tmp_path, "day.nc", GRID, SOIL, (0.0, 0.5))
     with pytest.raises(ConfigError, match="not covered by the product's layers"):
-        uncovered.at(TIME)
+        ProductSource(Dataset(product, tmp_path, "day.nc"), GRID, SOIL, (0.0, 0.5))
 
 
 def test_the_configuration_chooses_the_source(tmp_path: Path) -> None:
@@ -203,8 +226,7 @@ def test_the_configuration_chooses_the_source(tmp_path: Path) -> None:
     assert (twin.error_std, twin.missing_fraction, twin.seed) == (0.05, 0.1, 1)
     raw["observations"] = {"kind": "gldas", "path": PATTERN, "depth_m": [0.1, 0.4], "missing": "error"}
     files = open_source(parse_config(raw), GRID, SOIL)
-    assert isinstance(files, GldasSource)
+    assert isinstance(files, ProductSource)
     assert files.depth_m == (0.1, 0.4)
-    assert files.path(REAL_TIME) == tmp_path / "gldas" / "GLDAS_NOAH025_3H.A20160101.0300.021.nc4"
-    with pytest.raises(MissingFileError):
+    with pytest.raises(MissingFileError, match=r"/gldas/GLDAS_NOAH025_3H\.A20220602\.0600\.021\.nc4' does not exist"):
         files.at(TIME)

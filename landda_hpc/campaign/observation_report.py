@@ -1,0 +1,176 @@
+"""What became of a campaign's observations: counts by reason, and what the bias treatment does to their structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from landda_hpc.campaign.assembly import make_frame
+from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.treatment import Treatment
+from landda_hpc.config import CampaignConfig, FrameConfig, TreatedObservations
+from landda_hpc.constants import FloatArray
+from landda_hpc.curvelet.backends import Frame
+from landda_hpc.errors import ConfigError
+from landda_hpc.observation.bias_report import Energies, StructureEffect, add_image
+from landda_hpc.observation.source import ObservationSource
+
+CHECKS_OF_A_FORECAST = ("frozen_model", "frozen_temperature", "snow_amount", "spike", "innovation")
+"""Checks that need a running model, or its memory: a report from files alone leaves them out."""
+
+
+@dataclass(eq=False)
+class ObservationReport:
+    """Observations of the analysis times, as far as files alone tell.
+
+    Attributes
+    ----------
+    times : with an observation.
+    missing : times without one.
+    counts : cells by reason, summed over the times.
+    left_out : checks of the configuration that were not made, as they need the running model.
+    statistics : of used values, m3 m-3: mean, standard deviation, mean error standard deviation.
+    bias : the treatment's name.
+    effect : of the bias treatment; None without one.
+    """
+
+    times: list[datetime] = field(default_factory=list)
+    missing: list[datetime] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    statistics: dict[str, float] = field(default_factory=dict)
+    bias: str = "none"
+    effect: StructureEffect | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        """Numbers and text that JSON can hold."""
+        return {
+            "times": [time.isoformat() for time in self.times],
+            "missing": [time.isoformat() for time in self.missing],
+            "counts": self.counts,
+            "checks_left_out": list(self.left_out),
+            "statistics": self.statistics,
+            "bias": self.bias,
+            "effect": None if self.effect is None else asdict(self.effect),
+        }
+
+
+def report_observations(config: CampaignConfig, domain: Domain, source: ObservationSource) -> ObservationReport:
+    """Read every observation of a campaign's analysis times and treat it as the campaign would. Local.
+
+    Raises
+    ------
+    ConfigError : a twin, whose observations come from a model that would have to run.
+    DataError, MissingFileError : a file is not usable.
+    """
+    observations = config.observations
+    if not isinstance(observations, TreatedObservations):
+        raise ConfigError("the observations of a twin come from its nature run: run it, then report on its folder.")
+    standing = {name: getattr(observations.quality, name) for name in CHECKS_OF_A_FORECAST}
+    off = {name: False if isinstance(value, bool) else None for name, value in standing.items()}
+    quality = observations.quality.model_copy(update=off)
+    without_model = config.model_copy(update={"observations": observations.model_copy(update={"quality": quality})})
+    treatment = Treatment(without_model, domain)
+    report = ObservationReport(
+        left_out=tuple(name for name, value in standing.items() if value not in (None, False)),
+        bias=observations.bias.kind,
+    )
+    climatology = treatment.bias.model_mean
+    report.effect = None if climatology is None else StructureEffect()
+    energies = scale_energies(make_frame(FrameConfig(), domain.grid))
+    nothing = np.zeros(domain.grid.shape, dtype=np.bool_)
+    sums = np.zeros(4)
+    for number in range(1, config.time.n_analyses + 1):
+        time = config.time.valid_time(number)
+        given = source.at(time)
+        (report.missing if given is None else report.times).append(time)
+        if given is None:
+            continue
+        checked = treatment(given, nothing, None, {})
+        add_counts(report.counts, checked.counts)
+        used = checked.values[checked.is_used]
+        assert checked.error_std is not None, "the treatment gives every observation its errors"
+        sums += used.size, used.sum(), (used**2).sum(), checked.error_std[checked.is_used].sum()
+        if report.effect is not None and climatology is not None and checked.untreated is not None:
+            before = np.where(checked.is_used, checked.untreated, np.nan)
+            add_image(report.effect, before, checked.values, climatology, energies)
+    if sums[0]:
+        mean = sums[1] / sums[0]
+        std = np.sqrt(max(sums[2] / sums[0] - mean**2, 0.0))
+        report.statistics = {"mean": mean, "std": float(std), "error_std": sums[3] / sums[0]}
+        report.statistics = {name: float(value) for name, value in report.statistics.items()}
+    return report
+
+
+def add_counts(total: dict[str, int], counts: Mapping[str, int]) -> None:
+    """Add counts by reason to a total, in place."""
+    for reason, number in counts.items():
+        total[reason] = total.get(reason, 0) + number
+
+
+def counts_of_records(records: Iterable[Mapping[str, Any]]) -> tuple[int, dict[str, int]]:
+    """Number of times with observations, and cells by reason summed over them, from the lines of cycles.jsonl.
+
+    All runs of a cycle take the same observations: the first line of a cycle counts.
+    """
+    total: dict[str, int] = {}
+    seen: set[int] = set()
+    for record in records:
+        cycle = int(record["cycle"])
+        if cycle not in seen and isinstance(record.get("observations"), Mapping):
+            seen.add(cycle)
+            add_counts(total, record["observations"])
+    return len(seen), total
+
+
+def counts_table(n_times: int, counts: Mapping[str, int]) -> list[tuple[str, str, str]]:
+    """Rows (reason, cells, share of the cells with a value on the model's soil), those that occurred.
+
+    Cells that are missing, or outside the model's soil, have no share.
+    """
+    apart = {"missing", "outside the model's soil"}
+    judged = sum(n for reason, n in counts.items() if reason not in apart)
+    rows = []
+    for reason, n in counts.items():
+        if n or reason == "used":
+            share = "" if reason in apart or not judged else f"{100.0 * n / judged:.2f} %"
+            rows.append((reason, f"{n} ({n / n_times:.0f} a time)" if n_times else "0", share))
+    return rows
+
+
+def counts_markdown(n_times: int, counts: Mapping[str, int]) -> str:
+    """The counts as a page for people."""
+    lines = [
+        "# Observations",
+        "",
+        f"Times with observations: {n_times}. Cells by the first reason against their use, summed over the times.",
+        "",
+        "| reason | cells | share of the values on soil |",
+        "|---|---:|---:|",
+        *(f"| {reason} | {cells} | {share} |" for reason, cells, share in counts_table(n_times, counts)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def scale_energies(frame: Frame) -> Energies:
+    """Energy of an image's curvelet coefficients by scale and by wedge, m6 m-6; scale 0 is the coarsest.
+
+    Names are ``scale j`` and ``scale j wedge l``.
+    """
+
+    def energies(image: FloatArray) -> dict[str, float]:
+        energy = np.zeros(frame.n_var)
+        frame.accumulate_energy(image, energy)
+        by_name: dict[str, float] = {}
+        for block in frame.blocks:
+            value = float(energy[block.variances].sum())
+            scale = f"scale {block.scale}"
+            by_name[scale] = by_name.get(scale, 0.0) + value
+            by_name[f"{scale} wedge {block.wedge}"] = value
+        return by_name
+
+    return energies

@@ -1,0 +1,214 @@
+"""A finished campaign's soil water over time, read back for verification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from landda_hpc.campaign.domain import Domain
+from landda_hpc.config import CampaignConfig, ControlRun
+from landda_hpc.constants import SOIL_ZI, BoolArray, FloatArray
+from landda_hpc.errors import StorageError
+from landda_hpc.fields.depth import DepthRange, depth_weights
+from landda_hpc.formats.region import Region
+from landda_hpc.formats.registry import PRODUCTS
+from landda_hpc.storage.series import SeriesSlice, list_series, read_day, series_folder
+
+NATURE = "nature"
+"""Name of the truth of a twin."""
+
+Take = Callable[[SeriesSlice], FloatArray]
+"""What is wanted of a time: one array, always of the same shape."""
+
+
+class CampaignSeries:
+    """Series of all instances of a campaign on one time axis.
+
+    Parameters
+    ----------
+    folder : of the campaign.
+    config, domain : of the campaign.
+
+    Attributes
+    ----------
+    instances : with series; the nature run first, if there is one.
+    times : regular, in steps of a cycle, from the first recorded time to the last; gaps are NaN.
+    n_layers : soil layers that were recorded, from the top.
+    baseline : the run that others are compared with: the control, if there is one; None with a single run.
+
+    Raises
+    ------
+    StorageError : no series, of other cells than the configuration's, or damaged.
+    """
+
+    def __init__(self, folder: Path, config: CampaignConfig, domain: Domain) -> None:
+        files = list_series(series_folder(folder))
+        self._files = {name: files[name] for name in config.instance_names if name in files}
+        if not self.runs:
+            raise StorageError(
+                f"{folder} has no series of its runs ({series_folder(folder).name}/ is missing or empty). They are "
+                "recorded where the configuration has 'output: {series: {}}'; run the campaign again with it."
+            )
+        self._config, self._domain = config, domain
+        first = read_day(next(iter(self._files[self.runs[0]].values())))
+        if not np.array_equal(first.frame.cell, domain.cells.cell) or first.frame.shape != domain.grid.shape:
+            raise StorageError(
+                f"the series in {folder} are of {first.frame.cell.size} cells; the configuration has "
+                f"{len(domain.cells)} land cells ({domain.grid.describe()}). Do they belong together?"
+            )
+        self.n_layers = next(iter(first.slices.values())).soil_moisture.shape[0]
+        self.instances = tuple(self._files)
+        self.times = self._axis()
+        control = next((run.name for run in config.runs if isinstance(run, ControlRun)), self.runs[0])
+        self.baseline = control if len(self.runs) > 1 and control in self.runs else None
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Instances without the nature run."""
+        return tuple(name for name in self._files if name != NATURE)
+
+    @property
+    def to_depth_m(self) -> float:
+        """Bottom of the recorded layers, m."""
+        return float(SOIL_ZI[self.n_layers])
+
+    def collect(self, instance: str, wanted: Mapping[str, Take]) -> dict[str, FloatArray]:
+        """Read all times of an instance once.
+
+        Parameters
+        ----------
+        wanted : what to take of each time, by name.
+
+        Returns
+        -------
+        By name, (n_time, ...), NaN at times that were not recorded.
+        """
+        place = {time: i for i, time in enumerate(self.times)}
+        found: dict[str, FloatArray] = {}
+        for path in self._files[instance].values():
+            for time, values in read_day(path).slices.items():
+                for name, take in wanted.items():
+                    array = take(values)
+                    if name not in found:
+                        found[name] = np.full((len(self.times), *array.shape), np.nan)
+                    found[name][place[time]] = array
+        return found
+
+    def windows(self) -> dict[str, BoolArray]:
+        """Times of the assimilation window (without what scores leave out) and of the free forecast."""
+        time = self._config.time
+        return {
+            "assimilation": np.array([self._config.scored_since <= t <= time.assimilation_end for t in self.times]),
+            "forecast": np.array([t > time.assimilation_end for t in self.times]),
+        }
+
+    def weights(self, depth_m: DepthRange) -> FloatArray:
+        """Weights of the recorded layers in the mean over a depth; ConfigError where they do not reach so far."""
+        return depth_weights(*depth_m, SOIL_ZI[: self.n_layers + 1])
+
+    def _axis(self) -> tuple[datetime, ...]:
+        found: list[datetime] = []
+        for days in self._files.values():
+            ends = sorted(days)
+            found += [*read_day(days[ends[0]]).slices, *read_day(days[ends[-1]]).slices]
+        first, last, step = min(found), max(found), self._config.time.cycle
+        return tuple(first + i * step for i in range((last - first) // step + 1))
+
+
+def unfrozen(values: SeriesSlice) -> FloatArray:
+    """Soil water of a time, (n_layers, n_cells), m3 m-3; NaN in cells with ice in the observed depth, as in scores."""
+    water = values.soil_moisture.astype(np.float64)
+    water[:, values.frozen > 0.0] = np.nan
+    return water
+
+
+@dataclass(frozen=True, eq=False)
+class DailyRain:
+    """Rain of every UTC day on the land cells.
+
+    Attributes
+    ----------
+    label : where it is from, for people.
+    days : ascending.
+    amounts : mm, (n_days, n_cells), NaN where unknown.
+    """
+
+    label: str
+    days: tuple[date, ...]
+    amounts: FloatArray
+
+    def bars(self, weights: FloatArray) -> list[tuple[datetime, float]]:
+        """Weighted mean over cells of each day, by the day's begin; without days that are not known."""
+        known = np.isfinite(self.amounts) & (weights > 0.0)
+        total = np.where(known, weights, 0.0).sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(known, weights * np.where(known, self.amounts, 0.0), 0.0).sum(axis=1) / total
+        return [
+            (datetime(day.year, day.month, day.day), float(amount))
+            for day, amount in zip(self.days, mean, strict=True)
+            if np.isfinite(amount)
+        ]
+
+    def of(self, day: date) -> FloatArray:
+        """Amounts of a day, (n_cells,); NaN where it is not known."""
+        if day not in self.days:
+            return np.full(self.amounts.shape[1], np.nan)
+        return np.asarray(self.amounts[self.days.index(day)])
+
+
+def day_of(end: datetime) -> date:
+    """Day to which what fell up to a time belongs; midnight closes the day before."""
+    return (end - timedelta(microseconds=1)).date()
+
+
+def daily_rain(series: CampaignSeries, config: CampaignConfig, domain: Domain) -> DailyRain:
+    """Rain for figures: of the product that the configuration names, else what the model took.
+
+    In a twin the nature run's: it is what the stations and the truth saw.
+
+    Raises
+    ------
+    DataError, ConfigError : the product's files cannot be read.
+    """
+    if config.verification.precipitation is not None:
+        return _rain_of_product(series, config, domain, config.verification.precipitation)
+    instance = NATURE if NATURE in series.instances else series.runs[0]
+    rain = series.collect(instance, {"rain": lambda values: values.precipitation.astype(np.float64)})["rain"]
+    label = "precipitation of the nature run" if instance == NATURE else "precipitation that the model took"
+    days = sorted({day_of(time) for time in series.times})
+    of_time = np.array([days.index(day_of(time)) for time in series.times])
+    amounts = np.stack([rain[of_time == i].sum(axis=0) for i in range(len(days))])
+    return DailyRain(label, tuple(days), amounts)
+
+
+def _rain_of_product(series: CampaignSeries, config: CampaignConfig, domain: Domain, name: str) -> DailyRain:
+    from landda_hpc.fields.regrid import Regridder
+    from landda_hpc.formats.dataset import make_dataset
+    from landda_hpc.formats.precipitation import RAIN, read_precipitation
+
+    entry = config.catalogue[name]
+    dataset = make_dataset(name, entry, config.data_root)
+    paths: dict[Path, None] = {}
+    with dataset.listing():
+        hour = series.times[0] - config.time.cycle
+        while hour <= series.times[-1]:
+            paths.update(dict.fromkeys(dataset.files(hour)))
+            hour += timedelta(hours=1)
+    days: dict[date, FloatArray] = {}
+    regridder: Regridder | None = None
+    for field in read_precipitation(entry.product, list(paths), Region.of(domain.grid)):
+        if not series.times[0] - config.time.cycle < field.end <= series.times[-1]:
+            continue
+        if regridder is None or not regridder.source.same_points(field.grid):
+            regridder = Regridder(field.grid, domain.grid, "conservative")
+        amount = domain.cells.from_image(regridder(field.amount))
+        day = day_of(field.end)
+        days[day] = days[day] + amount if day in days else amount
+    label = f"precipitation of {RAIN[entry.product].label if entry.product in RAIN else PRODUCTS[entry.product].label}"
+    ordered = sorted(days)
+    amounts = np.stack([days[day] for day in ordered]) if ordered else np.empty((0, len(domain.cells)))
+    return DailyRain(label, tuple(ordered), amounts)

@@ -1,0 +1,197 @@
+"""``landda observations``: what becomes of observations, and climatologies for their bias treatment."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from landda_hpc.commands.console.options import SetOption, parse_overrides
+from landda_hpc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from landda_hpc.campaign.climatologies import TrainingArchive
+    from landda_hpc.campaign.observation_report import ObservationReport
+    from landda_hpc.fields.regrid import Method
+
+app = typer.Typer(
+    no_args_is_help=True, help="Observations: report what becomes of them, make climatologies for bias treatment."
+)
+
+
+class Regrid(StrEnum):
+    """What is done with a product on another grid."""
+
+    no = "no"
+    bilinear = "bilinear"
+    conservative = "conservative"
+
+
+@app.command()
+def report(
+    path: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="Campaign configuration, or a campaign's folder.")],
+    overrides: SetOption = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file with all numbers.")] = None,
+) -> None:
+    """Tell what becomes of a campaign's observations: cells by reason, and what the bias treatment does.
+
+    Of a folder: what quality control counted in every cycle so far. Of a configuration: every file of the analysis
+    times is read, regridded and treated as the campaign would, without running the model.
+    """
+    plain = _report_folder(path, overrides) if path.is_dir() else _report_files(path, overrides)
+    if output is not None:
+        from landda_hpc.formats.atomic import write_text
+
+        write_text(output, json.dumps(plain, indent=1) + "\n", make_folder=True)
+        Console().print(f"Written: {output}", highlight=False)
+
+
+@app.command()
+def climatology(
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="netCDF file that observations.bias.file names.")],
+    campaign: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Take backgrounds and observations of a run of this campaign.")
+    ] = None,
+    run: Annotated[str, typer.Option(help="With --campaign: the run, one that does not assimilate.")] = "control",
+    model: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Model images: files or folders; several times.")
+    ] = None,
+    observation: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Product images: files or folders; several times.")
+    ] = None,
+    model_variable: Annotated[str | None, typer.Option(help="Variable of the model.")] = None,
+    observation_variable: Annotated[str | None, typer.Option(help="Variable of the product.")] = None,
+    depth: Annotated[str, typer.Option(metavar="TOP-BOTTOM", help="With --model: depth of both, m.")] = "0-0.1",
+    regrid: Annotated[Regrid, typer.Option(help="Bring the product to the model's grid.")] = Regrid.no,
+    first: Annotated[datetime | None, typer.Option(help="First time, UTC.")] = None,
+    last: Annotated[datetime | None, typer.Option(help="Last time, UTC.")] = None,
+) -> None:
+    """Make climatologies of model and product for the bias treatment, cell by cell, from times that both have.
+
+    From a campaign (--campaign DIR, with background and observation among its output.fields), or from two series of
+    images (--model and --observation). Use a period other than the one that is assimilated.
+    """
+    from landda_hpc.campaign.climatologies import build_climatologies, campaign_archive
+
+    if (campaign is None) == (not model or not observation) or (campaign and (model or observation)):
+        raise ConfigError("give either --campaign, or --model and --observation.")
+    if campaign is not None:
+        archive = campaign_archive(campaign, run, first, last)
+    else:
+        variables = (model_variable, observation_variable)
+        archive = _from_series(model or [], observation or [], variables, depth, regrid, (first, last))
+    try:
+        pair = build_climatologies(archive, output)
+    finally:
+        archive.close()
+    table = Table(title=f"{archive.source}: {len(archive.times)} times, m3 m-3", title_justify="left")
+    for heading in ("", "cells", "mean", "standard deviation, mean"):
+        table.add_column(heading, justify="right")
+    for name, one in (("model", pair.model), ("product", pair.product)):
+        numbers = (float(np.nanmean(one.mean)), float(np.nanmean(one.std)))
+        table.add_row(name, str(int(np.count_nonzero(pair.count))), *(f"{x:.4f}" for x in numbers))
+    Console().print(table)
+    Console().print(f"Written: {output}", highlight=False)
+
+
+def _report_folder(path: Path, overrides: list[str] | None) -> dict[str, object]:
+    from landda_hpc.campaign.observation_report import counts_of_records
+    from landda_hpc.storage.campaign_folder import CampaignFolder
+
+    if overrides:
+        raise ConfigError("--set changes a configuration; a campaign's folder has what was counted.")
+    n_times, counts = counts_of_records(CampaignFolder.open(path).read_records("cycles"))
+    _print_counts(f"{path}: times with observations {n_times}", n_times, counts)
+    return {"n_times": n_times, "counts": counts}
+
+
+def _report_files(path: Path, overrides: list[str] | None) -> dict[str, object]:
+    from landda_hpc.campaign.domain import make_domain
+    from landda_hpc.campaign.observation_report import report_observations
+    from landda_hpc.config import load_config
+    from landda_hpc.observation.catalogue import open_source
+
+    config = load_config(path, parse_overrides(overrides))
+    domain = make_domain(config, 1)
+    found = report_observations(config, domain, open_source(config, domain.grid, domain.is_soil))
+    title = f"{path}: times with observations {len(found.times)}, without {len(found.missing)}"
+    _print_counts(title, len(found.times), found.counts)
+    console = Console()
+    if found.left_out:
+        console.print(f"Not checked here, as it needs the running model: {', '.join(found.left_out)}.", highlight=False)
+    if found.statistics:
+        console.print(
+            "Used values, m3 m-3: mean {mean:.4f}, standard deviation {std:.4f}; standard deviation of their errors "
+            "{error_std:.4f}.".format(**found.statistics),
+            highlight=False,
+        )
+    _print_effect(found)
+    return found.to_plain()
+
+
+def _print_counts(title: str, n_times: int, counts: Mapping[str, int]) -> None:
+    from landda_hpc.campaign.observation_report import counts_table
+
+    table = Table(title=title, title_justify="left")
+    for heading in ("reason", "cells", "share of the values on soil"):
+        table.add_column(heading, justify="left" if heading == "reason" else "right")
+    for row in counts_table(n_times, counts):
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _print_effect(found: ObservationReport) -> None:
+    effect = found.effect
+    if effect is None:
+        Console().print(f"Bias treatment: {found.bias}.", highlight=False)
+        return
+    table = Table(title=f"Bias treatment {found.bias}: means over {effect.n_images} images", title_justify="left")
+    for heading in ("", "before", "after", "after / before"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    rows = [
+        ("SCC with the untreated image", 1.0, effect.scc, ".3f"),
+        ("SCC with the model's climatological mean", effect.scc_model_before, effect.scc_model_after, ".3f"),
+        ("spatial standard deviation, m3 m-3", effect.std_before, effect.std_after, ".4f"),
+        *(
+            (f"energy of curvelet {name}, m6 m-6", before, effect.energy_after[name], ".4g")
+            for name, before in effect.energy_before.items()
+            if "wedge" not in name
+        ),
+    ]
+    for name, before, after, form in rows:
+        table.add_row(name, f"{before:{form}}", f"{after:{form}}", f"{after / before:.3f}" if before else "")
+    table.add_row("mean change, m3 m-3", "", f"{effect.mean_change:+.4f}", "")
+    Console().print(table)
+
+
+def _from_series(
+    model: list[Path],
+    product: list[Path],
+    variables: tuple[str | None, str | None],
+    depth: str,
+    regrid: Regrid,
+    period: tuple[datetime | None, datetime | None],
+) -> TrainingArchive:
+    from landda_hpc.campaign.climatologies import series_archive
+    from landda_hpc.formats.image_series import open_image_series
+
+    try:
+        top, bottom = (float(part) for part in depth.split("-"))
+    except ValueError as error:
+        raise ConfigError(f"--depth {depth}: expected TOP-BOTTOM in m, e.g. 0-0.1.") from error
+    one, other = (
+        open_image_series(paths, name).between(*period) for paths, name in zip((model, product), variables, strict=True)
+    )
+    method: Method | None = (
+        None if regrid is Regrid.no else ("bilinear" if regrid is Regrid.bilinear else "conservative")
+    )
+    return series_archive(one, other, (top, bottom), method)

@@ -1,0 +1,130 @@
+"""Soil moisture in any CF netCDF file whose variables the configuration names: other models, other products."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from landda_hpc.constants import RHO_WATER
+from landda_hpc.errors import DataError
+from landda_hpc.formats.cf import NOLEAP_CALENDARS, STANDARD_CALENDARS, VOLUMETRIC_UNITS, NetcdfFile, axis_of
+from landda_hpc.formats.layered import LayeredFile, Layout
+from landda_hpc.formats.product import Product, ProductVariable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from landda_hpc.fields.depth import DepthRange
+
+VOLUMETRIC: Final = (*VOLUMETRIC_UNITS, "m3.m-3", "m^3 m-3")
+MASS: Final = ("kg m-2", "kg/m2", "kg m**-2", "kg m^-2")
+
+_STAMP: Final = re.compile(r"(\d{8})(?:T?(\d{6}))?")
+
+
+def open_cf_layers(path: Path, depths_m: Mapping[str, DepthRange]) -> LayeredFile:
+    """Open a CF file.
+
+    Parameters
+    ----------
+    path : the file.
+    depths_m : top and bottom of the layer of each variable, m; units of m3 m-3, or of kg m-2 in the layer.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : damaged file; a variable is missing; no 1-D latitude and longitude; other units.
+
+    Notes
+    -----
+    Local. Times may be of the noleap calendar: its days are those of the same name. A file without time axis has the
+    first date (and time) in its name.
+    """
+    with NetcdfFile(path) as file:
+        missing = [name for name in depths_m if not file.has(name)]
+        if missing:
+            raise DataError(
+                f"file '{path}' lacks {', '.join(missing)}; found {', '.join(file.names()) or 'no variable'}."
+            )
+        first = next(iter(depths_m))
+        latitude, longitude = axis_of(file, first, "latitude"), axis_of(file, first, "longitude")
+        if latitude is None or longitude is None:
+            raise DataError(
+                f"variable '{first}' in '{path}' has dimensions {file.dims(first)}; expected 1-D coordinates of "
+                "latitude and longitude among them."
+            )
+        variables = tuple(_variable(file, name, depth) for name, depth in depths_m.items())
+        times = [dim for dim in (*file.dims(first), "time", "valid_time") if file.has(dim) and _counts(file, dim)]
+    layout = Layout(
+        label="CF",
+        variables=variables,
+        latitude=(latitude,),
+        longitude=(longitude,),
+        time=tuple(times[:1]) or ("time",),
+        calendars=(*STANDARD_CALENDARS, *NOLEAP_CALENDARS),
+        time_of_name=_time_of_name,
+    )
+    return LayeredFile(path, layout)
+
+
+def _counts(file: NetcdfFile, name: str) -> bool:
+    return " since " in file.attribute(name, "units")
+
+
+def _variable(file: NetcdfFile, name: str, depth_m: DepthRange) -> ProductVariable:
+    units = file.attribute(name, "units")
+    is_mass = units in MASS
+    if not is_mass and units not in VOLUMETRIC:
+        raise DataError(
+            f"variable '{name}' in '{file.path}' has units '{units}'; expected m3 m-3, or kg m-2 in the layer."
+        )
+    full = RHO_WATER * (depth_m[1] - depth_m[0]) if is_mass else 1.0
+    return ProductVariable(
+        name=name,
+        long_name=file.attribute(name, "long_name") or name,
+        standard_name=file.attribute(name, "standard_name") or None,
+        units=MASS if is_mass else VOLUMETRIC,
+        valid_range=(0.0, full),
+        factor=1.0 / full,
+        depth_m=depth_m,
+        slack=1e-6 * full,
+    )
+
+
+def _time_of_name(path: Path) -> datetime:
+    found = _STAMP.search(path.name)
+    try:
+        if found is None:
+            raise ValueError("no date")
+        return datetime.strptime(found.group(1) + (found.group(2) or "000000"), "%Y%m%d%H%M%S")
+    except ValueError as error:
+        raise DataError(f"file '{path}' has no time axis, and its name tells no time ({error}).") from error
+
+
+def cf_product(depths_m: Mapping[str, DepthRange], step: timedelta) -> Product:
+    """The product that variables of CF files make.
+
+    Parameters
+    ----------
+    depths_m : as ``open_cf_layers``.
+    step : between two times.
+    """
+    variables = tuple(
+        ProductVariable(name, name, None, VOLUMETRIC, (0.0, 1.0), depth_m=depth) for name, depth in depths_m.items()
+    )
+    return Product(
+        key="cf",
+        label="CF",
+        variables=variables,
+        time_convention="at the instant of the time axis",
+        stamp="instant",
+        step=step,
+        opens=partial(open_cf_layers, depths_m=dict(depths_m)),
+        many_times=True,
+        may_be_empty=True,
+        tried=True,
+        reference="CF conventions; tried on mrsos of CMIP6 and on SMOS L3",
+    )

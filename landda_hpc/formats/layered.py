@@ -1,0 +1,335 @@
+"""Products whose soil layers are netCDF variables on latitude and longitude, with or without a time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from landda_hpc.errors import DataError, MissingLayerError
+from landda_hpc.formats.cf import STANDARD_CALENDARS, NetcdfFile, read_grid, read_times, require_units
+from landda_hpc.formats.product import SoilMoistureProfile
+from landda_hpc.formats.region import Region, Slab, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.fields.depth import DepthRange
+    from landda_hpc.formats.product import ProductVariable
+    from landda_hpc.grid import Grid
+
+Field = Callable[[str], "FloatArray | None"]
+"""Gives a variable of the file at the time that is read, shape of the slab; None where the file lacks it."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the files of a product are laid out.
+
+    Attributes
+    ----------
+    label : of the product.
+    variables : its soil layers.
+    latitude, longitude, time : names of the axes, the usual one first.
+    must_have_time : the time axis is a dimension of every layer, of length 1.
+    one_time : more than one time is an error.
+    may_be_empty : an image without any value is normal.
+    calendars : that the time axis may have.
+    check_grid : raises DataError where the grid is not the product's.
+    time_of_name : time by the file's name, where no time axis is; None if that is an error.
+    without_soil : at or below this a value says that there is no soil, in the file's unit.
+    """
+
+    label: str
+    variables: tuple[ProductVariable, ...]
+    latitude: tuple[str, ...]
+    longitude: tuple[str, ...]
+    time: tuple[str, ...]
+    must_have_time: bool = False
+    one_time: bool = False
+    may_be_empty: bool = False
+    calendars: tuple[str, ...] = STANDARD_CALENDARS
+    check_grid: Callable[[Path, Grid], None] | None = None
+    time_of_name: Callable[[Path], datetime] | None = None
+    without_soil: float | None = None
+
+
+class LayeredFile:
+    """A ``ProductFile`` of this kind.
+
+    Parameters
+    ----------
+    path : the file.
+    layout : of the product.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : damaged file; none of the layers; axes, grid or times that are not the product's.
+
+    Notes
+    -----
+    Local: no communication. Products that tell more than layers override ``extras``.
+    """
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self.path, self.layout = path, layout
+        self._file = NetcdfFile(path)
+        try:
+            self._open()
+        except BaseException as error:
+            self._file.__exit__(type(error), error, None)
+            raise
+
+    def _open(self) -> None:
+        file, layout = self._file, self.layout
+        self._names = {
+            variable: name
+            for variable in layout.variables
+            if (name := next((name for name in variable.names if file.has(name)), None)) is not None
+        }
+        if not self._names:
+            raise DataError(
+                f"file '{self.path}' lacks {', '.join(v.name for v in layout.variables)}; found "
+                f"{', '.join(file.names()) or 'no variable'}."
+            )
+        latitude, longitude = self._axis(layout.latitude), self._axis(layout.longitude)
+        self._axes = latitude, longitude
+        self.grid, self._is_flipped = read_grid(file, latitude, longitude)
+        if layout.check_grid is not None:
+            layout.check_grid(self.path, self.grid)
+        time = next((name for name in layout.time if file.has(name)), None)
+        self._time = time
+        if time is not None:
+            times = read_times(file, time, layout.calendars)
+        elif layout.time_of_name is not None:
+            times = [layout.time_of_name(self.path)]
+        else:
+            raise DataError(f"time '{layout.time[0]}' is not in '{self.path}'; found {', '.join(file.names())}.")
+        if layout.one_time and len(times) != 1:
+            raise DataError(f"file '{self.path}' holds {len(times)} times; expected 1.")
+        for one, other in pairwise(times):
+            if other <= one:
+                raise DataError(
+                    f"times '{time}' in '{self.path}' do not ascend: {other.isoformat()} follows {one.isoformat()}. "
+                    "Expected each time once, in order."
+                )
+        self._times = tuple(times)
+
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        return self._times
+
+    def read(
+        self, time: datetime, depth_m: DepthRange | None = None, region: Region | None = None
+    ) -> SoilMoistureProfile:
+        """Read one time; see ``ProductFile.read``."""
+        index = self._index(time)
+        slab = locate(self.grid, self._is_flipped, region)
+        wanted = self._wanted(depth_m)
+        values = stacked([self._layer(variable, index, slab) for variable in wanted])
+
+        def field(name: str) -> FloatArray | None:
+            return self._field(name, index, slab) if self._file.has(name) else None
+
+        error_std, conditions, seconds = self.extras(values, field, time)
+        return SoilMoistureProfile(
+            values=values,
+            depths_m=tuple(variable.depth_m for variable in wanted if variable.depth_m is not None),
+            grid=slab.grid,
+            time=time,
+            label=self.layout.label,
+            path=self.path,
+            error_std=error_std,
+            conditions=conditions,
+            cell_seconds=seconds,
+        )
+
+    def image(self, variable: ProductVariable, time: datetime, region: Region | None = None) -> tuple[FloatArray, Grid]:
+        """One of the layout's variables at one time, in its own unit times its factor, and the grid of that part.
+
+        Raises
+        ------
+        DataError : as ``read``; the file lacks the variable.
+        """
+        if variable not in self._names:
+            raise DataError(
+                f"file '{self.path}' lacks {variable.name}; found {', '.join(self._file.names()) or 'no variable'}."
+            )
+        slab = locate(self.grid, self._is_flipped, region)
+        return self._layer(variable, self._index(time), slab), slab.grid
+
+    def extras(
+        self,
+        values: FloatArray,  # noqa: ARG002
+        field: Field,  # noqa: ARG002
+        time: datetime,  # noqa: ARG002
+    ) -> tuple[FloatArray | None, Mapping[str, BoolArray], FloatArray | None]:
+        """What the product tells beside its layers: errors, conditions, seconds; see ``SoilMoistureProfile``.
+
+        Parameters
+        ----------
+        values : the layers, m3 m-3, (n_layer, n_lat, n_lon); cells may be set to NaN in place.
+        field : gives other variables of the file.
+        time : that is read.
+        """
+        return None, {}, None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.__exit__(kind, error, trace)
+
+    # ------------------------------------------------------------------ parts
+
+    def _index(self, time: datetime) -> int:
+        if time not in self._times:
+            raise DataError(
+                f"file '{self.path}' has no time {time.isoformat()}; it has {len(self._times)}, from "
+                f"{self._times[0].isoformat()} to {self._times[-1].isoformat()}."
+            )
+        return self._times.index(time)
+
+    def _axis(self, names: Sequence[str]) -> str:
+        return next((name for name in names if self._file.has(name)), names[0])
+
+    def _wanted(self, depth_m: DepthRange | None) -> list[ProductVariable]:
+        if depth_m is None:
+            return list(self._names)
+        every = self.layout.variables
+        chosen = [every[k] for k in choose_layers(depth_m, [v.depth_m for v in every if v.depth_m is not None])]
+        missing = [variable.name for variable in chosen if variable not in self._names]
+        if missing or not chosen:
+            raise MissingLayerError(
+                f"file '{self.path}' lacks {', '.join(missing) or 'any layer'} for depths "
+                f"{depth_m[0]:g}-{depth_m[1]:g} m; found {', '.join(self._file.names()) or 'no variable'}."
+            )
+        return chosen
+
+    def _layer(self, variable: ProductVariable, index: int, slab: Slab) -> FloatArray:
+        name = self._names[variable]
+        require_units(self._file, name, variable.units)
+        field = self._field(name, index, slab)
+        low, _ = variable.valid_range
+        if variable.slack:
+            field[(field < low) & (field >= low - variable.slack)] = low
+        require_values(self.path, name, field, variable, slab.grid, self.layout.may_be_empty)
+        if self.layout.without_soil is not None:
+            field[field <= self.layout.without_soil] = np.nan
+        field *= variable.factor
+        return field
+
+    def _field(self, name: str, index: int, slab: Slab) -> FloatArray:
+        """One time of a variable, shape of the slab, rows south to north; a copy."""
+        dims = self._file.dims(name)
+        self._require_dims(name, dims)
+        at: dict[str, int | slice] = {dim: index for dim in dims if dim == self._time and dims[dim] > 1}
+        latitude, longitude = self._axes
+
+        def part(rows: slice, columns: slice) -> FloatArray:
+            values = self._file.values(name, {**at, latitude: rows, longitude: columns})
+            # What is left before the two axes are dimensions of length 1, or the two streams of an old ERA5 file.
+            stack = values.reshape(-1, *values.shape[-2:])
+            field: FloatArray = stack[0]
+            for other in stack[1:]:
+                field = np.where(np.isnan(field), other, field)
+            return field
+
+        return np.ascontiguousarray(slab.read(part))
+
+    def _require_dims(self, name: str, dims: Mapping[str, int]) -> None:
+        latitude, longitude = self._axes
+        shape = {latitude: self.grid.shape[0], longitude: self.grid.shape[1]}
+        order = tuple(dims)
+        others = {dim: n for dim, n in dims.items() if dim not in (latitude, longitude, self._time)}
+        is_timed = self._time is not None and self._time in dims
+        ends_right = order[-2:] == (latitude, longitude) and all(dims[dim] == n for dim, n in shape.items())
+        has_time = is_timed or (len(self._times) == 1 and not self.layout.must_have_time)
+        if self._time is not None and dims.get(self._time, len(self._times)) != len(self._times):
+            has_time = False
+        if not ends_right or not has_time or any(n > 1 and dim != "expver" for dim, n in others.items()):
+            expected = (self._time or self.layout.time[0], latitude, longitude)
+            raise DataError(
+                f"variable '{name}' in '{self.path}' has dimensions {order}; expected {expected}. Found lengths "
+                f"{tuple(dims.values())}, by the axes {(len(self._times), *self.grid.shape)}."
+            )
+
+
+def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[int]:
+    """The layers that a mean over a depth range needs, where some of a product's layers lie inside others.
+
+    Parameters
+    ----------
+    depth_m : the wanted range, m.
+    depths_m : the product's layers, m.
+
+    Returns
+    -------
+    Places in ``depths_m``: layers that follow each other and cover the range, the thickest that fit; else the thinnest
+    one that covers it alone; else all that overlap it (which then do not cover it).
+    """
+    top, bottom = depth_m
+    chosen: list[int] = []
+    reached = top
+    while reached < bottom - 1e-6:
+        here = [
+            k
+            for k, (high, low) in enumerate(depths_m)
+            if low > reached + 1e-6 and (abs(high - reached) <= 1e-6 or (not chosen and high < reached))
+        ]
+        if not here:
+            break
+        # The thickest that ends within the range; else the one that sticks out least.
+        inside = [k for k in here if depths_m[k][1] <= bottom + 1e-6]
+        best = max(inside, key=lambda k: depths_m[k][1]) if inside else min(here, key=lambda k: depths_m[k][1])
+        chosen.append(best)
+        reached = depths_m[best][1]
+    if chosen and reached >= bottom - 1e-6:
+        return chosen
+    alone = [k for k, (high, low) in enumerate(depths_m) if high <= top + 1e-6 and low >= bottom - 1e-6]
+    if alone:
+        return [min(alone, key=lambda k: depths_m[k][1] - depths_m[k][0])]
+    return [k for k, (high, low) in enumerate(depths_m) if high < bottom and low > top]
+
+
+def stacked(layers: Sequence[FloatArray]) -> FloatArray:
+    """Layers above each other, shape (n_layer, n_lat, n_lon); a single one is not copied."""
+    return layers[0][None] if len(layers) == 1 else np.stack(layers)
+
+
+def require_values(
+    path: Path, name: str, values: FloatArray, variable: ProductVariable, grid: Grid, may_be_empty: bool = False
+) -> None:
+    """Raise DataError if a value, NaN apart, leaves the variable's range, or if there is none at all.
+
+    Parameters
+    ----------
+    values : shape (n_lat, n_lon), on ``grid``, in the file's unit.
+    may_be_empty : no value at all is normal.
+    """
+    low, high = variable.valid_range
+    # Two passes without temporary arrays; NaN is passed over.
+    least, greatest = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    if np.isnan(least):
+        if may_be_empty:
+            return
+        raise DataError(f"variable '{name}' in '{path}' is missing everywhere; expected at least one value.")
+    if least < low or greatest > high:
+        outside = ~np.isnan(values) & ~((values >= low) & (values <= high))
+        worst = np.unravel_index(np.argmax(np.where(outside, np.abs(values - 0.5 * (low + high)), -1.0)), values.shape)
+        raise DataError(
+            f"variable '{name}' in '{path}' has {np.count_nonzero(outside)} values outside "
+            f"[{low:g}, {high:g}] {variable.units[0]}, the farthest {values[worst]:g} at latitude "
+            f"{grid.lat[worst[0]]:.3f}, longitude {grid.lon[worst[1]]:.3f}. Are the units and fill values those of "
+            "the product?"
+        )

@@ -1,0 +1,261 @@
+"""International Soil Moisture Network: header+values and CEOP files (.stm), in folders or archives as downloaded."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from landda_hpc.errors import ConfigError, DataError
+from landda_hpc.formats.archive import list_files
+from landda_hpc.formats.station import VARIABLES, StationSeries, StationVariable, make_series
+
+if TYPE_CHECKING:
+    from landda_hpc.fields.depth import DepthRange
+
+logger = logging.getLogger(__name__)
+
+MISSING: Final = -9999.0
+"""Values from here down are missing; networks write -9999 and -9999.9."""
+
+FLAGS: Final[dict[str, str]] = {
+    "C01": "soil moisture below 0 m3 m-3",
+    "C02": "soil moisture above 0.60 m3 m-3",
+    "C03": "soil moisture above the saturation point of the soil",
+    "D01": "negative soil temperature at the sensor",
+    "D02": "negative air temperature",
+    "D03": "soil temperature of GLDAS below 0 degC",
+    "D04": "rise without rain at the site",
+    "D05": "rise without rain in GLDAS",
+    "D06": "spike",
+    "D07": "negative break",
+    "D08": "positive break",
+    "D09": "constant low values after a negative break",
+    "D10": "saturated plateau",
+    "G": "good",
+    "M": "missing or unparsable",
+    "U": "not checked",
+}
+"""The network's quality flags: C beyond bounds, D doubtful, G good. Dorigo et al. (2013), doi:10.2136/vzj2012.0097."""
+
+_SUFFIX: Final = ".stm"
+
+
+def read_ismn(
+    path: Path,
+    variable: str = "soil_moisture",
+    *,
+    networks: Collection[str] | None = None,
+    depth_m: DepthRange | None = None,
+    on_bad: Literal["error", "skip"] = "error",
+) -> list[StationSeries]:
+    """Read all sensors of a download.
+
+    Parameters
+    ----------
+    path : a folder with .stm files at any depth, a zip archive as downloaded, or one .stm file.
+    variable : of ``formats.station.VARIABLES``.
+    networks : only these; None takes all.
+    depth_m : only sensors that lie within this range, m; None takes all.
+    on_bad : what an unreadable file is: an error, or passed over with a warning and a count at the end.
+
+    Returns
+    -------
+    In order of file names. Times are UTC; flags are the network's own, all of them, joined by commas.
+
+    Raises
+    ------
+    ConfigError : no such variable.
+    MissingFileError : no such path.
+    DataError : no file of that variable; an archive not to be trusted; an unreadable file with ``on_bad`` "error".
+
+    Notes
+    -----
+    Local: no communication. Lines may end in LF, CR LF or bare CR. File names tell the variable:
+    ``<network>_<network>_<station>_<variable>_<from>_<to>_<sensor>_<start>_<end>.stm``.
+    """
+    if variable not in VARIABLES:
+        raise ConfigError(f"variable '{variable}' of stations is not known; there are {', '.join(VARIABLES)}.")
+    quantity = VARIABLES[variable]
+    files = list_files(path, lambda name: name.endswith(_SUFFIX))
+    wanted = [(name, content) for name, content in files if _is_of(name, quantity)]
+    if not wanted:
+        raise DataError(
+            f"'{path}' has no file of {variable} (..._{quantity.code}_...{_SUFFIX}) among {len(files)} files. Is it "
+            "a download in header+values or CEOP format?"
+        )
+    series: list[StationSeries] = []
+    bad = 0
+    for name, content in wanted:
+        try:
+            found = parse_stm(content(), name, quantity)
+        except DataError as error:
+            if on_bad == "error":
+                raise
+            bad += 1
+            logger.warning("passed over: %s", error)
+            continue
+        is_wanted = networks is None or found.network in networks
+        if is_wanted and (depth_m is None or depth_m[0] <= found.depth_m[0] <= found.depth_m[1] <= depth_m[1]):
+            series.append(found)
+    if bad:
+        logger.warning("%s: %d of %d station files passed over", path, bad, len(wanted))
+    return series
+
+
+def parse_stm(content: bytes, source: str, variable: StationVariable) -> StationSeries:
+    """Read one file.
+
+    Parameters
+    ----------
+    content : of the file.
+    source : its name, for messages.
+    variable : that it holds.
+
+    Raises
+    ------
+    DataError : neither header+values nor CEOP; a line that is not of the format; no line at all.
+    """
+    try:
+        lines = content.decode("ascii").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    except UnicodeDecodeError:
+        # Names of stations have accents in some networks.
+        lines = content.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    rows = [(number, line.split()) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not rows:
+        raise DataError(f"station file '{source}' is empty.")
+    first = rows[0][1]
+    if _is_date(first[0]) and len(first) >= 13 and _is_date(first[2]):
+        return _ceop(rows, source, variable)
+    if _is_date(first[0]) or len(first) < 9:
+        raise DataError(
+            f"station file '{source}' begins '{' '.join(first)[:80]}'; expected the header network, network, station, "
+            "latitude, longitude, elevation, depth from, depth to, sensor, or CEOP lines."
+        )
+    return _header_values(rows, source, variable)
+
+
+def _is_of(name: str, variable: StationVariable) -> bool:
+    """Whether a file name tells the variable; depths follow it, so a station called sm does no harm."""
+    parts = PurePosixPath(name).name.split("_")
+    return any(
+        code == variable.code and _is_number(top) and _is_number(bottom)
+        for code, top, bottom in zip(parts[2:], parts[3:], parts[4:], strict=False)
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_date(text: str) -> bool:
+    return len(text) == 10 and text[4] == text[7] == "/"
+
+
+def _header_values(rows: list[tuple[int, list[str]]], source: str, variable: StationVariable) -> StationSeries:
+    """A header line, then date, time, value, flags of the network, flags of the provider."""
+    header = rows[0][1]
+    # The network writes names without blanks; a sensor at the end may have some.
+    network, station = header[0], header[2]
+    numbers = _numbers(header[3:8], source)
+    times, values, flags = _columns(rows[1:], 0, 2, source)
+    return make_series(
+        network=network,
+        station=station,
+        sensor=" ".join(header[8:]),
+        place=(numbers[0], numbers[1], numbers[2] if numbers[2] > MISSING else math.nan),
+        depth_m=(numbers[3], numbers[4]),
+        variable=variable,
+        times=times,
+        values=values,
+        flags=flags,
+        source=source,
+    )
+
+
+def _ceop(rows: list[tuple[int, list[str]]], source: str, variable: StationVariable) -> StationSeries:
+    """Each line tells it all: nominal date and time, actual ones, names, place, depth, value, flags."""
+    first = rows[0][1]
+    place = first[4:12]
+    strange = next((number for number, row in rows if row[4:12] != place), None)
+    if strange is not None:
+        raise DataError(
+            f"line {strange} of station file '{source}' is of another sensor than the first; expected "
+            f"'{' '.join(place)}'."
+        )
+    numbers = _numbers(first[7:12], source)
+    times, values, flags = _columns(rows, 0, 12, source)
+    # The sensor is in the name of the file alone.
+    parts = PurePosixPath(source).name.removesuffix(_SUFFIX).split("_")
+    return make_series(
+        network=first[4],
+        station=first[6],
+        sensor=parts[-3] if len(parts) >= 9 else "",
+        place=(numbers[0], numbers[1], numbers[2] if numbers[2] > MISSING else math.nan),
+        depth_m=(numbers[3], numbers[4]),
+        variable=variable,
+        times=times,
+        values=values,
+        flags=flags,
+        source=source,
+    )
+
+
+def _numbers(texts: list[str], source: str) -> list[float]:
+    try:
+        return [float(text) for text in texts]
+    except ValueError as error:
+        raise DataError(
+            f"station file '{source}' has '{' '.join(texts)}' where latitude, longitude, elevation and depths should "
+            f"be ({error})."
+        ) from error
+
+
+def _columns(rows: list[tuple[int, list[str]]], date: int, value: int, source: str) -> tuple[Any, Any, Any]:
+    """Times, values and flags of lines, shape (n,)."""
+    short = next((number for number, row in rows if len(row) <= value), None)
+    if short is not None:
+        raise DataError(f"line {short} of station file '{source}' ends before its value; is the file complete?")
+    stamps = [f"{row[date].replace('/', '-')}T{row[date + 1]}" for _, row in rows]
+    try:
+        if not all(_is_clock(stamp) for stamp in stamps):
+            raise ValueError("a time of another form")
+        times = np.array(stamps, dtype="datetime64[s]")
+        values = np.array([row[value] for _, row in rows], dtype=np.float64)
+    except ValueError:
+        number = next(number for number, row in rows if not _is_sound(row, date, value))
+        raise DataError(
+            f"line {number} of station file '{source}' is not of the format; expected yyyy/mm/dd HH:MM, a "
+            "number, flags."
+        ) from None
+    if np.isnat(times).any():
+        raise DataError(f"station file '{source}' has a line without time.")
+    values = np.where(values <= MISSING, np.nan, values)
+    values[~np.isfinite(values)] = np.nan
+    flags = np.array([row[value + 1] if len(row) > value + 1 else "" for _, row in rows], dtype=np.str_)
+    return times, values, flags
+
+
+def _is_clock(stamp: str) -> bool:
+    """Whether a time is of the form yyyy-mm-ddTHH:MM, with or without seconds; not with an offset from UTC."""
+    return len(stamp) == 16 or (len(stamp) == 19 and stamp[16] == ":")
+
+
+def _is_sound(row: list[str], date: int, value: int) -> bool:
+    stamp = f"{row[date].replace('/', '-')}T{row[date + 1]}"
+    if not _is_clock(stamp):
+        return False
+    try:
+        np.datetime64(stamp, "s")
+        float(row[value])
+    except ValueError:
+        return False
+    return True

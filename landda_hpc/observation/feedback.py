@@ -1,0 +1,227 @@
+"""Feedback files: every observation of a time with its flag, and what the runs had there; CF netCDF."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import netCDF4
+import numpy as np
+import numpy.typing as npt
+
+from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.formats.atomic import atomic_replacement
+from landda_hpc.formats.cf import NetcdfFile, read_times
+from landda_hpc.formats.image_output import CONVENTIONS, TIME_UNITS
+from landda_hpc.observation.image import REASONS, Flag, ImageObservation
+
+if TYPE_CHECKING:
+    from landda_hpc.constants import FloatArray, IntArray
+    from landda_hpc.grid import Grid
+
+_STANDARD_NAME: Final = "volume_fraction_of_condensed_water_in_soil"
+_NAME_LENGTH: Final = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Feedback:
+    """Observations of one time.
+
+    Attributes
+    ----------
+    time : UTC.
+    source : of the observations.
+    depth_m : top and bottom of the observed layer, m.
+    lat, lon : of the cells' centres, degrees, (n,).
+    cell : flat index in the model grid, (n,).
+    value : as observed (after any bias treatment), m3 m-3, (n,).
+    error_std : of the errors, m3 m-3, NaN where not told, (n,).
+    flag : numbers of ``observation.image.Flag``, (n,).
+    runs : names.
+    background, analysis : at the observed depth, m3 m-3, (n_run, n); NaN where a run has none.
+    """
+
+    time: datetime
+    source: str
+    depth_m: tuple[float, float]
+    lat: FloatArray
+    lon: FloatArray
+    cell: IntArray
+    value: FloatArray
+    error_std: FloatArray
+    flag: npt.NDArray[np.uint8]
+    runs: tuple[str, ...]
+    background: FloatArray
+    analysis: FloatArray
+
+
+def collect(
+    observation: ImageObservation,
+    grid: Grid,
+    backgrounds: Mapping[str, FloatArray],
+    analyses: Mapping[str, FloatArray],
+) -> Feedback:
+    """Take from images what feedback tells: every cell of which the source gave a value.
+
+    Parameters
+    ----------
+    observation : after all checks.
+    grid : the model grid.
+    backgrounds : by run, at the observed depth, m3 m-3, (n_lat, n_lon), NaN without soil.
+    analyses : the same of the runs that had an analysis.
+
+    Raises
+    ------
+    ShapeError : an image of another shape.
+
+    Notes
+    -----
+    Local: no communication.
+    """
+    images = [observation.given, *backgrounds.values(), *analyses.values()]
+    if any(image.shape != grid.shape for image in images):
+        raise ShapeError(f"feedback of images {sorted({i.shape for i in images})}; the grid is {grid.describe()}.")
+    cell = np.flatnonzero(np.isfinite(observation.given)).astype(np.int64)
+    row, column = np.divmod(cell, grid.lon.size)
+    nothing = np.full(grid.shape, np.nan)
+    std = nothing if observation.error_std is None else observation.error_std
+    runs = tuple(backgrounds)
+
+    def at_cells(images: list[FloatArray]) -> FloatArray:
+        return np.array([image.ravel()[cell] for image in images]).reshape(len(images), cell.size)
+
+    return Feedback(
+        time=observation.time,
+        source=observation.source,
+        depth_m=observation.depth_m,
+        lat=grid.lat[row],
+        lon=grid.lon[column],
+        cell=cell,
+        value=observation.given.ravel()[cell],
+        error_std=np.asarray(std, dtype=np.float64).ravel()[cell],
+        flag=observation.flags.ravel()[cell],
+        runs=runs,
+        background=at_cells([backgrounds[name] for name in runs]),
+        analysis=at_cells([analyses.get(name, nothing) for name in runs]),
+    )
+
+
+def feedback_name(time: datetime) -> str:
+    """Name of the file of a time."""
+    return f"{time:%Y%m%dT%H%M}.nc"
+
+
+def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str] | None = None) -> None:
+    """Write feedback, whole or not at all.
+
+    Parameters
+    ----------
+    path : the file; its folder is made if it is missing.
+    feedback : of one time.
+    attributes : of the file.
+
+    Raises
+    ------
+    StorageError : the file cannot be written.
+
+    Notes
+    -----
+    Local: no communication. Discrete sampling geometry of CF, points; variables of the runs have a dimension ``run``.
+    """
+    n, n_run = feedback.value.size, len(feedback.runs)
+    with (
+        atomic_replacement(path, 8 * n * (8 + 2 * n_run) + 65536, make_folder=True) as temporary,
+        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
+    ):
+        file.setncatts(
+            {
+                "Conventions": CONVENTIONS,
+                "featureType": "point",
+                "title": "observations, what became of them, and the runs there",
+                "source": feedback.source,
+                "runs": " ".join(feedback.runs),
+                **(attributes or {}),
+            }
+        )
+        file.createDimension("observation", n)
+        file.createDimension("run", n_run)
+        file.createDimension("name_length", _NAME_LENGTH)
+        file.createDimension("bnds", 2)
+        names = file.createVariable("run_name", "S1", ("run", "name_length"))
+        names.setncatts({"long_name": "name of the run", "_Encoding": "ascii"})
+        if n_run:
+            names[:] = np.array(feedback.runs, dtype=f"S{_NAME_LENGTH}")
+        _write(file, "time", (), feedback_hours(feedback.time), {"standard_name": "time", "units": TIME_UNITS})
+        depth = 0.5 * (feedback.depth_m[0] + feedback.depth_m[1])
+        attrs = {"standard_name": "depth", "units": "m", "positive": "down", "bounds": "depth_bnds"}
+        _write(file, "depth", (), depth, attrs)
+        _write(file, "depth_bnds", ("bnds",), np.array(feedback.depth_m), {})
+        point = ("observation",)
+        _write(file, "lat", point, feedback.lat, {"standard_name": "latitude", "units": "degrees_north"})
+        _write(file, "lon", point, feedback.lon, {"standard_name": "longitude", "units": "degrees_east"})
+        _write(file, "cell", point, feedback.cell, {"long_name": "flat index of the model's cell", "units": "1"})
+        common = {"units": "m3 m-3", "coordinates": "time depth lat lon"}
+        value = {"standard_name": _STANDARD_NAME, "long_name": "observation", **common}
+        _write(file, "value", point, feedback.value, {**value, "ancillary_variables": "error_std flag"})
+        std = {"long_name": "standard deviation of the observation's error", **common}
+        _write(
+            file, "error_std", point, feedback.error_std, {"standard_name": f"{_STANDARD_NAME} standard_error", **std}
+        )
+        flag = {
+            "standard_name": "status_flag",
+            "long_name": "what became of the observation",
+            "flag_values": np.array([int(f) for f in Flag], dtype=np.uint8),
+            "flag_meanings": " ".join(REASONS[f].replace(" ", "_").replace("'", "") for f in Flag),
+            "coordinates": common["coordinates"],
+        }
+        _write(file, "flag", point, feedback.flag, flag)
+        for name, values in (("background", feedback.background), ("analysis", feedback.analysis)):
+            text = {"standard_name": _STANDARD_NAME, "long_name": f"{name} at the observed depth", **common}
+            _write(file, name, ("run", "observation"), values, text)
+
+
+def read_feedback(path: Path) -> Feedback:
+    """Read a feedback file.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : damaged, or no feedback file.
+    """
+    with NetcdfFile(path) as file:
+        missing = [name for name in ("run_name", "time", "value", "flag", "background") if not file.has(name)]
+        if missing:
+            raise DataError(f"'{path}' lacks {', '.join(missing)}: it is no feedback file.")
+        bounds = file.values("depth_bnds")
+        return Feedback(
+            time=read_times(file, "time")[0],
+            source=file.file_attribute("source"),
+            depth_m=(float(bounds[0]), float(bounds[1])),
+            lat=file.values("lat"),
+            lon=file.values("lon"),
+            cell=file.values("cell").astype(np.int64),
+            value=file.values("value"),
+            error_std=file.values("error_std"),
+            flag=file.values("flag").astype(np.uint8),
+            runs=tuple(file.file_attribute("runs").split()),
+            background=file.values("background"),
+            analysis=file.values("analysis"),
+        )
+
+
+def feedback_hours(time: datetime) -> float:
+    """A time in ``TIME_UNITS``."""
+    return (time - datetime(1970, 1, 1)).total_seconds() / 3600.0
+
+
+def _write(file: Any, name: str, dims: tuple[str, ...], values: Any, attributes: Mapping[str, Any]) -> None:
+    array = np.asarray(values)
+    fill = np.nan if array.dtype.kind == "f" else None
+    options = {"zlib": True, "complevel": 1, "fletcher32": True} if dims else {}
+    variable = file.createVariable(name, array.dtype, dims, fill_value=fill, **options)
+    variable.setncatts(dict(attributes))
+    if array.size:
+        variable[...] = array

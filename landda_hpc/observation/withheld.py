@@ -1,0 +1,119 @@
+"""Observations that are kept out of the analysis, by rule or list, to verify it."""
+
+from __future__ import annotations
+
+import csv
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from landda_hpc.errors import ConfigError, DataError, MissingFileError
+from landda_hpc.fields.keyed import keyed_generator
+from landda_hpc.observation.superobbing import cells_of_points
+
+if TYPE_CHECKING:
+    from landda_hpc.config import WithheldConfig
+    from landda_hpc.constants import BoolArray, IntArray
+    from landda_hpc.grid import Grid
+
+_PURPOSE = "withheld observation"
+
+
+class Withholding:
+    """Which cells' observations are withheld at a time.
+
+    Parameters
+    ----------
+    config : the rules.
+    grid : the model grid.
+    seed : of the campaign.
+    data_root : folder of the list, if there is one.
+
+    Raises
+    ------
+    MissingFileError : no such list.
+    DataError : a list that cannot be read.
+    ConfigError : a box without any cell of the grid.
+
+    Notes
+    -----
+    Local: no communication. Draws are keyed by seed, block and (if they are anew for every time) valid time: they do
+    not depend on what is observed.
+    """
+
+    def __init__(self, config: WithheldConfig, grid: Grid, seed: int, data_root: Path) -> None:
+        self._config, self._grid, self._seed = config, grid, seed
+        self._blocks, self._n_blocks = _blocks(grid, config.block_deg)
+        self._always = np.zeros(grid.shape, dtype=np.bool_)
+        for box in config.boxes:
+            inside = _inside(grid, box)
+            if not inside.any():
+                raise ConfigError(f"observations.withheld.boxes: no cell of the grid lies in {box}.")
+            self._always |= inside
+        self._listed: dict[datetime, IntArray] = {}
+        if config.list_file is not None:
+            self._read_list(data_root / config.list_file)
+        if config.fraction > 0.0 and not config.anew:
+            self._always |= self._draw("always")
+
+    def mask(self, time: datetime) -> BoolArray:
+        """Cells whose observations are withheld at a time, shape of the grid."""
+        if time in self._config.times:
+            return np.ones(self._grid.shape, dtype=np.bool_)
+        mask = self._always.copy()
+        if self._config.fraction > 0.0 and self._config.anew:
+            mask |= self._draw(time.isoformat())
+        if time in self._listed:
+            mask.ravel()[self._listed[time]] = True
+        return mask
+
+    def _draw(self, key: str) -> BoolArray:
+        drawn = keyed_generator(self._seed, _PURPOSE, key).random(self._n_blocks) < self._config.fraction
+        withheld: BoolArray = drawn[self._blocks]
+        return withheld
+
+    def _read_list(self, path: Path) -> None:
+        """Lines of lat, lon and, if it is not for always, time."""
+        if not path.is_file():
+            raise MissingFileError(f"list of withheld observations '{path}' does not exist.")
+        timed: dict[datetime, list[int]] = {}
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(file)
+                if not {"lat", "lon"} <= set(reader.fieldnames or ()):
+                    raise ValueError(f"columns {reader.fieldnames}")
+                for row in reader:
+                    place = np.array([float(row["lat"])]), np.array([float(row["lon"])])
+                    cell = int(cells_of_points(*place, self._grid)[0])
+                    if cell < 0:
+                        continue
+                    if text := (row.get("time") or "").strip():
+                        timed.setdefault(datetime.fromisoformat(text), []).append(cell)
+                    else:
+                        self._always.ravel()[cell] = True
+        except (ValueError, TypeError, csv.Error, OSError) as error:
+            raise DataError(
+                f"list of withheld observations '{path}' cannot be read ({error}); expected CSV with columns lat, lon "
+                "in degrees and time as 2022-06-02T06:00, or empty for always."
+            ) from error
+        self._listed = {time: np.array(cells, dtype=np.int64) for time, cells in timed.items()}
+
+
+def _blocks(grid: Grid, size: float) -> tuple[IntArray, int]:
+    """Number of the block in which each cell's centre lies, shape of the grid, and how many there are."""
+    if size == 0.0:
+        return np.arange(grid.n_cells, dtype=np.int64).reshape(grid.shape), grid.n_cells
+    n_columns = int(np.ceil(360.0 / size))
+    rows = np.floor((grid.lat + 90.0) / size).astype(np.int64)
+    columns = np.floor(np.mod(grid.lon, 360.0) / size).astype(np.int64)
+    return rows[:, None] * n_columns + columns, (int(np.floor(180.0 / size)) + 1) * n_columns
+
+
+def _inside(grid: Grid, box: tuple[float, float, float, float]) -> BoolArray:
+    """Cells whose centre lies in a box; west of its east edge, whatever the turn of the circle."""
+    south, north, west, east = box
+    is_row = (grid.lat >= south) & (grid.lat <= north)
+    is_column = np.mod(grid.lon - west, 360.0) <= east - west
+    return is_row[:, None] & is_column[None, :]

@@ -1,0 +1,72 @@
+"""Means of scores over groups of places: networks, regions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from landda_hpc.constants import FloatArray, IntArray
+from landda_hpc.verification.intervals import Estimate
+
+
+@dataclass(frozen=True)
+class GroupMean:
+    """Mean of a score over a group of places.
+
+    Attributes
+    ----------
+    value, low, high : NaN where no place has the score; low and high also where no place has an interval. The interval
+        tells how the mean over *these* places could be in another season like this; it says nothing of other places.
+    spread : standard deviation of the score over the places; NaN with fewer than two.
+    n_eff : median of the places' effective sample sizes.
+    n_places : places that have the score.
+    """
+
+    value: float
+    low: float
+    high: float
+    spread: float
+    n_eff: float
+    n_places: int
+
+
+def group_mean(estimate: Estimate, places: IntArray, dependence: float, weights: FloatArray | None = None) -> GroupMean:
+    """Mean of a score over places with an interval.
+
+    The places' own intervals give the level, ``dependence`` how much of it is left in the mean: their mean half-widths
+    are multiplied by it.
+
+    Parameters
+    ----------
+    estimate : of all places.
+    places : indices of the group.
+    dependence : from ``block_bootstrap.dependence_ratios``; 1 if all places err together.
+    weights : of all places; equal by default.
+    """
+    value, low, high, centre, size = (
+        a[places] for a in (estimate.value, estimate.low, estimate.high, estimate.centre, estimate.n_eff)
+    )
+    weight = np.ones(places.size) if weights is None else weights[places]
+    known = np.isfinite(value) & (weight > 0.0)
+    if not known.any():
+        return GroupMean(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
+    mean = _mean(value[known], weight[known])
+    sure = known & np.isfinite(low) & np.isfinite(high)
+    edges = (math.nan, math.nan)
+    if sure.any():
+        w = weight[sure]
+        middle = mean + _mean((centre - value)[sure], w)
+        edges = (
+            middle - dependence * _mean((centre - low)[sure], w),
+            middle + dependence * _mean((high - centre)[sure], w),
+        )
+    spread = float(np.std(value[known], ddof=1)) if known.sum() > 1 else math.nan
+    sizes = size[known & np.isfinite(size)]
+    n_eff = float(np.median(sizes)) if sizes.size else math.nan
+    return GroupMean(mean, *edges, spread, n_eff, int(known.sum()))
+
+
+def _mean(values: FloatArray, weights: FloatArray) -> float:
+    return float((weights * values).sum() / weights.sum())

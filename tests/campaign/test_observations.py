@@ -1,0 +1,153 @@
+"""Campaigns on a product's files: windows, withheld cells, feedback, monitoring, and what check says beforehand."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import pytest
+
+from landda_hpc.campaign.domain import make_domain
+from landda_hpc.campaign.preflight import find_problems, survey_analyses
+from landda_hpc.config import load_config
+from landda_hpc.errors import ConfigError
+from landda_hpc.observation.catalogue import open_source
+from landda_hpc.observation.feedback import read_feedback
+from landda_hpc.observation.image import Flag
+
+START = datetime(2022, 6, 2)
+PATTERN = "gldas/%Y%m%d/GLDAS_NOAH10_3H.A%Y%m%d.%H00.*.nc4"
+CATALOGUE = {"gldas": {"product": "gldas_noah", "path": PATTERN}}
+
+
+def write_gldas(root: Path, time: datetime) -> Path:
+    """One time of the 1 degree product, two layers."""
+    path = root / time.strftime(PATTERN).replace("*", "021")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lat, lon = np.arange(-59.5, 90.0), np.arange(-179.5, 180.0)
+    wave = np.sin(np.deg2rad(3 * lat))[:, None] * np.cos(np.deg2rad(2 * lon))[None, :]
+    with netCDF4.Dataset(path, "w") as data:
+        for name, values, units in (("lat", lat, "degrees_north"), ("lon", lon, "degrees_east")):
+            data.createDimension(name, values.size)
+            axis = data.createVariable(name, "f4", (name,))
+            axis.units, axis[:] = units, values
+        data.createDimension("time", None)
+        clock = data.createVariable("time", "f8", ("time",))
+        clock.units = " minutes since 2000-01-01 03:00:00"
+        clock[:] = [(time - datetime(2000, 1, 1, 3)) / timedelta(minutes=1)]
+        for name, full in (("SoilMoi0_10cm_inst", 100.0), ("SoilMoi10_40cm_inst", 300.0)):
+            sm = data.createVariable(name, "f4", ("time", "lat", "lon"), fill_value=np.float32(-9999.0), zlib=True)
+            sm.units = "kg m-2"
+            sm[0] = full * (0.25 + 0.1 * wave + 0.001 * time.hour)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    for k in range(1, 13):
+        write_gldas(root, START + timedelta(hours=3 * k))
+    return root
+
+
+def campaign(data_root: Path, **observations: object) -> dict[str, Any]:
+    return {
+        "data_root": str(data_root),
+        "twin": None,
+        "catalogue": CATALOGUE,
+        "runs": [{"method": "control"}, {"method": "pointwise"}, {"method": "enkf_like", "members": 4}],
+        "observations": {"kind": "catalogue", "entry": "gldas", "feedback": True, **observations},
+    }
+
+
+def records(folder: Path, name: str = "cycles") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_withheld_cells_are_not_assimilated_and_feedback_tells_all(landda: Any, data_root: Path) -> None:
+    observations = {"window": {"kind": "mean", "hours": 6}, "withheld": {"fraction": 0.2, "block_deg": 20.0}}
+    config = landda.write(**campaign(data_root, **observations))
+    for ranks in (1, 2):
+        done = landda(ranks, "run", config, "--output", f"out{ranks}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    one, two = landda.folder / "out1", landda.folder / "out2"
+    assert landda.digest("out1") == landda.digest("out2")
+    for name in ("cycles", "scores"):
+        assert (one / f"{name}.jsonl").read_bytes() == (two / f"{name}.jsonl").read_bytes()
+    # Four analyses, and two times of the free forecast that have observations too.
+    assert sorted(p.name for p in (one / "feedback").iterdir()) == [
+        f"202206{d}.nc" for d in ("02T0600", "02T1200", "02T1800", "03T0000", "03T0600", "03T1200")
+    ]
+    for path in sorted((one / "feedback").iterdir()):
+        mine, other = read_feedback(path), read_feedback(two / "feedback" / path.name)
+        assert mine.runs == ("control", "pointwise", "enkf_like")
+        for field in ("value", "flag", "background", "analysis"):
+            np.testing.assert_array_equal(getattr(mine, field), getattr(other, field))
+        withheld = mine.flag == Flag.WITHHELD
+        assert 0.02 < withheld.mean() < 0.6
+        is_analysed = mine.time <= START + timedelta(hours=24)
+        assert np.isfinite(mine.analysis[1:]).any() == is_analysed
+        if is_analysed:
+            used = mine.flag == Flag.USED
+            change = np.abs(mine.analysis[1] - mine.background[1])
+            assert np.nanmax(change[withheld]) < 1e-12
+            assert np.nanmean(change[used]) > 1e-4
+        # The mean over 6 hours: values of this time and of three hours later, two per mille per hour.
+        expected = 0.001 * np.mean([(mine.time + timedelta(hours=h)).hour for h in (0, 3)])
+        if mine.time.hour != 12 or mine.time.day == 2:
+            assert np.mean(mine.value[(np.abs(mine.lat) < 50)]) == pytest.approx(0.25 + expected, abs=0.02)
+    last = [r for r in records(one) if r["run"] == "pointwise" and "withheld" in r]
+    assert all(r["withheld"]["n_observations"] > 0 for r in last)
+    assert all(r["observations"]["withheld"] > 0 for r in last)
+
+
+def test_monitoring_assimilates_nothing(landda: Any, data_root: Path) -> None:
+    config = landda.write(**campaign(data_root, monitor_only=True))
+    done = landda(1, "run", config, "--output", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    by_run: dict[str, list[dict[str, Any]]] = {}
+    for record in records(landda.folder / "out"):
+        by_run.setdefault(record.pop("run"), []).append(record)
+    assert by_run["control"] == by_run["pointwise"] == by_run["enkf_like"]
+    assert all(r["innovation_mean"] is not None and r["residual_mean"] is None for r in by_run["control"])
+    assert all("water" not in r for r in by_run["control"])
+
+
+def problems(path: Path) -> list[str]:
+    """What ``landda check`` would say, without a process of its own."""
+    config = load_config(path)
+    domain = make_domain(config, 1)
+    survey = survey_analyses(config, open_source(config, domain.grid, domain.is_soil))
+    return find_problems(config, survey, domain.grid)
+
+
+def test_check_looks_before_the_run(landda: Any, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    config = landda.write(**campaign(root))
+    (found,) = problems(config)
+    assert "no observation of GLDAS Noah at any of the 4 analysis times" in found
+    first = write_gldas(root, START + timedelta(hours=6))
+    write_gldas(root, START + timedelta(hours=12))
+    assert problems(config) == []
+    first.write_bytes(first.read_bytes()[:5000])
+    done = landda(1, "check", config)
+    assert done.returncode == 2
+    assert first.name in done.stderr
+    assert "truncated" in done.stderr
+    catalogue = {"gldas": {**CATALOGUE["gldas"], "damaged": "skip"}}
+    assert problems(landda.write("lenient.yaml", **{**campaign(root), "catalogue": catalogue})) == []
+    with netCDF4.Dataset(write_gldas(root, START + timedelta(hours=6)), "r+") as data:
+        data["SoilMoi0_10cm_inst"].units = "m3 m-3"
+    (found,) = problems(config)
+    assert "variable 'SoilMoi0_10cm_inst'" in found
+    assert "units 'm3 m-3'; expected 'kg m-2'" in found
+    strict = campaign(root, missing="error", monitor_only=True, withheld={"list_file": "no.csv"})
+    found = "\n".join(problems(landda.write("strict.yaml", **strict)))
+    assert "missing at 2 of 4 analysis times" in found
+    assert "no.csv' does not exist" in found
+    with pytest.raises(ConfigError, match=r"observations\.entry = smap is not in the catalogue, which has gldas"):
+        problems(landda.write("unknown.yaml", **campaign(root, entry="smap")))

@@ -1,0 +1,284 @@
+"""`landda score` of small campaigns: recording, stations, references; the same on any ranks and after a stop."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from landda_hpc.campaign import run_campaign
+from landda_hpc.campaign.assembly import make_grid
+from landda_hpc.campaign.start import resume_campaign
+from landda_hpc.cli import app
+from landda_hpc.config import GridConfig, parse_config
+from landda_hpc.constants import SOIL_ZI
+from landda_hpc.errors import ConfigError
+from landda_hpc.fields.depth import depth_weights
+from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.storage.checkpoint import digest as checkpoint_digest
+from landda_hpc.storage.retention import list_checkpoints
+from landda_hpc.storage.series import list_series, read_day, series_folder
+from tests.campaign.conftest import CONFIG, Landda
+
+CHANGES: dict[str, Any] = {
+    "grid": {"n_lat": 24, "n_lon": 32, "south": 15.0, "north": 55.0, "west": 70.0, "east": 140.0},
+    "time": {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-04T00:00", "end": "2022-06-05T12:00"},
+    "runs": [{"method": "control"}, {"method": "pointwise"}],
+    "output": {"every_hours": 720, "figures": False, "series": {"to_depth_m": 0.4}},
+    "verification": {
+        "depths_m": [[0.0, 0.1]],
+        "twin_stations": {"per_region": 10},
+        "min_pairs": 5,
+        "replicates": 60,
+    },
+}
+N_CYCLES = 14
+GRID = make_grid(GridConfig(**CHANGES["grid"]))
+
+
+def series_of(output: Path) -> dict[tuple[str, datetime], Any]:
+    files = list_series(series_folder(output))
+    return {
+        (run, time): values
+        for run, days in files.items()
+        for path in days.values()
+        for time, values in read_day(path).slices.items()
+    }
+
+
+def series_bytes(output: Path) -> dict[tuple[str, datetime, str], bytes]:
+    return {
+        (*key, name): getattr(values, name).tobytes()
+        for key, values in series_of(output).items()
+        for name in ("soil_moisture", "sub_grid_std", "precipitation", "frozen")
+    }
+
+
+def run_here(folder: Path, **changes: Any) -> Path:
+    """Run a campaign in this process: starting another takes longer than the campaign."""
+    output = folder / "out"
+    assert run_campaign(parse_config({**CONFIG, **CHANGES, **changes}), output).finished
+    return output
+
+
+def score(*arguments: object) -> Any:
+    """`landda score` in this process."""
+    return CliRunner().invoke(app, ["score", *(str(a) for a in arguments)])
+
+
+@pytest.fixture(scope="module")
+def verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished campaign, verified in its folder ``verification``."""
+    output = run_here(tmp_path_factory.mktemp("verified"))
+    done = score(output)
+    assert done.exit_code == 0, done.output
+    assert "Stations by region, assimilation window" in done.output
+    assert "A station is a point" in " ".join(done.output.split())
+    return output
+
+
+def test_every_cycle_of_every_instance_is_recorded(verified: Path) -> None:
+    found = series_of(verified)
+    times = [datetime(2022, 6, 2) + timedelta(hours=6 * i) for i in range(1, N_CYCLES + 1)]
+    assert set(found) == {(run, time) for run in ("nature", "control", "pointwise") for time in times}
+    values = found["nature", times[-1]]
+    water = values.soil_moisture[np.isfinite(values.soil_moisture)]
+    assert values.soil_moisture.shape[0] == 6, "six layers reach 0.4 m"
+    assert water.min() > 0.0 and water.max() < 0.9
+    rain = sum(found["control", time].precipitation for time in times)
+    assert np.nanmean(rain) < 100.0
+    assert np.nanmean(rain) > 0.0
+    several = values.sub_grid_std[0]
+    assert 0.0 < np.nanmax(several) < 0.3 and np.nanmin(several) == 0.0
+
+
+def test_recorded_means_are_those_of_the_scores(verified: Path) -> None:
+    """SCC and bias of every cycle from the series equal the campaign's own scores."""
+    with (verified / "verification/reference_patterns.csv").open() as file:
+        mine = {
+            (r["run"], r["time"]): r
+            for r in csv.DictReader(file)
+            if r["layer"] == "0-10 cm" and r["region"] == "all cells"
+        }
+    with (verified / "scores.csv").open() as file:
+        theirs = [r for r in csv.DictReader(file) if r["reference"] == "truth" and r["layer"] == "0-10 cm"]
+    last = {(r["run"], r["time"]): r for r in theirs}
+    assert set(last) == set(mine)
+    for key, row in last.items():
+        for name in ("scc", "bias", "ubrmse"):
+            assert float(mine[key][name]) == pytest.approx(float(row[name]), abs=2e-6)
+
+
+def test_stations_are_the_truth_of_their_cell_with_errors(verified: Path) -> None:
+    with netCDF4.Dataset(verified / "verification/stations.nc") as file:
+        observed = np.ma.filled(file["observed"][:], np.nan)
+        model = np.ma.filled(file["model"][:], np.nan)
+        runs, windows = list(file["run"][:]), list(file["window"][:])
+        r = np.ma.filled(file["r"][:], np.nan)
+        n_eff, n = np.ma.filled(file["r_n_eff"][:], np.nan), np.ma.filled(file["n"][:], np.nan)
+    assert runs == ["control", "pointwise"] and windows == ["assimilation", "forecast"]
+    assert observed.shape == (N_CYCLES, 10) and model.shape == (2, N_CYCLES, 10)
+    inside = np.arange(N_CYCLES) < 8
+    for place in range(10):
+        both = np.isfinite(observed[:, place]) & np.isfinite(model).all(axis=0)[:, place] & inside
+        if both.sum() >= 5:
+            expected = np.corrcoef(model[1, both, place], observed[both, place])[0, 1]
+            assert r[0, 1, 0, place] == pytest.approx(expected, abs=1e-6)
+            assert n[0, place] == both.sum() and 1.0 <= n_eff[0, 1, place] <= both.sum() + 1e-9
+            low, high = r[0, 1, 1, place], r[0, 1, 2, place]
+            assert np.isnan(low) or low <= expected <= high
+    text = (verified / "verification/verification.md").read_text()
+    for words in ("## Stations", "Gridded reference: truth", "| change |", "is a point", "respect autocorrelation"):
+        assert words in text
+    pictures = sorted(p.name for p in (verified / "verification/figures").iterdir())
+    assert any(name.startswith("stations_r_assimilation") for name in pictures)
+    assert any(name.startswith("station_anomalies_china") for name in pictures)
+    assert {"scc_truth.png", "station_series_china.png"} <= set(pictures)
+    for name in pictures:
+        assert f"(figures/{name})" in text
+
+
+@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=pytest.mark.verify)])
+def test_series_do_not_depend_on_the_number_of_ranks(verified: Path, landda: Landda, ranks: int) -> None:
+    done = landda(ranks, "run", landda.write(**CHANGES, parallel={"member_groups": 2}), "-o", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert series_bytes(landda.folder / "out") == series_bytes(verified)
+
+
+def digest_of(output: Path) -> str:
+    return checkpoint_digest(list_checkpoints(output / "checkpoints")[-1][1])
+
+
+def test_a_resume_leaves_neither_gaps_nor_duplicates(verified: Path, tmp_path: Path) -> None:
+    output = run_here(tmp_path)
+    digest = digest_of(output)
+    for _, path in list_checkpoints(output / "checkpoints")[1:]:
+        path.unlink()
+    campaign = resume_campaign(output, SerialCommunicator())
+    assert 0 < campaign.cycle < N_CYCLES
+    assert len(series_of(output)) == 3 * campaign.cycle, "cut back to the checkpoint"
+    campaign.run()
+    campaign.folder.unlock()
+    assert series_bytes(output) == series_bytes(verified)
+    assert digest_of(output) == digest
+
+
+def test_recording_changes_no_bit_of_the_state(verified: Path, tmp_path: Path) -> None:
+    depths = {"depths_m": CHANGES["verification"]["depths_m"]}
+    output = run_here(tmp_path, output={"figures": False}, verification=depths)
+    assert digest_of(output) == digest_of(verified)
+    again = score(output, "--set", "verification.twin_stations={}")
+    assert isinstance(again.exception, ConfigError) and "output.series" in str(again.exception)
+
+
+def nature_of_depth(output: Path, depth: tuple[float, float]) -> dict[datetime, np.ndarray]:
+    weights = depth_weights(*depth, SOIL_ZI[:7])
+    return {
+        time: np.tensordot(weights, values.soil_moisture.astype(np.float64), axes=1)
+        for (run, time), values in series_of(output).items()
+        if run == "nature"
+    }
+
+
+def write_files(folder: Path, output: Path) -> Mapping[str, Any]:
+    """A product of 0-7 cm on the model's grid, and a station in ISMN's manner, both of the nature run."""
+    frame = read_day(next(iter(list_series(series_folder(output))["nature"].values()))).frame
+    n_lat, n_lon = frame.shape
+    truth = nature_of_depth(output, (0.0, 0.07))
+    for time, values in truth.items():
+        path = folder / f"product_{time:%Y%m%d%H}.nc"
+        with netCDF4.Dataset(path, "w") as file:
+            for name, size, units in (("lat", n_lat, "degrees_north"), ("lon", n_lon, "degrees_east")):
+                file.createDimension(name, size)
+                file.createVariable(name, "f8", (name,)).units = units
+            file["lat"][:] = GRID.lat
+            file["lon"][:] = GRID.lon
+            file.createDimension("time", 1)
+            clock = file.createVariable("time", "f8", ("time",))
+            clock.units = "hours since 2022-01-01 00:00:00"
+            clock[:] = (time - datetime(2022, 1, 1)).total_seconds() / 3600.0
+            water = file.createVariable("sm", "f8", ("time", "lat", "lon"), fill_value=np.nan)
+            water.units = "m3 m-3"
+            image = np.full(n_lat * n_lon, np.nan)
+            image[frame.cell] = values
+            water[0] = image.reshape(frame.shape)
+    known = np.all([np.isfinite(v) for v in nature_of_depth(output, (0.0, 0.1)).values()], axis=0)
+    cell = int(np.flatnonzero(known & (frame.lat > 20.0) & (frame.lat < 40.0))[40])
+    stations = folder / "stations" / "NET" / "ONE"
+    stations.mkdir(parents=True)
+    lines = [f"NET NET ONE {frame.lat[cell]:.5f} {frame.lon[cell]:.5f} 100.00 0.00 0.10 probe"]
+    for time, values in nature_of_depth(output, (0.0, 0.1)).items():
+        flag = "D06" if time.day == 5 and time.hour == 12 else "G"
+        lines.append(f"{time:%Y/%m/%d %H:%M} {values[cell]:.6f} {flag} M")
+    name = "NET_NET_ONE_sm_0.000000_0.100000_probe_20220602_20220605.stm"
+    (stations / name).write_text("\n".join(lines) + "\n")
+    return {
+        "data_root": ".",
+        "catalogue": {
+            "product": {"product": "cf", "path": "product_%Y%m%d%H.nc", "variables": {"sm": [0.0, 0.07]},
+                        "step_hours": 6.0},
+            "net": {"product": "ismn", "path": "stations"},
+        },
+        "verification": {
+            "references": [{"entry": "product", "name": "made product"}],
+            "stations": [{"entry": "net"}],
+            "twin_stations": None,
+        },
+    }  # fmt: skip
+
+
+def test_files_of_others_are_verified_against_at_their_own_depths(verified: Path, tmp_path: Path) -> None:
+    out = verified
+    (tmp_path / "with.yaml").write_text(yaml.safe_dump(dict(write_files(tmp_path, out))))
+    done = score(out, "--with", tmp_path / "with.yaml", "-o", tmp_path / "v", "--no-figures")
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "v" / "figures").exists()
+    with (tmp_path / "v" / "reference_patterns.csv").open() as file:
+        rows = [r for r in csv.DictReader(file) if r["reference"] == "made product" and r["region"] == "all cells"]
+    assert len(rows) == 2 * N_CYCLES and {r["layer"] for r in rows} == {"0-7 cm"}
+    # Independently: the model over 0-7 cm against the truth over 0-7 cm, where nothing is frozen.
+    truth = nature_of_depth(out, (0.0, 0.07))
+    time = datetime(2022, 6, 4, 12)
+    values = series_of(out)["control", time]
+    model = np.tensordot(depth_weights(0.0, 0.07, SOIL_ZI[:7]), values.soil_moisture.astype(np.float64), axes=1)
+    row = next(r for r in rows if r["run"] == "control" and r["time"] == time.isoformat())
+    known = np.isfinite(model) & (values.frozen == 0.0)
+    assert float(row["scc"]) == pytest.approx(np.corrcoef(model[known], truth[time][known])[0, 1], abs=0.05)
+    with (tmp_path / "v" / "stations.csv").open() as file:
+        stations = list(csv.DictReader(file))
+    assert {(r["network"], r["station"], r["layer"]) for r in stations} == {("NET", "ONE", "0-10 cm")}
+    forecast = next(r for r in stations if r["window"] == "forecast" and r["run"] == "control")
+    assert int(forecast["n"]) == 5, "six times, one refused by its flag"
+    assert float(forecast["distance_km"]) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("seed: 3", "expected sections verification, catalogue"),
+        ("verification: {stations: [{entry: nothing}]}", "needs an entry of stations in the catalogue"),
+        ("verification: {station: 1}", "Did you mean"),
+        ("[1, 2]", "expected sections"),
+    ],
+)
+def test_bad_requests_are_told(verified: Path, tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "with.yaml").write_text(content)
+    done = score(verified, "--with", tmp_path / "with.yaml")
+    assert isinstance(done.exception, ConfigError) and words in str(done.exception)
+
+
+def test_configuration_wants_what_verification_needs() -> None:
+    asked = {"twin_stations": {}}
+    with pytest.raises(ConfigError, match=r"output\.series"):
+        parse_config({**CONFIG, "verification": asked})
+    real = {"twin": None, "observations": {"kind": "gldas", "path": "x.nc4"}}
+    with pytest.raises(ConfigError, match="the nature run"):
+        parse_config({**CONFIG, **real, "output": {"series": {}}, "verification": asked})
