@@ -35,8 +35,8 @@ class GroupMean:
 def group_mean(estimate: Estimate, places: IntArray, dependence: float, weights: FloatArray | None = None) -> GroupMean:
     """Mean of a score over places with an interval.
 
-    The places' own intervals give the level, ``dependence`` how much of it is left in the mean: their mean half-widths
-    are multiplied by it.
+    The places' own intervals give the level, ``dependence`` how much of it is left in the mean: their mean width is
+    multiplied by it, and so much of their asymmetry is kept.
 
     Parameters
     ----------
@@ -58,10 +58,10 @@ def group_mean(estimate: Estimate, places: IntArray, dependence: float, weights:
     if sure.any():
         w = weight[sure]
         middle = mean + _mean((centre - value)[sure], w)
-        edges = (
-            middle - dependence * _mean((centre - low)[sure], w),
-            middle + dependence * _mean((high - centre)[sure], w),
-        )
+        below, above = _mean((centre - low)[sure], w), _mean((high - centre)[sure], w)
+        # Means of many independent values are symmetric; what all places have in common keeps its skewness.
+        even = 0.5 * (below + above) * (1.0 - dependence)
+        edges = middle - dependence * (dependence * below + even), middle + dependence * (dependence * above + even)
     spread = float(np.std(value[known], ddof=1)) if known.sum() > 1 else math.nan
     sizes = size[known & np.isfinite(size)]
     n_eff = float(np.median(sizes)) if sizes.size else math.nan
