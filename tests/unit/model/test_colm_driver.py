@@ -112,9 +112,7 @@ def test_an_analysis_in_the_restart_reaches_the_model(case: ModelCase, tmp_path:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_failing_model_is_tried_twice_and_leaves_the_chain_whole(
-    fake: ModelCase, tmp_path: Path, fault: str
-) -> None:
+def test_a_failing_model_is_tried_twice_and_leaves_the_chain_whole(fake: ModelCase, tmp_path: Path, fault: str) -> None:
     run = run_folder(fake, tmp_path / "run")
     how = program(fake, LANDDA_STAND_IN_FAULT=fault, LANDDA_STAND_IN_STILL="1")
     with pytest.raises(ModelError, match=FAULTS[fault]) as caught:
