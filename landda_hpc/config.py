@@ -115,9 +115,14 @@ class TilesConfig(Section):
 
 
 class ColumnModelConfig(Section):
-    """The embedded water column model."""
+    """The embedded column model."""
 
     kind: Literal["column"] = "column"
+    physics: Literal["soil_water", "land_surface"] = Field(
+        "soil_water",
+        description="'soil_water' = soil water alone under prescribed temperature, cheap; 'land_surface' = energy "
+        "balance, snow, canopy, freezing and ground water too (docs/column.md)",
+    )
     timestep_s: int = Field(1800, ge=60, le=10800, description="time step, s; divides the forcing step")
     initial: Literal["climatology", "file"] = Field(
         "climatology",

@@ -6,7 +6,7 @@ import numpy as np
 
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.config import CampaignConfig, EnkfLikeRun
-from landda_hpc.variables import STATE
+from landda_hpc.variables import STATE, STATE_OF_PHYSICS
 
 _BASE_MEMORY = 250e6  # bytes of an interpreter with the libraries and the static fields, measured
 _REDUNDANCY = 16.0  # real numbers per pixel: coefficients, variances and workspace of one member, curvelets finest
@@ -15,7 +15,9 @@ _REDUNDANCY = 16.0  # real numbers per pixel: coefficients, variances and worksp
 def estimate(config: CampaignConfig, domain: Domain) -> dict[str, str]:
     """Ranks, memory per rank and disk in words, from sizes alone (layout of ``domain``)."""
     layout, pixels = domain.layout, domain.grid.n_cells
-    state = 8 * sum(int(np.prod(v.shape, dtype=np.int64)) for v in STATE.values())
+    state = 8 * sum(
+        int(np.prod(v.shape, dtype=np.int64)) for v in (STATE[n] for n in STATE_OF_PHYSICS[config.model.physics])
+    )
     instances = len(config.instance_names)
     most_tiles = max(
         (layout.tiles_of(r).stop - layout.tiles_of(r).start) * len(layout.instances_of(r))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 
@@ -20,9 +21,13 @@ from landda_hpc.grid import Grid
 from landda_hpc.model.column.climate import TileClimate, tile_climate
 from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
+from landda_hpc.model.column.land.initial import land_initial_state
+from landda_hpc.model.column.land.model import LandSurfaceModel
+from landda_hpc.model.column.land.parameters import land_parameters
 from landda_hpc.model.column.soil import with_perturbed_parameters
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.forcing.stochastic import StochasticWeather
+from landda_hpc.model.protocol import LandModel, WeatherSource
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.state import Tiles, TileState
@@ -94,27 +99,51 @@ def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[In
     instances = [Instance("nature", 0, None)] if config.twin else []
     instances += [Instance(run.name, len(instances) + i, run) for i, run in enumerate(config.runs)]
     climatology = domain.climatology
-    climate = tile_climate(domain.tiles, climatology).take(mine)
     local = domain.tiles.take(mine)
     weather = StochasticWeather(domain.grid, local, config.forcing, config.seed, BASE_STREAM, 1.0, climatology)
+    make = _model_maker(config, domain, mine)
     for instance in instances:
         if instance.index not in held:
             continue
-        wave = AnnualWave(climate.temperature)
         if instance.run is None and config.twin is not None:
             errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
-            tiles = errors.tiles.take(mine)
             own = StochasticWeather(
-                domain.grid, tiles, config.forcing, config.seed, NATURE_STREAM,
+                domain.grid, errors.tiles.take(mine), config.forcing, config.seed, NATURE_STREAM,
                 config.twin.weather_correlation, climatology,
             )  # fmt: skip
-            instance.model = ColumnModel(
-                tiles, own, wave, config.model.timestep_s, errors.rain_factor[mine],
-                errors.potential_evaporation_factor[mine],
-            )  # fmt: skip
+            instance.model = make(
+                errors.tiles, own, errors.rain_factor[mine], errors.potential_evaporation_factor[mine]
+            )
         else:
-            instance.model = ColumnModel(local, weather, wave, config.model.timestep_s)
+            instance.model = make(domain.tiles, weather, 1.0, 1.0)
     return instances
+
+
+class _MakeModel(Protocol):
+    def __call__(
+        self, tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel: ...
+
+
+def _model_maker(config: CampaignConfig, domain: Domain, mine: slice) -> _MakeModel:
+    """Makes models of the configured physics on this rank's slice from global tiles and weather. Local."""
+    climate = tile_climate(domain.tiles, domain.climatology)
+    step = config.model.timestep_s
+    wave = AnnualWave(climate.temperature).take(mine)
+
+    def soil_water(
+        tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel:
+        return ColumnModel(tiles.take(mine), weather, wave, step, rain, evaporation)
+
+    def land_surface(
+        tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel:
+        # From the global vector: what numpy computes of a slice may differ in the last bit.
+        parameters = land_parameters(tiles, domain.grid, climate).take(mine)
+        return LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation)
+
+    return land_surface if config.model.physics == "land_surface" else soil_water
 
 
 def prepare_initial_states(
@@ -197,5 +226,7 @@ def _initial_state(
         theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
     else:
         theta = soil_water_by_climate(tiles, climate, change)
-    # Ice stays as it is in this model, so it is that of the campaign's start, not of the spin-up's.
+    if config.model.physics == "land_surface":
+        return land_initial_state(tiles, AnnualWave(climate.temperature), time, theta)
+    # Ice stays as it is in this physics, so it is that of the campaign's start, not of the spin-up's.
     return initial_state(tiles, AnnualWave(climate.temperature), config.time.start, theta)

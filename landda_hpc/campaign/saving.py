@@ -16,6 +16,7 @@ from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, write_che
 from landda_hpc.storage.method_memory import KEY, Memory, encode_memory
 from landda_hpc.storage.restart import write_restart
 from landda_hpc.storage.retention import apply_retention, checkpoint_name
+from landda_hpc.variables import STATE_OF_PHYSICS
 
 
 def config_hash(config: CampaignConfig) -> str:
@@ -58,6 +59,7 @@ def save_state(
         instances=config.instance_names,
         software_version=__version__,
         records={KEY: encode_memory(memory)} if memory else {},
+        variables=STATE_OF_PHYSICS[config.model.physics],
     )
     mine = domain.layout.tiles_of(world.rank)
     parts = {i.name: LocalPart(i.state, mine) for i in instances if i.state is not None}
