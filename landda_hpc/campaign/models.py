@@ -12,7 +12,7 @@ import numpy as np
 from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.signals import StopRequest
-from landda_hpc.config import CampaignConfig, TwinConfig
+from landda_hpc.config import CampaignConfig, ControlRun, TwinConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
 from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
@@ -117,6 +117,18 @@ def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[In
         else:
             instance.model = make(domain.tiles, weather, 1.0, 1.0)
     return instances
+
+
+def free_run(config: CampaignConfig, domain: Domain) -> tuple[LandModel, TileState]:
+    """One model of all tiles on the base weather, and its state at the campaign's start, not spun up. Local."""
+    everything = slice(0, len(domain.tiles))
+    weather = StochasticWeather(
+        domain.grid, domain.tiles, config.forcing, config.seed, BASE_STREAM, 1.0, domain.climatology
+    )
+    model = _model_maker(config, domain, everything)(domain.tiles, weather, 1.0, 1.0)
+    climate = tile_climate(domain.tiles, domain.climatology)
+    state = _initial_state(config, domain, Instance("free", 0, ControlRun()), climate, config.time.start)
+    return model, state
 
 
 class _MakeModel(Protocol):

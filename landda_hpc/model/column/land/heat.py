@@ -203,9 +203,9 @@ def change_phase(
                 x[SCV] -= thaw
                 x[THAW] += thaw
                 melted += thaw
-                energy -= LATENT_HEAT_FUSION * thaw
+                energy = max(0.0, energy - LATENT_HEAT_FUSION * thaw)
             amount = min(s[ICE, k], energy / LATENT_HEAT_FUSION)
-            s[ICE, k] -= amount
+            s[ICE, k] = max(0.0, s[ICE, k] - amount)
             s[LIQ, k] += amount
             melted += amount
             s[T, k] = T_FREEZE + (energy - LATENT_HEAT_FUSION * amount) / capacity
@@ -219,7 +219,7 @@ def change_phase(
                 continue
             energy = capacity * (T_FREEZE - temperature)
             amount = min(s[LIQ, k] - stays, energy / LATENT_HEAT_FUSION)
-            s[LIQ, k] -= amount
+            s[LIQ, k] = max(0.0, s[LIQ, k] - amount)  # not minus a rounding error
             s[ICE, k] += amount
             melted -= amount
             s[T, k] = T_FREEZE - (energy - LATENT_HEAT_FUSION * amount) / capacity
