@@ -158,6 +158,14 @@ def intercept(rain: float, x: FloatArray) -> float:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def drip(x: FloatArray) -> float:
+    """Dew that leaves cannot hold, kg m-2; it falls to the ground."""
+    excess: float = max(0.0, x[LDEW] - WATER_PER_LEAF * x[LSAI])
+    x[LDEW] -= excess
+    return excess
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def stomata(shortwave: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> None:
     """Resistance of stomata per leaf area, s m-1, into x[STOMATA]; 0 where nothing transpires.
 

@@ -63,6 +63,7 @@ from landda_hpc.model.column.richards import PSI, THETA, W_MAX, W_MIN, W
 from landda_hpc.state import PatchType
 
 MAX_SURFACE_CHANGE: Final = 10.0  # K; a sub-step that would change the surface by more is halved
+FROST_DENSITY: Final = 100.0  # kg m-3
 SHORTEST: Final = 1.0 / 16.0  # of the model step
 _WETLAND: Final = int(PatchType.WETLAND)
 _GLACIER: Final = int(PatchType.GLACIER)
@@ -143,7 +144,7 @@ def evaporate(kind: int, top: int, wanted: float, s: FloatArray, x: FloatArray) 
         return wanted
     if x[SCV] > 0.0:
         took = min(wanted, x[SCV])
-        x[SNOWDP] *= 1.0 - took / x[SCV]
+        x[SNOWDP] = x[SNOWDP] * (1.0 - took / x[SCV]) if took > 0.0 else x[SNOWDP] - took / FROST_DENSITY
         x[SCV] -= took
     else:
         took = min(wanted, s[ICE, top])

@@ -10,7 +10,7 @@ import numba
 from landda_hpc.constants import N_SNOW, FloatArray
 from landda_hpc.model.column.hydrology import WETLAND_STORE
 from landda_hpc.model.column.land import layout as a
-from landda_hpc.model.column.land.canopy import canopy_now, intercept
+from landda_hpc.model.column.land.canopy import canopy_now, drip, intercept
 from landda_hpc.model.column.land.energy import balance, is_water, return_heat
 from landda_hpc.model.column.land.ground import ROUGHNESS_SNOW, ROUGHNESS_SOIL
 from landda_hpc.model.column.land.layout import Column, Results, Scratch, State
@@ -193,6 +193,7 @@ def tile_step(
         s[a.ICE_SHARE, k] = s[a.ICE, k] / max(1.0e-12, s[a.ICE, k] + s[a.LIQ, k])
 
     n_energy, n_leaf, residual = balance(i, kind, top, step, sun, weather, s, column, x, c)
+    throughfall += drip(x)
     top = settle_snow(top, step, throughfall, s, x)
     n_water = 0
     if is_water(kind):
