@@ -24,6 +24,7 @@ from landda_hpc.commands import (
     run,
     schema,
     score,
+    site,
     status,
     threshold,
 )
@@ -56,6 +57,7 @@ for module in (
     threshold,
     archive,
     regress,
+    site,
     schema,
 ):
     app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)
