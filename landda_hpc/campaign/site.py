@@ -126,14 +126,14 @@ def compare_at_site(job: SiteJob) -> SiteResult:
         model.utc_offset,
         {name: (values, *_CF[name]) for name, values in series.values.items()},
         {
-            "title": f"embedded land model at {forcing.latitude:.4f} N, {forcing.longitude:.4f} E",
+            "title": f"embedded land model at {_place(forcing)}",
             "source": "landda site",
         },
     )
     written = [job.output / name for name in ("scores.csv", "ranges.csv", "series.nc")
                if (job.output / name).is_file()]  # fmt: skip
     if job.figures:
-        written += _draw(job.output, series, references, tower, f"{forcing.latitude:.2f}°N {forcing.longitude:.2f}°E")
+        written += _draw(job.output, series, references, tower, _place(forcing))
     return SiteResult(budget, scores, ranges, flux_bars(EMBEDDED, first, scores) if first else [], written)
 
 
@@ -262,6 +262,12 @@ def series_of_tower(fluxes: PointFluxes, forcing: PointForcing) -> SiteSeries:
 
 def _midnight(time: datetime) -> datetime:
     return time.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _place(forcing: PointForcing) -> str:
+    """For example "44.59°N 123.51°E"."""
+    north, east = forcing.latitude, (forcing.longitude + 180.0) % 360.0 - 180.0
+    return f"{abs(north):.2f}°{'N' if north >= 0 else 'S'} {abs(east):.2f}°{'E' if east >= 0 else 'W'}"
 
 
 def _next_hour(time: datetime) -> datetime:

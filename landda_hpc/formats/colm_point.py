@@ -104,8 +104,8 @@ def read_point_constants(path: Path) -> PointConstants:
     with NetcdfFile(path) as file:
         if file.has("alpha_vgm"):
             raise DataError(
-                f"'{path}' is of a van Genuchten build, whose psi0 is not that of its soil; the embedded "
-                "model needs Campbell's. Name those of a Campbell build with --constants, or take the site's (--site-soil)."
+                f"'{path}' is of a van Genuchten build, whose psi0 is not that of its soil; the embedded model needs "
+                "Campbell's. Name those of a Campbell build with --constants, or take the site's (--site-soil)."
             )
         soil = {name: _patch(file, name, (N_SOIL,)) for name in _CONSTANTS}
         albedo = {ours: float(_patch(file, name, ())) for ours, name in _ALBEDO.items()}
