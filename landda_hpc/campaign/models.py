@@ -12,6 +12,7 @@ import numpy as np
 from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.signals import StopRequest
+from landda_hpc.campaign.weather import make_weather
 from landda_hpc.config import CampaignConfig, ControlRun, TwinConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
@@ -26,7 +27,6 @@ from landda_hpc.model.column.land.model import LandSurfaceModel
 from landda_hpc.model.column.land.parameters import land_parameters
 from landda_hpc.model.column.soil import with_perturbed_parameters
 from landda_hpc.model.column.temperature import AnnualWave
-from landda_hpc.model.forcing.stochastic import StochasticWeather
 from landda_hpc.model.protocol import LandModel, WeatherSource
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
@@ -35,7 +35,6 @@ from landda_hpc.state import Tiles, TileState
 logger = logging.getLogger(__name__)
 
 NATURE_STREAM = "nature"
-BASE_STREAM = "base"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,19 +97,14 @@ def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[In
     held = domain.layout.instances_of(rank)
     instances = [Instance("nature", 0, None)] if config.twin else []
     instances += [Instance(run.name, len(instances) + i, run) for i, run in enumerate(config.runs)]
-    climatology = domain.climatology
-    local = domain.tiles.take(mine)
-    weather = StochasticWeather(domain.grid, local, config.forcing, config.seed, BASE_STREAM, 1.0, climatology)
+    weather = make_weather(config, domain, domain.tiles.take(mine))
     make = _model_maker(config, domain, mine)
     for instance in instances:
         if instance.index not in held:
             continue
         if instance.run is None and config.twin is not None:
             errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
-            own = StochasticWeather(
-                domain.grid, errors.tiles.take(mine), config.forcing, config.seed, NATURE_STREAM,
-                config.twin.weather_correlation, climatology,
-            )  # fmt: skip
+            own = make_weather(config, domain, errors.tiles.take(mine), NATURE_STREAM, config.twin.weather_correlation)
             instance.model = make(
                 errors.tiles, own, errors.rain_factor[mine], errors.potential_evaporation_factor[mine]
             )
@@ -122,9 +116,7 @@ def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[In
 def free_run(config: CampaignConfig, domain: Domain) -> tuple[LandModel, TileState]:
     """One model of all tiles on the base weather, and its state at the campaign's start, not spun up. Local."""
     everything = slice(0, len(domain.tiles))
-    weather = StochasticWeather(
-        domain.grid, domain.tiles, config.forcing, config.seed, BASE_STREAM, 1.0, domain.climatology
-    )
+    weather = make_weather(config, domain, domain.tiles)
     model = _model_maker(config, domain, everything)(domain.tiles, weather, 1.0, 1.0)
     climate = tile_climate(domain.tiles, domain.climatology)
     state = _initial_state(config, domain, Instance("free", 0, ControlRun()), climate, config.time.start)
