@@ -66,7 +66,7 @@ from landda_hpc.model.column.land.radiation import longwave
 from landda_hpc.model.column.land.turbulence import MIN_WIND, exchange, first_zeta, next_zeta
 
 SMALLEST_LSAI: Final = 0.05  # m2 m-2 of the tile; below it the canopy is not there
-EXTINCTION: Final = 0.5  # of short wave by leaves in all directions
+EXTINCTION: Final = 0.5  # of short wave by leaves in all directions, and of what stomata can do down the canopy
 ROUGHNESS_SHARE: Final = 0.10  # of canopy height
 DISPLACEMENT_SHARE: Final = 0.67
 DENSE_LSAI: Final = 2.0  # from which a canopy is as rough as it gets
@@ -187,6 +187,19 @@ def stomata(shortwave: float, weather: FloatArray, properties: FloatArray, x: Fl
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def active_leaves(area: float, cover: float) -> float:
+    """Leaf area that would transpire as much as the canopy does if all of it were at the top, m2 m-2.
+
+    Capacity falls down the canopy as light does: (1 - exp(-k L)) / k, about twice the leaf conductance for a dense
+    canopy (Sellers et al. 1992, Remote Sens. Environ., 42, 187-216; Kelliher et al. 1995, Agric. For. Meteorol., 73,
+    1-16, measured about three times).
+    """
+    if area <= 0.0 or cover <= 0.0:
+        return 0.0
+    return cover * (1.0 - math.exp(-EXTINCTION * area / cover)) / EXTINCTION
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> int:
     """Fluxes of a tile with a canopy, at the ground's present temperature, and their slopes to it.
 
@@ -217,7 +230,7 @@ def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: F
     log_m = math.log(height / z0m)
     log_h = math.log(scalar_height / z0m)
     virtual = potential * (1.0 + 0.61 * humidity)
-    lai = x[LAI]
+    active = active_leaves(x[LAI], properties[P_VEGETATION])
     area = x[LSAI]
     wet = x[WET_SHARE]
     factor = x[POTENTIAL]
@@ -246,7 +259,7 @@ def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: F
         saturated, slope = saturation(leaf, pressure)
         vapour_air = heat_air
         if saturated > vapour:
-            stomatal = factor * (1.0 - wet) * lai / (leaf_resistance + x[STOMATA]) if x[STOMATA] > 0.0 else 0.0
+            stomatal = factor * (1.0 - wet) * active / (leaf_resistance + x[STOMATA]) if x[STOMATA] > 0.0 else 0.0
             vapour_leaf = factor * wet * area / leaf_resistance + stomatal
         else:
             stomatal = 0.0
