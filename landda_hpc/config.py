@@ -689,8 +689,8 @@ class CampaignConfig(Section):
             )
         if self.forcing.kind == "netcdf" and self.twin is not None and self.twin.weather_correlation != 1.0:
             problems.append(
-                f"twin.weather_correlation = {self.twin.weather_correlation}: with forcing.kind = netcdf the nature run "
-                "has the weather of the files as well; write 1.0"
+                f"twin.weather_correlation = {self.twin.weather_correlation}: with forcing.kind = netcdf the nature "
+                "run has the weather of the files as well; write 1.0"
             )
         if (self.time.cycle_hours * 3600) % self.model.timestep_s:
             problems.append(

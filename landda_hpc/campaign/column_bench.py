@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 from landda_hpc.campaign.domain import Domain, make_domain
+from landda_hpc.campaign.weather import make_weather
 from landda_hpc.config import parse_config
 from landda_hpc.constants import SOIL_DZ, SOIL_Z, BoolArray, FloatArray, IntArray
 from landda_hpc.model.column.climate import tile_climate
@@ -23,8 +24,7 @@ from landda_hpc.model.column.land.initial import land_initial_state
 from landda_hpc.model.column.land.model import LandSurfaceModel
 from landda_hpc.model.column.land.parameters import LandParameters, land_parameters
 from landda_hpc.model.column.temperature import AnnualWave
-from landda_hpc.model.forcing.stochastic import StochasticWeather
-from landda_hpc.model.protocol import LandModel, Weather
+from landda_hpc.model.protocol import LandModel, Weather, WeatherSource
 from landda_hpc.state import PatchType, TileState
 
 WARM: Final = datetime(2022, 7, 1)
@@ -37,7 +37,7 @@ AIM: Final = 4.0
 class KeptWeather:
     """A day of weather, made once: the benchmark times the model, not the generator."""
 
-    def __init__(self, source: StochasticWeather, start: datetime, index: IntArray) -> None:
+    def __init__(self, source: WeatherSource, start: datetime, index: IntArray) -> None:
         self.step = source.step
         self._kept: dict[datetime, Weather] = {}
         now = start
@@ -68,7 +68,7 @@ def measure(n_lat: int = 64, rounds: int = 7) -> dict[str, Any]:
     config = parse_config(_CONFIG | {"grid": {"n_lat": n_lat, "n_lon": 2 * n_lat}})
     domain = make_domain(config, 1)
     climate = tile_climate(domain.tiles, domain.climatology)
-    source = StochasticWeather(domain.grid, domain.tiles, config.forcing, 1, "base", 1.0, domain.climatology)
+    source = make_weather(config, domain, domain.tiles)
     parameters = land_parameters(domain.tiles, domain.grid, climate)
     bench = _Bench(domain, source, parameters, AnnualWave(climate.temperature), rounds)
 
@@ -104,7 +104,7 @@ def measure(n_lat: int = 64, rounds: int = 7) -> dict[str, Any]:
 
 class _Bench:
     def __init__(
-        self, domain: Domain, source: StochasticWeather, parameters: LandParameters, wave: AnnualWave, rounds: int
+        self, domain: Domain, source: WeatherSource, parameters: LandParameters, wave: AnnualWave, rounds: int
     ) -> None:
         self.domain, self.source, self.parameters, self.wave, self.rounds = domain, source, parameters, wave, rounds
         climate = tile_climate(domain.tiles, domain.climatology)

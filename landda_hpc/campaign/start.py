@@ -15,6 +15,7 @@ from landda_hpc.campaign.models import make_instances, prepare_initial_states
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.signals import StopRequest
+from landda_hpc.campaign.weather import weather_problems
 from landda_hpc.config import CampaignConfig, dump_config, load_config, read_resolved
 from landda_hpc.errors import ConfigError, StorageError
 from landda_hpc.observation.catalogue import open_source
@@ -241,7 +242,7 @@ def _open_source(config: CampaignConfig, domain: Domain, world: Communicator) ->
         source = open_source(config, domain.grid, domain.is_soil)
         if world.rank == 0:
             survey = survey_analyses(config, source)
-            problems = find_problems(config, survey, domain.grid)
+            problems = find_problems(config, survey, domain.grid) + weather_problems(config, domain)
             if problems:
                 raise ConfigError(problems)
             logger.info("%s", survey.describe())

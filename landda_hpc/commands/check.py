@@ -25,13 +25,14 @@ def command(
     from landda_hpc.campaign.domain import make_domain
     from landda_hpc.campaign.estimate import estimate
     from landda_hpc.campaign.preflight import find_problems, survey_analyses
+    from landda_hpc.campaign.weather import weather_problems
     from landda_hpc.observation.catalogue import open_source
 
     config = load_config(file, parse_overrides(overrides))
     domain = make_domain(config, ranks)
     source = open_source(config, domain.grid, domain.is_soil)
     survey = survey_analyses(config, source)
-    problems = find_problems(config, survey, domain.grid)
+    problems = find_problems(config, survey, domain.grid) + weather_problems(config, domain)
     if problems:
         raise ConfigError(problems)
     console = Console()

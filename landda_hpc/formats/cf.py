@@ -39,6 +39,7 @@ class NetcdfFile:
     Parameters
     ----------
     path : the file.
+    scan : look through the whole file for damage that would make the library hang; False for archives of gigabytes.
 
     Raises
     ------
@@ -50,12 +51,12 @@ class NetcdfFile:
     Local: no communication. All calls of the netCDF library are in this class.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, scan: bool = True) -> None:
         if not path.is_file():
             raise MissingFileError(f"data file '{path}' does not exist; check the path in the configuration.")
         self.path = path
         with self._library("cannot be read."):
-            damaged = find_damaged_heap(path)
+            damaged = find_damaged_heap(path) if scan else None
         if damaged is not None:
             raise DataError(f"file '{path}' is damaged: its HDF5 heap at byte {damaged} is broken. Fetch it again.")
         with self._library("cannot be opened as netCDF; is it complete (truncated download)?"):
@@ -111,15 +112,15 @@ class NetcdfFile:
             value: Any = variable.getncattr(attribute) if attribute in variable.ncattrs() else ""
             return " ".join(str(value).split())
 
-    def values(self, name: str, at: Mapping[str, int] | None = None) -> FloatArray:
+    def values(self, name: str, at: Mapping[str, int | slice] | None = None) -> FloatArray:
         """Values of a variable as float64, unpacked; NaN where fill, missing or outside the valid range.
 
         Parameters
         ----------
-        at : read one place along these dimensions only; they stay, with length 1.
+        at : read one place, or a slice, along these dimensions only; they stay, with length 1 or the slice's.
         """
-        chosen = at or {}
-        dims = {dim: 1 if dim in chosen else n for dim, n in self.dims(name).items()}
+        chosen = {dim: slice(i, i + 1) if isinstance(i, int) else i for dim, i in (at or {}).items()}
+        dims = {dim: len(range(*chosen[dim].indices(n))) if dim in chosen else n for dim, n in self.dims(name).items()}
         if not self.is_numeric(name):
             raise DataError(f"variable '{name}' in '{self.path}' does not hold numbers.")
         if math.prod(dims.values()) > MAX_VALUES:
@@ -133,7 +134,7 @@ class NetcdfFile:
             self._library(f"has unreadable values of variable '{name}'; is it complete?"),
             np.errstate(all="ignore"),
         ):
-            place = tuple(slice(chosen[d], chosen[d] + 1) if d in chosen else slice(None) for d in dims)
+            place = tuple(chosen.get(d, slice(None)) for d in dims)
             packed = variable[place if chosen else ...]
             values: FloatArray = np.array(np.ma.getdata(packed), dtype=np.float64)
             values[np.ma.getmaskarray(packed)] = np.nan
