@@ -274,7 +274,6 @@ def _parameters(
         leaf_albedo=np.array([plant.albedo]),
         min_stomatal_resistance=np.array([plant.rs_min]),
         radiation_half=np.array([plant.rgl]),
-        vapour_sensitivity=np.array([plant.vpd]),
         leaf_width=np.array([plant.leaf_width]),
         lai=lai[None],
         sai=sai[None],

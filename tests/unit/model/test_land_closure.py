@@ -42,7 +42,6 @@ def parameters_of(tiles, seed: int = 0) -> LandParameters:
         leaf_albedo=draw(0.1, 0.25),
         min_stomatal_resistance=draw(40.0, 300.0),
         radiation_half=draw(30.0, 100.0),
-        vapour_sensitivity=draw(36.0, 60.0),
         leaf_width=draw(0.02, 0.08),
         lai=draw(0.0, 6.0, 12),
         sai=draw(0.0, 1.5, 12),

@@ -36,7 +36,7 @@ from landda_hpc.model.column.land import (
 from landda_hpc.model.column.land import layout as a
 from landda_hpc.model.column.land.plants import leaf_area
 from landda_hpc.model.column.land.weather import pack_weather
-from landda_hpc.model.column.richards import W_MAX, W, work_array
+from landda_hpc.model.column.richards import work_array
 
 
 def empty() -> tuple[np.ndarray, np.ndarray]:
@@ -46,8 +46,6 @@ def empty() -> tuple[np.ndarray, np.ndarray]:
 def soil_column(tiles) -> a.Column:
     n = len(tiles)
     thermal = np.zeros((n, a.N_THERMAL, N_SOIL))
-    suction = np.maximum(1.0, 0.5 * LAYER_DZ_MM / -tiles.psi0)
-    thermal[:, a.TH_DRAINED] = np.minimum(0.98, suction ** (-1.0 / tiles.bsw))
     return a.Column(
         tiles.patchtype, pack_parameters(tiles), thermal, np.zeros((n, a.N_PROPERTY)), LAYER_DZ_MM,
         1000.0 * np.diff(SOIL_Z), SOIL_DZ, SOIL_Z, SOIL_ZI,
@@ -177,7 +175,7 @@ def leafy(weather_values: dict[int, float], area: float = 4.0) -> tuple[np.ndarr
     properties = np.zeros(a.N_PROPERTY)
     values = {
         a.P_WIND_HEIGHT: 10.0, a.P_SCALAR_HEIGHT: 10.0, a.P_VEGETATION: 0.9, a.P_HEIGHT: 15.0, a.P_LEAF_WIDTH: 0.04,
-        a.P_RS_MIN: 100.0, a.P_RGL: 30.0, a.P_VPD: 45.0, a.P_LEAF_ALBEDO: 0.15,
+        a.P_RS_MIN: 100.0, a.P_RGL: 30.0, a.P_LEAF_ALBEDO: 0.15,
     }  # fmt: skip
     for k, value in values.items():
         properties[k] = value
@@ -447,43 +445,44 @@ def test_precipitation_turns_to_snow_as_the_air_cools():
 # ------------------------------------------------------------------ ground water
 
 
-def test_water_table_and_aquifer_lose_nothing(make_tiles):
-    rng = np.random.default_rng(4)
+def test_the_table_moves_by_recharge_less_baseflow_over_the_specific_yield(make_tiles):
     tiles = make_tiles(40, only_soil=True, seed=9)
     column = soil_column(tiles)
     for i in range(40):
-        s, x = empty()
-        c = work_array()
-        x[a.ZWT] = rng.choice([0.3, 2.0, SOIL_ZI[-1], 3.6, 8.0, 79.9])
-        x[a.WA] = 4800.0
-        s[a.LIQ, N_SNOW:] = tiles.porsl[i] * LAYER_DZ_MM * rng.uniform(0.3, 1.0, N_SOIL)
-        soil_water.load_water(i, s, column, c)
-        recharge = 3.0 if x[a.ZWT] > SOIL_ZI[-1] else 0.0
-        before = c[W, :N_SOIL].sum() + x[a.WA]
-        flow, excess = groundwater.move_table(i, 1800.0, recharge, s, column, x, c)
-        assert c[W, :N_SOIL].sum() + x[a.WA] - before == pytest.approx(recharge - flow - excess, abs=1e-9)
-        assert 0.0 <= x[a.ZWT] <= 80.0 and flow >= 0.0 and excess >= 0.0
-        assert (c[W, :N_SOIL] <= c[W_MAX, :N_SOIL] + 1e-9).all()
+        for table in (0.3, 2.0, 3.6, 8.0, 40.0):
+            s, x = empty()
+            x[a.ZWT], x[a.WA] = table, 4800.0
+            flow = groundwater.move_table(i, 1800.0, 0.5, s, column, x)
+            assert flow == pytest.approx(1800.0 * 5.5e-3 * math.exp(-2.5 * table) * (table < 12.0))
+            assert x[a.WA] == pytest.approx(4800.0 + 0.5 - flow)
+            j = min(int(np.searchsorted(SOIL_ZI, table)) - 1, N_SOIL - 1)
+            share = (1.0 - 1e3 * table / tiles.psi0[i, j]) ** (-1.0 / tiles.bsw[i, j])
+            expected = table - (0.5 - flow) / 1000.0 / max(0.02, tiles.porsl[i, j] * (1.0 - share))
+            assert x[a.ZWT] == pytest.approx(max(0.0, expected))
 
 
-def test_wet_climates_raise_the_table_into_the_column_and_baseflow_holds_it(make_tiles):
-    """Steady rain on bare soil: the table settles where baseflow carries what infiltrates."""
+def test_in_a_steady_climate_the_table_settles_where_baseflow_carries_what_infiltrates(make_tiles):
     tiles = make_tiles(3, only_soil=True, seed=12)
     column = soil_column(tiles)
+    rain = 2.0 / 86400.0
     for i in range(3):
         s, x = empty()
         c = work_array()
-        x[a.ZWT] = 5.0
+        x[a.ZWT], x[a.WA] = 5.0, 4800.0
         s[a.T, N_SNOW:] = 285.0
         s[a.LIQ, N_SNOW:] = 0.6 * tiles.porsl[i] * LAYER_DZ_MM
-        rain = 2.0 / 86400.0
-        flows = []
+        flows, infiltrated = [], []
         for _ in range(3 * 4 * 365):
             for k in (a.A_LIQUID, a.A_ROOT, a.A_RUNOFF, a.A_DRAINAGE, a.A_OVERFLOW):
                 x[k] = 0.0
             x[a.WATER_IN] = rain * 21600.0
+            before = s[a.LIQ].sum() + x[a.WA]
             soil_water.load_water(i, s, column, c)
             soil_water.move_water(i, 21600.0, s, column, x, c)
-            flows.append((x[a.A_DRAINAGE] + x[a.A_RUNOFF]) / 21600.0)
-        assert x[a.ZWT] < 3.0
-        assert np.mean(flows[-400:]) == pytest.approx(rain, rel=0.1)
+            flows.append(x[a.A_DRAINAGE])
+            infiltrated.append(x[a.WATER_IN] - x[a.A_RUNOFF])
+            after = s[a.LIQ].sum() + x[a.WA]
+            assert after - before == pytest.approx(infiltrated[-1] - flows[-1], abs=1e-9)
+        assert np.mean(flows[-400:]) == pytest.approx(np.mean(infiltrated[-400:]), rel=0.02)
+        expected = math.log(5.5e-3 / (np.mean(flows[-400:]) / 21600.0)) / 2.5
+        assert x[a.ZWT] == pytest.approx(expected, abs=0.02)

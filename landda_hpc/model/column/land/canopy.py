@@ -39,7 +39,6 @@ from landda_hpc.model.column.land.layout import (
     P_RS_MIN,
     P_SCALAR_HEIGHT,
     P_VEGETATION,
-    P_VPD,
     P_WIND_HEIGHT,
     POTENTIAL,
     Q_G,
@@ -67,7 +66,9 @@ from landda_hpc.model.column.land.turbulence import MIN_WIND, exchange, first_ze
 
 SMALLEST_LSAI: Final = 0.05  # m2 m-2 of the tile; below it the canopy is not there
 EXTINCTION: Final = 0.5  # of short wave by leaves in all directions, and of what stomata can do down the canopy
-ROUGHNESS_SHARE: Final = 0.10  # of canopy height
+ROUGHNESS_LOW: Final = 0.15  # of canopy height, low plants
+ROUGHNESS_TALL: Final = 0.10  # trees
+TALL: Final = 10.0  # m
 DISPLACEMENT_SHARE: Final = 0.67
 DENSE_LSAI: Final = 2.0  # from which a canopy is as rough as it gets
 LEAF_EXCHANGE: Final = 0.01  # m s-1/2
@@ -76,6 +77,7 @@ AIR_VISCOSITY: Final = 1.5e-5  # m2 s-1
 WATER_PER_LEAF: Final = 0.1  # kg m-2 per LSAI
 INTERCEPTED: Final = 0.25
 MAX_STOMATA: Final = 5000.0  # s m-1
+MIN_HUMIDITY: Final = 0.05
 MIN_BTRAN: Final = 1.0e-3  # below it nothing transpires
 LAPSE_RATE: Final = 0.0098  # K m-1
 MAX_ITERATIONS: Final = 12
@@ -100,9 +102,10 @@ def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) 
     """
     cover = properties[P_VEGETATION]
     height = properties[P_HEIGHT]
+    rough = height * (ROUGHNESS_LOW + (ROUGHNESS_TALL - ROUGHNESS_LOW) * min(1.0, height / TALL))
     exposed = 1.0
     if x[SNOWDP] > 0.0 and height > 0.0:
-        exposed = 1.0 / (1.0 + 0.1 * x[SNOWDP] / (ROUGHNESS_SHARE * height))
+        exposed = 1.0 / (1.0 + 0.1 * x[SNOWDP] / rough)
     x[LAI] = cover * leaf * exposed
     x[LSAI] = cover * (leaf + stem) * exposed
     if x[LSAI] < SMALLEST_LSAI:
@@ -122,7 +125,7 @@ def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) 
     x[OPEN] = math.exp(-x[LSAI])
     dense = math.exp(-DENSE_LSAI)
     closed = (1.0 - max(x[OPEN], dense)) / (1.0 - dense)
-    x[Z0M] = math.exp(closed * math.log(ROUGHNESS_SHARE * height) + (1.0 - closed) * math.log(x[Z0G]))
+    x[Z0M] = math.exp(closed * math.log(rough) + (1.0 - closed) * math.log(x[Z0G]))
     x[DISPLACEMENT] = closed * DISPLACEMENT_SHARE * height
     x[WET_SHARE] = wet_share(x[LDEW], x[LSAI])
 
@@ -169,9 +172,9 @@ def drip(x: FloatArray) -> float:
 def stomata(shortwave: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> None:
     """Resistance of stomata per leaf area, s m-1, into x[STOMATA]; 0 where nothing transpires.
 
-    r = r_min / (F1 F2 F3 F4): light, vapour deficit, temperature and root water (Jarvis 1976, Phil. Trans. R. Soc. B,
-    273, 593-610; factors of Noilhan and Planton 1989, Mon. Weather Rev., 117, 536-549, with the vapour factor of
-    Niyogi and Raman 1997, J. Appl. Meteorol., 36, 903-921); F4 is x[BTRAN].
+    r = r_min / (F1 F2 F3 F4): light, humidity, temperature and root water (Jarvis 1976, Phil. Trans. R. Soc. B, 273,
+    593-610; light and temperature of Noilhan and Planton 1989, Mon. Weather Rev., 117, 536-549); F2 is the air's
+    relative humidity, in which Ball, Woodrow and Berry (1987) found conductance linear; F4 is x[BTRAN].
     """
     x[STOMATA] = 0.0
     if x[LAI] <= 0.0 or x[BTRAN] < MIN_BTRAN:
@@ -181,7 +184,7 @@ def stomata(shortwave: float, weather: FloatArray, properties: FloatArray, x: Fl
     light = 0.55 * shortwave * 2.0 / (properties[P_RGL] * max(0.5, x[LAI] / cover))
     f1 = (properties[P_RS_MIN] / MAX_STOMATA + light) / (1.0 + light)
     saturated, _ = saturation(air, weather[W_PRESSURE])
-    f2 = 1.0 / (1.0 + properties[P_VPD] * max(0.0, saturated - weather[W_HUMIDITY]))
+    f2 = max(MIN_HUMIDITY, min(1.0, weather[W_HUMIDITY] / saturated))
     f3 = max(1.0e-3, 1.0 - 0.0016 * (298.0 - air) * (298.0 - air))
     x[STOMATA] = min(properties[P_RS_MIN] / (f1 * f2 * f3 * x[BTRAN]), 1.0e6)
 

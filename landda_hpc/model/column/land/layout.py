@@ -112,26 +112,24 @@ P_HEIGHT: Final = 3  # canopy, m
 P_LEAF_ALBEDO: Final = 4
 P_RS_MIN: Final = 5  # s m-1
 P_RGL: Final = 6  # W m-2
-P_VPD: Final = 7  # 1
-P_LEAF_WIDTH: Final = 8  # m
-P_RAIN_FACTOR: Final = 9
-P_POTENTIAL: Final = 10
-P_THETA_AIR: Final = 11  # air-dry water content of the top layer, m3 m-3
-P_TORTUOSITY: Final = 12
-P_WIND_HEIGHT: Final = 13  # m
-P_SCALAR_HEIGHT: Final = 14  # m
-P_SIN_LAT: Final = 15
-P_COS_LAT: Final = 16
-P_LON: Final = 17  # radians
-N_PROPERTY: Final = 18
+P_LEAF_WIDTH: Final = 7  # m
+P_RAIN_FACTOR: Final = 8
+P_POTENTIAL: Final = 9
+P_THETA_AIR: Final = 10  # air-dry water content of the top layer, m3 m-3
+P_TORTUOSITY: Final = 11
+P_WIND_HEIGHT: Final = 12  # m
+P_SCALAR_HEIGHT: Final = 13  # m
+P_SIN_LAT: Final = 14
+P_COS_LAT: Final = 15
+P_LON: Final = 16  # radians
+N_PROPERTY: Final = 17
 
 # Thermal rows per soil layer, (n_tile, N_THERMAL, n_soil).
 TH_LOG_SOLID: Final = 0  # (1 - porosity) ln k_solid
 TH_SATURATED: Final = 1  # conductivity of the saturated unfrozen layer, W m-1 K-1
 TH_DRY: Final = 2  # W m-1 K-1
 TH_CAP: Final = 3  # heat capacity of the solids, J m-2 K-1
-TH_DRAINED: Final = 4  # saturation in equilibrium with a water table at the layer's lower end, 1
-N_THERMAL: Final = 5
+N_THERMAL: Final = 4
 
 # Totals of a forecast, one row per tile; the first seven as in ``hydrology``.
 TOT_PRECIPITATION: Final = 0
@@ -194,8 +192,8 @@ class Column(NamedTuple):
     ----------
     patchtype : (n_tile,).
     hydraulic : from ``hydraulics.pack_parameters``, (n_tile, 7, n_soil).
-    thermal : (n_tile, 5, n_soil), rows TH_*.
-    properties : (n_tile, 18), columns P_*.
+    thermal : (n_tile, 4, n_soil), rows TH_*.
+    properties : (n_tile, 17), columns P_*.
     dz_mm, node_mm : layer thickness and distance of nodes, mm, (n_soil,), (n_soil - 1,).
     dz, z, zi : thickness, nodes, interfaces of the soil, m.
     """

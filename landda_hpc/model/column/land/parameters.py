@@ -52,7 +52,7 @@ class LandParameters:
     canopy_height : m.
     leaf_albedo : broad band.
     min_stomatal_resistance : per leaf area, s m-1.
-    radiation_half, vapour_sensitivity : of stomata, W m-2 and 1.
+    radiation_half : of stomata, W m-2.
     leaf_width : m.
     lai, sai : leaf and stem area index by month, m2 m-2 of the vegetated part, (n_tile, 12).
     """
@@ -67,7 +67,6 @@ class LandParameters:
     leaf_albedo: FloatArray
     min_stomatal_resistance: FloatArray
     radiation_half: FloatArray
-    vapour_sensitivity: FloatArray
     leaf_width: FloatArray
     lai: FloatArray
     sai: FloatArray
@@ -143,7 +142,6 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
         leaf_albedo=leaf_albedo,
         min_stomatal_resistance=mixed("rs_min", tiles.climate_class, trees),
         radiation_half=mixed("rgl", tiles.climate_class, trees),
-        vapour_sensitivity=mixed("vpd", tiles.climate_class, trees),
         leaf_width=mixed("leaf_width", tiles.climate_class, trees),
         lai=leaves,
         sai=np.repeat(stems[:, None], 12, axis=1),
@@ -170,7 +168,6 @@ def pack_column(
         a.P_LEAF_ALBEDO: parameters.leaf_albedo,
         a.P_RS_MIN: parameters.min_stomatal_resistance,
         a.P_RGL: parameters.radiation_half,
-        a.P_VPD: parameters.vapour_sensitivity,
         a.P_LEAF_WIDTH: parameters.leaf_width,
         a.P_RAIN_FACTOR: rain_factor,
         a.P_POTENTIAL: potential_evaporation_factor,
@@ -228,8 +225,6 @@ def _pack(
             thermal[i, a.TH_SATURATED, j] = math.exp(log_solid + p * math.log(0.57))
             thermal[i, a.TH_DRY, j] = dry[i, j]
             thermal[i, a.TH_CAP, j] = (1.0 - p) * solid_heat[i, j] * dz[j]
-            suction = max(1.0, 500.0 * dz[j] / -psi0[i, j])
-            thermal[i, a.TH_DRAINED, j] = min(0.98, math.exp(-math.log(suction) / bsw[i, j]))
         p = porosity[i, 0]
         theta_air = p * math.exp(-math.log(max(1.0, PSI_AIR_DRY / psi0[i, 0])) / bsw[i, 0])
         pores = p - theta_air

@@ -23,7 +23,6 @@ class Plant:
     sai : stem area index, m2 m-2.
     rs_min : least stomatal resistance per leaf area, s m-1.
     rgl : short wave at which the light factor turns, W m-2.
-    vpd : sensitivity to the vapour deficit, 1 per kg kg-1.
     leaf_width : m.
     albedo : of leaves in the broad band.
     """
@@ -35,24 +34,24 @@ class Plant:
     sai: float
     rs_min: float
     rgl: float
-    vpd: float
     leaf_width: float
     albedo: float
 
 
 # Heights and leaf areas: BATS (Dickinson et al. 1993, NCAR/TN-387, table 2) and CoLM's tables of USGS classes in
 # round figures; leaf areas of forests and grass from the means of MODIS by biome (Asner et al. 2003, Global Ecol.
-# Biogeogr., 12, 191-205). Stomata, light and vapour factors: Chen and Dudhia (2001, Mon. Weather Rev., 129, 569-585,
-# Noah's vegetation table).
-TROPICAL_TREES: Final = Plant("tropical trees", 30.0, 5.5, 4.5, 1.0, 150.0, 30.0, 41.7, 0.04, 0.13)
-SAVANNA_TREES: Final = Plant("savanna trees", 12.0, 3.0, 1.5, 0.8, 100.0, 45.0, 42.0, 0.04, 0.16)
-BROADLEAF_TREES: Final = Plant("deciduous broadleaf trees", 20.0, 5.0, 0.6, 1.0, 100.0, 30.0, 54.5, 0.04, 0.17)
-NEEDLE_TREES: Final = Plant("boreal needleleaf trees", 16.0, 3.5, 2.0, 1.0, 125.0, 30.0, 47.35, 0.04, 0.11)
-GRASS: Final = Plant("grass and crops", 0.5, 3.0, 0.4, 0.5, 60.0, 100.0, 36.4, 0.04, 0.20)
-TROPICAL_GRASS: Final = Plant("tropical grass", 1.0, 3.0, 1.2, 0.5, 70.0, 65.0, 54.7, 0.04, 0.20)
-SHRUBS: Final = Plant("shrubs", 0.6, 1.6, 0.6, 0.4, 170.0, 100.0, 39.2, 0.04, 0.20)
-DESERT_SHRUBS: Final = Plant("desert shrubs", 0.3, 0.8, 0.4, 0.3, 250.0, 100.0, 42.0, 0.04, 0.22)
-TUNDRA: Final = Plant("tundra", 0.3, 1.6, 0.3, 0.3, 150.0, 100.0, 42.0, 0.04, 0.17)
+# Biogeogr., 12, 191-205). Stomata and light factors: Chen and Dudhia (2001, Mon. Weather Rev., 129, 569-585, Noah's
+# vegetation table); a quarter less, as the
+# humidity factor here is stronger than theirs.
+TROPICAL_TREES: Final = Plant("tropical trees", 30.0, 5.5, 4.5, 1.0, 110.0, 30.0, 0.04, 0.13)
+SAVANNA_TREES: Final = Plant("savanna trees", 12.0, 3.0, 1.5, 0.8, 75.0, 45.0, 0.04, 0.16)
+BROADLEAF_TREES: Final = Plant("deciduous broadleaf trees", 20.0, 5.0, 0.6, 1.0, 75.0, 30.0, 0.04, 0.17)
+NEEDLE_TREES: Final = Plant("boreal needleleaf trees", 16.0, 3.5, 2.0, 1.0, 95.0, 30.0, 0.04, 0.11)
+GRASS: Final = Plant("grass and crops", 0.5, 3.0, 0.4, 0.5, 45.0, 100.0, 0.04, 0.20)
+TROPICAL_GRASS: Final = Plant("tropical grass", 1.0, 3.0, 1.2, 0.5, 50.0, 65.0, 0.04, 0.20)
+SHRUBS: Final = Plant("shrubs", 0.6, 1.6, 0.6, 0.4, 125.0, 100.0, 0.04, 0.20)
+DESERT_SHRUBS: Final = Plant("desert shrubs", 0.3, 0.8, 0.4, 0.3, 190.0, 100.0, 0.04, 0.22)
+TUNDRA: Final = Plant("tundra", 0.3, 1.6, 0.3, 0.3, 110.0, 100.0, 0.04, 0.17)
 
 
 def trees_of(koppen: str) -> Plant:

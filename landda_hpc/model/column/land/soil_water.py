@@ -21,7 +21,7 @@ from landda_hpc.model.column.hydraulics import (
     ice_impedance,
 )
 from landda_hpc.model.column.hydrology import FSAT_DECAY, FSAT_MAX, MAX_CHANGE, MAX_INFILTRATION, MIN_SHARE
-from landda_hpc.model.column.land.groundwater import move_table, restrain_drainage
+from landda_hpc.model.column.land.groundwater import move_table
 from landda_hpc.model.column.land.layout import (
     A_DRAINAGE,
     A_LIQUID,
@@ -156,7 +156,6 @@ def move_water(i: int, step: float, s: FloatArray, column: Column, x: FloatArray
         if not is_loaded:
             column_hydraulics(i, column.hydraulic, column.dz_mm, c)
         is_loaded = False
-        restrain_drainage(x[ZWT], column, c)
         while True:
             evaporation = min(evaporation_rate * sub_step, max(0.0, c[W, 0] - c[W_MIN, 0]))
             for j in range(n):
@@ -183,8 +182,7 @@ def move_water(i: int, step: float, s: FloatArray, column: Column, x: FloatArray
         remaining -= sub_step
         if change <= 0.5 * MAX_CHANGE:
             sub_step = min(longest, 2.0 * sub_step)
-    flow, excess = move_table(i, step, drained, s, column, x, c)
-    overflow += excess
+    flow = move_table(i, step, drained, s, column, x)
     for j in range(n):
         # A frozen dry layer may be left with minus a rounding error.
         s[LIQ, N_SNOW + j] = max(0.0, c[W, j])

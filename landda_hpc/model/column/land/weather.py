@@ -29,7 +29,7 @@ def pack_weather(
     Parameters
     ----------
     shortwave, ..., precipitation : see ``Weather``, (n_tile,).
-    properties : (n_tile, 18); the rain factor counts.
+    properties : (n_tile, 17); the rain factor counts.
 
     Notes
     -----
