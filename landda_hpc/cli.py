@@ -14,6 +14,7 @@ from landda_hpc.commands import (
     archive,
     bench,
     check,
+    climate,
     compare,
     curvelet,
     digest,
@@ -25,6 +26,7 @@ from landda_hpc.commands import (
     schema,
     score,
     site,
+    spinup,
     status,
     threshold,
 )
@@ -57,6 +59,8 @@ for module in (
     threshold,
     archive,
     regress,
+    spinup,
+    climate,
     site,
     schema,
 ):

@@ -133,12 +133,14 @@ class ColumnModelConfig(Section):
         "balance, snow, canopy, freezing and ground water too (docs/column.md)",
     )
     timestep_s: int = Field(1800, ge=60, le=10800, description="time step, s; divides the forcing step")
-    initial: Literal["climatology", "file"] = Field(
+    initial: Literal["climatology", "file", "spun_up"] = Field(
         "climatology",
-        description="initial soil water: 'climatology' = equilibrium guess by climate class, "
-        "'file' = volumetric soil water from initial_file",
+        description="initial state: 'climatology' = equilibrium guess of soil water by climate class, "
+        "'file' = volumetric soil water from initial_file, 'spun_up' = the whole state from 'landda spinup'",
     )
-    initial_file: Path | None = Field(None, description="netCDF with monthly swl1..3 (m3 m-3), under data_root")
+    initial_file: Path | None = Field(
+        None, description="under data_root: netCDF with monthly swl1..3 (m3 m-3), or spinup.h5 of 'landda spinup'"
+    )
     spinup_days: int = Field(
         30, ge=0, le=36500, description="days that the model runs before the campaign's start, under its own weather"
     )
@@ -680,8 +682,10 @@ class CampaignConfig(Section):
             problems.append("'nature' is the name of the twin's truth: choose another name for the run")
         if self.observations.kind == "twin" and self.twin is None:
             problems.append("observations.kind = twin needs the section 'twin' (the nature run)")
-        if self.model.initial == "file" and self.model.initial_file is None:
-            problems.append("model.initial = file needs model.initial_file")
+        if self.model.initial != "climatology" and self.model.initial_file is None:
+            problems.append(f"model.initial = {self.model.initial} needs model.initial_file")
+        if self.model.initial == "spun_up" and self.model.physics != "land_surface":
+            problems.append("model.initial = spun_up needs model.physics = land_surface")
         forcing_s = self.forcing.step_s
         if forcing_s % self.model.timestep_s:
             problems.append(

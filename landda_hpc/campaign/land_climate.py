@@ -75,8 +75,9 @@ class LandClimate:
 
     Attributes
     ----------
-    zones : means of the last year.
-    frozen_january, frozen_july : share of Siberia's soil whose upper 10 cm hold ice at the month's end, 0..1.
+    zones : means of all years but the first (of the only one).
+    frozen_january, frozen_july : share of Siberia's soil whose upper 10 cm hold ice at the month's end, 0..1; of the
+        last year.
     snow_january : mean snow mass of Siberia, kg m-2.
     correlation : spatial correlation of annual-mean surface soil moisture with a climatology; None without one.
     max_water_residual, max_energy_residual : of any tile and step of the whole run, kg m-2 and W m-2.
@@ -100,7 +101,7 @@ class LandClimate:
 def land_climate(
     config: CampaignConfig, years: int, climatology: Path | None = None, progress: Progress | None = None
 ) -> LandClimate:
-    """Run the model freely from the configuration's start for whole years and take means of the last one.
+    """Run the model freely from the configuration's start for whole years; means are of all but the first one.
 
     Parameters
     ----------
@@ -122,7 +123,8 @@ def land_climate(
     domain = make_domain(config, 1)
     model, state = free_run(config, domain)
     start = config.time.start
-    last = start + timedelta(days=365 * (years - 1))
+    # The first year is for the surface to forget the initial guess.
+    first = start + timedelta(days=365 * min(1, years - 1))
     end = start + timedelta(days=365 * years)
     n = len(domain.tiles)
     sums: dict[str, FloatArray] = {}
@@ -138,7 +140,7 @@ def land_climate(
         report = model.forecast(state, now, until)
         assert report.energy is not None, "the physics has an energy balance"
         water, energy = max(water, report.max_residual), max(energy, report.energy.max_residual)
-        if now >= last:
+        if now >= first:
             found = {
                 "precipitation": report.precipitation,
                 "evapotranspiration": report.evapotranspiration,
@@ -147,7 +149,7 @@ def land_climate(
                 "latent": report.energy.latent,
             }
             for name, values in found.items():
-                sums[name] = sums.get(name, 0.0) + values
+                sums[name] = sums[name] + values if name in sums else values.copy()
             theta += volumetric_water(state)
             days += 1
             if until.month in (1, 7) and (until + timedelta(days=1)).month != until.month:
@@ -178,12 +180,13 @@ def land_climate(
 def _zone(
     name: str, inside: BoolArray, sums: dict[str, FloatArray], theta: FloatArray, days: int, domain: Domain
 ) -> ZoneMeans:
+    per_year = 365.0 / days
     rain, evaporation, runoff = (
-        _mean(sums[k], inside, domain) for k in ("precipitation", "evapotranspiration", "runoff")
+        per_year * _mean(sums[k], inside, domain) for k in ("precipitation", "evapotranspiration", "runoff")
     )
     sensible, latent = (_mean(sums[k], inside, domain) / days for k in ("sensible", "latent"))
     surface, root_zone = (
-        _mean(theta @ depth_weights(*depth), inside, domain) for depth in ((0.0, 0.1), (0.0, 1.0))
+        _mean(np.asarray(theta @ depth_weights(*depth)), inside, domain) for depth in ((0.0, 0.1), (0.0, 1.0))
     )
     return ZoneMeans(
         name, int(inside.sum()), rain, evaporation, runoff, runoff / rain, sensible, latent,
@@ -213,8 +216,8 @@ def _mean(values: FloatArray, inside: BoolArray, domain: Domain) -> float:
 
 
 def _frozen_share(state: TileState, inside: BoolArray, domain: Domain) -> float:
-    is_frozen = (state.soil("wice_soisno")[:, :3] > FROZEN_ICE).all(axis=1)
-    return _mean(is_frozen.astype(np.float64), inside, domain)
+    is_frozen = np.asarray((state.soil("wice_soisno")[:, :3] > FROZEN_ICE).all(axis=1), dtype=np.float64)
+    return _mean(is_frozen, inside, domain)
 
 
 def _correlation(domain: Domain, theta: FloatArray, path: Path) -> float:

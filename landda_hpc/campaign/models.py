@@ -12,6 +12,7 @@ import numpy as np
 from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.signals import StopRequest
+from landda_hpc.campaign.spun_up import spun_up_state
 from landda_hpc.campaign.weather import make_weather
 from landda_hpc.config import CampaignConfig, ControlRun, TwinConfig
 from landda_hpc.constants import FloatArray
@@ -22,7 +23,7 @@ from landda_hpc.grid import Grid
 from landda_hpc.model.column.climate import TileClimate, tile_climate
 from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
-from landda_hpc.model.column.land.initial import land_initial_state
+from landda_hpc.model.column.land.initial import fitted, land_initial_state
 from landda_hpc.model.column.land.model import LandSurfaceModel
 from landda_hpc.model.column.land.parameters import land_parameters
 from landda_hpc.model.column.soil import with_perturbed_parameters
@@ -113,14 +114,14 @@ def make_instances(config: CampaignConfig, domain: Domain, rank: int) -> list[In
     return instances
 
 
-def free_run(config: CampaignConfig, domain: Domain) -> tuple[LandModel, TileState]:
-    """One model of all tiles on the base weather, and its state at the campaign's start, not spun up. Local."""
-    everything = slice(0, len(domain.tiles))
-    weather = make_weather(config, domain, domain.tiles)
-    model = _model_maker(config, domain, everything)(domain.tiles, weather, 1.0, 1.0)
+def free_run(config: CampaignConfig, domain: Domain, mine: slice | None = None) -> tuple[LandModel, TileState]:
+    """One model of all tiles, or a slice, on the base weather, and its state at the campaign's start. Local."""
+    mine = slice(0, len(domain.tiles)) if mine is None else mine
+    weather = make_weather(config, domain, domain.tiles.take(mine))
+    model = _model_maker(config, domain, mine)(domain.tiles, weather, 1.0, 1.0)
     climate = tile_climate(domain.tiles, domain.climatology)
     state = _initial_state(config, domain, Instance("free", 0, ControlRun()), climate, config.time.start)
-    return model, state
+    return model, state.take(mine)
 
 
 class _MakeModel(Protocol):
@@ -223,6 +224,10 @@ def _initial_state(
     if instance.run is None and config.twin is not None:
         errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
         tiles, change = errors.tiles, errors.wetness_change
+    if config.model.initial == "spun_up":
+        assert config.model.initial_file is not None, "checked by the configuration"
+        state = spun_up_state(config.data_root / config.model.initial_file, domain, time)
+        return fitted(state, tiles, change)
     if config.model.initial == "file":
         assert config.model.initial_file is not None, "checked by the configuration"
         product = read_soil_moisture_climatology(config.data_root / config.model.initial_file)

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import numpy as np
 
-from landda_hpc.constants import RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
+from landda_hpc.constants import FROZEN_ICE, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ShapeError
-from landda_hpc.model.column.initial import initial_state, supercooled_limit
+from landda_hpc.model.column.initial import MAX_WETNESS, MIN_WETNESS, initial_state, supercooled_limit
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.variables import LAND_STATE
@@ -73,4 +73,22 @@ def land_state_from_profile(
     state["t_grnd"][:] = temperature[:, 0]
     state["tleaf"][:] = temperature[:, 0]
     state["zwt"][:] = water_table
+    return state
+
+
+def fitted(state: TileState, tiles: Tiles, wetness_change: FloatArray) -> TileState:
+    """The state with its soil water changed by a share of the pores and fitted into the pores of other tiles.
+
+    Parameters
+    ----------
+    state : of tiles of the same kinds; changed in place and returned.
+    tiles : whose pores count: a nature run's soil may differ from that of the spin-up.
+    wetness_change : added to theta / porosity of layers without ice, 1, (n_tile,).
+    """
+    pores = RHO_WATER * SOIL_DZ * tiles.porsl
+    ice = state.soil("wice_soisno")
+    is_free = tiles.is_updatable[:, None] & (ice <= FROZEN_ICE)
+    water = state.soil("wliq_soisno")
+    wanted = np.clip(water + wetness_change[:, None] * pores, MIN_WETNESS * pores, MAX_WETNESS * pores)
+    water[:] = np.where(is_free, wanted, water)
     return state

@@ -41,8 +41,7 @@ class Plant:
 # Heights and leaf areas: BATS (Dickinson et al. 1993, NCAR/TN-387, table 2) and CoLM's tables of USGS classes in
 # round figures; leaf areas of forests and grass from the means of MODIS by biome (Asner et al. 2003, Global Ecol.
 # Biogeogr., 12, 191-205). Stomata and light factors: Chen and Dudhia (2001, Mon. Weather Rev., 129, 569-585, Noah's
-# vegetation table); a quarter less, as the
-# humidity factor here is stronger than theirs.
+# vegetation table), a quarter less, as the humidity factor here is stronger than theirs.
 TROPICAL_TREES: Final = Plant("tropical trees", 30.0, 5.5, 4.5, 1.0, 110.0, 30.0, 0.04, 0.13)
 SAVANNA_TREES: Final = Plant("savanna trees", 12.0, 3.0, 1.5, 0.8, 75.0, 45.0, 0.04, 0.16)
 BROADLEAF_TREES: Final = Plant("deciduous broadleaf trees", 20.0, 5.0, 0.6, 1.0, 75.0, 30.0, 0.04, 0.17)
