@@ -65,9 +65,10 @@ class NetcdfWeather:
         self._lat, self._lon = grid.lat[row], grid.lon[column]
         self._series: dict[str, Series] = {}
         self._kept: dict[datetime, Weather] = {}
-        heights = _heights(forcing, self._folder)
-        self.wind_height: float = heights[0]
-        self.scalar_height: float = heights[1]
+        self._point = _read_point(forcing, self._folder) if forcing.dataset == "point" else None
+        usual = SETS[forcing.dataset] if self._point is None else self._point[0]
+        self.wind_height: float = forcing.wind_height or usual.wind_height
+        self.scalar_height: float = forcing.scalar_height or usual.scalar_height
 
     @property
     def step(self) -> timedelta:
@@ -87,11 +88,23 @@ class NetcdfWeather:
             names = ("shortwave", "longwave", "air_temperature", "specific_humidity", "surface_pressure", "wind_speed")
             return Weather(**{name: np.empty(0) for name in (*names, "precipitation")})
         if not self._series:
-            self._series = open_series(self._forcing, self._folder, self._grid, self._cells, start)
+            self._series = self._open(start)
         end = start + self._step
         values = {name: self._mean(series, start, end) for name, series in self._series.items()}
         weather = _complete(values)
         return Weather(**{name: _read_only(v[self._cell_of_tile]) for name, v in weather.items()})
+
+    def _open(self, first: datetime) -> dict[str, Series]:
+        """Every variable at the rank's cells; ``first`` is a time that the files have."""
+        if self._point is not None:
+            timeline = point_timeline(*self._point)
+            return {name: PointSeries(timeline, self._point[0].values[name], self._cells.size) for name in WEATHER}
+        dataset, space = forcing_set(self._forcing), self._forcing.space
+        opened: dict[str, Series] = {}
+        for name, variable in dataset.variables.items():
+            timeline = Timeline(self._folder, variable, dataset.clock, dataset.leap_days)
+            opened[name] = FileSeries(name, variable, timeline, first, self._grid, self._cells, space)
+        return opened
 
     def _mean(self, series: Series, start: datetime, end: datetime) -> FloatArray:
         """Mean of a variable over a step, by its interpolation."""
@@ -111,7 +124,7 @@ class NetcdfWeather:
     def _lit(self, values: FloatArray, part: Part) -> FloatArray:
         """Mean over a part of a record's interval of its short wave, spread as the sine of the sun's height is.
 
-        Where the interval's mean is more than the sun sends, it is spread evenly: either way the mean is kept.
+        Where the interval's mean is more than the sun sends, or negative, it is spread evenly: the mean is kept anyway.
         """
         record = part.record
         length = (record.end - record.begin).total_seconds()
@@ -127,30 +140,9 @@ class NetcdfWeather:
             return heights
 
         whole = height(record.begin, record.end)
-        is_plausible = (whole > 0.0) & (values <= SOLAR_CONSTANT * sun.distance_factor * whole)
+        is_plausible = (whole > 0.0) & (values >= 0.0) & (values <= SOLAR_CONSTANT * sun.distance_factor * whole)
         scale = np.divide(values, whole, out=np.zeros_like(values), where=is_plausible)
         return np.where(is_plausible, scale * height(part.begin, part.end), values)
-
-
-def open_series(
-    forcing: NetcdfForcing, folder: Path, grid: Grid, cells: IntArray, first: datetime
-) -> dict[str, Series]:
-    """Every variable of the dataset at some cells.
-
-    Raises
-    ------
-    ConfigError, DataError : see ``NetcdfWeather``.
-    """
-    if forcing.dataset == "point":
-        point, offset = _read_point(forcing, folder)
-        timeline = point_timeline(point, offset)
-        return {name: PointSeries(timeline, point.values[name], cells.size) for name in WEATHER}
-    dataset = forcing_set(forcing)
-    series: dict[str, Series] = {}
-    for name, variable in dataset.variables.items():
-        timeline = Timeline(folder, variable, dataset.clock, dataset.leap_days)
-        series[name] = FileSeries(name, variable, timeline, first, grid, cells, forcing.space)
-    return series
 
 
 def find_forcing_problems(
@@ -188,17 +180,6 @@ def _read_point(forcing: NetcdfForcing, folder: Path) -> tuple[PointForcing, tim
     point = read_forcing(folder)
     hours = forcing.utc_offset_hours
     return point, timedelta(hours=float(round(point.longitude / 15.0)) if hours is None else hours)
-
-
-def _heights(forcing: NetcdfForcing, folder: Path) -> tuple[float, float]:
-    if forcing.wind_height is not None and forcing.scalar_height is not None:
-        return forcing.wind_height, forcing.scalar_height
-    if forcing.dataset == "point":
-        point = read_forcing(folder)
-        usual = point.wind_height, point.scalar_height
-    else:
-        usual = SETS[forcing.dataset].wind_height, SETS[forcing.dataset].scalar_height
-    return forcing.wind_height or usual[0], forcing.scalar_height or usual[1]
 
 
 def _complete(values: dict[str, FloatArray]) -> dict[str, FloatArray]:

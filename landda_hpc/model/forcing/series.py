@@ -103,12 +103,12 @@ class FileSeries:
         return self._held[key]
 
     def _load(self, record: Record) -> None:
-        """Read a block of records of the file from one on; the block before is kept."""
+        """Read the block of records of the file that one is in; the block before is kept."""
         rows, columns = self._weights.rows, self._weights.columns
         area = (rows.stop - rows.start) * (columns.stop - columns.start)
         n_record = max(1, min(_BLOCK_RECORDS, _BLOCK_VALUES // area))
-        count = self.timeline.n_records(record.path)
-        chosen = slice(record.index, min(record.index + n_record, count))
+        first = record.index // n_record * n_record
+        chosen = slice(first, min(first + n_record, self.timeline.n_records(record.path)))
         block = read_window(record.path, self._quantity, self._variable, self._places, chosen, rows, columns)
         while len(self._held) > 2 * n_record + 2:
             del self._held[next(iter(self._held))]

@@ -125,10 +125,10 @@ class Timeline:
         return self._counts[path]
 
     def files(self, begin: datetime, end: datetime) -> list[datetime]:
-        """A time in each file that [begin, end] belongs to by the files' names."""
+        """A time in each file that [begin, end) belongs to by the files' names."""
         start = _floor(begin, self._period)
         times = [start]
-        while self._period != "all" and _following(times[-1], self._period) <= end:
+        while self._period != "all" and _following(times[-1], self._period) < end:
             times.append(_following(times[-1], self._period))
         return times
 
