@@ -14,6 +14,7 @@ from landda_hpc.commands import (
     archive,
     bench,
     check,
+    climate,
     colm,
     compare,
     curvelet,
@@ -27,6 +28,8 @@ from landda_hpc.commands import (
     run,
     schema,
     score,
+    site,
+    spinup,
     status,
     threshold,
 )
@@ -59,6 +62,9 @@ for module in (
     threshold,
     archive,
     regress,
+    spinup,
+    climate,
+    site,
     schema,
 ):
     app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from landda_hpc.campaign import run_campaign
 from landda_hpc.campaign.assembly import make_grid
 from landda_hpc.campaign.start import resume_campaign
-from landda_hpc.cli import app
+from landda_hpc.commands.application import app
 from landda_hpc.config import GridConfig, parse_config
 from landda_hpc.constants import SOIL_ZI
 from landda_hpc.errors import ConfigError

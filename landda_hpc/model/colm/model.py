@@ -17,7 +17,7 @@ from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.tiles import CaseTiles
 from landda_hpc.model.colm.write_back import SoilWater
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.variables import STATE
+from landda_hpc.variables import SOIL_WATER_STATE, STATE
 
 WRITTEN: Final = ("wliq_soisno", "smp", "hk", "zwt")
 """What an analysis may change in a restart."""
@@ -60,11 +60,11 @@ class ColmModel:
         MissingFileError, DataError, ShapeError : files are missing, damaged or not of this case; soil is not finite.
         """
         here = self.here
-        values = {v.name: np.full((len(here.tiles), *v.shape), v.initial) for v in STATE.values()}
+        values = {n: np.full((len(here.tiles), *STATE[n].shape), STATE[n].initial) for n in SOIL_WATER_STATE}
         for number, block in enumerate(here.blocks):
             mine = np.flatnonzero(here.block == number)
             if mine.size:
-                found = read_variables(case, time, block, list(STATE), here.n_patch[block])
+                found = read_variables(case, time, block, list(SOIL_WATER_STATE), here.n_patch[block])
                 for name, array in found.items():
                     values[name][mine] = array[here.position[mine]]
         for name, array in values.items():
