@@ -18,6 +18,7 @@ from landda_hpc.commands import (
     compare,
     curvelet,
     digest,
+    memory,
     plot,
     regress,
     reproduce,
@@ -61,6 +62,7 @@ for module in (
     regress,
     spinup,
     climate,
+    memory,
     site,
     schema,
 ):
