@@ -320,11 +320,12 @@ def cloud_transmissivity(cloud: float, snow: float) -> float:
     References
     ----------
     Kasten and Czeplak (1980), Solar Energy 24, 177-189: 1 - 0.75 c^3.4. Gardiner (1987), J. Climate Appl. Meteor. 26,
-    1109-1118: 1 / (1 - albedo of the ground times that of the cloud), here 0.8 and 0.6.
+    1109-1118: 1 / (1 - albedo of the ground times that of the cloud); here 0.8 of snow, and 0.8 of what cloud keeps.
     """
     if cloud <= 0.0:
         return 1.0
-    return (1.0 - 0.75 * math.exp(3.4 * math.log(cloud))) / (1.0 - 0.48 * snow * cloud)
+    kept = 0.75 * math.exp(3.4 * math.log(cloud))
+    return (1.0 - kept) / (1.0 - 0.64 * snow * kept)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
