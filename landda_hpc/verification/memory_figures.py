@@ -29,8 +29,7 @@ def draw_memory(path: Path, names: Sequence[str], days: FloatArray, anomaly: Flo
     """
     figure = Figure(figsize=(9.0, 2.4 * len(names)), layout="constrained")
     axes = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
-    limit = max(0.01, float(np.nanmax(anomaly)))
-    levels = np.linspace(0.0, limit, 13)
+    levels = np.arange(0.0, min(0.15, max(0.02, float(np.nanmax(anomaly)))) + 0.01, 0.01)
     shades = None
     for ax, name, one in zip(axes, names, anomaly, strict=True):
         shades = ax.contourf(days, np.sqrt(SOIL_Z), np.maximum(one.T, 0.0), levels=levels, cmap="YlGnBu", extend="max")
