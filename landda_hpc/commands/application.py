@@ -20,6 +20,7 @@ from landda_hpc.commands import (
     curvelet,
     digest,
     init,
+    memory,
     observations,
     plot,
     regress,
@@ -64,6 +65,7 @@ for module in (
     regress,
     spinup,
     climate,
+    memory,
     site,
     schema,
 ):

@@ -39,6 +39,8 @@ def command(
     from landda_hpc.parallel.together import together
 
     world = launch()
+    stop = StopRequest()
+    stop.listen()
     logs.configure(world.rank, world.size)
     console = Console()
     config: CampaignConfig | None = None
@@ -55,9 +57,7 @@ def command(
         )
 
     rule = StopRule(water, temperature, moving, max_years)
-    past = spin_up(
-        world.broadcast(config), world, output, rule, accelerate=accelerate, progress=show, stop=StopRequest()
-    )
+    past = spin_up(world.broadcast(config), world, output, rule, accelerate=accelerate, progress=show, stop=stop)
     if world.rank == 0:
         still = past[-1].moving <= moving
         console.print(

@@ -415,7 +415,7 @@ def test_snow_gets_a_layer_at_one_centimetre_and_up_to_five():
     assert x[a.SCV] == pytest.approx(400.0)
     density = x[a.SCV] / x[a.SNOWDP]
     assert 150.0 < density < 500.0
-    assert (np.diff((s[a.ICE] / s[a.DZ])[:N_SNOW]) > 0.0).all()  # denser below
+    assert (np.diff(s[a.ICE, :N_SNOW] / s[a.DZ, :N_SNOW]) > 0.0).all()  # denser below
 
 
 def test_water_runs_through_snow_down_to_what_its_pores_hold():

@@ -106,7 +106,15 @@ def leaf_area(climate_class: IntArray, tree_share: FloatArray, temperature: Floa
     """
     best = mixed("lai_max", climate_class, tree_share)[:, None]
     worst = mixed("lai_min", climate_class, tree_share)[:, None]
+    return _between(worst, best, temperature)
+
+
+def season(plant: Plant, temperature: FloatArray) -> FloatArray:
+    """Leaf area index of one class by month, m2 m-2, shape of ``temperature`` (monthly means, K)."""
+    return _between(np.asarray(plant.lai_min), np.asarray(plant.lai_max), temperature)
+
+
+def _between(worst: FloatArray, best: FloatArray, temperature: FloatArray) -> FloatArray:
     cold = np.maximum(298.0 - temperature, 0.0)
-    season = np.maximum(1.0 - 0.0016 * cold * cold, 0.0)
-    area: FloatArray = worst + (best - worst) * season
+    area: FloatArray = worst + (best - worst) * np.maximum(1.0 - 0.0016 * cold * cold, 0.0)
     return area
