@@ -113,7 +113,7 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
 
 _COST = {
     "soil_water": {PatchType.SOIL: 10, PatchType.WETLAND: 3},
-    "land_surface": {PatchType.SOIL: 33, PatchType.WETLAND: 26, PatchType.GLACIER: 24, PatchType.LAKE: 21},
+    "land_surface": {PatchType.SOIL: 30, PatchType.WETLAND: 17, PatchType.GLACIER: 16, PatchType.LAKE: 16},
 }
 _LOWEST_COST = 1
 """Relative cost of a tile's forecast by physics and patch type, measured (``landda bench column``): soil_water 0.63 us

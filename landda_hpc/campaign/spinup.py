@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 PATIENCE: Final = 3
 """Years from one extrapolation to the next: one to forget it, two to see where the changes lead."""
 
+FIRST_EXTRAPOLATION: Final = 6
+"""Year: before, fast parts still move the slow ones."""
+
 INSTANCES: Final = ("state", "year_before", "two_years_before")
 
 Progress = Callable[["Drift"], None]
@@ -95,7 +98,7 @@ def spin_up(
     config : grid, tiles, weather, model and its initial state; the physics must be land_surface.
     folder : for ``spinup.h5`` (the state at the end of the last year, and two earlier ones) and ``spinup.json``.
     rule : when to end.
-    accelerate : extrapolate the slow parts every third year.
+    accelerate : extrapolate the slow parts every third year, from the sixth on.
     progress : called on rank 0 after each year.
     stop : asked between months; the year in progress is then lost.
 
@@ -133,7 +136,8 @@ def spin_up(
         before = states[0]
         number = len(past) + 1
         drift = _drift(domain, mine, before, state, number, rule, world)
-        extrapolated = accelerate and number % PATIENCE == 0 and not _is_still(drift, rule)
+        is_last = _is_still(drift, rule) or number >= rule.max_years
+        extrapolated = accelerate and number >= FIRST_EXTRAPOLATION and number % PATIENCE == 0 and not is_last
         if extrapolated:
             with together(world, "extrapolating"):
                 extrapolate(model.tiles, states[1], before, state, recharge, YEAR_DAYS * 86400.0)

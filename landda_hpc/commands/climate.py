@@ -35,7 +35,7 @@ def command(
     console = Console()
     table = Table(title=f"Means of {max(1, found.years - 1)} of {found.years} years", title_justify="left")
     for heading in ("zone", "tiles", "P", "ET", "runoff", "R/P", "H", "LE", "EF", "0-10 cm", "0-1 m"):
-        table.add_column(heading, justify="left" if heading == "zone" else "right")
+        table.add_column(heading, justify="left" if heading == "zone" else "right", no_wrap=True)
     for zone in found.zones:
         table.add_row(
             zone.zone, str(zone.n_tiles), f"{zone.precipitation:.0f}", f"{zone.evapotranspiration:.0f}",

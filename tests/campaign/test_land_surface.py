@@ -75,18 +75,19 @@ def test_a_spin_up_goes_on_where_it_ended_and_starts_a_campaign(landda: Landda) 
 
 @pytest.mark.verify
 @pytest.mark.timeout(3000)
-def test_the_globe_over_four_years(shared: Path) -> None:
+def test_the_globe_over_three_years(shared: Path) -> None:
     """Closure of every tile and step, frozen ground, and zones within what rivers and towers say, wide margins."""
     from landda_hpc.campaign.land_climate import land_climate
     from landda_hpc.config import parse_config
     from tests.campaign.conftest import CONFIG
 
     start = {"start": "2022-01-01T00:00", "assimilation_end": "2022-01-02T00:00", "end": "2022-01-02T00:00"}
-    config = parse_config({**CONFIG, "model": LAND, "time": start})
+    tiles = {"max_soil_tiles": 3, "min_fraction": 0.1}
+    config = parse_config({**CONFIG, "model": LAND, "time": start, "tiles": tiles})
     climatology = shared / "data" / "speedyweather" / "soil_moisture.nc"
     if not climatology.is_file():
         pytest.skip(f"needs {climatology}")
-    found = land_climate(config, 4, climatology)
+    found = land_climate(config, 3, climatology)
     assert found.max_water_residual < 1e-9 and found.max_energy_residual < 1e-3
     assert found.frozen_january > 0.95 and found.frozen_july < 0.05 and found.snow_january > 20.0
     zones = {zone.zone.split(" ")[0]: zone for zone in found.zones}
@@ -94,7 +95,7 @@ def test_the_globe_over_four_years(shared: Path) -> None:
     assert zones["desert"].runoff_ratio < 0.10 and zones["desert"].evaporative_fraction < 0.30
     assert 0.25 < zones["boreal"].runoff_ratio < 0.60
     assert zones["desert"].surface < 0.20 < zones["boreal"].surface < zones["rain"].surface
-    assert found.correlation is not None and found.correlation > 0.65
+    assert found.correlation is not None and found.correlation >= 0.70
 
 
 @pytest.mark.verify

@@ -21,8 +21,14 @@ from landda_hpc.state import PatchType, Tiles, TileState
 FIRST_SLOW: Final = 5
 """Index of the first layer that is extrapolated: what is above 0.29 m finds its own way within a year."""
 
-MAX_RATIO: Final = 0.95
-"""Bound of the yearly decay: an extrapolation goes at most 19 yearly changes ahead."""
+MAX_RATIO: Final = 0.9
+"""Bound of the yearly decay: an extrapolation goes at most nine yearly changes ahead."""
+
+ALIGNED: Final = 0.95
+"""Cosine between two years' changes from which they count as one mode that decays; others are left alone."""
+
+MAX_WATER_CHANGE: Final = 0.02
+"""m3 m-3. Dry deep soil moves so slowly that what overshoots does not come back: better too short a step."""
 
 MIN_SATURATION: Final = 0.02
 
@@ -52,7 +58,8 @@ def extrapolate(
         state["t_soisno"][i, slow] += np.where(is_free | is_solid, warmth, 0.0)
         if (state["wice_soisno"][i, slow] <= FROZEN_ICE).all():
             water = state["wliq_soisno"][i, slow]
-            water += ahead(older["wliq_soisno"][i, slow], old["wliq_soisno"][i, slow], water)
+            most = MAX_WATER_CHANGE * RHO_WATER * SOIL_DZ[FIRST_SLOW:]
+            water += np.clip(ahead(older["wliq_soisno"][i, slow], old["wliq_soisno"][i, slow], water), -most, most)
             pores = tiles.porsl[i, FIRST_SLOW:] * RHO_WATER * SOIL_DZ[FIRST_SLOW:]
             np.clip(water, MIN_SATURATION * pores, pores, out=water)
         state["zwt"][i] = table_of(float(recharge[i]) / seconds)
@@ -71,10 +78,12 @@ def decay(first: FloatArray, second: FloatArray) -> float:
     """The number that turns one year's changes into the next year's, within 0 and ``MAX_RATIO``."""
     top = 0.0
     bottom = 0.0
+    other = 0.0
     for k in range(first.size):
         top += first[k] * second[k]
         bottom += first[k] * first[k]
-    if bottom <= 0.0:
+        other += second[k] * second[k]
+    if bottom <= 0.0 or other >= bottom or top < ALIGNED * math.sqrt(bottom * other):
         return 0.0
     return min(MAX_RATIO, max(0.0, top / bottom))
 
