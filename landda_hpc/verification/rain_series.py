@@ -208,20 +208,3 @@ def _room_above(ax: Axes, series: Sequence[FloatArray], top: float | None = None
     low, high = float(present.min()), float(present.max())
     reach = max(high - low, 0.02)
     ax.set_ylim(low - 0.08 * reach, top if top is not None else high + 0.25 * reach)
-
-
-def daily_totals(times: Sequence[datetime], amounts: FloatArray) -> list[tuple[datetime, float]]:
-    """Rain of each UTC day from amounts that fell up to each time.
-
-    Parameters
-    ----------
-    times : ends of the intervals; one that ends at midnight belongs to the day before.
-    amounts : mm, (n_time,); NaN counts as missing: a day without any value is left out.
-    """
-    found: dict[datetime, float] = {}
-    for time, amount in zip(times, amounts, strict=True):
-        before = time - timedelta(microseconds=1)
-        day = datetime(before.year, before.month, before.day)
-        if np.isfinite(amount):
-            found[day] = found.get(day, 0.0) + float(amount)
-    return sorted(found.items())

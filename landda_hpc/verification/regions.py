@@ -31,11 +31,14 @@ class Region:
                 f"{self.east}; expected south < north and west < east, at most 360 degrees."
             )
 
+    def holds(self, lat: FloatArray, lon: FloatArray) -> BoolArray:
+        """Tell which places lie in the region, degrees, in the shape that both have together."""
+        rows = (lat >= self.south) & (lat <= self.north)
+        return np.asarray(rows & (np.mod(lon - self.west, 360.0) <= self.east - self.west))
+
     def mask(self, grid: Grid) -> BoolArray:
         """Tell where the cell's centre lies in the region, shape (n_lat, n_lon)."""
-        rows = (grid.lat >= self.south) & (grid.lat <= self.north)
-        columns = np.mod(grid.lon - self.west, 360.0) <= self.east - self.west
-        return np.asarray(rows[:, None] & columns[None, :])
+        return self.holds(grid.lat[:, None], grid.lon[None, :])
 
 
 GLOBE: Final = Region("Globe", -90.0, 90.0, -180.0, 180.0)

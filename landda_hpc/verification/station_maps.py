@@ -73,7 +73,7 @@ def station_regions(lat: FloatArray, lon: FloatArray, regions: Sequence[Region])
     """
     found, left = [], np.ones(lat.size, dtype=np.bool_)
     for region in regions:
-        inside = _inside(region, lat, lon)
+        inside = region.holds(lat, lon)
         if region != GLOBE and inside.any():
             found.append(region)
             left &= ~inside
@@ -136,7 +136,7 @@ def draw_station_scores(
             ax: Axes = axes[i, j]
             _background(ax, ground, region)
             if cells is None:
-                inside = _inside(region, lat, lon) & np.isfinite(panel.values)
+                inside = region.holds(lat, lon) & np.isfinite(panel.values)
                 _dots(ax, lat, lon, panel, inside, region, colours, norm)
             else:
                 image = np.full(ground.grid.n_cells, np.nan)
@@ -231,7 +231,7 @@ def draw_day(
     axes, below = placed[:-1].ravel(), placed[-1]
     for ax in (*axes[len(panels) :], *below):
         ax.set_visible(False)
-    inside = _inside(region, lat, lon)
+    inside = region.holds(lat, lon)
     part = region.mask(ground.grid)
     anomalies = [p.stations[inside] for p in panels if p.stations is not None and not p.is_rain]
     anomalies += [p.image[part] for p in panels if p.image is not None and not p.is_rain]
@@ -254,11 +254,6 @@ def draw_day(
             below[int(is_rain)].set_visible(True)
             _bar(figure, below[int(is_rain)], *scales[is_rain], label)
     appearance.save(figure, path)
-
-
-def _inside(region: Region, lat: FloatArray, lon: FloatArray) -> BoolArray:
-    is_in = (lat >= region.south) & (lat <= region.north)
-    return np.asarray(is_in & (np.mod(lon - region.west, 360.0) <= region.east - region.west))
 
 
 def _background(ax: Axes, ground: Ground, region: Region) -> None:

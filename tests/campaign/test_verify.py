@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from landda_hpc.campaign import run_campaign
 from landda_hpc.campaign.assembly import make_grid
 from landda_hpc.campaign.start import resume_campaign
-from landda_hpc.cli import app
+from landda_hpc.commands.application import app
 from landda_hpc.config import GridConfig, parse_config
 from landda_hpc.constants import SOIL_ZI
 from landda_hpc.errors import ConfigError
@@ -258,6 +258,24 @@ def test_files_of_others_are_verified_against_at_their_own_depths(verified: Path
     forecast = next(r for r in stations if r["window"] == "forecast" and r["run"] == "control")
     assert int(forecast["n"]) == 5, "six times, one refused by its flag"
     assert float(forecast["distance_km"]) < 1.0
+
+
+def test_plot_draws_the_verification_anew_as_it_was_asked_for(verified: Path) -> None:
+    folder = verified / "verification"
+    settings = yaml.safe_load((folder / "verify.yaml").read_text())
+    assert set(settings) == {"verification", "catalogue", "data_root"}
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".csv"}
+    pictures = sorted(path.name for path in (folder / "figures").iterdir())
+    for path in (folder / "figures").iterdir():
+        path.unlink()
+    settings["verification"]["drawn_stations"] = ["twin China/0003"]
+    (folder / "verify.yaml").write_text(yaml.safe_dump(settings))
+    done = CliRunner().invoke(app, ["plot", str(verified)])
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == pictures
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".csv"} == before
+    assert "China, as configured" in (folder / "verification.md").read_text()
+    assert str(folder / "figures" / pictures[0]) in done.output and "summary.md" in done.output
 
 
 @pytest.mark.parametrize(
