@@ -21,14 +21,12 @@ from landda_hpc.grid import Grid
 from landda_hpc.verification import appearance
 from landda_hpc.verification.map_layout import aspect
 from landda_hpc.verification.maps import Coastline, frame_map
-from landda_hpc.verification.regions import GLOBE, Region, window_of
+from landda_hpc.verification.regions import Region, window_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LAND: Final = "#f4f2ec"
-_MARGIN: Final = 3.0
-"""Degrees around stations that lie in none of the regions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,27 +60,6 @@ class ScorePanel:
     values: FloatArray
     is_difference: bool
     is_sure: BoolArray | None = None
-
-
-def station_regions(lat: FloatArray, lon: FloatArray, regions: Sequence[Region]) -> list[Region]:
-    """Regions that hold stations; for stations outside all of them a box around those.
-
-    Parameters
-    ----------
-    regions : looked at in order; the globe is passed over.
-    """
-    found, left = [], np.ones(lat.size, dtype=np.bool_)
-    for region in regions:
-        inside = region.holds(lat, lon)
-        if region != GLOBE and inside.any():
-            found.append(region)
-            left &= ~inside
-    if left.any():
-        south, north = max(-90.0, lat[left].min() - _MARGIN), min(90.0, lat[left].max() + _MARGIN)
-        west, east = lon[left].min() - _MARGIN, lon[left].max() + _MARGIN
-        name = "Other stations" if found else "Stations"
-        found.append(Region(name, float(south), float(north), float(west), float(min(east, west + 360.0))))
-    return found
 
 
 def draw_station_scores(

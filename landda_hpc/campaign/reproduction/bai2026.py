@@ -19,8 +19,7 @@ from landda_hpc.curvelet.backends import Frame
 from landda_hpc.verification.paper_series import Line, draw_lines
 from landda_hpc.verification.published import BAI2026_FIGURES, ScoreOf, published
 from landda_hpc.verification.records import ASSIMILATED_REFERENCE
-from landda_hpc.verification.regions import CHINA, UNITED_STATES
-from landda_hpc.verification.report import covers
+from landda_hpc.verification.regions import CHINA, UNITED_STATES, covers
 from landda_hpc.verification.side_by_side import measure
 
 _ORDINALS = ("first mode", "first two modes", "first three modes", "first four modes", "first five modes")

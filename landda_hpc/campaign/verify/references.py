@@ -18,7 +18,7 @@ from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.fields.depth import DepthRange, is_covered, observe, range_from_product
 from landda_hpc.fields.regrid import Regridder
-from landda_hpc.formats.dataset import make_dataset
+from landda_hpc.formats.dataset import Dataset, make_dataset
 from landda_hpc.formats.product import SoilMoistureProfile
 from landda_hpc.formats.region import Region as FileRegion
 from landda_hpc.storage.series import SeriesSlice
@@ -33,8 +33,7 @@ from landda_hpc.verification.grid_scores import (
     score_patterns,
 )
 from landda_hpc.verification.records import TRUTH
-from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region
-from landda_hpc.verification.report import covers
+from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, covers
 from landda_hpc.verification.station_scores import GroupRow
 
 logger = logging.getLogger(__name__)
@@ -183,12 +182,7 @@ class _ProductImages:
                 f"reference {settings.name or settings.entry} has no file of the campaign's time, {series.times[0]} to "
                 f"{series.times[-1]}; it was looked for in '{dataset.place_of(series.times[0])}' and so on."
             )
-        depths = settings.depths_m or tuple(d for d in dataset.depths_m if d[1] <= series.to_depth_m + 1e-3)
-        if not depths:
-            raise ConfigError(
-                f"reference {settings.name or settings.entry}: none of its layers ends within the recorded "
-                f"{series.to_depth_m:.3f} m. Record more (output.series.to_depth_m), or name depths_m."
-            )
+        depths = chosen_depths(settings, dataset, series.to_depth_m)
         n_rows = len(series.times) if settings.averaging == "instant" else len(days_of(series.times))
         images = {depth: np.full((n_rows, int(self._scored.sum())), np.nan) for depth in depths}
         try:
@@ -224,6 +218,24 @@ class _ProductImages:
         if self._regridder is None or not self._regridder.source.same_points(profile.grid):
             self._regridder = Regridder(profile.grid, self._domain.grid, self._settings.regridding)
         return self._domain.cells.from_image(self._regridder(image))[self._scored]
+
+
+def chosen_depths(settings: ReferenceConfig, dataset: Dataset, recorded_m: float) -> tuple[DepthRange, ...]:
+    """Layers in which a reference is compared: those that are named, or all of its own that were recorded.
+
+    Raises
+    ------
+    ConfigError : none ends within the recorded depth, m.
+    """
+    depths = settings.depths_m or dataset.depths_m
+    chosen = tuple(depth for depth in depths if depth[1] <= recorded_m + 1e-3)
+    if not chosen or (settings.depths_m and len(chosen) < len(depths)):
+        raise ConfigError(
+            f"reference {settings.name or settings.entry}: {'none' if not chosen else 'not all'} of its layers "
+            f"({', '.join(depth_name(depth) for depth in depths)}) end within the recorded {recorded_m:.3f} m. Record "
+            "more (output.series.to_depth_m), or name depths_m."
+        )
+    return chosen
 
 
 def anomalies_of_days(

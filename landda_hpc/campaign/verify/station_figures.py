@@ -12,13 +12,12 @@ from landda_hpc.campaign.verify.stations import REGIONS, StationVerification
 from landda_hpc.config import CampaignConfig
 from landda_hpc.verification.daily import DayAnomalies
 from landda_hpc.verification.rain_series import StationPanel, draw_stations
-from landda_hpc.verification.regions import Region
+from landda_hpc.verification.regions import Region, station_regions
 from landda_hpc.verification.station_maps import (
     DayPanel,
     draw_day,
     draw_station_scores,
     score_rows,
-    station_regions,
 )
 from landda_hpc.verification.station_set import StationSet
 from landda_hpc.verification.station_table import TITLES

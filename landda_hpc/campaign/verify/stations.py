@@ -22,8 +22,7 @@ from landda_hpc.storage.series import SeriesSlice
 from landda_hpc.verification.anomalies import AnomalyRule
 from landda_hpc.verification.daily import DailyAnomalies, DayAnomalies
 from landda_hpc.verification.dependence import Bootstrap
-from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region
-from landda_hpc.verification.station_maps import station_regions
+from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, station_regions
 from landda_hpc.verification.station_scores import WindowScores, score_stations
 from landda_hpc.verification.station_set import Representativeness, StationSet, make_station_set, representativeness
 
