@@ -32,7 +32,7 @@ class Figure:
     kind : what it shows.
     path : of the picture.
     caption : for people.
-    window, metric, layer, region : what it is of, empty where it is of several or of none.
+    window, metric, layer, region, reference : what it is of, empty where it is of several or of none.
     """
 
     kind: Kind
@@ -42,6 +42,7 @@ class Figure:
     metric: str = ""
     layer: str = ""
     region: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -86,7 +86,11 @@ def daily_rain(series: CampaignSeries, config: CampaignConfig, domain: Domain) -
     """
     if config.verification.precipitation is not None:
         return _rain_of_product(series, config, domain, config.verification.precipitation)
-    instance = NATURE if NATURE in series.instances else series.runs[0]
+    return recorded_rain(series, NATURE if NATURE in series.instances else series.runs[0])
+
+
+def recorded_rain(series: CampaignSeries, instance: str) -> DailyRain:
+    """Rain that an instance of the campaign took."""
     rain = series.collect(instance, {"rain": lambda values: values.precipitation.astype(np.float64)})["rain"]
     label = "precipitation of the nature run" if instance == NATURE else "precipitation that the model took"
     days = sorted({day_of(time) for time in series.times})

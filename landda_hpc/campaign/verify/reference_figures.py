@@ -47,7 +47,7 @@ def draw_patterns_with_rain(layers: Sequence[PatternSeries], drawing: Drawing) -
         rain_label=f"{rain.label}, mean of the region",
     )
     text = f"Spatial correlation with {_described(first.reference)} over time, and {rain.label}."
-    return [Figure("patterns", path, text, metric="scc")]
+    return [Figure("patterns", path, text, metric="scc", reference=first.reference)]
 
 
 def draw_reference_days(found: ReferenceVerification, days: Sequence[DayAnomalies], drawing: Drawing) -> list[Figure]:
@@ -75,7 +75,9 @@ def draw_reference_days(found: ReferenceVerification, days: Sequence[DayAnomalie
             f"Daily anomalies of soil moisture {layer} from the mean of the assimilation window, {one.region.name}, "
             f"{one.day}, beside {_described(reference)}; {rain.label}."
         )
-        figures.append(Figure("day", path, text, "assimilation", layer=layer, region=one.region.name))
+        figures.append(
+            Figure("day", path, text, "assimilation", layer=layer, region=one.region.name, reference=reference)
+        )
     return figures
 
 
@@ -108,7 +110,9 @@ def draw_cell_maps(found: ReferenceVerification, drawing: Drawing) -> list[Figur
             cells=drawing.domain.cells.cell[found.scored],
         )
         text = f"Temporal correlation in every cell: {what}."
-        figures.append(Figure("scores of cells", path, text, window.window, "r", compared.layer))
+        figures.append(
+            Figure("scores of cells", path, text, window.window, "r", compared.layer, reference=compared.reference)
+        )
     return figures
 
 
