@@ -1,0 +1,260 @@
+"""Verification against gridded references at their own depths: the truth of a twin, products in files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
+
+import numpy as np
+
+from landda_hpc.campaign.domain import Domain, depth_name
+from landda_hpc.campaign.verify.series import NATURE, CampaignSeries, unfrozen
+from landda_hpc.campaign.verify.stations import anomaly_rule
+from landda_hpc.config import CampaignConfig, ReferenceConfig
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
+from landda_hpc.errors import ConfigError, DataError
+from landda_hpc.fields.depth import DepthRange, is_covered, observe, range_from_product
+from landda_hpc.fields.regrid import Regridder
+from landda_hpc.formats.dataset import Dataset, make_dataset
+from landda_hpc.formats.product import SoilMoistureProfile
+from landda_hpc.formats.region import Region as FileRegion
+from landda_hpc.storage.series import SeriesSlice
+from landda_hpc.verification.daily import DailyAnomalies, DayAnomalies, daily_means, days_of
+from landda_hpc.verification.dependence import Bootstrap
+from landda_hpc.verification.grid_scores import (
+    CellScores,
+    Compared,
+    PatternSeries,
+    mean_patterns,
+    score_cells,
+    score_patterns,
+)
+from landda_hpc.verification.records import TRUTH
+from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, covers
+from landda_hpc.verification.station_scores import GroupRow
+
+logger = logging.getLogger(__name__)
+
+REGIONS: Final = (GLOBE, CHINA, UNITED_STATES)
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceVerification:
+    """Runs beside one layer of one reference.
+
+    Attributes
+    ----------
+    compared : the series of all scored cells.
+    windows : rows of each window.
+    scored : numbers of the scored land cells.
+    patterns : scores of the pattern over time.
+    cells : temporal scores of each window.
+    rows : means of both.
+    n_missing : times of the campaign without the reference.
+    """
+
+    compared: Compared
+    windows: Mapping[str, BoolArray]
+    scored: IntArray
+    patterns: PatternSeries
+    cells: Sequence[CellScores]
+    rows: Sequence[GroupRow]
+    n_missing: int
+
+
+def region_cells(domain: Domain) -> dict[str, IntArray]:
+    """Scored cells of the regions that the grid covers; the first has all, others are there only if they have fewer."""
+    found: dict[str, IntArray] = {}
+    for region in REGIONS:
+        if region == GLOBE or covers(domain.grid, region):
+            name = "all cells" if region == GLOBE else region.name
+            mask = (region.mask(domain.grid) | (region == GLOBE)) & domain.is_scored
+            found[name] = np.flatnonzero(domain.cells.from_mask(mask))
+    everything = found["all cells"].size
+    return {name: c for name, c in found.items() if name == "all cells" or 0 < c.size < everything}
+
+
+def verify_references(
+    series: CampaignSeries, config: CampaignConfig, domain: Domain
+) -> Iterator[ReferenceVerification]:
+    """Compare every run with the truth of a twin and with every reference, layer by layer. Local.
+
+    Yields
+    ------
+    One at a time: the series of all cells take most of the memory.
+
+    Raises
+    ------
+    ConfigError, DataError : a reference's files cannot be read, or none is of the campaign's time.
+    """
+    judge = _Judge(series, config, domain)
+    if NATURE in series.instances:
+        for depth in config.verification.depths_m:
+            if depth[1] <= series.to_depth_m + 1e-3:
+                yield judge(TRUTH, depth, judge.of_depth(NATURE, depth), "instant")
+    for settings in config.verification.references:
+        name = settings.name or settings.entry
+        for depth, values in _ProductImages(series, config, domain, settings).read().items():
+            yield judge(name, depth, values, settings.averaging)
+
+
+class _Judge:
+    """Scores the runs against one layer of a reference; holds what all layers share."""
+
+    def __init__(self, series: CampaignSeries, config: CampaignConfig, domain: Domain) -> None:
+        self._series, self._config = series, config
+        self._scored = np.flatnonzero(domain.cells.from_mask(domain.is_scored))
+        place = np.full(len(domain.cells), -1)
+        place[self._scored] = np.arange(self._scored.size)
+        self._regions = {name: place[cells] for name, cells in region_cells(domain).items()}
+        self._area = domain.cells.from_image(domain.grid.area)[self._scored]
+
+    def of_depth(self, instance: str, depth: DepthRange) -> FloatArray:
+        """A run's mean over a depth in the scored cells, (n_time, n_scored), NaN where frozen."""
+        weights = self._series.weights(depth)
+
+        def take(values: SeriesSlice) -> FloatArray:
+            return observe(unfrozen(values)[:, self._scored], weights, axis=0)
+
+        return self._series.collect(instance, {"depth": take})["depth"]
+
+    def __call__(
+        self, name: str, depth: DepthRange, values: FloatArray, averaging: Literal["instant", "day"]
+    ) -> ReferenceVerification:
+        """Compare; ``values`` as ``of_depth``, one row a time or, averaged, a day."""
+        series, asked = self._series, self._config.verification
+        runs = {run: self.of_depth(run, depth) for run in series.runs}
+        times, windows = series.times, series.windows()
+        if averaging == "day":
+            times = days_of(series.times)
+            runs = {run: daily_means(field, series.times, times) for run, field in runs.items()}
+            of_day = {time.date(): i for i, time in enumerate(times)}
+            # A day belongs to a window if all its times do.
+            windows = {
+                window: np.array([
+                    all(inside[j] for j, time in enumerate(series.times) if of_day[time.date()] == i)
+                    for i in range(len(times))
+                ])
+                for window, inside in windows.items()
+            }  # fmt: skip
+        compared = Compared(name, depth_name(depth), times, runs, values)
+        patterns = score_patterns(compared, self._regions)
+        cells = score_cells(
+            compared,
+            windows,
+            self._regions,
+            self._area,
+            rule=anomaly_rule(self._config),
+            baseline=series.baseline,
+            min_pairs=asked.min_pairs,
+            bootstrap=Bootstrap(asked.replicates, self._config.seed),
+        )
+        rows = [*mean_patterns(patterns, windows, series.baseline), *(row for found in cells for row in found.groups)]
+        n_missing = int((~np.isfinite(values).any(axis=1)).sum())
+        return ReferenceVerification(compared, windows, self._scored, patterns, cells, rows, n_missing)
+
+
+class _ProductImages:
+    """Reads a product at the campaign's times onto the scored cells."""
+
+    def __init__(
+        self, series: CampaignSeries, config: CampaignConfig, domain: Domain, settings: ReferenceConfig
+    ) -> None:
+        self._series, self._domain, self._settings = series, domain, settings
+        self._dataset = make_dataset(settings.entry, config.catalogue[settings.entry], config.data_root)
+        self._scored = domain.cells.from_mask(domain.is_scored)
+        self._regridder: Regridder | None = None
+
+    def read(self) -> dict[DepthRange, FloatArray]:
+        """Every layer, (n_time or n_days, n_scored), m3 m-3, NaN where missing.
+
+        Raises
+        ------
+        DataError : no file of the campaign's time, or an unusable one.
+        """
+        series, settings, dataset = self._series, self._settings, self._dataset
+        rows = self._rows()
+        if not rows:
+            raise DataError(
+                f"reference {settings.name or settings.entry} has no file of the campaign's time, {series.times[0]} to "
+                f"{series.times[-1]}; it was looked for in '{dataset.place_of(series.times[0])}' and so on."
+            )
+        depths = chosen_depths(settings, dataset, series.to_depth_m)
+        n_rows = len(series.times) if settings.averaging == "instant" else len(days_of(series.times))
+        images = {depth: np.full((n_rows, int(self._scored.sum())), np.nan) for depth in depths}
+        try:
+            for time, row in rows.items():
+                profile = dataset.read(time, None, FileRegion.of(self._domain.grid))
+                for depth, values in images.items():
+                    if profile is not None and is_covered(depth, profile.depths_m):
+                        values[row] = self._on_model(profile, depth)
+        finally:
+            dataset.close()
+        return images
+
+    def _rows(self) -> dict[datetime, int]:
+        """Row of the comparison that each of the product's times belongs to; of several the nearest."""
+        series, dataset = self._series, self._dataset
+        if self._settings.averaging == "day":
+            days = days_of(series.times)
+            number = {time.date(): i for i, time in enumerate(days)}
+            found = dataset.times_between(days[0], days[-1] + timedelta(hours=23, minutes=59))
+            return {time: number[time.date()] for time in found if time.date() in number}
+        margin = timedelta(minutes=self._settings.tolerance_minutes)
+        times = np.array(series.times, dtype="datetime64[s]")
+        best: dict[int, datetime] = {}
+        for time in dataset.times_between(series.times[0] - margin, series.times[-1] + margin):
+            row = int(np.argmin(np.abs(times - np.datetime64(time, "s"))))
+            distance = abs(series.times[row] - time)
+            if distance <= margin and (row not in best or distance < abs(series.times[row] - best[row])):
+                best[row] = time
+        return {time: row for row, time in best.items()}
+
+    def _on_model(self, profile: SoilMoistureProfile, depth: DepthRange) -> FloatArray:
+        image = observe(profile.values, range_from_product(depth, profile.depths_m), axis=0)
+        if self._regridder is None or not self._regridder.source.same_points(profile.grid):
+            self._regridder = Regridder(profile.grid, self._domain.grid, self._settings.regridding)
+        return self._domain.cells.from_image(self._regridder(image))[self._scored]
+
+
+def chosen_depths(settings: ReferenceConfig, dataset: Dataset, recorded_m: float) -> tuple[DepthRange, ...]:
+    """Layers in which a reference is compared: those that are named, or all of its own that were recorded.
+
+    Raises
+    ------
+    ConfigError : none ends within the recorded depth, m.
+    """
+    depths = settings.depths_m or dataset.depths_m
+    chosen = tuple(depth for depth in depths if depth[1] <= recorded_m + 1e-3)
+    if not chosen or (settings.depths_m and len(chosen) < len(depths)):
+        raise ConfigError(
+            f"reference {settings.name or settings.entry}: {'none' if not chosen else 'not all'} of its layers "
+            f"({', '.join(depth_name(depth) for depth in depths)}) end within the recorded {recorded_m:.3f} m. Record "
+            "more (output.series.to_depth_m), or name depths_m."
+        )
+    return chosen
+
+
+def anomalies_of_days(
+    found: ReferenceVerification, domain: Domain, days_of_region: Callable[[Region], Sequence[date]]
+) -> list[DayAnomalies]:
+    """Anomalies of single days from the mean of the assimilation window, in China and the United States."""
+    compared, window = found.compared, found.windows["assimilation"]
+    times = [time for time, inside in zip(compared.times, window, strict=True) if inside]
+    if not times:
+        return []
+    runs = {name: values[window] for name, values in compared.runs.items()}
+    anomalies = DailyAnomalies(runs, compared.values[window], times)
+    chosen: list[DayAnomalies] = []
+    for region in (r for r in (CHINA, UNITED_STATES) if covers(domain.grid, r)):
+        inside = domain.cells.from_mask(region.mask(domain.grid) & domain.is_scored)[found.scored]
+        for day in days_of_region(region):
+            of_day = anomalies.of(day, region, inside)
+            if of_day is None:
+                logger.warning("no anomalies of %s on %s", compared.reference, day)
+            else:
+                chosen.append(of_day)
+    return chosen
