@@ -533,7 +533,7 @@ class CatalogueEntry(Section):
     variables: dict[str, tuple[float, float]] = Field(
         {}, description="for cf: variables of soil moisture (m3 m-3, or kg m-2 in the layer), top and bottom of each, m"
     )
-    step_hours: Positive = Field(24.0, description="for cf: hours between two times, the first at 00 UTC")
+    step_hours: Positive = Field(24.0, description="for cf: hours between two times; the files tell which times")
     utc_offset_hours: float = Field(
         0.0, ge=-12.0, le=14.0, description="for cma_csv: hours that the files' times are ahead of UTC; 8 for Beijing"
     )

@@ -160,8 +160,15 @@ class Dataset:
     # ------------------------------------------------------------------ parts
 
     def _candidates(self, start: datetime, end: datetime) -> list[datetime]:
-        """The product's times from start to end."""
-        step = self.product.step
+        """Times whose files may have data from start to end: the product's, and where files tell their times, any."""
+        if not self.product.many_times:
+            return self._regular(start, end, self.product.step)
+        # Daily means are often stamped at noon, months in their middle: the ends are in some file's name, too.
+        step = min(self.product.step, timedelta(days=1))
+        return sorted({start, *self._regular(start, end, step), end})
+
+    def _regular(self, start: datetime, end: datetime, step: timedelta) -> list[datetime]:
+        """Times from start to end, so far apart, beginning with the product's first of a day."""
         midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
         first = midnight + self.product.first - timedelta(days=1)
         n = max(0, -((first - start) // step))
