@@ -218,12 +218,15 @@ class ProductSource:
         return [moment for moment in known if moment in there]
 
     def _superobserve(self, time: datetime, moment: datetime) -> Superobservation | None:
-        profile = self._dataset.read(moment, self.depth_m, self._region)
+        def counts(image: SoilMoistureProfile) -> BoolArray:
+            if image.cell_seconds is None or self._window.is_instant:
+                return np.ones(image.grid.shape, dtype=np.bool_)
+            return self._window.has_seen(time, image.time, image.cell_seconds)
+
+        profile = self._dataset.read(moment, self.depth_m, self._region, counts)
         if profile is None:
             return None
         image, std = self._mean_depth(profile)
-        if profile.cell_seconds is not None and not self._window.is_instant:
-            image = np.where(self._window.has_seen(time, profile.time, profile.cell_seconds), image, np.nan)
         return superobserve(
             image,
             self._regridder_of(profile.grid),

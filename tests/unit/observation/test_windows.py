@@ -223,6 +223,32 @@ def test_overpasses_count_where_they_were_seen_in_the_window(tmp_path: Path, mon
     assert everything.n_used == GRID.n_cells
 
 
+def test_of_two_half_orbits_the_one_in_the_window_counts(tmp_path: Path) -> None:
+    class HalfOrbit(FakeFile):
+        """Of noon; seen 7 h earlier or later than that, everywhere."""
+
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            self.is_late = path.read_text(encoding="ascii") == "late"
+
+        def read(self, time: datetime, depth_m: object = None, region: object = None) -> SoilMoistureProfile:
+            shift = 7 if self.is_late else -7
+            profile = super().read(time + shift * HOUR, depth_m, region)
+            return replace(profile, time=time, cell_seconds=np.full(GRID.shape, 3600.0 * shift))
+
+    product = replace(PRODUCT, stamp="overpasses", step=24 * HOUR, first=12 * HOUR, merges=True, opens=HalfOrbit)
+    noon = T.replace(hour=12)
+    for name in ("early", "late"):
+        (tmp_path / name).mkdir()
+        put(tmp_path / name, noon, text=name)
+    dataset = Dataset(product, tmp_path, "*/%Y%m%d%H.txt")
+    for shift, value in ((-7, 0.05), (7, 0.19)):
+        window = ObservationWindow.of(NearestWindow(hours=1.5))
+        observation = ProductSource(dataset, GRID, SOIL, (0.0, 0.1), window=window).at(noon + shift * HOUR)
+        assert observation is not None and observation.n_used == GRID.n_cells
+        np.testing.assert_allclose(observation.values[SOIL], value)
+
+
 def test_conditions_of_the_product_become_reasons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, T)
     snow = np.zeros(GRID.shape, dtype=np.bool_)
