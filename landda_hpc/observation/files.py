@@ -128,20 +128,29 @@ class ProductSource:
         return Survey(self.label, tuple(found), tuple(missing), self._when_missing)
 
     def probe(self, survey: Survey) -> tuple[str, ...]:
-        """Read until one image is sound; see ``ObservationSource.probe``."""
+        """Read until one image is sound and not empty; see ``ObservationSource.probe``."""
         problems: list[str] = []
+        n_empty = 0
         for time, _ in survey.found[:MAX_PROBES]:
             try:
                 for moment in self._surveyed.get(time, ()):
                     profile = self._dataset.read(moment, self.depth_m, self._region)
                     if profile is not None:
-                        self._mean_depth(profile)
-                        return ()
+                        if np.isfinite(self._mean_depth(profile)[0]).any():
+                            return ()
+                        n_empty += 1
             except LandDAError as error:
                 return (str(error),)
             finally:
                 self._dataset.close()
             problems += list(self._dataset.skipped.values())
+        if n_empty:
+            # Normal of satellites, in winter for weeks: no reason to stop, but to look.
+            logger.warning(
+                "%s: the first %d images have no value around the model's domain; the first is '%s'",
+                self.label, n_empty, survey.found[0][1],
+            )  # fmt: skip
+            return ()
         return tuple(dict.fromkeys(problems))
 
     def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002

@@ -93,6 +93,7 @@ class FakeFile:
     seconds: FloatArray | None = None
     conditions: dict[str, BoolArray] = {}  # noqa: RUF012
     n_open = 0
+    empty = False
 
     def __init__(self, path: Path) -> None:
         text = path.read_text(encoding="ascii")
@@ -103,7 +104,7 @@ class FakeFile:
         FakeFile.n_open += 1
 
     def read(self, time: datetime, depth_m: object = None, region: object = None) -> SoilMoistureProfile:
-        values = np.full((1, *GRID.shape), time.hour / 100)
+        values = np.full((1, *GRID.shape), np.nan if FakeFile.empty else time.hour / 100)
         depth = ((0.1, 0.4),) if depth_m == (0.1, 0.4) else ((0.0, 0.1),)
         return SoilMoistureProfile(
             values, depth, GRID, time, "fake", self.path, values * 0.1, self.conditions, FakeFile.seconds
@@ -221,6 +222,18 @@ def test_overpasses_count_where_they_were_seen_in_the_window(tmp_path: Path, mon
     everything = source(tmp_path, InstantWindow(), product).at(T)
     assert everything is not None
     assert everything.n_used == GRID.n_cells
+
+
+def test_images_that_are_all_empty_are_told_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path, T, T + 6 * HOUR)
+    whole = source(tmp_path)
+    assert whole.probe(whole.survey([T])) == () and not caplog.text
+    monkeypatch.setattr(FakeFile, "empty", True)
+    empty = source(tmp_path)
+    assert empty.probe(empty.survey([T, T + 6 * HOUR])) == ()
+    assert "the first 2 images have no value around the model's domain" in caplog.text
 
 
 def test_of_two_half_orbits_the_one_in_the_window_counts(tmp_path: Path) -> None:
