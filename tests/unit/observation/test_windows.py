@@ -298,19 +298,24 @@ def test_withheld_by_box_list_and_time(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"held\.csv"):
         Withholding(config, GRID, 1, tmp_path)
     (tmp_path / "held.csv").write_text(
-        "lat,lon,time\n55.0,105.0,\n-55.0,-75.0,2016-06-01T12:00\n95.0,0.0,\n", encoding="utf-8"
+        "lat,lon,time\n55.0,105.0,\n-55.0,-75.0,2016-06-01T12:00\n-55.0,15.0,2016-06-01T20:00+08:00\n", encoding="utf-8"
     )
     mine = Withholding(config, GRID, 1, tmp_path)
     rows, columns = np.nonzero(mine.mask(T))
     assert {(GRID.lat[r], GRID.lon[c]) for r, c in zip(rows, columns, strict=True)} == {
-        (-5.0, 5.0), (5.0, 5.0), (-5.0, 355.0), (5.0, 355.0), (55.0, 105.0), (-55.0, 285.0),
+        (-5.0, 5.0), (5.0, 5.0), (-5.0, 355.0), (5.0, 355.0), (55.0, 105.0), (-55.0, 285.0), (-55.0, 15.0),
     }  # fmt: skip
     assert mine.mask(T - HOUR).sum() == 5
     assert mine.mask(T + HOUR).all()
-    for text in ("a,b\n1,2\n", "lat,lon\nx,2\n", "lat,lon,time\n1,2,noon\n"):
+    for text in (
+        "a,b\n1,2\n", "lat,lon\nx,2\n", "lat,lon,time\n1,2,noon\n", "lat,lon\n120,40\n", "lat,lon\nnan,0\n",
+    ):  # fmt: skip
         (tmp_path / "held.csv").write_text(text, encoding="utf-8")
         with pytest.raises(DataError, match="expected CSV with columns lat, lon"):
             Withholding(config, GRID, 1, tmp_path)
+    (tmp_path / "held.csv").write_text("lat,lon,time\n1,2,2016-06-01T13:00\n1,2,2017-01-01\n", encoding="utf-8")
+    with pytest.raises(DataError, match="1 times that are no analysis time, the first is 2016-06-01T13:00:00"):
+        Withholding(config, GRID, 1, tmp_path, [T, T + 6 * HOUR])
     with pytest.raises(ConfigError, match="no cell of the grid"):
         Withholding(WithheldConfig(boxes=((1.0, 2.0, 1.0, 2.0),)), GRID, 1, tmp_path)
 
