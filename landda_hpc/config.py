@@ -17,6 +17,7 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -190,6 +191,15 @@ class CaseConfig(Section):
     )
 
 
+def _number_as_text(value: Any) -> Any:
+    # Not of yes, no, true: what YAML makes of them is not what was written.
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Variable = Annotated[str, BeforeValidator(_number_as_text)]
+"""Value of an environment variable: OMP_NUM_THREADS: 8 is a number in YAML."""
+
+
 class ColmModelConfig(Section):
     """The user's own CoLM, run as processes of its own; tiles and start come from the section 'case'."""
 
@@ -206,7 +216,9 @@ class ColmModelConfig(Section):
     )
     timeout_minutes: Positive = Field(60.0, description="time that a window may take, min")
     tries: int = Field(2, ge=1, le=5, description="how often a window is tried before the campaign stops")
-    environment: dict[str, str] = Field({}, description="environment variables of the model, beside the campaign's")
+    environment: dict[str, Variable] = Field(
+        {}, description="environment variables of the model, beside the campaign's; texts or numbers"
+    )
     keep_restarts: int = Field(
         2, ge=1, description="newest restarts that stay in each run's folder; those of kept checkpoints stay anyhow"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from landda_hpc.config import CampaignConfig, dump_config, load_config, parse_config
+from landda_hpc.config import CampaignConfig, ColmModelConfig, dump_config, load_config, parse_config
 from landda_hpc.errors import ConfigError, MissingFileError
 
 MINIMAL = {
@@ -121,3 +121,13 @@ def load_config_with_bad_override(folder: Path) -> CampaignConfig:
     file = folder / "d.yaml"
     file.write_text(yaml.safe_dump({**MINIMAL, "runs": [{"method": "control"}]}))
     return load_config(file, {"runs.7.gain": 1.0})
+
+
+def test_a_number_is_the_value_of_an_environment_variable() -> None:
+    outside = {"grid": {"kind": "case"}, "case": {"namelist": "case.nml"}, "twin": {"wetness_sigma": 0.1}}
+    model = {"kind": "colm", "executable": "colm.x", "environment": {"OMP_NUM_THREADS": 8, "A": "b"}}
+    config = parse_config({**MINIMAL, **outside, "model": model})
+    assert isinstance(config.model, ColmModelConfig)
+    assert config.model.environment == {"OMP_NUM_THREADS": "8", "A": "b"}
+    model["environment"] = {"A": True}
+    assert problems(**outside, model=model) == ["model.environment.A: Input should be a valid string (found True)"]
