@@ -15,7 +15,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -32,6 +34,16 @@ from landda_hpc.variables import STATE_OF_PHYSICS
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
+
+
+def _without_offset(value: datetime) -> datetime:
+    if value.tzinfo is not None:
+        raise ValueError("times are UTC and carry no offset: write 2022-06-02T00:00")
+    return value
+
+
+UtcTime = Annotated[datetime, AfterValidator(_without_offset)]
+"""A time, UTC. One with an offset would never be equal to a time of the campaign."""
 
 BUILT_IN_DEPTH_M = (0.0, 0.1)
 """Observed depth that the built-in vertical regression is for, m."""
@@ -56,16 +68,14 @@ def changed_fields(section: Section) -> set[str]:
 class TimeConfig(Section):
     """Calendar of the campaign (UTC, standard calendar)."""
 
-    start: datetime = Field(description="time of the initial state, ISO 8601, UTC")
-    assimilation_end: datetime = Field(description="last analysis time, UTC; from here the forecast is free")
-    end: datetime = Field(description="end of the free forecast, UTC")
+    start: UtcTime = Field(description="time of the initial state, ISO 8601, UTC")
+    assimilation_end: UtcTime = Field(description="last analysis time, UTC; from here the forecast is free")
+    end: UtcTime = Field(description="end of the free forecast, UTC")
     cycle_hours: int = Field(6, ge=1, le=24, description="hours between analyses; divides 24")
 
     @field_validator("start", "assimilation_end", "end", mode="after")
     @classmethod
-    def _naive_utc(cls, value: datetime) -> datetime:
-        if value.tzinfo is not None:
-            raise ValueError("times are UTC and carry no offset: write 2022-06-02T00:00")
+    def _whole_hours(cls, value: datetime) -> datetime:
         if not FIRST_YEAR <= value.year <= LAST_YEAR:
             raise ValueError(f"{value} is outside the years {FIRST_YEAR} to {LAST_YEAR}")
         if value.minute or value.second or value.microsecond:
@@ -94,6 +104,11 @@ class TimeConfig(Section):
     @property
     def n_analyses(self) -> int:
         return (self.assimilation_end - self.start) // self.cycle
+
+    @property
+    def analyses(self) -> tuple[datetime, ...]:
+        """Analysis times."""
+        return tuple(self.valid_time(n) for n in range(1, self.n_analyses + 1))
 
     def valid_time(self, cycle: int) -> datetime:
         """Time at the end of cycle number ``cycle`` (1 is the first)."""
@@ -184,6 +199,15 @@ class CaseConfig(Section):
     )
 
 
+def _number_as_text(value: Any) -> Any:
+    # Not of yes, no, true: what YAML makes of them is not what was written.
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Variable = Annotated[str, BeforeValidator(_number_as_text)]
+"""Value of an environment variable: OMP_NUM_THREADS: 8 is a number in YAML."""
+
+
 class ColmModelConfig(Section):
     """The user's own CoLM, run as processes of its own; tiles and start come from the section 'case'."""
 
@@ -200,7 +224,9 @@ class ColmModelConfig(Section):
     )
     timeout_minutes: Positive = Field(60.0, description="time that a window may take, min")
     tries: int = Field(2, ge=1, le=5, description="how often a window is tried before the campaign stops")
-    environment: dict[str, str] = Field({}, description="environment variables of the model, beside the campaign's")
+    environment: dict[str, Variable] = Field(
+        {}, description="environment variables of the model, beside the campaign's; texts or numbers"
+    )
     keep_restarts: int = Field(
         2, ge=1, description="newest restarts that stay in each run's folder; those of kept checkpoints stay anyhow"
     )
@@ -513,7 +539,19 @@ class WithheldConfig(Section):
     list_file: Path | None = Field(
         None, description="CSV under data_root with columns lat, lon, and time (ISO 8601, UTC; empty: always)"
     )
-    times: tuple[datetime, ...] = Field((), description="analysis times whose observations are all withheld, UTC")
+    times: tuple[UtcTime, ...] = Field((), description="analysis times whose observations are all withheld, UTC")
+
+    @model_validator(mode="after")
+    def _withholds(self) -> Self:
+        for south, north, west, east in self.boxes:
+            if not (-90.0 <= south < north <= 90.0 and west < east <= west + 360.0):
+                raise ValueError(
+                    f"box {south:g}, {north:g}, {west:g}, {east:g}: expected south < north and west < east, degrees, "
+                    "east at most a turn beyond west"
+                )
+        if not (self.fraction or self.boxes or self.list_file or self.times):
+            raise ValueError("withholds nothing: give fraction, boxes, list_file or times")
+        return self
 
 
 class ObservationUse(Section):
@@ -623,7 +661,7 @@ class CatalogueEntry(Section):
     variables: dict[str, tuple[float, float]] = Field(
         {}, description="for cf: variables of soil moisture (m3 m-3, or kg m-2 in the layer), top and bottom of each, m"
     )
-    step_hours: Positive = Field(24.0, description="for cf: hours between two times, the first at 00 UTC")
+    step_hours: Positive = Field(24.0, description="for cf: hours between two times; the files tell which times")
     utc_offset_hours: float = Field(
         0.0, ge=-12.0, le=14.0, description="for cma_csv: hours that the files' times are ahead of UTC; 8 for Beijing"
     )
@@ -1086,7 +1124,7 @@ class OutputConfig(Section):
         description="images written at output times; innovation_layers: observation minus each of CoLM's layers 1-3",
     )
     every_hours: int = Field(24, ge=1, description="hours of simulated time between image files")
-    times: tuple[datetime, ...] = Field((), description="further times of image files, UTC, each the end of a cycle")
+    times: tuple[UtcTime, ...] = Field((), description="further times of image files, UTC, each the end of a cycle")
     layers: bool = Field(False, description="also write every scored layer, to images/<layer>/")
     profiles: tuple[tuple[float, float], ...] = Field(
         (),
@@ -1273,6 +1311,11 @@ class CampaignConfig(Section):
         if strange := sorted(set(self.output.times) - set(ends)):
             problems.append(
                 f"output.times: {', '.join(t.isoformat() for t in strange)} is not the end of a cycle of the campaign"
+            )
+        withheld, analyses = self.observations.withheld, self.time.analyses
+        if withheld is not None and (strange := sorted(set(withheld.times) - set(analyses))):
+            problems.append(
+                f"observations.withheld.times: {', '.join(t.isoformat() for t in strange)} is no analysis time"
             )
         if self.scored_since > self.time.assimilation_end and self.verification.discard_days:
             problems.append(
@@ -1485,39 +1528,50 @@ def problems_of(error: ValidationError, root: Any = None) -> list[str]:
     """
     sections: list[type[BaseModel]] = [CampaignConfig] if root is None else _sections(root)
     problems: list[str] = []
-    for item in error.errors(include_url=False):
+    items = error.errors(include_url=False)
+    for item in items:
         location = list(item["loc"])
-        where = ".".join(str(part) for part in location) or "configuration"
+        keys, last = _keys_on_the_way(location, sections), location[-1:]
+        where = ".".join(str(part) for part, _ in keys) or "configuration"
         if item["type"] == "extra_forbidden":
-            known = _known_keys(location[:-1], sections)
-            close = difflib.get_close_matches(str(location[-1]), known, n=1)
+            known = sorted({name for model in keys[-1][1] for name in model.model_fields})
+            close = difflib.get_close_matches(str(last[0]), known, n=1)
             hint = f" Did you mean '{close[0]}'?" if close else f" Known keys: {', '.join(known)}."
             problems.append(f"{where}: unknown key.{hint}")
         elif item["type"] == "value_error":
             problems.extend(f"{where}: {line}" for line in str(item["ctx"]["error"]).splitlines())
+        elif item["type"] == "too_short" and any(i["loc"][: len(location)] == item["loc"] != i["loc"] for i in items):
+            continue  # only because of what is wrong with its parts
         else:
             found = "" if item["type"] == "missing" else f" (found {item['input']!r})"
             problems.append(f"{where}: {item['msg']}{found}")
     return problems
 
 
-def _known_keys(location: list[Any], sections: list[type[BaseModel]]) -> list[str]:
-    """Keys of the section at a pydantic error location (which names union branches by their tag)."""
-    candidates = sections
+def _keys_on_the_way(location: list[Any], sections: list[type[BaseModel]]) -> list[tuple[Any, list[type[BaseModel]]]]:
+    """Keys of a pydantic error location, each with the sections that may hold it.
+
+    The location also names branches of unions by their tag, which is no key: these are left out.
+    """
+    candidates, keys = sections, list[tuple[Any, list[type[BaseModel]]]]()
     for part in location:
-        following: list[type[BaseModel]] = []
-        for model in candidates:
-            if isinstance(part, str) and part in model.model_fields:
-                following += _sections(model.model_fields[part].annotation)
-            elif isinstance(part, int) or any(part == f.default for f in model.model_fields.values()):
-                following.append(model)
         tagged = [
             m
             for m in candidates
             if any(f.default == part for n, f in m.model_fields.items() if n in ("kind", "method"))
         ]
-        candidates = tagged or following or candidates
-    return sorted({name for model in candidates for name in model.model_fields})
+        if tagged and isinstance(part, str) and not any(part in m.model_fields for m in candidates):
+            candidates = tagged
+            continue
+        keys.append((part, candidates))
+        following: list[type[BaseModel]] = []
+        for model in candidates:
+            if isinstance(part, str) and part in model.model_fields:
+                following += _sections(model.model_fields[part].annotation)
+            elif isinstance(part, int):
+                following.append(model)
+        candidates = following or candidates
+    return keys
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:

@@ -120,7 +120,9 @@ class Campaign:
         self._withholding: Withholding | None = None
         with together(world, "choosing the observations that are withheld"):
             if world.rank == 0 and withheld is not None:
-                self._withholding = Withholding(withheld, domain.grid, config.seed, config.data_root)
+                self._withholding = Withholding(
+                    withheld, domain.grid, config.seed, config.data_root, config.time.analyses
+                )
         self._clock = StepClock()
         self._recorder = Recorder(config, domain, folder) if world.rank == 0 else None
         series = config.output.series

@@ -14,11 +14,12 @@ from landda_hpc.campaign.case import CaseDomain, read_namelist
 from landda_hpc.campaign.treatment import find_unusable
 from landda_hpc.campaign.verify.preflight import find_verification_problems
 from landda_hpc.config import CampaignConfig, ColmModelConfig, FrameConfig
-from landda_hpc.errors import ConfigError, LandDAError
+from landda_hpc.errors import ConfigError, LandDAError, MissingFileError
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.grid import Grid
 from landda_hpc.model.colm.process import launch_command
 from landda_hpc.observation.source import ObservationSource, Survey
+from landda_hpc.observation.withheld import Withholding
 
 DEFAULT_TIMESTEP_S: Final = 1800.0
 """CoLM's own default of DEF_simulation_time%timestep."""
@@ -48,6 +49,13 @@ def find_problems(config: CampaignConfig, survey: Survey, grid: Grid, case: Case
             )
     problems += find_unusable(config, grid)
     problems += find_verification_problems(config, grid)
+    if config.observations.withheld is not None:
+        try:
+            Withholding(config.observations.withheld, grid, config.seed, config.data_root, config.time.analyses)
+        except MissingFileError:
+            pass  # said above
+        except LandDAError as error:
+            problems.append(str(error))
     if isinstance(config.model, ColmModelConfig) and case is not None:
         problems += _problems_of_model(config, config.model, case)
     for run in config.runs:

@@ -64,6 +64,7 @@ def open_cf_layers(path: Path, depths_m: Mapping[str, DepthRange]) -> LayeredFil
         latitude=(latitude,),
         longitude=(longitude,),
         time=tuple(times[:1]) or ("time",),
+        may_be_empty=True,
         calendars=(*STANDARD_CALENDARS, *NOLEAP_CALENDARS),
         time_of_name=_time_of_name,
     )

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
@@ -20,7 +21,10 @@ from landda_hpc.formats.product import SoilMoistureProfile
 from landda_hpc.formats.registry import product_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from landda_hpc.config import CatalogueEntry
+    from landda_hpc.constants import BoolArray
     from landda_hpc.fields.depth import DepthRange
     from landda_hpc.formats.product import Product, ProductFile
     from landda_hpc.formats.region import Region
@@ -130,13 +134,19 @@ class Dataset:
         return _Listing(self)
 
     def read(
-        self, time: datetime, depth_m: DepthRange | None = None, region: Region | None = None
+        self,
+        time: datetime,
+        depth_m: DepthRange | None = None,
+        region: Region | None = None,
+        counts: Callable[[SoilMoistureProfile], BoolArray] | None = None,
     ) -> SoilMoistureProfile | None:
         """Read one time; None where there is no file of it, or only damaged ones and these are skipped.
 
         Parameters
         ----------
         time, depth_m, region : as ``ProductFile.read``.
+        counts : tells which cells of a file count, (n_lat, n_lon), before files of one time are put together: of two
+            half orbits that saw a cell the one in the window. All by default.
 
         Raises
         ------
@@ -148,6 +158,8 @@ class Dataset:
         if LAYER in text:
             return self._read_layers(text, time, depth_m, region)
         found = [p for path in self.files(time) if (p := self._try(path, time, depth_m, region)) is not None]
+        if counts is not None:
+            found = [replace(p, values=np.where(counts(p), p.values, np.nan)) for p in found]
         return _merged(found)
 
     def close(self) -> None:
@@ -160,8 +172,15 @@ class Dataset:
     # ------------------------------------------------------------------ parts
 
     def _candidates(self, start: datetime, end: datetime) -> list[datetime]:
-        """The product's times from start to end."""
-        step = self.product.step
+        """Times whose files may have data from start to end: the product's, and where files tell their times, any."""
+        if not self.product.many_times:
+            return self._regular(start, end, self.product.step)
+        # Daily means are often stamped at noon, months in their middle: the ends are in some file's name, too.
+        step = min(self.product.step, timedelta(days=1))
+        return sorted({start, *self._regular(start, end, step), end})
+
+    def _regular(self, start: datetime, end: datetime, step: timedelta) -> list[datetime]:
+        """Times from start to end, so far apart, beginning with the product's first of a day."""
         midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
         first = midnight + self.product.first - timedelta(days=1)
         n = max(0, -((first - start) // step))

@@ -128,20 +128,29 @@ class ProductSource:
         return Survey(self.label, tuple(found), tuple(missing), self._when_missing)
 
     def probe(self, survey: Survey) -> tuple[str, ...]:
-        """Read until one image is sound; see ``ObservationSource.probe``."""
+        """Read until one image is sound and not empty; see ``ObservationSource.probe``."""
         problems: list[str] = []
+        n_empty = 0
         for time, _ in survey.found[:MAX_PROBES]:
             try:
                 for moment in self._surveyed.get(time, ()):
                     profile = self._dataset.read(moment, self.depth_m, self._region)
                     if profile is not None:
-                        self._mean_depth(profile)
-                        return ()
+                        if np.isfinite(self._mean_depth(profile)[0]).any():
+                            return ()
+                        n_empty += 1
             except LandDAError as error:
                 return (str(error),)
             finally:
                 self._dataset.close()
             problems += list(self._dataset.skipped.values())
+        if n_empty:
+            # Normal of satellites, in winter for weeks: no reason to stop, but to look.
+            logger.warning(
+                "%s: the first %d images have no value around the model's domain; the first is '%s'",
+                self.label, n_empty, survey.found[0][1],
+            )  # fmt: skip
+            return ()
         return tuple(dict.fromkeys(problems))
 
     def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002
@@ -218,12 +227,15 @@ class ProductSource:
         return [moment for moment in known if moment in there]
 
     def _superobserve(self, time: datetime, moment: datetime) -> Superobservation | None:
-        profile = self._dataset.read(moment, self.depth_m, self._region)
+        def counts(image: SoilMoistureProfile) -> BoolArray:
+            if image.cell_seconds is None or self._window.is_instant:
+                return np.ones(image.grid.shape, dtype=np.bool_)
+            return self._window.has_seen(time, image.time, image.cell_seconds)
+
+        profile = self._dataset.read(moment, self.depth_m, self._region, counts)
         if profile is None:
             return None
         image, std = self._mean_depth(profile)
-        if profile.cell_seconds is not None and not self._window.is_instant:
-            image = np.where(self._window.has_seen(time, profile.time, profile.cell_seconds), image, np.nan)
         return superobserve(
             image,
             self._regridder_of(profile.grid),

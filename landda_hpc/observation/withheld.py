@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from landda_hpc.fields.keyed import keyed_generator
 from landda_hpc.observation.superobbing import cells_of_points
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from landda_hpc.config import WithheldConfig
     from landda_hpc.constants import BoolArray, IntArray
     from landda_hpc.grid import Grid
@@ -30,11 +32,13 @@ class Withholding:
     grid : the model grid.
     seed : of the campaign.
     data_root : folder of the list, if there is one.
+    analyses : analysis times, ascending: a time of the list that lies between two of them is an error, since its
+        observation would be used. None checks nothing.
 
     Raises
     ------
     MissingFileError : no such list.
-    DataError : a list that cannot be read.
+    DataError : a list that cannot be read, or with places or times that there are not.
     ConfigError : a box without any cell of the grid.
 
     Notes
@@ -43,7 +47,14 @@ class Withholding:
     not depend on what is observed.
     """
 
-    def __init__(self, config: WithheldConfig, grid: Grid, seed: int, data_root: Path) -> None:
+    def __init__(
+        self,
+        config: WithheldConfig,
+        grid: Grid,
+        seed: int,
+        data_root: Path,
+        analyses: Sequence[datetime] | None = None,
+    ) -> None:
         self._config, self._grid, self._seed = config, grid, seed
         self._blocks, self._n_blocks = _blocks(grid, config.block_deg)
         self._always = np.zeros(grid.shape, dtype=np.bool_)
@@ -55,6 +66,7 @@ class Withholding:
         self._listed: dict[datetime, IntArray] = {}
         if config.list_file is not None:
             self._read_list(data_root / config.list_file)
+            self._require_analyses(data_root / config.list_file, analyses or ())
         if config.fraction > 0.0 and not config.anew:
             self._always |= self._draw("always")
 
@@ -85,12 +97,15 @@ class Withholding:
                 if not {"lat", "lon"} <= set(reader.fieldnames or ()):
                     raise ValueError(f"columns {reader.fieldnames}")
                 for row in reader:
-                    place = np.array([float(row["lat"])]), np.array([float(row["lon"])])
-                    cell = int(cells_of_points(*place, self._grid)[0])
+                    lat, lon = float(row["lat"]), float(row["lon"])
+                    if not (-90.0 <= lat <= 90.0 and -360.0 <= lon <= 720.0):
+                        raise ValueError(f"line {reader.line_num}: latitude {lat:g}, longitude {lon:g}")
+                    time = _utc((row.get("time") or "").strip())
+                    cell = int(cells_of_points(np.array([lat]), np.array([lon]), self._grid)[0])
                     if cell < 0:
-                        continue
-                    if text := (row.get("time") or "").strip():
-                        timed.setdefault(datetime.fromisoformat(text), []).append(cell)
+                        continue  # of a list for more than this domain
+                    if time is not None:
+                        timed.setdefault(time, []).append(cell)
                     else:
                         self._always.ravel()[cell] = True
         except (ValueError, TypeError, csv.Error, OSError) as error:
@@ -99,6 +114,23 @@ class Withholding:
                 "in degrees and time as 2022-06-02T06:00, or empty for always."
             ) from error
         self._listed = {time: np.array(cells, dtype=np.int64) for time, cells in timed.items()}
+
+    def _require_analyses(self, path: Path, analyses: Sequence[datetime]) -> None:
+        known = set(analyses)
+        between = sorted(t for t in self._listed if known and analyses[0] <= t <= analyses[-1] and t not in known)
+        if between:
+            raise DataError(
+                f"list of withheld observations '{path}' has {len(between)} times that are no analysis time, the first "
+                f"is {between[0].isoformat()}: these observations would be used. Give analysis times, UTC."
+            )
+
+
+def _utc(text: str) -> datetime | None:
+    """A time of the list, naive UTC; None for always."""
+    if not text:
+        return None
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
 
 
 def _blocks(grid: Grid, size: float) -> tuple[IntArray, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from landda_hpc.config import CampaignConfig, dump_config, load_config, parse_config
+from landda_hpc.config import CampaignConfig, ColmModelConfig, dump_config, load_config, parse_config
 from landda_hpc.errors import ConfigError, MissingFileError
 
 MINIMAL = {
@@ -42,8 +42,10 @@ def test_unknown_keys_come_with_a_suggestion() -> None:
         "time.cycle_hour: unknown key. Did you mean 'cycle_hours'?"
     ]
     found = problems(runs=[{"method": "enkf_like", "membrs": 4, "frame": {"boundry": "none"}}])
-    assert any("Did you mean 'members'?" in p for p in found)
-    assert any("Did you mean 'boundary'?" in p for p in found)
+    # Keys as they stand in the file, without the tags of the union's branches.
+    assert "runs.0.membrs: unknown key. Did you mean 'members'?" in found
+    assert "runs.0.frame.boundry: unknown key. Did you mean 'boundary'?" in found
+    assert all("at least 1 item" not in p for p in problems(runs=[7]))
     assert any("Did you mean 'observations'?" in p for p in problems(observation={}))
 
 
@@ -73,6 +75,11 @@ def test_all_problems_are_reported_together() -> None:
             },
             "needs the globe",
         ),
+        ({"observations": {"kind": "twin", "withheld": {"times": ["2022-06-02T06:00Z"]}}}, "carry no offset"),
+        ({"observations": {"kind": "twin", "withheld": {"times": ["2022-06-02T05:00"]}}}, "is no analysis time"),
+        ({"observations": {"kind": "twin", "withheld": {"boxes": [[10, 5, 0, 10]]}}}, "expected south < north"),
+        ({"observations": {"kind": "twin", "withheld": {}}}, "withholds nothing"),
+        ({"output": {"times": ["2022-06-02T06:00Z"]}}, "carry no offset"),
     ],
 )
 def test_bad_values_are_explained(changes: dict[str, object], text: str) -> None:
@@ -114,3 +121,13 @@ def load_config_with_bad_override(folder: Path) -> CampaignConfig:
     file = folder / "d.yaml"
     file.write_text(yaml.safe_dump({**MINIMAL, "runs": [{"method": "control"}]}))
     return load_config(file, {"runs.7.gain": 1.0})
+
+
+def test_a_number_is_the_value_of_an_environment_variable() -> None:
+    outside = {"grid": {"kind": "case"}, "case": {"namelist": "case.nml"}, "twin": {"wetness_sigma": 0.1}}
+    model = {"kind": "colm", "executable": "colm.x", "environment": {"OMP_NUM_THREADS": 8, "A": "b"}}
+    config = parse_config({**MINIMAL, **outside, "model": model})
+    assert isinstance(config.model, ColmModelConfig)
+    assert config.model.environment == {"OMP_NUM_THREADS": "8", "A": "b"}
+    model["environment"] = {"A": True}
+    assert problems(**outside, model=model) == ["model.environment.A: Input should be a valid string (found True)"]

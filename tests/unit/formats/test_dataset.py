@@ -209,6 +209,21 @@ def test_entries_of_the_catalogue(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------- precipitation
 
 
+@pytest.mark.parametrize(
+    ("step_hours", "first"), [(24.0, DAY + timedelta(hours=12)), (48.0, DAY), (720.0, datetime(2016, 6, 16))]
+)
+def test_times_of_a_file_that_are_no_steps_from_midnight(tmp_path: Path, step_hours: float, first: datetime) -> None:
+    """Daily means are stamped at noon, months in their middle, and steps may be longer than a day."""
+    times = [first + k * timedelta(hours=step_hours) for k in range(3)]
+    write(tmp_path / "m_2016.nc", {"a": 0.2}, times, "m3 m-3")
+    entry = CatalogueEntry(product="cf", path="m_%Y.nc", variables={"a": (0.0, 0.1)}, step_hours=step_hours)
+    dataset = make_dataset("model", entry, tmp_path)
+    for time in times:
+        assert dataset.times_between(time, time) == [time]
+        assert dataset.read(time) is not None
+    assert dataset.times_between(times[0], times[-1]) == times
+
+
 def test_gldas_rates_become_amounts(tmp_path: Path) -> None:
     times = [DAY + timedelta(hours=3 * k) for k in range(1, 4)]
     paths = [

@@ -396,6 +396,16 @@ def test_cf_files_of_other_models(shared: Path, tmp_path: Path) -> None:
         open_cf_layers(path, {"sm": (0.0, 0.1)})
 
 
+def test_an_image_of_a_cf_file_may_be_empty(tmp_path: Path) -> None:
+    """A day without overpass must not end a campaign; values out of range do."""
+    with netCDF4.Dataset(tmp_path / "m_20160601.nc", "w") as data:
+        axes(data, "lat", "lon", np.array([10.0, 11.0]), np.array([20.0, 21.0, 22.0]))
+        sm = data.createVariable("sm", "f4", ("lat", "lon"), fill_value=-9999.0)
+        sm.units = "m3 m-3"
+    with open_cf_layers(tmp_path / "m_20160601.nc", {"sm": (0.0, 0.1)}) as file:
+        assert np.isnan(file.read(DAY).values).all()
+
+
 def test_noleap_days_are_those_of_the_same_name(tmp_path: Path) -> None:
     with netCDF4.Dataset(tmp_path / "m.nc", "w") as data:
         axes(data, "lat", "lon", np.array([10.0, 11.0]), np.array([20.0, 21.0, 22.0]))

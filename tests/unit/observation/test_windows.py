@@ -93,6 +93,7 @@ class FakeFile:
     seconds: FloatArray | None = None
     conditions: dict[str, BoolArray] = {}  # noqa: RUF012
     n_open = 0
+    empty = False
 
     def __init__(self, path: Path) -> None:
         text = path.read_text(encoding="ascii")
@@ -103,7 +104,7 @@ class FakeFile:
         FakeFile.n_open += 1
 
     def read(self, time: datetime, depth_m: object = None, region: object = None) -> SoilMoistureProfile:
-        values = np.full((1, *GRID.shape), time.hour / 100)
+        values = np.full((1, *GRID.shape), np.nan if FakeFile.empty else time.hour / 100)
         depth = ((0.1, 0.4),) if depth_m == (0.1, 0.4) else ((0.0, 0.1),)
         return SoilMoistureProfile(
             values, depth, GRID, time, "fake", self.path, values * 0.1, self.conditions, FakeFile.seconds
@@ -223,6 +224,44 @@ def test_overpasses_count_where_they_were_seen_in_the_window(tmp_path: Path, mon
     assert everything.n_used == GRID.n_cells
 
 
+def test_images_that_are_all_empty_are_told_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path, T, T + 6 * HOUR)
+    whole = source(tmp_path)
+    assert whole.probe(whole.survey([T])) == () and not caplog.text
+    monkeypatch.setattr(FakeFile, "empty", True)
+    empty = source(tmp_path)
+    assert empty.probe(empty.survey([T, T + 6 * HOUR])) == ()
+    assert "the first 2 images have no value around the model's domain" in caplog.text
+
+
+def test_of_two_half_orbits_the_one_in_the_window_counts(tmp_path: Path) -> None:
+    class HalfOrbit(FakeFile):
+        """Of noon; seen 7 h earlier or later than that, everywhere."""
+
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            self.is_late = path.read_text(encoding="ascii") == "late"
+
+        def read(self, time: datetime, depth_m: object = None, region: object = None) -> SoilMoistureProfile:
+            shift = 7 if self.is_late else -7
+            profile = super().read(time + shift * HOUR, depth_m, region)
+            return replace(profile, time=time, cell_seconds=np.full(GRID.shape, 3600.0 * shift))
+
+    product = replace(PRODUCT, stamp="overpasses", step=24 * HOUR, first=12 * HOUR, merges=True, opens=HalfOrbit)
+    noon = T.replace(hour=12)
+    for name in ("early", "late"):
+        (tmp_path / name).mkdir()
+        put(tmp_path / name, noon, text=name)
+    dataset = Dataset(product, tmp_path, "*/%Y%m%d%H.txt")
+    for shift, value in ((-7, 0.05), (7, 0.19)):
+        window = ObservationWindow.of(NearestWindow(hours=1.5))
+        observation = ProductSource(dataset, GRID, SOIL, (0.0, 0.1), window=window).at(noon + shift * HOUR)
+        assert observation is not None and observation.n_used == GRID.n_cells
+        np.testing.assert_allclose(observation.values[SOIL], value)
+
+
 def test_conditions_of_the_product_become_reasons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, T)
     snow = np.zeros(GRID.shape, dtype=np.bool_)
@@ -259,19 +298,24 @@ def test_withheld_by_box_list_and_time(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"held\.csv"):
         Withholding(config, GRID, 1, tmp_path)
     (tmp_path / "held.csv").write_text(
-        "lat,lon,time\n55.0,105.0,\n-55.0,-75.0,2016-06-01T12:00\n95.0,0.0,\n", encoding="utf-8"
+        "lat,lon,time\n55.0,105.0,\n-55.0,-75.0,2016-06-01T12:00\n-55.0,15.0,2016-06-01T20:00+08:00\n", encoding="utf-8"
     )
     mine = Withholding(config, GRID, 1, tmp_path)
     rows, columns = np.nonzero(mine.mask(T))
     assert {(GRID.lat[r], GRID.lon[c]) for r, c in zip(rows, columns, strict=True)} == {
-        (-5.0, 5.0), (5.0, 5.0), (-5.0, 355.0), (5.0, 355.0), (55.0, 105.0), (-55.0, 285.0),
+        (-5.0, 5.0), (5.0, 5.0), (-5.0, 355.0), (5.0, 355.0), (55.0, 105.0), (-55.0, 285.0), (-55.0, 15.0),
     }  # fmt: skip
     assert mine.mask(T - HOUR).sum() == 5
     assert mine.mask(T + HOUR).all()
-    for text in ("a,b\n1,2\n", "lat,lon\nx,2\n", "lat,lon,time\n1,2,noon\n"):
+    for text in (
+        "a,b\n1,2\n", "lat,lon\nx,2\n", "lat,lon,time\n1,2,noon\n", "lat,lon\n120,40\n", "lat,lon\nnan,0\n",
+    ):  # fmt: skip
         (tmp_path / "held.csv").write_text(text, encoding="utf-8")
         with pytest.raises(DataError, match="expected CSV with columns lat, lon"):
             Withholding(config, GRID, 1, tmp_path)
+    (tmp_path / "held.csv").write_text("lat,lon,time\n1,2,2016-06-01T13:00\n1,2,2017-01-01\n", encoding="utf-8")
+    with pytest.raises(DataError, match="1 times that are no analysis time, the first is 2016-06-01T13:00:00"):
+        Withholding(config, GRID, 1, tmp_path, [T, T + 6 * HOUR])
     with pytest.raises(ConfigError, match="no cell of the grid"):
         Withholding(WithheldConfig(boxes=((1.0, 2.0, 1.0, 2.0),)), GRID, 1, tmp_path)
 
