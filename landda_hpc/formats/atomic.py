@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from landda_hpc.errors import LandDAError, StorageError
@@ -158,7 +158,9 @@ def atomic_replacement(path: Path, n_bytes: int = 0, *, make_folder: bool = Fals
             yield temporary
         commit(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where nothing can be written nothing can be removed either, and the first error is the one to tell.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes, *, make_folder: bool = False) -> None:

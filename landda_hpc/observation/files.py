@@ -209,9 +209,11 @@ class ProductSource:
     def _chosen(self, time: datetime) -> list[datetime]:
         """The product's times of an analysis, without those that came too late."""
         now = self._available(time)
-        if time not in self._surveyed or self._late == "use":
+        known = self._surveyed.get(time)
+        if known and not now:
+            logger.warning("data of %s for %s were there when the campaign started and are gone", self.label, time)
+        if known is None or self._late == "use":
             return now
-        known = self._surveyed[time]
         late = [moment for moment in now if moment not in known]
         if not late:
             return now

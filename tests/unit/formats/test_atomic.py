@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,18 @@ def test_missing_folder_is_a_storage_error_or_made(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"a: making the folder failed: .*exists"):
         atomic.write_text(path / "below_a_file", "x", make_folder=True)
     assert names(path.parent) == ["a"]
+
+
+def test_a_file_system_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the temporary file can be neither written nor removed."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(StorageError, match="read-only: choose another output folder"):
+        atomic.write_text(tmp_path / "a.txt", "text")
 
 
 def test_space_that_no_disk_has(tmp_path: Path) -> None:

@@ -186,6 +186,10 @@ def test_late_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert sources["use"].at(T + 6 * HOUR) is not None
     with pytest.raises(DataError, match=r"2016060112\.txt'\) were not there .* set observations.late"):
         sources["error"].at(T)
+    for path in tmp_path.glob("*.txt"):
+        path.unlink()
+    assert sources["use"].at(T) is None
+    assert "were there when the campaign started and are gone" in caplog.text
 
 
 def test_damaged_and_missing_files(tmp_path: Path) -> None:
