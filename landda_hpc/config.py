@@ -1558,7 +1558,7 @@ def _keys_on_the_way(location: list[Any], sections: list[type[BaseModel]]) -> li
         tagged = [
             m
             for m in candidates
-            if any(f.default == part for n, f in m.model_fields.items() if n in ("kind", "method"))
+            if any((part,) == get_args(f.annotation) for n, f in m.model_fields.items() if n in ("kind", "method"))
         ]
         if tagged and isinstance(part, str) and not any(part in m.model_fields for m in candidates):
             candidates = tagged
