@@ -8,11 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
 Positive = Annotated[float, Field(gt=0.0)]
-
-
 NonNegative = Annotated[float, Field(ge=0.0)]
 
 
