@@ -13,7 +13,6 @@ from landda_hpc.commands.console.campaign_queue import CampaignQueue
 from landda_hpc.config import CampaignConfig, load_config
 from landda_hpc.parallel.together import together
 
-
 _MAIN: Final = "campaign"
 _CHINA: Final[dict[str, dict[str, Any]]] = {
     "ideal": {"observations.error_std_china": None},
