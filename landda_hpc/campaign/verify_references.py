@@ -136,7 +136,9 @@ class _Judge:
         times, windows = series.times, series.windows()
         if averaging == "day":
             times = days_of(series)
-            runs = {run: _daily_means(field, series.times, times) for run, field in runs.items()}
+            # Of the campaign's first and last day there may be one time: no mean of the day.
+            half = -(-24 // self._config.time.cycle_hours) / 2.0
+            runs = {run: _daily_means(field, series.times, times, half) for run, field in runs.items()}
             of_day = {time.date(): i for i, time in enumerate(times)}
             # A day belongs to a window if all its times do.
             windows = {
@@ -202,19 +204,25 @@ class _ProductImages:
                 f"{series.to_depth_m:.3f} m. Record more (output.series.to_depth_m), or name depths_m."
             )
         n_rows = len(series.times) if settings.averaging == "instant" else len(days_of(series))
-        images = {depth: np.full((n_rows, int(self._scored.sum())), np.nan) for depth in depths}
+        shape = n_rows, int(self._scored.sum())
+        totals, counts = ({depth: np.zeros(shape) for depth in depths} for _ in range(2))
         try:
             for time, row in rows.items():
                 profile = dataset.read(time, None, FileRegion.of(self._domain.grid))
-                for depth, values in images.items():
+                for depth in depths:
                     if profile is not None and is_covered(depth, profile.depths_m):
-                        values[row] = self._on_model(profile, depth)
+                        values = self._on_model(profile, depth)
+                        known = np.isfinite(values)
+                        totals[depth][row] += np.where(known, values, 0.0)
+                        counts[depth][row] += known
         finally:
             dataset.close()
-        return images
+        # Of an instant there is one image; of a day as many as the product has, and all count.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {depth: np.asarray(totals[depth] / counts[depth]) for depth in depths}
 
     def _rows(self) -> dict[datetime, int]:
-        """Row of the comparison that each of the product's times belongs to; of several the nearest."""
+        """Row of the comparison that each of the product's times belongs to; of several near an instant the nearest."""
         series, dataset = self._series, self._dataset
         if self._settings.averaging == "day":
             days = days_of(series)
@@ -244,8 +252,10 @@ def days_of(series: CampaignSeries) -> tuple[datetime, ...]:
     return tuple(first + timedelta(days=i) for i in range((last - first).days + 1))
 
 
-def _daily_means(field: FloatArray, times: Sequence[datetime], days: Sequence[datetime]) -> FloatArray:
-    """Means of the days over times with values."""
+def _daily_means(
+    field: FloatArray, times: Sequence[datetime], days: Sequence[datetime], n_needed: float = 1.0
+) -> FloatArray:
+    """Means of the days over times with values, of which there must be so many."""
     number = {day.date(): i for i, day in enumerate(days)}
     total, count = np.zeros((len(days), field.shape[1])), np.zeros((len(days), field.shape[1]))
     for time, row in zip(times, field, strict=True):
@@ -253,7 +263,7 @@ def _daily_means(field: FloatArray, times: Sequence[datetime], days: Sequence[da
         total[number[time.date()]] += np.where(known, row, 0.0)
         count[number[time.date()]] += known
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(total / count)
+        return np.asarray(np.where(count >= n_needed, total / count, np.nan))
 
 
 # ---------------------------------------------------------------------- figures
