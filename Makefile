@@ -16,9 +16,9 @@ ARGS ?=
 # Numbers of ranks that the parallel tests run on, and the seconds that one job may take.
 TEST_RANKS ?= 2 3 4
 SERIAL_LIMIT ?= 840
-# Processes that share the serial tests, a file of tests each.
-TEST_WORKERS ?= 2
-MPI_LIMIT ?= 180
+# Processes that share the serial tests, a file of tests each: one a core, 2 to 4.
+TEST_WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
+MPI_LIMIT ?= 300
 
 bin := .venv/bin
 pytest := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 timeout -k 5
@@ -62,6 +62,7 @@ verify: env
 bench: env
 	@mkdir -p $(results); export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 	$(bin)/landda bench curvelet --json $(results)/bench_curvelet.json
+	$(bin)/landda bench column --json $(results)/bench_column.json
 	$(bin)/python -m pytest -m bench --timeout=3600 tests/bench </dev/null
 
 clean:

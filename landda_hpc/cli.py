@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import Final
 
-_STOPPABLE: Final = ("run", "resume", "compare", "reproduce")
+_STOPPABLE: Final = ("run", "resume", "compare", "reproduce", "spinup")
 """Commands that end with a complete checkpoint when SIGUSR1 asks them to."""
 
 

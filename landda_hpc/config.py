@@ -29,6 +29,7 @@ from pydantic import (
 
 from landda_hpc.constants import N_UPPER, SOIL_ZI
 from landda_hpc.errors import ConfigError, MissingFileError
+from landda_hpc.variables import STATE_OF_PHYSICS
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -165,16 +166,23 @@ class TilesConfig(Section):
 
 
 class ColumnModelConfig(Section):
-    """The embedded water column model."""
+    """The embedded column model."""
 
     kind: Literal["column"] = "column"
-    timestep_s: int = Field(1800, ge=60, le=10800, description="time step, s; divides the forcing step")
-    initial: Literal["climatology", "file"] = Field(
-        "climatology",
-        description="initial soil water: 'climatology' = equilibrium guess by climate class, "
-        "'file' = volumetric soil water from initial_file",
+    physics: Literal["soil_water", "land_surface"] = Field(
+        "soil_water",
+        description="'soil_water' = soil water alone under prescribed temperature, cheap; 'land_surface' = energy "
+        "balance, snow, canopy, freezing and ground water too (docs/column.md)",
     )
-    initial_file: Path | None = Field(None, description="netCDF with monthly swl1..3 (m3 m-3), under data_root")
+    timestep_s: int = Field(1800, ge=60, le=10800, description="time step, s; divides the forcing step")
+    initial: Literal["climatology", "file", "spun_up"] = Field(
+        "climatology",
+        description="initial state: 'climatology' = equilibrium guess of soil water by climate class, "
+        "'file' = volumetric soil water from initial_file, 'spun_up' = the whole state from 'landda spinup'",
+    )
+    initial_file: Path | None = Field(
+        None, description="under data_root: netCDF with monthly swl1..3 (m3 m-3), or spinup.h5 of 'landda spinup'"
+    )
     spinup_days: int = Field(
         30, ge=0, le=36500, description="days that the model runs before the campaign's start, under its own weather"
     )
@@ -253,12 +261,94 @@ Model = Annotated[
 
 
 class ForcingConfig(Section):
-    """Near-surface weather of the embedded model."""
+    """Near-surface weather from the seeded generator."""
 
     kind: Literal["stochastic"] = Field("stochastic", description="the seeded weather generator")
     step_hours: Literal[3, 6] = Field(3, description="hours between forcing times")
     storm_length_km: Positive = Field(450.0, description="correlation length of rain, km")
     storm_hours: Positive = Field(15.0, description="correlation time of rain, h")
+    consistent: bool | None = Field(
+        None,
+        description="radiation, humidity, temperature, wind and pressure co-vary with rain as an energy balance needs "
+        "it; if absent, with model.physics = land_surface only. Rain is the same either way",
+    )
+
+    @property
+    def step_s(self) -> int:
+        return self.step_hours * 3600
+
+
+class ForcingVariable(Section):
+    """Where a variable of the forcing is, and what its records mean; what is absent is as in the named dataset."""
+
+    path: str | None = Field(
+        None, description="file pattern with strftime codes, under folder, e.g. TPQW/clmforc.%Y-%m.nc"
+    )
+    name: str | None = Field(None, description="name of the variable in the file")
+    units: str | None = Field(None, description="units to take instead of what the file's attribute says")
+    meaning: Literal["instant", "mean", "amount", "amount_since_midnight"] | None = Field(
+        None, description="what a record holds: a value at its time, or mean, amount over its interval, or since 00 UTC"
+    )
+    stamp: Literal["begin", "middle", "end"] | None = Field(
+        None, description="where in its interval the time of a record lies; no matter for instants"
+    )
+    offset_minutes: float | None = Field(None, description="added to the file's times, minutes")
+    interpolation: Literal["linear", "uniform", "sun"] | None = Field(
+        None,
+        description="in time: between instants or middles of intervals; the interval's value all through it; or that "
+        "spread by the cosine of the sun's zenith angle",
+    )
+
+
+class NetcdfForcing(Section):
+    """Near-surface weather from netCDF files as users of CoLM have them (docs/forcing.md)."""
+
+    kind: Literal["netcdf"] = Field(description="read from files")
+    dataset: Literal[
+        "era5", "era5_cds", "era5_land", "era5_land_cds", "gswp3", "cruncep_v4", "cruncep_v7", "point", "custom"
+    ] = Field(description="whose files; 'custom' is described in 'variables' alone")
+    folder: Path = Field(description="folder of the dataset, under data_root")
+    step_minutes: int = Field(30, ge=1, le=1440, description="length of a forcing step, minutes; divides a day")
+    space: Literal["bilinear", "area"] = Field(
+        "bilinear", description="between the places of the files, or means over the model's cells"
+    )
+    variables: dict[
+        Literal[
+            "shortwave", "longwave", "air_temperature", "specific_humidity", "dew_point", "surface_pressure",
+            "wind_speed", "eastward_wind", "northward_wind", "precipitation",
+        ],
+        ForcingVariable,
+    ] = Field({}, description="changes of the dataset, by variable; for 'custom' all of it")  # fmt: skip
+    wind_height: Positive | None = Field(
+        None, description="height of the wind above ground, m; the dataset's if absent"
+    )
+    scalar_height: Positive | None = Field(None, description="the same of temperature and humidity, m")
+    utc_offset_hours: float | None = Field(
+        None, ge=-14, le=14, description="point: local standard time less UTC, h; from the longitude if absent"
+    )
+
+    @model_validator(mode="after")
+    def _whole_steps(self) -> Self:
+        if 1440 % self.step_minutes:
+            raise ValueError(f"step_minutes = {self.step_minutes} does not divide a day")
+        return self
+
+    @property
+    def step_s(self) -> int:
+        return self.step_minutes * 60
+
+
+def _forcing_kind(value: Any) -> Any:
+    """Tag of a forcing section; without a kind it is the generator's."""
+    if isinstance(value, dict):
+        return value.get("kind", "stochastic")
+    return getattr(value, "kind", "stochastic")
+
+
+Forcing = Annotated[
+    Annotated[ForcingConfig, Tag("stochastic")] | Annotated[NetcdfForcing, Tag("netcdf")],
+    Discriminator(_forcing_kind),
+]
 
 
 class TwinConfig(Section):
@@ -1155,7 +1245,7 @@ class CampaignConfig(Section):
         None, description="a CoLM case whose patches are the tiles, for either model; grid.kind = case goes with it"
     )
     model: Model = Field(default_factory=ColumnModelConfig)
-    forcing: ForcingConfig = Field(default_factory=ForcingConfig)
+    forcing: Forcing = Field(default_factory=ForcingConfig)
     twin: TwinConfig | None = Field(None, description="the nature run, if the campaign is a twin experiment")
     catalogue: dict[str, CatalogueEntry] = Field(
         {}, description="data in files, each under a name: to assimilate, to verify against"
@@ -1285,12 +1375,19 @@ class CampaignConfig(Section):
                     "forcing is the embedded model's; CoLM has the weather of its own namelist: leave it out"
                 )
             return problems
-        if self.model.initial == "file" and self.model.initial_file is None:
-            problems.append("model.initial = file needs model.initial_file")
-        forcing_s = self.forcing.step_hours * 3600
+        if self.model.initial != "climatology" and self.model.initial_file is None:
+            problems.append(f"model.initial = {self.model.initial} needs model.initial_file")
+        if self.model.initial == "spun_up" and self.model.physics != "land_surface":
+            problems.append("model.initial = spun_up needs model.physics = land_surface")
+        forcing_s = self.forcing.step_s
         if forcing_s % self.model.timestep_s:
             problems.append(
                 f"model.timestep_s = {self.model.timestep_s} does not divide the forcing step of {forcing_s} s"
+            )
+        if self.forcing.kind == "netcdf" and self.twin is not None and self.twin.weather_correlation != 1.0:
+            problems.append(
+                f"twin.weather_correlation = {self.twin.weather_correlation}: with forcing.kind = netcdf the nature "
+                "run has the weather of the files as well; write 1.0"
             )
         if (self.time.cycle_hours * 3600) % self.model.timestep_s:
             problems.append(
@@ -1318,6 +1415,25 @@ class CampaignConfig(Section):
                     f"catalogue; '{name}' {found} (entries: {', '.join(self.catalogue) or 'none'})"
                 )
         return problems
+
+    @property
+    def physics(self) -> Literal["soil_water", "land_surface"]:
+        """Which state the tiles have: the embedded model's physics; of the real model, its soil water."""
+        return self.model.physics if isinstance(self.model, ColumnModelConfig) else "soil_water"
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """Variables of the tiles' state, in restart order."""
+        return STATE_OF_PHYSICS[self.physics]
+
+    @property
+    def consistent_weather(self) -> bool:
+        """Whether the generator's variables co-vary as an energy balance needs it."""
+        if not isinstance(self.forcing, ForcingConfig):
+            return False
+        if self.forcing.consistent is None:
+            return self.physics == "land_surface"
+        return self.forcing.consistent
 
     @property
     def scored_since(self) -> datetime:
@@ -1463,6 +1579,6 @@ def _keys_on_the_way(location: list[Any], sections: list[type[BaseModel]]) -> li
 def _sections(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    if get_origin(annotation) in (Union, types.UnionType, tuple, Annotated):
+    if get_origin(annotation) in (Union, types.UnionType, tuple, dict, Annotated):
         return [model for arg in get_args(annotation) for model in _sections(arg)]
     return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Self
@@ -11,7 +11,7 @@ import numpy as np
 
 from landda_hpc.constants import N_SNOW, N_SOIL, BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ShapeError
-from landda_hpc.variables import STATE
+from landda_hpc.variables import LAND_STATE, SOIL_WATER_STATE, STATE
 
 
 class PatchType(IntEnum):
@@ -92,27 +92,35 @@ class Tiles:
 class TileState:
     """Prognostic variables of a set of tiles, float64, named and shaped as in ``variables.STATE``.
 
-    Indexing gives the array itself, shape (n_tile, ...): ``state["wliq_soisno"]`` is (n_tile, 15), kg m-2.
-    Soil layer k is slot N_SNOW + k; ``soil`` is the view of the ten soil layers.
+    Which variables there are depends on the model's physics: one of ``variables.SOIL_WATER_STATE`` and
+    ``variables.LAND_STATE``, in that order. Indexing gives the array itself, shape (n_tile, ...):
+    ``state["wliq_soisno"]`` is (n_tile, 15), kg m-2. Soil layer k is slot N_SNOW + k; ``soil`` is the view of the ten
+    soil layers.
     """
 
     def __init__(self, values: dict[str, FloatArray]) -> None:
-        if set(values) != set(STATE):
+        names = next((n for n in (SOIL_WATER_STATE, LAND_STATE) if set(n) == set(values)), None)
+        if names is None:
             raise ShapeError(
-                f"tile state has variables {sorted(values)}; expected exactly {sorted(STATE)}. "
-                "Was the file written by another version?"
+                f"tile state has variables {sorted(values)}; expected exactly {sorted(SOIL_WATER_STATE)}, or with "
+                f"{sorted(set(LAND_STATE) - set(SOIL_WATER_STATE))}. Was the file written by another version?"
             )
         n_tile = next(iter(values.values())).shape[0]
         for name, array in values.items():
             expected = (n_tile, *STATE[name].shape)
             if array.shape != expected or array.dtype != np.float64:
                 raise ShapeError(f"{name} has shape {array.shape}, {array.dtype}; expected {expected}, float64.")
-        self._values = {name: values[name] for name in STATE}
+        self._values = {name: values[name] for name in names}
 
     @classmethod
-    def filled(cls, n_tile: int) -> Self:
+    def filled(cls, n_tile: int, names: Sequence[str] = LAND_STATE) -> Self:
         """Every variable at the registry's initial value."""
-        return cls({v.name: np.full((n_tile, *v.shape), v.initial) for v in STATE.values()})
+        return cls({name: np.full((n_tile, *STATE[name].shape), STATE[name].initial) for name in names})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables, in restart order."""
+        return tuple(self._values)
 
     def __getitem__(self, name: str) -> FloatArray:
         return self._values[name]

@@ -66,6 +66,17 @@ STATE: Final[dict[str, Variable]] = {
         Variable("wetwat", "water in wetland", "kg m-2", (), None, 0.0, 1.0e5),
         Variable("wa", "water in the aquifer", "kg m-2", (), None, -1.0e5, 1.0e5, initial=4800.0),
         Variable("zwt", "depth of the water table", "m", (), "water_table_depth", 0.0, 80.0, initial=5.0),
+        Variable("sag", "snow age", "1", (), None, 0.0, 1.0e4),
+        Variable("fsno", "share of the ground under snow", "1", (), "surface_snow_area_fraction", 0.0, 1.0),
     )
 }  # fmt: skip
-"""Every variable of the tile state, in restart order."""
+"""Every variable that a tile state can have, in restart order."""
+
+LAND_STATE: Final[tuple[str, ...]] = tuple(STATE)
+"""Names of the state of the physics ``land_surface``: all."""
+
+SOIL_WATER_STATE: Final[tuple[str, ...]] = tuple(name for name in STATE if name not in ("sag", "fsno"))
+"""Names of the state of the physics ``soil_water``."""
+
+STATE_OF_PHYSICS: Final[dict[str, tuple[str, ...]]] = {"soil_water": SOIL_WATER_STATE, "land_surface": LAND_STATE}
+"""Names of the state by the model's physics (``model.physics`` of the configuration)."""

@@ -27,7 +27,7 @@ from landda_hpc.model.column.mosaic import build_tiles
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.forcing.climatology import load_climatology
 from landda_hpc.state import PatchType, Tiles, TileState
-from landda_hpc.variables import DIMENSIONS, STATE
+from landda_hpc.variables import DIMENSIONS, SOIL_WATER_STATE, STATE
 
 NAME, LC_YEAR, CELL = "synthetic", 2005, 1.25
 START = datetime(2010, 6, 1)
@@ -135,7 +135,7 @@ def _write_state(folder: Path, block: str, state: TileState, mine: IntArray) -> 
             variable = file.createVariable(name, "f8", ("patch", *dims), zlib=True, complevel=1, fill_value=False)
             variable[:] = values
 
-        for variable in STATE.values():
+        for variable in (STATE[name] for name in SOIL_WATER_STATE):
             put(variable.name, variable.dims, state[variable.name][mine])
         generator = keyed_generator(1, "other variables", block)
         for name, dims in (("sag", ()), ("lai", ()), ("fveg", ()), ("mss_dst1", ("snow",))):

@@ -31,8 +31,9 @@ from landda_hpc.formats.colm.restart import read_variables, write_restart_copy
 from landda_hpc.image.distribute import distribute
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.forcing import perturb_rain
-from landda_hpc.model.colm.model import WIDTH, WRITTEN, ColmModel, pack, unpack
+from landda_hpc.model.colm.model import WIDTH, ColmModel, pack, unpack
 from landda_hpc.model.colm.window import Program, RunFolder, Window, run_windows
+from landda_hpc.model.colm.write_back import WRITTEN
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder

@@ -63,7 +63,7 @@ def profile_cells(domain: Domain, places: Iterable[tuple[float, float]]) -> list
     """Numbers of the scored land cells nearest to places (degrees_north, degrees_east)."""
     row, column = np.divmod(domain.cells.cell, domain.grid.shape[1])
     lat, lon = np.radians(domain.grid.lat[row]), np.radians(domain.grid.lon[column])
-    is_scored = domain.cells.from_image(domain.is_scored.astype(np.float64)) > 0.0
+    is_scored = domain.cells.from_mask(domain.is_scored)
     found = []
     for place in places:
         y, x = np.radians(place)

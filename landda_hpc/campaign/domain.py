@@ -91,7 +91,7 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         config.parallel.member_groups,
         config.parallel.roots,
         smallest_ensemble(config),
-        _cell_cost(tiles),
+        _cell_cost(tiles, config.physics),
     )
     depths = config.verification.depths_m
     return Domain(
@@ -111,15 +111,19 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
     )
 
 
-_COST = {PatchType.SOIL: 10, PatchType.WETLAND: 3}
+_COST = {
+    "soil_water": {PatchType.SOIL: 10, PatchType.WETLAND: 3},
+    "land_surface": {PatchType.SOIL: 30, PatchType.WETLAND: 17, PatchType.GLACIER: 16, PatchType.LAKE: 16},
+}
 _LOWEST_COST = 1
-"""Relative cost of a tile's forecast by patch type, measured: 0.63 us per step for soil, 0.05 us for ice and lakes."""
+"""Relative cost of a tile's forecast by physics and patch type, measured (``landda bench column``): soil_water 0.63 us
+per step for soil, 0.05 us for ice and lakes; land_surface tenths of 1 us."""
 
 
-def _cell_cost(tiles: Tiles) -> IntArray:
+def _cell_cost(tiles: Tiles, physics: str) -> IntArray:
     """Relative cost of each land cell, int64, (n_cells,)."""
     cost = np.full(len(tiles), _LOWEST_COST, dtype=np.int64)
-    for patchtype, value in _COST.items():
+    for patchtype, value in _COST[physics].items():
         cost[tiles.patchtype == patchtype] = value
     _, cell = np.unique(tiles.cell, return_inverse=True)
     return np.bincount(cell, weights=cost).astype(np.int64)

@@ -84,7 +84,7 @@ def measure(config: CampaignConfig, n_ranks: int) -> Sizes:
 def estimate(config: CampaignConfig, sizes: Sizes) -> dict[str, str]:
     """Ranks, memory per rank and disk in words, from sizes alone."""
     pixels = sizes.grid.n_cells
-    state = 8 * sum(int(np.prod(v.shape, dtype=np.int64)) for v in STATE.values())
+    state = 8 * sum(int(np.prod(STATE[name].shape, dtype=np.int64)) for name in config.state_names)
     instances = len(config.instance_names)
     members = max((run.members for run in config.runs if isinstance(run, EnkfLikeRun)), default=0)
     share = -(-members // sizes.n_roots)

@@ -6,25 +6,30 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.signals import StopRequest
-from landda_hpc.config import CampaignConfig, ColumnModelConfig, PerturbationConfig, TwinConfig
+from landda_hpc.campaign.spun_up import spun_up_state
+from landda_hpc.campaign.weather import make_weather
+from landda_hpc.config import CampaignConfig, ColumnModelConfig, ControlRun, PerturbationConfig, TwinConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
 from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
 from landda_hpc.formats.climatology import read_soil_moisture_climatology
 from landda_hpc.grid import Grid
-from landda_hpc.model.column.climate import TileClimate, tile_climate
+from landda_hpc.model.column.climate import tile_climate
 from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
+from landda_hpc.model.column.land.initial import fitted, land_initial_state
+from landda_hpc.model.column.land.model import LandSurfaceModel
+from landda_hpc.model.column.land.parameters import land_parameters
 from landda_hpc.model.column.soil import with_perturbed_parameters
 from landda_hpc.model.column.temperature import AnnualWave
-from landda_hpc.model.forcing.stochastic import StochasticWeather
+from landda_hpc.model.protocol import LandModel, WeatherSource
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.state import Tiles, TileState
@@ -34,7 +39,6 @@ from landda_hpc.storage.restart import write_restart
 logger = logging.getLogger(__name__)
 
 NATURE_STREAM = "nature"
-BASE_STREAM = "base"
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +125,7 @@ class EmbeddedModels:
         assert isinstance(config.model, ColumnModelConfig), "the other kinds have systems of their own"
         self._config, self._domain, self._world, self._folder = config, domain, world, folder
         self._model = config.model
-        self._columns: dict[str, ColumnModel] = {}
+        self._columns: dict[str, LandModel] = {}
 
     def make_instances(self) -> list[Instance]:
         """Every instance of the campaign; with a model where this rank holds it. Local: no communication.
@@ -135,27 +139,19 @@ class EmbeddedModels:
         mine = domain.layout.tiles_of(self._world.rank)
         held = domain.layout.instances_of(self._world.rank)
         instances = bare_instances(config)
-        climatology = domain.climatology
-        climate = tile_climate(domain.tiles, climatology).take(mine)
-        local = domain.tiles.take(mine)
-        weather = StochasticWeather(domain.grid, local, config.forcing, config.seed, BASE_STREAM, 1.0, climatology)
+        weather = make_weather(config, domain, domain.tiles.take(mine))
+        make = _model_maker(config, domain, mine)
         for instance in instances:
             if instance.index not in held:
                 continue
-            wave = AnnualWave(climate.temperature)
             if instance.run is None and config.twin is not None:
                 errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
-                tiles = errors.tiles.take(mine)
-                own = StochasticWeather(
-                    domain.grid, tiles, config.forcing, config.seed, NATURE_STREAM,
-                    config.twin.weather_correlation, climatology,
-                )  # fmt: skip
-                model = ColumnModel(
-                    tiles, own, wave, self._model.timestep_s, errors.rain_factor[mine],
-                    errors.potential_evaporation_factor[mine],
-                )  # fmt: skip
+                own = make_weather(
+                    config, domain, errors.tiles.take(mine), NATURE_STREAM, config.twin.weather_correlation
+                )
+                model = make(errors.tiles, own, errors.rain_factor[mine], errors.potential_evaporation_factor[mine])
             else:
-                model = ColumnModel(local, weather, wave, self._model.timestep_s, self._rain_factor(instance, mine))
+                model = make(domain.tiles, weather, self._rain_factor(instance, mine), 1.0)
             instance.model = self._columns[instance.name] = model
         return instances
 
@@ -172,7 +168,6 @@ class EmbeddedModels:
         config, world = self._config, self._world
         begin = config.time.start - timedelta(days=self._model.spinup_days)
         with together(world, "initial state"):
-            climate = tile_climate(self._domain.tiles, self._domain.climatology)
             first_run: Instance | None = None
             for instance in instances:
                 if instance.model is None:
@@ -180,7 +175,7 @@ class EmbeddedModels:
                 is_plain = instance.run is not None and instance.run.perturbation is None
                 if is_plain and first_run is not None:
                     continue
-                whole = self._initial_state(instance, climate, begin)
+                whole = _initial_state(config, self._domain, instance, begin)
                 instance.state = whole.take(self._domain.layout.tiles_of(world.rank))
                 first_run = instance if is_plain else first_run
         self._spin_up(instances, begin, stop)
@@ -257,23 +252,68 @@ class EmbeddedModels:
                 stopped.agreed = True
                 raise stopped
 
-    def _initial_state(self, instance: Instance, climate: TileClimate, time: datetime) -> TileState:
-        """State of all tiles of an instance, so that its bits do not depend on the partition."""
-        config, domain = self._config, self._domain
-        tiles, change = domain.tiles, np.zeros(len(domain.tiles))
-        if instance.run is None and config.twin is not None:
-            errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
-            tiles, change = errors.tiles, errors.wetness_change
-        elif instance.run is not None and instance.run.perturbation is not None:
-            perturbation = instance.run.perturbation
-            image = member_field(perturbation, domain.grid, config.seed, "wetness")
-            change = perturbation.wetness_sigma * image.reshape(-1)[tiles.cell]
-        if self._model.initial == "file":
-            assert self._model.initial_file is not None, "checked by the configuration"
-            product = read_soil_moisture_climatology(config.data_root / self._model.initial_file)
-            profile = product.on_grid(time, domain.grid, fill=domain.is_land)
-            theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
-        else:
-            theta = soil_water_by_climate(tiles, climate, change)
-        # Ice stays as it is in this model, so it is that of the campaign's start, not of the spin-up's.
-        return initial_state(tiles, AnnualWave(climate.temperature), config.time.start, theta)
+
+def free_run(config: CampaignConfig, domain: Domain, mine: slice | None = None) -> tuple[LandModel, TileState]:
+    """One model of all tiles, or a slice, on the base weather, and its state at the campaign's start. Local."""
+    mine = slice(0, len(domain.tiles)) if mine is None else mine
+    weather = make_weather(config, domain, domain.tiles.take(mine))
+    model = _model_maker(config, domain, mine)(domain.tiles, weather, 1.0, 1.0)
+    state = _initial_state(config, domain, Instance("free", 0, ControlRun()), config.time.start)
+    return model, state.take(mine)
+
+
+class _MakeModel(Protocol):
+    def __call__(
+        self, tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel: ...
+
+
+def _model_maker(config: CampaignConfig, domain: Domain, mine: slice) -> _MakeModel:
+    """Makes models of the configured physics on this rank's slice from global tiles and weather. Local."""
+    assert isinstance(config.model, ColumnModelConfig), "the other kinds have systems of their own"
+    climate = tile_climate(domain.tiles, domain.climatology)
+    step = config.model.timestep_s
+    wave = AnnualWave(climate.temperature).take(mine)
+
+    def soil_water(
+        tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel:
+        return ColumnModel(tiles.take(mine), weather, wave, step, rain, evaporation)
+
+    def land_surface(
+        tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel:
+        # From the global vector: what numpy computes of a slice may differ in the last bit.
+        parameters = land_parameters(tiles, domain.grid, climate).take(mine)
+        return LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation)
+
+    return land_surface if config.physics == "land_surface" else soil_water
+
+
+def _initial_state(config: CampaignConfig, domain: Domain, instance: Instance, time: datetime) -> TileState:
+    """State of all tiles of an instance, so that its bits do not depend on the partition."""
+    assert isinstance(config.model, ColumnModelConfig), "the other kinds have systems of their own"
+    climate = tile_climate(domain.tiles, domain.climatology)
+    tiles, change = domain.tiles, np.zeros(len(domain.tiles))
+    if instance.run is None and config.twin is not None:
+        errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
+        tiles, change = errors.tiles, errors.wetness_change
+    elif instance.run is not None and instance.run.perturbation is not None:
+        perturbation = instance.run.perturbation
+        image = member_field(perturbation, domain.grid, config.seed, "wetness")
+        change = perturbation.wetness_sigma * image.reshape(-1)[tiles.cell]
+    if config.model.initial == "spun_up":
+        assert config.model.initial_file is not None, "checked by the configuration"
+        state = spun_up_state(config.data_root / config.model.initial_file, domain, time)
+        return fitted(state, tiles, change)
+    if config.model.initial == "file":
+        assert config.model.initial_file is not None, "checked by the configuration"
+        product = read_soil_moisture_climatology(config.data_root / config.model.initial_file)
+        profile = product.on_grid(time, domain.grid, fill=domain.is_land)
+        theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
+    else:
+        theta = soil_water_by_climate(tiles, climate, change)
+    if config.physics == "land_surface":
+        return land_initial_state(tiles, AnnualWave(climate.temperature), time, theta)
+    # Ice stays as it is in this physics, so it is that of the campaign's start, not of the spin-up's.
+    return initial_state(tiles, AnnualWave(climate.temperature), config.time.start, theta)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from landda_hpc.campaign.assembly import check_frame
 from landda_hpc.campaign.case import CaseDomain, read_namelist
 from landda_hpc.campaign.treatment import find_unusable
+from landda_hpc.campaign.verify.preflight import find_verification_problems
 from landda_hpc.config import CampaignConfig, ColmModelConfig, FrameConfig
 from landda_hpc.errors import ConfigError, LandDAError, MissingFileError
 from landda_hpc.formats.colm.names import time_label
@@ -47,6 +48,7 @@ def find_problems(config: CampaignConfig, survey: Survey, grid: Grid, case: Case
                 f"{where}: '{config.data_root / path}' does not exist. Check data_root ({config.data_root}) and name."
             )
     problems += find_unusable(config, grid)
+    problems += find_verification_problems(config, grid)
     if config.observations.withheld is not None:
         try:
             Withholding(config.observations.withheld, grid, config.seed, config.data_root, config.time.analyses)

@@ -63,7 +63,7 @@ class Recorder:
         self._config, self._domain, self._folder = config, domain, folder
         self._observed_layer = depth_name(config.observations.depth_m)
         self._columns = domain.columns
-        self._is_scored = domain.cells.from_image(domain.is_scored.astype(np.float64)) > 0.0
+        self._is_scored = domain.cells.from_mask(domain.is_scored)
         self._profile_cells = profile_cells(domain, config.output.profiles)
 
     def record(
@@ -129,7 +129,7 @@ class Recorder:
                         mine, true = self._columns.depth(rows, i), self._columns.depth(truth, i)
                         yield self._score(rows, mine, true, reference=TRUTH, layer=layer, **common)
                 if truth is not None and images.observation is not None and self._config.verification.unobserved:
-                    seen = self._domain.cells.from_image(images.observation.is_used.astype(np.float64)) > 0.0
+                    seen = self._domain.cells.from_mask(images.observation.is_used)
                     for i, layer in enumerate(self._domain.depth_names):
                         unseen = np.where(seen, np.nan, self._columns.depth(truth, i))
                         mine = self._columns.depth(rows, i)

@@ -71,6 +71,7 @@ def save_state(
         instances=config.instance_names,
         software_version=__version__,
         records=({KEY: encode_memory(memory)} if memory else {}) | ({MODEL_FILES: files} if files else {}),
+        variables=config.state_names,
     )
     mine = domain.layout.tiles_of(world.rank)
     parts = {i.name: LocalPart(i.state, mine) for i in instances if i.state is not None}

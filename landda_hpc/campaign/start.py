@@ -16,6 +16,7 @@ from landda_hpc.campaign.model_system import ModelSystem, make_model_system
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.signals import StopRequest
+from landda_hpc.campaign.weather import weather_problems
 from landda_hpc.config import CampaignConfig, dump_config, load_config, read_resolved
 from landda_hpc.errors import ConfigError, StorageError
 from landda_hpc.observation.catalogue import open_source
@@ -259,7 +260,7 @@ def _open_source(config: CampaignConfig, domain: Domain, world: Communicator) ->
         source = open_source(config, domain.grid, domain.is_soil)
         if world.rank == 0:
             survey = survey_analyses(config, source)
-            problems = find_problems(config, survey, domain.grid, domain.case)
+            problems = find_problems(config, survey, domain.grid, domain.case) + weather_problems(config, domain)
             if problems:
                 raise ConfigError(problems)
             logger.info("%s", survey.describe())

@@ -14,11 +14,13 @@ from landda_hpc.commands import (
     archive,
     bench,
     check,
+    climate,
     colm,
     compare,
     curvelet,
     digest,
     init,
+    memory,
     observations,
     plot,
     regress,
@@ -27,6 +29,8 @@ from landda_hpc.commands import (
     run,
     schema,
     score,
+    site,
+    spinup,
     status,
     threshold,
 )
@@ -59,6 +63,10 @@ for module in (
     threshold,
     archive,
     regress,
+    spinup,
+    climate,
+    memory,
+    site,
     schema,
 ):
     app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)

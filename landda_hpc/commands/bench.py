@@ -45,6 +45,42 @@ def curvelet(
         console.print(f"Written: {output}", highlight=False)
 
 
+@app.command()
+def column(
+    output: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every figure there.")] = None,
+    n_lat: Annotated[int, typer.Option(min=17, help="Rows of the global grid, twice as many columns.")] = 64,
+    rounds: Annotated[int, typer.Option(min=1, help="Simulated days per figure; figures are medians.")] = 7,
+) -> None:
+    """Time the land model per tile and step, by kind of tile, on one core; a bare kernel beside it."""
+    from landda_hpc.campaign import column_bench
+    from landda_hpc.formats.atomic import atomic_replacement
+
+    result = column_bench.measure(n_lat, rounds)
+    console = Console()
+    table = Table(title="microseconds per tile and step of 1800 s", title_justify="left")
+    for heading in ("", "tiles", "µs"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    first = result["microseconds_per_tile_step"]
+    verdict = "met" if first <= column_bench.BAR else "missed"
+    table.add_row("snow-free soil, all physics", str(result["tiles"]), f"{first:.2f}")
+    table.add_row(f"  bar {column_bench.BAR:g}, aim {column_bench.AIM:g}: {verdict}", "", "")
+    table.add_row("the same, half of the tiles", str(result["tiles"] // 2), f"{result['half_of_the_tiles']:.2f}")
+    for kind, figures in result["by_kind"].items():
+        table.add_row(kind, str(figures["tiles"]), f"{figures['microseconds']:.2f}")
+    table.add_row("physics soil_water, the same soil", str(result["tiles"]), f"{result['soil_water']:.2f}")
+    table.add_row("bare tridiagonal + power laws", str(result["tiles"]), f"{result['bare_kernel']:.2f}")
+    console.print(table)
+    console.print(
+        f"per step of snow-free soil: {result['sub_steps']:.2f} energy balances, {result['leaf_iterations']:.2f} leaf "
+        f"iterations, {result['solves']:.2f} soil-water solutions; load {result['load']:.1f}",
+        highlight=False,
+    )
+    if output is not None:
+        with atomic_replacement(output, make_folder=True) as temporary:
+            temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        console.print(f"Written: {output}", highlight=False)
+
+
 def print_result(result: dict[str, Any], found: list[Bar], console: Console) -> None:
     """Print the times, and the figures beside their bars."""
     n1, n2 = result["shape"]

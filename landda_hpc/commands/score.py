@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
 from rich.console import Console
 
 from landda_hpc.commands.console.options import CampaignDir, SetOption, parse_overrides
 from landda_hpc.config import CampaignConfig, read_resolved
-from landda_hpc.errors import ConfigError, MissingFileError, StorageError
-
-_SECTIONS = ("verification", "catalogue", "data_root")
-"""What a file of --with may hold: what decides no result of the campaign."""
+from landda_hpc.errors import StorageError
 
 
 def command(
@@ -45,13 +41,15 @@ def command(
     intervals, per station, network and region, for the assimilation window and the free forecast; verification.md,
     tables, netCDF files and figures go to OUT. The campaign must have recorded its soil water (output.series).
     """
-    from landda_hpc.campaign.verify import is_asked
+    from landda_hpc.campaign.verify.report import is_asked
+    from landda_hpc.campaign.verify.settings import read_settings
     from landda_hpc.storage.campaign_folder import CampaignFolder
     from landda_hpc.verification.records import read_json_lines, write_csv, write_netcdf
     from landda_hpc.verification.table import summarise, summary_tables
 
+    changes = ({} if file is None else read_settings(file)) | parse_overrides(overrides)
     campaign = CampaignFolder.open(folder)
-    config = read_resolved(campaign.config_file, _changes(file, overrides))
+    config = read_resolved(campaign.config_file, changes)
     records = read_json_lines(campaign.records_file("scores"))
     is_past = any(record.time >= config.scored_since for record in records)
     for table in summary_tables(summarise(records, config.scored_since if is_past else None)):
@@ -72,7 +70,7 @@ def command(
 
 def _verify(folder: Path, config: CampaignConfig, output: Path, with_figures: bool) -> None:
     from landda_hpc.campaign.domain import make_domain
-    from landda_hpc.campaign.verify import verify_campaign
+    from landda_hpc.campaign.verify.report import verify_campaign
 
     found = verify_campaign(folder, config, make_domain(config, n_ranks=1), output, with_figures=with_figures)
     for table in found.tables:
@@ -80,24 +78,3 @@ def _verify(folder: Path, config: CampaignConfig, output: Path, with_figures: bo
     for note in found.notes:
         Console().print(note, highlight=False, style="dim")
     Console().print(f"Verification: {found.files[0]} and {len(found.files) - 1} files beside it", highlight=False)
-
-
-def _changes(file: Path | None, overrides: list[str] | None) -> dict[str, Any]:
-    """What --with and --set change, the latter last."""
-    changes: dict[str, Any] = {}
-    if file is not None:
-        if not file.is_file():
-            raise MissingFileError(f"--with '{file}' does not exist.")
-        try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"--with '{file}' is not valid YAML: {error}") from error
-        if not isinstance(content, dict) or set(content) - set(_SECTIONS):
-            found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
-            raise ConfigError(f"--with '{file}' has {found}; expected sections {', '.join(_SECTIONS)}.")
-        for key, value in (content.pop("verification", None) or {}).items():
-            changes[f"verification.{key}"] = value
-        changes |= content
-        if "data_root" in content:
-            changes["data_root"] = str((file.parent / str(content["data_root"])).resolve())
-    return changes | parse_overrides(overrides)

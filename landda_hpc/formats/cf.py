@@ -43,6 +43,7 @@ class NetcdfFile:
     Parameters
     ----------
     path : the file.
+    scan : look through the whole file for damage that would make the library hang; False for archives of gigabytes.
 
     Raises
     ------
@@ -54,12 +55,12 @@ class NetcdfFile:
     Local: no communication. All calls of the netCDF library are in this class.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, scan: bool = True) -> None:
         if not path.is_file():
             raise MissingFileError(f"data file '{path}' does not exist; check the path in the configuration.")
         self.path = path
         with self._library("cannot be read."):
-            damaged = find_damaged_heap(path)
+            damaged = find_damaged_heap(path) if scan else None
         if damaged is not None:
             raise DataError(f"file '{path}' is damaged: its HDF5 heap at byte {damaged} is broken. Fetch it again.")
         with self._library("cannot be opened as netCDF; is it complete (truncated download)?"):

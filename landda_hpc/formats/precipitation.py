@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from landda_hpc.constants import FloatArray
-    from landda_hpc.formats.station import TimeArray
     from landda_hpc.grid import Grid
 
 _GLDAS_S: Final = 3 * 3600.0
@@ -144,35 +143,6 @@ def read_precipitation(
                     begin, amount = _since(path, time, total, grid, before)
                 yield PrecipitationField(amount, grid, begin, time, rain.label, path)
                 before = time, total, grid
-
-
-def precipitation_at(product: str, paths: Sequence[Path], lat: float, lon: float) -> tuple[TimeArray, FloatArray]:
-    """Series of the cell in which a place lies.
-
-    Parameters
-    ----------
-    product, paths : as ``read_precipitation``.
-    lat, lon : degrees_north, degrees_east.
-
-    Returns
-    -------
-    Ends of the intervals, datetime64[s], shape (n,), and amounts, mm, shape (n,), NaN where missing.
-
-    Raises
-    ------
-    ConfigError, MissingFileError, DataError : as ``read_precipitation``; the place is outside the files.
-    """
-    region = Region(lat - 1e-6, lat + 1e-6, lon - 1e-6, lon + 1e-6)
-    ends, amounts = [], []
-    for field in read_precipitation(product, paths, region):
-        turn = (lon - field.grid.lon_edges[0]) // 360.0 * 360.0
-        row = int(np.searchsorted(field.grid.lat_edges, lat, side="right")) - 1
-        column = int(np.searchsorted(field.grid.lon_edges, lon - turn, side="right")) - 1
-        if not (0 <= row < field.grid.lat.size and 0 <= column < field.grid.lon.size):
-            raise DataError(f"latitude {lat}, longitude {lon} is outside '{field.path}': {field.grid.describe()}.")
-        ends.append(np.datetime64(field.end, "s"))
-        amounts.append(float(field.amount[row, column]))
-    return np.array(ends, dtype="datetime64[s]"), np.array(amounts, dtype=np.float64)
 
 
 def _open(product: str, path: Path, rain: Rain) -> LayeredFile | GribFile:

@@ -67,6 +67,13 @@ class LandCells:
         values: FloatArray = image.reshape(-1)[self.cell]
         return values
 
+    def from_mask(self, mask: BoolArray) -> BoolArray:
+        """Which land cells lie in a mask (n_lat, n_lon), shape (n_cells,)."""
+        if mask.shape != self.grid.shape:
+            raise ShapeError(f"mask has shape {mask.shape}, the grid {self.grid.shape}.")
+        inside: BoolArray = mask.reshape(-1)[self.cell]
+        return inside
+
     def mask(self, min_soil_fraction: float = 0.0) -> BoolArray:
         """Cells with more updatable soil than the given share of the cell's area, shape (n_lat, n_lon)."""
         return self.to_image(self.soil_fraction, fill=-1.0) > min_soil_fraction

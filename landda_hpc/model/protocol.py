@@ -55,13 +55,37 @@ class WeatherSource(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class EnergyReport:
+    """What a forecast did to the energy of each tile: means over the forecast, W m-2, shape (n_tile,).
+
+    Attributes
+    ----------
+    net_shortwave, net_longwave : taken in by leaves and ground.
+    sensible, latent : given to the atmosphere.
+    ground : stored in soil and snow, change of phase included.
+    max_residual : largest energy-budget residual of any tile and step, W m-2; 0 without tiles.
+    n_steps : sub-steps of the energy balance, over all tiles.
+    n_leaf : iterations of the leaf temperature, over all tiles.
+    """
+
+    net_shortwave: FloatArray
+    net_longwave: FloatArray
+    sensible: FloatArray
+    latent: FloatArray
+    ground: FloatArray
+    max_residual: float
+    n_steps: int
+    n_leaf: int
+
+
+@dataclass(frozen=True, eq=False)
 class ForecastReport:
     """What a forecast did to the water of each tile; kg m-2 over the forecast, shape (n_tile,).
 
     Attributes
     ----------
     precipitation : received, after the model's rain factor.
-    evapotranspiration : bare-soil evaporation, transpiration and open-water evaporation.
+    evapotranspiration : evaporation of soil, leaves, snow and open water (less dew and frost), and transpiration.
     runoff : surface runoff, with ``overflow`` in it.
     drainage : left the column at its lower end.
     overflow : the part of ``runoff`` that had no room in the pores and was pushed out at the surface.
@@ -69,6 +93,7 @@ class ForecastReport:
     max_residual : largest water-budget residual of any tile and model step, kg m-2; 0 without tiles.
     n_solves : solutions of the soil-water equation, over all tiles and model steps.
     seconds : wall time, that of making the weather included.
+    energy : the energy's budget; None where the model has no energy balance.
 
     Notes
     -----
@@ -84,6 +109,7 @@ class ForecastReport:
     max_residual: float
     n_solves: int
     seconds: float
+    energy: EnergyReport | None = None
 
     @property
     def storage_change(self) -> FloatArray:

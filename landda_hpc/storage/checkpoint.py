@@ -36,7 +36,6 @@ from landda_hpc.storage.checkpoint_write import (
 )
 from landda_hpc.storage.collective import Extent, require_cover, step
 from landda_hpc.storage.hashing import HASH_BYTES
-from landda_hpc.variables import STATE
 
 __all__ = [
     "CheckpointHeader",
@@ -135,7 +134,7 @@ def _agree(communicator: Communicator, header: CheckpointHeader, instances: Part
         unknown = sorted(set(instances) - set(header.instances))
         if unknown:
             raise ShapeError(f"instances {unknown} are not among the checkpoint's {list(header.instances)}.")
-        mine = {n: _extent(n, instances.get(n, NOTHING), header.n_tiles) for n in header.instances}
+        mine = {n: _extent(n, instances.get(n, NOTHING), header.n_tiles, header.variables) for n in header.instances}
     everyone = communicator.all_gather((header.to_json(), mine))
     for rank, (text, _) in enumerate(everyone):
         if text != everyone[0][0]:
@@ -146,7 +145,7 @@ def _agree(communicator: Communicator, header: CheckpointHeader, instances: Part
     return extents
 
 
-def _extent(name: str, part: LocalPart, n_tiles: int) -> Extent:
+def _extent(name: str, part: LocalPart, n_tiles: int, variables: tuple[str, ...]) -> Extent:
     state, tiles = part
     if state is None:
         return 0, 0
@@ -154,6 +153,8 @@ def _extent(name: str, part: LocalPart, n_tiles: int) -> Extent:
         raise ShapeError(f"checkpoint of instance '{name}': {tiles} is not a slice of {n_tiles} tiles.")
     if state.n_tile != tiles.stop - tiles.start:
         raise ShapeError(f"checkpoint of instance '{name}': state of {state.n_tile} tiles, slice is {tiles}.")
+    if state.names != variables:
+        raise ShapeError(f"checkpoint of instance '{name}': state of {state.names}, header says {variables}.")
     return int(tiles.start), int(tiles.stop)
 
 
@@ -197,7 +198,7 @@ def _commit(temporary: Path, path: Path, header: CheckpointHeader, records: str,
     layout.fill_checksums(temporary, header, records, table)
     with layout.opened(temporary) as (file, index):
         for name in header.instances:
-            for variable in STATE:
+            for variable in header.variables:
                 layout.checksums(temporary, file, index, name, variable)
         result = layout.state_digest(index)
     commit(temporary, path)

@@ -36,7 +36,7 @@ from landda_hpc.formats.atomic import storage_errors
 from landda_hpc.storage import checkpoint_preamble as preamble
 from landda_hpc.storage.hashing import HASH_BYTES, hash_array, hash_bytes, hash_rows
 from landda_hpc.storage.method_memory import KEY
-from landda_hpc.variables import STATE
+from landda_hpc.variables import LAND_STATE, STATE
 
 CHUNK: Final = 1024
 """Tiles per checksum; part of the format and of the digest, whatever the number of ranks."""
@@ -67,6 +67,7 @@ class CheckpointHeader:
     config_hash : hash of the configuration that produced it.
     n_tiles : tiles of the global vector.
     instances : names of the model instances, in the campaign's order.
+    variables : names of the state's variables, in restart order: those of the model's physics.
     software_version : version of landda_hpc that wrote it.
     records : statistics of the campaign (counters and the like), anything that JSON can hold; rank 0's count.
     """
@@ -79,6 +80,12 @@ class CheckpointHeader:
     instances: tuple[str, ...]
     software_version: str
     records: dict[str, Any] = field(default_factory=dict, compare=False)
+    variables: tuple[str, ...] = LAND_STATE
+
+    @property
+    def shapes(self) -> dict[str, list[int]]:
+        """Shape of each variable after the tile dimension."""
+        return {name: list(STATE[name].shape) for name in self.variables}
 
     def __post_init__(self) -> None:
         if self.cycle < 0 or self.n_tiles < 0:
@@ -105,7 +112,7 @@ class CheckpointHeader:
                 "n_tiles": self.n_tiles,
                 "instances": list(self.instances),
                 "software_version": self.software_version,
-                "variables": {v.name: list(v.shape) for v in STATE.values()},
+                "variables": self.shapes,
                 "chunk": CHUNK,
             }
         )
@@ -149,15 +156,15 @@ def all_chunks(header: CheckpointHeader) -> list[ChunkOf]:
     return [
         ChunkOf(instance, variable, start, min(start + CHUNK, header.n_tiles))
         for instance in header.instances
-        for variable in STATE
+        for variable in header.variables
         for start in starts
     ]
 
 
 def data_bytes(header: CheckpointHeader) -> int:
     """Bytes of all state arrays and their checksums."""
-    per_tile = sum(8 * int(np.prod(v.shape, dtype=np.int64)) for v in STATE.values())
-    tables = n_chunks(header.n_tiles) * HASH_BYTES * len(STATE)
+    per_tile = sum(8 * int(np.prod(shape, dtype=np.int64)) for shape in header.shapes.values())
+    tables = n_chunks(header.n_tiles) * HASH_BYTES * len(header.variables)
     return len(header.instances) * (header.n_tiles * per_tile + tables)
 
 
@@ -168,7 +175,7 @@ def file_bytes(header: CheckpointHeader, records: str) -> int:
 
 def metadata_bytes(header: CheckpointHeader) -> int:
     """Room for all of HDF5's metadata, in one block: several times what the datasets need."""
-    return METADATA_BLOCK + 2 * len(header.instances) * len(STATE) * 2048
+    return METADATA_BLOCK + 2 * len(header.instances) * len(header.variables) * 2048
 
 
 def seal_of(header_text: bytes, records_text: bytes, roots: Bytes) -> bytes:
@@ -187,7 +194,7 @@ def state_digest(index: Index) -> str:
         "valid_time": datetime.fromisoformat(header.valid_time).isoformat(),
         "n_tiles": header.n_tiles,
         "instances": list(header.instances),
-        "variables": {v.name: list(v.shape) for v in STATE.values()},
+        "variables": header.shapes,
     }
     content |= {key: header.records[key] for key in (KEY, MODEL_FILES) if key in header.records}
     identity = _canonical(content)
@@ -218,13 +225,13 @@ def create(path: Path, header: CheckpointHeader, records: str) -> None:
         for instance in header.instances:
             # Groups made on the way to a dataset would carry the time of day.
             states, sums = (file.require_group(parent).create_group(instance) for parent in ("instances", "checksums"))
-            for variable in STATE.values():
+            for variable in (STATE[name] for name in header.variables):
                 shape = (header.n_tiles, *variable.shape)
                 data = states.create_dataset(variable.name, shape=shape, dtype="<f8", dcpl=layout.copy())
                 data.attrs["long_name"] = variable.long_name
                 data.attrs["units"] = variable.units
                 sums.create_dataset(variable.name, shape=table, dtype="u1", dcpl=layout.copy())
-        roots = (len(header.instances), len(STATE), HASH_BYTES)
+        roots = (len(header.instances), len(header.variables), HASH_BYTES)
         file.create_dataset("roots", shape=roots, dtype="u1", dcpl=layout.copy())
 
 
@@ -235,11 +242,11 @@ def fill_checksums(path: Path, header: CheckpointHeader, records: str, leaves: B
     ----------
     leaves : checksums in the order of ``all_chunks``, uint8, shape (n, 32).
     """
-    tables = leaves.reshape(len(header.instances), len(STATE), n_chunks(header.n_tiles), HASH_BYTES)
-    roots = np.empty((len(header.instances), len(STATE), HASH_BYTES), dtype=np.uint8)
+    tables = leaves.reshape(len(header.instances), len(header.variables), n_chunks(header.n_tiles), HASH_BYTES)
+    roots = np.empty((len(header.instances), len(header.variables), HASH_BYTES), dtype=np.uint8)
     with h5py.File(path, "r+", libver=LIBRARY_BOUNDS, locking=False) as file:
         for i, instance in enumerate(header.instances):
-            for v, variable in enumerate(STATE):
+            for v, variable in enumerate(header.variables):
                 file[f"checksums/{instance}/{variable}"][...] = tables[i, v]
                 roots[i, v] = np.frombuffer(hash_array(tables[i, v]), dtype=np.uint8)
         file["roots"][...] = roots
@@ -276,7 +283,7 @@ def check_rows(path: Path, piece: ChunkOf, rows: FloatArray, expected: bytes) ->
 def checksums(path: Path, file: h5py.File, index: Index, instance: str, variable: str) -> Bytes:
     """The verified table of checksums of one dataset, uint8, shape (n_chunks, 32)."""
     table: Bytes = file[f"checksums/{instance}/{variable}"][...]
-    root = index.roots[index.header.instances.index(instance), list(STATE).index(variable)]
+    root = index.roots[index.header.instances.index(instance), index.header.variables.index(variable)]
     if hash_array(table) != root.tobytes():
         raise damaged(path, f"the checksums of instance '{instance}', {variable}")
     return table
@@ -312,14 +319,17 @@ def _load_index(path: Path, file: h5py.File, seal: str) -> Index:
     if seal_of(header_text, records_text, roots).hex() != seal:
         raise damaged(path, "header, records or table of hashes")
     content = json.loads(header_text)
-    here = {v.name: list(v.shape) for v in STATE.values()}
-    if content.pop("variables") != here or content.pop("chunk") != CHUNK:
+    shapes = content.pop("variables")
+    # The header's JSON has sorted keys: the order is the registry's.
+    variables = tuple(name for name in STATE if name in shapes)
+    here = {name: list(STATE[name].shape) for name in variables}
+    if shapes != here or content.pop("chunk") != CHUNK:
         raise StorageError(
             f"{path}: its variables or their shapes are not those of this software "
             f"(written by landda_hpc {content['software_version']}). Use that version."
         )
     content["instances"] = tuple(content["instances"])
-    return Index(CheckpointHeader(**content, records=json.loads(records_text)), roots)
+    return Index(CheckpointHeader(**content, variables=variables, records=json.loads(records_text)), roots)
 
 
 def _canonical(value: object) -> str:

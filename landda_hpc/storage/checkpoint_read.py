@@ -55,7 +55,7 @@ def read_instance(path: Path, name: str, tile_slice: slice) -> TileState:
         if name not in header.instances:
             raise ShapeError(f"{path}: no model instance '{name}'; it holds {', '.join(header.instances)}.")
         start, stop = _bounds(path, tile_slice, header.n_tiles)
-        values = {v.name: np.empty((stop - start, *v.shape)) for v in STATE.values()}
+        values = {name: np.empty((stop - start, *STATE[name].shape)) for name in header.variables}
         for variable, target in values.items():
             data = file[f"instances/{name}/{variable}"]
             table = checksums(path, file, index, name, variable)

@@ -28,9 +28,6 @@ logger = logging.getLogger(__name__)
 SLAB: Final = 8 * layout.CHUNK
 """Tiles that rank 0 takes in at a time: bounds its memory (5.5 MB), changes no byte."""
 
-_SHAPES: Final = {v.name: v.shape for v in STATE.values()}
-_WIDTH: Final = sum(int(np.prod(shape, dtype=np.int64)) for shape in _SHAPES.values())
-
 
 class LocalPart(NamedTuple):
     """What one rank holds of a model instance: its tiles, or None and an empty slice."""
@@ -58,7 +55,7 @@ def write_parallel(temporary: Path, communicator: Communicator, header: Checkpoi
         file = h5py.File(temporary, "r+", driver="mpio", comm=communicator.native, libver=layout.LIBRARY_BOUNDS)
     for name in header.instances:
         part = instances.get(name, NOTHING)
-        for variable in STATE:
+        for variable in header.variables:
             where = f"instances/{name}/{variable}"
             with _inside_collective(communicator, temporary, f"writing {where}"):
                 rows = None if part.state is None else part.state[variable]
@@ -73,6 +70,7 @@ def write_serial(
 ) -> None:
     """Send rows to rank 0, slab by slab, all variables of a slab at once; rank 0 writes them. Collective."""
     is_writer, rank = communicator.rank == 0, communicator.rank
+    width = sum(_size(name) for name in header.variables)
     nothing = np.empty(0)
     file = None
     with step(communicator, temporary, "opening"):
@@ -83,12 +81,12 @@ def write_serial(
             for start in range(0, header.n_tiles, SLAB):
                 cuts = [_overlap(extent, start, start + SLAB) for extent in extents[name]]
                 packed = _pack(instances.get(name, NOTHING), *cuts[rank])
-                incoming = [(hi - lo) * _WIDTH if is_writer else 0 for lo, hi in cuts]
+                incoming = [(hi - lo) * width if is_writer else 0 for lo, hi in cuts]
                 received = communicator.exchange([packed, *[nothing] * (communicator.size - 1)], incoming)
                 with step(communicator, temporary, f"writing instance '{name}'"):
                     if file is not None:
                         for (lo, hi), block in zip(cuts, received, strict=True):
-                            _unpack(file[f"instances/{name}"], block, lo, hi)
+                            _unpack(file[f"instances/{name}"], header.variables, block, lo, hi)
         with step(communicator, temporary, "closing"):
             if file is not None:
                 file.close()
@@ -118,7 +116,7 @@ def compare_rows(temporary: Path, instances: Parts) -> None:
     with h5py.File(temporary, "r", locking=False) as file:
         for name, (state, tiles) in instances.items():
             if state is not None:
-                for variable in STATE:
+                for variable in state.names:
                     _compare(temporary, file[f"instances/{name}/{variable}"], state[variable], tiles)
 
 
@@ -168,18 +166,23 @@ def _pack(part: LocalPart, lo: int, hi: int) -> FloatArray:
     if part.state is None or lo == hi:
         return np.empty(0)
     rows = slice(lo - part.tiles.start, hi - part.tiles.start)
-    return np.concatenate([part.state[name][rows].reshape(-1) for name in _SHAPES])
+    return np.concatenate([part.state[name][rows].reshape(-1) for name in part.state.names])
 
 
-def _unpack(group: h5py.Group, block: FloatArray, lo: int, hi: int) -> None:
+def _unpack(group: h5py.Group, names: tuple[str, ...], block: FloatArray, lo: int, hi: int) -> None:
     """Write what ``_pack`` packed."""
     if lo == hi:
         return
     position = 0
-    for name, shape in _SHAPES.items():
-        n = (hi - lo) * int(np.prod(shape, dtype=np.int64))
-        group[name][lo:hi] = block[position : position + n].reshape(hi - lo, *shape)
+    for name in names:
+        n = (hi - lo) * _size(name)
+        group[name][lo:hi] = block[position : position + n].reshape(hi - lo, *STATE[name].shape)
         position += n
+
+
+def _size(name: str) -> int:
+    """Numbers of a variable per tile."""
+    return int(np.prod(STATE[name].shape, dtype=np.int64))
 
 
 def _compare(temporary: Path, dataset: h5py.Dataset, rows: FloatArray, tiles: slice) -> None:

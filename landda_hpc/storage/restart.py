@@ -26,7 +26,7 @@ from landda_hpc.parallel.together import together
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.storage.collective import Extent, require_cover, step
 from landda_hpc.storage.hashing import hash_file
-from landda_hpc.variables import DIMENSIONS, STATE
+from landda_hpc.variables import DIMENSIONS, SOIL_WATER_STATE, STATE
 
 FORMAT: Final = "landda_hpc restart set"
 FORMAT_VERSION: Final = 1
@@ -46,13 +46,14 @@ class RestartFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a complete set of restart files holds."""
+    """What a complete set of restart files holds; ``variables`` are the names of the state's (see ``variables``)."""
 
     case: str
     instance: str
     time: str
     n_tiles: int
     files: tuple[RestartFile, ...]
+    variables: tuple[str, ...] = SOIL_WATER_STATE
 
 
 def time_label(valid_time: datetime) -> str:
@@ -116,7 +117,7 @@ def write_restart(
     with step(communicator, folder, "writing the manifest"):
         if entries is not None:
             files = tuple(sorted((e for e in entries if e is not None), key=lambda e: e.first))
-            _write_manifest(folder, Manifest(case, instance, valid_time.isoformat(), n_tiles, files))
+            _write_manifest(folder, Manifest(case, instance, valid_time.isoformat(), n_tiles, files, state.names))
     return folder
 
 
@@ -136,7 +137,8 @@ def read_manifest(folder: Path) -> Manifest:
         if found != (FORMAT, FORMAT_VERSION):
             raise StorageError(f"{path}: is {found}, this software reads {(FORMAT, FORMAT_VERSION)}.")
         files = tuple(RestartFile(**entry) for entry in content.pop("files"))
-        return Manifest(files=files, **content)
+        variables = tuple(content.pop("variables", SOIL_WATER_STATE))
+        return Manifest(files=files, variables=variables, **content)
 
 
 def read_restart(folder: Path, tile_slice: slice, tiles: Tiles | None = None) -> TileState:
@@ -166,7 +168,7 @@ def read_restart(folder: Path, tile_slice: slice, tiles: Tiles | None = None) ->
         )
     if tiles is not None and len(tiles) != stop - start:
         raise ShapeError(f"{folder}: tiles describes {len(tiles)} tiles, the slice has {stop - start}.")
-    values = {v.name: np.empty((stop - start, *v.shape)) for v in STATE.values()}
+    values = {name: np.empty((stop - start, *STATE[name].shape)) for name in manifest.variables}
     filled = np.zeros(stop - start, dtype=np.bool_)
     for entry in manifest.files:
         if entry.first < stop and entry.first + entry.count > start:
@@ -213,7 +215,7 @@ def _write_file(
             variable = file.createVariable(name, kind, ("patch",), zlib=True, complevel=1, fill_value=False)
             variable.setncatts({"long_name": long_name, "units": units})
             variable[:] = array
-        for entry in STATE.values():
+        for entry in (STATE[name] for name in state.names):
             variable = file.createVariable(
                 entry.name, "f8", ("patch", *entry.dims), zlib=True, complevel=1, fill_value=False
             )

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.errors import DataError
 from landda_hpc.verification import appearance
+from landda_hpc.verification.rain_series import RAIN_COLOUR, draw_bars
 from landda_hpc.verification.records import last_stage, parse_json_lines
 from landda_hpc.verification.series import as_dates, legend_below, mark_window, time_axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from matplotlib.axes import Axes
 
     from landda_hpc.constants import FloatArray
     from landda_hpc.verification.appearance import LineStyle
@@ -61,8 +65,17 @@ def draw_lines(
     scores: Sequence[str],
     title: str,
     since: datetime | None = None,
+    rain: Sequence[tuple[datetime, float]] = (),
+    rain_label: str = "precipitation",
 ) -> None:
     """Draw scores of several runs and layers over time, one panel per score, as [B26] Fig. 8; one PNG.
+
+    Parameters
+    ----------
+    records, reference : scores, and against what they are drawn.
+    lines, scores : what is drawn; one panel for each score.
+    since : earlier times are left out.
+    rain : mm a day by the day's begin, drawn as bars behind the lines, as in [S24] Fig. 13.
 
     Raises
     ------
@@ -82,7 +95,10 @@ def draw_lines(
     figure = appearance.new_figure(9.0, 0.9 + 2.9 * len(scores))
     figure.suptitle(title, fontsize=appearance.FONT + 2)
     axes = figure.subplots(len(scores), 1, squeeze=False, sharex=True)[:, 0]
+    bars = [bar for bar in rain if span[0] <= bar[0] + timedelta(hours=12) <= span[1]]
     for number, (ax, score) in enumerate(zip(axes, scores, strict=True)):
+        if bars:
+            draw_bars(ax, bars, max(amount for _, amount in bars))
         for line in lines:
             series = sorted((r for r in chosen if (r.run, r.layer) == (line.run, line.layer)), key=lambda r: r.time)
             values = [getattr(r, score) for r in series]
@@ -96,9 +112,11 @@ def draw_lines(
         time_axis(ax, span)
         ax.set_ylabel(SCORE_LABELS[score], fontsize=appearance.FONT)
         ax.set_title(f"({chr(ord('a') + number)})", loc="left", fontsize=appearance.FONT, fontweight="bold")
-    handles = [Line2D([], [], color=x.colour, linestyle=x.dash, linewidth=1.4, label=x.label) for x in lines]
+    handles: list[Any] = [Line2D([], [], color=x.colour, linestyle=x.dash, linewidth=1.4, label=x.label) for x in lines]
     if any(line.published for line in lines):
         handles.append(Line2D([], [], color=appearance.INK, linestyle=":", linewidth=1.0, label="published means"))
+    if bars:
+        handles.append(Patch(facecolor=RAIN_COLOUR, label=rain_label))
     legend_below(figure, handles)
     appearance.save(figure, path)
 
@@ -146,7 +164,12 @@ def read_profiles(path: Path) -> dict[tuple[int, str], Profile]:
 
 
 def draw_sections(
-    places: Sequence[tuple[str, Profile, Profile]], path: Path, *, window_end: datetime | None, title: str
+    places: Sequence[tuple[str, Profile, Profile]],
+    path: Path,
+    *,
+    window_end: datetime | None,
+    title: str,
+    rain: Sequence[Sequence[tuple[datetime, float]]] = (),
 ) -> None:
     """Draw assimilation minus control over time and depth, and the assimilation's profile as contours; one PNG.
 
@@ -154,6 +177,7 @@ def draw_sections(
     ----------
     places : name, profile with assimilation, and of the control; at equal times. Of more than ten days daily means
         are drawn, their contours from running means over five days.
+    rain : of each place, mm a day by the day's begin: grey bars from the bottom; none if empty.
 
     Raises
     ------
@@ -183,6 +207,8 @@ def draw_sections(
             ax.clabel(contours, fontsize=appearance.SMALL_FONT - 1.5, fmt="%.2f")
         if window_end is not None and analysed.times[0] < window_end < analysed.times[-1]:
             ax.axvline(as_dates((window_end,))[0], color=appearance.INK, linestyle="--", linewidth=0.8)
+        if rain and rain[number]:
+            _rain_below(ax, rain[number])
         time_axis(ax, (analysed.times[0], analysed.times[-1]))
         ax.set_ylim(SOIL_Z.size - 0.5, -0.5)
         ax.set_yticks(layers, [f"{z:.3f}" for z in SOIL_Z])
@@ -196,6 +222,18 @@ def draw_sections(
     bar.set_label("Assimilation minus control (m$^3$ m$^{-3}$)", fontsize=appearance.FONT)
     bar.ax.tick_params(labelsize=appearance.SMALL_FONT)
     appearance.save(figure, path)
+
+
+def _rain_below(ax: Axes, rain: Sequence[tuple[datetime, float]]) -> None:
+    """Daily rain as narrow bars that rise from the bottom of a section, on an axis at the right."""
+    most = max(0.1, *(amount for _, amount in rain), 0.0)
+    twin: Any = ax.twinx()
+    middles = as_dates(begin + timedelta(hours=12) for begin, _ in rain)
+    twin.bar(middles, [amount for _, amount in rain], width=0.55, color="#777777", alpha=0.75)
+    twin.set_ylim(0.0, 3.2 * most)
+    twin.set_yticks([tick for tick in twin.get_yticks() if tick <= 1.1 * most])
+    twin.tick_params(labelsize=appearance.SMALL_FONT - 1.0, length=2.0, width=0.5, colors="#555555", pad=1.5)
+    twin.set_ylabel("mm d$^{-1}$", fontsize=appearance.SMALL_FONT, color="#555555", loc="bottom", labelpad=1.0)
 
 
 def _daily(profile: Profile) -> Profile:

@@ -20,7 +20,7 @@ from landda_hpc.verification.series import WINDOW_SHADE, as_dates, legend_below,
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_RAIN: Final = "#8fb3d9"
+RAIN_COLOUR: Final = "#8fb3d9"
 _OBSERVED: Final = "#000000"
 
 
@@ -70,7 +70,7 @@ def draw_stations(
     dates, span = as_dates(times), (times[0], times[-1])
     most = max((amount for panel in panels for _, amount in panel.rain), default=0.0)
     for number, (ax, panel) in enumerate(zip(axes, panels, strict=True)):
-        behind = _bars(ax, panel.rain, most) if panel.rain else ax
+        behind = draw_bars(ax, panel.rain, most) if panel.rain else ax
         ax.plot(dates, panel.observed, color=_OBSERVED, linewidth=1.3, zorder=4)
         for name, values in panel.runs.items():
             colour, dash = styles[name]
@@ -90,7 +90,7 @@ def draw_stations(
         for n in names
     ]
     if any(panel.rain for panel in panels):
-        handles.append(Patch(facecolor=_RAIN, label=rain_label))
+        handles.append(Patch(facecolor=RAIN_COLOUR, label=rain_label))
     handles += _window_handle(window_end)
     legend_below(figure, handles)
     appearance.save(figure, path)
@@ -139,7 +139,7 @@ def draw_scores_with_rain(
     dates, span = as_dates(times), (times[0], times[-1])
     for number, (ax, (region, of_region)) in enumerate(zip(axes, panels.items(), strict=True)):
         bars = rain.get(region, ())
-        behind = _bars(ax, bars, max(amount for _, amount in bars)) if bars else ax
+        behind = draw_bars(ax, bars, max(amount for _, amount in bars)) if bars else ax
         for line in of_region:
             ax.plot(dates, line.values, linewidth=1.4, zorder=3, **looks[line.run, line.layer])
         mark_window(behind, span, window_end, with_text=False)
@@ -154,7 +154,7 @@ def draw_scores_with_rain(
         if any((line.run, line.layer) == (run, layer) for line in lines)
     ]
     if any(rain.values()):
-        handles.append(Patch(facecolor=_RAIN, label=rain_label))
+        handles.append(Patch(facecolor=RAIN_COLOUR, label=rain_label))
     handles += _window_handle(window_end)
     legend_below(figure, handles)
     appearance.save(figure, path)
@@ -181,12 +181,12 @@ def _looks(runs: Sequence[str], layers: Sequence[str]) -> dict[tuple[str, str], 
     return found
 
 
-def _bars(ax: Axes, rain: Sequence[tuple[datetime, float]], most: float) -> Axes:
+def draw_bars(ax: Axes, rain: Sequence[tuple[datetime, float]], most: float) -> Axes:
     """Daily rain on an axis of its own behind the lines, labelled at the right, in the lower part of the panel."""
     twin: Any = ax.twinx()
     twin.bar(
         as_dates(begin + timedelta(hours=12) for begin, _ in rain), [amount for _, amount in rain], width=0.9,
-        color=_RAIN, zorder=1,
+        color=RAIN_COLOUR, zorder=1,
     )  # fmt: skip
     twin.set_ylim(0.0, 2.4 * max(most, 0.1))
     twin.set_ylabel("mm d$^{-1}$", fontsize=appearance.FONT, color="#4f7fb3")
@@ -208,20 +208,3 @@ def _room_above(ax: Axes, series: Sequence[FloatArray], top: float | None = None
     low, high = float(present.min()), float(present.max())
     reach = max(high - low, 0.02)
     ax.set_ylim(low - 0.08 * reach, top if top is not None else high + 0.25 * reach)
-
-
-def daily_totals(times: Sequence[datetime], amounts: FloatArray) -> list[tuple[datetime, float]]:
-    """Rain of each UTC day from amounts that fell up to each time.
-
-    Parameters
-    ----------
-    times : ends of the intervals; one that ends at midnight belongs to the day before.
-    amounts : mm, (n_time,); NaN counts as missing: a day without any value is left out.
-    """
-    found: dict[datetime, float] = {}
-    for time, amount in zip(times, amounts, strict=True):
-        before = time - timedelta(microseconds=1)
-        day = datetime(before.year, before.month, before.day)
-        if np.isfinite(amount):
-            found[day] = found.get(day, 0.0) + float(amount)
-    return sorted(found.items())

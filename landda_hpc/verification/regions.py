@@ -10,6 +10,8 @@ import numpy as np
 from landda_hpc.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from landda_hpc.constants import BoolArray, FloatArray, IntArray
     from landda_hpc.grid import Grid
 
@@ -31,17 +33,23 @@ class Region:
                 f"{self.east}; expected south < north and west < east, at most 360 degrees."
             )
 
+    def holds(self, lat: FloatArray, lon: FloatArray) -> BoolArray:
+        """Tell which places lie in the region, degrees, in the shape that both have together."""
+        rows = (lat >= self.south) & (lat <= self.north)
+        return np.asarray(rows & (np.mod(lon - self.west, 360.0) <= self.east - self.west))
+
     def mask(self, grid: Grid) -> BoolArray:
         """Tell where the cell's centre lies in the region, shape (n_lat, n_lon)."""
-        rows = (grid.lat >= self.south) & (grid.lat <= self.north)
-        columns = np.mod(grid.lon - self.west, 360.0) <= self.east - self.west
-        return np.asarray(rows[:, None] & columns[None, :])
+        return self.holds(grid.lat[:, None], grid.lon[None, :])
 
 
 GLOBE: Final = Region("Globe", -90.0, 90.0, -180.0, 180.0)
 CHINA: Final = Region("China", 15.0, 55.0, 70.0, 140.0)
 UNITED_STATES: Final = Region("United States", 25.0, 50.0, -125.0, -65.0)
 """The regions of [B26] section 4.2.2."""
+
+_MARGIN: Final = 3.0
+"""Degrees around stations that lie in none of the regions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,3 +103,35 @@ def window_of(grid: Grid, region: Region) -> Window:
         lat_edges=grid.lat_edges[rows[0] : rows[-1] + 2],
         lon_edges=np.append(west, east[-1]),
     )
+
+
+def covers(grid: Grid, region: Region) -> bool:
+    """Whether a grid has more than a corner of a region."""
+    try:
+        window = window_of(grid, region)
+    except DataError:
+        return False
+    # A region of which the grid has only a corner says little.
+    inside = (window.lon_edges[-1] - window.lon_edges[0]) * (window.lat_edges[-1] - window.lat_edges[0])
+    return bool(inside > 0.75 * (region.east - region.west) * (region.north - region.south))
+
+
+def station_regions(lat: FloatArray, lon: FloatArray, regions: Sequence[Region]) -> list[Region]:
+    """Regions that hold stations; for stations outside all of them a box around those.
+
+    Parameters
+    ----------
+    regions : looked at in order; the globe is passed over.
+    """
+    found, left = [], np.ones(lat.size, dtype=np.bool_)
+    for region in regions:
+        inside = region.holds(lat, lon)
+        if region != GLOBE and inside.any():
+            found.append(region)
+            left &= ~inside
+    if left.any():
+        south, north = max(-90.0, lat[left].min() - _MARGIN), min(90.0, lat[left].max() + _MARGIN)
+        west, east = lon[left].min() - _MARGIN, lon[left].max() + _MARGIN
+        name = "Other stations" if found else "Stations"
+        found.append(Region(name, float(south), float(north), float(west), float(min(east, west + 360.0))))
+    return found

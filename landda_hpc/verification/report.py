@@ -23,7 +23,7 @@ from landda_hpc.verification.records import (
     write_csv,
     write_netcdf,
 )
-from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, window_of
+from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, covers
 from landda_hpc.verification.series import draw_innovations, draw_score_series, read_innovations
 from landda_hpc.verification.table import CONTROL, in_order_of_trust, markdown_tables, summarise
 
@@ -265,17 +265,6 @@ def _draw_image_sets(
 def _state(images: dict[str, FloatArray]) -> FloatArray | None:
     """Choose the control run's field: without an analysis its background and forecast are the same thing."""
     return next((images[name] for name in ("analysis", "forecast", "background", "control") if name in images), None)
-
-
-def covers(grid: Grid, region: Region) -> bool:
-    """Whether a grid has more than a corner of a region."""
-    try:
-        window = window_of(grid, region)
-    except DataError:
-        return False
-    # A region of which the grid has only a corner says little.
-    inside = (window.lon_edges[-1] - window.lon_edges[0]) * (window.lat_edges[-1] - window.lat_edges[0])
-    return bool(inside > 0.75 * (region.east - region.west) * (region.north - region.south))
 
 
 def _period(first: datetime, last: datetime, since: datetime | None) -> str:

@@ -77,10 +77,7 @@ def side_by_side(
         "|---|---|---:|" + "---:|" * len(columns),
     ]
     for figure in figures:
-        if figure.ours is None:
-            cells = [f"not possible: {figure.missing}", *[""] * (len(columns) - 1)]
-        else:
-            values = [measure(records, figure.ours, roles, reference, since) for reference in references]
-            cells = ["-" if math.isnan(value) else f"{value:.3f}" for value in values]
+        values = [measure(records, figure.ours, roles, reference, since) for reference in references]
+        cells = ["-" if math.isnan(value) else f"{value:.3f}" for value in values]
         lines.append(f"| {figure.place} | {figure.what} | {figure.text} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])

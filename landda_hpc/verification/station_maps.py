@@ -21,14 +21,12 @@ from landda_hpc.grid import Grid
 from landda_hpc.verification import appearance
 from landda_hpc.verification.map_layout import aspect
 from landda_hpc.verification.maps import Coastline, frame_map
-from landda_hpc.verification.regions import GLOBE, Region, window_of
+from landda_hpc.verification.regions import Region, window_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LAND: Final = "#f4f2ec"
-_MARGIN: Final = 3.0
-"""Degrees around stations that lie in none of the regions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,27 +60,6 @@ class ScorePanel:
     values: FloatArray
     is_difference: bool
     is_sure: BoolArray | None = None
-
-
-def station_regions(lat: FloatArray, lon: FloatArray, regions: Sequence[Region]) -> list[Region]:
-    """Regions that hold stations; for stations outside all of them a box around those.
-
-    Parameters
-    ----------
-    regions : looked at in order; the globe is passed over.
-    """
-    found, left = [], np.ones(lat.size, dtype=np.bool_)
-    for region in regions:
-        inside = _inside(region, lat, lon)
-        if region != GLOBE and inside.any():
-            found.append(region)
-            left &= ~inside
-    if left.any():
-        south, north = max(-90.0, lat[left].min() - _MARGIN), min(90.0, lat[left].max() + _MARGIN)
-        west, east = lon[left].min() - _MARGIN, lon[left].max() + _MARGIN
-        name = "Other stations" if found else "Stations"
-        found.append(Region(name, float(south), float(north), float(west), float(min(east, west + 360.0))))
-    return found
 
 
 def draw_station_scores(
@@ -136,7 +113,7 @@ def draw_station_scores(
             ax: Axes = axes[i, j]
             _background(ax, ground, region)
             if cells is None:
-                inside = _inside(region, lat, lon) & np.isfinite(panel.values)
+                inside = region.holds(lat, lon) & np.isfinite(panel.values)
                 _dots(ax, lat, lon, panel, inside, region, colours, norm)
             else:
                 image = np.full(ground.grid.n_cells, np.nan)
@@ -231,7 +208,7 @@ def draw_day(
     axes, below = placed[:-1].ravel(), placed[-1]
     for ax in (*axes[len(panels) :], *below):
         ax.set_visible(False)
-    inside = _inside(region, lat, lon)
+    inside = region.holds(lat, lon)
     part = region.mask(ground.grid)
     anomalies = [p.stations[inside] for p in panels if p.stations is not None and not p.is_rain]
     anomalies += [p.image[part] for p in panels if p.image is not None and not p.is_rain]
@@ -254,11 +231,6 @@ def draw_day(
             below[int(is_rain)].set_visible(True)
             _bar(figure, below[int(is_rain)], *scales[is_rain], label)
     appearance.save(figure, path)
-
-
-def _inside(region: Region, lat: FloatArray, lon: FloatArray) -> BoolArray:
-    is_in = (lat >= region.south) & (lat <= region.north)
-    return np.asarray(is_in & (np.mod(lon - region.west, 360.0) <= region.east - region.west))
 
 
 def _background(ax: Axes, ground: Ground, region: Region) -> None:

@@ -75,8 +75,7 @@ class StationSet:
 
     def inside(self, region: Region) -> BoolArray:
         """Sensors in a region, (n_place,)."""
-        is_in = (self.lat >= region.south) & (self.lat <= region.north)
-        return np.asarray(is_in & (np.mod(self.lon - region.west, 360.0) <= region.east - region.west))
+        return region.holds(self.lat, self.lon)
 
     def at_places(self, soil_moisture: FloatArray) -> FloatArray:
         """What the sensors would see of a model state.

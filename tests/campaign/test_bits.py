@@ -24,8 +24,8 @@ def assert_same(output: Path, reference: Mapping[str, Any], landda: Landda) -> N
         assert (output / name).read_bytes() == (reference["path"] / name).read_bytes(), name
 
 
-LAYOUTS = [(2, 2, 2), (3, 2, 3), (4, 1, None)]
-MORE_LAYOUTS = [(2, 1, 1), (3, 1, 2), (4, 3, 1), (7, 2, 4)]
+LAYOUTS = [(3, 2, 3), (4, 1, None)]
+MORE_LAYOUTS = [(2, 2, 2), (2, 1, 1), (3, 1, 2), (4, 3, 1), (7, 2, 4)]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_dead_rank_ends_the_job_and_loses_nothing(landda: Landda, reference: M
     assert_same(output, reference, landda)
 
 
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGUSR1, pytest.param(signal.SIGTERM, marks=pytest.mark.verify)])
 def test_a_signal_ends_with_a_complete_checkpoint(
     landda: Landda, reference: Mapping[str, Any], number: signal.Signals
 ) -> None:

@@ -245,6 +245,7 @@ def test_the_table_and_its_files(compared: Mapping[str, Any]) -> None:
     assert "Apart: fit to the assimilated reference" in " ".join(compared["stdout"].split())
 
 
+@pytest.mark.verify
 def test_the_same_bytes_on_two_ranks(compared: Mapping[str, Any], landda: Landda) -> None:
     done = landda(2, "compare", landda.write(**SHORT), *OPTIONS, "--csv", "tables/two.csv", "-o", "two")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -77,6 +77,7 @@ def test_layers_and_profiles_are_recorded(bai: Landda) -> None:
         ]
 
 
+@pytest.mark.verify
 def test_a_finished_campaign_is_not_run_again(bai: Landda) -> None:
     scores = bai.folder / "out" / "campaign" / "scores.jsonl"
     before = scores.stat().st_mtime_ns
@@ -95,6 +96,7 @@ def test_a_campaign_without_the_images_says_what_is_missing(reference: dict[str,
     assert "**Fig. 8.**" in text
 
 
+@pytest.mark.verify
 def test_the_page_of_shen2024(landda: Landda) -> None:
     grid = {"n_lat": 32, "n_lon": 31, "south": 22.5, "north": 67.5, "west": 73.125, "east": 116.71875}
     file = landda.write(
@@ -138,6 +140,7 @@ def test_output_times_are_ends_of_cycles(landda: Landda) -> None:
     assert "not the end of a cycle" in " ".join((done.stdout + done.stderr).split())
 
 
+@pytest.mark.verify
 def test_profiles_are_the_same_bytes_on_any_number_of_ranks(bai: Landda, landda: Landda) -> None:
     done = landda(1, "reproduce", "bai2026", "--config", landda.write(**SMALL), "-o", "out")
     assert done.returncode == 0, done.stderr

@@ -77,6 +77,7 @@ def test_ranks_change_no_bit_of_what_was_checked(landda: Landda, checked: Mappin
     assert_same(landda.folder / "out", checked, landda)
 
 
+@pytest.mark.verify
 def test_a_kill_loses_nothing_of_what_the_temporal_check_remembers(landda: Landda, checked: Mapping[str, Any]) -> None:
     output = landda.folder / "out"
     process = landda.popen(1, "run", write(landda), "--output", "out")

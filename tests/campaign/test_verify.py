@@ -260,6 +260,24 @@ def test_files_of_others_are_verified_against_at_their_own_depths(verified: Path
     assert float(forecast["distance_km"]) < 1.0
 
 
+def test_plot_draws_the_verification_anew_as_it_was_asked_for(verified: Path) -> None:
+    folder = verified / "verification"
+    settings = yaml.safe_load((folder / "verify.yaml").read_text())
+    assert set(settings) == {"verification", "catalogue", "data_root"}
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".csv"}
+    pictures = sorted(path.name for path in (folder / "figures").iterdir())
+    for path in (folder / "figures").iterdir():
+        path.unlink()
+    settings["verification"]["drawn_stations"] = ["twin China/0003"]
+    (folder / "verify.yaml").write_text(yaml.safe_dump(settings))
+    done = CliRunner().invoke(app, ["plot", str(verified)])
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == pictures
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".csv"} == before
+    assert "China, as configured" in (folder / "verification.md").read_text()
+    assert str(folder / "figures" / pictures[0]) in done.output and "summary.md" in done.output
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

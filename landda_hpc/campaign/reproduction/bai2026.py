@@ -9,18 +9,20 @@ import numpy as np
 
 from landda_hpc.analysis.errors import WhiteErrors
 from landda_hpc.campaign.assembly import make_frame
+from landda_hpc.campaign.reproduction.bai2026_stations import station_words, write_station_table, write_stations
 from landda_hpc.campaign.reproduction.common import frozen_words, time_words, write_head, write_sections, write_table
 from landda_hpc.campaign.reproduction.experiment import BAI2026
+from landda_hpc.campaign.reproduction.independent import Independent
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page, stamp
+from landda_hpc.campaign.verify.drawing import capital
 from landda_hpc.config import EnkfLikeRun, TwinObservations
 from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet.backends import Frame
 from landda_hpc.verification.paper_series import Line, draw_lines
 from landda_hpc.verification.published import BAI2026_FIGURES, ScoreOf, published
 from landda_hpc.verification.records import ASSIMILATED_REFERENCE
-from landda_hpc.verification.regions import CHINA, UNITED_STATES
-from landda_hpc.verification.report import covers
+from landda_hpc.verification.regions import CHINA, UNITED_STATES, covers
 from landda_hpc.verification.side_by_side import measure
 
 _ORDINALS = ("first mode", "first two modes", "first three modes", "first four modes", "first five modes")
@@ -36,32 +38,22 @@ def write_page(campaign: Path, output: Path) -> list[Path]:
     """
     m = Material(campaign, BAI2026)
     page = Page(output, "Bai et al. (2026), EnKF-like image assimilation of soil moisture: paper and campaign")
+    independent = Independent(m, output)
     write_head(page, m, "GLDAS-2.1", "CoLM")
     write_table(page, m, BAI2026_FIGURES)
+    write_station_table(page, m, independent)
     page.section("Figures")
     _modes(page, m)
     _maps(page, m)
     _end_of_window(page, m)
     paper = "Differences, assimilation minus control, at a shrub, a grass, a corn and a needleleaf site ([B26] Fig. 7: "
     paper += "1 m after about 10, 5, 10 days and later)."
-    write_sections(page, m, "Fig. 7", "fig07_profiles", BAI2026.places, paper)
+    write_sections(page, m, "Fig. 7", "fig07_profiles", BAI2026.places, paper, independent.rain_at)
     _series(page, m)
-    for number, what in (
-        ("Fig. 9", "temporal correlation at stations"),
-        ("Fig. 10", "ubRMSE at stations"),
-        ("Fig. 11", "series at three stations"),
-        ("Fig. 12", "station anomalies of 18 June"),
-    ):
-        page.lacks(number, what, _NO_STATIONS)
+    write_stations(page, independent)
     page.section("Why these figures are not the paper's")
-    page.text(*_explanations(m))
+    page.text(*_explanations(m, independent))
     return page.write()
-
-
-_NO_STATIONS = (
-    "It compares with 2878 stations of the CMA and 148 of the ISMN, which measured the real weather of 2022; the "
-    "CMA's data are not public, and no station can be compared with generated weather."
-)
 
 
 def _run(m: Material) -> EnkfLikeRun:
@@ -176,7 +168,7 @@ def _maps(page: Page, m: Material) -> None:
         page.lacks("Fig. 5", "China and the United States", f"The grid ({m.domain.grid.describe()}) lacks them.")
         return
     m.draw(images, time, page.figure_file("fig05_regions"), panels=panels, title=title, regions=regions)
-    third = "observations, where the paper shows GLDAS, and the truth" if m.is_twin else "GLDAS"
+    third = "observations, where the paper shows GLDAS, and the truth" if m.is_twin else m.product
     words = f"Background, analysis, {third}, over China and the United States. {time_words(time, wanted)}"
     page.figure("Fig. 5", "fig05_regions", words)
 
@@ -202,7 +194,7 @@ def _end_of_window(page: Page, m: Material) -> None:
                 reference = m.images(run, time).get(m.reference_image)
         if reference is None or "forecast" not in mine or "forecast" not in control:
             continue
-        words = {"reference": f"{m.reference_words.capitalize()} {layer}", "control": "control", "analysis": "analysis"}
+        words = {"reference": f"{capital(m.reference_words)} {layer}", "control": "control", "analysis": "analysis"}
         for name, image in (
             ("reference", reference),
             ("control", control["forecast"]),
@@ -216,7 +208,7 @@ def _end_of_window(page: Page, m: Material) -> None:
         return
     panels = [f"reference {layer}" for layer in drawn]
     panels += [f"reference {layer} minus {name} {layer}" for name in ("control", "analysis") for layer in drawn]
-    title = f"{m.reference_words.capitalize()}, and its difference from control and analysis"
+    title = f"{capital(m.reference_words)}, and its difference from control and analysis"
     path = page.figure_file("fig06_end_of_window")
     m.draw(images, time, path, panels=panels, title=title, labels=labels, columns=len(drawn))
     lost = "" if len(drawn) == 2 else " Only the observed layer: `output.layers` was not set when the campaign ran."
@@ -250,7 +242,7 @@ def _series(page: Page, m: Material) -> None:
         )
 
 
-def _explanations(m: Material) -> list[str]:
+def _explanations(m: Material, independent: Independent) -> list[str]:
     """Conflicts within the paper, with this campaign's numbers."""
     run = _run(m)
     gain = run.background_std**2 / (run.background_std**2 + run.observation_std**2)
@@ -310,6 +302,8 @@ def _explanations(m: Material) -> list[str]:
             "not say."
         ),
     ]
+    if independent.pictures("scores at stations"):
+        texts.append(station_words(independent))
     texts.append(frozen_words(m))
     paper_end = BAI2026.moments["end of the window"].paper
     if m.config.time.assimilation_end != paper_end:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
 
 from landda_hpc.campaign.reproduction.experiment import Place
+from landda_hpc.campaign.reproduction.independent import Bars
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page, stamp
 from landda_hpc.verification.paper_series import Profile, draw_sections, read_profiles
@@ -32,8 +33,10 @@ def write_head(page: Page, m: Material, product: str, model: str) -> None:
         )
     else:
         page.text(
-            f"**Real observations, embedded model.** What the paper calls {product} is read from files here; the land "
-            f"model is the embedded water column, not {model}, under generated weather: no score can be the paper's."
+            f"**Real observations, embedded model.** {m.product} is read from files here"
+            + ("" if product in m.product else f", where the paper takes {product}")
+            + f"; the land model is the embedded water column, not {model}, under generated weather: no score can be "
+            "the paper's."
         )
     runs = ", ".join(f"{run.name} ({run.method})" for run in config.runs)
     page.text(
@@ -60,14 +63,21 @@ def write_table(page: Page, m: Material, figures: Sequence[PublishedFigure]) -> 
     )
 
 
-def write_sections(page: Page, m: Material, number: str, name: str, places: Sequence[Place], paper: str) -> None:
-    """Profiles over time and depth, where the campaign recorded them."""
+def write_sections(
+    page: Page,
+    m: Material,
+    number: str,
+    name: str,
+    places: Sequence[Place],
+    paper: str,
+    rain_at: Callable[[Sequence[tuple[float, float]]], list[Bars]],
+) -> None:
+    """Profiles over time and depth, where the campaign recorded them, with the rain of the places."""
     profiles = read_profiles(m.folder.records_file("profiles"))
-    chosen = [
-        (place.name, profiles[i, m.roles.assimilation], profiles[i, m.roles.control])
-        for i, place in enumerate(places)
-        if (i, m.roles.assimilation) in profiles and (i, m.roles.control) in profiles
+    known = [
+        i for i in range(len(places)) if (i, m.roles.assimilation) in profiles and (i, m.roles.control) in profiles
     ]
+    chosen = [(places[i].name, profiles[i, m.roles.assimilation], profiles[i, m.roles.control]) for i in known]
     if m.config.output.profiles != tuple((p.lat, p.lon) for p in places) and not _begins_with(m, places):
         chosen = [(f"place {i + 1}", a, c) for i, (_, a, c) in enumerate(chosen)]
     if not chosen:
@@ -79,11 +89,13 @@ def write_sections(page: Page, m: Material, number: str, name: str, places: Sequ
         )
         return
     run = m.roles.assimilation.replace("_", "-")
+    rain = rain_at([m.config.output.profiles[i] for i in known])
     draw_sections(
         chosen,
         page.figure_file(name),
         window_end=m.config.time.assimilation_end,
         title=f"Soil moisture: {run} minus control (shading), {run} (contours)",
+        rain=rain,
     )
     reached = "; ".join(_reach(name, a, c) for name, a, c in chosen)
     page.figure(
@@ -93,8 +105,8 @@ def write_sections(page: Page, m: Material, number: str, name: str, places: Sequ
         "depths are CoLM's nodes; daily means where the campaign is longer than ten days (contours: five-day running "
         f"means). The difference exceeds 0.01 m3 m-3 first: {reached}. The paper prints no coordinates: the cells are "
         "those nearest to typical places of each kind, and the embedded model knows vegetation cover but no plant "
-        "types, so roots do not tell the four apart as they do in CoLM. Precipitation (grey bars in the paper) is not "
-        "recorded.",
+        "types, so roots do not tell the four apart as they do in CoLM. "
+        + ("Grey bars: daily precipitation." if rain else "Precipitation was not recorded (`output.series`)."),
     )
 
 

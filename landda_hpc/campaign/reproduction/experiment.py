@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
 import landda_hpc
-from landda_hpc.config import CampaignConfig, ControlRun, EnkfLikeRun, Run, Var3dImageRun
+from landda_hpc.config import (
+    CampaignConfig,
+    ControlRun,
+    EnkfLikeRun,
+    Run,
+    SeriesConfig,
+    TwinStationsConfig,
+    Var3dImageRun,
+)
 from landda_hpc.errors import ConfigError
 from landda_hpc.verification.side_by_side import Roles
 
@@ -55,6 +63,8 @@ class Experiment:
     series : first and last time of the images of its threshold study; none without one.
     places : of its profiles.
     fields : images that its figures take.
+    twin_stations : drawn in a twin where the paper has stations; None where it has none.
+    days : whose anomalies at stations it shows.
     """
 
     name: PaperName
@@ -64,6 +74,8 @@ class Experiment:
     series: tuple[datetime, datetime] | None
     places: tuple[Place, ...]
     fields: tuple[str, ...] = FIELDS
+    twin_stations: TwinStationsConfig | None = None
+    days: tuple[date, ...] = ()
 
     def roles(self, config: CampaignConfig) -> Roles:
         """Which runs stand for the paper's control and assimilation.
@@ -75,7 +87,7 @@ class Experiment:
         return Roles(_only(config, ControlRun, self.name), _only(config, self.method, self.name))
 
     def prepared(self, config: CampaignConfig) -> CampaignConfig:
-        """The configuration with the images and profiles that the paper's figures take; results stay the same."""
+        """The configuration with the images, profiles and series that the figures take; results stay the same."""
         self.roles(config)
         times = {*config.output.times, *(moment.of(config) for moment in self.moments.values())}
         if self.series is not None:
@@ -85,8 +97,23 @@ class Experiment:
             "times": tuple(sorted(times)),
             "layers": True,
             "profiles": config.output.profiles or tuple((place.lat, place.lon) for place in self.places),
+            "series": config.output.series
+            or SeriesConfig(to_depth_m=max(bottom for _, bottom in config.verification.depths_m)),
         }
-        return config.model_copy(update={"output": config.output.model_copy(update=changes)})
+        return self.verified(config.model_copy(update={"output": config.output.model_copy(update=changes)}))
+
+    def verified(self, config: CampaignConfig) -> CampaignConfig:
+        """The configuration with what stands for the paper's stations in a twin, and the days that it shows.
+
+        Stations that the configuration names itself, real or of the twin, stay.
+        """
+        asked, changes = config.verification, dict[str, object]()
+        if config.twin is not None and not asked.stations and asked.twin_stations is None:
+            changes["twin_stations"] = self.twin_stations
+        if not asked.days:
+            first, end = config.scored_since, config.time.assimilation_end
+            changes["days"] = tuple(day for day in self.days if first.date() <= day < end.date())
+        return config.model_copy(update={"verification": asked.model_copy(update=changes)})
 
     def times_of_series(self, config: CampaignConfig) -> list[datetime]:
         """Ends of cycles within the paper's series of images; of the whole campaign where they do not meet."""
@@ -114,6 +141,8 @@ BAI2026: Final = Experiment(
         Place("corn", 42.0, -93.0),
         Place("needleleaf evergreen, temperate", 44.5, -121.5),
     ),
+    twin_stations=TwinStationsConfig(per_region=148),
+    days=(date(2022, 6, 18),),
 )
 
 SHEN2024: Final = Experiment(

@@ -10,10 +10,11 @@ from typing import Any
 from landda_hpc.campaign.depths import layer_folder
 from landda_hpc.campaign.domain import Domain, depth_name, make_domain
 from landda_hpc.campaign.reproduction.experiment import Experiment
-from landda_hpc.config import CampaignConfig, read_resolved
+from landda_hpc.config import CampaignConfig, CatalogueObservations, TwinObservations, read_resolved
 from landda_hpc.constants import FloatArray
 from landda_hpc.data import static_path
 from landda_hpc.errors import StorageError
+from landda_hpc.formats.registry import PRODUCTS
 from landda_hpc.formats.static import read_static
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import list_images
@@ -29,6 +30,7 @@ class Material:
 
     Attributes
     ----------
+    experiment : the paper's.
     folder, config, domain, records : the campaign's.
     roles : which runs stand for the paper's.
     is_twin : whether a nature run stands for the paper's product.
@@ -43,6 +45,7 @@ class Material:
     """
 
     def __init__(self, path: Path, experiment: Experiment) -> None:
+        self.experiment = experiment
         self.folder = CampaignFolder.open(path)
         status = self.folder.read_status()
         if status is None or status.state != "finished":
@@ -63,6 +66,17 @@ class Material:
         self.coast = Coastline(grid, static["land_fraction"] + static["lake_fraction"])
 
     @property
+    def product(self) -> str:
+        """What is assimilated from files; empty in a twin."""
+        observations = self.config.observations
+        if isinstance(observations, TwinObservations):
+            return ""
+        if isinstance(observations, CatalogueObservations):
+            entry = self.config.catalogue[observations.entry]
+            return PRODUCTS[entry.product].label if entry.product in PRODUCTS else observations.entry
+        return PRODUCTS["gldas_noah"].label
+
+    @property
     def reference_image(self) -> str:
         """Name of the image that stands where the paper shows its product."""
         return "truth" if self.is_twin else "observation"
@@ -70,11 +84,11 @@ class Material:
     @property
     def reference_words(self) -> str:
         """What that image is."""
-        return "truth of the twin" if self.is_twin else "GLDAS"
+        return "truth of the twin" if self.is_twin else self.product
 
     def labels(self) -> dict[str, str]:
         """Titles of map panels."""
-        observed = "Observation of the twin" if self.is_twin else "GLDAS"
+        observed = "Observation of the twin" if self.is_twin else self.product
         return {"observation": observed, "truth": "Truth of the twin"}
 
     def stored(self, run: str) -> list[datetime]:

@@ -44,7 +44,10 @@ class Page:
 
     def figure(self, number: str, name: str, caption: str) -> None:
         """Show a figure that was written to ``figure_file(name)``."""
-        path = self.figure_file(name)
+        self.show(number, self.figure_file(name), caption)
+
+    def show(self, number: str, path: Path, caption: str) -> None:
+        """Show a picture from anywhere below the page's folder."""
         self._files.append(path)
         if number not in self.shown:
             self.shown.append(number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -13,16 +12,17 @@ import numpy as np
 from landda_hpc.analysis.background_archive import archive_of
 from landda_hpc.campaign.archive import campaign_differences
 from landda_hpc.campaign.assembly import make_frame
+from landda_hpc.campaign.reproduction.china import write_china
 from landda_hpc.campaign.reproduction.common import frozen_words, time_words, write_head, write_sections, write_table
 from landda_hpc.campaign.reproduction.experiment import SHEN2024
+from landda_hpc.campaign.reproduction.independent import Independent, write_independent_table
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page, stamp
 from landda_hpc.campaign.threshold_study import ThresholdReport, ThresholdSettings, study_thresholds
-from landda_hpc.config import Run, TwinObservations, Var3dImageRun, Var3dPointRun
+from landda_hpc.config import TwinObservations, Var3dImageRun
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.fields.depth import depth_weights
-from landda_hpc.fields.error_map import china_error_map
 from landda_hpc.formats.image_series import open_image_series
 from landda_hpc.storage.images import list_images
 from landda_hpc.verification.minimisation import (
@@ -32,11 +32,8 @@ from landda_hpc.verification.minimisation import (
     read_minimisations,
 )
 from landda_hpc.verification.paper_series import Line, draw_lines, draw_place, read_profiles
-from landda_hpc.verification.published import SHEN2024_FIGURES, ScoreOf
-from landda_hpc.verification.scores import score
+from landda_hpc.verification.published import SHEN2024_FIGURES, SHEN2024_INDEPENDENT, ScoreOf
 from landda_hpc.verification.threshold import reconstruct
-
-_NO_CLDAS = "It compares with CLDAS, which is not public, and with the real weather of 2016."
 
 
 def write_page(campaign: Path, output: Path, china: Mapping[str, Path] | None = None) -> list[Path]:
@@ -52,24 +49,31 @@ def write_page(campaign: Path, output: Path, china: Mapping[str, Path] | None = 
     """
     m = Material(campaign, SHEN2024)
     page = Page(output, "Shen et al. (2024), 3D-Var with image structure: paper and campaign")
+    independent = Independent(m, output)
     write_head(page, m, "ERA5-Land", "CoLM")
     write_table(page, m, SHEN2024_FIGURES)
+    if write_independent_table(page, independent, SHEN2024_INDEPENDENT, m.roles):
+        page.text(
+            "Against CLDAS, in the part of the domain that it covers: means over the assimilation window with "
+            "intervals of 95 % (the paper's are from 16 May to 30 September). All tables are in "
+            "`verification/verification.md`."
+        )
     page.section("Figures")
     _thresholded(page, m)
     _background_errors(page, m)
     _thresholds(page, m)
-    _china(page, china or {})
+    write_china(page, china or {})
     _minimisation(page, m)
     _maps(page, m)
     paper = (
         "Differences, assimilation minus control, at two places of the plateau and two of the plain ([S24] Fig. 12: "
     )
     paper += "10 cm within a day, 50 cm in about 15 days, corn to 2 m, needleleaf to 1 m)."
-    write_sections(page, m, "Fig. 12", "fig12_profiles", SHEN2024.places[:4], paper)
-    _series(page, m, "Fig. 13", "scc", "fig13_scc")
-    page.lacks("Fig. 14", "SCC against CLDAS", _NO_CLDAS)
+    write_sections(page, m, "Fig. 12", "fig12_profiles", SHEN2024.places[:4], paper, independent.rain_at)
+    _series(page, m, "Fig. 13", "scc", "fig13_scc", independent)
+    _cldas(page, independent)
     _place(page, m)
-    _series(page, m, "Fig. 16", "rmse", "fig16_rmse")
+    _series(page, m, "Fig. 16", "rmse", "fig16_rmse", None)
     page.section("Why these figures are not the paper's")
     page.text(*_explanations(m))
     return page.write()
@@ -205,77 +209,6 @@ def _thresholds(page: Page, m: Material) -> None:
     )
 
 
-def _china(page: Page, china: Mapping[str, Path]) -> None:
-    """Figs 6 and 7."""
-    if not china:
-        for number in ("Fig. 6", "Fig. 7"):
-            why = "A finished campaign was given; this experiment is one of its own: `landda reproduce` without --from."
-            page.lacks(number, "observation errors inside China", why)
-        return
-    for i, (kind, folder) in enumerate(china.items()):
-        m = Material(folder, SHEN2024)
-        point = _conventional(m)
-        assert isinstance(point, Var3dPointRun), "the experiment has it"
-        time = m.nearest(m.roles.assimilation, m.config.time.valid_time(1))
-        if time is None:
-            page.lacks("Fig. 7", "analyses", f"Campaign {folder} stored no images.")
-            continue
-        if i == 0:
-            outside, inside = point.observation_std, point.observation_std_china or point.observation_std
-            errors = np.where(m.domain.is_land, china_error_map(m.domain.grid, inside, outside), np.nan)
-            path = page.figure_file("fig06_errors")
-            title, quantity = "Observation errors", "Standard deviation"
-            panels = ["Assumed by the 3D-Var"]
-            m.draw({panels[0]: errors}, None, path, panels=panels, title=title, columns=1, quantity=quantity)
-            words = (
-                f"Observation errors: {outside:g} m3 m-3, and {inside:g} inside China. The paper says 'negligible' and "
-            )
-            page.figure("Fig. 6", "fig06_errors", words + "'significant' and gives no values.")
-        images = m.images(m.roles.assimilation, time)
-        shown = {
-            "reference": images[m.reference_image],
-            "control": images["background"],
-            "point": m.images(point.name, time)["analysis"],
-            "image": images["analysis"],
-        }
-        labels = {
-            "reference": m.reference_words.capitalize(),
-            "control": "Background",
-            "point": "Conventional 3D-Var",
-            "image": "Image 3D-Var",
-        }
-        panels = [*shown, "point minus reference", "image minus reference"]
-        name = f"fig07_{kind.replace(' ', '_')}"
-        title = f"Soil moisture {m.layer}, observations {kind}"
-        m.draw(shown, time, page.figure_file(name), panels=panels, title=title, labels=labels, columns=2)
-        observed = np.isfinite(images["observation"])
-        inside_china = china_error_map(m.domain.grid, 1.0, 0.0) > 0.0
-        texts = []
-        for run in ("control", "point", "image"):
-            parts = []
-            for where, mask in (("inside", inside_china), ("outside", ~inside_china)):
-                s = score(shown[run], shown["reference"], m.domain.is_scored & observed & mask)
-                parts.append(f"{where} {s.scc:.2f} / {s.ubrmse:.3f}")
-            texts.append(f"{labels[run]}: {', '.join(parts)}")
-        page.figure(
-            "Fig. 7",
-            name,
-            f"Observations {kind}. {time_words(time, datetime(2016, 5, 1))} SCC / ubRMSE (m3 m-3) against "
-            f"the {m.reference_words}, over observed cells inside and outside China: {'; '.join(texts)}.",
-        )
-    page.text(
-        "In the paper's experiment the observations are ERA5-Land itself, 'ideal': the large error inside China is "
-        "assumed, not there. A method that is told of it stays near the background there, one that is not (the image "
-        "term knows no error map) follows the perfect observations. With observations that have the errors which the "
-        "map tells, the same comparison shows what ignoring them costs. The paper's figure is the first of the two; "
-        "its differences (e, f) are ours."
-    )
-
-
-def _conventional(m: Material) -> Run | None:
-    return next((run for run in m.config.runs if isinstance(run, Var3dPointRun)), None)
-
-
 def _minimisation(page: Page, m: Material) -> None:
     """Fig. 8."""
     wanted = SHEN2024.moments["after 15 days"]
@@ -345,8 +278,31 @@ def _maps(page: Page, m: Material) -> None:
         page.figure(number, name, words)
 
 
-def _series(page: Page, m: Material, number: str, kind: Literal["scc", "rmse"], name: str) -> None:
-    """Fig. 13 or 16, once per reference."""
+def _cldas(page: Page, independent: Independent) -> None:
+    """Fig. 14."""
+    pictures = independent.pictures("patterns", lambda one: one.reference == "CLDAS")
+    for one in pictures:
+        page.show("Fig. 14", one.path, f"{one.caption} The paper prints means of 0.67 and 0.71 (0-5 cm).")
+    if not pictures:
+        why = independent.why_not or (
+            "It compares with CLDAS, a real product of real weather, which the configuration does not name (an entry "
+            "of product cldas in `catalogue`, and under `verification.references` with `name: CLDAS`; the "
+            "experiment's file has the lines). In a twin the truth is the independent reference: see Fig. 13."
+        )
+        page.lacks("Fig. 14", "SCC against CLDAS", why)
+
+
+def _series(
+    page: Page,
+    m: Material,
+    number: str,
+    kind: Literal["scc", "rmse"],
+    name: str,
+    independent: Independent | None,
+) -> None:
+    """Fig. 13 (with the domain's rain) or 16, once per reference."""
+    bars = [] if independent is None else independent.rain_of_domain()
+    label = f"{independent.rain.label}, mean" if independent is not None and independent.rain is not None else ""
     colours = [("#D62728", "#1F77B4"), ("#000000", "#8C8C8C")]
     for i, reference in enumerate(m.references):
         present = {r.layer for r in m.records if r.reference == reference}
@@ -364,14 +320,26 @@ def _series(page: Page, m: Material, number: str, kind: Literal["scc", "rmse"], 
         file = f"{name}_{i + 1}"
         title = f"{kind.upper()} against the {reference}"
         draw_lines(
-            m.records, page.figure_file(file), lines, reference=reference, scores=(kind,), title=title, since=since
+            m.records,
+            page.figure_file(file),
+            lines,
+            reference=reference,
+            scores=(kind,),
+            title=title,
+            since=since,
+            rain=bars,
+            rain_label=label,
         )
         words = (
             f"{kind.upper()} against the {reference}, every {m.config.time.cycle_hours} h (the paper: 1 h). Red and "
         )
         words += "blue: surface with assimilation and control; black and grey: the layer below; dotted: the paper's "
-        words += "means. The "
-        page.figure(number, file, words + "paper's precipitation is not recorded here.")
+        words += "means."
+        if bars:
+            words += f" Bars: daily {label} over the domain (the paper: hourly totals)."
+        elif independent is not None:
+            words += " Precipitation was not recorded (`output.series`)."
+        page.figure(number, file, words)
 
 
 def _published_mean(layer: str, kind: Literal["scc", "rmse"], *, assimilates: bool) -> dict[str, float]:

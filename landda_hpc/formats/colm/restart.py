@@ -20,7 +20,7 @@ from landda_hpc.formats.atomic import atomic_replacement, storage_errors
 from landda_hpc.formats.colm.case import ColmCase
 from landda_hpc.formats.colm.names import parse_state_name, time_label
 from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
-from landda_hpc.variables import STATE
+from landda_hpc.variables import SOIL_WATER_STATE, STATE
 
 logger = logging.getLogger(__name__)
 
@@ -238,7 +238,7 @@ def check_block(case: ColmCase, time: datetime, block: str, n_patch: int) -> Non
         for name, variable in file.variables.items():
             if name not in STATE and variable.dtype.kind == "f" and not np.isfinite(variable[...]).all():
                 logger.warning("%s: '%s' is not finite everywhere", path, name)
-    values = read_variables(case, time, block, list(STATE), n_patch)
+    values = read_variables(case, time, block, list(SOIL_WATER_STATE), n_patch)
     for name, array in values.items():
         flat = array.reshape(n_patch, -1)
         bad = ~np.isfinite(flat).all(axis=1)

@@ -12,15 +12,11 @@ from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.colm.case import ColmCase
 from landda_hpc.formats.colm.restart import read_variables
-from landda_hpc.model.colm.settle import settle
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.tiles import CaseTiles
-from landda_hpc.model.colm.write_back import SoilWater
+from landda_hpc.model.colm.write_back import WRITTEN, SoilWater, settle
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.variables import STATE
-
-WRITTEN: Final = ("wliq_soisno", "smp", "hk", "zwt")
-"""What an analysis may change in a restart."""
+from landda_hpc.variables import SOIL_WATER_STATE, STATE
 
 _WIDTHS: Final = {name: int(np.prod(STATE[name].shape, dtype=np.int64)) for name in WRITTEN}
 
@@ -60,11 +56,11 @@ class ColmModel:
         MissingFileError, DataError, ShapeError : files are missing, damaged or not of this case; soil is not finite.
         """
         here = self.here
-        values = {v.name: np.full((len(here.tiles), *v.shape), v.initial) for v in STATE.values()}
+        values = {n: np.full((len(here.tiles), *STATE[n].shape), STATE[n].initial) for n in SOIL_WATER_STATE}
         for number, block in enumerate(here.blocks):
             mine = np.flatnonzero(here.block == number)
             if mine.size:
-                found = read_variables(case, time, block, list(STATE), here.n_patch[block])
+                found = read_variables(case, time, block, list(SOIL_WATER_STATE), here.n_patch[block])
                 for name, array in found.items():
                     values[name][mine] = array[here.position[mine]]
         for name, array in values.items():
@@ -83,7 +79,9 @@ class ColmModel:
     def diagnose(self, state: TileState) -> None:
         """Bring what follows from soil water (smp, hk, zwt) in step with it, in place; see ``SoilModel``."""
         assert self._background is not None, "a state was read before it is analysed"
-        settled = settle(self.here.soil, self._background, np.ascontiguousarray(state.soil("wliq_soisno")), self.scheme)
+        settled, _ = settle(
+            self.here.soil, self._background, np.ascontiguousarray(state.soil("wliq_soisno")), self.scheme
+        )
         state["smp"][:] = settled.smp
         state["hk"][:] = settled.hk
         state["zwt"][:] = settled.zwt

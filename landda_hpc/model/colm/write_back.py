@@ -47,6 +47,8 @@ DRY_SHARE: Final = 0.01
 
 READ: Final = ("wliq_soisno", "wice_soisno", "t_soisno", "smp", "hk", "zwt", "wa")
 WRITTEN: Final = ("wliq_soisno", "smp", "hk", "zwt")
+"""What an analysis may change in a restart."""
+
 
 _UNSATURATED: Final = 1.0e-8
 """m3 m-3; a layer that lacks more than this is not saturated (the model's own tolerance)."""
@@ -157,16 +159,42 @@ def apply_increment(
         np.ascontiguousarray(water.wice),
         SOIL_DZ,
     )
-    smp, hk, zwt = water.smp.copy(), water.hk.copy(), water.zwt.copy()
-    lowered = np.zeros(n_patch, dtype=np.bool_)
-    if changed.any():
-        if scheme is SoilWaterScheme.VSF:
-            room = effective_porosity(soil, water.wice)
-            lowered = _lower_water_table(changed, room, wliq, water.wa, zwt, SOIL_DZ, SOIL_ZI)
-        follow_liquid_water(soil, wliq, water.wice, water.temperature, changed, smp, hk, scheme)
+    analysed, lowered = settle(soil, water, wliq, scheme)
     requested, applied, clipped_wet, clipped_dry, frozen = (accounts[:, i].copy() for i in range(5))
     ledger = PatchLedger(requested, applied, clipped_wet, clipped_dry, frozen, changed, lowered)
-    return replace(water, wliq=wliq, smp=smp, hk=hk, zwt=zwt), ledger
+    return analysed, ledger
+
+
+def settle(
+    soil: SoilConstants, before: SoilWater, wliq: FloatArray, scheme: SoilWaterScheme
+) -> tuple[SoilWater, BoolArray]:
+    """Bring smp, hk and zwt in step with other liquid water: the second half of ``apply_increment``.
+
+    Parameters
+    ----------
+    soil : constants of n patches.
+    before : the model's own state; not changed.
+    wliq : liquid water after the analysis, kg m-2, shape (n, 10); its bounds are the caller's.
+    scheme : the model's soil water scheme.
+
+    Returns
+    -------
+    The state with that water, in which what does not depend on a changed layer keeps the bits of ``before``; and the
+    patches whose water table went down, (n,).
+
+    Notes
+    -----
+    Local: no communication.
+    """
+    changed: BoolArray = wliq != before.wliq
+    smp, hk, zwt = before.smp.copy(), before.hk.copy(), before.zwt.copy()
+    lowered = np.zeros(len(zwt), dtype=np.bool_)
+    if changed.any():
+        if scheme is SoilWaterScheme.VSF:
+            room = effective_porosity(soil, before.wice)
+            lowered = _lower_water_table(changed, room, wliq, before.wa, zwt, SOIL_DZ, SOIL_ZI)
+        follow_liquid_water(soil, wliq, before.wice, before.temperature, changed, smp, hk, scheme)
+    return replace(before, wliq=wliq, smp=smp, hk=hk, zwt=zwt), lowered
 
 
 def write_block(

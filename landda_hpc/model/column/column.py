@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,28 +11,25 @@ import numpy as np
 from landda_hpc.constants import SOIL_Z, FloatArray
 from landda_hpc.errors import ConfigError, ModelError, ShapeError
 from landda_hpc.model.column import hydrology
+from landda_hpc.model.column.checks import (
+    check_range,
+    check_times,
+    check_weather,
+    midnight,
+    per_tile_factor,
+    place,
+)
 from landda_hpc.model.column.demand import N_DEMAND, weather_demand
 from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, diagnose_tiles, pack_parameters
 from landda_hpc.model.column.initial import keep_glaciers_cold
 from landda_hpc.model.column.richards import work_array
 from landda_hpc.model.column.temperature import AnnualWave
-from landda_hpc.model.protocol import ForecastReport, Weather, WeatherSource
+from landda_hpc.model.protocol import ForecastReport, WeatherSource
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.variables import STATE
 
 MAX_RESIDUAL: Final = 1.0e-9
 """kg m-2; a model step whose water budget is off by more is an error."""
-
-WEATHER_RANGE: Final[dict[str, tuple[float, float, str]]] = {
-    "shortwave": (0.0, 1500.0, "W m-2"),
-    "longwave": (20.0, 800.0, "W m-2"),
-    "air_temperature": (170.0, 345.0, "K"),
-    "specific_humidity": (0.0, 0.1, "kg kg-1"),
-    "surface_pressure": (3.0e4, 1.15e5, "Pa"),
-    "wind_speed": (0.0, 100.0, "m s-1"),
-    "precipitation": (0.0, 0.1, "kg m-2 s-1"),
-}
-"""Physical range (inclusive) and unit of every weather variable."""
 
 CHECKED_STATE: Final = ("wliq_soisno", "wice_soisno", "wetwat", "zwt")
 """What the forecast reads of the state; smp, hk and temperatures are written by it."""
@@ -82,8 +78,8 @@ class ColumnModel:
         self._weather = weather
         self._temperature = temperature
         self._timestep_s = timestep_s
-        self._rain_factor = self._factor("rain_factor", rain_factor)
-        self._pet_factor = self._factor("potential_evaporation_factor", potential_evaporation_factor)
+        self._rain_factor = per_tile_factor("rain_factor", rain_factor, len(tiles))
+        self._pet_factor = per_tile_factor("potential_evaporation_factor", potential_evaporation_factor, len(tiles))
         self._parameters = pack_parameters(tiles)
         self._demand = np.zeros((len(tiles), N_DEMAND))
         self._demand_start: datetime | None = None
@@ -112,7 +108,7 @@ class ColumnModel:
             the water budget of a step does not close.
         """
         begin = time.perf_counter()
-        self._check_times(start, end)
+        check_times(start, end, self._timestep_s)
         self._check_state(state)
         n = len(self._tiles)
         totals = np.zeros((n, hydrology.N_TOTAL))
@@ -120,7 +116,7 @@ class ColumnModel:
         n_solves = 0
         now = start
         while now < end:
-            forcing_start = now - (now - _midnight(now)) % self._weather.step
+            forcing_start = now - (now - midnight(now)) % self._weather.step
             until = min(end, forcing_start + self._weather.step)
             self._load_demand(forcing_start)
             # Roots ask whether layers are frozen: at the forcing step's start, so that cutting a forecast
@@ -171,21 +167,13 @@ class ColumnModel:
             state["hk"],
         )
 
-    def _factor(self, name: str, value: FloatArray | float) -> FloatArray:
-        array = np.asarray(value, dtype=np.float64)
-        if array.ndim > 0 and array.shape != (len(self._tiles),):
-            raise ShapeError(f"{name} has shape {array.shape}; there are {len(self._tiles)} tiles.")
-        if not (np.isfinite(array) & (array >= 0.0)).all():
-            raise ModelError(f"{name} has values that are negative or not finite; expected factors around 1.")
-        return np.ascontiguousarray(np.broadcast_to(array, (len(self._tiles),)))
-
     def _load_demand(self, start: datetime) -> None:
         """Demand of the forcing step at ``start``; kept until another step is asked for."""
         if self._demand_start == start:
             return
         self._demand_start = None
         weather = self._weather.during(start)
-        self._check_weather(weather, start)
+        check_weather(self._tiles, weather, start)
         weather_demand(
             weather.shortwave,
             weather.longwave,
@@ -205,14 +193,6 @@ class ColumnModel:
         self._temperature.prescribe(state, when)
         keep_glaciers_cold(self._tiles, state)
 
-    def _check_times(self, start: datetime, end: datetime) -> None:
-        step = timedelta(seconds=self._timestep_s)
-        if start > end or (start - _midnight(start)) % step or (end - _midnight(end)) % step:
-            raise ConfigError(
-                f"forecast from {start} to {end}: expected start <= end, both whole steps of "
-                f"{self._timestep_s} s after midnight."
-            )
-
     def _check_state(self, state: TileState) -> None:
         if state.n_tile != len(self._tiles):
             raise ShapeError(f"state has {state.n_tile} tiles, the model {len(self._tiles)}.")
@@ -221,29 +201,7 @@ class ColumnModel:
             values = state.soil(name) if STATE[name].dims else state[name]
             low = -np.inf if variable.valid_min is None else variable.valid_min
             high = np.inf if variable.valid_max is None else variable.valid_max
-            self._check_range(f"state variable '{name}'", values, low, high, variable.units)
-
-    def _check_weather(self, weather: Weather, start: datetime) -> None:
-        for field in fields(weather):
-            values = getattr(weather, field.name)
-            if values.shape != (len(self._tiles),):
-                raise ShapeError(
-                    f"weather '{field.name}' of {start} has shape {values.shape}; there are {len(self._tiles)} tiles."
-                )
-            low, high, unit = WEATHER_RANGE[field.name]
-            self._check_range(f"weather '{field.name}' of {start}", values, low, high, unit)
-
-    def _check_range(self, what: str, values: FloatArray, low: float, high: float, unit: str) -> None:
-        is_good = (values >= low) & (values <= high)
-        if is_good.all():
-            return
-        where = np.argwhere(~is_good)
-        first = tuple(int(k) for k in where[0])
-        layer = f", soil layer {first[1] + 1}" if len(first) > 1 else ""
-        raise ModelError(
-            f"{what} is {values[first]:g} {unit} at {self._place(first[0])}{layer}; "
-            f"expected {low:g} to {high:g} ({len(where)} values are outside). Check where it came from."
-        )
+            check_range(self._tiles, f"state variable '{name}'", values, low, high, variable.units)
 
     def _check_residual(self, residual: FloatArray, start: datetime) -> None:
         is_good = residual <= MAX_RESIDUAL
@@ -252,12 +210,5 @@ class ColumnModel:
         worst = int(np.argmax(np.where(is_good, -1.0, np.nan_to_num(residual, nan=np.inf))))
         raise ModelError(
             f"water budget of the forecast from {start} is off by {residual[worst]:g} kg m-2 in a step at "
-            f"{self._place(worst)}; expected at most {MAX_RESIDUAL:g}. Please report this with the state."
+            f"{place(self._tiles, worst)}; expected at most {MAX_RESIDUAL:g}. Please report this with the state."
         )
-
-    def _place(self, tile: int) -> str:
-        return f"tile {self._tiles.global_index[tile]} ({self._tiles.place(tile)})"
-
-
-def _midnight(when: datetime) -> datetime:
-    return when.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -25,6 +25,7 @@ from landda_hpc.model.column.climate import TileClimate, aridity_index
 from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, diagnose_tiles, pack_parameters
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.state import PatchType, Tiles, TileState
+from landda_hpc.variables import SOIL_WATER_STATE
 
 ERA_LAYERS_M: Final = ((0.0, 0.07), (0.07, 0.28), (0.28, 1.0))
 """Layers of the ECMWF soil moisture climatology; below the last its value goes on."""
@@ -182,7 +183,7 @@ def initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: 
     """
     if theta.shape != (len(tiles), N_SOIL):
         raise ShapeError(f"soil water has shape {theta.shape}; expected {(len(tiles), N_SOIL)}.")
-    state = TileState.filled(len(tiles))
+    state = TileState.filled(len(tiles), SOIL_WATER_STATE)
     temperature.prescribe(state, time)
     is_wetland = tiles.patchtype == PatchType.WETLAND
     is_glacier = tiles.patchtype == PatchType.GLACIER

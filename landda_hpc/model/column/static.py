@@ -101,6 +101,21 @@ def cell_fields(grid: Grid, path: Path | None = None) -> CellFields:
     )
 
 
+def cell_albedo(grid: Grid, path: Path | None = None) -> FloatArray:
+    """Annual mean albedo of the land without snow, broad band, shape (n_cells,); zero without land.
+
+    Parameters, errors : as for ``cell_fields``. Local: no communication; the same bits on every rank.
+    """
+    source, fields = read_static(static_path() if path is None else path, ("land_fraction", "albedo"))
+    to_cells = Regridder(source, grid, "conservative")
+    land = np.nan_to_num(to_cells(fields["land_fraction"]), nan=0.0).reshape(-1)
+    weighted = to_cells(fields["land_fraction"] * np.nan_to_num(fields["albedo"], nan=0.0))
+    albedo: FloatArray = np.divide(
+        np.nan_to_num(weighted, nan=0.0).reshape(-1), land, out=np.zeros_like(land), where=land > 0.0
+    )
+    return albedo
+
+
 def _most_common(
     classes: FloatArray, weight: FloatArray, n_class: int, mean: Callable[[FloatArray], FloatArray]
 ) -> IntArray:

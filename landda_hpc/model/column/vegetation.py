@@ -60,7 +60,7 @@ def _open_cover(koppen: str) -> float:
     return _SHRUB_AND_GRASS if koppen[:2] == "Cs" else _GRASS
 
 
-def _layer_shares(d50: float, d95: float) -> FloatArray:
+def layer_shares(d50: float, d95: float) -> FloatArray:
     """Shares of roots per layer: r(z) = 1 / (1 + (z / d50)^beta); the last layer takes what is below it."""
     beta = np.log(0.95 / 0.05) / np.log(d50 / d95)
     above = np.concatenate(([0.0], 1.0 / (1.0 + (SOIL_ZI[1:-1] / d50) ** beta), [1.0]))
@@ -70,10 +70,10 @@ def _layer_shares(d50: float, d95: float) -> FloatArray:
 
 # Class 0 (unknown) takes prairie and boreal forest, the shallowest of each kind that is not tundra.
 _OPEN: Final[FloatArray] = np.array(
-    [_layer_shares(*_PRAIRIE), *(_layer_shares(*_biome(k, False)) for k in KOPPEN_CLASSES)]
+    [layer_shares(*_PRAIRIE), *(layer_shares(*_biome(k, False)) for k in KOPPEN_CLASSES)]
 )
 _FOREST: Final[FloatArray] = np.array(
-    [_layer_shares(*_BOREAL_FOREST), *(_layer_shares(*_biome(k, True)) for k in KOPPEN_CLASSES)]
+    [layer_shares(*_BOREAL_FOREST), *(layer_shares(*_biome(k, True)) for k in KOPPEN_CLASSES)]
 )
 
 

@@ -134,9 +134,10 @@ class LatentWeather:
         -----
         Local: no communication; every rank computes the whole image and gets the same bits.
         """
-        return {name: self._image(name, step) for name in self._fields}
+        return {name: self.one(name, step) for name in self._fields}
 
-    def _image(self, name: str, step: int) -> FloatArray:
+    def one(self, name: str, step: int) -> FloatArray:
+        """Return one of the fields at a step; see ``at``."""
         field = self._fields[name]
         degree = field.spectrum.degree
         m, _ = order_and_degree(degree)

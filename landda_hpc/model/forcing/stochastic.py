@@ -15,6 +15,9 @@ wide, drifting east.
 
 Weather is made on steps of three hours, each variable a mean over the step; a longer forcing step is the mean
 of its three-hourly steps, so that its length does not change the weather.
+
+What surrounds the rain comes in two forms: simple relations for a model that needs potential evaporation alone,
+and variables that belong together for one with an energy balance (``covariation``).
 """
 
 from __future__ import annotations
@@ -23,7 +26,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.fields.spectra import gaussian_spectrum, mixed_spectrum
@@ -34,7 +36,10 @@ from landda_hpc.model.forcing.air import (
     specific_humidity,
     standard_pressure,
 )
+from landda_hpc.model.forcing.climatology import WET_CLIMATE
+from landda_hpc.model.forcing.covariation import FRONT_STEPS, RainLatents, cell_properties, weather_of_cells
 from landda_hpc.model.forcing.latent import EPOCH, STEP, LatentField, LatentWeather, step_number
+from landda_hpc.model.forcing.rain import cloud_cover, rain_rate
 from landda_hpc.model.forcing.sun import (
     SOLAR_CONSTANT,
     daily_insolation,
@@ -60,9 +65,6 @@ TEMPERATURE_HOURS: Final = 60.0
 WIND_LENGTH_KM: Final = 900.0
 WIND_HOURS: Final = 24.0
 
-CLEAREST: Final = 0.1  # cloud cover far from rain
-CLOUD_MARGIN: Final = 2.5  # the latent's distance below the rain threshold at which the sky is clearest
-WET_CLIMATE: Final = 0.15  # wet fraction from which a climate counts as wet altogether
 MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: land air is hardly ever moister
 WARMEST_HOUR: Final = 14.5  # local solar time, h
 FULL_SUN: Final = 250.0  # W m-2, daily insolation above the atmosphere that gives the full diurnal cycle
@@ -87,6 +89,8 @@ class StochasticWeather:
     correlation : of the latent fields with those of the stream ``base``, 0..1; at 1 the weather is the
         base stream's.
     climatology : on the model grid.
+    consistent : all variables belong together, as an energy balance needs it (see ``covariation``); otherwise
+        simpler relations, which do for potential evaporation. Precipitation is the same, bit for bit.
 
     Raises
     ------
@@ -109,6 +113,7 @@ class StochasticWeather:
         stream: str,
         correlation: float,
         climatology: Climatology,
+        consistent: bool = False,
     ) -> None:
         if climatology.elevation.shape != grid.shape:
             raise ShapeError(
@@ -120,12 +125,17 @@ class StochasticWeather:
         self._lat, self._lon = grid.lat[row], grid.lon[column]
         self._climate = climatology.take(self._cells)
         self._check_climate()
+        if consistent:
+            self._climate = self._climate.of_air()
         self._pressure = standard_pressure(self._climate.elevation)
         sine = np.sin(np.deg2rad(self._lat))
         self._temperature_sigma = 1.0 + 4.0 * sine * sine
         self._mean_wind = 3.0 + 1.5 * np.abs(sine)
-        self._latents = LatentWeather(grid, latent_fields(config), seed, stream, correlation)
+        fields = latent_fields(config)
+        self._latents = LatentWeather(grid, fields, seed, stream, correlation)
         self._kept: dict[int, Weather] = {}
+        self._properties = cell_properties(grid, self._cells, self._climate, fields["rain"]) if consistent else None
+        self._rain: dict[int, FloatArray] = {}
 
     @property
     def step(self) -> timedelta:
@@ -159,10 +169,24 @@ class StochasticWeather:
     def _make(self, step: int) -> Weather:
         if not self._cells.size:
             return Weather(**{name: _read_only(np.empty(0)) for name in _NAMES})
-        latent = {name: image.ravel()[self._cells] for name, image in self._latents.at(step).items()}
         start = EPOCH + step * STEP
-        by_cell = self._of_cells(start, latent["rain"], latent["temperature"], latent["wind"])
+        if self._properties is None:
+            latent = {name: image.ravel()[self._cells] for name, image in self._latents.at(step).items()}
+            by_cell = self._of_cells(start, latent["rain"], latent["temperature"], latent["wind"])
+        else:
+            temperature, wind = (self._latents.one(name, step).ravel()[self._cells] for name in ("temperature", "wind"))
+            by_cell = weather_of_cells(
+                start, self._climate, self._properties, self._rain_latents(step), temperature, wind
+            )
         return Weather(**{name: _read_only(by_cell[name][self._cell_of_tile]) for name in _NAMES})
+
+    def _rain_latents(self, step: int) -> RainLatents:
+        """Rain latent of the rank's cells around a step; images that the next steps need are kept."""
+        for n in (step - FRONT_STEPS, step, step + FRONT_STEPS):
+            if n not in self._rain:
+                self._rain[n] = self._latents.one("rain", n).ravel()[self._cells]
+        self._rain = {n: values for n, values in self._rain.items() if abs(n - step) <= FRONT_STEPS}
+        return RainLatents(*(self._rain[step + k * FRONT_STEPS] for k in (-1, 0, 1)))
 
     def _of_cells(
         self, start: datetime, rain: FloatArray, temperature: FloatArray, wind: FloatArray
@@ -233,32 +257,6 @@ def latent_fields(config: ForcingConfig) -> dict[str, LatentField]:
         "temperature": LatentField(gaussian_spectrum(TEMPERATURE_LENGTH_KM), TEMPERATURE_HOURS, DRIFT),
         "wind": LatentField(gaussian_spectrum(WIND_LENGTH_KM), WIND_HOURS, DRIFT),
     }
-
-
-def rain_rate(latent: FloatArray, mean: FloatArray, wet_fraction: FloatArray) -> FloatArray:
-    """Precipitation of a step, kg m-2 s-1; its expectation over a standard normal latent is ``mean``.
-
-    Parameters
-    ----------
-    latent : standard normal, any shape; the others broadcast to it.
-    mean : climatological mean, kg m-2 s-1.
-    wet_fraction : probability of rain, in (0, 1].
-    """
-    # ln Q(z) stays finite where Q(z) underflows.
-    excess = np.maximum(np.log(wet_fraction) - log_ndtr(-latent), 0.0)
-    rate: FloatArray = mean / wet_fraction * excess
-    return rate
-
-
-def cloud_cover(latent: FloatArray, wet_fraction: FloatArray) -> FloatArray:
-    """Cloud cover, 0..1, shape of ``latent``.
-
-    Overcast where it rains, thinning with the latent's distance from the threshold.
-    """
-    distance = (-ndtri(wet_fraction) - latent) / CLOUD_MARGIN
-    x = 1.0 - np.minimum(np.maximum(distance, 0.0), 1.0)
-    cover: FloatArray = CLEAREST + (1.0 - CLEAREST) * (x * x * (3.0 - 2.0 * x))
-    return cover
 
 
 def _mean(parts: list[FloatArray]) -> FloatArray:

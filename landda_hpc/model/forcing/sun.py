@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numba
 import numpy as np
 
 if TYPE_CHECKING:
@@ -101,3 +103,43 @@ def daily_insolation(lat: FloatArray, sun: Sun) -> FloatArray:
         half_day * np.sin(phi) * np.sin(sun.declination) + np.cos(phi) * np.cos(sun.declination) * np.sin(half_day)
     ) / np.pi
     return SOLAR_CONSTANT * sun.distance_factor * np.maximum(mean, 0.0)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def mean_sun_height(
+    lat: FloatArray, lon: FloatArray, sin_dec: float, cos_dec: float, begin: float, end: float
+) -> FloatArray:
+    """Mean of max(0, sine of the sun's height) between two hour angles, in closed form, (n,).
+
+    Parameters
+    ----------
+    lat, lon : degrees, (n,).
+    sin_dec, cos_dec : of the declination.
+    begin, end : hour angles at longitude 0, radians, begin < end; more than a turn apart is fine.
+
+    Notes
+    -----
+    Local. With one declination means over parts add up to the mean over the whole, to rounding.
+    """
+    mean = np.empty(lat.size)
+    for i in range(lat.size):
+        phi, lam = math.radians(lat[i]), math.radians(lon[i])
+        along, across = math.sin(phi) * sin_dec, math.cos(phi) * cos_dec
+        if along >= across:
+            half_day = math.pi
+        elif along <= -across:
+            half_day = 0.0
+        else:
+            half_day = math.acos(-along / across)
+        dose = _dose(end + lam, along, across, half_day) - _dose(begin + lam, along, across, half_day)
+        mean[i] = max(dose, 0.0) / (end - begin)
+    return mean
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _dose(angle: float, along: float, across: float, half_day: float) -> float:
+    """Integral of max(0, along + across cos h) over hour angles h from 0, for |h| <= half_day in every turn."""
+    turns = math.floor(angle / (2.0 * math.pi) + 0.5)
+    rest = min(max(angle - 2.0 * math.pi * turns, -half_day), half_day)
+    whole = 2.0 * (along * half_day + across * math.sin(half_day))
+    return turns * whole + along * rest + across * math.sin(rest)

@@ -18,7 +18,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, DataError, LandDAError
 from landda_hpc.formats.dataset import Dataset, make_dataset
 from landda_hpc.formats.layered import choose_layers
-from landda_hpc.formats.precipitation import precipitation_at, read_precipitation
+from landda_hpc.formats.precipitation import read_precipitation
 from landda_hpc.formats.region import Region
 from landda_hpc.formats.registry import PRODUCTS, product_of
 
@@ -232,13 +232,8 @@ def test_gldas_rates_become_amounts(tmp_path: Path) -> None:
     fields = list(read_precipitation("gldas_noah", paths))
     assert [(f.begin, f.end) for f in fields] == [(t - timedelta(hours=3), t) for t in times]
     np.testing.assert_allclose([f.amount[0, 0] for f in fields], [0.0, 1.0, 2.0], rtol=1e-6)
-    ends, amounts = precipitation_at("gldas_noah", paths, 10.6, 20.9 - 360.0)
-    assert ends.tolist() == times
-    np.testing.assert_allclose(amounts, [0.0, 1.0, 2.0], rtol=1e-6)
     with pytest.raises(DataError, match="in order of time"):
         list(read_precipitation("gldas_noah", paths[::-1]))
-    with pytest.raises(DataError, match="is outside"):
-        precipitation_at("gldas_noah", paths, 50.0, 20.9)
     with pytest.raises(ConfigError, match="gives no precipitation"):
         list(read_precipitation("esa_cci", paths))
 

@@ -14,8 +14,7 @@ from landda_hpc.fields.regrid import Regridder
 from landda_hpc.formats.station import StationSeries
 from landda_hpc.grid import Grid, regular_grid
 from landda_hpc.verification.matching import as_times, layer_of, match_times, place, sensor_weights
-from landda_hpc.verification.regions import CHINA, GLOBE
-from landda_hpc.verification.station_maps import station_regions
+from landda_hpc.verification.regions import CHINA, GLOBE, station_regions
 from landda_hpc.verification.station_set import make_station_set, representativeness
 
 LAYERS = [("0-10 cm", (0.0, 0.1)), ("10-40 cm", (0.1, 0.4))]

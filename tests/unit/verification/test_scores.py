@@ -11,13 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.verification.scores import (
-    score,
-    spatial_correlation,
-    temporal_anomaly,
-    temporal_anomaly_correlation,
-    temporal_correlation,
-)
+from landda_hpc.verification.scores import score
 
 ALL = np.ones((2, 2), bool)
 
@@ -40,7 +34,7 @@ def test_perfect_and_opposite():
     s = score(reference, reference, ALL)
     assert (s.rmse, s.bias, s.ubrmse) == (0.0, 0.0, 0.0)
     assert s.scc == pytest.approx(1.0, abs=1e-15)
-    assert spatial_correlation(-reference, reference, ALL) == pytest.approx(-1.0, abs=1e-15)
+    assert score(-reference, reference, ALL).scc == pytest.approx(-1.0, abs=1e-15)
 
 
 def test_mask_and_nan_leave_cells_out():
@@ -94,7 +88,7 @@ def test_identities(pair, factor, shift):
     assert s.rmse**2 == pytest.approx(s.bias**2 + s.ubrmse**2, abs=1e-14)
     assert math.isnan(s.scc) or -1.0 <= s.scc <= 1.0
     if min(s.std_image, s.std_reference) > 1e-3:  # below, the shift's rounding decides
-        moved = spatial_correlation(factor * pair[0] + shift, pair[1], mask)
+        moved = score(factor * pair[0] + shift, pair[1], mask).scc
         assert moved == pytest.approx(s.scc, abs=1e-9)
         # Murphy (1988): ubRMSE^2 = sx^2 + sy^2 - 2 r sx sy
         expected = s.std_image**2 + s.std_reference**2 - 2.0 * s.scc * s.std_image * s.std_reference
@@ -120,60 +114,3 @@ def test_bad_arrays_are_named():
         score(x, x, ALL, weights=np.full((2, 2), -1.0))
     with pytest.raises(DataError, match="all zero"):
         score(x, x, ALL, weights=x)
-
-
-def test_temporal_correlation_equals_numpy_per_cell():
-    rng = np.random.default_rng(4)
-    a, b = rng.random((2, 30, 3, 2))
-    a[rng.random(a.shape) < 0.2] = np.nan
-    r = temporal_correlation(a, b)
-    assert r.shape == (3, 2)
-    for i in range(3):
-        for j in range(2):
-            both = ~np.isnan(a[:, i, j])
-            expected = np.corrcoef(a[both, i, j], b[both, i, j])[0, 1]
-            assert r[i, j] == pytest.approx(expected, rel=1e-12)
-
-
-def test_a_cells_bits_do_not_depend_on_its_neighbours():
-    rng = np.random.default_rng(5)
-    a, b = rng.random((2, 200, 9))
-    r = temporal_correlation(a, b)
-    for cell in range(9):
-        assert temporal_correlation(a[:, cell], b[:, cell]) == r[cell]
-
-
-def test_temporal_correlation_undefined():
-    a = np.array([[1.0, 0.3, 1.0], [2.0, 0.3, np.nan], [3.0, 0.3, np.nan], [2.5, 0.3, 1.5]])
-    b = np.arange(12.0).reshape(4, 3)
-    r = temporal_correlation(a, b)
-    assert np.isfinite(r[0])
-    assert np.isnan(r[1])  # constant
-    assert np.isnan(r[2])  # two common times
-    assert np.isfinite(temporal_correlation(a, b, min_pairs=2)[2])
-    with pytest.raises(ShapeError):
-        temporal_correlation(a, b[:3])
-    with pytest.raises(ShapeError, match="at least 2"):
-        temporal_correlation(a, b, min_pairs=1)
-    with pytest.raises(DataError, match="infinite"):
-        temporal_correlation(np.full(4, np.inf), np.zeros(4))
-
-
-def test_anomaly_of_moving_window():
-    x = np.array([1.0, 2.0, np.nan, 4.0, 9.0])
-    expected = np.array([1.0 - 1.5, 2.0 - 1.5, np.nan, 4.0 - 6.5, 9.0 - 6.5])
-    np.testing.assert_allclose(temporal_anomaly(x, window=3), expected, rtol=1e-15)
-    np.testing.assert_allclose(temporal_anomaly(x), x - 4.0, rtol=1e-15)
-    np.testing.assert_allclose(temporal_anomaly(x, window=99), x - 4.0, rtol=1e-15)
-    with pytest.raises(ShapeError, match="odd"):
-        temporal_anomaly(x, window=4)
-
-
-def test_anomaly_correlation_is_blind_to_the_season():
-    rng = np.random.default_rng(6)
-    t = np.arange(2000)
-    season = 5.0 * np.sin(2 * np.pi * t / 1000)
-    x, y = rng.normal(size=(2, 2000))
-    assert temporal_correlation(season + x, season + y) > 0.9
-    assert abs(temporal_anomaly_correlation(season + x, season + y, window=51)) < 0.1  # 1/sqrt(2000) = 0.02
-    assert temporal_anomaly_correlation(season + x, y) == pytest.approx(temporal_correlation(season + x, y), rel=1e-9)

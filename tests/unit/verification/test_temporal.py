@@ -9,7 +9,8 @@ import pytest
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.verification.anomalies import AnomalyRule, anomalies, period_anomalies
-from landda_hpc.verification.rain_series import daily_totals
+from landda_hpc.verification.daily import DailyAnomalies, daily_means, days_of
+from landda_hpc.verification.regions import GLOBE
 from landda_hpc.verification.temporal import temporal_scores
 
 START = datetime(2022, 6, 2)
@@ -79,8 +80,25 @@ def test_bad_series_are_refused() -> None:
         anomalies(np.zeros((2, 1)), [START, START], AnomalyRule())
 
 
-def test_period_anomalies_and_rain_of_days() -> None:
+def test_period_anomalies() -> None:
     series = np.array([[0.1, np.nan], [0.3, 0.2]])
     np.testing.assert_allclose(period_anomalies(series), [[-0.1, np.nan], [0.1, 0.0]])
-    times = [START + timedelta(hours=h) for h in (6, 12, 24, 30)]
-    assert daily_totals(times, np.array([1.0, 2.0, 4.0, np.nan])) == [(START, 7.0)]
+
+
+def test_anomalies_of_a_day() -> None:
+    times = [START + timedelta(hours=h) for h in (0, 12, 24, 36, 72)]
+    run = np.array([[0.1, 0.2, 0.3], [0.3, 0.2, 0.3], [0.4, 0.3, 0.3], [np.nan, 0.3, 0.3], [0.3, 0.1, 0.6]])
+    assert days_of(times) == tuple(START + timedelta(days=n) for n in range(4))
+    means = daily_means(run, times, days_of(times))
+    np.testing.assert_allclose(means, [[0.2, 0.2, 0.3], [0.4, 0.3, 0.3], [np.nan] * 3, [0.3, 0.1, 0.6]])
+    found = DailyAnomalies({"control": run}, 2.0 * run, times)
+    everywhere = np.ones(3, dtype=np.bool_)
+    day = found.of(START.date() + timedelta(days=1), GLOBE, everywhere)
+    assert day is not None
+    np.testing.assert_allclose(day.runs["control"], [0.1, 0.1, -0.1], atol=1e-12)
+    np.testing.assert_allclose(day.reference, [0.2, 0.2, -0.2], atol=1e-12)
+    assert day.scores["control"].scc == pytest.approx(1.0)
+    assert found.of(START.date() + timedelta(days=2), GLOBE, everywhere) is None, "a day without values"
+    assert found.of(START.date() + timedelta(days=9), GLOBE, everywhere) is None, "another day"
+    outside = found.of(START.date(), GLOBE, np.array([True, False, False]))
+    assert outside is not None and np.isnan(outside.reference[1:]).all()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,30 +11,23 @@ from rich.table import Table
 
 from landda_hpc import __version__
 from landda_hpc.campaign.domain import Domain
-from landda_hpc.campaign.verify_references import (
+from landda_hpc.campaign.verify import references, stations
+from landda_hpc.campaign.verify.drawing import Drawing, Figure, file_name, make_ground
+from landda_hpc.campaign.verify.rain import daily_rain
+from landda_hpc.campaign.verify.reference_figures import (
     draw_cell_maps,
-    draw_rain_figure,
+    draw_patterns_with_rain,
     draw_reference_days,
-    file_name,
-    verify_references,
 )
-from landda_hpc.campaign.verify_series import CampaignSeries, DailyRain, daily_rain
-from landda_hpc.campaign.verify_stations import (
-    Captions,
-    StationVerification,
-    anomaly_rule,
-    draw_station_figures,
-    verify_stations,
-)
+from landda_hpc.campaign.verify.series import CampaignSeries
+from landda_hpc.campaign.verify.settings import write_settings
+from landda_hpc.campaign.verify.station_figures import draw_score_maps, draw_station_days, draw_station_series
 from landda_hpc.config import CampaignConfig
-from landda_hpc.data import static_path
 from landda_hpc.formats.atomic import write_text
-from landda_hpc.formats.static import read_static
+from landda_hpc.verification.daily import DayAnomalies
 from landda_hpc.verification.grid_scores import PATTERN, PatternSeries
 from landda_hpc.verification.grid_table import reference_markdown, write_pattern_csv, write_reference_netcdf
-from landda_hpc.verification.maps import Coastline
 from landda_hpc.verification.records import TRUTH
-from landda_hpc.verification.station_maps import Ground
 from landda_hpc.verification.station_scores import GroupRow
 from landda_hpc.verification.station_table import (
     group_markdown,
@@ -47,8 +39,6 @@ from landda_hpc.verification.station_table import (
     write_station_netcdf,
 )
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, eq=False)
 class Verification:
@@ -59,11 +49,21 @@ class Verification:
     tables : for the screen.
     notes : to be read with them.
     files : written, the page first.
+    figures : those of them that are pictures.
+    station_rows : means over networks and regions of stations.
+    reference_rows : means of scores against gridded references, by reference.
+    station_days : anomalies of single days at stations.
+    stations : how many sensors were compared, in words; empty without stations.
     """
 
     tables: Sequence[Table]
     notes: Sequence[str]
     files: Sequence[Path]
+    figures: Sequence[Figure]
+    station_rows: Sequence[GroupRow]
+    reference_rows: Mapping[str, Sequence[GroupRow]]
+    station_days: Sequence[DayAnomalies]
+    stations: str
 
 
 def is_asked(config: CampaignConfig) -> bool:
@@ -82,7 +82,7 @@ def verify_campaign(
     folder : of the campaign, with series.
     config : of the campaign, with ``verification.stations`` and ``.references``.
     domain : of the campaign.
-    output : gets verification.md, tables (CSV), netCDF files and figures/.
+    output : gets verification.md, verify.yaml (what was asked for), tables (CSV), netCDF files and figures/.
 
     Raises
     ------
@@ -90,31 +90,30 @@ def verify_campaign(
     ConfigError, DataError : references or stations cannot be read.
     """
     series = CampaignSeries(folder, config, domain)
-    rain = daily_rain(series, config, domain)
-    ground = _ground(domain)
     page = _Page(output, config)
-    stations = verify_stations(series, config, domain)
-    if stations is not None:
-        _report_stations(page, stations, series, config)
-        if with_figures:
-            page.figures(draw_station_figures(stations, series, config, domain, rain, ground, output / "figures"))
-    _report_references(page, series, config, domain, rain, ground if with_figures else None)
+    drawing = None
+    if with_figures:
+        rain = daily_rain(series, config, domain)
+        drawing = Drawing(config, domain, series.baseline, rain, make_ground(domain), output / "figures")
+    _report_stations(page, series, config, domain, drawing)
+    _report_references(page, series, config, domain, drawing)
     return page.write()
 
 
-def _ground(domain: Domain) -> Ground:
-    grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
-    return Ground(domain.grid, domain.is_land, Coastline(grid, static["land_fraction"] + static["lake_fraction"]))
-
-
 class _Page:
-    """Collects what goes to the screen and to verification.md."""
+    """Collects what goes to the screen, to verification.md and to whoever asked."""
 
     def __init__(self, output: Path, config: CampaignConfig) -> None:
         self.output = output
         self.tables: list[Table] = []
         self.notes: list[str] = []
         self.files: list[Path] = []
+        self.station_rows: list[GroupRow] = []
+        self.station_days: list[DayAnomalies] = []
+        self.reference_rows: dict[str, list[GroupRow]] = {}
+        self.stations = ""
+        self._config = config
+        self._figures: list[Figure] = []
         self._lines = [f"# Verification of {config.name}", ""]
 
     def section(self, title: str, *paragraphs: str) -> None:
@@ -122,35 +121,52 @@ class _Page:
         for paragraph in paragraphs:
             self._lines += [paragraph, ""]
 
-    def text(self, *paragraphs: str) -> None:
-        for paragraph in paragraphs:
-            self._lines += [paragraph, ""]
-
-    def figures(self, captions: Captions) -> None:
-        for path, caption in captions:
-            self.files.append(path)
-            self._lines += [f"![{caption}]({path.relative_to(self.output).as_posix()})", "", caption, ""]
+    def figures(self, figures: Sequence[Figure]) -> None:
+        self._figures += figures
+        for one in figures:
+            picture = one.path.relative_to(self.output).as_posix()
+            self._lines += [f"![{one.caption}]({picture})", "", one.caption, ""]
 
     def write(self) -> Verification:
         path = self.output / "verification.md"
         write_text(path, "\n".join(self._lines), make_folder=True)
-        return Verification(tuple(self.tables), tuple(self.notes), (path, *self.files))
+        settings = write_settings(self._config, self.output)
+        files = (path, settings, *self.files, *(one.path for one in self._figures))
+        return Verification(
+            self.tables,
+            self.notes,
+            files,
+            self._figures,
+            self.station_rows,
+            self.reference_rows,
+            self.station_days,
+            self.stations,
+        )
 
 
-def _report_stations(page: _Page, found: StationVerification, series: CampaignSeries, config: CampaignConfig) -> None:
-    stations, windows = found.stations, found.windows
-    rows: list[GroupRow] = [row for window in windows for row in window.groups]
-    scale = representativeness_note(stations, found.points)
+def _report_stations(
+    page: _Page, series: CampaignSeries, config: CampaignConfig, domain: Domain, drawing: Drawing | None
+) -> None:
+    """Tables, files and, where they are drawn, figures of the stations."""
+    found = stations.verify_stations(series, config, domain)
+    if found is None:
+        return
+    of_set, windows = found.stations, found.windows
+    rows = [row for window in windows for row in window.groups]
+    scale = representativeness_note(of_set, found.points)
     intervals = interval_note(
-        anomaly_rule(config).describe(),
+        stations.anomaly_rule(config).describe(),
         {window.window: window.block_steps for window in windows},
         float(config.time.cycle_hours),
     )
-    left_out = "; ".join(f"{n} {reason}" for reason, n in sorted(stations.left_out.items())) or "none"
+    left_out = "; ".join(f"{n} {reason}" for reason, n in sorted(of_set.left_out.items())) or "none"
+    page.stations = (
+        f"{len(of_set)} sensors of {len(set(zip(of_set.network, of_set.station, strict=True)))} stations in "
+        f"{len(set(of_set.network))} networks"
+    )
     page.section(
         "Stations",
-        f"{len(stations)} sensors of {len(set(zip(stations.network, stations.station, strict=True)))} stations in "
-        f"{len(set(stations.network))} networks; left out: {left_out}. Values are matched within "
+        f"{page.stations}; left out: {left_out}. Values are matched within "
         f"{config.verification.tolerance_minutes:g} minutes; cells: {config.verification.place}; frozen times are left "
         f"out. Differences are from {series.baseline or 'no run (there is one only)'}.",
         group_markdown(rows),
@@ -159,34 +175,40 @@ def _report_stations(page: _Page, found: StationVerification, series: CampaignSe
     )
     page.tables += group_table([row for row in rows if row.kind == "region"], "Stations by region")
     page.notes += [scale, intervals]
+    page.station_rows += rows
     files = [page.output / name for name in ("stations.csv", "station_groups.csv", "stations.nc")]
-    write_station_csv(files[0], stations, found.points, windows)
+    write_station_csv(files[0], of_set, found.points, windows)
     write_group_csv(files[1], [("stations", row) for row in rows])
     notes = {**_attributes(config, "stations"), "comment": f"{scale} {intervals}"}
-    write_station_netcdf(files[2], stations, found.points, found.runs, windows, notes)
+    write_station_netcdf(files[2], of_set, found.points, found.runs, windows, notes)
     page.files += files
+    if drawing is not None:
+        page.station_days += stations.anomalies_of_days(found, drawing.days)
+        page.figures(draw_score_maps(found, drawing))
+        page.figures(draw_station_series(found, drawing))
+        page.figures(draw_station_days(found, page.station_days, drawing))
 
 
 def _report_references(
-    page: _Page, series: CampaignSeries, config: CampaignConfig, domain: Domain, rain: DailyRain, ground: Ground | None
+    page: _Page, series: CampaignSeries, config: CampaignConfig, domain: Domain, drawing: Drawing | None
 ) -> None:
-    """Tables, files and, with a ground to draw on, figures of every reference; one layer in memory at a time."""
+    """Tables, files and, where they are drawn, figures of every reference; one layer in memory at a time."""
     patterns: dict[str, list[PatternSeries]] = {}
-    rows: dict[str, list[GroupRow]] = {}
     missing: dict[str, int] = {}
-    captions: dict[str, Captions] = {}
-    for found in verify_references(series, config, domain):
+    figures: dict[str, list[Figure]] = {}
+    rows = page.reference_rows
+    for found in references.verify_references(series, config, domain):
         name = found.compared.reference
         is_first = name not in patterns
         patterns.setdefault(name, []).append(found.patterns)
         rows.setdefault(name, []).extend(found.rows)
         missing[name] = max(missing.get(name, 0), found.n_missing)
-        figures = captions.setdefault(name, [])
-        if ground is not None:
-            folder = page.output / "figures"
-            figures += draw_cell_maps(found, series, domain, ground, folder)
+        drawn = figures.setdefault(name, [])
+        if drawing is not None:
+            drawn += draw_cell_maps(found, drawing)
             if is_first:
-                figures += draw_reference_days(found, config, domain, rain, ground, folder)
+                days = references.anomalies_of_days(found, domain, drawing.days)
+                drawn += draw_reference_days(found, days, drawing)
         path = page.output / f"reference_{file_name(name)}_{found.compared.layer.replace(' ', '')}.nc"
         cell = domain.cells.cell[found.scored]
         write_reference_netcdf(path, domain.grid, cell, found.patterns, found.cells, _attributes(config, name))
@@ -194,11 +216,6 @@ def _report_references(
     if not rows:
         return
     for name, layers in patterns.items():
-        if ground is not None:
-            captions[name] = [
-                *draw_rain_figure(layers, config, domain, rain, page.output / "figures"),
-                *captions[name],
-            ]
         note = (
             "The truth is the nature run's."
             if name == TRUTH
@@ -206,7 +223,8 @@ def _report_references(
             " If it was assimilated, the scores tell how well it was fitted, not how good the analysis is."
         )
         page.section(f"Gridded reference: {name}", note, reference_markdown(rows[name]))
-        page.figures(captions[name])
+        if drawing is not None:
+            page.figures([*draw_patterns_with_rain(layers, drawing), *figures[name]])
     files = [page.output / name for name in ("reference_patterns.csv", "reference_groups.csv")]
     write_pattern_csv(files[0], [one for layers in patterns.values() for one in layers])
     write_group_csv(files[1], [(name, row) for name, of_name in rows.items() for row in of_name])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,6 @@ from landda_hpc.config import CampaignConfig, ControlRun
 from landda_hpc.constants import SOIL_ZI, BoolArray, FloatArray
 from landda_hpc.errors import StorageError
 from landda_hpc.fields.depth import DepthRange, depth_weights
-from landda_hpc.formats.region import Region
-from landda_hpc.formats.registry import PRODUCTS
 from landda_hpc.storage.series import SeriesSlice, list_series, read_day, series_folder
 
 NATURE = "nature"
@@ -124,91 +121,3 @@ def unfrozen(values: SeriesSlice) -> FloatArray:
     water = values.soil_moisture.astype(np.float64)
     water[:, values.frozen > 0.0] = np.nan
     return water
-
-
-@dataclass(frozen=True, eq=False)
-class DailyRain:
-    """Rain of every UTC day on the land cells.
-
-    Attributes
-    ----------
-    label : where it is from, for people.
-    days : ascending.
-    amounts : mm, (n_days, n_cells), NaN where unknown.
-    """
-
-    label: str
-    days: tuple[date, ...]
-    amounts: FloatArray
-
-    def bars(self, weights: FloatArray) -> list[tuple[datetime, float]]:
-        """Weighted mean over cells of each day, by the day's begin; without days that are not known."""
-        known = np.isfinite(self.amounts) & (weights > 0.0)
-        total = np.where(known, weights, 0.0).sum(axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(known, weights * np.where(known, self.amounts, 0.0), 0.0).sum(axis=1) / total
-        return [
-            (datetime(day.year, day.month, day.day), float(amount))
-            for day, amount in zip(self.days, mean, strict=True)
-            if np.isfinite(amount)
-        ]
-
-    def of(self, day: date) -> FloatArray:
-        """Amounts of a day, (n_cells,); NaN where it is not known."""
-        if day not in self.days:
-            return np.full(self.amounts.shape[1], np.nan)
-        return np.asarray(self.amounts[self.days.index(day)])
-
-
-def day_of(end: datetime) -> date:
-    """Day to which what fell up to a time belongs; midnight closes the day before."""
-    return (end - timedelta(microseconds=1)).date()
-
-
-def daily_rain(series: CampaignSeries, config: CampaignConfig, domain: Domain) -> DailyRain:
-    """Rain for figures: of the product that the configuration names, else what the model took.
-
-    In a twin the nature run's: it is what the stations and the truth saw.
-
-    Raises
-    ------
-    DataError, ConfigError : the product's files cannot be read.
-    """
-    if config.verification.precipitation is not None:
-        return _rain_of_product(series, config, domain, config.verification.precipitation)
-    instance = NATURE if NATURE in series.instances else series.runs[0]
-    rain = series.collect(instance, {"rain": lambda values: values.precipitation.astype(np.float64)})["rain"]
-    label = "precipitation of the nature run" if instance == NATURE else "precipitation that the model took"
-    days = sorted({day_of(time) for time in series.times})
-    of_time = np.array([days.index(day_of(time)) for time in series.times])
-    amounts = np.stack([rain[of_time == i].sum(axis=0) for i in range(len(days))])
-    return DailyRain(label, tuple(days), amounts)
-
-
-def _rain_of_product(series: CampaignSeries, config: CampaignConfig, domain: Domain, name: str) -> DailyRain:
-    from landda_hpc.fields.regrid import Regridder
-    from landda_hpc.formats.dataset import make_dataset
-    from landda_hpc.formats.precipitation import RAIN, read_precipitation
-
-    entry = config.catalogue[name]
-    dataset = make_dataset(name, entry, config.data_root)
-    paths: dict[Path, None] = {}
-    with dataset.listing():
-        hour = series.times[0] - config.time.cycle
-        while hour <= series.times[-1]:
-            paths.update(dict.fromkeys(dataset.files(hour)))
-            hour += timedelta(hours=1)
-    days: dict[date, FloatArray] = {}
-    regridder: Regridder | None = None
-    for field in read_precipitation(entry.product, list(paths), Region.of(domain.grid)):
-        if not series.times[0] - config.time.cycle < field.end <= series.times[-1]:
-            continue
-        if regridder is None or not regridder.source.same_points(field.grid):
-            regridder = Regridder(field.grid, domain.grid, "conservative")
-        amount = domain.cells.from_image(regridder(field.amount))
-        day = day_of(field.end)
-        days[day] = days[day] + amount if day in days else amount
-    label = f"precipitation of {RAIN[entry.product].label if entry.product in RAIN else PRODUCTS[entry.product].label}"
-    ordered = sorted(days)
-    amounts = np.stack([days[day] for day in ordered]) if ordered else np.empty((0, len(domain.cells)))
-    return DailyRain(label, tuple(ordered), amounts)

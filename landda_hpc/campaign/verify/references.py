@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 
 from landda_hpc.campaign.domain import Domain, depth_name
-from landda_hpc.campaign.verify_series import NATURE, CampaignSeries, DailyRain, unfrozen
-from landda_hpc.campaign.verify_stations import Captions, anomaly_rule, rainiest_day
+from landda_hpc.campaign.verify.series import NATURE, CampaignSeries, unfrozen
+from landda_hpc.campaign.verify.stations import anomaly_rule
 from landda_hpc.config import CampaignConfig, ReferenceConfig
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.fields.depth import DepthRange, is_covered, observe, range_from_product
 from landda_hpc.fields.regrid import Regridder
-from landda_hpc.formats.dataset import make_dataset
+from landda_hpc.formats.dataset import Dataset, make_dataset
 from landda_hpc.formats.product import SoilMoistureProfile
 from landda_hpc.formats.region import Region as FileRegion
 from landda_hpc.storage.series import SeriesSlice
-from landda_hpc.verification.anomalies import period_anomalies
+from landda_hpc.verification.daily import DailyAnomalies, DayAnomalies, daily_means, days_of
 from landda_hpc.verification.dependence import Bootstrap
 from landda_hpc.verification.grid_scores import (
     CellScores,
@@ -34,12 +32,8 @@ from landda_hpc.verification.grid_scores import (
     score_cells,
     score_patterns,
 )
-from landda_hpc.verification.rain_series import ScoreLine, draw_scores_with_rain
 from landda_hpc.verification.records import TRUTH
-from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region
-from landda_hpc.verification.report import covers
-from landda_hpc.verification.scores import score
-from landda_hpc.verification.station_maps import DayPanel, Ground, draw_day, draw_station_scores, score_rows
+from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, covers
 from landda_hpc.verification.station_scores import GroupRow
 
 logger = logging.getLogger(__name__)
@@ -78,7 +72,7 @@ def region_cells(domain: Domain) -> dict[str, IntArray]:
         if region == GLOBE or covers(domain.grid, region):
             name = "all cells" if region == GLOBE else region.name
             mask = (region.mask(domain.grid) | (region == GLOBE)) & domain.is_scored
-            found[name] = np.flatnonzero(domain.cells.from_image(mask.astype(np.float64)) > 0.0)
+            found[name] = np.flatnonzero(domain.cells.from_mask(mask))
     everything = found["all cells"].size
     return {name: c for name, c in found.items() if name == "all cells" or 0 < c.size < everything}
 
@@ -112,7 +106,7 @@ class _Judge:
 
     def __init__(self, series: CampaignSeries, config: CampaignConfig, domain: Domain) -> None:
         self._series, self._config = series, config
-        self._scored = np.flatnonzero(domain.cells.from_image(domain.is_scored.astype(np.float64)) > 0.0)
+        self._scored = np.flatnonzero(domain.cells.from_mask(domain.is_scored))
         place = np.full(len(domain.cells), -1)
         place[self._scored] = np.arange(self._scored.size)
         self._regions = {name: place[cells] for name, cells in region_cells(domain).items()}
@@ -135,10 +129,10 @@ class _Judge:
         runs = {run: self.of_depth(run, depth) for run in series.runs}
         times, windows = series.times, series.windows()
         if averaging == "day":
-            times = days_of(series)
+            times = days_of(series.times)
             # Of the campaign's first and last day there may be one time: no mean of the day.
             half = -(-24 // self._config.time.cycle_hours) / 2.0
-            runs = {run: _daily_means(field, series.times, times, half) for run, field in runs.items()}
+            runs = {run: daily_means(field, series.times, times, half) for run, field in runs.items()}
             of_day = {time.date(): i for i, time in enumerate(times)}
             # A day belongs to a window if all its times do.
             windows = {
@@ -171,16 +165,9 @@ class _ProductImages:
     def __init__(
         self, series: CampaignSeries, config: CampaignConfig, domain: Domain, settings: ReferenceConfig
     ) -> None:
-        entry = config.catalogue.get(settings.entry)
-        if entry is None or not entry.is_gridded:
-            raise ConfigError(
-                f"verification.references: entry '{settings.entry}' "
-                + ("is not in the catalogue" if entry is None else f"holds stations ({entry.product})")
-                + "; expected an entry of a gridded product."
-            )
         self._series, self._domain, self._settings = series, domain, settings
-        self._dataset = make_dataset(settings.entry, entry, config.data_root)
-        self._scored = domain.cells.from_image(domain.is_scored.astype(np.float64)) > 0.0
+        self._dataset = make_dataset(settings.entry, config.catalogue[settings.entry], config.data_root)
+        self._scored = domain.cells.from_mask(domain.is_scored)
         self._regridder: Regridder | None = None
 
     def read(self) -> dict[DepthRange, FloatArray]:
@@ -197,13 +184,8 @@ class _ProductImages:
                 f"reference {settings.name or settings.entry} has no file of the campaign's time, {series.times[0]} to "
                 f"{series.times[-1]}; it was looked for in '{dataset.place_of(series.times[0])}' and so on."
             )
-        depths = settings.depths_m or tuple(d for d in dataset.depths_m if d[1] <= series.to_depth_m + 1e-3)
-        if not depths:
-            raise ConfigError(
-                f"reference {settings.name or settings.entry}: none of its layers ends within the recorded "
-                f"{series.to_depth_m:.3f} m. Record more (output.series.to_depth_m), or name depths_m."
-            )
-        n_rows = len(series.times) if settings.averaging == "instant" else len(days_of(series))
+        depths = chosen_depths(settings, dataset, series.to_depth_m)
+        n_rows = len(series.times) if settings.averaging == "instant" else len(days_of(series.times))
         shape = n_rows, int(self._scored.sum())
         totals, counts = ({depth: np.zeros(shape) for depth in depths} for _ in range(2))
         try:
@@ -225,7 +207,7 @@ class _ProductImages:
         """Row of the comparison that each of the product's times belongs to; of several near an instant the nearest."""
         series, dataset = self._series, self._dataset
         if self._settings.averaging == "day":
-            days = days_of(series)
+            days = days_of(series.times)
             number = {time.date(): i for i, time in enumerate(days)}
             found = dataset.times_between(days[0], days[-1] + timedelta(hours=23, minutes=59))
             return {time: number[time.date()] for time in found if time.date() in number}
@@ -246,178 +228,41 @@ class _ProductImages:
         return self._domain.cells.from_image(self._regridder(image))[self._scored]
 
 
-def days_of(series: CampaignSeries) -> tuple[datetime, ...]:
-    """Begins of the UTC days of a series, without gaps."""
-    first, last = (datetime(t.year, t.month, t.day) for t in (series.times[0], series.times[-1]))
-    return tuple(first + timedelta(days=i) for i in range((last - first).days + 1))
+def chosen_depths(settings: ReferenceConfig, dataset: Dataset, recorded_m: float) -> tuple[DepthRange, ...]:
+    """Layers in which a reference is compared: those that are named, or all of its own that were recorded.
+
+    Raises
+    ------
+    ConfigError : none ends within the recorded depth, m.
+    """
+    depths = settings.depths_m or dataset.depths_m
+    chosen = tuple(depth for depth in depths if depth[1] <= recorded_m + 1e-3)
+    if not chosen or (settings.depths_m and len(chosen) < len(depths)):
+        raise ConfigError(
+            f"reference {settings.name or settings.entry}: {'none' if not chosen else 'not all'} of its layers "
+            f"({', '.join(depth_name(depth) for depth in depths)}) end within the recorded {recorded_m:.3f} m. Record "
+            "more (output.series.to_depth_m), or name depths_m."
+        )
+    return chosen
 
 
-def _daily_means(
-    field: FloatArray, times: Sequence[datetime], days: Sequence[datetime], n_needed: float = 1.0
-) -> FloatArray:
-    """Means of the days over times with values, of which there must be so many."""
-    number = {day.date(): i for i, day in enumerate(days)}
-    total, count = np.zeros((len(days), field.shape[1])), np.zeros((len(days), field.shape[1]))
-    for time, row in zip(times, field, strict=True):
-        known = np.isfinite(row)
-        total[number[time.date()]] += np.where(known, row, 0.0)
-        count[number[time.date()]] += known
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(count >= n_needed, total / count, np.nan))
-
-
-# ---------------------------------------------------------------------- figures
-
-
-def draw_rain_figure(
-    layers: Sequence[PatternSeries], config: CampaignConfig, domain: Domain, rain: DailyRain, folder: Path
-) -> Captions:
-    """Spatial correlation of one reference over time with the rain of each region, as [S24] Fig. 13."""
-    first = layers[0]
-    area = domain.cells.from_image(domain.grid.area)
-    panels, bars = {}, {}
-    for region, cells in region_cells(domain).items():
-        lines = [
-            ScoreLine(run, of_layer.layer, scores["scc"])
-            for of_layer in layers[:2]
-            for run, scores in of_layer.scores[region].items()
-        ]
-        if any(np.isfinite(line.values).any() for line in lines):
-            panels[region] = lines
-            weights = np.zeros(len(domain.cells))
-            weights[cells] = area[cells]
-            bars[region] = rain.bars(weights)
-    if not panels:
-        return []
-    path = folder / f"scc_{file_name(first.reference)}.png"
-    draw_scores_with_rain(
-        panels,
-        first.times,
-        bars,
-        path,
-        title=f"Spatial correlation with {_described(first.reference)}",
-        window_end=config.time.assimilation_end,
-        rain_label=f"{rain.label}, mean of the region",
-    )
-    return [(path, f"Spatial correlation with {_described(first.reference)} over time, and {rain.label}.")]
-
-
-def draw_reference_days(
-    found: ReferenceVerification, config: CampaignConfig, domain: Domain, rain: DailyRain, ground: Ground, folder: Path
-) -> Captions:
-    """Daily anomalies from the mean of the assimilation window beside the reference's, and the rain: [B26] Fig. 12."""
+def anomalies_of_days(
+    found: ReferenceVerification, domain: Domain, days_of_region: Callable[[Region], Sequence[date]]
+) -> list[DayAnomalies]:
+    """Anomalies of single days from the mean of the assimilation window, in China and the United States."""
     compared, window = found.compared, found.windows["assimilation"]
     times = [time for time, inside in zip(compared.times, window, strict=True) if inside]
     if not times:
         return []
-    days = sorted({datetime(t.year, t.month, t.day) for t in times})
-    fields = {**compared.runs, "reference": compared.values}
-    anomalies = {name: period_anomalies(_daily_means(field[window], times, days)) for name, field in fields.items()}
-    area, captions = domain.cells.from_image(domain.grid.area), Captions()
+    runs = {name: values[window] for name, values in compared.runs.items()}
+    anomalies = DailyAnomalies(runs, compared.values[window], times)
+    chosen: list[DayAnomalies] = []
     for region in (r for r in (CHINA, UNITED_STATES) if covers(domain.grid, r)):
-        in_region = domain.cells.from_image((region.mask(domain.grid) & domain.is_scored).astype(np.float64)) > 0.0
-        rainiest = rainiest_day(config, rain, area * in_region)
-        for day in config.verification.days or ((rainiest,) if rainiest is not None else ()):
-            number = next((i for i, d in enumerate(days) if d.date() == day), None)
-            if number is None or not np.isfinite(anomalies["reference"][number]).any():
+        inside = domain.cells.from_mask(region.mask(domain.grid) & domain.is_scored)[found.scored]
+        for day in days_of_region(region):
+            of_day = anomalies.of(day, region, inside)
+            if of_day is None:
                 logger.warning("no anomalies of %s on %s", compared.reference, day)
-                continue
-            of_day = {name: values[number] for name, values in anomalies.items()}
-            captions += _draw_day(found, of_day, in_region, domain, rain, ground, folder, region, day)
-    return captions
-
-
-def _draw_day(
-    found: ReferenceVerification,
-    anomalies: Mapping[str, FloatArray],
-    in_region: BoolArray,
-    domain: Domain,
-    rain: DailyRain,
-    ground: Ground,
-    folder: Path,
-    region: Region,
-    day: date,
-) -> Captions:
-    reference, panels = found.compared.reference, []
-    mask = in_region[found.scored]
-    for name, values in anomalies.items():
-        note = ""
-        if name != "reference":
-            s = score(values, anomalies["reference"], mask)
-            note = f"SCC {s.scc:.2f}, ubRMSE {s.ubrmse:.3f}".replace("-", "\N{MINUS SIGN}")
-        title = _described(reference) if name == "reference" else name.replace("_", "-")
-        image = domain.cells.to_image(_spread(values, found.scored, len(domain.cells)))
-        panels.append(DayPanel(title[0].upper() + title[1:] if name == "reference" else title, image=image, note=note))
-    title = rain.label[0].upper() + rain.label[1:]
-    panels.append(DayPanel(title, image=domain.cells.to_image(rain.of(day)), is_rain=True))
-    stem = f"anomalies_{file_name(reference)}_{region.name.lower().replace(' ', '_')}_{day:%Y%m%d}"
-    path = folder / f"{stem}.png"
-    nowhere = np.empty(0)
-    layer = found.compared.layer
-    heading = f"Anomalies of soil moisture {layer}, {region.name}"
-    draw_day(panels, ground, path, lat=nowhere, lon=nowhere, region=region, day=day, title=heading)
-    text = (
-        f"Daily anomalies of soil moisture {layer} from the mean of the assimilation window, {region.name}, {day}, "
-        f"beside {_described(reference)}; {rain.label}."
-    )
-    return [(path, text)]
-
-
-def draw_cell_maps(
-    found: ReferenceVerification, series: CampaignSeries, domain: Domain, ground: Ground, folder: Path
-) -> Captions:
-    """Maps of the temporal correlation with a reference, of every run, and of the differences."""
-    captions = Captions()
-    lat, lon = (np.empty(0), np.empty(0))
-    for window in found.cells:
-        scores = {run: metrics["r"].value for run, metrics in window.scores.scores.items()}
-        if not any(np.isfinite(values).any() for values in scores.values()):
-            continue
-        differences = {
-            run: (metrics["r"].value, metrics["r"].low, metrics["r"].high)
-            for run, metrics in window.scores.differences.items()
-        }
-        compared = found.compared
-        stem = f"r_{file_name(compared.reference)}_{compared.layer.replace(' ', '')}_{window.window}"
-        path = folder / f"{stem}.png"
-        what = f"R with {_described(compared.reference)}, {compared.layer}, {window.window} window"
-        draw_station_scores(
-            lat,
-            lon,
-            score_rows(scores, differences, series.baseline or ""),
-            ground,
-            path,
-            metric="r",
-            regions=[drawn_region(domain)],
-            title=what,
-            label="R",
-            cells=domain.cells.cell[found.scored],
-        )
-        captions.append((path, f"Temporal correlation in every cell: {what}."))
-    return captions
-
-
-def drawn_region(domain: Domain) -> Region:
-    """The part of the grid that maps of all cells show: without the Antarctic where no cell of it is scored."""
-    grid = domain.grid
-    if not grid.is_periodic:
-        south, north = float(grid.lat_edges[0]), float(grid.lat_edges[-1])
-        return Region("Domain", south, north, float(grid.lon_edges[0]), float(grid.lon_edges[-1]))
-    south = -60.0 if not domain.is_scored[grid.lat < -60.0].any() else -90.0
-    return Region("Globe", south, 90.0, -180.0, 180.0)
-
-
-def file_name(reference: str) -> str:
-    """A reference's name in names of files."""
-    return re.sub(r"[^A-Za-z0-9.-]+", "_", reference)
-
-
-def _described(reference: str) -> str:
-    return "the truth (nature run)" if reference == TRUTH else reference
-
-
-def _spread(values: FloatArray, scored: IntArray, n_cells: int) -> FloatArray:
-    """Values of scored cells among all land cells."""
-    whole = np.full(n_cells, np.nan)
-    whole[scored] = values
-    return whole
+            else:
+                chosen.append(of_day)
+    return chosen

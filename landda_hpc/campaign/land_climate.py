@@ -1,0 +1,231 @@
+"""The land model's own climate: annual means by climate zone, frozen ground, and soil moisture beside a climatology."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from landda_hpc.campaign.domain import Domain, make_domain
+from landda_hpc.campaign.models import free_run
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import FROZEN_ICE, BoolArray, FloatArray
+from landda_hpc.data.climate import KOPPEN_CLASSES
+from landda_hpc.errors import ConfigError
+from landda_hpc.fields.depth import depth_weights
+from landda_hpc.formats.climatology import read_soil_moisture_climatology
+from landda_hpc.image.aggregate import aggregate, volumetric_water
+from landda_hpc.state import PatchType, TileState
+
+logger = logging.getLogger(__name__)
+
+ZONES: Final[dict[str, tuple[str, ...]]] = {
+    "rain forest (Af, Am)": ("Af", "Am"),
+    "savanna (Aw)": ("Aw",),
+    "desert (BW)": ("BW",),
+    "steppe (BS)": ("BS",),
+    "mediterranean (Cs)": ("Cs",),
+    "warm temperate (Cf, Cw)": ("Cf", "Cw"),
+    "cold, long summer (Da, Db)": ("Dfa", "Dfb", "Dwa", "Dwb", "Dsa", "Dsb"),
+    "boreal (Dc, Dd)": ("Dfc", "Dfd", "Dwc", "Dwd", "Dsc", "Dsd"),
+    "tundra (ET)": ("ET",),
+}
+"""Climate zones by the beginnings of their Koeppen-Geiger symbols."""
+
+SIBERIA: Final = (60.0, 72.0, 90.0, 140.0)
+"""South, north, west, east, degrees."""
+
+Progress = Callable[[datetime, datetime], None]
+
+
+@dataclass(frozen=True)
+class ZoneMeans:
+    """Annual means over the soil of a zone, weighted by area.
+
+    Attributes
+    ----------
+    precipitation, evapotranspiration, runoff : mm a-1.
+    runoff_ratio : runoff over precipitation, 1.
+    sensible, latent : W m-2.
+    evaporative_fraction : latent over latent and sensible heat, 1.
+    surface, root_zone : soil moisture of 0-10 cm and 0-100 cm, m3 m-3, ice included.
+    """
+
+    zone: str
+    n_tiles: int
+    precipitation: float
+    evapotranspiration: float
+    runoff: float
+    runoff_ratio: float
+    sensible: float
+    latent: float
+    evaporative_fraction: float
+    surface: float
+    root_zone: float
+
+
+@dataclass(frozen=True)
+class LandClimate:
+    """What a free run of the land model says of its climate.
+
+    Attributes
+    ----------
+    zones : means of all years but the first (of the only one).
+    frozen_january, frozen_july : share of Siberia's soil whose upper 10 cm hold ice at the month's end, 0..1; of the
+        last year.
+    snow_january : mean snow mass of Siberia, kg m-2.
+    correlation : spatial correlation of annual-mean surface soil moisture with a climatology; None without one.
+    max_water_residual, max_energy_residual : of any tile and step of the whole run, kg m-2 and W m-2.
+    years : that were run.
+    """
+
+    zones: tuple[ZoneMeans, ...]
+    frozen_january: float
+    frozen_july: float
+    snow_january: float
+    correlation: float | None
+    max_water_residual: float
+    max_energy_residual: float
+    years: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+def land_climate(
+    config: CampaignConfig, years: int, climatology: Path | None = None, progress: Progress | None = None
+) -> LandClimate:
+    """Run the model freely from the configuration's start for whole years; means are of all but the first one.
+
+    Parameters
+    ----------
+    config : grid, tiles, weather, physics and initial state are used; the physics must be land_surface.
+    years : to run.
+    climatology : file of monthly volumetric soil water, as for ``model.initial_file``.
+
+    Raises
+    ------
+    ConfigError : another physics, or no year.
+    ModelError : as ``LandModel.forecast``.
+
+    Notes
+    -----
+    Local: one process runs all tiles.
+    """
+    if config.physics != "land_surface" or years < 1:
+        raise ConfigError("a land climate needs model.physics: land_surface and at least one year.")
+    domain = make_domain(config, 1)
+    model, state = free_run(config, domain)
+    start = config.time.start
+    # The first year is for the surface to forget the initial guess.
+    first = start + timedelta(days=365 * min(1, years - 1))
+    end = start + timedelta(days=365 * years)
+    n = len(domain.tiles)
+    sums: dict[str, FloatArray] = {}
+    theta = np.zeros((n, 10))
+    frozen: dict[int, float] = {}
+    snow = 0.0
+    days = 0
+    water = energy = 0.0
+    siberia = _region(domain, SIBERIA)
+    now = start
+    while now < end:
+        until = now + timedelta(days=1)
+        report = model.forecast(state, now, until)
+        assert report.energy is not None, "the physics has an energy balance"
+        water, energy = max(water, report.max_residual), max(energy, report.energy.max_residual)
+        if now >= first:
+            found = {
+                "precipitation": report.precipitation,
+                "evapotranspiration": report.evapotranspiration,
+                "runoff": report.runoff + report.drainage,
+                "sensible": report.energy.sensible,
+                "latent": report.energy.latent,
+            }
+            for name, values in found.items():
+                sums[name] = sums[name] + values if name in sums else values.copy()
+            theta += volumetric_water(state)
+            days += 1
+            if until.month in (1, 7) and (until + timedelta(days=1)).month != until.month:
+                frozen[until.month] = _frozen_share(state, siberia, domain)
+                if until.month == 1:
+                    snow = _mean(state["scv"], siberia, domain)
+        now = until
+        if progress is not None:
+            progress(now, end)
+    theta /= days
+    zones = tuple(
+        _zone(name, _in_zone(domain, starts), sums, theta, days, domain)
+        for name, starts in ZONES.items()
+        if _in_zone(domain, starts).any()
+    )
+    return LandClimate(
+        zones,
+        frozen.get(1, float("nan")),
+        frozen.get(7, float("nan")),
+        snow,
+        None if climatology is None else _correlation(domain, theta, climatology),
+        water,
+        energy,
+        years,
+    )
+
+
+def _zone(
+    name: str, inside: BoolArray, sums: dict[str, FloatArray], theta: FloatArray, days: int, domain: Domain
+) -> ZoneMeans:
+    per_year = 365.0 / days
+    rain, evaporation, runoff = (
+        per_year * _mean(sums[k], inside, domain) for k in ("precipitation", "evapotranspiration", "runoff")
+    )
+    sensible, latent = (_mean(sums[k], inside, domain) / days for k in ("sensible", "latent"))
+    surface, root_zone = (
+        _mean(np.asarray(theta @ depth_weights(*depth)), inside, domain) for depth in ((0.0, 0.1), (0.0, 1.0))
+    )
+    return ZoneMeans(
+        name, int(inside.sum()), rain, evaporation, runoff, runoff / rain, sensible, latent,
+        latent / (latent + sensible), surface, root_zone,
+    )  # fmt: skip
+
+
+def _in_zone(domain: Domain, starts: tuple[str, ...]) -> BoolArray:
+    classes = [k for k, name in enumerate(KOPPEN_CLASSES, start=1) if name.startswith(starts)]
+    inside: BoolArray = np.isin(domain.tiles.climate_class, classes) & (domain.tiles.patchtype == PatchType.SOIL)
+    return inside
+
+
+def _region(domain: Domain, box: tuple[float, float, float, float]) -> BoolArray:
+    south, north, west, east = box
+    tiles = domain.tiles
+    inside: BoolArray = (
+        (tiles.lat > south) & (tiles.lat < north) & (tiles.lon > west) & (tiles.lon < east)
+        & (tiles.patchtype == PatchType.SOIL)
+    )  # fmt: skip
+    return inside
+
+
+def _mean(values: FloatArray, inside: BoolArray, domain: Domain) -> float:
+    weight = (domain.tiles.area_fraction * np.cos(np.deg2rad(domain.tiles.lat)))[inside]
+    return float((values[inside] * weight).sum() / weight.sum()) if weight.sum() > 0.0 else float("nan")
+
+
+def _frozen_share(state: TileState, inside: BoolArray, domain: Domain) -> float:
+    is_frozen = np.asarray((state.soil("wice_soisno")[:, :3] > FROZEN_ICE).all(axis=1), dtype=np.float64)
+    return _mean(is_frozen, inside, domain)
+
+
+def _correlation(domain: Domain, theta: FloatArray, path: Path) -> float:
+    """Over cells with mostly soil: the model's annual mean of 0-7 cm and the climatology's upper layer."""
+    product = read_soil_moisture_climatology(path)
+    months = [datetime(2022, month, 15) for month in range(1, 13)]
+    images = [product.on_grid(when, domain.grid, fill=domain.is_land)[0] for when in months]
+    reference = np.mean(images, axis=0)
+    mine = domain.cells.to_image(aggregate(domain.tiles, theta @ depth_weights(0.0, 0.07)[:, None])[:, 0])
+    use = domain.is_scored & np.isfinite(mine) & np.isfinite(reference)
+    return float(np.corrcoef(mine[use], reference[use])[0, 1])

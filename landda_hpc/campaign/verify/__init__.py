@@ -1,0 +1,1 @@
+"""A campaign beside stations and gridded references: scores in time, tables, figures."""

@@ -1,0 +1,88 @@
+"""What a verification would fail for, found out before the campaign runs: its files are looked for and opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+
+from landda_hpc.campaign.series import recorded_layers
+from landda_hpc.campaign.verify.rain import rain_files
+from landda_hpc.campaign.verify.references import chosen_depths
+from landda_hpc.campaign.verify.stations import load_stations
+from landda_hpc.config import CampaignConfig, ReferenceConfig, StationsConfig
+from landda_hpc.constants import SOIL_ZI
+from landda_hpc.errors import LandDAError
+from landda_hpc.formats.dataset import make_dataset
+from landda_hpc.formats.precipitation import read_precipitation
+from landda_hpc.formats.region import Region
+from landda_hpc.grid import Grid
+
+MAX_PROBES = 5
+"""Times of a reference that are read until one is sound."""
+
+
+def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
+    """Open what the section ``verification`` names: one line for each entry that cannot serve. Local.
+
+    Stations are read whole; of gridded references times are looked for and the first sound one is read; of
+    precipitation the first field is read.
+    """
+    asked, problems = config.verification, []
+
+    def attempt(where: str, look: Callable[[], str]) -> None:
+        try:
+            problem = look()
+        except LandDAError as error:
+            problem = str(error)
+        if problem:
+            problems.append(f"{where}: {problem}")
+
+    for stations in asked.stations:
+        attempt(f"verification.stations, {stations.entry}", partial(_look_at_stations, config, stations))
+    for reference in asked.references:
+        name = f"verification.references, {reference.name or reference.entry}"
+        attempt(name, partial(_look_at_reference, config, reference, grid))
+    if asked.precipitation is not None:
+        name = f"verification.precipitation, {asked.precipitation}"
+        attempt(name, partial(_look_at_rain, config, asked.precipitation, grid))
+    return problems
+
+
+def _look_at_stations(config: CampaignConfig, settings: StationsConfig) -> str:
+    start, end = config.time.valid_time(1), config.time.end
+    found = load_stations(config, settings, start, end)
+    if any(one.good(settings.accept).any() for one in found):
+        return ""
+    return (
+        f"none of {len(found)} sensors has a usable value (flags {', '.join(settings.accept)}) from {start} to {end}. "
+        "Other flags are named with 'accept'; are the files of this period?"
+    )
+
+
+def _look_at_reference(config: CampaignConfig, settings: ReferenceConfig, grid: Grid) -> str:
+    dataset = make_dataset(settings.entry, config.catalogue[settings.entry], config.data_root)
+    if config.output.series is not None:
+        chosen_depths(settings, dataset, float(SOIL_ZI[recorded_layers(config.output.series.to_depth_m)]))
+    start, end = config.time.valid_time(1), config.time.end
+    try:
+        with dataset.listing():
+            times = dataset.times_between(start, end)
+        if not times:
+            return f"no file from {start} to {end}, e.g. '{dataset.place_of(start)}'. Check data_root and the pattern."
+        for time in times[:MAX_PROBES]:
+            if dataset.read(time, None, Region.of(grid)) is not None:
+                return ""
+    finally:
+        dataset.close()
+    return "; ".join(dict.fromkeys(dataset.skipped.values())) or f"nothing could be read of {times[0]}"
+
+
+def _look_at_rain(config: CampaignConfig, name: str, grid: Grid) -> str:
+    entry = config.catalogue[name]
+    files = rain_files(config, name, config.time.start, config.time.end)
+    if not files:
+        place = make_dataset(name, entry, config.data_root).place_of(config.time.start)
+        return f"no file from {config.time.start} to {config.time.end}, e.g. '{place}'."
+    first = list(islice(read_precipitation(entry.product, files[:1], Region.of(grid)), 1))
+    return "" if first else f"'{files[0]}' has no precipitation"

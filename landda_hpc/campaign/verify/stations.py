@@ -1,0 +1,153 @@
+"""Verification against stations: which there are, and how the runs score at them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.campaign.domain import Domain, depth_name
+from landda_hpc.campaign.verify.series import CampaignSeries, unfrozen
+from landda_hpc.campaign.verify.twin_stations import draw_twin_stations
+from landda_hpc.config import CampaignConfig, StationsConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.formats.station import StationSeries
+from landda_hpc.formats.station_csv import read_station_csv
+from landda_hpc.formats.station_ismn import read_ismn
+from landda_hpc.storage.series import SeriesSlice
+from landda_hpc.verification.anomalies import AnomalyRule
+from landda_hpc.verification.daily import DailyAnomalies, DayAnomalies
+from landda_hpc.verification.dependence import Bootstrap
+from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, station_regions
+from landda_hpc.verification.station_scores import WindowScores, score_stations
+from landda_hpc.verification.station_set import Representativeness, StationSet, make_station_set, representativeness
+
+logger = logging.getLogger(__name__)
+
+REGIONS: Final = (CHINA, UNITED_STATES, GLOBE)
+
+
+@dataclass(frozen=True, eq=False)
+class StationVerification:
+    """Runs at stations.
+
+    Attributes
+    ----------
+    stations : what could be compared.
+    runs : by name, m3 m-3, (n_time, n_place), NaN where frozen.
+    points : how far points and cells may differ.
+    windows : scores of each window.
+    """
+
+    stations: StationSet
+    runs: Mapping[str, FloatArray]
+    points: Representativeness
+    windows: Sequence[WindowScores]
+
+
+def anomaly_rule(config: CampaignConfig) -> AnomalyRule:
+    """The anomalies that the configuration asks for."""
+    return AnomalyRule(config.verification.anomaly.kind, config.verification.anomaly.window_days)
+
+
+def verify_stations(series: CampaignSeries, config: CampaignConfig, domain: Domain) -> StationVerification | None:
+    """Compare every run with every station that the configuration names; None where it names none. Local.
+
+    Raises
+    ------
+    ConfigError, DataError : the stations' files are not there or cannot be read.
+    """
+    asked = config.verification
+    found: list[StationSeries] = []
+    for settings in asked.stations:
+        found += load_stations(config, settings, series.times[0], series.times[-1])
+    if asked.twin_stations is not None:
+        found += draw_twin_stations(series, config, domain, asked.twin_stations)
+    if not asked.stations and asked.twin_stations is None:
+        return None
+    stations = make_station_set(
+        found,
+        series.times,
+        domain.grid,
+        domain.cells.cell,
+        domain.cells.from_mask(domain.is_scored),
+        layers=[(depth_name(depth), depth) for depth in asked.depths_m],
+        n_layers=series.n_layers,
+        method=asked.place,
+        tolerance_minutes=asked.tolerance_minutes,
+        min_pairs=asked.min_pairs,
+    )
+    for reason, number in sorted(stations.left_out.items()):
+        logger.info("%d sensors left out: %s", number, reason)
+    take = {"water": lambda values: stations.at_places(unfrozen(values))}
+    runs = {name: series.collect(name, take)["water"] for name in series.runs}
+    points = representativeness(stations, domain.grid, domain.cells.cell, _among_tiles(series, stations))
+    windows = score_stations(
+        stations,
+        runs,
+        series.windows(),
+        regions=REGIONS,
+        rule=anomaly_rule(config),
+        baseline=series.baseline,
+        min_pairs=asked.min_pairs,
+        bootstrap=Bootstrap(asked.replicates, config.seed),
+    )
+    return StationVerification(stations, runs, points, windows)
+
+
+def anomalies_of_days(
+    found: StationVerification, days_of_region: Callable[[Region], Sequence[date]]
+) -> list[DayAnomalies]:
+    """Anomalies of single days from the mean of the first window, at the uppermost sensors, region by region."""
+    if not found.windows:
+        return []
+    stations, window = found.stations, found.windows[0]
+    times = [time for time, inside in zip(stations.times, window.is_inside, strict=True) if inside]
+    runs = {name: values[window.is_inside] for name, values in found.runs.items()}
+    anomalies = DailyAnomalies(runs, stations.observed[window.is_inside], times)
+    surface = stations.layer == min(stations.layer)
+    chosen: list[DayAnomalies] = []
+    for region in station_regions(stations.lat[surface], stations.lon[surface], REGIONS):
+        for day in days_of_region(region):
+            of_day = anomalies.of(day, region, surface & stations.inside(region))
+            if of_day is None:
+                logger.warning("no anomalies of %s at stations: nothing of it in the %s window", day, window.window)
+            else:
+                chosen.append(of_day)
+    return chosen
+
+
+def load_stations(
+    config: CampaignConfig, settings: StationsConfig, start: datetime, end: datetime
+) -> list[StationSeries]:
+    """Soil moisture of the stations of a catalogue entry, without what their flags refuse, from start to end.
+
+    Raises
+    ------
+    ConfigError : no such file.
+    DataError : the files cannot be read.
+    """
+    entry = config.catalogue[settings.entry]
+    path = config.data_root / entry.path
+    found = (
+        read_ismn(path, on_bad=entry.damaged)
+        if entry.product == "ismn"
+        else read_station_csv(path, utc_offset_hours=entry.utc_offset_hours, on_bad=entry.damaged)
+    )
+    margin = timedelta(minutes=config.verification.tolerance_minutes)
+    return [one.selected(settings.accept).between(start - margin, end + margin) for one in found]
+
+
+def _among_tiles(series: CampaignSeries, stations: StationSet) -> FloatArray:
+    """Mean standard deviation among the tiles of each station's cell, in its layer, over the baseline's times."""
+    main, layer = stations.placement.main_cell, stations.layer
+
+    def take(values: SeriesSlice) -> FloatArray:
+        return values.sub_grid_std[layer, main].astype(np.float64)
+
+    found = series.collect(series.baseline or series.runs[0], {"std": take})["std"]
+    return np.asarray(np.nanmean(found, axis=0)) if len(stations) else np.empty(0)

@@ -1,0 +1,64 @@
+"""``landda climate``: the land model's own climate, by zones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
+
+
+def command(
+    file: ConfigFile,
+    years: Annotated[int, typer.Option(min=1, help="Years to run; means are of all but the first.")] = 3,
+    climatology: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="netCDF of monthly soil moisture (swl1..3) to compare with.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every figure there.")] = None,
+    overrides: SetOption = None,
+) -> None:
+    """Run the land model freely and print annual means by climate zone, frozen ground, and closure.
+
+    Grid, tiles, weather and model are the configuration's; its physics must be land_surface. One process.
+    """
+    from landda_hpc.campaign.land_climate import land_climate
+    from landda_hpc.config import load_config
+    from landda_hpc.formats.atomic import atomic_replacement
+
+    config = load_config(file, parse_overrides(overrides))
+    found = land_climate(config, years, climatology)
+    console = Console()
+    table = Table(title=f"Means of {max(1, found.years - 1)} of {found.years} years", title_justify="left")
+    for heading in ("zone", "tiles", "P", "ET", "runoff", "R/P", "H", "LE", "EF", "0-10 cm", "0-1 m"):
+        table.add_column(heading, justify="left" if heading == "zone" else "right", no_wrap=True)
+    for zone in found.zones:
+        table.add_row(
+            zone.zone, str(zone.n_tiles), f"{zone.precipitation:.0f}", f"{zone.evapotranspiration:.0f}",
+            f"{zone.runoff:.0f}", f"{zone.runoff_ratio:.2f}", f"{zone.sensible:.0f}", f"{zone.latent:.0f}",
+            f"{zone.evaporative_fraction:.2f}", f"{zone.surface:.3f}", f"{zone.root_zone:.3f}",
+        )  # fmt: skip
+    console.print(table)
+    console.print("P, ET, runoff in mm a-1; H, LE in W m-2; soil moisture in m3 m-3", highlight=False)
+    console.print(
+        f"Siberia's upper soil frozen: {100 * found.frozen_january:.0f} % at the end of January (snow "
+        f"{found.snow_january:.0f} kg m-2), {100 * found.frozen_july:.0f} % of July",
+        highlight=False,
+    )
+    if found.correlation is not None:
+        console.print(
+            f"annual-mean surface soil moisture against the climatology: SCC {found.correlation:.3f}", highlight=False
+        )
+    console.print(
+        f"largest residual of any tile and step: {found.max_water_residual:.1e} kg m-2, "
+        f"{found.max_energy_residual:.1e} W m-2",
+        highlight=False,
+    )
+    if output is not None:
+        with atomic_replacement(output, make_folder=True) as temporary:
+            temporary.write_text(json.dumps(found.as_json(), indent=1) + "\n", encoding="utf-8")
+        console.print(f"Written: {output}", highlight=False)

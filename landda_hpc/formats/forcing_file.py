@@ -1,0 +1,320 @@
+"""One file of one variable of a forcing dataset: its records' times, units and places, and windows of its values."""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, Literal
+
+import cftime
+import numpy as np
+
+from landda_hpc.errors import DataError
+from landda_hpc.formats.cf import NetcdfFile, axis_of
+from landda_hpc.formats.forcing_sets import VariableFiles, units_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from landda_hpc.constants import FloatArray
+
+_SCANNED_SIZE: Final = 2**26  # bytes; larger files are not looked through for damage before they are opened
+_MATRIX_AXES: Final = (("LATIXY", "LONGXY"), ("latitude", "longitude"), ("lat", "lon"))
+_CALENDARS: Final = ("standard", "gregorian", "proleptic_gregorian", "noleap", "365_day")
+_CLOCK_NAMES: Final = ("time", "valid_time")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of a file, and the interval that it stands for (of no length for an instant), UTC.
+
+    ``begin`` and ``end`` are naive; ``index`` counts in the file.
+    """
+
+    path: Path
+    index: int
+    begin: datetime
+    end: datetime
+
+    @property
+    def node(self) -> datetime:
+        """The instant, or the middle of the interval."""
+        return self.begin + 0.5 * (self.end - self.begin)
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where a file's values are.
+
+    Attributes
+    ----------
+    lat : degrees_north, strictly ascending, (n_lat,).
+    lon : degrees_east, strictly ascending, (n_lon,).
+    is_flipped : the file's rows run north to south.
+    """
+
+    lat: FloatArray
+    lon: FloatArray
+    is_flipped: bool
+
+
+def open_forcing(path: Path) -> NetcdfFile:
+    """Open a file of a dataset; a context manager."""
+    scan = path.is_file() and path.stat().st_size <= _SCANNED_SIZE
+    return NetcdfFile(path, scan=scan)
+
+
+def variable_name(file: NetcdfFile, variable: VariableFiles) -> str:
+    """The first of the variable's names that the file has; DataError if it has none."""
+    name = next((n for n in variable.names if file.has(n)), None)
+    if name is None:
+        raise DataError(
+            f"'{file.path}' has no variable {' or '.join(variable.names)}; found {', '.join(file.names())}. "
+            "Name it in forcing.variables."
+        )
+    return name
+
+
+def conversion(file: NetcdfFile, name: str, quantity: str, variable: VariableFiles) -> tuple[float, float]:
+    """Factor and offset to our units (amounts: per interval, not yet per second); DataError for unknown units."""
+    known = units_of(quantity, variable.meaning)
+    if not known:
+        raise DataError(f"'{quantity}' cannot be an amount: forcing.variables says it is '{variable.meaning}'.")
+    units = variable.units or file.attribute(name, "units")
+    found = next((value for spelling, value in known.items() if spelling.lower() == units.lower()), None)
+    if found is None:
+        raise DataError(
+            f"variable '{name}' in '{file.path}' has units '{units}'; as {variable.meaning} of '{quantity}' expected "
+            f"{', '.join(known)}. If the attribute is wrong, give the true units in forcing.variables."
+        )
+    return found
+
+
+def read_records(
+    path: Path,
+    variable: VariableFiles,
+    clock: Literal["stamps", "records"],
+    covers: tuple[datetime, datetime] | None,
+    leap_days: bool,
+) -> list[Record]:
+    """Records of a file in the order of time.
+
+    Parameters
+    ----------
+    clock : see ``ForcingSet``.
+    covers : beginning and end of what the file covers by its name; None for all times.
+    leap_days : False: a leap year's 28 February is given a second time, as the 29th.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : damaged; the variable is not in it, has no time, or times that are not evenly spaced.
+    """
+    with open_forcing(path) as file:
+        dim = _time_dimension(file, variable_name(file, variable))
+        n_record = file.dims(variable_name(file, variable))[dim]
+        if clock == "records":
+            if covers is None:
+                raise DataError(f"'{path}': records can be counted only where the file's name tells its year or month.")
+            times, step = _counted(path, n_record, covers, leap_days)
+            stamp = "begin"
+        else:
+            times = _stamped(file, dim)
+            step = _step(path, times)
+            stamp = variable.stamp
+    shift = variable.offset
+    if variable.meaning != "instant":
+        shift += {"begin": timedelta(), "middle": -0.5 * step, "end": -step}[stamp]
+    elif clock == "records":
+        shift += 0.5 * step  # an instant of an interval that is only counted is its middle
+    length = timedelta() if variable.meaning == "instant" else step
+    records = [Record(path, i, t + shift, t + shift + length) for i, t in enumerate(times)]
+    return records if leap_days else _with_leap_day(records)
+
+
+def _time_dimension(file: NetcdfFile, name: str) -> str:
+    dims = file.dims(name)
+    dim = next((d for d in dims if d in _CLOCK_NAMES), None)
+    if dim is None:
+        raise DataError(f"variable '{name}' in '{file.path}' has dimensions {dims}; expected one named time.")
+    return dim
+
+
+def _counted(
+    path: Path, n_record: int, covers: tuple[datetime, datetime], leap_days: bool
+) -> tuple[list[datetime], timedelta]:
+    """Beginnings of records spread evenly over a file's period."""
+    begin, end = covers
+    length = end - begin
+    skips = not leap_days and calendar.isleap(begin.year) and begin <= datetime(begin.year, 2, 28) < end
+    if skips:
+        length -= timedelta(days=1)
+    step = length / n_record
+    if step.total_seconds() % 60.0 or timedelta(days=1) % step:
+        raise DataError(
+            f"'{path}' has {n_record} records for {length.days} days: {step} each; expected steps that divide a day. "
+            "Is the file complete?"
+        )
+    times = [begin + i * step for i in range(n_record)]
+    leap_day = datetime(begin.year, 2, 28) + timedelta(days=1)
+    return [t + timedelta(days=1) if skips and t >= leap_day else t for t in times], step
+
+
+def _stamped(file: NetcdfFile, dim: str) -> list[datetime]:
+    """Times as the file has them, of the calendars with and without leap days, to the second."""
+    units = file.attribute(dim, "units").rstrip("Z")
+    kind = file.attribute(dim, "calendar").lower() or "standard"
+    if kind not in _CALENDARS:
+        raise DataError(f"time '{dim}' in '{file.path}' has calendar '{kind}'; expected {' or '.join(_CALENDARS)}.")
+    values = file.values(dim).ravel()
+    if not values.size or not np.isfinite(values).all():
+        raise DataError(f"time '{dim}' in '{file.path}' has {values.size} values, some missing; expected times.")
+    kind = "noleap" if kind in ("noleap", "365_day") else "proleptic_gregorian"
+    times = []
+    try:
+        for moment in cftime.num2date(values, units, kind, only_use_cftime_datetimes=True).tolist():
+            whole = datetime(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
+            # Stamps in days are in single precision at times, some seconds off: whole minutes.
+            seconds = moment.second + moment.microsecond / 1e6
+            times.append(whole - timedelta(seconds=moment.second) + timedelta(minutes=round(seconds / 60.0)))
+    except Exception as error:
+        raise DataError(
+            f"time '{dim}' in '{file.path}' has units '{units}'; expected '<unit> since <time>' "
+            f"[{type(error).__name__}: {error}]"
+        ) from error
+    return times
+
+
+def _step(path: Path, times: list[datetime]) -> timedelta:
+    if len(times) < 2:
+        raise DataError(f"'{path}' has {len(times)} record; its interval is not known. Expected at least 2.")
+    step = times[1] - times[0]
+    wrong = next((i for i in range(1, len(times)) if times[i] - times[i - 1] != step), None)
+    # 29 February may be left out.
+    while wrong is not None and times[wrong] - times[wrong - 1] == step + timedelta(days=1) and times[wrong].month == 3:
+        wrong = next((i for i in range(wrong + 1, len(times)) if times[i] - times[i - 1] != step), None)
+    if wrong is not None or step <= timedelta():
+        at = wrong or 1
+        raise DataError(
+            f"times in '{path}' are not evenly spaced: {step} at first, {times[at] - times[at - 1]} before {times[at]}."
+        )
+    return step
+
+
+def _with_leap_day(records: list[Record]) -> list[Record]:
+    """Add a 29 February that repeats the 28th, where a leap year lacks it."""
+    day = timedelta(days=1)
+    present = {record.begin for record in records}
+    added = [
+        Record(r.path, r.index, r.begin + day, r.end + day)
+        for r in records
+        if calendar.isleap(r.begin.year) and (r.begin.month, r.begin.day) == (2, 28) and r.begin + day not in present
+    ]
+    return sorted(records + added, key=lambda record: record.begin)
+
+
+def read_places(path: Path, variable: VariableFiles) -> Places:
+    """Read the latitudes and longitudes of a variable, 1-D or as matrices whose rows and columns agree.
+
+    Raises
+    ------
+    DataError : there are none, or they are not rows and columns that ascend or (latitude) descend.
+    """
+    with open_forcing(path) as file:
+        name = variable_name(file, variable)
+        lat_dim, lon_dim = _space_dimensions(file, name)
+        lat, lon = _axes(file, name, lat_dim, lon_dim)
+    for what, axis, low, high in (("latitude", lat, -90.0, 90.0), ("longitude", lon, -180.0, 360.0)):
+        step = np.diff(axis)
+        if not (np.all(step > 0) or (what == "latitude" and np.all(step < 0))) or not (
+            axis.min() >= low - 1e-3 and axis.max() <= high + 1e-3
+        ):
+            raise DataError(
+                f"{what} of '{name}' in '{path}' runs from {axis[0]:g} to {axis[-1]:g} in {axis.size} places; expected "
+                f"degrees within {low:g} to {high:g} in order."
+            )
+    is_flipped = bool(lat.size > 1 and lat[0] > lat[-1])
+    return Places(np.ascontiguousarray(lat[::-1]) if is_flipped else lat, lon, is_flipped)
+
+
+def _space_dimensions(file: NetcdfFile, name: str) -> tuple[str, str]:
+    dims = list(file.dims(name))
+    lat_dim, lon_dim = axis_of(file, name, "latitude"), axis_of(file, name, "longitude")
+    if lat_dim is None or lon_dim is None:
+        guess = {d.lower(): d for d in dims}
+        lat_dim = next((guess[n] for n in ("lat", "latitude", "y", "lsmlat") if n in guess), None)
+        lon_dim = next((guess[n] for n in ("lon", "longitude", "x", "lsmlon") if n in guess), None)
+    if lat_dim is None or lon_dim is None:
+        raise DataError(f"variable '{name}' in '{file.path}' has dimensions {dims}; expected latitude and longitude.")
+    return lat_dim, lon_dim
+
+
+def _axes(file: NetcdfFile, name: str, lat_dim: str, lon_dim: str) -> tuple[FloatArray, FloatArray]:
+    for lat_name, lon_name in ((lat_dim, lon_dim), *_MATRIX_AXES):
+        if not (file.has(lat_name) and file.has(lon_name)):
+            continue
+        lat_dims, lon_dims = list(file.dims(lat_name)), list(file.dims(lon_name))
+        if (lat_dims, lon_dims) == ([lat_dim], [lon_dim]):
+            return file.values(lat_name).ravel(), file.values(lon_name).ravel()
+        if set(lat_dims) == set(lon_dims) == {lat_dim, lon_dim}:
+            order = lat_dims.index(lat_dim)
+            lat, lon = (np.moveaxis(file.values(n), order, 0) for n in (lat_name, lon_name))
+            if np.ptp(lat, axis=1).max() > 1e-4 or np.ptp(lon, axis=0).max() > 1e-4:
+                raise DataError(f"'{lat_name}' and '{lon_name}' in '{file.path}' are not rows and columns of a grid.")
+            return lat[:, 0].copy(), lon[0].copy()
+    dims = file.dims(name)
+    if dims[lat_dim] == dims[lon_dim] == 1:
+        return np.zeros(1), np.zeros(1)  # a single place serves all cells, wherever it is
+    raise DataError(f"'{file.path}' has no latitudes and longitudes of variable '{name}'.")
+
+
+def read_window(
+    path: Path,
+    quantity: str,
+    variable: VariableFiles,
+    places: Places,
+    records: slice,
+    rows: slice,
+    columns: slice,
+) -> FloatArray:
+    """Values of some records in a window, in our units, NaN where missing; (n_record, n_row, n_column).
+
+    Parameters
+    ----------
+    places : of the file; rows count from the south.
+    records : indices in the file.
+
+    Notes
+    -----
+    Local: no communication; reads nothing outside the window. Amounts are per interval of the record.
+    """
+    with open_forcing(path) as file:
+        name = variable_name(file, variable)
+        factor, offset = conversion(file, name, quantity, variable)
+        lat_dim, lon_dim = _space_dimensions(file, name)
+        time_dim = _time_dimension(file, name)
+        dims = file.dims(name)
+        other = {d: n for d, n in dims.items() if d not in (time_dim, lat_dim, lon_dim)}
+        if any(n != 1 for n in other.values()) or (dims[lat_dim], dims[lon_dim]) != (places.lat.size, places.lon.size):
+            raise DataError(
+                f"variable '{name}' in '{path}' has dimensions {dims}; expected time, {places.lat.size} latitudes and "
+                f"{places.lon.size} longitudes, as in the dataset's first file."
+            )
+        n_lat = places.lat.size
+        in_file = slice(n_lat - rows.stop, n_lat - rows.start) if places.is_flipped else rows
+        values = file.values(name, {time_dim: records, lat_dim: in_file, lon_dim: columns})
+        order = [list(dims).index(d) for d in (time_dim, lat_dim, lon_dim, *other)]
+        values = values.transpose(order).reshape(values.size // max(1, _area(rows, columns)), *_shape(rows, columns))
+    if places.is_flipped:
+        values = values[:, ::-1]
+    return factor * values + offset
+
+
+def _shape(rows: slice, columns: slice) -> tuple[int, int]:
+    return rows.stop - rows.start, columns.stop - columns.start
+
+
+def _area(rows: slice, columns: slice) -> int:
+    n_row, n_column = _shape(rows, columns)
+    return n_row * n_column

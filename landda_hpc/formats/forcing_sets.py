@@ -1,0 +1,238 @@
+"""Meteorological forcing as users of CoLM have it on disk: what each dataset's files and records mean.
+
+File names and variables are those of CoLM's forcing namelists (CoLM202X, ``run/forcing``); what a record stands for is
+that of the datasets' own documentation. What CoLM's namelists do otherwise is said in docs/forcing.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Literal
+
+Meaning = Literal["instant", "mean", "amount", "amount_since_midnight"]
+Stamp = Literal["begin", "middle", "end"]
+Interpolation = Literal["linear", "uniform", "sun"]
+
+QUANTITIES: Final = (
+    "shortwave", "longwave", "air_temperature", "specific_humidity", "dew_point", "surface_pressure", "wind_speed",
+    "eastward_wind", "northward_wind", "precipitation",
+)  # fmt: skip
+"""What a set may have. It needs one of specific_humidity and dew_point; wind_speed or both of its parts; the rest."""
+
+
+@dataclass(frozen=True)
+class VariableFiles:
+    """Where a variable is, and what its records mean.
+
+    Attributes
+    ----------
+    path : pattern with strftime codes, relative to the dataset's folder. The finest code tells what a file covers.
+    names : of the variable, in order of preference.
+    meaning : a value at the record's time; mean or amount over the record's interval; amount since 00 UTC.
+    stamp : where in its interval a record's time lies.
+    interpolation : in time.
+    offset : added to the file's times.
+    units : taken instead of the file's attribute, where that is known to be wrong; None trusts it.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    meaning: Meaning
+    stamp: Stamp
+    interpolation: Interpolation
+    offset: timedelta = timedelta()
+    units: str | None = None
+
+
+@dataclass(frozen=True)
+class ForcingSet:
+    """A dataset.
+
+    Attributes
+    ----------
+    variables : by quantity (``QUANTITIES``).
+    wind_height, scalar_height : above ground, m.
+    clock : ``stamps`` believes the files' times; ``records`` counts records evenly from the beginning of what a file
+        covers, as the times in these files differ from version to version.
+    leap_days : whether the files have 29 February; without, 28 February stands in.
+    """
+
+    variables: dict[str, VariableFiles]
+    wind_height: float
+    scalar_height: float
+    clock: Literal["stamps", "records"] = "stamps"
+    leap_days: bool = True
+
+
+def _era5() -> ForcingSet:
+    """ERA5 as CoLM has it: one variable and month a file, specific humidity made beforehand."""
+
+    def files(folder: str, *names: str, end: str = "", mean: bool = False, sun: bool = False) -> VariableFiles:
+        interpolation: Interpolation = "sun" if sun else "linear"
+        return VariableFiles(
+            f"{folder}/ERA5_%Y_%m_{end or folder}.nc4", names, "mean" if mean else "instant", "end", interpolation
+        )
+
+    rain = files("mean_total_precipitation_rate", "mtpr", "avg_tprate", mean=True)
+    return ForcingSet(
+        {
+            "air_temperature": files("2m_temperature", "t2m"),
+            "specific_humidity": files("Specific_Humdity", "q", "Q", end="q"),  # their spelling
+            "surface_pressure": files("surface_pressure", "sp"),
+            "precipitation": VariableFiles(rain.path, rain.names, "mean", "end", "uniform"),
+            "eastward_wind": files("10m_u_component_of_wind", "u10"),
+            "northward_wind": files("10m_v_component_of_wind", "v10"),
+            "shortwave": files(
+                "mean_surface_downward_short_wave_radiation_flux", "msdwswrf", "avg_sdswrf", mean=True, sun=True
+            ),
+            "longwave": files("mean_surface_downward_long_wave_radiation_flux", "msdwlwrf", "avg_sdlwrf", mean=True),
+        },
+        wind_height=10.0,
+        scalar_height=2.0,
+    )
+
+
+def _era5_land() -> ForcingSet:
+    """ERA5-Land as CoLM's scripts prepare it.
+
+    Accumulations have become means of the hour, stamped in its middle (00:30), whatever the units attribute says.
+    Instants went through the same shift by an hour and got the same stamps: the value of 01:00 is stamped 00:30.
+    """
+
+    def instant(folder: str, *names: str) -> VariableFiles:
+        path, late = f"{folder}/ERA5LAND_%Y_%m_{folder}.nc", timedelta(minutes=30)
+        return VariableFiles(path, names, "instant", "middle", "linear", offset=late)
+
+    def mean(folder: str, end: str, name: str, units: str, how: Interpolation) -> VariableFiles:
+        return VariableFiles(f"{folder}/ERA5LAND_%Y_%m_{end}.nc", (name,), "mean", "middle", how, units=units)
+
+    solar, thermal = "surface_solar_radiation_downwards_w_m2", "surface_thermal_radiation_downwards_w_m2"
+    return ForcingSet(
+        {
+            "air_temperature": instant("2m_temperature", "t2m"),
+            "specific_humidity": instant("specific_humidity", "Q", "q"),
+            "surface_pressure": instant("surface_pressure", "sp"),
+            "precipitation": mean("Precipitation_m_hr", "total_precipitation_m_hr", "tp", "m h-1", "uniform"),
+            "eastward_wind": instant("10m_u_component_of_wind", "u10"),
+            "northward_wind": instant("10m_v_component_of_wind", "v10"),
+            "shortwave": mean(solar, solar, "ssrd", "W m-2", "sun"),
+            "longwave": mean(thermal, thermal, "strd", "W m-2", "linear"),
+        },
+        wind_height=10.0,
+        scalar_height=2.0,
+    )
+
+
+def _climate_data_store(prefix: str, meaning: Meaning) -> ForcingSet:
+    """ERA5 or ERA5-Land as the Climate Data Store gives it: all variables in a monthly file."""
+    path = f"{prefix}_%Y_%m.nc"
+
+    def instant(*names: str) -> VariableFiles:
+        return VariableFiles(path, names, "instant", "end", "linear")
+
+    return ForcingSet(
+        {
+            "air_temperature": instant("t2m"),
+            "dew_point": instant("d2m"),
+            "surface_pressure": instant("sp"),
+            "precipitation": VariableFiles(path, ("tp",), meaning, "end", "uniform"),
+            "eastward_wind": instant("u10"),
+            "northward_wind": instant("v10"),
+            "shortwave": VariableFiles(path, ("ssrd",), meaning, "end", "sun"),
+            "longwave": VariableFiles(path, ("strd",), meaning, "end", "linear"),
+        },
+        wind_height=10.0,
+        scalar_height=2.0,
+    )
+
+
+def _clm(state: str, rain: str, solar: str) -> ForcingSet:
+    """The community land model's layout: three files a month, no leap days, records begin intervals."""
+
+    def of_state(name: str) -> VariableFiles:
+        return VariableFiles(f"{state}%Y-%m.nc", (name,), "mean", "begin", "linear")
+
+    return ForcingSet(
+        {
+            "air_temperature": of_state("TBOT"),
+            "specific_humidity": of_state("QBOT"),
+            "surface_pressure": of_state("PSRF"),
+            "wind_speed": of_state("WIND"),
+            "longwave": of_state("FLDS"),
+            "precipitation": VariableFiles(f"{rain}%Y-%m.nc", ("PRECTmms",), "mean", "begin", "uniform"),
+            "shortwave": VariableFiles(f"{solar}%Y-%m.nc", ("FSDS",), "mean", "begin", "sun"),
+        },
+        wind_height=50.0,
+        scalar_height=40.0,
+        clock="records",
+        leap_days=False,
+    )
+
+
+def _cruncep(version: str) -> ForcingSet:
+    return _clm(
+        f"TPHWL6Hrly/clmforc.cruncep.{version}.0.5d.TPQWL.",
+        f"Precip6Hrly/clmforc.cruncep.{version}.0.5d.Prec.",
+        f"Solar6Hrly/clmforc.cruncep.{version}.0.5d.Solr.",
+    )
+
+
+SETS: Final[dict[str, ForcingSet]] = {
+    "era5": _era5(),
+    "era5_cds": _climate_data_store("era5", "amount"),
+    "era5_land": _era5_land(),
+    "era5_land_cds": _climate_data_store("era5_land", "amount_since_midnight"),
+    "gswp3": _clm(
+        "TPHWL/clmforc.GSWP3.c2011.0.5x0.5.TPQWL.",
+        "Precip/clmforc.GSWP3.c2011.0.5x0.5.Prec.",
+        "Solar/clmforc.GSWP3.c2011.0.5x0.5.Solr.",
+    ),
+    "cruncep_v4": _cruncep("V4.c2011"),
+    "cruncep_v7": _cruncep("V7.c2016"),
+    "custom": ForcingSet({}, wind_height=10.0, scalar_height=10.0),
+}
+"""Datasets by name; ``point`` (PLUMBER2) has a reader of its own, see ``plumber``."""
+
+UNITS: Final[dict[str, dict[str, tuple[float, float]]]] = {
+    "temperature": {"K": (1.0, 0.0), "Kelvin": (1.0, 0.0), "degC": (1.0, 273.15), "degree_Celsius": (1.0, 273.15)},
+    "humidity": {
+        "kg kg-1": (1.0, 0.0), "kg/kg": (1.0, 0.0), "kg kg**-1": (1.0, 0.0), "g/g": (1.0, 0.0), "1": (1.0, 0.0),
+        "g/kg": (1e-3, 0.0), "g kg-1": (1e-3, 0.0),
+    },
+    "pressure": {"Pa": (1.0, 0.0), "Pascal": (1.0, 0.0), "hPa": (100.0, 0.0), "mb": (100.0, 0.0), "kPa": (1e3, 0.0)},
+    "speed": {"m s-1": (1.0, 0.0), "m/s": (1.0, 0.0), "m s**-1": (1.0, 0.0)},
+    "irradiance": {
+        "W m-2": (1.0, 0.0), "W/m2": (1.0, 0.0), "W/m^2": (1.0, 0.0), "W/m**2": (1.0, 0.0), "W m**-2": (1.0, 0.0),
+    },
+    "radiant amount": {"J m-2": (1.0, 0.0), "J m**-2": (1.0, 0.0), "J/m2": (1.0, 0.0)},
+    "rain rate": {
+        "kg m-2 s-1": (1.0, 0.0), "kg/m2/s": (1.0, 0.0), "kg m**-2 s**-1": (1.0, 0.0), "mm/s": (1.0, 0.0),
+        "mm s-1": (1.0, 0.0), "mm H2O / sec": (1.0, 0.0), "mm h-1": (1.0 / 3600.0, 0.0), "mm/h": (1.0 / 3600.0, 0.0),
+        "mm hr-1": (1.0 / 3600.0, 0.0), "mm/hr": (1.0 / 3600.0, 0.0), "m h-1": (1000.0 / 3600.0, 0.0),
+    },
+    "rain amount": {"kg m-2": (1.0, 0.0), "kg/m2": (1.0, 0.0), "mm": (1.0, 0.0), "m": (1000.0, 0.0)},
+}  # fmt: skip
+"""Spellings of units, with factor and offset to K, kg kg-1, Pa, m s-1, W m-2, J m-2, kg m-2 s-1 or kg m-2."""
+
+_RATE: Final = {
+    "air_temperature": "temperature",
+    "dew_point": "temperature",
+    "specific_humidity": "humidity",
+    "surface_pressure": "pressure",
+    "wind_speed": "speed",
+    "eastward_wind": "speed",
+    "northward_wind": "speed",
+    "shortwave": "irradiance",
+    "longwave": "irradiance",
+    "precipitation": "rain rate",
+}
+_AMOUNT: Final = {"irradiance": "radiant amount", "rain rate": "rain amount"}
+
+
+def units_of(quantity: str, meaning: Meaning) -> dict[str, tuple[float, float]]:
+    """Units that a quantity may have, with factor and offset; none for an amount of what does not add up in time."""
+    kind = _RATE[quantity]
+    if meaning in ("amount", "amount_since_midnight"):
+        return UNITS[_AMOUNT[kind]] if kind in _AMOUNT else {}
+    return UNITS[kind]

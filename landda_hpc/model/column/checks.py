@@ -1,0 +1,80 @@
+"""Checks of what column models are given: times, weather, ranges; messages name tile, place and variable."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.constants import FloatArray
+from landda_hpc.errors import ConfigError, ModelError, ShapeError
+from landda_hpc.model.protocol import Weather
+from landda_hpc.state import Tiles
+
+WEATHER_RANGE: Final[dict[str, tuple[float, float, str]]] = {
+    "shortwave": (0.0, 1500.0, "W m-2"),
+    "longwave": (20.0, 800.0, "W m-2"),
+    "air_temperature": (170.0, 345.0, "K"),
+    "specific_humidity": (0.0, 0.1, "kg kg-1"),
+    "surface_pressure": (3.0e4, 1.15e5, "Pa"),
+    "wind_speed": (0.0, 100.0, "m s-1"),
+    "precipitation": (0.0, 0.1, "kg m-2 s-1"),
+}
+"""Physical range (inclusive) and unit of every weather variable."""
+
+
+def midnight(when: datetime) -> datetime:
+    """Beginning of the day of a time."""
+    return when.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def place(tiles: Tiles, tile: int) -> str:
+    """Where a tile is, for messages."""
+    return f"tile {tiles.global_index[tile]} ({tiles.place(tile)})"
+
+
+def per_tile_factor(name: str, value: FloatArray | float, n_tile: int) -> FloatArray:
+    """A factor for every tile; ShapeError, ModelError where it cannot be one."""
+    array = np.asarray(value, dtype=np.float64)
+    if array.ndim > 0 and array.shape != (n_tile,):
+        raise ShapeError(f"{name} has shape {array.shape}; there are {n_tile} tiles.")
+    if not (np.isfinite(array) & (array >= 0.0)).all():
+        raise ModelError(f"{name} has values that are negative or not finite; expected factors around 1.")
+    return np.ascontiguousarray(np.broadcast_to(array, (n_tile,)))
+
+
+def check_times(start: datetime, end: datetime, timestep_s: int) -> None:
+    """ConfigError unless start <= end and both are whole model steps after midnight."""
+    step = timedelta(seconds=timestep_s)
+    if start > end or (start - midnight(start)) % step or (end - midnight(end)) % step:
+        raise ConfigError(
+            f"forecast from {start} to {end}: expected start <= end, both whole steps of {timestep_s} s after midnight."
+        )
+
+
+def check_weather(tiles: Tiles, weather: Weather, start: datetime) -> None:
+    """ShapeError, ModelError unless the weather is of these tiles and within ``WEATHER_RANGE``."""
+    for field in fields(weather):
+        values = getattr(weather, field.name)
+        if values.shape != (len(tiles),):
+            raise ShapeError(
+                f"weather '{field.name}' of {start} has shape {values.shape}; there are {len(tiles)} tiles."
+            )
+        low, high, unit = WEATHER_RANGE[field.name]
+        check_range(tiles, f"weather '{field.name}' of {start}", values, low, high, unit)
+
+
+def check_range(tiles: Tiles, what: str, values: FloatArray, low: float, high: float, unit: str) -> None:
+    """ModelError, naming tile, place and layer, unless all values are within low and high (inclusive)."""
+    is_good = (values >= low) & (values <= high)
+    if is_good.all():
+        return
+    where = np.argwhere(~is_good)
+    first = tuple(int(k) for k in where[0])
+    layer = f", soil layer {first[1] + 1}" if len(first) > 1 else ""
+    raise ModelError(
+        f"{what} is {values[first]:g} {unit} at {place(tiles, first[0])}{layer}; "
+        f"expected {low:g} to {high:g} ({len(where)} values are outside). Check where it came from."
+    )

@@ -1,0 +1,1 @@
+"""The physics ``land_surface``: energy, snow, canopy and water of every tile, one tile at a time."""

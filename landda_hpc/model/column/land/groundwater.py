@@ -1,0 +1,75 @@
+"""The water table, the aquifer below the soil, and what leaves it to rivers.
+
+As CoLM2014 has it: the lowest layer drains freely into the aquifer, baseflow leaves the aquifer, and the table moves by
+the difference over the specific yield of the soil at its depth (COLM.md). The table may stand within the soil column
+without the layers below it being saturated; it sets the saturated share of the surface and the baseflow.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numba
+
+from landda_hpc.constants import N_SNOW, FloatArray
+from landda_hpc.model.column.hydraulics import BSW, LOG_PSI0, PORSL, ice_impedance
+from landda_hpc.model.column.land.layout import ICE, WA, ZWT, Column
+
+DEEPEST: Final = 80.0  # m
+MIN_YIELD: Final = 0.02
+MAX_BASEFLOW: Final = 5.5e-3  # kg m-2 s-1
+BASEFLOW_DECAY: Final = 2.5  # m-1
+NEGLIGIBLE_BASEFLOW: Final = 12.0  # m; deeper tables give less than 1e-15 kg m-2 s-1
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def layer_of(depth: float, column: Column) -> int:
+    """The soil layer at a depth, m; the lowest one below the column."""
+    n = column.dz.size
+    for j in range(n - 1):
+        if depth < column.zi[j + 1]:
+            return j
+    return n - 1
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def specific_yield(i: int, table: float, j: int, column: Column) -> float:
+    """What a table at this depth takes to rise, m3 m-3: porsl (1 - (1 - 1000 zwt / psi0)^(-1/b)), at least 0.02."""
+    h = column.hydraulic
+    suction = math.log(1.0 + 1000.0 * table * math.exp(-h[i, LOG_PSI0, j]))
+    share: float = max(MIN_YIELD, h[i, PORSL, j] * (1.0 - math.exp(-suction / h[i, BSW, j])))
+    return share
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def baseflow(i: int, step: float, table: float, j: int, s: FloatArray, column: Column) -> float:
+    """Subsurface runoff over a step, kg m-2: impedance x 5.5e-3 exp(-2.5 zwt) (SIMTOP; COLM.md)."""
+    if table > NEGLIGIBLE_BASEFLOW:
+        return 0.0
+    ice = s[ICE, N_SNOW + j] * (1000.0 / 917.0) / column.dz_mm[j]
+    return step * ice_impedance(ice, column.hydraulic[i, PORSL, j]) * MAX_BASEFLOW * math.exp(-BASEFLOW_DECAY * table)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def move_table(i: int, step: float, recharge: float, s: FloatArray, column: Column, x: FloatArray) -> float:
+    """Bring aquifer and table to the end of a step.
+
+    Parameters
+    ----------
+    i, step : tile, s.
+    recharge : what drained out of the lowest layer, kg m-2.
+    s : layers (ice).
+    x : scalars; updates WA, ZWT.
+
+    Returns
+    -------
+    Baseflow, kg m-2.
+    """
+    table = x[ZWT]
+    j = layer_of(table, column)
+    flow = baseflow(i, step, table, j, s, column)
+    x[WA] += recharge - flow
+    rise = (recharge - flow) / (1000.0 * specific_yield(i, table, j, column))
+    x[ZWT] = min(DEEPEST, max(0.0, table - rise))
+    return flow

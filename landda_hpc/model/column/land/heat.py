@@ -1,0 +1,226 @@
+"""Heat in snow and soil: conductivity, diffusion, and the change of phase by energy excess.
+
+Conductivity of soil after Johansen (1975) in the form of Farouki (1981): dry, saturated, and Kersten's number between
+them; of snow after Jordan (1991). Diffusion is Crank-Nicolson between layers, implicit in the surface flux (Oleson et
+al. 2013, NCAR/TN-503, chapter 6, whose thinner effective top layer, C_a = 0.34, lets it follow the surface).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numba
+
+from landda_hpc.constants import GRAVITY, LATENT_HEAT_FUSION, N_SNOW, T_FREEZE, FloatArray
+from landda_hpc.model.column.hydraulics import BSW, LOG_PSI0, PORSL
+from landda_hpc.model.column.land.layout import (
+    BELOW,
+    CAP,
+    COND,
+    DZ,
+    HEAT_ICE,
+    HEAT_WATER,
+    ICE,
+    LIQ,
+    MELT,
+    N_SLOT,
+    SCV,
+    SNOWDP,
+    TH_CAP,
+    TH_DRY,
+    TH_LOG_SOLID,
+    TH_SATURATED,
+    THAW,
+    TNEW,
+    UPPER,
+    Column,
+    T,
+)
+
+SURFACE_SHARE: Final = 0.34  # C_a
+EXPLICIT: Final = 0.5  # share of the old temperatures in conduction
+LOG_WATER: Final = math.log(0.57)  # ln of conductivity, W m-1 K-1
+LOG_ICE: Final = math.log(2.29)
+CONDUCTIVITY_AIR: Final = 0.023
+CONDUCTIVITY_ICE: Final = 2.29
+CONDUCTIVITY_STILL_WATER: Final = 0.57
+LAKE_MIXING: Final = 40.0  # times still water's conductivity; wind and convection stir the upper metres
+LOG_TO_10: Final = 1.0 / math.log(10.0)
+FREEZING_SUCTION: Final = 1.0e3 * LATENT_HEAT_FUSION / GRAVITY  # mm
+MIN_CAPACITY: Final = 500.0  # J m-2 K-1
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def soil_thermal(i: int, s: FloatArray, column: Column) -> None:
+    """Conductivity and heat capacity of soil layers from what they hold now."""
+    thermal = column.thermal
+    for j in range(column.dz.size):
+        k = N_SNOW + j
+        porosity = column.hydraulic[i, PORSL, j]
+        pores = porosity * column.dz_mm[j]
+        liquid = s[LIQ, k]
+        ice = s[ICE, k]
+        s[CAP, k] = thermal[i, TH_CAP, j] + HEAT_WATER * liquid + HEAT_ICE * ice
+        wet = min(1.0, (liquid + ice * (1000.0 / 917.0)) / pores)
+        dry = thermal[i, TH_DRY, j]
+        if ice > 0.0:
+            share = liquid / (liquid + ice)
+            saturated = math.exp(thermal[i, TH_LOG_SOLID, j] + porosity * (share * LOG_WATER + (1.0 - share) * LOG_ICE))
+        else:
+            saturated = thermal[i, TH_SATURATED, j]
+        kersten = wet if s[T, k] < T_FREEZE else max(0.0, 1.0 + LOG_TO_10 * math.log(max(0.05, wet)))
+        s[COND, k] = dry + kersten * (saturated - dry)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def water_thermal(s: FloatArray, column: Column, stirred: bool) -> None:
+    """The same where the layers are water and ice alone: lakes (stirred) and glaciers."""
+    mixing = LAKE_MIXING if stirred else 1.0
+    for j in range(column.dz.size):
+        k = N_SNOW + j
+        liquid = s[LIQ, k]
+        ice = s[ICE, k]
+        share = liquid / max(1.0e-9, liquid + ice)
+        s[CAP, k] = max(MIN_CAPACITY, HEAT_WATER * liquid + HEAT_ICE * ice)
+        s[COND, k] = share * mixing * CONDUCTIVITY_STILL_WATER + (1.0 - share) * CONDUCTIVITY_ICE
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def snow_thermal(top: int, s: FloatArray) -> None:
+    """Conductivity and heat capacity of snow layers (Jordan 1991, CRREL special report 91-16, eq. 35)."""
+    for k in range(top, N_SNOW):
+        mass = s[LIQ, k] + s[ICE, k]
+        density = mass / s[DZ, k]
+        s[CAP, k] = max(MIN_CAPACITY, HEAT_WATER * s[LIQ, k] + HEAT_ICE * s[ICE, k])
+        s[COND, k] = CONDUCTIVITY_AIR + (7.75e-5 * density + 1.105e-6 * density * density) * (
+            CONDUCTIVITY_ICE - CONDUCTIVITY_AIR
+        )
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def conductances(top: int, s: FloatArray, column: Column, x: FloatArray) -> None:
+    """Conductance between layers, and the top layer's heat capacity as the surface feels it.
+
+    Snow too thin for a layer of its own shares the capacity of the soil below it.
+    """
+    for k in range(top, N_SLOT - 1):
+        # From the node of layer k to the interface, and from there to the next node, m.
+        above = 0.5 * s[DZ, k] if k < N_SNOW else column.zi[k - N_SNOW + 1] - column.z[k - N_SNOW]
+        below = 0.5 * s[DZ, k + 1] if k + 1 < N_SNOW else column.z[k + 1 - N_SNOW] - column.zi[k + 1 - N_SNOW]
+        s[BELOW, k] = 1.0 / (above / s[COND, k] + below / s[COND, k + 1])
+    s[BELOW, N_SLOT - 1] = 0.0
+    if top == N_SNOW:
+        if x[SCV] > 0.0:
+            s[CAP, top] += HEAT_ICE * x[SCV]
+        node = column.z[0]
+        next_node = column.z[1]
+    else:
+        node = 0.5 * s[DZ, top]
+        next_node = s[DZ, top] + (0.5 * s[DZ, top + 1] if top + 1 < N_SNOW else column.z[0])
+    s[CAP, top] *= min(1.0, 0.5 * (node + SURFACE_SHARE * next_node) / s[DZ, top])
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def diffuse(top: int, step: float, flux: float, slope: float, s: FloatArray) -> float:
+    """Solve for the temperatures at the end of a step, into s[TNEW].
+
+    Parameters
+    ----------
+    top : slot of the uppermost layer.
+    step : s.
+    flux, slope : heat into the surface, W m-2, at its present temperature, and its slope, W m-2 K-1 (negative).
+    s : layers; reads T, CAP, BELOW.
+
+    Returns
+    -------
+    Change of the top layer's temperature, K.
+    """
+    implicit = 1.0 - EXPLICIT
+    above_flux = 0.0
+    above = 0.0
+    for k in range(top, N_SLOT):
+        factor = step / s[CAP, k]
+        conductance = s[BELOW, k]
+        down = conductance * (s[T, k + 1] - s[T, k]) if k < N_SLOT - 1 else 0.0
+        diagonal = 1.0 + implicit * factor * conductance
+        right = s[T, k] + EXPLICIT * factor * (down - above_flux)
+        if k == top:
+            diagonal -= factor * slope
+            right += factor * (flux - slope * s[T, k])
+        else:
+            lower = implicit * factor * s[BELOW, k - 1]
+            diagonal += lower - lower * above
+            right += lower * s[TNEW, k - 1]
+        above = implicit * factor * conductance / diagonal
+        s[UPPER, k] = above
+        s[TNEW, k] = right / diagonal
+        above_flux = down
+    for k in range(N_SLOT - 2, top - 1, -1):
+        s[TNEW, k] += s[UPPER, k] * s[TNEW, k + 1]
+    change: float = s[TNEW, top] - s[T, top]
+    return change
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def supercooled(temperature: float, log_psi0: float, b: float, pores: float) -> float:
+    """Liquid that does not freeze, kg m-2: pores (psi(T) / psi0)^(-1/b) (Niu and Yang 2006; COLM.md)."""
+    suction = FREEZING_SUCTION * (T_FREEZE - temperature) / temperature
+    if suction <= 0.0:
+        return pores
+    return pores * math.exp(min(0.0, (log_psi0 - math.log(suction)) / b))
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def change_phase(
+    i: int, top: int, step: float, slope: float, has_soil: bool, s: FloatArray, column: Column, x: FloatArray
+) -> None:
+    """Take the new temperatures over, melting and freezing with the energy beyond freezing point.
+
+    Parameters
+    ----------
+    i : tile.
+    top, step, slope : as for ``diffuse``; the surface flux belongs to the temperature after the change of phase.
+    has_soil : pores hold supercooled water (else the layers are water and ice alone).
+    s : layers; reads TNEW, updates T, LIQ, ICE.
+    x : scalars; MELT gets the net melt, kg m-2; THAW is added to where snow without a layer melts.
+    """
+    melted = 0.0
+    for k in range(top, N_SLOT):
+        temperature = s[TNEW, k]
+        s[T, k] = temperature
+        capacity = s[CAP, k]
+        if k == top:
+            capacity -= step * slope
+        if temperature > T_FREEZE:
+            thin = k == N_SNOW and top == N_SNOW and x[SCV] > 0.0
+            if s[ICE, k] <= 0.0 and not thin:
+                continue
+            energy = capacity * (temperature - T_FREEZE)
+            if thin:
+                thaw = min(x[SCV], energy / LATENT_HEAT_FUSION)
+                x[SNOWDP] *= 1.0 - thaw / x[SCV]
+                x[SCV] -= thaw
+                x[THAW] += thaw
+                melted += thaw
+                energy = max(0.0, energy - LATENT_HEAT_FUSION * thaw)
+            amount = min(s[ICE, k], energy / LATENT_HEAT_FUSION)
+            s[ICE, k] = max(0.0, s[ICE, k] - amount)
+            s[LIQ, k] += amount
+            melted += amount
+            s[T, k] = T_FREEZE + (energy - LATENT_HEAT_FUSION * amount) / capacity
+        elif temperature < T_FREEZE and s[LIQ, k] > 0.0:
+            stays = 0.0
+            if k >= N_SNOW and has_soil:
+                j = k - N_SNOW
+                h = column.hydraulic
+                stays = supercooled(temperature, h[i, LOG_PSI0, j], h[i, BSW, j], h[i, PORSL, j] * column.dz_mm[j])
+            if s[LIQ, k] <= stays:
+                continue
+            energy = capacity * (T_FREEZE - temperature)
+            amount = min(s[LIQ, k] - stays, energy / LATENT_HEAT_FUSION)
+            s[LIQ, k] = max(0.0, s[LIQ, k] - amount)  # not minus a rounding error
+            s[ICE, k] += amount
+            melted -= amount
+            s[T, k] = T_FREEZE - (energy - LATENT_HEAT_FUSION * amount) / capacity
+    x[MELT] = melted

@@ -1,0 +1,94 @@
+"""Initial states of the land physics."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+
+from landda_hpc.constants import FROZEN_ICE, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
+from landda_hpc.errors import ShapeError
+from landda_hpc.model.column.initial import MAX_WETNESS, MIN_WETNESS, initial_state, supercooled_limit
+from landda_hpc.model.column.temperature import AnnualWave
+from landda_hpc.state import Tiles, TileState
+from landda_hpc.variables import LAND_STATE
+
+
+def land_initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: FloatArray) -> TileState:
+    """A complete state from climatological temperatures and given soil water, without snow.
+
+    Parameters
+    ----------
+    tiles, temperature, time, theta : as for ``initial.initial_state``.
+
+    Notes
+    -----
+    Local: no communication. To give the same bits on any number of ranks, build it for all tiles and take the slice.
+    Snow, canopy water and the water table find their own values within the spin-up.
+    """
+    core = initial_state(tiles, temperature, time, theta)
+    state = TileState.filled(len(tiles), LAND_STATE)
+    for name in core:
+        state[name][:] = core[name]
+    state["t_soisno"][:, :5] = 0.0
+    return state
+
+
+def land_state_from_profile(
+    tiles: Tiles, temperature: FloatArray, theta: FloatArray, water_table: FloatArray
+) -> TileState:
+    """A snow-free state from profiles, as a site has them.
+
+    Parameters
+    ----------
+    tiles : soil tiles.
+    temperature : K, shape (n_tile, n_soil).
+    theta : liquid and ice together as volume of liquid, m3 m-3, (n_tile, n_soil).
+    water_table : m, (n_tile,).
+
+    Raises
+    ------
+    ShapeError : an array has another shape.
+
+    Notes
+    -----
+    Local. Below freezing point, water above the supercooled limit is ice.
+    """
+    n = len(tiles)
+    for name, value, expected in (
+        ("temperature", temperature, tiles.porsl.shape),
+        ("theta", theta, tiles.porsl.shape),
+        ("water_table", water_table, (n,)),
+    ):
+        if value.shape != expected:
+            raise ShapeError(f"{name} has shape {value.shape}; expected {expected}.")
+    state = TileState.filled(n, LAND_STATE)
+    state["t_soisno"][:, :5] = 0.0
+    state.soil("t_soisno")[:] = temperature
+    water = np.minimum(theta, tiles.porsl)
+    liquid = np.minimum(water, supercooled_limit(tiles, temperature))
+    ice_volume = np.minimum((water - liquid) * (RHO_WATER / RHO_ICE), tiles.porsl - liquid)
+    state.soil("wliq_soisno")[:] = RHO_WATER * SOIL_DZ * liquid
+    state.soil("wice_soisno")[:] = RHO_ICE * SOIL_DZ * ice_volume
+    state["t_grnd"][:] = temperature[:, 0]
+    state["tleaf"][:] = temperature[:, 0]
+    state["zwt"][:] = water_table
+    return state
+
+
+def fitted(state: TileState, tiles: Tiles, wetness_change: FloatArray) -> TileState:
+    """The state with its soil water changed by a share of the pores and fitted into the pores of other tiles.
+
+    Parameters
+    ----------
+    state : of tiles of the same kinds; changed in place and returned.
+    tiles : whose pores count: a nature run's soil may differ from that of the spin-up.
+    wetness_change : added to theta / porosity of layers without ice, 1, (n_tile,).
+    """
+    pores = RHO_WATER * SOIL_DZ * tiles.porsl
+    ice = state.soil("wice_soisno")
+    is_free = tiles.is_updatable[:, None] & (ice <= FROZEN_ICE)
+    water = state.soil("wliq_soisno")
+    wanted = np.clip(water + wetness_change[:, None] * pores, MIN_WETNESS * pores, MAX_WETNESS * pores)
+    water[:] = np.where(is_free, wanted, water)
+    return state

@@ -1,0 +1,240 @@
+"""Parameters of the land physics per tile, and the packed form that the kernels read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final, Self
+
+import numba
+import numpy as np
+
+from landda_hpc.constants import N_SOIL, SOIL_DZ, SOIL_Z, SOIL_ZI, FloatArray, IntArray
+from landda_hpc.data import SOIL_CLASSES
+from landda_hpc.errors import ModelError, ShapeError
+from landda_hpc.grid import Grid
+from landda_hpc.model.column.climate import TileClimate
+from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, pack_parameters
+from landda_hpc.model.column.hydrology import PSI_AIR_DRY
+from landda_hpc.model.column.land import layout as a
+from landda_hpc.model.column.land.plants import leaf_area, mixed
+from landda_hpc.model.column.land.radiation import ALBEDO_WATER
+from landda_hpc.model.column.soil import PEAT_SHARE
+from landda_hpc.model.column.static import cell_albedo, cell_fields
+from landda_hpc.state import PatchType, Tiles
+
+CONDUCTIVITY_QUARTZ: Final = 7.7  # W m-1 K-1
+CONDUCTIVITY_MINERAL: Final = 2.0
+CONDUCTIVITY_PEAT: Final = 0.25
+CONDUCTIVITY_DRY_PEAT: Final = 0.05
+HEAT_MINERAL: Final = 2.0e6  # J m-3 K-1, of the solids
+HEAT_PEAT: Final = 2.5e6
+GRAIN_DENSITY: Final = 2700.0  # kg m-3
+
+_SAND: Final[FloatArray] = np.array([40.0, *(c.sand for c in SOIL_CLASSES)])
+_PEAT: Final[FloatArray] = np.array([PEAT_SHARE.get(k, 0.0) for k in range(len(SOIL_CLASSES) + 1)])
+
+ALBEDO_LIMITS: Final = (0.10, 0.45)  # of dry soil
+WETTING: Final = 0.11  # dry minus wet
+
+
+@dataclass(frozen=True, eq=False)
+class LandParameters:
+    """What the land physics needs beyond ``Tiles``; float64, one row per tile.
+
+    Attributes
+    ----------
+    solid_conductivity, dry_conductivity : of the solids and of the dry soil, W m-1 K-1, shape (n_tile, n_soil).
+    solid_heat_capacity : of the solids, J m-3 K-1, (n_tile, n_soil).
+    albedo_dry, albedo_wet : of bare soil in the broad band, (n_tile,).
+    vegetation_fraction : share of the ground under vegetation, 0..1.
+    canopy_height : m.
+    leaf_albedo : broad band.
+    min_stomatal_resistance : per leaf area, s m-1.
+    radiation_half : of stomata, W m-2.
+    leaf_width : m.
+    lai, sai : leaf and stem area index by month, m2 m-2 of the vegetated part, (n_tile, 12).
+    """
+
+    solid_conductivity: FloatArray
+    dry_conductivity: FloatArray
+    solid_heat_capacity: FloatArray
+    albedo_dry: FloatArray
+    albedo_wet: FloatArray
+    vegetation_fraction: FloatArray
+    canopy_height: FloatArray
+    leaf_albedo: FloatArray
+    min_stomatal_resistance: FloatArray
+    radiation_half: FloatArray
+    leaf_width: FloatArray
+    lai: FloatArray
+    sai: FloatArray
+
+    def __post_init__(self) -> None:
+        n = len(self)
+        shapes = {"lai": (n, 12), "sai": (n, 12)} | dict.fromkeys(
+            ("solid_conductivity", "dry_conductivity", "solid_heat_capacity"), (n, N_SOIL)
+        )
+        for f in fields(self):
+            value = getattr(self, f.name)
+            expected = shapes.get(f.name, (n,))
+            if value.shape != expected:
+                raise ShapeError(f"land parameter '{f.name}' has shape {value.shape}; expected {expected}.")
+            if not (np.isfinite(value) & (value >= 0.0)).all():
+                raise ModelError(f"land parameter '{f.name}' has values that are negative or not finite.")
+
+    def __len__(self) -> int:
+        return int(self.albedo_dry.shape[0])
+
+    def take(self, index: slice | IntArray) -> Self:
+        """The parameters of the tiles at a slice or index array, in that order."""
+        return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
+def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path | None = None) -> LandParameters:
+    """Parameters from texture, climate class, trees and the albedo climatology.
+
+    Parameters
+    ----------
+    tiles, climate : of the same tiles; the tiles' porosity and vegetation fraction count.
+    grid : the model grid.
+    path : file of static fields; the package's own by default.
+
+    Notes
+    -----
+    Local: no communication. Conductivity of solids k_q^q k_o^(1-q) with the quartz share q = sand share (Johansen
+    1975; Peters-Lidard et al. 1998, J. Atmos. Sci., 55, 1209-1224), dry soil (0.135 rho + 64.7) / (2700 - 0.947 rho);
+    peat is mixed in by volume as for the hydraulics. Soil albedo is what the climatology leaves for the ground
+    between leaves, within 0.10 and 0.45 dry.
+    """
+    cells = cell_fields(grid, path)
+    sand = np.minimum(_SAND[tiles.soil_class], 95.0) / 100.0
+    peat = _PEAT[tiles.soil_class]
+    mineral = CONDUCTIVITY_QUARTZ**sand * np.where(sand > 0.2, CONDUCTIVITY_MINERAL, 3.0) ** (1.0 - sand)
+    density = GRAIN_DENSITY * (1.0 - tiles.porsl[:, 0])
+    dry = (0.135 * density + 64.7) / (GRAIN_DENSITY - 0.947 * density)
+    solid = (1.0 - peat) * mineral + peat * CONDUCTIVITY_PEAT
+    dry = (1.0 - peat) * dry + peat * CONDUCTIVITY_DRY_PEAT
+    capacity = (1.0 - peat) * HEAT_MINERAL + peat * HEAT_PEAT
+
+    high, low = cells.high_vegetation[tiles.cell], cells.low_vegetation[tiles.cell]
+    trees = np.divide(high, high + low, out=np.zeros(len(tiles)), where=high + low > 0.0)
+    leaves = leaf_area(tiles.climate_class, trees, climate.temperature)
+    stems = mixed("sai", tiles.climate_class, trees)
+    leaf_albedo = mixed("albedo", tiles.climate_class, trees)
+    is_soil = tiles.patchtype == PatchType.SOIL
+    cover = np.where(is_soil, tiles.vegetation_fraction, 0.0)
+    met = cover * (1.0 - np.exp(-0.5 * (leaves.mean(axis=1) + stems)))
+    ground = (cell_albedo(grid, path)[tiles.cell] - met * leaf_albedo) / np.maximum(1.0 - met, 0.05)
+    # Where leaves hide the ground the climatology says nothing about it.
+    ground = np.where(met < 0.6, ground, 0.16)
+    albedo_dry = np.clip(ground + 0.03, *ALBEDO_LIMITS)
+    albedo_dry = np.where(is_soil, albedo_dry, ALBEDO_WATER)
+    return LandParameters(
+        solid_conductivity=_layers(solid),
+        dry_conductivity=_layers(dry),
+        solid_heat_capacity=_layers(capacity),
+        albedo_dry=albedo_dry,
+        albedo_wet=np.maximum(albedo_dry - WETTING, 0.05),
+        vegetation_fraction=cover,
+        canopy_height=mixed("height", tiles.climate_class, trees),
+        leaf_albedo=leaf_albedo,
+        min_stomatal_resistance=mixed("rs_min", tiles.climate_class, trees),
+        radiation_half=mixed("rgl", tiles.climate_class, trees),
+        leaf_width=mixed("leaf_width", tiles.climate_class, trees),
+        lai=leaves,
+        sai=np.repeat(stems[:, None], 12, axis=1),
+    )
+
+
+def pack_column(
+    tiles: Tiles,
+    parameters: LandParameters,
+    wind_height: float,
+    scalar_height: float,
+    rain_factor: FloatArray,
+    potential_evaporation_factor: FloatArray,
+) -> a.Column:
+    """Everything that a forecast does not change, as the kernels read it. Local."""
+    n = len(tiles)
+    thermal = np.empty((n, a.N_THERMAL, N_SOIL))
+    properties = np.zeros((n, a.N_PROPERTY))
+    columns = {
+        a.P_ALBEDO_DRY: parameters.albedo_dry,
+        a.P_ALBEDO_WET: parameters.albedo_wet,
+        a.P_VEGETATION: parameters.vegetation_fraction,
+        a.P_HEIGHT: parameters.canopy_height,
+        a.P_LEAF_ALBEDO: parameters.leaf_albedo,
+        a.P_RS_MIN: parameters.min_stomatal_resistance,
+        a.P_RGL: parameters.radiation_half,
+        a.P_LEAF_WIDTH: parameters.leaf_width,
+        a.P_RAIN_FACTOR: rain_factor,
+        a.P_POTENTIAL: potential_evaporation_factor,
+        a.P_WIND_HEIGHT: np.full(n, wind_height),
+        a.P_SCALAR_HEIGHT: np.full(n, scalar_height),
+    }
+    for k, values in columns.items():
+        properties[:, k] = values
+    _pack(
+        tiles.porsl,
+        tiles.psi0,
+        tiles.bsw,
+        parameters.solid_conductivity,
+        parameters.dry_conductivity,
+        parameters.solid_heat_capacity,
+        tiles.lat,
+        tiles.lon,
+        SOIL_DZ,
+        thermal,
+        properties,
+    )
+    return a.Column(
+        np.ascontiguousarray(tiles.patchtype),
+        pack_parameters(tiles),
+        thermal,
+        properties,
+        LAYER_DZ_MM,
+        1000.0 * np.diff(SOIL_Z),
+        SOIL_DZ,
+        SOIL_Z,
+        SOIL_ZI,
+    )
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _pack(
+    porosity: FloatArray,
+    psi0: FloatArray,
+    bsw: FloatArray,
+    solid: FloatArray,
+    dry: FloatArray,
+    solid_heat: FloatArray,
+    lat: FloatArray,
+    lon: FloatArray,
+    dz: FloatArray,
+    thermal: FloatArray,
+    properties: FloatArray,
+) -> None:
+    """Derived rows, by the scalar library: a vector library's last bit may depend on the number of tiles."""
+    for i in range(lat.size):
+        for j in range(dz.size):
+            p = porosity[i, j]
+            log_solid = (1.0 - p) * math.log(solid[i, j])
+            thermal[i, a.TH_LOG_SOLID, j] = log_solid
+            thermal[i, a.TH_SATURATED, j] = math.exp(log_solid + p * math.log(0.57))
+            thermal[i, a.TH_DRY, j] = dry[i, j]
+            thermal[i, a.TH_CAP, j] = (1.0 - p) * solid_heat[i, j] * dz[j]
+        p = porosity[i, 0]
+        theta_air = p * math.exp(-math.log(max(1.0, PSI_AIR_DRY / psi0[i, 0])) / bsw[i, 0])
+        pores = p - theta_air
+        shape = math.exp(3.0 / bsw[i, 0] * math.log(max(1.0e-3, pores / p)))
+        properties[i, a.P_THETA_AIR] = theta_air
+        properties[i, a.P_TORTUOSITY] = max(1.0e-3, pores * pores * shape)
+        properties[i, a.P_SIN_LAT] = math.sin(math.radians(lat[i]))
+        properties[i, a.P_COS_LAT] = math.cos(math.radians(lat[i]))
+        properties[i, a.P_LON] = math.radians(lon[i])
+
+
+def _layers(values: FloatArray) -> FloatArray:
+    return np.repeat(values[:, None], N_SOIL, axis=1)

@@ -1,0 +1,120 @@
+"""Vegetation classes: what grows by climate, how tall it is, how it shades, transpires and when it has leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.constants import FloatArray, IntArray
+from landda_hpc.data.climate import KOPPEN_CLASSES
+
+
+@dataclass(frozen=True)
+class Plant:
+    """One vegetation class.
+
+    Attributes
+    ----------
+    name : of the class.
+    height : of the canopy, m.
+    lai_max, lai_min : leaf area index in the season's best and worst month, m2 m-2 of the vegetated part.
+    sai : stem area index, m2 m-2.
+    rs_min : least stomatal resistance per leaf area, s m-1.
+    rgl : short wave at which the light factor turns, W m-2.
+    leaf_width : m.
+    albedo : of leaves in the broad band.
+    """
+
+    name: str
+    height: float
+    lai_max: float
+    lai_min: float
+    sai: float
+    rs_min: float
+    rgl: float
+    leaf_width: float
+    albedo: float
+
+
+# Heights and leaf areas: BATS (Dickinson et al. 1993, NCAR/TN-387, table 2) and CoLM's tables of USGS classes in
+# round figures; leaf areas of forests and grass from the means of MODIS by biome (Asner et al. 2003, Global Ecol.
+# Biogeogr., 12, 191-205). Stomata and light factors: Chen and Dudhia (2001, Mon. Weather Rev., 129, 569-585, Noah's
+# vegetation table), a quarter less, as the humidity factor here is stronger than theirs.
+TROPICAL_TREES: Final = Plant("tropical trees", 30.0, 5.5, 4.5, 1.0, 110.0, 30.0, 0.04, 0.13)
+SAVANNA_TREES: Final = Plant("savanna trees", 12.0, 3.0, 1.5, 0.8, 75.0, 45.0, 0.04, 0.16)
+BROADLEAF_TREES: Final = Plant("deciduous broadleaf trees", 20.0, 5.0, 0.6, 1.0, 75.0, 30.0, 0.04, 0.17)
+NEEDLE_TREES: Final = Plant("boreal needleleaf trees", 16.0, 3.5, 2.0, 1.0, 95.0, 30.0, 0.04, 0.11)
+GRASS: Final = Plant("grass and crops", 0.5, 3.0, 0.4, 0.5, 45.0, 100.0, 0.04, 0.20)
+TROPICAL_GRASS: Final = Plant("tropical grass", 1.0, 3.0, 1.2, 0.5, 50.0, 65.0, 0.04, 0.20)
+SHRUBS: Final = Plant("shrubs", 0.6, 1.6, 0.6, 0.4, 125.0, 100.0, 0.04, 0.20)
+DESERT_SHRUBS: Final = Plant("desert shrubs", 0.3, 0.8, 0.4, 0.3, 190.0, 100.0, 0.04, 0.22)
+TUNDRA: Final = Plant("tundra", 0.3, 1.6, 0.3, 0.3, 110.0, 100.0, 0.04, 0.17)
+
+
+def trees_of(koppen: str) -> Plant:
+    """Trees of a climate class."""
+    if koppen in ("Af", "Am"):
+        return TROPICAL_TREES
+    if koppen[0] in "AB":
+        return SAVANNA_TREES
+    if koppen[0] == "E" or (koppen[0] == "D" and koppen[2] in "cd"):
+        return NEEDLE_TREES
+    return BROADLEAF_TREES
+
+
+def low_plants_of(koppen: str) -> Plant:
+    """Low vegetation of a climate class."""
+    if koppen[0] == "A":
+        return TROPICAL_GRASS
+    if koppen[0] == "B":
+        return DESERT_SHRUBS if koppen[1] == "W" else SHRUBS
+    if koppen[0] == "E":
+        return TUNDRA
+    return SHRUBS if koppen[:2] == "Cs" else GRASS
+
+
+# Class 0 (unknown) takes boreal trees and grass.
+_TREES: Final = (NEEDLE_TREES, *(trees_of(name) for name in KOPPEN_CLASSES))
+_LOW: Final = (GRASS, *(low_plants_of(name) for name in KOPPEN_CLASSES))
+
+
+def mixed(name: str, climate_class: IntArray, tree_share: FloatArray) -> FloatArray:
+    """A property of the mean vegetation, (n,): trees and low plants by their shares; heights by their logarithms."""
+    trees = np.array([getattr(p, name) for p in _TREES])[climate_class]
+    low = np.array([getattr(p, name) for p in _LOW])[climate_class]
+    if name == "height":
+        heights: FloatArray = trees * (low / trees) ** (1.0 - tree_share)
+        return heights
+    values: FloatArray = tree_share * trees + (1.0 - tree_share) * low
+    return values
+
+
+def leaf_area(climate_class: IntArray, tree_share: FloatArray, temperature: FloatArray) -> FloatArray:
+    """Leaf area index by month, m2 m-2 of the vegetated part, shape (n, 12).
+
+    Parameters
+    ----------
+    climate_class, tree_share : (n,).
+    temperature : monthly mean near the surface, K, (n, 12).
+
+    Notes
+    -----
+    Local: no communication. LAI falls from its maximum to its minimum as 1 - 0.0016 (298 - T)^2 does for soil colder
+    than 298 K (Dickinson et al. 1993); soil is taken as warm as the month's air.
+    """
+    best = mixed("lai_max", climate_class, tree_share)[:, None]
+    worst = mixed("lai_min", climate_class, tree_share)[:, None]
+    return _between(worst, best, temperature)
+
+
+def season(plant: Plant, temperature: FloatArray) -> FloatArray:
+    """Leaf area index of one class by month, m2 m-2, shape of ``temperature`` (monthly means, K)."""
+    return _between(np.asarray(plant.lai_min), np.asarray(plant.lai_max), temperature)
+
+
+def _between(worst: FloatArray, best: FloatArray, temperature: FloatArray) -> FloatArray:
+    cold = np.maximum(298.0 - temperature, 0.0)
+    area: FloatArray = worst + (best - worst) * np.maximum(1.0 - 0.0016 * cold * cold, 0.0)
+    return area

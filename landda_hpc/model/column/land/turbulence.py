@@ -1,0 +1,103 @@
+"""Monin-Obukhov similarity: exchange between a surface and the air at reference height.
+
+Flux-profile relations of Businger et al. (1971) and Dyer (1974) as collected by Zeng et al. (1998, J. Climate, 11,
+2628-2644), with their strongly stable branch and gustiness; zeta = z / L is kept within -100 to 2.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numba
+
+from landda_hpc.constants import GRAVITY
+from landda_hpc.model.column.land.layout import VON_KARMAN
+
+MAX_STABLE: Final = 2.0
+MAX_UNSTABLE: Final = -100.0
+MIN_WIND: Final = 0.1  # m s-1
+BOUNDARY_LAYER: Final = 1000.0  # m, depth of convection for gusts
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def psi_momentum(zeta: float) -> float:
+    """Integrated stability function of momentum at zeta = z / L."""
+    if zeta < 0.0:
+        x2 = math.sqrt(1.0 - 16.0 * zeta)
+        x = math.sqrt(x2)
+        return math.log(0.125 * (1.0 + x) * (1.0 + x) * (1.0 + x2)) - 2.0 * math.atan(x) + 0.5 * math.pi
+    if zeta <= 1.0:
+        return -5.0 * zeta
+    return -4.0 * math.log(zeta) - zeta - 4.0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def psi_heat(zeta: float) -> float:
+    """Integrated stability function of heat and vapour at zeta = z / L."""
+    if zeta < 0.0:
+        return 2.0 * math.log(0.5 * (1.0 + math.sqrt(1.0 - 16.0 * zeta)))
+    if zeta <= 1.0:
+        return -5.0 * zeta
+    return -4.0 * math.log(zeta) - zeta - 4.0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def first_zeta(height: float, log_m: float, wind: float, virtual: float, difference: float) -> float:
+    """First guess of zeta from the bulk Richardson number.
+
+    Parameters
+    ----------
+    height : above displacement, m.
+    log_m : ln(height / roughness).
+    wind : m s-1.
+    virtual, difference : virtual potential temperature of the air, and air minus surface, K.
+    """
+    richardson = GRAVITY * height * difference / (virtual * wind * wind)
+    if richardson >= 0.0:
+        zeta: float = richardson * log_m / (1.0 - 5.0 * min(richardson, 0.19))
+        return min(MAX_STABLE, max(0.01, zeta))
+    return max(MAX_UNSTABLE, min(-0.01, richardson * log_m))
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def exchange(
+    zeta: float, height: float, scalar_height: float, log_m: float, log_h: float, z0m: float, z0h: float, wind: float
+) -> tuple[float, float]:
+    """Friction velocity, m s-1, and aerodynamic resistance of heat and vapour, s m-1, at a given zeta.
+
+    Parameters
+    ----------
+    zeta : at the height of wind.
+    height, scalar_height : of wind, and of temperature and humidity, above displacement, m.
+    log_m, log_h : ln(height / z0m), ln(scalar_height / z0h).
+    z0m, z0h : roughness lengths, m.
+    wind : m s-1.
+    """
+    per_height = zeta / height
+    momentum = log_m - psi_momentum(zeta) + psi_momentum(per_height * z0m)
+    heat = log_h - psi_heat(per_height * scalar_height) + psi_heat(per_height * z0h)
+    # The profiles hold from the roughness length up: a floor where a rough canopy nears the reference height.
+    friction = VON_KARMAN * wind / max(0.5, momentum)
+    return friction, max(0.5, heat) / (VON_KARMAN * friction)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def next_zeta(
+    friction: float, resistance: float, height: float, wind: float, virtual: float, difference: float
+) -> tuple[float, float]:
+    """The zeta that the fluxes imply, and the wind with gusts of free convection, m s-1.
+
+    Parameters
+    ----------
+    friction, resistance : from ``exchange``.
+    height : of wind above displacement, m.
+    wind : mean wind, m s-1.
+    virtual, difference : as in ``first_zeta``.
+    """
+    scale = difference / (resistance * friction)
+    zeta = height * VON_KARMAN * GRAVITY * scale / (friction * friction * virtual)
+    if zeta >= 0.0:
+        return min(MAX_STABLE, max(0.01, zeta)), wind
+    convective = math.exp(math.log(max(1.0e-12, -GRAVITY * friction * scale * BOUNDARY_LAYER / virtual)) / 3.0)
+    return max(MAX_UNSTABLE, min(-0.01, zeta)), math.sqrt(wind * wind + convective * convective)

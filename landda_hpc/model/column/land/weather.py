@@ -1,0 +1,53 @@
+"""The weather of a forcing step as the land kernels read it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numba
+
+from landda_hpc.constants import T_FREEZE, FloatArray
+from landda_hpc.model.column.land import layout as a
+
+ALL_RAIN: Final = 2.5  # K above freezing point; below it, down to freezing point, ever more of it is snow
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def pack_weather(
+    shortwave: FloatArray,
+    longwave: FloatArray,
+    air_temperature: FloatArray,
+    specific_humidity: FloatArray,
+    surface_pressure: FloatArray,
+    wind_speed: FloatArray,
+    precipitation: FloatArray,
+    properties: FloatArray,
+    packed: FloatArray,
+) -> None:
+    """Fill ``packed``, (n_tile, 9), columns W_*.
+
+    Parameters
+    ----------
+    shortwave, ..., precipitation : see ``Weather``, (n_tile,).
+    properties : (n_tile, 17); the rain factor counts.
+
+    Notes
+    -----
+    Local. Precipitation is snow at and below freezing point, rain from 2.5 K above it, a mixture between (the range
+    that CoLM and Jordan 1991 use).
+    """
+    for i in range(shortwave.size):
+        temperature = air_temperature[i]
+        falls = properties[i, a.P_RAIN_FACTOR] * precipitation[i]
+        rain = min(1.0, max(0.0, (temperature - T_FREEZE) / ALL_RAIN))
+        packed[i, a.W_AIR] = temperature
+        packed[i, a.W_HUMIDITY] = specific_humidity[i]
+        packed[i, a.W_PRESSURE] = surface_pressure[i]
+        packed[i, a.W_WIND] = wind_speed[i]
+        packed[i, a.W_LONG] = longwave[i]
+        packed[i, a.W_SHORT] = shortwave[i]
+        packed[i, a.W_RAIN] = falls * rain
+        packed[i, a.W_SNOW] = falls * (1.0 - rain)
+        packed[i, a.W_DENSITY] = surface_pressure[i] / (
+            a.GAS_CONSTANT_AIR * temperature * (1.0 + 0.61 * specific_humidity[i])
+        )

@@ -1,0 +1,337 @@
+"""Weather whose variables belong together, for a model with an energy balance; one scalar function per relation.
+
+Rain is what it is without this module (see ``stochastic``). Around it, cell by cell and step by step:
+
+- *Cloud* follows the latent field of rain: overcast where it rains.
+- *Front*: the latent's rise before, less its fall after, F = (z(t + 9 h) - z(t - 9 h)) / its standard deviation, is
+  the air ahead of rain (warm) against the air behind it (cold).
+- *Daily temperature* = climate + sigma (a z_T + b F) + kappa (cloud - its mean). Cloud cools under a high sun and
+  warms in winter. sigma grows with the annual range (continents) and in the cold season.
+- *Day*: a cosine that is warmest at 14:30, half as wide under cloud.
+- *Vapour*: relative humidity of the day rises with cloud, so vapour follows the day's temperature too; never above
+  saturation (over ice below freezing point).
+- *Short wave*: the clear sky's, from the sun's height, pressure and vapour, times that of cloud.
+- *Long wave*: Prata's clear sky from temperature and vapour, raised by cloud.
+- *Wind* is log-normal, stronger with rain and by day; *pressure* is the elevation's, lower with rain.
+
+All kernels are scalar loops: a cell's weather has the same bits whatever other cells are made with it.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numba
+import numpy as np
+
+from landda_hpc.constants import EARTH_RADIUS, MOLAR_MASS_RATIO, STEFAN_BOLTZMANN, T_FREEZE, FloatArray, IntArray
+from landda_hpc.model.forcing.air import standard_pressure
+from landda_hpc.model.forcing.climatology import WET_CLIMATE
+from landda_hpc.model.forcing.latent import STEP, LatentField
+from landda_hpc.model.forcing.rain import cloud_cover, mean_cloud_cover, rain_rate
+from landda_hpc.model.forcing.sun import SOLAR_CONSTANT, hour_angle, sun_at
+
+if TYPE_CHECKING:
+    from landda_hpc.grid import Grid
+    from landda_hpc.model.forcing.climatology import Climatology
+
+FRONT_STEPS: Final = 3
+"""Steps before and after, whose rain latents make the front: 9 h."""
+
+FRONT_SHARE: Final = 0.5  # b of the daily temperature; a^2 + b^2 = 1
+RAIN_WIND: Final = 0.2  # correlation of the wind's latent with rain's
+WIND_SIGMA: Final = 0.45  # of the logarithm of wind
+WIND_BY_DAY: Final = 0.25  # wind's diurnal amplitude under full sun, 1
+DAY_AMPLITUDE: Final = 8.0  # K, half the diurnal range under a clear sky and full sun
+FULL_SUN: Final = 350.0  # W m-2, daily insolation above the atmosphere that gives the full diurnal cycle
+WARMEST: Final = math.radians(15.0 * (14.5 - 12.0))
+CLOUD_WARMING: Final = 6.0  # K, overcast less clear, of the day, without sun
+CLOUD_COOLING: Final = 1.0 / 45.0  # K per W m-2 of daily insolation that this is less
+LOW: Final = 0.007  # relative fall of pressure per unit of the rain latent, at the poles
+CLEAN_AIR: Final = 0.9  # K_t of the clear sky: 1 is clean, 0.5 extremely turbid
+SUB_STEPS: Final = 18  # samples of the sun's height in a step: 10 minutes
+SHALLOW_DAY: Final = 0.6
+"""Share of the diurnal cycle near the ground that long wave sees: the air above it keeps the day's temperature."""
+
+_MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: land air is hardly ever moister
+_SNOW_FREE: Final = 271.0  # K, of a month; colder ones have ever more snow on the ground
+_HALF_STEP: Final = math.radians(7.5) * (STEP / timedelta(hours=1))
+_STEP_MEAN: Final = math.sin(_HALF_STEP) / _HALF_STEP  # of a daily cosine over a step, over its value in the middle
+
+# Columns of the properties of cells.
+SIN_LAT: Final = 0
+COS_LAT: Final = 1
+SIN_LON: Final = 2
+COS_LON: Final = 3
+PRESSURE: Final = 4
+WIND: Final = 5
+ANNUAL_MEAN: Final = 6
+ANNUAL_RANGE: Final = 7
+FRONT_NORM: Final = 8
+N_PROPERTIES: Final = 9
+
+OUTPUTS: Final = (
+    "shortwave", "longwave", "air_temperature", "specific_humidity", "surface_pressure", "wind_speed",
+)  # fmt: skip
+
+
+class RainLatents(NamedTuple):
+    """Latent field of rain at cells, (n_cell,) each: ``FRONT_STEPS`` steps before, now, and as many after."""
+
+    before: FloatArray
+    now: FloatArray
+    after: FloatArray
+
+
+def cell_properties(grid: Grid, cells: IntArray, climate: Climatology, rain: LatentField) -> FloatArray:
+    """What does not change with time, (n_cell, 9).
+
+    Parameters
+    ----------
+    grid : the model grid.
+    cells : flat indices, (n_cell,).
+    climate : of the cells.
+    rain : statistics of the rain latent.
+
+    Notes
+    -----
+    Local: no communication. Row by row or cell by cell: nothing depends on the number of cells.
+    """
+    row, column = np.divmod(cells, grid.shape[1])
+    phi, lam = np.deg2rad(grid.lat), np.deg2rad(grid.lon)
+    coldest, warmest = climate.air_temperature.min(axis=0), climate.air_temperature.max(axis=0)
+    wettest = climate.wet_fraction.max(axis=0)
+    properties = np.empty((cells.size, N_PROPERTIES))
+    properties[:, SIN_LAT], properties[:, COS_LAT] = np.sin(phi)[row], np.cos(phi)[row]
+    properties[:, SIN_LON], properties[:, COS_LON] = np.sin(lam)[column], np.cos(lam)[column]
+    properties[:, PRESSURE] = standard_pressure(climate.elevation)
+    properties[:, ANNUAL_MEAN] = 0.5 * (coldest + warmest)
+    properties[:, ANNUAL_RANGE] = warmest - coldest
+    properties[:, WIND] = _mean_wind(properties[:, SIN_LAT], wettest, properties[:, ANNUAL_MEAN])
+    properties[:, FRONT_NORM] = _front_deviation(rain, np.cos(phi))[row]
+    return properties
+
+
+def _mean_wind(sine: FloatArray, wettest: FloatArray, annual_mean: FloatArray) -> FloatArray:
+    """Mean wind at 10 m, m s-1: weak in forests, stronger where it is dry, open or icy.
+
+    Round figures around the land mean of 3.3 m s-1 of Archer and Jacobson (2005, J. Geophys. Res., 110, D12110).
+    """
+    wetness = np.minimum(wettest / WET_CLIMATE, 1.0)
+    cold = np.minimum(np.maximum((268.0 - annual_mean) / 20.0, 0.0), 1.0)
+    wind: FloatArray = 1.8 + 1.2 * np.abs(sine) + 1.4 * (1.0 - wetness) + 2.0 * cold
+    return wind
+
+
+def _front_deviation(rain: LatentField, cosine: FloatArray) -> FloatArray:
+    """Standard deviation of z(t + 9 h) - z(t - 9 h) at a place: sqrt(2 - 2 correlation over 18 h); by row."""
+    lag = 2 * FRONT_STEPS * STEP
+    in_time = math.exp(-0.5 * (lag / timedelta(hours=1) / rain.correlation_hours) ** 2)
+    # The pattern moves on meanwhile.
+    in_space = rain.spectrum.correlation(1e-3 * EARTH_RADIUS * rain.rotation(lag) * cosine)
+    deviation: FloatArray = np.sqrt(2.0 - 2.0 * in_time * in_space)
+    return deviation
+
+
+def weather_of_cells(
+    start: datetime,
+    climate: Climatology,
+    properties: FloatArray,
+    rain: RainLatents,
+    temperature: FloatArray,
+    wind: FloatArray,
+) -> dict[str, FloatArray]:
+    """Weather of cells, means over the step of three hours that begins at ``start``; by name, (n_cell,) each.
+
+    Parameters
+    ----------
+    climate, properties : of the cells.
+    rain, temperature, wind : latents, standard normal.
+
+    Notes
+    -----
+    Local: no communication.
+    """
+    middle = start + 0.5 * STEP
+    now = climate.at(middle)
+    sun = sun_at(middle)
+    angles = np.array([hour_angle(start + STEP * ((i + 0.5) / SUB_STEPS), sun) for i in range(SUB_STEPS)])
+    out = np.empty((len(OUTPUTS), rain.now.size))
+    _fill(
+        math.sin(sun.declination),
+        math.cos(sun.declination),
+        SOLAR_CONSTANT * sun.distance_factor,
+        np.cos(angles),
+        np.sin(angles),
+        hour_angle(middle, sun) - WARMEST,
+        properties,
+        now.air_temperature,
+        now.wet_fraction,
+        cloud_cover(rain.now, now.wet_fraction),
+        mean_cloud_cover(now.wet_fraction),
+        rain.before,
+        rain.now,
+        rain.after,
+        temperature,
+        wind,
+        out,
+    )
+    weather = {name: out[k] for k, name in enumerate(OUTPUTS)}
+    weather["precipitation"] = rain_rate(rain.now, now.precipitation, now.wet_fraction)
+    return weather
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _fill(
+    sin_dec: float,
+    cos_dec: float,
+    above: float,
+    cos_angle: FloatArray,
+    sin_angle: FloatArray,
+    from_warmest: float,
+    properties: FloatArray,
+    mean_temperature: FloatArray,
+    wet_fraction: FloatArray,
+    cloud: FloatArray,
+    mean_cloud: FloatArray,
+    before: FloatArray,
+    rain: FloatArray,
+    after: FloatArray,
+    temperature: FloatArray,
+    wind: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Fill ``out``, rows ``OUTPUTS``. ``from_warmest``: hour angle at longitude 0 since the warmest time."""
+    own_share = math.sqrt(1.0 - FRONT_SHARE**2)
+    own_wind = math.sqrt(1.0 - RAIN_WIND**2)
+    cos_warm, sin_warm = math.cos(from_warmest), math.sin(from_warmest)
+    for i in range(rain.size):
+        p = properties[i]
+        covered = cloud[i]
+        wetness = min(wet_fraction[i] / WET_CLIMATE, 1.0)
+        sunlight = daily_sun(above, p[SIN_LAT], p[COS_LAT], sin_dec, cos_dec)
+        by_day = math.sqrt(min(sunlight / FULL_SUN, 1.0))
+        # cos(lon + hour angle), expanded.
+        cycle = (p[COS_LON] * cos_warm - p[SIN_LON] * sin_warm) * _STEP_MEAN
+
+        sigma = temperature_deviation(mean_temperature[i], p[ANNUAL_MEAN], p[ANNUAL_RANGE])
+        front = (after[i] - before[i]) / p[FRONT_NORM]
+        daily = (
+            mean_temperature[i]
+            + sigma * (own_share * temperature[i] + FRONT_SHARE * front)
+            + (CLOUD_WARMING - CLOUD_COOLING * sunlight) * (covered - mean_cloud[i])
+        )
+        swing = DAY_AMPLITUDE * by_day * (1.0 - 0.5 * covered) * cycle
+        air = daily + swing
+
+        vapour = min(day_humidity(covered, wetness, mean_temperature[i]) * saturation(daily), _MOST_VAPOUR)
+        vapour = min(vapour, 0.98 * saturation(air))
+        pressure = p[PRESSURE] * (1.0 - LOW * p[SIN_LAT] * p[SIN_LAT] * rain[i])
+
+        along = p[SIN_LAT] * sin_dec
+        across = p[COS_LAT] * cos_dec
+        cosine = 0.0
+        squared = 0.0
+        for k in range(cos_angle.size):
+            height = along + across * (p[COS_LON] * cos_angle[k] - p[SIN_LON] * sin_angle[k])
+            if height > 0.0:
+                cosine += height
+                squared += height * height
+        shortwave = 0.0
+        if cosine > 0.0:
+            snow = min(max((_SNOW_FREE - mean_temperature[i]) / 8.0, 0.0), 1.0)
+            passes = clear_transmissivity(squared / cosine, pressure, vapour) * cloud_transmissivity(covered, snow)
+            shortwave = above * (cosine / cos_angle.size) * passes
+
+        out[0, i] = shortwave
+        out[1, i] = longwave_down(daily + SHALLOW_DAY * swing, vapour, covered)
+        out[2, i] = air
+        out[3, i] = MOLAR_MASS_RATIO * vapour / (pressure - (1.0 - MOLAR_MASS_RATIO) * vapour)
+        out[4, i] = pressure
+        gust = WIND_SIGMA * (own_wind * wind[i] + RAIN_WIND * rain[i])
+        out[5, i] = p[WIND] * (1.0 + WIND_BY_DAY * by_day * cycle) * math.exp(gust - 0.5 * WIND_SIGMA * WIND_SIGMA)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def daily_sun(above: float, sin_lat: float, cos_lat: float, sin_dec: float, cos_dec: float) -> float:
+    """Daily mean irradiance on top of the atmosphere, W m-2; ``above``: at normal incidence."""
+    along, across = sin_lat * sin_dec, cos_lat * cos_dec
+    if across <= abs(along):
+        return above * max(along, 0.0)
+    half_day = math.acos(-along / across)
+    return above * (half_day * along + across * math.sin(half_day)) / math.pi
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def temperature_deviation(month: float, annual_mean: float, annual_range: float) -> float:
+    """Standard deviation of daily temperature by synoptic weather, K: larger on continents and in winter."""
+    cold = 2.0 * (annual_mean - month) / max(annual_range, 1.0)
+    return min(0.8 + 0.085 * annual_range, 7.0) * (1.0 + 0.3 * min(max(cold, -1.0), 1.0))
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def day_humidity(cloud: float, wetness: float, mean_temperature: float) -> float:
+    """Relative humidity at the day's mean temperature, 0..1: that of clear air in this climate, up to 0.95 overcast."""
+    cold = min(max((283.0 - mean_temperature) / 20.0, 0.0), 1.0)
+    clear = 0.12 + 0.43 * wetness + 0.15 * cold
+    return clear + (0.95 - clear) * cloud * cloud
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def saturation(temperature: float) -> float:
+    """Saturation vapour pressure, Pa: over water (Bolton 1980, Eq. 10), below freezing point over ice (Buck 1981)."""
+    celsius = temperature - T_FREEZE
+    if celsius < 0.0:
+        return 611.2 * math.exp(22.452 * celsius / (celsius + 272.55))
+    return 611.2 * math.exp(17.67 * celsius / (celsius + 243.5))
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def clear_transmissivity(sine: float, pressure: float, vapour: float) -> float:
+    """Share of the irradiance above the atmosphere that a clear sky lets through, beam and diffuse, 0..1.
+
+    Parameters
+    ----------
+    sine : of the sun's height, (0, 1].
+    pressure, vapour : of the air at the ground, Pa.
+
+    References
+    ----------
+    ASCE-EWRI (2005), The ASCE Standardized Reference Evapotranspiration Equation, Eqs D.1-D.6. The two lines of
+    diffuse light change over where they cross, at a beam of 0.144; at the reference's 0.15 there is a jump of 0.007.
+    """
+    kilopascal = 1e-3 * pressure
+    water = 0.14 * 1e-3 * vapour * kilopascal + 2.1  # precipitable, mm
+    beam = 0.98 * math.exp(-0.00146 * kilopascal / (CLEAN_AIR * sine) - 0.075 * (water / sine) ** 0.4)
+    return beam + min(0.35 - 0.36 * beam, 0.18 + 0.82 * beam)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def cloud_transmissivity(cloud: float, snow: float) -> float:
+    """Share of the clear sky's short wave that cloud lets through, 0..1.
+
+    Parameters
+    ----------
+    cloud : cover, 0..1.
+    snow : share of the ground that is white, 0..1; light bounces between it and the cloud.
+
+    References
+    ----------
+    Kasten and Czeplak (1980), Solar Energy 24, 177-189: 1 - 0.75 c^3.4. Gardiner (1987), J. Climate Appl. Meteor. 26,
+    1109-1118: 1 / (1 - albedo of the ground times that of the cloud); here 0.8 of snow, and 0.8 of what cloud keeps.
+    """
+    if cloud <= 0.0:
+        return 1.0
+    kept = 0.75 * math.exp(3.4 * math.log(cloud))
+    return (1.0 - kept) / (1.0 - 0.64 * snow * kept)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def longwave_down(temperature: float, vapour: float, cloud: float) -> float:
+    """Long wave at the ground, W m-2, from K, Pa and 0..1: clear sky by Prata (1996), cloud by 1 + 0.22 c^2."""
+    water = 0.465 * vapour / temperature  # precipitable, cm
+    clear = 1.0 - (1.0 + water) * math.exp(-math.sqrt(1.2 + 3.0 * water))
+    emissivity = min(clear * (1.0 + 0.22 * cloud * cloud), 1.0)
+    return emissivity * STEFAN_BOLTZMANN * (temperature * temperature) ** 2

@@ -1,0 +1,112 @@
+"""Campaigns, spin-ups and restarts with the physics land_surface."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from landda_hpc.storage.checkpoint import digest
+from landda_hpc.storage.restart import read_manifest, read_restart
+from landda_hpc.variables import LAND_STATE
+from tests.campaign.conftest import Landda
+
+LAND = {"spinup_days": 0, "physics": "land_surface"}
+GRID = {"n_lat": 18, "n_lon": 34}
+RUNS = [{"method": "control"}, {"method": "pointwise"}]
+
+
+def test_ranks_resumes_and_restarts_keep_every_bit(landda: Landda) -> None:
+    checkpoint = {"every_hours": 6, "keep_last": 9, "restarts": True}
+    time = {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-02T12:00", "end": "2022-06-02T18:00"}
+    file = landda.write(model=LAND, grid=GRID, runs=RUNS, checkpoint=checkpoint, time=time, output={"figures": False})
+    done = landda(1, "run", file, "--output", "one")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = landda(2, "run", file, "--output", "two")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    def newest(name: str) -> str:
+        return digest(sorted((landda.folder / name / "checkpoints").glob("*.h5"))[-1])
+
+    assert newest("one") == newest("two")
+    # Gone back to the second cycle, taken up again on another number of ranks.
+    for path in sorted((landda.folder / "two" / "checkpoints").glob("*.h5"))[2:]:
+        path.unlink()
+    done = landda(1, "resume", "two")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert newest("one") == newest("two")
+    folder = sorted((landda.folder / "one" / "restart").glob("*/control"))[-1]
+    manifest = read_manifest(folder)
+    assert manifest.variables == LAND_STATE
+    state = read_restart(folder, slice(0, manifest.n_tiles))
+    assert state.names == LAND_STATE and np.isfinite(state["t_soisno"]).all()
+
+
+@pytest.mark.verify
+def test_a_spin_up_goes_on_where_it_ended_and_starts_a_campaign(landda: Landda) -> None:
+    start = {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-02T06:00", "end": "2022-06-02T06:00"}
+    region = {"n_lat": 17, "n_lon": 17, "south": 40.0, "north": 57.0, "west": 90.0, "east": 107.0}
+    tiles = {"max_soil_tiles": 1}
+    file = landda.write(model=LAND, grid=region, tiles=tiles, time=start, runs=RUNS, checkpoint={"every_hours": 6})
+    options = ("--water", "0", "--temperature", "0", "--moving", "0")
+    for folder, ranks, years in (("once", 1, (1,)), ("twice", 2, (1,))):
+        for n in years:
+            done = landda(ranks, "spinup", file, "-o", folder, "--max-years", n, *options)
+            assert done.returncode == 0, done.stdout + done.stderr
+    once, twice = (landda.folder / name / "spinup.json" for name in ("once", "twice"))
+    assert once.read_bytes() == twice.read_bytes()
+    done = landda(1, "spinup", file, "-o", "once", "--max-years", 1, *options)
+    assert "after 1 years" in done.stdout
+    spun = landda.write(
+        "spun.yaml", model=LAND | {"initial": "spun_up", "initial_file": str(Path("once") / "spinup.h5")},
+        grid=region, tiles=tiles, time=start, runs=RUNS, checkpoint={"every_hours": 6}, data_root=str(landda.folder),
+    )  # fmt: skip
+    done = landda(1, "run", spun, "--output", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    wrong = start | {"start": "2022-10-02T00:00", "assimilation_end": "2022-10-02T06:00", "end": "2022-10-02T06:00"}
+    late = landda.write(
+        "late.yaml", model=LAND | {"initial": "spun_up", "initial_file": str(Path("once") / "spinup.h5")},
+        grid=region, tiles=tiles, time=wrong, runs=RUNS, checkpoint={"every_hours": 6}, data_root=str(landda.folder),
+    )  # fmt: skip
+    done = landda(1, "run", late, "--output", "late")
+    assert done.returncode != 0 and "days may lie between" in done.stderr
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(3000)
+def test_the_globe_over_three_years(shared: Path) -> None:
+    """Closure of every tile and step, frozen ground, and zones within what rivers and towers say, wide margins."""
+    from landda_hpc.campaign.land_climate import land_climate
+    from landda_hpc.config import parse_config
+    from tests.campaign.conftest import CONFIG
+
+    start = {"start": "2022-01-01T00:00", "assimilation_end": "2022-01-02T00:00", "end": "2022-01-02T00:00"}
+    tiles = {"max_soil_tiles": 3, "min_fraction": 0.1}
+    config = parse_config({**CONFIG, "model": LAND, "time": start, "tiles": tiles})
+    climatology = shared / "data" / "speedyweather" / "soil_moisture.nc"
+    if not climatology.is_file():
+        pytest.skip(f"needs {climatology}")
+    found = land_climate(config, 3, climatology)
+    assert found.max_water_residual < 1e-9 and found.max_energy_residual < 1e-3
+    assert found.frozen_january > 0.95 and found.frozen_july < 0.05 and found.snow_january > 20.0
+    zones = {zone.zone.split(" ")[0]: zone for zone in found.zones}
+    assert 0.25 < zones["rain"].runoff_ratio < 0.60 and 0.65 < zones["rain"].evaporative_fraction < 0.90
+    assert zones["desert"].runoff_ratio < 0.10 and zones["desert"].evaporative_fraction < 0.30
+    assert 0.25 < zones["boreal"].runoff_ratio < 0.60
+    assert zones["desert"].surface < 0.20 < zones["boreal"].surface < zones["rain"].surface
+    assert found.correlation is not None and found.correlation >= 0.70
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(1200)
+def test_a_moist_surface_goes_down_and_lasts() -> None:
+    from landda_hpc.campaign.land_memory import land_memory
+    from landda_hpc.config import parse_config
+    from tests.campaign.conftest import CONFIG
+
+    found = land_memory(parse_config({**CONFIG, "model": LAND}), settle_days=120, held_days=30, free_days=60)
+    assert (found.arrival[:, 0] <= 1.0).all()
+    assert (found.arrival[:, 1] <= 30.0).all()
+    lasting = np.where(np.isfinite(found.memory), found.memory, 60.0)
+    assert (lasting >= 10.0).all() and np.median(lasting) > 30.0

@@ -1,0 +1,60 @@
+"""The extrapolation of spin-ups: exact for what decays like a power, harmless for what does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from landda_hpc.constants import N_SNOW, N_SOIL, RHO_WATER, SOIL_DZ
+from landda_hpc.model.column.land import acceleration
+from landda_hpc.state import TileState
+from landda_hpc.variables import LAND_STATE
+
+SLOW = slice(N_SNOW + acceleration.FIRST_SLOW, N_SNOW + N_SOIL)
+
+
+def states_of(tiles, ratio: float, goal, start) -> list[TileState]:
+    """Three successive years of a column that decays towards its goal."""
+    found = []
+    for year in range(3):
+        state = TileState.filled(len(tiles), LAND_STATE)
+        state["t_soisno"][:] = 290.0
+        state.soil("wliq_soisno")[:] = goal + (start - goal) * ratio**year
+        found.append(state)
+    return found
+
+
+@pytest.mark.parametrize("ratio", [0.2, 0.7, 0.9])
+def test_geometric_decay_is_taken_to_its_end(make_tiles, ratio):
+    tiles = make_tiles(6, only_soil=True, seed=3)
+    pores = tiles.porsl * RHO_WATER * SOIL_DZ
+    older, old, new = states_of(tiles, ratio, 0.4 * pores, 0.42 * pores)
+    upper = new["wliq_soisno"][:, : SLOW.start].copy()
+    acceleration.extrapolate(tiles, older, old, new, np.full(6, 100.0), 365 * 86400.0)
+    np.testing.assert_allclose(new["wliq_soisno"][:, SLOW], 0.4 * pores[:, acceleration.FIRST_SLOW :], rtol=1e-12)
+    np.testing.assert_array_equal(new["wliq_soisno"][:, : SLOW.start], upper)
+
+
+def test_steady_and_growing_changes_stay_bounded_and_ice_stays(make_tiles):
+    tiles = make_tiles(4, only_soil=True, seed=4)
+    pores = tiles.porsl * RHO_WATER * SOIL_DZ
+    older, old, new = states_of(tiles, 1.3, 0.9 * pores, 0.8 * pores)
+    new.soil("wice_soisno")[1] = 5.0
+    frozen = new["wliq_soisno"][1].copy()
+    acceleration.extrapolate(tiles, older, old, new, np.zeros(4), 365 * 86400.0)
+    water = new.soil("wliq_soisno")[:, acceleration.FIRST_SLOW :]
+    low, high = 0.02 * pores[:, acceleration.FIRST_SLOW :], pores[:, acceleration.FIRST_SLOW :]
+    keep = [0, 2, 3]
+    assert ((water >= low) & (water <= high))[keep].all()
+    # What grows is no mode that decays: left as it is.
+    _, _, last = states_of(tiles, 1.3, 0.9 * pores, 0.8 * pores)
+    np.testing.assert_allclose(new["wliq_soisno"][keep], last["wliq_soisno"][keep])
+    np.testing.assert_array_equal(new["wliq_soisno"][1], frozen)
+    assert (new["zwt"] == 80.0).all()
+
+
+def test_the_table_stands_where_baseflow_carries_the_recharge():
+    for recharge in (1e-7, 1e-5):
+        depth = acceleration.table_of(recharge)
+        assert 5.5e-3 * np.exp(-2.5 * depth) == pytest.approx(recharge)
+    assert acceleration.table_of(0.0) == 80.0 and acceleration.table_of(1.0) == 0.0

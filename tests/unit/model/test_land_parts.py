@@ -1,0 +1,488 @@
+"""Parts of the land physics against closed forms, independent solutions and conservation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+from scipy.special import erf, erfc
+
+from landda_hpc.constants import (
+    LATENT_HEAT_FUSION,
+    N_SNOW,
+    N_SOIL,
+    SOIL_DZ,
+    SOIL_Z,
+    SOIL_ZI,
+    STEFAN_BOLTZMANN,
+    T_FREEZE,
+)
+from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, pack_parameters
+from landda_hpc.model.column.land import (
+    canopy,
+    ground,
+    groundwater,
+    heat,
+    humidity,
+    radiation,
+    snow,
+    soil_water,
+    turbulence,
+)
+from landda_hpc.model.column.land import layout as a
+from landda_hpc.model.column.land.plants import leaf_area
+from landda_hpc.model.column.land.weather import pack_weather
+from landda_hpc.model.column.richards import work_array
+
+
+def empty() -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros((a.N_LAYER_ROW, a.N_SLOT)), np.zeros(a.N_SCALAR)
+
+
+def soil_column(tiles) -> a.Column:
+    n = len(tiles)
+    thermal = np.zeros((n, a.N_THERMAL, N_SOIL))
+    return a.Column(
+        tiles.patchtype, pack_parameters(tiles), thermal, np.zeros((n, a.N_PROPERTY)), LAYER_DZ_MM,
+        1000.0 * np.diff(SOIL_Z), SOIL_DZ, SOIL_Z, SOIL_ZI,
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------ air
+
+
+@given(st.floats(210.0, 330.0), st.floats(5e4, 1.1e5))
+def test_slope_of_saturation_is_its_derivative(temperature, pressure):
+    value, slope = humidity.saturation(temperature, pressure)
+    if abs(temperature - T_FREEZE) < 0.02:
+        return
+    up, _ = humidity.saturation(temperature + 0.01, pressure)
+    down, _ = humidity.saturation(temperature - 0.01, pressure)
+    if max(up, value) < 0.4:
+        assert slope == pytest.approx((up - down) / 0.02, rel=1e-4)
+    assert 0.0 < value < 1.0
+
+
+def test_saturation_over_water_and_ice_at_known_temperatures():
+    # 20 degC: 2339 Pa; -20 degC over ice: 103.2 Pa (WMO tables).
+    for celsius, vapour in ((20.0, 2339.0), (-20.0, 103.2)):
+        expected = 0.622 * vapour / (1e5 - 0.378 * vapour)
+        assert humidity.saturation(273.15 + celsius, 1e5)[0] == pytest.approx(expected, rel=2e-3)
+
+
+@given(st.floats(-20.0, 1.9))
+def test_stability_functions_are_integrals_of_the_profiles(zeta):
+    if min(abs(zeta), abs(zeta - 1.0)) < 0.01:
+        return
+    h = 1e-5
+    for psi, unstable in ((turbulence.psi_momentum, -0.25), (turbulence.psi_heat, -0.5)):
+        phi = 1.0 - zeta * (psi(zeta + h) - psi(zeta - h)) / (2.0 * h)
+        expected = (1.0 - 16.0 * zeta) ** unstable if zeta < 0 else 1.0 + 5.0 * zeta if zeta <= 1.0 else 5.0 + zeta
+        assert phi == pytest.approx(expected, rel=1e-5)
+
+
+def test_neutral_exchange_is_the_logarithmic_law():
+    z0m, z0h, height = 0.05, 0.01, 12.0
+    friction, resistance = turbulence.exchange(
+        1e-9, height, height, math.log(height / z0m), math.log(height / z0h), z0m, z0h, 5.0
+    )
+    assert friction == pytest.approx(0.4 * 5.0 / math.log(height / z0m), rel=1e-6)
+    assert resistance == pytest.approx(math.log(height / z0h) / (0.4 * friction), rel=1e-6)
+
+
+def converged_exchange(zeta: float, difference: float, virtual: float) -> tuple[float, float]:
+    """The zeta that a given one implies, and the resistance, with wind and roughness for heat fully converged."""
+    wind, log = 4.0, math.log(1000.0)
+    implied = resistance = math.nan
+    for _ in range(200):
+        friction = 0.4 * wind / (log - turbulence.psi_momentum(zeta) + turbulence.psi_momentum(zeta * 1e-3))
+        excess = 0.13 * (friction * 0.01 / 1.5e-5) ** 0.45
+        near = turbulence.psi_heat(zeta * 1e-3 * math.exp(-excess))
+        resistance = (log + excess - turbulence.psi_heat(zeta) + near) / (0.4 * friction)
+        scale = difference / (resistance * friction)
+        wind = math.hypot(4.0, max(0.0, -9.80616 * friction * scale * 1000.0 / virtual) ** (1 / 3))
+        implied = 10.0 * 0.4 * 9.80616 * scale / (friction**2 * virtual)
+    return implied, resistance
+
+
+@pytest.mark.parametrize("surface", [280.0, 287.0, 292.0, 300.0, 315.0])
+def test_fluxes_over_bare_ground_agree_with_an_independent_solution(surface):
+    """Solve the Monin-Obukhov relations by a root finder and compare sensible and latent heat."""
+    weather = np.zeros(a.N_WEATHER)
+    weather[[a.W_AIR, a.W_HUMIDITY, a.W_PRESSURE, a.W_WIND, a.W_LONG]] = 290.0, 0.006, 1e5, 4.0, 320.0
+    weather[a.W_DENSITY] = 1.2
+    properties = np.zeros(a.N_PROPERTY)
+    properties[[a.P_WIND_HEIGHT, a.P_SCALAR_HEIGHT]] = 10.0, 10.0
+    _, x = empty()
+    x[[a.Z0G, a.EMIS_G, a.HEAT, a.POTENTIAL, a.Q_G]] = 0.01, 1.0, 2.5e6, 1.0, 0.009
+    ground.bare_fluxes(surface, weather, properties, x)
+    potential = 290.0 + 0.0098 * 10.0
+    virtual = potential * (1.0 + 0.61 * 0.006)
+    difference = (potential - surface) * (1.0 + 0.61 * 0.006) + 0.61 * potential * (0.006 - 0.009)
+
+    def mismatch(zeta: float) -> float:
+        return converged_exchange(zeta, difference, virtual)[0] - zeta
+
+    low, high = (-100.0, -1e-3) if difference < 0 else (1e-3, 2.0)
+    zeta = brentq(mismatch, low, high) if mismatch(low) * mismatch(high) < 0 else high
+    _, resistance = converged_exchange(zeta, difference, virtual)
+    assert x[a.SENSIBLE] == pytest.approx(1.2 * 1004.64 * (surface - potential) / resistance, rel=0.03, abs=0.3)
+    assert x[a.E_GROUND] == pytest.approx(1.2 * 0.003 / resistance, rel=0.03)
+
+
+# ------------------------------------------------------------------ radiation
+
+
+@given(
+    st.floats(0.0, 1.0), st.floats(0.9, 1.0), st.floats(50.0, 500.0), st.floats(220.0, 320.0), st.floats(220.0, 320.0)
+)
+def test_long_wave_is_shared_without_loss(absorbs, emits, sky, leaf, surface):
+    _, x = empty()
+    x[a.EMIS_V], x[a.EMIS_G] = absorbs, emits
+    gain, below, up = radiation.longwave(sky, leaf, surface, x)
+    assert gain + below + up == pytest.approx(sky, abs=1e-9)
+
+
+def test_long_wave_at_one_temperature_is_that_of_a_black_body():
+    _, x = empty()
+    x[a.EMIS_V], x[a.EMIS_G] = 0.6, 0.95
+    sky = STEFAN_BOLTZMANN * 290.0**4
+    gain, below, up = radiation.longwave(sky, 290.0, 290.0, x)
+    assert gain == pytest.approx(0.0, abs=1e-9) and below == pytest.approx(0.0, abs=1e-9)
+    assert up == pytest.approx(sky)
+
+
+def test_snow_darkens_with_age_and_soil_with_water():
+    ages = [radiation.snow_albedo(age) for age in (0.0, 1.0, 5.0, 50.0)]
+    assert ages[0] == pytest.approx(0.8) and ages == sorted(ages, reverse=True) and ages[-1] > 0.5
+    assert radiation.soil_albedo(0.3, 0.19, 0.0) == pytest.approx(0.3)
+    assert radiation.soil_albedo(0.3, 0.19, 0.4) == pytest.approx(0.19)
+
+
+# ------------------------------------------------------------------ canopy
+
+
+def leafy(weather_values: dict[int, float], area: float = 4.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    weather = np.zeros(a.N_WEATHER)
+    weather[[a.W_AIR, a.W_HUMIDITY, a.W_PRESSURE, a.W_WIND, a.W_LONG]] = 295.0, 0.008, 1e5, 3.0, 340.0
+    weather[a.W_DENSITY] = 1.18
+    for k, value in weather_values.items():
+        weather[k] = value
+    properties = np.zeros(a.N_PROPERTY)
+    values = {
+        a.P_WIND_HEIGHT: 10.0, a.P_SCALAR_HEIGHT: 10.0, a.P_VEGETATION: 0.9, a.P_HEIGHT: 15.0, a.P_LEAF_WIDTH: 0.04,
+        a.P_RS_MIN: 100.0, a.P_RGL: 30.0, a.P_LEAF_ALBEDO: 0.15,
+    }  # fmt: skip
+    for k, value in values.items():
+        properties[k] = value
+    _, x = empty()
+    x[[a.Z0G, a.EMIS_G, a.HEAT, a.POTENTIAL, a.BTRAN, a.TLEAF, a.ALBEDO_G]] = 0.01, 0.96, 2.5104e6, 1.0, 0.8, 295.0, 0.2
+    x[a.Q_G], x[a.DQ_G], x[a.RSS] = 0.010, 6e-4, 300.0
+    canopy.canopy_now(area, 0.5, properties, x)
+    radiation.share_sun(600.0, properties, x)
+    canopy.stomata(600.0, weather, properties, x)
+    return weather, properties, x
+
+
+@settings(max_examples=60)
+@given(
+    sun=st.floats(0.0, 1000.0), wind=st.floats(0.0, 20.0), air=st.floats(240.0, 315.0), surface=st.floats(-15.0, 20.0),
+    wet=st.floats(0.0, 0.4), area=st.floats(0.2, 6.0),
+)  # fmt: skip
+def test_fluxes_of_a_canopy_take_up_all_the_radiation(sun, wind, air, surface, wet, area):
+    weather, properties, x = leafy({a.W_AIR: air, a.W_WIND: wind}, area)
+    x[a.LDEW] = wet
+    x[a.WET_SHARE] = canopy.wet_share(wet, x[a.LSAI])
+    radiation.share_sun(sun, properties, x)
+    canopy.canopy_fluxes(1800.0, air + surface, weather, properties, x)
+    net = x[a.SUN_LEAF] + x[a.SUN_GROUND] + weather[a.W_LONG] - x[a.LW_UP]
+    latent = 2.5104e6 * (x[a.E_GROUND] + x[a.E_LEAF] + x[a.E_ROOT])
+    assert net == pytest.approx(x[a.SENSIBLE] + latent + x[a.FLUX_G], abs=1e-8)
+    assert x[a.E_LEAF] * 1800.0 <= wet + 1e-12
+    assert abs(x[a.TLEAF] - air) < 40.0
+
+
+def test_slope_of_the_ground_flux_is_its_derivative():
+    """With leaves and exchange held (they move little), the slope is what finite differences of the flux say."""
+    fluxes = []
+    for change in (-0.2, 0.0, 0.2):
+        weather, properties, x = leafy({})
+        x[a.Q_G] += 6e-4 * change
+        canopy.canopy_fluxes(1800.0, 296.0 + change, weather, properties, x)
+        fluxes.append(x[a.FLUX_G])
+    assert x[a.D_FLUX_G] == pytest.approx((fluxes[2] - fluxes[0]) / 0.4, rel=0.15)
+
+
+def test_dry_roots_and_darkness_close_stomata_and_leaves_warm_up():
+    _, _, open_ = leafy({})
+    weather, properties, shut = leafy({})
+    shut[a.BTRAN] = 0.0
+    canopy.stomata(600.0, weather, properties, shut)
+    assert open_[a.STOMATA] > 0.0 and shut[a.STOMATA] == 0.0
+    canopy.canopy_fluxes(1800.0, 296.0, weather, properties, open_)
+    canopy.canopy_fluxes(1800.0, 296.0, weather, properties, shut)
+    assert open_[a.E_ROOT] > 5e-5 and shut[a.E_ROOT] == 0.0
+    assert shut[a.TLEAF] > open_[a.TLEAF]
+
+
+def test_interception_holds_what_leaves_can_and_loses_nothing():
+    _, _, x = leafy({})
+    area, total, through = x[a.LSAI], 0.0, 0.0
+    for _ in range(30):
+        through += canopy.intercept(0.2, x)
+        total += 0.2
+    assert through + x[a.LDEW] == pytest.approx(total)
+    assert x[a.LDEW] == pytest.approx(0.1 * area)
+    first = 0.25 * (1.0 - math.exp(-0.5 * area)) * 0.2
+    _, _, y = leafy({})
+    assert 0.2 - canopy.intercept(0.2, y) == pytest.approx(first)
+
+
+def test_leaves_come_with_warmth_and_where_it_is_warm_stay():
+    season = 273.15 + 10.0 - 15.0 * np.cos(2.0 * np.pi * np.arange(12) / 12.0)
+    area = leaf_area(np.array([1, 15]), np.array([1.0, 0.0]), np.stack([np.full(12, 299.0), season]))
+    assert np.ptp(area[0]) < 1e-9 and area[0, 0] == pytest.approx(5.5)
+    assert area[1].argmax() == 6 and area[1, 0] < 0.6 < 2.0 < area[1, 6]
+
+
+# ------------------------------------------------------------------ heat
+
+
+def heat_column(conductivity: float, capacity: float, temperature: float) -> np.ndarray:
+    s, _ = empty()
+    s[a.T, N_SNOW:] = temperature
+    s[a.CAP, N_SNOW:] = capacity * SOIL_DZ
+    for k in range(N_SNOW, a.N_SLOT - 1):
+        s[a.BELOW, k] = conductivity / (SOIL_Z[k - N_SNOW + 1] - SOIL_Z[k - N_SNOW])
+    return s
+
+
+def test_diffusion_conserves_heat_and_agrees_with_a_dense_solution():
+    s = heat_column(1.5, 2.0e6, 280.0)
+    s[a.T, N_SNOW:] += np.linspace(5.0, -3.0, N_SOIL)
+    step, flux, slope = 1800.0, 120.0, -15.0
+    heat.diffuse(N_SNOW, step, flux, slope, s)
+    old, new = s[a.T, N_SNOW:], s[a.TNEW, N_SNOW:]
+    matrix = np.zeros((N_SOIL, N_SOIL))
+    for j in range(N_SOIL - 1):
+        g = s[a.BELOW, N_SNOW + j]
+        matrix[j : j + 2, j : j + 2] += g * np.array([[-1.0, 1.0], [1.0, -1.0]])
+    capacity = np.diag(s[a.CAP, N_SNOW:])
+    top = np.zeros((N_SOIL, N_SOIL))
+    top[0, 0] = slope
+    source = np.zeros(N_SOIL)
+    source[0] = flux - slope * old[0]
+    expected = np.linalg.solve(capacity / step - 0.5 * matrix - top, (capacity / step + 0.5 * matrix) @ old + source)
+    np.testing.assert_allclose(new, expected, rtol=1e-12)
+    stored = (s[a.CAP, N_SNOW:] * (new - old)).sum()
+    assert stored == pytest.approx(step * (flux + slope * (new[0] - old[0])), rel=1e-9)
+
+
+def test_diffusion_follows_the_step_response_of_a_half_space():
+    """A surface held 10 K warmer: T = T0 + 10 erfc(z / 2 sqrt(kappa t))."""
+    conductivity, capacity = 1.2, 2.4e6
+    s = heat_column(conductivity, capacity, 280.0)
+    slope = -conductivity / SOIL_Z[0]
+    n, step = 48 * 5, 1800.0
+    for _ in range(n):
+        heat.diffuse(N_SNOW, step, slope * (s[a.T, N_SNOW] - 290.0), slope, s)
+        s[a.T] = s[a.TNEW]
+    expected = 280.0 + 10.0 * erfc(SOIL_Z / (2.0 * math.sqrt(conductivity / capacity * n * step)))
+    np.testing.assert_allclose(s[a.T, N_SNOW:], expected, atol=0.25)
+
+
+def test_freezing_front_follows_neumanns_solution(make_tiles):
+    """Water layers cooled from above: front at 2 lambda sqrt(kappa t) of the two-phase Stefan problem."""
+    s, x = empty()
+    ice_k, water_k = 2.29, 0.57
+    ice_c, water_c = 917.0 * a.HEAT_ICE, 1000.0 * a.HEAT_WATER
+    start, cold = T_FREEZE + 2.0, T_FREEZE - 10.0
+    s[a.T, N_SNOW:] = start
+    s[a.LIQ, N_SNOW:] = 1000.0 * SOIL_DZ
+    s[a.DZ, N_SNOW:] = SOIL_DZ
+    tiles = make_tiles(1, only_soil=True)
+    column = soil_column(tiles)
+    step, n = 1800.0, 48 * 40
+    for _ in range(n):
+        heat.water_thermal(s, column, False)
+        heat.conductances(N_SNOW, s, column, x)
+        s[a.CAP, N_SNOW] = a.HEAT_WATER * s[a.LIQ, N_SNOW] + a.HEAT_ICE * s[a.ICE, N_SNOW]
+        slope = -s[a.COND, N_SNOW] / SOIL_Z[0]
+        heat.diffuse(N_SNOW, step, slope * (s[a.T, N_SNOW] - cold), slope, s)
+        heat.change_phase(0, N_SNOW, step, slope, False, s, column, x)
+    frozen = s[a.ICE, N_SNOW:].sum() / 1000.0  # m of water
+    # The column keeps its thickness, so ice takes water's volume: its capacity and heat are per volume of water.
+    ice_c = 1000.0 * a.HEAT_ICE
+    kappa_i, kappa_w = ice_k / ice_c, water_k / water_c
+
+    def neumann(lam: float) -> float:
+        ratio = math.sqrt(kappa_i / kappa_w)
+        left = ice_c * 10.0 * math.exp(-(lam**2)) / erf(lam)
+        right = ratio * water_k / ice_k * ice_c * 2.0 * math.exp(-((lam * ratio) ** 2)) / erfc(lam * ratio)
+        return left - right - math.sqrt(math.pi) * lam * LATENT_HEAT_FUSION * 1000.0
+
+    lam = brentq(neumann, 1e-4, 2.0)
+    expected = 2.0 * lam * math.sqrt(kappa_i * n * step)
+    # Layers at the front are 0.3 to 0.5 m thick, each at freezing point until it is through: 12 % behind.
+    assert frozen == pytest.approx(expected, rel=0.15)
+
+
+@settings(max_examples=80)
+@given(st.integers(0, 10**6))
+def test_change_of_phase_moves_water_and_heat_without_loss(make_tiles, seed):
+    rng = np.random.default_rng(seed)
+    tiles = make_tiles(1, only_soil=True, seed=seed % 20)
+    column = soil_column(tiles)
+    s, x = empty()
+    s[a.DZ, N_SNOW:] = SOIL_DZ
+    s[a.LIQ, N_SNOW:] = rng.uniform(0.0, 0.4, N_SOIL) * LAYER_DZ_MM
+    s[a.ICE, N_SNOW:] = rng.uniform(0.0, 0.3, N_SOIL) * LAYER_DZ_MM * (rng.random(N_SOIL) < 0.7)
+    s[a.CAP, N_SNOW:] = 2.0e6 * SOIL_DZ
+    s[a.TNEW, N_SNOW:] = T_FREEZE + rng.uniform(-8.0, 8.0, N_SOIL)
+    x[a.SCV], x[a.SNOWDP] = rng.uniform(0.0, 1.0), 0.005
+    slope, step = -rng.uniform(0.0, 30.0), 1800.0
+    capacity = s[a.CAP, N_SNOW:].copy()
+    capacity[0] -= step * slope
+    before = s[a.LIQ].sum() + s[a.ICE].sum() + x[a.SCV]
+    heat.change_phase(0, N_SNOW, step, slope, True, s, column, x)
+    thawed = x[a.THAW]
+    assert s[a.LIQ].sum() + s[a.ICE].sum() + x[a.SCV] + thawed == pytest.approx(before, rel=1e-13)
+    gained = (capacity * (s[a.T, N_SNOW:] - s[a.TNEW, N_SNOW:])).sum()
+    assert gained == pytest.approx(-LATENT_HEAT_FUSION * x[a.MELT], rel=1e-9, abs=1e-3)
+    # Nothing is both well above freezing point and icy; below it, liquid beyond the supercooled limit is at it.
+    assert not ((s[a.T, N_SNOW:] > T_FREEZE + 1e-9) & (s[a.ICE, N_SNOW:] > 1e-9)).any()
+
+
+def test_supercooled_limit_is_campbells_curve_at_the_freezing_suction():
+    psi = 1e3 * LATENT_HEAT_FUSION / 9.80616 * 2.0 / (T_FREEZE - 2.0)
+    assert heat.supercooled(T_FREEZE - 2.0, math.log(200.0), 6.0, 100.0) == pytest.approx(
+        100.0 * (psi / 200.0) ** (-1 / 6)
+    )
+    assert heat.supercooled(T_FREEZE, math.log(200.0), 6.0, 100.0) == 100.0
+
+
+# ------------------------------------------------------------------ snow
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 10**6))
+def test_layers_of_snow_are_joined_and_split_without_loss(seed):
+    rng = np.random.default_rng(seed)
+    s, x = empty()
+    top = int(rng.integers(0, N_SNOW))
+    for k in range(top, N_SNOW):
+        s[a.DZ, k] = 10.0 ** rng.uniform(-2.5, 0.0)
+        s[a.ICE, k] = rng.uniform(50.0, 500.0) * s[a.DZ, k] * (rng.random() < 0.9)
+        s[a.LIQ, k] = rng.uniform(0.0, 0.2) * 100.0 * s[a.DZ, k]
+        s[a.T, k] = rng.uniform(240.0, T_FREEZE)
+
+    def mass_and_heat(first: int) -> tuple[float, float]:
+        capacity = a.HEAT_ICE * s[a.ICE, first:N_SNOW] + a.HEAT_WATER * s[a.LIQ, first:N_SNOW]
+        return float((s[a.ICE] + s[a.LIQ])[first:N_SNOW].sum()), float((capacity * s[a.T, first:N_SNOW]).sum())
+
+    mass, warmth = mass_and_heat(top)
+    depth = s[a.DZ, top:N_SNOW].sum()
+    top, left = snow.combine(top, s, x)
+    if top < N_SNOW:
+        top = snow.divide(top, s)
+        new_mass, new_warmth = mass_and_heat(top)
+        assert new_mass == pytest.approx(mass) and new_warmth == pytest.approx(warmth) and left == 0.0
+        assert s[a.DZ, top:N_SNOW].sum() == pytest.approx(depth) == x[a.SNOWDP]
+        assert x[a.SCV] == pytest.approx(mass)
+        assert (s[a.DZ, top:N_SNOW] > 0.0).all() and (s[a.ICE, top:N_SNOW] > 0.0).all()
+    else:
+        assert x[a.SCV] + left == pytest.approx(mass)
+    assert not s[:, :top][[a.LIQ, a.ICE, a.DZ]].any()
+
+
+def test_snow_gets_a_layer_at_one_centimetre_and_up_to_five():
+    s, x = empty()
+    top, seen = N_SNOW, set()
+    for _ in range(400):
+        top = snow.fall(top, 1.0, 265.0, s, x)
+        for k in range(top, N_SNOW):
+            s[a.T, k] = 265.0
+        snow.compact(top, 1800.0, s)
+        top, left = snow.combine(top, s, x)
+        assert left == 0.0
+        top = snow.divide(top, s)
+        seen.add(N_SNOW - top)
+    assert seen == {1, 2, 3, 4, 5}
+    assert x[a.SCV] == pytest.approx(400.0)
+    density = x[a.SCV] / x[a.SNOWDP]
+    assert 150.0 < density < 500.0
+    assert (np.diff(s[a.ICE, :N_SNOW] / s[a.DZ, :N_SNOW]) > 0.0).all()  # denser below
+
+
+def test_water_runs_through_snow_down_to_what_its_pores_hold():
+    s, _ = empty()
+    top = 2
+    s[a.DZ, top:N_SNOW], s[a.ICE, top:N_SNOW], s[a.T, top:N_SNOW] = 0.1, 30.0, T_FREEZE
+    s[a.LIQ, top] = 40.0
+    arrived, before = 0.0, s[a.LIQ].sum()
+    for _ in range(10):
+        arrived += snow.percolate(top, s)
+    pores = 1.0 - 30.0 / (0.1 * 917.0)
+    np.testing.assert_allclose(s[a.LIQ, top:N_SNOW], 0.033 * pores * 100.0)
+    assert arrived + s[a.LIQ].sum() == pytest.approx(before)
+
+
+def test_precipitation_turns_to_snow_as_the_air_cools():
+    n = 5
+    air = T_FREEZE + np.array([-5.0, 0.0, 1.25, 2.5, 10.0])
+    packed, properties = np.zeros((n, a.N_WEATHER)), np.zeros((n, a.N_PROPERTY))
+    properties[:, a.P_RAIN_FACTOR] = 2.0
+    same = np.ones(n)
+    pack_weather(same, same, air, 0.01 * same, 1e5 * same, same, 1e-4 * same, properties, packed)
+    np.testing.assert_allclose(packed[:, a.W_SNOW], 2e-4 * np.array([1.0, 1.0, 0.5, 0.0, 0.0]), atol=1e-18)
+    np.testing.assert_allclose(packed[:, a.W_RAIN] + packed[:, a.W_SNOW], 2e-4)
+
+
+# ------------------------------------------------------------------ ground water
+
+
+def test_the_table_moves_by_recharge_less_baseflow_over_the_specific_yield(make_tiles):
+    tiles = make_tiles(40, only_soil=True, seed=9)
+    column = soil_column(tiles)
+    for i in range(40):
+        for table in (0.3, 2.0, 3.6, 8.0, 40.0):
+            s, x = empty()
+            x[a.ZWT], x[a.WA] = table, 4800.0
+            flow = groundwater.move_table(i, 1800.0, 0.5, s, column, x)
+            assert flow == pytest.approx(1800.0 * 5.5e-3 * math.exp(-2.5 * table) * (table < 12.0))
+            assert x[a.WA] == pytest.approx(4800.0 + 0.5 - flow)
+            j = min(int(np.searchsorted(SOIL_ZI, table)) - 1, N_SOIL - 1)
+            share = (1.0 - 1e3 * table / tiles.psi0[i, j]) ** (-1.0 / tiles.bsw[i, j])
+            expected = table - (0.5 - flow) / 1000.0 / max(0.02, tiles.porsl[i, j] * (1.0 - share))
+            assert x[a.ZWT] == pytest.approx(max(0.0, expected))
+
+
+def test_in_a_steady_climate_the_table_settles_where_baseflow_carries_what_infiltrates(make_tiles):
+    tiles = make_tiles(3, only_soil=True, seed=12)
+    column = soil_column(tiles)
+    rain = 2.0 / 86400.0
+    for i in range(3):
+        s, x = empty()
+        c = work_array()
+        x[a.ZWT], x[a.WA] = 5.0, 4800.0
+        s[a.T, N_SNOW:] = 285.0
+        s[a.LIQ, N_SNOW:] = 0.6 * tiles.porsl[i] * LAYER_DZ_MM
+        flows, infiltrated = [], []
+        for _ in range(3 * 4 * 365):
+            for k in (a.A_LIQUID, a.A_ROOT, a.A_RUNOFF, a.A_DRAINAGE, a.A_OVERFLOW):
+                x[k] = 0.0
+            x[a.WATER_IN] = rain * 21600.0
+            before = s[a.LIQ].sum() + x[a.WA]
+            soil_water.load_water(i, s, column, c)
+            soil_water.move_water(i, 21600.0, s, column, x, c)
+            flows.append(x[a.A_DRAINAGE])
+            infiltrated.append(x[a.WATER_IN] - x[a.A_RUNOFF])
+            after = s[a.LIQ].sum() + x[a.WA]
+            assert after - before == pytest.approx(infiltrated[-1] - flows[-1], abs=1e-9)
+        assert np.mean(flows[-400:]) == pytest.approx(np.mean(infiltrated[-400:]), rel=0.02)
+        expected = math.log(5.5e-3 / (np.mean(flows[-400:]) / 21600.0)) / 2.5
+        assert x[a.ZWT] == pytest.approx(expected, abs=0.02)
