@@ -22,7 +22,9 @@ class ReferenceConfig(Section):
         "bilinear", description="how the product comes to the model grid; 'bilinear' is the papers'"
     )
     averaging: Literal["instant", "day"] = Field(
-        "instant", description="'instant': states nearest in time; 'day': the model's mean over the product's UTC day"
+        "instant",
+        description="'instant': states nearest in time; 'day': means of model and product over UTC days, of which half "
+        "of the model's times must be there",
     )
     tolerance_minutes: NonNegative = Field(90.0, description="between the state and the product's time, if 'instant'")
 

@@ -22,7 +22,9 @@ def days_of(times: Sequence[datetime]) -> tuple[datetime, ...]:
     return tuple(first + timedelta(days=i) for i in range((last - first).days + 1))
 
 
-def daily_means(values: FloatArray, times: Sequence[datetime], days: Sequence[datetime]) -> FloatArray:
+def daily_means(
+    values: FloatArray, times: Sequence[datetime], days: Sequence[datetime], n_needed: float = 1.0
+) -> FloatArray:
     """Means of UTC days over the times with a value.
 
     Parameters
@@ -30,10 +32,11 @@ def daily_means(values: FloatArray, times: Sequence[datetime], days: Sequence[da
     values : (n_time, n_place), NaN is missing.
     times : of the rows, each within one of the days.
     days : begins of days.
+    n_needed : values that the mean of a day needs, at least.
 
     Returns
     -------
-    (n_days, n_place), NaN on days without a value.
+    (n_days, n_place), NaN on days with fewer values.
     """
     number = {day.date(): i for i, day in enumerate(days)}
     total, count = np.zeros((len(days), values.shape[1])), np.zeros((len(days), values.shape[1]))
@@ -42,7 +45,7 @@ def daily_means(values: FloatArray, times: Sequence[datetime], days: Sequence[da
         total[number[time.date()]] += np.where(known, row, 0.0)
         count[number[time.date()]] += known
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(total / count)
+        return np.asarray(np.where(count >= n_needed, total / count, np.nan))
 
 
 @dataclass(frozen=True, eq=False)

@@ -302,3 +302,46 @@ def test_configuration_wants_what_verification_needs() -> None:
     real = {"twin": None, "observations": {"kind": "gldas", "path": "x.nc4"}}
     with pytest.raises(ConfigError, match="the nature run"):
         parse_config({**CONFIG, **real, "output": {"series": {}}, "verification": asked})
+
+
+def test_means_of_days_are_of_all_times_of_the_product(verified: Path, tmp_path: Path) -> None:
+    """A product that is the control itself, four times a day, differs from it on no day."""
+    found = {time: values for (run, time), values in series_of(verified).items() if run == "control"}
+    weights = depth_weights(0.0, 0.1)[:6]
+    with netCDF4.Dataset(tmp_path / "same_2022.nc", "w") as data:
+        data.createDimension("time", len(found))
+        time = data.createVariable("time", "f8", ("time",))
+        time.units = "hours since 1970-01-01"
+        time[:] = [(t - datetime(1970, 1, 1)) / timedelta(hours=1) for t in found]
+        for name, values, units in (("lat", GRID.lat, "degrees_north"), ("lon", GRID.lon, "degrees_east")):
+            data.createDimension(name, values.size)
+            axis = data.createVariable(name, "f8", (name,))
+            axis.units, axis[:] = units, values
+        sm = data.createVariable("sm", "f8", ("time", "lat", "lon"), fill_value=np.nan)
+        sm.units = "m3 m-3"
+        path = next(iter(list_series(series_folder(verified))["control"].values()))
+        with netCDF4.Dataset(path) as series:
+            cells = series["cell"][:]
+        for k, values in enumerate(found.values()):
+            image = np.full(GRID.n_cells, np.nan)
+            image[cells] = np.tensordot(weights, values.soil_moisture.astype(np.float64), (0, 0))
+            sm[k] = image.reshape(GRID.shape)
+    settings = {
+        "data_root": str(tmp_path),
+        "catalogue": {
+            "same": {"product": "cf", "path": "same_%Y.nc", "variables": {"sm": [0.0, 0.1]}, "step_hours": 6}
+        },
+        "verification": {"references": [{"entry": "same", "averaging": "day"}], "depths_m": [[0.0, 0.1]]},
+    }
+    (tmp_path / "with.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    done = score(verified, "--with", tmp_path / "with.yaml", "-o", tmp_path / "scores", "--no-figures")
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "scores" / "reference_patterns.csv").open() as file:
+        rows = [
+            r for r in csv.DictReader(file)
+            if r["reference"] == "same" and r["run"] == "control" and r["region"] == "all cells"
+        ]  # fmt: skip
+    biases = {r["time"][:10]: float(r["bias"] or "nan") for r in rows}
+    # 2 June has three cycles, 5 June (to 12 UTC) three with the one at 00 UTC.
+    assert [day for day, bias in biases.items() if np.isfinite(bias)] == [f"2022-06-0{d}" for d in (2, 3, 4, 5)]
+    assert all(abs(bias) < 1e-8 for bias in biases.values() if np.isfinite(bias)), biases

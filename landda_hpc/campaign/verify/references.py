@@ -130,7 +130,9 @@ class _Judge:
         times, windows = series.times, series.windows()
         if averaging == "day":
             times = days_of(series.times)
-            runs = {run: daily_means(field, series.times, times) for run, field in runs.items()}
+            # Of the campaign's first and last day there may be one time: no mean of the day.
+            half = -(-24 // self._config.time.cycle_hours) / 2.0
+            runs = {run: daily_means(field, series.times, times, half) for run, field in runs.items()}
             of_day = {time.date(): i for i, time in enumerate(times)}
             # A day belongs to a window if all its times do.
             windows = {
@@ -184,19 +186,25 @@ class _ProductImages:
             )
         depths = chosen_depths(settings, dataset, series.to_depth_m)
         n_rows = len(series.times) if settings.averaging == "instant" else len(days_of(series.times))
-        images = {depth: np.full((n_rows, int(self._scored.sum())), np.nan) for depth in depths}
+        shape = n_rows, int(self._scored.sum())
+        totals, counts = ({depth: np.zeros(shape) for depth in depths} for _ in range(2))
         try:
             for time, row in rows.items():
                 profile = dataset.read(time, None, FileRegion.of(self._domain.grid))
-                for depth, values in images.items():
+                for depth in depths:
                     if profile is not None and is_covered(depth, profile.depths_m):
-                        values[row] = self._on_model(profile, depth)
+                        values = self._on_model(profile, depth)
+                        known = np.isfinite(values)
+                        totals[depth][row] += np.where(known, values, 0.0)
+                        counts[depth][row] += known
         finally:
             dataset.close()
-        return images
+        # Of an instant there is one image; of a day as many as the product has, and all count.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {depth: np.asarray(totals[depth] / counts[depth]) for depth in depths}
 
     def _rows(self) -> dict[datetime, int]:
-        """Row of the comparison that each of the product's times belongs to; of several the nearest."""
+        """Row of the comparison that each of the product's times belongs to; of several near an instant the nearest."""
         series, dataset = self._series, self._dataset
         if self._settings.averaging == "day":
             days = days_of(series.times)
