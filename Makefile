@@ -16,7 +16,8 @@ ARGS ?=
 # Numbers of ranks that the parallel tests run on, and the seconds that one job may take.
 TEST_RANKS ?= 2 3 4
 SERIAL_LIMIT ?= 840
-# Processes that share the serial tests, a file of tests each: one a core, 2 to 4.
+# Processes that share the serial tests, a file of tests each: one a core, 2 to 4. Files in their order: campaigns, which
+# take longest, begin first.
 TEST_WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
 MPI_LIMIT ?= 300
 
@@ -39,7 +40,8 @@ run: env
 test: env
 	@source env/mpi.sh; status=0; mkdir -p $(results)
 	$(pytest) $(SERIAL_LIMIT) $(bin)/python -m pytest -m "not verify and not bench and not mpi" \
-	  -n $(TEST_WORKERS) --dist loadfile --junitxml=$(results)/serial.xml </dev/null || { status=$$?; echo "serial tests: pytest ended with $$status"; }
+	  -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
+	  --junitxml=$(results)/serial.xml </dev/null || { status=$$?; echo "serial tests: pytest ended with $$status"; }
 	$(bin)/python tests/mpi/launch.py --ranks $(TEST_RANKS) --limit $(MPI_LIMIT) -- \
 	  -m "mpi and not verify and not bench" || status=1
 	exit $$status
