@@ -47,8 +47,8 @@ def test_physics_decides_how_consistent_weather_is() -> None:
 def test_mistakes_are_named() -> None:
     for forcing, message in (
         ({"kind": "files"}, "does not match any of the expected tags: 'stochastic', 'netcdf'"),
-        ({"step": 3}, "forcing.stochastic.step: unknown key"),
-        ({**FILES, "dataset": "era6"}, "forcing.netcdf.dataset"),
+        ({"step": 3}, "forcing.step: unknown key"),
+        ({**FILES, "dataset": "era6"}, "forcing.dataset"),
         ({**FILES, "variables": {"shortwave": {"nam": "x"}}}, "nam: unknown key. Did you mean 'name'?"),
         ({**FILES, "step_minutes": 7}, "step_minutes = 7 does not divide a day"),
         ({**FILES, "step_minutes": 20}, "model.timestep_s = 1800 does not divide the forcing step of 1200 s"),
