@@ -76,8 +76,13 @@ def observe(sm_layers: FloatArray, weights: FloatArray, axis: int = -1) -> Float
             f"soil moisture has shape {sm_layers.shape} with layers along axis {axis}; expected {weights.size} layers."
         )
     layers = np.moveaxis(sm_layers, axis, 0)
+    counted = np.flatnonzero(weights)
+    if counted.size == 1 and weights[counted[0]] == 1.0:
+        # The same bits in one pass (adding zero makes -0 a 0, as the sum below does).
+        only: FloatArray = layers[counted[0]] + 0.0
+        return only
     mean: FloatArray = np.zeros(layers.shape[1:])
-    for k in np.flatnonzero(weights):
+    for k in counted:
         mean += weights[k] * layers[k]
     return mean
 

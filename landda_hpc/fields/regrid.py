@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.fields.regrid_weights import SNAP, Method, Terms, build_terms, squared_terms
 
 if TYPE_CHECKING:
-    from landda_hpc.constants import BoolArray, FloatArray
+    from collections.abc import Sequence
+
+    from landda_hpc.constants import BoolArray, FloatArray, IntArray
     from landda_hpc.fields.regrid_cache import WeightCache
     from landda_hpc.grid import Grid
 
@@ -39,7 +44,7 @@ class Regridder:
     Notes
     -----
     Local: no communication. Weights are products of one sparse matrix per axis, applied one field at a time
-    by sequential loops: the result does not depend on how many fields are given.
+    by sequential loops: the result does not depend on how many fields are given. The coverage of the last mask is kept.
 
     Missing source cells drop out and the other weights are renormalised. So do positions beyond the source
     grid: a target centre outside the outermost centres, but within half a cell, takes the outermost value;
@@ -69,7 +74,9 @@ class Regridder:
         self.min_weight = min_weight
         make = build_terms if cache is None else cache.terms
         self._terms: Terms = make(source, target, method)
-        self._squares: Terms | None = None
+        self._parts = [_Part.of(*pair) for pair in self._terms]
+        self._squares: list[_Part] | None = None
+        self._last: tuple[BoolArray, FloatArray] | None = None
 
     def __call__(self, values: FloatArray) -> FloatArray:
         """Regrid one image or a stack.
@@ -89,13 +96,40 @@ class Regridder:
         self._check_shape(values.shape)
         result = np.empty((*values.shape[:-2], *self.target.shape))
         for index in np.ndindex(values.shape[:-2]):
-            result[index] = self._regrid_one(values[index])
+            result[index] = self.of_valid(values[index], np.isfinite(values[index]))
+        return result
+
+    def of_valid(self, image: FloatArray, is_valid: BoolArray) -> FloatArray:
+        """Regrid one image whose values count only where ``is_valid``, which must be finite there.
+
+        Parameters
+        ----------
+        image, is_valid : shape of the source.
+
+        Returns
+        -------
+        Shape of the target, as of the call.
+
+        Raises
+        ------
+        ShapeError : a shape that is not the source grid's.
+        """
+        self._check_shape(image.shape)
+        weight = self.coverage(is_valid)
+        weighted = self._apply(image, is_valid)
+        result = np.full(self.target.shape, np.nan)
+        np.divide(weighted, weight, out=result, where=weight >= self.min_weight - SNAP)
         return result
 
     def coverage(self, is_valid: BoolArray) -> FloatArray:
-        """Share of each target cell's weight that lies on valid source cells, 0..1, shape of the target."""
+        """Share of each target cell's weight that lies on valid source cells, 0..1, shape of the target; read only."""
         self._check_shape(is_valid.shape)
-        return self._apply(is_valid.astype(np.float64))
+        # A product misses the same cells at most of its times: of an unchanged mask the weights are kept.
+        if self._last is None or not np.array_equal(self._last[0], is_valid):
+            share = self._apply(is_valid)
+            share.flags.writeable = False
+            self._last = is_valid.copy(), share
+        return self._last[1]
 
     def is_covered(self, is_valid: BoolArray) -> BoolArray:
         """Target cells with enough weight on valid source cells to get a value, shape of the target."""
@@ -126,12 +160,11 @@ class Regridder:
         if not 0.0 <= correlation <= 1.0:
             raise ShapeError(f"correlation {correlation} of errors: expected 0 to 1.")
         if self._squares is None:
-            self._squares = squared_terms(self._terms)
+            self._squares = [_Part.of(*pair) for pair in squared_terms(self._terms)]
         counted = is_valid & np.isfinite(std)
-        known = np.where(counted, std, 0.0)
-        weight = self._apply(counted.astype(np.float64))
-        variance = (1.0 - correlation) * _apply(self._squares, known**2, self.target.shape)
-        variance += correlation * self._apply(known) ** 2
+        weight = self.coverage(counted)
+        variance = (1.0 - correlation) * _apply(self._squares, std**2, self.target.shape, counted)
+        variance += correlation * self._apply(std, counted) ** 2
         result = np.full(self.target.shape, np.nan)
         np.divide(np.sqrt(variance), weight, out=result, where=weight >= self.min_weight - SNAP)
         return result
@@ -148,16 +181,43 @@ class Regridder:
         if shape[-2:] != self.source.shape:
             raise ShapeError(f"image to regrid has shape {shape}; the source grid is {self.source.describe()}.")
 
-    def _regrid_one(self, image: FloatArray) -> FloatArray:
-        is_valid = np.isfinite(image)
-        weight = self._apply(is_valid.astype(np.float64))
-        weighted = self._apply(np.where(is_valid, image, 0.0))
-        result = np.full(self.target.shape, np.nan)
-        np.divide(weighted, weight, out=result, where=weight >= self.min_weight - SNAP)
-        return result
+    def _apply(self, image: FloatArray | BoolArray, is_valid: BoolArray | None = None) -> FloatArray:
+        return _apply(self._parts, image, self.target.shape, is_valid)
 
-    def _apply(self, image: FloatArray) -> FloatArray:
-        return _apply(self._terms, image, self.target.shape)
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One pair of matrices without the source rows and columns that have no weight: bilinear weights skip most.
+
+    Attributes
+    ----------
+    rows, columns : of the source, those with a weight; a slice where these are all.
+    along_latitude, along_longitude : (n_lat_target, n_rows), (n_lon_target, n_columns). Entries keep their order, so
+        that sums keep their bits.
+    """
+
+    rows: IntArray | slice
+    columns: IntArray | slice
+    along_latitude: csr_array
+    along_longitude: csr_array
+
+    @classmethod
+    def of(cls, along_latitude: csr_array, along_longitude: csr_array) -> _Part:
+        rows, latitude = _without_unused(along_latitude)
+        columns, longitude = _without_unused(along_longitude)
+        return cls(rows, columns, latitude, longitude)
+
+    def cut(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The rows and columns of an image that count."""
+        return image[self.rows][:, self.columns]
+
+
+def _without_unused(matrix: csr_array) -> tuple[IntArray | slice, csr_array]:
+    used = np.unique(matrix.indices).astype(np.int64)
+    if used.size == matrix.shape[1]:
+        return slice(None), matrix
+    place = np.searchsorted(used, matrix.indices)
+    return used, csr_array((matrix.data, place, matrix.indptr), shape=(matrix.shape[0], used.size))
 
 
 def fill_from_nearest(values: FloatArray, grid: Grid, where: BoolArray) -> FloatArray:
@@ -207,10 +267,16 @@ def _unit_vectors(grid: Grid) -> FloatArray:
     return vectors
 
 
-def _apply(terms: Terms, image: FloatArray, shape: tuple[int, int]) -> FloatArray:
+def _apply(
+    parts: Sequence[_Part], image: FloatArray | BoolArray, shape: tuple[int, int], is_valid: BoolArray | None = None
+) -> FloatArray:
+    """Apply all pairs to an image; values that are not valid count as zero."""
     result: FloatArray = np.zeros(shape)
-    for along_latitude, along_longitude in terms:
+    for part in parts:
+        values = part.cut(image)
+        if is_valid is not None:
+            values = np.where(part.cut(is_valid), values, 0.0)
         # Dense operands of sparse products are C-contiguous copies, whatever the layout of the input.
-        columns = along_longitude @ np.ascontiguousarray(image.T)
-        result += along_latitude @ np.ascontiguousarray(columns.T)
+        columns = part.along_longitude @ np.ascontiguousarray(values.T, dtype=np.float64)
+        result += part.along_latitude @ np.ascontiguousarray(columns.T)
     return result

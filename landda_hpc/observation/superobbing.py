@@ -112,7 +112,7 @@ def superobserve(
         left = regridder.is_covered(is_valid)
         refused[flag] = refused.get(flag, np.zeros_like(covered)) | (covered & ~left)
         covered = left
-    values = regridder(np.where(is_valid, image, np.nan))
+    values = regridder.of_valid(image, is_valid)
     std = None if error_std is None else regridder.error_std(error_std, is_valid, error_correlation)
     return Superobservation(values, std, refused)
 

@@ -97,8 +97,7 @@ def draw_lines(
     axes = figure.subplots(len(scores), 1, squeeze=False, sharex=True)[:, 0]
     bars = [bar for bar in rain if span[0] <= bar[0] + timedelta(hours=12) <= span[1]]
     for number, (ax, score) in enumerate(zip(axes, scores, strict=True)):
-        if bars:
-            draw_bars(ax, bars, max(amount for _, amount in bars))
+        behind = draw_bars(ax, bars, max(amount for _, amount in bars)) if bars else ax
         for line in lines:
             series = sorted((r for r in chosen if (r.run, r.layer) == (line.run, line.layer)), key=lambda r: r.time)
             values = [getattr(r, score) for r in series]
@@ -108,7 +107,7 @@ def draw_lines(
             if score in line.published and end is not None:
                 level = line.published[score]
                 ax.plot(as_dates((span[0], end)), [level, level], color=line.colour, linestyle=":", linewidth=1.0)
-        mark_window(ax, span, end, with_text=number == 0)
+        mark_window(behind, span, end, with_text=number == 0)
         time_axis(ax, span)
         ax.set_ylabel(SCORE_LABELS[score], fontsize=appearance.FONT)
         ax.set_title(f"({chr(ord('a') + number)})", loc="left", fontsize=appearance.FONT, fontweight="bold")

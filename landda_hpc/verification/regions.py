@@ -51,6 +51,9 @@ UNITED_STATES: Final = Region("United States", 25.0, 50.0, -125.0, -65.0)
 _MARGIN: Final = 3.0
 """Degrees around stations that lie in none of the regions."""
 
+_WIDE: Final = 120.0
+"""Degrees of longitude; stations further apart are shown on the whole globe."""
+
 
 @dataclass(frozen=True, eq=False)
 class Window:
@@ -133,5 +136,7 @@ def station_regions(lat: FloatArray, lon: FloatArray, regions: Sequence[Region])
         south, north = max(-90.0, lat[left].min() - _MARGIN), min(90.0, lat[left].max() + _MARGIN)
         west, east = lon[left].min() - _MARGIN, lon[left].max() + _MARGIN
         name = "Other stations" if found else "Stations"
-        found.append(Region(name, float(south), float(north), float(west), float(min(east, west + 360.0))))
+        if east - west > _WIDE:  # a strip around the globe is no map
+            south, north, west, east = min(south, -60.0), max(north, 85.0), -180.0, 180.0
+        found.append(Region(name, float(south), float(north), float(west), float(east)))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -12,15 +13,18 @@ import pytest
 from tests.campaign.conftest import CONFIG, Landda
 
 SMALL: dict[str, Any] = {
-    "time": {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-02T18:00", "end": "2022-06-03T06:00"},
+    "time": {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-03T00:00", "end": "2022-06-03T06:00"},
     "runs": [{"method": "control"}, {"method": "enkf_like", "members": 4}],
-    "output": {"every_hours": 720, "figures": False},
+    "output": {"every_hours": 720, "figures": False, "series": {}},
+    "verification": {"min_pairs": 4, "replicates": 60, "twin_stations": {"per_region": 20, "missing_fraction": 0.0}},
 }
 
 
 def figures_of(page: Path) -> list[Path]:
     """The pictures that a page shows; each must be there."""
-    found = [page.parent / name for name in re.findall(r"\]\((figures/[^)]+\.png)\)", page.read_text())]
+    found = [
+        page.parent / name for name in re.findall(r"\]\(((?:verification/)?figures/[^)]+\.png)\)", page.read_text())
+    ]
     for path in found:
         assert path.stat().st_size > 5000, path
     return found
@@ -39,14 +43,14 @@ def test_the_page_of_bai2026_shows_what_a_twin_allows(bai: Landda) -> None:
     page = bai.folder / "out" / "reproduction.md"
     text = page.read_text()
     assert "A twin, not GLDAS-2.1" in text
-    for number in (1, 3, 4, 5, 6, 7, 8):
+    for number in (1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12):
         assert f"**Fig. {number}.**" in text, number
-    for number in (9, 10, 11, 12):
-        assert re.search(rf"\*\*Fig\. {number}\*\* \(.*\): not here\.", text), number
-    assert len(figures_of(page)) == 9
+    assert "not here" not in text
+    # Nine of the campaign; of stations two maps of scores, series and a day in China and in the United States.
+    assert len(figures_of(page)) == 9 + 2 + 2 + 2
+    assert "Grey bars: daily precipitation." in text and "**Stations of the twin**, no real ones" in text
     assert "K = 0.692" in text
     assert "the paper's is 1 August 2022, 00:00 UTC" in text, "the short calendar is told"
-    assert text.count("not possible: no station data") == 16
 
 
 def test_the_table_has_the_scores_of_the_campaign(bai: Landda) -> None:
@@ -65,6 +69,27 @@ def test_the_table_has_the_scores_of_the_campaign(bai: Landda) -> None:
     assert f"| 0.4 to 0.45 | {sum(mine) / len(mine):.3f} |" in row
 
 
+def test_the_table_of_stations_has_the_means_of_the_verification(bai: Landda) -> None:
+    with (bai.folder / "out/verification/station_groups.csv").open() as file:
+        rows = {
+            (r["group"], r["run"], r["metric"]): r
+            for r in csv.DictReader(file)
+            if r["window"] == "assimilation" and r["kind"] == "region"
+        }
+    lines = (bai.folder / "out/reproduction.md").read_text().splitlines()
+    for number, region, metric, what, published in (
+        (9, "China", "r", "R", "0.153 | 0.425"),
+        (9, "United States", "r", "R", "0.142 | 0.504"),
+        (10, "China", "ubrmse", "ubRMSE", "0.061 | 0.051"),
+    ):
+        line = next(x for x in lines if x.startswith(f"| Fig. {number} | stations, {region}, 0-10 cm, mean {what} |"))
+        control, mine = (float(rows[region, run, metric]["value"]) for run in ("control", "enkf_like"))
+        assert re.search(
+            rf"\| {re.escape(published)} \| {control:.3f}( \[.*\])? \| {mine:.3f}( \[.*\])? \| \d+ \|$", line
+        )
+    assert any(line.startswith("| Fig. 12 | stations of a day, China") for line in lines)
+
+
 def test_layers_and_profiles_are_recorded(bai: Landda) -> None:
     folder = bai.folder / "out" / "campaign"
     lines = [json.loads(line) for line in (folder / "profiles.jsonl").read_text().splitlines()]
@@ -73,7 +98,7 @@ def test_layers_and_profiles_are_recorded(bai: Landda) -> None:
     assert all(len(line["water"]) == 10 and all(0.0 <= w <= 0.8 for w in line["water"]) for line in lines)
     for layer in ("0-10cm", "10-40cm", "40-100cm"):
         assert sorted(p.name for p in (folder / "images" / layer).iterdir()) == [
-            f"{run}_20220602T{hour}.nc" for run in ("control", "enkf_like") for hour in ("06", "18")
+            f"{run}_202206{hour}.nc" for run in ("control", "enkf_like") for hour in ("02T06", "03T00")
         ]
 
 
@@ -93,6 +118,8 @@ def test_a_campaign_without_the_images_says_what_is_missing(reference: dict[str,
     assert done.returncode == 0, done.stderr
     text = (landda.folder / "page" / "reproduction.md").read_text()
     assert "**Fig. 7** (profiles over time and depth): not here." in text
+    for number in (9, 10, 11, 12):
+        assert re.search(rf"\*\*Fig\. {number}\*\* \(.*\): not here\. .* has no series", text), number
     assert "**Fig. 8.**" in text
 
 
@@ -114,6 +141,7 @@ def test_the_page_of_shen2024(landda: Landda) -> None:
     for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16):
         assert f"**Fig. {number}.**" in text, number
     assert "**Fig. 14** (SCC against CLDAS): not here." in text
+    assert "Bars: daily precipitation that the model took" in text and not (page.parent / "verification").exists()
     assert len(figures_of(page)) >= 18
 
 

@@ -26,6 +26,7 @@ from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.checkpoint import digest as checkpoint_digest
 from landda_hpc.storage.retention import list_checkpoints
 from landda_hpc.storage.series import list_series, read_day, series_folder
+from landda_hpc.verification.regions import CHINA
 from tests.campaign.conftest import CONFIG, Landda
 
 CHANGES: dict[str, Any] = {
@@ -119,6 +120,7 @@ def test_recorded_means_are_those_of_the_scores(verified: Path) -> None:
 
 def test_stations_are_the_truth_of_their_cell_with_errors(verified: Path) -> None:
     with netCDF4.Dataset(verified / "verification/stations.nc") as file:
+        assert CHINA.holds(np.asarray(file["lat"][:]), np.asarray(file["lon"][:])).all(), "as their network says"
         observed = np.ma.filled(file["observed"][:], np.nan)
         model = np.ma.filled(file["model"][:], np.nan)
         runs, windows = list(file["run"][:]), list(file["window"][:])

@@ -303,7 +303,7 @@ def _explanations(m: Material, independent: Independent) -> list[str]:
         ),
     ]
     if independent.pictures("scores at stations"):
-        texts.append(station_words(independent))
+        texts += station_words(m, independent)
     texts.append(frozen_words(m))
     paper_end = BAI2026.moments["end of the window"].paper
     if m.config.time.assimilation_end != paper_end:

@@ -7,6 +7,7 @@ from landda_hpc.campaign.reproduction.independent import Independent, write_inde
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page
 from landda_hpc.campaign.verify.drawing import Figure
+from landda_hpc.config import EnkfLikeRun, TwinObservations
 from landda_hpc.verification.published import BAI2026_INDEPENDENT, BAI2026_SERIES
 
 
@@ -81,19 +82,43 @@ def write_stations(page: Page, independent: Independent) -> None:
             page.lacks(number, what, independent.why_no_stations())
 
 
-def station_words(independent: Independent) -> str:
+def station_words(m: Material, independent: Independent) -> list[str]:
     """Why scores at stations are not the paper's."""
-    if independent.config.verification.twin_stations is None:
-        return (
+    twin = m.config.twin
+    if twin is None or independent.config.verification.twin_stations is None:
+        text = (
             "**Stations.** They measured the real weather, the embedded model has generated weather: nothing but the "
             "assimilated product can bring the two together, so the control's R is near zero by construction, and what "
             "the assimilation adds is what the product knows. The paper's control was driven by observed weather."
         )
-    return (
+        return [text]
+    text = (
         "**Stations.** A station of the twin is its cell with errors; the paper's are points in cells 140 km wide, so "
-        "most of its ubRMSE and of what R lacks is a difference of scale that the twin's offset and white errors only "
-        "stand in for. The control's R follows from how much of its weather is the nature run's (a correlation of "
-        "0.5 of the driving noise by default), not from any skill; the paper's control has the observed weather and "
-        "R of 0.15 all the same, which says how little a point resembles a cell there, or how wrong the weather was. "
-        "The sign and the size of the change are what can be compared, not the levels."
+        "part of its ubRMSE and of what R lacks is a difference of scale that the twin's offset and white errors only "
+        "stand in for. The control's R follows from how much of its weather is the nature run's "
+        f"(`twin.weather_correlation`: {twin.weather_correlation:g}), not from any skill. What can be compared are "
+        "sign and size of the change, not the levels."
     )
+    texts = [text]
+    changes = {
+        row.group: row.difference
+        for row in (independent.verification.station_rows if independent.verification is not None else ())
+        if row.kind == "region"
+        and row.group in ("China", "United States")
+        and row.metric == "ubrmse"
+        and row.window == "assimilation"
+        if row.run == m.roles.assimilation and row.layer == m.layer
+    }
+    worse = {region: change for region, change in changes.items() if change is not None and change.value > 0.0}
+    observations, run = m.config.observations, next(r for r in m.config.runs if r.name == m.roles.assimilation)
+    if worse and isinstance(observations, TwinObservations) and isinstance(run, EnkfLikeRun):
+        gain = run.background_std**2 / (run.background_std**2 + run.observation_std**2)
+        listed = ", ".join(f"{region} {change.value:+.3f}" for region, change in worse.items())
+        texts.append(
+            f"**ubRMSE at stations rises** here ({listed} m3 m-3) where the paper's falls. It is an error in time: K = "
+            f"{gain:.2f} lets {gain * observations.error_std:.3f} m3 m-3 of the observations' white errors into every "
+            "analysis anew, while the control's errors of soil and climate are lasting and no part of ubRMSE. R gains "
+            "all the same, since rain that the control misses comes in. GLDAS is a model's field, smooth in time, and "
+            "brings no such noise."
+        )
+    return texts

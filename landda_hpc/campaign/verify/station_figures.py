@@ -84,7 +84,7 @@ def draw_station_series(found: StationVerification, drawing: Drawing) -> list[Fi
                 window_end=drawing.config.time.assimilation_end,
                 rain_label=drawing.rain.label,
             )
-            text = f"Soil moisture at stations in {region.name}, {rule}; R over the {window.window} window."
+            text = f"Soil moisture at stations, {region.name}, {rule}; R over the {window.window} window."
             figures.append(Figure("series at stations", path, text, window.window, region=region.name))
     return figures
 
@@ -123,7 +123,7 @@ def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], 
 
 
 def _drawn(found: StationVerification, region: Region, config: CampaignConfig) -> tuple[list[int], str]:
-    """Which stations of a region are drawn, and the rule in words."""
+    """Which stations of a region are drawn, and the rule in words: by what the last of the runs changes."""
     stations, window = found.stations, found.windows[0]
     inside = stations.inside(region) & (stations.layer == min(stations.layer)) & (window.scores.n > 0)
     names = config.verification.drawn_stations
@@ -131,10 +131,10 @@ def _drawn(found: StationVerification, region: Region, config: CampaignConfig) -
         listed = [i for i in np.flatnonzero(inside) if f"{stations.network[i]}/{stations.station[i]}" in names]
         return [int(i) for i in listed], "as configured"
     if window.scores.differences:
-        run, metrics = next(iter(window.scores.differences.items()))
+        run, metrics = list(window.scores.differences.items())[-1]
         value, what = metrics["r"].value, f"change of R by {run.replace('_', '-')}"
     else:
-        run, scored = next(iter(window.scores.scores.items()))
+        run, scored = list(window.scores.scores.items())[-1]
         value, what = scored["r"].value, f"R of {run.replace('_', '-')}"
     known = np.flatnonzero(inside & np.isfinite(value))
     if not known.size:

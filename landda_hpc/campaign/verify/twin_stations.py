@@ -11,9 +11,10 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.fields.keyed import keyed_generator
 from landda_hpc.formats.station import StationSeries
+from landda_hpc.grid import Grid
 from landda_hpc.storage.series import SeriesSlice
 from landda_hpc.verification.matching import as_times, sensor_weights
-from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES
+from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region
 
 
 def draw_twin_stations(
@@ -37,12 +38,12 @@ def draw_twin_stations(
         )
     generator = keyed_generator(config.seed, "twin stations")
     row, column = np.divmod(domain.cells.cell, domain.grid.shape[1])
-    chosen: list[tuple[str, int]] = []
+    chosen: list[tuple[Region, int]] = []
     regions = [region for region in (CHINA, UNITED_STATES) if (region.mask(domain.grid) & domain.is_scored).any()]
     for region in regions or [GLOBE]:
         inside = np.flatnonzero(domain.cells.from_mask(region.mask(domain.grid) & domain.is_scored))
         cells = generator.choice(inside, size=min(settings.per_region, inside.size), replace=False)
-        chosen += [(f"twin {region.name}", int(cell)) for cell in np.sort(cells)]
+        chosen += [(region, int(cell)) for cell in np.sort(cells)]
     cells = np.array([cell for _, cell in chosen])
 
     def truth(values: SeriesSlice) -> FloatArray:
@@ -51,20 +52,18 @@ def draw_twin_stations(
     water = series.collect(NATURE, {"truth": truth})["truth"]
     times = as_times(series.times)
     found = []
-    for number, (network, cell) in enumerate(chosen):
-        grid, i, j = domain.grid, int(row[cell]), int(column[cell])
-        # Somewhere in the cell, not at its centre.
-        lat = float(generator.uniform(grid.lat_edges[i], grid.lat_edges[i + 1]))
-        lon = float(generator.uniform(grid.lon_edges[j], grid.lon_edges[j + 1]))
+    for number, (region, cell) in enumerate(chosen):
+        lat, lon = _place(generator, domain.grid, int(row[cell]), int(column[cell]), region)
         truth_here = water[:, number]
         # No soil is drier than dry: the offset never takes more than what the driest time has.
         driest = float(np.min(truth_here[np.isfinite(truth_here)], initial=np.inf))
         offset = max(settings.offset_std * generator.normal(), -driest)
         errors = offset + settings.error_std * generator.normal(size=times.size)
-        values = np.where(generator.random(times.size) < settings.missing_fraction, np.nan, truth_here + errors)
+        readings = np.maximum(truth_here + errors, 0.0)
+        values = np.where(generator.random(times.size) < settings.missing_fraction, np.nan, readings)
         found.append(
             StationSeries(
-                network=network,
+                network=f"twin {region.name}",
                 station=f"{number + 1:04d}",
                 sensor="twin",
                 lat=lat,
@@ -80,3 +79,11 @@ def draw_twin_stations(
             )
         )
     return found
+
+
+def _place(generator: np.random.Generator, grid: Grid, i: int, j: int, region: Region) -> tuple[float, float]:
+    """Somewhere in a cell, not at its centre, but in the region that the centre is in; degrees."""
+    lat = generator.uniform(max(grid.lat_edges[i], region.south), min(grid.lat_edges[i + 1], region.north))
+    turn = np.mod(grid.lon[j] - region.west, 360.0) + region.west - grid.lon[j]
+    west, east = max(grid.lon_edges[j] + turn, region.west), min(grid.lon_edges[j + 1] + turn, region.east)
+    return float(lat), float(np.mod(generator.uniform(west, east) + 180.0, 360.0) - 180.0)

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import logging
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.console import Console
 
 from landda_hpc.campaign.comparison import (
     Comparison,
     choose_gain,
     observed_layer,
-    open_seed,
     plan_comparison,
     split_methods,
     tuning_campaign,
 )
 from landda_hpc.campaign.comparison_options import OptionSet
-from landda_hpc.campaign.signals import StopRequest
-from landda_hpc.campaign.start import finish_campaign
-from landda_hpc.commands.console import logs
+from landda_hpc.commands.console.campaign_queue import CampaignQueue
 from landda_hpc.config import CampaignConfig, load_config
-from landda_hpc.formats.atomic import storage_errors, write_text
-from landda_hpc.parallel.mpi import launch, mpi_library
+from landda_hpc.formats.atomic import write_text
 from landda_hpc.parallel.together import together
 from landda_hpc.verification.comparison import (
     ComparisonRow,
@@ -65,11 +59,8 @@ class ComparisonSession:
 
     def __init__(self, request: Request, verbose: bool) -> None:
         self._request = request
-        self._world = launch()
-        self._is_first = self._world.rank == 0
-        self._stop = StopRequest()
-        self._stop.listen()
-        logs.configure(self._world.rank, self._world.size, verbose)
+        self._queue = CampaignQueue(verbose, request.overwrite)
+        self._world, self._is_first = self._queue.world, self._queue.is_first
 
     def run(self) -> None:
         """Run what is not done yet and write the table. Collective.
@@ -91,18 +82,13 @@ class ComparisonSession:
         config, comparison = self._world.broadcast((config, comparison) if self._is_first else None)
         assert config is not None and comparison is not None, "rank 0 made them"
         output = request.output or Path("runs") / f"compare_{config.name}"
-        with together(self._world, f"making {output}"):
-            if self._is_first:
-                with storage_errors(output, "making the folder"):
-                    output.mkdir(parents=True, exist_ok=True)
-                logs.also_to_file(output / "landda.log")
-                logger.info("%d ranks, %s", self._world.size, mpi_library() if self._world.size > 1 else "no MPI")
+        self._queue.make_folder(output)
         tried: dict[float, float] = {}
         if request.gains is not None:
             comparison, tried = self._tune(config, comparison, request.gains, output)
         for number, seed in enumerate(comparison.seeds, start=1):
             name = f"seed {seed} ({number} of {len(comparison.seeds)})"
-            self._campaign(comparison.of_seed(seed), output / f"seed_{seed}", name)
+            self._queue.run(comparison.of_seed(seed), output / f"seed_{seed}", name)
         with together(self._world, "comparing"):
             if self._is_first:
                 self._conclude(comparison, tried, output)
@@ -126,7 +112,7 @@ class ComparisonSession:
     ) -> tuple[Comparison, dict[float, float]]:
         """Choose the constant gain on the truth of the first seed."""
         seed = comparison.seeds[0]
-        self._campaign(tuning_campaign(config, seed, gains), output / _TUNING, f"gains on seed {seed}")
+        self._queue.run(tuning_campaign(config, seed, gains), output / _TUNING, f"gains on seed {seed}")
         tried: dict[float, float] = {}
         with together(self._world, "choosing the gain"):
             if self._is_first:
@@ -135,34 +121,6 @@ class ComparisonSession:
                 logger.info("best constant gain against the truth of seed %d: %g", seed, best)
                 comparison = self._plan(config, best)
         return self._world.broadcast((comparison, tried) if self._is_first else None)
-
-    def _campaign(self, config: CampaignConfig, folder: Path, name: str) -> None:
-        """Run one campaign to its end; nothing where it is finished. Collective."""
-        campaign = open_seed(config, self._world, folder, self._request.overwrite)
-        if campaign is None:
-            if self._is_first:
-                logger.info("%s is finished: %s", name, folder)
-            return
-
-        def show(cycle: int, total: int, line: str) -> None:
-            if (cycle * config.time.cycle_hours) % 24 == 0 or cycle == total:
-                logger.info("%s, cycle %d/%d: %s", name, cycle, total, line)
-
-        try:
-            outcome = campaign.run(show if self._is_first else None, self._stop)
-            finish_campaign(campaign, outcome)
-        finally:
-            campaign.folder.unlock()
-        if outcome.finished:
-            return
-        stopped_by = outcome.stopped_by
-        if self._is_first:
-            Console().print(
-                f"Stopped by {stopped_by.name if stopped_by else 'a stop request'} in {name} after cycle "
-                f"{outcome.cycle}; its checkpoint is complete. The same command goes on (without --overwrite).",
-                highlight=False,
-            )
-        raise typer.Exit(0 if stopped_by in (None, signal.SIGUSR1) else 128 + int(stopped_by))
 
     def _conclude(self, comparison: Comparison, tried: dict[float, float], output: Path) -> None:
         """Print the table; write it, and the figures. Rank 0."""

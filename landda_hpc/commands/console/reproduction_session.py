@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import typer
 from rich.console import Console
 
-from landda_hpc.campaign.comparison import open_seed
 from landda_hpc.campaign.reproduction.experiment import EXPERIMENTS, PaperName, find_configuration
-from landda_hpc.campaign.signals import StopRequest
-from landda_hpc.campaign.start import finish_campaign
-from landda_hpc.commands.console import logs
+from landda_hpc.commands.console.campaign_queue import CampaignQueue
 from landda_hpc.config import CampaignConfig, load_config
-from landda_hpc.formats.atomic import storage_errors
-from landda_hpc.parallel.mpi import launch
 from landda_hpc.parallel.together import together
-
-logger = logging.getLogger(__name__)
 
 _MAIN: Final = "campaign"
 _CHINA: Final[dict[str, dict[str, Any]]] = {
@@ -48,11 +38,8 @@ class ReproductionSession:
 
     def __init__(self, request: Request, verbose: bool) -> None:
         self._request = request
-        self._world = launch()
-        self._is_first = self._world.rank == 0
-        self._stop = StopRequest()
-        self._stop.listen()
-        logs.configure(self._world.rank, self._world.size, verbose)
+        self._queue = CampaignQueue(verbose, request.overwrite)
+        self._world, self._is_first = self._queue.world, self._queue.is_first
 
     def run(self) -> None:
         """Run what is not done yet and write the page. Collective.
@@ -68,13 +55,9 @@ class ReproductionSession:
             if self._is_first and request.source is None:
                 configs = self._configurations()
         configs = self._world.broadcast(configs)
-        with together(self._world, f"making {output}"):
-            if self._is_first:
-                with storage_errors(output, "making the folder"):
-                    output.mkdir(parents=True, exist_ok=True)
-                logs.also_to_file(output / "landda.log")
+        self._queue.make_folder(output)
         for name, config in (configs or {}).items():
-            self._campaign(config, output / name, name)
+            self._queue.run(config, output / name, name)
         with together(self._world, "writing the page"):
             if self._is_first:
                 self._conclude(output, list(configs or {}))
@@ -94,34 +77,6 @@ class ReproductionSession:
                 spinup = {"model": configs[_MAIN].model, "seed": configs[_MAIN].seed}
                 configs[_china_folder(kind)] = config.model_copy(update={"time": time, **spinup})
         return configs
-
-    def _campaign(self, config: CampaignConfig, folder: Path, name: str) -> None:
-        """Run one campaign to its end; nothing where it is finished. Collective."""
-        campaign = open_seed(config, self._world, folder, self._request.overwrite)
-        if campaign is None:
-            if self._is_first:
-                logger.info("%s is finished: %s", name, folder)
-            return
-
-        def show(cycle: int, total: int, line: str) -> None:
-            if (cycle * config.time.cycle_hours) % 24 == 0 or cycle == total:
-                logger.info("%s, cycle %d/%d: %s", name, cycle, total, line)
-
-        try:
-            outcome = campaign.run(show if self._is_first else None, self._stop)
-            finish_campaign(campaign, outcome)
-        finally:
-            campaign.folder.unlock()
-        if outcome.finished:
-            return
-        stopped_by = outcome.stopped_by
-        if self._is_first:
-            Console().print(
-                f"Stopped by {stopped_by.name if stopped_by else 'a stop request'} in {name} after cycle "
-                f"{outcome.cycle}; its checkpoint is complete. The same command goes on (without --overwrite).",
-                highlight=False,
-            )
-        raise typer.Exit(0 if stopped_by in (None, signal.SIGUSR1) else 128 + int(stopped_by))
 
     def _conclude(self, output: Path, folders: list[str]) -> None:
         """Write the page. Rank 0."""

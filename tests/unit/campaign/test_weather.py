@@ -60,11 +60,12 @@ def test_mistakes_are_named() -> None:
 
 
 def test_the_lines_for_real_data_in_the_experiment_work() -> None:
-    """What bai2026.yaml says to write when observations and forcing are at hand."""
+    """What bai2026.yaml says to write when forcing is at hand."""
     text = (EXPERIMENTS / "bai2026.yaml").read_text(encoding="utf-8")
-    told = yaml.safe_load("\n".join(line[4:] for line in text.splitlines() if line.startswith("#   ")))
-    assert set(told) == {"data_root", "observations", "forcing", "model"}
+    lines = [line[2:] for line in text.splitlines() if line.startswith(("# forcing:", "# model:"))]
+    told = yaml.safe_load("\n".join(lines))
+    assert set(told) == {"forcing", "model"}
     experiment = {k: v for k, v in yaml.safe_load(text).items() if k != "twin"}
-    config = parse_config({**experiment, **told})
-    assert isinstance(config.forcing, NetcdfForcing)
-    assert config.observations.kind == "gldas"
+    gldas = {"kind": "gldas", "path": "gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"}
+    config = parse_config({**experiment, **told, "observations": gldas})
+    assert isinstance(config.forcing, NetcdfForcing) and config.physics == "land_surface"

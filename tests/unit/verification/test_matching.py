@@ -150,6 +150,8 @@ def test_regions_of_maps_hold_all_stations() -> None:
     found = station_regions(lat, lon, (CHINA, GLOBE))
     assert found[0] == CHINA and found[1].name == "Other stations"
     assert found[1].south < 45.0 < found[1].north and found[1].west < 3.0 < found[1].east
+    (apart,) = station_regions(np.array([45.0, 46.0]), np.array([3.0, -150.0]), (CHINA, GLOBE))
+    assert (apart.west, apart.east, apart.south, apart.north) == (-180.0, 180.0, -60.0, 85.0), "a globe, no strip"
 
 
 def test_real_stations_of_one_cell(shared: Path) -> None:

@@ -1,0 +1,265 @@
+"""The whole configuration of a campaign, and what must hold between its sections."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from landda_hpc.config.domain import CaseConfig, GridConfig, TilesConfig, TimeConfig
+from landda_hpc.config.forcing import Forcing, ForcingConfig
+from landda_hpc.config.model import ColmModelConfig, ColumnModelConfig, Model
+from landda_hpc.config.observations import CatalogueEntry, CatalogueObservations, Observations
+from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig
+from landda_hpc.config.problems import problems_of
+from landda_hpc.config.runs import (
+    BUILT_IN_DEPTH_M,
+    AdaptivePointwiseRun,
+    AssimilatingRun,
+    ControlRun,
+    CurveletRun,
+    EnkfLikeRun,
+    EnsembleConfig,
+    PerScaleRun,
+    PerWedgeRun,
+    PointwiseRun,
+    RegressionDepth,
+    SmoothedRun,
+)
+from landda_hpc.config.section import Section, changed_fields
+from landda_hpc.config.twin import TwinConfig
+from landda_hpc.config.var3d import Var3dBothRun, Var3dImageRun, Var3dImageTerm, Var3dPointRun, Var3dRun
+from landda_hpc.config.verification import VerificationConfig
+from landda_hpc.constants import N_UPPER, SOIL_ZI
+from landda_hpc.variables import STATE_OF_PHYSICS
+
+Run = Annotated[
+    ControlRun
+    | PointwiseRun
+    | AdaptivePointwiseRun
+    | SmoothedRun
+    | EnkfLikeRun
+    | PerScaleRun
+    | PerWedgeRun
+    | Var3dPointRun
+    | Var3dImageRun
+    | Var3dBothRun,
+    Field(discriminator="method"),
+]
+
+
+class CampaignConfig(Section):
+    """A whole campaign: one nature run or real observations, and any number of runs beside each other."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="name of the campaign")
+    description: str = Field("", description="one line for people")
+    seed: int = Field(1, ge=0, lt=2**63, description="seed of every random number")
+    data_root: Path = Field(Path(), description="folder of external data; relative to the configuration file")
+    time: TimeConfig
+    grid: GridConfig = Field(default_factory=GridConfig)
+    tiles: TilesConfig = Field(default_factory=TilesConfig)
+    case: CaseConfig | None = Field(
+        None, description="a CoLM case whose patches are the tiles, for either model; grid.kind = case goes with it"
+    )
+    model: Model = Field(default_factory=ColumnModelConfig)
+    forcing: Forcing = Field(default_factory=ForcingConfig)
+    twin: TwinConfig | None = Field(None, description="the nature run, if the campaign is a twin experiment")
+    catalogue: dict[str, CatalogueEntry] = Field(
+        {}, description="data in files, each under a name: to assimilate, to verify against"
+    )
+    observations: Observations
+    runs: tuple[Run, ...] = Field((ControlRun(), EnkfLikeRun()), min_length=1, description="runs beside each other")
+    parallel: ParallelConfig = Field(default_factory=ParallelConfig)
+    checkpoint: CheckpointConfig = Field(default_factory=CheckpointConfig)
+    output: OutputConfig = Field(default_factory=OutputConfig)
+    verification: VerificationConfig = Field(default_factory=VerificationConfig)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_ensembles(cls, raw: Any) -> Any:
+        """A run with the key 'ensemble' becomes its members, each with a name and a perturbation of its own."""
+        if not isinstance(raw, dict) or not isinstance(raw.get("runs"), list | tuple):
+            return raw
+        runs: list[Any] = []
+        for run in raw["runs"]:
+            if not isinstance(run, dict) or run.get("ensemble") is None:
+                runs.append(run)
+                continue
+            try:
+                ensemble = EnsembleConfig.model_validate(run["ensemble"])
+            except ValidationError as error:
+                lines = problems_of(error, EnsembleConfig)
+                raise ValueError("\n".join(f"runs.{len(runs)}.ensemble.{line}" for line in lines)) from error
+            common = {key: value for key, value in run.items() if key != "ensemble"}
+            name = common.get("name", common.get("method", "control"))
+            spread = ensemble.model_dump(exclude={"members", "member"})
+            runs += [
+                {**common, "name": f"{name}_{number:03d}", "perturbation": {"member": number, **spread}}
+                for number in range(1, ensemble.members + 1)
+            ]
+        return {**raw, "runs": runs}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems: list[str] = self._problems_of_model()
+        names = [run.name for run in self.runs]
+        if len(set(names)) < len(names):
+            problems.append(f"runs have the names {names}: give each run a name of its own")
+        if "nature" in names:
+            problems.append("'nature' is the name of the twin's truth: choose another name for the run")
+        if self.observations.kind == "twin" and self.twin is None:
+            problems.append("observations.kind = twin needs the section 'twin' (the nature run)")
+        if isinstance(self.observations, CatalogueObservations):
+            entry = self.catalogue.get(self.observations.entry)
+            if entry is None:
+                problems.append(
+                    f"observations.entry = {self.observations.entry} is not in the catalogue, which has "
+                    f"{', '.join(self.catalogue) or 'no entry'}"
+                )
+            elif not entry.is_gridded:
+                problems.append(
+                    f"observations.entry = {self.observations.entry} is of stations ({entry.product}): they verify, a "
+                    "gridded product is assimilated"
+                )
+        for key, hours in (("checkpoint", self.checkpoint.every_hours), ("output", self.output.every_hours)):
+            if hours % self.time.cycle_hours:
+                problems.append(
+                    f"{key}.every_hours = {hours} is not a multiple of the {self.time.cycle_hours}-hour cycle"
+                )
+        ends = (self.time.valid_time(n) for n in range(1, self.time.n_cycles + 1))
+        if strange := sorted(set(self.output.times) - set(ends)):
+            problems.append(
+                f"output.times: {', '.join(t.isoformat() for t in strange)} is not the end of a cycle of the campaign"
+            )
+        withheld, analyses = self.observations.withheld, self.time.analyses
+        if withheld is not None and (strange := sorted(set(withheld.times) - set(analyses))):
+            problems.append(
+                f"observations.withheld.times: {', '.join(t.isoformat() for t in strange)} is no analysis time"
+            )
+        if self.scored_since > self.time.assimilation_end and self.verification.discard_days:
+            problems.append(
+                f"verification.discard_days = {self.verification.discard_days} leaves nothing of the assimilation "
+                f"window, which ends at {self.time.assimilation_end.isoformat()}"
+            )
+        top, bottom = self.observations.depth_m
+        if not 0.0 <= top < bottom <= 3.433:
+            problems.append(f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m")
+        innovation = self.observations.quality.innovation
+        if innovation is not None and innovation.run not in (None, *names):
+            problems.append(f"observations.quality.innovation.run = '{innovation.run}': runs are {', '.join(names)}")
+        for run in self.runs:
+            depth = run.depth if isinstance(run, AssimilatingRun) else None
+            if isinstance(depth, RegressionDepth) and depth.file is None and (top, bottom) != BUILT_IN_DEPTH_M:
+                problems.append(
+                    f"run '{run.name}': the built-in slopes are for a depth of 0-0.1 m, observed are {top}-{bottom} "
+                    "m: make some with landda regress, name them in depth.file"
+                )
+            if isinstance(run, Var3dRun) and run.layers == "upper_three" and bottom > SOIL_ZI[N_UPPER]:
+                problems.append(
+                    f"run '{run.name}': layers: upper_three reach down to {SOIL_ZI[N_UPPER]:.4f} m, observed are "
+                    f"{top}-{bottom} m: observe a depth within them, or analyse the observed depth (layers: observed)"
+                )
+            boundary = run.frame.boundary if isinstance(run, CurveletRun | Var3dImageTerm) else "none"
+            if boundary == "double_fourier_sphere" and (not self.grid.is_global or self.grid.n_lon % 2):
+                problems.append(
+                    f"run '{run.name}': boundary double_fourier_sphere needs the globe and an even number of longitudes"
+                )
+            roots = self.parallel.roots or 1
+            if isinstance(run, EnkfLikeRun) and run.estimator == "sampled" and roots > run.members:
+                problems.append(f"run '{run.name}': parallel.roots = {roots} exceeds its {run.members} members")
+        problems += self._verification_problems()
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _problems_of_model(self) -> list[str]:
+        """What is wrong between the model's section and the others."""
+        problems: list[str] = []
+        if (self.grid.kind == "case") != (self.case is not None):
+            problems.append("grid.kind = case and the section 'case' belong together: give both or neither")
+        if isinstance(self.model, ColmModelConfig):
+            if self.case is None:
+                problems.append("model.kind = colm needs the section 'case' (the case that the model runs)")
+            able = {"wetness_sigma", "log_rain_sigma", "length_cells", "long_share", "weather_correlation"}
+            strange = (changed_fields(self.twin) if self.twin else set()) - able
+            if strange:
+                problems.append(
+                    f"twin.{', twin.'.join(sorted(strange))}: the nature run of model.kind = colm can differ by "
+                    "wetness_sigma and log_rain_sigma only (with length_cells and long_share)"
+                )
+            if changed_fields(self.forcing):
+                problems.append(
+                    "forcing is the embedded model's; CoLM has the weather of its own namelist: leave it out"
+                )
+            return problems
+        if self.model.initial != "climatology" and self.model.initial_file is None:
+            problems.append(f"model.initial = {self.model.initial} needs model.initial_file")
+        if self.model.initial == "spun_up" and self.model.physics != "land_surface":
+            problems.append("model.initial = spun_up needs model.physics = land_surface")
+        forcing_s = self.forcing.step_s
+        if forcing_s % self.model.timestep_s:
+            problems.append(
+                f"model.timestep_s = {self.model.timestep_s} does not divide the forcing step of {forcing_s} s"
+            )
+        if self.forcing.kind == "netcdf" and self.twin is not None and self.twin.weather_correlation != 1.0:
+            problems.append(
+                f"twin.weather_correlation = {self.twin.weather_correlation}: with forcing.kind = netcdf the nature "
+                "run has the weather of the files as well; write 1.0"
+            )
+        if (self.time.cycle_hours * 3600) % self.model.timestep_s:
+            problems.append(
+                f"model.timestep_s = {self.model.timestep_s} does not divide the cycle of {self.time.cycle_hours} h"
+            )
+        return problems
+
+    def _verification_problems(self) -> list[str]:
+        asked, problems = self.verification, []
+        if (asked.references or asked.stations or asked.twin_stations) and self.output.series is None:
+            problems.append(
+                "verification.references and .stations need the campaign's soil water over time: add output.series: {}"
+            )
+        if asked.twin_stations is not None and self.twin is None:
+            problems.append("verification.twin_stations needs the section 'twin' (the nature run)")
+        wanted = [("references", r.entry, True) for r in asked.references]
+        wanted += [("stations", s.entry, False) for s in asked.stations]
+        wanted += [("precipitation", asked.precipitation, True)] if asked.precipitation is not None else []
+        for key, name, is_gridded in wanted:
+            entry = self.catalogue.get(name)
+            if entry is None or entry.is_gridded != is_gridded:
+                found = "is not there" if entry is None else f"has product {entry.product}"
+                problems.append(
+                    f"verification.{key}: needs an entry of {'a gridded product' if is_gridded else 'stations'} in the "
+                    f"catalogue; '{name}' {found} (entries: {', '.join(self.catalogue) or 'none'})"
+                )
+        return problems
+
+    @property
+    def physics(self) -> Literal["soil_water", "land_surface"]:
+        """Which state the tiles have: the embedded model's physics; of the real model, its soil water."""
+        return self.model.physics if isinstance(self.model, ColumnModelConfig) else "soil_water"
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """Variables of the tiles' state, in restart order."""
+        return STATE_OF_PHYSICS[self.physics]
+
+    @property
+    def consistent_weather(self) -> bool:
+        """Whether the generator's variables co-vary as an energy balance needs it."""
+        if not isinstance(self.forcing, ForcingConfig):
+            return False
+        if self.forcing.consistent is None:
+            return self.physics == "land_surface"
+        return self.forcing.consistent
+
+    @property
+    def scored_since(self) -> datetime:
+        """From here on scores count in the means of the tables."""
+        return self.time.start + timedelta(days=self.verification.discard_days)
+
+    @property
+    def instance_names(self) -> tuple[str, ...]:
+        """Model instances of the campaign: the nature run first, if there is one."""
+        return (("nature",) if self.twin else ()) + tuple(run.name for run in self.runs)

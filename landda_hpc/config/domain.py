@@ -1,0 +1,129 @@
+"""When and where: calendar, grid, tiles, a CoLM case's own domain."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from landda_hpc.config.section import Fraction, Section, UtcTime, changed_fields
+
+FIRST_YEAR, LAST_YEAR = 1700, 9900
+"""Years of a campaign: the standard calendar, with room for spin-up before and for what reckons with days after."""
+
+
+class TimeConfig(Section):
+    """Calendar of the campaign (UTC, standard calendar)."""
+
+    start: UtcTime = Field(description="time of the initial state, ISO 8601, UTC")
+    assimilation_end: UtcTime = Field(description="last analysis time, UTC; from here the forecast is free")
+    end: UtcTime = Field(description="end of the free forecast, UTC")
+    cycle_hours: int = Field(6, ge=1, le=24, description="hours between analyses; divides 24")
+
+    @field_validator("start", "assimilation_end", "end", mode="after")
+    @classmethod
+    def _whole_hours(cls, value: datetime) -> datetime:
+        if not FIRST_YEAR <= value.year <= LAST_YEAR:
+            raise ValueError(f"{value} is outside the years {FIRST_YEAR} to {LAST_YEAR}")
+        if value.minute or value.second or value.microsecond:
+            raise ValueError(f"{value} is not a whole hour")
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if 24 % self.cycle_hours:
+            raise ValueError(f"cycle_hours = {self.cycle_hours} does not divide 24; use 1, 2, 3, 4, 6, 8, 12 or 24")
+        if not self.start <= self.assimilation_end <= self.end or self.start == self.end:
+            raise ValueError("expected start <= assimilation_end <= end, and start before end")
+        for name, value in (("assimilation_end", self.assimilation_end), ("end", self.end)):
+            if (value - self.start) % timedelta(hours=self.cycle_hours):
+                raise ValueError(f"{name} is not a whole number of {self.cycle_hours}-hour cycles after start")
+        return self
+
+    @property
+    def cycle(self) -> timedelta:
+        return timedelta(hours=self.cycle_hours)
+
+    @property
+    def n_cycles(self) -> int:
+        return (self.end - self.start) // self.cycle
+
+    @property
+    def n_analyses(self) -> int:
+        return (self.assimilation_end - self.start) // self.cycle
+
+    @property
+    def analyses(self) -> tuple[datetime, ...]:
+        """Analysis times."""
+        return tuple(self.valid_time(n) for n in range(1, self.n_analyses + 1))
+
+    def valid_time(self, cycle: int) -> datetime:
+        """Time at the end of cycle number ``cycle`` (1 is the first)."""
+        return self.start + cycle * self.cycle
+
+
+class GridConfig(Section):
+    """The model grid; a region by its edges, the globe by default."""
+
+    kind: Literal["regular", "gaussian", "case"] = Field(
+        "regular",
+        description="latitudes: equally spaced or Gaussian; 'case' = the mesh of the section 'case', which also says "
+        "how large it is",
+    )
+    n_lat: int = Field(128, ge=17, le=3600, description="rows of the image")
+    n_lon: int = Field(256, ge=17, le=7200, description="columns of the image")
+    least_size: int = Field(
+        17,
+        ge=2,
+        le=3600,
+        description="of kind case: rows and columns at least, made up by cells without land; curvelets need 17",
+    )
+    south: float = Field(-90.0, ge=-90.0, le=90.0, description="southern edge, degrees_north")
+    north: float = Field(90.0, ge=-90.0, le=90.0, description="northern edge, degrees_north")
+    west: float = Field(0.0, ge=-180.0, le=360.0, description="western edge, degrees_east")
+    east: float = Field(360.0, ge=-180.0, le=540.0, description="eastern edge, degrees_east")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.south >= self.north or self.west >= self.east or self.east - self.west > 360.0 + 1e-9:
+            raise ValueError("expected south < north and west < east with at most 360 degrees of longitude")
+        if self.kind == "gaussian" and not self.is_global:
+            raise ValueError("a Gaussian grid is global: leave south, north, west, east out")
+        if self.kind == "case" and changed_fields(self) - {"kind", "least_size"}:
+            raise ValueError("a case brings its own grid: leave n_lat, n_lon, south, north, west, east out")
+        return self
+
+    @property
+    def is_global(self) -> bool:
+        """Whether the keys say so; of a case only its files know."""
+        return self.kind != "case" and (self.south, self.north) == (-90.0, 90.0) and self.east - self.west == 360.0
+
+
+class TilesConfig(Section):
+    """How many tiles a cell has."""
+
+    max_soil_tiles: int = Field(2, ge=1, le=7, description="soil tiles of a cell at most, by soil class")
+    min_fraction: Fraction = Field(
+        0.20, description="share of the cell's soil that a further soil class needs for a tile of its own"
+    )
+    min_other_fraction: Fraction = Field(
+        0.05, description="share of the cell that wetland, glacier or lake needs for a tile of its own"
+    )
+    min_land_fraction: Fraction = Field(0.40, description="share of land that makes a cell a land cell")
+
+
+class CaseConfig(Section):
+    """An existing CoLM202X case: its grid, its land, its patches as tiles, and its restarts to begin from."""
+
+    namelist: Path = Field(description="the case's namelist, under data_root or absolute; template of every window")
+    folder: Path | None = Field(
+        None,
+        description="folder of the case, with restart/ and landdata/; if absent DEF_dir_output/DEF_CASE_NAME of the "
+        "namelist",
+    )
+
+
+Box = tuple[float, float, float, float]
+"""South, north, west, east edges, degrees."""

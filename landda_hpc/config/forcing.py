@@ -1,0 +1,101 @@
+"""Near-surface weather of the embedded model: generated, or from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from landda_hpc.config.section import Positive, Section
+
+
+class ForcingConfig(Section):
+    """Near-surface weather from the seeded generator."""
+
+    kind: Literal["stochastic"] = Field("stochastic", description="the seeded weather generator")
+    step_hours: Literal[3, 6] = Field(3, description="hours between forcing times")
+    storm_length_km: Positive = Field(450.0, description="correlation length of rain, km")
+    storm_hours: Positive = Field(15.0, description="correlation time of rain, h")
+    consistent: bool | None = Field(
+        None,
+        description="radiation, humidity, temperature, wind and pressure co-vary with rain as an energy balance needs "
+        "it; if absent, with model.physics = land_surface only. Rain is the same either way",
+    )
+
+    @property
+    def step_s(self) -> int:
+        return self.step_hours * 3600
+
+
+class ForcingVariable(Section):
+    """Where a variable of the forcing is, and what its records mean; what is absent is as in the named dataset."""
+
+    path: str | None = Field(
+        None, description="file pattern with strftime codes, under folder, e.g. TPQW/clmforc.%Y-%m.nc"
+    )
+    name: str | None = Field(None, description="name of the variable in the file")
+    units: str | None = Field(None, description="units to take instead of what the file's attribute says")
+    meaning: Literal["instant", "mean", "amount", "amount_since_midnight"] | None = Field(
+        None, description="what a record holds: a value at its time, or mean, amount over its interval, or since 00 UTC"
+    )
+    stamp: Literal["begin", "middle", "end"] | None = Field(
+        None, description="where in its interval the time of a record lies; no matter for instants"
+    )
+    offset_minutes: float | None = Field(None, description="added to the file's times, minutes")
+    interpolation: Literal["linear", "uniform", "sun"] | None = Field(
+        None,
+        description="in time: between instants or middles of intervals; the interval's value all through it; or that "
+        "spread by the cosine of the sun's zenith angle",
+    )
+
+
+class NetcdfForcing(Section):
+    """Near-surface weather from netCDF files as users of CoLM have them (docs/forcing.md)."""
+
+    kind: Literal["netcdf"] = Field(description="read from files")
+    dataset: Literal[
+        "era5", "era5_cds", "era5_land", "era5_land_cds", "gswp3", "cruncep_v4", "cruncep_v7", "point", "custom"
+    ] = Field(description="whose files; 'custom' is described in 'variables' alone")
+    folder: Path = Field(description="folder of the dataset, under data_root")
+    step_minutes: int = Field(30, ge=1, le=1440, description="length of a forcing step, minutes; divides a day")
+    space: Literal["bilinear", "area"] = Field(
+        "bilinear", description="between the places of the files, or means over the model's cells"
+    )
+    variables: dict[
+        Literal[
+            "shortwave", "longwave", "air_temperature", "specific_humidity", "dew_point", "surface_pressure",
+            "wind_speed", "eastward_wind", "northward_wind", "precipitation",
+        ],
+        ForcingVariable,
+    ] = Field({}, description="changes of the dataset, by variable; for 'custom' all of it")  # fmt: skip
+    wind_height: Positive | None = Field(
+        None, description="height of the wind above ground, m; the dataset's if absent"
+    )
+    scalar_height: Positive | None = Field(None, description="the same of temperature and humidity, m")
+    utc_offset_hours: float | None = Field(
+        None, ge=-14, le=14, description="point: local standard time less UTC, h; from the longitude if absent"
+    )
+
+    @model_validator(mode="after")
+    def _whole_steps(self) -> Self:
+        if 1440 % self.step_minutes:
+            raise ValueError(f"step_minutes = {self.step_minutes} does not divide a day")
+        return self
+
+    @property
+    def step_s(self) -> int:
+        return self.step_minutes * 60
+
+
+def _forcing_kind(value: Any) -> Any:
+    """Tag of a forcing section; without a kind it is the generator's."""
+    if isinstance(value, dict):
+        return value.get("kind", "stochastic")
+    return getattr(value, "kind", "stochastic")
+
+
+Forcing = Annotated[
+    Annotated[ForcingConfig, Tag("stochastic")] | Annotated[NetcdfForcing, Tag("netcdf")],
+    Discriminator(_forcing_kind),
+]

@@ -1,0 +1,94 @@
+"""The land model: the embedded one, or the user's own CoLM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from landda_hpc.config.section import Positive, Section
+
+
+class ColumnModelConfig(Section):
+    """The embedded column model."""
+
+    kind: Literal["column"] = "column"
+    physics: Literal["soil_water", "land_surface"] = Field(
+        "soil_water",
+        description="'soil_water' = soil water alone under prescribed temperature, cheap; 'land_surface' = energy "
+        "balance, snow, canopy, freezing and ground water too (docs/column.md)",
+    )
+    timestep_s: int = Field(1800, ge=60, le=10800, description="time step, s; divides the forcing step")
+    initial: Literal["climatology", "file", "spun_up"] = Field(
+        "climatology",
+        description="initial state: 'climatology' = equilibrium guess of soil water by climate class, "
+        "'file' = volumetric soil water from initial_file, 'spun_up' = the whole state from 'landda spinup'",
+    )
+    initial_file: Path | None = Field(
+        None, description="under data_root: netCDF with monthly swl1..3 (m3 m-3), or spinup.h5 of 'landda spinup'"
+    )
+    spinup_days: int = Field(
+        30, ge=0, le=36500, description="days that the model runs before the campaign's start, under its own weather"
+    )
+
+
+def _number_as_text(value: Any) -> Any:
+    # Not of yes, no, true: what YAML makes of them is not what was written.
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Variable = Annotated[str, BeforeValidator(_number_as_text)]
+"""Value of an environment variable: OMP_NUM_THREADS: 8 is a number in YAML."""
+
+
+class ColmModelConfig(Section):
+    """The user's own CoLM, run as processes of its own; tiles and start come from the section 'case'."""
+
+    kind: Literal["colm"] = "colm"
+    executable: Path = Field(description="the model's program (colm.x), under data_root or absolute")
+    launch: str = Field(
+        "{exe} {namelist}",
+        description="command that runs one window, e.g. 'mpirun -n 8 {exe} {namelist}' or 'srun --exact -n 8 {exe} "
+        "{namelist}'; in braces: exe, namelist, nodes (see nodes), slot (number among those side by side, from 0)",
+    )
+    side_by_side: int = Field(1, ge=1, description="runs that each member group of ranks computes at a time")
+    nodes: tuple[str, ...] = Field(
+        (), description="text for {nodes} of each slot, e.g. 'n1,n2': disjoint sets of nodes; one for each slot"
+    )
+    timeout_minutes: Positive = Field(60.0, description="time that a window may take, min")
+    tries: int = Field(2, ge=1, le=5, description="how often a window is tried before the campaign stops")
+    environment: dict[str, Variable] = Field(
+        {}, description="environment variables of the model, beside the campaign's; texts or numbers"
+    )
+    keep_restarts: int = Field(
+        2, ge=1, description="newest restarts that stay in each run's folder; those of kept checkpoints stay anyhow"
+    )
+    keep_history: bool = Field(False, description="keep the model's history files, in a folder per window")
+
+    OPERATION: ClassVar[frozenset[str]] = frozenset(
+        {"launch", "side_by_side", "nodes", "timeout_minutes", "tries", "environment", "keep_restarts", "keep_history"}
+    )
+    """Keys that change how the model is run, never what it computes: a resume may change them."""
+
+    @model_validator(mode="after")
+    def _launchable(self) -> Self:
+        if ("{nodes" in self.launch) != bool(self.nodes):
+            raise ValueError("nodes and '{nodes}' in launch belong together: give both or neither")
+        if self.nodes and len(self.nodes) < self.side_by_side:
+            raise ValueError(f"nodes has {len(self.nodes)} sets; side_by_side = {self.side_by_side} needs one for each")
+        if "{exe}" not in self.launch or "{namelist}" not in self.launch:
+            raise ValueError("launch must name {exe} and {namelist}")
+        return self
+
+
+def _kind_of_model(value: Any) -> str:
+    """Tag of a model's section; the embedded model where none is named."""
+    kind = value.get("kind", "column") if isinstance(value, dict) else getattr(value, "kind", "column")
+    return str(kind)
+
+
+Model = Annotated[
+    Annotated[ColumnModelConfig, Tag("column")] | Annotated[ColmModelConfig, Tag("colm")],
+    Discriminator(_kind_of_model),
+]

@@ -1,0 +1,207 @@
+"""Where observations come from, and which of them are used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from landda_hpc.config.domain import Box
+from landda_hpc.config.quality import (
+    BiasTreatment,
+    ConstantErrors,
+    NoBias,
+    ObservationErrors,
+    QualityConfig,
+    RegriddingConfig,
+)
+from landda_hpc.config.section import Fraction, NonNegative, Positive, Section, UtcTime
+
+
+class InstantWindow(Section):
+    """The observation of the analysis time itself."""
+
+    kind: Literal["instant"] = "instant"
+
+
+class NearestWindow(Section):
+    """The observation nearest to the analysis time; of overpasses, each cell that was seen near to it."""
+
+    kind: Literal["nearest"] = "nearest"
+    hours: float = Field(1.5, gt=0.0, le=24.0, description="farthest from the analysis time, h, either side")
+
+
+class MeanWindow(Section):
+    """The mean of the observations in a window."""
+
+    kind: Literal["mean"] = "mean"
+    hours: float = Field(24.0, gt=0.0, le=744.0, description="length of the window, h; its earlier end does not count")
+    position: Literal["centred", "before"] = Field(
+        "centred", description="the analysis time is in the middle of the window, or at its end"
+    )
+    min_share: Fraction = Field(
+        0.5, description="share of the product's times in the window that a cell needs, 1; of overpasses one is enough"
+    )
+
+
+Window = Annotated[InstantWindow | NearestWindow | MeanWindow, Field(discriminator="kind")]
+
+
+class WithheldConfig(Section):
+    """Observations that pass every check and are yet not assimilated: for verification. Any of the rules is enough."""
+
+    fraction: Fraction = Field(0.0, description="share of the blocks that is withheld, drawn by the campaign's seed")
+    block_deg: NonNegative = Field(
+        0.0, description="size of the blocks, degrees of latitude and longitude; 0: each cell by itself"
+    )
+    anew: bool = Field(False, description="draw anew for every time; else the same cells all through")
+    boxes: tuple[Box, ...] = Field((), description="south, north, west, east of regions that are withheld, degrees")
+    list_file: Path | None = Field(
+        None, description="CSV under data_root with columns lat, lon, and time (ISO 8601, UTC; empty: always)"
+    )
+    times: tuple[UtcTime, ...] = Field((), description="analysis times whose observations are all withheld, UTC")
+
+    @model_validator(mode="after")
+    def _withholds(self) -> Self:
+        for south, north, west, east in self.boxes:
+            if not (-90.0 <= south < north <= 90.0 and west < east <= west + 360.0):
+                raise ValueError(
+                    f"box {south:g}, {north:g}, {west:g}, {east:g}: expected south < north and west < east, degrees, "
+                    "east at most a turn beyond west"
+                )
+        if not (self.fraction or self.boxes or self.list_file or self.times):
+            raise ValueError("withholds nothing: give fraction, boxes, list_file or times")
+        return self
+
+
+class ObservationUse(Section):
+    """What is done with observations beside assimilating them."""
+
+    withheld: WithheldConfig | None = Field(None, description="observations that are kept for verification; none")
+    monitor_only: bool = Field(
+        False, description="compare with the backgrounds (O-B), assimilate nothing: every run is a free run"
+    )
+    feedback: bool = Field(
+        False,
+        description="write every observation with its value, error, flag, backgrounds and analyses to feedback/, one "
+        "CF netCDF file for each time",
+    )
+
+
+class TreatedObservations(ObservationUse):
+    """What is done with the observations of every product; see docs/regridding_and_quality.md."""
+
+    regridding: RegriddingConfig = Field(default_factory=RegriddingConfig)
+    quality: QualityConfig = Field(default_factory=QualityConfig)
+    errors: ObservationErrors = Field(default_factory=ConstantErrors)
+    representativeness_std: NonNegative = Field(
+        0.0, description="error of what the grid cell does not share with the pixels, added in squares, m3 m-3"
+    )
+    bias: BiasTreatment = Field(default_factory=NoBias)
+
+
+class TwinObservations(ObservationUse):
+    """Observations drawn from the nature run."""
+
+    kind: Literal["twin"] = "twin"
+    depth_m: tuple[float, float] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
+    error_std: Positive = Field(0.06, description="standard deviation of the white error put on the truth, m3 m-3")
+    error_std_china: Positive | None = Field(
+        None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
+    )
+    correlated_std: NonNegative = Field(
+        0.0, description="standard deviation of a spatially correlated error beside the white one, m3 m-3"
+    )
+    correlated_length_km: Positive = Field(250.0, description="L of its correlation exp(-1/2 (d / L)^2), km")
+    missing_fraction: Fraction = Field(0.0, description="share of the cells without observation")
+    gaps: Literal["random", "swaths", "blobs", "stripes"] = Field(
+        "random",
+        description="which ones: 'random' = every cell by itself, anew each time, 'swaths' = between slanted swaths "
+        "that move, 'blobs' = patches, 'stripes' = meridional, about twelve cells wide; both always the same",
+    )
+    quality: QualityConfig = Field(default_factory=QualityConfig)
+
+
+class FileObservations(TreatedObservations):
+    """What observations from files have in common."""
+
+    depth_m: tuple[float, float] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
+    error_std: Positive = Field(
+        0.025,
+        description="standard deviation of errors that quality control assumes, m3 m-3: values outside [0, porosity] "
+        "by more than four of them are rejected",
+    )
+    missing: Literal["skip", "error"] = Field(
+        "skip", description="what a missing analysis time is: counted, or an error"
+    )
+    window: Window = Field(InstantWindow(), description="which of the product's times belong to an analysis")
+    late: Literal["ignore", "use", "error"] = Field(
+        "ignore",
+        description="what a file is that was not there at the start: left out with a warning, so that the run is what "
+        "landda check saw; used; or an error",
+    )
+
+
+class GldasObservations(FileObservations):
+    """GLDAS-2.1 Noah files as the provider ships them; the short form of a catalogue with one entry."""
+
+    kind: Literal["gldas"] = "gldas"
+    path: str = Field(
+        description="file pattern with strftime codes, under data_root, e.g. "
+        "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
+    )
+    damaged: Literal["error", "skip"] = Field(
+        "error", description="what a file is that cannot be read: as in catalogue"
+    )
+
+
+class CatalogueObservations(FileObservations):
+    """Observations of a product that the catalogue names."""
+
+    kind: Literal["catalogue"] = "catalogue"
+    entry: str = Field(description="name of the entry in the catalogue")
+
+
+class CatalogueEntry(Section):
+    """Data in files: a gridded product, or stations."""
+
+    product: Literal[
+        "gldas_noah", "era5", "era5_land", "cldas", "smap_l2", "smap_l3", "smap_l3_pm", "smap_l4", "smap_l4_update",
+        "esa_cci", "cf", "ismn", "cma_csv",
+    ] = Field(description="what the files hold; cf: any CF netCDF file whose variables are named")  # fmt: skip
+    path: str = Field(
+        min_length=1,
+        description="under data_root: of a gridded product a pattern with strftime codes for the time, * for what "
+        "cannot be known (versions; the last by name counts), {layer} where each layer has its file; of stations a "
+        "folder, a zip archive or a file",
+    )
+    damaged: Literal["error", "skip"] = Field(
+        "error", description="what a file is that cannot be read: an error, or skipped with a warning and counted"
+    )
+    variables: dict[str, tuple[float, float]] = Field(
+        {}, description="for cf: variables of soil moisture (m3 m-3, or kg m-2 in the layer), top and bottom of each, m"
+    )
+    step_hours: Positive = Field(24.0, description="for cf: hours between two times; the files tell which times")
+    utc_offset_hours: float = Field(
+        0.0, ge=-12.0, le=14.0, description="for cma_csv: hours that the files' times are ahead of UTC; 8 for Beijing"
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if (self.product == "cf") != bool(self.variables):
+            raise ValueError(
+                "product cf needs variables, each with top and bottom in m" if self.product == "cf" else
+                f"variables are for product cf; {self.product} knows its own"
+            )  # fmt: skip
+        for name, (top, bottom) in self.variables.items():
+            if not 0.0 <= top < bottom:
+                raise ValueError(f"variable {name}, {top} to {bottom} m: expected 0 <= top < bottom")
+        return self
+
+    @property
+    def is_gridded(self) -> bool:
+        return self.product not in ("ismn", "cma_csv")
+
+
+Observations = Annotated[TwinObservations | GldasObservations | CatalogueObservations, Field(discriminator="kind")]

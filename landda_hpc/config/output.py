@@ -1,0 +1,60 @@
+"""Processes, checkpoints, what is written."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from landda_hpc.config.section import Section, UtcTime
+
+
+class ParallelConfig(Section):
+    """Process layout; changes speed, never a bit of the result."""
+
+    member_groups: int = Field(1, ge=1, description="groups of ranks that hold whole model instances")
+    roots: int | None = Field(None, ge=1, description="ranks of the root group; default min(ranks, 10)")
+
+
+class CheckpointConfig(Section):
+    """When the cycle state is saved, and what is kept."""
+
+    every_hours: int = Field(24, ge=1, description="hours of simulated time between checkpoints")
+    keep_last: int = Field(2, ge=1, description="checkpoints kept")
+    keep_every: int | None = Field(None, ge=1, description="also keep every n-th for good")
+    mode: Literal["auto", "parallel", "serial"] = Field(
+        "auto", description="parallel HDF5, gathered to one rank, or whichever h5py can do"
+    )
+    restarts: bool = Field(False, description="also write one CoLM-layout restart file per rank with each checkpoint")
+
+
+class SeriesConfig(Section):
+    """Recording of soil water over time: ``series/<run>_<day>.nc``, every cycle, every cell with updatable soil."""
+
+    to_depth_m: float = Field(1.0, gt=0.0, le=3.433, description="soil layers down to this depth are recorded, m")
+
+
+class OutputConfig(Section):
+    """What goes to CF netCDF files and pictures."""
+
+    fields: tuple[
+        Literal[
+            "background", "analysis", "increment", "innovation", "innovation_layers", "observation", "spread", "truth"
+        ],
+        ...,
+    ] = Field(
+        ("background", "analysis", "increment", "innovation"),
+        description="images written at output times; innovation_layers: observation minus each of CoLM's layers 1-3",
+    )
+    every_hours: int = Field(24, ge=1, description="hours of simulated time between image files")
+    times: tuple[UtcTime, ...] = Field((), description="further times of image files, UTC, each the end of a cycle")
+    layers: bool = Field(False, description="also write every scored layer, to images/<layer>/")
+    profiles: tuple[tuple[float, float], ...] = Field(
+        (),
+        description="places (degrees_north, degrees_east): soil water of all layers of the nearest scored cell is "
+        "recorded every cycle in profiles.jsonl",
+    )
+    figures: bool = Field(True, description="draw maps and score series at the end")
+    series: SeriesConfig | None = Field(
+        None, description="record soil water of all cells and the rain of every cycle, for verification; none if absent"
+    )

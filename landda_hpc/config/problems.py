@@ -1,0 +1,72 @@
+"""What is wrong with a configuration, in words."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+
+def problems_of(error: ValidationError, root: Any) -> list[str]:
+    """Every problem of a pydantic error, one line each, naming its key; suggestions for unknown keys.
+
+    Parameters
+    ----------
+    root : the section, or union of sections, that was validated.
+    """
+    sections = _sections(root)
+    problems: list[str] = []
+    items = error.errors(include_url=False)
+    for item in items:
+        location = list(item["loc"])
+        keys, last = _keys_on_the_way(location, sections), location[-1:]
+        where = ".".join(str(part) for part, _ in keys) or "configuration"
+        if item["type"] == "extra_forbidden":
+            known = sorted({name for model in keys[-1][1] for name in model.model_fields})
+            close = difflib.get_close_matches(str(last[0]), known, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else f" Known keys: {', '.join(known)}."
+            problems.append(f"{where}: unknown key.{hint}")
+        elif item["type"] == "value_error":
+            problems.extend(f"{where}: {line}" for line in str(item["ctx"]["error"]).splitlines())
+        elif item["type"] == "too_short" and any(i["loc"][: len(location)] == item["loc"] != i["loc"] for i in items):
+            continue  # only because of what is wrong with its parts
+        else:
+            found = "" if item["type"] == "missing" else f" (found {item['input']!r})"
+            problems.append(f"{where}: {item['msg']}{found}")
+    return problems
+
+
+def _keys_on_the_way(location: list[Any], sections: list[type[BaseModel]]) -> list[tuple[Any, list[type[BaseModel]]]]:
+    """Keys of a pydantic error location, each with the sections that may hold it.
+
+    The location also names branches of unions by their tag, which is no key: these are left out.
+    """
+    candidates, keys = sections, list[tuple[Any, list[type[BaseModel]]]]()
+    for part in location:
+        tagged = [
+            m
+            for m in candidates
+            if any((part,) == get_args(f.annotation) for n, f in m.model_fields.items() if n in ("kind", "method"))
+        ]
+        if tagged and isinstance(part, str) and not any(part in m.model_fields for m in candidates):
+            candidates = tagged
+            continue
+        keys.append((part, candidates))
+        following: list[type[BaseModel]] = []
+        for model in candidates:
+            if isinstance(part, str) and part in model.model_fields:
+                following += _sections(model.model_fields[part].annotation)
+            elif isinstance(part, int):
+                following.append(model)
+        candidates = following or candidates
+    return keys
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, types.UnionType, tuple, dict, Annotated):
+        return [model for arg in get_args(annotation) for model in _sections(arg)]
+    return []

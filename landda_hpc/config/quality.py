@@ -1,0 +1,131 @@
+"""What becomes of observations before they are assimilated: checks, regridding, errors, bias treatment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from landda_hpc.config.section import Fraction, NonNegative, Positive, Section
+
+
+class SpikeCheck(Section):
+    """Change of a cell's observation since the last one that was accepted; too large a change is not used.
+
+    The next observation confirms it, if it agrees: then it was a step, and counts from there on.
+    """
+
+    max_rise: Positive = Field(0.30, description="largest increase between two observations, m3 m-3; rain is quick")
+    max_fall: Positive = Field(0.15, description="largest decrease between two observations, m3 m-3; drying is slow")
+    within_hours: Positive = Field(48.0, description="older observations are no comparison, h")
+
+
+class InnovationCheck(Section):
+    """Departure of an observation from the background (O-B) against the errors expected of both."""
+
+    sigmas: Positive = Field(4.0, description="rejected where |O-B| exceeds so many sqrt(std_o^2 + background_std^2)")
+    background_std: Positive = Field(0.15, description="standard deviation of background errors, m3 m-3")
+    run: str | None = Field(
+        None,
+        description="whose background judges; none: an observation stays if it agrees with the background of any run "
+        "(all runs of a campaign take the same observations)",
+    )
+
+
+Condition = Literal["not_recommended", "frozen", "snow", "dense_vegetation", "water"]
+"""What a product's own flags may say of a pixel."""
+
+
+class QualityConfig(Section):
+    """Quality control: each check that is on gives its own counted reason; the first that fails is the reason."""
+
+    range_sigmas: NonNegative | None = Field(
+        4.0, description="values outside [0, porosity] by more error standard deviations are rejected; none: no check"
+    )
+    frozen_model: bool = Field(True, description="reject where the model has ice in the observed layers")
+    frozen_temperature: Positive | None = Field(
+        None, description="reject where the model's ground is colder, K, e.g. 273.15; none: no check"
+    )
+    snow_amount: NonNegative | None = Field(
+        None, description="reject where the model has more snow, kg m-2, e.g. 1; none: no check"
+    )
+    vegetation_fraction: Fraction | None = Field(
+        None, description="reject where the model's vegetation shades a larger share of the soil, 1; none: no check"
+    )
+    refuse: tuple[Condition, ...] = Field(
+        ("not_recommended", "frozen", "snow", "dense_vegetation", "water"),
+        description="pixels that the product flags so are left out before regridding",
+    )
+    spike: SpikeCheck | None = Field(None, description="temporal check; none: no check")
+    innovation: InnovationCheck | None = Field(None, description="check against the background; none: no check")
+
+
+class RegriddingConfig(Section):
+    """How a product comes to the model grid."""
+
+    method: Literal["bilinear", "conservative"] = Field(
+        "bilinear", description="between cell centres, as both papers; or the mean over the cell's area (superobbing)"
+    )
+    min_valid_fraction: Fraction = Field(
+        0.5, gt=0.0, description="share of a cell's weight that must come from valid pixels, else it is missing, 1"
+    )
+    cache: Path | None = Field(
+        None, description="folder that keeps weights between runs, under data_root; none: made anew at every start"
+    )
+
+
+class ConstantErrors(Section):
+    """Observation errors of one size: error_std."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class MapErrors(Section):
+    """Observation errors per cell from a file, bilinear on the model grid."""
+
+    kind: Literal["map"] = "map"
+    file: Path = Field(description="netCDF image of the standard deviation, m3 m-3, under data_root")
+    variable: str | None = Field(None, description="its variable; none: the only image in the file")
+
+
+class ProductErrors(Section):
+    """Observation errors from the product's own uncertainty field, reduced as pixels are averaged."""
+
+    kind: Literal["product"] = "product"
+    correlation: Fraction = Field(
+        1.0, description="correlation of the errors of pixels that are averaged, 1: 1 keeps their size, 0 divides by n"
+    )
+    minimum: Positive = Field(0.01, description="smallest standard deviation believed, m3 m-3")
+
+
+ObservationErrors = Annotated[ConstantErrors | MapErrors | ProductErrors, Field(discriminator="kind")]
+
+
+class NoBias(Section):
+    """Observations as they are: the papers' default."""
+
+    kind: Literal["none"] = "none"
+
+
+class BiasConfig(Section):
+    """What the treatments share."""
+
+    file: Path = Field(description="climatologies of model and product, made by landda observations climatology")
+    min_count: int = Field(20, ge=2, description="times that a cell's climatology needs; cells with fewer stay as is")
+
+
+class MeanVarianceMatching(BiasConfig):
+    """Mean and variance of each cell's observations become the model's."""
+
+    kind: Literal["mean_variance"] = "mean_variance"
+    max_scale: Positive = Field(4.0, ge=1.0, description="largest factor on anomalies (and its inverse), 1")
+
+
+class CdfMatching(BiasConfig):
+    """The distribution of each cell's observations becomes the model's."""
+
+    kind: Literal["cdf"] = "cdf"
+
+
+BiasTreatment = Annotated[NoBias | MeanVarianceMatching | CdfMatching, Field(discriminator="kind")]

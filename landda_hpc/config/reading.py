@@ -1,0 +1,89 @@
+"""Reading and writing configurations."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from landda_hpc.config.campaign import CampaignConfig
+from landda_hpc.config.problems import problems_of
+from landda_hpc.errors import ConfigError, MissingFileError
+
+
+def load_config(path: Path, overrides: dict[str, Any] | None = None) -> CampaignConfig:
+    """Read, override, validate a YAML configuration.
+
+    Parameters
+    ----------
+    path : YAML file. ``data_root`` is resolved against its folder.
+    overrides : dotted keys and values, e.g. ``{"time.cycle_hours": 12, "runs.0.gain": 0.3}``.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    ConfigError : with every problem found, each naming its key.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"configuration '{path}' does not exist; ready ones are in experiments/.")
+    raw = _read_yaml(path)
+    raw = apply_overrides(raw, overrides or {})
+    raw["data_root"] = str((path.parent / Path(str(raw.get("data_root", ".")))).resolve())
+    return parse_config(raw)
+
+
+def read_resolved(path: Path, overrides: dict[str, Any] | None = None) -> CampaignConfig:
+    """Read the resolved configuration of a campaign folder; its paths are absolute already.
+
+    Raises
+    ------
+    MissingFileError, ConfigError : as ``load_config``.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"'{path}' does not exist; a campaign's folder has one.")
+    return parse_config(apply_overrides(_read_yaml(path), overrides or {}))
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration '{path}' is not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"configuration '{path}' holds {type(raw).__name__}; expected keys and values.")
+    return raw
+
+
+def apply_overrides(raw: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """A copy of plain configuration data with dotted keys replaced; ConfigError for a place that is not there."""
+    changed = copy.deepcopy(raw)
+    for key, value in overrides.items():
+        _override(changed, key, value)
+    return changed
+
+
+def parse_config(raw: dict[str, Any]) -> CampaignConfig:
+    """Validate a configuration given as plain data; raises ConfigError with every problem found."""
+    try:
+        return CampaignConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, CampaignConfig)) from error
+
+
+def dump_config(config: CampaignConfig) -> str:
+    """The resolved configuration as YAML; ``parse_config`` of it gives the same object."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _override(raw: dict[str, Any], dotted: str, value: Any) -> None:
+    node: Any = raw
+    *parents, last = dotted.split(".")
+    try:
+        for part in parents:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        node[int(last) if isinstance(node, list) else last] = value
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise ConfigError(f"--set {dotted}: no such place in the configuration") from error

@@ -1,0 +1,29 @@
+"""The nature run of a twin experiment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from landda_hpc.config.section import Fraction, NonNegative, Positive, Section
+
+
+class TwinConfig(Section):
+    """Nature run of a twin experiment: how it differs from the model that assimilates.
+
+    Log-sigmas are standard deviations of the natural logarithm; every field is a correlated random field.
+    """
+
+    weather_correlation: Fraction = Field(
+        0.8, description="correlation of the weather's latent fields (the embedded model's; CoLM has one weather)"
+    )
+    sand_sigma: NonNegative = Field(0.0, description="standard deviation of sand content, percent")
+    log_b_sigma: NonNegative = Field(0.0, description="log-sigma of Campbell's b")
+    log_psi_sigma: NonNegative = Field(0.0, description="log-sigma of saturated matric potential")
+    log_ksat_sigma: NonNegative = Field(0.0, description="log-sigma of saturated conductivity")
+    porosity_sigma: NonNegative = Field(0.0, le=0.2, description="standard deviation of porosity, m3 m-3")
+    log_rain_sigma: NonNegative = Field(0.0, description="log-sigma of the rain's persistent bias")
+    log_pet_sigma: NonNegative = Field(0.0, description="log-sigma of potential evaporation's persistent bias")
+    vegetation_sigma: NonNegative = Field(0.0, description="standard deviation of vegetation fraction, 1")
+    wetness_sigma: NonNegative = Field(0.0, description="standard deviation of initial relative wetness, 1")
+    length_cells: Positive = Field(5.0, description="long correlation length of the fields, grid cells")
+    long_share: Fraction = Field(0.7, description="share of variance at the long length; the rest is at one cell")

@@ -1,0 +1,119 @@
+"""The 3D-Var methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from landda_hpc.config.errors import FrameConfig
+from landda_hpc.config.runs import AssimilatingRun
+from landda_hpc.config.section import NonNegative, Positive
+
+
+class Var3dRun(AssimilatingRun):
+    """What the 3D-Var methods share [S24, Eq. 5]; B is diagonal."""
+
+    layers: Literal["observed", "upper_three"] = Field(
+        "observed",
+        description="what is analysed: 'observed' = the mean over the observed depth, one increment for its layers; "
+        "'upper_three' = CoLM's layers 1-3 one by one, as [S24], each with its own B and increment, the observation "
+        "taken for each of them",
+    )
+    background_std: Positive = Field(
+        0.16, description="standard deviation of background errors without an archive, m3 m-3 (0.16: [S24]'s control)"
+    )
+    background_archive: Path | None = Field(
+        None, description="netCDF of model-minus-observation statistics under data_root; gives B per cell and layer"
+    )
+    archive_holds: Literal["difference", "background"] = Field(
+        "difference",
+        description="what the archive's differences are errors of: 'difference' = model minus observation, so that "
+        "their variance is B + R; 'background' = model minus truth, B alone",
+    )
+    archive_observation_std: NonNegative | Path | None = Field(
+        None,
+        description="archive_holds: difference: standard deviation of the observation errors R in it, m3 m-3, a number "
+        "or a netCDF image under data_root, taken off as a variance; if absent R stays in B, as in [S24]",
+    )
+    background_about: Literal["mean", "zero"] = Field(
+        "mean", description="B from the archive: variance about the mean difference, or mean square (bias is error)"
+    )
+    background_floor: Positive = Field(
+        0.01, description="least standard deviation of background errors from the archive, m3 m-3"
+    )
+    tolerance: Positive = Field(1e-9, description="norm of the cost function's gradient at which the minimisation ends")
+    tolerance_is_relative: bool = Field(
+        False, description="the tolerance is a share of the gradient at the start; absolute as [S24] prints it"
+    )
+    max_iterations: int = Field(1000, ge=1, le=100000, description="conjugate-gradient iterations at most")
+
+    @model_validator(mode="after")
+    def _archive_makes_sense(self) -> Self:
+        if self.archive_observation_std is not None and self.background_archive is None:
+            raise ValueError("archive_observation_std is about an archive: name one in background_archive")
+        if self.archive_observation_std is not None and self.archive_holds == "background":
+            raise ValueError(
+                "archive_holds: background has no observation errors in it: leave archive_observation_std out"
+            )
+        return self
+
+
+class Var3dObservationTerm(Var3dRun):
+    """J_O: the distance from the observation, cell by cell."""
+
+    observation_std: Positive = Field(
+        0.10, description="standard deviation of observation and operator errors that J_O assumes, m3 m-3"
+    )
+    told_errors: bool = Field(
+        False, description="J_O takes the errors that each observation brings (observations.errors) instead"
+    )
+    observation_std_china: Positive | None = Field(
+        None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
+    )
+
+    @model_validator(mode="after")
+    def _told_errors_are_of_one_layer(self) -> Self:
+        if self.told_errors and self.layers == "upper_three":
+            raise ValueError("told_errors are of the observed depth: with layers: upper_three give observation_std")
+        return self
+
+
+class Var3dImageTerm(Var3dRun):
+    """J_I: the distance from the observed image's largest curvelet coefficients."""
+
+    keep_fraction: float = Field(
+        0.5, gt=0.0, le=1.0, description="sigma: share of the observed image's coefficients that are compared, by rank"
+    )
+    image_std: Positive = Field(
+        0.10, description="s, error of the image's coefficients, m3 m-3; 1 is [S24] Eq. 5 as printed: next to no update"
+    )
+    fill: Literal["mean", "zero", "harmonic"] = Field(
+        "mean", description="what stands in cells outside the soil while coefficients are ranked"
+    )
+    gaps: Literal["zero_innovation", "excluded"] = Field(
+        "zero_innovation", description="unobserved cells: the image is the background there, or they are not compared"
+    )
+    frame: FrameConfig = Field(default_factory=FrameConfig)
+
+
+class Var3dPointRun(Var3dObservationTerm):
+    """Conventional 3D-Var, J_B + J_O."""
+
+    method: Literal["var3d_point"] = "var3d_point"
+    name: str = Field("var3d_point", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+class Var3dImageRun(Var3dImageTerm):
+    """3D-Var with the image term in place of the observation term, J_B + J_I."""
+
+    method: Literal["var3d_image"] = "var3d_image"
+    name: str = Field("var3d_image", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+class Var3dBothRun(Var3dObservationTerm, Var3dImageTerm):
+    """3D-Var with both terms, J_B + J_O + J_I."""
+
+    method: Literal["var3d_both"] = "var3d_both"
+    name: str = Field("var3d_both", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")

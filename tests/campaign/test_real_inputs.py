@@ -1,0 +1,177 @@
+"""The papers' experiments with real inputs: the lines that their files keep ready, and what check says of the files."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import yaml
+from typer.testing import CliRunner
+
+from landda_hpc.commands.application import app
+from landda_hpc.errors import ConfigError
+from landda_hpc.formats.cldas import VARIABLES
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+STEM = "Z_NAFP_C_BABJ_20160501012056_P_CLDAS_RT_ASI_0P0625_HOR"
+
+
+def with_real_data(name: str, root: Path, start: datetime, days: float) -> dict[str, Any]:
+    """An experiment with its own lines for real data taken in, as its file says, over a short time."""
+    text = (EXPERIMENTS / f"{name}.yaml").read_text()
+    ready, lines = text.split("# ---- Real data\n")
+    # Prose has one blank after its '#'; lines of the configuration have none, or their indentation.
+    block = [line[1:] for line in lines.splitlines() if not re.match(r"# \S|#$", line)]
+    changed = {**yaml.safe_load(ready), **yaml.safe_load("\n".join(block))}
+    del changed["twin"]
+    first, last = start.isoformat(), (start + timedelta(days=days)).isoformat()
+    changed["time"] = {**changed["time"], "start": first, "assimilation_end": last, "end": last}
+    changed["verification"].pop("discard_days", None)
+    changed["verification"]["days"] = []
+    changed["data_root"] = str(root)
+    return changed
+
+
+def check(folder: Path, config: dict[str, Any]) -> Any:
+    """`landda check` in this process; the problems, or what it prints."""
+    path = folder / "real.yaml"
+    path.write_text(yaml.safe_dump(config))
+    done = CliRunner().invoke(app, ["check", str(path)])
+    if isinstance(done.exception, ConfigError):
+        return done.exception.problems
+    assert done.exit_code == 0, (done.output, done.exception)
+    return " ".join(done.output.split())
+
+
+def write(
+    path: Path, fields: dict[str, tuple[str, float]], times: Sequence[datetime], box: tuple[float, float, float, float]
+) -> None:
+    """Fields of one value each, rows from south to north in steps of a degree."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    south, north, west, east = box
+    with netCDF4.Dataset(path, "w") as data:
+        for name, values, units in (
+            ("latitude", np.arange(south, north), "degrees_north"),
+            ("longitude", np.arange(west, east), "degrees_east"),
+        ):
+            data.createDimension(name, values.size)
+            axis = data.createVariable(name, "f8", (name,))
+            axis.units, axis[:] = units, values
+        if times:
+            data.createDimension("time", len(times))
+            clock = data.createVariable("time", "f8", ("time",))
+            clock.units = "hours since 1970-01-01"
+            clock[:] = [(time - datetime(1970, 1, 1)) / timedelta(hours=1) for time in times]
+        for name, (units, value) in fields.items():
+            dimensions = (*(("time",) if times else ()), "latitude", "longitude")
+            variable = data.createVariable(name, "f4", dimensions, fill_value=-9999.0)
+            variable.units = units
+            variable[...] = value
+
+
+def write_gldas(root: Path, time: datetime) -> None:
+    path = root / time.strftime("gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with netCDF4.Dataset(path, "w") as data:
+        for name, values, units in (
+            ("lat", np.arange(-59.5, 90.0), "degrees_north"),
+            ("lon", np.arange(-179.5, 180.0), "degrees_east"),
+        ):
+            data.createDimension(name, values.size)
+            axis = data.createVariable(name, "f4", (name,))
+            axis.units, axis[:] = units, values
+        data.createDimension("time", 1)
+        clock = data.createVariable("time", "f8", ("time",))
+        clock.units = " minutes since 2000-01-01 03:00:00"
+        clock[:] = [(time - datetime(2000, 1, 1, 3)) / timedelta(minutes=1)]
+        sm = data.createVariable("SoilMoi0_10cm_inst", "f4", ("time", "lat", "lon"), fill_value=np.float32(-9999.0))
+        sm.units = "kg m-2"
+        sm[0] = 25.0
+
+
+def write_stations(root: Path, start: datetime) -> None:
+    (root / "stations" / "cma").mkdir(parents=True)
+    table = "Station_Id_C,Lat,Lon,Alti,Year,Mon,Day,Hour,SVWC_010CM,Q_SVWC_010CM\n"
+    for hour in range(9, 24):
+        table += f"54511,39.80,116.47,31.3,{start.year},{start.month},{start.day},{hour},23.5,0\n"
+    (root / "stations" / "cma" / "june.csv").write_text(table)
+    lines = ["SCAN SCAN Mahantango 40.67 -76.67 223.0 0.10 0.10 probe"]
+    lines += [f"{start + timedelta(hours=h):%Y/%m/%d %H:%M} 0.250 G M" for h in range(1, 24)]
+    name = "SCAN_SCAN_Mahantango_sm_0.100000_0.100000_probe_20220601_20220831.stm"
+    with zipfile.ZipFile(root / "stations" / "ismn_us.zip", "w") as archive:
+        archive.writestr(f"SCAN/Mahantango/{name}", "\n".join(lines) + "\n")
+
+
+def test_bai2026_takes_gldas_stations_and_rain(tmp_path: Path) -> None:
+    start = datetime(2022, 6, 2)
+    for k in range(1, 9):
+        write_gldas(tmp_path, start + timedelta(hours=3 * k))
+    write_stations(tmp_path, start)
+    hours = [start + timedelta(hours=k) for k in range(25)]
+    write(tmp_path / "era5_land/tp_202206.nc", {"tp": ("m", 0.001)}, hours, (20.0, 50.0, 80.0, 120.0))
+    config = with_real_data("bai2026", tmp_path, start, 1.0)
+    assert "GLDAS Noah: 4 of 4 analysis times have observations" in check(tmp_path, config)
+
+    (tmp_path / "stations/ismn_us.zip").unlink()
+    (tmp_path / "era5_land/tp_202206.nc").write_bytes(b"CDF\x01nothing")
+    table = tmp_path / "stations/cma/june.csv"
+    table.write_text(table.read_text().replace(",2022,", ",2021,"))
+    problems = check(tmp_path, config)
+    assert len(problems) == 3, problems
+    assert (
+        "verification.stations, cma: none of 1 sensors has a usable value (flags G, U) from 2022-06-02" in problems[0]
+    )
+    assert "verification.stations, ismn: " in problems[1] and "ismn_us.zip" in problems[1]
+    assert "verification.precipitation, rain: " in problems[2] and "tp_202206.nc" in problems[2]
+    config["catalogue"]["rain"] = {"product": "cldas", "path": "%Y.nc"}
+    assert "product cldas, which gives no precipitation" in check(tmp_path, config)[2]
+
+
+def test_shen2024_takes_era5_land_and_cldas(tmp_path: Path) -> None:
+    start, box = datetime(2016, 5, 1), (22.0, 69.0, 72.0, 119.0)
+    times = [start + timedelta(hours=6 * k) for k in range(5)]
+    soil = {"swvl1": ("m**3 m**-3", 0.2), "swvl2": ("m**3 m**-3", 0.25)}
+    write(tmp_path / "era5_land/swvl_201605.nc", soil, times, box)
+    write(tmp_path / "era5_land/tp_201605.nc", {"tp": ("m", 0.001)}, times, box)
+    for time in times[1:]:
+        for layer in VARIABLES[:3]:
+            path = tmp_path / f"cldas/{time:%Y%m%d}/{STEM}-{layer.name}-{time:%Y%m%d%H}.nc"
+            write(path, {layer.name: ("mm3/mm3", 0.2)}, [], (22.0, 50.0, 73.0, 117.0))
+    config = with_real_data("shen2024", tmp_path, start, 1.0)
+    assert "ERA5-Land: 4 of 4 analysis times have observations" in check(tmp_path, config)
+    for entry, depth, changes in (
+        ("cldas", [0.0, 0.05], {}),
+        ("cldas", [0.0, 0.1], {"layers": "observed"}),
+    ):
+        other = {**config, "observations": {"kind": "catalogue", "entry": entry, "depth_m": depth}}
+        other["runs"] = [{**run, **(changes if run["method"] != "control" else {})} for run in config["runs"]]
+        assert "CLDAS-V2.0: 4 of 4 analysis times" in check(tmp_path, other), (entry, depth)
+
+    first = tmp_path / f"cldas/20160501/{STEM}-SM000005-2016050106.nc"
+    first.write_bytes(first.read_bytes()[:3000])
+    problems = check(tmp_path, config)
+    assert len(problems) == 1 and "verification.references, CLDAS: " in problems[0] and first.name in problems[0]
+    for path in (tmp_path / "cldas").rglob("*.nc"):
+        path.unlink()
+    config["verification"]["references"][0]["depths_m"] = [[0.0, 0.4]]
+    problems = check(tmp_path, config)
+    assert "not all" not in problems[0] and "none of its layers (0-40 cm) end within" in problems[0]
+    config["verification"]["references"][0]["depths_m"] = None
+    (problem,) = check(tmp_path, config)
+    assert "no file from 2016-05-01 06:00:00 to 2016-05-02 00:00:00" in problem and "HOR-{layer}-2016050106" in problem
+
+
+def test_shen2024_takes_the_real_era5_over_china(shared: Path, tmp_path: Path) -> None:
+    config = with_real_data("shen2024", shared / "data", datetime(2024, 7, 1), 2.0)
+    config["catalogue"]["era5_land"] = {"product": "era5", "path": "era5/ERA5_China_%Y_%m_01_03.nc"}
+    config["verification"] = {
+        "depths_m": config["verification"]["depths_m"],
+        "references": [{"entry": "era5_land", "name": "ERA5, assimilated"}],
+    }
+    assert "ERA5: 8 of 8 analysis times have observations" in check(tmp_path, config)
