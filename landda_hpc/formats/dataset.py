@@ -53,6 +53,7 @@ class Dataset:
     Attributes
     ----------
     skipped : files that were skipped for damage.
+    superseded : files that are left out for a newer version of the same granule, with that version.
 
     Raises
     ------
@@ -82,6 +83,7 @@ class Dataset:
             )
         self.product, self.label = product, product.label
         self.skipped: dict[Path, str] = {}
+        self.superseded: dict[Path, Path] = {}
         self._root, self._pattern, self._place = root, pattern, place
         self._damaged: Literal["error", "skip"] = damaged
         self._open: tuple[Path, _Stamp, ProductFile] | None = None
@@ -103,13 +105,16 @@ class Dataset:
         return str(self._root / time.strftime(self._pattern))
 
     def files(self, time: datetime) -> list[Path]:
-        """Files of a time that are there, in order of name: for a product that merges files all of them, else one."""
+        """Files of a time that are there, in order of name: for a product that merges files all of them, else one.
+
+        Of several versions of a granule the newest alone.
+        """
         text = time.strftime(self._pattern)
         if LAYER in text:
             # One for each layer; they are put together when they are read.
             found = [self._latest(text.replace(LAYER, v.name)) for v in self.product.variables]
             return [path for paths in found for path in paths]
-        return self._matches(text) if self.product.merges else self._latest(text)
+        return self._newest(self._matches(text)) if self.product.merges else self._latest(text)
 
     def times_between(self, start: datetime, end: datetime) -> list[datetime]:
         """Times from ``start`` to ``end``, both included, of which there are data; files of many times are opened.
@@ -193,6 +198,32 @@ class Dataset:
 
     def _latest(self, text: str) -> list[Path]:
         return self._matches(text)[-1:]
+
+    def _newest(self, paths: list[Path]) -> list[Path]:
+        """The newest version of each granule; older ones are counted."""
+        tell = self.product.granule
+        if tell is None or len(paths) < 2:
+            return paths
+        newest: dict[str, tuple[str, Path]] = {}
+        for path in paths:
+            granule, version = tell(path.name) or (str(path), "")
+            # Of copies in several folders the last, as for other products.
+            if granule not in newest or version >= newest[granule][0]:
+                newest[granule] = version, path
+        chosen = {path for _, path in newest.values()}
+        for path in paths:
+            if path not in chosen and path not in self.superseded:
+                granule, _ = tell(path.name) or (str(path), "")
+                self.superseded[path] = newest[granule][1]
+                if self._listings is None:
+                    self._tell_superseded(path, 1)
+        return [path for path in paths if path in chosen]
+
+    def _tell_superseded(self, example: Path, n_new: int) -> None:
+        logger.info(
+            "%s: %d older versions left out, %d so far, e.g. '%s' for '%s'",
+            self.label, n_new, len(self.superseded), example, self.superseded[example].name,
+        )  # fmt: skip
 
     def _matches(self, text: str) -> list[Path]:
         if "*" not in text:
@@ -313,16 +344,21 @@ class Dataset:
 
 
 class _Listing:
-    """Keeps what folders hold while the block lasts."""
+    """Keeps what folders hold while the block lasts; tells at its end how many older versions it met."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
+        self._n_known = 0
 
     def __enter__(self) -> None:
         self._dataset._listings = {}
+        self._n_known = len(self._dataset.superseded)
 
     def __exit__(self, *_: object) -> None:
         self._dataset._listings = None
+        found = list(self._dataset.superseded)[self._n_known :]
+        if found:
+            self._dataset._tell_superseded(found[0], len(found))
 
 
 def make_dataset(name: str, entry: CatalogueEntry, data_root: Path) -> Dataset:

@@ -170,6 +170,8 @@ class Product:
     reference : where the product is described.
     first : first time of a day, after 00 UTC.
     merges : files of one time (half orbits) are put together; else the last by name counts (the latest version).
+    granule : for a product that merges: what a file is of (the half orbit) and which version, by its name; of versions
+        the greatest counts. None for a name that tells neither: the file stands for itself.
     """
 
     key: str
@@ -185,3 +187,4 @@ class Product:
     reference: str
     first: timedelta = timedelta(0)
     merges: bool = False
+    granule: Callable[[str], tuple[str, str] | None] | None = None

@@ -41,6 +41,7 @@ NOT_RECOMMENDED_BIT: Final = 1
 
 _EPOCH: Final = datetime(2000, 1, 1, 12)
 _DAY: Final = re.compile(r"_(\d{8})(?:T(\d{6}))?_")
+_GRANULE: Final = re.compile(r"(SMAP_L2_.+_\d{5}_[AD])_\d{8}T\d{6}_([A-Z]\d{5}_\d{3})\.h5")
 _NOON: Final = timedelta(hours=12)
 
 
@@ -284,6 +285,24 @@ def _time(path: Path, has_overpasses: bool) -> datetime:
         ) from error
 
 
+def granule_of(name: str) -> tuple[str, str] | None:
+    """Half orbit and version of a file of L2, by its name; None for a name that is not the provider's.
+
+    Examples
+    --------
+    >>> granule_of("SMAP_L2_SM_P_02801_A_20150811T013002_R18290_001.h5")
+    ('SMAP_L2_SM_P_02801_A', 'R18290_001')
+
+    Notes
+    -----
+    The version is the composite release (R, launch indicator, major and minor version), then the product counter, which
+    a file of the same release gets when it is made again. The time is no part of the granule: a new release may begin a
+    second earlier, while number and direction of an orbit are given once. SPL2SMP user guide, "File naming".
+    """
+    found = _GRANULE.fullmatch(name)
+    return None if found is None else (found.group(1), found.group(2))
+
+
 def open_smap_l2(path: Path) -> SmapFile:
     """Open a half orbit of the 36 km product (SPL2SMP); errors as ``SmapFile``."""
     return SmapFile(path, _L2)
@@ -325,6 +344,7 @@ def _product(key: str, level: _Level, opens: Callable[[Path], SmapFile], convent
         reference=reference,
         first=_NOON if level.has_overpasses else (timedelta(hours=1.5) if is_mean else timedelta(0)),
         merges=key == "smap_l2",
+        granule=granule_of if key == "smap_l2" else None,
     )
 
 

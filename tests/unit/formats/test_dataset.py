@@ -82,6 +82,58 @@ def test_the_last_version_by_name_counts(tmp_path: Path) -> None:
     assert dataset.times_between(DAY, DAY + timedelta(hours=23)) == [DAY]
 
 
+def half_orbit(path: Path, values: dict[tuple[int, int], float]) -> Path:
+    """A file of SMAP L2 with soil moisture in some cells, by row from the north and column."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with netCDF4.Dataset(path, "w") as data:
+        group = data.createGroup("Soil_Moisture_Retrieval_Data")
+        group.createDimension("point", len(values))
+        for name, kind, content in (
+            ("EASE_row_index", "u2", [row for row, _ in values]),
+            ("EASE_column_index", "u2", [column for _, column in values]),
+            ("soil_moisture", "f4", list(values.values())),
+        ):
+            variable = group.createVariable(name, kind, ("point",))
+            variable.units, variable[:] = "cm**3/cm**3" if kind == "f4" else "1", content
+    return path
+
+
+def test_of_versions_of_a_half_orbit_the_newest_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Half orbits of a day are put together; what an old version alone has must not come through."""
+    both, here, there = (100, 200), (100, 201), (300, 400)
+    files = {
+        # The second making of a release, the newer release (which begins a second earlier), and another half orbit.
+        "SMAP_L2_SM_P_02801_A_20160601T013002_R18290_001.h5": {both: 0.10, here: 0.11},
+        "SMAP_L2_SM_P_02801_A_20160601T013002_R18290_002.h5": {both: 0.20, here: 0.21},
+        "SMAP_L2_SM_P_02801_A_20160601T013001_R19240_001.h5": {both: 0.30},
+        "SMAP_L2_SM_P_02801_D_20160601T021853_R18290_001.h5": {both: 0.40, there: 0.41},
+    }
+    for name, values in files.items():
+        half_orbit(tmp_path / name, values)
+    dataset = Dataset(product_of("smap_l2"), tmp_path, "SMAP_L2_SM_P_*_%Y%m%dT*.h5")
+    noon = DAY + timedelta(hours=12)
+    with caplog.at_level("INFO"), dataset.listing():
+        assert dataset.times_between(DAY, DAY + timedelta(days=1)) == [noon]
+    newest = tmp_path / "SMAP_L2_SM_P_02801_A_20160601T013001_R19240_001.h5"
+    assert dataset.files(noon) == [newest, tmp_path / "SMAP_L2_SM_P_02801_D_20160601T021853_R18290_001.h5"]
+    assert {p.name[-13:-3]: to for p, to in dataset.superseded.items()} == {"R18290_001": newest, "R18290_002": newest}
+    assert "SMAP L2: 2 older versions left out, 2 so far" in caplog.text
+    profile = dataset.read(noon)
+    assert profile is not None
+    image = profile.values[0, ::-1]
+    assert [float(image[cell]) for cell in (both, there)] == pytest.approx([0.30, 0.41])
+    assert np.isfinite(image).sum() == 2
+    # A version that comes while a campaign runs is told when it is met; a name of another kind stands for itself.
+    half_orbit(tmp_path / "SMAP_L2_SM_P_02801_D_20160601T021853_R18290_002.h5", {there: 0.42})
+    half_orbit(tmp_path / "SMAP_L2_SM_P_mine_20160601T000000_x.h5", {here: 0.5})
+    with caplog.at_level("INFO"):
+        later = dataset.read(noon)
+    assert later is not None
+    assert [float(later.values[0, ::-1][cell]) for cell in (there, here)] == pytest.approx([0.42, 0.5])
+    assert "SMAP L2: 1 older versions left out, 3 so far" in caplog.text
+    dataset.close()
+
+
 def test_files_of_many_times_stay_open(tmp_path: Path) -> None:
     opened: list[Path] = []
     era5 = product_of("era5")
