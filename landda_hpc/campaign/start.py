@@ -27,6 +27,7 @@ from landda_hpc.storage.campaign_folder import RECORD_NAMES, CampaignFolder
 from landda_hpc.storage.checkpoint import CheckpointHeader, choose_mode, read_header, read_instance
 from landda_hpc.storage.checkpoint_format import MODEL_FILES
 from landda_hpc.storage.method_memory import Memory, decode_memory
+from landda_hpc.storage.observation_survey import read_survey, write_survey
 from landda_hpc.storage.retention import latest_valid
 from landda_hpc.storage.series import cut_series, series_folder
 
@@ -101,7 +102,9 @@ def start_campaign(
         models = make_model_system(config, domain, world, folder)
         instances = models.make_instances()
         models.prepare(instances, stop)
-        return Campaign(config, domain, world, folder, models, instances, source, cycle=0, witness=witness)
+        campaign = Campaign(config, domain, world, folder, models, instances, source, cycle=0, witness=witness)
+        _save_survey(folder, source, world)
+        return campaign
 
 
 def resume_campaign(
@@ -135,7 +138,7 @@ def resume_campaign(
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
         domain = make_domain(config, world.size)
-        source = _open_source(config, domain, world)
+        source = _open_source(config, domain, world, folder)
         _describe(config, domain, source, _checkpoint_mode(config, world), world)
         models = make_model_system(config, domain, world, folder)
         with together(world, f"looking for checkpoints in {output}"):
@@ -154,6 +157,7 @@ def resume_campaign(
         with together(world, "restoring the methods' memory"):
             if memory is not None:
                 campaign.restore_memory(memory)
+        _save_survey(folder, source, world)
     return campaign
 
 
@@ -255,16 +259,34 @@ def _resumed_config(path: Path, overrides: dict[str, Any]) -> CampaignConfig:
     return after
 
 
-def _open_source(config: CampaignConfig, domain: Domain, world: Communicator) -> ObservationSource:
+def _open_source(
+    config: CampaignConfig, domain: Domain, world: Communicator, resumed: CampaignFolder | None = None
+) -> ObservationSource:
+    """The observations, surveyed on rank 0; of a campaign that is taken up only those of its start. Collective."""
     with together(world, "looking for observations"):
         source = open_source(config, domain.grid, domain.is_soil)
         if world.rank == 0:
+            saved = None if resumed is None else read_survey(resumed.survey_file)
+            if saved is not None:
+                source.recall(saved)
             survey = survey_analyses(config, source)
+            if resumed is not None and saved is None and source.surveyed:
+                logger.warning("no survey of the start was kept: the observations that are there now count")
             problems = find_problems(config, survey, domain.grid, domain.case) + weather_problems(config, domain)
             if problems:
                 raise ConfigError(problems)
             logger.info("%s", survey.describe())
     return source
+
+
+def _save_survey(folder: CampaignFolder, source: ObservationSource, world: Communicator) -> None:
+    """Keep what was found at the start, unless it is kept: what comes later is late at a resume too. Collective.
+
+    Before the first checkpoint: a campaign that dies earlier begins again, with what is there then.
+    """
+    with together(world, "keeping the survey of observations"):
+        if world.rank == 0 and source.surveyed and not folder.survey_file.is_file():
+            write_survey(folder.survey_file, source.surveyed)
 
 
 def _checkpoint_mode(config: CampaignConfig, world: Communicator) -> str:

@@ -18,7 +18,7 @@ from landda_hpc.observation.superobbing import CONDITION_FLAGS, Superobservation
 from landda_hpc.observation.windows import ObservationWindow, mean_over
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from landda_hpc.config import FileObservations
@@ -45,7 +45,7 @@ class ProductSource:
     depth_m : top and bottom of the observed layer, m; the product's layers must cover it.
     when_missing : an analysis time without data is skipped (None), or an error.
     window : which of the product's times belong to an analysis.
-    late : what data are that were not there when the times were surveyed.
+    late : what data are that were not there when the times were first surveyed.
     regridding : to the model grid; bilinear as in both papers.
     data_root : folder under which the regridding keeps weights, if it does.
     refuse : conditions of the product that leave a pixel out.
@@ -116,16 +116,29 @@ class ProductSource:
         )
 
     def survey(self, times: Sequence[datetime]) -> Survey:
-        """Look for the data; see ``ObservationSource.survey``. What is found now is what is not late."""
+        """Look for the data; see ``ObservationSource.survey``. What is found first is what is not late."""
         found: list[tuple[datetime, str]] = []
         missing: list[tuple[datetime, str]] = []
         with self._dataset.listing():
             for time in times:
                 chosen = self._available(time)
-                self._surveyed[time] = tuple(chosen)
+                if self._late == "use" or time not in self._surveyed:
+                    self._surveyed[time] = tuple(chosen)
+                elif any(moment not in self._surveyed[time] for moment in chosen):
+                    chosen = self._still_there(time, chosen)
                 place = self._dataset.place_of(chosen[0] if chosen else time)
                 (found if chosen else missing).append((time, place))
         return Survey(self.label, tuple(found), tuple(missing), self._when_missing)
+
+    @property
+    def surveyed(self) -> dict[datetime, tuple[datetime, ...]]:
+        """See ``ObservationSource.surveyed``; empty where late data are used."""
+        return {} if self._late == "use" else dict(self._surveyed)
+
+    def recall(self, surveyed: Mapping[datetime, tuple[datetime, ...]], /) -> None:
+        """See ``ObservationSource.recall``; nothing where late data are used."""
+        if self._late != "use":
+            self._surveyed = dict(surveyed)
 
     def probe(self, survey: Survey) -> tuple[str, ...]:
         """Read until one image is sound and not empty; see ``ObservationSource.probe``."""
@@ -222,9 +235,16 @@ class ProductSource:
             "the campaign started"
         )
         if self._late == "error":
-            raise DataError(f"{message}. Start again, or set observations.late to ignore or use.")
+            raise DataError(
+                f"{message}. Start again, with observations.late: ignore or use if you like, or take the data away and "
+                "resume."
+            )
         logger.warning("%s: left out (observations.late: ignore)", message)
-        # What was chosen then may have been displaced by a nearer one that came late.
+        return self._still_there(time, now)
+
+    def _still_there(self, time: datetime, now: Collection[datetime]) -> list[datetime]:
+        """Of what the survey found, what is there; it may have been displaced by a nearer one that came late."""
+        known = self._surveyed[time]
         there = set(now) | {moment for moment in known if self._dataset.files(moment)}
         return [moment for moment in known if moment in there]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from landda_hpc.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from landda_hpc.constants import FloatArray
@@ -85,7 +85,19 @@ class ObservationSource(Protocol):
         ...
 
     def survey(self, times: Sequence[datetime]) -> Survey:
-        """Look, without reading, for which times there are observations."""
+        """Look, without reading, for which times there are observations.
+
+        Of a time that was surveyed before, here or in the campaign that is taken up, only what was found then counts.
+        """
+        ...
+
+    @property
+    def surveyed(self) -> Mapping[datetime, tuple[datetime, ...]]:
+        """The product's times that were found for each time; empty where it does not matter what there was when."""
+        ...
+
+    def recall(self, surveyed: Mapping[datetime, tuple[datetime, ...]], /) -> None:
+        """Take over what was found when the campaign started; before ``survey``."""
         ...
 
     def probe(self, survey: Survey, /) -> tuple[str, ...]:

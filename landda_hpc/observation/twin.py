@@ -16,7 +16,7 @@ from landda_hpc.observation.image import ImageObservation
 from landda_hpc.observation.source import Survey
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from landda_hpc.constants import BoolArray, FloatArray
@@ -64,6 +64,14 @@ class TwinObservationSource:
     def survey(self, times: Sequence[datetime]) -> Survey:
         """Report all times as found: the truth is always there."""
         return Survey(self.label, tuple((time, "nature run") for time in times), (), "error")
+
+    @property
+    def surveyed(self) -> Mapping[datetime, tuple[datetime, ...]]:
+        """Nothing: the truth is never late."""
+        return {}
+
+    def recall(self, surveyed: Mapping[datetime, tuple[datetime, ...]], /) -> None:
+        """Nothing to take over."""
 
     def probe(self, _survey: Survey) -> tuple[str, ...]:
         """Nothing to read."""

@@ -10,6 +10,7 @@
     series/         see storage.series                verification/ see campaign.verification
     summary.md      the result, for people            .lock         held while a job runs here
     models/         folders of the runs of a real model, see model.colm.window
+    observations.json   which there were at the start, see storage.observation_survey
 
 Every function here is local and meant for rank 0; callers agree on its outcome with ``together``.
 """
@@ -53,7 +54,7 @@ _LATER_FOLDERS: Final = ("series", "verification", "feedback", "models")
 """Made by what fills them."""
 _FILES: Final = (
     "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "profiles.jsonl", "summary.md",
-    "scores.csv", "scores.nc", "landda.log",
+    "scores.csv", "scores.nc", "landda.log", "observations.json",
 )  # fmt: skip
 _LOCK: Final = ".lock"
 
@@ -164,6 +165,11 @@ class CampaignFolder:
     def config_file(self) -> Path:
         """The resolved configuration."""
         return self.path / "config.yaml"
+
+    @property
+    def survey_file(self) -> Path:
+        """Which observations there were at the start; not there where that plays no part."""
+        return self.path / "observations.json"
 
     @property
     def checkpoints(self) -> Path:

@@ -11,13 +11,19 @@ import netCDF4
 import numpy as np
 import pytest
 
+from landda_hpc.campaign import run_campaign
 from landda_hpc.campaign.domain import make_domain
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
-from landda_hpc.config import load_config
-from landda_hpc.errors import ConfigError
+from landda_hpc.campaign.start import resume_campaign
+from landda_hpc.config import load_config, parse_config
+from landda_hpc.errors import ConfigError, StorageError
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.feedback import read_feedback
 from landda_hpc.observation.image import Flag
+from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.storage.checkpoint import digest as checkpoint_digest
+from landda_hpc.storage.retention import list_checkpoints
+from tests.campaign.conftest import CONFIG
 
 START = datetime(2022, 6, 2)
 PATTERN = "gldas/%Y%m%d/GLDAS_NOAH10_3H.A%Y%m%d.%H00.*.nc4"
@@ -115,6 +121,48 @@ def test_monitoring_assimilates_nothing(landda: Any, data_root: Path) -> None:
     assert by_run["control"] == by_run["pointwise"] == by_run["enkf_like"]
     assert all(r["innovation_mean"] is not None and r["residual_mean"] is None for r in by_run["control"])
     assert all("water" not in r for r in by_run["control"])
+
+
+@pytest.mark.parametrize("late", ["ignore", "use"])
+def test_data_that_came_after_the_start_are_late_at_a_resume_too(tmp_path: Path, late: str) -> None:
+    """Whether a campaign was interrupted must not decide what it assimilates, nor what its forecast is scored with."""
+    root, output = tmp_path / "data", tmp_path / "out"
+    for k in (6, 12, 30):
+        write_gldas(root, START + timedelta(hours=k))
+    keep = {"every_hours": 6, "keep_last": 9}
+    assert run_campaign(parse_config({**CONFIG, **campaign(root, late=late), "checkpoint": keep}), output).finished
+    assert (output / "observations.json").is_file() == (late == "ignore")
+    checkpoints = [path for _, path in list_checkpoints(output / "checkpoints")]
+    before = {name: (output / f"{name}.jsonl").read_bytes() for name in ("cycles", "scores")}
+    digest = checkpoint_digest(checkpoints[-1])
+    for path in checkpoints[3:]:
+        path.unlink()
+    for k in (18, 24, 36):
+        write_gldas(root, START + timedelta(hours=k))
+    taken_up = resume_campaign(output, SerialCommunicator())
+    assert taken_up.cycle == 2
+    taken_up.run()
+    taken_up.folder.unlock()
+    after = {name: (output / f"{name}.jsonl").read_bytes() for name in before}
+    is_same = checkpoint_digest(list_checkpoints(output / "checkpoints")[-1][1]) == digest
+    assert is_same == (late == "ignore")
+    assert [after[name] == before[name] for name in before] == [late == "ignore"] * 2
+
+
+def test_a_survey_that_is_damaged_or_missing_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root, output = tmp_path / "data", tmp_path / "out"
+    write_gldas(root, START + timedelta(hours=6))
+    assert run_campaign(parse_config({**CONFIG, **campaign(root)}), output).finished
+    survey = output / "observations.json"
+    whole = survey.read_text(encoding="utf-8")
+    for content in (whole[:-20], "[]", '{"2022": 3}', '{"2022-06-02T06:00:00": ["soon"]}'):
+        survey.write_text(content, encoding="utf-8")
+        with pytest.raises(StorageError, match="holds no survey of observations"):
+            resume_campaign(output, SerialCommunicator())
+    survey.unlink()
+    resume_campaign(output, SerialCommunicator()).folder.unlock()
+    assert "no survey of the start was kept" in caplog.text
+    assert survey.read_text(encoding="utf-8") == whole
 
 
 def problems(path: Path) -> list[str]:

@@ -184,8 +184,19 @@ def test_late_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert "were not there when the campaign started: left out" in caplog.text
     assert sources["ignore"].at(T + 6 * HOUR) is None
     assert sources["use"].at(T + 6 * HOUR) is not None
-    with pytest.raises(DataError, match=r"2016060112\.txt'\) were not there .* set observations.late"):
+    with pytest.raises(DataError, match=r"2016060112\.txt'\) were not there .* observations.late: ignore"):
         sources["error"].at(T)
+    # A second survey, or one of a campaign that is taken up, goes by the first; a nearer time that came late does not
+    # hide what was there.
+    later = {late: source(tmp_path, NearestWindow(hours=3), product, late=late) for late in ("ignore", "use")}
+    for late, mine in later.items():
+        mine.recall(sources[late].surveyed)
+    for late, found in (("ignore", [T]), ("use", [T, T + 6 * HOUR])):
+        assert [t for t, _ in sources[late].survey([T, T + 6 * HOUR]).found] == found
+        assert [t for t, _ in later[late].survey([T, T + 6 * HOUR]).found] == found
+    assert later["ignore"].surveyed == sources["ignore"].surveyed == {T: (T - 2 * HOUR,), T + 6 * HOUR: ()}
+    again = later["ignore"].at(T)
+    assert again is not None and again.values[0, 0] == 0.10
     for path in tmp_path.glob("*.txt"):
         path.unlink()
     assert sources["use"].at(T) is None
