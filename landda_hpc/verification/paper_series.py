@@ -38,6 +38,9 @@ SCORE_LABELS: Final = {
 CONTOURS: Final = np.arange(0.0, 0.61, 0.05)
 """Of soil moisture in sections, m3 m-3."""
 
+SECTION_RAIN_COLOUR: Final = "#777777"
+SECTION_RAIN_ALPHA: Final = 0.75
+
 
 @dataclass(frozen=True)
 class Line:
@@ -169,6 +172,7 @@ def draw_sections(
     window_end: datetime | None,
     title: str,
     rain: Sequence[Sequence[tuple[datetime, float]]] = (),
+    rain_label: str = "precipitation",
 ) -> None:
     """Draw assimilation minus control over time and depth, and the assimilation's profile as contours; one PNG.
 
@@ -177,6 +181,7 @@ def draw_sections(
     places : name, profile with assimilation, and of the control; at equal times. Of more than ten days daily means
         are drawn, their contours from running means over five days.
     rain : of each place, mm a day by the day's begin: grey bars from the bottom; none if empty.
+    rain_label : whose rain it is, below the panels.
 
     Raises
     ------
@@ -220,6 +225,8 @@ def draw_sections(
     bar = figure.colorbar(ScalarMappable(norm=norm, cmap=colours), ax=axes.tolist(), fraction=0.03, pad=0.01)
     bar.set_label("Assimilation minus control (m$^3$ m$^{-3}$)", fontsize=appearance.FONT)
     bar.ax.tick_params(labelsize=appearance.SMALL_FONT)
+    if any(rain):
+        legend_below(figure, [Patch(facecolor=SECTION_RAIN_COLOUR, alpha=SECTION_RAIN_ALPHA, label=rain_label)])
     appearance.save(figure, path)
 
 
@@ -228,7 +235,7 @@ def _rain_below(ax: Axes, rain: Sequence[tuple[datetime, float]]) -> None:
     most = max(0.1, *(amount for _, amount in rain), 0.0)
     twin: Any = ax.twinx()
     middles = as_dates(begin + timedelta(hours=12) for begin, _ in rain)
-    twin.bar(middles, [amount for _, amount in rain], width=0.55, color="#777777", alpha=0.75)
+    twin.bar(middles, [amount for _, amount in rain], width=0.55, color=SECTION_RAIN_COLOUR, alpha=SECTION_RAIN_ALPHA)
     twin.set_ylim(0.0, 3.2 * most)
     twin.set_yticks([tick for tick in twin.get_yticks() if tick <= 1.1 * most])
     twin.tick_params(labelsize=appearance.SMALL_FONT - 1.0, length=2.0, width=0.5, colors="#555555", pad=1.5)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import netCDF4
 import numpy as np
@@ -16,7 +17,10 @@ from typer.testing import CliRunner
 
 from landda_hpc.campaign import run_campaign
 from landda_hpc.campaign.assembly import make_grid
+from landda_hpc.campaign.domain import make_domain
 from landda_hpc.campaign.start import resume_campaign
+from landda_hpc.campaign.verify.rain import recorded_rain
+from landda_hpc.campaign.verify.series import CampaignSeries
 from landda_hpc.commands.application import app
 from landda_hpc.config import GridConfig, parse_config
 from landda_hpc.constants import SOIL_ZI
@@ -293,6 +297,47 @@ def test_bad_requests_are_told(verified: Path, tmp_path: Path, content: str, wor
     (tmp_path / "with.yaml").write_text(content)
     done = score(verified, "--with", tmp_path / "with.yaml")
     assert isinstance(done.exception, ConfigError) and words in str(done.exception)
+
+
+@dataclass
+class Rained:
+    """Series of which only the rain is asked for: one time, two cells."""
+
+    amounts: dict[str, list[float]]
+    times: tuple[datetime, ...] = (datetime(2022, 6, 2, 6),)
+
+    @property
+    def instances(self) -> tuple[str, ...]:
+        return tuple(self.amounts)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        return tuple(name for name in self.amounts if name != "nature")
+
+    def collect(self, instance: str, _wanted: object) -> dict[str, np.ndarray]:
+        return {"rain": np.array([self.amounts[instance]])}
+
+
+def test_the_legend_tells_whose_rain_it_is(verified: Path) -> None:
+    """Where truth and runs had other weather both labels say so, with the same rain or without a truth neither."""
+    other = {"nature": [1.0, np.nan], "control": [2.0, np.nan]}
+    alike = {"nature": [1.0, np.nan], "control": [1.0, np.nan]}
+    taken, natural = "precipitation that the model took", "precipitation of the nature run"
+    for amounts, instance, label in (
+        (other, "control", f"{taken} (the truth's differs)"),
+        (other, "nature", f"{natural} (the model took other)"),
+        (alike, "control", taken),
+        (alike, "nature", natural),
+        ({"control": [1.0, 2.0]}, "control", taken),
+    ):
+        rain = recorded_rain(cast("CampaignSeries", Rained(amounts)), instance)
+        assert (rain.label, rain.name) == (label, label.partition(" (")[0])
+    # Of a real twin, whose weather is half correlated.
+    config = parse_config({**CONFIG, **CHANGES})
+    series = CampaignSeries(verified, config, make_domain(config, 1))
+    assert recorded_rain(series, "control").label.endswith("(the truth's differs)")
+    page = (verified / "verification" / "verification.md").read_text(encoding="utf-8")
+    assert f"{natural} (the model took other)" in page
 
 
 def test_configuration_wants_what_verification_needs() -> None:

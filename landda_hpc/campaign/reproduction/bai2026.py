@@ -48,7 +48,7 @@ def write_page(campaign: Path, output: Path) -> list[Path]:
     _end_of_window(page, m)
     paper = "Differences, assimilation minus control, at a shrub, a grass, a corn and a needleleaf site ([B26] Fig. 7: "
     paper += "1 m after about 10, 5, 10 days and later)."
-    write_sections(page, m, "Fig. 7", "fig07_profiles", BAI2026.places, paper, independent.rain_at)
+    write_sections(page, m, "Fig. 7", "fig07_profiles", BAI2026.places, paper, independent)
     _series(page, m)
     write_stations(page, independent)
     page.section("Why these figures are not the paper's")

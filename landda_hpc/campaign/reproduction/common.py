@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
 
 from landda_hpc.campaign.reproduction.experiment import Place
-from landda_hpc.campaign.reproduction.independent import Bars
+from landda_hpc.campaign.reproduction.independent import Independent
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page, stamp
 from landda_hpc.verification.paper_series import Profile, draw_sections, read_profiles
@@ -70,7 +70,7 @@ def write_sections(
     name: str,
     places: Sequence[Place],
     paper: str,
-    rain_at: Callable[[Sequence[tuple[float, float]]], list[Bars]],
+    independent: Independent,
 ) -> None:
     """Profiles over time and depth, where the campaign recorded them, with the rain of the places."""
     profiles = read_profiles(m.folder.records_file("profiles"))
@@ -89,13 +89,15 @@ def write_sections(
         )
         return
     run = m.roles.assimilation.replace("_", "-")
-    rain = rain_at([m.config.output.profiles[i] for i in known])
+    rain = independent.rain_at([m.config.output.profiles[i] for i in known])
+    label = "" if independent.rain is None else f"daily {independent.rain.label}"
     draw_sections(
         chosen,
         page.figure_file(name),
         window_end=m.config.time.assimilation_end,
         title=f"Soil moisture: {run} minus control (shading), {run} (contours)",
         rain=rain,
+        rain_label=label,
     )
     reached = "; ".join(_reach(name, a, c) for name, a, c in chosen)
     page.figure(
@@ -106,7 +108,7 @@ def write_sections(
         f"means). The difference exceeds 0.01 m3 m-3 first: {reached}. The paper prints no coordinates: the cells are "
         "those nearest to typical places of each kind, and the embedded model knows vegetation cover but no plant "
         "types, so roots do not tell the four apart as they do in CoLM. "
-        + ("Grey bars: daily precipitation." if rain else "Precipitation was not recorded (`output.series`)."),
+        + (f"Grey bars: {label}." if rain else "Precipitation was not recorded (`output.series`)."),
     )
 
 

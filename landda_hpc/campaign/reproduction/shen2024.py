@@ -61,7 +61,7 @@ def write_page(campaign: Path, output: Path, china: Mapping[str, Path] | None = 
         "Differences, assimilation minus control, at two places of the plateau and two of the plain ([S24] Fig. 12: "
     )
     paper += "10 cm within a day, 50 cm in about 15 days, corn to 2 m, needleleaf to 1 m)."
-    write_sections(page, m, "Fig. 12", "fig12_profiles", SHEN2024.places[:4], paper, independent.rain_at)
+    write_sections(page, m, "Fig. 12", "fig12_profiles", SHEN2024.places[:4], paper, independent)
     write_series(page, m, "Fig. 13", "scc", "fig13_scc", independent)
     write_cldas(page, independent)
     write_place(page, m)

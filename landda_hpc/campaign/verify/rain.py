@@ -25,7 +25,7 @@ class DailyRain:
 
     Attributes
     ----------
-    label : where it is from, for people.
+    label : where it is from, for people; in a twin also whether truth and runs had other rain.
     days : ascending.
     amounts : mm, (n_days, n_cells), NaN where unknown.
     """
@@ -33,6 +33,11 @@ class DailyRain:
     label: str
     days: tuple[date, ...]
     amounts: FloatArray
+
+    @property
+    def name(self) -> str:
+        """The label without what it adds in brackets, for the title of a panel."""
+        return self.label.partition(" (")[0]
 
     def bars(self, weights: FloatArray) -> list[tuple[datetime, float]]:
         """Weighted mean over cells of each day, by the day's begin; without days that are not known."""
@@ -91,12 +96,21 @@ def daily_rain(series: CampaignSeries, config: CampaignConfig, domain: Domain) -
 
 def recorded_rain(series: CampaignSeries, instance: str) -> DailyRain:
     """Rain that an instance of the campaign took."""
-    rain = series.collect(instance, {"rain": lambda values: values.precipitation.astype(np.float64)})["rain"]
+    rain = _collected(series, instance)
     label = "precipitation of the nature run" if instance == NATURE else "precipitation that the model took"
+    if NATURE in series.instances:
+        other = series.runs[0] if instance == NATURE else NATURE
+        if not np.array_equal(rain, _collected(series, other), equal_nan=True):
+            label += " (the model took other)" if instance == NATURE else " (the truth's differs)"
     days = sorted({day_of(time) for time in series.times})
     of_time = np.array([days.index(day_of(time)) for time in series.times])
     amounts = np.stack([rain[of_time == i].sum(axis=0) for i in range(len(days))])
     return DailyRain(label, tuple(days), amounts)
+
+
+def _collected(series: CampaignSeries, instance: str) -> FloatArray:
+    """Rain of every time on the land cells, mm, (n_time, n_cells)."""
+    return series.collect(instance, {"rain": lambda values: values.precipitation.astype(np.float64)})["rain"]
 
 
 def rain_files(config: CampaignConfig, name: str, start: datetime, end: datetime) -> list[Path]:

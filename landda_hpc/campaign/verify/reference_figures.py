@@ -66,7 +66,7 @@ def draw_reference_days(found: ReferenceVerification, days: Sequence[DayAnomalie
             note = f"SCC {s.scc:.2f}, ubRMSE {s.ubrmse:.3f}".replace("-", "\N{MINUS SIGN}")
             panels.append(DayPanel(name.replace("_", "-"), image=image(values), note=note))
         panels.append(DayPanel(capital(_described(reference)), image=image(one.reference)))
-        panels.append(DayPanel(capital(rain.label), image=domain.cells.to_image(rain.of(one.day)), is_rain=True))
+        panels.append(DayPanel(capital(rain.name), image=domain.cells.to_image(rain.of(one.day)), is_rain=True))
         stem = f"anomalies_{file_name(reference)}_{file_name(one.region.name).lower()}_{one.day:%Y%m%d}"
         path = drawing.folder / f"{stem}.png"
         heading = f"Anomalies of soil moisture {layer}, {one.region.name}"

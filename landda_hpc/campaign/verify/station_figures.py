@@ -101,7 +101,7 @@ def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], 
             panels.append(DayPanel(name.replace("_", "-"), values, note=note))
         panels.append(DayPanel("Stations", one.reference))
         image = drawing.domain.cells.to_image(rain.of(one.day))
-        panels.append(DayPanel(capital(rain.label), image=image, is_rain=True))
+        panels.append(DayPanel(capital(rain.name), image=image, is_rain=True))
         path = drawing.folder / f"station_anomalies_{file_name(one.region.name).lower()}_{one.day:%Y%m%d}.png"
         draw_day(
             panels,
