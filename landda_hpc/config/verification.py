@@ -23,8 +23,8 @@ class ReferenceConfig(Section):
     )
     averaging: Literal["instant", "day"] = Field(
         "instant",
-        description="'instant': states nearest in time; 'day': means of model and product over UTC days, of which half "
-        "of the model's times must be there",
+        description="'instant': states nearest in time; 'day': means of model and product over UTC days (of esa_cci "
+        "from noon to noon around 00 UTC), of which half of the model's times must be there",
     )
     tolerance_minutes: NonNegative = Field(90.0, description="between the state and the product's time, if 'instant'")
 

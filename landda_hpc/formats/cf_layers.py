@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from landda_hpc.constants import RHO_WATER
 from landda_hpc.errors import DataError
@@ -22,16 +25,20 @@ if TYPE_CHECKING:
 VOLUMETRIC: Final = (*VOLUMETRIC_UNITS, "m3.m-3", "m^3 m-3")
 MASS: Final = ("kg m-2", "kg/m2", "kg m**-2", "kg m^-2")
 
+logger = logging.getLogger(__name__)
+
+_DAY_UNITS: Final = re.compile(r"\s*(days?|hours?) since ")
 _STAMP: Final = re.compile(r"(\d{8})(?:T?(\d{6}))?")
 
 
-def open_cf_layers(path: Path, depths_m: Mapping[str, DepthRange]) -> LayeredFile:
+def open_cf_layers(path: Path, depths_m: Mapping[str, DepthRange], told: set[float] | None = None) -> LayeredFile:
     """Open a CF file.
 
     Parameters
     ----------
     path : the file.
     depths_m : top and bottom of the layer of each variable, m; units of m3 m-3, or of kg m-2 in the layer.
+    told : hours between times and the middle of their bounds that the log has had already; grows.
 
     Raises
     ------
@@ -58,6 +65,8 @@ def open_cf_layers(path: Path, depths_m: Mapping[str, DepthRange]) -> LayeredFil
             )
         variables = tuple(_variable(file, name, depth) for name, depth in depths_m.items())
         times = [dim for dim in (*file.dims(first), "time", "valid_time") if file.has(dim) and _counts(file, dim)]
+        if times:
+            _warn_off_middle(file, times[0], told if told is not None else set())
     layout = Layout(
         label="CF",
         variables=variables,
@@ -69,6 +78,25 @@ def open_cf_layers(path: Path, depths_m: Mapping[str, DepthRange]) -> LayeredFil
         time_of_name=_time_of_name,
     )
     return LayeredFile(path, layout)
+
+
+def _warn_off_middle(file: NetcdfFile, time: str, told: set[float]) -> None:
+    """Say where a time is not the middle of the period that its bounds tell: the value is taken as of that time."""
+    name = file.attribute(time, "bounds")
+    if not name or not file.has(name) or _DAY_UNITS.match(file.attribute(time, "units")) is None:
+        return
+    values, bounds = file.values(time), file.values(name)
+    if bounds.shape != (*values.shape, 2) or not values.size:
+        return
+    scale = 24.0 if file.attribute(time, "units").startswith("day") else 1.0
+    hours = float(np.ravel(values)[0] - bounds.reshape(-1, 2)[0].mean()) * scale
+    length = float(np.ptp(bounds.reshape(-1, 2)[0])) * scale
+    if abs(hours) > 0.02 * length and hours not in told:
+        told.add(hours)
+        logger.warning(
+            "'%s': times are %.4g h %s the middle of their bounds (means over %.4g h); the values are taken as of the "
+            "times themselves", file.path, abs(hours), "before" if hours < 0.0 else "after", length,
+        )  # fmt: skip
 
 
 def _counts(file: NetcdfFile, name: str) -> bool:
@@ -123,7 +151,7 @@ def cf_product(depths_m: Mapping[str, DepthRange], step: timedelta) -> Product:
         time_convention="at the instant of the time axis",
         stamp="instant",
         step=step,
-        opens=partial(open_cf_layers, depths_m=dict(depths_m)),
+        opens=partial(open_cf_layers, depths_m=dict(depths_m), told=set()),
         many_times=True,
         may_be_empty=True,
         tried=True,

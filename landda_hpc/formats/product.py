@@ -188,3 +188,13 @@ class Product:
     first: timedelta = timedelta(0)
     merges: bool = False
     granule: Callable[[str], tuple[str, str] | None] | None = None
+
+    @property
+    def day_begin(self) -> timedelta:
+        """Begin of a day of the product, after 00 UTC of the day that its files name.
+
+        An image of a day's overpasses has those of half a day to either side of its nominal time: of 00 UTC from noon
+        to noon (ESA CCI), of noon from midnight to midnight (SMAP). Of all other products days are those of UTC.
+        """
+        is_daily = self.stamp == "overpasses" and self.step == timedelta(days=1)
+        return self.first - timedelta(hours=12) if is_daily else timedelta(0)

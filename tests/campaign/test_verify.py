@@ -299,6 +299,46 @@ def test_bad_requests_are_told(verified: Path, tmp_path: Path, content: str, wor
     assert isinstance(done.exception, ConfigError) and words in str(done.exception)
 
 
+def test_days_of_esa_cci_are_from_noon_to_noon(verified: Path, tmp_path: Path) -> None:
+    """A product that is the control itself around each 00 UTC differs from it on no day."""
+    found = {time: values for (run, time), values in series_of(verified).items() if run == "control"}
+    weights = depth_weights(0.0, 0.05)[:6]
+    with netCDF4.Dataset(next(iter(list_series(series_folder(verified))["control"].values()))) as series:
+        cells = series["cell"][:]
+    for day in (datetime(2022, 6, d) for d in range(2, 7)):
+        near = [v for t, v in found.items() if day - timedelta(hours=12) <= t < day + timedelta(hours=12)]
+        image = np.full(GRID.n_cells, np.nan)
+        image[cells] = np.mean([np.tensordot(weights, v.soil_moisture.astype(float), (0, 0)) for v in near], axis=0)
+        with netCDF4.Dataset(tmp_path / f"ESACCI-{day:%Y%m%d}000000-fv09.1.nc", "w") as data:
+            for name, values, units in (
+                ("time", np.array([(day - datetime(1970, 1, 1)).days]), "days since 1970-01-01 00:00:00 UTC"),
+                ("lat", GRID.lat, "degrees_north"),
+                ("lon", GRID.lon, "degrees_east"),
+            ):
+                data.createDimension(name, values.size)
+                axis = data.createVariable(name, "f8", (name,))
+                axis.units, axis[:] = units, values
+            sm = data.createVariable("sm", "f8", ("time", "lat", "lon"), fill_value=np.nan)
+            sm.units, sm[0] = "m3 m-3", image.reshape(GRID.shape)
+    settings = {
+        "data_root": str(tmp_path),
+        "catalogue": {"cci": {"product": "esa_cci", "path": "ESACCI-%Y%m%d000000-*.nc"}},
+        "verification": {"references": [{"entry": "cci", "averaging": "day"}], "depths_m": [[0.0, 0.1]]},
+    }
+    (tmp_path / "with.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    done = score(verified, "--with", tmp_path / "with.yaml", "-o", tmp_path / "scores", "--no-figures")
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "scores" / "reference_patterns.csv").open() as file:
+        rows = [
+            r for r in csv.DictReader(file)
+            if r["reference"] == "cci" and r["run"] == "control" and r["region"] == "all cells"
+        ]  # fmt: skip
+    biases = {r["time"][:10]: float(r["bias"] or "nan") for r in rows}
+    # Around 2 June there is one cycle, around 6 June none but 12 UTC of the day before.
+    assert [day for day, bias in biases.items() if np.isfinite(bias)] == [f"2022-06-0{d}" for d in (3, 4, 5)]
+    assert all(abs(bias) < 1e-8 for bias in biases.values() if np.isfinite(bias)), biases
+
+
 @dataclass
 class Rained:
     """Series of which only the rain is asked for: one time, two cells."""

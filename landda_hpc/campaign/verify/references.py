@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
@@ -94,11 +94,12 @@ def verify_references(
     if NATURE in series.instances:
         for depth in config.verification.depths_m:
             if depth[1] <= series.to_depth_m + 1e-3:
-                yield judge(TRUTH, depth, judge.of_depth(NATURE, depth), "instant")
+                yield judge(TRUTH, depth, judge.of_depth(NATURE, depth))
     for settings in config.verification.references:
         name = settings.name or settings.entry
-        for depth, values in _ProductImages(series, config, domain, settings).read().items():
-            yield judge(name, depth, values, settings.averaging)
+        images = _ProductImages(series, config, domain, settings)
+        for depth, values in images.read().items():
+            yield judge(name, depth, values, images.day_begin)
 
 
 class _Judge:
@@ -122,22 +123,23 @@ class _Judge:
         return self._series.collect(instance, {"depth": take})["depth"]
 
     def __call__(
-        self, name: str, depth: DepthRange, values: FloatArray, averaging: Literal["instant", "day"]
+        self, name: str, depth: DepthRange, values: FloatArray, day_begin: timedelta | None = None
     ) -> ReferenceVerification:
-        """Compare; ``values`` as ``of_depth``, one row a time or, averaged, a day."""
+        """Compare; ``values`` as ``of_depth``, one row a time or, averaged over days that begin then, a day."""
         series, asked = self._series, self._config.verification
         runs = {run: self.of_depth(run, depth) for run in series.runs}
         times, windows = series.times, series.windows()
-        if averaging == "day":
-            times = days_of(series.times)
+        if day_begin is not None:
+            since_begin = [time - day_begin for time in series.times]
+            times = days_of(since_begin)
             # Of the campaign's first and last day there may be one time: no mean of the day.
             half = -(-24 // self._config.time.cycle_hours) / 2.0
-            runs = {run: daily_means(field, series.times, times, half) for run, field in runs.items()}
+            runs = {run: daily_means(field, since_begin, times, half) for run, field in runs.items()}
             of_day = {time.date(): i for i, time in enumerate(times)}
             # A day belongs to a window if all its times do.
             windows = {
                 window: np.array([
-                    all(inside[j] for j, time in enumerate(series.times) if of_day[time.date()] == i)
+                    all(inside[j] for j, time in enumerate(since_begin) if of_day[time.date()] == i)
                     for i in range(len(times))
                 ])
                 for window, inside in windows.items()
@@ -169,6 +171,8 @@ class _ProductImages:
         self._dataset = make_dataset(settings.entry, config.catalogue[settings.entry], config.data_root)
         self._scored = domain.cells.from_mask(domain.is_scored)
         self._regridder: Regridder | None = None
+        self.day_begin = self._dataset.product.day_begin if settings.averaging == "day" else None
+        """After 00 UTC of the day that is named; None where instants are compared."""
 
     def read(self) -> dict[DepthRange, FloatArray]:
         """Every layer, (n_time or n_days, n_scored), m3 m-3, NaN where missing.
@@ -185,8 +189,7 @@ class _ProductImages:
                 f"{series.times[-1]}; it was looked for in '{dataset.place_of(series.times[0])}' and so on."
             )
         depths = chosen_depths(settings, dataset, series.to_depth_m)
-        n_rows = len(series.times) if settings.averaging == "instant" else len(days_of(series.times))
-        shape = n_rows, int(self._scored.sum())
+        shape = len(series.times if self.day_begin is None else self._days()), int(self._scored.sum())
         totals, counts = ({depth: np.zeros(shape) for depth in depths} for _ in range(2))
         try:
             for time, row in rows.items():
@@ -206,11 +209,12 @@ class _ProductImages:
     def _rows(self) -> dict[datetime, int]:
         """Row of the comparison that each of the product's times belongs to; of several near an instant the nearest."""
         series, dataset = self._series, self._dataset
-        if self._settings.averaging == "day":
-            days = days_of(series.times)
+        begin = self.day_begin
+        if begin is not None:
+            days = self._days()
             number = {time.date(): i for i, time in enumerate(days)}
-            found = dataset.times_between(days[0], days[-1] + timedelta(hours=23, minutes=59))
-            return {time: number[time.date()] for time in found if time.date() in number}
+            found = dataset.times_between(days[0] + begin, days[-1] + begin + timedelta(hours=23, minutes=59))
+            return {time: number[day] for time in found if (day := (time - begin).date()) in number}
         margin = timedelta(minutes=self._settings.tolerance_minutes)
         times = np.array(series.times, dtype="datetime64[s]")
         best: dict[int, datetime] = {}
@@ -220,6 +224,10 @@ class _ProductImages:
             if distance <= margin and (row not in best or distance < abs(series.times[row] - best[row])):
                 best[row] = time
         return {time: row for row, time in best.items()}
+
+    def _days(self) -> tuple[datetime, ...]:
+        """Days of the campaign by the product's reckoning, by 00 UTC of the day that is named."""
+        return days_of([time - (self.day_begin or timedelta(0)) for time in self._series.times])
 
     def _on_model(self, profile: SoilMoistureProfile, depth: DepthRange) -> FloatArray:
         image = observe(profile.values, range_from_product(depth, profile.depths_m), axis=0)

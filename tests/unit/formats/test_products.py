@@ -12,7 +12,7 @@ import pytest
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, DataError, MissingFileError, MissingLayerError, ShapeError
-from landda_hpc.formats.cf_layers import open_cf_layers
+from landda_hpc.formats.cf_layers import cf_product, open_cf_layers
 from landda_hpc.formats.cldas import open_cldas
 from landda_hpc.formats.ease2 import SHAPES, ease2_grid
 from landda_hpc.formats.ecmwf import open_era5, open_era5_land
@@ -418,6 +418,36 @@ def test_noleap_days_are_those_of_the_same_name(tmp_path: Path) -> None:
         sm[:] = 0.2
     with open_cf_layers(tmp_path / "m.nc", {"sm": (0.0, 0.1)}) as file:
         assert file.times == (datetime(2016, 2, 27), datetime(2016, 2, 28), datetime(2016, 3, 1))
+
+
+def test_a_time_off_the_middle_of_its_bounds_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A mean of 00 to 24 UTC may be stamped at its begin, middle or end; the reader keeps the stamp."""
+    for hour, words in ((0, "12 h before the middle"), (12, ""), (24, "12 h after the middle")):
+        path = tmp_path / f"{hour}.nc"
+        with netCDF4.Dataset(path, "w") as data:
+            axes(data, "lat", "lon", LAT, LON)
+            data.createDimension("time", 1)
+            data.createDimension("bnds", 2)
+            time = data.createVariable("time", "f8", ("time",))
+            time.units, time.bounds, time[:] = "hours since 2016-06-01", "time_bnds", hour
+            data.createVariable("time_bnds", "f8", ("time", "bnds"))[:] = (0.0, 24.0)
+            sm = data.createVariable("sm", "f4", ("time", "lat", "lon"))
+            sm.units, sm[:] = "m3 m-3", 0.2
+        caplog.clear()
+        with open_cf_layers(path, {"sm": (0.0, 0.1)}) as file:
+            assert file.times == (DAY + timedelta(hours=hour),)
+        assert (words in caplog.text) if words else not caplog.text
+    caplog.clear()
+    opens = cf_product({"sm": (0.0, 0.1)}, timedelta(days=1)).opens
+    for _ in range(3):
+        opens(tmp_path / "0.nc").__exit__(None, None, None)
+    assert len(caplog.records) == 1, "once for all files of a product"
+
+
+def test_days_of_daily_products() -> None:
+    begins = {key: product.day_begin for key, product in PRODUCTS.items()}
+    assert begins.pop("esa_cci") == timedelta(hours=-12)
+    assert set(begins.values()) == {timedelta(0)}
 
 
 def test_the_registry_is_complete() -> None:
