@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -42,6 +43,9 @@ FLAGS: Final[dict[str, str]] = {
 }
 """The network's quality flags: C beyond bounds, D doubtful, G good. Dorigo et al. (2013), doi:10.2136/vzj2012.0097."""
 
+Period = tuple[datetime, datetime]
+"""First and last time, UTC."""
+
 _SUFFIX: Final = ".stm"
 
 
@@ -52,6 +56,7 @@ def read_ismn(
     networks: Collection[str] | None = None,
     depth_m: DepthRange | None = None,
     on_bad: Literal["error", "skip"] = "error",
+    period: Period | None = None,
 ) -> list[StationSeries]:
     """Read all sensors of a download.
 
@@ -62,6 +67,8 @@ def read_ismn(
     networks : only these; None takes all.
     depth_m : only sensors that lie within this range, m; None takes all.
     on_bad : what an unreadable file is: an error, or passed over with a warning and a count at the end.
+    period : only values from one time to another, both included; None takes all. Sensors without any in it are there,
+        with no value.
 
     Returns
     -------
@@ -92,7 +99,7 @@ def read_ismn(
     bad = 0
     for name, content in wanted:
         try:
-            found = parse_stm(content(), name, quantity)
+            found = parse_stm(content(), name, quantity, period)
         except DataError as error:
             if on_bad == "error":
                 raise
@@ -107,7 +114,7 @@ def read_ismn(
     return series
 
 
-def parse_stm(content: bytes, source: str, variable: StationVariable) -> StationSeries:
+def parse_stm(content: bytes, source: str, variable: StationVariable, period: Period | None = None) -> StationSeries:
     """Read one file.
 
     Parameters
@@ -115,6 +122,8 @@ def parse_stm(content: bytes, source: str, variable: StationVariable) -> Station
     content : of the file.
     source : its name, for messages.
     variable : that it holds.
+    period : as ``read_ismn``. The series is that of the whole file between the two times, but what is wrong with lines
+        of other days is not seen, and ``dropped`` counts lines of the period's days alone.
 
     Raises
     ------
@@ -125,6 +134,25 @@ def parse_stm(content: bytes, source: str, variable: StationVariable) -> Station
     except UnicodeDecodeError:
         # Names of stations have accents in some networks.
         lines = content.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if period is None:
+        return _parse(lines, source, variable)
+    try:
+        found = _parse(_lines_of(lines, period), source, variable)
+    except DataError:
+        # Nothing but impossible values in these days, say: whether the file can be used is seen from all of it.
+        found = _parse(lines, source, variable)
+    return found.between(*period)
+
+
+def _lines_of(lines: list[str], period: Period) -> list[str]:
+    """The lines with those of other days left blank, so that they keep their numbers; the first that is not stays."""
+    first, last = (f"{time:%Y/%m/%d}" for time in period)
+    begin = next((k for k, line in enumerate(lines) if line.strip()), 0) + 1
+    kept = [line if line[4:5] != "/" or first <= line[:10] <= last else "" for line in lines[begin:]]
+    return lines[:begin] + kept
+
+
+def _parse(lines: list[str], source: str, variable: StationVariable) -> StationSeries:
     rows = [(number, line.split()) for number, line in enumerate(lines, start=1) if line.strip()]
     if not rows:
         raise DataError(f"station file '{source}' is empty.")

@@ -266,6 +266,21 @@ def test_files_of_others_are_verified_against_at_their_own_depths(verified: Path
     assert float(forecast["distance_km"]) < 1.0
 
 
+def test_of_stations_only_the_lines_of_the_campaign_are_read(verified: Path, tmp_path: Path) -> None:
+    """With the lines of other years, one of them damaged, the scores are the same bytes."""
+    (tmp_path / "with.yaml").write_text(yaml.safe_dump(dict(write_files(tmp_path, verified))))
+    tables = []
+    for name in ("alone", "among others"):
+        done = score(verified, "--with", tmp_path / "with.yaml", "-o", tmp_path / name, "--no-figures")
+        assert done.exit_code == 0, done.output
+        tables.append((tmp_path / name / "stations.csv").read_bytes())
+        (path,) = (tmp_path / "stations").rglob("*.stm")
+        header, *lines = path.read_text(encoding="ascii").splitlines()
+        others = [f"{day}/02 06:00 0.9 G M" for day in ("2021/06", "2022/07")]
+        path.write_text("\n".join([header, others[0], "2021/07/02 06:00 damaged G M", *lines, others[1]]) + "\n")
+    assert tables[0] == tables[1]
+
+
 def test_plot_draws_the_verification_anew_as_it_was_asked_for(verified: Path) -> None:
     folder = verified / "verification"
     settings = yaml.safe_load((folder / "verify.yaml").read_text())

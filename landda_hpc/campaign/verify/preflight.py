@@ -25,8 +25,8 @@ MAX_PROBES = 5
 def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
     """Open what the section ``verification`` names: one line for each entry that cannot serve. Local.
 
-    Stations are read whole; of gridded references times are looked for and the first sound one is read; of
-    precipitation the first field is read.
+    Stations are read for the campaign's dates; of gridded references times are looked for and the first sound one is
+    read; of precipitation the first field is read.
     """
     asked, problems = config.verification, []
 

@@ -133,13 +133,14 @@ def load_stations(
     """
     entry = config.catalogue[settings.entry]
     path = config.data_root / entry.path
+    margin = timedelta(minutes=config.verification.tolerance_minutes)
+    period = start - margin, end + margin
     found = (
-        read_ismn(path, on_bad=entry.damaged)
+        read_ismn(path, on_bad=entry.damaged, period=period)
         if entry.product == "ismn"
         else read_station_csv(path, utc_offset_hours=entry.utc_offset_hours, on_bad=entry.damaged)
     )
-    margin = timedelta(minutes=config.verification.tolerance_minutes)
-    return [one.selected(settings.accept).between(start - margin, end + margin) for one in found]
+    return [one.selected(settings.accept).between(*period) for one in found]
 
 
 def _among_tiles(series: CampaignSeries, stations: StationSet) -> FloatArray:

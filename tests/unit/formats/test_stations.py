@@ -122,6 +122,45 @@ def test_bad_station_files(case: str, tmp_path: Path) -> None:
     assert [s.values.size for s in read_ismn(tmp_path, on_bad="skip")] == [4]
 
 
+def assert_same(one: StationSeries, other: StationSeries) -> None:
+    for name in ("network", "station", "sensor", "lat", "lon", "elevation_m", "depth_m", "variable", "units", "source"):
+        assert getattr(one, name) == getattr(other, name), name
+    for name in ("times", "values", "flags"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_a_period_has_the_values_of_the_whole_file(shared: Path) -> None:
+    """Of real files in both forms, and without any value in the period."""
+    for folder, start, end in (
+        ("ismn_maqu", datetime(2009, 6, 1, 23, 30), datetime(2009, 8, 31, 0, 30)),
+        ("ismn_maqu", datetime(2022, 6, 1), datetime(2022, 6, 2)),
+        ("ismn/format_ceop_sep", datetime(2007, 1, 3, 5), datetime(2007, 1, 9)),
+        ("ismn/format_ceop_sep", datetime(2008, 1, 3), datetime(2008, 1, 9)),
+        ("ismn/format_header_values", datetime(2006, 1, 1), datetime(2007, 1, 2)),
+    ):
+        path = shared / "data" / folder
+        for one, whole in zip(read_ismn(path, period=(start, end)), read_ismn(path), strict=True):
+            assert_same(one, whole.between(start, end))
+
+
+@given(st.lists(st.integers(0, 96), min_size=1, max_size=30), st.integers(0, 96), st.integers(0, 96))
+def test_a_period_has_the_values_of_the_whole_file_in_any_order(hours: list[int], a: int, b: int) -> None:
+    """Lines out of order, given twice, impossible: now and then all that the period has."""
+    begin = datetime(2008, 6, 29)
+    lines = [f"{begin + timedelta(hours=h):%Y/%m/%d %H:%M} {0.1 if h % 3 else 7.0:.1f} G M" for h in (97, *hours)]
+    period = begin + timedelta(hours=min(a, b)), begin + timedelta(hours=max(a, b))
+    content = stm("\n", *lines)
+    assert_same(parse_stm(content, NAME, SM, period), parse_stm(content, NAME, SM).between(*period))
+
+
+def test_lines_of_other_days_are_not_taken_apart() -> None:
+    content = stm("\n", "2008/06/30 23:00 x G", *LINES, "2008/07/03 00:00 0.2.1 G")
+    found = parse_stm(content, NAME, SM, (datetime(2008, 7, 1), datetime(2008, 7, 2)))
+    np.testing.assert_array_equal(found.values, [0.5, 0.25, np.nan, 0.26])
+    with pytest.raises(DataError, match=r"line 2 of station file .* not of the format"):
+        parse_stm(content, NAME, SM, (datetime(2008, 6, 30), datetime(2008, 7, 2)))
+
+
 def test_ceop_lines_of_two_sensors_are_an_error() -> None:
     line = "2007/01/01 01:00 2007/01/01 01:00 NET NET here 43.15 2.95 112.00 0.05 0.05 0.2140 U M"
     series = parse_stm(f"{line}\r{line.replace('01:00', '02:00')}\r".encode(), NAME, SM)
