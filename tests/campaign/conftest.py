@@ -79,9 +79,10 @@ class Landda:
         with pytest.MonkeyPatch.context() as patch, chdir(self.folder), redirect_stdout(out), redirect_stderr(err):
             patch.setenv("COLUMNS", ENVIRONMENT["COLUMNS"])
             try:
-                code = app(told, prog_name="landda", standalone_mode=True) or 0
+                app(told, prog_name="landda")
+                code = 0
             except SystemExit as end:
-                code = end.code
+                code = end.code if isinstance(end.code, int) else int(end.code is not None)
             except Exception as error:  # noqa: BLE001 - as cli.main does
                 code = errors.report(error)
         return subprocess.CompletedProcess(told, code, out.getvalue(), err.getvalue())
