@@ -25,6 +25,10 @@ bin := .venv/bin
 pytest := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 timeout -k 5
 results := test-results
 
+# Byte code is kept, whatever the machine's default: without it every one of the hundreds of processes that the tests start
+# compiles what it imports, two thousand files, anew: half of the time of a small campaign.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: env run test lint verify bench clean
 
 env:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from landda_hpc.campaign.domain import Domain, depth_name
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
@@ -12,8 +13,11 @@ from landda_hpc.formats.atomic import write_text
 from landda_hpc.formats.static import read_static
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import list_images
-from landda_hpc.verification.maps import Coastline
-from landda_hpc.verification.report import ImageSet, read_images, write_report
+from landda_hpc.verification.image_set import ImageSet, read_images
+from landda_hpc.verification.report import write_report
+
+if TYPE_CHECKING:
+    from landda_hpc.verification.maps import Coastline
 
 
 def make_report(folder: CampaignFolder, config: CampaignConfig, domain: Domain) -> list[Path]:
@@ -22,7 +26,6 @@ def make_report(folder: CampaignFolder, config: CampaignConfig, domain: Domain) 
     Returns the files.
     """
     images = _images(folder, config) if config.output.figures else []
-    grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
     observations = folder.path / "observations.md"
     write_text(observations, counts_markdown(*counts_of_records(folder.read_records("cycles"))))
     written = write_report(
@@ -33,7 +36,7 @@ def make_report(folder: CampaignFolder, config: CampaignConfig, domain: Domain) 
         grid=domain.grid,
         land=domain.is_land,
         score_mask=domain.is_scored,
-        coastline=Coastline(grid, static["land_fraction"] + static["lake_fraction"]),
+        coastline=_coastline() if config.output.figures else None,
         innovations=folder.records_file("cycles"),
         layer=depth_name(config.observations.depth_m),
         since=config.scored_since if config.verification.discard_days else None,
@@ -41,6 +44,14 @@ def make_report(folder: CampaignFolder, config: CampaignConfig, domain: Domain) 
         with_figures=config.output.figures,
     )
     return [*written, observations]
+
+
+def _coastline() -> Coastline:
+    """That of the data that come with the package."""
+    from landda_hpc.verification.maps import Coastline  # here: figures alone need the plotting library
+
+    grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
+    return Coastline(grid, static["land_fraction"] + static["lake_fraction"])
 
 
 def _tolerance(config: CampaignConfig) -> float | None:

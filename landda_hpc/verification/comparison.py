@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from rich import box
 from rich.markup import escape
 from rich.table import Table
-from scipy import stats
+from scipy.special import stdtrit
 
 from landda_hpc.errors import DataError
 from landda_hpc.formats.atomic import write_text
@@ -116,7 +116,7 @@ def student_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
     if n == 1:
         return Interval(mean, math.nan, 1)
     variance = math.fsum((v - mean) ** 2 for v in present) / (n - 1)
-    quantile = float(stats.t.ppf(0.5 + 0.5 * level, n - 1))
+    quantile = float(stdtrit(n - 1, 0.5 + 0.5 * level))
     return Interval(mean, quantile * math.sqrt(variance / n), n)
 
 

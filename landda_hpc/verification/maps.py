@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.verification import appearance
+from landda_hpc.verification.image_set import DIFFERENCES, FIELDS
 from landda_hpc.verification.map_layout import Layout, Panel, arrange, arrange_in_grid, shrinking
 from landda_hpc.verification.regions import GLOBE, Region, Window, window_of
 from landda_hpc.verification.scores import score
@@ -40,8 +41,6 @@ LABELS: Final[dict[str, str]] = {
 }
 """Panel titles of images by their names; callers may replace them."""
 
-FIELDS: Final = ("control", "background", "analysis", "forecast", "observation", "truth")
-DIFFERENCES: Final = ("increment", "innovation")
 _MINUS: Final = " minus "
 
 

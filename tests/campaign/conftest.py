@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from landda_hpc.commands.application import app
+from landda_hpc.commands.console import errors
 
 TIMEOUT_S = 100
 
@@ -67,10 +73,35 @@ class Landda:
             cwd=self.folder, stdin=subprocess.DEVNULL, start_new_session=True, env=ENVIRONMENT,
         )  # fmt: skip
 
-    def digest(self, output: object, *options: str) -> str:
-        done = self(1, "digest", output, *options)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.split()[0] if not options else done.stdout
+    def here(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """The same in this process, for commands that start no campaign: a new process loads longer than it works."""
+        out, err, told = io.StringIO(), io.StringIO(), [str(a) for a in arguments]
+        with pytest.MonkeyPatch.context() as patch, chdir(self.folder), redirect_stdout(out), redirect_stderr(err):
+            patch.setenv("COLUMNS", ENVIRONMENT["COLUMNS"])
+            try:
+                app(told, prog_name="landda")
+                code = 0
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else int(end.code is not None)
+            except Exception as error:  # noqa: BLE001 - as cli.main does
+                code = errors.report(error)
+        return subprocess.CompletedProcess(told, code, out.getvalue(), err.getvalue())
+
+    def digest(self, output: str | Path) -> str:
+        """Hash of the last committed state, as `landda digest` prints it."""
+        from landda_hpc.storage.checkpoint import digest  # here: h5py starts MPI, see ENVIRONMENT
+        from landda_hpc.storage.retention import latest_valid
+
+        newest = latest_valid(self.folder / output / "checkpoints")
+        assert newest is not None
+        return digest(newest)
+
+    def digests(self, output: str | Path) -> dict[str, str]:
+        """Hashes of all checkpoints that are kept."""
+        from landda_hpc.storage.checkpoint import digest
+        from landda_hpc.storage.retention import list_checkpoints
+
+        return {p.name: digest(p) for _, p in list_checkpoints(self.folder / output / "checkpoints")}
 
     def write(self, name: str = "tiny.yaml", **changes: object) -> Path:
         path = self.folder / name
@@ -89,4 +120,26 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     run = Landda(tmp_path_factory.mktemp("reference"))
     done = run(1, "run", run.write(), "--output", "out")
     assert done.returncode == 0, done.stdout + done.stderr
-    return {"path": run.folder / "out", "digest": run.digest("out"), "all": run.digest("out", "--all")}
+    return {"path": run.folder / "out", "digest": run.digest("out"), "all": run.digests("out")}
+
+
+RECORDS = ("scores.jsonl", "cycles.jsonl")
+
+
+def assert_same(output: Path, reference: Mapping[str, Any], landda: Landda) -> None:
+    """The last state and every record are those of the reference, byte by byte."""
+    assert landda.digest(output) == reference["digest"]
+    for name in RECORDS:
+        assert (output / name).read_bytes() == (reference["path"] / name).read_bytes(), name
+
+
+def wait_for_cycle(output: Path, cycles: int, poll: Any) -> None:
+    """Until the campaign has recorded so many cycles; fails if it ends or hangs before."""
+    deadline = time.monotonic() + 60
+    records = output / "cycles.jsonl"
+    while time.monotonic() < deadline:
+        if records.exists() and f'"cycle": {cycles},' in records.read_text():
+            return
+        assert poll() is None, "the campaign ended before it was to be stopped"
+        time.sleep(0.02)
+    raise AssertionError(f"no cycle {cycles} within a minute")

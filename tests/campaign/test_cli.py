@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
@@ -32,6 +35,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Landda:
     """A finished campaign with figures and restart files in ``out``."""
     run = Landda(tmp_path_factory.mktemp("finished"))
     file = run.write(
+        runs=[{"method": "control"}, {"method": "enkf_like", "members": 4}],
         checkpoint={"every_hours": 18, "restarts": True},
         output={"every_hours": 12, "fields": ["background", "analysis", "increment", "innovation", "spread", "truth"]},
     )
@@ -88,22 +92,22 @@ def test_restart_files_hold_the_checkpoint(finished: Landda) -> None:
 
 
 def test_status_score_plot_digest_schema(finished: Landda) -> None:
-    assert "finished" in finished(1, "status", "out").stdout
-    assert finished(1, "status", "out", "--state").stdout.strip() == "finished"
-    score = finished(1, "score", "out")
+    assert "finished" in finished.here("status", "out").stdout
+    assert finished.here("status", "out", "--state").stdout.strip() == "finished"
+    score = finished.here("score", "out")
     assert "assimilated reference" in score.stdout and "published [B26]" in score.stdout
     (finished.folder / "out" / "summary.md").unlink()
-    plot = finished(1, "plot", "out")
+    plot = finished.here("plot", "out")
     assert plot.returncode == 0 and "summary.md" in plot.stdout
-    assert len(finished.digest("out")) == 64
-    schema = json.loads(finished(1, "schema").stdout)
+    assert finished(1, "digest", "out").stdout.split()[0] == finished.digest("out")
+    schema = json.loads(finished.here("schema").stdout)
     assert "cycle_hours" in json.dumps(schema)
     assert "[OPTIONS] COMMAND" in finished(1, "--help").stdout
 
 
 def test_check_answers_for_a_large_grid_by_a_count_on_a_coarser_one(landda: Landda) -> None:
     """26 million cells: the tiles themselves would take minutes and tens of gigabytes."""
-    done = landda(1, "check", landda.write(grid={"n_lat": 3600, "n_lon": 7200}), "--ranks", "64")
+    done = landda.here("check", landda.write(grid={"n_lat": 3600, "n_lon": 7200}), "--ranks", "64")
     assert done.returncode == 0, done.stdout + done.stderr
     text = " ".join(done.stdout.split())
     assert "3600 x 7200 cells" in text and "by a count on 300 x 600 cells" in text
@@ -112,7 +116,7 @@ def test_check_answers_for_a_large_grid_by_a_count_on_a_coarser_one(landda: Land
 
 
 def test_check_says_what_it_will_take(landda: Landda) -> None:
-    done = landda(1, "check", landda.write(), "--ranks", "3")
+    done = landda.here("check", landda.write(), "--ranks", "3")
     assert done.returncode == 0
     for word in ("can run", "tiles", "memory", "disk"):
         assert word in done.stdout
@@ -153,17 +157,21 @@ def test_ten_lines_of_python(tmp_path: Path) -> None:
         ({"grid": {"n_lat": 32, "n_lon": 32, "south": -60, "north": -40, "west": 200, "east": 230}}, ["no cell"]),
     ],
 )
-@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.verify)])
+@pytest.mark.parametrize(
+    "ranks", [None, pytest.param(1, marks=pytest.mark.verify), pytest.param(2, marks=pytest.mark.verify)]
+)
 def test_bad_configurations_are_told_before_any_work(
-    landda: Landda, changes: dict[str, object], texts: list[str], ranks: int
+    landda: Landda, changes: dict[str, object], texts: list[str], ranks: int | None
 ) -> None:
-    done = landda(ranks, "run", landda.write(**changes), "-o", "out")
+    """By `landda check` and, the verification tests say, in the same words by `landda run`."""
+    file = landda.write(**changes)
+    done = landda.here("check", file) if ranks is None else landda(ranks, "run", file, "-o", "out")
     assert done.returncode == 2, done.stdout + done.stderr
     message = " ".join(done.stderr.split())
     for text in texts:
         assert text in message, message
     assert "Traceback" not in message
-    assert message.count("error:") <= 1 or ranks > 1
+    assert message.count("error:") <= 1 or ranks == 2
     assert not (landda.folder / "out" / "checkpoints").exists()
 
 
@@ -177,7 +185,7 @@ def test_missing_configuration_and_folder(landda: Landda) -> None:
     assert "experiments/" in landda(1, "run", "none.yaml").stderr
     done = landda(1, "resume", "nowhere")
     assert done.returncode == 3 and "no campaign" in done.stderr
-    assert landda(1, "run").returncode == 2
+    assert landda.here("run").returncode == 2
 
 
 class TestAnalyse:
@@ -195,7 +203,7 @@ class TestAnalyse:
 
     def test_exact_white_errors_give_the_blend(self, landda: Landda) -> None:
         background, observation = self.images(landda.folder)
-        done = landda(1, "analyse", "b.nc", "y.nc", "-o", "a.nc", "--exact")
+        done = landda.here("analyse", "b.nc", "y.nc", "-o", "a.nc", "--exact")
         assert done.returncode == 0, done.stderr
         assert "0.6923" in done.stdout
         with netCDF4.Dataset(landda.folder / "a.nc") as file:
@@ -216,7 +224,7 @@ class TestAnalyse:
         values, grid = make(background, self.grid)  # type: ignore[operator]
         values = np.resize(values, grid.shape)
         write_image(landda.folder / "bad.nc", values, grid)
-        done = landda(1, "analyse", "b.nc", "bad.nc")
+        done = landda.here("analyse", "b.nc", "bad.nc")
         assert done.returncode == 2 and text in done.stderr, done.stderr
         assert "bad.nc" in done.stderr and "Traceback" not in done.stderr
         assert not (landda.folder / "analysis.nc").exists()
@@ -226,9 +234,9 @@ class TestAnalyse:
         write_image(landda.folder / "kg.nc", background, self.grid, units="kg m-2")
         (landda.folder / "cut.nc").write_bytes((landda.folder / "y.nc").read_bytes()[:3000])
         for name, text in (("kg.nc", "kg m-2"), ("cut.nc", "cut.nc"), ("none.nc", "does not exist")):
-            done = landda(1, "analyse", "b.nc", name)
+            done = landda.here("analyse", "b.nc", name)
             assert done.returncode == 2 and text in done.stderr and "Traceback" not in done.stderr, done.stderr
-        assert "--members" in landda(1, "analyse", "b.nc", "y.nc", "--members", "1").stderr
+        assert "--members" in landda.here("analyse", "b.nc", "y.nc", "--members", "1").stderr
 
 
 def test_check_lists_every_missing_file_and_bad_frame(landda: Landda) -> None:
@@ -239,8 +247,7 @@ def test_check_lists_every_missing_file_and_bad_frame(landda: Landda) -> None:
         {"method": "enkf_like", "members": 4, "frame": {"scales": 12}},
     ]
     file = landda.write(runs=runs)
-    for command in (("check", file), ("run", file, "-o", "out")):
-        done = landda(1, *command)
+    for done in (landda.here("check", file), landda(1, "run", file, "-o", "out")):
         assert done.returncode == 2
         message = " ".join(done.stderr.split())
         for text in ("no/std.nc", "no/archive.nc", "run 'enkf_like', frame"):
@@ -248,9 +255,9 @@ def test_check_lists_every_missing_file_and_bad_frame(landda: Landda) -> None:
     assert not (landda.folder / "out").exists()
 
 
-def test_resume_refuses_records_without_their_checkpoints(landda: Landda) -> None:
+def test_resume_refuses_records_without_their_checkpoints(landda: Landda, reference: Mapping[str, Any]) -> None:
     out = landda.folder / "out"
-    assert landda(1, "run", landda.write(runs=[{"method": "control"}]), "-o", "out").returncode == 0
+    shutil.copytree(reference["path"], out)
     before = (out / "scores.jsonl").read_bytes()
     for path in (out / "checkpoints").iterdir():
         path.rename(landda.folder / path.name)
@@ -265,8 +272,7 @@ def test_resume_refuses_records_without_their_checkpoints(landda: Landda) -> Non
     refused = landda(1, "resume", "out", "--set", "verification.min_soil_fraction=0.9")
     assert refused.returncode == 2 and "its scores" in refused.stderr
     (out / "config.yaml").write_text("x: [")
-    for command in ("status", "resume", "score"):
-        done = landda(1, command, "out")
+    for done in (landda.here("status", "out"), landda(1, "resume", "out"), landda.here("score", "out")):
         assert done.returncode == 2 and "not valid YAML" in done.stderr and "bug" not in done.stderr
 
 

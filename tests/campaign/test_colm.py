@@ -27,8 +27,7 @@ from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import digest
 from landda_hpc.storage.retention import latest_valid
-from tests.campaign.conftest import Landda
-from tests.campaign.test_bits import wait_for_cycle
+from tests.campaign.conftest import Landda, wait_for_cycle
 from tests.unit.model.colm_cases import STAND_IN, make_synthetic
 
 LAUNCH = f"{sys.executable} {{exe}} {{namelist}}"

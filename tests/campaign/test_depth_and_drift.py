@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.campaign.conftest import Landda
-from tests.campaign.test_bits import assert_same, wait_for_cycle
+from tests.campaign.conftest import Landda, assert_same, wait_for_cycle
 
 DRIFT = {"share": 0.3, "settle_days": 0.0, "forecast_days": 1.0}
 OPTIONS: dict[str, Any] = {"depth": {"kind": "regression", "file": "vertical.nc"}, "drift": DRIFT}

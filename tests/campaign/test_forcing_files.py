@@ -71,9 +71,9 @@ def test_same_bits_on_any_number_of_ranks(landda: Any, data: Path) -> None:
 
 def test_check_finds_what_is_missing(landda: Any, data: Path) -> None:
     late = {"start": "2022-06-29T00:00", "assimilation_end": "2022-07-02T00:00", "end": "2022-07-02T00:00"}
-    done = landda(1, "check", landda.write(**changes(data) | {"time": late}))
+    done = landda.here("check", landda.write(**changes(data) | {"time": late}))
     assert done.returncode != 0
     assert done.stderr.count("2022-07.nc' does not exist") + done.stdout.count("2022-07.nc' does not exist") == 3
     twin = changes(data) | {"twin": {"weather_correlation": 0.5}}
-    done = landda(1, "check", landda.write(**twin))
+    done = landda.here("check", landda.write(**twin))
     assert "the nature run has the weather of the files as well; write 1.0" in done.stderr + done.stdout

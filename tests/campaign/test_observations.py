@@ -182,7 +182,7 @@ def test_check_looks_before_the_run(landda: Any, tmp_path: Path) -> None:
     write_gldas(root, START + timedelta(hours=12))
     assert problems(config) == []
     first.write_bytes(first.read_bytes()[:5000])
-    done = landda(1, "check", config)
+    done = landda.here("check", config)
     assert done.returncode == 2
     assert first.name in done.stderr
     assert "truncated" in done.stderr

@@ -167,7 +167,7 @@ def test_what_cannot_be_reproduced_is_told(landda: Landda, arguments: tuple[str,
 
 def test_output_times_are_ends_of_cycles(landda: Landda) -> None:
     file = landda.write(output={**CONFIG["output"], "times": ["2022-06-02T07:00"]})
-    done = landda(1, "check", file)
+    done = landda.here("check", file)
     assert done.returncode != 0
     assert "not the end of a cycle" in " ".join((done.stdout + done.stderr).split())
 

@@ -42,7 +42,7 @@ def write_noisy_waves(path: Path, n_times: int = 8) -> Path:
 
 def test_it_writes_what_it_promises(landda: Landda) -> None:
     write_noisy_waves(landda.folder / "s.nc")
-    done = landda(1, "threshold", "s.nc", "-o", "out", "--set", "boundary=reflect")
+    done = landda.here("threshold", "s.nc", "-o", "out", "--set", "boundary=reflect")
     assert done.returncode == 0, done.stderr
     out = landda.folder / "out"
     pictures = ("reconstructions.png", "error_densities.png", "distance_correlation.png")
@@ -66,8 +66,8 @@ def test_it_writes_what_it_promises(landda: Landda) -> None:
 
 def test_the_region_and_the_period_are_cut(landda: Landda) -> None:
     write_noisy_waves(landda.folder / "s.nc")
-    done = landda(
-        1, "threshold", "s.nc", "-o", "out", "--region", "80,112,24,60", "--first", "2016-05-01T12:00", "--every", "2",
+    done = landda.here(
+        "threshold", "s.nc", "-o", "out", "--region", "80,112,24,60", "--first", "2016-05-01T12:00", "--every", "2",
         "--fractions", "0.5,0.9", "--maps", "0.5", "--no-distances",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -88,7 +88,7 @@ def test_the_region_and_the_period_are_cut(landda: Landda) -> None:
 )
 def test_bad_options_are_told(landda: Landda, options: tuple[str, ...], text: str) -> None:
     write_noisy_waves(landda.folder / "s.nc", 3)
-    done = landda(1, "threshold", "s.nc", "-o", "out", *options)
+    done = landda.here("threshold", "s.nc", "-o", "out", *options)
     assert done.returncode == 2 and text in " ".join(done.stderr.split()), done.stderr
     assert "Traceback" not in done.stderr and not (landda.folder / "out").exists()
 
@@ -113,7 +113,7 @@ def test_memory_is_asked_for_beforehand(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_real_era5_hours(shared: Path, landda: Landda) -> None:
-    done = landda(1, "threshold", shared / "data/era5/ERA5_China_2024_07_01_03.nc", "-o", "out")
+    done = landda.here("threshold", shared / "data/era5/ERA5_China_2024_07_01_03.nc", "-o", "out")
     assert done.returncode == 0, done.stderr
     half = next(r for r in csv.DictReader((landda.folder / "out/threshold.csv").open()) if r["fraction"] == "0.5")
     # [S24] Fig. 3e at sigma = 0.5: SCC above 0.99, errors within 0.02 m3 m-3.

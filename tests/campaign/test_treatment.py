@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.campaign.conftest import CONFIG, Landda
-from tests.campaign.test_bits import assert_same, wait_for_cycle
+from tests.campaign.conftest import CONFIG, Landda, assert_same, wait_for_cycle
 
 OBSERVATIONS = {
     "kind": "twin",
@@ -59,7 +58,7 @@ def test_every_reason_is_counted_and_told_at_the_end(checked: Mapping[str, Any],
     page = (checked["path"] / "observations.md").read_text()
     assert f"Times with observations: {CONFIG_CYCLES}." in page
     assert f"| spike in time | {total['spike in time']} " in page
-    done = landda(1, "observations", "report", checked["path"], "-o", "report.json")
+    done = landda.here("observations", "report", checked["path"], "-o", "report.json")
     assert done.returncode == 0, done.stderr
     assert json.loads((landda.folder / "report.json").read_text())["counts"] == total
     told = [line["observation_std_mean"] for line in lines if line["run"] == "enkf_like" and "gain_mean" in line]
@@ -91,12 +90,12 @@ def test_a_kill_loses_nothing_of_what_the_temporal_check_remembers(landda: Landd
 
 def test_a_run_that_is_not_there_cannot_judge(landda: Landda) -> None:
     quality = {"innovation": {"run": "nobody"}}
-    done = landda(1, "check", landda.write(observations={"kind": "twin", "quality": quality}))
+    done = landda.here("check", landda.write(observations={"kind": "twin", "quality": quality}))
     assert done.returncode != 0
     assert "observations.quality.innovation.run = 'nobody': runs are control" in done.stderr
 
 
 def test_the_observations_of_a_twin_need_its_model(landda: Landda) -> None:
-    done = landda(1, "observations", "report", landda.write())
+    done = landda.here("observations", "report", landda.write())
     assert done.returncode != 0
     assert "nature run" in done.stderr

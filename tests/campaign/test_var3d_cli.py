@@ -17,8 +17,7 @@ from landda_hpc.formats.image_series import open_image_series
 from landda_hpc.formats.wedge_spectra import read_wedge_spectrum
 from landda_hpc.grid import regular_grid
 from landda_hpc.verification.records import TRUTH, UNOBSERVED_TRUTH
-from tests.campaign.conftest import Landda
-from tests.campaign.test_bits import assert_same
+from tests.campaign.conftest import Landda, assert_same
 from tests.unit.formats.test_image_series import VALUES, write_series
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +42,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Landda:
             {"method": "var3d_point", "observation_std": 0.01, "observation_std_china": 0.3},
             {"method": "var3d_image"},
         ],
-        output={"every_hours": 6, "figures": True,
+        output={"every_hours": 6, "figures": False,
                 "fields": ["background", "analysis", "innovation", "observation", "truth"]},
         verification={"depths_m": [[0.0, 0.07], [0.07, 0.28]], "discard_days": 1},
     )  # fmt: skip
@@ -55,8 +54,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Landda:
 def test_the_minimisation_is_drawn_and_the_first_days_are_left_out(finished: Landda) -> None:
     out = finished.folder / "out"
     figure = out / "figures" / "minimisation.png"
-    figure.unlink()
-    done = finished(1, "plot", "out")
+    done = finished.here("plot", "out")
     assert done.returncode == 0 and figure.stat().st_size > 0, done.stderr
     page = (out / "summary.md").read_text()
     # drawn: the first analysis after the discarded days
@@ -64,7 +62,7 @@ def test_the_minimisation_is_drawn_and_the_first_days_are_left_out(finished: Lan
     assert "The tables leave out what lies before 2016-07-02 00:00." in page
     line = next(line for line in page.splitlines() if "| 0-7 cm | assimilation | control | forecast" in line)
     assert line.split("|")[-3].strip() == "5"  # of 8 times from 2 July 00 UTC on
-    score = finished(1, "score", "out")
+    score = finished.here("score", "out")
     assert "The means leave out what lies before 2016-07-02 00:00:00" in score.stdout
 
 
@@ -82,7 +80,7 @@ def test_observations_have_the_errors_of_the_map(finished: Landda) -> None:
 
 
 def test_an_archive_of_the_control(finished: Landda) -> None:
-    done = finished(1, "archive", "b.nc", "--campaign", "out", "--wedges", "w.csv", "--observation-std", "0.05")
+    done = finished.here("archive", "b.nc", "--campaign", "out", "--wedges", "w.csv", "--observation-std", "0.05")
     assert done.returncode == 0, done.stderr
     assert "innovations of run control" in done.stdout
     archive = read_archive(finished.folder / "b.nc", GRID)
@@ -196,7 +194,7 @@ class TestLayersOneByOne:
         assert_same(landda.folder / "out", reference, landda)
 
     def test_an_archive_of_the_three_layers(self, layered: Landda) -> None:
-        done = layered(1, "archive", "b.nc", "--campaign", "out", "--layers")
+        done = layered.here("archive", "b.nc", "--campaign", "out", "--layers")
         assert done.returncode == 0, done.stderr
         archive = read_archive(layered.folder / "b.nc", GRID)
         assert archive.count.shape == (3, *GRID.shape)
@@ -210,7 +208,7 @@ def test_an_archive_of_two_series(landda: Landda) -> None:
     model = VALUES + 0.03
     write_series(landda.folder / "m.nc", model, [0, 6, 12, 18, 24, 30])
     write_series(landda.folder / "y.nc", VALUES[:5] * 0.9, [6, 12, 18, 24, 36])  # times in common: 6 to 24 h
-    done = landda(1, "archive", "b.nc", "--model", "m.nc", "--observation", "y.nc", "--model-variable", "sm",
+    done = landda.here("archive", "b.nc", "--model", "m.nc", "--observation", "y.nc", "--model-variable", "sm",
                   "--model-variable", "sm", "--model-variable", "sm", "--observation-depth", "0-0.07")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "4 times" in done.stdout
@@ -239,7 +237,7 @@ def test_bad_archives_are_told(finished: Landda, options: tuple[str, ...], text:
     write_series(finished.folder / "m.nc", VALUES[:2], [0, 6])
     write_series(finished.folder / "y.nc", VALUES[:2], [48, 54])
     write_series(finished.folder / "g.nc", VALUES[:2], [0, 6], regular_grid(18, 20))
-    done = finished(1, "archive", "bad.nc", *options)
+    done = finished.here("archive", "bad.nc", *options)
     assert done.returncode == 2 and text in " ".join(done.stderr.split()), done.stderr
     assert "Traceback" not in done.stderr and not (finished.folder / "bad.nc").exists()
 
@@ -249,7 +247,7 @@ class TestAnalyse:
 
     def analyse(self, run: Landda, *options: str) -> str:
         image = "out/images/control_20160703T00.nc"
-        done = run(1, "analyse", image, image, "--background-variable", "forecast", "--observation-variable", "truth",
+        done = run.here("analyse", image, image, "--background-variable", "forecast", "--observation-variable", "truth",
                    "-o", "a.nc", *options)  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
         return done.stdout if done.returncode == 0 else f"code {done.returncode}: {' '.join(done.stderr.split())}"
@@ -291,10 +289,10 @@ class TestAnalyse:
 
 @pytest.mark.parametrize("name", ["shen2024", "shen2024_china"])
 def test_the_experiments_can_run(landda: Landda, name: str) -> None:
-    done = landda(1, "check", ROOT / f"experiments/{name}.yaml")
+    done = landda.here("check", ROOT / f"experiments/{name}.yaml")
     assert done.returncode == 0 and "can run" in done.stdout, done.stderr
 
 
 def test_discarding_everything_is_a_problem(landda: Landda) -> None:
-    done = landda(1, "check", landda.write(verification={"discard_days": 15}))
+    done = landda.here("check", landda.write(verification={"discard_days": 15}))
     assert done.returncode == 2 and "leaves nothing of the assimilation window" in " ".join(done.stderr.split())

@@ -18,10 +18,10 @@ from landda_hpc.formats.registry import PRODUCTS
 from landda_hpc.formats.static import read_static
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import list_images
+from landda_hpc.verification.image_set import read_images
 from landda_hpc.verification.maps import Coastline, draw_maps
 from landda_hpc.verification.records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord, read_json_lines
 from landda_hpc.verification.regions import Region
-from landda_hpc.verification.report import read_images
 from landda_hpc.verification.side_by_side import Roles
 
 

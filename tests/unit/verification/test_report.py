@@ -11,8 +11,9 @@ import xarray as xr
 
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
 from landda_hpc.grid import regular_grid
+from landda_hpc.verification.image_set import ImageSet, read_images
 from landda_hpc.verification.records import ScoreRecord, read_csv, read_json_lines, read_netcdf
-from landda_hpc.verification.report import ImageSet, read_images, write_report
+from landda_hpc.verification.report import write_report
 
 TIME = datetime(2022, 6, 2, 6)
 GRID = regular_grid(32, 64)
