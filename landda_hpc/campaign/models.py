@@ -303,9 +303,9 @@ def _initial_state(config: CampaignConfig, domain: Domain, instance: Instance, t
         image = member_field(perturbation, domain.grid, config.seed, "wetness")
         change = perturbation.wetness_sigma * image.reshape(-1)[tiles.cell]
     if config.model.initial == "spun_up":
-        assert config.model.initial_file is not None, "checked by the configuration"
-        state = spun_up_state(config.data_root / config.model.initial_file, domain, time)
-        return fitted(state, tiles, change)
+        name = config.model.initial_file
+        path = None if name is None else config.data_root / name
+        return fitted(spun_up_state(path, domain, tiles, time), tiles, change)
     if config.model.initial == "file":
         assert config.model.initial_file is not None, "checked by the configuration"
         product = read_soil_moisture_climatology(config.data_root / config.model.initial_file)

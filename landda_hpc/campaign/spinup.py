@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,11 +17,11 @@ from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.models import free_run
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.signals import StopRequest
-from landda_hpc.campaign.spun_up import YEAR_DAYS
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import CampaignConfig, ColumnModelConfig
 from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError, StoppedError, StorageError
 from landda_hpc.formats.atomic import write_text
+from landda_hpc.formats.spun_up import YEAR_DAYS, SpunUpColumns, write_spun_up
 from landda_hpc.model.column.land.acceleration import extrapolate
 from landda_hpc.model.protocol import LandModel
 from landda_hpc.parallel.communicator import Communicator
@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 PATIENCE: Final = 3
 """Years from one extrapolation to the next: one to forget it, two to see where the changes lead."""
 
-FIRST_EXTRAPOLATION: Final = 6
-"""Year: before, fast parts still move the slow ones."""
+FIRST_EXTRAPOLATION: Final = {"spun_up": 3, "climatology": 6, "file": 6}
+"""Year, by the initial state: before, fast parts still move the slow ones."""
 
 INSTANCES: Final = ("state", "year_before", "two_years_before")
 
@@ -90,6 +90,7 @@ def spin_up(
     accelerate: bool = True,
     progress: Progress | None = None,
     stop: StopRequest | None = None,
+    year_file: Path | None = None,
 ) -> list[Drift]:
     """Repeat the year from the configuration's start until the stop rule holds; go on where an earlier call ended.
 
@@ -98,9 +99,12 @@ def spin_up(
     config : grid, tiles, weather, model and its initial state; the physics must be land_surface.
     folder : for ``spinup.h5`` (the state at the end of the last year, and two earlier ones) and ``spinup.json``.
     rule : when to end.
-    accelerate : extrapolate the slow parts every third year, from the sixth on.
+    accelerate : extrapolate the slow parts every third year, from the sixth on (from the third, where the initial state
+        is one of another spin-up, on a coarser grid).
     progress : called on rank 0 after each year.
     stop : asked between months; the year in progress is then lost.
+    year_file : netCDF file for the states of one year more, after the last, every two months from its start; see
+        ``formats.spun_up``. None writes none.
 
     Returns
     -------
@@ -115,7 +119,7 @@ def spin_up(
     -----
     Collective. The same bits on any number of ranks: columns are independent, drifts are counted.
     """
-    if config.physics != "land_surface":
+    if not isinstance(config.model, ColumnModelConfig) or config.physics != "land_surface":
         raise ConfigError("a spin-up needs model.physics: land_surface; soil_water has no slow parts to wait for.")
     domain = make_domain(config, world.size)
     mine = _my_tiles(domain, world)
@@ -137,7 +141,8 @@ def spin_up(
         number = len(past) + 1
         drift = _drift(domain, mine, before, state, number, rule, world)
         is_last = _is_still(drift, rule) or number >= rule.max_years
-        extrapolated = accelerate and number >= FIRST_EXTRAPOLATION and number % PATIENCE == 0 and not is_last
+        is_time = number >= FIRST_EXTRAPOLATION[config.model.initial] and number % PATIENCE == 0
+        extrapolated = accelerate and is_time and not is_last
         if extrapolated:
             with together(world, "extrapolating"):
                 extrapolate(model.tiles, states[1], before, state, recharge, YEAR_DAYS * 86400.0)
@@ -148,18 +153,63 @@ def spin_up(
         _write(path, config, header, number, past, states, mine, world)
         if progress is not None and world.rank == 0:
             progress(drift)
+    if year_file is not None:
+        _write_year(year_file, config, domain, model, states[0].copy(), len(past), world, stop)
     return past
 
 
+def _write_year(
+    path: Path,
+    config: CampaignConfig,
+    domain: Domain,
+    model: LandModel,
+    state: TileState,
+    years: int,
+    world: Communicator,
+    stop: StopRequest | None,
+) -> None:
+    """Run one year more and keep the state every two months. Collective."""
+    kept: list[tuple[datetime, TileState]] = []
+
+    def keep(date: datetime, now: TileState) -> None:
+        parts = world.gather(now.copy())
+        if parts is not None:
+            whole = {name: np.concatenate([part[name] for part in parts]) for name in now}
+            kept.append((date, TileState(whole)))
+
+    _one_year(config, model, state, world, stop, keep)
+    with together(world, f"writing {path}"):
+        if world.rank == 0:
+            names = (f.name for f in fields(SpunUpColumns))
+            columns = SpunUpColumns(**{name: getattr(domain.tiles, name) for name in names})
+            attributes = {
+                "title": "States of the land model through a spun-up year",
+                "source": f"landda_hpc {__version__}, land_surface, {years} years of one weather, seed {config.seed}",
+                "grid": domain.grid.describe(),
+                "configuration": config_hash(config),
+            }
+            write_spun_up(path, columns, kept, attributes)
+
+
 def _one_year(
-    config: CampaignConfig, model: LandModel, state: TileState, world: Communicator, stop: StopRequest | None
+    config: CampaignConfig,
+    model: LandModel,
+    state: TileState,
+    world: Communicator,
+    stop: StopRequest | None,
+    keep: Callable[[datetime, TileState], None] | None = None,
 ) -> FloatArray:
-    """Advance the state by a year from the configuration's start; recharge of the aquifer, kg m-2. Collective."""
+    """Advance the state by a year from the configuration's start; recharge of the aquifer, kg m-2. Collective.
+
+    ``keep`` is called on every rank at the start and every two months after it.
+    """
     begin = config.time.start
     aquifer = state["wa"].copy()
     baseflow = np.zeros(state.n_tile)
     for month in range(12):
         first, last = (begin + timedelta(days=YEAR_DAYS * k // 12) for k in (month, month + 1))
+        if keep is not None and month % 2 == 0:
+            keep(first, state)
         with together(world, f"spin-up from {first}"):
             baseflow += model.forecast(state, first, last).drainage
         received = stop.agreed(world) if stop else None

@@ -2,35 +2,94 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from landda_hpc.campaign.domain import Domain
-from landda_hpc.errors import ConfigError
-from landda_hpc.state import TileState
-from landda_hpc.storage.checkpoint import read_header, read_instance
+from landda_hpc.config import CampaignConfig, ColumnModelConfig
+from landda_hpc.data import spun_up_path
+from landda_hpc.errors import ConfigError, LandDAError
+from landda_hpc.formats.spun_up import YEAR_DAYS, SpunUpColumns, read_spun_up
+from landda_hpc.model.column.land.transfer import in_other_soil, nearest_of_kind
+from landda_hpc.state import Tiles, TileState
+from landda_hpc.storage.checkpoint import CheckpointHeader, read_header, read_instance
 
-YEAR_DAYS: Final = 365
-MAX_DAYS_APART: Final = 16
+MAX_DAYS_APART: Final = 31
+"""Half of two months: a file of six dates always has one near enough."""
 
 
-def spun_up_state(path: Path, domain: Domain, begin: datetime) -> TileState:
+def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: datetime) -> TileState:
     """State of all tiles at the end of a spin-up, for a campaign that begins at the same time of the year. Local.
 
     Parameters
     ----------
-    path : ``spinup.h5`` of ``spin_up``.
+    path : ``spinup.h5`` of ``spin_up``, of these very tiles; or a file of a year's states, of tiles anywhere (a tile
+        takes the state of the nearest one of its kind). None: the package's own.
+    domain : of the campaign.
+    tiles : the domain's, or a nature run's, whose soil may differ.
     begin : where the campaign's model starts.
 
     Raises
     ------
     ConfigError : the spin-up is of other tiles or of another time of the year.
-    StorageError : the file is missing or damaged.
+    DataError, StorageError : the file is missing or damaged.
     """
-    header = read_header(path)
-    if header.n_tiles != len(domain.tiles) or "state" not in header.instances:
-        raise ConfigError(f"{path} holds {header.n_tiles} tiles, the campaign has {len(domain.tiles)}: make it again.")
+    if path is not None and path.suffix == ".h5":
+        header = read_header(path)
+        _require_fit(path, header, len(domain.tiles), begin)
+        state = read_instance(path, "state", slice(0, header.n_tiles))
+        in_other_soil(state, domain.tiles, tiles)
+        return state
+    columns, states = _states_near(spun_up_path() if path is None else path, begin)
+    index = nearest_of_kind(columns, tiles)
+    state = states.take(index)
+    in_other_soil(state, columns.take(index), tiles)
+    return state
+
+
+def initial_problems(config: CampaignConfig, domain: Domain, *, is_whole: bool = True) -> list[str]:
+    """What is wrong with the spun-up state that a campaign begins from, one line each. Local.
+
+    Parameters
+    ----------
+    domain : of the campaign, or a coarser one over the same area.
+    is_whole : whether it is the campaign's own.
+    """
+    if not isinstance(config.model, ColumnModelConfig) or config.model.initial != "spun_up":
+        return []
+    name = config.model.initial_file
+    path = spun_up_path() if name is None else config.data_root / name
+    if not path.is_file() and name is not None:
+        return []  # said of every file that is named
+    begin = config.time.start - timedelta(days=config.model.spinup_days)
+    try:
+        if path.suffix == ".h5":
+            _require_fit(path, read_header(path), len(domain.tiles) if is_whole else None, begin)
+        else:
+            nearest_of_kind(_states_near(path, begin)[0], domain.tiles)
+    except LandDAError as error:
+        return [f"model.initial = spun_up: {error}"]
+    return []
+
+
+def _states_near(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState]:
+    columns, states, apart = read_spun_up(path, begin)
+    if apart > MAX_DAYS_APART:
+        raise ConfigError(
+            f"{path} has no state within {MAX_DAYS_APART} days of {begin:%d %B}, where the model starts (time.start "
+            f"less model.spinup_days); the nearest is {apart} days away. Make it anew: landda spinup --year."
+        )
+    return columns, states
+
+
+def _require_fit(path: Path, header: CheckpointHeader, n_tiles: int | None, begin: datetime) -> None:
+    """Raise ConfigError unless a spin-up is of so many tiles (of any number: None) and of the time of the year."""
+    if "state" not in header.instances or n_tiles not in (None, header.n_tiles):
+        raise ConfigError(
+            f"{path} holds {header.n_tiles} tiles, the campaign has {n_tiles}: make it again, or take the file of a "
+            "year's states that 'landda spinup --year' writes, which fits any tiles."
+        )
     start = datetime.fromisoformat(header.valid_time)
     apart = abs((begin - start.replace(year=begin.year)).days)
     if min(apart, YEAR_DAYS - apart) > MAX_DAYS_APART:
@@ -38,4 +97,3 @@ def spun_up_state(path: Path, domain: Domain, begin: datetime) -> TileState:
             f"{path} is a spin-up of years from {start:%d %B}; the model starts on {begin:%d %B} (time.start less "
             f"model.spinup_days). At most {MAX_DAYS_APART} days may lie between them."
         )
-    return read_instance(path, "state", slice(0, header.n_tiles))

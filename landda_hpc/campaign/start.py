@@ -16,6 +16,7 @@ from landda_hpc.campaign.model_system import ModelSystem, make_model_system
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.signals import StopRequest
+from landda_hpc.campaign.spun_up import initial_problems
 from landda_hpc.campaign.weather import weather_problems
 from landda_hpc.config import CampaignConfig, dump_config, load_config, read_resolved
 from landda_hpc.errors import ConfigError, StorageError
@@ -273,6 +274,7 @@ def _open_source(
             if resumed is not None and saved is None and source.surveyed:
                 logger.warning("no survey of the start was kept: the observations that are there now count")
             problems = find_problems(config, survey, domain.grid, domain.case) + weather_problems(config, domain)
+            problems += initial_problems(config, domain)
             if problems:
                 raise ConfigError(problems)
             logger.info("%s", survey.describe())

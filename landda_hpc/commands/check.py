@@ -24,6 +24,7 @@ def command(
     """
     from landda_hpc.campaign.estimate import estimate, measure
     from landda_hpc.campaign.preflight import find_problems, survey_analyses
+    from landda_hpc.campaign.spun_up import initial_problems
     from landda_hpc.campaign.weather import weather_problems
     from landda_hpc.observation.catalogue import open_source
 
@@ -32,6 +33,7 @@ def command(
     # A survey looks for files by name alone: the grid that was counted serves.
     survey = survey_analyses(config, open_source(config, sizes.domain.grid, sizes.domain.is_soil))
     problems = find_problems(config, survey, sizes.grid, sizes.domain.case) + weather_problems(config, sizes.domain)
+    problems += initial_problems(config, sizes.domain, is_whole=not sizes.is_scaled)
     if problems:
         raise ConfigError(problems)
     console = Console()

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
 
 if TYPE_CHECKING:
     from landda_hpc.campaign.spinup import Drift
+    from landda_hpc.campaign.spinup_ends import Ends
     from landda_hpc.config import CampaignConfig
 
 
@@ -23,16 +25,28 @@ def command(
     moving: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of soil tiles that may drift by more.")] = 0.01,
     max_years: Annotated[int, typer.Option(min=1, help="Years after which it ends in any case.")] = 60,
     accelerate: Annotated[bool, typer.Option(help="Extrapolate the slow parts every third year.")] = True,
+    year: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Then run one year more and write its states, every two months, as a compact netCDF file.",
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="OTHER", help="Folder of another spin-up of these tiles: say how far apart they end."),
+    ] = None,
     overrides: SetOption = None,
 ) -> None:
     """Repeat the year of weather from the configuration's start until the deepest soil layer stands still.
 
-    The same command goes on where an earlier one ended or was stopped. A campaign begins from the state with
-    model.initial: spun_up and model.initial_file: DIR/spinup.h5. One process or many: mpirun -n 4 landda spinup FILE
-    -o DIR.
+    The same command goes on where an earlier one ended or was stopped. A campaign on the same tiles begins from the
+    state with model.initial: spun_up and model.initial_file: DIR/spinup.h5; the file of --year fits any tiles and any
+    time of the year. One process or many: mpirun -n 4 landda spinup FILE -o DIR.
     """
     from landda_hpc.campaign.signals import StopRequest
     from landda_hpc.campaign.spinup import StopRule, spin_up
+    from landda_hpc.campaign.spinup_ends import compare_ends
     from landda_hpc.commands.console import logs
     from landda_hpc.config import load_config
     from landda_hpc.parallel.mpi import launch
@@ -57,9 +71,37 @@ def command(
         )
 
     rule = StopRule(water, temperature, moving, max_years)
-    past = spin_up(world.broadcast(config), world, output, rule, accelerate=accelerate, progress=show, stop=stop)
+    config = world.broadcast(config)
+    past = spin_up(config, world, output, rule, accelerate=accelerate, progress=show, stop=stop, year_file=year)
     if world.rank == 0:
         still = past[-1].moving <= moving
         console.print(
             f"{'Still' if still else 'Not still yet'} after {len(past)} years: {output / 'spinup.h5'}", highlight=False
         )
+    if against is not None:
+        with together(world, f"comparing with {against}"):
+            if world.rank == 0:
+                tell(compare_ends(config, output / "spinup.h5", against / "spinup.h5"), console)
+
+
+def tell(ends: Ends, console: Console) -> None:
+    """Print two ends beside each other."""
+    table = Table(
+        title=f"Ends after {ends.years} years and after {ends.other_years} years of the other spin-up",
+        title_justify="left",
+    )
+    for heading in ("", "median", "90 %", "most"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, values, unit in (
+        ("deepest layer's water", ends.water, "m3 m-3"),
+        ("0-10 cm water", ends.surface, "m3 m-3"),
+        ("deepest layer's temperature", ends.temperature, "K"),
+    ):
+        table.add_row(f"{name}, {unit}", *(f"{value:.1e}" for value in values))
+    console.print(table)
+    console.print(
+        f"{ends.same_table} soil tiles with the same water table: the differences above. Of the others {ends.frozen} "
+        f"are frozen below; in {ends.towards} of the other {ends.moving} the other spin-up's table still moves towards "
+        "this one's.",
+        highlight=False,
+    )

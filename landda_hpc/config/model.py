@@ -23,10 +23,13 @@ class ColumnModelConfig(Section):
     initial: Literal["climatology", "file", "spun_up"] = Field(
         "climatology",
         description="initial state: 'climatology' = equilibrium guess of soil water by climate class, "
-        "'file' = volumetric soil water from initial_file, 'spun_up' = the whole state from 'landda spinup'",
+        "'file' = volumetric soil water from initial_file, 'spun_up' = the whole state of a spun-up model "
+        "(land_surface only): the package's own where no initial_file is named",
     )
     initial_file: Path | None = Field(
-        None, description="under data_root: netCDF with monthly swl1..3 (m3 m-3), or spinup.h5 of 'landda spinup'"
+        None,
+        description="under data_root: netCDF with monthly swl1..3 (m3 m-3); or with spun_up what 'landda spinup' "
+        "wrote: spinup.h5 (these very tiles), or the file of its --year (any tiles)",
     )
     spinup_days: int = Field(
         30, ge=0, le=36500, description="days that the model runs before the campaign's start, under its own weather"

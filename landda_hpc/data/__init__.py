@@ -3,7 +3,8 @@
 `static_0p5deg.nc` holds shares of land, lakes, ice, wetland and soil classes, elevation, climate class,
 vegetation and albedo on a regular 0.5-degree grid, and a coarser temperature climatology; its attributes
 document every variable, `CREDITS.md` beside it the sources, licences and approximations. `climate` turns
-climate classes into monthly precipitation.
+climate classes into monthly precipitation. `spun_up_1p4deg.nc` holds what the land physics itself came to on the
+global 1.4-degree grid (`landda spinup experiments/spinup.yaml --year`): states of six dates of a year.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["SOIL_CLASSES", "STATIC_CREDIT", "SoilClass", "static_path"]
+__all__ = ["SOIL_CLASSES", "STATIC_CREDIT", "SoilClass", "spun_up_path", "static_path"]
 
 STATIC_CREDIT: Final = (
     "Land, elevation, soil, vegetation, albedo, snow and temperature: SpeedyWeatherAssets, "
@@ -64,6 +65,11 @@ SOIL_CLASSES: Final = (
     SoilClass(7, "tropical organic", 42.4, 18.0, 0.439, 0.347, 0.151, organic=True),
 )
 """The classes of `soil_class_fraction`, in its order."""
+
+
+def spun_up_path() -> Path:
+    """Return the path of the states of a spun-up year of the land physics that ship with the package."""
+    return Path(__file__).with_name("spun_up_1p4deg.nc")
 
 
 def static_path() -> Path:

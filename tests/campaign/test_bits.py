@@ -45,22 +45,6 @@ def test_the_parallel_checkpoint_by_name(landda: Landda, reference: Mapping[str,
     assert landda.digests("out") == reference["all"]
 
 
-@pytest.mark.verify
-def test_sigterm_to_mpirun_costs_at_most_the_cycles_since_the_last_checkpoint(
-    landda: Landda, reference: Mapping[str, Any]
-) -> None:
-    """As jobs/README.md says: mpirun answers SIGTERM by killing the ranks, in time for a checkpoint or not."""
-    output = landda.folder / "out"
-    process = landda.popen(2, "run", landda.write(), "--output", "out")
-    wait_for_cycle(output, 2, process.poll)
-    process.send_signal(signal.SIGTERM)
-    text, _ = process.communicate(timeout=60)
-    assert process.returncode != 0, text
-    assert landda(1, "status", "out", "--state").stdout.strip() != "finished"
-    assert landda(1, "resume", "out").returncode == 0
-    assert_same(output, reference, landda)
-
-
 def test_a_damaged_newest_checkpoint_is_skipped(landda: Landda, reference: Mapping[str, Any]) -> None:
     output = landda.folder / "out"
     shutil.copytree(reference["path"], output)

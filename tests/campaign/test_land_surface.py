@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from landda_hpc.data import spun_up_path, static_path
 from landda_hpc.storage.checkpoint import digest
 from landda_hpc.storage.restart import read_manifest, read_restart
 from landda_hpc.variables import LAND_STATE
@@ -20,7 +22,9 @@ RUNS = [{"method": "control"}, {"method": "pointwise"}]
 def test_ranks_resumes_and_restarts_keep_every_bit(landda: Landda) -> None:
     checkpoint = {"every_hours": 6, "keep_last": 9, "restarts": True}
     time = {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-02T12:00", "end": "2022-06-02T18:00"}
-    file = landda.write(model=LAND, grid=GRID, runs=RUNS, checkpoint=checkpoint, time=time, output={"figures": False})
+    # From the package's own state, which lies on another grid.
+    model = LAND | {"initial": "spun_up"}
+    file = landda.write(model=model, grid=GRID, runs=RUNS, checkpoint=checkpoint, time=time, output={"figures": False})
     done = landda(1, "run", file, "--output", "one")
     assert done.returncode == 0, done.stdout + done.stderr
     done = landda(2, "run", file, "--output", "two")
@@ -41,6 +45,19 @@ def test_ranks_resumes_and_restarts_keep_every_bit(landda: Landda) -> None:
     assert manifest.variables == LAND_STATE
     state = read_restart(folder, slice(0, manifest.n_tiles))
     assert state.names == LAND_STATE and np.isfinite(state["t_soisno"]).all()
+
+
+def test_check_opens_the_state_that_a_campaign_begins_from(landda: Landda) -> None:
+    model = LAND | {"initial": "spun_up", "initial_file": "year.nc"}
+    file = landda.write(model=model, grid=GRID, runs=RUNS, data_root=str(landda.folder))
+    done = landda.here("check", file)
+    assert done.returncode != 0 and "year.nc' does not exist" in done.stderr
+    shutil.copyfile(static_path(), landda.folder / "year.nc")
+    done = landda.here("check", file)
+    assert done.returncode != 0 and "variable 'time' is not in" in done.stderr
+    shutil.copyfile(spun_up_path(), landda.folder / "year.nc")
+    done = landda.here("check", file)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.verify
@@ -64,6 +81,19 @@ def test_a_spin_up_goes_on_where_it_ended_and_starts_a_campaign(landda: Landda) 
     )  # fmt: skip
     done = landda(1, "run", spun, "--output", "out")
     assert done.returncode == 0, done.stdout + done.stderr
+    # A year's states fit other tiles, at any time of the year.
+    done = landda(2, "spinup", file, "-o", "once", "--max-years", 1, *options, "--year", "once/year.nc")
+    assert done.returncode == 0, done.stdout + done.stderr
+    autumn = {"start": "2022-10-20T00:00", "assimilation_end": "2022-10-20T06:00", "end": "2022-10-20T06:00"}
+    other = landda.write(
+        "other.yaml", model=LAND | {"initial": "spun_up", "initial_file": str(Path("once") / "year.nc")}, runs=RUNS,
+        grid=region | {"n_lat": 19}, time=autumn, checkpoint={"every_hours": 6}, data_root=str(landda.folder),
+    )  # fmt: skip
+    done = landda(1, "run", other, "--output", "other")
+    assert done.returncode == 0, done.stdout + done.stderr
+    # Two spin-ups beside each other: these are the same.
+    done = landda(1, "spinup", file, "-o", "once", "--max-years", 2, *options, "--against", "twice")
+    assert done.returncode != 0 and "has run for one year" in done.stderr
     wrong = start | {"start": "2022-10-02T00:00", "assimilation_end": "2022-10-02T06:00", "end": "2022-10-02T06:00"}
     late = landda.write(
         "late.yaml", model=LAND | {"initial": "spun_up", "initial_file": str(Path("once") / "spinup.h5")},

@@ -62,9 +62,9 @@ def test_mistakes_are_named() -> None:
 def test_the_lines_for_real_data_in_the_experiment_work() -> None:
     """What bai2026.yaml says to write when forcing is at hand."""
     text = (EXPERIMENTS / "bai2026.yaml").read_text(encoding="utf-8")
-    lines = [line[2:] for line in text.splitlines() if line.startswith(("# forcing:", "# model:"))]
+    lines = [line[2:] for line in text.splitlines() if line.startswith("# forcing:")]
     told = yaml.safe_load("\n".join(lines))
-    assert set(told) == {"forcing", "model"}
+    assert set(told) == {"forcing"}
     experiment = {k: v for k, v in yaml.safe_load(text).items() if k != "twin"}
     gldas = {"kind": "gldas", "path": "gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"}
     config = parse_config({**experiment, **told, "observations": gldas})

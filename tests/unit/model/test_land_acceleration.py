@@ -50,7 +50,8 @@ def test_steady_and_growing_changes_stay_bounded_and_ice_stays(make_tiles):
     _, _, last = states_of(tiles, 1.3, 0.9 * pores, 0.8 * pores)
     np.testing.assert_allclose(new["wliq_soisno"][keep], last["wliq_soisno"][keep])
     np.testing.assert_array_equal(new["wliq_soisno"][1], frozen)
-    assert (new["zwt"] == 80.0).all()
+    assert (new["zwt"][keep] == 80.0).all()
+    assert new["zwt"][1] == last["zwt"][1], "over frozen ground the table stays"
 
 
 def test_the_table_stands_where_baseflow_carries_the_recharge():
@@ -58,3 +59,27 @@ def test_the_table_stands_where_baseflow_carries_the_recharge():
         depth = acceleration.table_of(recharge)
         assert 5.5e-3 * np.exp(-2.5 * depth) == pytest.approx(recharge)
     assert acceleration.table_of(0.0) == 80.0 and acceleration.table_of(1.0) == 0.0
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_front_that_does_not_decay_is_taken_to_where_it_passes_on_what_arrives(make_tiles, sign):
+    """Layers fill, or drain, at the same rate every year: their end is K(theta) = what arrives."""
+    tiles = make_tiles(6, only_soil=True, seed=5)
+    layer = RHO_WATER * SOIL_DZ[acceleration.FIRST_SLOW :]
+    seconds = 365 * 86400.0
+    wanted = 20.0  # kg m-2 a-1 that arrive below 0.29 m
+    goal = np.stack([acceleration.steady_water(tiles, i, wanted / seconds) for i in range(6)])
+    conductivity = tiles.hksati[:, acceleration.FIRST_SLOW :] * (
+        goal / (tiles.porsl[:, acceleration.FIRST_SLOW :] * layer)
+    ) ** (2.0 * tiles.bsw[:, acceleration.FIRST_SLOW :] + 3.0)
+    np.testing.assert_allclose(conductivity * seconds, wanted, rtol=1e-9)
+    yearly = sign * 1e-3 * layer
+    states = []
+    for year in range(3):
+        state = TileState.filled(6, LAND_STATE)
+        state["t_soisno"][:] = 290.0
+        state["wliq_soisno"][:, SLOW] = goal * (1.0 - 0.2 * sign) + year * yearly
+        states.append(state)
+    recharge = np.full(6, wanted) - yearly.sum()
+    acceleration.extrapolate(tiles, *states, recharge, seconds)
+    np.testing.assert_allclose(states[2]["wliq_soisno"][:, SLOW], goal, rtol=1e-12)
