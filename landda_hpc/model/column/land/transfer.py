@@ -40,8 +40,8 @@ def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
 
     Returns
     -------
-    Index into the source, (n_tile,): of the same patch type, and of the same soil class where there is one within
-    ``SAME_SOIL_WITHIN_KM``; the nearest of them.
+    Index into the source, (n_tile,): of the same patch type (soil for urban tiles), and of the same soil class where
+    there is one within ``SAME_SOIL_WITHIN_KM``; the nearest of them.
 
     Raises
     ------
@@ -56,7 +56,8 @@ def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
     reach = 2.0 * np.sin(500.0 * SAME_SOIL_WITHIN_KM / EARTH_RADIUS)
     for kind in np.unique(tiles.patchtype):
         wanted = np.flatnonzero(tiles.patchtype == kind)
-        usable = np.flatnonzero(source.patchtype == kind)
+        # Nothing is built up in this model: urban ground is soil.
+        usable = np.flatnonzero(source.patchtype == (PatchType.SOIL if kind == PatchType.URBAN else kind))
         if usable.size == 0:
             raise DataError(
                 f"the spun-up state has no {PatchType(kind).name.lower()} tile, the campaign has {wanted.size}: spin "
@@ -94,8 +95,9 @@ def in_other_soil(state: TileState, source: Columns, tiles: Columns) -> None:
         other = (source.psi0 / tiles.psi0 * wetness**-source.bsw) ** (-1.0 / tiles.bsw)
     by_potential = layer * tiles.porsl * np.clip(other, MIN_WETNESS, MAX_WETNESS)
     by_share = liquid * (tiles.porsl / source.porsl)
-    is_free = (tiles.patchtype == PatchType.SOIL)[:, None] & (ice <= FROZEN_ICE)
-    is_porous = np.isin(tiles.patchtype, (PatchType.SOIL, PatchType.WETLAND))[:, None]
+    is_soil = np.isin(tiles.patchtype, (PatchType.SOIL, PatchType.URBAN))[:, None]
+    is_free = is_soil & (ice <= FROZEN_ICE)
+    is_porous = is_soil | (tiles.patchtype == PatchType.WETLAND)[:, None]
     changed = np.where(is_free, by_potential, by_share)
     liquid[:] = np.where(is_other & is_porous, changed, liquid)
     ice[:] = np.where(is_other & is_porous & ~is_free, ice * (tiles.porsl / source.porsl), ice)
