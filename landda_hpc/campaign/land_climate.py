@@ -20,6 +20,9 @@ from landda_hpc.errors import ConfigError
 from landda_hpc.fields.depth import depth_weights
 from landda_hpc.formats.climatology import read_soil_moisture_climatology
 from landda_hpc.image.aggregate import aggregate, volumetric_water
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.partition import even_share
+from landda_hpc.parallel.together import together
 from landda_hpc.state import PatchType, TileState
 
 logger = logging.getLogger(__name__)
@@ -99,7 +102,11 @@ class LandClimate:
 
 
 def land_climate(
-    config: CampaignConfig, years: int, climatology: Path | None = None, progress: Progress | None = None
+    config: CampaignConfig,
+    world: Communicator,
+    years: int,
+    climatology: Path | None = None,
+    progress: Progress | None = None,
 ) -> LandClimate:
     """Run the model freely from the configuration's start for whole years; means are of all but the first one.
 
@@ -116,19 +123,20 @@ def land_climate(
 
     Notes
     -----
-    Local: one process runs all tiles.
+    Collective. The same numbers on any number of ranks.
     """
     if config.physics != "land_surface" or years < 1:
         raise ConfigError("a land climate needs model.physics: land_surface and at least one year.")
     domain = make_domain(config, 1)
-    model, state = free_run(config, domain)
+    mine = even_share(len(domain.tiles), world.rank, world.size)
+    with together(world, "making the model"):
+        model, state = free_run(config, domain, mine)
     start = config.time.start
     # The first year is for the surface to forget the initial guess.
     first = start + timedelta(days=365 * min(1, years - 1))
     end = start + timedelta(days=365 * years)
-    n = len(domain.tiles)
     sums: dict[str, FloatArray] = {}
-    theta = np.zeros((n, 10))
+    theta = np.zeros((state.n_tile, 10))
     frozen: dict[int, float] = {}
     snow = 0.0
     days = 0
@@ -137,7 +145,8 @@ def land_climate(
     now = start
     while now < end:
         until = now + timedelta(days=1)
-        report = model.forecast(state, now, until)
+        with together(world, f"forecast from {now}"):
+            report = model.forecast(state, now, until)
         assert report.energy is not None, "the physics has an energy balance"
         water, energy = max(water, report.max_residual), max(energy, report.energy.max_residual)
         if now >= first:
@@ -153,13 +162,15 @@ def land_climate(
             theta += volumetric_water(state)
             days += 1
             if until.month in (1, 7) and (until + timedelta(days=1)).month != until.month:
-                frozen[until.month] = _frozen_share(state, siberia, domain)
+                frozen[until.month] = _mean(_whole(_is_frozen(state), world), siberia, domain)
                 if until.month == 1:
-                    snow = _mean(state["scv"], siberia, domain)
+                    snow = _mean(_whole(state["scv"], world), siberia, domain)
         now = until
         if progress is not None:
             progress(now, end)
-    theta /= days
+    sums = {name: _whole(values, world) for name, values in sums.items()}
+    theta = _whole(theta, world) / days
+    water, energy = (max(values) for values in zip(*world.all_gather((water, energy)), strict=True))
     zones = tuple(
         _zone(name, _in_zone(domain, starts), sums, theta, days, domain)
         for name, starts in ZONES.items()
@@ -215,9 +226,14 @@ def _mean(values: FloatArray, inside: BoolArray, domain: Domain) -> float:
     return float((values[inside] * weight).sum() / weight.sum()) if weight.sum() > 0.0 else float("nan")
 
 
-def _frozen_share(state: TileState, inside: BoolArray, domain: Domain) -> float:
-    is_frozen = np.asarray((state.soil("wice_soisno")[:, :3] > FROZEN_ICE).all(axis=1), dtype=np.float64)
-    return _mean(is_frozen, inside, domain)
+def _is_frozen(state: TileState) -> FloatArray:
+    """1 where all of the upper 10 cm hold ice, else 0."""
+    return np.asarray((state.soil("wice_soisno")[:, :3] > FROZEN_ICE).all(axis=1), dtype=np.float64)
+
+
+def _whole(values: FloatArray, world: Communicator) -> FloatArray:
+    """An array of all tiles from every rank's. Collective."""
+    return np.concatenate(world.all_gather(values))
 
 
 def _correlation(domain: Domain, theta: FloatArray, path: Path) -> float:

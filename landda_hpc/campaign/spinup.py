@@ -25,7 +25,7 @@ from landda_hpc.formats.spun_up import YEAR_DAYS, SpunUpColumns, write_spun_up
 from landda_hpc.model.column.land.acceleration import extrapolate
 from landda_hpc.model.protocol import LandModel
 from landda_hpc.parallel.communicator import Communicator
-from landda_hpc.parallel.partition import even_partition
+from landda_hpc.parallel.partition import even_share
 from landda_hpc.parallel.together import together
 from landda_hpc.state import PatchType, TileState
 from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, read_header, read_instance, write_checkpoint
@@ -122,7 +122,8 @@ def spin_up(
     if not isinstance(config.model, ColumnModelConfig) or config.physics != "land_surface":
         raise ConfigError("a spin-up needs model.physics: land_surface; soil_water has no slow parts to wait for.")
     domain = make_domain(config, world.size)
-    mine = _my_tiles(domain, world)
+    # Whatever groups a campaign would make.
+    mine = even_share(len(domain.tiles), world.rank, world.size)
     with together(world, "making the spin-up's model"):
         model, whole = free_run(config, domain, mine)
     header = _header(config, domain)
@@ -221,12 +222,6 @@ def _one_year(
             raise stopped
     recharge: FloatArray = state["wa"] - aquifer + baseflow
     return recharge
-
-
-def _my_tiles(domain: Domain, world: Communicator) -> slice:
-    """The rank's share of all tiles, whatever groups a campaign would make. Local."""
-    cuts = even_partition(len(domain.tiles), world.size)
-    return slice(int(cuts[world.rank]), int(cuts[world.rank + 1]))
 
 
 def _drift(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
+
+if TYPE_CHECKING:
+    from landda_hpc.config import CampaignConfig
 
 
 def command(
@@ -24,14 +27,22 @@ def command(
 ) -> None:
     """Run the land model freely and print annual means by climate zone, frozen ground, and closure.
 
-    Grid, tiles, weather and model are the configuration's; its physics must be land_surface. One process.
+    Grid, tiles, weather and model are the configuration's; its physics must be land_surface. One process or many.
     """
     from landda_hpc.campaign.land_climate import land_climate
     from landda_hpc.config import load_config
     from landda_hpc.formats.atomic import atomic_replacement
+    from landda_hpc.parallel.mpi import launch
+    from landda_hpc.parallel.together import together
 
-    config = load_config(file, parse_overrides(overrides))
-    found = land_climate(config, years, climatology)
+    world = launch()
+    config: CampaignConfig | None = None
+    with together(world, f"reading {file}"):
+        if world.rank == 0:
+            config = load_config(file, parse_overrides(overrides))
+    found = land_climate(world.broadcast(config), world, years, climatology)
+    if world.rank != 0:
+        return
     console = Console()
     table = Table(title=f"Means of {max(1, found.years - 1)} of {found.years} years", title_justify="left")
     for heading in ("zone", "tiles", "P", "ET", "runoff", "R/P", "H", "LE", "EF", "0-10 cm", "0-1 m"):

@@ -39,3 +39,9 @@ def partition(cost: IntArray, n_parts: int) -> IntArray:
 def even_partition(n: int, n_parts: int) -> IntArray:
     """``partition`` of n elements of equal cost."""
     return partition(np.ones(n, dtype=np.int64), n_parts)
+
+
+def even_share(n: int, rank: int, size: int) -> slice:
+    """A rank's part of n elements of equal cost. Local."""
+    cuts = even_partition(n, size)
+    return slice(int(cuts[rank]), int(cuts[rank + 1]))

@@ -104,11 +104,25 @@ def test_a_spin_up_goes_on_where_it_ended_and_starts_a_campaign(landda: Landda) 
 
 
 @pytest.mark.verify
+@pytest.mark.timeout(600)
+def test_the_climate_is_the_same_on_any_number_of_ranks(landda: Landda) -> None:
+    year = {"start": "2022-01-01T00:00", "assimilation_end": "2022-01-02T00:00", "end": "2022-01-02T00:00"}
+    grid = {"n_lat": 17, "n_lon": 20}
+    file = landda.write(model=LAND | {"initial": "spun_up"}, grid=grid, tiles={"max_soil_tiles": 1}, time=year)
+    for ranks in (1, 3):
+        done = landda(ranks, "climate", file, "--years", 1, "--json", f"on_{ranks}.json")
+        assert done.returncode == 0, done.stdout + done.stderr
+    one, three = ((landda.folder / f"on_{ranks}.json").read_bytes() for ranks in (1, 3))
+    assert one == three and b"rain forest" in one
+
+
+@pytest.mark.verify
 @pytest.mark.timeout(3000)
 def test_the_globe_over_three_years(shared: Path) -> None:
     """Closure of every tile and step, frozen ground, and zones within what rivers and towers say, wide margins."""
     from landda_hpc.campaign.land_climate import land_climate
     from landda_hpc.config import parse_config
+    from landda_hpc.parallel.communicator import SerialCommunicator
     from tests.campaign.conftest import CONFIG
 
     start = {"start": "2022-01-01T00:00", "assimilation_end": "2022-01-02T00:00", "end": "2022-01-02T00:00"}
@@ -117,7 +131,7 @@ def test_the_globe_over_three_years(shared: Path) -> None:
     climatology = shared / "data" / "speedyweather" / "soil_moisture.nc"
     if not climatology.is_file():
         pytest.skip(f"needs {climatology}")
-    found = land_climate(config, 3, climatology)
+    found = land_climate(config, SerialCommunicator(), 3, climatology)
     assert found.max_water_residual < 1e-9 and found.max_energy_residual < 1e-3
     assert found.frozen_january > 0.95 and found.frozen_july < 0.05 and found.snow_january > 20.0
     zones = {zone.zone.split(" ")[0]: zone for zone in found.zones}
