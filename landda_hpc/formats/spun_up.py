@@ -153,7 +153,7 @@ def read_spun_up(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState,
     DataError : damaged file; a variable is missing, has another shape, missing values or values out of range.
     """
     with NetcdfFile(path) as file:
-        days = [_apart(begin, date) for date in read_times(file, "time")]
+        days = [days_apart(begin, date) for date in read_times(file, "time")]
         chosen = int(np.argmin(days))
         n = file.dims("lat").get("patch", 0)
         found = {name: _per_patch(file, name, n, ()) for name in _COLUMNS}
@@ -243,7 +243,7 @@ def _require_physical(file: NetcdfFile, state: TileState) -> None:
         )
 
 
-def _apart(begin: datetime, date: datetime) -> int:
-    """Days between two dates' places in the year."""
+def days_apart(begin: datetime, date: datetime) -> int:
+    """Days between two dates' places in the year, whatever the years. Local."""
     days = abs((begin - datetime(begin.year, 1, 1)).days - (date - datetime(date.year, 1, 1)).days)
-    return min(days, YEAR_DAYS - days) if days <= YEAR_DAYS else 0
+    return min(days, YEAR_DAYS - days)

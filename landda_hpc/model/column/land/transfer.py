@@ -15,6 +15,9 @@ from landda_hpc.state import PatchType, TileState
 SAME_SOIL_WITHIN_KM: Final = 500.0
 """A column of the same soil class is preferred up to this distance: beyond, climate counts for more than soil."""
 
+SOIL_COLUMNS: Final = (PatchType.SOIL, PatchType.URBAN)
+"""Kinds whose water the land physics moves alike: it has no town of its own."""
+
 
 class Columns(Protocol):
     """Where columns are and in what soil: ``Tiles`` are columns."""
@@ -41,7 +44,7 @@ def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
     Returns
     -------
     Index into the source, (n_tile,): of the same patch type, and of the same soil class where there is one within
-    ``SAME_SOIL_WITHIN_KM``; the nearest of them.
+    ``SAME_SOIL_WITHIN_KM``; the nearest of them. Urban tiles take after soil where the source has none.
 
     Raises
     ------
@@ -57,10 +60,12 @@ def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
     for kind in np.unique(tiles.patchtype):
         wanted = np.flatnonzero(tiles.patchtype == kind)
         usable = np.flatnonzero(source.patchtype == kind)
+        if usable.size == 0 and kind == PatchType.URBAN:
+            usable = np.flatnonzero(source.patchtype == PatchType.SOIL)
         if usable.size == 0:
             raise DataError(
                 f"the spun-up state has no {PatchType(kind).name.lower()} tile, the campaign has {wanted.size}: spin "
-                "up a domain that has some."
+                "up a domain that has some (landda spinup --year), or take model.initial: climatology."
             )
         chosen[wanted] = usable[KDTree(there[usable]).query(here[wanted])[1]]
         for soil in np.unique(tiles.soil_class[wanted]):
@@ -94,8 +99,8 @@ def in_other_soil(state: TileState, source: Columns, tiles: Columns) -> None:
         other = (source.psi0 / tiles.psi0 * wetness**-source.bsw) ** (-1.0 / tiles.bsw)
     by_potential = layer * tiles.porsl * np.clip(other, MIN_WETNESS, MAX_WETNESS)
     by_share = liquid * (tiles.porsl / source.porsl)
-    is_free = (tiles.patchtype == PatchType.SOIL)[:, None] & (ice <= FROZEN_ICE)
-    is_porous = np.isin(tiles.patchtype, (PatchType.SOIL, PatchType.WETLAND))[:, None]
+    is_free = np.isin(tiles.patchtype, SOIL_COLUMNS)[:, None] & (ice <= FROZEN_ICE)
+    is_porous = np.isin(tiles.patchtype, (*SOIL_COLUMNS, PatchType.WETLAND))[:, None]
     changed = np.where(is_free, by_potential, by_share)
     liquid[:] = np.where(is_other & is_porous, changed, liquid)
     ice[:] = np.where(is_other & is_porous & ~is_free, ice * (tiles.porsl / source.porsl), ice)
