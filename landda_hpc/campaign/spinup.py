@@ -17,7 +17,7 @@ from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.models import free_run
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.signals import StopRequest
-from landda_hpc.campaign.spun_up import GRID_RECORD
+from landda_hpc.campaign.spun_up import GRID_RECORD, INSTANCES
 from landda_hpc.config import CampaignConfig, ColumnModelConfig
 from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError, StoppedError, StorageError
@@ -38,8 +38,6 @@ PATIENCE: Final = 3
 
 FIRST_EXTRAPOLATION: Final = {"spun_up": 3, "climatology": 6, "file": 6}
 """Year, by the initial state: before, fast parts still move the slow ones."""
-
-INSTANCES: Final = ("state", "year_before", "two_years_before")
 
 Progress = Callable[["Drift"], None]
 

@@ -21,6 +21,9 @@ MAX_DAYS_APART: Final = 31
 GRID_RECORD: Final = "grid"
 """Record of a spin-up's checkpoint: which grid its tiles are of."""
 
+INSTANCES: Final = ("state", "year_before", "two_years_before")
+"""In a spin-up's checkpoint: the ends of its last three years."""
+
 
 def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: datetime) -> TileState:
     """State of all tiles at the end of a spin-up, for a campaign that begins at the same time of the year. Local.
@@ -88,7 +91,7 @@ def _states_near(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState]
 
 def _require_fit(path: Path, header: CheckpointHeader, domain: Domain | None, begin: datetime) -> None:
     """Raise ConfigError unless a file is a spin-up of the domain's tiles (of any: None) and of the time of the year."""
-    if "state" not in header.instances:
+    if header.instances != INSTANCES:
         raise ConfigError(
             f"{path} is no spin-up: it holds {', '.join(header.instances) or 'nothing'}. Expected spinup.h5 of "
             "'landda spinup', or the netCDF file of its --year."
