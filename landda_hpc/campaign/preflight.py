@@ -24,6 +24,8 @@ from landda_hpc.observation.withheld import Withholding
 DEFAULT_TIMESTEP_S: Final = 1800.0
 """CoLM's own default of DEF_simulation_time%timestep."""
 
+INITIAL_FILE: Final = "model.initial_file"
+
 
 def survey_analyses(config: CampaignConfig, source: ObservationSource) -> Survey:
     """Which analysis times have observations, and whether the first of them can be read. Local."""
@@ -31,7 +33,9 @@ def survey_analyses(config: CampaignConfig, source: ObservationSource) -> Survey
     return replace(survey, unreadable=source.probe(survey))
 
 
-def find_problems(config: CampaignConfig, survey: Survey, grid: Grid, case: CaseDomain | None = None) -> list[str]:
+def find_problems(
+    config: CampaignConfig, survey: Survey, grid: Grid, case: CaseDomain | None = None, *, begins: bool = True
+) -> list[str]:
     """Everything that would stop the campaign later, one line each; empty if it can start. Local.
 
     Parameters
@@ -40,9 +44,12 @@ def find_problems(config: CampaignConfig, survey: Survey, grid: Grid, case: Case
     survey : of the analysis times.
     grid : the model grid, which every run's frame must fit.
     case : the CoLM case of the campaign, if it has one.
+    begins : whether it reads its initial state; one that goes on from a checkpoint does not.
     """
     problems = list(survey.problems)
     for where, path in _named_files(config):
+        if where == INITIAL_FILE and not begins:
+            continue
         if not (config.data_root / path).is_file():
             problems.append(
                 f"{where}: '{config.data_root / path}' does not exist. Check data_root ({config.data_root}) and name."

@@ -17,6 +17,7 @@ from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.models import free_run
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.signals import StopRequest
+from landda_hpc.campaign.spun_up import GRID_RECORD, INSTANCES
 from landda_hpc.config import CampaignConfig, ColumnModelConfig
 from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError, StoppedError, StorageError
@@ -37,8 +38,6 @@ PATIENCE: Final = 3
 
 FIRST_EXTRAPOLATION: Final = {"spun_up": 3, "climatology": 6, "file": 6}
 """Year, by the initial state: before, fast parts still move the slow ones."""
-
-INSTANCES: Final = ("state", "year_before", "two_years_before")
 
 Progress = Callable[["Drift"], None]
 
@@ -112,7 +111,7 @@ def spin_up(
 
     Raises
     ------
-    ConfigError : another physics, or the folder holds the spin-up of another configuration.
+    ConfigError : another physics, the folder holds the spin-up of another configuration, or year_file ends in .h5.
     StoppedError : a stop request came.
 
     Notes
@@ -121,6 +120,8 @@ def spin_up(
     """
     if not isinstance(config.model, ColumnModelConfig) or config.physics != "land_surface":
         raise ConfigError("a spin-up needs model.physics: land_surface; soil_water has no slow parts to wait for.")
+    if year_file is not None and year_file.suffix == ".h5":
+        raise ConfigError(f"--year {year_file}: a campaign takes .h5 for a spinup.h5 of its very tiles; name it .nc.")
     domain = make_domain(config, world.size)
     # Whatever groups a campaign would make.
     mine = even_share(len(domain.tiles), world.rank, world.size)
@@ -265,6 +266,7 @@ def _header(config: CampaignConfig, domain: Domain) -> CheckpointHeader:
         instances=INSTANCES,
         software_version=__version__,
         variables=config.state_names,
+        records={GRID_RECORD: domain.grid.describe()},
     )
 
 
@@ -281,7 +283,7 @@ def _write(
     """Keep the last three states and the drifts. Collective."""
     full = [*states, *[states[-1]] * (len(INSTANCES) - len(states))]
     parts = {name: LocalPart(state, mine) for name, state in zip(INSTANCES, full, strict=True)}
-    records = {"drifts": [asdict(d) for d in past], "states": len(states)}
+    records = header.records | {"drifts": [asdict(d) for d in past], "states": len(states)}
     kept = CheckpointHeader(**(_fields(header) | {"cycle": number, "records": records}))
     write_checkpoint(path, world, kept, parts, config.checkpoint.mode)
     with together(world, "writing the drifts"):

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.campaign.domain import make_domain
+from landda_hpc.campaign.spun_up import GRID_RECORD, INSTANCES
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FROZEN_ICE, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError
@@ -58,13 +59,23 @@ def compare_ends(config: CampaignConfig, path: Path, other: Path) -> Ends:
     ConfigError : they are of other tiles, or the other one has run for a single year.
     StorageError : a file is missing or damaged.
     """
-    tiles = make_domain(config, 1).tiles
+    domain = make_domain(config, 1)
+    tiles = domain.tiles
     n = len(tiles)
+    grid = domain.grid.describe()
     for file in (path, other):
-        if read_header(file).n_tiles != n:
-            raise ConfigError(f"{file} holds {read_header(file).n_tiles} tiles, the configuration has {n}.")
+        header = read_header(file)
+        if header.instances != INSTANCES:
+            raise ConfigError(f"{file} is no spin-up: it holds {', '.join(header.instances)}. Name another folder.")
+        if header.n_tiles != n or header.records.get(GRID_RECORD, grid) != grid:
+            raise ConfigError(
+                f"{file} holds {header.n_tiles} tiles of {header.records.get(GRID_RECORD, 'a grid')}, the "
+                f"configuration has {n} of {grid}: ends can be compared of the same tiles only."
+            )
     if read_header(other).cycle < 2:
-        raise ConfigError(f"{other} has run for one year; two are needed to see where it goes.")
+        raise ConfigError(
+            f"{other} has run for one year; two are needed to see where it goes: run it on with --max-years."
+        )
     mine, theirs = (read_instance(file, "state", slice(0, n)) for file in (path, other))
     before = read_instance(other, "year_before", slice(0, n))
     is_soil = tiles.patchtype == PatchType.SOIL

@@ -10,13 +10,19 @@ from landda_hpc.campaign.domain import Domain
 from landda_hpc.config import CampaignConfig, ColumnModelConfig
 from landda_hpc.data import spun_up_path
 from landda_hpc.errors import ConfigError, LandDAError
-from landda_hpc.formats.spun_up import YEAR_DAYS, SpunUpColumns, read_spun_up
+from landda_hpc.formats.spun_up import SpunUpColumns, days_apart, read_spun_up
 from landda_hpc.model.column.land.transfer import in_other_soil, nearest_of_kind
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.storage.checkpoint import CheckpointHeader, read_header, read_instance
 
 MAX_DAYS_APART: Final = 31
 """Half of two months: a file of six dates always has one near enough."""
+
+GRID_RECORD: Final = "grid"
+"""Record of a spin-up's checkpoint: which grid its tiles are of."""
+
+INSTANCES: Final = ("state", "year_before", "two_years_before")
+"""In a spin-up's checkpoint: the ends of its last three years."""
 
 
 def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: datetime) -> TileState:
@@ -37,7 +43,7 @@ def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: dateti
     """
     if path is not None and path.suffix == ".h5":
         header = read_header(path)
-        _require_fit(path, header, len(domain.tiles), begin)
+        _require_fit(path, header, domain, begin)
         state = read_instance(path, "state", slice(0, header.n_tiles))
         in_other_soil(state, domain.tiles, tiles)
         return state
@@ -65,7 +71,7 @@ def initial_problems(config: CampaignConfig, domain: Domain, *, is_whole: bool =
     begin = config.time.start - timedelta(days=config.model.spinup_days)
     try:
         if path.suffix == ".h5":
-            _require_fit(path, read_header(path), len(domain.tiles) if is_whole else None, begin)
+            _require_fit(path, read_header(path), domain if is_whole else None, begin)
         else:
             nearest_of_kind(_states_near(path, begin)[0], domain.tiles)
     except LandDAError as error:
@@ -83,17 +89,26 @@ def _states_near(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState]
     return columns, states
 
 
-def _require_fit(path: Path, header: CheckpointHeader, n_tiles: int | None, begin: datetime) -> None:
-    """Raise ConfigError unless a spin-up is of so many tiles (of any number: None) and of the time of the year."""
-    if "state" not in header.instances or n_tiles not in (None, header.n_tiles):
+def _require_fit(path: Path, header: CheckpointHeader, domain: Domain | None, begin: datetime) -> None:
+    """Raise ConfigError unless a file is a spin-up of the domain's tiles (of any: None) and of the time of the year."""
+    if header.instances != INSTANCES:
         raise ConfigError(
-            f"{path} holds {header.n_tiles} tiles, the campaign has {n_tiles}: make it again, or take the file of a "
-            "year's states that 'landda spinup --year' writes, which fits any tiles."
+            f"{path} is no spin-up: it holds {', '.join(header.instances) or 'nothing'}. Expected spinup.h5 of "
+            "'landda spinup', or the netCDF file of its --year."
+        )
+    # Files of earlier versions do not say which grid they are of.
+    grid = header.records.get(GRID_RECORD)
+    if domain is not None and (header.n_tiles != len(domain.tiles) or grid not in (None, domain.grid.describe())):
+        raise ConfigError(
+            f"{path} holds {header.n_tiles} tiles of {grid or 'a grid'}, the campaign has {len(domain.tiles)} of "
+            f"{domain.grid.describe()}: make it again, or take the file of a year's states that 'landda spinup --year' "
+            "writes, which fits any tiles."
         )
     start = datetime.fromisoformat(header.valid_time)
-    apart = abs((begin - start.replace(year=begin.year)).days)
-    if min(apart, YEAR_DAYS - apart) > MAX_DAYS_APART:
+    apart = days_apart(begin, start)
+    if apart > MAX_DAYS_APART:
         raise ConfigError(
             f"{path} is a spin-up of years from {start:%d %B}; the model starts on {begin:%d %B} (time.start less "
-            f"model.spinup_days). At most {MAX_DAYS_APART} days may lie between them."
+            f"model.spinup_days), {apart} days away: at most {MAX_DAYS_APART} may lie between them. Take the file of a "
+            "year's states that 'landda spinup --year' writes, or another model.spinup_days."
         )

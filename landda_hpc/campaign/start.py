@@ -29,7 +29,7 @@ from landda_hpc.storage.checkpoint import CheckpointHeader, choose_mode, read_he
 from landda_hpc.storage.checkpoint_format import MODEL_FILES
 from landda_hpc.storage.method_memory import Memory, decode_memory
 from landda_hpc.storage.observation_survey import read_survey, write_survey
-from landda_hpc.storage.retention import latest_valid
+from landda_hpc.storage.retention import latest_valid, list_checkpoints
 from landda_hpc.storage.series import cut_series, series_folder
 
 logger = logging.getLogger(__name__)
@@ -273,8 +273,11 @@ def _open_source(
             survey = survey_analyses(config, source)
             if resumed is not None and saved is None and source.surveyed:
                 logger.warning("no survey of the start was kept: the observations that are there now count")
-            problems = find_problems(config, survey, domain.grid, domain.case) + weather_problems(config, domain)
-            problems += initial_problems(config, domain)
+            # What goes on from a checkpoint needs the initial state no more.
+            begins = resumed is None or not list_checkpoints(resumed.checkpoints)
+            problems = find_problems(config, survey, domain.grid, domain.case, begins=begins)
+            problems += weather_problems(config, domain)
+            problems += initial_problems(config, domain) if begins else []
             if problems:
                 raise ConfigError(problems)
             logger.info("%s", survey.describe())

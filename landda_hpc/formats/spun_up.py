@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import netCDF4
 import numpy as np
@@ -12,9 +12,9 @@ import numpy as np
 from landda_hpc.constants import N_SNOW, N_SOIL, FloatArray, IntArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.atomic import atomic_replacement, storage_errors
-from landda_hpc.formats.cf import NetcdfFile
-from landda_hpc.state import TileState
-from landda_hpc.variables import LAND_STATE, STATE
+from landda_hpc.formats.cf import NetcdfFile, read_times
+from landda_hpc.state import PatchType, TileState
+from landda_hpc.variables import DIMENSIONS, LAND_STATE, STATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +42,17 @@ _SOIL: Final = {
     "psi0": ("mm", "matric potential at saturation"),
     "bsw": ("1", "Campbell exponent b"),
 }
+
+_LIMITS: Final = {
+    "lat": (-90.0, 90.0),
+    "lon": (-360.0, 360.0),
+    "patchtype": (float(min(PatchType)), float(max(PatchType))),
+    "soil_class": (0.0, 127.0),
+    "porsl": (1.0e-3, 1.0),
+    "psi0": (-1.0e6, -1.0e-3),
+    "bsw": (1.0e-2, 100.0),
+}
+"""Of the columns' values, inclusive."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,32 +153,28 @@ def read_spun_up(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState,
     DataError : damaged file; a variable is missing, has another shape, missing values or values out of range.
     """
     with NetcdfFile(path) as file:
-        dates = _dates(file)
-        days = [_apart(begin, date) for date in dates]
+        days = [days_apart(begin, date) for date in read_times(file, "time")]
         chosen = int(np.argmin(days))
+        n = file.dims("lat").get("patch", 0)
+        found = {name: _per_patch(file, name, n, ()) for name in _COLUMNS}
+        found |= {name: _per_patch(file, name, n, ("soil",)) for name in _SOIL}
+        for name, values in found.items():
+            _require_within(file, name, values, *_LIMITS[name])
         columns = SpunUpColumns(
-            lat=file.values("lat"),
-            lon=file.values("lon"),
-            patchtype=file.values("patchtype").astype(np.int64),
-            soil_class=file.values("soil_class").astype(np.int64),
-            porsl=np.ascontiguousarray(file.values("porsl").T),
-            psi0=np.ascontiguousarray(file.values("psi0").T),
-            bsw=np.ascontiguousarray(file.values("bsw").T),
+            lat=found["lat"],
+            lon=found["lon"],
+            patchtype=found["patchtype"].astype(np.int64),
+            soil_class=found["soil_class"].astype(np.int64),
+            porsl=found["porsl"],
+            psi0=found["psi0"],
+            bsw=found["bsw"],
         )
-        n = columns.lat.size
         state = TileState.filled(n, LAND_STATE)
         for name in LAND_STATE:
             if name in REBUILT:
                 continue
-            values = np.moveaxis(file.values(name, {"time": chosen})[0], -1, 0)
-            if values.shape != state[name].shape:
-                raise DataError(
-                    f"variable '{name}' in '{path}' has shape {values.shape}; expected {state[name].shape}: make the "
-                    "file again with 'landda spinup --year'."
-                )
-            if not np.isfinite(values).all():
-                raise DataError(f"variable '{name}' in '{path}' has missing values; expected none.")
-            state[name][:] = values
+            state[name][:] = _per_patch(file, name, n, STATE[name].dims, chosen)
+        _require_physical(file, state)
     rebuild_snow(state)
     return columns, state, days[chosen]
 
@@ -194,16 +201,49 @@ def rounded(values: FloatArray, bits: int) -> np.ndarray[tuple[int, ...], np.dty
     return kept
 
 
-def _dates(file: NetcdfFile) -> list[datetime]:
-    units = file.attribute("time", "units")
-    try:
-        found: Any = netCDF4.num2date(file.values("time"), units, only_use_cftime_datetimes=False)
-        return [datetime(d.year, d.month, d.day, d.hour, d.minute, d.second) for d in np.ravel(found)]
-    except ValueError as error:
-        raise DataError(f"'time' in '{file.path}' has units '{units}' that cannot be read: {error}.") from error
+def _per_patch(file: NetcdfFile, name: str, n: int, dims: tuple[str, ...], time: int | None = None) -> FloatArray:
+    """Finite values of a variable, at one of its times if it has some, (n, ...)."""
+    lengths = dict.fromkeys(("time",) if time is not None else (), -1) | {d: DIMENSIONS[d] for d in dims} | {"patch": n}
+    found = file.dims(name)
+    if list(found) != list(lengths) or any(found[d] != length for d, length in lengths.items() if d != "time"):
+        raise DataError(
+            f"variable '{name}' in '{file.path}' has dimensions {found}; expected ({', '.join(lengths)}) with {n} "
+            "patches: is it a file of 'landda spinup --year'?"
+        )
+    values = file.values(name) if time is None else file.values(name, {"time": time})[0]
+    if not np.isfinite(values).all():
+        raise DataError(f"variable '{name}' in '{file.path}' has missing values; expected none.")
+    return np.ascontiguousarray(np.moveaxis(values, -1, 0))
 
 
-def _apart(begin: datetime, date: datetime) -> int:
-    """Days between two dates' places in the year."""
+def _require_within(file: NetcdfFile, name: str, values: FloatArray, low: float, high: float) -> None:
+    is_good = (values >= low) & (values <= high)
+    if not is_good.all():
+        raise DataError(
+            f"variable '{name}' in '{file.path}' has {np.count_nonzero(~is_good)} values outside [{low:g}, {high:g}], "
+            f"the first {values[~is_good][0]:g}: make the file again with 'landda spinup --year'."
+        )
+
+
+def _require_physical(file: NetcdfFile, state: TileState) -> None:
+    """Raise DataError where a state leaves the registry's range, or has layers of snow above an empty one."""
+    has_layer = state["dz_sno"] > 0.0
+    for name in LAND_STATE:
+        known = STATE[name]
+        low = -np.inf if known.valid_min is None else known.valid_min
+        high = np.inf if known.valid_max is None else known.valid_max
+        values = state[name]
+        if "soilsnow" in known.dims:  # what stands in empty slots of snow does not count
+            values = np.concatenate((values[:, :N_SNOW][has_layer], state.soil(name).ravel()))
+        _require_within(file, name, values, low, high)
+    if (has_layer[:, :-1] & ~has_layer[:, 1:]).any():
+        raise DataError(
+            f"variable 'dz_sno' in '{file.path}' has layers of snow above an empty one: make the file again with "
+            "'landda spinup --year'."
+        )
+
+
+def days_apart(begin: datetime, date: datetime) -> int:
+    """Days between two dates' places in the year, whatever the years. Local."""
     days = abs((begin - datetime(begin.year, 1, 1)).days - (date - datetime(date.year, 1, 1)).days)
-    return min(days, YEAR_DAYS - days) if days <= YEAR_DAYS else 0
+    return min(days, YEAR_DAYS - days)

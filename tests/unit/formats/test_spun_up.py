@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -103,6 +105,71 @@ def test_bad_files_are_named(file: Path, tmp_path: Path) -> None:
         open_file.renameVariable("t_soisno", "temperature")
     with pytest.raises(DataError, match=r"'t_soisno' is not in"):
         read_spun_up(file, DATES[0])
+
+
+def put(name: str, where: tuple[int, ...], value: float) -> Callable[[netCDF4.Dataset], None]:
+    def change(file: netCDF4.Dataset) -> None:
+        file[name][where] = value
+
+    return change
+
+
+def rename(name: str, other: str) -> Callable[[netCDF4.Dataset], None]:
+    return lambda file: file.renameVariable(name, other)
+
+
+def layer_above_nothing(file: netCDF4.Dataset) -> None:
+    """In the first date, whose first tile has two layers of snow."""
+    file["dz_sno"][0, 4, 0] = 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("lat", (2,), np.nan), r"'lat'.*missing values"),
+        (put("lon", (2,), 1e9), r"'lon'.*outside \[-360, 360\], the first 1e\+09"),
+        (put("patchtype", (1,), 99), r"'patchtype'.*outside \[0, 4\], the first 99"),
+        (put("soil_class", (1,), -3), r"'soil_class'.*outside"),
+        (put("porsl", (4, 1), 0.0), r"'porsl'.*outside"),
+        (put("psi0", (4, 1), 20.0), r"'psi0'.*outside"),
+        (put("wliq_soisno", (0, 9, 3), -5.0), r"'wliq_soisno'.*first -5.*make the file again"),
+        (put("t_soisno", (0, 4, 0), 0.0), r"'t_soisno'.*outside \[150, 360\]"),
+        (layer_above_nothing, r"'dz_sno'.*above an empty one"),
+        (rename("zwt", "wliq"), r"'zwt' is not in"),
+        (lambda f: (f.renameVariable("snowdp", "x"), f.renameVariable("lat", "snowdp"), f.renameVariable("x", "lat")),
+         r"'lat'.*'time'.*expected \(patch\)"),
+        (lambda f: f["time"].setncattr("units", "days"), r"'days'"),
+        (put("time", (3,), np.nan), r"time 'time'.*missing values"),
+    ],
+)  # fmt: skip
+def test_a_file_that_would_start_a_campaign_wrongly_is_refused(
+    file: Path, change: Callable[[netCDF4.Dataset], object], message: str
+) -> None:
+    with netCDF4.Dataset(file, "a") as open_file:
+        change(open_file)
+    with pytest.raises(DataError, match=message):
+        read_spun_up(file, DATES[0])
+
+
+def test_damaged_bytes_give_a_clear_error_or_change_nothing(file: Path, tmp_path: Path) -> None:
+    whole, generator = file.read_bytes(), random.Random(5)
+    _, wanted, _ = read_spun_up(file, DATES[2])
+    for k in range(200):
+        content = bytearray(whole)
+        for _ in range(generator.choice((1, 1, 3, 10))):
+            content[generator.randrange(len(content))] = generator.randrange(256)
+        if generator.random() < 0.2:
+            del content[generator.randrange(len(content)) :]
+        # A name of its own: the library may keep a file that it failed to open.
+        path = tmp_path / f"{k}.nc"
+        path.write_bytes(content)
+        try:
+            _, state, apart = read_spun_up(path, DATES[2])
+        except DataError:
+            continue
+        assert apart == 0
+        for name in state:
+            np.testing.assert_array_equal(state[name], wanted[name])
 
 
 @given(hnp.arrays(np.float64, 20, elements=st.floats(1e-3, 1e4)), st.integers(4, 20))

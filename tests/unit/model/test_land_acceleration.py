@@ -40,8 +40,11 @@ def test_steady_and_growing_changes_stay_bounded_and_ice_stays(make_tiles):
     pores = tiles.porsl * RHO_WATER * SOIL_DZ
     older, old, new = states_of(tiles, 1.3, 0.9 * pores, 0.8 * pores)
     new.soil("wice_soisno")[1] = 5.0
+    # Tens of kelvin a year: nothing sound, and nothing to go nine times further on.
+    older["t_soisno"][:], old["t_soisno"][:], new["t_soisno"][:] = 240.0, 275.0, 300.0
     frozen = new["wliq_soisno"][1].copy()
     acceleration.extrapolate(tiles, older, old, new, np.zeros(4), 365 * 86400.0)
+    assert np.abs(new["t_soisno"][:, SLOW] - 300.0).max() <= acceleration.MAX_WARMTH_CHANGE
     water = new.soil("wliq_soisno")[:, acceleration.FIRST_SLOW :]
     low, high = 0.02 * pores[:, acceleration.FIRST_SLOW :], pores[:, acceleration.FIRST_SLOW :]
     keep = [0, 2, 3]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from landda_hpc.constants import RHO_WATER, SOIL_DZ
 from landda_hpc.errors import DataError
+from landda_hpc.formats.spun_up import SpunUpColumns
+from landda_hpc.model.column.land.initial import fitted
 from landda_hpc.model.column.land.transfer import SAME_SOIL_WITHIN_KM, in_other_soil, nearest_of_kind
 from landda_hpc.state import PatchType, TileState
 from landda_hpc.variables import LAND_STATE
@@ -45,6 +47,28 @@ def test_a_kind_that_the_source_lacks_is_named(make_tiles):
     tiles = replace(source, patchtype=np.full(20, int(PatchType.LAKE)))
     with pytest.raises(DataError, match="no lake tile, the campaign has 20"):
         nearest_of_kind(source, tiles)
+
+
+def test_towns_take_after_the_nearest_soil_and_its_water_fits_their_pores(make_tiles):
+    source = make_tiles(300, seed=10)
+    tiles = replace(make_tiles(40, only_soil=True, seed=11), patchtype=np.full(40, int(PatchType.URBAN)))
+    found = nearest_of_kind(source, tiles)
+    as_soil = nearest_of_kind(source, replace(tiles, patchtype=np.full(40, int(PatchType.SOIL))))
+    np.testing.assert_array_equal(found, as_soil)
+    assert (source.patchtype[found] == PatchType.SOIL).all()
+    state = TileState.filled(300, LAND_STATE)
+    pores = RHO_WATER * SOIL_DZ * source.porsl
+    state.soil("wliq_soisno")[:] = pores
+    taken = state.take(found)
+    in_other_soil(
+        taken, SpunUpColumns(**{n.name: getattr(source, n.name) for n in fields(SpunUpColumns)}).take(found), tiles
+    )
+    state = fitted(taken, tiles, np.zeros(40))
+    water = state.soil("wliq_soisno") / (RHO_WATER * SOIL_DZ * tiles.porsl)
+    assert water.min() >= 0.02 - 1e-12 and water.max() <= 0.98 + 1e-12
+    # Towns of the source's own count first.
+    towns = replace(source, patchtype=np.where(np.arange(300) < 150, int(PatchType.URBAN), source.patchtype))
+    assert (nearest_of_kind(towns, tiles) < 150).all()
 
 
 def test_unfrozen_soil_keeps_its_potential_and_frozen_soil_its_share(make_tiles):

@@ -32,6 +32,8 @@ ALIGNED: Final = 0.95
 MAX_WATER_CHANGE: Final = 0.02
 """m3 m-3. Dry deep soil moves so slowly that what overshoots does not come back: better too short a step."""
 
+MAX_WARMTH_CHANGE: Final = 5.0  # K
+
 MIN_SATURATION: Final = 0.02
 
 MOVING: Final = 1.0e-4
@@ -58,6 +60,7 @@ def extrapolate(
     layer = RHO_WATER * SOIL_DZ[FIRST_SLOW:]
     for i in np.flatnonzero(tiles.patchtype == PatchType.SOIL):
         warmth = ahead(older["t_soisno"][i, slow], old["t_soisno"][i, slow], state["t_soisno"][i, slow])
+        warmth = np.clip(warmth, -MAX_WARMTH_CHANGE, MAX_WARMTH_CHANGE)
         # Towards freezing point only: what lies beyond takes a change of phase.
         is_free = (state["wice_soisno"][i, slow] <= FROZEN_ICE) & (state["t_soisno"][i, slow] + warmth > T_FREEZE)
         is_solid = (state["wliq_soisno"][i, slow] <= 0.0) & (state["t_soisno"][i, slow] + warmth < T_FREEZE)

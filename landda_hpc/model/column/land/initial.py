@@ -10,6 +10,7 @@ from landda_hpc.constants import FROZEN_ICE, RHO_ICE, RHO_WATER, SOIL_DZ, FloatA
 from landda_hpc.errors import ShapeError
 from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, diagnose_tiles, pack_parameters
 from landda_hpc.model.column.initial import MAX_WETNESS, MIN_WETNESS, initial_state, supercooled_limit
+from landda_hpc.model.column.land.transfer import SOIL_COLUMNS
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.variables import LAND_STATE
@@ -88,7 +89,7 @@ def fitted(state: TileState, tiles: Tiles, wetness_change: FloatArray) -> TileSt
     """
     pores = RHO_WATER * SOIL_DZ * tiles.porsl
     ice = state.soil("wice_soisno")
-    is_free = tiles.is_updatable[:, None] & (ice <= FROZEN_ICE)
+    is_free = np.isin(tiles.patchtype, SOIL_COLUMNS)[:, None] & (ice <= FROZEN_ICE)
     water = state.soil("wliq_soisno")
     wanted = np.clip(water + wetness_change[:, None] * pores, MIN_WETNESS * pores, MAX_WETNESS * pores)
     water[:] = np.where(is_free, wanted, water)

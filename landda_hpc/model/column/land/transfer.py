@@ -15,6 +15,9 @@ from landda_hpc.state import PatchType, TileState
 SAME_SOIL_WITHIN_KM: Final = 500.0
 """A column of the same soil class is preferred up to this distance: beyond, climate counts for more than soil."""
 
+SOIL_COLUMNS: Final = (PatchType.SOIL, PatchType.URBAN)
+"""Kinds whose water the land physics moves alike: it has no town of its own."""
+
 
 class Columns(Protocol):
     """Where columns are and in what soil: ``Tiles`` are columns."""
@@ -40,8 +43,8 @@ def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
 
     Returns
     -------
-    Index into the source, (n_tile,): of the same patch type (soil for urban tiles), and of the same soil class where
-    there is one within ``SAME_SOIL_WITHIN_KM``; the nearest of them.
+    Index into the source, (n_tile,): of the same patch type, and of the same soil class where there is one within
+    ``SAME_SOIL_WITHIN_KM``; the nearest of them. Urban tiles take after soil where the source has none.
 
     Raises
     ------
@@ -56,12 +59,13 @@ def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
     reach = 2.0 * np.sin(500.0 * SAME_SOIL_WITHIN_KM / EARTH_RADIUS)
     for kind in np.unique(tiles.patchtype):
         wanted = np.flatnonzero(tiles.patchtype == kind)
-        # Nothing is built up in this model: urban ground is soil.
-        usable = np.flatnonzero(source.patchtype == (PatchType.SOIL if kind == PatchType.URBAN else kind))
+        usable = np.flatnonzero(source.patchtype == kind)
+        if usable.size == 0 and kind == PatchType.URBAN:
+            usable = np.flatnonzero(source.patchtype == PatchType.SOIL)
         if usable.size == 0:
             raise DataError(
                 f"the spun-up state has no {PatchType(kind).name.lower()} tile, the campaign has {wanted.size}: spin "
-                "up a domain that has some."
+                "up a domain that has some (landda spinup --year), or take model.initial: climatology."
             )
         chosen[wanted] = usable[KDTree(there[usable]).query(here[wanted])[1]]
         for soil in np.unique(tiles.soil_class[wanted]):
@@ -95,9 +99,8 @@ def in_other_soil(state: TileState, source: Columns, tiles: Columns) -> None:
         other = (source.psi0 / tiles.psi0 * wetness**-source.bsw) ** (-1.0 / tiles.bsw)
     by_potential = layer * tiles.porsl * np.clip(other, MIN_WETNESS, MAX_WETNESS)
     by_share = liquid * (tiles.porsl / source.porsl)
-    is_soil = np.isin(tiles.patchtype, (PatchType.SOIL, PatchType.URBAN))[:, None]
-    is_free = is_soil & (ice <= FROZEN_ICE)
-    is_porous = is_soil | (tiles.patchtype == PatchType.WETLAND)[:, None]
+    is_free = np.isin(tiles.patchtype, SOIL_COLUMNS)[:, None] & (ice <= FROZEN_ICE)
+    is_porous = np.isin(tiles.patchtype, (*SOIL_COLUMNS, PatchType.WETLAND))[:, None]
     changed = np.where(is_free, by_potential, by_share)
     liquid[:] = np.where(is_other & is_porous, changed, liquid)
     ice[:] = np.where(is_other & is_porous & ~is_free, ice * (tiles.porsl / source.porsl), ice)
