@@ -1,4 +1,4 @@
-# make run   the two-minute experiment        make test    unit tests, then the parallel ones on 2, 3 and 4 ranks
+# make run   the main experiment              make test    unit tests, then the parallel ones on 2, 3 and 4 ranks
 # make lint  style, types, import contracts   make verify  the long known-answer tests      make env  the environment alone
 # make bench times and memory, beside what they should be
 # Variables: RANKS=4 CONFIG=experiments/twin.yaml OUT=runs/twin; LANDDA_ENV=system|wheels (see env/setup.sh)
