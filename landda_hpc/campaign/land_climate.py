@@ -18,6 +18,7 @@ from landda_hpc.constants import FROZEN_ICE, BoolArray, FloatArray
 from landda_hpc.data.climate import KOPPEN_CLASSES
 from landda_hpc.errors import ConfigError
 from landda_hpc.fields.depth import depth_weights
+from landda_hpc.fields.regrid import Regridder
 from landda_hpc.formats.climatology import read_soil_moisture_climatology
 from landda_hpc.image.aggregate import aggregate, volumetric_water
 from landda_hpc.parallel.communicator import Communicator
@@ -82,7 +83,9 @@ class LandClimate:
     frozen_january, frozen_july : share of Siberia's soil whose upper 10 cm hold ice at the month's end, 0..1; of the
         last year.
     snow_january : mean snow mass of Siberia, kg m-2.
-    correlation : spatial correlation of annual-mean surface soil moisture with a climatology; None without one.
+    correlation : spatial correlation of annual-mean surface soil moisture with a climatology, on the model's grid; None
+        without one.
+    correlation_own : the same on the climatology's own grid, which may be coarser: model means over its cells.
     max_water_residual, max_energy_residual : of any tile and step of the whole run, kg m-2 and W m-2.
     years : that were run.
     """
@@ -92,6 +95,7 @@ class LandClimate:
     frozen_july: float
     snow_january: float
     correlation: float | None
+    correlation_own: float | None
     max_water_residual: float
     max_energy_residual: float
     years: int
@@ -176,12 +180,14 @@ def land_climate(
         for name, starts in ZONES.items()
         if _in_zone(domain, starts).any()
     )
+    alike = (None, None) if climatology is None else _correlations(domain, theta, climatology)
     return LandClimate(
         zones,
         frozen.get(1, float("nan")),
         frozen.get(7, float("nan")),
         snow,
-        None if climatology is None else _correlation(domain, theta, climatology),
+        alike[0],
+        alike[1],
         water,
         energy,
         years,
@@ -236,12 +242,18 @@ def _whole(values: FloatArray, world: Communicator) -> FloatArray:
     return np.concatenate(world.all_gather(values))
 
 
-def _correlation(domain: Domain, theta: FloatArray, path: Path) -> float:
-    """Over cells with mostly soil: the model's annual mean of 0-7 cm and the climatology's upper layer."""
+def _correlations(domain: Domain, theta: FloatArray, path: Path) -> tuple[float, float]:
+    """Model's annual mean of 0-7 cm and the climatology's upper layer where there is mostly soil: on either's grid."""
     product = read_soil_moisture_climatology(path)
     months = [datetime(2022, month, 15) for month in range(1, 13)]
     images = [product.on_grid(when, domain.grid, fill=domain.is_land)[0] for when in months]
-    reference = np.mean(images, axis=0)
     mine = domain.cells.to_image(aggregate(domain.tiles, theta @ depth_weights(0.0, 0.07)[:, None])[:, 0])
-    use = domain.is_scored & np.isfinite(mine) & np.isfinite(reference)
-    return float(np.corrcoef(mine[use], reference[use])[0, 1])
+    mine = np.where(domain.is_scored, mine, np.nan)
+    coarse = Regridder(domain.grid, product.grid, "conservative")(mine)
+    return _spatial(mine, np.mean(images, axis=0)), _spatial(coarse, product.values[:, 0].mean(axis=0))
+
+
+def _spatial(image: FloatArray, other: FloatArray) -> float:
+    """Correlation over the cells where both have a value."""
+    use = np.isfinite(image) & np.isfinite(other)
+    return float(np.corrcoef(image[use], other[use])[0, 1])

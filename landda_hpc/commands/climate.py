@@ -45,16 +45,17 @@ def command(
         return
     console = Console()
     table = Table(title=f"Means of {max(1, found.years - 1)} of {found.years} years", title_justify="left")
-    for heading in ("zone", "tiles", "P", "ET", "runoff", "R/P", "H", "LE", "EF", "0-10 cm", "0-1 m"):
+    for heading in ("zone", "P", "ET", "R/P", "EF", "0-10 cm", "0-1 m"):
         table.add_column(heading, justify="left" if heading == "zone" else "right", no_wrap=True)
     for zone in found.zones:
         table.add_row(
-            zone.zone, str(zone.n_tiles), f"{zone.precipitation:.0f}", f"{zone.evapotranspiration:.0f}",
-            f"{zone.runoff:.0f}", f"{zone.runoff_ratio:.2f}", f"{zone.sensible:.0f}", f"{zone.latent:.0f}",
+            zone.zone, f"{zone.precipitation:.0f}", f"{zone.evapotranspiration:.0f}", f"{zone.runoff_ratio:.2f}",
             f"{zone.evaporative_fraction:.2f}", f"{zone.surface:.3f}", f"{zone.root_zone:.3f}",
         )  # fmt: skip
     console.print(table)
-    console.print("P, ET, runoff in mm a-1; H, LE in W m-2; soil moisture in m3 m-3", highlight=False)
+    console.print(
+        "P, ET in mm a-1; R/P runoff ratio, EF evaporative fraction; soil moisture in m3 m-3", highlight=False
+    )
     console.print(
         f"Siberia's upper soil frozen: {100 * found.frozen_january:.0f} % at the end of January (snow "
         f"{found.snow_january:.0f} kg m-2), {100 * found.frozen_july:.0f} % of July",
@@ -62,7 +63,9 @@ def command(
     )
     if found.correlation is not None:
         console.print(
-            f"annual-mean surface soil moisture against the climatology: SCC {found.correlation:.3f}", highlight=False
+            f"annual-mean surface soil moisture against the climatology: SCC {found.correlation:.3f}, on the "
+            f"climatology's own grid {found.correlation_own:.3f}",
+            highlight=False,
         )
     console.print(
         f"largest residual of any tile and step: {found.max_water_residual:.1e} kg m-2, "

@@ -61,6 +61,7 @@ def test_check_opens_the_state_that_a_campaign_begins_from(landda: Landda) -> No
 
 
 @pytest.mark.verify
+@pytest.mark.timeout(1200)
 def test_a_spin_up_goes_on_where_it_ended_and_starts_a_campaign(landda: Landda) -> None:
     start = {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-02T06:00", "end": "2022-06-02T06:00"}
     region = {"n_lat": 17, "n_lon": 17, "south": 40.0, "north": 57.0, "west": 90.0, "east": 107.0}
