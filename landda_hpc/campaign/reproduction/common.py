@@ -22,7 +22,7 @@ def write_head(page: Page, m: Material, product: str, model: str) -> None:
     if m.is_twin:
         page.text(
             f"**A twin, not {product}.** The paper drives {model} with observed weather and assimilates {product}. "
-            "Here the embedded water column model stands for the land model, and its *nature run* (other soil, other "
+            f"Here the embedded land model stands for {model}, and its *nature run* (other soil, other "
             f"weather, other climate) for {product}: the *truth* is that run itself, the *observations* are the truth "
             f"with errors of {config.observations.error_std:g} m3 m-3. The size of the difference between nature run "
             "and control was chosen so that the control's scores resemble the paper's; it is forced, and large. What "
@@ -35,7 +35,7 @@ def write_head(page: Page, m: Material, product: str, model: str) -> None:
         page.text(
             f"**Real observations, embedded model.** {m.product} is read from files here"
             + ("" if product in m.product else f", where the paper takes {product}")
-            + f"; the land model is the embedded water column, not {model}, under generated weather: no score can be "
+            + f"; the land model is the embedded one, not {model}, under generated weather: no score can be "
             "the paper's."
         )
     runs = ", ".join(f"{run.name} ({run.method})" for run in config.runs)

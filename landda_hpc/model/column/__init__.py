@@ -1,1 +1,1 @@
-"""The embedded water column model: tiles from static fields, parameters, initial states, the model itself."""
+"""The embedded land model, water alone or all of it: tiles from static fields, parameters, states, the model itself."""
