@@ -239,10 +239,11 @@ class SmapFile:
         if cells is None:
             if tuple(self._file.dims(name).values()) != self.grid.shape:
                 raise DataError(f"variable '{name}' in '{self.path}' does not have the shape {self.grid.shape}.")
-            read: Callable[[slice, slice], FloatArray] = lambda rows, columns: self._file.values(  # noqa: E731
-                name, {dims[0]: rows, dims[1]: columns}
-            )
-            return np.array(slab.read(read))
+
+            def part(rows: slice, columns: slice) -> FloatArray:
+                return self._file.values(name, {dims[0]: rows, dims[1]: columns})
+
+            return np.array(slab.read(part))
         points = self._file.values(name)
         if points.shape != (self._n_points,):
             raise DataError(f"variable '{name}' in '{self.path}' has {points.shape} points; expected {self._n_points}.")

@@ -88,7 +88,7 @@ def distribute(
 
 
 @njit(cache=True)
-def _distribute(  # type: ignore[no-untyped-def]
+def _distribute(
     first: IntArray,
     updatable: BoolArray,
     area: FloatArray,
@@ -99,7 +99,7 @@ def _distribute(  # type: ignore[no-untyped-def]
     wliq: FloatArray,
     wice: FloatArray,
     dz: FloatArray,
-):
+) -> tuple[FloatArray, BoolArray]:
     n_cells = first.size - 1
     accounts = np.zeros((n_cells, 5))
     changed = np.zeros(wliq.shape, dtype=np.bool_)

@@ -50,7 +50,7 @@ class Estimate:
 
     def at(self, place: int) -> tuple[float, float, float, float]:
         """Value, low, high and n_eff of one column."""
-        return tuple(float(a[place]) for a in (self.value, self.low, self.high, self.n_eff))  # type: ignore[return-value]
+        return float(self.value[place]), float(self.low[place]), float(self.high[place]), float(self.n_eff[place])
 
 
 def common_times(*series: FloatArray) -> tuple[FloatArray, ...]:

@@ -51,6 +51,9 @@ def published(layer: str, window: str, *, assimilates: bool) -> PublishedScore |
     return None
 
 
+Statistic = Literal["mean", "first", "onset", "last"]
+
+
 @dataclass(frozen=True)
 class ScoreOf:
     """Which score of a campaign a published figure stands beside.
@@ -59,7 +62,7 @@ class ScoreOf:
     ----------
     layer, window, score : as in a score record.
     assimilates : False for the control run.
-    statistic : over the window: its mean, its first or last time, the greatest value; 'onset': after the first
+    statistic : over the window: its mean, its first or last time; 'onset': after the first
         analysis of the campaign.
     """
 
@@ -67,7 +70,7 @@ class ScoreOf:
     window: Literal["assimilation", "forecast"]
     score: Literal["scc", "rmse", "ubrmse"]
     assimilates: bool
-    statistic: Literal["mean", "first", "onset", "last"] = "mean"
+    statistic: Statistic = "mean"
 
 
 @dataclass(frozen=True)

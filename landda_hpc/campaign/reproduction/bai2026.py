@@ -20,7 +20,7 @@ from landda_hpc.config import EnkfLikeRun, TwinObservations
 from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet.backends import Frame
 from landda_hpc.verification.paper_series import Line, draw_lines
-from landda_hpc.verification.published import BAI2026_FIGURES, ScoreOf, published
+from landda_hpc.verification.published import BAI2026_FIGURES, ScoreOf, Statistic, published
 from landda_hpc.verification.records import ASSIMILATED_REFERENCE
 from landda_hpc.verification.regions import CHINA, UNITED_STATES, covers
 from landda_hpc.verification.side_by_side import measure
@@ -249,8 +249,8 @@ def _explanations(m: Material, independent: Independent) -> list[str]:
     roles, layer = m.roles, m.layer
     against = ASSIMILATED_REFERENCE
 
-    def value(assimilates: bool, statistic: str, reference: str) -> float:
-        wanted = ScoreOf(layer, "assimilation", "ubrmse", assimilates, statistic)  # type: ignore[arg-type]
+    def value(assimilates: bool, statistic: Statistic, reference: str) -> float:
+        wanted = ScoreOf(layer, "assimilation", "ubrmse", assimilates, statistic)
         return measure(m.records, wanted, roles, reference)
 
     before, after = value(False, "first", against), value(True, "onset", against)

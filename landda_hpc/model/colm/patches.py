@@ -149,7 +149,7 @@ def cell_means(cell: IntArray, fraction: FloatArray, takes_part: BoolArray, valu
 
 
 @njit(cache=True)
-def _means(first, takes_part, weight, values):  # type: ignore[no-untyped-def]
+def _means(first: IntArray, takes_part: BoolArray, weight: FloatArray, values: FloatArray) -> FloatArray:
     n_cells = first.size - 1
     means = np.full((n_cells, values.shape[1]), np.nan)
     for c in range(n_cells):

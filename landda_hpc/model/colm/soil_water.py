@@ -193,27 +193,27 @@ def effective_porosity(soil: SoilConstants, wice: FloatArray) -> FloatArray:
 
 
 @njit(cache=True)
-def _vsf(  # type: ignore[no-untyped-def]
-    is_campbell,
-    porsl,
-    theta_r,
-    psi0,
-    hksati,
-    bsw,
-    alpha,
-    n_vgm,
-    tortuosity,
-    sc,
-    fc,
-    wimp,
-    wliq,
-    wice,
-    temperature,
-    where,
-    dz,
-    smp,
-    hk,
-):
+def _vsf(
+    is_campbell: bool,
+    porsl: FloatArray,
+    theta_r: FloatArray,
+    psi0: FloatArray,
+    hksati: FloatArray,
+    bsw: FloatArray,
+    alpha: FloatArray,
+    n_vgm: FloatArray,
+    tortuosity: FloatArray,
+    sc: FloatArray,
+    fc: FloatArray,
+    wimp: float,
+    wliq: FloatArray,
+    wice: FloatArray,
+    temperature: FloatArray,
+    where: BoolArray,
+    dz: FloatArray,
+    smp: FloatArray,
+    hk: FloatArray,
+) -> None:
     for p in range(wliq.shape[0]):
         for k in range(wliq.shape[1]):
             if not where[p, k]:
@@ -254,9 +254,22 @@ def _vsf(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _colm2014(  # type: ignore[no-untyped-def]
-    porsl, psi0, hksati, bsw, wimp, smpmin, wliq, wice, temperature, where, dz, distance, smp, hk
-):
+def _colm2014(
+    porsl: FloatArray,
+    psi0: FloatArray,
+    hksati: FloatArray,
+    bsw: FloatArray,
+    wimp: float,
+    smpmin: float,
+    wliq: FloatArray,
+    wice: FloatArray,
+    temperature: FloatArray,
+    where: BoolArray,
+    dz: FloatArray,
+    distance: FloatArray,
+    smp: FloatArray,
+    hk: FloatArray,
+) -> None:
     n_layers = wliq.shape[1]
     room = np.empty(n_layers)
     liquid = np.empty(n_layers)

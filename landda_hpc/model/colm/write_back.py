@@ -243,9 +243,16 @@ def write_block(
 
 
 @njit(cache=True)
-def _apply(  # type: ignore[no-untyped-def]
-    may_change, porosity, dry_bound, conducting, increment, wliq, wice, dz
-):
+def _apply(
+    may_change: BoolArray,
+    porosity: FloatArray,
+    dry_bound: FloatArray,
+    conducting: FloatArray,
+    increment: FloatArray,
+    wliq: FloatArray,
+    wice: FloatArray,
+    dz: FloatArray,
+) -> tuple[FloatArray, BoolArray]:
     accounts = np.zeros((wliq.shape[0], 5))
     changed = np.zeros(wliq.shape, dtype=np.bool_)
     for p in range(wliq.shape[0]):
@@ -278,7 +285,15 @@ def _apply(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _lower_water_table(changed, room, wliq, wa, zwt, dz, zi):  # type: ignore[no-untyped-def]
+def _lower_water_table(
+    changed: BoolArray,
+    room: FloatArray,
+    wliq: FloatArray,
+    wa: FloatArray,
+    zwt: FloatArray,
+    dz: FloatArray,
+    zi: FloatArray,
+) -> BoolArray:
     lowered = np.zeros(zwt.size, dtype=np.bool_)
     n_layers = dz.size
     for p in range(zwt.size):

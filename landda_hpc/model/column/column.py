@@ -20,7 +20,7 @@ from landda_hpc.model.column.checks import (
     place,
 )
 from landda_hpc.model.column.demand import N_DEMAND, weather_demand
-from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, diagnose_tiles, pack_parameters
+from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, diagnose_state, pack_parameters
 from landda_hpc.model.column.initial import keep_glaciers_cold
 from landda_hpc.model.column.richards import work_array
 from landda_hpc.model.column.temperature import AnnualWave
@@ -157,15 +157,7 @@ class ColumnModel:
 
     def diagnose(self, state: TileState) -> None:
         """Bring smp and hk in step with soil water, in place; see ``LandModel.diagnose``."""
-        diagnose_tiles(
-            state["wliq_soisno"],
-            state["wice_soisno"],
-            self._tiles.patchtype,
-            self._parameters,
-            LAYER_DZ_MM,
-            state["smp"],
-            state["hk"],
-        )
+        diagnose_state(state, self._tiles.patchtype, self._parameters)
 
     def _load_demand(self, start: datetime) -> None:
         """Demand of the forcing step at ``start``; kept until another step is asked for."""

@@ -18,7 +18,7 @@ import numba
 import numpy as np
 
 from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, FloatArray, IntArray
-from landda_hpc.state import PatchType, Tiles
+from landda_hpc.state import PatchType, Tiles, TileState
 
 PORSL: Final = 0
 LOG_PSI0: Final = 1
@@ -129,3 +129,10 @@ def diagnose_tiles(
 
 LAYER_DZ_MM: Final[FloatArray] = 1000.0 * SOIL_DZ
 """Layer thickness, mm; a layer of pure water of that thickness weighs as many kg m-2."""
+
+
+def diagnose_state(state: TileState, patchtype: IntArray, parameters: FloatArray) -> None:
+    """Bring smp and hk of a state in step with its water, in place; see ``diagnose_tiles``."""
+    diagnose_tiles(
+        state["wliq_soisno"], state["wice_soisno"], patchtype, parameters, LAYER_DZ_MM, state["smp"], state["hk"]
+    )

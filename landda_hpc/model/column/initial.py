@@ -22,7 +22,7 @@ from landda_hpc.data.climate import KOPPEN_CLASSES
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.fields.depth import layers_from_product
 from landda_hpc.model.column.climate import TileClimate, aridity_index
-from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, diagnose_tiles, pack_parameters
+from landda_hpc.model.column.hydraulics import diagnose_state, pack_parameters
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.state import PatchType, Tiles, TileState
 from landda_hpc.variables import SOIL_WATER_STATE
@@ -206,15 +206,7 @@ def initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: 
     state["wetwat"][is_wetland] = INITIAL_WETLAND_STORE
     state["wa"][:] = _NO_AQUIFER_CHANGE
     state["zwt"][:] = _ZWT[tiles.climate_class]
-    diagnose_tiles(
-        state["wliq_soisno"],
-        state["wice_soisno"],
-        tiles.patchtype,
-        pack_parameters(tiles),
-        LAYER_DZ_MM,
-        state["smp"],
-        state["hk"],
-    )
+    diagnose_state(state, tiles.patchtype, pack_parameters(tiles))
     return state
 
 

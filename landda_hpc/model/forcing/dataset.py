@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from landda_hpc.errors import ConfigError
 from landda_hpc.formats.forcing_sets import QUANTITIES, SETS, ForcingSet, VariableFiles
@@ -36,7 +36,7 @@ def forcing_set(forcing: NetcdfForcing) -> ForcingSet:
                 raise ConfigError(f"forcing.variables.{name}: dataset '{forcing.dataset}' has no such variable; give "
                                   "its path and name.")  # fmt: skip
             known = VariableFiles(change.path, (change.name,), *_USUAL.get(name, ("instant", "begin", "linear")))
-        given: dict[str, object] = {
+        given: dict[str, Any] = {
             key: value
             for key in ("path", "meaning", "stamp", "interpolation", "units")
             if (value := getattr(change, key)) is not None
@@ -45,7 +45,7 @@ def forcing_set(forcing: NetcdfForcing) -> ForcingSet:
             given["names"] = (change.name,)
         if change.offset_minutes is not None:
             given["offset"] = timedelta(minutes=change.offset_minutes)
-        variables[name] = replace(known, **given)  # type: ignore[arg-type]
+        variables[name] = replace(known, **given)
         if variables[name].meaning == "instant" and variables[name].interpolation != "linear":
             raise ConfigError(f"forcing.variables.{name}: instants are interpolated linearly, not "
                               f"'{variables[name].interpolation}'.")  # fmt: skip

@@ -12,7 +12,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, ModelError, ShapeError
 from landda_hpc.fields.months import between_months
 from landda_hpc.model.column.checks import check_range, check_times, check_weather, midnight, per_tile_factor, place
-from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, diagnose_tiles
+from landda_hpc.model.column.hydraulics import diagnose_state
 from landda_hpc.model.column.land import layout as a
 from landda_hpc.model.column.land.parameters import LandParameters, pack_column
 from landda_hpc.model.column.land.step import advance_tiles
@@ -149,15 +149,7 @@ class LandSurfaceModel:
 
     def diagnose(self, state: TileState) -> None:
         """Bring smp and hk in step with soil water, in place; see ``LandModel.diagnose``."""
-        diagnose_tiles(
-            state["wliq_soisno"],
-            state["wice_soisno"],
-            self._tiles.patchtype,
-            self._column.hydraulic,
-            LAYER_DZ_MM,
-            state["smp"],
-            state["hk"],
-        )
+        diagnose_state(state, self._tiles.patchtype, self._column.hydraulic)
 
     def _load_weather(self, start: datetime) -> None:
         """Weather of the forcing step at ``start``; kept until another step is asked for."""
