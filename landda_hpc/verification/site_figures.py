@@ -12,10 +12,11 @@ from landda_hpc.verification import appearance
 from landda_hpc.verification.site_scores import FLUX_NAMES, HOUR, TOWER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from landda_hpc.constants import BoolArray, FloatArray, IntArray
     from landda_hpc.verification.site_scores import SiteSeries
@@ -58,10 +59,7 @@ def draw_soil(
         axes.plot(days, own, color=_RUN, linewidth=1.3, label=name)
         axes.set_title(f"layer {k + 1}, {SOIL_Z[k]:.3f} m", fontsize=appearance.FONT, loc="left", pad=2)
         _style(axes)
-    _dates(panels[-1])
-    panels[0].legend(fontsize=appearance.SMALL_FONT, ncols=3, frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
-    figure.suptitle(f"{_TITLES[variable]}: daily means at {site}", fontsize=appearance.FONT + 1, x=0.01, ha="left")
-    appearance.save(figure, path)
+    _finish(figure, panels, f"{_TITLES[variable]}: daily means at {site}", path)
 
 
 def draw_fluxes(
@@ -84,10 +82,7 @@ def draw_fluxes(
         axes.plot(days, line, color=_RUN, linewidth=1.3, label=name)
         axes.set_title(f"{FLUX_NAMES[variable]}, W m-2", fontsize=appearance.FONT, loc="left", pad=2)
         _style(axes)
-    _dates(panels[-1])
-    panels[0].legend(fontsize=appearance.SMALL_FONT, ncols=3, frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
-    figure.suptitle(f"Fluxes at {site}: means of {SMOOTH_DAYS} days", fontsize=appearance.FONT + 1, x=0.01, ha="left")
-    appearance.save(figure, path)
+    _finish(figure, panels, f"Fluxes at {site}: means of {SMOOTH_DAYS} days", path)
 
 
 def draw_diurnal(
@@ -162,7 +157,11 @@ def _style(axes: Axes) -> None:
     axes.margins(x=0)
 
 
-def _dates(axes: Axes) -> None:
+def _finish(figure: Figure, panels: Sequence[Axes], title: str, path: Path) -> None:
+    """Dates below panels that share them, legend and title above; saved."""
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    panels[-1].xaxis.set_major_locator(locator)
+    panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    panels[0].legend(fontsize=appearance.SMALL_FONT, ncols=3, frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
+    figure.suptitle(title, fontsize=appearance.FONT + 1, x=0.01, ha="left")
+    appearance.save(figure, path)

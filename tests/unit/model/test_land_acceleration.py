@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from landda_hpc.constants import N_SNOW, N_SOIL, RHO_WATER, SOIL_DZ
+from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ
 from landda_hpc.model.column.land import acceleration
 from landda_hpc.state import TileState
 from landda_hpc.variables import LAND_STATE
@@ -71,7 +73,7 @@ def test_a_front_that_does_not_decay_is_taken_to_where_it_passes_on_what_arrives
     layer = RHO_WATER * SOIL_DZ[acceleration.FIRST_SLOW :]
     seconds = 365 * 86400.0
     wanted = 20.0  # kg m-2 a-1 that arrive below 0.29 m
-    goal = np.stack([acceleration.steady_water(tiles, i, wanted / seconds) for i in range(6)])
+    goal = np.stack([acceleration.steady_water(acceleration.FreeSoil.of(tiles, i), wanted / seconds) for i in range(6)])
     conductivity = tiles.hksati[:, acceleration.FIRST_SLOW :] * (
         goal / (tiles.porsl[:, acceleration.FIRST_SLOW :] * layer)
     ) ** (2.0 * tiles.bsw[:, acceleration.FIRST_SLOW :] + 3.0)
@@ -86,3 +88,67 @@ def test_a_front_that_does_not_decay_is_taken_to_where_it_passes_on_what_arrives
     recharge = np.full(6, wanted) - yearly.sum()
     acceleration.extrapolate(tiles, *states, recharge, seconds)
     np.testing.assert_allclose(states[2]["wliq_soisno"][:, SLOW], goal, rtol=1e-12)
+
+
+def test_below_winter_frost_water_is_taken_to_its_end_and_what_is_frozen_stays(make_tiles):
+    tiles = make_tiles(6, only_soil=True, seed=6)
+    pores = tiles.porsl * RHO_WATER * SOIL_DZ
+    years = states_of(tiles, 0.8, 0.4 * pores, 0.42 * pores)
+    n_frozen = acceleration.FIRST_SLOW + 2
+    for state in years:
+        state.soil("wice_soisno")[:, :n_frozen] = 5.0
+    new = years[2]
+    frozen = new.soil("wliq_soisno")[:, :n_frozen].copy()
+    acceleration.extrapolate(tiles, *years, np.full(6, 100.0), 365 * 86400.0)
+    np.testing.assert_allclose(new.soil("wliq_soisno")[:, n_frozen:], 0.4 * pores[:, n_frozen:], rtol=1e-12)
+    np.testing.assert_array_equal(new.soil("wliq_soisno")[:, :n_frozen], frozen)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.7])
+def test_permafrost_goes_on_at_its_rate_or_to_its_end(make_tiles, ratio):
+    """Ice that grows by the same amount every year goes nine years on; what decays, to its end. So does the table."""
+    tiles = make_tiles(4, only_soil=True, seed=7)
+    layer = RHO_WATER * SOIL_DZ
+    states = []
+    for year in range(3):
+        state = TileState.filled(4, LAND_STATE)
+        state["t_soisno"][:] = 272.0
+        grown = year if ratio == 1.0 else (1.0 - ratio**year) / (1.0 - ratio)
+        state.soil("wice_soisno")[:] = (0.1 + 0.002 * grown) * layer
+        state.soil("wliq_soisno")[:] = 0.05 * layer
+        state["zwt"][:] = 3.0 - 0.01 * grown
+        states.append(state)
+    new = states[2]
+    upper = new.soil("wice_soisno")[:, : acceleration.FIRST_SLOW].copy()
+    acceleration.extrapolate(tiles, *states, np.zeros(4), 365 * 86400.0)
+    grown = 2.0 + 9.0 if ratio == 1.0 else 1.0 / (1.0 - ratio)
+    deep = slice(acceleration.FIRST_SLOW, None)
+    expected = np.broadcast_to((0.1 + 0.002 * grown) * layer[deep], (4, 5))
+    np.testing.assert_allclose(new.soil("wice_soisno")[:, deep], expected, rtol=1e-9)
+    np.testing.assert_array_equal(new.soil("wice_soisno")[:, : acceleration.FIRST_SLOW], upper)
+    np.testing.assert_array_equal(new.soil("t_soisno"), 272.0)
+    np.testing.assert_allclose(new["zwt"], 3.0 - 0.01 * grown, rtol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), size=st.floats(1e-4, 0.3))
+def test_whatever_three_years_bring_layers_hold_no_more_than_their_pores(make_tiles, seed, size):
+    tiles = make_tiles(5, only_soil=True, seed=8)
+    rng = np.random.default_rng(seed)
+    pores = tiles.porsl * RHO_WATER * SOIL_DZ
+    liquid, ice = rng.uniform(0.02, 0.5, (5, 10)), rng.uniform(0.0, 0.4, (5, 10)) * (rng.random((5, 10)) < 0.6)
+    years = []
+    for _ in range(3):
+        state = TileState.filled(5, LAND_STATE)
+        state.soil("wliq_soisno")[:] = np.clip(liquid + size * rng.normal(size=(5, 10)), 0.02, 0.5) * pores
+        state.soil("wice_soisno")[:] = (ice > 0) * np.clip(ice + size * rng.normal(size=(5, 10)), 0.0, 0.4) * pores
+        state["t_soisno"][:] = rng.uniform(230.0, 310.0, (5, 1))
+        state["zwt"][:] = rng.uniform(0.0, 80.0, 5)
+        years.append(state)
+    new = years[2]
+    acceleration.extrapolate(tiles, *years, rng.uniform(-50.0, 500.0, 5), 365 * 86400.0)
+    volume = new.soil("wliq_soisno") / RHO_WATER + new.soil("wice_soisno") / RHO_ICE
+    assert (volume <= pores / RHO_WATER * (1.0 + 1e-12)).all()
+    assert (new.soil("wliq_soisno") >= 0.0).all() and (new.soil("wice_soisno") >= 0.0).all()
+    assert ((new["zwt"] >= 0.0) & (new["zwt"] <= 80.0)).all()
+    assert np.isfinite(new["t_soisno"]).all()

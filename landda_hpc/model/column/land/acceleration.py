@@ -5,18 +5,21 @@ there after a year or two. What is left decays like a power of one number per co
 where it goes: Aitken's extrapolation, for the water and the warmth of the deep layers each. Where water gathers or
 drains below the roots it does not decay like that: fronts creep through dry soil for decades. But their end is known:
 layers whose conductivity passes on what the year brought (``steady_water``). The water table, which plain years move by
-centimetres, has no memory of its own: it stands where baseflow carries what the year's mean recharge brings.
+centimetres, has no memory of its own: it stands where baseflow carries what the year's mean recharge brings. Permafrost
+gains or loses ice at a steady rate for decades; it goes on at that rate, as far as its pores and its ice allow
+(projective integration: Gear and Kevrekidis 2003, https://doi.org/10.1137/S1064827501388157).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import numba
 import numpy as np
 
-from landda_hpc.constants import FROZEN_ICE, N_SNOW, N_SOIL, RHO_WATER, SOIL_DZ, T_FREEZE, FloatArray
+from landda_hpc.constants import FROZEN_ICE, N_SNOW, N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, T_FREEZE, FloatArray
 from landda_hpc.model.column.land.groundwater import BASEFLOW_DECAY, DEEPEST, MAX_BASEFLOW
 from landda_hpc.state import PatchType, Tiles, TileState
 
@@ -32,6 +35,13 @@ ALIGNED: Final = 0.95
 MAX_WATER_CHANGE: Final = 0.02
 """m3 m-3. Dry deep soil moves so slowly that what overshoots does not come back: better too short a step."""
 
+MAX_ICE_CHANGE: Final = 0.05
+"""m3 m-3, of water and ice each in permafrost, where ice that fills the pores ends any overshoot."""
+
+MAX_GROWTH: Final = 1.25
+"""Yearly growth up to which permafrost's changes count as steady."""
+
+MAX_TABLE_CHANGE: Final = 0.5  # m, over permafrost
 MAX_WARMTH_CHANGE: Final = 5.0  # K
 
 MIN_SATURATION: Final = 0.02
@@ -54,51 +64,135 @@ def extrapolate(
 
     Notes
     -----
-    Local; a tile depends on itself alone. Liquid water moves only in soil without ice below 0.29 m.
+    Local; a tile depends on itself alone. What holds ice at the end of one of the last two years keeps its water,
+    unless the lowest layer does: permafrost.
     """
-    slow = slice(N_SNOW + FIRST_SLOW, N_SNOW + N_SOIL)
-    layer = RHO_WATER * SOIL_DZ[FIRST_SLOW:]
-    for i in np.flatnonzero(tiles.patchtype == PatchType.SOIL):
-        warmth = ahead(older["t_soisno"][i, slow], old["t_soisno"][i, slow], state["t_soisno"][i, slow])
-        warmth = np.clip(warmth, -MAX_WARMTH_CHANGE, MAX_WARMTH_CHANGE)
-        # Towards freezing point only: what lies beyond takes a change of phase.
-        is_free = (state["wice_soisno"][i, slow] <= FROZEN_ICE) & (state["t_soisno"][i, slow] + warmth > T_FREEZE)
-        is_solid = (state["wliq_soisno"][i, slow] <= 0.0) & (state["t_soisno"][i, slow] + warmth < T_FREEZE)
-        state["t_soisno"][i, slow] += np.where(is_free | is_solid, warmth, 0.0)
-        if all((some["wice_soisno"][i, slow] <= FROZEN_ICE).all() for some in (old, state)):
-            water = state["wliq_soisno"][i, slow]
-            change = water - old["wliq_soisno"][i, slow]
-            arriving = (float(recharge[i]) + float(change.sum())) / seconds
-            steady = steady_water(tiles, int(i), arriving)
-            is_on_its_way = (np.abs(change) > MOVING * layer) & ((steady - water) * change > 0.0)
-            most = MAX_WATER_CHANGE * layer
-            further = np.clip(ahead(older["wliq_soisno"][i, slow], old["wliq_soisno"][i, slow], water), -most, most)
-            does_not_decay = decay(old["wliq_soisno"][i, slow] - older["wliq_soisno"][i, slow], change) >= MAX_RATIO
-            pores = tiles.porsl[i, FIRST_SLOW:] * layer
-            new = np.where((arriving > 0.0) & does_not_decay & is_on_its_way, steady, water + further)
-            water[:] = np.clip(new, MIN_SATURATION * pores, pores)
-        # Over frozen ground neither recharge nor baseflow moves the table: it has no place to be taken to.
-        if all(some["wice_soisno"][i, -1] <= FROZEN_ICE for some in (old, state)):
+    for tile in np.flatnonzero(tiles.patchtype == PatchType.SOIL):
+        i = int(tile)
+        years = (Deep.of(older, i), Deep.of(old, i), Deep.of(state, i))
+        has_ice = (years[1].ice > FROZEN_ICE) | (years[2].ice > FROZEN_ICE)
+        move_warmth(*years)
+        if has_ice[-1]:
+            move_permafrost(*years, tiles.porsl[i, FIRST_SLOW:] * RHO_WATER * SOIL_DZ[FIRST_SLOW:])
+            state["zwt"][i] = table_over_permafrost(older["zwt"][i], old["zwt"][i], state["zwt"][i])
+        else:
+            first_free = int(np.flatnonzero(has_ice)[-1]) + 1 if has_ice.any() else 0
+            move_free_water(*years, FreeSoil.of(tiles, i, first_free), float(recharge[i]), seconds)
             state["zwt"][i] = table_of(float(recharge[i]) / seconds)
 
 
-def steady_water(tiles: Tiles, tile: int, flux: float) -> FloatArray:
-    """Water of a tile's deep layers that conducts a flux, kg m-2 s-1, down by gravity alone, kg m-2, (5,)."""
-    share = max(flux, 0.0) / tiles.hksati[tile, FIRST_SLOW:]
-    wetness = np.minimum(1.0, share) ** (1.0 / (2.0 * tiles.bsw[tile, FIRST_SLOW:] + 3.0))
-    water: FloatArray = wetness * tiles.porsl[tile, FIRST_SLOW:] * RHO_WATER * SOIL_DZ[FIRST_SLOW:]
+@dataclass(frozen=True)
+class Deep:
+    """What a column's layers below 0.29 m hold, (5,) each: views of a state's arrays."""
+
+    liquid: FloatArray  # kg m-2
+    ice: FloatArray  # kg m-2
+    warmth: FloatArray  # K
+
+    @classmethod
+    def of(cls, state: TileState, i: int) -> Deep:
+        """The deep layers of tile i."""
+        slow = slice(N_SNOW + FIRST_SLOW, N_SNOW + N_SOIL)
+        return cls(state["wliq_soisno"][i, slow], state["wice_soisno"][i, slow], state["t_soisno"][i, slow])
+
+
+@dataclass(frozen=True)
+class FreeSoil:
+    """The soil of a column's lowest layers, (n,) each, and which of the deep layers they are."""
+
+    layers: slice
+    thickness: FloatArray  # of water alone, kg m-2
+    pores: FloatArray  # kg m-2
+    conductivity: FloatArray  # saturated, kg m-2 s-1
+    b: FloatArray
+
+    @classmethod
+    def of(cls, tiles: Tiles, i: int, first: int = 0) -> FreeSoil:
+        """Of tile i, from a deep layer on."""
+        rows = slice(FIRST_SLOW + first, N_SOIL)
+        thickness = RHO_WATER * SOIL_DZ[rows]
+        pores = tiles.porsl[i, rows] * thickness
+        return cls(slice(first, None), thickness, pores, tiles.hksati[i, rows], tiles.bsw[i, rows])
+
+
+def move_warmth(older: Deep, old: Deep, new: Deep) -> None:
+    """Take the temperatures to their end, in place, as far as no layer comes to thaw or to freeze on the way."""
+    change = new.warmth - old.warmth
+    further = years_to_come(decay(old.warmth - older.warmth, change)) * change
+    goal = new.warmth + np.clip(further, -MAX_WARMTH_CHANGE, MAX_WARMTH_CHANGE)
+    is_free = (new.ice <= FROZEN_ICE) & (goal > T_FREEZE)
+    # What little water is liquid in cold ground follows its temperature within a step.
+    is_solid = (new.ice > FROZEN_ICE) & (goal < T_FREEZE)
+    new.warmth[:] = np.where(is_free | is_solid, goal, new.warmth)
+
+
+def move_free_water(older: Deep, old: Deep, new: Deep, soil: FreeSoil, recharge: float, seconds: float) -> None:
+    """Take the water of the lowest layers, those without ice, to its end, in place.
+
+    Parameters
+    ----------
+    older, old, new : years' ends.
+    soil : of these layers.
+    recharge, seconds : see ``extrapolate``.
+    """
+    water = new.liquid[soil.layers]
+    change = water - old.liquid[soil.layers]
+    ratio = decay(old.liquid[soil.layers] - older.liquid[soil.layers], change)
+    most = MAX_WATER_CHANGE * soil.thickness
+    goal = water + np.clip(years_to_come(ratio) * change, -most, most)
+    arriving = (recharge + float(change.sum())) / seconds
+    if ratio >= MAX_RATIO and arriving > 0.0:
+        steady = steady_water(soil, arriving)
+        is_on_its_way = (np.abs(change) > MOVING * soil.thickness) & ((steady - water) * change > 0.0)
+        goal = np.where(is_on_its_way, steady, goal)
+    water[:] = np.clip(goal, MIN_SATURATION * soil.pores, soil.pores)
+
+
+def move_permafrost(older: Deep, old: Deep, new: Deep, pores: FloatArray) -> None:
+    """Let water and ice go on at the rate of the last year, in place, as far as pores, kg m-2, and ice allow."""
+    liquid = new.liquid - old.liquid
+    ice = new.ice - old.ice
+    before = np.concatenate([old.liquid - older.liquid, old.ice - older.ice])
+    years = years_to_come(decay(before, np.concatenate([liquid, ice])), MAX_GROWTH)
+    most = MAX_ICE_CHANGE * RHO_WATER * SOIL_DZ[FIRST_SLOW:]
+    liquid = np.clip(years * liquid, -most, most)
+    ice = np.where(new.ice > FROZEN_ICE, np.clip(years * ice, -most, most), 0.0)
+    room = np.maximum(0.0, pores - new.liquid - new.ice * (RHO_WATER / RHO_ICE))
+    filling = liquid + ice * (RHO_WATER / RHO_ICE)
+    share = np.minimum.reduce([share_of(filling, room), share_of(-liquid, new.liquid), share_of(-ice, new.ice)])
+    new.liquid[:] += share * liquid
+    new.ice[:] += share * ice
+
+
+def table_over_permafrost(older: float, old: float, new: float) -> float:
+    """Depth of the table, m, below ground frozen for good, where baseflow carries nothing: on at its own rate."""
+    change = new - old
+    years = years_to_come(decay(np.array([old - older]), np.array([change])), MAX_GROWTH)
+    return min(DEEPEST, max(0.0, new + min(MAX_TABLE_CHANGE, max(-MAX_TABLE_CHANGE, years * change))))
+
+
+def share_of(wanted: FloatArray, there: FloatArray) -> FloatArray:
+    """The share of what is wanted that is there, 0..1; 1 where nothing is wanted."""
+    share: FloatArray = np.where(wanted > there, there / np.where(wanted > there, wanted, 1.0), 1.0)
+    return share
+
+
+def steady_water(soil: FreeSoil, flux: float) -> FloatArray:
+    """Water of layers that conduct a flux, kg m-2 s-1, down by gravity alone, kg m-2, (n,)."""
+    wetness = np.minimum(1.0, max(flux, 0.0) / soil.conductivity) ** (1.0 / (2.0 * soil.b + 3.0))
+    water: FloatArray = wetness * soil.pores
     return water
 
 
-def ahead(older: FloatArray, old: FloatArray, new: FloatArray) -> FloatArray:
-    """How far the new values of a column are from where their changes lead: r / (1 - r) times the last change."""
-    change = new - old
-    ratio = decay(old - older, change)
-    if ratio >= 1.0:
-        return np.zeros_like(change)
-    ratio = min(ratio, MAX_RATIO)
-    step: FloatArray = ratio / (1.0 - ratio) * change
-    return step
+def years_to_come(ratio: float, most: float = 1.0) -> float:
+    """r + r^2 + ... = r / (1 - r): all that a yearly decay leaves to come, in last year's changes.
+
+    0 where the changes grow by ``most`` or more; else at most what ``MAX_RATIO`` gives.
+    """
+    if ratio >= most:
+        return 0.0
+    bounded = min(ratio, MAX_RATIO)
+    return bounded / (1.0 - bounded)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
