@@ -130,23 +130,27 @@ def test_permafrost_goes_on_at_its_rate_or_to_its_end(make_tiles, ratio):
     np.testing.assert_allclose(new["zwt"], 3.0 - 0.01 * grown, rtol=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), size=st.floats(1e-4, 0.3))
-def test_whatever_three_years_bring_layers_hold_no_more_than_their_pores(make_tiles, seed, size):
-    tiles = make_tiles(5, only_soil=True, seed=8)
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), ratio=st.floats(0.1, 1.3), size=st.floats(1e-4, 0.3))
+def test_whatever_three_years_bring_layers_hold_no_more_than_their_pores(make_tiles, seed, ratio, size):
+    tiles = make_tiles(20, only_soil=True, seed=8)
     rng = np.random.default_rng(seed)
+    shape = (20, N_SOIL)
     pores = tiles.porsl * RHO_WATER * SOIL_DZ
-    liquid, ice = rng.uniform(0.02, 0.5, (5, 10)), rng.uniform(0.0, 0.4, (5, 10)) * (rng.random((5, 10)) < 0.6)
+    liquid = rng.uniform(0.02, 0.5, shape)
+    ice = rng.uniform(0.0, 0.4, shape) * rng.choice([0.0, 0.05, 1.0], (20, 1))
+    first = size * rng.normal(size=(2, *shape))
+    warmth, table = rng.uniform(230.0, 310.0, shape), rng.uniform(0.0, 80.0, 20)
     years = []
-    for _ in range(3):
-        state = TileState.filled(5, LAND_STATE)
-        state.soil("wliq_soisno")[:] = np.clip(liquid + size * rng.normal(size=(5, 10)), 0.02, 0.5) * pores
-        state.soil("wice_soisno")[:] = (ice > 0) * np.clip(ice + size * rng.normal(size=(5, 10)), 0.0, 0.4) * pores
-        state["t_soisno"][:] = rng.uniform(230.0, 310.0, (5, 1))
-        state["zwt"][:] = rng.uniform(0.0, 80.0, 5)
+    for grown in (0.0, 1.0, 1.0 + ratio):
+        state = TileState.filled(20, LAND_STATE)
+        state.soil("wliq_soisno")[:] = np.clip(liquid + grown * first[0], 0.0, 0.5) * pores
+        state.soil("wice_soisno")[:] = (ice > 0.0) * np.clip(ice + grown * first[1], 0.0, 0.4) * pores
+        state.soil("t_soisno")[:] = warmth + 10.0 * grown * first[0]
+        state["zwt"][:] = np.clip(table + grown * first[0, :, 0], 0.0, 80.0)
         years.append(state)
     new = years[2]
-    acceleration.extrapolate(tiles, *years, rng.uniform(-50.0, 500.0, 5), 365 * 86400.0)
+    acceleration.extrapolate(tiles, *years, rng.uniform(-50.0, 500.0, 20), 365 * 86400.0)
     volume = new.soil("wliq_soisno") / RHO_WATER + new.soil("wice_soisno") / RHO_ICE
     assert (volume <= pores / RHO_WATER * (1.0 + 1e-12)).all()
     assert (new.soil("wliq_soisno") >= 0.0).all() and (new.soil("wice_soisno") >= 0.0).all()

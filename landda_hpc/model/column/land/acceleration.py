@@ -160,8 +160,9 @@ def move_permafrost(older: Deep, old: Deep, new: Deep, pores: FloatArray) -> Non
     room = np.maximum(0.0, pores - new.liquid - new.ice * (RHO_WATER / RHO_ICE))
     filling = liquid + ice * (RHO_WATER / RHO_ICE)
     share = np.minimum.reduce([share_of(filling, room), share_of(-liquid, new.liquid), share_of(-ice, new.ice)])
-    new.liquid[:] += share * liquid
-    new.ice[:] += share * ice
+    # All that is there is taken without a rounding error's rest.
+    new.liquid[:] = np.maximum(0.0, new.liquid + share * liquid)
+    new.ice[:] = np.maximum(0.0, new.ice + share * ice)
 
 
 def table_over_permafrost(older: float, old: float, new: float) -> float:
