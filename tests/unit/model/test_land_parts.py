@@ -203,7 +203,36 @@ def test_fluxes_of_a_canopy_take_up_all_the_radiation(sun, wind, air, surface, w
     latent = 2.5104e6 * (x[a.E_GROUND] + x[a.E_LEAF] + x[a.E_ROOT])
     assert net == pytest.approx(x[a.SENSIBLE] + latent + x[a.FLUX_G], abs=1e-8)
     assert x[a.E_LEAF] * 1800.0 <= wet + 1e-12
-    assert abs(x[a.TLEAF] - air) < 40.0
+    assert abs(x[a.TLEAF] - air) < 45.0
+
+
+@given(ground=st.floats(0.05, 0.95), area=st.floats(0.0, 8.0), cover=st.floats(0.0, 1.0), leaf=st.floats(0.05, 0.5))
+def test_light_is_taken_in_once_and_leaves_take_what_snow_below_them_reflects(ground, area, cover, leaf):
+    _, properties, x = leafy({})
+    met = 1.0 - math.exp(-0.5 * area)
+    properties[a.P_VEGETATION], properties[a.P_LEAF_ALBEDO] = cover, leaf
+    x[a.SUN_V], x[a.ALBEDO_G] = cover * met, ground
+    radiation.share_sun(600.0, properties, x)
+    # Light in gaps, on leaves, and that reaches the ground through them, one by one.
+    gap = (1.0 - cover) * (1.0 - ground)
+    below = cover * (1.0 - met)
+    leaves = cover * met * (1.0 - leaf) + below * ground * met * (1.0 - leaf)
+    assert x[a.SUN_GROUND] == pytest.approx(600.0 * (gap + below * (1.0 - ground)), abs=1e-9)
+    assert x[a.SUN_LEAF] == pytest.approx(600.0 * leaves, abs=1e-9)
+    assert x[a.SUN_GROUND] + x[a.SUN_LEAF] <= 600.0
+
+
+def test_soil_and_snow_beside_each_other_resist_in_parallel():
+    weather, properties, x = leafy({})
+    properties[a.P_TORTUOSITY] = 0.02
+    found = {}
+    for share in (0.0, 0.4, 1.0):
+        x[a.FSNO] = share
+        ground.soil_humidity(280.0, -1e3, 0.1, 0.45, 0.45, 0.0175, weather, properties, x)
+        found[share] = x[a.RSS]
+    assert found[0.0] > 1000.0
+    assert found[0.4] == pytest.approx(1.0 / (0.6 / found[0.0] + 0.4 / 1.0), rel=1e-12)
+    assert found[1.0] == pytest.approx(1.0)
 
 
 def test_slope_of_the_ground_flux_is_its_derivative():
@@ -432,13 +461,14 @@ def test_water_runs_through_snow_down_to_what_its_pores_hold():
 
 
 def test_precipitation_turns_to_snow_as_the_air_cools():
-    n = 5
-    air = T_FREEZE + np.array([-5.0, 0.0, 1.25, 2.5, 10.0])
+    """Shares of rain after Jordan (1991): 0.2 a kelvin to 0.4, all of it from 2.5 K on."""
+    n = 7
+    air = T_FREEZE + np.array([-5.0, 0.0, 1.0, 2.0, 2.4, 2.6, 10.0])
     packed, properties = np.zeros((n, a.N_WEATHER)), np.zeros((n, a.N_PROPERTY))
     properties[:, a.P_RAIN_FACTOR] = 2.0
     same = np.ones(n)
     pack_weather(same, same, air, 0.01 * same, 1e5 * same, same, 1e-4 * same, properties, packed)
-    np.testing.assert_allclose(packed[:, a.W_SNOW], 2e-4 * np.array([1.0, 1.0, 0.5, 0.0, 0.0]), atol=1e-18)
+    np.testing.assert_allclose(packed[:, a.W_SNOW], 2e-4 * np.array([1, 1, 0.8, 0.6, 0.6, 0, 0]), atol=1e-18)
     np.testing.assert_allclose(packed[:, a.W_RAIN] + packed[:, a.W_SNOW], 2e-4)
 
 
@@ -459,6 +489,26 @@ def test_the_table_moves_by_recharge_less_baseflow_over_the_specific_yield(make_
             share = (1.0 - 1e3 * table / tiles.psi0[i, j]) ** (-1.0 / tiles.bsw[i, j])
             expected = table - (0.5 - flow) / 1000.0 / max(0.02, tiles.porsl[i, j] * (1.0 - share))
             assert x[a.ZWT] == pytest.approx(max(0.0, expected))
+
+
+def test_ice_seals_baseflow_by_the_mean_from_the_table_down(make_tiles):
+    """Closed form for ice in half of the pores; nothing without ice; all of it where the pores are full."""
+    tiles = make_tiles(3, only_soil=True, seed=10)
+    column = soil_column(tiles)
+    half = (math.exp(-1.5) - math.exp(-3.0)) / (1.0 - math.exp(-3.0))
+    for i in range(3):
+        for table in (0.5, 2.0, 3.3, 9.0):
+            j = groundwater.layer_of(table, column)
+            found = []
+            for share in (0.0, 0.5, 1.0):
+                s, _ = empty()
+                s[a.ICE, N_SNOW:] = share * tiles.porsl[i] * LAYER_DZ_MM * 0.917
+                found.append(groundwater.sealed_by_ice(i, table, j, s, column))
+            np.testing.assert_allclose(found, [0.0, half, 1.0], rtol=1e-12)
+        # What freezes above the table does not count, but for the layer next to it.
+        s, _ = empty()
+        s[a.ICE, N_SNOW : N_SNOW + 5] = 0.8 * tiles.porsl[i, :5] * LAYER_DZ_MM[:5]
+        assert groundwater.sealed_by_ice(i, 2.0, groundwater.layer_of(2.0, column), s, column) == 0.0
 
 
 def test_in_a_steady_climate_the_table_settles_where_baseflow_carries_what_infiltrates(make_tiles):

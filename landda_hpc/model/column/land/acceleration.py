@@ -166,7 +166,7 @@ def move_permafrost(older: Deep, old: Deep, new: Deep, pores: FloatArray) -> Non
 
 
 def table_over_permafrost(older: float, old: float, new: float) -> float:
-    """Depth of the table, m, below ground frozen for good, where baseflow carries nothing: on at its own rate."""
+    """Depth of the table, m, below ground frozen for good, through which no recharge comes: on at its own rate."""
     change = new - old
     years = years_to_come(decay(np.array([old - older]), np.array([change])), MAX_GROWTH)
     return min(DEEPEST, max(0.0, new + min(MAX_TABLE_CHANGE, max(-MAX_TABLE_CHANGE, years * change))))

@@ -12,8 +12,8 @@ from typing import Final
 
 import numba
 
-from landda_hpc.constants import N_SNOW, FloatArray
-from landda_hpc.model.column.hydraulics import BSW, LOG_PSI0, PORSL, ice_impedance
+from landda_hpc.constants import N_SNOW, RHO_ICE, FloatArray
+from landda_hpc.model.column.hydraulics import BSW, LOG_PSI0, PORSL
 from landda_hpc.model.column.land.layout import ICE, WA, ZWT, Column
 
 DEEPEST: Final = 80.0  # m
@@ -21,6 +21,7 @@ MIN_YIELD: Final = 0.02
 MAX_BASEFLOW: Final = 5.5e-3  # kg m-2 s-1
 BASEFLOW_DECAY: Final = 2.5  # m-1
 NEGLIGIBLE_BASEFLOW: Final = 12.0  # m; deeper tables give less than 1e-15 kg m-2 s-1
+SEALING: Final = 3.0  # of ice in baseflow, 1
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -43,12 +44,34 @@ def specific_yield(i: int, table: float, j: int, column: Column) -> float:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def sealed_by_ice(i: int, table: float, j: int, s: FloatArray, column: Column) -> float:
+    """The share of the ground that lets no baseflow through, 0..1.
+
+    (exp(-3 (1 - f)) - exp(-3)) / (1 - exp(-3)) with f the share of the pores that ice fills, on average from the layer
+    above the table down, in the lowest layer where the table is below it (Niu and Yang 2006, J. Hydrometeorol., 7,
+    937-952; Oleson et al. 2010, NCAR/TN-478, section 7.5; CoLM does the same).
+    """
+    n = column.dz.size
+    first = n - 1 if table > column.zi[n] else max(0, j - 1)
+    filled = 0.0
+    depth = 0.0
+    for k in range(first, n):
+        ice = s[ICE, N_SNOW + k] * (1000.0 / RHO_ICE) / column.dz_mm[k]
+        filled += column.dz[k] * min(1.0, ice / column.hydraulic[i, PORSL, k])
+        depth += column.dz[k]
+    if filled <= 0.0:
+        return 0.0
+    nothing = math.exp(-SEALING)
+    return (math.exp(-SEALING * (1.0 - filled / depth)) - nothing) / (1.0 - nothing)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def baseflow(i: int, step: float, table: float, j: int, s: FloatArray, column: Column) -> float:
     """Subsurface runoff over a step, kg m-2: impedance x 5.5e-3 exp(-2.5 zwt) (SIMTOP; COLM.md)."""
     if table > NEGLIGIBLE_BASEFLOW:
         return 0.0
-    ice = s[ICE, N_SNOW + j] * (1000.0 / 917.0) / column.dz_mm[j]
-    return step * ice_impedance(ice, column.hydraulic[i, PORSL, j]) * MAX_BASEFLOW * math.exp(-BASEFLOW_DECAY * table)
+    open_share = 1.0 - sealed_by_ice(i, table, j, s, column)
+    return step * open_share * MAX_BASEFLOW * math.exp(-BASEFLOW_DECAY * table)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -125,8 +125,11 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
     leaf_albedo = mixed("albedo", tiles.climate_class, trees)
     is_soil = tiles.patchtype == PatchType.SOIL
     cover = np.where(is_soil, tiles.vegetation_fraction, 0.0)
-    met = cover * (1.0 - np.exp(-0.5 * (leaves.mean(axis=1) + stems)))
-    ground = (cell_albedo(grid, path)[tiles.cell] - met * leaf_albedo) / np.maximum(1.0 - met, 0.05)
+    met_below = 1.0 - np.exp(-0.5 * (leaves.mean(axis=1) + stems))
+    met = cover * met_below
+    # Of the ground's light: all of it from gaps, from below leaves what they do not take on its way down and up.
+    seen = 1.0 - cover + cover * (1.0 - met_below) * (1.0 - met_below * (1.0 - leaf_albedo))
+    ground = (cell_albedo(grid, path)[tiles.cell] - met * leaf_albedo) / np.maximum(seen, 0.05)
     # Where leaves hide the ground the climatology says nothing about it.
     ground = np.where(met < 0.6, ground, 0.16)
     albedo_dry = np.clip(ground + 0.03, *ALBEDO_LIMITS)

@@ -16,6 +16,7 @@ from landda_hpc.model.column.land.layout import (
     P_ALBEDO_DRY,
     P_ALBEDO_WET,
     P_LEAF_ALBEDO,
+    P_VEGETATION,
     SAG,
     SCV,
     SUN_GROUND,
@@ -91,12 +92,17 @@ def water_surface(frozen: bool, x: FloatArray) -> None:
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def share_sun(shortwave: float, properties: FloatArray, x: FloatArray) -> None:
-    """Short wave that leaves and ground take in, W m-2: no light is reflected twice.
+    """Short wave that leaves and ground take in, W m-2.
 
-    Reads SUN_V, ALBEDO_G; writes SUN_LEAF, SUN_GROUND.
+    What the ground below leaves reflects meets them again on its way up, which darkens snow under trees; what leaves
+    reflect is not followed further. Reads SUN_V, ALBEDO_G; writes SUN_LEAF, SUN_GROUND.
     """
     met = x[SUN_V]
-    x[SUN_LEAF] = shortwave * met * (1.0 - properties[P_LEAF_ALBEDO])
+    x[SUN_LEAF] = 0.0
+    if met > 0.0:
+        cover = properties[P_VEGETATION]
+        met_again = x[ALBEDO_G] * (cover - met) * (met / cover)
+        x[SUN_LEAF] = shortwave * (met + met_again) * (1.0 - properties[P_LEAF_ALBEDO])
     x[SUN_GROUND] = shortwave * (1.0 - met) * (1.0 - x[ALBEDO_G])
 
 

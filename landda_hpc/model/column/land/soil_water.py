@@ -135,7 +135,8 @@ def move_water(i: int, step: float, s: FloatArray, column: Column, x: FloatArray
     dew = max(0.0, -x[A_LIQUID])
     wanted = max(0.0, x[A_LIQUID])
     inflow = x[WATER_IN] + dew
-    runoff = runoff_at_surface(i, inflow, step, x[ZWT], s, column)
+    # What evaporates at once neither runs off nor seeps in.
+    runoff = runoff_at_surface(i, inflow - wanted, step, x[ZWT], s, column)
     infiltration = (inflow - runoff) / step
     evaporation_rate = wanted / step
     uptake_rate = x[A_ROOT] / step

@@ -9,7 +9,9 @@ import numba
 from landda_hpc.constants import T_FREEZE, FloatArray
 from landda_hpc.model.column.land import layout as a
 
-ALL_RAIN: Final = 2.5  # K above freezing point; below it, down to freezing point, ever more of it is snow
+ALL_RAIN: Final = 2.5  # K above freezing point
+MIXED: Final = 2.0  # K above freezing point; up to it ever more of it is rain
+RAIN_PER_KELVIN: Final = 0.2
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -33,13 +35,14 @@ def pack_weather(
 
     Notes
     -----
-    Local. Precipitation is snow at and below freezing point, rain from 2.5 K above it, a mixture between (the range
-    that CoLM and Jordan 1991 use).
+    Local. Precipitation is snow at and below freezing point, rain from 2.5 K above it; between, 0.2 of it is rain for
+    each kelvin, at most 0.4 (Jordan 1991, CRREL special report 91-16; CoLM).
     """
     for i in range(shortwave.size):
         temperature = air_temperature[i]
         falls = properties[i, a.P_RAIN_FACTOR] * precipitation[i]
-        rain = min(1.0, max(0.0, (temperature - T_FREEZE) / ALL_RAIN))
+        above = temperature - T_FREEZE
+        rain = 1.0 if above > ALL_RAIN else RAIN_PER_KELVIN * min(MIXED, max(0.0, above))
         packed[i, a.W_AIR] = temperature
         packed[i, a.W_HUMIDITY] = specific_humidity[i]
         packed[i, a.W_PRESSURE] = surface_pressure[i]
