@@ -19,7 +19,7 @@ from landda_hpc.data.climate import KOPPEN_CLASSES
 from landda_hpc.errors import ConfigError
 from landda_hpc.fields.depth import depth_weights
 from landda_hpc.fields.regrid import Regridder
-from landda_hpc.formats.climatology import read_soil_moisture_climatology
+from landda_hpc.formats.climatology import SoilMoistureClimatology, read_soil_moisture_climatology
 from landda_hpc.image.aggregate import aggregate, volumetric_water
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.partition import even_share
@@ -53,8 +53,9 @@ class ZoneMeans:
 
     Attributes
     ----------
-    precipitation, evapotranspiration, runoff : mm a-1.
+    precipitation, evapotranspiration, runoff : mm a-1; runoff is what runs off the surface and baseflow.
     runoff_ratio : runoff over precipitation, 1.
+    baseflow_share : of the runoff, 1.
     sensible, latent : W m-2.
     evaporative_fraction : latent over latent and sensible heat, 1.
     surface, root_zone : soil moisture of 0-10 cm and 0-100 cm, m3 m-3, ice included.
@@ -66,6 +67,7 @@ class ZoneMeans:
     evapotranspiration: float
     runoff: float
     runoff_ratio: float
+    baseflow_share: float
     sensible: float
     latent: float
     evaporative_fraction: float
@@ -112,7 +114,7 @@ def land_climate(
     climatology: Path | None = None,
     progress: Progress | None = None,
 ) -> LandClimate:
-    """Run the model freely from the configuration's start for whole years; means are of all but the first one.
+    """Run the model freely from the configuration's start for whole years; means are of all but the first of several.
 
     Parameters
     ----------
@@ -123,6 +125,7 @@ def land_climate(
     Raises
     ------
     ConfigError : another physics, or no year.
+    DataError, MissingFileError : the climatology cannot be read; said before the model runs.
     ModelError : as ``LandModel.forecast``.
 
     Notes
@@ -133,7 +136,10 @@ def land_climate(
         raise ConfigError("a land climate needs model.physics: land_surface and at least one year.")
     domain = make_domain(config, 1)
     mine = even_share(len(domain.tiles), world.rank, world.size)
+    product = None
     with together(world, "making the model"):
+        if climatology is not None:
+            product = read_soil_moisture_climatology(climatology)
         model, state = free_run(config, domain, mine)
     start = config.time.start
     # The first year is for the surface to forget the initial guess.
@@ -158,6 +164,7 @@ def land_climate(
                 "precipitation": report.precipitation,
                 "evapotranspiration": report.evapotranspiration,
                 "runoff": report.runoff + report.drainage,
+                "baseflow": report.drainage,
                 "sensible": report.energy.sensible,
                 "latent": report.energy.latent,
             }
@@ -180,7 +187,7 @@ def land_climate(
         for name, starts in ZONES.items()
         if _in_zone(domain, starts).any()
     )
-    alike = (None, None) if climatology is None else _correlations(domain, theta, climatology)
+    alike = (None, None) if product is None else _correlations(domain, theta, product)
     return LandClimate(
         zones,
         frozen.get(1, float("nan")),
@@ -198,16 +205,16 @@ def _zone(
     name: str, inside: BoolArray, sums: dict[str, FloatArray], theta: FloatArray, days: int, domain: Domain
 ) -> ZoneMeans:
     per_year = 365.0 / days
-    rain, evaporation, runoff = (
-        per_year * _mean(sums[k], inside, domain) for k in ("precipitation", "evapotranspiration", "runoff")
+    rain, evaporation, runoff, baseflow = (
+        per_year * _mean(sums[k], inside, domain) for k in ("precipitation", "evapotranspiration", "runoff", "baseflow")
     )
     sensible, latent = (_mean(sums[k], inside, domain) / days for k in ("sensible", "latent"))
     surface, root_zone = (
         _mean(np.asarray(theta @ depth_weights(*depth)), inside, domain) for depth in ((0.0, 0.1), (0.0, 1.0))
     )
     return ZoneMeans(
-        name, int(inside.sum()), rain, evaporation, runoff, runoff / rain, sensible, latent,
-        latent / (latent + sensible), surface, root_zone,
+        name, int(inside.sum()), rain, evaporation, runoff, runoff / rain, baseflow / runoff if runoff > 0.0 else 0.0,
+        sensible, latent, latent / (latent + sensible), surface, root_zone,
     )  # fmt: skip
 
 
@@ -242,9 +249,8 @@ def _whole(values: FloatArray, world: Communicator) -> FloatArray:
     return np.concatenate(world.all_gather(values))
 
 
-def _correlations(domain: Domain, theta: FloatArray, path: Path) -> tuple[float, float]:
+def _correlations(domain: Domain, theta: FloatArray, product: SoilMoistureClimatology) -> tuple[float, float]:
     """Model's annual mean of 0-7 cm and the climatology's upper layer where there is mostly soil: on either's grid."""
-    product = read_soil_moisture_climatology(path)
     months = [datetime(2022, month, 15) for month in range(1, 13)]
     images = [product.on_grid(when, domain.grid, fill=domain.is_land)[0] for when in months]
     mine = domain.cells.to_image(aggregate(domain.tiles, theta @ depth_weights(0.0, 0.07)[:, None])[:, 0])

@@ -52,7 +52,9 @@ SITES: Final = (
     Site("needleleaf forest", 60.0, 100.0, plants.NEEDLE_TREES, 0.9, (0.12, 0.58)),
 )
 
-DEPTHS_M: Final = (0.1, 0.5, 1.0)
+DEPTHS_M: Final = (0.12, 0.5, 1.0)
+"""The first is the node of the uppermost layer that is not held."""
+
 HELD_DEPTH_M: Final = 0.1
 CYCLE: Final = timedelta(hours=6)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,16 +19,21 @@ if TYPE_CHECKING:
 
 def command(
     file: ConfigFile,
-    years: Annotated[int, typer.Option(min=1, help="Years to run; means are of all but the first.")] = 3,
+    years: Annotated[int, typer.Option(min=1, help="Years to run; means are of all but the first of several.")] = 3,
     climatology: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="netCDF of monthly soil moisture (swl1..3) to compare with.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="netCDF of monthly soil moisture (swl1..3) to compare with: the kind of file of model.initial: file.",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every figure there.")] = None,
     overrides: SetOption = None,
 ) -> None:
     """Run the land model freely and print annual means by climate zone, frozen ground, and closure.
 
-    Grid, tiles, weather and model are the configuration's; its physics must be land_surface. One process or many.
+    Grid, tiles, weather and model are the configuration's; its physics must be land_surface. It runs from time.start
+    and does not spin up: with model.initial: spun_up the first year is good already. One process or many.
     """
     from landda_hpc.campaign.land_climate import land_climate
     from landda_hpc.config import load_config
@@ -45,22 +51,25 @@ def command(
         return
     console = Console()
     table = Table(title=f"Means of {max(1, found.years - 1)} of {found.years} years", title_justify="left")
-    for heading in ("zone", "P", "ET", "R/P", "EF", "0-10 cm", "0-1 m"):
+    for heading in ("zone", "P", "ET", "R/P", "base", "EF", "0-10 cm", "0-1 m"):
         table.add_column(heading, justify="left" if heading == "zone" else "right", no_wrap=True)
     for zone in found.zones:
         table.add_row(
             zone.zone, f"{zone.precipitation:.0f}", f"{zone.evapotranspiration:.0f}", f"{zone.runoff_ratio:.2f}",
-            f"{zone.evaporative_fraction:.2f}", f"{zone.surface:.3f}", f"{zone.root_zone:.3f}",
+            f"{zone.baseflow_share:.2f}", f"{zone.evaporative_fraction:.2f}", f"{zone.surface:.3f}",
+            f"{zone.root_zone:.3f}",
         )  # fmt: skip
     console.print(table)
     console.print(
-        "P, ET in mm a-1; R/P runoff ratio, EF evaporative fraction; soil moisture in m3 m-3", highlight=False
-    )
-    console.print(
-        f"Siberia's upper soil frozen: {100 * found.frozen_january:.0f} % at the end of January (snow "
-        f"{found.snow_january:.0f} kg m-2), {100 * found.frozen_july:.0f} % of July",
+        "P, ET in mm a-1; R/P runoff ratio, of it baseflow; EF evaporative fraction; soil moisture in m3 m-3",
         highlight=False,
     )
+    if not math.isnan(found.frozen_january):
+        console.print(
+            f"Siberia's upper soil frozen: {100 * found.frozen_january:.0f} % at the end of January (snow "
+            f"{found.snow_january:.0f} kg m-2), {100 * found.frozen_july:.0f} % of July",
+            highlight=False,
+        )
     if found.correlation is not None:
         console.print(
             f"annual-mean surface soil moisture against the climatology: SCC {found.correlation:.3f}, on the "

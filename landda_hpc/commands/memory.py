@@ -24,8 +24,10 @@ def command(
 ) -> None:
     """Hold the upper 10 cm moister than a control every six hours, then let go, for four vegetation types.
 
-    Prints when the anomaly arrives at 10 cm, 50 cm and 1 m, and how long the upper metre keeps it; draws time-depth
-    sections. Grid, weather and start are the configuration's. One process.
+    Prints when the anomaly arrives at 12 cm (the first layer below the held ones), 50 cm and 1 m, and how long the
+    upper metre keeps it; draws time-depth sections. Grid, weather and initial state are the configuration's
+    (model.physics must be land_surface; model.initial: spun_up has a settled subsoil); the holding begins at
+    time.start, after a year of settling. Each place is planted with its vegetation, whatever the map says. One process.
     """
     from landda_hpc.campaign.land_memory import DEPTHS_M, land_memory
     from landda_hpc.config import load_config

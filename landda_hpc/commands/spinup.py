@@ -24,7 +24,9 @@ def command(
     temperature: Annotated[float, typer.Option(min=0.0, help="Tolerance of its temperature, K a-1.")] = 0.05,
     moving: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of soil tiles that may drift by more.")] = 0.01,
     max_years: Annotated[int, typer.Option(min=1, help="Years after which it ends in any case.")] = 60,
-    accelerate: Annotated[bool, typer.Option(help="Extrapolate the slow parts every third year.")] = True,
+    accelerate: Annotated[
+        bool, typer.Option(help="Extrapolate the slow parts every third year (--no-accelerate: plain years).")
+    ] = True,
     year: Annotated[
         Path | None,
         typer.Option(
@@ -40,9 +42,14 @@ def command(
 ) -> None:
     """Repeat the year of weather from the configuration's start until the deepest soil layer stands still.
 
-    The same command goes on where an earlier one ended or was stopped. A campaign on the same tiles begins from the
-    state with model.initial: spun_up and model.initial_file: DIR/spinup.h5; the file of --year fits any tiles and any
-    time of the year. One process or many: mpirun -n 4 landda spinup FILE -o DIR.
+    FILE must have model.physics: land_surface. It begins at time.start from model.initial (spun_up: another spin-up's
+    states, the shipped ones without model.initial_file); model.spinup_days, a campaign's own run-up, does not count.
+    The same command goes on where an earlier one was stopped; where --max-years ended it, with more of them.
+
+    A campaign begins from the states with model.initial: spun_up and model.initial_file, a path below data_root (by
+    default the folder of its configuration): the file of --year fits any tiles and any time of the year,
+    DIR/spinup.h5 only the same tiles and a model start within 31 days of time.start's day of the year. One process or
+    many: source env/mpi.sh && "$MPIRUN" -n 4 landda spinup FILE -o DIR.
     """
     from landda_hpc.campaign.signals import StopRequest
     from landda_hpc.campaign.spinup import StopRule, spin_up
