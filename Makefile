@@ -1,7 +1,8 @@
 # make run   the main experiment              make test    unit tests, then the parallel ones on 2, 3 and 4 ranks
 # make lint  style, types, import contracts   make verify  the long known-answer tests      make env  the environment alone
 # make bench times and memory, beside what they should be
-# Variables: RANKS=4 CONFIG=experiments/twin.yaml OUT=runs/twin; LANDDA_ENV=system|wheels (see env/setup.sh)
+# Variables: RANKS=2 CONFIG=experiments/twin.yaml OUT=runs/twin ARGS= (such as ARGS=--overwrite); LANDDA_ENV=system|wheels
+# (see env/setup.sh)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

@@ -31,7 +31,7 @@ def curvelet(
 ) -> None:
     """Time the curvelet transform beside other packages, in one run, one thread.
 
-    Others take part where they are installed: 'curvelets' (pip install 'landda-hpc[curvelets]') and curvelops.
+    Others take part where they are installed: 'curvelets' (our extra of that name) and curvelops.
     """
     from landda_hpc.curvelet import bench, bench_bars
     from landda_hpc.formats.atomic import atomic_replacement

@@ -17,7 +17,8 @@ def command(
     """Go on with a campaign that was stopped or died, on any number of ranks.
 
     The newest whole checkpoint counts; records after it are written anew, with the bits of an uninterrupted run. --set
-    may change what does not decide the result: parallel.*, checkpoint.*, output.*, data_root.
+    may change what does not decide the result: parallel.*, checkpoint.*, output.*, data_root; of a CoLM how it is run
+    (model.launch, side_by_side, nodes, timeout_minutes, tries, environment, keep_*).
     """
     from landda_hpc.commands.console.session import campaign_session
 

@@ -29,8 +29,8 @@ def command(
             "--initial",
             "-i",
             metavar="RESTART",
-            help="Start from this time-varying restart of a one-patch CoLM case, of --start; default a cold start. The "
-            "soil is that of ../const beside it.",
+            help="Start from this time-varying restart of a one-patch CoLM case, which must be of --start (its date "
+            "is not checked); default a cold start. The soil is that of ../const beside it.",
         ),
     ] = None,
     constants: Annotated[
