@@ -117,6 +117,12 @@ def test_the_climate_is_the_same_on_any_number_of_ranks(landda: Landda) -> None:
     assert one == three and b"rain forest" in one
 
 
+def test_a_climatology_that_cannot_be_read_is_said_before_the_model_runs(landda: Landda) -> None:
+    file = landda.write(model=LAND, grid=GRID, tiles={"max_soil_tiles": 1})
+    done = landda.here("climate", file, "--years", 100, "--climatology", "nothing.nc")
+    assert done.returncode != 0 and "nothing.nc" in done.stderr
+
+
 @pytest.mark.verify
 @pytest.mark.timeout(3000)
 def test_the_globe_over_three_years(shared: Path) -> None:
