@@ -147,7 +147,8 @@ def spin_up(
         extrapolated = accelerate and is_time and not is_last
         if extrapolated:
             with together(world, "extrapolating"):
-                extrapolate(model.tiles, states[1], before, state, recharge, YEAR_DAYS * 86400.0)
+                still = {"still_water": rule.water, "still_warmth": rule.temperature}
+                extrapolate(model.tiles, states[1], before, state, recharge, YEAR_DAYS * 86400.0, **still)
                 model.diagnose(state)
             drift = Drift(**(asdict(drift) | {"extrapolated": True}))
         past.append(drift)

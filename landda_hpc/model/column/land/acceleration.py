@@ -51,7 +51,15 @@ MOVING: Final = 1.0e-4
 
 
 def extrapolate(
-    tiles: Tiles, older: TileState, old: TileState, state: TileState, recharge: FloatArray, seconds: float
+    tiles: Tiles,
+    older: TileState,
+    old: TileState,
+    state: TileState,
+    recharge: FloatArray,
+    seconds: float,
+    *,
+    still_water: float = 0.0,
+    still_warmth: float = 0.0,
 ) -> None:
     """Move the slow parts of a state to where repeated years would take them, in place.
 
@@ -61,6 +69,8 @@ def extrapolate(
     older, old, state : at the ends of three successive years of the same weather.
     recharge : drained into the aquifer in the last year, kg m-2, (n_tile,).
     seconds : length of a year.
+    still_water, still_warmth : m3 m-3 and K. Where no deep layer changed by more in the last year, water and warmth
+        stay: what stands still needs no push, and a small one times nine would make it move again.
 
     Notes
     -----
@@ -71,14 +81,18 @@ def extrapolate(
         i = int(tile)
         years = (Deep.of(older, i), Deep.of(old, i), Deep.of(state, i))
         has_ice = (years[1].ice > FROZEN_ICE) | (years[2].ice > FROZEN_ICE)
+        if has_ice[-1]:
+            state["zwt"][i] = table_over_permafrost(older["zwt"][i], old["zwt"][i], state["zwt"][i])
+        else:
+            state["zwt"][i] = table_of(float(recharge[i]) / seconds)
+        if years[2].stands_still(years[1], still_water, still_warmth):
+            continue
         move_warmth(*years)
         if has_ice[-1]:
             move_permafrost(*years, tiles.porsl[i, FIRST_SLOW:] * RHO_WATER * SOIL_DZ[FIRST_SLOW:])
-            state["zwt"][i] = table_over_permafrost(older["zwt"][i], old["zwt"][i], state["zwt"][i])
         else:
             first_free = int(np.flatnonzero(has_ice)[-1]) + 1 if has_ice.any() else 0
             move_free_water(*years, FreeSoil.of(tiles, i, first_free), float(recharge[i]), seconds)
-            state["zwt"][i] = table_of(float(recharge[i]) / seconds)
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,12 @@ class Deep:
         """The deep layers of tile i."""
         slow = slice(N_SNOW + FIRST_SLOW, N_SNOW + N_SOIL)
         return cls(state["wliq_soisno"][i, slow], state["wice_soisno"][i, slow], state["t_soisno"][i, slow])
+
+    def stands_still(self, before: Deep, water: float, warmth: float) -> bool:
+        """Whether no layer changed by more than these, m3 m-3 and K."""
+        volume = (self.liquid - before.liquid) / RHO_WATER + (self.ice - before.ice) / RHO_ICE
+        moves = (np.abs(volume) > water * SOIL_DZ[FIRST_SLOW:]) | (np.abs(self.warmth - before.warmth) > warmth)
+        return not moves.any()
 
 
 @dataclass(frozen=True)
