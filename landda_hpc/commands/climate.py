@@ -52,7 +52,7 @@ def command(
     console = Console()
     table = Table(title=f"Means of {max(1, found.years - 1)} of {found.years} years", title_justify="left")
     for heading in ("zone", "P", "ET", "R/P", "base", "EF", "0-10 cm", "0-1 m"):
-        table.add_column(heading, justify="left" if heading == "zone" else "right", no_wrap=True)
+        table.add_column(heading, justify="left" if heading == "zone" else "right", no_wrap=heading != "zone")
     for zone in found.zones:
         table.add_row(
             zone.zone, f"{zone.precipitation:.0f}", f"{zone.evapotranspiration:.0f}", f"{zone.runoff_ratio:.2f}",
