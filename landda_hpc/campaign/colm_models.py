@@ -83,7 +83,7 @@ class ColmModels:
                 instance.model = self._models[instance.name] = ColmModel(here, self._case.scheme)
         return instances
 
-    def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:  # noqa: ARG002
+    def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:  # noqa: ARG002 - of the protocol
         """Copy the case's restart of the campaign's start to every run; perturb members and nature. Collective."""
         start = self._config.time.start
         with together(self._world, "making the runs' folders"):

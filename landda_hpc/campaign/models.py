@@ -194,11 +194,11 @@ class EmbeddedModels:
                     rain[instance.name] = report.precipitation
         return rain
 
-    def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:  # noqa: ARG002
+    def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:  # noqa: ARG002 - of the protocol
         """No files: the checkpoint has all of it. Local."""
         return {}
 
-    def objection(self, files: Mapping[str, Any], time: datetime) -> str | None:  # noqa: ARG002
+    def objection(self, files: Mapping[str, Any], time: datetime) -> str | None:  # noqa: ARG002 - of the protocol
         """None: the checkpoint has all of it. Local."""
         return None
 

@@ -68,7 +68,7 @@ class EcmwfFile(LayeredFile):
         self,
         values: FloatArray,
         field: Field,
-        time: datetime,  # noqa: ARG002
+        time: datetime,  # noqa: ARG002 - for other products
     ) -> tuple[FloatArray | None, Mapping[str, BoolArray], FloatArray | None]:
         """See ``LayeredFile.extras``."""
         land = field("lsm")

@@ -51,7 +51,7 @@ class EsaCciFile(LayeredFile):
 
     def extras(
         self,
-        values: FloatArray,  # noqa: ARG002
+        values: FloatArray,  # noqa: ARG002 - for other products
         field: Field,
         time: datetime,
     ) -> tuple[FloatArray | None, Mapping[str, BoolArray], FloatArray | None]:

@@ -168,9 +168,9 @@ class LayeredFile:
 
     def extras(
         self,
-        values: FloatArray,  # noqa: ARG002
-        field: Field,  # noqa: ARG002
-        time: datetime,  # noqa: ARG002
+        values: FloatArray,  # noqa: ARG002 - for other products
+        field: Field,  # noqa: ARG002 - for other products
+        time: datetime,  # noqa: ARG002 - for other products
     ) -> tuple[FloatArray | None, Mapping[str, BoolArray], FloatArray | None]:
         """What the product tells beside its layers: errors, conditions, seconds; see ``SoilMoistureProfile``.
 

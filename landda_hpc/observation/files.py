@@ -166,7 +166,7 @@ class ProductSource:
             return ()
         return tuple(dict.fromkeys(problems))
 
-    def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002
+    def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002 - of the protocol
         """Read, take the mean over the depth and the window, regrid; see ``ObservationSource.at``."""
         chosen = self._chosen(time)
         if not chosen:

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import BoundaryNorm, Colormap
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from landda_hpc.formats.atomic import write_bytes
@@ -17,6 +18,8 @@ from landda_hpc.formats.atomic import write_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from matplotlib.axes import Axes
 
     from landda_hpc.constants import FloatArray
 
@@ -98,3 +101,10 @@ def longitude_label(value: float, _position: object = None) -> str:
 def latitude_label(value: float, _position: object = None) -> str:
     """For example "30°N"."""
     return f"{abs(value):g}°" + ("" if value == 0.0 else "N" if value > 0 else "S")
+
+
+def date_axis(axes: Axes) -> None:
+    """Mark an axis of days with three to eight dates, written as briefly as they can be."""
+    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]  # matplotlib.dates has no types
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # the same

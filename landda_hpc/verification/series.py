@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import date2num
 from matplotlib.lines import Line2D
 
 from landda_hpc.errors import DataError
@@ -276,9 +276,7 @@ def mark_window(ax: Axes, span: tuple[datetime, datetime], end: datetime | None,
 
 def time_axis(ax: Axes, span: tuple[datetime, datetime]) -> None:
     """Give an axis dates from the first time to the last, and a grid."""
-    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    appearance.date_axis(ax)
     first, last = as_dates(span)
     if last > first:
         ax.set_xlim(first, last)
@@ -321,4 +319,4 @@ def _control_first(runs: Iterable[str]) -> list[str]:
 
 def as_dates(times: Iterable[datetime]) -> list[float]:
     """Matplotlib's days."""
-    return [float(date2num(time)) for time in times]  # type: ignore[no-untyped-call]
+    return [float(date2num(time)) for time in times]  # type: ignore[no-untyped-call]  # matplotlib.dates has no types

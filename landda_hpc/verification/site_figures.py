@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.verification import appearance
@@ -159,9 +158,7 @@ def _style(axes: Axes) -> None:
 
 def _finish(figure: Figure, panels: Sequence[Axes], title: str, path: Path) -> None:
     """Dates below panels that share them, legend and title above; saved."""
-    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-    panels[-1].xaxis.set_major_locator(locator)
-    panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    appearance.date_axis(panels[-1])
     panels[0].legend(fontsize=appearance.SMALL_FONT, ncols=3, frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
     figure.suptitle(title, fontsize=appearance.FONT + 1, x=0.01, ha="left")
     appearance.save(figure, path)

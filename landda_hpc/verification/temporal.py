@@ -54,7 +54,7 @@ def temporal_scores(
     reference: FloatArray,
     times: Sequence[datetime],
     *,
-    rule: AnomalyRule = AnomalyRule(),  # noqa: B008 (frozen)
+    rule: AnomalyRule = AnomalyRule(),  # noqa: B008 - frozen
     baseline: str | None = None,
     min_pairs: int = 20,
 ) -> TemporalScores:

@@ -1,16 +1,16 @@
 """One forecast window of one run: a work folder, the model's process, the checks, and only then the chain.
 
-::
+In the folder of a run::
 
-    <run>/restart/2010-152-00000/    the chain: restarts as the model wrote them, complete and checked
-    <run>/work/2010-152-00000/       one window, while it is computed
+    restart/2010-152-00000/    the chain: restarts as the model wrote them, complete and checked
+    work/2010-152-00000/       one window, while it is computed
         start/                       copies of the chain's restarts, with the analysis in them
         try1/                        where the model runs; try2 if the first one failed
             case.nml  process.json
             <CASE>/landdata -> the case's      <CASE>/restart/const -> the case's
             <CASE>/restart/2010-152-00000 -> ../../../start
-    <run>/logs/2010-152-00000.try1.log
-    <run>/history/2010-152-00000/    what the model wrote of its history in the window, where it is kept
+    logs/2010-152-00000.try1.log
+    history/2010-152-00000/    what the model wrote of its history in the window, where it is kept
 
 The model runs inside its try's folder and is told to write there, so that nothing that it leaves behind, and nothing
 that an orphan of a killed job still writes, is ever part of the chain. A window's last restart enters the chain by one
