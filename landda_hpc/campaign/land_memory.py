@@ -171,7 +171,7 @@ def _planted(
         parameters,
         vegetation_fraction=cover,
         canopy_height=each("height"),
-        leaf_albedo=each("albedo"),
+        canopy_albedo=each("albedo"),
         min_stomatal_resistance=each("rs_min"),
         radiation_half=each("rgl"),
         leaf_width=each("leaf_width"),

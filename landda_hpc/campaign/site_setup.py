@@ -271,7 +271,7 @@ def _parameters(
         albedo_wet=np.array([wet]),
         vegetation_fraction=np.ones(1),
         canopy_height=np.array([plant.height if np.isnan(site.canopy_height) else site.canopy_height]),
-        leaf_albedo=np.array([plant.albedo]),
+        canopy_albedo=np.array([plant.albedo]),
         min_stomatal_resistance=np.array([plant.rs_min]),
         radiation_half=np.array([plant.rgl]),
         leaf_width=np.array([plant.leaf_width]),

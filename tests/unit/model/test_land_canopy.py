@@ -9,16 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from landda_hpc.config import TilesConfig
 from landda_hpc.constants import (
     STEFAN_BOLTZMANN,
 )
+from landda_hpc.grid import regular_grid
+from landda_hpc.model.column.climate import tile_climate
 from landda_hpc.model.column.land import (
     canopy,
     ground,
+    plants,
     radiation,
 )
 from landda_hpc.model.column.land import layout as a
+from landda_hpc.model.column.land.parameters import ALBEDO_LIMITS, infrared_scatter, land_parameters
 from landda_hpc.model.column.land.plants import leaf_area
+from landda_hpc.model.column.mosaic import build_tiles
+from landda_hpc.model.column.static import cell_albedo
+from landda_hpc.model.forcing import load_climatology
 from tests.unit.model.land_columns import empty
 
 # ------------------------------------------------------------------ radiation
@@ -44,7 +52,7 @@ def test_long_wave_at_one_temperature_is_that_of_a_black_body():
 
 
 def test_snow_darkens_with_age_and_soil_with_water():
-    ages = [radiation.snow_albedo(age) for age in (0.0, 1.0, 5.0, 50.0)]
+    ages = [sum(radiation.snow_albedo(age)) / 2.0 for age in (0.0, 1.0, 5.0, 50.0)]
     assert ages[0] == pytest.approx(0.8) and ages == sorted(ages, reverse=True) and ages[-1] > 0.5
     assert radiation.soil_albedo(0.3, 0.19, 0.0) == pytest.approx(0.3)
     assert radiation.soil_albedo(0.3, 0.19, 0.4) == pytest.approx(0.19)
@@ -62,12 +70,13 @@ def leafy(weather_values: dict[int, float], area: float = 4.0) -> tuple[np.ndarr
     properties = np.zeros(a.N_PROPERTY)
     values = {
         a.P_WIND_HEIGHT: 10.0, a.P_SCALAR_HEIGHT: 10.0, a.P_VEGETATION: 0.9, a.P_HEIGHT: 15.0, a.P_LEAF_WIDTH: 0.04,
-        a.P_RS_MIN: 100.0, a.P_RGL: 30.0, a.P_LEAF_ALBEDO: 0.15,
+        a.P_RS_MIN: 100.0, a.P_RGL: 30.0, a.P_SCATTER_NIR: 0.65,
     }  # fmt: skip
     for k, value in values.items():
         properties[k] = value
     _, x = empty()
-    x[[a.Z0G, a.EMIS_G, a.HEAT, a.POTENTIAL, a.BTRAN, a.TLEAF, a.ALBEDO_G]] = 0.01, 0.96, 2.5104e6, 1.0, 0.8, 295.0, 0.2
+    x[[a.Z0G, a.EMIS_G, a.HEAT, a.POTENTIAL, a.BTRAN, a.TLEAF]] = 0.01, 0.96, 2.5104e6, 1.0, 0.8, 295.0
+    x[[a.ALBEDO_VIS, a.ALBEDO_NIR]] = 0.13, 0.27
     x[a.Q_G], x[a.DQ_G], x[a.RSS] = 0.010, 6e-4, 300.0
     canopy.canopy_now(area, 0.5, properties, x)
     radiation.share_sun(600.0, properties, x)
@@ -93,20 +102,88 @@ def test_fluxes_of_a_canopy_take_up_all_the_radiation(sun, wind, air, surface, w
     assert abs(x[a.TLEAF] - air) < 45.0
 
 
-@given(ground=st.floats(0.05, 0.95), area=st.floats(0.0, 8.0), cover=st.floats(0.0, 1.0), leaf=st.floats(0.05, 0.5))
-def test_light_is_taken_in_once_and_leaves_take_what_snow_below_them_reflects(ground, area, cover, leaf):
+@given(st.floats(0.0, 0.999), st.floats(0.0, 30.0), st.floats(0.0, 30.0))
+def test_two_layers_of_leaves_are_one_of_both(scatter, upper, lower):
+    reflects, passes = radiation.leaf_layer(scatter, upper)
+    below, through = radiation.leaf_layer(scatter, lower)
+    whole = radiation.leaf_layer(scatter, upper + lower)
+    back, _ = radiation.below_leaves(reflects, passes, below)
+    assert back == pytest.approx(whole[0], abs=1e-12)
+    assert passes * through / (1.0 - reflects * below) == pytest.approx(whole[1], abs=1e-12)
+    assert 0.0 <= reflects <= scatter
+    assert 0.0 < passes <= 1.0
+    assert reflects + passes <= 1.0 + 1e-12
+
+
+@given(st.floats(0.0, 8.0))
+def test_leaves_that_scatter_nothing_let_light_through_by_beers_law(area):
+    reflects, passes = radiation.leaf_layer(0.0, area)
+    assert reflects == 0.0
+    assert passes == pytest.approx(math.exp(-area), rel=1e-12)
+
+
+@given(st.floats(0.0, 0.9))
+def test_a_dense_canopy_has_the_albedo_that_its_leaves_were_made_for(dense):
+    scatter = float(radiation.scattering(np.array(dense)))
+    assert radiation.leaf_layer(scatter, 200.0)[0] == pytest.approx(dense, abs=1e-6)
+
+
+@given(
+    visible=st.floats(0.0, 1.0), infrared=st.floats(0.0, 1.0), area=st.floats(0.0, 8.0), cover=st.floats(0.0, 1.0),
+    scatter=st.floats(0.0, 0.95),
+)  # fmt: skip
+def test_light_is_taken_in_once(visible, infrared, area, cover, scatter):
     _, properties, x = leafy({})
-    met = 1.0 - math.exp(-0.5 * area)
-    properties[a.P_VEGETATION], properties[a.P_LEAF_ALBEDO] = cover, leaf
-    x[a.SUN_V], x[a.ALBEDO_G] = cover * met, ground
+    properties[a.P_VEGETATION], properties[a.P_SCATTER_NIR] = cover, scatter
+    x[[a.ALBEDO_VIS, a.ALBEDO_NIR, a.LSAI]] = visible, infrared, 1.0
+    radiation.shade(area, properties, x)
     radiation.share_sun(600.0, properties, x)
-    # Light in gaps, on leaves, and that reaches the ground through them, one by one.
-    gap = (1.0 - cover) * (1.0 - ground)
-    below = cover * (1.0 - met)
-    leaves = cover * met * (1.0 - leaf) + below * ground * met * (1.0 - leaf)
-    assert x[a.SUN_GROUND] == pytest.approx(600.0 * (gap + below * (1.0 - ground)), abs=1e-9)
-    assert x[a.SUN_LEAF] == pytest.approx(600.0 * leaves, abs=1e-9)
-    assert x[a.SUN_GROUND] + x[a.SUN_LEAF] <= 600.0
+    assert x[a.SUN_GROUND] >= 0.0
+    assert x[a.SUN_LEAF] >= 0.0
+    assert x[a.SUN_GROUND] + x[a.SUN_LEAF] <= 600.0 * (1.0 + 1e-12)
+    # No leaves, no share.
+    x[a.LSAI] = 0.0
+    radiation.share_sun(600.0, properties, x)
+    assert x[a.SUN_LEAF] == 0.0
+    assert x[a.SUN_GROUND] == pytest.approx(300.0 * (2.0 - visible - infrared), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("plant", "area", "cover", "snow", "low", "high"),
+    [
+        (plants.NEEDLE_TREES, 3.5, 0.9, True, 0.13, 0.22),  # Betts and Ball (1997): 0.13 pine and spruce over snow,
+        (plants.BROADLEAF_TREES, 1.6, 0.9, True, 0.19, 0.32),  # 0.21 bare aspen
+        (plants.GRASS, 0.5, 0.9, True, 0.45, 0.75),
+        (plants.NEEDLE_TREES, 4.5, 0.9, False, 0.08, 0.12),
+        (plants.GRASS, 3.0, 1.0, False, 0.17, 0.22),
+        (plants.TROPICAL_TREES, 6.5, 1.0, False, 0.11, 0.14),
+    ],
+)
+def test_albedo_of_vegetation_is_as_measured(plant, area, cover, snow, low, high):
+    _, properties, x = leafy({})
+    properties[a.P_VEGETATION] = cover
+    properties[a.P_SCATTER_NIR] = infrared_scatter(np.array(plant.albedo))
+    properties[[a.P_ALBEDO_DRY, a.P_ALBEDO_WET]] = 0.2, 0.1
+    x[a.FSNO], x[a.SAG] = float(snow), 0.5
+    radiation.soil_surface(0.2, properties, x)
+    radiation.shade(area, properties, x)
+    radiation.share_sun(1.0, properties, x)
+    assert low < 1.0 - x[a.SUN_LEAF] - x[a.SUN_GROUND] < high
+
+
+def test_soil_below_leaves_leaves_the_climatology_its_albedo():
+    grid = regular_grid(32, 64)
+    tiles = build_tiles(grid, TilesConfig())
+    parameters = land_parameters(tiles, grid, tile_climate(tiles, load_climatology(grid)))
+    soil = parameters.albedo_dry - 0.03
+    area = (parameters.lai + parameters.sai).mean(axis=1)
+    cover = parameters.vegetation_fraction
+    scatter = infrared_scatter(parameters.canopy_albedo)
+    total = np.array([radiation.albedo_with_leaves(*values) for values in zip(soil, cover, area, scatter, strict=True)])
+    low, high = ALBEDO_LIMITS
+    free = (parameters.albedo_dry > low) & (parameters.albedo_dry < high) & (soil != 0.16) & tiles.is_updatable
+    assert free.sum() > 0.3 * tiles.is_updatable.sum()
+    np.testing.assert_allclose(total[free], cell_albedo(grid)[tiles.cell][free], atol=1e-8)
 
 
 def test_soil_and_snow_beside_each_other_resist_in_parallel():

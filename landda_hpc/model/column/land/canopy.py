@@ -48,7 +48,6 @@ from landda_hpc.model.column.land.layout import (
     STOMATA,
     SUN_GROUND,
     SUN_LEAF,
-    SUN_V,
     TLEAF,
     VON_KARMAN,
     W_AIR,
@@ -61,11 +60,11 @@ from landda_hpc.model.column.land.layout import (
     Z0G,
     Z0M,
 )
-from landda_hpc.model.column.land.radiation import longwave
+from landda_hpc.model.column.land.radiation import longwave, shade
 from landda_hpc.model.column.land.turbulence import MIN_WIND, exchange, first_zeta, next_zeta
 
 SMALLEST_LSAI: Final = 0.05  # m2 m-2 of the tile; below it the canopy is not there
-EXTINCTION: Final = 0.5  # of short wave by leaves in all directions, and of what stomata can do down the canopy
+EXTINCTION: Final = 0.5  # of what stomata can do down the canopy: that of light by leaves in all directions
 ROUGHNESS_LOW: Final = 0.15  # of canopy height, low plants
 ROUGHNESS_TALL: Final = 0.10  # trees
 TALL: Final = 10.0  # m
@@ -93,7 +92,8 @@ def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) 
     ----------
     leaf, stem : area index of the vegetated part, m2 m-2.
     properties : of the tile.
-    x : scalars; reads SNOWDP, Z0G; writes LAI, LSAI, EMIS_V, SUN_V, OPEN, Z0M, DISPLACEMENT, WET_SHARE.
+    x : scalars; reads SNOWDP, Z0G; writes LAI, LSAI, EMIS_V, REFLECT_*, PASS_*, OPEN, Z0M,
+        DISPLACEMENT, WET_SHARE.
 
     Notes
     -----
@@ -112,16 +112,14 @@ def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) 
         x[LAI] = 0.0
         x[LSAI] = 0.0
         x[EMIS_V] = 0.0
-        x[SUN_V] = 0.0
         x[OPEN] = 1.0
         x[Z0M] = x[Z0G]
         x[DISPLACEMENT] = 0.0
         x[WET_SHARE] = 0.0
         return
     within = (leaf + stem) * exposed
-    light = math.exp(-EXTINCTION * within)
-    x[SUN_V] = cover * (1.0 - light)
-    x[EMIS_V] = cover * (1.0 - light * light)
+    shade(within, properties, x)
+    x[EMIS_V] = cover * (1.0 - math.exp(-within))
     x[OPEN] = math.exp(-x[LSAI])
     dense = math.exp(-DENSE_LSAI)
     closed = (1.0 - max(x[OPEN], dense)) / (1.0 - dense)

@@ -45,7 +45,7 @@ WETWAT: Final = 8  # standing water of a wetland, kg m-2
 LAI: Final = 9  # of the tile, exposed above snow, m2 m-2
 LSAI: Final = 10  # leaves and stems, m2 m-2
 EMIS_V: Final = 11  # emissivity (= absorptivity) of the canopy, 1
-SUN_V: Final = 12  # share of short wave that meets the canopy, 1
+ALBEDO_VIS: Final = 12  # of the ground in the visible, 1
 Z0M: Final = 13  # roughness length, m
 DISPLACEMENT: Final = 14  # m
 STOMATA: Final = 15  # leaf stomatal resistance, s m-1; 0: none transpires
@@ -57,7 +57,7 @@ DQ_G: Final = 19  # its slope to temperature, K-1
 RSS: Final = 20  # resistance of the dry surface layer, s m-1
 HEAT: Final = 21  # latent heat of the ground's evaporation, J kg-1
 EMIS_G: Final = 22  # 1
-ALBEDO_G: Final = 23  # 1
+ALBEDO_NIR: Final = 23  # and in the near infrared, 1
 Z0G: Final = 24  # m
 # Fluxes of a sub-step, W m-2 and kg m-2 s-1; upward positive but for radiation and FLUX_G.
 SUN_LEAF: Final = 25  # short wave taken by the canopy
@@ -90,7 +90,12 @@ A_RUNOFF: Final = 50
 A_DRAINAGE: Final = 51
 A_OVERFLOW: Final = 52
 A_SUPPLY: Final = 53
-N_SCALAR: Final = 54
+# Leaves and stems as a layer over black ground: share of short wave that they reflect and let through.
+REFLECT_VIS: Final = 54
+PASS_VIS: Final = 55
+REFLECT_NIR: Final = 56
+PASS_NIR: Final = 57
+N_SCALAR: Final = 58
 
 # Weather of a forcing step, one row per tile.
 W_AIR: Final = 0  # air temperature, K
@@ -109,7 +114,7 @@ P_ALBEDO_DRY: Final = 0
 P_ALBEDO_WET: Final = 1
 P_VEGETATION: Final = 2  # share of the ground with vegetation, 1
 P_HEIGHT: Final = 3  # canopy, m
-P_LEAF_ALBEDO: Final = 4
+P_SCATTER_NIR: Final = 4  # share of near infrared light that leaves scatter, 1
 P_RS_MIN: Final = 5  # s m-1
 P_RGL: Final = 6  # W m-2
 P_LEAF_WIDTH: Final = 7  # m

@@ -19,7 +19,7 @@ from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, pack_parameters
 from landda_hpc.model.column.hydrology import PSI_AIR_DRY
 from landda_hpc.model.column.land import layout as a
 from landda_hpc.model.column.land.plants import leaf_area, mixed
-from landda_hpc.model.column.land.radiation import ALBEDO_WATER
+from landda_hpc.model.column.land.radiation import ALBEDO_WATER, DENSE_VISIBLE, albedo_with_leaves, scattering
 from landda_hpc.model.column.soil import PEAT_SHARE
 from landda_hpc.model.column.static import cell_albedo, cell_fields
 from landda_hpc.state import PatchType, Tiles
@@ -50,7 +50,7 @@ class LandParameters:
     albedo_dry, albedo_wet : of bare soil in the broad band, (n_tile,).
     vegetation_fraction : share of the ground under vegetation, 0..1.
     canopy_height : m.
-    leaf_albedo : broad band.
+    canopy_albedo : of a dense canopy in the broad band.
     min_stomatal_resistance : per leaf area, s m-1.
     radiation_half : of stomata, W m-2.
     leaf_width : m.
@@ -64,7 +64,7 @@ class LandParameters:
     albedo_wet: FloatArray
     vegetation_fraction: FloatArray
     canopy_height: FloatArray
-    leaf_albedo: FloatArray
+    canopy_albedo: FloatArray
     min_stomatal_resistance: FloatArray
     radiation_half: FloatArray
     leaf_width: FloatArray
@@ -122,16 +122,13 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
     trees = np.divide(high, high + low, out=np.zeros(len(tiles)), where=high + low > 0.0)
     leaves = leaf_area(tiles.climate_class, trees, climate.temperature)
     stems = mixed("sai", tiles.climate_class, trees)
-    leaf_albedo = mixed("albedo", tiles.climate_class, trees)
+    canopy_albedo = mixed("albedo", tiles.climate_class, trees)
     is_soil = tiles.patchtype == PatchType.SOIL
     cover = np.where(is_soil, tiles.vegetation_fraction, 0.0)
-    met_below = 1.0 - np.exp(-0.5 * (leaves.mean(axis=1) + stems))
-    met = cover * met_below
-    # Of the ground's light: all of it from gaps, from below leaves what they do not take on its way down and up.
-    seen = 1.0 - cover + cover * (1.0 - met_below) * (1.0 - met_below * (1.0 - leaf_albedo))
-    ground = (cell_albedo(grid, path)[tiles.cell] - met * leaf_albedo) / np.maximum(seen, 0.05)
+    area = leaves.mean(axis=1) + stems
+    ground = _ground_albedo(cell_albedo(grid, path)[tiles.cell], cover, area, infrared_scatter(canopy_albedo))
     # Where leaves hide the ground the climatology says nothing about it.
-    ground = np.where(met < 0.6, ground, 0.16)
+    ground = np.where(cover * (1.0 - np.exp(-0.5 * area)) < 0.6, ground, 0.16)
     albedo_dry = np.clip(ground + 0.03, *ALBEDO_LIMITS)
     albedo_dry = np.where(is_soil, albedo_dry, ALBEDO_WATER)
     return LandParameters(
@@ -142,13 +139,35 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
         albedo_wet=np.maximum(albedo_dry - WETTING, 0.05),
         vegetation_fraction=cover,
         canopy_height=mixed("height", tiles.climate_class, trees),
-        leaf_albedo=leaf_albedo,
+        canopy_albedo=canopy_albedo,
         min_stomatal_resistance=mixed("rs_min", tiles.climate_class, trees),
         radiation_half=mixed("rgl", tiles.climate_class, trees),
         leaf_width=mixed("leaf_width", tiles.climate_class, trees),
         lai=leaves,
         sai=np.repeat(stems[:, None], 12, axis=1),
     )
+
+
+def infrared_scatter(canopy_albedo: FloatArray) -> FloatArray:
+    """Share of near infrared light that leaves scatter, of the broadband albedo of their dense canopy."""
+    dense = np.clip(2.0 * canopy_albedo - DENSE_VISIBLE, 0.0, 0.95)
+    return scattering(dense)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _ground_albedo(total: FloatArray, cover: FloatArray, area: FloatArray, scatter: FloatArray) -> FloatArray:
+    """Albedo of the ground with which it and the leaves have a total one; within 0 and 1, by bisection."""
+    ground = np.empty_like(total)
+    for i in range(total.shape[0]):
+        low, high = 0.0, 1.0
+        for _ in range(30):
+            middle = 0.5 * (low + high)
+            if albedo_with_leaves(middle, cover[i], area[i], scatter[i]) < total[i]:
+                low = middle
+            else:
+                high = middle
+        ground[i] = 0.5 * (low + high)
+    return ground
 
 
 def pack_column(
@@ -168,7 +187,7 @@ def pack_column(
         a.P_ALBEDO_WET: parameters.albedo_wet,
         a.P_VEGETATION: parameters.vegetation_fraction,
         a.P_HEIGHT: parameters.canopy_height,
-        a.P_LEAF_ALBEDO: parameters.leaf_albedo,
+        a.P_SCATTER_NIR: infrared_scatter(parameters.canopy_albedo),
         a.P_RS_MIN: parameters.min_stomatal_resistance,
         a.P_RGL: parameters.radiation_half,
         a.P_LEAF_WIDTH: parameters.leaf_width,

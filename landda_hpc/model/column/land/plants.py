@@ -24,7 +24,7 @@ class Plant:
     rs_min : least stomatal resistance per leaf area, s m-1.
     rgl : short wave at which the light factor turns, W m-2.
     leaf_width : m.
-    albedo : of leaves in the broad band.
+    albedo : of a dense canopy in the broad band.
     """
 
     name: str

@@ -6,22 +6,28 @@ import math
 from typing import Final
 
 import numba
+import numpy as np
 
 from landda_hpc.constants import STEFAN_BOLTZMANN, T_FREEZE, FloatArray
 from landda_hpc.model.column.land.layout import (
-    ALBEDO_G,
+    ALBEDO_NIR,
+    ALBEDO_VIS,
     EMIS_G,
     EMIS_V,
     FSNO,
+    LSAI,
     P_ALBEDO_DRY,
     P_ALBEDO_WET,
-    P_LEAF_ALBEDO,
+    P_SCATTER_NIR,
     P_VEGETATION,
+    PASS_NIR,
+    PASS_VIS,
+    REFLECT_NIR,
+    REFLECT_VIS,
     SAG,
     SCV,
     SUN_GROUND,
     SUN_LEAF,
-    SUN_V,
 )
 
 ALBEDO_WATER: Final = 0.08
@@ -32,13 +38,44 @@ SNOW_VISIBLE: Final = 0.95  # albedo of fresh snow
 SNOW_INFRARED: Final = 0.65
 OLDEST_SNOW_MASS: Final = 800.0  # kg m-2; deeper snow (ice sheets) does not age
 SNOW_GRAIN_RATE: Final = 1.0e-6  # s-1
+DENSE_VISIBLE: Final = 0.05  # albedo of any dense canopy in the visible
+# Share of what leaves scatter that goes back where it came from: 0.52 to 0.57 with the leaves of Dorman and Sellers
+# (1989, J. Appl. Meteorol., 28, 833-855) in the equations of Sellers (1985, Int. J. Remote Sens., 6, 1335-1372).
+BACK: Final = 0.54
+
+
+def scattering(dense: FloatArray) -> FloatArray:
+    """Share of light that leaves scatter where a canopy without end reflects ``dense`` of it (``leaf_layer``)."""
+    return 2.0 * dense / (BACK * (1.0 + dense * dense) + 2.0 * (1.0 - BACK) * dense)
+
+
+VISIBLE_SCATTER: Final = float(scattering(np.array(DENSE_VISIBLE)))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def snow_albedo(age: float) -> float:
-    """Broadband albedo of snow, half visible, half near infrared, by its age (BATS: Dickinson et al. 1993)."""
+def leaf_layer(scatter: float, area: float) -> tuple[float, float]:
+    """What a layer of leaves over black ground reflects and what it lets through, of diffuse light in one band.
+
+    Two streams (Sellers 1985) among leaves of all directions.
+
+    Parameters
+    ----------
+    scatter : share of the light that meets a leaf and is not absorbed, below 1.
+    area : leaves and stems, m2 m-2.
+    """
+    leaves = 1.0 - (1.0 - BACK) * scatter
+    back = BACK * scatter
+    rate = math.sqrt(leaves * leaves - back * back)
+    fading = math.exp(-rate * area)
+    all_orders = leaves + rate - (leaves - rate) * fading * fading
+    return back * (1.0 - fading * fading) / all_orders, 2.0 * rate * fading / all_orders
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def snow_albedo(age: float) -> tuple[float, float]:
+    """Albedo of snow by its age, visible and near infrared (BATS: Dickinson et al. 1993)."""
     factor = 1.0 - 1.0 / (1.0 + age)
-    return 0.5 * (SNOW_VISIBLE * (1.0 - 0.2 * factor) + SNOW_INFRARED * (1.0 - 0.5 * factor))
+    return SNOW_VISIBLE * (1.0 - 0.2 * factor), SNOW_INFRARED * (1.0 - 0.5 * factor)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -69,41 +106,89 @@ def soil_albedo(dry: float, wet: float, theta: float) -> float:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def soil_bands(albedo: float) -> tuple[float, float]:
+    """Albedo of bare soil, visible and near infrared, of that in the broad band: 1 to 2 as in BATS, and not above 1."""
+    apart = min(albedo, 1.0 - albedo) / 3.0
+    return albedo - apart, albedo + apart
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def soil_surface(theta: float, properties: FloatArray, x: FloatArray) -> None:
     """Albedo and emissivity of soil with its share of snow."""
     bare = soil_albedo(properties[P_ALBEDO_DRY], properties[P_ALBEDO_WET], theta)
-    snow = x[FSNO]
-    if snow > 0.0:
-        x[ALBEDO_G] = snow * snow_albedo(x[SAG]) + (1.0 - snow) * bare
-        x[EMIS_G] = snow * EMISSIVITY_SNOW + (1.0 - snow) * EMISSIVITY_SOIL
-    else:
-        x[ALBEDO_G] = bare
-        x[EMIS_G] = EMISSIVITY_SOIL
+    x[ALBEDO_VIS], x[ALBEDO_NIR] = soil_bands(bare)
+    x[EMIS_G] = EMISSIVITY_SOIL
+    if x[FSNO] > 0.0:
+        _lay_snow(x)
+        x[EMIS_G] = x[FSNO] * EMISSIVITY_SNOW + (1.0 - x[FSNO]) * EMISSIVITY_SOIL
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def water_surface(frozen: bool, x: FloatArray) -> None:
     """Albedo and emissivity of water or ice with its share of snow."""
     bare = ALBEDO_ICE if frozen else ALBEDO_WATER
-    snow = x[FSNO]
-    x[ALBEDO_G] = snow * snow_albedo(x[SAG]) + (1.0 - snow) * bare
+    x[ALBEDO_VIS] = bare
+    x[ALBEDO_NIR] = bare
     x[EMIS_G] = EMISSIVITY_SNOW
+    if x[FSNO] > 0.0:
+        _lay_snow(x)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _lay_snow(x: FloatArray) -> None:
+    visible, infrared = snow_albedo(x[SAG])
+    x[ALBEDO_VIS] += x[FSNO] * (visible - x[ALBEDO_VIS])
+    x[ALBEDO_NIR] += x[FSNO] * (infrared - x[ALBEDO_NIR])
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def shade(area: float, properties: FloatArray, x: FloatArray) -> None:
+    """What leaves and stems, m2 m-2 of the vegetated part, reflect and let through; writes REFLECT_* and PASS_*."""
+    x[REFLECT_VIS], x[PASS_VIS] = leaf_layer(VISIBLE_SCATTER, area)
+    x[REFLECT_NIR], x[PASS_NIR] = leaf_layer(properties[P_SCATTER_NIR], area)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def below_leaves(reflects: float, passes: float, ground: float) -> tuple[float, float]:
+    """Light that leaves above a ground send back, and that the ground takes in: all its ways between the two.
+
+    Parameters
+    ----------
+    reflects, passes : of the leaves above black ground.
+    ground : its albedo.
+    """
+    arrives = passes / (1.0 - reflects * ground)
+    return reflects + passes * ground * arrives, arrives * (1.0 - ground)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def share_sun(shortwave: float, properties: FloatArray, x: FloatArray) -> None:
-    """Short wave that leaves and ground take in, W m-2.
+    """Short wave that leaves and ground take in, W m-2; half of it is visible, half near infrared.
 
-    What the ground below leaves reflects meets them again on its way up, which darkens snow under trees; what leaves
-    reflect is not followed further. Reads SUN_V, ALBEDO_G; writes SUN_LEAF, SUN_GROUND.
+    Reads ALBEDO_*, LSAI and, where leaves are, REFLECT_* and PASS_*; writes SUN_LEAF, SUN_GROUND.
     """
-    met = x[SUN_V]
+    visible = x[ALBEDO_VIS]
+    infrared = x[ALBEDO_NIR]
     x[SUN_LEAF] = 0.0
-    if met > 0.0:
+    x[SUN_GROUND] = shortwave * (1.0 - 0.5 * (visible + infrared))
+    if x[LSAI] > 0.0:
         cover = properties[P_VEGETATION]
-        met_again = x[ALBEDO_G] * (cover - met) * (met / cover)
-        x[SUN_LEAF] = shortwave * (met + met_again) * (1.0 - properties[P_LEAF_ALBEDO])
-    x[SUN_GROUND] = shortwave * (1.0 - met) * (1.0 - x[ALBEDO_G])
+        back_vis, ground_vis = below_leaves(x[REFLECT_VIS], x[PASS_VIS], visible)
+        back_nir, ground_nir = below_leaves(x[REFLECT_NIR], x[PASS_NIR], infrared)
+        below = 0.5 * (ground_vis + ground_nir)
+        x[SUN_GROUND] += cover * (shortwave * below - x[SUN_GROUND])
+        x[SUN_LEAF] = shortwave * cover * max(0.0, 1.0 - 0.5 * (back_vis + back_nir) - below)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def albedo_with_leaves(ground: float, cover: float, area: float, scatter_nir: float) -> float:
+    """Broadband albedo of soil of a broadband albedo, part of it under leaves."""
+    visible, infrared = soil_bands(ground)
+    reflects, passes = leaf_layer(VISIBLE_SCATTER, area)
+    back_vis, _ = below_leaves(reflects, passes, visible)
+    reflects, passes = leaf_layer(scatter_nir, area)
+    back_nir, _ = below_leaves(reflects, passes, infrared)
+    return (1.0 - cover) * ground + cover * 0.5 * (back_vis + back_nir)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
