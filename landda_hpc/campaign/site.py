@@ -191,7 +191,9 @@ def _pass(model: SiteModel, start: datetime, end: datetime) -> tuple[SiteSeries,
     step = timedelta(seconds=TIMESTEP_S)
     per_hour = HOUR // step
     n_step = (end - start) // step
-    names = ("latent", "sensible", "net_radiation", "longwave_up", "ground")
+    # A forcing step's short wave is spread over its model steps: upward short wave is known for those within an hour.
+    knows_sun = model.weather.step <= HOUR
+    names = ["latent", "sensible", "net_radiation", "longwave_up", "ground"] + ["shortwave_up"] * knows_sun
     fluxes = {name: np.empty(n_step) for name in names}
     theta, t_soil = np.empty((n_step, N_SOIL)), np.empty((n_step, N_SOIL))
     sums = dict.fromkeys(_WATER, 0.0)
@@ -211,11 +213,13 @@ def _pass(model: SiteModel, start: datetime, end: datetime) -> tuple[SiteSeries,
         energy = report.energy
         if energy is None:
             raise ModelError("the embedded model has no energy balance.")
-        downward = model.weather.during(utc - (utc - _midnight(utc)) % model.weather.step).longwave[0]
+        weather = model.weather.during(utc - (utc - _midnight(utc)) % model.weather.step)
         fluxes["latent"][k] = energy.latent[0]
         fluxes["sensible"][k] = energy.sensible[0]
         fluxes["net_radiation"][k] = energy.net_shortwave[0] + energy.net_longwave[0]
-        fluxes["longwave_up"][k] = downward - energy.net_longwave[0]
+        fluxes["longwave_up"][k] = weather.longwave[0] - energy.net_longwave[0]
+        if knows_sun:
+            fluxes["shortwave_up"][k] = weather.shortwave[0] - energy.net_shortwave[0]
         fluxes["ground"][k] = energy.ground[0]
         theta[k] = (state.soil("wliq_soisno")[0] / RHO_WATER + state.soil("wice_soisno")[0] / RHO_ICE) / SOIL_DZ
         t_soil[k] = state.soil("t_soisno")[0]
@@ -256,7 +260,6 @@ def series_of_tower(fluxes: PointFluxes, forcing: PointForcing) -> SiteSeries:
             means["longwave_up"] = (
                 long[first : first + n] + short[first : first + n] - means["shortwave_up"] - means["net_radiation"]
             )
-    means.pop("shortwave_up", None)
     return SiteSeries(start, means)
 
 
@@ -280,6 +283,7 @@ _CF: Final[dict[str, tuple[str, str, str | None]]] = {
     "sensible": ("W m-2", FLUX_NAMES["sensible"], "surface_upward_sensible_heat_flux"),
     "net_radiation": ("W m-2", FLUX_NAMES["net_radiation"], "surface_net_downward_radiative_flux"),
     "longwave_up": ("W m-2", FLUX_NAMES["longwave_up"], "surface_upwelling_longwave_flux_in_air"),
+    "shortwave_up": ("W m-2", FLUX_NAMES["shortwave_up"], "surface_upwelling_shortwave_flux_in_air"),
     "ground": ("W m-2", FLUX_NAMES["ground"], "downward_heat_flux_in_soil"),
     "soil_moisture": ("m3 m-3", "liquid water and ice in soil", "volume_fraction_of_condensed_water_in_soil"),
     "soil_temperature": ("K", "soil temperature", "soil_temperature"),

@@ -25,6 +25,7 @@ HISTORY: Final[dict[str, str]] = {
     "sensible": "f_fsena",
     "net_radiation": "f_rnet",
     "longwave_up": "f_olrg",
+    "shortwave_up": "f_sr",
     "ground": "f_fgrnd",
 }
 """Our name, the name in a history file; W m-2."""
@@ -61,7 +62,8 @@ class PointHistory:
     Attributes
     ----------
     start : beginning of the first hour, the case's clock.
-    fluxes : by our names (``HISTORY``), W m-2, (n_hour,); latent, sensible and long wave upward, others downward.
+    fluxes : by our names (``HISTORY``), W m-2, (n_hour,); latent, sensible, long and short wave upward, others
+        downward.
     theta : liquid water and ice, m3 m-3, (n_hour, n_soil).
     t_soil : K, (n_hour, n_soil).
     """

@@ -27,6 +27,7 @@ FLUX_NAMES: Final[dict[str, str]] = {
     "sensible": "sensible heat",
     "net_radiation": "net radiation",
     "longwave_up": "long wave upward",
+    "shortwave_up": "short wave upward",
     "ground": "ground heat",
 }
 """Fluxes in the order of tables, W m-2."""
@@ -45,7 +46,7 @@ class SiteSeries:
     Attributes
     ----------
     start : beginning of the first hour, local standard time.
-    values : fluxes by name (``FLUX_NAMES``), W m-2, shape (n_hour,): latent, sensible and long wave upward, net
+    values : fluxes by name (``FLUX_NAMES``), W m-2, shape (n_hour,): latent, sensible, long and short wave upward, net
         radiation and ground heat downward; ``soil_moisture`` (liquid and ice, m3 m-3) and ``soil_temperature`` (K),
         (n_hour, n_soil). Any may be missing.
     """

@@ -24,7 +24,7 @@ def write_history(path: Path, first_hour: int, n: int = 3) -> Path:
         time = file.createVariable("time", "f8", ("time",))
         time.units = "minutes since 1900-1-1 0:0:0"
         time[:] = 60.0 * hours + 30.0
-        for name in ("f_lfevpa", "f_fsena", "f_rnet", "f_olrg", "f_fgrnd"):
+        for name in ("f_lfevpa", "f_fsena", "f_rnet", "f_olrg", "f_sr", "f_fgrnd"):
             file.createVariable(name, "f8", ("time", "patch"))[:] = hours[:, None]
         file.createVariable("f_h2osoi", "f8", ("time", "patch", "soil"))[:] = 0.2
         file.createVariable("f_t_soisno", "f8", ("time", "patch", "soilsnow"))[:] = np.where(
