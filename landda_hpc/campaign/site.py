@@ -177,10 +177,13 @@ def run_site(model: SiteModel, start: datetime, end: datetime, spin_up: int = 0)
     Notes
     -----
     Leaf area is the site's of each year. Means are over the ends of the model's steps, as CoLM's history has them.
+    Upward short wave comes only with a forcing step of at most an hour.
     """
     whole = all(t == t.replace(minute=0, second=0, microsecond=0) for t in (start, end))
     if not (whole and start < end):
         raise ConfigError(f"period from {start} to {end}: expected whole hours, the first before the last.")
+    if model.weather.step > HOUR:
+        logger.info("no upward short wave: the forcing holds for %s, and the sun moves within it", model.weather.step)
     for k in range(spin_up):
         _pass(model, start, end)
         logger.info("spin-up: pass %d of %d", k + 1, spin_up)
@@ -191,9 +194,7 @@ def _pass(model: SiteModel, start: datetime, end: datetime) -> tuple[SiteSeries,
     step = timedelta(seconds=TIMESTEP_S)
     per_hour = HOUR // step
     n_step = (end - start) // step
-    # A forcing step's short wave is spread over its model steps: upward short wave is known for those within an hour.
-    knows_sun = model.weather.step <= HOUR
-    names = ["latent", "sensible", "net_radiation", "longwave_up", "ground"] + ["shortwave_up"] * knows_sun
+    names = ("latent", "sensible", "net_radiation", "longwave_up", "shortwave_up", "ground")
     fluxes = {name: np.empty(n_step) for name in names}
     theta, t_soil = np.empty((n_step, N_SOIL)), np.empty((n_step, N_SOIL))
     sums = dict.fromkeys(_WATER, 0.0)
@@ -218,8 +219,7 @@ def _pass(model: SiteModel, start: datetime, end: datetime) -> tuple[SiteSeries,
         fluxes["sensible"][k] = energy.sensible[0]
         fluxes["net_radiation"][k] = energy.net_shortwave[0] + energy.net_longwave[0]
         fluxes["longwave_up"][k] = weather.longwave[0] - energy.net_longwave[0]
-        if knows_sun:
-            fluxes["shortwave_up"][k] = weather.shortwave[0] - energy.net_shortwave[0]
+        fluxes["shortwave_up"][k] = weather.shortwave[0] - energy.net_shortwave[0]
         fluxes["ground"][k] = energy.ground[0]
         theta[k] = (state.soil("wliq_soisno")[0] / RHO_WATER + state.soil("wice_soisno")[0] / RHO_ICE) / SOIL_DZ
         t_soil[k] = state.soil("t_soisno")[0]
@@ -227,6 +227,8 @@ def _pass(model: SiteModel, start: datetime, end: datetime) -> tuple[SiteSeries,
             sums[name] += float(getattr(report, name)[0])
         water_residual = max(water_residual, report.max_residual)
         energy_residual = max(energy_residual, energy.max_residual)
+    if model.weather.step > HOUR:
+        del fluxes["shortwave_up"]  # the model spreads a forcing step's short wave over its own steps
     values = {name: series.reshape(-1, per_hour).mean(axis=1) for name, series in fluxes.items()}
     values["soil_moisture"] = theta.reshape(-1, per_hour, N_SOIL).mean(axis=1)
     values["soil_temperature"] = t_soil.reshape(-1, per_hour, N_SOIL).mean(axis=1)

@@ -65,8 +65,8 @@ def draw_fluxes(
     name: str, series: SiteSeries, references: Mapping[str, SiteSeries], tower: SiteSeries | None, site: str, path: Path
 ) -> None:
     """Draw running means of the fluxes, of all models only over hours that the tower measured; one PNG."""
-    shown = [v for v in ("latent", "sensible", "net_radiation", "longwave_up") if v in series.values]
-    figure = appearance.new_figure(8.0, 8.0)
+    shown = [v for v in ("latent", "sensible", "net_radiation", "longwave_up", "shortwave_up") if v in series.values]
+    figure = appearance.new_figure(8.0, 2.0 * len(shown))
     panels = figure.subplots(len(shown), 1, sharex=True)
     for axes, variable in zip(panels, shown, strict=True):
         mask = np.ones(series.n_hour, dtype=np.bool_)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from landda_hpc.config import TilesConfig
 from landda_hpc.constants import (
     STEFAN_BOLTZMANN,
 )
+from landda_hpc.errors import ModelError
 from landda_hpc.grid import regular_grid
 from landda_hpc.model.column.climate import tile_climate
 from landda_hpc.model.column.land import (
@@ -138,8 +140,20 @@ def test_light_is_taken_in_once(visible, infrared, area, cover, scatter):
     x[[a.ALBEDO_VIS, a.ALBEDO_NIR, a.LSAI]] = visible, infrared, 1.0
     radiation.shade(area, properties, x)
     radiation.share_sun(600.0, properties, x)
-    assert x[a.SUN_GROUND] >= 0.0
-    assert x[a.SUN_LEAF] >= 0.0
+    # Beam by beam: down through the leaves, up from the ground, back from the leaves, ...
+    leaves = soil = 0.0
+    for share, albedo in ((scatter, infrared), (radiation.VISIBLE_SCATTER, visible)):
+        reflects, passes = radiation.leaf_layer(share, area)
+        leaves += 300.0 * cover * (1.0 - reflects - passes)
+        soil += 300.0 * (1.0 - cover) * (1.0 - albedo)
+        down = 300.0 * cover * passes
+        for _ in range(400):
+            soil += down * (1.0 - albedo)
+            up = down * albedo
+            leaves += up * (1.0 - reflects - passes)
+            down = up * reflects
+    assert x[a.SUN_GROUND] == pytest.approx(soil, abs=1e-6)
+    assert x[a.SUN_LEAF] == pytest.approx(leaves, abs=1e-6)
     assert x[a.SUN_GROUND] + x[a.SUN_LEAF] <= 600.0 * (1.0 + 1e-12)
     # No leaves, no share.
     x[a.LSAI] = 0.0
@@ -181,9 +195,17 @@ def test_soil_below_leaves_leaves_the_climatology_its_albedo():
     scatter = infrared_scatter(parameters.canopy_albedo)
     total = np.array([radiation.albedo_with_leaves(*values) for values in zip(soil, cover, area, scatter, strict=True)])
     low, high = ALBEDO_LIMITS
-    free = (parameters.albedo_dry > low) & (parameters.albedo_dry < high) & (soil != 0.16) & tiles.is_updatable
+    free = (parameters.albedo_dry > low) & (parameters.albedo_dry < high) & ~np.isclose(soil, 0.16) & tiles.is_updatable
     assert free.sum() > 0.3 * tiles.is_updatable.sum()
     np.testing.assert_allclose(total[free], cell_albedo(grid)[tiles.cell][free], atol=1e-8)
+
+
+def test_a_canopy_albedo_that_no_leaves_have_is_refused():
+    grid = regular_grid(8, 16)
+    tiles = build_tiles(grid, TilesConfig())
+    parameters = land_parameters(tiles, grid, tile_climate(tiles, load_climatology(grid)))
+    with pytest.raises(ModelError, match=r"'canopy_albedo' has values outside \[0.03, 0.5\]"):
+        replace(parameters, canopy_albedo=np.full(len(tiles), 0.6))
 
 
 def test_soil_and_snow_beside_each_other_resist_in_parallel():

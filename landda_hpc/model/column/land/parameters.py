@@ -36,6 +36,7 @@ _SAND: Final[FloatArray] = np.array([40.0, *(c.sand for c in SOIL_CLASSES)])
 _PEAT: Final[FloatArray] = np.array([PEAT_SHARE.get(k, 0.0) for k in range(len(SOIL_CLASSES) + 1)])
 
 ALBEDO_LIMITS: Final = (0.10, 0.45)  # of dry soil
+CANOPY_LIMITS: Final = (0.03, 0.5)  # of dense canopies; leaves' near infrared follows from it
 WETTING: Final = 0.11  # dry minus wet
 
 
@@ -83,6 +84,9 @@ class LandParameters:
                 raise ShapeError(f"land parameter '{f.name}' has shape {value.shape}; expected {expected}.")
             if not (np.isfinite(value) & (value >= 0.0)).all():
                 raise ModelError(f"land parameter '{f.name}' has values that are negative or not finite.")
+        low, high = CANOPY_LIMITS
+        if not ((self.canopy_albedo >= low) & (self.canopy_albedo <= high)).all():
+            raise ModelError(f"land parameter 'canopy_albedo' has values outside [{low}, {high}].")
 
     def __len__(self) -> int:
         return int(self.albedo_dry.shape[0])
@@ -149,9 +153,8 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
 
 
 def infrared_scatter(canopy_albedo: FloatArray) -> FloatArray:
-    """Share of near infrared light that leaves scatter, of the broadband albedo of their dense canopy."""
-    dense = np.clip(2.0 * canopy_albedo - DENSE_VISIBLE, 0.0, 0.95)
-    return scattering(dense)
+    """Share of near infrared light that leaves scatter, of the broadband albedo of their dense canopy; any shape."""
+    return scattering(2.0 * canopy_albedo - DENSE_VISIBLE)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -45,7 +45,7 @@ BACK: Final = 0.54
 
 
 def scattering(dense: FloatArray) -> FloatArray:
-    """Share of light that leaves scatter where a canopy without end reflects ``dense`` of it (``leaf_layer``)."""
+    """Share of light that leaves scatter where a canopy without end reflects ``dense`` (``leaf_layer``); any shape."""
     return 2.0 * dense / (BACK * (1.0 + dense * dense) + 2.0 * (1.0 - BACK) * dense)
 
 
