@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from landda_hpc.errors import LandDAError, StorageError
+from landda_hpc.formats.hdf5_locks import locking_fault
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,10 @@ def storage_errors(path: Path, doing: str, advice: str = "") -> Iterator[None]:
         yield
     except LandDAError:
         raise
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError) as error:
+        locked = locking_fault(path, error)
+        if locked is not None:
+            raise StorageError(f"file '{path}' {locked} ({doing}: {error})") from error
         number = getattr(error, "errno", None)
         reason, what_to_do = str(error), advice
         if isinstance(number, int) and number in _ADVICE:

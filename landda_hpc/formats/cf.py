@@ -14,6 +14,7 @@ import numpy as np
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.cf_bounds import with_bounds
 from landda_hpc.formats.hdf5_heap import find_damaged_heap
+from landda_hpc.formats.hdf5_locks import locking_fault
 from landda_hpc.grid import Grid, grid_from_centres
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class NetcdfFile:
         try:
             yield
         except Exception as error:
-            raise DataError(f"file '{self.path}' {complaint} [{type(error).__name__}: {error}]") from error
+            what = locking_fault(self.path, error) or complaint
+            raise DataError(f"file '{self.path}' {what} [{type(error).__name__}: {error}]") from error
 
     def names(self, group: str = "") -> tuple[str, ...]:
         """Names of the variables in a group, its path before them; in the root group by default."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.formats.hdf5_locks import locking_fault
 from landda_hpc.grid import Grid, grid_from_centres
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def read_images(path: Path) -> list[ImageSet]:
         with xr.open_dataset(path, engine="netcdf4") as dataset:
             dataset.load()
     except (OSError, ValueError) as error:
-        raise DataError(f"'{path}' is not a readable netCDF file: {error}") from error
+        what = locking_fault(path, error) or "is not a readable netCDF file:"
+        raise DataError(f"file '{path}' {what} {error}") from error
     missing = [name for name in ("lat", "lon", "time") if name not in dataset.variables]
     if missing or ("run" not in dataset.variables and "run" not in dataset.attrs):
         raise DataError(f"'{path}' lacks {', '.join(missing) or 'run (coordinate or global attribute)'}.")

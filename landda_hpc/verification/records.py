@@ -15,6 +15,7 @@ import numpy as np
 
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.atomic import atomic_replacement, storage_errors, write_text
+from landda_hpc.formats.hdf5_locks import locking_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -325,7 +326,8 @@ def read_netcdf(path: Path) -> list[ScoreRecord]:
             plain |= {name: float(values[name][tuple(at)]) for name in SCORES}
             records.append(ScoreRecord(**plain))
     except (OSError, KeyError, ValueError, IndexError) as error:
-        raise DataError(f"'{path}' is not a score table as this program writes it: {error!r}.") from error
+        what = locking_fault(path, error) or "is not a score table as this program writes it:"
+        raise DataError(f"file '{path}' {what} {error!r}.") from error
     return sorted(records, key=lambda r: r.time)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.errors import DataError, LandDAError, MissingFileError, ShapeError
+from landda_hpc.formats.hdf5_locks import locking_fault
 
 
 @contextmanager
@@ -31,6 +32,9 @@ def open_colm_file(path: Path) -> Iterator[netCDF4.Dataset]:
     except LandDAError:
         raise
     except (OSError, RuntimeError, ValueError, IndexError) as error:
+        locked = locking_fault(path, error)
+        if locked is not None:
+            raise DataError(f"file '{path}' {locked} ({error})") from error
         raise DataError(
             f"{path}: cannot be read ({error}). Is the file truncated or damaged? Write it again."
         ) from error
