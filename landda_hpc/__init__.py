@@ -1,10 +1,9 @@
 """Assimilation of soil-moisture images into the Common Land Model, parallel with MPI."""
 
-from pathlib import Path
-
-from landda_hpc.compiled_code import use_own_folder
+import time
+from typing import Final
 
 __version__ = "0.1.0"
 
-# Before any module of ours has numba compile.
-use_own_folder(Path(__file__).parent)
+IMPORTED_AT: Final = time.time()
+"""When this process began to load the package, s since 1970: of a source that changed later an older state may run."""

@@ -10,11 +10,11 @@ import time
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import numba
 import numpy as np
 
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.weather import make_weather
+from landda_hpc.compiled_code import compiled
 from landda_hpc.config import parse_config
 from landda_hpc.constants import SOIL_DZ, SOIL_Z, BoolArray, FloatArray, IntArray
 from landda_hpc.model.column.climate import tile_climate
@@ -168,7 +168,7 @@ class _Bench:
         return middle, (found[(3 * len(found)) // 4] - found[len(found) // 4]) / middle
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def bare_kernel(
     wetness: FloatArray, b: FloatArray, dz: FloatArray, node: FloatArray, step: float, n_steps: int
 ) -> None:

@@ -8,15 +8,16 @@ gives its other half. Plain loops in index order: the same bits whatever the thr
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from landda_hpc.compiled_code import compiled
 
 RealArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.int64]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def window_and_wrap(spectrum: RealArray, segments: IntArray, values: RealArray, out: RealArray) -> None:
     """Write W(k) X(k) at k mod L, and zero everywhere else."""
     # Unsigned indices spare the test for negative ones: twice as fast on segments of about 30 elements.
@@ -44,7 +45,7 @@ def window_and_wrap(spectrum: RealArray, segments: IntArray, values: RealArray, 
         at += n
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def unwrap_and_add(
     wrapped: RealArray, segments: IntArray, values: RealArray, factor: float, spectrum: RealArray
 ) -> None:
@@ -71,7 +72,7 @@ def unwrap_and_add(
         at += n
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def double_columns(spectrum: RealArray, n_rows: int, n_cols: int, is_even: bool) -> None:
     """Double columns k2 = 0 and, if the full width is even, k2 = N2 / 2 of a half spectrum."""
     for i in range(n_rows):
@@ -84,21 +85,21 @@ def double_columns(spectrum: RealArray, n_rows: int, n_cols: int, is_even: bool)
             spectrum[last + 1] *= 2
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_energy_complex(c: RealArray, out: RealArray) -> None:
     """Add |c|^2 to `out`; c holds (re, im) pairs."""
     for i in range(out.size):
         out[i] += c[2 * i] * c[2 * i] + c[2 * i + 1] * c[2 * i + 1]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_energy_real(c: RealArray, out: RealArray) -> None:
     """Add c^2 to `out`."""
     for i in range(out.size):
         out[i] += c[i] * c[i]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def scale_complex(c: RealArray, gain: RealArray, out: RealArray) -> None:
     """Write gain c to `out`; c and `out` hold (re, im) pairs and may be one array."""
     for i in range(gain.size):
@@ -107,7 +108,7 @@ def scale_complex(c: RealArray, gain: RealArray, out: RealArray) -> None:
         out[2 * i + 1] = g * c[2 * i + 1]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def scale_real(c: RealArray, gain: RealArray, out: RealArray) -> None:
     """Write gain c to `out`; c and `out` may be one array."""
     for i in range(gain.size):

@@ -19,10 +19,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import ducc0
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.curvelet.boundary import Boundary, extend
 from landda_hpc.curvelet.plan import Block
 from landda_hpc.curvelet.windows import Window, smooth_numbers
@@ -32,7 +32,7 @@ FloatArray = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex128]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _fold_product(r: FloatArray, s: ComplexArray, h1: int, h2: int, out: ComplexArray) -> None:
     """Add R(q) S(q) to out at q mod L for |q| < h; terms with q1 > 0 count twice, for q and -q."""
     p1, p2 = r.shape
@@ -44,7 +44,7 @@ def _fold_product(r: FloatArray, s: ComplexArray, h1: int, h2: int, out: Complex
             out[q1 % l1, q2 % l2] += weight * r[q1 % p1, q2 % p2] * s[q1 % n1, q2 % n2]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _fold(g: ComplexArray, out: ComplexArray) -> None:
     """Add G(d), d1 = 0 ... h1 - 1, d2 = -(h2 - 1) ... h2 - 1, to out at d mod L; d1 > 0 counts twice."""
     h1 = g.shape[0]
@@ -56,7 +56,7 @@ def _fold(g: ComplexArray, out: ComplexArray) -> None:
             out[d1 % l1, d2 % l2] += weight * g[d1, d2 + h2 - 1]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _row_limits(w: FloatArray) -> npt.NDArray[np.int64]:
     limits = np.zeros((w.shape[0], 2), dtype=np.int64)
     for i in range(w.shape[0]):
@@ -70,7 +70,7 @@ def _row_limits(w: FloatArray) -> npt.NDArray[np.int64]:
     return limits
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _mirror_sphere(w: FloatArray, low1: int, low2: int, s: ComplexArray) -> ComplexArray:
     """Return the cross term of the double Fourier sphere, G(d) for d1 >= 0.
 
@@ -109,7 +109,7 @@ def _mirror_sphere(w: FloatArray, low1: int, low2: int, s: ComplexArray) -> Comp
     return out
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _mirror_reflect(w: FloatArray, low1: int, low2: int, table: FloatArray) -> FloatArray:
     """Return the three cross terms of reflection, the real G(d) for d1 >= 0.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import FROZEN_ICE, RHO_ICE, RHO_WATER, SOIL_DZ, BoolArray, FloatArray, IntArray
 from landda_hpc.state import Tiles, TileState
 
@@ -56,7 +56,7 @@ def cell_starts(cell: IntArray) -> IntArray:
     return np.concatenate((starts, [cell.size])).astype(np.int64)
 
 
-@njit(cache=True)
+@compiled(nogil=False, error_model="python")
 def _weighted_means(first: IntArray, use: BoolArray, weight: FloatArray, values: FloatArray) -> FloatArray:
     n_cells = first.size - 1
     means = np.full((n_cells, values.shape[1]), np.nan)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import FROZEN_ICE, RHO_ICE, RHO_WATER, SOIL_DZ, BoolArray, FloatArray, IntArray
 from landda_hpc.image.aggregate import cell_starts
 from landda_hpc.state import Tiles, TileState
@@ -87,7 +87,7 @@ def distribute(
     return WaterLedger(requested, applied, clipped_wet, clipped_dry, frozen, changed)
 
 
-@njit(cache=True)
+@compiled(nogil=False, error_model="python")
 def _distribute(
     first: IntArray,
     updatable: BoolArray,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import BoolArray, CoLM_MISSING, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.colm.case import ColmCase
@@ -148,7 +148,7 @@ def cell_means(cell: IntArray, fraction: FloatArray, takes_part: BoolArray, valu
     return means
 
 
-@njit(cache=True)
+@compiled(nogil=False, error_model="python")
 def _means(first: IntArray, takes_part: BoolArray, weight: FloatArray, values: FloatArray) -> FloatArray:
     n_cells = first.size - 1
     means = np.full((n_cells, values.shape[1]), np.nan)

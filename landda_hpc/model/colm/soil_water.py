@@ -15,8 +15,8 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import (
     GRAVITY,
     LATENT_HEAT_FUSION,
@@ -192,7 +192,7 @@ def effective_porosity(soil: SoilConstants, wice: FloatArray) -> FloatArray:
     return share
 
 
-@njit(cache=True)
+@compiled(nogil=False, error_model="python")
 def _vsf(
     is_campbell: bool,
     porsl: FloatArray,
@@ -253,7 +253,7 @@ def _vsf(
             hk[p, k] = conductivity
 
 
-@njit(cache=True)
+@compiled(nogil=False, error_model="python")
 def _colm2014(
     porsl: FloatArray,
     psi0: FloatArray,

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import (
     FROZEN_ICE,
     N_SNOW,
@@ -242,7 +242,7 @@ def write_block(
     return ledger
 
 
-@njit(cache=True)
+@compiled(nogil=False, error_model="python")
 def _apply(
     may_change: BoolArray,
     porosity: FloatArray,
@@ -284,7 +284,7 @@ def _apply(
     return accounts, changed
 
 
-@njit(cache=True)
+@compiled(nogil=False, error_model="python")
 def _lower_water_table(
     changed: BoolArray,
     room: FloatArray,

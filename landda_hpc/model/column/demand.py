@@ -12,8 +12,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import (
     GRAVITY,
     LATENT_HEAT_VAPORISATION,
@@ -48,7 +47,7 @@ MIN_WIND: Final = 1.0  # m s-1; convection keeps exchange up in calm air
 _DRAG: Final = (0.4 / math.log(10.0 / 0.01)) ** 2
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def weather_demand(
     shortwave: FloatArray,
     longwave: FloatArray,

@@ -14,9 +14,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
 import numpy as np
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, FloatArray, IntArray
 from landda_hpc.state import PatchType, Tiles, TileState
 
@@ -69,7 +69,7 @@ def pack_parameters(tiles: Tiles) -> FloatArray:
     return packed
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _log(values: FloatArray) -> FloatArray:
     """Natural logarithm by the scalar library: a vector library's last bit may depend on the length."""
     flat = values.copy().ravel()
@@ -78,7 +78,7 @@ def _log(values: FloatArray) -> FloatArray:
     return flat.reshape(values.shape)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def ice_impedance(ice_volume: float, porosity: float) -> float:
     """10^(-6 f_ice), 1; ice_volume and porosity in m3 m-3."""
     if ice_volume <= 0.0:
@@ -86,7 +86,7 @@ def ice_impedance(ice_volume: float, porosity: float) -> float:
     return math.exp(_LOG_ICE_IMPEDANCE * min(1.0, ice_volume / porosity))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def diagnose_tiles(
     wliq: FloatArray,
     wice: FloatArray,

@@ -22,8 +22,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import N_SNOW, RHO_ICE, T_FREEZE, FloatArray, IntArray
 from landda_hpc.model.column.demand import CANOPY, HUMIDITY, KELVIN, OPEN_WATER, RAIN, RESISTANCE
 from landda_hpc.model.column.demand import SOIL as SOIL_DEMAND
@@ -78,7 +77,7 @@ _SOIL: Final = int(PatchType.SOIL)
 _WETLAND: Final = int(PatchType.WETLAND)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def soil_evaporation(
     potential: float,
     resistance: float,
@@ -118,7 +117,7 @@ def soil_evaporation(
     return potential * min(1.0, max(0.0, uptake)) / (1.0 + resistance * dry_layer / tortuosity)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def advance_tiles(
     step: float,
     n_steps: int,
@@ -184,7 +183,7 @@ def advance_tiles(
     return n_solves
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _advance_wetland(
     i: int,
     step: float,
@@ -209,7 +208,7 @@ def _advance_wetland(
         residual[i] = max(residual[i], abs(wetwat[i] - before - (rain + supply - evaporation - runoff)))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _advance_soil(
     i: int,
     step: float,
@@ -332,7 +331,7 @@ def _advance_soil(
     return n_solves
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _uptake(i: int, j: int, potential: float, parameters: FloatArray, t_soisno: FloatArray, c: FloatArray) -> float:
     """Root uptake over a sub-step, kg m-2: falls linearly in psi, to nothing at the wilting point."""
     share = parameters[i, ROOT, j]

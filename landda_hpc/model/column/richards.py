@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
 import numpy as np
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import N_SOIL, FloatArray
 from landda_hpc.model.column.hydraulics import (
     BSW,
@@ -52,7 +52,7 @@ def work_array() -> FloatArray:
     return np.zeros((N_WORK, N_SOIL + 1))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def column_hydraulics(i: int, parameters: FloatArray, layer_dz: FloatArray, c: FloatArray) -> None:
     """Potential at nodes and conductivity at interfaces, with derivatives, of the water in ``c[W]``.
 
@@ -86,7 +86,7 @@ def column_hydraulics(i: int, parameters: FloatArray, layer_dz: FloatArray, c: F
         c[DK, j] = exponent * k / theta_sum
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def solve_column(
     step: float,
     top: float,
@@ -161,7 +161,7 @@ def solve_column(
     return worst
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def apply_fluxes(evaporation: float, n: int, c: FloatArray) -> tuple[float, float]:
     """Move the water through the interfaces, reducing what would break a bound.
 
@@ -201,14 +201,14 @@ def apply_fluxes(evaporation: float, n: int, c: FloatArray) -> tuple[float, floa
     return evaporation, excess
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _lower_bound(j: int, c: FloatArray) -> float:
     """A layer that is already drier than its bound only must not lose more."""
     bound: float = min(c[W_MIN, j], c[W, j])
     return bound
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _reduce_sinks(j: int, evaporation: float, lack: float, c: FloatArray) -> tuple[float, float]:
     cut = min(lack, c[SINK, j])
     c[SINK, j] -= cut

@@ -23,9 +23,9 @@ import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numba
 import numpy as np
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import EARTH_RADIUS, MOLAR_MASS_RATIO, STEFAN_BOLTZMANN, T_FREEZE, FloatArray, IntArray
 from landda_hpc.model.forcing.air import standard_pressure
 from landda_hpc.model.forcing.climatology import WET_CLIMATE
@@ -183,7 +183,7 @@ def weather_of_cells(
     return weather
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _fill(
     sin_dec: float,
     cos_dec: float,
@@ -254,7 +254,7 @@ def _fill(
         out[5, i] = p[WIND] * (1.0 + WIND_BY_DAY * by_day * cycle) * math.exp(gust - 0.5 * WIND_SIGMA * WIND_SIGMA)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def daily_sun(above: float, sin_lat: float, cos_lat: float, sin_dec: float, cos_dec: float) -> float:
     """Daily mean irradiance on top of the atmosphere, W m-2; ``above``: at normal incidence."""
     along, across = sin_lat * sin_dec, cos_lat * cos_dec
@@ -264,14 +264,14 @@ def daily_sun(above: float, sin_lat: float, cos_lat: float, sin_dec: float, cos_
     return above * (half_day * along + across * math.sin(half_day)) / math.pi
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def temperature_deviation(month: float, annual_mean: float, annual_range: float) -> float:
     """Standard deviation of daily temperature by synoptic weather, K: larger on continents and in winter."""
     cold = 2.0 * (annual_mean - month) / max(annual_range, 1.0)
     return min(0.8 + 0.085 * annual_range, 7.0) * (1.0 + 0.3 * min(max(cold, -1.0), 1.0))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def day_humidity(cloud: float, wetness: float, mean_temperature: float) -> float:
     """Relative humidity at the day's mean temperature, 0..1: that of clear air in this climate, up to 0.95 overcast."""
     cold = min(max((283.0 - mean_temperature) / 20.0, 0.0), 1.0)
@@ -279,7 +279,7 @@ def day_humidity(cloud: float, wetness: float, mean_temperature: float) -> float
     return clear + (0.95 - clear) * cloud * cloud
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def saturation(temperature: float) -> float:
     """Saturation vapour pressure, Pa: over water (Bolton 1980, Eq. 10), below freezing point over ice (Buck 1981)."""
     celsius = temperature - T_FREEZE
@@ -288,7 +288,7 @@ def saturation(temperature: float) -> float:
     return 611.2 * math.exp(17.67 * celsius / (celsius + 243.5))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def clear_transmissivity(sine: float, pressure: float, vapour: float) -> float:
     """Share of the irradiance above the atmosphere that a clear sky lets through, beam and diffuse, 0..1.
 
@@ -308,7 +308,7 @@ def clear_transmissivity(sine: float, pressure: float, vapour: float) -> float:
     return beam + min(0.35 - 0.36 * beam, 0.18 + 0.82 * beam)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def cloud_transmissivity(cloud: float, snow: float) -> float:
     """Share of the clear sky's short wave that cloud lets through, 0..1.
 
@@ -328,7 +328,7 @@ def cloud_transmissivity(cloud: float, snow: float) -> float:
     return (1.0 - kept) / (1.0 - 0.64 * snow * kept)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def longwave_down(temperature: float, vapour: float, cloud: float) -> float:
     """Long wave at the ground, W m-2, from K, Pa and 0..1: clear sky by Prata (1996), cloud by 1 + 0.22 c^2."""
     water = 0.465 * vapour / temperature  # precipitable, cm

@@ -6,8 +6,9 @@ import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numba
 import numpy as np
+
+from landda_hpc.compiled_code import compiled
 
 if TYPE_CHECKING:
     from landda_hpc.constants import FloatArray
@@ -105,7 +106,7 @@ def daily_insolation(lat: FloatArray, sun: Sun) -> FloatArray:
     return SOLAR_CONSTANT * sun.distance_factor * np.maximum(mean, 0.0)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def mean_sun_height(
     lat: FloatArray, lon: FloatArray, sin_dec: float, cos_dec: float, begin: float, end: float
 ) -> FloatArray:
@@ -136,7 +137,7 @@ def mean_sun_height(
     return mean
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _dose(angle: float, along: float, across: float, half_day: float) -> float:
     """Integral of max(0, along + across cos h) over hour angles h from 0, for |h| <= half_day in every turn."""
     turns = math.floor(angle / (2.0 * math.pi) + 0.5)

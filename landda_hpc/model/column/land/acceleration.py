@@ -16,9 +16,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-import numba
 import numpy as np
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import FROZEN_ICE, N_SNOW, N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, T_FREEZE, FloatArray
 from landda_hpc.model.column.land.groundwater import BASEFLOW_DECAY, DEEPEST, MAX_BASEFLOW
 from landda_hpc.state import PatchType, Tiles, TileState
@@ -216,7 +216,7 @@ def years_to_come(ratio: float, most: float = 1.0) -> float:
     return bounded / (1.0 - bounded)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def decay(first: FloatArray, second: FloatArray) -> float:
     """The number that turns one year's changes into the next year's; 0 where none does, 1 and more where they grow."""
     top = 0.0
@@ -231,7 +231,7 @@ def decay(first: FloatArray, second: FloatArray) -> float:
     return top / bottom
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def table_of(recharge: float) -> float:
     """Depth of the table, m, at which baseflow carries a recharge, kg m-2 s-1."""
     if recharge <= 0.0:

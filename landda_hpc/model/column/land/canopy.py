@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import LATENT_HEAT_VAPORISATION, SPECIFIC_HEAT_AIR, STEFAN_BOLTZMANN, FloatArray
 from landda_hpc.model.column.land.humidity import saturation
 from landda_hpc.model.column.land.layout import (
@@ -84,7 +83,7 @@ MAX_LEAF_STEP: Final = 6.0  # K an iteration
 LEAF_TOLERANCE: Final = 0.02  # K; the rest of the balance is heat to the air, a few tenths of 1 W m-2 at most
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) -> None:
     """What of the canopy stands above the snow, and what follows from it.
 
@@ -128,7 +127,7 @@ def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) 
     x[WET_SHARE] = wet_share(x[LDEW], x[LSAI])
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def wet_share(water: float, area: float) -> float:
     """Share of leaves that is wet, (water / capacity)^(2/3) (Deardorff 1978, J. Geophys. Res., 83, 1889-1903)."""
     if water <= 0.0 or area <= 0.0:
@@ -136,7 +135,7 @@ def wet_share(water: float, area: float) -> float:
     return min(1.0, math.exp(math.log(water / (WATER_PER_LEAF * area)) * (2.0 / 3.0)))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def intercept(rain: float, x: FloatArray) -> float:
     """Rain that reaches the ground, kg m-2; the rest stays on leaves up to their capacity.
 
@@ -158,7 +157,7 @@ def intercept(rain: float, x: FloatArray) -> float:
     return through
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def drip(x: FloatArray) -> float:
     """Dew that leaves cannot hold, kg m-2; it falls to the ground."""
     excess: float = max(0.0, x[LDEW] - WATER_PER_LEAF * x[LSAI])
@@ -166,7 +165,7 @@ def drip(x: FloatArray) -> float:
     return excess
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def stomata(shortwave: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> None:
     """Resistance of stomata per leaf area, s m-1, into x[STOMATA]; 0 where nothing transpires.
 
@@ -187,7 +186,7 @@ def stomata(shortwave: float, weather: FloatArray, properties: FloatArray, x: Fl
     x[STOMATA] = min(properties[P_RS_MIN] / (f1 * f2 * f3 * x[BTRAN]), 1.0e6)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def active_leaves(area: float, cover: float) -> float:
     """Leaf area that would transpire as much as the canopy does if all of it were at the top, m2 m-2.
 
@@ -200,7 +199,7 @@ def active_leaves(area: float, cover: float) -> float:
     return cover * (1.0 - math.exp(-EXTINCTION * area / cover)) / EXTINCTION
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> int:
     """Fluxes of a tile with a canopy, at the ground's present temperature, and their slopes to it.
 

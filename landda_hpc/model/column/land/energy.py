@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import LATENT_HEAT_FUSION, LATENT_HEAT_VAPORISATION, N_SNOW, STEFAN_BOLTZMANN, FloatArray
 from landda_hpc.model.column.hydraulics import PORSL
 from landda_hpc.model.column.land.canopy import canopy_fluxes, stomata, wet_share
@@ -70,13 +69,13 @@ _GLACIER: Final = int(PatchType.GLACIER)
 _LAKE: Final = int(PatchType.LAKE)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def is_water(kind: int) -> bool:
     """Whether a tile's surface is water or ice, whose level something outside of the model keeps."""
     return kind in (_WETLAND, _GLACIER, _LAKE)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def ground_surface(
     i: int, kind: int, top: int, weather: FloatArray, s: FloatArray, column: Column, x: FloatArray, c: FloatArray
 ) -> None:
@@ -107,7 +106,7 @@ def ground_surface(
     x[HEAT] = latent_heat(surface, x[SCV] > 0.0 or s[ICE, N_SNOW] > 0.0, has_liquid)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def thermal_properties(i: int, kind: int, top: int, s: FloatArray, column: Column, x: FloatArray) -> None:
     """Heat capacities and conductances of all layers as they are now."""
     if kind in (_GLACIER, _LAKE):
@@ -119,7 +118,7 @@ def thermal_properties(i: int, kind: int, top: int, s: FloatArray, column: Colum
     conductances(top, s, column, x)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def evaporate(kind: int, top: int, wanted: float, s: FloatArray, x: FloatArray) -> float:
     """Take evaporation from the ground, or give it dew or frost; what took place, kg m-2.
 
@@ -153,7 +152,7 @@ def evaporate(kind: int, top: int, wanted: float, s: FloatArray, x: FloatArray) 
     return took
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def book_fluxes(
     kind: int, top: int, step: float, before: float, weather: FloatArray, s: FloatArray, x: FloatArray
 ) -> float:
@@ -190,7 +189,7 @@ def book_fluxes(
     return residual
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def balance(
     i: int,
     kind: int,
@@ -252,7 +251,7 @@ def balance(
     return n_steps, n_leaf, worst
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def return_heat(unspent: float, x: FloatArray) -> None:
     """Book vapour that the soil did not have after all, kg m-2, as heat to the air."""
     x[J_LATENT] -= LATENT_HEAT_VAPORISATION * unspent

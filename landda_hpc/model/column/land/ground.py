@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import (
     GRAVITY,
     LATENT_HEAT_VAPORISATION,
@@ -66,7 +65,7 @@ MAX_ITERATIONS: Final = 6
 ZETA_TOLERANCE: Final = 0.02  # relative; 0.5 % of the resistance
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def soil_humidity(
     surface: float,
     psi: float,
@@ -109,14 +108,14 @@ def soil_humidity(
     x[RSS] = resistance / (1.0 - snow + snow * resistance)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def wet_humidity(surface: float, weather: FloatArray, x: FloatArray) -> None:
     """Humidity of snow, ice or water."""
     x[Q_G], x[DQ_G] = saturation(surface, weather[W_PRESSURE])
     x[RSS] = 0.0
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def latent_heat(surface: float, has_ice: bool, has_liquid: bool) -> float:
     """Heat that evaporation takes, J kg-1: of sublimation where it is cold and ice is all that can give vapour."""
     if surface < T_FREEZE and has_ice and not has_liquid:
@@ -124,7 +123,7 @@ def latent_heat(surface: float, has_ice: bool, has_liquid: bool) -> float:
     return LATENT_HEAT_VAPORISATION
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def bare_fluxes(ground: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> None:
     """Fluxes of a tile without canopy, at the ground's present temperature, and their slopes to it.
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import N_SNOW, RHO_ICE, FloatArray
 from landda_hpc.model.column.hydraulics import BSW, LOG_PSI0, PORSL
 from landda_hpc.model.column.land.layout import ICE, WA, ZWT, Column
@@ -24,7 +23,7 @@ NEGLIGIBLE_BASEFLOW: Final = 12.0  # m; deeper tables give less than 1e-15 kg m-
 SEALING: Final = 3.0  # of ice in baseflow, 1
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def layer_of(depth: float, column: Column) -> int:
     """The soil layer at a depth, m; the lowest one below the column."""
     n = column.dz.size
@@ -34,7 +33,7 @@ def layer_of(depth: float, column: Column) -> int:
     return n - 1
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def specific_yield(i: int, table: float, j: int, column: Column) -> float:
     """What a table at this depth takes to rise, m3 m-3: porsl (1 - (1 - 1000 zwt / psi0)^(-1/b)), at least 0.02."""
     h = column.hydraulic
@@ -43,7 +42,7 @@ def specific_yield(i: int, table: float, j: int, column: Column) -> float:
     return share
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def sealed_by_ice(i: int, table: float, j: int, s: FloatArray, column: Column) -> float:
     """The share of the ground that lets no baseflow through, 0..1.
 
@@ -65,7 +64,7 @@ def sealed_by_ice(i: int, table: float, j: int, s: FloatArray, column: Column) -
     return (math.exp(-SEALING * (1.0 - filled / depth)) - nothing) / (1.0 - nothing)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def baseflow(i: int, step: float, table: float, j: int, s: FloatArray, column: Column) -> float:
     """Subsurface runoff over a step, kg m-2: impedance x 5.5e-3 exp(-2.5 zwt) (SIMTOP; COLM.md)."""
     if table > NEGLIGIBLE_BASEFLOW:
@@ -74,7 +73,7 @@ def baseflow(i: int, step: float, table: float, j: int, s: FloatArray, column: C
     return step * open_share * MAX_BASEFLOW * math.exp(-BASEFLOW_DECAY * table)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def move_table(i: int, step: float, recharge: float, s: FloatArray, column: Column, x: FloatArray) -> float:
     """Bring aquifer and table to the end of a step.
 

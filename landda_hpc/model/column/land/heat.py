@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import GRAVITY, LATENT_HEAT_FUSION, N_SNOW, T_FREEZE, FloatArray
 from landda_hpc.model.column.hydraulics import BSW, LOG_PSI0, PORSL
 from landda_hpc.model.column.land.layout import (
@@ -51,7 +50,7 @@ FREEZING_SUCTION: Final = 1.0e3 * LATENT_HEAT_FUSION / GRAVITY  # mm
 MIN_CAPACITY: Final = 500.0  # J m-2 K-1
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def soil_thermal(i: int, s: FloatArray, column: Column) -> None:
     """Conductivity and heat capacity of soil layers from what they hold now."""
     thermal = column.thermal
@@ -73,7 +72,7 @@ def soil_thermal(i: int, s: FloatArray, column: Column) -> None:
         s[COND, k] = dry + kersten * (saturated - dry)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def water_thermal(s: FloatArray, column: Column, stirred: bool) -> None:
     """The same where the layers are water and ice alone: lakes (stirred) and glaciers."""
     mixing = LAKE_MIXING if stirred else 1.0
@@ -86,7 +85,7 @@ def water_thermal(s: FloatArray, column: Column, stirred: bool) -> None:
         s[COND, k] = share * mixing * CONDUCTIVITY_STILL_WATER + (1.0 - share) * CONDUCTIVITY_ICE
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def snow_thermal(top: int, s: FloatArray) -> None:
     """Conductivity and heat capacity of snow layers (Jordan 1991, CRREL special report 91-16, eq. 35)."""
     for k in range(top, N_SNOW):
@@ -98,7 +97,7 @@ def snow_thermal(top: int, s: FloatArray) -> None:
         )
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def conductances(top: int, s: FloatArray, column: Column, x: FloatArray) -> None:
     """Conductance between layers, and the top layer's heat capacity as the surface feels it.
 
@@ -121,7 +120,7 @@ def conductances(top: int, s: FloatArray, column: Column, x: FloatArray) -> None
     s[CAP, top] *= min(1.0, 0.5 * (node + SURFACE_SHARE * next_node) / s[DZ, top])
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def diffuse(top: int, step: float, flux: float, slope: float, s: FloatArray) -> float:
     """Solve for the temperatures at the end of a step, into s[TNEW].
 
@@ -162,7 +161,7 @@ def diffuse(top: int, step: float, flux: float, slope: float, s: FloatArray) -> 
     return change
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def supercooled(temperature: float, log_psi0: float, b: float, pores: float) -> float:
     """Liquid that does not freeze, kg m-2: pores (psi(T) / psi0)^(-1/b) (Niu and Yang 2006; COLM.md)."""
     suction = FREEZING_SUCTION * (T_FREEZE - temperature) / temperature
@@ -171,7 +170,7 @@ def supercooled(temperature: float, log_psi0: float, b: float, pores: float) -> 
     return pores * math.exp(min(0.0, (log_psi0 - math.log(suction)) / b))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def change_phase(
     i: int, top: int, step: float, slope: float, has_soil: bool, s: FloatArray, column: Column, x: FloatArray
 ) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import MOLAR_MASS_RATIO, T_FREEZE, ZERO_CELSIUS
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def saturation(temperature: float, pressure: float) -> tuple[float, float]:
     """Specific humidity at saturation and its slope.
 

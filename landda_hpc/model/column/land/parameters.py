@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Self
 
-import numba
 import numpy as np
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import N_SOIL, SOIL_DZ, SOIL_Z, SOIL_ZI, FloatArray, IntArray
 from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.errors import ModelError, ShapeError
@@ -157,7 +157,7 @@ def infrared_scatter(canopy_albedo: FloatArray) -> FloatArray:
     return scattering(2.0 * canopy_albedo - DENSE_VISIBLE)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _ground_albedo(total: FloatArray, cover: FloatArray, area: FloatArray, scatter: FloatArray) -> FloatArray:
     """Albedo of the ground with which it and the leaves have a total one; within 0 and 1, by bisection."""
     ground = np.empty_like(total)
@@ -227,7 +227,7 @@ def pack_column(
     )
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _pack(
     porosity: FloatArray,
     psi0: FloatArray,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
 import numpy as np
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import STEFAN_BOLTZMANN, T_FREEZE, FloatArray
 from landda_hpc.model.column.land.layout import (
     ALBEDO_NIR,
@@ -52,7 +52,7 @@ def scattering(dense: FloatArray) -> FloatArray:
 VISIBLE_SCATTER: Final = float(scattering(np.array(DENSE_VISIBLE)))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def leaf_layer(scatter: float, area: float) -> tuple[float, float]:
     """What a layer of leaves over black ground reflects and what it lets through, of diffuse light in one band.
 
@@ -71,14 +71,14 @@ def leaf_layer(scatter: float, area: float) -> tuple[float, float]:
     return back * (1.0 - fading * fading) / all_orders, 2.0 * rate * fading / all_orders
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def snow_albedo(age: float) -> tuple[float, float]:
     """Albedo of snow by its age, visible and near infrared (BATS: Dickinson et al. 1993)."""
     factor = 1.0 - 1.0 / (1.0 + age)
     return SNOW_VISIBLE * (1.0 - 0.2 * factor), SNOW_INFRARED * (1.0 - 0.5 * factor)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def age_snow(step: float, surface: float, mass_before: float, x: FloatArray) -> None:
     """Advance the snow's age by a step: grains grow with temperature, fresh snow makes it young (BATS).
 
@@ -99,20 +99,20 @@ def age_snow(step: float, surface: float, mass_before: float, x: FloatArray) -> 
     x[SAG] = max(0.0, (x[SAG] + older) * (1.0 - fresh))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def soil_albedo(dry: float, wet: float, theta: float) -> float:
     """Broadband albedo of bare soil: falls with the top layer's water to that of wet soil (BATS, CoLM)."""
     return min(dry, wet + max(0.0, 0.11 - 0.4 * theta))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def soil_bands(albedo: float) -> tuple[float, float]:
     """Albedo of bare soil, visible and near infrared, of that in the broad band: 1 to 2 as in BATS, and not above 1."""
     apart = min(albedo, 1.0 - albedo) / 3.0
     return albedo - apart, albedo + apart
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def soil_surface(theta: float, properties: FloatArray, x: FloatArray) -> None:
     """Albedo and emissivity of soil with its share of snow."""
     bare = soil_albedo(properties[P_ALBEDO_DRY], properties[P_ALBEDO_WET], theta)
@@ -123,7 +123,7 @@ def soil_surface(theta: float, properties: FloatArray, x: FloatArray) -> None:
         x[EMIS_G] = x[FSNO] * EMISSIVITY_SNOW + (1.0 - x[FSNO]) * EMISSIVITY_SOIL
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def water_surface(frozen: bool, x: FloatArray) -> None:
     """Albedo and emissivity of water or ice with its share of snow."""
     bare = ALBEDO_ICE if frozen else ALBEDO_WATER
@@ -134,21 +134,21 @@ def water_surface(frozen: bool, x: FloatArray) -> None:
         _lay_snow(x)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _lay_snow(x: FloatArray) -> None:
     visible, infrared = snow_albedo(x[SAG])
     x[ALBEDO_VIS] += x[FSNO] * (visible - x[ALBEDO_VIS])
     x[ALBEDO_NIR] += x[FSNO] * (infrared - x[ALBEDO_NIR])
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def shade(area: float, properties: FloatArray, x: FloatArray) -> None:
     """What leaves and stems, m2 m-2 of the vegetated part, reflect and let through; writes REFLECT_* and PASS_*."""
     x[REFLECT_VIS], x[PASS_VIS] = leaf_layer(VISIBLE_SCATTER, area)
     x[REFLECT_NIR], x[PASS_NIR] = leaf_layer(properties[P_SCATTER_NIR], area)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def below_leaves(reflects: float, passes: float, ground: float) -> tuple[float, float]:
     """Light that leaves above a ground send back, and that the ground takes in: all its ways between the two.
 
@@ -161,7 +161,7 @@ def below_leaves(reflects: float, passes: float, ground: float) -> tuple[float, 
     return reflects + passes * ground * arrives, arrives * (1.0 - ground)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def share_sun(shortwave: float, properties: FloatArray, x: FloatArray) -> None:
     """Short wave that leaves and ground take in, W m-2; half of it is visible, half near infrared.
 
@@ -180,7 +180,7 @@ def share_sun(shortwave: float, properties: FloatArray, x: FloatArray) -> None:
         x[SUN_LEAF] = shortwave * cover * max(0.0, 1.0 - 0.5 * (back_vis + back_nir) - below)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def albedo_with_leaves(ground: float, cover: float, area: float, scatter_nir: float) -> float:
     """Broadband albedo of soil of a broadband albedo, part of it under leaves."""
     visible, infrared = soil_bands(ground)
@@ -191,7 +191,7 @@ def albedo_with_leaves(ground: float, cover: float, area: float, scatter_nir: fl
     return (1.0 - cover) * ground + cover * 0.5 * (back_vis + back_nir)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def longwave(sky: float, leaf: float, ground: float, x: FloatArray) -> tuple[float, float, float]:
     """Long wave between sky, a grey canopy and a grey ground.
 

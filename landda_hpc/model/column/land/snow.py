@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
 import numpy as np
 
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import N_SNOW, RHO_ICE, RHO_WATER, T_FREEZE, FloatArray
 from landda_hpc.model.column.land.layout import (
     DZ,
@@ -38,7 +38,7 @@ _SPLIT_DZ: Final[FloatArray] = np.array([0.03, 0.07, 0.18, 0.41])  # m; a lowest
 _MAX_DZ: Final[FloatArray] = np.array([0.02, 0.05, 0.11, 0.23])  # m; an upper layer hands the rest down
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def fresh_density(air: float) -> float:
     """Density of falling snow, kg m-3, by air temperature (Anderson 1976, NOAA technical report NWS 19)."""
     warmth = air - T_FREEZE + 15.0
@@ -47,7 +47,7 @@ def fresh_density(air: float) -> float:
     return min(DENSEST_FALL, 50.0 + 1.7 * warmth * math.sqrt(warmth))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def snow_cover(x: FloatArray) -> None:
     """Share of the ground under snow, into x[FSNO] (Niu and Yang 2007, J. Geophys. Res., 112, D21101)."""
     if x[SCV] <= 0.0 or x[SNOWDP] <= 0.0:
@@ -57,7 +57,7 @@ def snow_cover(x: FloatArray) -> None:
     x[FSNO] = math.tanh(x[SNOWDP] / (GROUND_ROUGHNESS * density / 100.0))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def fall(top: int, amount: float, air: float, s: FloatArray, x: FloatArray) -> int:
     """Lay fresh snow on the ground; the slot of the uppermost layer then.
 
@@ -83,7 +83,7 @@ def fall(top: int, amount: float, air: float, s: FloatArray, x: FloatArray) -> i
     return top
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def percolate(top: int, s: FloatArray) -> float:
     """Water that leaves the snow at its lower end, kg m-2: what exceeds the irreducible share moves down."""
     arriving = 0.0
@@ -107,7 +107,7 @@ def percolate(top: int, s: FloatArray) -> float:
     return arriving
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def compact(top: int, step: float, s: FloatArray) -> None:
     """Settle the layers: grains change shape, the weight above presses, melt takes ice away (Anderson 1976)."""
     burden = 0.0
@@ -130,14 +130,14 @@ def compact(top: int, step: float, s: FloatArray) -> None:
         burden += mass
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def heat_capacity(k: int, s: FloatArray) -> float:
     """Heat capacity of a snow layer, J m-2 K-1."""
     capacity: float = HEAT_WATER * s[LIQ, k] + HEAT_ICE * s[ICE, k]
     return capacity
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def join(upper: int, lower: int, s: FloatArray) -> None:
     """Put a layer into another one: mass, thickness and sensible heat add up. The first is left empty."""
     c1 = heat_capacity(upper, s)
@@ -149,7 +149,7 @@ def join(upper: int, lower: int, s: FloatArray) -> None:
         s[row, upper] = 0.0
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def shift_down(top: int, hole: int, s: FloatArray) -> int:
     """Close an empty slot by moving the layers above it down by one; the new uppermost slot."""
     for k in range(hole, top, -1):
@@ -160,7 +160,7 @@ def shift_down(top: int, hole: int, s: FloatArray) -> int:
     return top + 1
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def combine(top: int, s: FloatArray, x: FloatArray) -> tuple[int, float]:
     """Join layers that are too thin; snow as a whole too thin for a layer becomes snow without one.
 
@@ -199,7 +199,7 @@ def combine(top: int, s: FloatArray, x: FloatArray) -> tuple[int, float]:
     return top, left
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def divide(top: int, s: FloatArray) -> int:
     """Split layers that have become too thick; the slot of the uppermost layer then."""
     n = 0
@@ -222,7 +222,7 @@ def divide(top: int, s: FloatArray) -> int:
     return top
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def hand_down(k: int, share: float, s: FloatArray) -> None:
     """Move a share of a layer into the one below it."""
     c1 = share * heat_capacity(k, s)
@@ -234,7 +234,7 @@ def hand_down(k: int, share: float, s: FloatArray) -> None:
         s[row, k + 1] += moved
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def shed(top: int, s: FloatArray, x: FloatArray) -> float:
     """Ice beyond the largest snow mass, kg m-2: taken from the lowest layer, it flows away."""
     excess = 0.0

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import N_SNOW, RHO_ICE, T_FREEZE, FloatArray
 from landda_hpc.model.column.hydraulics import (
     HKSATI,
@@ -52,7 +51,7 @@ from landda_hpc.model.column.richards import (
 )
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def load_water(i: int, s: FloatArray, column: Column, c: FloatArray) -> None:
     """Fill the solver's water, its bounds, the impedance of ice, potentials and conductivities."""
     n = column.dz.size
@@ -79,7 +78,7 @@ def load_water(i: int, s: FloatArray, column: Column, c: FloatArray) -> None:
     column_hydraulics(i, column.hydraulic, column.dz_mm, c)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def root_stress(i: int, s: FloatArray, column: Column, x: FloatArray, c: FloatArray) -> None:
     """How well roots are supplied, into x[BTRAN], and each layer's share of the uptake, into s[SHARE].
 
@@ -99,7 +98,7 @@ def root_stress(i: int, s: FloatArray, column: Column, x: FloatArray, c: FloatAr
             s[SHARE, N_SNOW + j] /= total
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def runoff_at_surface(i: int, water: float, step: float, table: float, s: FloatArray, column: Column) -> float:
     """Water that runs off the surface, kg m-2 over the step: SIMTOP (COLM.md).
 
@@ -115,7 +114,7 @@ def runoff_at_surface(i: int, water: float, step: float, table: float, s: FloatA
     return saturated * water + (1.0 - saturated) * max(0.0, water - capacity * step)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def move_water(i: int, step: float, s: FloatArray, column: Column, x: FloatArray, c: FloatArray) -> int:
     """Advance the soil's liquid water by a step.
 

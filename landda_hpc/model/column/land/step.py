@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import N_SNOW, FloatArray
 from landda_hpc.model.column.hydrology import WETLAND_STORE
 from landda_hpc.model.column.land import layout as a
@@ -24,7 +23,7 @@ _WETLAND: Final = int(PatchType.WETLAND)
 _GLACIER: Final = int(PatchType.GLACIER)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def load_tile(i: int, state: State, s: FloatArray, x: FloatArray) -> int:
     """Copy a tile's state into the work arrays; the slot of its uppermost layer."""
     top = N_SNOW
@@ -49,7 +48,7 @@ def load_tile(i: int, state: State, s: FloatArray, x: FloatArray) -> int:
     return top
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def store_tile(i: int, top: int, state: State, s: FloatArray, x: FloatArray) -> None:
     """Copy the work arrays back; unused snow slots hold zeros."""
     depth = 0.0
@@ -78,7 +77,7 @@ def store_tile(i: int, top: int, state: State, s: FloatArray, x: FloatArray) -> 
     state.wetwat[i] = x[a.WETWAT]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def water_held(top: int, s: FloatArray, x: FloatArray) -> float:
     """All water of the tile, kg m-2."""
     total: float = x[a.LDEW] + x[a.WA] + x[a.WETWAT]
@@ -89,7 +88,7 @@ def water_held(top: int, s: FloatArray, x: FloatArray) -> float:
     return total
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def settle_snow(top: int, step: float, throughfall: float, s: FloatArray, x: FloatArray) -> int:
     """Let water through the snow and rearrange its layers; what leaves it is added to WATER_IN, ice to A_RUNOFF."""
     if top < N_SNOW:
@@ -107,7 +106,7 @@ def settle_snow(top: int, step: float, throughfall: float, s: FloatArray, x: Flo
     return top
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def keep_level(kind: int, s: FloatArray, x: FloatArray) -> None:
     """Water of wetlands, glaciers and lakes: what does not fit runs off, what lacks comes from outside.
 
@@ -135,7 +134,7 @@ def keep_level(kind: int, s: FloatArray, x: FloatArray) -> None:
                 x[a.A_SUPPLY] += melted
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def tile_step(
     i: int,
     top: int,
@@ -237,7 +236,7 @@ def tile_step(
     return top
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def moved_phase(s: FloatArray, c: FloatArray) -> bool:
     """Whether any soil layer's liquid water is not what the water solver was loaded with."""
     is_same = True
@@ -246,7 +245,7 @@ def moved_phase(s: FloatArray, c: FloatArray) -> bool:
     return not is_same
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def sun_weight(k: int, n: int, properties: FloatArray, angle: float, turn: float, sine: float, cosine: float) -> float:
     """Short wave of part k of n of a forcing step over its mean: follows the sun's height.
 
@@ -272,7 +271,7 @@ def sun_weight(k: int, n: int, properties: FloatArray, angle: float, turn: float
     return mine * n / total
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def advance_tiles(
     step: float,
     first: int,

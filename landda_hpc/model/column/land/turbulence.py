@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import GRAVITY
 from landda_hpc.model.column.land.layout import VON_KARMAN
 
@@ -20,7 +19,7 @@ MIN_WIND: Final = 0.1  # m s-1
 BOUNDARY_LAYER: Final = 1000.0  # m, depth of convection for gusts
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def psi_momentum(zeta: float) -> float:
     """Integrated stability function of momentum at zeta = z / L."""
     if zeta < 0.0:
@@ -32,7 +31,7 @@ def psi_momentum(zeta: float) -> float:
     return -4.0 * math.log(zeta) - zeta - 4.0
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def psi_heat(zeta: float) -> float:
     """Integrated stability function of heat and vapour at zeta = z / L."""
     if zeta < 0.0:
@@ -42,7 +41,7 @@ def psi_heat(zeta: float) -> float:
     return -4.0 * math.log(zeta) - zeta - 4.0
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def first_zeta(height: float, log_m: float, wind: float, virtual: float, difference: float) -> float:
     """First guess of zeta from the bulk Richardson number.
 
@@ -60,7 +59,7 @@ def first_zeta(height: float, log_m: float, wind: float, virtual: float, differe
     return max(MAX_UNSTABLE, min(-0.01, richardson * log_m))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def exchange(
     zeta: float, height: float, scalar_height: float, log_m: float, log_h: float, z0m: float, z0h: float, wind: float
 ) -> tuple[float, float]:
@@ -82,7 +81,7 @@ def exchange(
     return friction, max(0.5, heat) / (VON_KARMAN * friction)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def next_zeta(
     friction: float, resistance: float, height: float, wind: float, virtual: float, difference: float
 ) -> tuple[float, float]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba
-
+from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import T_FREEZE, FloatArray
 from landda_hpc.model.column.land import layout as a
 
@@ -14,7 +13,7 @@ MIXED: Final = 2.0  # K above freezing point; up to it ever more of it is rain
 RAIN_PER_KELVIN: Final = 0.2
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def pack_weather(
     shortwave: FloatArray,
     longwave: FloatArray,
