@@ -113,7 +113,7 @@ def _home_cache() -> str:
         home = Path.home()
     except RuntimeError:
         return ""  # no HOME, and no entry for this user id
-    return str(home / ".cache")
+    return str(home / ".cache") if home.is_dir() else ""
 
 
 def _prepare(folder: Path, private: bool) -> None:

@@ -140,6 +140,7 @@ def test_the_users_cache_folder_is_next(
     package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xdg: bool
 ) -> None:
     (package.folder / "__pycache__").write_text("a file where a folder should be")
+    (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache") if xdg else "relative/is/invalid")
     assert package.hits() == (3, 0)
