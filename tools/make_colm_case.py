@@ -1,6 +1,8 @@
 """Make a small synthetic CoLM202X case: mesh, patches, constant restart, restart of the start, forcing, namelists.
 
-    python tools/make_colm_case.py FOLDER
+    python tools/make_colm_case.py FOLDER [KIND ...]
+
+KIND adds the files of a build of CoLM with more than patches: pft, urban, bgc, gridriver.
 
 The files have CoLM's layout and names, so that everything that reads or writes them can be tested without the model;
 tools/colm_stand_in runs the case, colm.x itself does not (it wants many more constants). Soil and climate are those
@@ -10,6 +12,7 @@ of the package's static fields, the weather is made of sines and keyed random sh
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -35,8 +38,17 @@ SOUTH, NORTH, WEST, EAST = 32.5, 37.5, 112.5, 117.5
 """16 cells in four blocks of 5 degrees."""
 
 
-def make_case(folder: Path) -> Path:
-    """Write the case below a folder; returns its namelist."""
+KINDS = {"pft": "pft", "urban": "urb", "bgc": "bgc"}
+"""Further kinds of files in blocks: name in the time-varying restart, name in the constant one."""
+
+
+def make_case(folder: Path, kinds: Sequence[str] = ()) -> Path:
+    """Write the case below a folder; returns its namelist.
+
+    Parameters
+    ----------
+    kinds : further kinds of files, of ``KINDS`` (one per block) or 'gridriver' (one for all).
+    """
     grid = regular_grid(4, 4, south=SOUTH, north=NORTH, west=WEST, east=EAST)
     tiles = build_tiles(grid, TilesConfig(min_land_fraction=0.0, min_fraction=0.05))
     climate = tile_climate(tiles, load_climatology(grid))
@@ -50,12 +62,19 @@ def make_case(folder: Path) -> Path:
         _write_patches(root / "landdata" / "landpatch" / f"{LC_YEAR}", block, tiles, mine)
         _write_constants(root / "restart" / "const", block, tiles, mine)
         _write_state(root / "restart" / time_label(START), block, state, mine)
+        for kind in (kind for kind in kinds if kind in KINDS):
+            _write_kind(root / "restart", kind, block, mine.size)
     with _create(root / "restart" / "const" / const_name(NAME, LC_YEAR, None)) as file:
         for name, value in (("wimp", 0.05), ("smpmin", -1.0e8), ("pondmx", 10.0), ("ssi", 0.033)):
             file.createVariable(name, "f8", ())[...] = value
     _write_forcing(folder.absolute() / "forcing")
     (folder / "forcing.nml").write_text(FORCING.replace("@ROOT@", str(folder.absolute() / "forcing")), "utf-8")
-    (folder / "case.nml").write_text(NAMELIST.replace("@ROOT@", str(folder.absolute())), "utf-8")
+    namelist = NAMELIST.replace("@ROOT@", str(folder.absolute()))
+    if "gridriver" in kinds:
+        catchments = folder.absolute() / "unitcatchments.nc"
+        _write_rivers(catchments, root / "restart" / time_label(START))
+        namelist = namelist.replace("\n/", f"\n   DEF_UnitCatchment_file = '{catchments}'\n/")
+    (folder / "case.nml").write_text(namelist, "utf-8")
     return folder / "case.nml"
 
 
@@ -142,6 +161,26 @@ def _write_state(folder: Path, block: str, state: TileState, mine: IntArray) -> 
             put(name, dims, generator.random((mine.size, *(DIMENSIONS[d] for d in dims))))
 
 
+def _write_kind(folder: Path, kind: str, block: str, n_patch: int) -> None:
+    """A block of a further kind of file, in the constant and in the time-varying restart: two of them per patch."""
+    generator = keyed_generator(1, "further kinds of files", kind, block)
+    const = f"{NAME}_restart_{KINDS[kind]}_const_lc{LC_YEAR}_{block}.nc"
+    state = state_name(NAME, time_label(START), LC_YEAR, block, kind)
+    for path in (folder / "const" / const, folder / time_label(START) / state):
+        with _create(path) as file:
+            file.createDimension(kind, 2 * n_patch)
+            variable = file.createVariable(f"state_of_{kind}", "f8", (kind,), zlib=True, complevel=1, fill_value=False)
+            variable[:] = generator.random(2 * n_patch)
+
+
+def _write_rivers(catchments: Path, folder: Path) -> None:
+    """Unit catchments, and their water in one file for all blocks."""
+    for path in (catchments, folder / state_name(NAME, time_label(START), LC_YEAR, "", "gridriver")):
+        with _create(path) as file:
+            file.createDimension("ucatch", 7)
+            file.createVariable("wdsrf_ucat", "f8", ("ucatch",))[:] = np.arange(7.0)
+
+
 def _write_forcing(folder: Path) -> None:
     """Two months of records every three hours on a grid of 2.5 degrees."""
     lat, lon = np.arange(SOUTH, NORTH + 1, 2.5), np.arange(WEST, EAST + 1, 2.5)
@@ -198,7 +237,12 @@ FORCING = """&nl_colm_forcing
    DEF_dir_forcing  = '@ROOT@'
    DEF_forcing%dataset    = 'GSWP3'
    DEF_forcing%NVAR       = 8
+   DEF_forcing%startyr    = 2010
+   DEF_forcing%startmo    = 5
+   DEF_forcing%endyr      = 2010
+   DEF_forcing%endmo      = 6
    DEF_forcing%dtime      = 10800 10800 10800 10800 0 10800 10800 10800
+   DEF_forcing%offset     = 0 0 0 0 0 0 0 0
    DEF_forcing%latname    = 'LATIXY'
    DEF_forcing%lonname    = 'LONGXY'
    DEF_forcing%groupby    = 'month'
@@ -215,6 +259,6 @@ FORCING = """&nl_colm_forcing
 """
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
-    print(make_case(Path(sys.argv[1])))
+    print(make_case(Path(sys.argv[1]), sys.argv[2:]))

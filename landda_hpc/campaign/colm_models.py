@@ -25,9 +25,10 @@ from landda_hpc.config import CampaignConfig, ColmModelConfig
 from landda_hpc.constants import N_SOIL, FloatArray, IntArray
 from landda_hpc.errors import DataError, LandDAError
 from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
-from landda_hpc.formats.atomic import storage_errors
+from landda_hpc.formats.atomic import storage_errors, sync_file
 from landda_hpc.formats.colm.names import state_name, time_label
 from landda_hpc.formats.colm.restart import read_variables, write_restart_copy
+from landda_hpc.formats.colm.restart_files import copy_restart, restart_files
 from landda_hpc.image.distribute import distribute
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.forcing import perturb_rain
@@ -37,6 +38,8 @@ from landda_hpc.model.colm.write_back import WRITTEN
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.colm_restart_set import close_set, open_set
+from landda_hpc.storage.hashing import hash_file
 from landda_hpc.storage.retention import checkpoint_times
 
 logger = logging.getLogger(__name__)
@@ -130,9 +133,10 @@ class ColmModels:
             for instance in instances:
                 if instance.model is not None:
                     run = self._runs[instance.name]
-                    paths = sorted((run.chain / time_label(time)).glob("*.nc"))
+                    folder = run.case.state_folder(time)
+                    paths = [file.path for file in restart_files(run.case, time)]
                     mine = paths[self._world.rank - self._first :: self._group_size]
-                    found[instance.name] = {path.name: fingerprint(path) for path in mine}
+                    found[instance.name] = {path.as_posix(): fingerprint(folder / path) for path in mine}
         gathered = self._world.gather(found)
         together_found: dict[str, dict[str, str]] = {}
         for part in gathered or []:
@@ -171,17 +175,31 @@ class ColmModels:
 
     def write_restarts(self, instances: list[Instance], time: datetime) -> None:
         """The analysed restarts, as the next window would start from them, in restart/<time>/<run>/. Collective."""
-        label = time_label(time)
         blocks = {i.name: self._gather_blocks(i) for i in instances if i.state is not None}
         for name, rows in blocks.items():
-            target = self._folder.restart / label / name
-            with together(self._group, f"restart of '{name}'"):
-                if self._starts:
-                    with storage_errors(target, "making the folder"):
-                        target.mkdir(parents=True, exist_ok=True)
-            with together(self._group, f"restart of '{name}'"):
-                self._write_blocks(rows, time, self._runs[name], target)
+            self._write_set(name, rows, time)
         self._world.barrier()  # a group may be done with its instances before another: the cycle goes on together
+
+    def _write_set(self, name: str, rows: FloatArray, time: datetime) -> None:
+        """One run's set of restart files: analysed blocks, all else as it is, the list. Collective in the group."""
+        run, target, doing = self._runs[name], self._folder.restart / time_label(time) / name, f"restart of '{name}'"
+        apart = [self._block_name(time, block) for block in self._case.tiles.blocks]
+        with together(self._group, doing):
+            if self._starts:
+                open_set(target)
+        with together(self._group, doing):
+            mine = restart_files(run.case, time)[self._world.rank - self._first :: self._group_size]
+            with storage_errors(target, "copying the restart"):
+                for copy in copy_restart(mine, run.case.state_folder(time), target, without=apart):
+                    sync_file(copy)
+            self._write_blocks(rows, time, run, target)
+        with together(self._group, doing), storage_errors(target, "reading the set"):
+            hashes = {file.path.as_posix(): hash_file(target / file.path) for file in mine}
+        gathered = self._group.gather(hashes)
+        with together(self._group, doing):
+            if gathered is not None:
+                every = {file: digest for part in gathered for file, digest in part.items()}
+                close_set(target, self._case.case, name, time, dict(sorted(every.items())))
 
     # ------------------------------------------------------------------ its parts
 

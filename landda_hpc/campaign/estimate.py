@@ -13,6 +13,7 @@ from landda_hpc.campaign.case import CaseDomain
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.series import recorded_layers
 from landda_hpc.config import CampaignConfig, ColmModelConfig, EnkfLikeRun
+from landda_hpc.formats.colm.restart_files import restart_files
 from landda_hpc.grid import Grid
 from landda_hpc.variables import STATE
 
@@ -114,7 +115,7 @@ def estimate(config: CampaignConfig, sizes: Sizes) -> dict[str, str]:
 def _model_runs(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain, kept: int) -> str:
     """What the real model's runs take on disk, from the size of the case's own restart."""
     folder = case.case.state_folder(config.time.start)
-    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    size = sum((folder / file.path).stat().st_size for file in restart_files(case.case, config.time.start))
     runs = len(config.instance_names)
     # Beside those that are kept: a window's start, its copy, and its end.
     disk = runs * size * (max(model.keep_restarts, kept) + 3)

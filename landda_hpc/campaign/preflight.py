@@ -16,6 +16,7 @@ from landda_hpc.campaign.verify.preflight import find_verification_problems
 from landda_hpc.config import CampaignConfig, ColmModelConfig, FrameConfig
 from landda_hpc.errors import ConfigError, LandDAError, MissingFileError
 from landda_hpc.formats.colm.names import time_label
+from landda_hpc.formats.colm.restart_files import require_complete
 from landda_hpc.grid import Grid
 from landda_hpc.model.colm.process import launch_command
 from landda_hpc.observation.source import ObservationSource, Survey
@@ -64,7 +65,7 @@ def find_problems(
         except LandDAError as error:
             problems.append(str(error))
     if isinstance(config.model, ColmModelConfig) and case is not None:
-        problems += _problems_of_model(config, config.model, case)
+        problems += _problems_of_model(config, config.model, case, begins)
     for run in config.runs:
         frame = getattr(run, "frame", None)
         if isinstance(frame, FrameConfig):
@@ -75,7 +76,7 @@ def find_problems(
     return problems
 
 
-def _problems_of_model(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain) -> list[str]:
+def _problems_of_model(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain, begins: bool) -> list[str]:
     """What would stop the real model: its program, its start, its clock, its weather."""
     problems: list[str] = []
     program, namelist, where = config.data_root / model.executable, case.namelist, f"namelist '{case.namelist.source}'"
@@ -85,12 +86,8 @@ def _problems_of_model(config: CampaignConfig, model: ColmModelConfig, case: Cas
         launch_command(model.launch, program, "case.nml", "", 0)
     except ConfigError as error:
         problems += error.problems
-    if not case.case.state_folder(config.time.start).is_dir():
-        known = ", ".join(time_label(time) for time in case.case.times()) or "none"
-        problems.append(
-            f"time.start: case {case.case.name} has no restart of {config.time.start.isoformat()} in "
-            f"{case.case.restart}; it has {known}."
-        )
+    if begins:
+        problems += _problems_of_start(config, case)
     if namelist.logical("DEF_simulation_time%greenwich") is False:
         problems.append(
             f"{where}: DEF_simulation_time%greenwich = .false.: campaigns run on UTC. Set it to .true. and make the "
@@ -107,6 +104,21 @@ def _problems_of_model(config: CampaignConfig, model: ColmModelConfig, case: Cas
         if root is None or not Path(root).is_absolute():
             problems.append(f"forcing namelist '{forcing}': DEF_dir_forcing = '{root}'; give an absolute path.")
     return problems
+
+
+def _problems_of_start(config: CampaignConfig, case: CaseDomain) -> list[str]:
+    """What is wrong with the case's restart of the campaign's start."""
+    files, start = case.case, config.time.start
+    if not files.state_folder(start).is_dir():
+        known = ", ".join(time_label(time) for time in files.times()) or "none"
+        return [
+            f"time.start: case {files.name} has no restart of {start.isoformat()} in {files.restart}; it has {known}."
+        ]
+    try:
+        require_complete(files, start)
+    except LandDAError as error:
+        return [f"time.start: {error}"]
+    return []
 
 
 def _named_files(config: CampaignConfig) -> list[tuple[str, Path]]:

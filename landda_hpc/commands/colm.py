@@ -35,15 +35,22 @@ def verify(
 ) -> None:
     """Compare cell means of a case's restarts with the model's own history; print the largest difference.
 
-    Reads only. Needs a run that wrote both at the same times: a few steps with DEF_HIST_FREQ = 'TIMESTEP' and
-    DEF_WRST_FREQ = 'TIMESTEP'. Ends with an error if a relative difference exceeds 1e-12.
+    Reads only. Every restart that is compared must be complete: all blocks, and all kinds of files (plant functional
+    types, urban tiles ...) that the constant restart has. CASE may also be a set of restart files that a campaign wrote
+    (restart/<time>/<run>): then its files are compared with its list. The comparison with the history needs a run that
+    wrote both at the same times: a few steps with DEF_HIST_FREQ = 'TIMESTEP' and DEF_WRST_FREQ = 'TIMESTEP'. Ends with
+    an error if a relative difference exceeds 1e-12.
     """
     from rich.console import Console
     from rich.table import Table
 
     from landda_hpc.formats.colm.case import find_case
     from landda_hpc.model.colm.verify import TOLERANCE, verify_case
+    from landda_hpc.storage.colm_restart_set import is_colm_set
 
+    if is_colm_set(case):
+        _verify_set(case)
+        return
     found = find_case(
         case, name=name, lc_year=lc_year, restart=restart, const=const, landdata=landdata, history=history
     )
@@ -68,6 +75,22 @@ def verify(
             f"{case}: cell means of {worst.variable} differ by {worst.largest_relative:.1e} from the history, more "
             f"than {TOLERANCE:g}. Do restart, landdata and history belong to one run?"
         )
+
+
+def _verify_set(folder: Path) -> None:
+    """Compare a campaign's set of restart files with its list, and the list with the case's constant restart."""
+    from datetime import datetime
+
+    from landda_hpc.formats.colm.case import find_case
+    from landda_hpc.storage.colm_restart_set import read_colm_set, require_files
+
+    listed = read_colm_set(folder)
+    const = Path(listed.const)
+    case = find_case(folder, name=listed.case, lc_year=listed.lc_year, restart=folder.parent, const=const)
+    require_files(folder, case, datetime.fromisoformat(listed.time))
+    typer.echo(
+        f"{folder}: complete, {len(listed.files)} files of {listed.time} as written; their constant restart is {const}"
+    )
 
 
 def _grouped(comparisons: list[Comparison], each_time: bool) -> list[tuple[str, list[Comparison]]]:

@@ -7,7 +7,9 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,16 @@ from landda_hpc.campaign import run_campaign
 from landda_hpc.campaign.domain import make_domain
 from landda_hpc.campaign.start import resume_campaign
 from landda_hpc.commands import init
+from landda_hpc.commands.colm import verify as verify_case
 from landda_hpc.config import load_config, parse_config
-from landda_hpc.errors import ConfigError, LandDAError
+from landda_hpc.errors import ConfigError, LandDAError, StorageError
 from landda_hpc.model.colm.fingerprint import fingerprint
+from landda_hpc.model.colm.namelist import Namelist
+from landda_hpc.model.colm.window import window_values
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import digest
+from landda_hpc.storage.colm_restart_set import read_colm_set
 from landda_hpc.storage.retention import latest_valid
 from tests.campaign.conftest import Landda, wait_for_cycle
 from tests.unit.model.colm_cases import STAND_IN, make_synthetic
@@ -133,10 +139,75 @@ def test_a_twin_with_a_model_outside(tmp_path: Path, synthetic: Path) -> None:
         assert (out / "restart" / label / "control" / path.name).read_bytes() == path.read_bytes()
     differ = set()
     for path in sorted((out / "models" / "pointwise" / "restart" / label).iterdir()):
+        assert path.suffix == ".nc"
         analysis = out / "restart" / label / "pointwise" / path.name
         with netCDF4.Dataset(analysis) as analysed, netCDF4.Dataset(path) as plain:
             differ |= {n for n in plain.variables if not np.array_equal(analysed[n][:], plain[n][:])}
     assert differ == {"wliq_soisno", "smp", "hk"}
+
+
+KINDS = ("pft", "urban", "bgc", "gridriver")
+
+
+@pytest.fixture(scope="session")
+def many_kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a synthetic case whose restarts have every kind of file."""
+    return make_synthetic(tmp_path_factory.mktemp("kinds"), *KINDS).parent
+
+
+def test_every_kind_of_file_is_in_a_set_of_restarts(tmp_path: Path, many_kinds: Path) -> None:
+    """A case with plant functional types, urban tiles, biogeochemistry and rivers: the set of restarts is complete."""
+    notes = many_kinds / "synthetic" / "restart" / "2010-152-00000" / "notes.txt"
+    notes.write_text("written by hand")
+    times = {"assimilation_end": "2010-06-01T06:00", "end": "2010-06-01T06:00"}
+    raw = raw_config(
+        many_kinds, model=still(), time=times, runs=[{"method": "control"}, {"method": "pointwise"}],
+        checkpoint={"every_hours": 6, "restarts": True},
+    )  # fmt: skip
+    out = tmp_path / "out"
+    assert run_campaign(parse_config(raw), out).finished
+    for label, kinds in (("2010-152-00000", 18), ("2010-152-21600", 17)):
+        for run in ("nature", "control", "pointwise"):
+            chained, folder = out / "models" / run / "restart" / label, out / "restart" / label / run
+            listed = read_colm_set(folder)
+            assert set(listed.files) == {path.name for path in chained.iterdir()} and len(listed.files) == kinds
+            for path in chained.iterdir():
+                same = (folder / path.name).read_bytes() == path.read_bytes()
+                assert same or (run != "control" and re.search(r"restart_2010-.*_[ew]\d{3}_[ns]\d{2}\.nc", path.name))
+    # The model goes on from the set: with every file, in the place of the case's own restart.
+    member = tmp_path / "forecast"
+    for name in ("landdata", "restart/const"):
+        shutil.copytree(many_kinds / "synthetic" / name, member / "synthetic" / name)
+    target = member / "synthetic" / "restart" / "2010-152-21600"
+    shutil.copytree(out / "restart" / "2010-152-21600" / "pointwise", target)
+    namelist = Namelist((many_kinds / "case.nml").read_text())
+    begin = datetime(2010, 6, 1, 6)
+    values = window_values(begin, begin + timedelta(hours=6)) | {"DEF_dir_output": str(member)}
+    (member / "case.nml").write_text(namelist.with_values(values).text)
+    command = [sys.executable, str(STAND_IN), "case.nml"]
+    environment = os.environ | {"LANDDA_STAND_IN_STILL": "1"}
+    done = subprocess.run(command, cwd=member, capture_output=True, text=True, env=environment, timeout=120, check=True)
+    assert "Completed" in done.stdout
+    assert len(list((member / "synthetic" / "restart" / "2010-152-43200").iterdir())) == 17
+    # Without one of them it does not, and the set says so.
+    verify_case(out / "restart" / "2010-152-21600" / "pointwise")
+    lost = next((out / "restart" / "2010-152-21600" / "pointwise").glob("*_pft_*"))
+    (target / lost.name).unlink()
+    done = subprocess.run(command, cwd=member, capture_output=True, text=True, env=environment, timeout=120, check=True)
+    assert "Completed" not in done.stdout and lost.name in done.stdout
+    lost.unlink()
+    with pytest.raises(StorageError, match=f"{lost.name}: missing"):
+        verify_case(lost.parent)
+
+
+def test_an_incomplete_restart_of_the_start_is_refused(tmp_path: Path, many_kinds: Path) -> None:
+    shutil.copytree(many_kinds, tmp_path / "case")
+    next((tmp_path / "case" / "synthetic" / "restart" / "2010-152-00000").glob("*_urban_*")).unlink()
+    namelist = tmp_path / "case" / "case.nml"
+    namelist.write_text(namelist.read_text().replace(str(many_kinds), str(tmp_path / "case")))
+    with pytest.raises(LandDAError, match=r"lacks 1 file .*_urban_2010-152-00000"):
+        run_campaign(parse_config(raw_config(tmp_path / "case", model=still())), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("ranks", "groups"), [(3, 2), pytest.param(4, 1, marks=pytest.mark.verify)])

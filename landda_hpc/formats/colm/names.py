@@ -11,28 +11,33 @@ from landda_hpc.errors import DataError
 
 _LABEL: Final = re.compile(r"(\d{4})-(\d{3})-(\d{5})")
 _BLOCK: Final = r"[ew]\d{3}_[ns]\d{2}"
-_STATE_FILE: Final = re.compile(rf"(.+)_restart_(\d{{4}}-\d{{3}}-\d{{5}})_lc(\d{{4}})_({_BLOCK})\.nc")
-_CONST_FILE: Final = re.compile(rf"(.+)_restart_const_lc(\d{{4}})_({_BLOCK})\.nc")
+_STATE_FILE: Final = re.compile(
+    rf"(.+)_restart_(?:([A-Za-z]\w*?)_)?(\d{{4}}-\d{{3}}-\d{{5}})_lc(\d{{4}})(?:_({_BLOCK}))?\.nc"
+)
+_CONST_FILE: Final = re.compile(rf"(.+)_restart_(?:([A-Za-z]\w*?)_)?const_lc(\d{{4}})(?:_({_BLOCK}))?\.nc")
 
 SECONDS_PER_DAY: Final = 86400
 
 
 @dataclass(frozen=True)
 class RestartName:
-    """What the name of a restart file tells.
+    """What the name of a restart file says.
 
     Attributes
     ----------
     case : DEF_CASE_NAME of the namelist.
     label : time, YYYY-DDD-SSSSS; empty for a constant restart.
     lc_year : DEF_LC_YEAR, the year of the land cover.
-    block : south-western corner of the block, e.g. ``e110_n35``.
+    block : south-western corner of the block, e.g. ``e110_n35``; empty for a file that holds all blocks.
+    kind : part of the state, as CoLM writes it: empty for the patches, else ``pft``, ``urban`` (``urb`` in the constant
+        restart), ``bgc``, ``gridriver``, ``basin``, ``DA`` or what another version of the model adds.
     """
 
     case: str
     label: str
     lc_year: int
     block: str
+    kind: str = ""
 
 
 def time_label(time: datetime) -> str:
@@ -59,7 +64,7 @@ def parse_label(label: str) -> datetime:
     """
     match = _LABEL.fullmatch(label)
     if match is None:
-        raise DataError(f"'{label}' is no time of a CoLM restart; expected YYYY-DDD-SSSSS, e.g. 2010-153-00000.")
+        raise DataError(f"'{label}' is not a time of a CoLM restart; expected YYYY-DDD-SSSSS, e.g. 2010-153-00000.")
     year, day, seconds = (int(part) for part in match.groups())
     if year < 1 or not 1 <= day <= days_in_year(year) or seconds > SECONDS_PER_DAY:
         raise DataError(f"'{label}': no such day of the year or second of the day.")
@@ -76,21 +81,36 @@ def is_label(name: str) -> bool:
     return _LABEL.fullmatch(name) is not None
 
 
-def parse_state_name(name: str) -> RestartName | None:
-    """What the name of a time-varying restart tells; None for another file."""
+def parse_state_file(name: str) -> RestartName | None:
+    """What the name of a file of a time-varying restart says, of any kind, in blocks or not; None for another file."""
     match = _STATE_FILE.fullmatch(name)
-    return RestartName(match[1], match[2], int(match[3]), match[4]) if match else None
+    return RestartName(match[1], match[3], int(match[4]), match[5] or "", match[2] or "") if match else None
+
+
+def parse_const_file(name: str) -> RestartName | None:
+    """What the name of a file of the constant restart says, of any kind, in blocks or not; None for another file."""
+    match = _CONST_FILE.fullmatch(name)
+    return RestartName(match[1], "", int(match[3]), match[4] or "", match[2] or "") if match else None
+
+
+def parse_state_name(name: str) -> RestartName | None:
+    """What the name of a block of the patches' time-varying restart says; None for another file."""
+    return _block_of_patches(parse_state_file(name))
 
 
 def parse_const_name(name: str) -> RestartName | None:
-    """What the name of a block of the constant restart tells; None for another file."""
-    match = _CONST_FILE.fullmatch(name)
-    return RestartName(match[1], "", int(match[2]), match[3]) if match else None
+    """What the name of a block of the patches' constant restart says; None for another file."""
+    return _block_of_patches(parse_const_file(name))
 
 
-def state_name(case: str, label: str, lc_year: int, block: str) -> str:
-    """Name of a block of a time-varying restart."""
-    return f"{case}_restart_{label}_lc{lc_year:04d}_{block}.nc"
+def _block_of_patches(found: RestartName | None) -> RestartName | None:
+    return found if found is not None and found.block and not found.kind else None
+
+
+def state_name(case: str, label: str, lc_year: int, block: str, kind: str = "") -> str:
+    """Name of a file of a time-varying restart; an empty block names a file that holds all blocks."""
+    part = f"{kind}_" if kind else ""
+    return f"{case}_restart_{part}{label}_lc{lc_year:04d}" + (f"_{block}" if block else "") + ".nc"
 
 
 def const_name(case: str, lc_year: int, block: str | None) -> str:

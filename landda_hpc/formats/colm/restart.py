@@ -18,8 +18,9 @@ from landda_hpc.constants import N_SOIL, BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, MissingFileError, ShapeError, StorageError
 from landda_hpc.formats.atomic import atomic_replacement, storage_errors
 from landda_hpc.formats.colm.case import ColmCase
-from landda_hpc.formats.colm.names import parse_state_name, time_label
+from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
+from landda_hpc.formats.colm.restart_files import require_complete
 from landda_hpc.variables import SOIL_WATER_STATE, STATE
 
 logger = logging.getLogger(__name__)
@@ -230,7 +231,7 @@ def check_block(case: ColmCase, time: datetime, block: str, n_patch: int) -> Non
     Notes
     -----
     A restart does not carry its time, only folder and file name do; ``check_restart`` compares these.
-    Variables that this project does not know are told in the log if not finite: CoLM writes memory that it never
+    Variables that this project does not know are reported in the log if not finite: CoLM writes memory that it never
     set where an option is off.
     """
     path = case.state_file(time, block)
@@ -252,7 +253,7 @@ def check_block(case: ColmCase, time: datetime, block: str, n_patch: int) -> Non
 
 
 def check_restart(case: ColmCase, time: datetime, n_patch: Mapping[str, int]) -> None:
-    """Check that the time-varying restart of a time is complete: every block, see ``check_block``. Local.
+    """Check that the time-varying restart of a time is complete: all files, and the blocks' content. Local.
 
     Parameters
     ----------
@@ -260,16 +261,13 @@ def check_restart(case: ColmCase, time: datetime, n_patch: Mapping[str, int]) ->
 
     Raises
     ------
-    As ``check_block``; DataError where files of another time lie in the folder.
+    As ``require_complete`` and ``check_block``.
     """
     folder = case.state_folder(time)
     if not folder.is_dir():
         known = ", ".join(time_label(t) for t in case.times()[-3:]) or "none"
         raise MissingFileError(f"{folder}: no restart of {time}; the last times are: {known}. Did the model get there?")
-    for entry in folder.iterdir():
-        parsed = parse_state_name(entry.name)
-        if parsed is not None and parsed.case == case.name and parsed.label != time_label(time):
-            raise DataError(f"{entry}: a restart of {parsed.label} in the folder of {time_label(time)}. Remove it.")
+    require_complete(case, time)
     for block, count in n_patch.items():
         check_block(case, time, block, count)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from landda_hpc.errors import DataError, ModelError, ShapeError
 from landda_hpc.formats.colm.case import ColmCase
-from landda_hpc.formats.colm.names import time_label
+from landda_hpc.formats.colm.names import parse_state_file, time_label
 from landda_hpc.formats.colm.netcdf import open_colm_file
 from landda_hpc.formats.colm.restart import check_restart
+from landda_hpc.formats.colm.restart_files import restart_files
 
 
 def check_window_end(
@@ -31,25 +32,49 @@ def check_window_end(
     Notes
     -----
     Whatever kinds of files a build of the model keeps (patches, plant functional types, urban ...), it writes the same
-    ones for the same blocks each time, under names that differ in the time alone.
+    ones for the same blocks each time, under names that differ in the time alone. Files of the start that are not named
+    by time are not expected at the end.
     """
     folder = case.state_folder(end)
     if not folder.is_dir():
         others = ", ".join(time_label(time) for time in case.times() if time != start) or "none"
         raise ModelError(f"it wrote no restart of {end.isoformat()} ({folder.name}); of other times: {others}")
-    expected = {path.name.replace(time_label(start), time_label(end)): path for path in start_folder.iterdir()}
-    missing = sorted(name for name in expected if not (folder / name).is_file())
-    if missing:
-        raise ModelError(
-            f"the restart of {end.isoformat()} lacks {len(missing)} of {len(expected)} files, the first is {missing[0]}"
-        )
     try:
+        expected = _expected(case, start_folder, start, end)
+        missing = sorted(str(name) for name in expected if not (folder / name).is_file())
+        if missing:
+            raise ModelError(
+                f"the restart of {end.isoformat()} lacks {len(missing)} of {len(expected)} files, the first is "
+                f"{missing[0]}{_other_land_cover(case, folder)}"
+            )
         for name, before in sorted(expected.items()):
             if before.suffix == ".nc":
                 _compare_dimensions(before, folder / name)
         check_restart(case, end, n_patch)
     except (DataError, ShapeError) as error:
         raise ModelError(str(error)) from error
+
+
+def _expected(case: ColmCase, start_folder: Path, start: datetime, end: datetime) -> dict[Path, Path]:
+    """Files that the model must have written, and the file of the start that each continues."""
+    files, label = restart_files(case, start, start_folder), time_label(start)
+    return {
+        file.path.with_name(file.path.name.replace(label, time_label(end))): start_folder / file.path
+        for file in files
+        if label in file.path.name
+    }
+
+
+def _other_land_cover(case: ColmCase, folder: Path) -> str:
+    """Words on files of another year of land cover, which a build with LULCC writes after a new year."""
+    names = [parse_state_file(path.name) for path in folder.iterdir()]
+    years = sorted({name.lc_year for name in names if name is not None and name.lc_year != case.lc_year})
+    if not years:
+        return ""
+    return (
+        f"; it has files of land cover {', '.join(map(str, years))} instead of {case.lc_year}: a build of CoLM with "
+        "LULCC (land use that changes from year to year) cannot be used"
+    )
 
 
 def _compare_dimensions(before: Path, after: Path) -> None:

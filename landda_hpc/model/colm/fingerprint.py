@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.errors import MissingFileError
 from landda_hpc.formats.colm.netcdf import open_colm_file
+
+_NETCDF: Final = (b"\x89HDF", b"CDF")
+"""Beginnings of netCDF files."""
 
 
 def fingerprint(path: Path) -> str:
     """Hex BLAKE2b of the names, dimensions, types and values of all variables of a netCDF file. Local.
 
-    Attributes are left out: CoLM writes the time of day into one.
+    Attributes are left out: CoLM writes the time of day into one. Of a file that is not netCDF every byte
+    counts.
 
     Raises
     ------
@@ -25,6 +31,11 @@ def fingerprint(path: Path) -> str:
         state.update(len(part).to_bytes(8, "little"))
         state.update(part)
 
+    if path.suffix != ".nc":
+        content = _bytes(path)
+        if not content.startswith(_NETCDF):
+            add(content)
+            return state.hexdigest()
     with open_colm_file(path) as file:
         for name in sorted(file.variables):
             variable = file.variables[name]
@@ -32,3 +43,10 @@ def fingerprint(path: Path) -> str:
             add(f"{name} {variable.dimensions} {values.shape} {values.dtype.str}".encode())
             add(np.ascontiguousarray(values).tobytes())
     return state.hexdigest()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MissingFileError(f"{path}: cannot be read ({error.strerror or error}).") from error

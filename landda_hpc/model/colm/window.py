@@ -32,7 +32,8 @@ from typing import Final
 from landda_hpc.errors import DataError, ModelError
 from landda_hpc.formats.atomic import storage_errors, sync_file, sync_folder
 from landda_hpc.formats.colm.case import ColmCase
-from landda_hpc.formats.colm.names import parse_label, time_label
+from landda_hpc.formats.colm.names import time_label
+from landda_hpc.formats.colm.restart_files import copy_restart, require_complete, restart_files
 from landda_hpc.model.colm.checks import check_window_end
 from landda_hpc.model.colm.namelist import Namelist, Value
 from landda_hpc.model.colm.process import Ending, ModelProcess, end_orphan, launch_command, own_environment
@@ -107,7 +108,7 @@ class RunFolder:
 
         Raises
         ------
-        DataError : the case has no such restart.
+        DataError : the case has no such restart, or an incomplete one.
         StorageError : it cannot be written.
         """
         source, label = self.base.state_folder(time), time_label(time)
@@ -117,21 +118,28 @@ class RunFolder:
                 f"case {self.base.name} has no restart of {time.isoformat()} ({source}); it has {known}. Run the model "
                 "to that time, or set time.start to one of these."
             )
+        files = require_complete(self.base, time)
+        unknown = [str(file.path) for file in files if file.name is None]
+        if unknown:
+            logger.warning(
+                "%s: %d files are not named as CoLM's restarts (%s ...); they are copied as they are",
+                source, len(unknown), unknown[0],
+            )  # fmt: skip
         with storage_errors(self.path, "making the folders of the run"):
             self.work.mkdir(parents=True, exist_ok=True)
             (self.path / "logs").mkdir(exist_ok=True)
             self.chain.mkdir(exist_ok=True)
             temporary = self.work / f"begin_{label}"
             shutil.rmtree(temporary, ignore_errors=True)
-            shutil.copytree(source, temporary)
+            copy_restart(files, source, temporary)
             self.enter(temporary, time)
 
     def enter(self, folder: Path, time: datetime) -> None:
         """Make a complete folder of restarts part of the chain: synced, then renamed. Local: one process."""
         target = self.chain / time_label(time)
         with storage_errors(target, "adding to the chain of restarts"):
-            for path in sorted(folder.iterdir()):
-                sync_file(path)
+            for path in sorted(folder.rglob("*")):
+                sync_folder(path) if path.is_dir() else sync_file(path)
             sync_folder(folder)
             if target.exists():  # of a cycle that a resume computes again
                 old = self.work / f"old_{target.name}"
@@ -151,9 +159,9 @@ class RunFolder:
 
     def prune(self, keep: set[datetime], newest: int) -> None:
         """Drop the restarts and logs of times that are neither asked for nor among the newest. Local: one process."""
-        labels = sorted(p.name for p in self.chain.iterdir() if p.is_dir()) if self.chain.is_dir() else []
-        for label in labels[:-newest]:
-            if parse_label(label) not in keep:
+        for time in self.case.times()[:-newest]:
+            if time not in keep:
+                label = time_label(time)
                 shutil.rmtree(self.chain / label, ignore_errors=True)
                 for log in (self.path / "logs").glob(f"{label}.*"):
                     log.unlink(missing_ok=True)
@@ -190,9 +198,8 @@ class Window:
         with storage_errors(self.folder, "making the work folder"):
             shutil.rmtree(self.folder, ignore_errors=True)
             self.start_folder.mkdir(parents=True)
-            for path in sorted(source.iterdir()):
-                if path.name not in written_apart:
-                    shutil.copyfile(path, self.start_folder / path.name)
+            files = restart_files(self.run.case, self.start, source)
+            copy_restart(files, source, self.start_folder, without=written_apart)
 
     def launch(self, program: Program, slot: int) -> ModelProcess:
         """Start the next try. Local: one process. ModelError if the program cannot be started."""

@@ -28,12 +28,12 @@ class ModelCase:
     is_real: bool
 
 
-def make_synthetic(folder: Path) -> Path:
+def make_synthetic(folder: Path, *kinds: str) -> Path:
     spec = importlib.util.spec_from_file_location("make_colm_case", ROOT / "tools" / "make_colm_case.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    namelist: Path = module.make_case(folder)
+    namelist: Path = module.make_case(folder, kinds)
     return namelist
 
 
