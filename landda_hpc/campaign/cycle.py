@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,9 @@ from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder, State, Status
-from landda_hpc.storage.method_memory import Memory
+from landda_hpc.storage.method_memory import KEY as MEMORY
+from landda_hpc.storage.method_memory import Memory, encode_memory
+from landda_hpc.storage.record_inventory import KEY, Inventory
 from landda_hpc.storage.retention import checkpoint_name
 
 logger = logging.getLogger(__name__)
@@ -75,6 +78,7 @@ class Campaign:
     source : observations (used on rank 0).
     cycle : cycles done so far.
     witness : sees every background.
+    inventory : of the records of these cycles, on rank 0; None for a campaign that begins.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Campaign:
         source: ObservationSource,
         cycle: int,
         witness: Witness | None = None,
+        inventory: Inventory | None = None,
     ) -> None:
         self.config, self.domain, self.world, self.folder = config, domain, world, folder
         self.models, self.instances, self.source, self.cycle = models, instances, source, cycle
@@ -124,9 +129,12 @@ class Campaign:
                     withheld, domain.grid, config.seed, config.data_root, config.time.analyses
                 )
         self._clock = StepClock()
-        self._recorder = Recorder(config, domain, folder) if world.rank == 0 else None
+        self._inventory = inventory or Inventory(folder.path)
+        self._recorder = Recorder(config, domain, folder, self._inventory) if world.rank == 0 else None
         series = config.output.series
-        self._series = SeriesRecorder(config, series, domain, world, self._traffic, folder) if series else None
+        self._series = (
+            SeriesRecorder(config, series, domain, world, self._traffic, folder, self._inventory) if series else None
+        )
         self._layers = domain.observed_weights > 0.0
         self._observed_later = self._survey_forecast()
         self._saved: str | None = None
@@ -198,7 +206,7 @@ class Campaign:
                     analyses[instance.name], accounts[instance.name] = analysis, rows
         if self._series is not None:
             with self._clock("diagnostics"):
-                self._series.record(end, self.instances, rain)
+                self._series.record(number, end, self.instances, rain)
         with self._clock("diagnostics"), together(self.world, f"recording cycle {number}"):
             if self._recorder is None:
                 return ""
@@ -329,9 +337,15 @@ class Campaign:
 
     def _save(self, cycle: int, time: datetime) -> None:
         with self._clock("checkpoint"):
-            memory = self._memory() if self.world.rank == 0 else {}
+            records: dict[str, Any] = {}
+            with together(self.world, f"taking the inventory of the records up to {time}"):
+                if self.world.rank == 0:
+                    memory = self._memory()
+                    records = {KEY: self._inventory.to_plain(time)} | (
+                        {MEMORY: encode_memory(memory)} if memory else {}
+                    )
             save_state(
-                self.config, self.domain, self.world, self.folder, self.models, self.instances, cycle, time, memory
+                self.config, self.domain, self.world, self.folder, self.models, self.instances, cycle, time, records
             )
         self._saved = checkpoint_name(cycle, time)
 

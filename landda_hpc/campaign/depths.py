@@ -30,7 +30,7 @@ def write_layers(
     state: FloatArray,
     truth: FloatArray | None,
     provenance: Provenance,
-) -> None:
+) -> list[Path]:
     """Write one file per scored layer: the run's state, and the truth of a twin. Local: rank 0.
 
     Parameters
@@ -38,16 +38,21 @@ def write_layers(
     state : cell means as in ``CycleImages``, after the analysis where there was one; written as ``forecast``.
     truth : the same of the nature run; None without one.
 
+    Returns
+    -------
+    The files.
+
     Raises
     ------
     StorageError : a file cannot be written.
     """
+    written = []
     for i, (layer, depth) in enumerate(zip(domain.depth_names, config.verification.depths_m, strict=True)):
         fields = {"forecast": state} | ({} if truth is None else {"truth": truth})
         folder = layer_folder(images, layer)
         with storage_errors(folder, "making the folder"):
             folder.mkdir(exist_ok=True)
-        write_image(
+        path = write_image(
             folder,
             run,
             domain.grid,
@@ -57,6 +62,8 @@ def write_layers(
             depth_m=depth,
             is_land=domain.is_land,
         )
+        written.append(path)
+    return written
 
 
 def profile_cells(domain: Domain, places: Iterable[tuple[float, float]]) -> list[int]:

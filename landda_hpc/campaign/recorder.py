@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from landda_hpc.constants import N_UPPER, FloatArray
 from landda_hpc.image.distribute import LEDGER_ACCOUNTS
 from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
 from landda_hpc.observation.image import ImageObservation
-from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.campaign_folder import CampaignFolder, RecordName
 from landda_hpc.storage.images import Provenance, layer_innovation_name, write_image
+from landda_hpc.storage.record_inventory import Inventory
 from landda_hpc.verification.records import ASSIMILATED_REFERENCE, TRUTH, UNOBSERVED_TRUTH, ScoreRecord, last_stage
 from landda_hpc.verification.scores import score
 
@@ -57,10 +59,10 @@ class CycleImages:
 
 
 class Recorder:
-    """Turns a cycle's images into records and files."""
+    """Turns a cycle's images into records and files, and notes them in the campaign's inventory."""
 
-    def __init__(self, config: CampaignConfig, domain: Domain, folder: CampaignFolder) -> None:
-        self._config, self._domain, self._folder = config, domain, folder
+    def __init__(self, config: CampaignConfig, domain: Domain, folder: CampaignFolder, inventory: Inventory) -> None:
+        self._config, self._domain, self._folder, self._inventory = config, domain, folder, inventory
         self._observed_layer = depth_name(config.observations.depth_m)
         self._columns = domain.columns
         self._is_scored = domain.cells.from_mask(domain.is_scored)
@@ -75,32 +77,34 @@ class Recorder:
         accounts: dict[str, FloatArray],
         drift_accounts: dict[str, FloatArray],
     ) -> str:
-        """Write everything that the configuration asks for; returns one line for people."""
+        """Write everything that the configuration asks for; return one line for the log."""
         scores = list(self._scores(cycle, images, analyses))
-        self._folder.append_records("scores", [json.loads(s.to_json()) for s in scores])
+        self._append("scores", cycle, [json.loads(s.to_json()) for s in scores])
         lines = list(self._cycle_records(cycle, time, images, analyses, accounts, drift_accounts))
-        self._folder.append_records("cycles", lines)
+        self._append("cycles", cycle, lines)
         for line in lines:
             for layer in line.get("layers", ()):
                 step_log.info("%d %s", cycle, _layer_line(line["run"], layer))
         if self._profile_cells:
             states = ((name, images.latest(name)) for name in self._config.instance_names)
             lines = list(profile_records(cycle, time, self._domain, self._profile_cells, states))
-            self._folder.append_records("profiles", lines)
+            self._append("profiles", cycle, lines)
         if self._config.observations.feedback and images.observation is not None:
-            self._write_feedback(images.observation, images)
+            self._inventory.wrote(self._write_feedback(images.observation, images), cycle)
         output = self._config.output
         if (cycle * self._config.time.cycle_hours) % output.every_hours == 0 or time in output.times:
             for run in self._config.runs:
-                self._write_images(run.name, time, images, analyses)
+                for path in self._write_images(run.name, time, images, analyses):
+                    self._inventory.wrote(path, cycle)
         return _headline(scores, self._observed_layer)
 
     def record_seconds(
         self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], peak_mb: list[float]
     ) -> None:
         """Write what differs between machines and layouts, apart from the results."""
-        self._folder.append_records(
+        self._append(
             "seconds",
+            cycle,
             [
                 {
                     "cycle": cycle,
@@ -111,6 +115,9 @@ class Recorder:
                 }
             ],
         )
+
+    def _append(self, name: RecordName, cycle: int, records: list[dict[str, Any]]) -> None:
+        self._inventory.appended(name, cycle, self._folder.append_records(name, records))
 
     # ------------------------------------------------------------------ scores
 
@@ -236,8 +243,8 @@ class Recorder:
 
     # ------------------------------------------------------------------ images
 
-    def _write_feedback(self, observation: ImageObservation, images: CycleImages) -> None:
-        """Every observation of the time, with what the runs had there."""
+    def _write_feedback(self, observation: ImageObservation, images: CycleImages) -> Path:
+        """Write every observation of the time, with what the runs had there; return the file."""
         cells, runs = self._domain.cells, [run.name for run in self._config.runs]
         rows = {name: images.background[name] for name in runs}
         after = {name: images.analysis.get(name) for name in runs}
@@ -249,8 +256,11 @@ class Recorder:
         )
         path = self._folder.feedback / feedback_name(observation.time)
         write_feedback(path, feedback, {"campaign": self._config.name})
+        return path
 
-    def _write_images(self, run: str, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> None:
+    def _write_images(self, run: str, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> list[Path]:
+        """Write the images of a run that the configuration asks for; return the files."""
+        written: list[Path] = []
         wanted = set(self._config.output.fields)
         fields: dict[str, FloatArray] = {}
         background, analysis, truth = images.background[run], images.analysis.get(run), images.background.get("nature")
@@ -280,7 +290,7 @@ class Recorder:
         if truth is not None and "truth" in wanted:
             fields["truth"] = self._image(truth)
         if fields:
-            write_image(
+            path = write_image(
                 self._folder.images,
                 run,
                 self._domain.grid,
@@ -290,11 +300,14 @@ class Recorder:
                 depth_m=self._config.observations.depth_m,
                 is_land=self._domain.is_land,
             )
+            written.append(path)
 
         state = images.latest(run)
         if self._config.output.layers and state is not None:
             provenance = self._provenance(run)
-            write_layers(self._folder.images, self._config, self._domain, run, time, state, truth, provenance)
+            images_folder = self._folder.images
+            written += write_layers(images_folder, self._config, self._domain, run, time, state, truth, provenance)
+        return written
 
     def _image(self, rows: FloatArray) -> FloatArray:
         """The observed depth as an image."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from typing import Any
 
 from landda_hpc import __version__
 from landda_hpc.campaign.assembly import Instance
@@ -15,8 +16,13 @@ from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, write_checkpoint
 from landda_hpc.storage.checkpoint_format import MODEL_FILES
-from landda_hpc.storage.method_memory import KEY, Memory, encode_memory
-from landda_hpc.storage.retention import apply_retention, checkpoint_name, checkpoint_times
+from landda_hpc.storage.retention import (
+    apply_retention,
+    checkpoint_name,
+    checkpoint_times,
+    prune_restart_sets,
+    remove_later,
+)
 
 
 def config_hash(config: CampaignConfig) -> str:
@@ -48,14 +54,14 @@ def save_state(
     instances: list[Instance],
     cycle: int,
     time: datetime,
-    memory: Memory,
+    records: dict[str, Any],
 ) -> str:
-    """Write a checkpoint (and restart files where asked for); drop what retention lets go. Collective.
+    """Write a checkpoint, and restart files where asked for; remove what retention does not keep. Collective.
 
     Parameters
     ----------
-    models : names the files that belong to the state beside the checkpoint.
-    memory : what the analysis methods remember, on rank 0; empty elsewhere and where none remembers anything.
+    models : names the files that belong to the state next to the checkpoint.
+    records : what the analysis methods remember and the inventory of the campaign's records, on rank 0.
 
     Returns
     -------
@@ -70,7 +76,7 @@ def save_state(
         n_tiles=len(domain.tiles),
         instances=config.instance_names,
         software_version=__version__,
-        records=({KEY: encode_memory(memory)} if memory else {}) | ({MODEL_FILES: files} if files else {}),
+        records=records | ({MODEL_FILES: files} if files else {}),
         variables=config.state_names,
     )
     mine = domain.layout.tiles_of(world.rank)
@@ -79,9 +85,25 @@ def save_state(
     digest = write_checkpoint(path, world, header, parts, config.checkpoint.mode)
     if config.checkpoint.restarts:
         models.write_restarts(instances, time)
-    with together(world, "dropping old checkpoints"):
+    with together(world, "removing old checkpoints"):
         if world.rank == 0:
-            cadence = config.checkpoint.every_hours // config.time.cycle_hours
-            apply_retention(folder.checkpoints, config.checkpoint.keep_last, config.checkpoint.keep_every, cadence)
-            models.release(checkpoint_times(folder.checkpoints))
+            remove_later(folder.checkpoints, cycle)
+            retain(config, folder, models, cycle)
     return digest
+
+
+def retain(config: CampaignConfig, folder: CampaignFolder, models: ModelSystem, cycle: int) -> None:
+    """Remove the checkpoints that retention does not keep, with the restart sets of their times. Local: rank 0.
+
+    After every checkpoint, and at a resume: a job may be killed between a checkpoint and this.
+
+    Parameters
+    ----------
+    cycle : of the checkpoint that the campaign is at; later ones, which a resume skipped, are left alone.
+    """
+    settings = config.checkpoint
+    cadence = settings.every_hours // config.time.cycle_hours
+    apply_retention(folder.checkpoints, settings.keep_last, settings.keep_every, cadence, cycle)
+    kept = checkpoint_times(folder.checkpoints)
+    prune_restart_sets(folder.restart, kept)
+    models.release(kept)

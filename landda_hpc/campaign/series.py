@@ -18,7 +18,8 @@ from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.series import SeriesFrame, SeriesSlice, SeriesWriter, series_folder
+from landda_hpc.storage.record_inventory import DayMark, Inventory
+from landda_hpc.storage.series import SeriesFrame, SeriesSlice, SeriesWriter, day_digest, series_folder
 
 
 def recorded_layers(to_depth_m: float) -> int:
@@ -35,6 +36,7 @@ class SeriesRecorder:
     domain : of the campaign.
     world, traffic : all ranks, and their traffic with the roots.
     folder : of the campaign; rank 0 writes.
+    inventory : of its records, kept on rank 0.
 
     Notes
     -----
@@ -50,8 +52,9 @@ class SeriesRecorder:
         world: Communicator,
         traffic: RootTraffic,
         folder: CampaignFolder,
+        inventory: Inventory,
     ) -> None:
-        self._domain, self._world, self._traffic = domain, world, traffic
+        self._domain, self._world, self._traffic, self._inventory = domain, world, traffic, inventory
         self._n_layers = recorded_layers(settings.to_depth_m)
         self._observed = domain.observed_weights > 0.0
         self._writer: SeriesWriter | None = None
@@ -64,11 +67,12 @@ class SeriesRecorder:
                 }
                 self._writer = SeriesWriter(series_folder(folder.path), frame, attributes)
 
-    def record(self, time: datetime, instances: list[Instance], rain: Mapping[str, FloatArray]) -> None:
+    def record(self, cycle: int, time: datetime, instances: list[Instance], rain: Mapping[str, FloatArray]) -> None:
         """Record every instance at the end of a cycle. Collective over the world.
 
         Parameters
         ----------
+        cycle, time : the cycle and its end.
         rain : of the cycle, by instance that this rank holds, kg m-2, (n_tile,).
         """
         layers, n_depths = self._n_layers, len(self._domain.depth_names)
@@ -79,7 +83,8 @@ class SeriesRecorder:
                     assert rows is not None, "rank 0 is a root and holds all rows"
                     values = np.ascontiguousarray(rows.T, dtype=np.float32)
                     parts = values[:layers], values[layers : layers + n_depths], values[-2], values[-1]
-                    self._writer.add(instance.name, time, SeriesSlice(*parts))
+                    path, day = self._writer.add(instance.name, time, SeriesSlice(*parts))
+                    self._inventory.wrote_day(path, time.date(), DayMark(cycle, len(day), day_digest(day)))
 
     def _rows(self, instance: Instance, rain: Mapping[str, FloatArray]) -> FloatArray | None:
         """Layers, standard deviations among tiles, rain, share of frozen tiles; (n_cells_local, n)."""

@@ -14,23 +14,23 @@ from landda_hpc.campaign.cycle import Campaign, Outcome, Witness
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.model_system import ModelSystem, make_model_system
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
-from landda_hpc.campaign.saving import config_hash
+from landda_hpc.campaign.records import newest_checkpoint, restore_records
+from landda_hpc.campaign.saving import config_hash, retain
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.spun_up import initial_problems
 from landda_hpc.campaign.weather import weather_problems
 from landda_hpc.config import CampaignConfig, dump_config, load_config, read_resolved
-from landda_hpc.errors import ConfigError, StorageError
+from landda_hpc.errors import ConfigError
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.together import together
-from landda_hpc.storage.campaign_folder import RECORD_NAMES, CampaignFolder
+from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import CheckpointHeader, choose_mode, read_header, read_instance
-from landda_hpc.storage.checkpoint_format import MODEL_FILES
 from landda_hpc.storage.method_memory import Memory, decode_memory
 from landda_hpc.storage.observation_survey import read_survey, write_survey
-from landda_hpc.storage.retention import latest_valid, list_checkpoints
-from landda_hpc.storage.series import cut_series, series_folder
+from landda_hpc.storage.record_inventory import Inventory
+from landda_hpc.storage.retention import list_checkpoints
 
 logger = logging.getLogger(__name__)
 
@@ -115,15 +115,20 @@ def resume_campaign(
     *,
     stop: StopRequest | None = None,
     on_folder: OnFolder | None = None,
+    accept_gaps: bool = False,
 ) -> Campaign:
-    """Take a campaign up at its newest whole checkpoint, on any number of ranks. Collective.
+    """Resume a campaign at its newest whole checkpoint with complete records, on any number of ranks. Collective.
 
     A campaign that was stopped before its first checkpoint begins again.
 
+    Parameters
+    ----------
+    accept_gaps : resume at the newest whole checkpoint, also where records up to it are missing or damaged.
+
     Raises
     ------
-    StorageError : no such campaign, it is running in another job, no checkpoint is whole, or records and checkpoints
-        do not belong together.
+    StorageError : no such campaign, it is running in another job, no checkpoint is whole, or records up to every one
+        of them are missing.
     ConfigError : an override changes what decides the result.
     StoppedError : as ``start_campaign``.
     """
@@ -142,19 +147,26 @@ def resume_campaign(
         source = _open_source(config, domain, world, folder)
         _describe(config, domain, source, _checkpoint_mode(config, world), world)
         models = make_model_system(config, domain, world, folder)
+        path: Path | None = None
         with together(world, f"looking for checkpoints in {output}"):
-            path = _newest_checkpoint(folder, models) if world.rank == 0 else None
+            if world.rank == 0:
+                path = newest_checkpoint(folder, config, models, accept_gaps=accept_gaps)
         path = world.broadcast(path)
         instances = models.make_instances()
+        header: CheckpointHeader | None = None
+        memory: Memory | None = None
         if path is None:
             models.prepare(instances, stop)
-        cycle, memory = (0, None) if path is None else _read_state(config, domain, models, instances, path, world)
+        else:
+            header, memory = _read_state(config, domain, models, instances, path, world)
+        cycle = 0 if header is None else header.cycle
+        inventory: Inventory | None = None
         with together(world, "cutting the records back"):
             if world.rank == 0:
-                _cut_records(folder, cycle)
-                cut_series(series_folder(folder.path), config.time.valid_time(cycle))
-                logger.info("going on after cycle %d of %d", cycle, config.time.n_cycles)
-        campaign = Campaign(config, domain, world, folder, models, instances, source, cycle)
+                inventory = restore_records(folder, config, header, accept_gaps=accept_gaps)
+                retain(config, folder, models, cycle)
+                logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
+        campaign = Campaign(config, domain, world, folder, models, instances, source, cycle, inventory=inventory)
         with together(world, "restoring the methods' memory"):
             if memory is not None:
                 campaign.restore_memory(memory)
@@ -172,45 +184,6 @@ def _unlocking_on_error(folder: CampaignFolder) -> Iterator[None]:
         raise
 
 
-def _newest_checkpoint(folder: CampaignFolder, models: ModelSystem) -> Path | None:
-    """The newest whole checkpoint; None for a campaign that never had one. Local: rank 0.
-
-    Raises
-    ------
-    StorageError : there are records of cycles but no checkpoint: somebody removed them.
-    """
-
-    def objection(header: CheckpointHeader) -> str | None:
-        return models.objection(header.records.get(MODEL_FILES, {}), datetime.fromisoformat(header.valid_time))
-
-    path = latest_valid(folder.checkpoints, objection)
-    last = _last_recorded(folder)
-    if path is None and last > 0:
-        raise StorageError(
-            f"{folder.path} has records up to cycle {last} but no checkpoint in {folder.checkpoints.name}/. Put the "
-            "checkpoints back, or start anew with 'landda run --overwrite'."
-        )
-    if path is None:
-        logger.info("no checkpoint yet: beginning again")
-    return path
-
-
-def _last_recorded(folder: CampaignFolder) -> int:
-    return max((int(record["cycle"]) for record in folder.read_records("cycles")), default=0)
-
-
-def _cut_records(folder: CampaignFolder, cycle: int) -> None:
-    """Drop the records of cycles after the checkpoint's; StorageError if some before it are missing. Local: rank 0."""
-    last = _last_recorded(folder)
-    if last < cycle:
-        raise StorageError(
-            f"{folder.records_file('cycles')} ends at cycle {last}, the newest checkpoint is of cycle {cycle}: records "
-            "are missing. Put the file back, or start anew with 'landda run --overwrite'."
-        )
-    for name in RECORD_NAMES:
-        folder.truncate_records(name, cycle)
-
-
 def _read_state(
     config: CampaignConfig,
     domain: Domain,
@@ -218,8 +191,8 @@ def _read_state(
     instances: list[Instance],
     path: Path,
     world: Communicator,
-) -> tuple[int, Memory]:
-    """Give every instance its state from a checkpoint; its cycle and the methods' memory. Collective."""
+) -> tuple[CheckpointHeader, Memory]:
+    """Give every instance its state from a checkpoint; its header and the methods' memory. Collective."""
     with together(world, f"reading {path}"):
         header = read_header(path)
         if header.config_hash != config_hash(config) or header.n_tiles != len(domain.tiles):
@@ -232,7 +205,7 @@ def _read_state(
                 instance.state = read_instance(path, instance.name, domain.layout.tiles_of(world.rank))
         memory = decode_memory(header.records)
     models.take_up(instances, datetime.fromisoformat(header.valid_time))
-    return header.cycle, memory
+    return header, memory
 
 
 def finish_campaign(campaign: Campaign, outcome: Outcome) -> list[Path]:

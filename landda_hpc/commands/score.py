@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from landda_hpc.commands.console.options import CampaignDir, SetOption, parse_overrides
+from landda_hpc.commands.console.options import AcceptGapsOption, CampaignDir, SetOption, parse_overrides
 from landda_hpc.config import CampaignConfig, read_resolved
 from landda_hpc.errors import StorageError
 
@@ -30,6 +30,7 @@ def command(
         typer.Option("--output", "-o", metavar="OUT", help="Folder of the verification; default DIR/verification."),
     ] = None,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the verification's figures.")] = True,
+    accept_gaps: AcceptGapsOption = False,
 ) -> None:
     """Print the score tables of a campaign and write scores.csv and scores.nc, finished or not.
 
@@ -41,6 +42,7 @@ def command(
     intervals, per station, network and region, for the assimilation window and the free forecast; verification.md,
     tables, netCDF files and figures go to OUT. The campaign must have recorded its soil water (output.series).
     """
+    from landda_hpc.campaign.records import TABLES, require_records
     from landda_hpc.campaign.verify.report import is_asked
     from landda_hpc.campaign.verify.settings import read_settings
     from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -50,6 +52,9 @@ def command(
     changes = ({} if file is None else read_settings(file)) | parse_overrides(overrides)
     campaign = CampaignFolder.open(folder)
     config = read_resolved(campaign.config_file, changes)
+    strict = (*TABLES, "series") if is_asked(config) else TABLES
+    for gap in require_records(campaign, config, strict, accept_gaps=accept_gaps):
+        Console(stderr=True).print(f"missing: {gap}", highlight=False, soft_wrap=True)
     records = read_json_lines(campaign.records_file("scores"))
     is_past = any(record.time >= config.scored_since for record in records)
     for table in summary_tables(summarise(records, config.scored_since if is_past else None)):

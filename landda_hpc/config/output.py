@@ -20,12 +20,14 @@ class CheckpointConfig(Section):
     """When the cycle state is saved, and what is kept."""
 
     every_hours: int = Field(24, ge=1, description="hours of simulated time between checkpoints")
-    keep_last: int = Field(2, ge=1, description="checkpoints kept")
+    keep_last: int = Field(2, ge=1, description="newest checkpoints kept")
     keep_every: int | None = Field(None, ge=1, description="also keep every n-th for good")
     mode: Literal["auto", "parallel", "serial"] = Field(
         "auto", description="parallel HDF5, gathered to one rank, or whichever h5py can do"
     )
-    restarts: bool = Field(False, description="also write one CoLM-layout restart file per rank with each checkpoint")
+    restarts: bool = Field(
+        False, description="also write restart files in CoLM's layout with each checkpoint; they are removed with it"
+    )
 
 
 class SeriesConfig(Section):

@@ -274,8 +274,8 @@ class CampaignFolder:
         status = self.read_status()
         return status is not None and status.state == "running" and not self.is_locked
 
-    def append_records(self, name: RecordName, records: Iterable[Mapping[str, Any]]) -> None:
-        """Append records as JSON lines and force them to the device.
+    def append_records(self, name: RecordName, records: Iterable[Mapping[str, Any]]) -> bytes:
+        """Append records as JSON lines and force them to the device; return the lines.
 
         Parameters
         ----------
@@ -290,7 +290,7 @@ class CampaignFolder:
         path = self.records_file(name)
         lines = "".join(_line(path, record) for record in records).encode()
         if not lines:
-            return
+            return lines
         require_space(self.path, len(lines))
         with storage_errors(path, "appending"):
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
@@ -306,6 +306,7 @@ class CampaignFolder:
                     raise
             finally:
                 os.close(descriptor)
+        return lines
 
     def read_records(self, name: RecordName) -> list[dict[str, Any]]:
         """All records of a file, oldest first; null is NaN's place. A torn last line is left out."""
@@ -328,6 +329,16 @@ class CampaignFolder:
             write_bytes(path, b"".join(kept))
             logger.info("%s: dropped %d lines after cycle %d", path.name, dropped, last_cycle)
         return dropped
+
+    def cut_records(self, name: RecordName, n_bytes: int) -> None:
+        """Keep the first bytes of a file of records, which a checkpoint's inventory names. Atomic."""
+        path = self.records_file(name)
+        if path.is_file() and path.stat().st_size > n_bytes:
+            with storage_errors(path, "reading"):
+                content = path.read_bytes()
+            write_bytes(path, content[:n_bytes])
+            n_lines = len(content[n_bytes:].splitlines())
+            logger.info("%s: dropped %d lines of cycles after the checkpoint", path.name, n_lines)
 
     def _clear(self) -> None:
         for name in (*_FOLDERS, *_LATER_FOLDERS):

@@ -4,14 +4,14 @@
 
     bytes 0 to 511                     plain text, see storage.checkpoint_preamble
     /header                            JSON text: what the state is
-    /records                           JSON text: statistics of the campaign
+    /records                           JSON text: memory of methods, hashes of files, inventory of the records
     /instances/<name>/<variable>       float64, little-endian, contiguous, (n_tiles, ...)
     /checksums/<name>/<variable>       uint8 (n_chunks, 32): BLAKE2b of each 1024 tiles
     /roots                             uint8 (n_instances, n_variables, 32): BLAKE2b of each such table
 
 Everything is allocated when the file is made, so that later steps only fill bytes in place. HDF5's metadata
-lie together at the beginning, the arrays after them. No time of day is in the file: equal states make equal
-files, byte for byte, whatever number of ranks wrote them.
+lie together at the beginning, the arrays after them. No time of day is in the file: equal states and records make
+equal files, byte for byte, whatever number of ranks wrote them.
 """
 
 from __future__ import annotations

@@ -1,24 +1,26 @@
-"""Which checkpoints of a folder are there, which can be trusted, and which may go."""
+"""Checkpoints of a folder: which exist, which can be trusted, which are removed, and the restart sets with them."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
-from landda_hpc.errors import ShapeError, StorageError
-from landda_hpc.formats.atomic import sync_folder
+from landda_hpc.errors import DataError, ShapeError, StorageError
+from landda_hpc.formats.atomic import storage_errors, sync_folder
+from landda_hpc.formats.colm.names import is_label, parse_label
 from landda_hpc.storage.checkpoint_format import CheckpointHeader
 from landda_hpc.storage.checkpoint_read import verify
+from landda_hpc.storage.restart import MANIFEST
 
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"checkpoint_(\d{6,})_(\d{8}T\d{4})\.h5")
 
 Objection = Callable[[CheckpointHeader], str | None]
-"""Why a whole checkpoint cannot be gone on from; None if it can."""
+"""Why a campaign cannot be resumed from a whole checkpoint; None if it can."""
 
 
 def checkpoint_name(cycle: int, valid_time: datetime) -> str:
@@ -47,7 +49,7 @@ def latest_valid(folder: Path, objection: Objection | None = None) -> Path | Non
 
     Parameters
     ----------
-    objection : what else may speak against a checkpoint, e.g. files beside it that are gone.
+    objection : what else may speak against a checkpoint, e.g. files next to it that are missing.
 
     Raises
     ------
@@ -74,7 +76,9 @@ def latest_valid(folder: Path, objection: Objection | None = None) -> Path | Non
     return None
 
 
-def apply_retention(folder: Path, keep_last: int, keep_every: int | None = None, cadence: int = 1) -> list[Path]:
+def apply_retention(
+    folder: Path, keep_last: int, keep_every: int | None = None, cadence: int = 1, newest: int | None = None
+) -> list[Path]:
     """Remove the checkpoints that nobody asked to keep; return them. Local: rank 0.
 
     Parameters
@@ -84,14 +88,70 @@ def apply_retention(folder: Path, keep_last: int, keep_every: int | None = None,
     keep_every : also keep every n-th for good (None: no others).
     cadence : cycles between checkpoints, so that the n-th is known by its cycle: those stay whose cycle is a
         multiple of ``keep_every * cadence``, whatever was removed or resumed before.
+    newest : cycle of the newest checkpoint that counts: later ones, which a resume skipped, stay and do not count.
     """
     if keep_last < 1 or cadence < 1 or (keep_every is not None and keep_every < 1):
         raise ShapeError(f"keep_last={keep_last}, keep_every={keep_every}, cadence={cadence}: expected 1 or more.")
     removed = []
-    for cycle, path in list_checkpoints(folder)[:-keep_last]:
+    found = [(cycle, path) for cycle, path in list_checkpoints(folder) if newest is None or cycle <= newest]
+    for cycle, path in found[:-keep_last]:
         if keep_every is None or cycle % (keep_every * cadence):
             path.unlink(missing_ok=True)
             removed.append(path)
     if removed:
         sync_folder(folder)
     return removed
+
+
+def remove_later(folder: Path, cycle: int) -> None:
+    """Remove the checkpoints of later cycles, which a resume skipped: the campaign has taken another course.
+
+    Local: rank 0.
+    """
+    for found, path in list_checkpoints(folder):
+        if found > cycle:
+            logger.info("%s: removed, it was skipped at the resume", path.name)
+            path.unlink(missing_ok=True)
+
+
+def prune_restart_sets(root: Path, kept: Collection[datetime]) -> list[Path]:
+    """Remove the restart sets of times without a checkpoint; return their folders. Local: rank 0.
+
+    Parameters
+    ----------
+    root : folder of all sets, ``<root>/<YYYY-DDD-SSSSS>/<instance>/``.
+    kept : valid times of the checkpoints.
+
+    Notes
+    -----
+    Only files that a campaign writes there are removed, the manifest first: what is left of a set after a kill is
+    incomplete, and removed the next time. A folder with other files stays.
+    """
+    removed = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        time = _time_of_set(folder)
+        if time is None or time in kept:
+            continue
+        with storage_errors(folder, "removing an old restart set"):
+            for instance in (entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()):
+                for path in (*instance.glob(MANIFEST), *instance.glob("*_restart_*.nc"), *instance.glob(".*.tmp")):
+                    path.unlink(missing_ok=True)
+                _remove_if_empty(instance)
+            _remove_if_empty(folder)
+        removed.append(folder)
+    return removed
+
+
+def _time_of_set(folder: Path) -> datetime | None:
+    """Time of the restart sets in a folder; None for a folder of something else."""
+    if folder.is_symlink() or not folder.is_dir() or not is_label(folder.name):
+        return None
+    try:
+        return parse_label(folder.name)
+    except DataError:
+        return None
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if next(folder.iterdir(), None) is None:
+        folder.rmdir()

@@ -23,6 +23,7 @@ from landda_hpc.errors import StorageError
 from landda_hpc.formats.atomic import atomic_replacement, storage_errors
 from landda_hpc.formats.image_output import CONVENTIONS, TIME_UNITS
 from landda_hpc.grid import Grid
+from landda_hpc.storage.hashing import hash_array, hash_bytes
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -162,8 +163,12 @@ class SeriesWriter:
         with storage_errors(folder, "making the folder"):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def add(self, run: str, time: datetime, values: SeriesSlice) -> None:
+    def add(self, run: str, time: datetime, values: SeriesSlice) -> tuple[Path, Mapping[datetime, SeriesSlice]]:
         """Add a time to a run's series; it replaces itself, and what came after it on the same day.
+
+        Returns
+        -------
+        The file of the day, and all of its times.
 
         Raises
         ------
@@ -182,6 +187,15 @@ class SeriesWriter:
             )
         write_day(path, run, SeriesDay(self._frame, kept, self._attributes))
         self._day[run] = kept
+        return path, kept
+
+
+def day_digest(slices: Mapping[datetime, SeriesSlice]) -> str:
+    """Hex hash of times and values of a day of one run; a file that is read gives that of what was written."""
+    parts: list[bytes] = []
+    for time, values in sorted(slices.items(), key=lambda item: item[0]):
+        parts += [time.isoformat().encode(), *(hash_array(getattr(values, name)) for name in _FIELDS)]
+    return hash_bytes(*parts).hex()
 
 
 def cut_series(folder: Path, last: datetime) -> int:

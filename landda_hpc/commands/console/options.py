@@ -24,6 +24,15 @@ SetOption = Annotated[
     ),
 ]
 
+AcceptGapsOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-gaps",
+        help="Accept that records (scores, images, series ...) are missing or damaged: tables and figures leave them "
+        "out, and summary.md lists them.",
+    ),
+]
+
 
 def parse_overrides(items: list[str] | None) -> dict[str, Any]:
     """``["a.b=3"]`` -> ``{"a.b": 3}``; values are YAML. Raises ConfigError for text without '='."""

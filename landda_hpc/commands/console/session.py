@@ -51,10 +51,12 @@ class CampaignSession:
             config, self._world, self.output, overwrite, stop=self._stop, on_folder=self._begin_log
         )
 
-    def resume(self, output: Path, overrides: dict[str, Any]) -> None:
+    def resume(self, output: Path, overrides: dict[str, Any], *, accept_gaps: bool = False) -> None:
         """``landda resume``. Collective."""
         self.output = output
-        self.campaign = resume_campaign(output, self._world, overrides, stop=self._stop, on_folder=self._begin_log)
+        self.campaign = resume_campaign(
+            output, self._world, overrides, stop=self._stop, on_folder=self._begin_log, accept_gaps=accept_gaps
+        )
 
     def cycle(self) -> None:
         """Run to the end or to a stop request, and say how it ended. Collective."""

@@ -1,0 +1,344 @@
+"""Inventory of a campaign's records: what its folder must hold at a checkpoint, and what of it is missing.
+
+Every checkpoint keeps the inventory of its cycle, so that it is as safe as the state itself: for each file of JSON
+lines the lines of every cycle and a hash, for each image, feedback and series file its cycle, size and hash. The series
+file of the day that a checkpoint lies in still grows; its content up to the checkpoint is hashed instead of its bytes.
+
+Every function here is local and meant for rank 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, Self
+
+from landda_hpc.errors import StorageError
+from landda_hpc.formats.atomic import storage_errors
+from landda_hpc.storage.campaign_folder import RECORD_NAMES
+from landda_hpc.storage.hashing import HASH_BYTES, hash_file
+from landda_hpc.storage.series import day_digest, list_series, read_day, series_folder
+
+KEY: Final = "inventory"
+"""Place in ``CheckpointHeader.records``; not part of the state's digest."""
+
+TIMINGS: Final = "seconds"
+"""The file of JSON lines that is not part of the result: what it lacks is reported and hinders nothing."""
+
+_STAMP: Final = re.compile(r"(?:.+_)?(\d{8}T\d{2}(?:\d{2})?)\.nc")
+"""Names of images and feedback files end in their time."""
+
+_SHOWN: Final = 3
+"""File names in a message."""
+
+
+@dataclass(frozen=True)
+class Lack:
+    """What a campaign's folder lacks.
+
+    Attributes
+    ----------
+    name : the file, or the folder of several, relative to the campaign's.
+    cycles : whose records are missing or damaged; empty where that cannot be known.
+    what : in words, to be read after the name.
+    """
+
+    name: str
+    cycles: tuple[int, ...]
+    what: str
+
+    @property
+    def is_result(self) -> bool:
+        """Whether tables or figures depend on it."""
+        return self.name != f"{TIMINGS}.jsonl"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.what}"
+
+
+@dataclass
+class Lines:
+    """Lines of one file of JSON lines: their number by cycle (the first is cycle 1), bytes and running hash."""
+
+    counts: list[int] = field(default_factory=list)
+    n_bytes: int = 0
+    state: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=HASH_BYTES))
+
+    def add(self, cycle: int, content: bytes) -> None:
+        """Take in lines of one cycle."""
+        self.counts += [0] * (cycle - len(self.counts))
+        self.counts[cycle - 1] += content.count(b"\n")
+        self.n_bytes += len(content)
+        self.state.update(content)
+
+
+@dataclass(frozen=True)
+class FileMark:
+    """A file that does not change any more: the cycle it is of, its size and hash."""
+
+    cycle: int
+    n_bytes: int
+    blake2b: str
+
+
+@dataclass(frozen=True)
+class DayMark:
+    """A series file whose day is not over: last cycle, number of times and digest of their content."""
+
+    cycle: int
+    n_times: int
+    digest: str
+
+
+class Inventory:
+    """What a campaign has recorded so far.
+
+    Parameters
+    ----------
+    folder : of the campaign.
+    gaps : records that are known to be missing, in words: a user resumed without them.
+    """
+
+    def __init__(self, folder: Path, gaps: Iterable[str] = ()) -> None:
+        self._folder = folder
+        self.gaps = list(gaps)
+        self.lines: dict[str, Lines] = {}
+        self._files: dict[str, FileMark] = {}
+        self._days: dict[str, tuple[date, DayMark]] = {}
+
+    def appended(self, name: str, cycle: int, content: bytes) -> None:
+        """Note lines of a cycle that were appended to ``<name>.jsonl``."""
+        if content:
+            self.lines.setdefault(name, Lines()).add(cycle, content)
+
+    def wrote(self, path: Path, cycle: int) -> None:
+        """Note a file of a cycle that is complete and will not change. StorageError where it cannot be read back."""
+        with storage_errors(path, "reading back"):
+            self._files[self._relative(path)] = FileMark(cycle, path.stat().st_size, hash_file(path))
+
+    def wrote_day(self, path: Path, day: date, mark: DayMark) -> None:
+        """Note a series file that got a further time."""
+        self._days[self._relative(path)] = (day, mark)
+
+    def to_plain(self, now: datetime) -> dict[str, Any]:
+        """Plain data for a checkpoint of this valid time. StorageError where a file cannot be read back."""
+        for name, (day, mark) in list(self._days.items()):
+            if day < now.date():
+                if (self._folder / name).is_file():
+                    self.wrote(self._folder / name, mark.cycle)
+                else:  # removed while the job runs: it stays in the inventory, as missing
+                    self._files[name] = FileMark(mark.cycle, 0, "")
+                del self._days[name]
+        return {
+            "lines": {
+                name: {
+                    "counts": [[len(list(same)), count] for count, same in groupby(of_file.counts)],
+                    "bytes": of_file.n_bytes,
+                    "blake2b": of_file.state.hexdigest(),
+                }
+                for name, of_file in sorted(self.lines.items())
+            },
+            "files": {name: [m.cycle, m.n_bytes, m.blake2b] for name, m in sorted(self._files.items())},
+            "days": {
+                name: [day.isoformat(), m.cycle, m.n_times, m.digest] for name, (day, m) in sorted(self._days.items())
+            },
+            "gaps": self.gaps,
+        }
+
+    @classmethod
+    def from_plain(cls, folder: Path, plain: Mapping[str, Any]) -> Self:
+        """What ``to_plain`` gave, to be continued; the files of JSON lines must end where it says.
+
+        Timings are taken as they are: those of the checkpoint's own cycle are recorded after it.
+
+        Raises
+        ------
+        StorageError : it is malformed, or a file cannot be read.
+        """
+        try:
+            inventory = cls(folder, plain["gaps"])
+            for name, of_file in plain["lines"].items():
+                counts = [int(count) for n, count in of_file["counts"] for _ in range(n)]
+                inventory.lines[name] = Lines(counts, int(of_file["bytes"]))
+            inventory._files = {name: FileMark(*mark) for name, mark in plain["files"].items()}
+            inventory._days = {
+                name: (date.fromisoformat(day), DayMark(*mark)) for name, (day, *mark) in plain["days"].items()
+            }
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StorageError(f"the checkpoint's inventory of records is malformed: {error!r}.") from error
+        for name, of_lines in inventory.lines.items():
+            if name != TIMINGS:
+                of_lines.state.update(_content(folder / f"{name}.jsonl")[: of_lines.n_bytes])
+        inventory.count_lines(TIMINGS)
+        return inventory
+
+    @classmethod
+    def of_folder(cls, folder: Path, now: datetime, cycle_of: Callable[[datetime], int], gaps: Iterable[str]) -> Self:
+        """Inventory of what a folder holds up to a time: of a campaign whose checkpoint has none, or that has gaps.
+
+        Parameters
+        ----------
+        folder : of the campaign, whose files of JSON lines hold no later cycle.
+        cycle_of : number of the cycle that ends at a time.
+        gaps : what is known to be missing.
+
+        Raises
+        ------
+        StorageError : a file cannot be read.
+        """
+        inventory = cls(folder, gaps)
+        for name in RECORD_NAMES:
+            inventory.count_lines(name)
+        for pattern in ("images/*.nc", "images/*/*.nc", "feedback/*.nc"):
+            for path in sorted(folder.glob(pattern)):
+                stamp = _STAMP.fullmatch(path.name)
+                time = datetime.strptime(stamp[1][:11], "%Y%m%dT%H") if stamp else None
+                if time is not None and time <= now:
+                    inventory.wrote(path, cycle_of(time))
+        for days in list_series(series_folder(folder)).values():
+            for day, path in days.items():
+                slices = {time: values for time, values in read_day(path).slices.items() if time <= now}
+                if slices:
+                    inventory.wrote_day(path, day, DayMark(cycle_of(max(slices)), len(slices), day_digest(slices)))
+        return inventory
+
+    def count_lines(self, name: str) -> None:
+        """Take ``<name>.jsonl`` as it is now."""
+        self.lines.pop(name, None)
+        path = self._folder / f"{name}.jsonl"
+        for line in _content(path).splitlines(keepends=True) if path.is_file() else ():
+            self.appended(name, int(json.loads(line)["cycle"]), line)
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
+
+
+class RecordCheck:
+    """Compares a campaign's folder with inventories. Files are read once, whatever number of inventories names them.
+
+    Parameters
+    ----------
+    folder : of the campaign.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._hashes: dict[str, tuple[int, str] | None] = {}
+
+    def lacking(self, plain: Mapping[str, Any], now: datetime) -> list[Lack]:
+        """What is missing, cut short or changed, in the order of the inventory; empty where all is there.
+
+        Parameters
+        ----------
+        plain : ``Inventory.to_plain`` of a checkpoint.
+        now : the checkpoint's valid time.
+
+        Raises
+        ------
+        StorageError : the inventory is malformed.
+        """
+        try:
+            lacks = [self._of_lines(name, of_file) for name, of_file in plain["lines"].items()]
+            files = [(name, *self._of_file(name, FileMark(*mark))) for name, mark in plain["files"].items()]
+            files += [(name, *self._of_day(name, DayMark(*mark), now)) for name, (_, *mark) in plain["days"].items()]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StorageError(f"the checkpoint's inventory of records is malformed: {error!r}.") from error
+        found = [lack for lack in lacks if lack is not None]
+        bad = [(name, cycle, what) for name, cycle, what in files if what]
+        for parent, group in groupby(bad, key=lambda entry: entry[0].rpartition("/")[0]):
+            found.append(_of_folder(parent, list(group), sum(n.rpartition("/")[0] == parent for n, _, _ in files)))
+        return found
+
+    def _of_lines(self, name: str, expected: Mapping[str, Any]) -> Lack | None:
+        path, counts = self._folder / f"{name}.jsonl", [(int(n), int(count)) for n, count in expected["counts"]]
+        wanted = [count for n, count in counts for _ in range(n)]
+        if not path.is_file():
+            return Lack(path.name, tuple(_numbers(wanted)), "is missing")
+        content, n_bytes = _content(path), int(expected["bytes"])
+        if len(content) >= n_bytes and _hash(content[:n_bytes]) == expected["blake2b"]:
+            return None
+        present = _lines_by_cycle(content)
+        lacking = tuple(c for c in _numbers(wanted) if present[c] < wanted[c - 1])
+        if lacking:
+            n_lost = sum(wanted[c - 1] - present[c] for c in lacking)
+            what = f"lacks {describe_cycles(lacking)} ({n_lost} of {sum(wanted)} lines are missing or damaged)"
+            return Lack(path.name, lacking, what)
+        return Lack(path.name, (), f"was changed: its first {n_bytes} bytes are not those that were written")
+
+    def _of_file(self, name: str, mark: FileMark) -> tuple[int, str]:
+        if name not in self._hashes:
+            path = self._folder / name
+            with storage_errors(path, "reading"):
+                self._hashes[name] = (path.stat().st_size, hash_file(path)) if path.is_file() else None
+        found = self._hashes[name]
+        if found is None:
+            return mark.cycle, "missing"
+        return mark.cycle, "" if found == (mark.n_bytes, mark.blake2b) else "cut short or changed"
+
+    def _of_day(self, name: str, mark: DayMark, now: datetime) -> tuple[int, str]:
+        path = self._folder / name
+        if not path.is_file():
+            return mark.cycle, "missing"
+        try:
+            slices = {time: values for time, values in read_day(path).slices.items() if time <= now}
+        except StorageError:
+            return mark.cycle, "cut short or changed"
+        return mark.cycle, "" if day_digest(slices) == mark.digest else "cut short or changed"
+
+
+def describe_cycles(cycles: Iterable[int]) -> str:
+    """Numbers of cycles in words: 'cycle 3', 'cycles 3 to 5 and 9'."""
+    runs: list[list[int]] = []
+    for cycle in sorted(set(cycles)):
+        if runs and cycle == runs[-1][-1] + 1:
+            runs[-1].append(cycle)
+        else:
+            runs.append([cycle])
+    parts = [f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    if len(parts) > 2 * _SHOWN:
+        parts = [*parts[: 2 * _SHOWN - 1], f"{len(parts) - 2 * _SHOWN + 1} further groups"]
+    text = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"{'cycle' if text.isdigit() else 'cycles'} {text}"
+
+
+def _of_folder(parent: str, bad: list[tuple[str, int, str]], n_all: int) -> Lack:
+    """One statement about the files of a folder."""
+    kinds = Counter(what for _, _, what in bad)
+    cycles = tuple(sorted({cycle for _, cycle, _ in bad}))
+    names = ", ".join(name.rpartition("/")[2] for name, _, _ in bad[:_SHOWN]) + (", ..." if len(bad) > _SHOWN else "")
+    what = " and ".join(f"{n} {'is' if n == 1 else 'are'} {kind}" for kind, n in kinds.items())
+    return Lack(f"{parent}/", cycles, f"is incomplete: of {n_all} files {what}, of {describe_cycles(cycles)} ({names})")
+
+
+def _numbers(counts: list[int]) -> list[int]:
+    """Cycles that have lines."""
+    return [cycle for cycle, count in enumerate(counts, start=1) if count]
+
+
+def _lines_by_cycle(content: bytes) -> Counter[int]:
+    """Whole lines of every cycle; damaged ones are of none."""
+    present: Counter[int] = Counter()
+    for line in content.splitlines(keepends=True):
+        try:
+            cycle = json.loads(line)["cycle"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(cycle, int) and line.endswith(b"\n"):
+            present[cycle] += 1
+    return present
+
+
+def _content(path: Path) -> bytes:
+    with storage_errors(path, "reading"):
+        return path.read_bytes()
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=HASH_BYTES).hexdigest()
