@@ -40,6 +40,10 @@ class MissingLayerError(DataError):
     """A sound file lacks the variable of a soil layer."""
 
 
+class AverageError(DataError):
+    """A file holds averages over a longer time than the images of its product."""
+
+
 class ModelError(LandDAError, RuntimeError):
     """The land model failed or left its physical range."""
 

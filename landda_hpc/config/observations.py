@@ -172,9 +172,9 @@ class CatalogueEntry(Section):
     ] = Field(description="what the files hold; cf: any CF netCDF file whose variables are named")  # fmt: skip
     path: str = Field(
         min_length=1,
-        description="under data_root: of a gridded product a pattern with strftime codes for the time, * for what "
-        "cannot be known (versions; the last by name counts), {layer} where each layer has its file; of stations a "
-        "folder, a zip archive or a file",
+        description="under data_root: of a gridded product a pattern with strftime codes for the time (it defines the "
+        "time, hour included, of files without a time axis), * for what cannot be known (versions; the newest counts), "
+        "{layer} where each layer has its file; of stations a folder, a zip archive or a file",
     )
     damaged: Literal["error", "skip"] = Field(
         "error", description="what a file is that cannot be read: an error, or skipped with a warning and counted"
@@ -182,7 +182,10 @@ class CatalogueEntry(Section):
     variables: dict[str, tuple[float, float]] = Field(
         {}, description="for cf: variables of soil moisture (m3 m-3, or kg m-2 in the layer), top and bottom of each, m"
     )
-    step_hours: Positive = Field(24.0, description="for cf: hours between two times; the files tell which times")
+    step_hours: Positive = Field(
+        24.0,
+        description="for cf: hours between two times; the files state which times, and averages over more are refused",
+    )
     utc_offset_hours: float = Field(
         0.0, ge=-12.0, le=14.0, description="for cma_csv: hours that the files' times are ahead of UTC; 8 for Beijing"
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -28,10 +30,19 @@ MASS: Final = ("kg m-2", "kg/m2", "kg m**-2", "kg m^-2")
 logger = logging.getLogger(__name__)
 
 _DAY_UNITS: Final = re.compile(r"\s*(days?|hours?) since ")
-_STAMP: Final = re.compile(r"(\d{8})(?:T?(\d{6}))?")
+_STAMP: Final = re.compile(
+    r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?:[T_]?(\d{2})(?:[:-]?(\d{2}))?(?:[:-]?(\d{2}))?)?(?!\d)"
+)
 
 
-def open_cf_layers(path: Path, depths_m: Mapping[str, DepthRange], told: set[float] | None = None) -> LayeredFile:
+def open_cf_layers(
+    path: Path,
+    depths_m: Mapping[str, DepthRange],
+    told: set[float] | None = None,
+    *,
+    step: timedelta | None = None,
+    time_of_name: Callable[[Path], datetime] | None = None,
+) -> LayeredFile:
     """Open a CF file.
 
     Parameters
@@ -39,16 +50,20 @@ def open_cf_layers(path: Path, depths_m: Mapping[str, DepthRange], told: set[flo
     path : the file.
     depths_m : top and bottom of the layer of each variable, m; units of m3 m-3, or of kg m-2 in the layer.
     told : hours between times and the middle of their bounds that the log has had already; grows.
+    step : between two images; averages over more are refused. None: not checked.
+    time_of_name : time of a file without a time axis, by the configured pattern; without a pattern the one date in its
+        name, and the time of day if it follows at once.
 
     Raises
     ------
     MissingFileError : no such file.
-    DataError : damaged file; a variable is missing; no 1-D latitude and longitude; other units.
+    AverageError : the file holds averages over more than ``step``.
+    DataError : damaged file; a variable is missing; no 1-D latitude and longitude; other units; no time axis, and a
+        name that states no time or several.
 
     Notes
     -----
-    Local. Times may be of the noleap calendar: its days are those of the same name. A file without time axis has the
-    first date (and time) in its name.
+    Local. Times may be of the noleap calendar: its days are those of the same name.
     """
     with NetcdfFile(path) as file:
         missing = [name for name in depths_m if not file.has(name)]
@@ -75,7 +90,8 @@ def open_cf_layers(path: Path, depths_m: Mapping[str, DepthRange], told: set[flo
         time=tuple(times[:1]) or ("time",),
         may_be_empty=True,
         calendars=(*STANDARD_CALENDARS, *NOLEAP_CALENDARS),
-        time_of_name=_time_of_name,
+        time_of_name=time_of_name or _time_of_name,
+        step=step,
     )
     return LayeredFile(path, layout)
 
@@ -124,13 +140,20 @@ def _variable(file: NetcdfFile, name: str, depth_m: DepthRange) -> ProductVariab
 
 
 def _time_of_name(path: Path) -> datetime:
-    found = _STAMP.search(path.name)
-    try:
-        if found is None:
-            raise ValueError("no date")
-        return datetime.strptime(found.group(1) + (found.group(2) or "000000"), "%Y%m%d%H%M%S")
-    except ValueError as error:
-        raise DataError(f"file '{path}' has no time axis, and its name tells no time ({error}).") from error
+    """The one time in a file's name; of several on one day the first, as of the begin of a period."""
+    found: list[datetime] = []
+    for match in _STAMP.finditer(path.name):
+        year, _, *rest = match.groups()
+        month, day, hour, minute, second = (int(part or 0) for part in rest)
+        with suppress(ValueError):
+            found.append(datetime(int(year), month, day, hour, minute, second))
+    if not found or len({time.date() for time in found}) > 1:
+        what = " and ".join(time.isoformat() for time in found[:3]) or "no time"
+        raise DataError(
+            f"file '{path}' has no time axis, and its name states {what}; expected one date. Read it by a pattern that "
+            "says where the time is."
+        )
+    return found[0]
 
 
 def cf_product(depths_m: Mapping[str, DepthRange], step: timedelta) -> Product:
@@ -144,14 +167,16 @@ def cf_product(depths_m: Mapping[str, DepthRange], step: timedelta) -> Product:
     variables = tuple(
         ProductVariable(name, name, None, VOLUMETRIC, (0.0, 1.0), depth_m=depth) for name, depth in depths_m.items()
     )
+    opens = partial(open_cf_layers, depths_m=dict(depths_m), told=set(), step=step)
     return Product(
         key="cf",
         label="CF",
         variables=variables,
-        time_convention="at the instant of the time axis",
+        time_convention="at the instant of the time axis; without one, of the name by the configured pattern",
         stamp="instant",
         step=step,
-        opens=partial(open_cf_layers, depths_m=dict(depths_m), told=set()),
+        opens=opens,
+        opens_named=lambda time_of_name: partial(opens, time_of_name=time_of_name),
         many_times=True,
         may_be_empty=True,
         tried=True,

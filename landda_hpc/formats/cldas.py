@@ -65,6 +65,7 @@ _LAYOUT: Final = Layout(
     time=("TIME", "time"),
     one_time=True,
     time_of_name=_time_of_name,
+    step=timedelta(hours=1),
 )
 
 

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import logging
-import os
-import re
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from landda_hpc.errors import ConfigError, DataError, MissingLayerError
+from landda_hpc.errors import AverageError, ConfigError, DataError, MissingLayerError
 from landda_hpc.fields.depth import is_covered
+from landda_hpc.formats.averaging import period_in_name
 from landda_hpc.formats.cf_layers import cf_product
+from landda_hpc.formats.file_versions import LeftOut, merged, stack_layers
 from landda_hpc.formats.layered import choose_layers
-from landda_hpc.formats.product import SoilMoistureProfile
+from landda_hpc.formats.named_files import NamedFiles
 from landda_hpc.formats.registry import product_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from landda_hpc.config import CatalogueEntry
     from landda_hpc.constants import BoolArray
     from landda_hpc.fields.depth import DepthRange
-    from landda_hpc.formats.product import Product, ProductFile
+    from landda_hpc.formats.product import Product, ProductFile, SoilMoistureProfile
     from landda_hpc.formats.region import Region
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,15 @@ LAYER: Final = "{layer}"
 """Stands in a pattern for the name of a layer's variable, where a product has a file for each."""
 
 _Stamp = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What a file of many times holds, and whether all of it is preliminary (ERA5T)."""
+
+    path: Path
+    times: tuple[datetime, ...]
+    is_preliminary: bool
 
 
 class Dataset:
@@ -46,7 +55,7 @@ class Dataset:
     root : folder of the data (``data_root``).
     pattern : file names under ``root`` with strftime codes, e.g.
         ``gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4``. ``*`` stands for what cannot be known, as times of
-        production and versions: the last by name counts. ``{layer}`` stands for a layer's variable.
+        production and versions: the newest version by name counts. ``{layer}`` stands for a layer's variable.
     damaged : what a file is that cannot be read: an error, or skipped with a warning and counted.
     place : of the pattern in the configuration, for messages.
 
@@ -63,6 +72,11 @@ class Dataset:
     -----
     Local: no communication; one process reads and hands on. The file that was read last stays open until another one is
     read. Use as a context manager, or ``close``.
+
+    Of files with many times that match one name those whose times overlap are versions, of which the newest counts (of
+    ERA5 a final one before a preliminary one); others are pieces, and all count. A file whose times all lie outside of
+    what its name states is an error. Averages over more than the product's step are never images: a wildcard passes
+    over them with a warning, and a file that the pattern itself names is an error.
     """
 
     def __init__(
@@ -81,14 +95,17 @@ class Dataset:
                 f"{place} = '{pattern}': expected a file pattern relative to data_root, without "
                 "'..'. Set data_root to the folder that holds the files."
             )
+        if product.opens_named is not None:
+            product = replace(product, opens=product.opens_named(self._time_of_name))
         self.product, self.label = product, product.label
         self.skipped: dict[Path, str] = {}
-        self.superseded: dict[Path, Path] = {}
+        self._left_out = LeftOut(product.label)
+        self.superseded = self._left_out.superseded
         self._root, self._pattern, self._place = root, pattern, place
+        self._named = NamedFiles(root, pattern, LAYER)
         self._damaged: Literal["error", "skip"] = damaged
         self._open: tuple[Path, _Stamp, ProductFile] | None = None
-        self._times: dict[Path, tuple[_Stamp, tuple[datetime, ...]]] = {}
-        self._listings: dict[Path, list[str]] | None = None
+        self._known: dict[Path, tuple[_Stamp, _Contents]] = {}
 
     @property
     def depths_m(self) -> tuple[DepthRange, ...]:
@@ -102,19 +119,42 @@ class Dataset:
 
     def place_of(self, time: datetime) -> str:
         """Where the file of a time is looked for."""
-        return str(self._root / time.strftime(self._pattern))
+        return str(self._root / self._named.at(time))
+
+    def why_missing(self, time: datetime) -> str:
+        """Why there is no image of a time, for messages: the file does not exist, or what is found instead."""
+        text = self._named.at(time)
+        paths = self._named.matches(text.replace(LAYER, "*"))
+        averages = [path for path in paths if self._is_average(path)]
+        if paths and len(averages) == len(paths):
+            word, _ = period_in_name(averages[-1].name) or ("longer", None)
+            return f"'{averages[-1]}' holds a {word} mean by its name, which is not an image of a time"
+        if paths and LAYER in text:
+            return f"'{paths[0]}' exists, but not the files of all layers"
+        if paths and self.product.many_times:
+            try:
+                found = sorted({t for contents in self._contents(text) for t in contents.times})
+            except DataError as error:
+                return str(error)
+            has = (
+                f"it has {len(found)}, from {found[0].isoformat()} to {found[-1].isoformat()}"
+                if found
+                else "it is damaged"
+            )
+            return f"'{paths[-1]}' has no image of {time.isoformat()}; {has}"
+        return self._named.describe(time, text)
 
     def files(self, time: datetime) -> list[Path]:
-        """Files of a time that are there, in order of name: for a product that merges files all of them, else one.
+        """Files of a time that exist, in order of name: for a product that merges files all of them, else one.
 
         Of several versions of a granule the newest alone.
         """
-        text = time.strftime(self._pattern)
+        text = self._named.at(time)
         if LAYER in text:
             # One for each layer; they are put together when they are read.
-            found = [self._latest(text.replace(LAYER, v.name)) for v in self.product.variables]
-            return [path for paths in found for path in paths]
-        return self._newest(self._matches(text)) if self.product.merges else self._latest(text)
+            return [path for v in self.product.variables for path in self._matches(text.replace(LAYER, v.name))[-1:]]
+        paths = self._matches(text)
+        return self._left_out.newest(paths, self.product.granule) if self.product.merges else paths[-1:]
 
     def times_between(self, start: datetime, end: datetime) -> list[datetime]:
         """Times from ``start`` to ``end``, both included, of which there are data; files of many times are opened.
@@ -123,20 +163,23 @@ class Dataset:
         ------
         DataError : a file of many times cannot be read, and damage is an error.
         """
-        found: set[datetime] = set()
-        opened: set[Path] = set()
-        for time in self._candidates(start, end):
-            for path in self.files(time):
-                if not self.product.many_times:
-                    found.add(time)
-                elif path not in opened:
-                    opened.add(path)
-                    found.update(t for t in self._times_of(path) if start <= t <= end)
+        if not self.product.many_times:
+            return [time for time in self._regular(start, end) if self.files(time)]
+        found = self._times_of(self._named.names_between(start, end), start, end)
+        if start not in found and (before := self._named.name_before(start)) is not None:
+            # A day's file may end at 24 UTC, and one that is named by its first hour holds others.
+            found |= self._times_of([before], start, end)
         return sorted(found)
 
-    def listing(self) -> _Listing:
-        """A block in which folders are listed once: for many times at once."""
-        return _Listing(self)
+    @contextmanager
+    def listing(self) -> Iterator[None]:
+        """A block in which folders are listed once, for many times at once; older versions are counted at its end."""
+        self._named.keep_listings(True)
+        try:
+            with self._left_out.counting():
+                yield
+        finally:
+            self._named.keep_listings(False)
 
     def read(
         self,
@@ -150,22 +193,26 @@ class Dataset:
         Parameters
         ----------
         time, depth_m, region : as ``ProductFile.read``.
-        counts : tells which cells of a file count, (n_lat, n_lon), before files of one time are put together: of two
+        counts : says which cells of a file count, (n_lat, n_lon), before files of one time are put together: of two
             half orbits that saw a cell the one in the window. All by default.
 
         Raises
         ------
         MissingLayerError : a sound file lacks a layer that the depth needs.
-        DataError : a file is not usable, is of another time than its name, or changes while it is read.
+        DataError : a file is not usable, is of another time than its name, holds an average, or changes while it is
+            read.
         ConfigError : a package is missing that reads it.
         """
-        text = time.strftime(self._pattern)
-        if LAYER in text:
-            return self._read_layers(text, time, depth_m, region)
-        found = [p for path in self.files(time) if (p := self._try(path, time, depth_m, region)) is not None]
+        if LAYER in self._pattern:
+            return self._read_layers(time, depth_m, region)
+        if self.product.merges:
+            found = [p for path in self.files(time) if (p := self._try(path, time, depth_m, region)) is not None]
+        else:
+            one = self._read_newest(time, depth_m, region)
+            found = [] if one is None else [one]
         if counts is not None:
             found = [replace(p, values=np.where(counts(p), p.values, np.nan)) for p in found]
-        return _merged(found)
+        return merged(found)
 
     def close(self) -> None:
         """Close the file that is open."""
@@ -174,107 +221,157 @@ class Dataset:
             with suppress(DataError):
                 file.__exit__(None, None, None)
 
-    # ------------------------------------------------------------------ parts
+    # ------------------------------------------------------------------ names
 
-    def _candidates(self, start: datetime, end: datetime) -> list[datetime]:
-        """Times whose files may have data from start to end: the product's, and where files tell their times, any."""
-        if not self.product.many_times:
-            return self._regular(start, end, self.product.step)
-        # Daily means are often stamped at noon, months in their middle: the ends are in some file's name, too.
-        step = min(self.product.step, timedelta(days=1))
-        return sorted({start, *self._regular(start, end, step), end})
+    def _time_of_name(self, path: Path) -> datetime:
+        """The time that the configured pattern reads in a file's name."""
+        return self._named.pattern.time_of(self._relative(path), self.product.step)
 
-    def _regular(self, start: datetime, end: datetime, step: timedelta) -> list[datetime]:
-        """Times from start to end, so far apart, beginning with the product's first of a day."""
-        midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        first = midnight + self.product.first - timedelta(days=1)
-        n = max(0, -((first - start) // step))
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
+
+    def _regular(self, start: datetime, end: datetime) -> list[datetime]:
+        """Times from start to end, a step apart, beginning with the product's first of a day."""
+        step = self.product.step
+        first = start.replace(hour=0, minute=0, second=0, microsecond=0) + self.product.first - timedelta(days=1)
         times = []
+        n = max(0, -((first - start) // step))
         while first + n * step <= end:
-            if first + n * step >= start:
-                times.append(first + n * step)
+            times.append(first + n * step)
             n += 1
         return times
 
-    def _latest(self, text: str) -> list[Path]:
-        return self._matches(text)[-1:]
-
-    def _newest(self, paths: list[Path]) -> list[Path]:
-        """The newest version of each granule; older ones are counted."""
-        tell = self.product.granule
-        if tell is None or len(paths) < 2:
-            return paths
-        newest: dict[str, tuple[str, Path]] = {}
-        for path in paths:
-            granule, version = tell(path.name) or (str(path), "")
-            # Of copies in several folders the last, as for other products.
-            if granule not in newest or version >= newest[granule][0]:
-                newest[granule] = version, path
-        chosen = {path for _, path in newest.values()}
-        for path in paths:
-            if path not in chosen and path not in self.superseded:
-                granule, _ = tell(path.name) or (str(path), "")
-                self.superseded[path] = newest[granule][1]
-                if self._listings is None:
-                    self._tell_superseded(path, 1)
-        return [path for path in paths if path in chosen]
-
-    def _tell_superseded(self, example: Path, n_new: int) -> None:
-        logger.info(
-            "%s: %d older versions left out, %d so far, e.g. '%s' for '%s'",
-            self.label, n_new, len(self.superseded), example, self.superseded[example].name,
-        )  # fmt: skip
-
     def _matches(self, text: str) -> list[Path]:
-        if "*" not in text:
-            path = self._root / text
-            return [path] if path.is_file() else []
-        folders = [self._root]
-        *parents, last = PurePosixPath(text).parts
-        for part in parents:
-            folders = [folder / name for folder in folders for name in self._names(folder, part)]
-        found = [folder / name for folder in folders for name in self._names(folder, last)]
-        return sorted(path for path in found if path.is_file())
+        """Files that match a name, the newest version last, without averages that a wildcard takes in."""
+        return [path for path in self._named.matches(text) if not self._is_average(path)]
 
-    def _names(self, folder: Path, part: str) -> list[str]:
-        if "*" not in part:
-            return [part]
-        pattern = re.compile(".*".join(re.escape(piece) for piece in part.split("*")))
-        return [name for name in self._list(folder) if pattern.fullmatch(name)]
+    def _is_average(self, path: Path) -> bool:
+        """Whether a wildcard took in a file whose name says that it holds an average; of many times contents say it."""
+        if self.product.many_times or "*" not in self._pattern or period_in_name(self._pattern) is not None:
+            return False
+        period = period_in_name(path.name)
+        if period is None or period[1] <= 1.5 * self.product.step:
+            return False
+        self._left_out.tell_average(path, f"a {period[0]} mean by its name")
+        return True
 
-    def _list(self, folder: Path) -> list[str]:
-        if self._listings is not None and folder in self._listings:
-            return self._listings[folder]
-        try:
-            names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
-        except OSError:
-            names = []
-        if self._listings is not None:
-            self._listings[folder] = names
-        return names
+    # ------------------------------------------------------------------ contents
 
-    def _times_of(self, path: Path) -> tuple[datetime, ...]:
-        """Times in a file; none where it is skipped for damage."""
+    def _times_of(self, names: list[str], start: datetime, end: datetime) -> set[datetime]:
+        """Times from start to end that the files of some names hold, of whatever layer."""
+        layers = [v.name for v in self.product.variables] if LAYER in self._pattern else [""]
+        texts = dict.fromkeys(name.replace(LAYER, layer) for name in names for layer in layers)
+        return {t for text in texts for one in self._contents(text) for t in one.times if start <= t <= end}
+
+    def _contents(self, text: str) -> list[_Contents]:
+        """What the files of a name hold, of many times: the best versions, and pieces."""
+        found: list[_Contents] = []
+        refused: tuple[Path, AverageError] | None = None
+        paths = self._matches(text)
+        for path in reversed(paths):
+            try:
+                contents = self._look(path)
+            except AverageError as error:
+                refused = refused or (path, error)
+                continue
+            if contents is not None and contents.times:
+                found.append(contents)
+        if refused is not None:
+            if not found:
+                self._skip(*refused)
+            else:
+                self._left_out.tell_average(refused[0], str(refused[1]))
+        kept: list[_Contents] = []
+        for one in sorted(found, key=lambda contents: contents.is_preliminary):
+            better = next((k for k in kept if k.times[0] <= one.times[-1] and one.times[0] <= k.times[-1]), None)
+            if better is None:
+                kept.append(one)
+            else:
+                self._left_out.supersede(one.path, better.path)
+        return kept
+
+    def _look(self, path: Path) -> _Contents | None:
+        """Times in a file; None where it is skipped for damage.
+
+        Raises
+        ------
+        AverageError : it holds averages.
+        """
         try:
             stamp = _stamp(path)
-            known = self._times.get(path)
+            known = self._known.get(path)
             if known is None or known[0] != stamp:
                 with self.product.opens(path) as file:
-                    known = stamp, file.times
-                self._times[path] = known
+                    contents = _Contents(path, file.times, bool(getattr(file, "is_preliminary", False)))
+                self._require_named(path, contents.times)
+                known = stamp, contents
+                self._known[path] = known
+        except AverageError:
+            raise
         except DataError as error:
             self._skip(path, error)
-            return ()
+            return None
         return known[1]
 
-    def _try(
-        self, path: Path, time: datetime, depth_m: DepthRange | None, region: Region | None
+    def _require_named(self, path: Path, times: tuple[datetime, ...]) -> None:
+        """Raise DataError if none of a file's times belongs to what its name states."""
+        periods = self._named.pattern.periods(self._relative(path))
+        if periods and times and not any(p.begin <= t <= p.end for p in periods for t in times):
+            raise DataError(
+                f"file '{path}' holds {len(times)} time(s) from {times[0].isoformat()} to {times[-1].isoformat()}; by "
+                f"{self._place} its name states {periods[0].begin.isoformat()} to {periods[0].end.isoformat()}. "
+                "Correct the file or the pattern; with * in place of a part of the time, the time axis alone counts."
+            )
+
+    def _read_newest(
+        self, time: datetime, depth_m: DepthRange | None, region: Region | None, layer: str = ""
     ) -> SoilMoistureProfile | None:
+        """Read the best of the files of one time; where each layer has a file, of one layer."""
+        text = self._named.at(time).replace(LAYER, layer)
+        paths = self._matches(text)
+        if not self.product.many_times:
+            return self._read_version(paths, time, depth_m, region)
+        if len(paths) == 1:
+            # The usual case: no other file is looked into.
+            profile = self._try(paths[0], time, depth_m, region)
+            if profile is not None or paths[0] in self.skipped:
+                return profile
+        before = self._named.name_before(time)
+        names = ([text] if len(paths) > 1 else []) + ([] if before is None else [before.replace(LAYER, layer)])
+        for contents in (one for name in names for one in self._contents(name)):
+            if time in contents.times:
+                return self._try(contents.path, time, depth_m, region)
+        return None
+
+    def _read_version(
+        self, paths: list[Path], time: datetime, depth_m: DepthRange | None, region: Region | None
+    ) -> SoilMoistureProfile | None:
+        """Read the newest version that does not hold an average."""
+        for path in reversed(paths[1:]):
+            try:
+                return self._try(path, time, depth_m, region, may_be_average=True)
+            except AverageError as error:
+                self.close()
+                self._left_out.tell_average(path, str(error))
+        return self._try(paths[0], time, depth_m, region) if paths else None
+
+    def _try(
+        self,
+        path: Path,
+        time: datetime,
+        depth_m: DepthRange | None,
+        region: Region | None,
+        *,
+        may_be_average: bool = False,
+    ) -> SoilMoistureProfile | None:
+        """Read a file; None where it lacks the time or is skipped for damage. AverageError where that may be."""
         try:
             return self._read(path, time, depth_m, region)
         except MissingLayerError:
             raise
         except DataError as error:
+            if may_be_average and isinstance(error, AverageError):
+                raise
             self.close()
             self._skip(path, error)
             return None
@@ -298,6 +395,7 @@ class Dataset:
         file = self._open[2]
         if time not in file.times:
             if self.product.many_times:
+                self._require_named(path, file.times)
                 return None
             raise DataError(
                 f"observation file '{path}' is valid at {file.times[0].isoformat()}; expected "
@@ -310,55 +408,19 @@ class Dataset:
         return profile
 
     def _read_layers(
-        self, text: str, time: datetime, depth_m: DepthRange | None, region: Region | None
+        self, time: datetime, depth_m: DepthRange | None, region: Region | None
     ) -> SoilMoistureProfile | None:
         """Put together a product that has a file for each layer."""
         variables = self.product.variables
         places = range(len(variables)) if depth_m is None else choose_layers(depth_m, self.depths_m)
         found: list[SoilMoistureProfile] = []
         for k in places:
-            paths = self._latest(text.replace(LAYER, variables[k].name))
-            profile = self._try(paths[0], time, variables[k].depth_m, region) if paths else None
-            if profile is None:
-                if depth_m is None:
-                    continue
+            profile = self._read_newest(time, variables[k].depth_m, region, variables[k].name)
+            if profile is not None:
+                found.append(profile)
+            elif depth_m is not None:
                 return None
-            found.append(profile)
-        if not found:
-            return None
-        first = found[0]
-        for other in found[1:]:
-            if not other.grid.same_points(first.grid):
-                raise DataError(
-                    f"'{other.path}' is on {other.grid.describe()}; '{first.path}', of the same time, is on "
-                    f"{first.grid.describe()}."
-                )
-        return SoilMoistureProfile(
-            np.concatenate([p.values for p in found]),
-            tuple(depth for p in found for depth in p.depths_m),
-            first.grid,
-            time,
-            first.label,
-            first.path,
-        )
-
-
-class _Listing:
-    """Keeps what folders hold while the block lasts; tells at its end how many older versions it met."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        self._n_known = 0
-
-    def __enter__(self) -> None:
-        self._dataset._listings = {}
-        self._n_known = len(self._dataset.superseded)
-
-    def __exit__(self, *_: object) -> None:
-        self._dataset._listings = None
-        found = list(self._dataset.superseded)[self._n_known :]
-        if found:
-            self._dataset._tell_superseded(found[0], len(found))
+        return stack_layers(found)
 
 
 def make_dataset(name: str, entry: CatalogueEntry, data_root: Path) -> Dataset:
@@ -388,29 +450,3 @@ def _stamp(path: Path) -> _Stamp:
     except OSError as error:
         raise DataError(f"file '{path}' was there and is not any more: {error}.") from error
     return status.st_mtime_ns, status.st_size
-
-
-def _merged(profiles: list[SoilMoistureProfile]) -> SoilMoistureProfile | None:
-    """Images of one time put together: where several have a cell, the first that has a value."""
-    if len(profiles) <= 1:
-        return profiles[0] if profiles else None
-    first = profiles[0]
-    values = first.values.copy()
-    std = None if first.error_std is None else first.error_std.copy()
-    seconds = None if first.cell_seconds is None else first.cell_seconds.copy()
-    conditions = {name: image.copy() for name, image in first.conditions.items()}
-    for other in profiles[1:]:
-        if not other.grid.same_points(first.grid) or other.depths_m != first.depths_m:
-            raise DataError(f"'{other.path}' has another grid or other layers than '{first.path}' of the same time.")
-        is_new = np.isnan(values).all(axis=0) & np.isfinite(other.values).any(axis=0)
-        values[:, is_new] = other.values[:, is_new]
-        if std is not None:
-            std[:, is_new] = np.nan if other.error_std is None else other.error_std[:, is_new]
-        if seconds is not None:
-            seconds[is_new] = np.nan if other.cell_seconds is None else other.cell_seconds[is_new]
-        for name, image in conditions.items():
-            if name in other.conditions:
-                image[is_new] = other.conditions[name][is_new]
-    return SoilMoistureProfile(
-        values, first.depths_m, first.grid, first.time, first.label, first.path, std, conditions, seconds
-    )

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.errors import AverageError, DataError, MissingFileError
 from landda_hpc.formats.grib import GribFile, is_grib
 from landda_hpc.formats.layered import Field, LayeredFile, Layout
 from landda_hpc.formats.product import Product, ProductFile, ProductVariable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from landda_hpc.constants import BoolArray, FloatArray
 
 UNITS: Final = ("m**3 m**-3", "m3 m-3", "m^3 m^-3")
+
+STEP: Final = timedelta(hours=1)
 
 NO_SOIL: Final = 1e-4
 """m3 m-3. ERA5 has water contents over the sea too: zero, to the packing. A soil never dries out so far."""
@@ -49,6 +51,21 @@ PARAMETERS: Final = {39: "swvl1", 40: "swvl2", 41: "swvl3", 42: "swvl4"}
 """ECMWF's numbers of the variables in GRIB messages."""
 
 
+def require_no_months(path: Path, times: Sequence[datetime]) -> None:
+    """Raise AverageError where two times or more are all 00 UTC on the first day of a month.
+
+    Notes
+    -----
+    These are the monthly means of the Climate Data Store, which in the files of the old store have no other sign.
+    """
+    if len(times) > 1 and all((time.day, time.hour, time.minute) == (1, 0, 0) for time in times):
+        raise AverageError(
+            f"file '{path}' has {len(times)} times, all at 00 UTC on the first day of a month: monthly means, which "
+            "are not images of a time. Fetch hourly data; if these are hourly values, read them as product cf, with "
+            "step_hours: 744."
+        )
+
+
 def layout(label: str) -> Layout:
     """Layout of the netCDF files: the old and the new Climate Data Store call the time axis differently."""
     return Layout(
@@ -57,6 +74,8 @@ def layout(label: str) -> Layout:
         latitude=("latitude", "lat"),
         longitude=("longitude", "lon"),
         time=("valid_time", "time"),
+        step=STEP,
+        check_times=require_no_months,
         without_soil=NO_SOIL,
     )
 
@@ -118,7 +137,7 @@ ERA5: Final = Product(
     variables=VARIABLES,
     time_convention="at the instant of the time axis; hourly",
     stamp="instant",
-    step=timedelta(hours=1),
+    step=STEP,
     opens=open_era5,
     many_times=True,
     may_be_empty=False,
@@ -132,7 +151,7 @@ ERA5_LAND: Final = Product(
     variables=VARIABLES,
     time_convention="at the instant of the time axis; hourly",
     stamp="instant",
-    step=timedelta(hours=1),
+    step=STEP,
     opens=open_era5_land,
     many_times=True,
     may_be_empty=False,

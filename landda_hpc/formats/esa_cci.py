@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from landda_hpc.errors import AverageError
 from landda_hpc.formats.layered import Field, LayeredFile, Layout
 from landda_hpc.formats.product import Product, ProductVariable
 
@@ -43,11 +44,20 @@ _LAYOUT: Final = Layout(
     time=("time",),
     one_time=True,
     may_be_empty=True,
+    step=timedelta(days=1),
 )
 
 
 class EsaCciFile(LayeredFile):
     """One day: with the product's own errors, its flags, and the time of each cell."""
+
+    def _open(self) -> None:
+        super()._open()
+        if self._file.has("nobs") and not (self._file.has("t0") or self._file.has("flag")):
+            raise AverageError(
+                f"file '{self.path}' holds averages, which are not images of a time: it counts observations (nobs) and "
+                "has neither their time (t0) nor flags, as the monthly and dekadal files of C3S. Fetch the daily files."
+            )
 
     def extras(
         self,
@@ -81,6 +91,7 @@ def open_esa_cci(path: Path) -> EsaCciFile:
     Raises
     ------
     MissingFileError : no such file.
+    AverageError : a monthly or dekadal file.
     DataError : damaged file; other axes, times or units than the provider's (ACTIVE is in percent of saturation, and
         no water content).
 
@@ -102,6 +113,6 @@ ESA_CCI: Final = Product(
     opens=open_esa_cci,
     many_times=False,
     may_be_empty=True,
-    tried=False,
+    tried=True,
     reference="Dorigo et al. (2017), doi:10.1016/j.rse.2017.07.001; product user guide",
 )

@@ -67,6 +67,7 @@ _LAYOUT: Final = Layout(
     must_have_time=True,
     one_time=True,
     check_grid=require_gldas_grid,
+    step=timedelta(hours=3),
 )
 
 

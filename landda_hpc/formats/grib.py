@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from landda_hpc.errors import ConfigError, DataError, MissingFileError, MissingLayerError
+from landda_hpc.errors import AverageError, ConfigError, DataError, MissingFileError, MissingLayerError
 from landda_hpc.formats.cf import MAX_VALUES
 from landda_hpc.formats.layered import choose_layers, require_values, stacked
 from landda_hpc.formats.product import SoilMoistureProfile
@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 MAX_MESSAGES: Final = 200_000
 """Most messages of a file: a year of hourly fields has 35,040 of four layers."""
 
+PRELIMINARY: Final = 5
+"""Version of the experiment (expver) of ERA5T, which ERA5 (1) replaces after some months."""
+
 _MAGIC: Final = b"GRIB"
+_MONTHLY: Final = ("moda", "mnth", "edmm", "edmo", "msmm", "wamo", "wamd")
+"""ECMWF's streams of monthly means."""
+
 _GRIDS: Final = ("regular_ll", "regular_gg")
 
 
@@ -50,13 +56,17 @@ def _eccodes() -> Any:
 
 @dataclass(frozen=True)
 class Message:
-    """One field of a file: where it lies, what it is, when it is valid, over how many hours (0: an instant)."""
+    """One field of a file: where it lies, what it is, when it is valid, over how many hours (0: an instant), its shape.
+
+    ``version`` is ECMWF's version of the experiment: 1 is ERA5, 5 the preliminary ERA5T; 0 where there is none.
+    """
 
     offset: int
     parameter: int
     time: datetime
     hours: tuple[int, int]
     shape: tuple[int, int]
+    version: int = 0
 
 
 class GribIndex:
@@ -70,8 +80,9 @@ class GribIndex:
     Raises
     ------
     MissingFileError : no such file.
-    DataError : not GRIB, truncated or damaged; none of the parameters; a field that is no latitude-longitude or
-        Gaussian grid; two fields of one time and parameter.
+    AverageError : monthly means.
+    DataError : not GRIB, truncated or damaged; none of the parameters; a field that is not on a latitude-longitude or
+        Gaussian grid; two fields of one time, parameter and version of the experiment.
     ConfigError : ecCodes is not installed.
 
     Notes
@@ -100,12 +111,14 @@ class GribIndex:
                 if message is None:
                     continue
                 key = message.parameter, message.time
-                if key in found:
+                if key in found and found[key].version == message.version:
                     raise DataError(
                         f"file '{path}' has two fields '{self._names[message.parameter]}' of {message.time}; expected "
                         "each once."
                     )
-                found[key] = message
+                # Version 1 of the experiment is ERA5, 5 the preliminary ERA5T.
+                if key not in found or message.version < found[key].version:
+                    found[key] = message
             else:
                 raise DataError(f"file '{path}' has more than {MAX_MESSAGES} GRIB messages; split it.")
         if not found:
@@ -172,6 +185,12 @@ class GribIndex:
         if parameter not in self._names:
             return None
         name = self._names[parameter]
+        stream = self._key(handle, "stream")
+        if stream in _MONTHLY:
+            raise AverageError(
+                f"field '{name}' in '{self.path}' is of stream '{stream}', monthly means, which are not images of a "
+                "time. Fetch hourly data."
+            )
         kind = str(get(handle, "gridType"))
         if kind not in _GRIDS:
             raise DataError(
@@ -190,7 +209,12 @@ class GribIndex:
         offset = int(get(handle, "offset"))
         if not 0 <= offset < end:
             raise DataError(f"field '{name}' in '{self.path}' lies at byte {offset}; the file was read up to {end}.")
-        return Message(offset, parameter, time, hours, shape)
+        version = self._key(handle, "expver")
+        return Message(offset, parameter, time, hours, shape, int(version) if version.isdigit() else 0)
+
+    def _key(self, handle: Any, name: str) -> str:
+        """A key that other centres' messages lack; empty then."""
+        return str(self._codes.codes_get(handle, name)) if self._codes.codes_is_defined(handle, name) else ""
 
     def _grid(self, handle: Any) -> tuple[Grid, bool]:
         get = self._codes.codes_get
@@ -261,6 +285,11 @@ class GribFile:
     @property
     def times(self) -> tuple[datetime, ...]:
         return self._index.times
+
+    @property
+    def is_preliminary(self) -> bool:
+        """Whether all fields are of ERA5T."""
+        return all(message.version == PRELIMINARY for message in self._index.messages.values())
 
     def read(
         self, time: datetime, depth_m: DepthRange | None = None, region: Region | None = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingLayerError
+from landda_hpc.formats.averaging import require_images
 from landda_hpc.formats.cf import STANDARD_CALENDARS, NetcdfFile, read_grid, read_times, require_units
 from landda_hpc.formats.product import SoilMoistureProfile
 from landda_hpc.formats.region import Region, Slab, locate
@@ -43,7 +44,9 @@ class Layout:
     may_be_empty : an image without any value is normal.
     calendars : that the time axis may have.
     check_grid : raises DataError where the grid is not the product's.
+    check_times : raises DataError where the times are not the product's.
     time_of_name : time by the file's name, where no time axis is; None if that is an error.
+    step : between two images; averages over more are refused. None: not checked.
     without_soil : at or below this a value says that there is no soil, in the file's unit.
     """
 
@@ -57,7 +60,9 @@ class Layout:
     may_be_empty: bool = False
     calendars: tuple[str, ...] = STANDARD_CALENDARS
     check_grid: Callable[[Path, Grid], None] | None = None
+    check_times: Callable[[Path, Sequence[datetime]], None] | None = None
     time_of_name: Callable[[Path], datetime] | None = None
+    step: timedelta | None = None
     without_soil: float | None = None
 
 
@@ -72,6 +77,7 @@ class LayeredFile:
     Raises
     ------
     MissingFileError : no such file.
+    AverageError : it holds averages over more than the layout's step.
     DataError : damaged file; none of the layers; axes, grid or times that are not the product's.
 
     Notes
@@ -122,6 +128,10 @@ class LayeredFile:
                     "Expected each time once, in order."
                 )
         self._times = tuple(times)
+        if layout.check_times is not None:
+            layout.check_times(self.path, times)
+        if layout.step is not None:
+            require_images(file, tuple(self._names.values()), time, times, layout.step)
 
     @property
     def times(self) -> tuple[datetime, ...]:

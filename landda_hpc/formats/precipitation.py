@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from landda_hpc.errors import ConfigError, DataError, MissingFileError
+from landda_hpc.formats.ecmwf import require_no_months
 from landda_hpc.formats.gldas import require_gldas_grid
 from landda_hpc.formats.grib import GribFile, is_grib
 from landda_hpc.formats.layered import LayeredFile, Layout
@@ -160,6 +161,7 @@ def _open(product: str, path: Path, rain: Rain) -> LayeredFile | GribFile:
                 must_have_time=True,
                 one_time=True,
                 may_be_empty=True,
+                step=rain.step,
                 check_grid=require_gldas_grid,
             ),
         )
@@ -174,6 +176,8 @@ def _open(product: str, path: Path, rain: Rain) -> LayeredFile | GribFile:
             longitude=("longitude", "lon"),
             time=("valid_time", "time"),
             may_be_empty=True,
+            step=rain.step,
+            check_times=require_no_months,
         ),
     )
 

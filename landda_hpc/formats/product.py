@@ -169,7 +169,9 @@ class Product:
     tried : a real file was read with it; else its reader follows the documentation alone.
     reference : where the product is described.
     first : first time of a day, after 00 UTC.
-    merges : files of one time (half orbits) are put together; else the last by name counts (the latest version).
+    merges : files of one time (half orbits) are put together; else the newest version by name counts.
+    opens_named : makes ``opens`` of a function that gives the time by the configured pattern, for files that may have
+        no time axis; None where names have the provider's form.
     granule : for a product that merges: what a file is of (the half orbit) and which version, by its name; of versions
         the greatest counts. None for a name that tells neither: the file stands for itself.
     """
@@ -187,6 +189,7 @@ class Product:
     reference: str
     first: timedelta = timedelta(0)
     merges: bool = False
+    opens_named: Callable[[Callable[[Path], datetime]], Callable[[Path], ProductFile]] | None = None
     granule: Callable[[str], tuple[str, str] | None] | None = None
 
     @property

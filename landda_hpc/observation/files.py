@@ -128,7 +128,8 @@ class ProductSource:
                     chosen = self._still_there(time, chosen)
                 place = self._dataset.place_of(chosen[0] if chosen else time)
                 (found if chosen else missing).append((time, place))
-        return Survey(self.label, tuple(found), tuple(missing), self._when_missing)
+            reason = self._dataset.why_missing(missing[0][0]) if missing else ""
+        return Survey(self.label, tuple(found), tuple(missing), self._when_missing, reason=reason)
 
     @property
     def surveyed(self) -> dict[datetime, tuple[datetime, ...]]:
@@ -173,8 +174,8 @@ class ProductSource:
             if self._when_missing == "skip":
                 return None
             raise MissingFileError(
-                f"observation file '{self._dataset.place_of(time)}' does not exist. Provide it, or set "
-                "observations.missing: skip."
+                f"no observation of {self.label} at {time.isoformat()}: {self._dataset.why_missing(time)}. Provide it, "
+                "or set observations.missing: skip."
             )
         stamp = self._dataset.product.stamp
         try:
@@ -245,7 +246,7 @@ class ProductSource:
     def _still_there(self, time: datetime, now: Collection[datetime]) -> list[datetime]:
         """Of what the survey found, what is there; it may have been displaced by a nearer one that came late."""
         known = self._surveyed[time]
-        there = set(now) | {moment for moment in known if self._dataset.files(moment)}
+        there = set(now) | {moment for moment in known if self._dataset.times_between(moment, moment)}
         return [moment for moment in known if moment in there]
 
     def _superobserve(self, time: datetime, moment: datetime) -> Superobservation | None:

@@ -26,6 +26,7 @@ class Survey:
     found, missing : analysis times with and without observation, and where it was looked for.
     when_missing : what the configuration says of missing times.
     unreadable : why none of the first observations could be read, from ``ObservationSource.probe``.
+    reason : why the first missing time is missing; empty where none is.
     """
 
     label: str
@@ -33,6 +34,7 @@ class Survey:
     missing: tuple[tuple[datetime, str], ...]
     when_missing: Literal["skip", "error"]
     unreadable: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -44,7 +46,8 @@ class Survey:
         if not self.missing:
             return ()
         time, place = self.missing[0]
-        example = f"e.g. {time.isoformat()}: '{place}' does not exist"
+        reason = self.reason or f"'{place}' does not exist"
+        example = f"e.g. {time.isoformat()}: {reason}"
         n_times = len(self.missing) + len(self.found)
         if not self.found:
             problem = (

@@ -69,7 +69,7 @@ def _look_at_reference(config: CampaignConfig, settings: ReferenceConfig, grid: 
         with dataset.listing():
             times = dataset.times_between(start, end)
         if not times:
-            return f"no file from {start} to {end}, e.g. '{dataset.place_of(start)}'. Check data_root and the pattern."
+            return f"no file from {start} to {end}: {dataset.why_missing(start)}. Check data_root and the pattern."
         for time in times[:MAX_PROBES]:
             if dataset.read(time, None, Region.of(grid)) is not None:
                 return ""
@@ -82,7 +82,7 @@ def _look_at_rain(config: CampaignConfig, name: str, grid: Grid) -> str:
     entry = config.catalogue[name]
     files = rain_files(config, name, config.time.start, config.time.end)
     if not files:
-        place = make_dataset(name, entry, config.data_root).place_of(config.time.start)
-        return f"no file from {config.time.start} to {config.time.end}, e.g. '{place}'."
+        reason = make_dataset(name, entry, config.data_root).why_missing(config.time.start)
+        return f"no file from {config.time.start} to {config.time.end}: {reason}."
     first = list(islice(read_precipitation(entry.product, files[:1], Region.of(grid)), 1))
     return "" if first else f"'{files[0]}' has no precipitation"

@@ -186,7 +186,7 @@ class _ProductImages:
         if not rows:
             raise DataError(
                 f"reference {settings.name or settings.entry} has no file of the campaign's time, {series.times[0]} to "
-                f"{series.times[-1]}; it was looked for in '{dataset.place_of(series.times[0])}' and so on."
+                f"{series.times[-1]}: {dataset.why_missing(series.times[0])}. Check data_root and the pattern."
             )
         depths = chosen_depths(settings, dataset, series.to_depth_m)
         shape = len(series.times if self.day_begin is None else self._days()), int(self._scored.sum())

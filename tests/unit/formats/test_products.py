@@ -160,7 +160,8 @@ def test_days_of_daily_products() -> None:
 
 
 def test_the_registry_is_complete() -> None:
-    assert {key for key, product in PRODUCTS.items() if product.tried} == {"gldas_noah", "era5", "era5_land", "smap_l2"}
+    tried = {key for key, product in PRODUCTS.items() if product.tried}
+    assert tried == {"gldas_noah", "era5", "era5_land", "smap_l2", "esa_cci"}
     for key, product in PRODUCTS.items():
         assert product_of(key) is product
         assert product.key == key
