@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -155,8 +155,15 @@ def archive_of(series: Iterable[tuple[FloatArray, FloatArray]]) -> DifferenceSta
     return archive.statistics()
 
 
-def write_archive(path: Path, grid: Grid, statistics: DifferenceStatistics, source: str) -> None:
-    """Write statistics as a CF netCDF file, whole or not at all: three variables per layer. Local."""
+def write_archive(
+    path: Path, grid: Grid, statistics: DifferenceStatistics, source: str, warnings: Sequence[str] = ()
+) -> None:
+    """Write statistics as a CF netCDF file, whole or not at all: three variables per layer. Local.
+
+    Parameters
+    ----------
+    warnings : sentences that whoever uses the file must know; the attribute ``comment``.
+    """
     fields: dict[str, OutputField] = {}
     for layer in range(statistics.count.shape[0]):
         of_layer = f"model minus observation, layer {layer + 1}"
@@ -167,6 +174,8 @@ def write_archive(path: Path, grid: Grid, statistics: DifferenceStatistics, sour
         ):
             fields[f"{name}_{layer + 1}"] = OutputField(values, {"units": units, "long_name": long_name})
     attributes = {"title": "Archive of background errors", "source": source}
+    if warnings:
+        attributes["comment"] = " ".join(warnings)
     write_images(path, grid, fields, attributes=attributes, make_folder=True)
 
 

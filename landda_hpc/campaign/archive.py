@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,9 @@ from landda_hpc.formats.wedge_spectra import write_wedge_spectrum
 from landda_hpc.grid import Grid
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import layer_innovation_name, list_images
+from landda_hpc.verification.sample_size import variance_warnings
+
+logger = logging.getLogger(__name__)
 
 PLAUSIBLE_DIFFERENCE: Final = (-3.0, 3.0)
 """m3 m-3; an observation with errors of 0.3 may lie more than 1 off."""
@@ -194,10 +198,18 @@ def series_differences(
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """What was built: statistics per layer and cell, and the spectrum of the first layer if it was asked for."""
+    """What was built.
+
+    Attributes
+    ----------
+    statistics : per layer and cell.
+    spectrum : of the first layer; None where it was not asked for.
+    warnings : sentences about too few times; also in the log and in the file.
+    """
 
     statistics: DifferenceStatistics
     spectrum: WedgeSpectrum | None
+    warnings: tuple[str, ...] = ()
 
 
 def build_archive(
@@ -229,7 +241,15 @@ def build_archive(
     nothing = np.zeros(differences[0].shape)
     statistics = archive_of((difference, nothing) for difference in differences)
     period = f"{differences.times[0]:%Y-%m-%dT%H:%M} to {differences.times[-1]:%Y-%m-%dT%H:%M}"
-    write_archive(output, differences.grid, statistics, f"{differences.source}, {len(differences)} times, {period} UTC")
+    seen = statistics.count[statistics.count > 0]
+    typical = int(np.median(seen)) if seen.size else 0
+    warnings = variance_warnings(typical, "The variance of a cell (of the median of the cells)")
+    if wedges is not None:
+        warnings += variance_warnings(len(differences), "The variance of a wedge")
+    for warning in warnings:
+        logger.warning("%s: %s", differences.source, warning)
+    source = f"{differences.source}, {len(differences)} times, {period} UTC"
+    write_archive(output, differences.grid, statistics, source, warnings)
     spectrum = None
     if wedges is not None:
         curvelets = make_frame(frame or FrameConfig(), differences.grid)
@@ -237,7 +257,7 @@ def build_archive(
         spectrum = WedgeSpectrum.of(curvelets, np.maximum(whole.variance - observation_std**2, 0.0))
         with atomic_replacement(wedges, make_folder=True) as temporary:
             write_wedge_spectrum(temporary, spectrum.scale, spectrum.wedge, spectrum.variance)
-    return Archive(statistics, spectrum)
+    return Archive(statistics, spectrum, tuple(warnings))
 
 
 def _places(series: ImageSeries) -> dict[datetime, int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import numpy as np
 
 from landda_hpc.config import TreatedObservations, read_resolved
 from landda_hpc.constants import FloatArray
@@ -19,6 +22,9 @@ from landda_hpc.observation.bias import ClimatologyPair, fit_climatologies
 from landda_hpc.observation.bias_file import write_climatologies
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import list_images
+from landda_hpc.verification.sample_size import variance_warnings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +121,19 @@ def build_climatologies(archive: TrainingArchive, output: Path) -> ClimatologyPa
     """
     pair = fit_climatologies(len(archive.times), archive.read, archive.grid.shape)
     period = f"{archive.times[0]:%Y-%m-%dT%H:%M} to {archive.times[-1]:%Y-%m-%dT%H:%M} UTC"
-    write_climatologies(
-        output, archive.grid, pair, archive.depth_m, f"{archive.source}, {len(archive.times)} times, {period}"
-    )
+    warnings = training_warnings(pair)
+    for warning in warnings:
+        logger.warning("%s: %s", archive.source, warning)
+    source = f"{archive.source}, {len(archive.times)} times, {period}"
+    write_climatologies(output, archive.grid, pair, archive.depth_m, source, warnings)
     return pair
+
+
+def training_warnings(pair: ClimatologyPair) -> list[str]:
+    """What whoever uses these climatologies must know: too few times of the median cell; empty with enough."""
+    seen = pair.count[pair.count > 0]
+    typical = int(np.median(seen)) if seen.size else 0
+    return variance_warnings(typical, "The climatology of a cell (of the median of the cells)")
 
 
 def _archive(

@@ -31,6 +31,7 @@ from landda_hpc.image.aggregate import aggregate, volumetric_water
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
+from landda_hpc.verification.sample_size import pair_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +112,9 @@ def make_regression(
                 f"{config.time.start.isoformat()} to {pairs[0].time.end.isoformat()} UTC; pooled slopes count for "
                 f"{prior_pairs:g} pairs, limits {limits[0]:g} to {limits[1]:g}"
             )
+            for warning in pair_warnings(n_pairs):
+                logger.warning("%s", warning)
+                source += f". {warning}"
             write_regression(output, cells.grid, regression, source)
     return world.broadcast(regression)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +28,7 @@ from landda_hpc.grid import Grid, regular_grid, spans_circle
 from landda_hpc.verification.distance_correlation import BAND_LIMITS, DistanceCorrelation, study_distances
 from landda_hpc.verification.maps import Coastline
 from landda_hpc.verification.regions import GLOBE, Region, window_of
+from landda_hpc.verification.sample_size import FEWEST_TIMES
 from landda_hpc.verification.threshold import (
     DENSITY_FRACTIONS,
     MAP_FRACTIONS,
@@ -40,6 +43,8 @@ from landda_hpc.verification.threshold_figures import (
     draw_error_densities,
     draw_reconstructions,
 )
+
+logger = logging.getLogger(__name__)
 
 SHEN2024: Final = Region("Shen et al. (2024)", 23.0, 68.0, 73.0, 117.0)
 """Their domain; at 1.40625 degrees 32 x 31 cells of the global grid have their centres in it."""
@@ -129,6 +134,8 @@ def study_thresholds(series: ImageSeries, output: Path, settings: ThresholdSetti
     )
     draw_error_densities(compared, files[1], recommendation=recommendation)
     if distances is not None:
+        for warning in distance_warnings(whole.n_images):
+            logger.warning("threshold study: %s", warning)
         files += [output / "distance_correlation.png", output / "distance_correlation.csv"]
         draw_distance_correlation(distances, files[2])
         write_text(files[3], _distance_table(distances), make_folder=True)
@@ -222,6 +229,19 @@ def _part(study: ReconstructionStudy, fractions: Sequence[float]) -> Reconstruct
     )
 
 
+def distance_warnings(n_images: int) -> list[str]:
+    """What a reader of correlations between cells over so few images must know; empty with enough."""
+    if n_images >= FEWEST_TIMES:
+        return []
+    chance = 1.0 / math.sqrt(n_images - 1)
+    return [
+        (
+            f"Correlations between cells are over {n_images} images: cells without any relation have a correlation of "
+            f"{chance:.2f} (standard deviation) by chance. {FEWEST_TIMES} images or more are advisable."
+        )
+    ]
+
+
 def _coastline() -> Coastline:
     grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
     return Coastline(grid, static["land_fraction"] + static["lake_fraction"])
@@ -313,5 +333,6 @@ def _page(
             for r in (0.5, 0.4)
         )
         lines += [f"Correlation of the original between cells: {reach}.", ""]
+        lines += [text for warning in distance_warnings(study.n_images) for text in (f"Warning: {warning}", "")]
         lines += ["![Correlation against distance](distance_correlation.png)", ""]
     return "\n".join([*lines, _PUBLISHED, ""])

@@ -107,7 +107,7 @@ def command(
             about_mean=not mean_square,
         )
     table = Table(title=f"{differences.source}: {len(differences)} times, m3 m-3", title_justify="left")
-    for heading in ("layer", "cells", "mean difference", "standard deviation, mean", "least", "most"):
+    for heading in ("layer", "cells", "times, median", "mean difference", "standard deviation, mean", "least", "most"):
         table.add_column(heading, justify="right")
     statistics = archive.statistics
     for layer, (count, mean, variance) in enumerate(
@@ -116,7 +116,10 @@ def command(
         std = np.sqrt(variance[np.isfinite(variance)])
         known = std if std.size else np.array([math.nan])
         numbers = (float(np.nanmean(mean)), float(known.mean()), float(known.min()), float(known.max()))
-        table.add_row(str(layer), str(int(np.count_nonzero(count))), *(f"{x:.4f}" for x in numbers))
+        times = f"{np.median(count[count > 0]):.0f}" if count.any() else "0"
+        table.add_row(str(layer), str(int(np.count_nonzero(count))), times, *(f"{x:.4f}" for x in numbers))
+    if archive.warnings:
+        table.caption, table.caption_justify = "\n".join(f"Warning: {text}" for text in archive.warnings), "left"
     console = Console()
     console.print(table)
     console.print(f"Written: {output}", highlight=False)

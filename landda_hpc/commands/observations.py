@@ -80,7 +80,7 @@ def climatology(
     From a campaign (--campaign DIR, with background and observation among its output.fields), or from two series of
     images (--model and --observation). Use a period other than the one that is assimilated.
     """
-    from landda_hpc.campaign.climatologies import build_climatologies, campaign_archive
+    from landda_hpc.campaign.climatologies import build_climatologies, campaign_archive, training_warnings
 
     if (campaign is None) == (not model or not observation) or (campaign and (model or observation)):
         raise ConfigError("give either --campaign, or --model and --observation.")
@@ -99,6 +99,8 @@ def climatology(
     for name, one in (("model", pair.model), ("product", pair.product)):
         numbers = (float(np.nanmean(one.mean)), float(np.nanmean(one.std)))
         table.add_row(name, str(int(np.count_nonzero(pair.count))), *(f"{x:.4f}" for x in numbers))
+    if warnings := training_warnings(pair):
+        table.caption, table.caption_justify = "\n".join(f"Warning: {text}" for text in warnings), "left"
     Console().print(table)
     Console().print(f"Written: {output}", highlight=False)
 

@@ -61,6 +61,8 @@ def command(
         return
     import numpy as np
 
+    from landda_hpc.verification.sample_size import pair_warnings
+
     table = Table(title="Slopes on the observed depth, 1", title_justify="left")
     for heading in ("layer", "depth, m", "pooled", "mean", "5 %", "95 %"):
         table.add_column(heading, justify="right")
@@ -68,5 +70,7 @@ def command(
         known = slopes[np.isfinite(slopes)]
         numbers = (regression.pooled[k], known.mean(), *np.percentile(known, [5, 95]))
         table.add_row(str(k + 1), f"{SOIL_Z[k]:.3f}", *(f"{x:.3f}" for x in numbers))
+    if warnings := pair_warnings(pairs):
+        table.caption, table.caption_justify = "\n".join(f"Warning: {text}" for text in warnings), "left"
     Console().print(table)
     Console().print(f"Written: {output}", highlight=False)

@@ -68,7 +68,7 @@ def command(
     Maps of reconstructions and errors, the density of errors with skewness and kurtosis, correlation against distance
     for bands of coefficients and for all above a threshold, and a recommended threshold with its reason.
     """
-    from landda_hpc.campaign.threshold_study import ThresholdSettings, study_thresholds
+    from landda_hpc.campaign.threshold_study import ThresholdSettings, distance_warnings, study_thresholds
     from landda_hpc.formats.gldas import read_gldas
     from landda_hpc.formats.image_series import open_image_series, open_product_series
     from landda_hpc.verification.distance_correlation import BAND_LIMITS
@@ -96,6 +96,8 @@ def command(
     console = Console()
     console.print(table)
     console.print(f"Recommended: {report.recommendation.reason}", highlight=False)
+    for warning in distance_warnings(report.study.n_images) if report.distances is not None else ():
+        console.print(f"Warning: {warning}", highlight=False)
     for path in report.files:
         console.print(f"Written: {path}", highlight=False)
 

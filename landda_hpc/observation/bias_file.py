@@ -13,6 +13,7 @@ from landda_hpc.formats.cf import NetcdfFile, read_grid, require_units
 from landda_hpc.observation.bias import Climatology, ClimatologyPair
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from landda_hpc.constants import FloatArray
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 _SIDES: Final = {"model": "land model", "product": "observed product"}
 
 
-def write_climatologies(path: Path, grid: Grid, pair: ClimatologyPair, depth_m: DepthRange, source: str) -> None:
+def write_climatologies(
+    path: Path, grid: Grid, pair: ClimatologyPair, depth_m: DepthRange, source: str, warnings: Sequence[str] = ()
+) -> None:
     """Write climatologies to a CF netCDF file, whole or not at all. Local.
 
     Parameters
@@ -30,6 +33,7 @@ def write_climatologies(path: Path, grid: Grid, pair: ClimatologyPair, depth_m: 
     grid : the model grid.
     depth_m : top and bottom of the layer, m.
     source : where they come from, for the file's attributes.
+    warnings : sentences that whoever uses the file must know; the attribute ``comment``.
 
     Raises
     ------
@@ -41,6 +45,8 @@ def write_climatologies(path: Path, grid: Grid, pair: ClimatologyPair, depth_m: 
         netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
     ):
         file.setncatts({"Conventions": "CF-1.11", "title": "climatologies for bias treatment", "source": source})
+        if warnings:
+            file.comment = " ".join(warnings)
         for name, values, edges, units in (
             ("lat", grid.lat, grid.lat_edges, "degrees_north"),
             ("lon", grid.lon, grid.lon_edges, "degrees_east"),

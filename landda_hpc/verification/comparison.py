@@ -17,7 +17,9 @@ from scipy.special import stdtrit
 
 from landda_hpc.errors import DataError
 from landda_hpc.formats.atomic import write_text
+from landda_hpc.verification.bounds import RANGES, difference_range, interval_within
 from landda_hpc.verification.records import ASSIMILATED_REFERENCE, SCORES, TRUTH, layer_depth
+from landda_hpc.verification.sample_size import LEVEL, plus_minus, seed_warnings
 from landda_hpc.verification.table import described, in_order_of_trust
 
 if TYPE_CHECKING:
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from landda_hpc.verification.records import ScoreRecord
-
-LEVEL: Final = 0.95
-"""Confidence of all intervals."""
 
 PLACES: Final = (
     ("assimilation", "background"),
@@ -63,10 +62,12 @@ class ComparisonRow:
     n_seeds : seeds in which the score is defined.
     n_times : times of a seed that its mean is over, at most.
     first_time, last_time : of them.
-    mean, half_width : mean over seeds of the means over times, and Student's interval; SCC in 1, else m3 m-3.
+    mean : over seeds of the means over times; SCC in 1, else m3 m-3.
+    half_width : of Student's interval, before it is brought within the range of the score.
+    low, high : ends of the interval, within the range of the score; NaN with fewer than two seeds.
     baseline : the method that paired differences are against.
-    paired_difference, paired_half_width : method minus baseline, seed by seed, and Student's interval; NaN for the
-        baseline itself.
+    paired_difference, paired_half_width, paired_low, paired_high : the same of method minus baseline, seed by seed; NaN
+        for the baseline itself.
     n_pairs : seeds in which both are defined.
     note : 'tuned on truth' or empty.
     """
@@ -83,9 +84,13 @@ class ComparisonRow:
     last_time: datetime
     mean: float
     half_width: float
+    low: float
+    high: float
     baseline: str
     paired_difference: float
     paired_half_width: float
+    paired_low: float
+    paired_high: float
     n_pairs: int
     note: str
 
@@ -181,10 +186,16 @@ def _row(
     baseline: str,
     is_tuned: bool,
 ) -> ComparisonRow:
-    own = student_interval([m.value for m in found.values()])
-    pairs = [m.value - against[seed] for seed, m in found.items() if seed in against and method != baseline]
-    paired = student_interval(pairs)
     reference, layer, window, stage, score = place
+    own = student_interval([m.value for m in found.values()])
+    low, high = interval_within(own.mean, own.half_width, RANGES[score])
+    both = [seed for seed in found if seed in against and method != baseline]
+    paired = student_interval([found[seed].value - against[seed] for seed in both])
+    paired_low = paired_high = math.nan
+    if both:
+        levels = (math.fsum(values) / len(both) for values in (
+            [found[seed].value for seed in both], [against[seed] for seed in both]))  # fmt: skip
+        paired_low, paired_high = interval_within(paired.mean, paired.half_width, difference_range(score, *levels))
     return ComparisonRow(
         method=method,
         layer=layer,
@@ -198,9 +209,13 @@ def _row(
         last_time=max(m.last for m in found.values()),
         mean=own.mean,
         half_width=own.half_width,
+        low=low,
+        high=high,
         baseline=baseline,
         paired_difference=paired.mean,
         paired_half_width=paired.half_width,
+        paired_low=paired_low,
+        paired_high=paired_high,
         n_pairs=paired.n,
         note=TUNED if is_tuned else "",
     )
@@ -281,7 +296,7 @@ def comparison_tables(rows: Sequence[ComparisonRow]) -> list[Table]:
             table.add_section()
             table.add_row(f"[bold]{escape(_place_name(layer, window, stage))}[/bold]")
             for line in lines:
-                table.add_row(*(escape(text) for text in line))
+                table.add_row(*(escape(text.replace(" [", "\n[")) for text in line))
         tables.append(table)
     return tables
 
@@ -325,20 +340,12 @@ def _line(method: str, scc: ComparisonRow | None, ubrmse: ComparisonRow | None) 
         if row is None:
             numbers += ["-", "-"]
             continue
-        numbers.append(_with_interval(row.mean, row.half_width, digits))
+        numbers.append(plus_minus(row.mean, row.low, row.high, digits))
         is_baseline = row.method == row.baseline
         numbers.append(
-            "" if is_baseline else _with_interval(row.paired_difference, row.paired_half_width, digits, sign=True)
+            "" if is_baseline else plus_minus(row.paired_difference, row.paired_low, row.paired_high, digits, sign=True)
         )
     return (method + mark, *numbers)
-
-
-def _with_interval(mean: float, half_width: float, digits: int, *, sign: bool = False) -> str:
-    """Write "0.812±0.004"; no interval where there is one seed only."""
-    if math.isnan(mean):
-        return "-"
-    text = f"{mean:{'+' if sign else ''}.{digits}f}"
-    return text if math.isnan(half_width) else f"{text}±{half_width:.{digits}f}"
 
 
 def _title(reference: str) -> str:
@@ -359,11 +366,17 @@ def _place_name(layer: str, window: str, stage: str) -> str:
 
 def _caption(rows: Sequence[ComparisonRow]) -> str:
     n_seeds = max(r.n_seeds for r in rows)
-    texts = [
-        f"SCC in 1, ubRMSE in m3 m-3: mean over times, then over {n_seeds} seed{'' if n_seeds == 1 else 's'}",
-        f" ± half-width of the {100 * LEVEL:g} % interval (Student). " if n_seeds > 1 else ". ",
-        f"Differences are from {rows[0].baseline}, paired seed by seed.",
-    ]
+    texts = [f"SCC in 1, ubRMSE in m3 m-3: mean over times, then over {n_seeds} seed{'' if n_seeds == 1 else 's'}"]
+    if n_seeds > 1:
+        texts.append(
+            f" with {100 * LEVEL:g} % intervals (Student; ± where both sides are equal) that stay within the range of "
+            "the score."
+        )
+    else:
+        texts.append(".")
+    if any(r.method != r.baseline for r in rows):
+        texts.append(f" Differences are from {rows[0].baseline}, paired seed by seed.")
+    texts += [f" Warning: {warning}" for warning in seed_warnings(n_seeds)]
     counted = [r for r in rows if r.window == "assimilation"]
     if counted:
         first, last = min(r.first_time for r in counted), max(r.last_time for r in counted)

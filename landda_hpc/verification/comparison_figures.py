@@ -8,8 +8,9 @@ import numpy as np
 
 from landda_hpc.errors import DataError
 from landda_hpc.verification import appearance
-from landda_hpc.verification.comparison import LEVEL, SHOWN, TUNED
+from landda_hpc.verification.comparison import SHOWN, TUNED
 from landda_hpc.verification.records import TRUTH, layer_depth
+from landda_hpc.verification.sample_size import LEVEL
 from landda_hpc.verification.table import CONTROL, described
 
 if TYPE_CHECKING:
@@ -80,13 +81,13 @@ def _draw_panel(axis: Axes, rows: Sequence[ComparisonRow], methods: Sequence[str
         if not here:
             continue
         values = np.array([r.paired_difference if differences else r.mean for r in here])
-        widths = np.array([r.paired_half_width if differences else r.half_width for r in here])
+        ends = np.array([(r.paired_low, r.paired_high) if differences else (r.low, r.high) for r in here])
         colour, marker = _MARKERS[place]
         heights = np.array([methods.index(r.method) for r in here]) + 0.22 * (k - 1)
         axis.errorbar(
             values,
             heights,
-            xerr=np.nan_to_num(widths),
+            xerr=np.nan_to_num(np.stack([values - ends[:, 0], ends[:, 1] - values])),
             fmt=marker,
             color=colour,
             markersize=3.6,

@@ -12,6 +12,7 @@ import numpy as np
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.verification.anomalies import AnomalyRule
+from landda_hpc.verification.bounds import RANGES, UNBOUNDED, Range, difference_range, interval_within
 from landda_hpc.verification.dependence import Bootstrap, score_dependence
 from landda_hpc.verification.groups import GroupMean, group_mean
 from landda_hpc.verification.intervals import Estimate, common_times, estimate_mean
@@ -90,8 +91,8 @@ def mean_patterns(series: PatternSeries, windows: Mapping[str, BoolArray], basel
                     values = of_run[name][is_inside]
                     difference = None
                     if baseline is not None and baseline in of_region and run != baseline:
-                        difference = _over_times(values - of_region[baseline][name][is_inside])
-                    mean = _over_times(values)
+                        difference = _difference_over_times(name, values, of_region[baseline][name][is_inside])
+                    mean = _over_times(values, RANGES[name])
                     if mean.n_places:
                         rows.append(GroupRow(window, "pattern", region, series.layer, run, name, mean, difference))
     return rows
@@ -165,10 +166,20 @@ def score_cells(
     return found
 
 
-def _over_times(series: FloatArray) -> GroupMean:
+def _over_times(series: FloatArray, within: Range) -> GroupMean:
     """Mean of a series as a row of a table: spread is over times, places are times."""
     estimate: Estimate = estimate_mean(series[:, None])
     value, low, high, n_eff = estimate.at(0)
+    low, high = interval_within(value, 0.5 * (high - low), within)
     known = series[np.isfinite(series)]
     spread = float(np.std(known, ddof=1)) if known.size > 1 else float("nan")
     return GroupMean(value, low, high, spread, n_eff, int(known.size))
+
+
+def _difference_over_times(score_name: str, values: FloatArray, baseline: FloatArray) -> GroupMean:
+    """Mean of paired differences, with an interval that implies no score out of range."""
+    both = np.isfinite(values) & np.isfinite(baseline)
+    if not both.any():
+        return _over_times(values - baseline, UNBOUNDED)
+    within = difference_range(score_name, float(values[both].mean()), float(baseline[both].mean()))
+    return _over_times(values - baseline, within)

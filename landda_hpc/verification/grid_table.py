@@ -19,6 +19,7 @@ from landda_hpc.formats.image_output import CONVENTIONS, TIME_UNITS
 from landda_hpc.grid import Grid
 from landda_hpc.verification.grid_scores import PATTERN, CellScores, PatternSeries
 from landda_hpc.verification.groups import GroupMean
+from landda_hpc.verification.sample_size import MARK, is_weak
 from landda_hpc.verification.station_scores import GroupRow
 from landda_hpc.verification.temporal import METRICS
 
@@ -74,10 +75,12 @@ def reference_markdown(rows: Sequence[GroupRow]) -> str:
 
 
 def words(mean: GroupMean) -> str:
-    """A mean and its interval."""
+    """A mean and its interval, marked where it rests on few effective values."""
     if math.isnan(mean.value):
         return "-"
-    return f"{mean.value:.3f}" + ("" if math.isnan(mean.low) else f" [{mean.low:.3f}, {mean.high:.3f}]")
+    if math.isnan(mean.low):
+        return f"{mean.value:.3f}"
+    return f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]{MARK if is_weak(mean) else ''}"
 
 
 def change_words(difference: GroupMean, *, is_bold: bool) -> str:
@@ -87,7 +90,7 @@ def change_words(difference: GroupMean, *, is_bold: bool) -> str:
     text = f"{difference.value:+.3f}"
     if math.isnan(difference.low):
         return text
-    text += f" [{difference.low:+.3f}, {difference.high:+.3f}]"
+    text += f" [{difference.low:+.3f}, {difference.high:+.3f}]{MARK if is_weak(difference) else ''}"
     return f"**{text}**" if is_bold and (difference.low > 0.0 or difference.high < 0.0) else text
 
 

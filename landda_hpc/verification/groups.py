@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from landda_hpc.constants import FloatArray, IntArray
+from landda_hpc.verification import bounds
 from landda_hpc.verification.intervals import Estimate
 
 
@@ -18,7 +19,8 @@ class GroupMean:
     Attributes
     ----------
     value, low, high : NaN where no place has the score; low and high also where no place has an interval. The interval
-        tells how the mean over *these* places could be in another season like this; it says nothing of other places.
+        is for the mean over *these* places in another season like this; it says nothing about other places. It stays
+        within the range of the score.
     spread : standard deviation of the score over the places; NaN with fewer than two.
     n_eff : median of the places' effective sample sizes.
     n_places : places that have the score.
@@ -36,7 +38,8 @@ def group_mean(estimate: Estimate, places: IntArray, dependence: float, weights:
     """Mean of a score over places with an interval.
 
     The places' own intervals give the level, ``dependence`` how much of it is left in the mean: their mean width is
-    multiplied by it, and so much of their asymmetry is kept.
+    multiplied by it, and so much of their asymmetry is kept. Widths are averaged on the scale on which the score has no
+    ends (``bounds``), so that the interval of the mean stays within the score's range as those of the places do.
 
     Parameters
     ----------
@@ -45,8 +48,17 @@ def group_mean(estimate: Estimate, places: IntArray, dependence: float, weights:
     dependence : from ``block_bootstrap.dependence_ratios``; 1 if all places err together.
     weights : of all places; equal by default.
     """
-    value, low, high, centre, size = (
-        a[places] for a in (estimate.value, estimate.low, estimate.high, estimate.centre, estimate.n_eff)
+    value, low, high, centre, size, floor, ceiling = (
+        np.broadcast_to(a, estimate.value.shape)[places]
+        for a in (
+            estimate.value,
+            estimate.low,
+            estimate.high,
+            estimate.centre,
+            estimate.n_eff,
+            estimate.floor,
+            estimate.ceiling,
+        )
     )
     weight = np.ones(places.size) if weights is None else weights[places]
     known = np.isfinite(value) & (weight > 0.0)
@@ -58,10 +70,17 @@ def group_mean(estimate: Estimate, places: IntArray, dependence: float, weights:
     if sure.any():
         w = weight[sure]
         middle = mean + _mean((centre - value)[sure], w)
-        below, above = _mean((centre - low)[sure], w), _mean((high - centre)[sure], w)
+        if estimate.is_difference:
+            sides = (centre - low)[sure], (high - centre)[sure]
+        else:
+            sides = bounds.halves_of(centre[sure], low[sure], high[sure], floor[sure], ceiling[sure])
+        below, above = (_mean(side, w) for side in sides)
         # Means of many independent values are symmetric; what all places have in common keeps its skewness.
         even = 0.5 * (below + above) * (1.0 - dependence)
-        edges = middle - dependence * (dependence * below + even), middle + dependence * (dependence * above + even)
+        halves = (np.array([dependence * (dependence * side + even)]) for side in (below, above))
+        ends = (np.array([_mean(end[known], weight[known])]) for end in (floor, ceiling))
+        found = bounds.edges_within(np.array([middle]), *halves, *ends, is_difference=estimate.is_difference)
+        edges = float(found[0][0]), float(found[1][0])
     spread = float(np.std(value[known], ddof=1)) if known.sum() > 1 else math.nan
     sizes = size[known & np.isfinite(size)]
     n_eff = float(np.median(sizes)) if sizes.size else math.nan

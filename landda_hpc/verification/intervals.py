@@ -3,12 +3,12 @@
 Every function takes columns (n_time, n_place) on one regular time axis, uses the times that all its series have, and
 gives a value with an interval and the effective sample size behind it. Intervals are Student's, chi-square or Fisher's
 with the effective size in place of the number of values. Simulations (``docs/verification.md``) find their coverage
-right to a few percent down to about fifteen independent values, too small below: ``n_eff`` stands beside every one.
+right to a few percent down to about fifteen independent values, too small below: every estimate has its ``n_eff``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -16,14 +16,13 @@ from scipy.special import gammaincinv, stdtrit
 
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import ShapeError
+from landda_hpc.verification import bounds
 from landda_hpc.verification.autocorrelation import (
     effective_size_of_correlation,
     effective_size_of_mean,
     effective_size_of_variance,
 )
-
-LEVEL: Final = 0.95
-"""Confidence of all intervals."""
+from landda_hpc.verification.sample_size import LEVEL
 
 FEWEST: Final = 3.0
 """Effective values below which there is no interval (NaN)."""
@@ -40,6 +39,8 @@ class Estimate:
     value, low, high : (n_place,); NaN where undefined, low and high also where there are too few independent values.
     n_eff : effective sample size, (n_place,).
     centre : what the interval is around: the value, but for what an estimated mean takes off a standard deviation.
+    floor, ceiling : ends of the score's range, one for all columns or (n_place,); the interval stays between them.
+    is_difference : of two runs' scores.
     """
 
     value: FloatArray
@@ -47,6 +48,9 @@ class Estimate:
     high: FloatArray
     n_eff: FloatArray
     centre: FloatArray
+    floor: FloatArray | float = -np.inf
+    ceiling: FloatArray | float = np.inf
+    is_difference: bool = False
 
     def at(self, place: int) -> tuple[float, float, float, float]:
         """Value, low, high and n_eff of one column."""
@@ -96,7 +100,8 @@ def estimate_ubrmse(x: FloatArray, y: FloatArray) -> Estimate:
         low = np.sqrt(freedom * unbiased / _chi_square(0.5 + 0.5 * LEVEL, freedom))
         high = np.sqrt(freedom * unbiased / _chi_square(0.5 - 0.5 * LEVEL, freedom))
         centre = np.where(of_mean > 1.0, np.sqrt(unbiased), np.nan)
-    return Estimate(np.sqrt(variance), *_defined(np.sqrt(variance), low, high, of_mean), size, centre)
+    value = np.sqrt(variance)
+    return Estimate(value, *_defined(value, low, high, of_mean), size, centre, bounds.ERROR.floor)
 
 
 def estimate_correlation(x: FloatArray, y: FloatArray) -> Estimate:
@@ -109,13 +114,15 @@ def estimate_correlation(x: FloatArray, y: FloatArray) -> Estimate:
     with np.errstate(invalid="ignore", divide="ignore"):
         half = _student(size - 2.0) / np.sqrt(np.where(size > FEWEST, size - 3.0, np.nan))
         z = np.arctanh(np.clip(r, -_MOST_CORRELATED, _MOST_CORRELATED))
-    return Estimate(r, *_defined(r, np.tanh(z - half), np.tanh(z + half), size), size, r)
+    ends = bounds.CORRELATION.floor, bounds.CORRELATION.ceiling
+    return Estimate(r, *_defined(r, np.tanh(z - half), np.tanh(z + half), size), size, r, *ends)
 
 
 def estimate_correlation_difference(x: FloatArray, other: FloatArray, y: FloatArray) -> Estimate:
     """R of x minus R of another run, both against y at common times.
 
-    The two correlations share y and so depend on each other: their own intervals are combined by Zou's method.
+    The two correlations share y and so depend on each other: their own intervals are combined by Zou's method, which
+    keeps the ends between the low of one less the high of the other and the reverse, so within [-2, 2].
 
     References
     ----------
@@ -135,20 +142,21 @@ def estimate_correlation_difference(x: FloatArray, other: FloatArray, y: FloatAr
         high = r1 - r2 + reach(one.high - r1, r2 - two.low)
     same = _all_equal(x, other)
     size = np.minimum(one.n_eff, two.n_eff)
-    return Estimate(r1 - r2, np.where(same, 0.0, low), np.where(same, 0.0, high), size, r1 - r2)
+    ends = bounds.CORRELATION_DIFFERENCE.floor, bounds.CORRELATION_DIFFERENCE.ceiling
+    return Estimate(r1 - r2, np.where(same, 0.0, low), np.where(same, 0.0, high), size, r1 - r2, *ends, True)
 
 
 def estimate_bias_difference(x: FloatArray, other: FloatArray, y: FloatArray) -> Estimate:
     """Bias of x minus bias of another run, both against y at common times: the mean of x minus the other."""
     x, other, _ = common_times(x, other, y)
-    return estimate_mean(x - other)
+    return replace(estimate_mean(x - other), is_difference=True)
 
 
 def estimate_ubrmse_difference(x: FloatArray, other: FloatArray, y: FloatArray) -> Estimate:
     """ubRMSE of x minus ubRMSE of another run, both against y at common times.
 
     s1 - s2 = (s1^2 - s2^2) / (s1 + s2); the numerator is the mean of a series, the difference of squared departures,
-    whose interval is Student's.
+    whose interval is Student's. The ends stay between -s2 and s1, so that neither implies a negative ubRMSE.
     """
     x, other, y = common_times(x, other, y)
     squares, stds = [], []
@@ -157,11 +165,13 @@ def estimate_ubrmse_difference(x: FloatArray, other: FloatArray, y: FloatArray) 
         squares.append((run - y - mean) ** 2)
         stds.append(np.sqrt(variance))
     numerator = estimate_mean(squares[0] - squares[1])
+    value, floor, ceiling = stds[0] - stds[1], -stds[1], stds[0]
     with np.errstate(invalid="ignore", divide="ignore"):
-        total = stds[0] + stds[1]
-        same = _all_equal(x, other)
-        low, high = (np.where(same, 0.0, edge / total) for edge in (numerator.low, numerator.high))
-    return Estimate(stds[0] - stds[1], low, high, numerator.n_eff, stds[0] - stds[1])
+        half = 0.5 * (numerator.high - numerator.low) / (stds[0] + stds[1])
+    same = _all_equal(x, other)
+    edges = bounds.edges_within(value, half, half, floor, ceiling, is_difference=True)
+    low, high = (np.where(same, 0.0, edge) for edge in edges)
+    return Estimate(value, low, high, numerator.n_eff, value, floor, ceiling, True)
 
 
 def correlation(x: FloatArray, y: FloatArray) -> FloatArray:

@@ -20,7 +20,8 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.formats.atomic import atomic_replacement, write_text
 from landda_hpc.formats.image_output import CONVENTIONS, TIME_UNITS
 from landda_hpc.verification.grid_table import change_words, words
-from landda_hpc.verification.intervals import LEVEL, Estimate
+from landda_hpc.verification.intervals import Estimate
+from landda_hpc.verification.sample_size import LEVEL, MARK, is_weak, plus_minus
 from landda_hpc.verification.station_scores import GroupRow, WindowScores
 from landda_hpc.verification.station_set import Representativeness, StationSet
 from landda_hpc.verification.temporal import METRICS
@@ -121,7 +122,7 @@ def write_group_csv(path: Path, rows: Iterable[tuple[str, GroupRow]]) -> None:
 
 
 def group_table(rows: Sequence[GroupRow], title: str, metrics: Sequence[str] = tuple(METRICS)) -> list[Table]:
-    """Lay group means out for the screen, one table per window, each with half the width of its interval."""
+    """Lay group means out for the screen, one table per window, each with its interval."""
     tables = []
     for window in dict.fromkeys(row.window for row in rows):
         table = Table(title=f"{title}, {window} window", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
@@ -281,9 +282,7 @@ def _plain(value: object) -> object:
 
 def _pm(row: GroupRow) -> str:
     s = row.score
-    if math.isnan(s.value):
-        return "-"
-    return f"{s.value:.3f}" + ("" if math.isnan(s.low) else f"±{0.5 * (s.high - s.low):.3f}")
+    return plus_minus(s.value, s.low, s.high, 3).replace(" [", "\n[") + (MARK if is_weak(s) else "")
 
 
 def _number(value: float, digits: int) -> str:

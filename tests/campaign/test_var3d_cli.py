@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any, get_args
 
@@ -204,7 +205,8 @@ class TestLayersOneByOne:
         assert "no cell of the domain with 10 times" in " ".join(done.stderr.split())  # four times are no climatology
 
 
-def test_an_archive_of_two_series(landda: Landda) -> None:
+def test_an_archive_of_two_series(landda: Landda, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("landda_hpc").addHandler(caplog.handler)
     model = VALUES + 0.03
     write_series(landda.folder / "m.nc", model, [0, 6, 12, 18, 24, 30])
     write_series(landda.folder / "y.nc", VALUES[:5] * 0.9, [6, 12, 18, 24, 36])  # times in common: 6 to 24 h
@@ -212,6 +214,12 @@ def test_an_archive_of_two_series(landda: Landda) -> None:
                   "--model-variable", "sm", "--model-variable", "sm", "--observation-depth", "0-0.07")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "4 times" in done.stdout
+    words = "rests on 4 times: the standard error of a variance is 82 % of it"
+    assert words in " ".join(done.stdout.split()), "in the table"
+    logging.getLogger("landda_hpc").removeHandler(caplog.handler)
+    assert words in caplog.text, "in the log"
+    with netCDF4.Dataset(landda.folder / "b.nc") as file:
+        assert words in file.comment
     from tests.unit.formats.test_image_series import GRID as SMALL
 
     archive = read_archive(landda.folder / "b.nc", SMALL)

@@ -30,6 +30,7 @@ from landda_hpc.verification.comparison import (
     write_comparison_csv,
 )
 from landda_hpc.verification.records import TRUTH, read_json_lines
+from landda_hpc.verification.sample_size import seed_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +132,8 @@ class ComparisonSession:
             since=comparison.since,
             tuned=comparison.tuned,
         )
+        for warning in seed_warnings(len(comparison.seeds)):
+            logger.warning("%s", warning)
         table = self._request.csv or output / "comparison.csv"
         write_comparison_csv(rows, table)
         console = Console()

@@ -25,6 +25,7 @@ from landda_hpc.verification.comparison import (
 )
 from landda_hpc.verification.comparison_figures import draw_comparison
 from landda_hpc.verification.records import ScoreRecord
+from landda_hpc.verification.sample_size import seed_warnings
 
 T0 = datetime(2022, 6, 2)
 SINCE = T0 + timedelta(hours=12)
@@ -127,6 +128,23 @@ class TestCompare:
         assert best.paired_half_width == pytest.approx(0.001 * t_over_root_n)
         assert (best.baseline, best.n_seeds, best.n_pairs, best.note) == ("blend", 3, 3, "tuned on truth")
         assert math.isnan(blend.paired_difference) and blend.n_pairs == 0 and not blend.note
+
+    def test_two_seeds_give_intervals_within_the_range_and_a_warning(self) -> None:
+        rows = run_compare({s: campaign(v, j) for s, v, j in ((1, 0.02, 0.01), (2, 0.08, -0.01))})
+        for row in rows:
+            assert math.isfinite(row.low) and row.low <= row.mean <= row.high
+            if row.score == "scc":
+                assert row.low >= -1.0 and row.high <= 1.0
+            elif row.score in ("rmse", "ubrmse"):
+                assert row.low >= 0.0
+                if row.method != row.baseline:
+                    level = one(rows, "blend", row.window, row.stage, score=row.score, layer=row.layer).mean
+                    assert -level <= row.paired_low and row.paired_high <= row.mean
+        text = comparison_markdown(rows)
+        assert "Warning: With 2 seeds an interval rests on 1 degree of freedom (Student's quantile is 12.7)" in text
+        assert seed_warnings(3) == []
+        (alone,) = seed_warnings(1)
+        assert "no interval" in alone and alone in comparison_markdown(run_compare({1: campaign(0.02)}))
 
     def test_only_the_end_of_the_window_counts(self, rows: list[ComparisonRow]) -> None:
         row = one(rows, "blend", "assimilation", "analysis")

@@ -16,6 +16,7 @@ from landda_hpc.verification.anomalies import AnomalyRule
 from landda_hpc.verification.dependence import Bootstrap
 from landda_hpc.verification.grid_scores import Compared, mean_patterns, score_cells, score_patterns
 from landda_hpc.verification.grid_table import reference_markdown, write_pattern_csv, write_reference_netcdf
+from landda_hpc.verification.intervals import estimate_mean
 from landda_hpc.verification.maps import Coastline
 from landda_hpc.verification.rain_series import ScoreLine, StationPanel, draw_scores_with_rain, draw_stations
 from landda_hpc.verification.regions import CHINA, UNITED_STATES
@@ -64,6 +65,28 @@ def test_patterns_are_spatial_correlations_at_each_time(compared: Compared) -> N
     assert image.difference.value == pytest.approx(image.score.value - control.score.value, abs=1e-12)
     assert image.difference.low > 0.0, "ten times smaller errors are surely better"
     assert image.score.n_places == 60
+
+
+def test_means_of_patterns_stay_within_the_range_of_their_score() -> None:
+    """Six times, one of them far off: Student's interval of SCC reaches beyond 1, of ubRMSE below 0."""
+    rng = np.random.default_rng(4)
+    times = TIMES[:6]
+    truth = 0.3 + 0.1 * rng.normal(size=(6, 50))
+    near = truth + 0.001 * rng.normal(size=truth.shape)
+    near[0] += 0.2 * rng.normal(size=50)
+    runs = {"control": truth + 0.02 * rng.normal(size=truth.shape), "near": near}
+    series = score_patterns(Compared("product", "0-7 cm", times, runs, truth), {"all cells": np.arange(50)})
+    rows = mean_patterns(series, {"assimilation": np.ones(6, dtype=bool)}, "control")
+    found = {(r.run, r.metric): r for r in rows}
+    scc, ubrmse = (found["near", name] for name in ("scc", "ubrmse"))
+    plain = estimate_mean(series.scores["all cells"]["near"]["scc"][:, None])
+    assert plain.high[0] > 1.0, "the case is one"
+    assert -1.0 <= scc.score.low < scc.score.value < scc.score.high <= 1.0
+    assert 0.0 < ubrmse.score.low < ubrmse.score.value
+    assert scc.difference is not None and -2.0 <= scc.difference.low <= scc.difference.high <= 2.0
+    assert ubrmse.difference is not None
+    assert found["control", "ubrmse"].score.value + ubrmse.difference.low >= 0.0
+    assert ubrmse.score.value - ubrmse.difference.high >= 0.0
 
 
 def score_all(compared: Compared, seed: int = 1) -> list[Any]:

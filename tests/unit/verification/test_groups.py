@@ -6,12 +6,20 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from landda_hpc.errors import ShapeError
 from landda_hpc.verification.autocorrelation import block_length
 from landda_hpc.verification.block_bootstrap import dependence_ratios, draw_blocks, resampled_scores
 from landda_hpc.verification.groups import group_mean
-from landda_hpc.verification.intervals import estimate_correlation, estimate_ubrmse
+from landda_hpc.verification.intervals import (
+    estimate_bias,
+    estimate_correlation,
+    estimate_correlation_difference,
+    estimate_ubrmse,
+    estimate_ubrmse_difference,
+)
 from tests.unit.verification.test_intervals import ar1
 
 
@@ -84,11 +92,47 @@ def test_means_are_weighted_and_count_who_has_a_score() -> None:
     mean = group_mean(estimate, np.arange(3), 1.0, np.array([3.0, 1.0, 5.0]))
     assert mean.n_places == 2
     assert mean.value == pytest.approx((3.0 * estimate.value[0] + estimate.value[1]) / 4.0)
-    assert mean.high - mean.value == pytest.approx(np.average(estimate.high[:2] - estimate.value[:2], weights=[3, 1]))
+    # Widths are averaged on Fisher's scale: the mean of the places' own half-widths to first order.
+    own = np.average(estimate.high[:2] - estimate.value[:2], weights=[3, 1])
+    assert mean.high - mean.value == pytest.approx(own, rel=1e-3)
     assert math.isnan(group_mean(estimate, np.array([2]), 1.0).value)
     narrow = group_mean(estimate, np.arange(3), 0.5)
     wide = group_mean(estimate, np.arange(3), 1.0)
-    assert narrow.high - narrow.low == pytest.approx(0.5 * (wide.high - wide.low))
+    assert narrow.high - narrow.low == pytest.approx(0.5 * (wide.high - wide.low), rel=0.02)
+
+
+def test_one_place_alone_keeps_its_own_interval() -> None:
+    x, y = ar1(30, 5, 0.6, 18), ar1(30, 5, 0.6, 19)
+    for estimate in (
+        estimate_correlation(0.2 * x + y, y),
+        estimate_ubrmse(x, y),
+        estimate_correlation_difference(0.2 * x + y, x, y),
+        estimate_ubrmse_difference(0.2 * x + y, x, y),
+        estimate_bias(x, y),
+    ):
+        for place in range(5):
+            mean = group_mean(estimate, np.array([place]), 1.0)
+            assert (mean.low, mean.high) == (pytest.approx(estimate.low[place]), pytest.approx(estimate.high[place]))
+
+
+@given(st.integers(0, 10_000), st.floats(0.0, 1.0), st.floats(0.01, 3.0))
+@settings(max_examples=60, deadline=None)
+def test_intervals_of_means_stay_within_the_range_of_the_score(seed: int, dependence: float, noise: float) -> None:
+    """Few and strongly correlated values, one run very near the reference and one that is not."""
+    y, e, f = (ar1(12, 6, 0.5, 3 * seed + i) for i in range(3))
+    near, far = y + 0.01 * noise * e, noise * f
+    places, weights = np.arange(6), np.linspace(1.0, 5.0, 6)
+    r, other = (group_mean(estimate_correlation(run, y), places, dependence, weights) for run in (near, far))
+    change = group_mean(estimate_correlation_difference(near, far, y), places, dependence, weights)
+    errors = [group_mean(estimate_ubrmse(run, y), places, dependence, weights) for run in (near, far)]
+    lower = group_mean(estimate_ubrmse_difference(near, far, y), places, dependence, weights)
+    for mean in (r, other):
+        assert math.isnan(mean.low) or -1.0 <= mean.low <= mean.value <= mean.high <= 1.0
+    assert math.isnan(change.low) or -2.0 <= change.low <= change.value <= change.high <= 2.0
+    for mean in errors:
+        assert math.isnan(mean.low) or 0.0 < mean.low <= mean.high
+    if not math.isnan(lower.low):
+        assert -errors[1].value * (1 + 1e-9) <= lower.low <= lower.value <= lower.high <= errors[0].value * (1 + 1e-9)
 
 
 def test_blocks_and_series_must_belong_together() -> None:

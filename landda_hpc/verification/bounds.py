@@ -1,0 +1,158 @@
+"""Confidence intervals that stay within the range of their score: a correlation in [-1, 1], an error above 0.
+
+A symmetric interval of a bounded score can reach values that the score cannot have, above all with few samples. A side
+of an interval that has an end of the range before it is therefore laid on a scale without that end and brought back:
+the logit of the position between two ends (on -1..1 this is twice Fisher's z), the logarithm of the distance from one
+end. The width is carried over by the slope of the scale (delta method), so that narrow intervals are Student's as
+before. Differences of scores do not crowd at the ends of their range: their intervals are cut off there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.constants import FloatArray
+
+_NEAREST: Final = 1e-12
+"""Distance from an end, as a share of the range, that a value counts for at least: the scale has no end itself."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values that a score, or the difference of two, can have.
+
+    Attributes
+    ----------
+    floor, ceiling : the ends, -inf and inf where there is none.
+    is_difference : whether it is of a difference: intervals are cut off at the ends.
+    """
+
+    floor: float = -math.inf
+    ceiling: float = math.inf
+    is_difference: bool = False
+
+
+CORRELATION: Final = Range(-1.0, 1.0)
+ERROR: Final = Range(0.0)
+UNBOUNDED: Final = Range()
+CORRELATION_DIFFERENCE: Final = Range(-2.0, 2.0, is_difference=True)
+
+RANGES: Final[dict[str, Range]] = {
+    "r": CORRELATION,
+    "anomaly_r": CORRELATION,
+    "scc": CORRELATION,
+    "ubrmse": ERROR,
+    "rmse": ERROR,
+    "bias": UNBOUNDED,
+}
+"""Range of each score, by name."""
+
+
+def difference_range(score: str, value: float, baseline: float) -> Range:
+    """Range of a score minus the baseline's, where the two are known in the mean.
+
+    A correlation differs by 2 at most. An error cannot fall below 0: its difference lies between minus the baseline's
+    error and the error itself, so that neither end of an interval implies a negative error.
+    """
+    found = RANGES[score]
+    if found == CORRELATION:
+        return CORRELATION_DIFFERENCE
+    if found == ERROR and value >= 0.0 and baseline >= 0.0:
+        return Range(-baseline, value, is_difference=True)
+    return UNBOUNDED
+
+
+def interval_within(centre: float, half_width: float, within: Range) -> tuple[float, float]:
+    """Ends of an interval of one number; see :func:`edges_within`."""
+    half = np.array([half_width])
+    ends = np.array([within.floor]), np.array([within.ceiling])
+    low, high = edges_within(np.array([centre]), half, half, *ends, is_difference=within.is_difference)
+    return float(low[0]), float(high[0])
+
+
+def edges_within(
+    centre: FloatArray,
+    below: FloatArray,
+    above: FloatArray,
+    floor: FloatArray,
+    ceiling: FloatArray,
+    *,
+    is_difference: bool = False,
+) -> tuple[FloatArray, FloatArray]:
+    """Ends of intervals that stay between floor and ceiling.
+
+    Parameters
+    ----------
+    centre : what each interval is around, shape (n,).
+    below, above : half-widths to first order, in the unit of the score, >= 0, (n,).
+    floor, ceiling : range of each, (n,); -inf and inf where there is none.
+    is_difference : cut off at the ends, in place of the scales without ends.
+
+    Returns
+    -------
+    low, high : (n,), floor <= low <= centre <= high <= ceiling. NaN where centre or the half-width is NaN, or where the
+        centre is outside its range.
+
+    Notes
+    -----
+    Local: no communication.
+    """
+    with np.errstate(invalid="ignore"):
+        if is_difference:
+            low, high = np.maximum(centre - below, floor), np.minimum(centre + above, ceiling)
+        else:
+            low = -_upward(-centre, below, -ceiling, -floor)
+            high = _upward(centre, above, floor, ceiling)
+        outside = ~((centre >= floor) & (centre <= ceiling))
+    return np.where(outside | np.isnan(below), np.nan, low), np.where(outside | np.isnan(above), np.nan, high)
+
+
+def halves_of(
+    centre: FloatArray, low: FloatArray, high: FloatArray, floor: FloatArray, ceiling: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Half-widths to first order that ``edges_within`` makes these ends from (not of differences), (n,) each."""
+    return _width_of(-centre, -low, -ceiling, -floor), _width_of(centre, high, floor, ceiling)
+
+
+def _upward(centre: FloatArray, width: FloatArray, floor: FloatArray, ceiling: FloatArray) -> FloatArray:
+    """Upper end, on a scale that does not reach the ceiling; plainly centre + width where there is none."""
+    scaled = _stretch(centre, floor, ceiling) + width * _slope(centre, floor, ceiling)
+    has_floor, has_ceiling = np.isfinite(floor), np.isfinite(ceiling)
+    low, high = np.where(has_floor, floor, 0.0), np.where(has_ceiling, ceiling, 0.0)
+    with np.errstate(over="ignore"):
+        between = high - (high - low) / (1.0 + np.exp(scaled))
+        one_end = high - np.exp(-scaled)
+    end = np.where(has_ceiling, np.where(has_floor, between, one_end), centre + width)
+    # Without a width it is the centre itself, without the rounding of going there and back.
+    return np.asarray(np.where(width == 0.0, centre, np.maximum(end, centre)))
+
+
+def _width_of(centre: FloatArray, end: FloatArray, floor: FloatArray, ceiling: FloatArray) -> FloatArray:
+    """The width that ``_upward`` makes this end from."""
+    apart = _stretch(end, floor, ceiling) - _stretch(centre, floor, ceiling)
+    return np.asarray(np.where(np.isfinite(ceiling), apart / _slope(centre, floor, ceiling), end - centre))
+
+
+def _stretch(value: FloatArray, floor: FloatArray, ceiling: FloatArray) -> FloatArray:
+    """Values on a scale without ceiling: the logit between two ends, minus a logarithm below one."""
+    over, under = _distances(value, floor, ceiling)
+    return np.asarray(np.where(np.isfinite(floor), np.log(over), 0.0) - np.log(under))
+
+
+def _slope(value: FloatArray, floor: FloatArray, ceiling: FloatArray) -> FloatArray:
+    """How much the scale changes with the value."""
+    over, under = _distances(value, floor, ceiling)
+    return np.asarray(np.where(np.isfinite(floor), 1.0 / over, 0.0) + 1.0 / under)
+
+
+def _distances(value: FloatArray, floor: FloatArray, ceiling: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Distances from both ends, never 0; 1 where there is no such end."""
+    with np.errstate(invalid="ignore"):
+        least = _NEAREST * np.where(np.isfinite(ceiling - floor) & (ceiling > floor), ceiling - floor, 1.0)
+        over = np.where(np.isfinite(floor), np.maximum(value - floor, least), 1.0)
+        under = np.where(np.isfinite(ceiling), np.maximum(ceiling - value, least), 1.0)
+    return over, under
