@@ -163,6 +163,7 @@ class ColmModels:
         with together(self._world, "clearing the runs' work folders"):
             for instance in self._mine_to_start(instances):
                 self._runs[instance.name].clear_work()
+                self._runs[instance.name].remove_later(time)
         with together(self._world, f"reading the restarts of {time}"):
             for instance in instances:
                 if instance.name in self._models:

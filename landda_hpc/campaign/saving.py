@@ -16,6 +16,7 @@ from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, write_checkpoint
 from landda_hpc.storage.checkpoint_format import MODEL_FILES
+from landda_hpc.storage.restart import MANIFEST, time_label
 from landda_hpc.storage.retention import (
     apply_retention,
     checkpoint_name,
@@ -90,6 +91,15 @@ def save_state(
             remove_later(folder.checkpoints, cycle)
             retain(config, folder, models, cycle)
     return digest
+
+
+def lacks_restarts(config: CampaignConfig, folder: CampaignFolder, time: datetime) -> bool:
+    """Whether restart sets that the configuration asks for are missing or incomplete at a time. Local: rank 0.
+
+    A job may be killed between a checkpoint and its restart sets.
+    """
+    sets = (folder.restart / time_label(time) / name / MANIFEST for name in config.instance_names)
+    return config.checkpoint.restarts and not all(path.is_file() for path in sets)
 
 
 def retain(config: CampaignConfig, folder: CampaignFolder, models: ModelSystem, cycle: int) -> None:

@@ -15,7 +15,7 @@ from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.model_system import ModelSystem, make_model_system
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.records import newest_checkpoint, restore_records
-from landda_hpc.campaign.saving import config_hash, retain
+from landda_hpc.campaign.saving import config_hash, lacks_restarts, retain
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.spun_up import initial_problems
 from landda_hpc.campaign.weather import weather_problems
@@ -161,11 +161,15 @@ def resume_campaign(
             header, memory = _read_state(config, domain, models, instances, path, world)
         cycle = 0 if header is None else header.cycle
         inventory: Inventory | None = None
+        lacks_sets = False
         with together(world, "cutting the records back"):
             if world.rank == 0:
                 inventory = restore_records(folder, config, header, accept_gaps=accept_gaps)
                 retain(config, folder, models, cycle)
+                lacks_sets = header is not None and lacks_restarts(config, folder, config.time.valid_time(cycle))
                 logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
+        if world.broadcast(lacks_sets):
+            models.write_restarts(instances, config.time.valid_time(cycle))
         campaign = Campaign(config, domain, world, folder, models, instances, source, cycle, inventory=inventory)
         with together(world, "restoring the methods' memory"):
             if memory is not None:

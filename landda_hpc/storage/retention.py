@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable, Collection
@@ -124,8 +125,8 @@ def prune_restart_sets(root: Path, kept: Collection[datetime]) -> list[Path]:
 
     Notes
     -----
-    Only files that a campaign writes there are removed, the manifest first: what is left of a set after a kill is
-    incomplete, and removed the next time. A folder with other files stays.
+    Only files that a campaign wrote are removed: those that the manifest lists, and what is named as a restart. The
+    manifest goes last, so that a removal that was killed is completed the next time. A folder with other files stays.
     """
     removed = []
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
@@ -134,10 +135,11 @@ def prune_restart_sets(root: Path, kept: Collection[datetime]) -> list[Path]:
             continue
         with storage_errors(folder, "removing an old restart set"):
             for instance in (entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()):
-                for path in (*instance.glob(MANIFEST), *instance.glob("*_restart_*.nc"), *instance.glob(".*.tmp")):
+                for path in (*_listed(instance), *instance.glob("*_restart_*.nc"), *instance.glob(".*.tmp")):
                     path.unlink(missing_ok=True)
-                _remove_if_empty(instance)
-            _remove_if_empty(folder)
+                (instance / MANIFEST).unlink(missing_ok=True)
+                _remove_empty(instance)
+            _remove_empty(folder)
         removed.append(folder)
     return removed
 
@@ -152,6 +154,20 @@ def _time_of_set(folder: Path) -> datetime | None:
         return None
 
 
-def _remove_if_empty(folder: Path) -> None:
+def _listed(folder: Path) -> list[Path]:
+    """Files that the manifest of a set lists: a list of entries with names, or a mapping by name."""
+    try:
+        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        names = [str(entry["name"]) for entry in files] if isinstance(files, list) else list(files)
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [folder / name for name in names if ".." not in Path(name).parts and not Path(name).is_absolute()]
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder and those in it, as far as no file is left in them."""
+    for path in sorted((p for p in folder.rglob("*") if p.is_dir() and not p.is_symlink()), reverse=True):
+        if next(path.iterdir(), None) is None:
+            path.rmdir()
     if next(folder.iterdir(), None) is None:
         folder.rmdir()

@@ -275,6 +275,30 @@ def test_a_checkpoint_whose_restarts_are_damaged_is_skipped(
     assert_same(out, reference)
 
 
+def test_a_resume_from_far_back_keeps_what_its_windows_start_from(tmp_path: Path, synthetic: Path) -> None:
+    """Restarts of later times, of before the resume, are not the newest ones: they must not displace those needed."""
+    times = {"assimilation_end": "2010-06-01T06:00", "end": "2010-06-02T12:00"}
+    raw = raw_config(
+        synthetic, model=still(), time=times, runs=[{"method": "control"}],
+        checkpoint={"every_hours": 18, "restarts": True},
+    )  # fmt: skip
+    out = tmp_path / "out"
+    assert run_campaign(parse_config(raw), out).finished
+    newest = latest_valid(out / "checkpoints")
+    assert newest is not None
+    before = digest(newest)
+    restart_sets = sorted(folder.name for folder in (out / "restart").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-1000])
+    campaign = resume_campaign(out, SerialCommunicator())
+    assert campaign.cycle == 3 and campaign.run().finished
+    campaign.folder.unlock()
+    assert digest(newest) == before
+    assert sorted(folder.name for folder in (out / "restart").iterdir()) == restart_sets
+    assert len(restart_sets) == 3
+    for folder in (out / "restart").glob("*/*"):
+        read_colm_set(folder)
+
+
 def test_members_are_perturbed_by_their_number(tmp_path: Path, synthetic: Path) -> None:
     ensemble = {"members": 3, "wetness_sigma": 0.05, "log_rain_sigma": 0.4}
     runs = [{"method": "control", "name": "free", "ensemble": ensemble}]

@@ -157,6 +157,12 @@ class RunFolder:
                     end_orphan(attempt)
                 shutil.rmtree(window, ignore_errors=True)
 
+    def remove_later(self, time: datetime) -> None:
+        """Remove the restarts of later times: a resume from ``time`` computes them again. Local: one process."""
+        for later in (found for found in self.case.times() if found > time):
+            with storage_errors(self.chain / time_label(later), "removing a restart"):
+                shutil.rmtree(self.chain / time_label(later))
+
     def prune(self, keep: set[datetime], newest: int) -> None:
         """Drop the restarts and logs of times that are neither asked for nor among the newest. Local: one process."""
         for time in self.case.times()[:-newest]:
