@@ -14,7 +14,6 @@ import numpy as np
 from landda_hpc.analysis.background_archive import DifferenceStatistics, archive_of, write_archive
 from landda_hpc.analysis.nodes import at_nodes, node_weights
 from landda_hpc.analysis.spectra import WedgeSpectrum, archive_spectrum
-from landda_hpc.campaign.assembly import make_frame
 from landda_hpc.config import FrameConfig
 from landda_hpc.constants import N_UPPER, SOIL_Z, FloatArray
 from landda_hpc.errors import ConfigError, DataError
@@ -26,6 +25,7 @@ from landda_hpc.formats.cf import NetcdfFile
 from landda_hpc.formats.image_series import ImageSeries, open_image_series
 from landda_hpc.formats.wedge_spectra import write_wedge_spectrum
 from landda_hpc.grid import Grid
+from landda_hpc.methods.base.frames import make_frame
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import layer_innovation_name, list_images
 from landda_hpc.verification.sample_size import variance_warnings

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.case import read_namelist
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.models import bare_instances, member_field, member_rain_factor
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.config import CampaignConfig, ColmModelConfig

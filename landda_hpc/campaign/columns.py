@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig, Var3dRun
+from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import N_SOIL, N_UPPER, BoolArray, FloatArray
 from landda_hpc.fields.depth import observe
 
@@ -65,7 +65,7 @@ class Columns:
 def make_columns(config: CampaignConfig) -> Columns:
     """The columns that a campaign's methods and records need. Local."""
     n_soil = 0
-    analysed = any(isinstance(run, Var3dRun) and run.layers == "upper_three" for run in config.runs)
+    analysed = any(run.n_analysed_layers for run in config.runs)
     if analysed or "innovation_layers" in config.output.fields:
         n_soil = N_UPPER
     if config.output.profiles:

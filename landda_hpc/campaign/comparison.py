@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -19,16 +19,9 @@ from landda_hpc.campaign.cycle import Campaign
 from landda_hpc.campaign.domain import depth_name
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.start import resume_campaign, start_campaign
-from landda_hpc.config import (
-    CampaignConfig,
-    PointwiseRun,
-    Run,
-    TimeConfig,
-    apply_overrides,
-    parse_config,
-    read_resolved,
-)
+from landda_hpc.config import METHODS, CampaignConfig, Run, TimeConfig, apply_overrides, parse_config, read_resolved
 from landda_hpc.errors import ConfigError
+from landda_hpc.methods.pointwise import PointwiseRun
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -38,11 +31,6 @@ logger = logging.getLogger(__name__)
 
 BEST_GAIN: Final = "pointwise_best"
 """Name of the pointwise run whose gain was chosen on the truth."""
-
-METHODS: Final[tuple[str, ...]] = tuple(
-    str(section.model_fields["method"].default) for section in get_args(get_args(Run)[0])
-)
-"""Names of all analysis methods."""
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from landda_hpc.analysis.layers import analyse_separately
 from landda_hpc.analysis.memory import MethodMemory
 from landda_hpc.analysis.protocol import Analysis, ImagePair
 from landda_hpc.analysis.var3d import Var3d
-from landda_hpc.campaign.assembly import Instance, make_method
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.doubts import doubts
 from landda_hpc.campaign.increments import Descent, RunMemory, make_descent, make_drift
+from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.model_system import ModelSystem
 from landda_hpc.campaign.recorder import CycleImages, Recorder
 from landda_hpc.campaign.saving import save_state
@@ -32,6 +32,7 @@ from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import StorageError
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.image.distribute import WaterLedger, distribute
+from landda_hpc.methods.base.assembly import make_method
 from landda_hpc.observation.image import Flag, ImageObservation
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.withheld import Withholding

@@ -7,14 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from landda_hpc.campaign.assembly import make_grid, smallest_ensemble
 from landda_hpc.campaign.case import CaseDomain, open_case
 from landda_hpc.campaign.columns import Columns, make_columns
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import CampaignConfig, GridConfig
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.fields.depth import depth_weights
-from landda_hpc.grid import Grid
+from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 from landda_hpc.image.cells import LandCells
 from landda_hpc.model.column.mosaic import build_tiles
 from landda_hpc.model.forcing.climatology import Climatology, load_climatology
@@ -61,6 +60,15 @@ class Domain:
         return load_climatology(self.grid)
 
 
+def make_grid(config: GridConfig) -> Grid:
+    """The model grid of a configuration."""
+    if config.kind == "gaussian":
+        return gaussian_grid(config.n_lat, config.n_lon)
+    return regular_grid(
+        config.n_lat, config.n_lon, south=config.south, north=config.north, west=config.west, east=config.east
+    )
+
+
 def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
     """Build the domain of a campaign on so many ranks.
 
@@ -90,7 +98,7 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         cells.tiles_per_cell,
         config.parallel.member_groups,
         config.parallel.roots,
-        smallest_ensemble(config),
+        min((n for run in config.runs if (n := run.shared_members) is not None), default=None),
         _cell_cost(tiles, config.physics),
     )
     depths = config.verification.depths_m

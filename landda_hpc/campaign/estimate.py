@@ -8,11 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.campaign.assembly import make_grid
 from landda_hpc.campaign.case import CaseDomain
-from landda_hpc.campaign.domain import Domain, make_domain
+from landda_hpc.campaign.domain import Domain, make_domain, make_grid
 from landda_hpc.campaign.series import recorded_layers
-from landda_hpc.config import CampaignConfig, ColmModelConfig, EnkfLikeRun
+from landda_hpc.config import CampaignConfig, ColmModelConfig
 from landda_hpc.formats.colm.restart_files import restart_files
 from landda_hpc.grid import Grid
 from landda_hpc.variables import STATE
@@ -87,7 +86,7 @@ def estimate(config: CampaignConfig, sizes: Sizes) -> dict[str, str]:
     pixels = sizes.grid.n_cells
     state = 8 * sum(int(np.prod(STATE[name].shape, dtype=np.int64)) for name in config.state_names)
     instances = len(config.instance_names)
-    members = max((run.members for run in config.runs if isinstance(run, EnkfLikeRun)), default=0)
+    members = max((run.shared_members or 0 for run in config.runs), default=0)
     share = -(-members // sizes.n_roots)
     memory = _BASE_MEMORY + sizes.fullest * state * 1.5 + sizes.n_tiles * 500
     memory += 8.0 * pixels * (share + _REDUNDANCY * (2 + instances))

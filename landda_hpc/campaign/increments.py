@@ -12,8 +12,8 @@ from landda_hpc.analysis.drift import DriftMemory
 from landda_hpc.analysis.memory import MethodMemory
 from landda_hpc.analysis.vertical import built_in_regression, layer_factors, read_regression
 from landda_hpc.campaign.domain import Domain
-from landda_hpc.config import AssimilatingRun, CampaignConfig, RegressionDepth, Run, Var3dRun
-from landda_hpc.constants import N_SOIL, N_UPPER, BoolArray, FloatArray
+from landda_hpc.config import AssimilatingRun, CampaignConfig, RegressionDepth, Run
+from landda_hpc.constants import N_SOIL, BoolArray, FloatArray
 from landda_hpc.fields.depth import observe
 
 DRIFT_PREFIX: Final = "drift."
@@ -64,9 +64,9 @@ def make_descent(config: CampaignConfig, domain: Domain, run: Run, rank: int) ->
     """
     analysed = domain.observed_weights > 0.0
     upper_weights = None
-    if isinstance(run, Var3dRun) and run.layers == "upper_three":
-        upper_weights = domain.observed_weights[:N_UPPER]
-        analysed = np.arange(N_SOIL) < N_UPPER
+    if run.n_analysed_layers:
+        upper_weights = domain.observed_weights[: run.n_analysed_layers]
+        analysed = np.arange(N_SOIL) < run.n_analysed_layers
     if not isinstance(run, AssimilatingRun) or not isinstance(run.depth, RegressionDepth):
         return Descent(analysed, upper_weights=upper_weights)
     depth_m = config.observations.depth_m

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.colm_models import ColmModels
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.models import EmbeddedModels
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.config import CampaignConfig

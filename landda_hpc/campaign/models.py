@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.spun_up import spun_up_state
 from landda_hpc.campaign.weather import make_weather
-from landda_hpc.config import CampaignConfig, ColumnModelConfig, ControlRun, PerturbationConfig, TwinConfig
+from landda_hpc.config import METHODS, CampaignConfig, ColumnModelConfig, PerturbationConfig, TwinConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
 from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
@@ -258,7 +258,7 @@ def free_run(config: CampaignConfig, domain: Domain, mine: slice | None = None) 
     mine = slice(0, len(domain.tiles)) if mine is None else mine
     weather = make_weather(config, domain, domain.tiles.take(mine))
     model = _model_maker(config, domain, mine)(domain.tiles, weather, 1.0, 1.0)
-    state = _initial_state(config, domain, Instance("free", 0, ControlRun()), config.time.start)
+    state = _initial_state(config, domain, Instance("free", 0, METHODS.make("control")), config.time.start)
     return model, state.take(mine)
 
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from landda_hpc.campaign.assembly import check_frame
 from landda_hpc.campaign.case import CaseDomain, read_namelist
 from landda_hpc.campaign.treatment import find_unusable
 from landda_hpc.campaign.verify.preflight import find_verification_problems
@@ -18,6 +17,7 @@ from landda_hpc.errors import ConfigError, LandDAError, MissingFileError
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.restart_files import require_complete
 from landda_hpc.grid import Grid
+from landda_hpc.methods.base.frames import check_frame
 from landda_hpc.model.colm.process import launch_command
 from landda_hpc.observation.source import ObservationSource, Survey
 from landda_hpc.observation.withheld import Withholding

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from landda_hpc.analysis.vertical import N_MOMENTS, VerticalRegression, pair_moments, regress, write_regression
-from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.start import start_campaign
 from landda_hpc.config import (
+    METHODS,
     CampaignConfig,
     CheckpointConfig,
-    ControlRun,
     OutputConfig,
     OverlapDepth,
     Run,
@@ -130,10 +130,10 @@ def pair_configs(
     """
     if config.twin is None:
         raise ConfigError("pairs of model runs need the section 'twin': how far the model may be from the truth.")
-    chosen: Run = ControlRun()
+    chosen: Run = METHODS.make("control")
     if run is not None:
         of_name = {one.name: one for one in config.runs}
-        if run not in of_name or isinstance(of_name[run], ControlRun):
+        if run not in of_name or not of_name[run].assimilates:
             raise ConfigError(f"--run {run}: no assimilating run of the campaign; it has {', '.join(of_name)}.")
         chosen = of_name[run].model_copy(update={"depth": OverlapDepth(), "drift": None})
     first = config.seed + 1000003 if first_seed is None else first_seed

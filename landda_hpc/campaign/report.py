@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from landda_hpc.campaign.domain import Domain, depth_name
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
-from landda_hpc.config import CampaignConfig, Var3dRun
+from landda_hpc.config import CampaignConfig
 from landda_hpc.data import static_path
 from landda_hpc.formats.atomic import write_text
 from landda_hpc.formats.static import read_static
+from landda_hpc.methods.var3d import Var3dRun
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import list_images
 from landda_hpc.verification.image_set import ImageSet, read_images

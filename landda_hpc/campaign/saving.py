@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from landda_hpc import __version__
-from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.model_system import ModelSystem
 from landda_hpc.config import CampaignConfig, ColmModelConfig, VerificationConfig, dump_config
 from landda_hpc.parallel.communicator import Communicator

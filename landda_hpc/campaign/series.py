@@ -8,8 +8,8 @@ from datetime import datetime
 import numpy as np
 
 from landda_hpc import __version__
-from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.instance import Instance
 from landda_hpc.config import CampaignConfig, SeriesConfig
 from landda_hpc.constants import SOIL_ZI, FloatArray
 from landda_hpc.fields.depth import observe

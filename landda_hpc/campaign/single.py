@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from landda_hpc.analysis.protocol import ImagePair
-from landda_hpc.campaign.assembly import make_method
-from landda_hpc.config import Run, Var3dRun
+from landda_hpc.config import Run
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, DataError, ShapeError
 from landda_hpc.fields.regrid import Method as RegridMethod
 from landda_hpc.fields.regrid import Regridder
 from landda_hpc.formats.image_output import OutputField, write_images
 from landda_hpc.formats.images import SoilMoistureImage, read_image
+from landda_hpc.methods.base.assembly import make_method
+from landda_hpc.methods.var3d import Var3dRun
 from landda_hpc.parallel.communicator import SerialCommunicator
 
 
@@ -69,9 +70,10 @@ def analyse_files(
         raise DataError(
             f"'{observation.path}' and '{background.path}' have no cell in common that has a value in both."
         )
-    if isinstance(run, Var3dRun) and run.layers != "observed":
+    if run.n_analysed_layers:
         raise ConfigError(
-            f"layers: {run.layers} is for campaigns, whose model has these layers; one image is one layer (observed)."
+            "the method analyses soil layers one by one, which needs a model that has them; one image is one layer "
+            "(layers: observed)."
         )
     method = make_method(run, first.grid, SerialCommunicator(), seed)
     if method is None:

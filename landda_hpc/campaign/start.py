@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from landda_hpc.campaign.assembly import Instance
 from landda_hpc.campaign.cycle import Campaign, Outcome, Witness
 from landda_hpc.campaign.domain import Domain, make_domain
+from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.model_system import ModelSystem, make_model_system
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.records import newest_checkpoint, restore_records

@@ -13,7 +13,6 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.campaign.assembly import make_frame
 from landda_hpc.config import FrameConfig
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.curvelet.backends import Frame
@@ -25,6 +24,7 @@ from landda_hpc.formats.atomic import write_text
 from landda_hpc.formats.image_series import ImageSeries
 from landda_hpc.formats.static import read_static
 from landda_hpc.grid import Grid, regular_grid, spans_circle
+from landda_hpc.methods.base.frames import make_frame
 from landda_hpc.verification.distance_correlation import BAND_LIMITS, DistanceCorrelation, study_distances
 from landda_hpc.verification.maps import Coastline
 from landda_hpc.verification.regions import GLOBE, Region, window_of

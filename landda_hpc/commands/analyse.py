@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from landda_hpc.commands.console.options import parse_overrides
-from landda_hpc.config import ControlRun, Run, apply_overrides, problems_of
+from landda_hpc.config import METHODS, Run, apply_overrides, problems_of
 from landda_hpc.errors import ConfigError
 
 _OPTION_OF = {
@@ -138,14 +138,13 @@ def _number(value: float | list[float] | None) -> float:
 
 def _run(method: str, options: dict[str, Any]) -> Run:
     """The run's section with these keys; ConfigError names the option of each problem."""
-    adapter: TypeAdapter[Run] = TypeAdapter(Run)
+    section = METHODS[method]
     try:
-        run = adapter.validate_python(apply_overrides({"method": method}, options))
+        run = section.model_validate(apply_overrides({"method": method}, options))
     except ValidationError as error:
-        problems = [problem.removeprefix(f"{method}.") for problem in problems_of(error, Run)]
-        raise ConfigError([_with_option(problem) for problem in problems]) from error
-    if isinstance(run, ControlRun):
-        raise ConfigError("--method control does not analyse; name another method.")
+        raise ConfigError([_with_option(problem) for problem in problems_of(error, section)]) from error
+    if not run.assimilates:
+        raise ConfigError(f"--method {method} does not analyse; name another method.")
     return run
 
 

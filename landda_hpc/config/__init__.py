@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from landda_hpc.config.campaign import (
     CampaignConfig,
-    Run,
 )
 from landda_hpc.config.domain import (
     FIRST_YEAR,
@@ -19,20 +18,14 @@ from landda_hpc.config.domain import (
     TilesConfig,
     TimeConfig,
 )
-from landda_hpc.config.errors import (
-    ClimatologicalErrorsConfig,
-    CorrelatedErrorsConfig,
-    Errors,
-    ErrorsOfObservations,
-    FrameConfig,
-    ToldErrorsConfig,
-    WhiteErrorsConfig,
-)
 from landda_hpc.config.forcing import (
     Forcing,
     ForcingConfig,
     ForcingVariable,
     NetcdfForcing,
+)
+from landda_hpc.config.frame import (
+    FrameConfig,
 )
 from landda_hpc.config.model import (
     ColmModelConfig,
@@ -89,23 +82,16 @@ from landda_hpc.config.reading import (
 )
 from landda_hpc.config.runs import (
     BUILT_IN_DEPTH_M,
-    AdaptivePointwiseRun,
+    METHODS,
     AnyRun,
     AssimilatingRun,
-    ControlRun,
-    CurveletRun,
     Depth,
     DriftConfig,
-    EnkfLikeRun,
     EnsembleConfig,
-    GainRun,
     OverlapDepth,
-    PerScaleRun,
     PerturbationConfig,
-    PerWedgeRun,
-    PointwiseRun,
     RegressionDepth,
-    SmoothedRun,
+    Run,
 )
 from landda_hpc.config.section import (
     Fraction,
@@ -117,14 +103,6 @@ from landda_hpc.config.section import (
 )
 from landda_hpc.config.twin import (
     TwinConfig,
-)
-from landda_hpc.config.var3d import (
-    Var3dBothRun,
-    Var3dImageRun,
-    Var3dImageTerm,
-    Var3dObservationTerm,
-    Var3dPointRun,
-    Var3dRun,
 )
 from landda_hpc.config.verification import (
     AnomalyConfig,
@@ -138,7 +116,7 @@ __all__ = [
     "BUILT_IN_DEPTH_M",
     "FIRST_YEAR",
     "LAST_YEAR",
-    "AdaptivePointwiseRun",
+    "METHODS",
     "AnomalyConfig",
     "AnyRun",
     "AssimilatingRun",
@@ -151,27 +129,19 @@ __all__ = [
     "CatalogueObservations",
     "CdfMatching",
     "CheckpointConfig",
-    "ClimatologicalErrorsConfig",
     "ColmModelConfig",
     "ColumnModelConfig",
     "Condition",
     "ConstantErrors",
-    "ControlRun",
-    "CorrelatedErrorsConfig",
-    "CurveletRun",
     "Depth",
     "DriftConfig",
-    "EnkfLikeRun",
     "EnsembleConfig",
-    "Errors",
-    "ErrorsOfObservations",
     "FileObservations",
     "Forcing",
     "ForcingConfig",
     "ForcingVariable",
     "Fraction",
     "FrameConfig",
-    "GainRun",
     "GldasObservations",
     "GridConfig",
     "InnovationCheck",
@@ -190,10 +160,7 @@ __all__ = [
     "OutputConfig",
     "OverlapDepth",
     "ParallelConfig",
-    "PerScaleRun",
-    "PerWedgeRun",
     "PerturbationConfig",
-    "PointwiseRun",
     "Positive",
     "ProductErrors",
     "QualityConfig",
@@ -203,26 +170,17 @@ __all__ = [
     "Run",
     "Section",
     "SeriesConfig",
-    "SmoothedRun",
     "SpikeCheck",
     "StationsConfig",
     "TilesConfig",
     "TimeConfig",
-    "ToldErrorsConfig",
     "TreatedObservations",
     "TwinConfig",
     "TwinObservations",
     "TwinStationsConfig",
     "UtcTime",
-    "Var3dBothRun",
-    "Var3dImageRun",
-    "Var3dImageTerm",
-    "Var3dObservationTerm",
-    "Var3dPointRun",
-    "Var3dRun",
     "Variable",
     "VerificationConfig",
-    "WhiteErrorsConfig",
     "Window",
     "WithheldConfig",
     "apply_overrides",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from landda_hpc.config.domain import CaseConfig, GridConfig, TilesConfig, TimeConfig
 from landda_hpc.config.forcing import Forcing, ForcingConfig
@@ -14,44 +14,18 @@ from landda_hpc.config.model import ColmModelConfig, ColumnModelConfig, Model
 from landda_hpc.config.observations import CatalogueEntry, CatalogueObservations, Observations
 from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig
 from landda_hpc.config.problems import problems_of
-from landda_hpc.config.runs import (
-    BUILT_IN_DEPTH_M,
-    AdaptivePointwiseRun,
-    AssimilatingRun,
-    ControlRun,
-    CurveletRun,
-    EnkfLikeRun,
-    EnsembleConfig,
-    PerScaleRun,
-    PerWedgeRun,
-    PointwiseRun,
-    RegressionDepth,
-    SmoothedRun,
-)
+from landda_hpc.config.runs import METHODS, EnsembleConfig, Run
 from landda_hpc.config.section import Section, changed_fields
 from landda_hpc.config.twin import TwinConfig
-from landda_hpc.config.var3d import Var3dBothRun, Var3dImageRun, Var3dImageTerm, Var3dPointRun, Var3dRun
 from landda_hpc.config.verification import VerificationConfig
-from landda_hpc.constants import N_UPPER, SOIL_ZI
 from landda_hpc.variables import STATE_OF_PHYSICS
-
-Run = Annotated[
-    ControlRun
-    | PointwiseRun
-    | AdaptivePointwiseRun
-    | SmoothedRun
-    | EnkfLikeRun
-    | PerScaleRun
-    | PerWedgeRun
-    | Var3dPointRun
-    | Var3dImageRun
-    | Var3dBothRun,
-    Field(discriminator="method"),
-]
 
 
 class CampaignConfig(Section):
     """A whole campaign: one nature run or real observations, and any number of runs beside each other."""
+
+    # Until a configuration is read, methods need not be loaded.
+    model_config = ConfigDict(defer_build=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="name of the campaign")
     description: str = Field("", description="one line for people")
@@ -70,7 +44,11 @@ class CampaignConfig(Section):
         {}, description="data in files, each under a name: to assimilate, to verify against"
     )
     observations: Observations
-    runs: tuple[Run, ...] = Field((ControlRun(), EnkfLikeRun()), min_length=1, description="runs beside each other")
+    runs: tuple[Run, ...] = Field(
+        default_factory=lambda: (METHODS.make("control"), METHODS.make("enkf_like")),
+        min_length=1,
+        description="runs beside each other",
+    )
     parallel: ParallelConfig = Field(default_factory=ParallelConfig)
     checkpoint: CheckpointConfig = Field(default_factory=CheckpointConfig)
     output: OutputConfig = Field(default_factory=OutputConfig)
@@ -150,25 +128,7 @@ class CampaignConfig(Section):
         if innovation is not None and innovation.run not in (None, *names):
             problems.append(f"observations.quality.innovation.run = '{innovation.run}': runs are {', '.join(names)}")
         for run in self.runs:
-            depth = run.depth if isinstance(run, AssimilatingRun) else None
-            if isinstance(depth, RegressionDepth) and depth.file is None and (top, bottom) != BUILT_IN_DEPTH_M:
-                problems.append(
-                    f"run '{run.name}': the built-in slopes are for a depth of 0-0.1 m, observed are {top}-{bottom} "
-                    "m: make some with landda regress, name them in depth.file"
-                )
-            if isinstance(run, Var3dRun) and run.layers == "upper_three" and bottom > SOIL_ZI[N_UPPER]:
-                problems.append(
-                    f"run '{run.name}': layers: upper_three reach down to {SOIL_ZI[N_UPPER]:.4f} m, observed are "
-                    f"{top}-{bottom} m: observe a depth within them, or analyse the observed depth (layers: observed)"
-                )
-            boundary = run.frame.boundary if isinstance(run, CurveletRun | Var3dImageTerm) else "none"
-            if boundary == "double_fourier_sphere" and (not self.grid.is_global or self.grid.n_lon % 2):
-                problems.append(
-                    f"run '{run.name}': boundary double_fourier_sphere needs the globe and an even number of longitudes"
-                )
-            roots = self.parallel.roots or 1
-            if isinstance(run, EnkfLikeRun) and run.estimator == "sampled" and roots > run.members:
-                problems.append(f"run '{run.name}': parallel.roots = {roots} exceeds its {run.members} members")
+            problems += [f"run '{run.name}': {problem}" for problem in run.problems(self)]
         problems += self._verification_problems()
         if problems:
             raise ValueError("\n".join(problems))

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from landda_hpc.plugins import AnyOf
+
 
 def problems_of(error: ValidationError, root: Any) -> list[str]:
     """Every problem of a pydantic error, one line each, naming its key; suggestions for unknown keys.
@@ -67,6 +69,8 @@ def _keys_on_the_way(location: list[Any], sections: list[type[BaseModel]]) -> li
 def _sections(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
+    if isinstance(annotation, AnyOf):
+        return list(annotation.sections())
     if get_origin(annotation) in (Union, types.UnionType, tuple, dict, Annotated):
         return [model for arg in get_args(annotation) for model in _sections(arg)]
     return []

@@ -93,8 +93,8 @@ class TestChoosingMethods:
         ]  # fmt: skip
 
     def test_every_method_can_be_named(self, config: CampaignConfig) -> None:
-        assert len(METHODS) == 10
-        assert plan_comparison(config, METHODS).methods == METHODS
+        assert len(list(METHODS)) == 10
+        assert plan_comparison(config, list(METHODS)).methods == tuple(METHODS)
 
     def test_all_problems_at_once_with_suggestions(self, config: CampaignConfig) -> None:
         with pytest.raises(ConfigError) as caught:

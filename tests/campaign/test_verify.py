@@ -16,8 +16,7 @@ import yaml
 from typer.testing import CliRunner
 
 from landda_hpc.campaign import run_campaign
-from landda_hpc.campaign.assembly import make_grid
-from landda_hpc.campaign.domain import make_domain
+from landda_hpc.campaign.domain import make_domain, make_grid
 from landda_hpc.campaign.start import resume_campaign
 from landda_hpc.campaign.verify.rain import recorded_rain
 from landda_hpc.campaign.verify.series import CampaignSeries

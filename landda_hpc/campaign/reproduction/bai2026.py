@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from landda_hpc.analysis.errors import WhiteErrors
-from landda_hpc.campaign.assembly import make_frame
 from landda_hpc.campaign.reproduction.bai2026_stations import station_words, write_station_table, write_stations
 from landda_hpc.campaign.reproduction.common import frozen_words, time_words, write_head, write_sections, write_table
 from landda_hpc.campaign.reproduction.experiment import BAI2026
@@ -16,9 +15,11 @@ from landda_hpc.campaign.reproduction.independent import Independent
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page, stamp
 from landda_hpc.campaign.verify.drawing import capital
-from landda_hpc.config import EnkfLikeRun, TwinObservations
+from landda_hpc.config import TwinObservations
 from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet.backends import Frame
+from landda_hpc.methods.base.frames import make_frame
+from landda_hpc.methods.enkf_like import EnkfLikeRun
 from landda_hpc.verification.paper_series import Line, draw_lines
 from landda_hpc.verification.published import BAI2026_FIGURES, ScoreOf, Statistic, published
 from landda_hpc.verification.records import ASSIMILATED_REFERENCE

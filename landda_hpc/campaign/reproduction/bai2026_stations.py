@@ -7,7 +7,8 @@ from landda_hpc.campaign.reproduction.independent import Independent, write_inde
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page
 from landda_hpc.campaign.verify.drawing import Figure
-from landda_hpc.config import EnkfLikeRun, TwinObservations
+from landda_hpc.config import TwinObservations
+from landda_hpc.methods.enkf_like import EnkfLikeRun
 from landda_hpc.verification.published import BAI2026_INDEPENDENT, BAI2026_SERIES
 
 

@@ -13,8 +13,9 @@ from landda_hpc.campaign.reproduction.experiment import SHEN2024
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page
 from landda_hpc.campaign.verify.drawing import capital
-from landda_hpc.config import Run, Var3dPointRun
+from landda_hpc.config import Run
 from landda_hpc.fields.error_map import china_error_map
+from landda_hpc.methods.var3d import Var3dPointRun
 from landda_hpc.verification.scores import score
 
 

@@ -9,16 +9,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 import landda_hpc
-from landda_hpc.config import (
-    CampaignConfig,
-    ControlRun,
-    EnkfLikeRun,
-    Run,
-    SeriesConfig,
-    TwinStationsConfig,
-    Var3dImageRun,
-)
+from landda_hpc.config import CampaignConfig, Run, SeriesConfig, TwinStationsConfig
 from landda_hpc.errors import ConfigError
+from landda_hpc.methods.control import ControlRun
+from landda_hpc.methods.enkf_like import EnkfLikeRun
+from landda_hpc.methods.var3d import Var3dImageRun
 from landda_hpc.verification.side_by_side import Roles
 
 PaperName = Literal["bai2026", "shen2024"]

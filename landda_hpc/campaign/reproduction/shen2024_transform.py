@@ -8,15 +8,16 @@ import numpy as np
 
 from landda_hpc.analysis.background_archive import archive_of
 from landda_hpc.campaign.archive import campaign_differences
-from landda_hpc.campaign.assembly import make_frame
 from landda_hpc.campaign.reproduction.experiment import SHEN2024
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page, stamp
 from landda_hpc.campaign.threshold_study import ThresholdReport, ThresholdSettings, study_thresholds
-from landda_hpc.config import TwinObservations, Var3dImageRun
+from landda_hpc.config import TwinObservations
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.image_series import open_image_series
+from landda_hpc.methods.base.frames import make_frame
+from landda_hpc.methods.var3d import Var3dImageRun
 from landda_hpc.storage.images import list_images
 from landda_hpc.verification.threshold import reconstruct
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from landda_hpc.campaign.domain import Domain
-from landda_hpc.config import CampaignConfig, ControlRun
+from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import SOIL_ZI, BoolArray, FloatArray
 from landda_hpc.errors import StorageError
 from landda_hpc.fields.depth import DepthRange, depth_weights
@@ -60,7 +60,7 @@ class CampaignSeries:
         self.n_layers = next(iter(first.slices.values())).soil_moisture.shape[0]
         self.instances = tuple(self._files)
         self.times = self._axis()
-        control = next((run.name for run in config.runs if isinstance(run, ControlRun)), self.runs[0])
+        control = next((run.name for run in config.runs if not run.assimilates), self.runs[0])
         self.baseline = control if len(self.runs) > 1 and control in self.runs else None
 
     @property

@@ -9,10 +9,10 @@ import pytest
 
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.analysis.told_errors import told_std
-from landda_hpc.campaign.assembly import make_method
 from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.errors import ConfigError, DataError, ShapeError
 from landda_hpc.grid import regular_grid
+from landda_hpc.methods.base.assembly import make_method
 from landda_hpc.parallel.communicator import SerialCommunicator
 from tests.campaign.conftest import CONFIG
 

@@ -10,24 +10,18 @@ import pytest
 
 from landda_hpc.analysis.background_archive import archive_of, write_archive
 from landda_hpc.analysis.errors import ClimatologicalErrors
-from landda_hpc.analysis.protocol import ImagePair
+from landda_hpc.analysis.protocol import AnalysisMethod, ImagePair
 from landda_hpc.analysis.spectra import WedgeSpectrum
-from landda_hpc.campaign.error_models import Surroundings, make_errors
-from landda_hpc.campaign.variational import make_fill, make_var3d
-from landda_hpc.config import (
-    ClimatologicalErrorsConfig,
-    Var3dBothRun,
-    Var3dImageRun,
-    Var3dPointRun,
-    Var3dRun,
-    parse_config,
-)
+from landda_hpc.config import parse_config
 from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.errors import ConfigError, DataError, MissingFileError
 from landda_hpc.formats.image_output import OutputField, write_images
 from landda_hpc.formats.wedge_spectra import write_wedge_spectrum
 from landda_hpc.grid import regular_grid
+from landda_hpc.methods.base.context import MethodContext
+from landda_hpc.methods.errors.climatological import ClimatologicalErrorsConfig
+from landda_hpc.methods.var3d import Var3dBothRun, Var3dImageRun, Var3dPointRun, Var3dRun, make_fill
 from landda_hpc.parallel.communicator import SerialCommunicator
 
 GRID = regular_grid(32, 32, south=23.0, north=68.0, west=73.0, east=117.0)
@@ -66,6 +60,11 @@ def test_runs_by_method_name() -> None:
     assert parse_config(config.model_dump(mode="json")) == config
 
 
+def made(run: Var3dRun, data_root: Path = Path()) -> AnalysisMethod:
+    """The method of a run."""
+    return run.build(MethodContext(GRID, SerialCommunicator(), 1, data_root))
+
+
 def test_mistakes_are_told_with_their_place() -> None:
     with pytest.raises(ConfigError, match="keep_fraction"):
         parse_config(campaign({"method": "var3d_point", "keep_fraction": 0.5}))
@@ -80,7 +79,7 @@ def test_mistakes_are_told_with_their_place() -> None:
 @pytest.mark.parametrize("run", [Var3dPointRun(), Var3dImageRun(), Var3dBothRun(), Var3dImageRun(fill="harmonic")])
 def test_each_run_analyses(run: Var3dRun) -> None:
     images = pair()
-    analysis = make_var3d(run, GRID, FRAME).analyse(images)
+    analysis = made(run).analyse(images)
     assert analysis.diagnostics["converged"] == 1.0
     gain = analysis.diagnostics["gain_mean"]
     assert isinstance(gain, float)
@@ -92,7 +91,7 @@ def test_each_run_analyses(run: Var3dRun) -> None:
 def test_china_error_map_leaves_china_to_the_background() -> None:
     """[S24] Fig. 7c: the analysis is the observation outside China and near the background inside."""
     images = pair()
-    method = make_var3d(Var3dPointRun(observation_std=0.01, observation_std_china=0.30), GRID, None)
+    method = made(Var3dPointRun(observation_std=0.01, observation_std_china=0.30))
     analysis = method.analyse(images)
     gain = analysis.increment[images.observed] / images.innovation[images.observed]
     inside, outside = 0.16**2 / (0.16**2 + 0.30**2), 0.16**2 / (0.16**2 + 0.01**2)
@@ -108,14 +107,14 @@ def test_background_errors_from_an_archive(tmp_path: Path) -> None:
     write_archive(tmp_path / "b.nc", GRID, statistics, "a test")
     run = Var3dPointRun(background_archive=Path("b.nc"))
     images = pair()
-    analysis = make_var3d(run, GRID, None, tmp_path).analyse(images)
+    analysis = made(run, tmp_path).analyse(images)
     b = statistics.variance[0]
     expected = np.where(images.observed, b / (b + 0.10**2) * images.innovation, 0.0)
     np.testing.assert_allclose(analysis.increment, expected, atol=1e-10)
     with pytest.raises(DataError, match=r"1 layer, the analysis 3 .*landda archive --layers"):
-        make_var3d(run.model_copy(update={"layers": "upper_three"}), GRID, None, tmp_path)
+        made(run.model_copy(update={"layers": "upper_three"}), tmp_path)
     with pytest.raises(MissingFileError):
-        make_var3d(run, GRID, None, tmp_path / "elsewhere")
+        made(run, tmp_path / "elsewhere")
 
 
 def test_the_observation_errors_of_an_archive_are_taken_off_when_asked(tmp_path: Path) -> None:
@@ -130,7 +129,7 @@ def test_the_observation_errors_of_an_archive_are_taken_off_when_asked(tmp_path:
     def gain(**keys: Any) -> FloatArray:
         images = pair()
         run = Var3dPointRun(background_archive=Path("b.nc"), observation_std=0.06, **keys)
-        increment = make_var3d(run, GRID, None, tmp_path).analyse(images).increment
+        increment = made(run, tmp_path).analyse(images).increment
         return np.where(images.observed, increment / np.where(images.observed, images.innovation, 1.0), np.nan)
 
     b, r = 0.05**2, 0.06**2
@@ -164,12 +163,12 @@ def test_the_other_side_is_taken_off_a_difference_per_wedge(tmp_path: Path) -> N
     variance = np.linspace(0.001, 0.01, len(FRAME.blocks))
     spectrum = WedgeSpectrum.of(FRAME, variance)
     write_wedge_spectrum(file, spectrum.scale, spectrum.wedge, spectrum.variance)
-    around = Surroundings(GRID, SerialCommunicator(), 1, tmp_path)
+    context = MethodContext(GRID, SerialCommunicator(), 1, tmp_path)
     domain = np.ones(GRID.shape, dtype=np.bool_)
     found = []
     for keys in ({}, {"holds": "difference"}, {"holds": "difference", "other_std": 0.05}):
         config = ClimatologicalErrorsConfig(file=Path("w.csv"), **keys)
-        found.append(make_errors(config, FRAME, "background", around).variance(FRAME, domain))
+        found.append(config.build(FRAME, "background", context).variance(FRAME, domain))
     np.testing.assert_array_equal(found[0], found[1])
     expected = ClimatologicalErrors(FRAME, WedgeSpectrum.of(FRAME, np.maximum(variance - 0.0025, 0.0)), 1, "background")
     np.testing.assert_allclose(found[2], expected.variance(FRAME, domain), rtol=1e-12)

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from landda_hpc.analysis.vertical import VerticalRegression, write_regression
-from landda_hpc.campaign.assembly import make_grid
 from landda_hpc.campaign.comparison import plan_comparison
-from landda_hpc.campaign.domain import Domain, make_domain
+from landda_hpc.campaign.domain import Domain, make_domain, make_grid
 from landda_hpc.campaign.increments import Descent, make_descent
 from landda_hpc.campaign.preflight import find_problems
 from landda_hpc.campaign.regression import pair_configs
-from landda_hpc.config import CampaignConfig, ControlRun, TwinObservations, parse_config
+from landda_hpc.config import AssimilatingRun, CampaignConfig, TwinObservations, parse_config
 from landda_hpc.constants import N_SOIL, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.fields.depth import observe
@@ -146,7 +145,7 @@ def test_pairs_have_other_seeds_than_the_campaign() -> None:
     real = parse_config(RAW | {"observations": {"kind": "gldas", "path": "none.nc4", "error_std": 0.08}})
     assert pair_configs(real, 1)[0].observations == TwinObservations(depth_m=(0.0, 0.1), error_std=0.08)
     cycled = pair_configs(config, 1, run="pointwise")[0].runs[0]
-    assert not isinstance(cycled, ControlRun) and cycled.drift is None
+    assert isinstance(cycled, AssimilatingRun) and cycled.drift is None
     with pytest.raises(ConfigError, match="truth must not be used"):
         pair_configs(config, 3, first_seed=5)
     with pytest.raises(ConfigError, match="no assimilating run"):

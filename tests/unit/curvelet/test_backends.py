@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landda_hpc.analysis.enkf_like import coefficient_gain
-from landda_hpc.campaign.assembly import make_frame as make_configured_frame
 from landda_hpc.config import FrameConfig, parse_config
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.curvelet.backends import BACKENDS, Backend, Frame, is_installed, make_frame
 from landda_hpc.errors import ConfigError, ShapeError
 from landda_hpc.grid import regular_grid
+from landda_hpc.methods.base.frames import make_frame as make_configured_frame
 
 ANGLES = {"ours": 16, "curvelops": 16, "udct": 12}
 BOUNDARIES = ["none", "reflect", "double_fourier_sphere"]

@@ -1,0 +1,60 @@
+"""What sections of methods and error models are built with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landda_hpc.config.frame import FrameConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.fields.regrid import Regridder
+from landda_hpc.formats.images import read_image
+from landda_hpc.grid import Grid
+from landda_hpc.methods.base.frames import make_frame
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.reduction import MemberReduction
+
+if TYPE_CHECKING:
+    from landda_hpc.curvelet.backends import Frame
+
+
+@dataclass(frozen=True, eq=False)
+class MethodContext:
+    """Where a method will work.
+
+    Attributes
+    ----------
+    grid : the model grid.
+    root_group : processes that share the images.
+    seed : of the campaign; keys every random number.
+    data_root : folder of external data.
+    """
+
+    grid: Grid
+    root_group: Communicator
+    seed: int
+    data_root: Path = Path()
+
+    def frame(self, config: FrameConfig) -> Frame:
+        """The curvelet frame of a section on the model grid; ConfigError if its backend is not installed."""
+        return make_frame(config, self.grid)
+
+    def members(self, number: int) -> MemberReduction:
+        """How the root group shares a number of perturbed images."""
+        return MemberReduction(self.root_group, number)
+
+    def std(self, value: float | Path) -> float | FloatArray:
+        """A number, or the map in a file under ``data_root``, bilinear on the model grid where it is on another.
+
+        Raises
+        ------
+        MissingFileError, DataError : the file does not exist, or is not an image in m3 m-3.
+        """
+        if not isinstance(value, Path):
+            return value
+        image = read_image(self.data_root / value)
+        if image.grid.same_points(self.grid):
+            return image.values
+        regridded: FloatArray = Regridder(image.grid, self.grid, "bilinear")(image.values)
+        return regridded

@@ -1,0 +1,50 @@
+"""What the sections of methods with gains on curvelet coefficients share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from landda_hpc.config.frame import FrameConfig
+from landda_hpc.config.section import Positive
+from landda_hpc.methods.base.section import AnalysingRun
+
+if TYPE_CHECKING:
+    from landda_hpc.analysis.missing import MissingStrategy
+    from landda_hpc.config.campaign import CampaignConfig
+    from landda_hpc.methods.base.context import MethodContext
+
+
+class CurveletRun(AnalysingRun):
+    """What all methods with gains on curvelet coefficients have in common."""
+
+    members: int = Field(50, ge=2, le=1000, description="perturbed images N")
+    frame: FrameConfig = Field(default_factory=FrameConfig)
+    missing: Literal["zero_fill", "inpaint", "variance", "solve"] = Field(
+        "zero_fill",
+        description="cells without observation: 'zero_fill' = no innovation there, 'inpaint' = innovation continued "
+        "from the rim, 'variance' = gains from N images under the mask, 'solve' = the full system of observed cells",
+    )
+    inpaint_length_km: Positive | None = Field(
+        500.0, description="inpaint: length over which a filling decays by e, km; null for plain Laplace, no decay"
+    )
+    solve_tolerance: float = Field(1e-4, gt=0.0, lt=1.0, description="solve: residual as a share of the innovation, 1")
+    solve_max_iterations: int = Field(500, ge=1, description="solve: conjugate-gradient iterations at most")
+
+    def problems(self, campaign: CampaignConfig) -> list[str]:
+        """See ``AnyRun.problems``."""
+        return super().problems(campaign) + self.frame.problems(campaign.grid)
+
+    def missing_strategy(self, context: MethodContext) -> MissingStrategy:
+        """What is done about cells without observation."""
+        from landda_hpc.analysis.inpainting import HarmonicInpainting
+        from landda_hpc.analysis.missing import AdjustedVariance, Inpaint, Solve, ZeroFill
+
+        if self.missing == "inpaint":
+            return Inpaint(HarmonicInpainting(context.grid, self.inpaint_length_km))
+        if self.missing == "variance":
+            return AdjustedVariance(context.members(self.members))
+        if self.missing == "solve":
+            return Solve(self.solve_tolerance, self.solve_max_iterations)
+        return ZeroFill()

@@ -1,0 +1,48 @@
+"""What the sections of error models share; the choices that a method offers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from landda_hpc.config.section import Section
+from landda_hpc.plugins import AnyOf, Registry
+
+if TYPE_CHECKING:
+    from landda_hpc.analysis.errors import ErrorModel
+    from landda_hpc.analysis.frames import ImageFrame
+    from landda_hpc.methods.base.context import MethodContext
+
+
+Purpose = Literal["background", "observation"]
+
+
+class ErrorSection(Section):
+    """An error model. A subclass has ``kind: Literal["its_name"]``, the keys of its own, and ``build``."""
+
+    @abstractmethod
+    def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> ErrorModel:
+        """Make the error model.
+
+        Parameters
+        ----------
+        frame : of the coefficients.
+        purpose : whose errors they are; keys the random numbers.
+        context : grid, root group, seed, folder of external data.
+
+        Raises
+        ------
+        MissingFileError, DataError : a file that the section names is missing or not usable.
+        """
+
+
+ERROR_MODELS: Final[Registry[ErrorSection]] = Registry(
+    "error model", ErrorSection, "kind", "landda_hpc.methods.errors", ("white", "correlated", "climatological", "told")
+)
+"""Error models by the ``kind`` of their section."""
+
+Errors = Annotated[ErrorSection, AnyOf(ERROR_MODELS, but=("told",))]
+"""An error model that needs no observation."""
+
+ErrorsOfObservations = Annotated[ErrorSection, AnyOf(ERROR_MODELS)]
+"""An error model of observations, which may report their errors themselves."""

@@ -1,0 +1,37 @@
+"""What the sections of analysis methods share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from landda_hpc.config.runs import AssimilatingRun
+
+if TYPE_CHECKING:
+    from landda_hpc.analysis.protocol import AnalysisMethod
+    from landda_hpc.methods.base.context import MethodContext
+
+
+class AnalysingRun(AssimilatingRun):
+    """A run whose observations are assimilated by an analysis method. A subclass is a method.
+
+    A subclass has ``method: Literal["its_name"]``, a ``name`` with a default, the keys of its own, and ``build``.
+    """
+
+    @abstractmethod
+    def build(self, context: MethodContext) -> AnalysisMethod:
+        """Make the method, for one process of the root group.
+
+        Parameters
+        ----------
+        context : grid, root group, seed, and what sections are turned into.
+
+        Raises
+        ------
+        MissingFileError, DataError, ConfigError, ShapeError : a file that the section names, or a package that it
+            needs, is missing or not usable.
+
+        Notes
+        -----
+        Local: no communication. A method that learns also keeps ``landda_hpc.analysis.memory.MethodMemory``.
+        """

@@ -1,0 +1,53 @@
+"""Errors with one variance per wedge, from an archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from landda_hpc.config.section import NonNegative
+from landda_hpc.methods.base.error_section import ErrorSection, Purpose
+
+if TYPE_CHECKING:
+    from landda_hpc.analysis.errors import ClimatologicalErrors
+    from landda_hpc.analysis.frames import ImageFrame
+    from landda_hpc.methods.base.context import MethodContext
+
+
+class ClimatologicalErrorsConfig(ErrorSection):
+    """Errors with one variance per wedge of the frame, from an archive."""
+
+    kind: Literal["climatological"] = "climatological"
+    file: Path = Field(description="CSV file under data_root: scale, wedge, variance in m6 m-6")
+    holds: Literal["errors", "difference"] = Field(
+        "errors",
+        description="what the variances are of: 'errors' = these errors alone; 'difference' = model minus observation, "
+        "B + R together",
+    )
+    other_std: NonNegative | None = Field(
+        None,
+        description="holds: difference: standard deviation of the other side's white errors, m3 m-3, taken off every "
+        "wedge as a variance; if absent they stay in",
+    )
+
+    @model_validator(mode="after")
+    def _holds_them(self) -> Self:
+        if self.other_std is not None and self.holds != "difference":
+            raise ValueError("other_std is taken off a difference of two: say holds: difference, or leave it out")
+        return self
+
+    def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> ClimatologicalErrors:
+        """See ``ErrorSection.build``."""
+        import numpy as np
+
+        from landda_hpc.analysis.errors import ClimatologicalErrors
+        from landda_hpc.analysis.spectra import WedgeSpectrum
+        from landda_hpc.formats.wedge_spectra import read_wedge_spectrum
+
+        scale, wedge, variance = read_wedge_spectrum(context.data_root / self.file)
+        if self.other_std is not None:
+            # White errors have s = sigma^2 in every wedge, see WedgeSpectrum.
+            variance = np.maximum(variance - self.other_std**2, 0.0)
+        return ClimatologicalErrors(frame, WedgeSpectrum(scale, wedge, variance), context.seed, purpose)

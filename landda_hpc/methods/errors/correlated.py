@@ -1,0 +1,68 @@
+"""Errors with a Gaussian correlation of distance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from landda_hpc.config.section import NonNegative, Positive
+from landda_hpc.methods.base.error_section import ErrorSection, Purpose
+
+if TYPE_CHECKING:
+    from landda_hpc.analysis.errors import CorrelatedErrors, PlaneField, SphereField
+    from landda_hpc.analysis.frames import ImageFrame
+    from landda_hpc.grid import Grid
+    from landda_hpc.methods.base.context import MethodContext
+
+
+class CorrelatedErrorsConfig(ErrorSection):
+    """Errors with the correlation exp(-1/2 (d / L)^2), and a white part."""
+
+    kind: Literal["correlated"] = "correlated"
+    std: Positive | Path = Field(
+        description="standard deviation of the correlated part, m3 m-3: a number, or a netCDF image under data_root"
+    )
+    length_km: Positive = Field(description="correlation length L along meridians, km")
+    length_lon_km: Positive | None = Field(
+        None, description="correlation length along parallels at the equator, km; as along meridians if absent"
+    )
+    white_std: NonNegative | Path = Field(
+        0.0, description="standard deviation of the white part, m3 m-3: a number, or a netCDF image under data_root"
+    )
+    geometry: Literal["sphere", "plane"] = Field(
+        "sphere",
+        description="d: great-circle distance, or distance in cells (of a row's spacing) on the periodic image",
+    )
+    covariance: Literal["coefficients", "field"] = Field(
+        "coefficients",
+        description="missing: solve works with a covariance that is diagonal in the coefficients, or the field's own",
+    )
+    draws: int = Field(
+        200, ge=10, le=10000, description="realisations that variances of coefficients come from, drawn once"
+    )
+
+    def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> CorrelatedErrors:
+        """See ``ErrorSection.build``."""
+        from landda_hpc.analysis.errors import CorrelatedErrors
+
+        return CorrelatedErrors(
+            self._unit_field(context.grid),
+            context.std(self.std),
+            context.std(self.white_std),
+            context.seed,
+            purpose,
+            context.members(self.draws),
+            self.covariance,
+        )
+
+    def _unit_field(self, grid: Grid) -> SphereField | PlaneField:
+        from landda_hpc.analysis.errors import PlaneField, SphereField
+        from landda_hpc.fields.sphere import grid_spacing_km
+
+        if self.geometry == "sphere":
+            return SphereField(grid, self.length_km, self.length_lon_km)
+        cell = grid_spacing_km(grid)
+        columns = self.length_km if self.length_lon_km is None else self.length_lon_km
+        return PlaneField(grid.shape, self.length_km / cell, columns / cell)

@@ -1,0 +1,78 @@
+"""Gains from mean variances: one per scale, or one per scale and direction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from landda_hpc.methods.base.curvelet_section import CurveletRun
+from landda_hpc.methods.base.error_section import Errors, ErrorsOfObservations
+from landda_hpc.methods.errors.told import ToldErrorsConfig
+from landda_hpc.methods.errors.white import WhiteErrorsConfig
+
+if TYPE_CHECKING:
+    from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
+    from landda_hpc.analysis.told_errors import WithToldErrors
+    from landda_hpc.methods.base.context import MethodContext
+
+
+class GainRun(CurveletRun):
+    """K = B / (B + R) from mean variances of groups of coefficients."""
+
+    background_errors: Errors | None = Field(
+        None,
+        description="error model of the background; if absent B = max(0, E|d|^2 - R) is learned from innovations d",
+    )
+    observation_errors: ErrorsOfObservations = Field(
+        WhiteErrorsConfig(std=0.10), description="error model of the observations, R; told needs background_errors"
+    )
+    memory_cycles: float = Field(20.0, ge=1.0, description="cycles that the running mean of |d|^2 counts for")
+
+    POOLING: ClassVar[Literal["per_scale", "per_wedge"]]
+    """Coefficients that share a gain."""
+
+    @model_validator(mode="after")
+    def _learns_with_known_r(self) -> Self:
+        if self.background_errors is None and isinstance(self.observation_errors, ToldErrorsConfig):
+            raise ValueError("observation_errors of kind told need background_errors: B is learned with a fixed R only")
+        return self
+
+    def build(self, context: MethodContext) -> GivenSpectra | InnovationSpectra | WithToldErrors:
+        """See ``AnalysingRun.build``."""
+        from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
+        from landda_hpc.analysis.told_errors import WithToldErrors
+
+        frame, missing, errors = context.frame(self.frame), self.missing_strategy(context), self.observation_errors
+        given = None
+        if self.background_errors is not None:
+            given = self.background_errors.build(frame, "background", context)
+        if isinstance(errors, ToldErrorsConfig):
+            assert given is not None, "the validation refuses reported errors without"
+            return WithToldErrors(
+                lambda std: GivenSpectra(frame, self.POOLING, given, errors.of(std, context), missing)
+            )
+        observation = errors.build(frame, "observation", context)
+        if given is None:
+            return InnovationSpectra(
+                frame, self.POOLING, observation, self.memory_cycles, context.members, context.seed, missing
+            )
+        return GivenSpectra(frame, self.POOLING, given, observation, missing)
+
+
+class PerScaleRun(GainRun):
+    """One gain per scale: isotropic."""
+
+    method: Literal["per_scale"] = "per_scale"
+    name: str = Field("per_scale", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+    POOLING = "per_scale"
+
+
+class PerWedgeRun(GainRun):
+    """One gain per scale and direction."""
+
+    method: Literal["per_wedge"] = "per_wedge"
+    name: str = Field("per_wedge", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+    POOLING = "per_wedge"

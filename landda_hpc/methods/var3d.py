@@ -1,0 +1,230 @@
+"""The 3D-Var methods of Shen et al. (2024)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from landda_hpc.config.frame import FrameConfig
+from landda_hpc.config.section import NonNegative, Positive
+from landda_hpc.constants import N_UPPER, SOIL_ZI, BoolArray, FloatArray
+from landda_hpc.errors import DataError
+from landda_hpc.methods.base.section import AnalysingRun
+
+if TYPE_CHECKING:
+    from landda_hpc.analysis.told_errors import WithToldErrors
+    from landda_hpc.analysis.var3d import ImageConstraint, ImageFill, Var3d
+    from landda_hpc.config.campaign import CampaignConfig
+    from landda_hpc.grid import Grid
+    from landda_hpc.methods.base.context import MethodContext
+
+
+class Var3dRun(AnalysingRun):
+    """What the 3D-Var methods share [S24, Eq. 5]; B is diagonal."""
+
+    layers: Literal["observed", "upper_three"] = Field(
+        "observed",
+        description="what is analysed: 'observed' = the mean over the observed depth, one increment for its layers; "
+        "'upper_three' = CoLM's layers 1-3 one by one, as [S24], each with its own B and increment, the observation "
+        "taken for each of them",
+    )
+    background_std: Positive = Field(
+        0.16, description="standard deviation of background errors without an archive, m3 m-3 (0.16: [S24]'s control)"
+    )
+    background_archive: Path | None = Field(
+        None, description="netCDF of model-minus-observation statistics under data_root; gives B per cell and layer"
+    )
+    archive_holds: Literal["difference", "background"] = Field(
+        "difference",
+        description="what the archive's differences are errors of: 'difference' = model minus observation, so that "
+        "their variance is B + R; 'background' = model minus truth, B alone",
+    )
+    archive_observation_std: NonNegative | Path | None = Field(
+        None,
+        description="archive_holds: difference: standard deviation of the observation errors R in it, m3 m-3, a number "
+        "or a netCDF image under data_root, taken off as a variance; if absent R stays in B, as in [S24]",
+    )
+    background_about: Literal["mean", "zero"] = Field(
+        "mean", description="B from the archive: variance about the mean difference, or mean square (bias is error)"
+    )
+    background_floor: Positive = Field(
+        0.01, description="least standard deviation of background errors from the archive, m3 m-3"
+    )
+    tolerance: Positive = Field(1e-9, description="norm of the cost function's gradient at which the minimisation ends")
+    tolerance_is_relative: bool = Field(
+        False, description="the tolerance is a share of the gradient at the start; absolute as [S24] prints it"
+    )
+    max_iterations: int = Field(1000, ge=1, le=100000, description="conjugate-gradient iterations at most")
+
+    @model_validator(mode="after")
+    def _archive_makes_sense(self) -> Self:
+        if self.archive_observation_std is not None and self.background_archive is None:
+            raise ValueError("archive_observation_std is about an archive: name one in background_archive")
+        if self.archive_observation_std is not None and self.archive_holds == "background":
+            raise ValueError(
+                "archive_holds: background has no observation errors in it: leave archive_observation_std out"
+            )
+        return self
+
+    @property
+    def n_analysed_layers(self) -> int:
+        """See ``AnyRun.n_analysed_layers``."""
+        return N_UPPER if self.layers == "upper_three" else 0
+
+    def problems(self, campaign: CampaignConfig) -> list[str]:
+        """See ``AnyRun.problems``."""
+        problems, (top, bottom) = super().problems(campaign), campaign.observations.depth_m
+        if self.layers == "upper_three" and bottom > SOIL_ZI[N_UPPER]:
+            problems.append(
+                f"layers: upper_three reach down to {SOIL_ZI[N_UPPER]:.4f} m, observed are {top}-{bottom} m: observe a "
+                "depth within them, or analyse the observed depth (layers: observed)"
+            )
+        return problems
+
+    def build(self, context: MethodContext) -> Var3d | WithToldErrors:
+        """See ``AnalysingRun.build``.
+
+        Raises
+        ------
+        MissingFileError, DataError, ShapeError : the archive is not usable, or has another number of layers.
+        """
+        return self._by_errors(context)(None)
+
+    def _by_errors(self, context: MethodContext) -> Callable[[float | FloatArray | None], Var3d]:
+        """Everything of the method but the size of observation errors.
+
+        Returns
+        -------
+        Standard deviation of observation errors, m3 m-3, a number or a map, None without J_O -> the method.
+        """
+        from landda_hpc.analysis.minimise import StoppingRule
+        from landda_hpc.analysis.var3d import Var3d
+
+        rule = StoppingRule(self.tolerance, self.tolerance_is_relative, self.max_iterations)
+        variance, image = self._background_variance(context), self._image(context)
+        return lambda std: Var3d(variance, observation_std=std, image=image, rule=rule)
+
+    def _image(self, context: MethodContext) -> ImageConstraint | None:
+        """The image term J_I; None where the method has none."""
+        return None
+
+    def _background_variance(self, context: MethodContext) -> FloatArray:
+        """Diagonal of B, m6 m-6, (n_layer, n_lat, n_lon); cells outside the archive take the layer's mean."""
+        from landda_hpc.analysis.background_archive import read_archive
+
+        n_layers, shape = self.n_analysed_layers or 1, context.grid.shape
+        if self.background_archive is None:
+            return np.full((n_layers, *shape), self.background_std**2)
+        path = context.data_root / self.background_archive
+        statistics = read_archive(path, context.grid)
+        found = statistics.count.shape[0]
+        if found != n_layers:
+            raise DataError(
+                f"archive '{path}' has {found} layer{'' if found == 1 else 's'}, the analysis {n_layers} (layers: "
+                f"{self.layers}). Name another archive; landda archive --layers makes one of three."
+            )
+        observation_std = self.archive_observation_std
+        return statistics.background_variance(
+            np.ones(shape, dtype=np.bool_),
+            about=self.background_about,
+            floor_std=self.background_floor,
+            observation_std=0.0 if observation_std is None else context.std(observation_std),
+        )
+
+
+class Var3dObservationTerm(Var3dRun):
+    """J_O: the distance from the observation, cell by cell."""
+
+    observation_std: Positive = Field(
+        0.10, description="standard deviation of observation and operator errors that J_O assumes, m3 m-3"
+    )
+    told_errors: bool = Field(
+        False, description="J_O takes the errors that each observation brings (observations.errors) instead"
+    )
+    observation_std_china: Positive | None = Field(
+        None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
+    )
+
+    @model_validator(mode="after")
+    def _told_errors_are_of_one_layer(self) -> Self:
+        if self.told_errors and self.layers == "upper_three":
+            raise ValueError("told_errors are of the observed depth: with layers: upper_three give observation_std")
+        return self
+
+    def build(self, context: MethodContext) -> Var3d | WithToldErrors:
+        """See ``Var3dRun.build``."""
+        from landda_hpc.analysis.told_errors import WithToldErrors
+        from landda_hpc.fields.error_map import china_error_map
+
+        by_errors, inside, outside = self._by_errors(context), self.observation_std_china, self.observation_std
+        if self.told_errors:
+            return WithToldErrors(by_errors)
+        return by_errors(outside if inside is None else china_error_map(context.grid, inside, outside))
+
+
+class Var3dImageTerm(Var3dRun):
+    """J_I: the distance from the observed image's largest curvelet coefficients."""
+
+    keep_fraction: float = Field(
+        0.5, gt=0.0, le=1.0, description="sigma: share of the observed image's coefficients that are compared, by rank"
+    )
+    image_std: Positive = Field(
+        0.10, description="s, error of the image's coefficients, m3 m-3; 1 is [S24] Eq. 5 as printed: next to no update"
+    )
+    fill: Literal["mean", "zero", "harmonic"] = Field(
+        "mean", description="what stands in cells outside the soil while coefficients are ranked"
+    )
+    gaps: Literal["zero_innovation", "excluded"] = Field(
+        "zero_innovation", description="unobserved cells: the image is the background there, or they are not compared"
+    )
+    frame: FrameConfig = Field(default_factory=FrameConfig)
+
+    def problems(self, campaign: CampaignConfig) -> list[str]:
+        """See ``AnyRun.problems``."""
+        return super().problems(campaign) + self.frame.problems(campaign.grid)
+
+    def _image(self, context: MethodContext) -> ImageConstraint:
+        from landda_hpc.analysis.var3d import ImageConstraint
+
+        fill = make_fill(self.fill, context.grid)
+        return ImageConstraint(context.frame(self.frame), self.keep_fraction, self.image_std, fill, self.gaps)
+
+
+class Var3dPointRun(Var3dObservationTerm):
+    """Conventional 3D-Var, J_B + J_O."""
+
+    method: Literal["var3d_point"] = "var3d_point"
+    name: str = Field("var3d_point", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+class Var3dImageRun(Var3dImageTerm):
+    """3D-Var with the image term in place of the observation term, J_B + J_I."""
+
+    method: Literal["var3d_image"] = "var3d_image"
+    name: str = Field("var3d_image", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+class Var3dBothRun(Var3dObservationTerm, Var3dImageTerm):
+    """3D-Var with both terms, J_B + J_O + J_I."""
+
+    method: Literal["var3d_both"] = "var3d_both"
+    name: str = Field("var3d_both", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+def make_fill(name: str, grid: Grid) -> ImageFill:
+    """How cells outside the soil are filled while coefficients are ranked: 'mean', 'zero' or 'harmonic'."""
+    from landda_hpc.analysis.inpainting import HarmonicInpainting
+    from landda_hpc.analysis.var3d import fill_with_mean, fill_with_zero
+
+    if name == "harmonic":
+        inpaint = HarmonicInpainting(grid, None)
+
+        def fill(image: FloatArray, known: BoolArray) -> FloatArray:
+            return inpaint(image, known, np.ones(known.shape, dtype=np.bool_))
+
+        return fill
+    return {"mean": fill_with_mean, "zero": fill_with_zero}[name]

@@ -1,0 +1,1 @@
+"""A plug-in of landda_hpc: a method and an error model."""
