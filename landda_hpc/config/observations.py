@@ -189,6 +189,11 @@ class CatalogueEntry(Section):
     utc_offset_hours: float = Field(
         0.0, ge=-12.0, le=14.0, description="for cma_csv: hours that the files' times are ahead of UTC; 8 for Beijing"
     )
+    table_units: Literal["detect", "percent", "fraction"] = Field(
+        "detect",
+        description="for cma_csv: unit of soil moisture where the columns' names state none: percent by volume, "
+        "fraction (m3 m-3), or detected from all values of the tables",
+    )
 
     @model_validator(mode="after")
     def _named(self) -> Self:
@@ -200,6 +205,8 @@ class CatalogueEntry(Section):
         for name, (top, bottom) in self.variables.items():
             if not 0.0 <= top < bottom:
                 raise ValueError(f"variable {name}, {top} to {bottom} m: expected 0 <= top < bottom")
+        if self.product != "cma_csv" and self.table_units != "detect":
+            raise ValueError(f"table_units is for product cma_csv; {self.product} states its units")
         return self
 
     @property

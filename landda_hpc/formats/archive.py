@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from landda_hpc.errors import DataError, MissingFileError
+
+logger = logging.getLogger(__name__)
 
 MAX_MEMBERS: Final = 200_000
 """Most files of an archive; the whole of ISMN has some 50,000."""
@@ -25,35 +31,37 @@ MAX_RATIO: Final = 200
 _SMALL: Final = 2**24
 """Below this a ratio says nothing."""
 
+_LITTER: Final = frozenset(("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information"))
+
 
 def list_files(path: Path, wanted: Callable[[str], bool]) -> list[tuple[str, Callable[[], bytes]]]:
     """The files of a folder (with all below), of a zip archive, or the one file.
 
     Parameters
     ----------
-    path : folder, archive (its content tells, not its name) or file.
+    path : folder, archive (recognised by its content, not by its name) or file.
     wanted : by a file's own name, without folders.
 
     Returns
     -------
-    Name, for people, and a function that gives the content; in order of name. Links that lead out of a folder are
-    followed no farther than to files.
+    Name, for messages, and a function that gives the content; in order of name. Each file once, also where several
+    links lead to it. What file managers leave behind (``is_litter``) is passed over.
 
     Raises
     ------
     MissingFileError : no such file or folder.
-    DataError : a broken archive, or one that is not to be trusted: encrypted, members whose names leave the archive,
-        too many of them, too large, or compressed beyond belief. From a content function: damage, or a file that is
-        larger than it says.
+    DataError : a folder that cannot be listed; a broken archive, or one that is not to be trusted: encrypted, members
+        whose names leave the archive, too many of them, too large, or compressed beyond belief. From a content
+        function: damage, or a file that is larger than it says.
 
     Notes
     -----
-    Local: no communication.
+    Local: no communication. Links to files and folders are followed, each folder once, so that circles of links end;
+    links that lead nowhere are counted in a warning. Of several members of an archive with one name the last counts, as
+    when it is unpacked.
     """
     if path.is_dir():
-        # rglob does not descend into links, so a loop of links ends.
-        found = sorted(p for p in path.rglob("*") if wanted(p.name) and p.is_file())
-        return [(str(p), _file_reader(p)) for p in found]
+        return [(str(p), _file_reader(p)) for p in sorted(_files_below(path, wanted))]
     if not path.is_file():
         raise MissingFileError(f"station data '{path}' do not exist; check the path in the configuration.")
     if not zipfile.is_zipfile(path):
@@ -61,12 +69,78 @@ def list_files(path: Path, wanted: Callable[[str], bool]) -> list[tuple[str, Cal
     with _archive(path) as archive:
         members = archive.infolist()
     _require_trust(path, members)
-    chosen = sorted((m for m in members if not m.is_dir() and wanted(PurePosixPath(m.filename).name)), key=_name)
+    named = {m.filename: m for m in members if not m.is_dir() and not is_litter(_place_in(m).parts)}
+    if links := [m.filename for m in named.values() if stat.S_ISLNK(m.external_attr >> 16)]:
+        raise DataError(
+            f"archive '{path}' has links in the place of files or folders, {len(links)} in all, e.g. '{links[0]}'; "
+            "pack what they lead to (zip without -y)."
+        )
+    chosen = sorted((m for m in named.values() if wanted(_place_in(m).name)), key=_name)
     return [(f"{path}:{m.filename}", _member_reader(path, m)) for m in chosen]
+
+
+def is_litter(parts: Sequence[str]) -> bool:
+    """Whether a path, by its parts, is what file managers and editors leave behind, and no data.
+
+    Hidden files and folders (names that begin with a point: ``._x.stm`` and ``.DS_Store`` of macOS), ``__MACOSX``, lock
+    files of office programs (``~$x.csv``), thumbnails and bins of network drives.
+    """
+    return any(part in _LITTER or (part.startswith((".", "~$")) and part not in (".", "..")) for part in parts)
+
+
+def _files_below(root: Path, wanted: Callable[[str], bool]) -> list[Path]:
+    """Files below a folder, each once: first by the folders' own names, then by links, in order of name."""
+    folders, links = deque([root]), deque[Path]()
+    seen: set[tuple[int, int]] = set()
+    found: dict[tuple[int, int], Path] = {}
+    lost: list[Path] = []
+    n_litter = 0
+    while folders or links:
+        if not folders:
+            link = links.popleft()
+            try:
+                target = link.stat()
+            except (OSError, RuntimeError):
+                lost.append(link)
+                continue
+            if stat.S_ISDIR(target.st_mode):
+                folders.append(link)
+            elif stat.S_ISREG(target.st_mode) and wanted(link.name):
+                found.setdefault((target.st_dev, target.st_ino), link)
+            continue
+        folder = folders.popleft()
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            for entry in entries:
+                if is_litter((entry.name,)):
+                    n_litter += wanted(entry.name)
+                elif entry.is_symlink():
+                    links.append(Path(entry))
+                elif entry.is_dir():
+                    folders.append(Path(entry))
+                elif entry.is_file() and wanted(entry.name):
+                    of_file = entry.stat()
+                    found.setdefault((of_file.st_dev, of_file.st_ino), Path(entry))
+        except OSError as error:
+            raise DataError(f"folder '{folder}' cannot be listed ({error.strerror}); check its permissions.") from error
+    if lost:
+        logger.warning("%s: %d links lead nowhere, e.g. '%s'", root, len(lost), lost[0])
+    if n_litter:
+        logger.info("%s: %d files passed over that file managers left behind", root, n_litter)
+    return list(found.values())
 
 
 def _name(member: zipfile.ZipInfo) -> str:
     return member.filename
+
+
+def _place_in(member: zipfile.ZipInfo) -> PurePosixPath:
+    """Where a member lies in its archive; some programs of Windows write backslashes."""
+    return PurePosixPath(member.filename.replace("\\", "/"))
 
 
 @contextmanager
@@ -89,7 +163,7 @@ def _require_trust(path: Path, members: list[zipfile.ZipInfo]) -> None:
     if (total := sum(m.file_size for m in members)) > MAX_TOTAL_BYTES:
         raise DataError(f"archive '{path}' unpacks to {total} bytes; expected at most {MAX_TOTAL_BYTES}.")
     for member in members:
-        name = PurePosixPath(member.filename.replace("\\", "/"))
+        name = _place_in(member)
         if name.is_absolute() or ".." in name.parts or (name.parts and ":" in name.parts[0]):
             raise DataError(f"archive '{path}' has a file named '{member.filename}', which leads out of it.")
         if member.flag_bits & 1:
@@ -101,7 +175,7 @@ def _require_trust(path: Path, members: list[zipfile.ZipInfo]) -> None:
         if member.file_size > max(_SMALL, MAX_RATIO * member.compress_size):
             raise DataError(
                 f"'{member.filename}' in '{path}' is {member.file_size // max(1, member.compress_size)} times smaller "
-                f"packed; expected at most {MAX_RATIO} times: it is no station series."
+                f"packed; expected at most {MAX_RATIO} times: it is not a station series."
             )
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 import logging
 import math
-import re
-from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
@@ -17,59 +14,73 @@ import numpy as np
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.archive import list_files
 from landda_hpc.formats.station import VARIABLES, StationSeries, StationVariable, make_series
+from landda_hpc.formats.station_columns import Columns, Unit, find_columns
+from landda_hpc.formats.station_rows import Rows
+from landda_hpc.formats.station_units import detect_unit
+from landda_hpc.formats.text import Numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from landda_hpc.constants import FloatArray
     from landda_hpc.fields.depth import DepthRange
 
 logger = logging.getLogger(__name__)
 
 SUFFIXES: Final = (".csv", ".txt")
 
-QUALITY: Final[dict[str, str]] = {"0": "G", "1": "D", "2": "C", "3": "G", "4": "G", "8": "M", "9": "U", "": "U"}
-"""Quality codes as flags: right, doubtful, wrong, revised by the station, revised since, missing, not checked."""
+TableUnits = Literal["detect", "percent", "fraction"]
 
-LAYER_M: Final = 0.1
-"""Thickness of the layer that a depth in a column's name ends: 010 is 0-10 cm, 020 10-20 cm, 100 90-100 cm."""
+QUALITY: Final[dict[str, str]] = {
+    "0": "G", "1": "D", "2": "C", "3": "G", "4": "G", "7": "M", "8": "M", "9": "U", "": "U",
+}  # fmt: skip
+"""Quality codes as flags: right, doubtful, wrong, revised by the station, revised since, not observed, missing, not
+checked; other codes as not checked."""
+
+_RANK: Final = {"3": 0, "4": 0, "0": 1, "1": 3, "2": 4, "7": 5, "8": 5}
+"""Which of several values of one time counts: a revised one, a right one, one that was not checked (2), and so on."""
+
+_RANK_UNCHECKED: Final = 2
+
+_WRONG: Final = 4
+"""From this rank on values do not help to find out a unit."""
 
 _MISSING_FROM: Final = 900.0
-"""Codes of missing values: 9999, 32744, 32766, 999998, 999999; no percentage and no hourly rain in mm reaches them."""
+"""Codes of missing values: 999.9, 9999, 32744, 32766, 999998, 999999; no percentage and no hourly rain in mm reaches
+them."""
 
-_TRACE: Final = 999990.0
+_TRACE: Final = (32700.0, 999990.0)
 """Rain too little to measure."""
 
-_SOIL: Final = re.compile(r"^(?:v71105|svwc|vwc|soil_?vwc)_?0*(\d{1,3})(?:_?cm)?$")
-_SOIL_QUALITY: Final = re.compile(r"^q_?(?:71105|v71105|svwc|vwc|soil_?vwc)_?0*(\d{1,3})(?:_?cm)?$")
-_RAIN: Final = ("pre_1h", "v13019", "pre")
-_RAIN_QUALITY: Final = ("q_pre_1h", "q13019", "q_pre")
-_STATION: Final = ("station_id_c", "station_id", "station_id_d", "v01301", "station")
-_LATITUDE: Final = ("lat", "v05001", "latitude")
-_LONGITUDE: Final = ("lon", "v06001", "longitude")
-_ELEVATION: Final = ("alti", "v07001", "elevation")
-_STAMP: Final = ("datetime", "d_datetime", "time")
-_CLOCK: Final = (("year", "v04001"), ("mon", "month", "v04002"), ("day", "v04003"), ("hour", "v04004"))
-_STAMP_FORMATS: Final = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y%m%d%H%M%S", "%Y%m%d%H")
+_DIVISOR: Final[dict[Unit, float]] = {"percent": 100.0, "fraction": 1.0, "mm": 1.0, "0.1 mm": 10.0}
+"""To the variable's own unit."""
+
+SAME_PLACE_DEG: Final = 0.1
+"""Lines of one station lie within this; stations are moved by some kilometres."""
 
 
 @dataclass
 class _Sensor:
-    """What has been read of one sensor."""
+    """What has been read of one sensor: values in the unit of the table, and how good each is."""
 
     place: tuple[float, float, float]
     depth_m: DepthRange
     times: list[datetime] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
+    ranks: list[int] = field(default_factory=list)
+    units: list[Unit | None] = field(default_factory=list)
+
+    def add(self, other: _Sensor) -> None:
+        self.times += other.times
+        self.values += other.values
+        self.flags += other.flags
+        self.ranks += other.ranks
+        self.units += other.units
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A column of values: its place, the depth, the place of its quality codes."""
-
-    place: int
-    depth_m: DepthRange
-    quality: int | None
+Sensors = dict[tuple[str, "DepthRange"], _Sensor]
 
 
 def read_station_csv(
@@ -79,34 +90,39 @@ def read_station_csv(
     network: str = "CMA",
     utc_offset_hours: float = 0.0,
     on_bad: Literal["error", "skip"] = "error",
+    units: TableUnits = "detect",
 ) -> list[StationSeries]:
     """Read tables of station observations.
 
     Parameters
     ----------
     path : a .csv or .txt file, a folder or a zip archive of such.
-    variable : soil_moisture (percent by volume in the files) or precipitation (mm in the hour before).
+    variable : soil_moisture (in the files percent by volume, or m3 m-3) or precipitation (mm in the hour before).
     network : name for the series.
     utc_offset_hours : of the files' times; 8 where they are of Beijing.
     on_bad : what an unreadable file is: an error, or passed over with a warning.
+    units : of soil moisture where the columns' names do not state one; "detect": by all values (``station_units``).
 
     Returns
     -------
-    One series per station and depth, in order of station and depth. Flags are ``QUALITY``.
+    One series per station and depth, in order of station and depth. Flags are ``QUALITY``. Which of several values of
+    one time counts: a value before none; then a revised one (codes 3 and 4), a right one (0), one that was not checked,
+    a doubtful one (1), a wrong one (2); then that of the later line, tables in order of their names.
 
     Raises
     ------
     ConfigError : another variable.
     MissingFileError : no such path.
     DataError : no file; a table without the columns for station, latitude, longitude, time and the variable; a line
-        that cannot be understood.
+        that cannot be understood; one station at two places; units that can be either.
 
     Notes
     -----
-    Local: no communication. Separators are commas, tabs, semicolons or blanks, by the first line; text is UTF-8 or
-    GB 18030. Column names: Station_Id_C, Lat, Lon, Alti, Datetime or Year, Mon, Day, Hour; SVWC_010CM ... or V71105_010
-    ... for soil moisture, PRE_1h for rain, with Q_ before for quality codes. Written after descriptions of the
-    administration's data interface.
+    Local: no communication. Encodings: ``formats.text``; separators and quotes: ``station_rows``. Column names:
+    Station_Id_C, Lat, Lon, Alti, Datetime or Year, Mon, Day, Hour (Min); SVWC_010CM ... or V71105_010 ... for soil
+    moisture, PRE_1h for rain, with Q_ before for quality codes; a unit or time zone may follow in brackets. Numbers
+    have decimal points or commas, the same in all of a table. Written after descriptions of the administration's data
+    interface.
     """
     if variable not in ("soil_moisture", "precipitation"):
         raise ConfigError(f"station tables hold soil_moisture and precipitation; found '{variable}'.")
@@ -114,11 +130,14 @@ def read_station_csv(
     files = list_files(path, lambda name: name.lower().endswith(SUFFIXES))
     if not files:
         raise DataError(f"'{path}' has no table ({' or '.join(SUFFIXES)}).")
-    sensors: dict[tuple[str, DepthRange], _Sensor] = {}
+    sensors: Sensors = {}
     bad = 0
     for name, content in files:
         try:
             found = _read_table(content(), name, quantity, timedelta(hours=utc_offset_hours))
+            for key, sensor in found.items():
+                if key in sensors:
+                    _require_same_place(key[0], sensors[key].place, sensor.place, name)
         except DataError as error:
             if on_bad == "error":
                 raise
@@ -126,17 +145,38 @@ def read_station_csv(
             logger.warning("passed over: %s", error)
             continue
         for key, sensor in found.items():
-            known = sensors.setdefault(key, _Sensor(sensor.place, sensor.depth_m))
-            known.times += sensor.times
-            known.values += sensor.values
-            known.flags += sensor.flags
+            sensors.setdefault(key, _Sensor(sensor.place, sensor.depth_m)).add(sensor)
     if bad:
         logger.warning("%s: %d of %d station tables passed over", path, bad, len(files))
+    unit = _unit(sensors, quantity, units, str(path))
     ordered = sorted(sensors.items(), key=lambda item: item[0])
-    return [_series(network, station, sensor, quantity, str(path)) for (station, _), sensor in ordered]
+    return [_series(network, station, sensor, quantity, unit, str(path)) for (station, _), sensor in ordered]
 
 
-def _series(network: str, station: str, sensor: _Sensor, variable: StationVariable, source: str) -> StationSeries:
+def _unit(
+    sensors: Mapping[tuple[str, DepthRange], _Sensor], variable: StationVariable, units: str, source: str
+) -> Unit:
+    """The unit of values whose column states none."""
+    if variable.name == "precipitation":
+        return "mm"
+    if units != "detect":
+        return "percent" if units == "percent" else "fraction"
+    unstated: dict[str, FloatArray] = {}
+    for (station, depth), sensor in sensors.items():
+        is_unstated = np.array([unit is None for unit in sensor.units], dtype=np.bool_)
+        values, ranks = np.array(sensor.values, np.float64)[is_unstated], np.array(sensor.ranks)[is_unstated]
+        is_good = (ranks < _WRONG) & (values > 0.0)
+        unstated[f"station {station} at {100 * depth[0]:g}-{100 * depth[1]:g} cm"] = values[is_good]
+    if not any(values.size for values in unstated.values()):
+        for name, (_, sensor) in zip(unstated, sensors.items(), strict=True):
+            unstated[name] = np.array([v for v, u in zip(sensor.values, sensor.units, strict=True) if u is None])
+    return detect_unit(unstated, source)
+
+
+def _series(
+    network: str, station: str, sensor: _Sensor, variable: StationVariable, unit: Unit, source: str
+) -> StationSeries:
+    divisors = np.array([_DIVISOR[stated or unit] for stated in sensor.units], np.float64)
     return make_series(
         network=network,
         station=station,
@@ -145,134 +185,79 @@ def _series(network: str, station: str, sensor: _Sensor, variable: StationVariab
         depth_m=sensor.depth_m,
         variable=variable,
         times=np.array(sensor.times, dtype="datetime64[s]"),
-        values=np.array(sensor.values, dtype=np.float64),
+        values=np.array(sensor.values, np.float64) / divisors,
         flags=np.array(sensor.flags, dtype=np.str_),
         source=source,
+        ranks=np.array(sensor.ranks, dtype=np.int64),
     )
 
 
-def _read_table(
-    content: bytes, source: str, variable: StationVariable, offset: timedelta
-) -> dict[tuple[str, DepthRange], _Sensor]:
-    text = _decode(content, source)
-    lines = io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n"))
-    first = text.split("\n", 1)[0].split("\r", 1)[0]
-    separator = max(",\t;", key=first.count)
-    reader = csv.reader(lines, delimiter=separator if separator in first else " ", skipinitialspace=True)
-    sensors: dict[tuple[str, DepthRange], _Sensor] = {}
+def _read_table(content: bytes, source: str, variable: StationVariable, offset: timedelta) -> Sensors:
+    rows: Rows | None = None
+    sensors: Sensors = {}
+    numbers = Numbers()
     try:
-        header = [cell.strip().lower() for cell in next(reader, [])]
-        places = _places(header, source)
-        columns = _columns(header, variable, source)
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                _take(row, places, columns, variable, offset, sensors)
+        rows = Rows(content, source)
+        columns = find_columns(rows.header, variable, offset, source)
+        is_first = True
+        for row in rows:
+            with_units = columns.with_units(row) if is_first else None
+            is_first = False
+            if with_units is not None:
+                columns = with_units
+            else:
+                _take(row, columns, variable, sensors, numbers, source)
     except (csv.Error, ValueError, IndexError, OverflowError) as error:
         if isinstance(error, DataError):
             raise
+        line, header = (1, []) if rows is None else (rows.number, rows.header)
         raise DataError(
-            f"line {reader.line_num} of station table '{source}' cannot be understood ({error}); expected the columns "
-            f"{', '.join(header)[:200]}."
+            f"line {line} of station table '{source}' cannot be understood ({error}); expected the columns "
+            f"{', '.join(header)[:200] or 'in its first line'}."
         ) from error
     return sensors
 
 
-def _decode(content: bytes, source: str) -> str:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise DataError(f"station table '{source}' is neither UTF-8 nor GB 18030 text.")
-
-
-Places = tuple[int, int, int, int | None, Callable[[list[str]], datetime]]
-"""Columns of station, latitude, longitude, elevation; what gives a line's time."""
-
-
-def _places(header: list[str], source: str) -> Places:
-    def find(names: Collection[str]) -> int | None:
-        return next((header.index(name) for name in names if name in header), None)
-
-    station, lat, lon = find(_STATION), find(_LATITUDE), find(_LONGITUDE)
-    stamp, clock = find(_STAMP), [find(names) for names in _CLOCK]
-    if station is None or lat is None or lon is None or (stamp is None and None in clock):
-        raise DataError(
-            f"station table '{source}' has the columns {', '.join(header)[:200] or 'none'}; expected Station_Id_C, "
-            "Lat, Lon, and Datetime or Year, Mon, Day, Hour."
-        )
-    if stamp is not None:
-        at = stamp
-        return station, lat, lon, find(_ELEVATION), lambda row: _parse_stamp(row[at].strip())
-    parts = [place for place in clock if place is not None]
-
-    def by_clock(row: list[str]) -> datetime:
-        year, month, day, hour = (int(float(row[place])) for place in parts)
-        # Some tables count hours from 1 to 24.
-        return (
-            datetime(year, month, day) + timedelta(hours=hour) if 0 <= hour <= 24 else datetime(year, month, day, hour)
-        )
-
-    return station, lat, lon, find(_ELEVATION), by_clock
-
-
-def _parse_stamp(text: str) -> datetime:
-    for pattern in _STAMP_FORMATS:
-        try:
-            return datetime.strptime(text, pattern)
-        except ValueError:
-            continue
-    raise ValueError(f"time '{text}'")
-
-
-def _columns(header: list[str], variable: StationVariable, source: str) -> list[_Column]:
-    if variable.name == "precipitation":
-        place = next((header.index(name) for name in _RAIN if name in header), None)
-        quality = next((header.index(name) for name in _RAIN_QUALITY if name in header), None)
-        found = [] if place is None else [_Column(place, (0.0, 0.0), quality)]
-    else:
-        codes = {m.group(1): k for k, name in enumerate(header) if (m := _SOIL_QUALITY.match(name))}
-        found = [
-            _Column(k, (max(0.0, int(m.group(1)) / 100 - LAYER_M), int(m.group(1)) / 100), codes.get(m.group(1)))
-            for k, name in enumerate(header)
-            if (m := _SOIL.match(name))
-        ]
-    if not found:
-        raise DataError(
-            f"station table '{source}' has no column of {variable.name}; found {', '.join(header)[:200]}. Expected "
-            "SVWC_010CM or V71105_010 and so on, or PRE_1h."
-        )
-    return found
-
-
 def _take(
     row: list[str],
-    places: Places,
-    columns: list[_Column],
+    columns: Columns,
     variable: StationVariable,
-    offset: timedelta,
-    sensors: dict[tuple[str, DepthRange], _Sensor],
+    sensors: Sensors,
+    numbers: Numbers,
+    source: str,
 ) -> None:
-    station, lat, lon, elevation, time_of = places
-    time = time_of(row) - offset
-    for column in columns:
-        depth = (round(column.depth_m[0], 4), round(column.depth_m[1], 4))
-        key = row[station].strip(), depth
+    time = columns.time(row)
+    station = row[columns.station].removesuffix(".0")
+    lat, lon = numbers.read(row[columns.lat]), numbers.read(row[columns.lon])
+    for column in columns.values:
+        key = station, column.depth_m
         sensor = sensors.get(key)
         if sensor is None:
-            height = math.nan if elevation is None or not row[elevation].strip() else float(row[elevation])
-            place = float(row[lat]), float(row[lon]), height if abs(height) < 9000.0 else math.nan
-            sensor = sensors[key] = _Sensor(place, depth)
-        code = "" if column.quality is None else row[column.quality].strip().removesuffix(".0")
+            height = math.nan if columns.elevation is None else numbers.read(row[columns.elevation])
+            sensor = sensors[key] = _Sensor((lat, lon, height if abs(height) < 9000.0 else math.nan), column.depth_m)
+        _require_same_place(station, sensor.place, (lat, lon, math.nan), source)
+        code = "" if column.quality is None else row[column.quality].removesuffix(".0")
         sensor.times.append(time)
-        sensor.values.append(_value(row[column.place].strip(), variable))
+        sensor.values.append(_value(numbers.read(row[column.place]), variable))
         sensor.flags.append(QUALITY.get(code, "U"))
+        sensor.ranks.append(_RANK.get(code, _RANK_UNCHECKED))
+        sensor.units.append(column.unit)
 
 
-def _value(text: str, variable: StationVariable) -> float:
-    value = float(text) if text else math.nan
-    if variable.name == "precipitation" and value == _TRACE:
+def _require_same_place(
+    station: str, place: tuple[float, float, float], other: tuple[float, float, float], source: str
+) -> None:
+    if place[:2] == other[:2]:
+        return
+    turn = abs(place[1] - other[1]) % 360.0
+    if abs(place[0] - other[0]) > SAME_PLACE_DEG or min(turn, 360.0 - turn) > SAME_PLACE_DEG:
+        raise DataError(
+            f"station {station} in '{source}' lies at {place[0]:g} N {place[1]:g} E and at {other[0]:g} N {other[1]:g} "
+            "E. Are these two stations with one number, or are cells shifted?"
+        )
+
+
+def _value(value: float, variable: StationVariable) -> float:
+    if variable.name == "precipitation" and value in _TRACE:
         return 0.0
-    if not math.isfinite(value) or value >= _MISSING_FROM or value <= -_MISSING_FROM:
-        return math.nan
-    return value if variable.name == "precipitation" else value / 100.0
+    return value if abs(value) < _MISSING_FROM else math.nan

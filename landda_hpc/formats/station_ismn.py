@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.archive import list_files
-from landda_hpc.formats.station import VARIABLES, StationSeries, StationVariable, make_series
+from landda_hpc.formats.ismn_names import MISSING, SUFFIX, identify, parse_file_name
+from landda_hpc.formats.station import VARIABLES, StationSeries, StationVariable, make_series, merge_series
+from landda_hpc.formats.text import MISSING_WORDS, decode_text, is_number, word_splitter
 
 if TYPE_CHECKING:
     from landda_hpc.fields.depth import DepthRange
 
 logger = logging.getLogger(__name__)
-
-MISSING: Final = -9999.0
-"""Values from here down are missing; networks write -9999 and -9999.9."""
 
 FLAGS: Final[dict[str, str]] = {
     "C01": "soil moisture below 0 m3 m-3",
@@ -45,8 +44,6 @@ FLAGS: Final[dict[str, str]] = {
 
 Period = tuple[datetime, datetime]
 """First and last time, UTC."""
-
-_SUFFIX: Final = ".stm"
 
 
 def read_ismn(
@@ -72,7 +69,8 @@ def read_ismn(
 
     Returns
     -------
-    In order of file names. Times are UTC; flags are the network's own, all of them, joined by commas.
+    Each sensor once, in order of file names. Times are UTC; flags are the network's own, all of them, joined by commas.
+    Of several values of one time the best flag counts, then the file whose period ends last (``merge_series``).
 
     Raises
     ------
@@ -82,18 +80,18 @@ def read_ismn(
 
     Notes
     -----
-    Local: no communication. Lines may end in LF, CR LF or bare CR. File names tell the variable:
-    ``<network>_<network>_<station>_<variable>_<from>_<to>_<sensor>_<start>_<end>.stm``.
+    Local: no communication. Encodings and line ends: ``formats.text``. File names say the variable:
+    ``<network>_<network>_<station>_<variable>_<from>_<to>_<sensor>_<start>_<end>.stm``; other files are not read.
     """
     if variable not in VARIABLES:
         raise ConfigError(f"variable '{variable}' of stations is not known; there are {', '.join(VARIABLES)}.")
     quantity = VARIABLES[variable]
-    files = list_files(path, lambda name: name.endswith(_SUFFIX))
+    files = list_files(path, lambda name: name.lower().endswith(SUFFIX))
     wanted = [(name, content) for name, content in files if _is_of(name, quantity)]
     if not wanted:
         raise DataError(
-            f"'{path}' has no file of {variable} (..._{quantity.code}_...{_SUFFIX}) among {len(files)} files. Is it "
-            "a download in header+values or CEOP format?"
+            f"'{path}' has no file of {variable} (..._{quantity.code}_...{SUFFIX}) among {len(files)} files. Is it "
+            f"a download in header+values or CEOP format?{_archives_in(path)}"
         )
     series: list[StationSeries] = []
     bad = 0
@@ -111,7 +109,22 @@ def read_ismn(
             series.append(found)
     if bad:
         logger.warning("%s: %d of %d station files passed over", path, bad, len(wanted))
-    return series
+    # The download that ends last is the newest: it corrects those before.
+    return merge_series(series, age=_period_of)
+
+
+def _period_of(series: StationSeries) -> tuple[str, str, str]:
+    """Last and first day by the file's name, the name."""
+    name = parse_file_name(series.source)
+    return ("", "", series.source) if name is None else (name.last, name.first, series.source)
+
+
+def _archives_in(folder: Path) -> str:
+    """A hint, where a folder has archives that were not unpacked."""
+    found = list_files(folder, lambda name: name.lower().endswith(".zip")) if folder.is_dir() else []
+    return (
+        f" It has {len(found)} zip archives: name one of them, e.g. '{found[0][0]}', or unpack them." if found else ""
+    )
 
 
 def parse_stm(content: bytes, source: str, variable: StationVariable, period: Period | None = None) -> StationSeries:
@@ -129,18 +142,15 @@ def parse_stm(content: bytes, source: str, variable: StationVariable, period: Pe
     ------
     DataError : neither header+values nor CEOP; a line that is not of the format; no line at all.
     """
-    try:
-        lines = content.decode("ascii").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    except UnicodeDecodeError:
-        # Names of stations have accents in some networks.
-        lines = content.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    text = decode_text(content, source)
+    lines, words_of = text.split("\n"), word_splitter(text)
     if period is None:
-        return _parse(lines, source, variable)
+        return _parse(lines, words_of, source, variable)
     try:
-        found = _parse(_lines_of(lines, period), source, variable)
+        found = _parse(_lines_of(lines, period), words_of, source, variable)
     except DataError:
         # Nothing but impossible values in these days, say: whether the file can be used is seen from all of it.
-        found = _parse(lines, source, variable)
+        found = _parse(lines, words_of, source, variable)
     return found.between(*period)
 
 
@@ -152,8 +162,10 @@ def _lines_of(lines: list[str], period: Period) -> list[str]:
     return lines[:begin] + kept
 
 
-def _parse(lines: list[str], source: str, variable: StationVariable) -> StationSeries:
-    rows = [(number, line.split()) for number, line in enumerate(lines, start=1) if line.strip()]
+def _parse(
+    lines: list[str], words_of: Callable[[str], list[str]], source: str, variable: StationVariable
+) -> StationSeries:
+    rows = [(number, words) for number, line in enumerate(lines, start=1) if line and (words := words_of(line))]
     if not rows:
         raise DataError(f"station file '{source}' is empty.")
     first = rows[0][1]
@@ -167,21 +179,10 @@ def _parse(lines: list[str], source: str, variable: StationVariable) -> StationS
     return _header_values(rows, source, variable)
 
 
-def _is_of(name: str, variable: StationVariable) -> bool:
-    """Whether a file name tells the variable; depths follow it, so a station called sm does no harm."""
-    parts = PurePosixPath(name).name.split("_")
-    return any(
-        code == variable.code and _is_number(top) and _is_number(bottom)
-        for code, top, bottom in zip(parts[2:], parts[3:], parts[4:], strict=False)
-    )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _is_of(source: str, variable: StationVariable) -> bool:
+    """Whether a file name says the variable."""
+    name = parse_file_name(source)
+    return name is not None and name.code == variable.code
 
 
 def _is_date(text: str) -> bool:
@@ -191,16 +192,15 @@ def _is_date(text: str) -> bool:
 def _header_values(rows: list[tuple[int, list[str]]], source: str, variable: StationVariable) -> StationSeries:
     """A header line, then date, time, value, flags of the network, flags of the provider."""
     header = rows[0][1]
-    # The network writes names without blanks; a sensor at the end may have some.
-    network, station = header[0], header[2]
-    numbers = _numbers(header[3:8], source)
-    times, values, flags = _columns(rows[1:], 0, 2, source)
+    found = identify(header, source)
+    # Files that were put together have the header again.
+    times, values, flags = _columns([row for row in rows[1:] if row[1] != header], 0, 2, source)
     return make_series(
-        network=network,
-        station=station,
-        sensor=" ".join(header[8:]),
-        place=(numbers[0], numbers[1], numbers[2] if numbers[2] > MISSING else math.nan),
-        depth_m=(numbers[3], numbers[4]),
+        network=found.network,
+        station=found.station,
+        sensor=" ".join(header[found.n_words :]),
+        place=found.place,
+        depth_m=found.depth_m,
         variable=variable,
         times=times,
         values=values,
@@ -210,25 +210,25 @@ def _header_values(rows: list[tuple[int, list[str]]], source: str, variable: Sta
 
 
 def _ceop(rows: list[tuple[int, list[str]]], source: str, variable: StationVariable) -> StationSeries:
-    """Each line tells it all: nominal date and time, actual ones, names, place, depth, value, flags."""
+    """Each line has it all: nominal date and time, actual ones, names, place, depth, value, flags."""
     first = rows[0][1]
-    place = first[4:12]
-    strange = next((number for number, row in rows if row[4:12] != place), None)
+    found = identify(first[4:], source, _is_value_with_flags)
+    value = 4 + found.n_words
+    named = first[4:value]
+    strange = next((number for number, row in rows if row[4:value] != named), None)
     if strange is not None:
         raise DataError(
             f"line {strange} of station file '{source}' is of another sensor than the first; expected "
-            f"'{' '.join(place)}'."
+            f"'{' '.join(named)}'."
         )
-    numbers = _numbers(first[7:12], source)
-    times, values, flags = _columns(rows, 0, 12, source)
-    # The sensor is in the name of the file alone.
-    parts = PurePosixPath(source).name.removesuffix(_SUFFIX).split("_")
+    times, values, flags = _columns(rows, 0, value, source)
+    name = parse_file_name(source)
     return make_series(
-        network=first[4],
-        station=first[6],
-        sensor=parts[-3] if len(parts) >= 9 else "",
-        place=(numbers[0], numbers[1], numbers[2] if numbers[2] > MISSING else math.nan),
-        depth_m=(numbers[3], numbers[4]),
+        network=found.network,
+        station=found.station,
+        sensor=name.sensor if name else "",
+        place=found.place,
+        depth_m=found.depth_m,
         variable=variable,
         times=times,
         values=values,
@@ -237,14 +237,9 @@ def _ceop(rows: list[tuple[int, list[str]]], source: str, variable: StationVaria
     )
 
 
-def _numbers(texts: list[str], source: str) -> list[float]:
-    try:
-        return [float(text) for text in texts]
-    except ValueError as error:
-        raise DataError(
-            f"station file '{source}' has '{' '.join(texts)}' where latitude, longitude, elevation and depths should "
-            f"be ({error})."
-        ) from error
+def _is_value_with_flags(words: Sequence[str]) -> bool:
+    """Whether words can follow the depth in a CEOP line: a value, then flags, of which the first has letters."""
+    return bool(words) and is_number(words[0]) and not any(map(is_number, words[1:2]))
 
 
 def _columns(rows: list[tuple[int, list[str]]], date: int, value: int, source: str) -> tuple[Any, Any, Any]:
@@ -257,7 +252,11 @@ def _columns(rows: list[tuple[int, list[str]]], date: int, value: int, source: s
         if not all(_is_clock(stamp) for stamp in stamps):
             raise ValueError("a time of another form")
         times = np.array(stamps, dtype="datetime64[s]")
-        values = np.array([row[value] for _, row in rows], dtype=np.float64)
+        texts = [row[value] for _, row in rows]
+        try:
+            values = np.array(texts, dtype=np.float64)
+        except ValueError:
+            values = np.array([_value(text) for text in texts], dtype=np.float64)
     except ValueError:
         number = next(number for number, row in rows if not _is_sound(row, date, value))
         raise DataError(
@@ -272,6 +271,10 @@ def _columns(rows: list[tuple[int, list[str]]], date: int, value: int, source: s
     return times, values, flags
 
 
+def _value(text: str) -> float:
+    return math.nan if text.lower() in MISSING_WORDS else float(text)
+
+
 def _is_clock(stamp: str) -> bool:
     """Whether a time is of the form yyyy-mm-ddTHH:MM, with or without seconds; not with an offset from UTC."""
     return len(stamp) == 16 or (len(stamp) == 19 and stamp[16] == ":")
@@ -283,7 +286,7 @@ def _is_sound(row: list[str], date: int, value: int) -> bool:
         return False
     try:
         np.datetime64(stamp, "s")
-        float(row[value])
+        _value(row[value])
     except ValueError:
         return False
     return True

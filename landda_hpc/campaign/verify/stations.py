@@ -15,7 +15,7 @@ from landda_hpc.campaign.verify.series import CampaignSeries, unfrozen
 from landda_hpc.campaign.verify.twin_stations import draw_twin_stations
 from landda_hpc.config import CampaignConfig, StationsConfig
 from landda_hpc.constants import FloatArray
-from landda_hpc.formats.station import StationSeries
+from landda_hpc.formats.station import StationSeries, merge_series
 from landda_hpc.formats.station_csv import read_station_csv
 from landda_hpc.formats.station_ismn import read_ismn
 from landda_hpc.storage.series import SeriesSlice
@@ -69,6 +69,8 @@ def verify_stations(series: CampaignSeries, config: CampaignConfig, domain: Doma
         found += draw_twin_stations(series, config, domain, asked.twin_stations)
     if not asked.stations and asked.twin_stations is None:
         return None
+    # Entries of successive periods may have the same sensors.
+    found = merge_series(found)
     stations = make_station_set(
         found,
         series.times,
@@ -138,7 +140,9 @@ def load_stations(
     found = (
         read_ismn(path, on_bad=entry.damaged, period=period)
         if entry.product == "ismn"
-        else read_station_csv(path, utc_offset_hours=entry.utc_offset_hours, on_bad=entry.damaged)
+        else read_station_csv(
+            path, utc_offset_hours=entry.utc_offset_hours, on_bad=entry.damaged, units=entry.table_units
+        )
     )
     return [one.selected(settings.accept).between(*period) for one in found]
 

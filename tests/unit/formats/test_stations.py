@@ -161,6 +161,64 @@ def test_lines_of_other_days_are_not_taken_apart() -> None:
         parse_stm(content, NAME, SM, (datetime(2008, 6, 30), datetime(2008, 7, 2)))
 
 
+PERIODS = "20100601_20100602", "20100602_20100603", "20090101_20100603"
+"""Of three downloads; the last of them by name is not the last by period."""
+
+
+def download(folder: Path, period: str, *lines: str, header: str = HEADER) -> None:
+    (folder / f"NET_NET_here_sm_0.050000_0.050000_Probe-1_{period}.stm").write_text("\n".join([header, *lines]))
+
+
+def test_of_lines_of_one_time_the_best_flag_and_then_the_later_counts() -> None:
+    times = [f"2008/07/01 0{h}:00" for h in range(6)]
+    pairs = (
+        ("0.5 C03", "0.2 G"),
+        ("0.2 G", "0.5 C03"),
+        ("0.1 G", "0.2 G"),
+        ("0.2 D01", "0.5 D01,C03"),
+        ("0.5 D05", "0.2 U"),
+        ("0.2 M", "-9999.0 G"),
+    )
+    lines = [f"{time} {text} M" for time, pair in zip(times, pairs, strict=True) for text in pair]
+    for name, order in (("as they come", lines), ("put together", [*lines[::2], HEADER, *lines[1::2]])):
+        series = parse_stm("\n".join([HEADER, *order]).encode(), NAME, SM)
+        assert series.values.tolist() == [0.2] * 6, name
+        assert series.flags.tolist() == ["G", "G", "G", "D01", "U", "M"]
+        assert dict(series.dropped)["time given before"] == 6
+
+
+def test_files_of_one_sensor_are_one_series(tmp_path: Path) -> None:
+    """Overlapping downloads: the best flag counts, then the download whose period ends last."""
+    download(tmp_path, PERIODS[0], "2010/06/01 00:00 0.11 G", "2010/06/02 00:00 0.12 G", "2010/06/02 01:00 0.13 D03")
+    download(tmp_path, PERIODS[1], "2010/06/02 00:00 0.22 D01", "2010/06/02 01:00 0.23 G", "2010/06/02 02:00 0.24 G")
+    download(tmp_path, PERIODS[2], "2010/06/01 00:00 0.31 U", "2010/06/02 02:00 0.34 G", "2010/06/02 03:00 0.35 G")
+    (tmp_path / NAME.replace("here", "far")).write_text(stm("\n").decode().replace("33.88330", "-33.0"))
+    one, other = read_ismn(tmp_path)
+    assert (one.lat, other.lat) == (-33.0, 33.8833)
+    # Both periods that end on 3 June are newer than the first; of these the one that begins later.
+    assert other.values.tolist() == [0.11, 0.12, 0.23, 0.24, 0.35]
+    assert other.flags.tolist() == ["G"] * 5
+    assert dict(other.dropped) == {"time in another file": 4}
+    assert all(period in other.source for period in PERIODS)
+    within = read_ismn(tmp_path, period=(datetime(2010, 6, 2, 1), datetime(2010, 6, 2, 2)))[1]
+    assert within.values.tolist() == [0.23, 0.24]
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.sampled_from(["G", "U", "D01", "C03", "M"])), max_size=40))
+def test_the_flag_of_a_time_is_the_best_that_it_has(found: list[tuple[int, str]]) -> None:
+    times = np.array([f"2010-06-01T0{h}" for h, _ in found], dtype="datetime64[s]")
+    series = make_series(
+        network="N", station="S", sensor="", place=(1.0, 2.0, 3.0), depth_m=(0.0, 0.1), variable=SM, source="f",
+        times=times, values=0.01 * np.arange(len(found)), flags=np.array([flag for _, flag in found], dtype=np.str_),
+    )  # fmt: skip
+    order = ["G", "U", "D01", "C03", "M"]
+    assert series.times.tolist() == sorted({t.item() for t in times})
+    for time, value, flag in zip(series.times, series.values, series.flags, strict=True):
+        of_time = [(order.index(f), -k) for k, (t, (_, f)) in enumerate(zip(times, found, strict=True)) if t == time]
+        best = min(of_time)
+        assert (order.index(str(flag)), round(100 * value)) == (best[0], -best[1])
+
+
 def test_ceop_lines_of_two_sensors_are_an_error() -> None:
     line = "2007/01/01 01:00 2007/01/01 01:00 NET NET here 43.15 2.95 112.00 0.05 0.05 0.2140 U M"
     series = parse_stm(f"{line}\r{line.replace('01:00', '02:00')}\r".encode(), NAME, SM)

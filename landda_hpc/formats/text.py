@@ -1,0 +1,181 @@
+"""Text of files that others wrote: which encoding it has, where its lines end, which words and numbers a line has."""
+
+from __future__ import annotations
+
+import codecs
+import math
+import re
+from collections.abc import Callable
+from typing import Final
+
+from landda_hpc.errors import DataError
+
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"\x84\x31\x95\x33", "gb18030"),
+)
+"""Byte order marks; that of UTF-16 begins that of UTF-32, which is therefore tried first."""
+
+_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
+
+_HIGH_RUN: Final = re.compile(rb"[\x80-\xff]+")
+
+_WORD: Final = re.compile(r"[^ \t\n]+")
+
+_OTHER_BLANKS: Final = "\v\f\x1c\x1d\x1e\x1f"
+"""What else of ASCII is a blank to Python."""
+
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+MISSING_WORDS: Final = frozenset(
+    ("", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "-", "--", "---", "/", "//", "///", "////", "*", "缺测")
+)
+"""What stands for a missing value, in lower case."""
+
+
+def decode_text(content: bytes, source: str) -> str:
+    """Decode a text file whose encoding is not stated.
+
+    Parameters
+    ----------
+    content : of the file.
+    source : its name, for messages.
+
+    Returns
+    -------
+    The text, without byte order marks, with every line end as LF.
+
+    Raises
+    ------
+    DataError : zero bytes, or bytes that are not of the encoding that the byte order mark names.
+
+    Notes
+    -----
+    Local: no communication. In this order: the encoding of a byte order mark (UTF-8, UTF-16, UTF-32, GB 18030); UTF-16
+    without one, where every other byte is zero; UTF-8; GB 18030, where bytes above 127 come in pairs as in Chinese
+    words; Windows-1252; Latin-1. Only LF, CR LF and CR end lines: 0x85, 0x0B, 0x0C, 0x1C to 0x1E and U+2028 are
+    characters.
+    """
+    text = _decode(content, source)
+    if "\0" in text:
+        raise DataError(
+            f"'{source}' has a zero byte (character {text.index(chr(0)) + 1} of {len(text)}); expected text. Is the "
+            "file damaged, or of another kind?"
+        )
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    # Files that were put together have a mark in the middle; DOS ends a text by Ctrl-Z.
+    return text.replace("\n" + _MARK, "\n").removeprefix(_MARK).removesuffix("\x1a")
+
+
+def _decode(content: bytes, source: str) -> str:
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            try:
+                return content[len(mark) :].decode(encoding)
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"'{source}' begins with the byte order mark of {encoding.upper()}, and byte "
+                    f"{error.start + len(mark) + 1} is not of that encoding; is the file complete?"
+                ) from error
+    if b"\0" in content:
+        return _wide(content) or content.decode("latin-1")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    for encoding in ("gb18030", "cp1252") if _is_in_pairs(content) else ("cp1252",):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1")
+
+
+def _wide(content: bytes) -> str:
+    """Text in UTF-16 without byte order mark; empty if it is something else."""
+    half = len(content) // 2
+    zeros = content[0::2].count(0), content[1::2].count(0)
+    for encoding, of_letters, of_zeros in (("utf-16-le", zeros[0], zeros[1]), ("utf-16-be", zeros[1], zeros[0])):
+        # Digits and separators, of which tables mostly consist, have a zero byte each.
+        if of_letters == 0 and 2 * of_zeros > half:
+            try:
+                return content.decode(encoding)
+            except UnicodeDecodeError:
+                return ""
+    return ""
+
+
+def _is_in_pairs(content: bytes) -> bool:
+    """Whether bytes above 127 look like Chinese: words of two letters or more, each of two such bytes.
+
+    Accents of European languages stand alone or by two.
+    """
+    runs = [len(run) for run in _HIGH_RUN.findall(content)]
+    return sum(n // 2 for n in runs if n >= 4) > sum(n % 2 for n in runs)
+
+
+def word_splitter(text: str) -> Callable[[str], list[str]]:
+    """What gives the words of a line of a text: blanks and tabs separate, no-break spaces and the like do not."""
+    # str.split is faster, and the same where no other character is a blank to it.
+    return str.split if text.isascii() and not any(c in text for c in _OTHER_BLANKS) else _WORD.findall
+
+
+def is_number(word: str) -> bool:
+    """Whether a word is a number of decimal ASCII digits; NaN and infinity are not."""
+    return _NUMBER.fullmatch(word) is not None
+
+
+_MOST_KNOWN: Final = 100_000
+"""Texts whose number is remembered: tables have few different ones."""
+
+
+class Numbers:
+    """Reads the numbers of one file, which writes all its decimals alike: by points or by commas."""
+
+    def __init__(self) -> None:
+        self._decimal: dict[str, str] = {}
+        self._known: dict[str, float] = {}
+
+    def read(self, text: str) -> float:
+        """A number; NaN for an empty text and for ``MISSING_WORDS``.
+
+        Raises
+        ------
+        ValueError : no number; or decimal points and decimal commas in one file.
+        """
+        value = self._known.get(text)
+        if value is None:
+            value = self._read(text.strip())
+            if len(self._known) < _MOST_KNOWN:
+                self._known[text] = value
+        return value
+
+    def _read(self, text: str) -> float:
+        if _NUMBER.fullmatch(text):
+            if "." in text:
+                self._remember(".", text)
+            return float(text)
+        if text.lower() in MISSING_WORDS:
+            return math.nan
+        plain = text
+        if re.fullmatch(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]*", text):
+            self._remember(".", text)
+            plain = text.replace(",", "")
+        elif re.fullmatch(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]*", text):
+            self._remember(",", text)
+            plain = text.replace(".", "").replace(",", ".")
+        elif text.count(",") == 1 and "." not in text:
+            self._remember(",", text)
+            plain = text.replace(",", ".")
+        if not _NUMBER.fullmatch(plain):
+            raise ValueError(f"'{text[:40]}' is not a number")
+        return float(plain)
+
+    def _remember(self, mark: str, text: str) -> None:
+        self._decimal.setdefault(mark, text)
+        if len(self._decimal) == 2:
+            raise ValueError(f"numbers with decimal points ('{self._decimal['.']}') and with commas ('{text}')")
