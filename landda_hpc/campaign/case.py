@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from landda_hpc.config import CampaignConfig, CaseConfig
-from landda_hpc.errors import ConfigError, MissingFileError
+from landda_hpc.errors import ConfigError, DataError, MissingFileError
 from landda_hpc.formats.colm.case import ColmCase, find_case
 from landda_hpc.model.colm.namelist import Namelist
+from landda_hpc.model.colm.namelist_paths import exists, with_absolute_paths
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.tiles import CaseTiles, read_case_tiles
 from landda_hpc.model.column.foreign import with_own_fields
@@ -25,7 +26,7 @@ class CaseDomain:
     Attributes
     ----------
     case : its files.
-    namelist : its namelist; relative paths that were found beside it are absolute.
+    namelist : its namelist; relative paths are absolute where something lies beside it.
     tiles : its tiles on the campaign's grid.
     """
 
@@ -44,6 +45,20 @@ class CaseDomain:
         return with_own_fields(self.tiles.tiles, self.tiles.grid) if config.model.kind == "column" else self.tiles.tiles
 
 
+@dataclass(frozen=True, eq=False)
+class CaseForcing:
+    """The forcing namelist of a case.
+
+    Attributes
+    ----------
+    namelist : group nl_colm_forcing; relative paths are absolute where something lies there.
+    is_changed : whether that changed it, so that the model needs the changed one.
+    """
+
+    namelist: Namelist
+    is_changed: bool
+
+
 def open_case(config: CaseConfig, data_root: Path, least_size: int = 1) -> CaseDomain:
     """Read a case's namelist, constants and mapping. Local: no communication; the same on every rank.
 
@@ -57,21 +72,21 @@ def open_case(config: CaseConfig, data_root: Path, least_size: int = 1) -> CaseD
     ------
     MissingFileError, DataError, ConfigError : the case is incomplete or of a kind that cannot be assimilated into.
     """
-    namelist = read_namelist(data_root / config.namelist)
-    folder = case_folder(namelist, data_root / config.namelist) if config.folder is None else data_root / config.folder
+    # The model runs in folders of its own, so no path may count from here.
+    root = data_root.absolute()
+    namelist = read_namelist(root / config.namelist)
+    folder = case_folder(namelist, root / config.namelist) if config.folder is None else root / config.folder
     year = namelist.number("DEF_LC_YEAR")
     case = find_case(
         folder,
         name=namelist.text_value("DEF_CASE_NAME"),
         lc_year=DEFAULT_LAND_COVER_YEAR if year is None else int(year),
     )
-    # The model runs in folders of its own, so links to the case must not count from here.
-    case = replace(case, restart=case.restart.absolute(), const=case.const.absolute())
     return CaseDomain(case, namelist, read_case_tiles(case, least_size))
 
 
-def read_namelist(path: Path, group: str = "nl_colm") -> Namelist:
-    """A namelist file; texts that name something beside the file by a relative path become absolute.
+def read_namelist(path: Path) -> Namelist:
+    """A case's namelist; relative paths in it are absolute where something lies beside the file.
 
     Raises
     ------
@@ -79,13 +94,31 @@ def read_namelist(path: Path, group: str = "nl_colm") -> Namelist:
     """
     if not path.is_file():
         raise MissingFileError(f"namelist '{path}' does not exist. Check case.namelist and data_root.")
-    namelist = Namelist(path.read_text(encoding="utf-8", errors="surrogateescape"), group, str(path))
-    beside = {
-        key: str((path.parent / text).resolve())
-        for key, text in namelist.texts().items()
-        if text and not Path(text).is_absolute() and "/" in text and (path.parent / text).exists()
-    }
-    return namelist.with_values(beside)
+    return with_absolute_paths(Namelist.from_file(path), path.parent)
+
+
+def read_forcing(namelist: Namelist) -> CaseForcing:
+    """The forcing namelist that a case's namelist names. Local.
+
+    Relative paths in it count from the folder of the case's namelist, as for the model that is started there; what is
+    not there is looked for beside the forcing namelist.
+
+    Raises
+    ------
+    MissingFileError, DataError : none is named, there is no such file, or no such group in it.
+    """
+    text = namelist.text_value("DEF_forcing_namelist")
+    if text is None or text.lower() in ("", "null"):
+        raise DataError(f"namelist '{namelist.source}' names no DEF_forcing_namelist.")
+    path = Path(text)
+    if not path.is_absolute() or not exists(path):
+        raise MissingFileError(
+            f"namelist '{namelist.source}': DEF_forcing_namelist = '{text}' does not exist; give an absolute path, or "
+            f"one that counts from {Path(namelist.source).parent}."
+        )
+    found = Namelist.from_file(path, "nl_colm_forcing")
+    absolute = with_absolute_paths(found, Path(namelist.source).parent, path.parent)
+    return CaseForcing(absolute, absolute.text != found.text)
 
 
 def case_folder(namelist: Namelist, path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A first configuration for an existing CoLM case: what the case decides is filled in, the rest is told."""
+"""A first configuration for an existing CoLM case: what the case decides is filled in, the rest is explained."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 import yaml
 
 from landda_hpc.campaign.case import CaseDomain, open_case
+from landda_hpc.campaign.case_checks import time_step, unsupported
 from landda_hpc.config import CaseConfig, parse_config
 from landda_hpc.errors import ConfigError
 from landda_hpc.state import PatchType
@@ -35,6 +36,9 @@ def starter_config(namelist: Path, executable: Path | None = None, folder: Path 
     namelist = namelist.absolute()
     place = CaseConfig(namelist=namelist, folder=None if folder is None else folder.absolute())
     domain = open_case(place, Path())
+    problems = unsupported(domain, executable)
+    if problems:
+        raise ConfigError(problems)
     times = domain.case.times()
     if not times:
         raise ConfigError(
@@ -59,7 +63,7 @@ def _text(
     program = "colm.x   # <- name the model's program" if executable is None else _quoted(executable.absolute())
     end = start + _FIRST_DAYS
     folder = "" if place.folder is None else f", folder: {_quoted(place.folder)}"
-    step = domain.namelist.number("DEF_simulation_time%timestep") or 1800.0
+    step = time_step(domain.namelist)
     return f"""# A first assimilation into the CoLM case {case.name}, made by: landda init --from-colm {place.namelist}
 # Every key with its meaning: landda schema.   Can it run, and what does it take: landda check THIS_FILE
 #

@@ -16,22 +16,22 @@ from typing import Any, Final
 
 import numpy as np
 
-from landda_hpc.campaign.case import read_namelist
+from landda_hpc.campaign.case import read_forcing
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.models import bare_instances, member_field, member_rain_factor
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.config import CampaignConfig, ColmModelConfig
 from landda_hpc.constants import N_SOIL, FloatArray, IntArray
-from landda_hpc.errors import DataError, LandDAError
+from landda_hpc.errors import LandDAError
 from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
-from landda_hpc.formats.atomic import storage_errors, sync_file
+from landda_hpc.formats.atomic import storage_errors, sync_file, write_bytes
 from landda_hpc.formats.colm.names import state_name, time_label
 from landda_hpc.formats.colm.restart import read_variables, write_restart_copy
 from landda_hpc.formats.colm.restart_files import copy_restart, restart_files
 from landda_hpc.image.distribute import distribute
 from landda_hpc.model.colm.fingerprint import fingerprint
-from landda_hpc.model.colm.forcing import perturb_rain
+from landda_hpc.model.colm.forcing import FORCING_NAME, perturb_rain
 from landda_hpc.model.colm.model import WIDTH, ColmModel, pack, unpack
 from landda_hpc.model.colm.window import Program, RunFolder, Window, run_windows
 from landda_hpc.model.colm.write_back import WRITTEN
@@ -72,6 +72,7 @@ class ColmModels:
         self._group = group
         self._starts = rank == self._first
         self._models: dict[str, ColmModel] = {}
+        self._forcing = read_forcing(self._case.namelist)
         self._runs = {i.name: self._run_folder(i) for i in bare_instances(config)}
         self._program = _program(config, self._model)
 
@@ -94,7 +95,7 @@ class ColmModels:
                 run = self._runs[instance.name]
                 run.clear_work()
                 run.begin(start)
-                self._perturb_weather(instance)
+                self._write_forcing(instance)
         self._read(instances, start)
         with together(self._world, "perturbing initial states"):
             for instance in instances:
@@ -164,6 +165,8 @@ class ColmModels:
             for instance in self._mine_to_start(instances):
                 self._runs[instance.name].clear_work()
                 self._runs[instance.name].remove_later(time)
+                if self._forcing.is_changed and self._log_rain_sigma(instance) == 0.0:
+                    self._write_forcing(instance)
         with together(self._world, f"reading the restarts of {time}"):
             for instance in instances:
                 if instance.name in self._models:
@@ -210,8 +213,8 @@ class ColmModels:
 
     def _run_folder(self, instance: Instance) -> RunFolder:
         namelist, path = self._case.namelist, self._root / instance.name
-        if self._log_rain_sigma(instance) > 0.0:
-            namelist = namelist.with_values({"DEF_forcing_namelist": str(path / "forcing.nml")})
+        if self._log_rain_sigma(instance) > 0.0 or self._forcing.is_changed:
+            namelist = namelist.with_values({"DEF_forcing_namelist": str(path / FORCING_NAME)})
         return RunFolder(path, self._case.case, namelist, self._case.tiles.n_patch)
 
     def _read(self, instances: list[Instance], time: datetime) -> None:
@@ -269,21 +272,20 @@ class ColmModels:
         long_km = twin.length_cells * spacing
         return two_scale_field(grid, long_km, spacing, twin.long_share, self._config.seed, "twin", name)
 
-    def _perturb_weather(self, instance: Instance) -> None:
-        """Write a run's own forcing files, if it has any. Local: one process."""
+    def _write_forcing(self, instance: Instance) -> None:
+        """Write a run's own forcing files or forcing namelist, if it has any. Local: one process."""
         sigma, perturbation = self._log_rain_sigma(instance), instance.run.perturbation if instance.run else None
+        forcing, folder = self._forcing.namelist, self._runs[instance.name].path
         if sigma == 0.0:
+            if self._forcing.is_changed:
+                write_bytes(folder / FORCING_NAME, forcing.content)
             return
         if perturbation is not None:
             factor = member_rain_factor(perturbation, self._domain.grid, self._config.seed)
         else:
             factor = np.exp(sigma * self._nature_field("rain") - 0.5 * sigma**2)
-        original = self._case.namelist.text_value("DEF_forcing_namelist")
-        if original is None:
-            raise DataError("the case's namelist names no DEF_forcing_namelist: there is no rain to perturb.")
-        forcing = read_namelist(Path(original), "nl_colm_forcing")
         period = (self._config.time.start, self._config.time.end)
-        perturb_rain(forcing, self._domain.grid, factor, self._runs[instance.name].path, period)
+        perturb_rain(forcing, self._domain.grid, factor, folder, period)
 
     def _perturb_state(self, instance: Instance) -> None:
         """Add a run's own perturbation to its initial soil water, within the bounds of an analysis. Local."""

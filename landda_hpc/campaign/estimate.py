@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.campaign.case import CaseDomain
+from landda_hpc.campaign.case_checks import remarks
 from landda_hpc.campaign.domain import Domain, make_domain, make_grid
 from landda_hpc.campaign.series import recorded_layers
 from landda_hpc.config import CampaignConfig, ColmModelConfig
@@ -108,6 +109,9 @@ def estimate(config: CampaignConfig, sizes: Sizes) -> dict[str, str]:
     }
     if isinstance(config.model, ColmModelConfig) and sizes.domain.case is not None:
         found["model"] = _model_runs(config, config.model, sizes.domain.case, kept)
+        notes = remarks(config, config.model, sizes.domain.case)
+        if notes:
+            found["note"] = "; ".join(notes)
     return found
 
 

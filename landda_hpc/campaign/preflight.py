@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel
 
-from landda_hpc.campaign.case import CaseDomain, read_namelist
+from landda_hpc.campaign.case import CaseDomain
+from landda_hpc.campaign.case_checks import model_problems
 from landda_hpc.campaign.treatment import find_unusable
 from landda_hpc.campaign.verify.preflight import find_verification_problems
 from landda_hpc.config import CampaignConfig, ColmModelConfig, FrameConfig
-from landda_hpc.errors import ConfigError, LandDAError, MissingFileError
-from landda_hpc.formats.colm.names import time_label
-from landda_hpc.formats.colm.restart_files import require_complete
+from landda_hpc.errors import LandDAError, MissingFileError
 from landda_hpc.grid import Grid
 from landda_hpc.methods.base.frames import check_frame
-from landda_hpc.model.colm.process import launch_command
 from landda_hpc.observation.source import ObservationSource, Survey
 from landda_hpc.observation.withheld import Withholding
-
-DEFAULT_TIMESTEP_S: Final = 1800.0
-"""CoLM's own default of DEF_simulation_time%timestep."""
 
 INITIAL_FILE: Final = "model.initial_file"
 
@@ -65,7 +59,7 @@ def find_problems(
         except LandDAError as error:
             problems.append(str(error))
     if isinstance(config.model, ColmModelConfig) and case is not None:
-        problems += _problems_of_model(config, config.model, case, begins)
+        problems += model_problems(config, config.model, case, begins=begins)
     for run in config.runs:
         frame = getattr(run, "frame", None)
         if isinstance(frame, FrameConfig):
@@ -74,51 +68,6 @@ def find_problems(
             except LandDAError as error:
                 problems.append(f"run '{run.name}', frame: {error}")
     return problems
-
-
-def _problems_of_model(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain, begins: bool) -> list[str]:
-    """What would stop the real model: its program, its start, its clock, its weather."""
-    problems: list[str] = []
-    program, namelist, where = config.data_root / model.executable, case.namelist, f"namelist '{case.namelist.source}'"
-    if program.is_file() and not os.access(program, os.X_OK):
-        problems.append(f"model.executable: '{program}' is not executable (chmod +x).")
-    try:
-        launch_command(model.launch, program, "case.nml", "", 0)
-    except ConfigError as error:
-        problems += error.problems
-    if begins:
-        problems += _problems_of_start(config, case)
-    if namelist.logical("DEF_simulation_time%greenwich") is False:
-        problems.append(
-            f"{where}: DEF_simulation_time%greenwich = .false.: campaigns run on UTC. Set it to .true. and make the "
-            "case's restarts of that clock."
-        )
-    step = namelist.number("DEF_simulation_time%timestep") or DEFAULT_TIMESTEP_S
-    if (config.time.cycle_hours * 3600) % step:
-        problems.append(f"{where}: time step of {step:g} s does not divide the cycle of {config.time.cycle_hours} h.")
-    forcing = namelist.text_value("DEF_forcing_namelist")
-    if forcing is None or not Path(forcing).is_file():
-        problems.append(f"{where}: DEF_forcing_namelist = '{forcing}' does not exist; give an absolute path.")
-    else:
-        root = read_namelist(Path(forcing), "nl_colm_forcing").text_value("DEF_dir_forcing")
-        if root is None or not Path(root).is_absolute():
-            problems.append(f"forcing namelist '{forcing}': DEF_dir_forcing = '{root}'; give an absolute path.")
-    return problems
-
-
-def _problems_of_start(config: CampaignConfig, case: CaseDomain) -> list[str]:
-    """What is wrong with the case's restart of the campaign's start."""
-    files, start = case.case, config.time.start
-    if not files.state_folder(start).is_dir():
-        known = ", ".join(time_label(time) for time in files.times()) or "none"
-        return [
-            f"time.start: case {files.name} has no restart of {start.isoformat()} in {files.restart}; it has {known}."
-        ]
-    try:
-        require_complete(files, start)
-    except LandDAError as error:
-        return [f"time.start: {error}"]
-    return []
 
 
 def _named_files(config: CampaignConfig) -> list[tuple[str, Path]]:

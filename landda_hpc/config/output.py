@@ -26,7 +26,9 @@ class CheckpointConfig(Section):
         "auto", description="parallel HDF5, gathered to one rank, or whichever h5py can do"
     )
     restarts: bool = Field(
-        False, description="also write restart files in CoLM's layout with each checkpoint; they are removed with it"
+        False,
+        description="also write restart files with each checkpoint, in restart/, which are removed with it: of the "
+        "embedded model one per rank in CoLM's layout; of your own CoLM every file of each run's analysed restart",
     )
 
 

@@ -19,11 +19,14 @@ import pytest
 import yaml
 
 from landda_hpc.campaign import run_campaign
+from landda_hpc.campaign.case import open_case
+from landda_hpc.campaign.case_checks import model_problems, remarks
+from landda_hpc.campaign.case_config import starter_config
 from landda_hpc.campaign.domain import make_domain
 from landda_hpc.campaign.start import resume_campaign
 from landda_hpc.commands import init
 from landda_hpc.commands.colm import verify as verify_case
-from landda_hpc.config import load_config, parse_config
+from landda_hpc.config import CaseConfig, ColmModelConfig, load_config, parse_config
 from landda_hpc.errors import ConfigError, LandDAError, StorageError
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.namelist import Namelist
@@ -356,6 +359,132 @@ def test_what_cannot_run_is_told_before(tmp_path: Path, synthetic: Path, changes
     with pytest.raises(LandDAError, match=re.escape(words)):
         run_campaign(parse_config(raw_config(synthetic, **changes)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def edited(synthetic: Path, folder: Path, *changes: tuple[str, str], forcing: tuple[tuple[str, str], ...] = ()) -> Path:
+    """A folder with other namelists for the same case; changes are pairs of old and new text."""
+    folder.mkdir()
+    for name, edits in (("case.nml", changes), ("forcing.nml", forcing)):
+        text = (synthetic / name).read_text().replace(f"{synthetic}/forcing.nml", f"{folder}/forcing.nml")
+        for old, new in edits:
+            assert old in text
+            text = text.replace(old, new)
+        (folder / name).write_text(text)
+    return folder
+
+
+END = "DEF_LC_YEAR"
+PERIOD = {"start": "2010-06-01T00:00", "assimilation_end": "2010-07-02T00:00", "end": "2010-07-02T00:00"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "forcing", "config", "words"),
+    [
+        ([(END, "DEF_CaMa_Namelist = '/x/cama.nml'\n DEF_LC_YEAR")], [], {}, "names DEF_CaMa_Namelist = '/x/cama.nml'"),
+        ([(END, "DEF_LULCC_SCHEME = 2\n DEF_LC_YEAR")], [], {}, "has DEF_LULCC_SCHEME: with LULCC the patches change"),
+        ([(END, "DEF_DA_SM = T\n DEF_LC_YEAR")], [], {}, "CoLM's own assimilation"),
+        ([(END, "DEF_dir_restart = '/x'\n DEF_LC_YEAR")], [], {}, "DEF_dir_restart: CoLM202X derives these folders"),
+        ([(END, "DEF_HIST_vars_namelist = 'hist.nml'\n DEF_LC_YEAR")], [], {}, "'hist.nml' is a relative path"),
+        ([("= 1800.", "= 7200.")], [], {}, "time step of 7200 s; CoLM takes whole seconds up to 3600 s"),
+        ([("= 1800.", "= -1800.")], [], {}, "time step of -1800 s"),
+        ([("= 1800.", "= 0.")], [], {}, "time step of 0 s"),
+        ([("= 1800.", "= 1700.")], [], {}, "time step of 1700 s does not divide the cycle of 6 h"),
+        ([(END, "DEF_simulation_time = T, 2010\n DEF_LC_YEAR")], [], {}, "as a whole"),
+        ([("forcing.nml'", "other.nml'")], [], {}, "other.nml' does not exist"),
+        ([], [("DEF_dir_forcing  = '", "DEF_dir_forcing  = 'x")], {}, "expected an absolute path, or one that"),
+        ([], [("endmo      = 6", "endmo = 5")], {}, "the forcing ends in 2010-05"),
+        ([], [("startmo    = 5", "startmo = 7")], {}, "the forcing begins in 2010-07"),
+        ([], [("endyr      = 2010", "endyr = 2009")], {}, "the forcing ends in 2009-06"),
+        ([], [("endmo      = 6", "endmo = 7")], {"time": PERIOD}, "f.TPQWL.2010-07.nc"),
+        ([], [("Precip/f.Prec.", "Precip/other.")], {}, "1 file that the model opens"),
+        ([], [], {"model": {"launch": "no-such-launcher {exe} {namelist}"}}, "no program 'no-such-launcher'"),
+    ],
+)  # fmt: skip
+def test_what_would_stop_the_model_is_reported_before(
+    tmp_path: Path, synthetic: Path, changes: list[Any], forcing: list[Any], config: dict[str, Any], words: str
+) -> None:
+    folder = edited(synthetic, tmp_path / "case", *changes, forcing=tuple(forcing))
+    with pytest.raises(LandDAError, match=re.escape(words)):
+        run_campaign(parse_config(raw_config(folder, **config)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_builds_that_cannot_be_used_are_refused_by_what_the_program_says(tmp_path: Path, synthetic: Path) -> None:
+    """A program with LULCC is refused; one without it may have its key in the namelist."""
+    folder = edited(synthetic, tmp_path / "case", (END, "DEF_LULCC_SCHEME = 1\n DEF_LC_YEAR"))
+    program = tmp_path / "colm.x"
+    program.write_bytes(b"\x7fELF CoLM Execution Completed")
+    assert "kind: colm" in starter_config(folder / "case.nml", program)
+    program.write_bytes(b"\x7fELF CoLM Execution Completed. The LULCC data is provided for years 2000 to 2020")
+    with pytest.raises(ConfigError, match="is built with LULCC"):
+        starter_config(folder / "case.nml", program)
+    with pytest.raises(ConfigError, match="has DEF_LULCC_SCHEME"):
+        starter_config(folder / "case.nml")
+    cama = edited(synthetic, tmp_path / "cama", (END, "DEF_CaMa_Namelist = 'cama.nml'\n DEF_LC_YEAR"))
+    with pytest.raises(ConfigError, match="CaMa-Flood"):
+        starter_config(cama / "case.nml")
+
+
+def test_leaf_area_must_be_there_for_every_month_that_is_entered(tmp_path: Path, synthetic: Path) -> None:
+    shutil.copytree(synthetic, tmp_path / "case")
+    folder = tmp_path / "case"
+    for name in ("case.nml", "forcing.nml"):
+        text = (folder / name).read_text().replace(str(synthetic), str(folder))
+        (folder / name).write_text(text.replace("endmo      = 6", "endmo      = 7"))
+    for path in list((folder / "forcing").rglob("*2010-06.nc")):
+        shutil.copyfile(path, path.with_name(path.name.replace("-06", "-07")))
+    leaf_area = folder / "synthetic" / "landdata" / "LAI" / "2010"
+    leaf_area.mkdir(parents=True)
+    (leaf_area / "LAI_patches06_e110_n35.nc").touch()
+    (leaf_area / "LAI_patches05_w070_n35.nc").touch()  # 07 is in its block, not its month
+    config = parse_config(raw_config(folder, time=PERIOD))
+    case = open_case(CaseConfig(namelist=Path("case.nml")), folder)
+    assert isinstance(config.model, ColmModelConfig)
+    (problem,) = model_problems(config, config.model, case, begins=True)
+    assert "no leaf area of 1 of the months" in problem and "2010/LAI_*07_*.nc" in problem
+    (leaf_area / "LAI_pfts07_e110_n35.nc").touch()
+    assert model_problems(config, config.model, case, begins=True) == []
+
+
+def test_a_history_that_is_longer_than_a_window_is_remarked(tmp_path: Path, synthetic: Path) -> None:
+    for frequency, words in (("DAILY", "longer|exceeds"), ("HOURLY", ""), ("none", "no history to keep")):
+        folder = edited(synthetic, tmp_path / frequency, (END, f"DEF_HIST_FREQ = '{frequency}'\n DEF_LC_YEAR"))
+        config = parse_config(raw_config(folder, model={"keep_history": True}))
+        assert isinstance(config.model, ColmModelConfig)
+        found = remarks(config, config.model, open_case(CaseConfig(namelist=Path("case.nml")), folder))
+        assert len(found) == bool(words) and all(re.search(words, remark) for remark in found)
+
+
+def test_relative_paths_work_from_the_first_window_on(
+    landda: Landda, synthetic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names without a slash everywhere: the namelist, its output, its forcing, the forcing's files, the config."""
+    folder = landda.folder / "case"
+    shutil.copytree(synthetic, folder)
+    for name in ("case.nml", "forcing.nml"):
+        text = (folder / name).read_bytes().decode()
+        for absolute, relative in ((f"{synthetic}/forcing.nml", "forcing.nml"), (f"{synthetic}/forcing", "forcing")):
+            text = text.replace(f"'{absolute}'", f"'{relative}'")
+        # A comment in another encoding is not for us to understand.
+        (folder / name).write_bytes(text.replace(f"'{synthetic}'", "'.'").encode() + b"! \xb2\xe2\n")
+    assert str(synthetic) not in (folder / "case.nml").read_text(errors="replace")
+    monkeypatch.chdir(folder)
+    text = starter_config(Path("case.nml"), Path(os.path.relpath(STAND_IN)))
+    (folder / "c.yaml").write_text(text)
+    raw = raw_config(folder, model=still(), runs=[{"method": "control"}]) | {"data_root": "."}
+    raw["time"]["assimilation_end"] = raw["time"]["end"] = "2010-06-01T06:00"
+    (folder / "own.yaml").write_text(yaml.safe_dump(raw))
+    how = {"model.launch": LAUNCH, "model.environment": {"LANDDA_STAND_IN_STILL": "1"}, "output.figures": False}
+    short = {
+        "time.assimilation_end": "2010-06-01T06:00",
+        "time.end": "2010-06-01T06:00",
+        "runs": [{"method": "control"}],
+    }
+    for name, changes in (("c.yaml", how | short), ("own.yaml", {})):
+        assert run_campaign(load_config(Path(name), changes), folder / f"out_{name}").finished
+        run = folder / f"out_{name}" / "models" / "control"
+        assert "Completed" in (run / "logs" / "2010-152-00000.try1.log").read_text()
+        assert f"'{folder}/forcing'" in (run / "forcing.nml").read_text(errors="replace")
 
 
 def test_init_writes_a_configuration_that_runs(landda: Landda, synthetic: Path) -> None:

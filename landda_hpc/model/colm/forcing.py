@@ -14,7 +14,7 @@ import numpy as np
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.formats.atomic import atomic_replacement, storage_errors, write_text
+from landda_hpc.formats.atomic import atomic_replacement, storage_errors, write_bytes
 from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
 from landda_hpc.grid import Grid
 from landda_hpc.model.colm.namelist import Namelist
@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 PRECIPITATION: Final = 4
 """Number of precipitation among CoLM's forcing variables (``fprefix(4)``, ``vname(4)``), whatever the data set."""
+
+FORCING_NAME: Final = "forcing.nml"
+"""The forcing namelist of a run, in its folder."""
 
 _MARGIN: Final = timedelta(days=2)
 """Beyond the campaign's period, since the model reads the records around its time step."""
@@ -50,7 +53,7 @@ def perturb_rain(
         of its own prefix, or without latitude and longitude.
     """
     root = Path(_text(forcing, "DEF_dir_forcing"))
-    prefix, variable = _text(forcing, f"DEF_forcing%fprefix({PRECIPITATION})"), _variable_name(forcing)
+    prefix, variable = (_text(forcing, f"DEF_forcing%{name}", PRECIPITATION) for name in ("fprefix", "vname"))
     if not root.is_absolute() or not root.is_dir():
         raise MissingFileError(f"DEF_dir_forcing = '{root}' of the case's forcing: expected an existing absolute path.")
     files = _precipitation_files(root, prefix, period)
@@ -64,27 +67,18 @@ def perturb_rain(
         with atomic_replacement(copy, 2 * path.stat().st_size, make_folder=True) as temporary:
             shutil.copyfile(path, temporary)
             _multiply(temporary, variable, names, grid, factor)
-    result = folder / "forcing.nml"
-    write_text(result, forcing.with_values({"DEF_dir_forcing": str(target)}).text)
+    result = folder / FORCING_NAME
+    write_bytes(result, forcing.with_values({"DEF_dir_forcing": str(target)}).content)
     logger.info("%s: %d precipitation files with factors %.2f to %.2f", target, len(files), factor.min(), factor.max())
     return result
 
 
-def _text(forcing: Namelist, key: str) -> str:
-    value = forcing.text_value(key)
-    if not value:
-        raise DataError(f"the case's forcing namelist has no {key}: its precipitation files cannot be found.")
-    return value
-
-
-def _variable_name(forcing: Namelist) -> str:
-    single = forcing.text_value(f"DEF_forcing%vname({PRECIPITATION})")
-    if single:
-        return single
-    names = forcing.values("DEF_forcing%vname")
-    if len(names) < PRECIPITATION or not isinstance(names[PRECIPITATION - 1], str):
-        raise DataError("the case's forcing namelist has no DEF_forcing%vname(4), the name of precipitation.")
-    return str(names[PRECIPITATION - 1]).strip()
+def _text(forcing: Namelist, key: str, number: int | None = None) -> str:
+    value = forcing.text_value(key) if number is None else forcing.element(key, number)
+    if not value or not isinstance(value, str) or not value.strip():
+        place = key if number is None else f"{key}({number})"
+        raise DataError(f"the case's forcing namelist has no {place}: its precipitation files cannot be found.")
+    return value.strip()
 
 
 def _precipitation_files(root: Path, prefix: str, period: tuple[datetime, datetime]) -> list[Path]:

@@ -1,6 +1,6 @@
 """A Fortran namelist as its user wrote it: values are read and replaced, every other character stays.
 
-The text is the user's own, with comments and an order that mean something to them; a parser that writes it anew would
+The text is the user's own, with comments and an order that mean something to them; a parser that writes it again would
 lose both. So only the values that a forecast window decides are replaced, in place; keys that are not there yet are put
 before the group's end.
 """
@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from landda_hpc.errors import DataError
+from landda_hpc.errors import DataError, MissingFileError
 
 Value = bool | int | float | str
 
@@ -42,7 +43,7 @@ class Namelist:
 
     Raises
     ------
-    DataError : the group is not there or does not end.
+    DataError : the group is missing or does not end.
 
     Attributes
     ----------
@@ -57,7 +58,7 @@ class Namelist:
     def __init__(self, text: str, group: str = "nl_colm", source: str = "namelist") -> None:
         self.text, self.group, self.source = text, group, source
         masked = _mask(text)
-        begin = re.search(rf"(?m)^[ \t]*[&$]{re.escape(group)}\b", masked, re.IGNORECASE)
+        begin = re.search(rf"(?m)^[\ufeff \t]*[&$]{re.escape(group)}\b", masked, re.IGNORECASE)
         if begin is None:
             raise DataError(f"{source} has no namelist group &{group}. Is it CoLM's namelist?")
         end = re.compile(r"/|[&$]end\b", re.IGNORECASE).search(masked, begin.end())
@@ -65,7 +66,7 @@ class Namelist:
             raise DataError(f"{source}: the group &{group} does not end; put a line with / after its last key.")
         self._end = end.start()
         found = list(_ASSIGNMENT.finditer(masked, begin.end(), self._end))
-        stops = [m.start() for m in found[1:]] + [self._end]
+        stops = [m.start() for m in found[1:]] + [self._end] * bool(found)
         self._assignments: dict[str, _Assignment] = {}
         for match, stop in zip(found, stops, strict=True):
             value = masked[match.end() : stop]
@@ -74,48 +75,80 @@ class Namelist:
             key = _canonical(match.group(1))
             self._assignments[key] = _Assignment(key, start, max(start, match.end() + length))
 
+    @classmethod
+    def from_file(cls, path: Path, group: str = "nl_colm") -> Namelist:
+        """The namelist in a file; bytes that are not UTF-8 (comments in another encoding) are kept as they are.
+
+        Raises
+        ------
+        MissingFileError, DataError : there is no such file, or no such group in it.
+        """
+        if not path.is_file():
+            raise MissingFileError(f"namelist '{path}' does not exist.")
+        return cls(path.read_bytes().decode("utf-8", "surrogateescape"), group, str(path))
+
+    @property
+    def content(self) -> bytes:
+        """The text as bytes, as ``from_file`` read them but for values that were replaced."""
+        return self.text.encode("utf-8", "surrogateescape")
+
     def __contains__(self, key: str) -> bool:
         return _canonical(key) in self._assignments
 
     def values(self, key: str) -> tuple[Value, ...]:
-        """All values of a key, an array's in order; empty if the key is not there.
+        """All values of a key, an array's in order; empty if the key is missing.
 
         Raises
         ------
-        DataError : a value that is no Fortran constant.
+        DataError : a value that is not a Fortran constant.
         """
         place = self._assignments.get(_canonical(key))
         if place is None:
             return ()
         return tuple(_values(self.text[place.start : place.stop], f"{self.source}: {key}"))
 
+    def element(self, key: str, number: int) -> Value | None:
+        """Element of an array (from 1) that the file gives as a whole, in sections or one by one; None if it does not.
+
+        ``a = x, y``, ``a(1:2) = x, y`` and ``a(1) = x  a(2) = y`` give the same. Where several forms name an element,
+        the later one counts, as in Fortran.
+        """
+        wanted, found, at = _canonical(key), None, -1
+        for place in self._assignments.values():
+            array = re.fullmatch(rf"{re.escape(wanted)}(?:\((\d+)(?::\d*)?\))?", place.key)
+            values = self.values(place.key) if array and place.start > at else ()
+            index = number - int(array[1] or 1) if array else -1
+            if 0 <= index < len(values):
+                found, at = values[index], place.start
+        return found
+
     def text_value(self, key: str) -> str | None:
-        """A key's text without blanks around it; None if it is not there. DataError if it is no text."""
+        """A key's text without blanks around it; None if the key is missing. DataError if it is not a text."""
         found = self._one(key)
         if found is not None and not isinstance(found, str):
             raise DataError(f"{self.source}: {key} is {found}; expected a text in quotes.")
         return None if found is None else found.strip()
 
     def number(self, key: str) -> float | None:
-        """A key's number; None if it is not there. DataError if it is none."""
+        """A key's number; None if the key is missing. DataError if it is not a number."""
         found = self._one(key)
         if isinstance(found, bool | str):
             raise DataError(f"{self.source}: {key} is {found!r}; expected a number.")
         return found
 
     def logical(self, key: str) -> bool | None:
-        """A key's truth value; None if it is not there. DataError if it is none."""
+        """A key's truth value; None if the key is missing. DataError if it is not one."""
         found = self._one(key)
         if found is not None and not isinstance(found, bool):
             raise DataError(f"{self.source}: {key} is {found!r}; expected .true. or .false.")
         return found
 
     def with_values(self, values: Mapping[str, Value]) -> Namelist:
-        """The namelist with other values; keys that are not there are put before the group's end.
+        """The namelist with other values; keys that are missing are put before the group's end.
 
         Raises
         ------
-        DataError : a component of a structure that the file assigns as a whole: which would count is not told.
+        DataError : a component of a structure that the file assigns as a whole: which would count is unknown.
         """
         edits: list[tuple[int, int, str]] = []
         new: list[str] = []
@@ -142,7 +175,7 @@ class Namelist:
         return Namelist(text, self.group, self.source)
 
     def texts(self) -> dict[str, str]:
-        """Every key whose only value is a text, with it."""
+        """Every key whose only value is a text, with that text; keys in small letters."""
         found = {key: self.values(key) for key in self._assignments}
         return {key: value[0].strip() for key, value in found.items() if len(value) == 1 and isinstance(value[0], str)}
 
@@ -191,7 +224,9 @@ def _mask(text: str) -> str:
 def _values(text: str, where: str) -> list[Value]:
     """Constants in the text of a value; comments inside it are skipped."""
     masked = _mask(text)
-    tokens = [text[m.start() : m.end()] for m in re.finditer(r"(?:\d+\*)?(?:'_*'|\"_*\")+|[^\s,'\"]+", masked)]
+    tokens = [
+        text[m.start() : m.end()] for m in re.finditer(r"(?:\d+\*)?(?:'[_\r\n]*'|\"[_\r\n]*\")+|[^\s,'\"]+", masked)
+    ]
     found: list[Value] = []
     for token in tokens:
         repeat = _REPEAT.fullmatch(token)
@@ -202,7 +237,8 @@ def _values(text: str, where: str) -> list[Value]:
 
 def _constant(token: str, where: str) -> Value:
     if token[0] in "'\"":
-        return token[1:-1].replace(token[0] * 2, token[0])
+        # A text that goes on in the next line: the end of the line is not part of it.
+        return re.sub(r"\r?\n", "", token[1:-1]).replace(token[0] * 2, token[0])
     if _LOGICAL.fullmatch(token):
         return token.lstrip(".")[0] in "tT"
     for kind in (int, lambda t: float(re.sub("[dDqQ]", "e", t))):
@@ -210,4 +246,4 @@ def _constant(token: str, where: str) -> Value:
             return kind(token)
         except ValueError:
             continue
-    raise DataError(f"{where}: '{token}' is no Fortran constant.")
+    raise DataError(f"{where}: '{token}' is not a Fortran constant.")

@@ -218,8 +218,8 @@ class Window:
             (restart / time_label(self.start)).symlink_to(Path("../../../start"))
             if case.landdata is not None:
                 (folder / case.name / "landdata").symlink_to(case.landdata.absolute())
-            text = self.run.namelist.with_values(window_values(self.start, self.end)).text
-            (folder / NAMELIST_NAME).write_text(text, encoding="utf-8")
+            namelist = self.run.namelist.with_values(window_values(self.start, self.end))
+            (folder / NAMELIST_NAME).write_bytes(namelist.content)
         nodes = program.nodes[slot] if program.nodes else ""
         command = launch_command(program.launch, program.executable, NAMELIST_NAME, nodes, slot)
         environment = own_environment(os.environ, program.environment or {})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landda_hpc.errors import DataError
+from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.model.colm.namelist import Namelist, Value, fortran
 
 TEXT = """! a comment with DEF_CASE_NAME = 'no'
@@ -96,8 +96,38 @@ def test_wrong_kinds_and_whole_structures_are_told() -> None:
             call()
     with pytest.raises(DataError, match="as a whole"):
         namelist.with_values({"t%start": 4})
-    with pytest.raises(DataError, match="no Fortran constant"):
+    with pytest.raises(DataError, match="not a Fortran constant"):
         namelist.values("bad")
+
+
+def test_arrays_are_found_element_by_element_whatever_their_form() -> None:
+    text = "&nl_colm a = 'x', 'y' 'z'\n b(2)='two' b( 3 : 4 ) = 2*'t' c = 'old' 'old'\n c(2) = 'new' d = 5 /"
+    namelist = Namelist(text)
+    assert [namelist.element("a", n) for n in (1, 2, 3, 4)] == ["x", "y", "z", None]
+    assert [namelist.element("B", n) for n in (1, 2, 3, 4)] == [None, "two", "t", "t"]
+    assert [namelist.element("c", n) for n in (1, 2)] == ["old", "new"]
+    assert namelist.element("d", 1) == 5 and namelist.element("e", 1) is None
+
+
+def test_texts_may_go_on_in_the_next_line() -> None:
+    namelist = Namelist("&nl_colm a = 'one/\ntwo' ! 'not'\r\n b = \"x\r\ny!z\" c = 1 /")
+    assert namelist.text_value("a") == "one/two" and namelist.text_value("b") == "xy!z"
+    assert namelist.with_values({"a": "new"}).text_value("b") == "xy!z"
+
+
+def test_files_keep_every_byte_but_their_values(tmp_path: Path) -> None:
+    """A byte order mark, comments in another encoding, ends of lines: what Windows editors and old scripts leave."""
+    path = tmp_path / "case.nml"
+    path.write_bytes(b"\xef\xbb\xbf&nl_colm\r\n a = 1 ! \xb2\xe2\xca\xd4\r\n/\r\n")
+    namelist = Namelist.from_file(path)
+    assert namelist.number("a") == 1 and namelist.content == path.read_bytes()
+    assert namelist.with_values({"a": 22}).content == path.read_bytes().replace(b"a = 1", b"a = 22")
+    with pytest.raises(MissingFileError):
+        Namelist.from_file(tmp_path / "other.nml")
+
+
+def test_an_empty_group_takes_values() -> None:
+    assert Namelist("&nl_colm /").with_values({"a": 1}).number("a") == 1
 
 
 def test_the_real_namelists(shared: Path) -> None:

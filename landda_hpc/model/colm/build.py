@@ -1,0 +1,34 @@
+"""With which options CoLM's program was built, read from the texts that are in it with these options alone."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+LULCC: Final = "LULCC"
+"""Land use that changes from year to year."""
+
+CAMA: Final = "CaMa_Flood"
+"""River routing by CaMa-Flood."""
+
+_OF_COLM: Final = b"CoLM Execution Completed"
+_TEXTS: Final[Mapping[str, bytes]] = {
+    LULCC: b"The LULCC data is provided for years",
+    CAMA: b"CMF::RESTART_WRITE",
+}
+
+
+def build_options(program: Path) -> frozenset[str] | None:
+    """Options (LULCC, CAMA) of a program; None where the file is not CoLM as a compiled program. Local.
+
+    A script that starts the model, or a program that cannot be read, says nothing: None.
+    """
+    try:
+        with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if content[:4] != b"\x7fELF" or content.find(_OF_COLM) < 0:
+                return None
+            return frozenset(option for option, text in _TEXTS.items() if content.find(text) >= 0)
+    except (OSError, ValueError):
+        return None

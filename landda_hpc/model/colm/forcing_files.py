@@ -1,0 +1,197 @@
+"""Which forcing files CoLM202X opens in a period, by its forcing namelist (nl_colm_forcing).
+
+The model reads the records before and after each time step, and finds the file of a record by the data set, the
+variable's prefix and the record's year and month. A file that is missing ends the model with the first step that asks
+for it; the years that the namelist states only make it print a warning.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
+from landda_hpc.model.colm.namelist import Namelist
+from landda_hpc.model.colm.namelist_paths import exists
+
+_YEAR_MONTH: Final = "{prefix}{year:04d}-{month:02d}.nc"
+_COMPACT: Final = "{prefix}{year:04d}{month:02d}"
+_UNDERSCORES: Final = "{prefix}_{year:04d}_{month:02d}"
+
+_NAMES: Final[dict[str, str]] = {
+    "PRINCETON": "{prefix}{year:04d}-{year:04d}.nc",
+    **dict.fromkeys(("GSWP3", "QIAN", "CRUNCEPV4", "CRUNCEPV7", "WFDEI"), _YEAR_MONTH),
+    **dict.fromkeys(("MSWX", "JRA3Q"), _UNDERSCORES + ".nc"),
+    "WFDE5": _COMPACT + "_v2.1.nc",
+    "CRUJRA": "{prefix}{year:04d}.365d.noc.nc",
+    **dict.fromkeys(("JRA55", "CMFDv2", "TPMFD"), _COMPACT + ".nc"),
+    **dict.fromkeys(("GDAS", "CMFD"), _COMPACT + ".nc4"),
+    "CLDAS": "{prefix}-{year:04d}{month:02d}.nc",
+    **dict.fromkeys(("CMIP6", "CRA40", "IsoGSM"), "{prefix}_{year:04d}.nc"),
+}
+"""Names of files by data set, as the model makes them."""
+
+_NAMES_OF_VARIABLES: Final[dict[str, tuple[str, ...]]] = {
+    "ERA5LAND": (
+        "_2m_temperature.nc", "_specific_humidity.nc", "_surface_pressure.nc", "_total_precipitation_m_hr.nc",
+        "_10m_u_component_of_wind.nc", "_10m_v_component_of_wind.nc", "_surface_solar_radiation_downwards_w_m2.nc",
+        "_surface_thermal_radiation_downwards_w_m2.nc",
+    ),
+    "ERA5": (
+        "_2m_temperature.nc4", "_q.nc4", "_surface_pressure.nc4", "_mean_total_precipitation_rate.nc4",
+        "_10m_u_component_of_wind.nc4", "_10m_v_component_of_wind.nc4",
+        "_mean_surface_downward_short_wave_radiation_flux.nc4", "_mean_surface_downward_long_wave_radiation_flux.nc4",
+    ),
+}  # fmt: skip
+"""Ends of names by variable, after ``_UNDERSCORES``."""
+
+_MOST_VARIABLES: Final = 8
+_UNIT: Final = re.compile(r"seconds since (\d{4})-(\d\d)-(\d\d).(\d\d):(\d\d):(\d\d)")
+
+
+def stated_problems(forcing: Namelist, begin: datetime, end: datetime) -> list[str]:
+    """What of a period lies outside the years and months that the forcing namelist states. Local.
+
+    Only keys that are there count (DEF_forcing%startyr, startmo, endyr, endmo).
+    """
+    startyr, startmo, endyr, endmo = (
+        forcing.number(f"DEF_forcing%{name}") for name in ("startyr", "startmo", "endyr", "endmo")
+    )
+    last = end - timedelta(seconds=1)
+    problems = []
+    where = f"forcing namelist '{forcing.source}'"
+    if startyr is not None and (begin.year, begin.month) < (startyr, startmo or 1):
+        problems.append(
+            f"{where}: the forcing begins in {startyr:.0f}-{startmo or 1:02.0f} (DEF_forcing%startyr, startmo), the "
+            f"campaign in {begin:%Y-%m}. Choose a period inside the forcing, or correct these keys."
+        )
+    if endyr is not None and (last.year, last.month) > (endyr, endmo or 12):
+        problems.append(
+            f"{where}: the forcing ends in {endyr:.0f}-{endmo or 12:02.0f} (DEF_forcing%endyr, endmo), the campaign in "
+            f"{last:%Y-%m}. Choose a period inside the forcing, or correct these keys."
+        )
+    return problems
+
+
+def file_problems(forcing: Namelist, begin: datetime, end: datetime, step: timedelta) -> list[str]:
+    """Forcing files of a period that the model would not find. Local: looks for names, reads the times of a point's.
+
+    Parameters
+    ----------
+    begin, end : of the campaign, UTC.
+    step : of the model.
+
+    Returns
+    -------
+    One line per fault; empty also where the data set is unknown here, so that its names cannot be told.
+    """
+    dataset, root = forcing.text_value("DEF_forcing%dataset"), forcing.text_value("DEF_dir_forcing")
+    if root is None or dataset is None:
+        return []
+    if dataset == "POINT":
+        return _point_problems(forcing, root, begin, end, step)
+    missing = []
+    for number in range(1, _MOST_VARIABLES + 1):
+        names = _file_names(forcing, dataset, number, begin, end, step)
+        missing += [name for name in names if not exists(Path(f"{root}/{name}")) and name not in missing]
+    if not missing:
+        return []
+    count = "1 file" if len(missing) == 1 else f"{len(missing)} files"
+    problem = (
+        f"forcing namelist '{forcing.source}': {count} that the model opens between {begin.isoformat()} and "
+        f"{end.isoformat()} do not exist in {root}; the first is {missing[0]}. Add them, choose another period, or "
+        "correct DEF_forcing."
+    )
+    return [problem]
+
+
+def _file_names(
+    forcing: Namelist, dataset: str, number: int, begin: datetime, end: datetime, step: timedelta
+) -> list[str]:
+    """Files of one variable in a period, in order of time; empty where they cannot be told or there are none."""
+    get = {name: forcing.element(f"DEF_forcing%{name}", number) for name in ("vname", "fprefix", "dtime", "offset")}
+    name, prefix, dtime, offset = get["vname"], get["fprefix"], get["dtime"], get["offset"] or 0
+    if not isinstance(name, str) or not isinstance(prefix, str) or name.strip() == "NULL":
+        return []
+    if not isinstance(dtime, int | float) or not isinstance(offset, int | float) or dtime <= 0:
+        return []
+    if dataset in _NAMES_OF_VARIABLES:
+        pattern = _UNDERSCORES + _NAMES_OF_VARIABLES[dataset][number - 1]
+    elif dataset in _NAMES:
+        pattern = _NAMES[dataset]
+    else:
+        return []
+    first, last = _months_of_records(forcing, begin, end, step, timedelta(seconds=dtime), timedelta(seconds=offset))
+    months = [divmod(n, 12) for n in range(12 * first[0] + first[1] - 1, 12 * last[0] + last[1])]
+    files = [pattern.format(prefix=prefix.strip(), year=year, month=month + 1) for year, month in months]
+    return list(dict.fromkeys(files))
+
+
+def _months_of_records(
+    forcing: Namelist, begin: datetime, end: datetime, step: timedelta, dtime: timedelta, offset: timedelta
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Year and month of the file of the record before the first step, and of the one after the last step.
+
+    A record lies at the period's beginning + offset + n dtime; the period is the time that one file holds.
+    """
+    period = begin.replace(hour=0, minute=0, second=0)
+    groupby = forcing.text_value("DEF_forcing%groupby") or "month"
+    if groupby in ("month", "year"):
+        period = period.replace(day=1)
+    if groupby == "year":
+        period = period.replace(month=1)
+    before = period + offset + ((begin - period - offset) // dtime) * dtime
+    file_of_first = before
+    if before < period or (before == period and offset):
+        # The record belongs to the file before, unless the forcing begins here: then the first record serves.
+        starts = forcing.number("DEF_forcing%startyr"), forcing.number("DEF_forcing%startmo") or 1
+        begins_here = (begin.year, begin.month) == starts and begin.day == 1
+        file_of_first = period if begins_here else period - timedelta(seconds=1)
+    n_steps = max(0, (end - step - before) // dtime) + 1
+    after = before + n_steps * dtime
+    if offset and after == after.replace(hour=0, minute=0, second=0):
+        after -= timedelta(seconds=1)  # midnight counts as the end of the day before
+    return (file_of_first.year, file_of_first.month), (after.year, after.month)
+
+
+def _point_problems(forcing: Namelist, root: str, begin: datetime, end: datetime, step: timedelta) -> list[str]:
+    """What is wrong with the one file of a point's forcing, whose times must hold the whole period."""
+    prefix, where = forcing.element("DEF_forcing%fprefix", 1), f"forcing namelist '{forcing.source}'"
+    if not isinstance(prefix, str):
+        return []
+    # The model puts both together as they are, without a slash.
+    path = Path(f"{root}{prefix.strip()}")
+    if not exists(path):
+        slash = "" if root.endswith("/") else " CoLM puts the file's name behind DEF_dir_forcing: end that with '/'."
+        return [f"{where}: forcing file {path} does not exist.{slash}"]
+    try:
+        first, last = _times_of_point(path)
+    except (DataError, MissingFileError) as error:
+        return [f"{where}: {error}"]
+    if begin < first or end > last + step:
+        problem = (
+            f"{where}: {path} has records from {first.isoformat()} to {last.isoformat()}, the campaign runs from "
+            f"{begin.isoformat()} to {end.isoformat()}. Choose a period inside the forcing."
+        )
+        return [problem]
+    return []
+
+
+def _times_of_point(path: Path) -> tuple[datetime, datetime]:
+    """First and last time of a point's forcing, by the clock of the file."""
+    with open_colm_file(path) as file:
+        seconds = read_array(file, path, "time").astype(np.float64).reshape(-1)
+        units = str(getattr(file["time"], "units", ""))
+    match = _UNIT.match(units)
+    if match is None or not seconds.size:
+        raise DataError(
+            f"{path}: {seconds.size} times in '{units}'; CoLM reads 'seconds since YYYY-MM-DD HH:MM:SS' alone."
+        )
+    year, month, day, hour, minute, second = (int(part) for part in match.groups())
+    epoch = datetime(year, month, day, hour, minute, second)
+    return epoch + timedelta(seconds=float(seconds[0])), epoch + timedelta(seconds=float(seconds[-1]))
