@@ -179,7 +179,7 @@ def other_patches(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "error", "says"),
     [
-        (Path.unlink, MissingFileError, "no such file"),
+        (Path.unlink, MissingFileError, "lacks 1 file"),
         (truncate, DataError, "truncated or damaged"),
         (drop_variable, DataError, "no variable 'wice_soisno'"),
         (put_nan, DataError, "'t_soisno' of 1 of"),
