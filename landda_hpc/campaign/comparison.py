@@ -271,7 +271,7 @@ def open_seed(config: CampaignConfig, world: Communicator, output: Path, overwri
 
 
 def _state_of(config: CampaignConfig, output: Path) -> Literal["absent", "begun", "finished"]:
-    if not (output / "config.yaml").is_file():
+    if not (output / "config.yaml").is_file() or CampaignFolder(output).is_preparing:
         return "absent"
     folder = CampaignFolder.open(output)
     found = read_resolved(folder.config_file)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -25,12 +24,14 @@ from landda_hpc.config import (
     TwinObservations,
 )
 from landda_hpc.constants import N_SOIL, FloatArray
-from landda_hpc.errors import ConfigError
+from landda_hpc.errors import ConfigError, StorageError
 from landda_hpc.fields.depth import depth_weights
+from landda_hpc.formats.atomic import storage_errors
 from landda_hpc.image.aggregate import aggregate, volumetric_water
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
+from landda_hpc.storage.output_folder import discard_campaign
 from landda_hpc.verification.sample_size import pair_warnings
 
 logger = logging.getLogger(__name__)
@@ -174,10 +175,12 @@ def _scratch(output: Path, world: Communicator) -> Iterator[Path]:
     folder = output.with_name(f".{output.name}.pair")
     with together(world, f"clearing {folder}"):
         if world.rank == 0:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(folder, ignore_errors=True)
+            with storage_errors(output.parent, "making the folder"):
+                output.parent.mkdir(parents=True, exist_ok=True)
+            discard_campaign(folder)  # of a command that was killed
     try:
         yield folder
     finally:
         if world.rank == 0:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(StorageError):  # what ended the block is the error to report
+                discard_campaign(folder)

@@ -17,6 +17,7 @@ from landda_hpc.formats.colm_point import PointHistory, read_history
 from landda_hpc.formats.plumber import PointFluxes, PointForcing, hourly, read_fluxes, read_forcing, read_site
 from landda_hpc.formats.site_output import write_site_series
 from landda_hpc.model.column.land.model import LandSurfaceModel
+from landda_hpc.storage.output_folder import claim_folder
 from landda_hpc.verification.site_scores import (
     FLUX_NAMES,
     HOUR,
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 TIMESTEP_S: Final = 1800
 EMBEDDED: Final = "embedded"
+_FIGURES: Final = ("soil_moisture.png", "soil_temperature.png", "fluxes.png", "diurnal.png")
 """Name of the embedded model in tables and figures."""
 
 
@@ -103,7 +105,7 @@ def compare_at_site(job: SiteJob) -> SiteResult:
     ConfigError : two references of one name, or a period without whole hours.
     DataError, MissingFileError : a file is missing or not usable.
     ModelError : state or weather leaves the physical range.
-    StorageError : the output cannot be written.
+    StorageError : the output cannot be written, or would replace files of a folder that is not ours.
     """
     forcing = read_forcing(job.forcing)
     references = read_references(job.references)
@@ -113,6 +115,7 @@ def compare_at_site(job: SiteJob) -> SiteResult:
     )
     start = job.start or _next_hour(forcing.start)
     end = job.end or forcing.end.replace(minute=0, second=0, microsecond=0)
+    claim_folder(job.output, "site", ("scores.csv", "ranges.csv", "series.nc", *_FIGURES))
     series, budget = run_site(model, start, end, job.spin_up)
     references = {name: r.over(start, series.n_hour) for name, r in references.items()}
     tower = tower.over(start, series.n_hour) if tower else None
@@ -301,7 +304,7 @@ def _draw(
         draw_soil,
     )  # here: a run without figures needs no plotting library
 
-    paths = [folder / f"{name}.png" for name in ("soil_moisture", "soil_temperature", "fluxes", "diurnal")]
+    paths = [folder / name for name in _FIGURES]
     for variable, path in zip(("soil_moisture", "soil_temperature"), paths[:2], strict=True):
         draw_soil(variable, EMBEDDED, series, references, place, path)
     draw_fluxes(EMBEDDED, series, references, tower, place, paths[2])

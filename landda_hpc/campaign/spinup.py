@@ -30,6 +30,7 @@ from landda_hpc.parallel.partition import even_share
 from landda_hpc.parallel.together import together
 from landda_hpc.state import PatchType, TileState
 from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, read_header, read_instance, write_checkpoint
+from landda_hpc.storage.output_folder import claim_folder
 
 logger = logging.getLogger(__name__)
 
@@ -131,9 +132,11 @@ def spin_up(
     path = folder / "spinup.h5"
     past: list[Drift] = []
     states = [whole]
-    with together(world, f"reading {folder}"):
+    with together(world, f"making {folder}"):
         if world.rank == 0:
-            folder.mkdir(parents=True, exist_ok=True)
+            is_known = path.is_file() and read_header(path).instances == INSTANCES
+            claim_folder(folder, "spinup", (path.name, "spinup.json"), is_known=is_known)
+    with together(world, f"reading {folder}"):
         if path.is_file():
             past, states = _read(path, header, mine)
     while len(past) < rule.max_years and not (past and _is_still(past[-1], rule)):

@@ -135,9 +135,7 @@ def resume_campaign(
     folder = CampaignFolder(output)
     with together(world, f"opening {output}"):
         if world.rank == 0:
-            folder = CampaignFolder.open(output)
-            folder.lock()
-            folder.make_subfolders()
+            folder = CampaignFolder.reopen(output)
     with _unlocking_on_error(folder):
         with together(world, f"reading {output}"):
             config = _resumed_config(folder.config_file, overrides or {})

@@ -25,6 +25,7 @@ from landda_hpc.formats.image_series import ImageSeries
 from landda_hpc.formats.static import read_static
 from landda_hpc.grid import Grid, regular_grid, spans_circle
 from landda_hpc.methods.base.frames import make_frame
+from landda_hpc.storage.output_folder import claim_folder
 from landda_hpc.verification.distance_correlation import BAND_LIMITS, DistanceCorrelation, study_distances
 from landda_hpc.verification.maps import Coastline
 from landda_hpc.verification.regions import GLOBE, Region, window_of
@@ -54,6 +55,12 @@ PAPER_SPACING: Final = 360.0 / 256.0
 
 SMALLEST: Final = 17
 """Cells along a side."""
+
+FILES: Final = (
+    "reconstructions.png", "error_densities.png", "distance_correlation.png", "distance_correlation.csv",
+    "threshold.csv", "threshold.md",
+)  # fmt: skip
+"""What a study writes."""
 
 MAX_BYTES: Final = 8e9
 """What the distance correlation may hold in memory."""
@@ -101,7 +108,9 @@ class ThresholdReport:
     files: tuple[Path, ...]
 
 
-def study_thresholds(series: ImageSeries, output: Path, settings: ThresholdSettings) -> ThresholdReport:
+def study_thresholds(
+    series: ImageSeries, output: Path, settings: ThresholdSettings, *, is_known: bool = False
+) -> ThresholdReport:
     """Study a series and write tables and figures, Figs 3 to 5 of [S24]. Local.
 
     Parameters
@@ -109,6 +118,7 @@ def study_thresholds(series: ImageSeries, output: Path, settings: ThresholdSetti
     series : images of soil moisture, m3 m-3; read one by one, twice if distances are studied.
     output : folder; gets threshold.csv, threshold.md, distance_correlation.csv, reconstructions.png,
         error_densities.png, distance_correlation.png.
+    is_known : whether the folder lies in one of ours; else its files of these names are replaced only if it is marked.
 
     Raises
     ------
@@ -128,7 +138,8 @@ def study_thresholds(series: ImageSeries, output: Path, settings: ThresholdSetti
     recommendation = recommend(compared, settings.min_scc)
     if settings.limits:
         distances = study_distances(frame, cut, cut.grid, domain, sorted(settings.limits))
-    files = [output / "reconstructions.png", output / "error_densities.png"]
+    claim_folder(output, "threshold", FILES, is_known=is_known)
+    files = [output / name for name in FILES[:2]]
     draw_reconstructions(
         _part(whole, settings.map_fractions), cut.grid, domain, series.times[-1], files[0], coastline=_coastline()
     )
@@ -136,10 +147,10 @@ def study_thresholds(series: ImageSeries, output: Path, settings: ThresholdSetti
     if distances is not None:
         for warning in distance_warnings(whole.n_images):
             logger.warning("threshold study: %s", warning)
-        files += [output / "distance_correlation.png", output / "distance_correlation.csv"]
+        files += [output / name for name in FILES[2:4]]
         draw_distance_correlation(distances, files[2])
         write_text(files[3], _distance_table(distances), make_folder=True)
-    files += [output / "threshold.csv", output / "threshold.md"]
+    files += [output / name for name in FILES[4:]]
     write_text(files[-2], _error_table(whole, recommendation), make_folder=True)
     write_text(files[-1], _page(series, cut.grid, frame, whole, recommendation, distances), make_folder=True)
     return ThresholdReport(cut.grid, whole, recommendation, distances, tuple(files))

@@ -62,7 +62,7 @@ def command(
     ] = None,
     overrides: SetOption = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Run every seed anew, whatever the folder holds.")
+        bool, typer.Option("--overwrite", help="Run every seed again: replaces those in the folder, no other files.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")] = False,
 ) -> None:

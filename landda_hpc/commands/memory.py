@@ -32,11 +32,12 @@ def command(
     from landda_hpc.campaign.land_memory import DEPTHS_M, land_memory
     from landda_hpc.config import load_config
     from landda_hpc.formats.atomic import atomic_replacement
+    from landda_hpc.storage.output_folder import claim_folder
     from landda_hpc.verification.memory_figures import draw_memory
 
     config = load_config(file, parse_overrides(overrides))
+    claim_folder(output, "memory", ("memory.png", "memory.json"))
     found = land_memory(config, anomaly=anomaly, held_days=held_days, free_days=free_days)
-    output.mkdir(parents=True, exist_ok=True)
     names = [site.name for site in found.sites]
     draw_memory(output / "memory.png", names, found.days, found.anomaly, found.held_days)
     table = Table(title="Days until it arrives, and until the upper metre has lost it by e", title_justify="left")

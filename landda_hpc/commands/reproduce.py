@@ -33,7 +33,8 @@ def command(
     ] = None,
     overrides: SetOption = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Run every campaign anew, whatever the folder holds.")
+        bool,
+        typer.Option("--overwrite", help="Run every campaign again: replaces those in the folder, no other files."),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")] = False,
 ) -> None:

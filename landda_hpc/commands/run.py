@@ -17,7 +17,11 @@ def command(
     ] = None,
     overrides: SetOption = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Remove an earlier campaign of the same folder first.")
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace an earlier campaign in the folder: removes the files that landda wrote there, no others.",
+        ),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")] = False,
 ) -> None:

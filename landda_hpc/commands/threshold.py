@@ -68,9 +68,10 @@ def command(
     Maps of reconstructions and errors, the density of errors with skewness and kurtosis, correlation against distance
     for bands of coefficients and for all above a threshold, and a recommended threshold with its reason.
     """
-    from landda_hpc.campaign.threshold_study import ThresholdSettings, distance_warnings, study_thresholds
+    from landda_hpc.campaign.threshold_study import FILES, ThresholdSettings, distance_warnings, study_thresholds
     from landda_hpc.formats.gldas import read_gldas
     from landda_hpc.formats.image_series import open_image_series, open_product_series
+    from landda_hpc.storage.output_folder import require_own
     from landda_hpc.verification.distance_correlation import BAND_LIMITS
 
     settings = ThresholdSettings(
@@ -83,6 +84,7 @@ def command(
         limits=BAND_LIMITS if distances else (),
         min_scc=min_scc,
     )
+    require_own(output, "threshold", FILES)
     opened = open_product_series(series, read_gldas, depth) if product else open_image_series(series, variable)
     with opened:
         report = study_thresholds(opened.between(first, last)[::every], output, settings)

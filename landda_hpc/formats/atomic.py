@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 SPACE_MARGIN = 1 << 20
 """Bytes that must stay free beyond what a file needs: the folder's own blocks, the small files beside it."""
+
+_TEMPORARY = re.compile(r"\.(?P<final>.+)\.\d+-[0-9a-f]+\.tmp", re.DOTALL)
 
 _ADVICE = {
     errno.ENOSPC: "The disk is full: free space or choose another output folder.",
@@ -95,12 +98,28 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
-def remove_temporaries(folder: Path) -> int:
+def final_name(temporary: str) -> str | None:
+    """Name of the file that a temporary of ``temporary_path`` was to become; None for any other name."""
+    match = _TEMPORARY.fullmatch(temporary)
+    return match["final"] if match else None
+
+
+def remove_temporaries(folder: Path, is_ours: Callable[[str], bool] | None = None) -> int:
     """Remove what interrupted writes left in a folder; return how many files. Local.
 
-    Only for the one job that holds the folder's lock: another job's temporary files are alive.
+    Only for the one job that holds the folder's lock: another job's temporary files are alive. Other files whose names
+    end in ``.tmp``, and links, stay.
+
+    Parameters
+    ----------
+    is_ours : whether a temporary of this name is to be removed; None: every name that ``temporary_path`` makes.
     """
-    leftovers = [entry for entry in folder.glob(".*.tmp") if entry.is_file()]
+    leftovers = [
+        entry
+        for entry in folder.glob(".*.tmp")
+        if final_name(entry.name) and (is_ours is None or is_ours(entry.name))
+        if entry.is_file() and not entry.is_symlink()
+    ]
     for entry in leftovers:
         entry.unlink(missing_ok=True)
     if leftovers:

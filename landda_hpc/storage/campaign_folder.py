@@ -11,6 +11,7 @@
     summary.md      the result, for people            .lock         held while a job runs here
     models/         folders of the runs of a real model, see model.colm.window
     observations.json   which there were at the start, see storage.observation_survey
+    .landda.json    the mark of the folder, first to be written, see storage.folder_marker
 
 Every function here is local and meant for rank 0; callers agree on its outcome with ``together``.
 """
@@ -21,78 +22,31 @@ import json
 import logging
 import math
 import os
-import shutil
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from types import NoneType, TracebackType
-from typing import Any, Final, Literal, Self, get_args
+from types import TracebackType
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 
+from landda_hpc.config import read_resolved
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import (
-    remove_temporaries,
-    require_space,
-    storage_errors,
-    sync_folder,
-    write_bytes,
-    write_text,
-)
+from landda_hpc.formats.atomic import require_space, storage_errors, write_bytes, write_text
+from landda_hpc.storage.folder_claim import has_begun, is_marked, lay_out, make_subfolders, require_free
+from landda_hpc.storage.folder_contents import LOCK, remove_left_temporaries
 from landda_hpc.storage.folder_lock import FolderLock
+from landda_hpc.storage.folder_marker import Marker, read_marker, write_marker
+from landda_hpc.storage.status import State, Status, parse_status
+
+__all__ = ["RECORD_NAMES", "CampaignFolder", "RecordName", "State", "Status"]
 
 logger = logging.getLogger(__name__)
 
 RecordName = Literal["cycles", "scores", "seconds", "profiles"]
 RECORD_NAMES: Final[tuple[RecordName, ...]] = ("cycles", "scores", "seconds", "profiles")
-State = Literal["running", "stopped", "finished", "failed"]
-
-_FOLDERS: Final = ("checkpoints", "restart", "images", "figures")
-_LATER_FOLDERS: Final = ("series", "verification", "feedback", "models")
-"""Made by what fills them."""
-_FILES: Final = (
-    "config.yaml", "status.json", "cycles.jsonl", "scores.jsonl", "seconds.jsonl", "profiles.jsonl", "summary.md",
-    "scores.csv", "scores.nc", "landda.log", "observations.json",
-)  # fmt: skip
-_LOCK: Final = ".lock"
-
-
-_STATUS_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
-    "State": str,
-    "str": str,
-    "int": int,
-    "str | None": (str, NoneType),
-}
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a campaign stands.
-
-    Attributes
-    ----------
-    state : running, stopped (by a signal, can go on), finished, or failed. A campaign whose state is running
-        while nobody holds the folder's lock was killed (``CampaignFolder.was_killed``).
-    cycle : last finished cycle; n_cycles : cycles of the campaign.
-    time : valid time after that cycle, ISO 8601, UTC.
-    ranks : processes of the job.
-    last_checkpoint : file name of the newest finished checkpoint, or None.
-    message : how it ended, for people.
-    pid, host, written : of rank 0 when the status was written; filled in by ``write_status``.
-    """
-
-    state: State
-    cycle: int
-    n_cycles: int
-    time: str
-    ranks: int
-    last_checkpoint: str | None = None
-    message: str = ""
-    pid: int = 0
-    host: str = ""
-    written: str = ""
 
 
 class CampaignFolder:
@@ -105,7 +59,7 @@ class CampaignFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = FolderLock(path / _LOCK)
+        self._lock = FolderLock(path / LOCK)
 
     @classmethod
     def create(cls, path: Path, config_text: str, *, overwrite: bool = False) -> Self:
@@ -113,53 +67,81 @@ class CampaignFolder:
 
         Parameters
         ----------
-        path : must not exist, or be empty, unless ``overwrite``.
+        path : must not exist, be empty, or hold a start that was interrupted before its first checkpoint, unless
+            ``overwrite``.
         config_text : the resolved configuration, YAML.
-        overwrite : remove an earlier campaign there first. Only what this class lays out is removed, and only
-            from a folder that holds a campaign.
+        overwrite : remove an earlier campaign there first: the files that this software wrote, from a folder that it
+            marked. Other files stay, and a warning names them; no link is followed.
 
         Raises
         ------
-        StorageError where the folder is not empty, in use by a job, or cannot be written.
+        StorageError where the folder is not empty, is not a campaign's, is in use by a job, or cannot be written.
         """
         folder = cls(path)
         with storage_errors(path, "creating the output folder"):
             if path.exists() and not path.is_dir():
                 raise StorageError(f"{path} is a file. Choose a folder for the output.")
             path.mkdir(parents=True, exist_ok=True)
-            found = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
-            if found and not overwrite:
-                raise StorageError(
-                    f"Output folder {path} is not empty ({_some(found)}). Go on with that campaign by "
-                    "`resume`, choose another folder, or replace it with --overwrite."
-                )
-            if found and not (path / "config.yaml").is_file():
-                raise StorageError(
-                    f"{path} holds {_some(found)} but no campaign (no config.yaml), so --overwrite leaves "
-                    "it alone. Choose another folder."
-                )
-            folder.lock()
-            try:
-                folder._clear()
-                folder.make_subfolders()
-                write_text(folder.config_file, config_text)
-                sync_folder(path)
-            except BaseException:
-                folder.unlock()
-                raise
+            require_free(path, overwrite)
+        folder.lock()
+        try:
+            require_free(path, overwrite)  # another job may have come first
+            lay_out(path, config_text)
+        except BaseException:
+            folder.unlock()
+            raise
         return folder
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """An existing campaign folder, for reading; ``lock`` it before writing.
+        """An existing campaign folder, for reading; ``reopen`` it for writing.
 
         Raises
         ------
         StorageError where there is no campaign.
         """
-        if not (path / "config.yaml").is_file():
+        if not (path / "config.yaml").is_file() and not is_marked(path):
             raise StorageError(f"{path} holds no campaign (no config.yaml). Name the output folder of a run.")
         return cls(path)
+
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """An existing campaign folder, locked, to go on with its campaign; what a killed start left undone is done.
+
+        Raises
+        ------
+        StorageError where there is no campaign, or a living job holds it.
+        ConfigError where a folder without a mark holds no configuration of a campaign.
+        """
+        folder = cls.open(path)
+        if not is_marked(path):
+            read_resolved(folder.config_file)  # of an earlier version: before anything is written here
+        folder.lock()
+        try:
+            marker = read_marker(path)
+            if marker is None:
+                text = folder.config_file.read_text(encoding="utf-8")
+                write_marker(path, Marker("campaign", "ready", text))
+            elif marker.stage == "preparing":
+                lay_out(path, marker.configuration)
+            elif not folder.config_file.is_file():
+                write_text(folder.config_file, marker.configuration)
+            folder.make_subfolders()
+        except BaseException:
+            folder.unlock()
+            raise
+        return folder
+
+    @property
+    def is_preparing(self) -> bool:
+        """Whether a start was interrupted before the folder was laid out: what lies there is of no account."""
+        marker = read_marker(self.path)
+        return marker is not None and marker.stage == "preparing"
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is anything that a new start would lose: a checkpoint, or a record of a cycle."""
+        return has_begun(self.path)
 
     @property
     def config_file(self) -> Path:
@@ -215,16 +197,11 @@ class CampaignFolder:
         StorageError where another living process holds it; says which.
         """
         self._lock.acquire()
-        later = (self.path / name for name in _LATER_FOLDERS)
-        for folder in (self.path, self.checkpoints, self.images, self.figures, *later, *self.restart.glob("*/*")):
-            if folder.is_dir():
-                remove_temporaries(folder)
+        remove_left_temporaries(self.path)
 
     def make_subfolders(self) -> None:
         """Make the subfolders that are missing."""
-        with storage_errors(self.path, "making the subfolders"):
-            for name in _FOLDERS:
-                (self.path / name).mkdir(exist_ok=True)
+        make_subfolders(self.path)
 
     def unlock(self) -> None:
         """Give the folder free."""
@@ -265,7 +242,7 @@ class CampaignFolder:
         with storage_errors(self.status_file, "reading", advice):
             content = self.status_file.read_bytes()
         try:
-            return _parse_status(json.loads(content))
+            return parse_status(json.loads(content))
         except (ValueError, RecursionError) as error:
             raise StorageError(f"{self.status_file} is damaged, it holds no status of a campaign. {advice}") from error
 
@@ -339,30 +316,6 @@ class CampaignFolder:
             write_bytes(path, content[:n_bytes])
             n_lines = len(content[n_bytes:].splitlines())
             logger.info("%s: dropped %d lines of cycles after the checkpoint", path.name, n_lines)
-
-    def _clear(self) -> None:
-        for name in (*_FOLDERS, *_LATER_FOLDERS):
-            if (self.path / name).is_dir():
-                shutil.rmtree(self.path / name)
-        for name in _FILES:
-            (self.path / name).unlink(missing_ok=True)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-
-
-def _parse_status(plain: object) -> Status:
-    """Status from plain data; ValueError unless it has every field, of its type, and no other."""
-    hints = {field.name: _STATUS_TYPES[str(field.type)] for field in fields(Status)}
-    required = {field.name for field in fields(Status) if field.default is MISSING}
-    if not isinstance(plain, dict) or not required <= set(plain) <= set(hints):
-        raise ValueError("other fields than a status has")
-    if not all(isinstance(value, hints[name]) and not isinstance(value, bool) for name, value in plain.items()):
-        raise ValueError("a field of another type")
-    if plain["state"] not in get_args(State):
-        raise ValueError("an unknown state")
-    return Status(**plain)
 
 
 def _line(path: Path, record: Mapping[str, Any]) -> str:

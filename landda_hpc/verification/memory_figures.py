@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from landda_hpc.constants import SOIL_Z, FloatArray
+from landda_hpc.verification.appearance import save
 
 DEEPEST_M = 2.0
 
@@ -43,4 +44,4 @@ def draw_memory(path: Path, names: Sequence[str], days: FloatArray, anomaly: Flo
     axes[-1].set_xlabel("days since the surface was first held; dashed: let go; black: 0.003 m$^3$ m$^{-3}$")
     assert shades is not None, "there is a panel"
     figure.colorbar(shades, ax=list(axes), label="soil moisture, held less control, m$^3$ m$^{-3}$")
-    figure.savefig(path, dpi=150)
+    save(figure, path)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -108,10 +108,21 @@ class Landda:
         path.write_text(yaml.safe_dump({**CONFIG, **changes}), encoding="utf-8")
         return path
 
+    def unknown_files(self) -> dict[str, tuple[str, ...]]:
+        """Files in campaigns' folders that `run --overwrite` would not know as written by the program."""
+        from landda_hpc.storage.folder_contents import look_through
+        from landda_hpc.storage.folder_marker import MARKER, read_marker
+
+        roots = [path.parent for path in self.folder.rglob(MARKER)]
+        found = {str(root): look_through(root).unknown for root in roots if read_marker(root).kind == "campaign"}
+        return {root: names for root, names in found.items() if names}
+
 
 @pytest.fixture
-def landda(tmp_path: Path) -> Landda:
-    return Landda(tmp_path)
+def landda(tmp_path: Path) -> Iterator[Landda]:
+    program = Landda(tmp_path)
+    yield program
+    assert not program.unknown_files()
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Landda:
     done = run(2, "run", file, "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Finished." in done.stdout
+    assert not run.unknown_files()
     return run
 
 

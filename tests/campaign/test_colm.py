@@ -35,6 +35,7 @@ from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import digest
 from landda_hpc.storage.colm_restart_set import read_colm_set
+from landda_hpc.storage.folder_contents import look_through
 from landda_hpc.storage.retention import latest_valid
 from tests.campaign.conftest import Landda, wait_for_cycle
 from tests.unit.model.colm_cases import STAND_IN, make_synthetic
@@ -147,6 +148,12 @@ def test_a_twin_with_a_model_outside(tmp_path: Path, synthetic: Path) -> None:
         with netCDF4.Dataset(analysis) as analysed, netCDF4.Dataset(path) as plain:
             differ |= {n for n in plain.variables if not np.array_equal(analysed[n][:], plain[n][:])}
     assert differ == {"wliq_soisno", "smp", "hk"}
+    # Every file is known as ours, so that --overwrite takes them all, and nothing of the case behind the links.
+    assert look_through(out).unknown == ()
+    case = {path: path.stat().st_mtime_ns for path in synthetic.rglob("*") if path.is_file()}
+    CampaignFolder.create(out, "", overwrite=True).unlock()
+    assert not (out / "models").exists()
+    assert {path: path.stat().st_mtime_ns for path in synthetic.rglob("*") if path.is_file()} == case
 
 
 KINDS = ("pft", "urban", "bgc", "gridriver")
@@ -177,6 +184,7 @@ def test_every_kind_of_file_is_in_a_set_of_restarts(tmp_path: Path, many_kinds: 
             for path in chained.iterdir():
                 same = (folder / path.name).read_bytes() == path.read_bytes()
                 assert same or (run != "control" and re.search(r"restart_2010-.*_[ew]\d{3}_[ns]\d{2}\.nc", path.name))
+    assert look_through(out).unknown == ()
     # The model goes on from the set: with every file, in the place of the case's own restart.
     member = tmp_path / "forecast"
     for name in ("landdata", "restart/const"):

@@ -217,6 +217,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     run = Landda(tmp_path_factory.mktemp("compared"))
     done = run(1, "compare", run.write(**SHORT), *OPTIONS, "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert not run.unknown_files()
     out = run.folder / "out"
     written = {name: (out / name).read_bytes() for name in ("comparison.csv", "comparison.md")}
     return {"run": run, "out": out, "stdout": done.stdout, **written}

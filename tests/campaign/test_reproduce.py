@@ -36,6 +36,7 @@ def bai(tmp_path_factory: pytest.TempPathFactory) -> Landda:
     done = run(2, "reproduce", "bai2026", "--config", run.write(**SMALL), "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "reproduction.md" in done.stdout
+    assert not run.unknown_files()
     return run
 
 

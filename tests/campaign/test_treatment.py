@@ -42,6 +42,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     run = Landda(tmp_path_factory.mktemp("checked"))
     done = run(1, "run", write(run), "--output", "out")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert not run.unknown_files()
     return {"path": run.folder / "out", "digest": run.digest("out")}
 
 

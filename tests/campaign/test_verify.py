@@ -27,6 +27,7 @@ from landda_hpc.errors import ConfigError
 from landda_hpc.fields.depth import depth_weights
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.checkpoint import digest as checkpoint_digest
+from landda_hpc.storage.folder_contents import look_through
 from landda_hpc.storage.retention import list_checkpoints
 from landda_hpc.storage.series import list_series, read_day, series_folder
 from landda_hpc.verification.regions import CHINA
@@ -86,6 +87,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.exit_code == 0, done.output
     assert "Stations by region, assimilation window" in done.output
     assert "A station is a point" in " ".join(done.output.split())
+    assert look_through(output).unknown == ()
     return output
 
 

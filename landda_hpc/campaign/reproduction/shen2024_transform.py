@@ -115,7 +115,7 @@ def write_thresholds(page: Page, m: Material) -> None:
         folder = page.folder / "figures" / f"threshold_{name}"
         try:
             with open_image_series([paths[time] for time in wanted], name) as series:
-                reports[name] = study_thresholds(series, folder, ThresholdSettings(frame=frame))
+                reports[name] = study_thresholds(series, folder, ThresholdSettings(frame=frame), is_known=True)
         except (DataError, ConfigError) as error:
             page.text(f"The threshold study of the {name} was not possible: {error}")
     if not reports:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -14,9 +15,11 @@ from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.start import finish_campaign
 from landda_hpc.commands.console import logs
 from landda_hpc.config import CampaignConfig
-from landda_hpc.formats.atomic import storage_errors
 from landda_hpc.parallel.mpi import launch, mpi_library
 from landda_hpc.parallel.together import together
+from landda_hpc.storage.folder_claim import is_campaign
+from landda_hpc.storage.folder_marker import Kind
+from landda_hpc.storage.output_folder import claim_folder
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +40,22 @@ class CampaignQueue:
         self._stop.listen()
         logs.configure(self.world.rank, self.world.size, verbose)
 
-    def make_folder(self, output: Path) -> None:
-        """Make the folder of all results, with the log in it. Collective."""
+    def make_folder(self, output: Path, kind: Kind, names: Sequence[str], campaigns: Sequence[str]) -> None:
+        """Make the folder of all results, with the log in it. Collective.
+
+        Parameters
+        ----------
+        kind, names : as of ``claim_folder``.
+        campaigns : patterns of the folders of campaigns in it; where there is one the folder is ours, marked or not.
+
+        Raises
+        ------
+        StorageError : the folder is not ours and holds a file of these names.
+        """
         with together(self.world, f"making {output}"):
             if self.is_first:
-                with storage_errors(output, "making the folder"):
-                    output.mkdir(parents=True, exist_ok=True)
+                is_known = any(is_campaign(folder) for pattern in campaigns for folder in output.glob(pattern))
+                claim_folder(output, kind, ("landda.log", *names), is_known=is_known)
                 logs.also_to_file(output / "landda.log")
                 logger.info("%d ranks, %s", self.world.size, mpi_library() if self.world.size > 1 else "no MPI")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -35,6 +35,7 @@ from landda_hpc.verification.sample_size import seed_warnings
 logger = logging.getLogger(__name__)
 
 _TUNING = "tuning"
+_FILES: Final = ("comparison.csv", "comparison.md", "comparison.png", "differences.png")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class ComparisonSession:
         config, comparison = self._world.broadcast((config, comparison) if self._is_first else None)
         assert config is not None and comparison is not None, "rank 0 made them"
         output = request.output or Path("runs") / f"compare_{config.name}"
-        self._queue.make_folder(output)
+        self._queue.make_folder(output, "comparison", _FILES, ("seed_*", _TUNING))
         tried: dict[float, float] = {}
         if request.gains is not None:
             comparison, tried = self._tune(config, comparison, request.gains, output)

@@ -55,7 +55,7 @@ class ReproductionSession:
             if self._is_first and request.source is None:
                 configs = self._configurations()
         configs = self._world.broadcast(configs)
-        self._queue.make_folder(output)
+        self._queue.make_folder(output, "reproduction", ("reproduction.md", "figures"), (_MAIN,))
         for name, config in (configs or {}).items():
             self._queue.run(config, output / name, name)
         with together(self._world, "writing the page"):

@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> CampaignFolder:
 def test_create_lays_out_and_locks(folder: CampaignFolder) -> None:
     assert {p.name for p in folder.path.iterdir()} == {
         ".lock",
+        ".landda.json",
         "config.yaml",
         "checkpoints",
         "restart",
@@ -41,11 +42,11 @@ def test_create_lays_out_and_locks(folder: CampaignFolder) -> None:
 
 
 def test_a_folder_with_content_is_refused(folder: CampaignFolder, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"not empty.*`resume`.*--overwrite"):
-        CampaignFolder.create(folder.path, "")
     with pytest.raises(StorageError, match="in use by another job"):
         CampaignFolder.create(folder.path, "", overwrite=True)
     folder.append_records("cycles", [{"cycle": 1}])
+    with pytest.raises(StorageError, match=r"not empty.*`resume`.*--overwrite"):
+        CampaignFolder.create(folder.path, "")
     (folder.checkpoints / "checkpoint_000001_20220602T0600.h5").touch()
     (folder.path / "notes.txt").write_text("mine")
     folder.unlock()

@@ -1,0 +1,182 @@
+"""Which files of a campaign's folder this software wrote, known by their names, and how they are removed.
+
+Only a marked folder is looked through (``folder_marker``). A file of another name stays. Links are never followed: the
+link itself is removed where its name is one of ours, and what it points to stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from landda_hpc.errors import StorageError
+from landda_hpc.formats.atomic import final_name, remove_temporaries, storage_errors
+from landda_hpc.storage.folder_marker import MARKER
+
+LOCK: Final = ".lock"
+KEPT: Final = (LOCK, MARKER)
+"""Files that a folder keeps when its content is replaced."""
+
+SUBFOLDERS: Final = ("checkpoints", "restart", "images", "figures", "series", "verification", "feedback", "models")
+
+_LABEL: Final = r"\d{4}-\d{3}-\d{5}"
+_OURS: Final = re.compile(
+    "|".join(
+        (
+            r"config\.yaml|status\.json|(?:cycles|scores|seconds|profiles)\.jsonl|landda\.log|observations\.json",
+            r"summary\.md|observations\.md|scores\.csv|scores\.nc",
+            r"checkpoints/checkpoint_\d{6,}_\d{8}T\d{4}\.h5",
+            rf"restart/{_LABEL}/[^/]+/(?:manifest\.json|[^/]+_restart_[^/]+\.nc)",
+            r"images/(?:[\d.]+-[\d.]+cm/)?[^/]+_\d{8}T\d{2}\.nc",
+            r"feedback/\d{8}T\d{4}\.nc",
+            r"series/[^/]+_\d{8}\.nc",
+            r"figures/(?:scores_[^/]+|(?:map|regions)_[^/]+_\d{8}T\d{2}|innovations|minimisation)\.png",
+            r"verification/(?:verification\.md|verify\.yaml|stations\.nc|reference_[^/]+\.nc)",
+            r"verification/(?:stations|station_groups|reference_patterns|reference_groups)\.csv",
+            r"verification/figures/(?:r|scc|anomalies|stations|station_series|station_anomalies)_[^/]+\.png",
+            # The model writes here what it likes; the folders are made for it.
+            rf"models/[^/]+/(?:(?:restart|history)/{_LABEL}|work|forcing)/.+",
+            rf"models/[^/]+/(?:forcing\.nml|logs/{_LABEL}\.try\d+\.log)",
+        )
+    ),
+    re.DOTALL,
+)
+"""Relative paths, with / between their parts."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What lies in a campaign's folder, by relative path.
+
+    Attributes
+    ----------
+    ours : files and links that this software wrote.
+    unknown : other files and links, and other folders at the top, which are not looked through.
+    folders : inside the known subfolders, and they themselves; the deepest first.
+    linked : links to folders, in place of subfolders, in which there are files that a campaign writes.
+    """
+
+    ours: tuple[str, ...]
+    unknown: tuple[str, ...]
+    folders: tuple[str, ...]
+    linked: tuple[str, ...]
+
+
+def is_ours(relative: str) -> bool:
+    """Whether a file of this relative path is one that a campaign writes, or the temporary of one."""
+    folder, _, name = relative.rpartition("/")
+    final = final_name(name)
+    if final is None:
+        return _OURS.fullmatch(relative) is not None
+    return (not folder and final in KEPT) or _OURS.fullmatch(f"{folder}/{final}" if folder else final) is not None
+
+
+def look_through(root: Path) -> Contents:
+    """Sort what lies in a campaign's folder. Local; no link is followed.
+
+    Raises
+    ------
+    StorageError : a folder cannot be read.
+    """
+    ours: list[str] = []
+    unknown: list[str] = []
+    folders: list[str] = []
+    linked: list[str] = []
+    with storage_errors(root, "looking through the folder"):
+        listed = _listed_files(root)
+        for relative, entry in _walk(root, ""):
+            if relative in KEPT:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                (folders if relative.partition("/")[0] in SUBFOLDERS else unknown).append(relative)
+            elif is_ours(relative) or relative in listed:
+                ours.append(relative)
+            elif entry.is_symlink() and entry.is_dir() and _leads_to_ours(root, relative):
+                linked.append(relative)
+            else:
+                unknown.append(relative)
+    return Contents(tuple(ours), tuple(unknown), tuple(reversed(folders)), tuple(linked))
+
+
+def require_no_links(root: Path, contents: Contents) -> None:
+    """Raise StorageError where files of an earlier campaign could only be deleted through a link. Local."""
+    if contents.linked:
+        name = contents.linked[0]
+        raise StorageError(
+            f"{root / name} is a link to {(root / name).resolve()}, where files of an earlier campaign lie. Nothing is "
+            "deleted through links: empty that folder yourself (the link may stay), or remove the link."
+        )
+
+
+def remove_ours(root: Path, contents: Contents) -> None:
+    """Remove what this software wrote, and its subfolders that are empty then. Local.
+
+    Raises
+    ------
+    StorageError : something cannot be removed.
+    """
+    emptied = {*SUBFOLDERS, *(relative.rpartition("/")[0] for relative in contents.ours)}
+    with storage_errors(root, "removing the earlier content"):
+        for relative in contents.ours:
+            (root / relative).unlink(missing_ok=True)
+        for relative in contents.folders:
+            if (relative in emptied or relative.startswith("models/")) and not any(os.scandir(root / relative)):
+                (root / relative).rmdir()
+                emptied.add(relative.rpartition("/")[0])
+
+
+def remove_left_temporaries(root: Path) -> None:
+    """Remove the temporary files that a killed job left. Local.
+
+    Only for the job that holds the folder: the temporary files of another one are in use. Subfolders that are links
+    count here: they are where this campaign writes, and nothing but its own temporaries is removed.
+    """
+    with storage_errors(root, "removing temporary files"):
+        places = [root, *(root / name for name in SUBFOLDERS), root / "verification" / "figures"]
+        for folder in [*places, *root.glob("images/*"), *root.glob("restart/*/*")]:
+            if folder.is_dir():
+                remove_temporaries(folder, partial(_is_ours_in, folder.relative_to(root)))
+
+
+def _is_ours_in(folder: Path, name: str) -> bool:
+    return is_ours((folder / name).as_posix())
+
+
+def _listed_files(root: Path) -> set[str]:
+    """Files of sets of restarts, which may have any name, as the sets list them."""
+    found: set[str] = set()
+    if (root / "restart").is_symlink():
+        return found
+    for path in root.glob("restart/*/*/manifest.json"):
+        folder = path.parent.relative_to(root).as_posix()
+        with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
+            files = json.loads(path.read_bytes())["files"]
+            found |= {f"{folder}/{one if isinstance(one, str) else one['name']}" for one in files}
+    return found
+
+
+def _leads_to_ours(root: Path, relative: str) -> bool:
+    """Whether a link to a folder leads to files that would be ours if they lay here."""
+    for base, _, names in os.walk(root / relative):
+        inside = Path(base).relative_to(root).as_posix()
+        if any(is_ours(f"{inside}/{name}") for name in names):
+            return True
+    return False
+
+
+def _walk(root: Path, relative: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Entries below a folder with their relative paths, a folder before what is in it; only known ones at the top."""
+    with os.scandir(root / relative) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        name = f"{relative}/{entry.name}" if relative else entry.name
+        yield name, entry
+        if entry.is_dir(follow_symlinks=False) and (relative or entry.name in SUBFOLDERS):
+            yield from _walk(root, name)

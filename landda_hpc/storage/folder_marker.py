@@ -1,0 +1,85 @@
+"""The mark of an output folder: a small file by which a folder is known as one that this software fills.
+
+It is written before anything else in the folder. Nothing is replaced or deleted in a folder without it, whatever the
+folder's files are called: ``config.yaml``, ``images/`` and ``models/`` are common names.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from landda_hpc import __version__
+from landda_hpc.errors import StorageError
+from landda_hpc.formats.atomic import storage_errors, write_text
+
+MARKER: Final = ".landda.json"
+FORMAT: Final = "landda_hpc output folder"
+VERSION: Final = 1
+
+Kind = Literal["campaign", "comparison", "reproduction", "spinup", "regression", "site", "threshold", "memory"]
+Stage = Literal["preparing", "ready"]
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What the mark says.
+
+    Attributes
+    ----------
+    kind : what fills the folder.
+    stage : preparing until the folder is laid out; what lies there besides is then left of an earlier content.
+    configuration : of a campaign, the resolved configuration (YAML): a start that was interrupted can be repeated.
+    software_version : of the version that wrote the mark.
+    created : when, UTC, ISO 8601.
+    """
+
+    kind: Kind
+    stage: Stage = "ready"
+    configuration: str = ""
+    software_version: str = __version__
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def write_marker(folder: Path, marker: Marker) -> None:
+    """Mark a folder, atomically. Local.
+
+    Raises
+    ------
+    StorageError : it cannot be written.
+    """
+    content = {"format": FORMAT, "format_version": VERSION, **asdict(marker)}
+    write_text(folder / MARKER, json.dumps(content, indent=1) + "\n")
+
+
+def read_marker(folder: Path) -> Marker | None:
+    """The mark of a folder; None where it has none, or a link of that name. Local.
+
+    Raises
+    ------
+    StorageError : it cannot be read, is damaged, or was written by a later version.
+    """
+    path = folder / MARKER
+    if path.is_symlink() or not path.is_file():
+        return None
+    with storage_errors(path, "reading"):
+        text = path.read_bytes()
+    try:
+        content = json.loads(text)
+        found = content.pop("format"), content.pop("format_version")
+        marker = Marker(**content)
+        known = all(isinstance(value, str) for value in content.values())
+        known = known and marker.kind in get_args(Kind) and marker.stage in get_args(Stage)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise StorageError(
+            f"{path} is damaged: it is not the mark of a folder of landda_hpc. Choose another folder."
+        ) from error
+    if found != (FORMAT, VERSION) or not known:
+        raise StorageError(
+            f"{path} is the mark of another version of landda_hpc ({marker.software_version}); this is {__version__}. "
+            "Use that version, or choose another folder."
+        )
+    return marker
