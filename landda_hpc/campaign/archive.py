@@ -27,7 +27,7 @@ from landda_hpc.formats.wedge_spectra import write_wedge_spectrum
 from landda_hpc.grid import Grid
 from landda_hpc.methods.base.frames import make_frame
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.images import layer_innovation_name, list_images
+from landda_hpc.storage.images import holds, layer_innovation_name, list_images
 from landda_hpc.verification.sample_size import variance_warnings
 
 logger = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def campaign_differences(
     for time, path in images.items():
         if (first is None or time >= first) and (last is None or time <= last):
             with NetcdfFile(path) as file:
-                if all(file.has(name) for name in names):
+                if all(holds(file, name) for name in names):
                     paths.append(path)
     if not paths:
         field = "innovation_layers" if with_layers else "innovation"

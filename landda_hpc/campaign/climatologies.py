@@ -21,7 +21,7 @@ from landda_hpc.grid import Grid
 from landda_hpc.observation.bias import ClimatologyPair, fit_climatologies
 from landda_hpc.observation.bias_file import write_climatologies
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.images import list_images
+from landda_hpc.storage.images import holds, list_images
 from landda_hpc.verification.sample_size import variance_warnings
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def campaign_archive(
         if (first is None or time >= first) and (last is None or time <= last):
             with NetcdfFile(path) as file:
                 for name, found in paths.items():
-                    if file.has("observation") and file.has(name):
+                    if holds(file, "observation") and holds(file, name):
                         found.append(path)
     name = max(paths, key=lambda key: len(paths[key]))
     if not paths[name]:

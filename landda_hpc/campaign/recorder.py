@@ -16,7 +16,7 @@ from landda_hpc import __version__
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.depths import profile_cells, profile_records, write_layers
 from landda_hpc.campaign.domain import Domain, depth_name
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import CampaignConfig, Run
 from landda_hpc.constants import N_UPPER, FloatArray
 from landda_hpc.image.distribute import LEDGER_ACCOUNTS
 from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
@@ -67,6 +67,7 @@ class Recorder:
         self._columns = domain.columns
         self._is_scored = domain.cells.from_mask(domain.is_scored)
         self._profile_cells = profile_cells(domain, config.output.profiles)
+        self._image_names = {run.name: self._names_of_images(run) for run in config.runs}
 
     def record(
         self,
@@ -262,7 +263,8 @@ class Recorder:
         """Write the images of a run that the configuration asks for; return the files."""
         written: list[Path] = []
         wanted = set(self._config.output.fields)
-        fields: dict[str, FloatArray] = {}
+        # Every file of a run has the same variables; what does not exist at this time is missing everywhere.
+        fields = {name: np.full(self._domain.grid.shape, np.nan) for name in self._image_names[run]}
         background, analysis, truth = images.background[run], images.analysis.get(run), images.background.get("nature")
         if background is not None:
             is_analysed = run in analyses
@@ -308,6 +310,17 @@ class Recorder:
             images_folder = self._folder.images
             written += write_layers(images_folder, self._config, self._domain, run, time, state, truth, provenance)
         return written
+
+    def _names_of_images(self, run: Run) -> tuple[str, ...]:
+        """Variables of the run's image files, in their order."""
+        wanted = set(self._config.output.fields)
+        names = ["background"] if run.assimilates and "background" in wanted else []
+        names += ["forecast"] if wanted & {"background", "analysis"} else []
+        names += [name for name in ("analysis", "increment", "spread") if run.assimilates and name in wanted]
+        names += [name for name in ("observation", "innovation") if name in wanted]
+        if "innovation_layers" in wanted:
+            names += [layer_innovation_name(k) for k in range(1, N_UPPER + 1)]
+        return (*names, "truth") if "truth" in wanted and self._config.twin is not None else tuple(names)
 
     def _image(self, rows: FloatArray) -> FloatArray:
         """The observed depth as an image."""

@@ -55,6 +55,7 @@ from landda_hpc.config.output import (
     SeriesConfig,
 )
 from landda_hpc.config.problems import (
+    parse_section,
     problems_of,
 )
 from landda_hpc.config.quality import (
@@ -188,6 +189,7 @@ __all__ = [
     "dump_config",
     "load_config",
     "parse_config",
+    "parse_section",
     "problems_of",
     "read_resolved",
 ]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import difflib
 import types
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from landda_hpc.errors import ConfigError
 from landda_hpc.plugins import AnyOf
+
+T = TypeVar("T", bound=BaseModel)
 
 
 def problems_of(error: ValidationError, root: Any) -> list[str]:
@@ -38,6 +42,14 @@ def problems_of(error: ValidationError, root: Any) -> list[str]:
             found = "" if item["type"] == "missing" else f" (found {item['input']!r})"
             problems.append(f"{where}: {item['msg']}{found}")
     return problems
+
+
+def parse_section(section: type[T], plain: Mapping[str, Any]) -> T:
+    """Validate one section given as plain data; ConfigError with every problem found, each naming its key."""
+    try:
+        return section.model_validate(plain)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, section)) from error
 
 
 def _keys_on_the_way(location: list[Any], sections: list[type[BaseModel]]) -> list[tuple[Any, list[type[BaseModel]]]]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.constants import N_UPPER, BoolArray
+from landda_hpc.formats.cf import NetcdfFile
 from landda_hpc.formats.image_output import OutputField, write_images
 from landda_hpc.grid import Grid
 
@@ -75,6 +76,11 @@ def list_images(folder: Path, run: str) -> dict[datetime, Path]:
     pattern = re.compile(re.escape(run) + r"_(\d{8}T\d{2})\.nc")
     found = ((pattern.fullmatch(entry.name), entry) for entry in folder.iterdir())
     return dict(sorted((datetime.strptime(match.group(1), "%Y%m%dT%H"), path) for match, path in found if match))
+
+
+def holds(file: NetcdfFile, name: str) -> bool:
+    """Whether an open file of images has a value of a field: every file of a run has the same variables."""
+    return file.has(name) and bool(np.isfinite(file.values(name)).any())
 
 
 def write_image(

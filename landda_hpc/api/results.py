@@ -1,0 +1,172 @@
+"""The results of a campaign as labelled tables and images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from landda_hpc.config import CampaignConfig, read_resolved
+from landda_hpc.errors import ConfigError, DataError
+from landda_hpc.storage.campaign_folder import CampaignFolder, Status
+from landda_hpc.storage.images import list_images
+from landda_hpc.storage.series import list_series, series_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+class CampaignResults:
+    """The results of a campaign, finished or not. It reads; it never writes.
+
+    Parameters
+    ----------
+    path : output folder of the campaign.
+
+    Raises
+    ------
+    StorageError : the folder does not hold a campaign.
+    ConfigError : its resolved configuration cannot be read.
+
+    Notes
+    -----
+    Local: no communication. Tables are read at each access, so that a running campaign shows its newest cycles.
+    Times are UTC.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._folder = CampaignFolder.open(path)
+        self.path = path
+        self.config: CampaignConfig = read_resolved(self._folder.config_file)
+        """The resolved configuration."""
+
+    def __repr__(self) -> str:
+        status = self.status
+        state = "not begun" if status is None else f"{status.state}, cycle {status.cycle} of {status.n_cycles}"
+        return f"<campaign {self.config.name}: {', '.join(self.runs)}; {state}; {self.path}>"
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Names of the runs, in the order of the configuration."""
+        return tuple(run.name for run in self.config.runs)
+
+    @property
+    def status(self) -> Status | None:
+        """Where the campaign stands; None before its first cycle."""
+        return self._folder.read_status()
+
+    @property
+    def times(self) -> pd.DatetimeIndex:
+        """Valid times of the recorded cycles."""
+        import pandas as pd
+
+        return pd.DatetimeIndex(self.innovations["time"].unique(), name="time")
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Scores of images: one row per time, run, reference, layer and stage.
+
+        Columns: cycle, time, run, reference, layer, stage, window, scc (1), rmse, bias, ubrmse (m3 m-3), n_cells.
+        """
+        return self._table("scores")
+
+    @property
+    def scores_dataset(self) -> xr.Dataset:
+        """The same on the dimensions (reference, run, layer, stage, time); NaN where there is no score.
+
+        Raises
+        ------
+        DataError : there are no scores yet.
+        """
+        from landda_hpc.verification.records import read_json_lines, to_dataset
+
+        return to_dataset(read_json_lines(self._folder.records_file("scores")))
+
+    @property
+    def innovations(self) -> pd.DataFrame:
+        """Innovation statistics and what else each cycle records, one row per run and cycle.
+
+        Columns: cycle, time, run, n_observations, frozen_cells; innovation_mean, innovation_std, residual_mean,
+        residual_std (m3 m-3, NaN without analysis); and what the method and the configuration add. Records inside a
+        record have dotted names, as ``observations.used`` and ``water.applied``.
+        """
+        return self._table("cycles")
+
+    @property
+    def seconds(self) -> pd.DataFrame:
+        """Time, traffic and memory of each cycle, maxima and means over ranks; differs from machine to machine."""
+        return self._table("seconds")
+
+    @property
+    def profiles(self) -> pd.DataFrame:
+        """Soil profiles at the places of ``output.profiles``; empty where there are none."""
+        return self._table("profiles")
+
+    def images(self, run: str) -> xr.Dataset:
+        """Images of a run at all its output times, loaded when they are used (dask), dimensions (time, lat, lon).
+
+        Variables are those of ``output.fields``, in m3 m-3: background, forecast, analysis, increment, observation,
+        innovation, truth, spread; NaN where a time does not have them. ``xarray.open_mfdataset`` on the files gives
+        the same.
+
+        Raises
+        ------
+        ConfigError : the campaign does not have that run.
+        DataError : the run has no images yet.
+        """
+        return self._open(run, list(list_images(self._folder.images, self._known(run)).values()), "images")
+
+    def series(self, run: str) -> xr.Dataset:
+        """Soil water of a run at every cycle and land cell, loaded when it is used; needs ``output.series``.
+
+        Raises
+        ------
+        ConfigError : the campaign does not have that run.
+        DataError : the campaign has not recorded series of it.
+        """
+        files = list_series(series_folder(self.path)).get(self._known(run), {})
+        return self._open(run, list(files.values()), "series")
+
+    def _known(self, run: str) -> str:
+        if run not in (*self.runs, "nature"):
+            raise ConfigError(f"campaign {self.config.name} has the runs {', '.join(self.runs)}; found '{run}'.")
+        return run
+
+    def _open(self, run: str, files: list[Path], what: str) -> xr.Dataset:
+        import xarray as xr
+
+        if not files:
+            raise DataError(f"campaign '{self.path}' has no {what} of run '{run}'.")
+        # Bounds, land mask and cell areas are the same in every file: they are read once.
+        return xr.open_mfdataset(sorted(files), data_vars="minimal", coords="minimal", compat="override")
+
+    def _table(self, name: Any) -> pd.DataFrame:
+        import pandas as pd
+
+        table = pd.json_normalize(self._folder.read_records(name))
+        if "time" in table:
+            table["time"] = pd.to_datetime(table["time"])
+        return table
+
+
+def open_campaign(path: Path | str) -> CampaignResults:
+    """Open the results of a campaign.
+
+    Parameters
+    ----------
+    path : output folder of ``landda run``; the campaign may still be running.
+
+    Returns
+    -------
+    Scores and innovations as pandas tables, images and series as xarray data sets that load when they are used.
+
+    Raises
+    ------
+    StorageError : the folder does not hold a campaign.
+    ConfigError : its resolved configuration cannot be read.
+
+    Notes
+    -----
+    Local: no communication.
+    """
+    return CampaignResults(Path(path))
