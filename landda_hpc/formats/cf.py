@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-import cftime
 import netCDF4
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.cf_bounds import with_bounds
+from landda_hpc.formats.clock import NOLEAP_CALENDARS as NOLEAP_CALENDARS
+from landda_hpc.formats.clock import STANDARD_CALENDARS as STANDARD_CALENDARS
+from landda_hpc.formats.clock import decode_times, is_clock
+from landda_hpc.formats.decoding import Decoded, Decoder, decoder_of, is_first
 from landda_hpc.formats.hdf5_heap import find_damaged_heap
 from landda_hpc.formats.hdf5_locks import locking_fault
 from landda_hpc.grid import Grid, grid_from_centres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
@@ -32,8 +36,11 @@ VOLUMETRIC_UNITS: Final = ("m3 m-3", "m3/m3", "m^3 m^-3", "m^3/m^3", "m**3 m**-3
 
 _LATITUDE_UNITS: Final = ("degrees_north", "degree_north", "degree_n", "degrees_n", "degreen", "degreesn")
 _LONGITUDE_UNITS: Final = ("degrees_east", "degree_east", "degree_e", "degrees_e", "degreee", "degreese")
-STANDARD_CALENDARS: Final = ("standard", "gregorian", "proleptic_gregorian")
-NOLEAP_CALENDARS: Final = ("noleap", "365_day")
+
+FEWEST_VALUES: Final = 10
+"""A valid range that takes out fewer values than this, and leaves none, is reported and is not an error."""
+
+logger = logging.getLogger(__name__)
 
 
 class NetcdfFile:
@@ -64,8 +71,10 @@ class NetcdfFile:
             damaged = find_damaged_heap(path) if scan else None
         if damaged is not None:
             raise DataError(f"file '{path}' is damaged: its HDF5 heap at byte {damaged} is broken. Fetch it again.")
+        self._decoders: dict[str, Decoder] = {}
         with self._library("cannot be opened as netCDF; is it complete (truncated download)?"):
             self._dataset = netCDF4.Dataset(path, mode="r")
+            self._dataset.set_auto_maskandscale(False)
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +95,8 @@ class NetcdfFile:
         """Turn whatever the library raises on a damaged file into a DataError."""
         try:
             yield
+        except DataError:
+            raise
         except Exception as error:
             what = locking_fault(self.path, error) or complaint
             raise DataError(f"file '{self.path}' {what} [{type(error).__name__}: {error}]") from error
@@ -135,6 +146,15 @@ class NetcdfFile:
         Parameters
         ----------
         at : read one place, or a slice, along these dimensions only; they stay, a place with length 1.
+
+        Raises
+        ------
+        DataError : damaged; not numbers; too many; attributes that cannot be decoded; a valid range that no value of
+            the image meets.
+
+        Notes
+        -----
+        ``decoding.Decoder`` has the rules. A warning reports a valid range that takes out most of the values read.
         """
         chosen = {
             dim: slice(where, where + 1) if isinstance(where, int) else where for dim, where in (at or {}).items()
@@ -148,17 +168,52 @@ class NetcdfFile:
                 f"{dims}; expected "
                 f"at most {MAX_VALUES}. If the file is sound, cut out the region or time that you need."
             )
-        variable = self._variable(name)
-        with (
-            self._library(f"has unreadable values of variable '{name}'; is it complete?"),
-            np.errstate(all="ignore"),
-        ):
-            packed = variable[tuple(chosen.get(d, slice(None)) for d in dims) if chosen else ...]
-            values: FloatArray = np.array(np.ma.getdata(packed), dtype=np.float64)
-            mask = np.ma.getmask(packed)
-            if mask is not np.ma.nomask:
-                values[mask] = np.nan
-        return values
+        decoded = self._decoded(name, chosen)
+        if decoded.n_outside > decoded.n_kept:
+            self._report_range(name, chosen, decoded)
+        return decoded.values
+
+    def kind(self, name: str) -> np.dtype[Any]:
+        """Type of a variable's values by CF: as stored, or of the attributes that unpack it."""
+        return self._decoder(name).kind
+
+    def _decoder(self, name: str) -> Decoder:
+        if name not in self._decoders:
+            variable = self._variable(name)
+            with self._library(f"has unreadable attributes of variable '{name}'."):
+                self._decoders[name] = decoder_of(variable, f"variable '{name}' in '{self.path}'")
+        return self._decoders[name]
+
+    def _decoded(self, name: str, chosen: Mapping[str, slice]) -> Decoded:
+        decoder, variable = self._decoder(name), self._variable(name)
+        with self._library(f"has unreadable values of variable '{name}'; is it complete?"):
+            place = tuple(chosen.get(dim, slice(None)) for dim in variable.dimensions) if chosen else ...
+            return decoder.decode(np.asarray(variable[place]))
+
+    def _report_range(self, name: str, chosen: Mapping[str, slice], decoded: Decoded) -> None:
+        """Report a valid range that takes out most values; an error if it takes out the whole image."""
+        if decoded.n_kept == 0:
+            # Part of an image may lie outside altogether: the verdict does not depend on the part that a rank reads.
+            times = {
+                dim: where for dim, where in chosen.items() if self.has(dim) and is_clock(self.attribute(dim, "units"))
+            }
+            n_values = math.prod(
+                len(range(*times[dim].indices(n))) if dim in times else n for dim, n in self.dims(name).items()
+            )
+            if times != chosen and n_values <= MAX_VALUES:
+                decoded = self._decoded(name, times)
+        range_text = self._decoder(name).range_text
+        n_values, (low, high) = decoded.n_outside + decoded.n_kept, decoded.outside
+        found = f"variable '{name}' in '{self.path}': {range_text} takes out {decoded.n_outside} of {n_values} values"
+        remedy = (
+            "Are the range and its units right? If not, correct or remove the attribute (for example with ncatted)."
+        )
+        if decoded.n_kept == 0 and n_values >= FEWEST_VALUES:
+            raise DataError(f"{found}, which lie between {low:g} and {high:g}; none is left. {remedy}")
+        # Of times a range is often the product's period, and fill values are taken out by it.
+        is_time = is_clock(self.attribute(name, "units"))
+        if decoded.n_outside > decoded.n_kept and not is_time and is_first("range", str(self.path), name):
+            logger.warning("%s, which lie between %g and %g; %d are left. %s", found, low, high, decoded.n_kept, remedy)
 
     def _variable(self, name: str) -> Any:
         names = self.names(name.rpartition("/")[0])
@@ -281,28 +336,11 @@ def read_times(file: NetcdfFile, name: str, calendars: Sequence[str] = STANDARD_
 
     Raises
     ------
-    DataError : no units of the form ``<unit> since <time>``, a missing value, or a calendar that is not allowed.
+    DataError : as ``clock.decode_times``; more than one dimension.
     """
-    units = file.attribute(name, "units")
-    calendar = file.attribute(name, "calendar").lower() or "standard"
-    if calendar not in calendars:
-        raise DataError(f"time '{name}' in '{file.path}' has calendar '{calendar}'; expected {' or '.join(calendars)}.")
-    # The standard calendar is Gregorian since 1582, and no product is older.
-    counted = "noleap" if calendar in NOLEAP_CALENDARS else "proleptic_gregorian"
     values = file.values(name)
-    if values.ndim > 1 or values.size == 0 or not np.isfinite(values).all():
-        raise DataError(f"time '{name}' in '{file.path}' has shape {values.shape} or missing values; expected times.")
-    times = []
-    for value in values.ravel().tolist():
-        try:
-            moment = cftime.num2date(value, units, counted, only_use_cftime_datetimes=True)
-            whole = datetime(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
-            # Fractions of a day are binary: round to the second.
-            rounded = whole + timedelta(seconds=round(moment.microsecond / 1e6))
-        except Exception as error:
-            raise DataError(
-                f"time '{name}' in '{file.path}' is {value!r} with units '{units}'; expected a number and "
-                f"'<unit> since <time>' [{type(error).__name__}: {error}]"
-            ) from error
-        times.append(rounded)
-    return times
+    place = f"time '{name}' in '{file.path}'"
+    if values.ndim > 1:
+        raise DataError(f"{place} has shape {values.shape}; expected times along one dimension.")
+    units, calendar = file.attribute(name, "units"), file.attribute(name, "calendar")
+    return decode_times(values.ravel(), file.kind(name), units, calendar, place, calendars)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
-import cftime
 import numpy as np
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf import NetcdfFile, axis_of
+from landda_hpc.formats.cf import NetcdfFile, axis_of, read_times
+from landda_hpc.formats.clock import NOLEAP_CALENDARS, STANDARD_CALENDARS
 from landda_hpc.formats.forcing_sets import VariableFiles, units_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _SCANNED_SIZE: Final = 2**26  # bytes; larger files are not looked through for damage before they are opened
 _MATRIX_AXES: Final = (("LATIXY", "LONGXY"), ("latitude", "longitude"), ("lat", "lon"))
-_CALENDARS: Final = ("standard", "gregorian", "proleptic_gregorian", "noleap", "365_day")
 _CLOCK_NAMES: Final = ("time", "valid_time")
 
 
@@ -120,7 +120,7 @@ def read_records(
             times, step = _counted(path, n_record, covers, leap_days)
             stamp = "begin"
         else:
-            times = _stamped(file, dim)
+            times = _whole_minutes(read_times(file, dim, (*STANDARD_CALENDARS, *NOLEAP_CALENDARS)))
             step = _step(path, times)
             stamp = variable.stamp
     shift = variable.offset
@@ -161,29 +161,14 @@ def _counted(
     return [t + timedelta(days=1) if skips and t >= leap_day else t for t in times], step
 
 
-def _stamped(file: NetcdfFile, dim: str) -> list[datetime]:
-    """Times as the file has them, of the calendars with and without leap days, to the second."""
-    units = file.attribute(dim, "units").rstrip("Z")
-    kind = file.attribute(dim, "calendar").lower() or "standard"
-    if kind not in _CALENDARS:
-        raise DataError(f"time '{dim}' in '{file.path}' has calendar '{kind}'; expected {' or '.join(_CALENDARS)}.")
-    values = file.values(dim).ravel()
-    if not values.size or not np.isfinite(values).all():
-        raise DataError(f"time '{dim}' in '{file.path}' has {values.size} values, some missing; expected times.")
-    kind = "noleap" if kind in ("noleap", "365_day") else "proleptic_gregorian"
-    times = []
-    try:
-        for moment in cftime.num2date(values, units, kind, only_use_cftime_datetimes=True).tolist():
-            whole = datetime(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
-            # Stamps in days are in single precision at times, some seconds off: whole minutes.
-            seconds = moment.second + moment.microsecond / 1e6
-            times.append(whole - timedelta(seconds=moment.second) + timedelta(minutes=round(seconds / 60.0)))
-    except Exception as error:
-        raise DataError(
-            f"time '{dim}' in '{file.path}' has units '{units}'; expected '<unit> since <time>' "
-            f"[{type(error).__name__}: {error}]"
-        ) from error
-    return times
+def _whole_minutes(times: list[datetime]) -> list[datetime]:
+    """Times rounded to minutes if that makes them more even: arithmetic on time axes leaves seconds."""
+    rounded = [t.replace(second=0) + timedelta(minutes=round(t.second / 60.0)) for t in times]
+    return rounded if _n_steps(rounded) < _n_steps(times) else times
+
+
+def _n_steps(times: list[datetime]) -> int:
+    return len({after - before for before, after in pairwise(times)})
 
 
 def _step(path: Path, times: list[datetime]) -> timedelta:

@@ -12,6 +12,7 @@ import numpy as np
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
 from landda_hpc.fields.depth import observe, range_from_product
 from landda_hpc.formats.cf import VOLUMETRIC_UNITS, NetcdfFile, axis_of, read_grid, read_times, require_units
+from landda_hpc.formats.clock import is_clock
 from landda_hpc.formats.images import PLAUSIBLE, SoilMoistureImage
 
 if TYPE_CHECKING:
@@ -317,7 +318,7 @@ def _layout(file: NetcdfFile, name: str) -> _Layout:
 
 
 def _is_time(file: NetcdfFile, name: str) -> bool:
-    return file.has(name) and " since " in file.attribute(name, "units")
+    return file.has(name) and is_clock(file.attribute(name, "units"))
 
 
 def _times(file: NetcdfFile, layout: _Layout) -> list[datetime]:

@@ -17,6 +17,7 @@ from landda_hpc.formats.cf import (
     require_range,
     require_units,
 )
+from landda_hpc.formats.clock import is_clock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,7 +93,7 @@ def read_image(path: Path, variable: str | None = None, error_variable: str | No
 
 def _tells_time(file: NetcdfFile) -> bool:
     """Whether there is a time coordinate; one without units (a mere index) tells nothing."""
-    return file.has("time") and " since " in file.attribute("time", "units")
+    return file.has("time") and is_clock(file.attribute("time", "units"))
 
 
 def _only_image(file: NetcdfFile, error_variable: str | None) -> str:

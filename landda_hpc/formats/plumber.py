@@ -12,6 +12,7 @@ import numpy as np
 
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf import NetcdfFile, read_times, require_units
+from landda_hpc.formats.clock import parse_units
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -264,6 +265,12 @@ def hourly(values: FloatArray, start: datetime, step: timedelta) -> tuple[dateti
 
 def _clock(file: NetcdfFile) -> tuple[datetime, timedelta]:
     times = read_times(file, "time")
+    units = file.attribute("time", "units")
+    if parse_units(units, f"time in '{file.path}'").zone_minutes:
+        raise DataError(
+            f"time in '{file.path}' has units '{units}'; expected no time zone, since the files of sites are in local "
+            "standard time. Set the zone in the configuration, and remove it from the attribute."
+        )
     if len(times) < 2:
         raise DataError(f"'{file.path}' holds {len(times)} times; expected at least 2.")
     step = times[1] - times[0]

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import netCDF4
 import numpy as np
 
-from landda_hpc.constants import CoLM_MISSING, FloatArray
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
+from landda_hpc.formats.clock import decode_times
 from landda_hpc.formats.colm.case import ColmCase
-from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
+from landda_hpc.formats.colm.netcdf import open_colm_file, read_array, read_values
 from landda_hpc.grid import Grid
 
 EPOCH: Final = datetime(1900, 1, 1)
@@ -56,11 +58,14 @@ def list_history(case: ColmCase) -> Iterator[HistoryFile]:
         with open_colm_file(path) as file:
             if "time" not in file.variables:
                 continue
-            units = getattr(file["time"], "units", "")
-            if units != "minutes since 1900-1-1 0:0:0":
-                raise DataError(f"{path}: time is in '{units}', expected 'minutes since 1900-1-1 0:0:0'.")
-            stamps = tuple(EPOCH + timedelta(minutes=int(m)) for m in read_array(file, path, "time", (None,)))
+            stamps = _stamps(file, path)
             yield HistoryFile(path, stamps, tuple(name for name in file.variables if name.startswith("f_")))
+
+
+def _stamps(file: netCDF4.Dataset, path: Path) -> tuple[datetime, ...]:
+    stored = read_array(file, path, "time", (None,))
+    units, calendar = (str(getattr(file["time"], name, "")) for name in ("units", "calendar"))
+    return tuple(decode_times(stored.astype(np.float64), stored.dtype, units, calendar, f"time in '{path}'"))
 
 
 def read_history(history: HistoryFile, name: str, step: int, grid: Grid) -> FloatArray:
@@ -83,7 +88,7 @@ def read_history(history: HistoryFile, name: str, step: int, grid: Grid) -> Floa
     """
     with open_colm_file(history.path) as file:
         variable = file.variables[name]
-        array = np.asarray(variable[step], dtype=np.float64)
+        array = read_values(file, history.path, name, step)
         dimensions = variable.dimensions[1:]
         if dimensions[-2:] == ("lat", "lon"):
             lat = read_array(file, history.path, "lat", (None,)).astype(np.float64)
@@ -95,7 +100,6 @@ def read_history(history: HistoryFile, name: str, step: int, grid: Grid) -> Floa
             values = array.reshape(1, -1).copy()
         else:
             raise DataError(f"{history.path}: '{name}' lies on {dimensions}; expected lat and lon, or one patch.")
-    values[values == CoLM_MISSING] = np.nan
     return values
 
 

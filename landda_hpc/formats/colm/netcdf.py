@@ -11,7 +11,9 @@ import netCDF4
 import numpy as np
 import numpy.typing as npt
 
+from landda_hpc.constants import CoLM_MISSING, FloatArray
 from landda_hpc.errors import DataError, LandDAError, MissingFileError, ShapeError
+from landda_hpc.formats.decoding import decoder_of
 from landda_hpc.formats.hdf5_locks import locking_fault
 
 
@@ -68,3 +70,22 @@ def read_array(
             "Do the files belong to one case?"
         )
     return np.asarray(variable[...])
+
+
+def read_values(file: netCDF4.Dataset, path: Path, name: str, record: int) -> FloatArray:
+    """One record of a variable of a history as float64, unpacked; NaN where missing.
+
+    Parameters
+    ----------
+    file, path : of ``open_colm_file``.
+    name : of the variable.
+    record : index along its first dimension.
+
+    Raises
+    ------
+    DataError where it is missing, or its attributes cannot be decoded.
+    """
+    if name not in file.variables:
+        raise DataError(f"{path}: has no variable '{name}'. Is it the file of another version or build of CoLM?")
+    decoder = decoder_of(file.variables[name], f"variable '{name}' in '{path}'", missing_value=CoLM_MISSING)
+    return decoder.decode(np.asarray(file.variables[name][record])).values

@@ -16,6 +16,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.atomic import atomic_replacement, storage_errors, write_bytes
 from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
+from landda_hpc.formats.decoding import decoder_of
 from landda_hpc.grid import Grid
 from landda_hpc.model.colm.namelist import Namelist
 
@@ -122,5 +123,9 @@ def _multiply(path: Path, variable: str, names: list[str], grid: Grid, factor: F
         rain = file.variables[variable]
         if rain.shape[-2:] != here.shape:
             raise DataError(f"{path}: '{variable}' has shape {rain.shape}, its latitudes and longitudes {here.shape}.")
+        # The library would replace rain by fill values where it is outside a valid range.
+        file.set_auto_maskandscale(False)
+        decoder = decoder_of(rain, f"variable '{variable}' in '{path}'", with_range=False)
         for record in range(rain.shape[0]):
-            rain[record] = rain[record] * here
+            stored = np.asarray(rain[record])
+            rain[record] = decoder.encode(decoder.decode(stored).values * here, stored)

@@ -54,13 +54,22 @@ def _units(file: netCDF4.Dataset) -> None:
     file["Tair"].units = "degC"
 
 
+def _zone(file: netCDF4.Dataset) -> None:
+    file["time"].units = "seconds since 2008-01-01 00:00:00 +8:00"
+
+
 def _uneven(file: netCDF4.Dataset) -> None:
     file["time"][5] = 60.0 + 5 * STEP
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [(_missing, "'Tair'.* has 1 missing"), (_units, "units 'degC'"), (_uneven, "not evenly spaced")],
+    [
+        (_missing, "'Tair'.* has 1 missing"),
+        (_units, "units 'degC'"),
+        (_uneven, "not evenly spaced"),
+        (_zone, "expected no time zone"),
+    ],
 )
 def test_forcing_that_no_model_can_use_is_refused(
     tmp_path: Path, change: Callable[[netCDF4.Dataset], None], message: str

@@ -205,6 +205,30 @@ def test_rain_is_multiplied_in_files_of_its_own(tmp_path: Path) -> None:
         assert np.array_equal(file["P"][0], [[0.0, 1.0], [2.0, 3.0]])
 
 
+@pytest.mark.parametrize("kind", ["f4", "i2"])
+def test_rain_outside_a_valid_range_is_multiplied_too(tmp_path: Path, kind: str) -> None:
+    """The library reads it as missing and would write fill values; packed numbers must fit their type."""
+    forcing = _forcing(tmp_path / "weather", ["P.2010-06.nc"])
+    path = tmp_path / "weather" / "rain" / "P.2010-06.nc"
+    with netCDF4.Dataset(path, "r+") as file:
+        rain = file.createVariable("R", kind, ("t", "y", "x"), fill_value=-9)
+        rain.setncatts({"scale_factor": np.float32(0.5), "valid_range": np.array([0, 2], kind)})
+        rain.set_auto_maskandscale(False)
+        rain[:] = np.arange(8).reshape(2, 2, 2)
+        rain[0, 0, 0] = -9
+    forcing = Namelist(forcing.text.replace("'P' 'NULL'", "'R' 'NULL'"), "nl_colm_forcing")
+    grid = regular_grid(2, 2, south=39.5, north=41.5, west=114.5, east=116.5)
+    run = tmp_path / "run"
+    run.mkdir()
+    perturb_rain(forcing, grid, np.array([[1.0, 2.0], [3.0, 4.0]]), run, (START, START))
+    with netCDF4.Dataset(run / "forcing" / "rain" / "P.2010-06.nc") as file:
+        file.set_auto_maskandscale(False)
+        assert file["R"][:].tolist() == [[[-9, 4], [2, 6]], [[12, 20], [6, 14]]]
+    if kind == "i2":
+        with pytest.raises(DataError, match="packed in int16, which cannot hold values"):
+            perturb_rain(forcing, grid, np.full((2, 2), 1e4), run, (START, START))
+
+
 def test_rain_that_is_not_there_is_told(tmp_path: Path) -> None:
     forcing = _forcing(tmp_path / "weather", [])
     grid = regular_grid(2, 2, south=39.5, north=41.5, west=114.5, east=116.5)

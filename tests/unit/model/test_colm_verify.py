@@ -51,6 +51,23 @@ def test_a_mask_that_is_not_the_history_s(tmp_path: Path, colm_case: ModuleType)
         list(verify_case(find_case(small.folder)))
 
 
+def test_a_history_in_single_precision(tmp_path: Path, colm_case: ModuleType) -> None:
+    """Whose missing value is not -1e36 any more, and whose clock has another unit."""
+    small = colm_case.write_case(tmp_path / "small", with_history=True)
+    path = next((small.folder / "history").iterdir())
+    with netCDF4.Dataset(path) as file, netCDF4.Dataset(tmp_path / "single.nc", "w") as copy:
+        file.set_auto_mask(False)
+        for name, dimension in file.dimensions.items():
+            copy.createDimension(name, dimension.size)
+        for name, variable in file.variables.items():
+            kind = "f8" if name == "time" else "f4"
+            copy.createVariable(name, kind, variable.dimensions)[:] = variable[:] / (60.0 if name == "time" else 1.0)
+        copy["time"].units = "hours since 1900-01-01T08:00+8:00"
+    shutil.copy(tmp_path / "single.nc", path)
+    comparisons = list(verify_case(find_case(small.folder)))
+    assert comparisons and all(c.largest_relative < 1e-6 for c in comparisons)
+
+
 def test_nothing_to_compare_is_an_error(tmp_path: Path, colm_case: ModuleType) -> None:
     small = colm_case.write_case(tmp_path / "small")
     with pytest.raises(DataError, match="DEF_HIST_FREQ = 'TIMESTEP'"):

@@ -69,11 +69,13 @@ def test_sun_height_is_that_of_the_other_functions() -> None:
     np.testing.assert_allclose(day, sampled, atol=2e-4)
 
 
-def write(path: Path, hours: list[float], units: str = "hours since 2020-01-01", calendar: str = "standard") -> None:
+def write(
+    path: Path, hours: list[float], units: str = "hours since 2020-01-01", calendar: str = "standard", kind: str = "f8"
+) -> None:
     with netCDF4.Dataset(path, "w") as file:
         for name, n in (("time", None), ("lat", 1), ("lon", 1)):
             file.createDimension(name, n)
-        time = file.createVariable("time", "f8", ("time",))
+        time = file.createVariable("time", kind, ("time",))
         time.units, time.calendar = units, calendar
         time[:] = hours
         values = file.createVariable("T", "f4", ("time", "lat", "lon"))
@@ -127,6 +129,30 @@ def test_years_without_leap_day(tmp_path: Path, clock: str) -> None:
     assert twin.record.index == original.record.index == 109
     [march] = timeline.overlapping(datetime(2020, 3, 1), datetime(2020, 3, 1, 1))
     assert (march.record.path.name, march.record.index) == ("T.2020-03.nc", 0)
+
+
+@pytest.mark.parametrize(
+    ("days", "kind", "units"),
+    [
+        (np.arange(248) / 8.0 + 1 / 24, "f8", "days since 2020-01-01 08:00:00 +8:00"),
+        (43829 + np.arange(248) / 8.0 + 1 / 24, "f4", "days since 1900-01-01"),
+        (737426 + np.arange(248) / 8.0 + 1 / 24, "f8", "days since 1-1-1"),
+        (np.round(43829 + np.arange(248) / 8.0 + 1 / 24, 3), "f8", "days since 1900-01-01"),
+        (np.arange(248) / 8.0 + 1 / 24 + np.arange(248) % 3 / 86400, "f8", "days since 2020-01-01"),
+    ],
+    ids=["time zone", "single precision", "year 1", "three decimals", "seconds of arithmetic"],
+)
+def test_stamps_are_read_by_the_one_clock(tmp_path: Path, days: np.ndarray, kind: str, units: str) -> None:
+    write(tmp_path / "T.2020-01.nc", list(days), units, kind=kind)
+    variable = VariableFiles("T.%Y-%m.nc", ("T",), "instant", "begin", "linear")
+    records = Timeline(tmp_path, variable, "stamps", leap_days=True).records(START)
+    assert [record.begin for record in records] == [START + (3 * i + 1) * HOUR for i in range(248)]
+
+
+def test_a_named_time_zone_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "T.2020-01.nc", [0.0, 3.0], "hours since 2020-01-01 08:00:00 CST")
+    with pytest.raises(DataError, match="'CST' after the reference time is not understood"):
+        Timeline(tmp_path, MONTHLY, "stamps", leap_days=True).records(START)
 
 
 def test_counted_records_do_not_read_the_clock(tmp_path: Path) -> None:
