@@ -12,7 +12,7 @@ _STOPPABLE: Final = ("run", "resume", "compare", "reproduce", "spinup")
 
 def main() -> None:
     """Entry point of the console script; turns the project's errors into messages and exit codes."""
-    if sys.argv[1:2] and sys.argv[1] in _STOPPABLE:
+    if set(sys.argv[1:3]) & set(_STOPPABLE):
         # Loading takes a second or more, in which SIGUSR1 would end the process: it waits until StopRequest listens.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     from landda_hpc.commands.application import app

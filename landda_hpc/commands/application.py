@@ -6,6 +6,9 @@ compile nothing.
 
 from __future__ import annotations
 
+from types import ModuleType
+from typing import Final
+
 import typer
 
 from landda_hpc import __version__
@@ -35,45 +38,49 @@ from landda_hpc.commands import (
     threshold,
 )
 
+
+def name_of(command: ModuleType) -> str:
+    """Name of a command: that of its module."""
+    return command.__name__.rsplit(".", 1)[-1]
+
+
+_HELP_OPTIONS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
 app = typer.Typer(
     name="landda",
     help=(
         "Assimilate images of soil moisture into the Common Land Model.\n\n"
-        "A campaign is one YAML file: 'landda check FILE' tells whether it can run and what it takes, "
-        "'landda run FILE' runs it, on one process or under mpirun/srun; 'landda resume DIR' goes on after a stop "
-        "of any kind. Start with: landda run experiments/smoke.yaml"
+        "A campaign is one YAML file: 'landda check FILE' reports whether it can run and what it takes, "
+        "'landda run FILE' runs it, on one process or under mpirun/srun; 'landda resume DIR' resumes it after a stop "
+        "of any kind. Start with: landda init, or landda run experiments/smoke.yaml"
     ),
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings=_HELP_OPTIONS,
 )
-for module in (
-    init,
-    check,
-    run,
-    resume,
-    status,
-    score,
-    compare,
-    reproduce,
-    plot,
-    digest,
-    analyse,
-    threshold,
-    archive,
-    regress,
-    spinup,
-    climate,
-    memory,
-    site,
-    schema,
-):
-    app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)
+for module in (init, check, run, resume, status, score, plot, digest, analyse, schema):
+    app.command(name=name_of(module))(module.command)
+
+study = typer.Typer(
+    no_args_is_help=True, help="Studies around campaigns: methods compared, the papers' experiments, archives."
+)
+for module in (compare, reproduce, threshold, archive, regress):
+    study.command(name=name_of(module))(module.command)
+
+land = typer.Typer(no_args_is_help=True, help="The embedded land model by itself: spin-up, climate, memory, one site.")
+for module in (spinup, climate, memory, site):
+    land.command(name=name_of(module))(module.command)
+
+app.add_typer(study, name="study")
+app.add_typer(land, name="land")
 app.add_typer(colm.app, name="colm")
 app.add_typer(curvelet.app, name="curvelet")
 app.add_typer(bench.app, name="bench")
 app.add_typer(observations.app, name="observations")
+
+# Names of before the groups, for scripts.
+for module in (compare, reproduce, threshold, archive, regress, spinup, climate, memory, site):
+    app.command(name=name_of(module), hidden=True)(module.command)
 
 
 def _show_version(wanted: bool) -> None:

@@ -10,8 +10,14 @@ import typer
 
 def command(
     from_colm: Annotated[
-        Path, typer.Option("--from-colm", metavar="NAMELIST", help="Namelist (case.nml) of an existing CoLM202X case.")
-    ],
+        Path | None,
+        typer.Option(
+            "--from-colm",
+            metavar="NAMELIST",
+            help="Namelist (case.nml) of an existing CoLM202X case; without it a twin experiment with the embedded "
+            "land model.",
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="YAML file to write; it must not exist.")
     ] = Path("campaign.yaml"),
@@ -23,15 +29,20 @@ def command(
         typer.Option("--folder", metavar="DIR", help="The case's folder, if not DEF_dir_output/DEF_CASE_NAME."),
     ] = None,
 ) -> None:
-    """Write the configuration of a first assimilation into an existing CoLM case, with comments.
+    """Write the configuration of a first campaign, with comments.
 
-    Grid, land, patches and start come from the case; period, observations and methods are a beginning to change.
+    Without options: a small twin experiment with the embedded land model, under a minute on one process. With
+    --from-colm: a first assimilation into an existing case; grid, land, patches and start come from the case; period,
+    observations and methods are a beginning to change.
     """
     from landda_hpc.campaign.case_config import starter_config
+    from landda_hpc.campaign.first_config import FIRST_CONFIG
     from landda_hpc.errors import ConfigError
     from landda_hpc.formats.atomic import write_text
 
     if output.exists():
         raise ConfigError(f"'{output}' exists; choose another file with --output.")
-    write_text(output, starter_config(from_colm, executable, folder))
+    if from_colm is None and (executable, folder) != (None, None):
+        raise ConfigError("--exe and --folder describe a CoLM case: name its namelist with --from-colm.")
+    write_text(output, FIRST_CONFIG if from_colm is None else starter_config(from_colm, executable, folder))
     typer.echo(f"{output}: now 'landda check {output}', then 'landda run {output}'")

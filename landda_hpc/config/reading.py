@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,23 @@ def _override(raw: dict[str, Any], dotted: str, value: Any) -> None:
     *parents, last = dotted.split(".")
     try:
         for part in parents:
-            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
-        node[int(last) if isinstance(node, list) else last] = value
+            node = node[_place(node, part, dotted)] if isinstance(node, list) else node.setdefault(part, {})
+        node[_place(node, last, dotted) if isinstance(node, list) else last] = value
     except (ValueError, IndexError, TypeError, AttributeError) as error:
-        raise ConfigError(f"--set {dotted}: no such place in the configuration") from error
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"--set {dotted}: the configuration does not have such a place") from error
+
+
+def _place(sections: list[Any], part: str, dotted: str) -> int:
+    """Index in a list of sections, by number or by name: a run's ``name``, its method where it has none."""
+    if part.lstrip("-").isdigit():
+        return int(part)
+    names = [str(s.get("name", s.get("method", s.get("entry", "")))) if isinstance(s, dict) else "" for s in sections]
+    if names.count(part) == 1:
+        return names.index(part)
+    if part in names:
+        raise ConfigError(f"--set {dotted}: {names.count(part)} sections are named '{part}'; use their number, from 0.")
+    close = difflib.get_close_matches(part, names, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise ConfigError(f"--set {dotted}: '{part}' is not one of {', '.join(filter(None, names)) or 'any'}.{hint}")

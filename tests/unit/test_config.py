@@ -111,7 +111,7 @@ def test_load_resolves_paths_and_overrides(tmp_path: Path) -> None:
     file.write_text("- 1")
     with pytest.raises(ConfigError, match="expected keys"):
         load_config(file)
-    with pytest.raises(ConfigError, match="no such place"):
+    with pytest.raises(ConfigError, match="does not have such a place"):
         load_config_with_bad_override(tmp_path)
 
 

@@ -19,7 +19,7 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Override one key of the configuration, dotted: --set time.cycle_hours=12 --set runs.1.members=20. "
+        help="Override a key of the configuration, dotted: --set time.cycle_hours=12 --set runs.enkf_like.members=20. "
         "May be given several times.",
     ),
 ]
