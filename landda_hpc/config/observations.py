@@ -180,7 +180,14 @@ class CatalogueEntry(Section):
         "error", description="what a file is that cannot be read: an error, or skipped with a warning and counted"
     )
     variables: dict[str, tuple[float, float]] = Field(
-        {}, description="for cf: variables of soil moisture (m3 m-3, or kg m-2 in the layer), top and bottom of each, m"
+        {},
+        description="for cf: variables of soil moisture, top and bottom of each, m; name[0], name[1] ... are places "
+        "along a further dimension, as of layers",
+    )
+    units: str | dict[str, str] | None = Field(
+        None,
+        description="for cf: units to take instead of what the files say, of all variables or by variable: m3 m-3, "
+        "percent (by volume), kg m-2 or mm (in the layer), kg m-3",
     )
     step_hours: Positive = Field(
         24.0,
@@ -202,6 +209,10 @@ class CatalogueEntry(Section):
                 "product cf needs variables, each with top and bottom in m" if self.product == "cf" else
                 f"variables are for product cf; {self.product} knows its own"
             )  # fmt: skip
+        if self.units is not None and self.product != "cf":
+            raise ValueError(f"units are for product cf; {self.product} knows its own")
+        if isinstance(self.units, dict) and (unknown := set(self.units) - set(self.variables)):
+            raise ValueError(f"units name {', '.join(sorted(unknown))}, not in variables: {', '.join(self.variables)}")
         for name, (top, bottom) in self.variables.items():
             if not 0.0 <= top < bottom:
                 raise ValueError(f"variable {name}, {top} to {bottom} m: expected 0 <= top < bottom")

@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import netCDF4
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.formats.cf_bounds import with_bounds
 from landda_hpc.formats.clock import NOLEAP_CALENDARS as NOLEAP_CALENDARS
 from landda_hpc.formats.clock import STANDARD_CALENDARS as STANDARD_CALENDARS
 from landda_hpc.formats.clock import decode_times, is_clock
 from landda_hpc.formats.decoding import Decoded, Decoder, decoder_of, is_first
+from landda_hpc.formats.file_grid import axis_of as axis_of
+from landda_hpc.formats.file_grid import read_grid as read_grid
 from landda_hpc.formats.hdf5_heap import find_damaged_heap
 from landda_hpc.formats.hdf5_locks import locking_fault
-from landda_hpc.grid import Grid, grid_from_centres
+from landda_hpc.formats.units import is_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,15 +28,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from landda_hpc.constants import FloatArray
+    from landda_hpc.grid import Grid
 
 MAX_VALUES: Final = 2**28
 """Largest variable read at once (a global image of 0.0156 degrees): a bad header must not fill the memory."""
 
-VOLUMETRIC_UNITS: Final = ("m3 m-3", "m3/m3", "m^3 m^-3", "m^3/m^3", "m**3 m**-3", "1")
-"""Spellings of the unit of volumetric soil moisture."""
-
-_LATITUDE_UNITS: Final = ("degrees_north", "degree_north", "degree_n", "degrees_n", "degreen", "degreesn")
-_LONGITUDE_UNITS: Final = ("degrees_east", "degree_east", "degree_e", "degrees_e", "degreee", "degreese")
+VOLUMETRIC_UNITS: Final = ("m3 m-3", "cm3 cm-3", "mm3 mm-3", "1")
+"""Units of volumetric soil moisture, in any spelling (``units.canonical_unit``)."""
 
 FEWEST_VALUES: Final = 10
 """A valid range that takes out fewer values than this, and leaves none, is reported and is not an error."""
@@ -140,6 +139,18 @@ class NetcdfFile:
             value: Any = self._dataset.getncattr(attribute) if attribute in self._dataset.ncattrs() else ""
             return " ".join(str(value).split())
 
+    def texts(self, name: str) -> list[str]:
+        """Values of a variable as texts, in order: strings, characters along the last dimension, or numbers."""
+        variable = self._variable(name)
+        with self._library(f"has unreadable values of variable '{name}'; is it complete?"):
+            values = np.ma.getdata(variable[...])
+            if values.dtype.kind == "S" and values.dtype.itemsize == 1 and values.ndim:
+                values = netCDF4.chartostring(values)
+            return [
+                (value.decode("latin-1") if isinstance(value, bytes) else str(value)).strip("\0 ")
+                for value in np.ravel(values).tolist()
+            ]
+
     def values(self, name: str, at: Mapping[str, int | slice] | None = None) -> FloatArray:
         """Values of a variable as float64, unpacked; NaN where fill, missing or outside the valid range.
 
@@ -225,9 +236,9 @@ class NetcdfFile:
 
 
 def require_units(file: NetcdfFile, name: str, expected: Sequence[str]) -> None:
-    """Raise DataError unless the variable's units attribute is one of those expected."""
+    """Raise DataError unless the variable's units attribute is one of those expected, however it is spelled."""
     found = file.attribute(name, "units")
-    if found not in expected:
+    if not is_one_of(found, expected):
         raise DataError(
             f"variable '{name}' in '{file.path}' has units '{found}'; expected "
             f"{' or '.join(repr(u) for u in expected)}."
@@ -257,77 +268,8 @@ def require_range(
         )
 
 
-def axis_of(file: NetcdfFile, name: str, kind: Literal["latitude", "longitude"]) -> str | None:
-    """Name of the dimension of a variable that is its latitude or longitude (a 1-D coordinate), or None."""
-    for dim in file.dims(name):
-        if file.has(dim) and list(file.dims(dim)) == [dim] and _axis_kind(file, dim) == kind:
-            return dim
-    return None
-
-
-def _axis_kind(file: NetcdfFile, dim: str) -> str:
-    units = file.attribute(dim, "units").lower()
-    if units in _LATITUDE_UNITS or file.attribute(dim, "standard_name") == "latitude":
-        return "latitude"
-    if units in _LONGITUDE_UNITS or file.attribute(dim, "standard_name") == "longitude":
-        return "longitude"
-    return {"lat": "latitude", "latitude": "latitude", "lon": "longitude", "longitude": "longitude"}.get(
-        dim.lower(), ""
-    )
-
-
-def read_grid(file: NetcdfFile, latitude: str, longitude: str) -> tuple[Grid, bool]:
-    """Read a grid from two coordinate variables.
-
-    Returns
-    -------
-    The grid, rows from south to north, and whether the file's rows run north to south (and must be flipped).
-    Edges are the file's bounds where it has some; else the middles between centres, and a global grid's outermost rows
-    reach the poles.
-
-    Raises
-    ------
-    DataError : an axis is missing, not 1-D, not monotone, holds NaN, or leaves the globe; bounds do not fit it.
-    """
-    lat = _axis(file, latitude, -90.0, 90.0)
-    lon = _axis(file, longitude, -180.0, 360.0)
-    is_flipped = bool(lat[0] > lat[-1])
-    if is_flipped:
-        lat = lat[::-1].copy()
-    if lon[0] > lon[-1]:
-        raise DataError(f"longitude axis '{longitude}' in '{file.path}' runs from east to west; expected it to ascend.")
-    grid = with_bounds(file, latitude, longitude, grid_from_centres(lat, lon))
-    width = float(grid.lon_edges[-1] - grid.lon_edges[0])
-    if width > 360.0 + 1e-3:
-        raise DataError(
-            f"longitude axis '{longitude}' in '{file.path}' spans {width:.3f} degrees with its cells; "
-            "expected at most 360. Is the first column repeated at the end?"
-        )
-    return grid, is_flipped
-
-
-def _axis(file: NetcdfFile, name: str, low: float, high: float) -> FloatArray:
-    dims = file.dims(name)
-    if len(dims) != 1 or next(iter(dims.values())) < 2:
-        raise DataError(f"axis '{name}' in '{file.path}' has dimensions {dims}; expected one with at least 2 points.")
-    axis = file.values(name)
-    step = np.diff(axis)
-    if not (np.all(step > 0.0) or np.all(step < 0.0)):
-        raise DataError(
-            f"axis '{name}' in '{file.path}' is not strictly monotone (or has missing points): it starts "
-            f"{axis[:3].tolist()} and ends {axis[-3:].tolist()}; expected ascending or descending degrees."
-        )
-    # Single precision leaves a few 1e-5 degrees.
-    if axis.min() < low - 1e-4 or axis.max() > high + 1e-4:
-        raise DataError(
-            f"axis '{name}' in '{file.path}' runs from {axis.min():g} to {axis.max():g}; expected {low:g} "
-            f"to {high:g} degrees."
-        )
-    return np.clip(axis, low, high)
-
-
 def read_times(file: NetcdfFile, name: str, calendars: Sequence[str] = STANDARD_CALENDARS) -> list[datetime]:
-    """Read the times of a CF time coordinate (scalar or 1-D), to the second, naive UTC.
+    """Read the times of a CF time coordinate, to the second, naive UTC; of several dimensions flattened in order.
 
     Parameters
     ----------
@@ -336,11 +278,9 @@ def read_times(file: NetcdfFile, name: str, calendars: Sequence[str] = STANDARD_
 
     Raises
     ------
-    DataError : as ``clock.decode_times``; more than one dimension.
+    DataError : as ``clock.decode_times``.
     """
     values = file.values(name)
     place = f"time '{name}' in '{file.path}'"
-    if values.ndim > 1:
-        raise DataError(f"{place} has shape {values.shape}; expected times along one dimension.")
     units, calendar = file.attribute(name, "units"), file.attribute(name, "calendar")
     return decode_times(values.ravel(), file.kind(name), units, calendar, place, calendars)

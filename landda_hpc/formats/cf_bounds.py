@@ -1,4 +1,4 @@
-"""Cell bounds of CF axes: where a file tells the edges of its cells, they count, not the middles between centres."""
+"""Cell bounds of CF axes: where a file has the edges of its cells, they count, not the middles between centres."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from landda_hpc.errors import DataError
 from landda_hpc.grid import Grid, spans_circle
 
 if TYPE_CHECKING:
-    from landda_hpc.constants import FloatArray
+    from landda_hpc.constants import FloatArray, IntArray
     from landda_hpc.formats.cf import NetcdfFile
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ _TOLERANCE: Final = 0.02
 """Gap or overlap of neighbouring cells, in cells, that is still rounding (single precision on a fine grid)."""
 
 
-def with_bounds(file: NetcdfFile, latitude: str, longitude: str, grid: Grid) -> Grid:
+def with_bounds(file: NetcdfFile, latitude: str, longitude: str, grid: Grid, rows: IntArray, columns: IntArray) -> Grid:
     """The grid with the edges that the file gives for its axes.
 
     Parameters
@@ -29,6 +29,7 @@ def with_bounds(file: NetcdfFile, latitude: str, longitude: str, grid: Grid) -> 
     latitude, longitude : coordinate variables; their attribute ``bounds`` names the variable of edges, (n, 2). Without
         the attribute ``<name>_bnds`` or ``<name>_bounds`` is taken if it is there.
     grid : from the centres alone, rows from south to north.
+    rows, columns : the grid's in the file.
 
     Returns
     -------
@@ -41,16 +42,18 @@ def with_bounds(file: NetcdfFile, latitude: str, longitude: str, grid: Grid) -> 
     Notes
     -----
     Local: no communication. CF conventions, section 7.1. An attribute that names a variable which is not in the file
-    (cut out by a tool) is told in the log.
+    (cut out by a tool) is reported in the log.
     """
-    lat_edges = _edges(file, latitude, grid.lat, None)
-    lon_edges = _edges(file, longitude, grid.lon, 360.0)
+    lat_edges = _edges(file, latitude, grid.lat, rows, None)
+    lon_edges = _edges(file, longitude, grid.lon, columns, 360.0)
     lat_edges = grid.lat_edges if lat_edges is None else np.clip(lat_edges, -90.0, 90.0)
     lon_edges = grid.lon_edges if lon_edges is None else lon_edges
     return replace(grid, lat_edges=lat_edges, lon_edges=lon_edges, is_periodic=spans_circle(lon_edges))
 
 
-def _edges(file: NetcdfFile, axis: str, centres: FloatArray, period: float | None) -> FloatArray | None:
+def _edges(
+    file: NetcdfFile, axis: str, centres: FloatArray, places: IntArray, period: float | None
+) -> FloatArray | None:
     """Edges of the cells of an axis, ascending, (n + 1,); None where the file has none."""
     name = file.attribute(axis, "bounds")
     if name and not file.has(name):
@@ -62,13 +65,13 @@ def _edges(file: NetcdfFile, axis: str, centres: FloatArray, period: float | Non
             return None
         name = known[0]
     bounds = file.values(name)
-    if bounds.shape != (centres.size, 2) or not np.isfinite(bounds).all():
+    expected = (next(iter(file.dims(axis).values())), 2)
+    if bounds.shape != expected or not np.isfinite(bounds).all():
         raise DataError(
             f"bounds '{name}' of axis '{axis}' in '{file.path}' have shape {bounds.shape} or missing values; expected "
-            f"{(centres.size, 2)}."
+            f"{expected}."
         )
-    if file.values(axis)[0] > file.values(axis)[-1]:
-        bounds = bounds[::-1]
+    bounds = bounds[places]
     if period is not None:
         # A cell across the seam may be given as 359.5 to 0.5.
         bounds = bounds - period * np.round((bounds - centres[:, None]) / period)

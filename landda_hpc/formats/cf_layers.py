@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from landda_hpc.constants import RHO_WATER
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf import NOLEAP_CALENDARS, STANDARD_CALENDARS, VOLUMETRIC_UNITS, NetcdfFile, axis_of
+from landda_hpc.formats.cf import NOLEAP_CALENDARS, STANDARD_CALENDARS, NetcdfFile
+from landda_hpc.formats.file_grid import coordinate_of
 from landda_hpc.formats.layered import LayeredFile, Layout
 from landda_hpc.formats.product import Product, ProductVariable
+from landda_hpc.formats.time_axis import find_clock
+from landda_hpc.formats.units import soil_moisture_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from landda_hpc.fields.depth import DepthRange
 
-VOLUMETRIC: Final = (*VOLUMETRIC_UNITS, "m3.m-3", "m^3 m-3")
-MASS: Final = ("kg m-2", "kg/m2", "kg m**-2", "kg m^-2")
-
 logger = logging.getLogger(__name__)
 
+_CLOCKS: Final = ("valid_time", "time")
+_LEVEL: Final = re.compile(r"(.+)\[(\d{1,4})\]")
 _DAY_UNITS: Final = re.compile(r"\s*(days?|hours?) since ")
 _STAMP: Final = re.compile(
     r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?:[T_]?(\d{2})(?:[:-]?(\d{2}))?(?:[:-]?(\d{2}))?)?(?!\d)"
@@ -42,52 +42,62 @@ def open_cf_layers(
     *,
     step: timedelta | None = None,
     time_of_name: Callable[[Path], datetime] | None = None,
+    units: str | Mapping[str, str] | None = None,
 ) -> LayeredFile:
     """Open a CF file.
 
     Parameters
     ----------
     path : the file.
-    depths_m : top and bottom of the layer of each variable, m; units of m3 m-3, or of kg m-2 in the layer.
+    depths_m : top and bottom of the layer of each variable, m. ``name[k]`` is the k-th place, from 0, along the one
+        dimension that a variable has beside time, latitude and longitude, e.g. ``SoilMoist_inst[0]``.
     told : hours between times and the middle of their bounds that the log has had already; grows.
     step : between two images; averages over more are refused. None: not checked.
     time_of_name : time of a file without a time axis, by the configured pattern; without a pattern the one date in its
         name, and the time of day if it follows at once.
+    units : taken instead of what the files say, of all variables or by variable; None trusts the files.
 
     Raises
     ------
     MissingFileError : no such file.
     AverageError : the file holds averages over more than ``step``.
-    DataError : damaged file; a variable is missing; no 1-D latitude and longitude; other units; no time axis, and a
-        name that states no time or several.
+    DataError : damaged file; a variable is missing; latitudes and longitudes that are not those of rows and columns;
+        units that are not of soil moisture, or may be of another quantity; no time axis, and a name that states no time
+        or several.
 
     Notes
     -----
     Local. Times may be of the noleap calendar: its days are those of the same name.
     """
     with NetcdfFile(path) as file:
-        missing = [name for name in depths_m if not file.has(name)]
+        names = {name: _split(file, name) for name in depths_m}
+        missing = [base for base, _ in names.values() if not file.has(base)]
         if missing:
             raise DataError(
                 f"file '{path}' lacks {', '.join(missing)}; found {', '.join(file.names()) or 'no variable'}."
             )
-        first = next(iter(depths_m))
-        latitude, longitude = axis_of(file, first, "latitude"), axis_of(file, first, "longitude")
+        first, _ = next(iter(names.values()))
+        latitude, longitude = coordinate_of(file, first, "latitude"), coordinate_of(file, first, "longitude")
         if latitude is None or longitude is None:
             raise DataError(
-                f"variable '{first}' in '{path}' has dimensions {file.dims(first)}; expected 1-D coordinates of "
-                "latitude and longitude among them."
+                f"variable '{first}' in '{path}' has dimensions {file.dims(first)}; expected coordinates of latitude "
+                "and longitude (1-D, or matrices of a regular grid) on them."
             )
-        variables = tuple(_variable(file, name, depth) for name, depth in depths_m.items())
-        times = [dim for dim in (*file.dims(first), "time", "valid_time") if file.has(dim) and _counts(file, dim)]
-        if times:
-            _warn_off_middle(file, times[0], told if told is not None else set())
+        given = units if isinstance(units, Mapping) else dict.fromkeys(depths_m, units)
+        variables = tuple(
+            _variable(file, name, *names[name], depth, given.get(name)) for name, depth in depths_m.items()
+        )
+        guesses = dict.fromkeys((*_CLOCKS, *file.dims(first), *file.attribute(first, "coordinates").split()))
+        clock = find_clock(file, first, [name for name in guesses if file.has(name) and _counts(file, name)])
+        if clock is not None:
+            _warn_off_middle(file, clock, told if told is not None else set())
     layout = Layout(
         label="CF",
         variables=variables,
         latitude=(latitude,),
         longitude=(longitude,),
-        time=tuple(times[:1]) or ("time",),
+        time=("time",) if clock is None else (clock,),
+        trusts_units=True,
         may_be_empty=True,
         calendars=(*STANDARD_CALENDARS, *NOLEAP_CALENDARS),
         time_of_name=time_of_name or _time_of_name,
@@ -119,23 +129,39 @@ def _counts(file: NetcdfFile, name: str) -> bool:
     return " since " in file.attribute(name, "units")
 
 
-def _variable(file: NetcdfFile, name: str, depth_m: DepthRange) -> ProductVariable:
-    units = file.attribute(name, "units")
-    is_mass = units in MASS
-    if not is_mass and units not in VOLUMETRIC:
+def _split(file: NetcdfFile, name: str) -> tuple[str, int | None]:
+    """A variable's name in the file, and the place along its further dimension that the configuration names."""
+    found = _LEVEL.fullmatch(name)
+    if found is None or file.has(name):
+        return name, None
+    return found.group(1), int(found.group(2))
+
+
+def _variable(
+    file: NetcdfFile, name: str, base: str, level: int | None, depth_m: DepthRange, given: str | None
+) -> ProductVariable:
+    """A layer; ``given``: its units by the configuration."""
+    units = file.attribute(base, "units") if given is None else given
+    long_name, standard_name = file.attribute(base, "long_name"), file.attribute(base, "standard_name")
+    meaning = ", ".join(text for text in (base, long_name, standard_name) if text)
+    try:
+        unit = soil_moisture_unit(units, depth_m, meaning, is_certain=given is not None)
+    except ValueError as error:
         raise DataError(
-            f"variable '{name}' in '{file.path}' has units '{units}'; expected m3 m-3, or kg m-2 in the layer."
-        )
-    full = RHO_WATER * (depth_m[1] - depth_m[0]) if is_mass else 1.0
+            f"variable '{base}' in '{file.path}' has {error}. If the attribute is wrong or unclear, set units: in the "
+            "entry of the catalogue."
+        ) from error
     return ProductVariable(
         name=name,
-        long_name=file.attribute(name, "long_name") or name,
-        standard_name=file.attribute(name, "standard_name") or None,
-        units=MASS if is_mass else VOLUMETRIC,
-        valid_range=(0.0, full),
-        factor=1.0 / full,
+        long_name=long_name or base,
+        standard_name=standard_name or None,
+        units=(units,),
+        valid_range=(0.0, unit.full),
+        factor=unit.factor,
         depth_m=depth_m,
-        slack=1e-6 * full,
+        aliases=() if base == name else (base,),
+        slack=1e-6 * unit.full,
+        level=level,
     )
 
 
@@ -156,18 +182,20 @@ def _time_of_name(path: Path) -> datetime:
     return found[0]
 
 
-def cf_product(depths_m: Mapping[str, DepthRange], step: timedelta) -> Product:
+def cf_product(
+    depths_m: Mapping[str, DepthRange], step: timedelta, units: str | Mapping[str, str] | None = None
+) -> Product:
     """The product that variables of CF files make.
 
     Parameters
     ----------
-    depths_m : as ``open_cf_layers``.
+    depths_m, units : as ``open_cf_layers``.
     step : between two times.
     """
     variables = tuple(
-        ProductVariable(name, name, None, VOLUMETRIC, (0.0, 1.0), depth_m=depth) for name, depth in depths_m.items()
+        ProductVariable(name, name, None, ("m3 m-3",), (0.0, 1.0), depth_m=depth) for name, depth in depths_m.items()
     )
-    opens = partial(open_cf_layers, depths_m=dict(depths_m), told=set(), step=step)
+    opens = partial(open_cf_layers, depths_m=dict(depths_m), told=set(), step=step, units=units)
     return Product(
         key="cf",
         label="CF",

@@ -429,7 +429,7 @@ def make_dataset(name: str, entry: CatalogueEntry, data_root: Path) -> Dataset:
     Parameters
     ----------
     name : of the entry, for messages.
-    entry : product, pattern and what damage is; for product cf its variables.
+    entry : product, pattern and what damage is; for product cf its variables, step and units.
     data_root : folder of the data.
 
     Raises
@@ -437,7 +437,7 @@ def make_dataset(name: str, entry: CatalogueEntry, data_root: Path) -> Dataset:
     ConfigError : no such gridded product, or a pattern that leaves ``data_root``.
     """
     if entry.product == "cf":
-        product = cf_product(entry.variables, timedelta(hours=entry.step_hours))
+        product = cf_product(entry.variables, timedelta(hours=entry.step_hours), entry.units)
     else:
         product = product_of(entry.product)
     return Dataset(product, data_root, entry.path, damaged=entry.damaged, place=f"catalogue.{name}.path")

@@ -15,6 +15,7 @@ from landda_hpc.formats.cf import MAX_VALUES
 from landda_hpc.formats.layered import choose_layers, require_values, stacked
 from landda_hpc.formats.product import SoilMoistureProfile
 from landda_hpc.formats.region import Region, Slab, locate
+from landda_hpc.formats.units import is_one_of
 from landda_hpc.grid import Grid, gaussian_grid, grid_from_centres
 
 if TYPE_CHECKING:
@@ -334,7 +335,7 @@ class GribFile:
     def _layer(self, variable: ProductVariable, time: datetime, like: Message, slab: Slab) -> FloatArray:
         message = self._index.messages[self._number[variable], time]
         units = self._index.units(message)
-        if units not in variable.units:
+        if not is_one_of(units, variable.units):
             raise DataError(
                 f"field '{variable.name}' in '{self.path}' has units '{units}'; expected "
                 f"{' or '.join(repr(u) for u in variable.units)}."

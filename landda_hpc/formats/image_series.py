@@ -14,6 +14,7 @@ from landda_hpc.fields.depth import observe, range_from_product
 from landda_hpc.formats.cf import VOLUMETRIC_UNITS, NetcdfFile, axis_of, read_grid, read_times, require_units
 from landda_hpc.formats.clock import is_clock
 from landda_hpc.formats.images import PLAUSIBLE, SoilMoistureImage
+from landda_hpc.formats.units import is_volumetric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -283,7 +284,7 @@ def _only_variable(file: NetcdfFile) -> str:
         name
         for name in file.names()
         if file.is_numeric(name)
-        and file.attribute(name, "units") in VOLUMETRIC_UNITS
+        and is_volumetric(file.attribute(name, "units"))
         and axis_of(file, name, "latitude") is not None
         and axis_of(file, name, "longitude") is not None
     ]

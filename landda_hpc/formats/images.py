@@ -11,13 +11,12 @@ from landda_hpc.errors import DataError
 from landda_hpc.formats.cf import (
     VOLUMETRIC_UNITS,
     NetcdfFile,
-    axis_of,
-    read_grid,
     read_times,
     require_range,
     require_units,
 )
 from landda_hpc.formats.clock import is_clock
+from landda_hpc.formats.file_grid import coordinate_of, read_file_grid
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,7 +54,7 @@ def read_image(path: Path, variable: str | None = None, error_variable: str | No
 
     Parameters
     ----------
-    path : netCDF file with 1-D latitude (either order) and longitude coordinates.
+    path : netCDF file with coordinates of latitude and longitude, 1-D or matrices of a regular grid, in any order.
     variable : its name; None takes the only field on latitude and longitude, and complains if there are
         several.
     error_variable : name of the errors' standard deviation, if the file has one.
@@ -102,8 +101,9 @@ def _only_image(file: NetcdfFile, error_variable: str | None) -> str:
         for name in file.names()
         if name != error_variable
         and file.is_numeric(name)
-        and axis_of(file, name, "latitude") is not None
-        and axis_of(file, name, "longitude") is not None
+        and len(file.dims(name)) > 1
+        and coordinate_of(file, name, "latitude") not in (None, name)
+        and coordinate_of(file, name, "longitude") not in (None, name)
     ]
     if len(images) != 1:
         raise DataError(
@@ -115,22 +115,24 @@ def _only_image(file: NetcdfFile, error_variable: str | None) -> str:
 
 
 def _read_field(file: NetcdfFile, name: str) -> tuple[FloatArray, Grid]:
-    latitude, longitude = axis_of(file, name, "latitude"), axis_of(file, name, "longitude")
+    latitude, longitude = coordinate_of(file, name, "latitude"), coordinate_of(file, name, "longitude")
     dims = file.dims(name)
     if latitude is None or longitude is None:
         raise DataError(
-            f"variable '{name}' in '{file.path}' has dimensions {dims}; expected 1-D coordinate variables "
-            "of latitude (units degrees_north) and longitude (degrees_east) among them."
+            f"variable '{name}' in '{file.path}' has dimensions {dims}; expected coordinate variables of latitude "
+            "(units degrees_north) and longitude (degrees_east) on them."
         )
-    others = {dim: n for dim, n in dims.items() if dim not in (latitude, longitude)}
+    found = read_file_grid(file, latitude, longitude)
+    others = {dim: n for dim, n in dims.items() if dim not in found.dims}
     if any(n != 1 for n in others.values()):
         raise DataError(
             f"variable '{name}' in '{file.path}' has dimensions {dims}; expected one image, so length 1 "
             f"along {', '.join(others)}. Cut out the time or level that you mean."
         )
     require_units(file, name, VOLUMETRIC_UNITS)
-    grid, is_flipped = read_grid(file, latitude, longitude)
     order = list(dims)
-    values = np.moveaxis(file.values(name), (order.index(latitude), order.index(longitude)), (-2, -1))
-    values = values.reshape(grid.shape)
-    return (values[::-1].copy() if is_flipped else values), grid
+    places = slice(0, found.grid.shape[1])
+    values = file.values(name, {found.dims[1]: found.columns(places)})
+    values = np.moveaxis(values, [order.index(dim) for dim in found.dims], (-2, -1)).reshape(found.grid.shape)
+    values = found.west_to_east(values)
+    return np.ascontiguousarray(values[::-1] if found.is_flipped else values), found.grid

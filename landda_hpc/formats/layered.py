@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingLayerError
 from landda_hpc.formats.averaging import require_images
-from landda_hpc.formats.cf import STANDARD_CALENDARS, NetcdfFile, read_grid, read_times, require_units
+from landda_hpc.formats.cf import STANDARD_CALENDARS, NetcdfFile, require_units
+from landda_hpc.formats.file_grid import coordinate_of, read_file_grid
 from landda_hpc.formats.product import SoilMoistureProfile
 from landda_hpc.formats.region import Region, Slab, locate
+from landda_hpc.formats.time_axis import TimeAxis, find_clock, read_time_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from landda_hpc.fields.depth import DepthRange
     from landda_hpc.formats.product import ProductVariable
     from landda_hpc.grid import Grid
+
+EXPVER: Final = "expver"
+"""ECMWF's version of an experiment: 1 is ERA5, 5 the preliminary ERA5T."""
 
 Field = Callable[[str], "FloatArray | None"]
 """Gives a variable of the file at the time that is read, shape of the slab; None where the file lacks it."""
@@ -38,8 +42,9 @@ class Layout:
     ----------
     label : of the product.
     variables : its soil layers.
-    latitude, longitude, time : names of the axes, the usual one first.
+    latitude, longitude, time : names of the coordinates, the usual one first.
     must_have_time : the time axis is a dimension of every layer, of length 1.
+    trusts_units : the units of the variables are what the user says, whatever the files' attributes are.
     one_time : more than one time is an error.
     may_be_empty : an image without any value is normal.
     calendars : that the time axis may have.
@@ -56,6 +61,7 @@ class Layout:
     longitude: tuple[str, ...]
     time: tuple[str, ...]
     must_have_time: bool = False
+    trusts_units: bool = False
     one_time: bool = False
     may_be_empty: bool = False
     calendars: tuple[str, ...] = STANDARD_CALENDARS
@@ -106,48 +112,63 @@ class LayeredFile:
                 f"file '{self.path}' lacks {', '.join(v.name for v in layout.variables)}; found "
                 f"{', '.join(file.names()) or 'no variable'}."
             )
-        latitude, longitude = self._axis(layout.latitude), self._axis(layout.longitude)
-        self._axes = latitude, longitude
-        self.grid, self._is_flipped = read_grid(file, latitude, longitude)
+        first = next(iter(self._names.values()))
+        latitude = self._coordinate(layout.latitude, first, "latitude")
+        longitude = self._coordinate(layout.longitude, first, "longitude")
+        self._places = read_file_grid(file, latitude, longitude)
+        self.grid = self._places.grid
         if layout.check_grid is not None:
             layout.check_grid(self.path, self.grid)
-        time = next((name for name in layout.time if file.has(name)), None)
-        self._time = time
-        if time is not None:
-            times = read_times(file, time, layout.calendars)
-        elif layout.time_of_name is not None:
-            times = [layout.time_of_name(self.path)]
-        else:
-            raise DataError(f"time '{layout.time[0]}' is not in '{self.path}'; found {', '.join(file.names())}.")
+        self._axis = self._time_axis(first)
+        times = self._axis.times
         if layout.one_time and len(times) != 1:
             raise DataError(f"file '{self.path}' holds {len(times)} times; expected 1.")
-        for one, other in pairwise(times):
-            if other <= one:
-                raise DataError(
-                    f"times '{time}' in '{self.path}' do not ascend: {other.isoformat()} follows {one.isoformat()}. "
-                    "Expected each time once, in order."
-                )
-        self._times = tuple(times)
         if layout.check_times is not None:
             layout.check_times(self.path, times)
         if layout.step is not None:
-            require_images(file, tuple(self._names.values()), time, times, layout.step)
+            require_images(file, tuple(self._names.values()), self._axis.name, times, layout.step)
+
+    def _time_axis(self, first: str) -> TimeAxis:
+        """Times of the file, of the coordinate that varies with the first layer or of its name."""
+        file, layout = self._file, self.layout
+        time = find_clock(file, first, layout.time)
+        if time is not None:
+            return read_time_axis(file, time, layout.calendars, self._ranks(time))
+        if layout.time_of_name is not None:
+            return TimeAxis.single(layout.time_of_name(self.path))
+        raise DataError(f"time '{layout.time[0]}' is not in '{self.path}'; found {', '.join(file.names())}.")
+
+    def _ranks(self, time: str) -> list[int] | None:
+        """Versions of the experiment of the records of a time axis, the better the lower; None where all are of one."""
+        file = self._file
+        if not file.has(EXPVER) or file.dims(EXPVER) != file.dims(time) or not file.dims(time):
+            return None
+        ranks = [expver_rank(text) for text in file.texts(EXPVER)]
+        return ranks if len(set(ranks)) > 1 else None
 
     @property
     def times(self) -> tuple[datetime, ...]:
-        return self._times
+        return self._axis.times
+
+    @property
+    def is_preliminary(self) -> bool:
+        """Whether all values are of ERA5T, which ERA5 replaces after some months."""
+        if not self._file.has(EXPVER):
+            return False
+        ranks = {expver_rank(text) for text in self._file.texts(EXPVER)}
+        return ranks == {expver_rank("5")}
 
     def read(
         self, time: datetime, depth_m: DepthRange | None = None, region: Region | None = None
     ) -> SoilMoistureProfile:
         """Read one time; see ``ProductFile.read``."""
         index = self._index(time)
-        slab = locate(self.grid, self._is_flipped, region)
+        slab = locate(self.grid, self._places.is_flipped, region)
         wanted = self._wanted(depth_m)
         values = stacked([self._layer(variable, index, slab) for variable in wanted])
 
         def field(name: str) -> FloatArray | None:
-            return self._field(name, index, slab) if self._file.has(name) else None
+            return self._field(name, index, slab, may_be_static=True) if self._file.has(name) else None
 
         error_std, conditions, seconds = self.extras(values, field, time)
         return SoilMoistureProfile(
@@ -173,7 +194,7 @@ class LayeredFile:
             raise DataError(
                 f"file '{self.path}' lacks {variable.name}; found {', '.join(self._file.names()) or 'no variable'}."
             )
-        slab = locate(self.grid, self._is_flipped, region)
+        slab = locate(self.grid, self._places.is_flipped, region)
         return self._layer(variable, self._index(time), slab), slab.grid
 
     def extras(
@@ -203,15 +224,17 @@ class LayeredFile:
     # ------------------------------------------------------------------ parts
 
     def _index(self, time: datetime) -> int:
-        if time not in self._times:
+        times = self._axis.times
+        if time not in times:
             raise DataError(
-                f"file '{self.path}' has no time {time.isoformat()}; it has {len(self._times)}, from "
-                f"{self._times[0].isoformat()} to {self._times[-1].isoformat()}."
+                f"file '{self.path}' has no time {time.isoformat()}; it has {len(times)}, from "
+                f"{times[0].isoformat()} to {times[-1].isoformat()}."
             )
-        return self._times.index(time)
+        return times.index(time)
 
-    def _axis(self, names: Sequence[str]) -> str:
-        return next((name for name in names if self._file.has(name)), names[0])
+    def _coordinate(self, names: Sequence[str], variable: str, kind: Literal["latitude", "longitude"]) -> str:
+        known = next((name for name in names if self._file.has(name)), None)
+        return known or coordinate_of(self._file, variable, kind) or names[0]
 
     def _wanted(self, depth_m: DepthRange | None) -> list[ProductVariable]:
         if depth_m is None:
@@ -228,8 +251,9 @@ class LayeredFile:
 
     def _layer(self, variable: ProductVariable, index: int, slab: Slab) -> FloatArray:
         name = self._names[variable]
-        require_units(self._file, name, variable.units)
-        field = self._field(name, index, slab)
+        if not self.layout.trusts_units:
+            require_units(self._file, name, variable.units)
+        field = self._field(name, index, slab, level=variable.level)
         low, _ = variable.valid_range
         if variable.slack:
             field[(field < low) & (field >= low - variable.slack)] = low
@@ -239,40 +263,79 @@ class LayeredFile:
         field *= variable.factor
         return field
 
-    def _field(self, name: str, index: int, slab: Slab) -> FloatArray:
-        """One time of a variable, shape of the slab, rows south to north; a copy."""
+    def _field(
+        self, name: str, index: int, slab: Slab, *, level: int | None = None, may_be_static: bool = False
+    ) -> FloatArray:
+        """One time of a variable, shape of the slab, rows south to north; a copy.
+
+        Parameters
+        ----------
+        level : place along the one dimension beside time, latitude and longitude.
+        may_be_static : the variable need not have a time, as a land-sea mask.
+        """
         dims = self._file.dims(name)
-        self._require_dims(name, dims)
-        at: dict[str, int | slice] = {dim: index for dim in dims if dim == self._time and dims[dim] > 1}
-        latitude, longitude = self._axes
+        latitude, longitude = self._places.dims
+        self._require_dims(name, dims, level, may_be_static)
+        at: dict[str, int | slice] = {d: k for d, k in self._axis.places[index].items() if dims.get(d, 1) > 1}
+        if level is not None:
+            at[next(dim for dim in dims if dim not in (*self._axis.dims, latitude, longitude))] = level
+        order = list(dims)
 
         def part(rows: slice, columns: slice) -> FloatArray:
-            values = self._file.values(name, {**at, latitude: rows, longitude: columns})
+            values = self._file.values(name, {**at, latitude: rows, longitude: self._places.columns(columns)})
+            values = np.moveaxis(values, (order.index(latitude), order.index(longitude)), (-2, -1))
             # What is left before the two axes are dimensions of length 1, or the two streams of an old ERA5 file.
             stack = values.reshape(-1, *values.shape[-2:])
-            field: FloatArray = stack[0]
-            for other in stack[1:]:
-                field = np.where(np.isnan(field), other, field)
-            return field
+            return self._places.west_to_east(self._best(name, stack) if len(stack) > 1 else stack[0])
 
         return np.ascontiguousarray(slab.read(part))
 
-    def _require_dims(self, name: str, dims: Mapping[str, int]) -> None:
-        latitude, longitude = self._axes
-        shape = {latitude: self.grid.shape[0], longitude: self.grid.shape[1]}
-        order = tuple(dims)
-        others = {dim: n for dim, n in dims.items() if dim not in (latitude, longitude, self._time)}
-        is_timed = self._time is not None and self._time in dims
-        ends_right = order[-2:] == (latitude, longitude) and all(dims[dim] == n for dim, n in shape.items())
-        has_time = is_timed or (len(self._times) == 1 and not self.layout.must_have_time)
-        if self._time is not None and dims.get(self._time, len(self._times)) != len(self._times):
-            has_time = False
-        if not ends_right or not has_time or any(n > 1 and dim != "expver" for dim, n in others.items()):
-            expected = (self._time or self.layout.time[0], latitude, longitude)
+    def _best(self, name: str, streams: FloatArray) -> FloatArray:
+        """Of the streams of ERA5 and ERA5T (``expver`` 1 and 5) ERA5's value where there is one, in whatever order."""
+        versions = self._file.texts(EXPVER) if self._file.has(EXPVER) else []
+        is_known = len(versions) == len(streams)
+        if not is_known and (np.isfinite(streams).sum(axis=0) > 1).any():
             raise DataError(
-                f"variable '{name}' in '{self.path}' has dimensions {order}; expected {expected}. Found lengths "
-                f"{tuple(dims.values())}, by the axes {(len(self._times), *self.grid.shape)}."
+                f"variable '{name}' in '{self.path}' has {len(streams)} streams along {EXPVER}, and nothing says which "
+                "of them is ERA5 (1) and which ERA5T (5). Write the coordinate expver into the file."
             )
+        order = sorted(range(len(streams)), key=lambda k: expver_rank(versions[k]) if is_known else k)
+        best: FloatArray = streams[order[0]]
+        for k in order[1:]:
+            best = np.where(np.isnan(best), streams[k], best)
+        return best
+
+    def _require_dims(self, name: str, dims: Mapping[str, int], level: int | None, may_be_static: bool) -> None:
+        latitude, longitude = self._places.dims
+        axis = self._axis
+        shape = {latitude: self.grid.shape[0], longitude: self._places.n_columns}
+        others = {dim: n for dim, n in dims.items() if dim not in (latitude, longitude, *axis.dims)}
+        is_on_grid = all(dims.get(dim) == n for dim, n in shape.items())
+        timed = [dim for dim in axis.dims if dim in dims]
+        has_time = set(timed) == set(axis.dims) and bool(timed)
+        if not has_time and not self.layout.must_have_time:
+            has_time = len(axis.times) == 1 or (may_be_static and not timed)
+        if level is not None and len(others) == 1 and 0 <= level < next(iter(others.values())):
+            others = {}
+        if not is_on_grid or not has_time or any(n > 1 and dim != EXPVER for dim, n in others.items()):
+            expected = (*(axis.dims or (self.layout.time[0],)), latitude, longitude)
+            lengths = (len(axis.times), *shape.values())
+            levels = [dim for dim, n in others.items() if n > 1]
+            hint = (
+                f" Name one place along {levels[0]}, e.g. {name}[0]."
+                if len(levels) == 1 and is_on_grid and has_time and level is None
+                else ""
+            )
+            raise DataError(
+                f"variable '{name}' in '{self.path}' has dimensions {tuple(dims)}; expected {expected}. Found lengths "
+                f"{tuple(dims.values())}, by the axes {lengths}.{hint}"
+            )
+
+
+def expver_rank(text: str) -> int:
+    """Which version of ECMWF's experiment counts first: 1 is ERA5, 5 the preliminary ERA5T, then any other."""
+    number = text.strip().removesuffix(".0").lstrip("0")
+    return {"1": 0, "5": 1}.get(number, 2)
 
 
 def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[int]:

@@ -132,6 +132,7 @@ class ProductVariable:
     valid_range : in that unit, inclusive.
     factor : of m3 m-3 (or, for precipitation, kg m-2) per unit of the file.
     depth_m : top and bottom, m; None for what is no soil layer.
+    level : place along a further dimension of the variable, from 0; None where it has none.
     slack : values so far below the range are rounding of the provider's packing and become its lower end.
     """
 
@@ -144,6 +145,7 @@ class ProductVariable:
     depth_m: DepthRange | None = None
     aliases: tuple[str, ...] = ()
     slack: float = 0.0
+    level: int | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

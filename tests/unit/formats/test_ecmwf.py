@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.formats.cf_layers import open_cf_layers
 from landda_hpc.formats.ecmwf import open_era5, open_era5_land
 from landda_hpc.formats.grib import GribIndex
+from landda_hpc.formats.region import Region
 from landda_hpc.grid import gaussian_grid
 from tests.unit.formats.horizontal_axes import LAT, LON, axes
 
@@ -69,6 +71,164 @@ def test_era5_netcdf_of_the_old_and_the_new_store(tmp_path: Path, layout: str) -
             np.testing.assert_allclose(profile.values, SOIL[:, k, ::-1], atol=1e-5)
         with pytest.raises(DataError, match="has no time 2016-07-01"):
             file.read(datetime(2016, 7, 1))
+
+
+HOURS = (DAY - datetime(1970, 1, 1)) // timedelta(hours=1)
+
+
+def make_cfgrib(
+    path: Path,
+    dims: dict[str, int],
+    time: tuple[tuple[str, ...], object],
+    step: tuple[tuple[str, ...], object] = ((), 0),
+    valid: tuple[tuple[str, ...], object] | None = None,
+    land: tuple[tuple[str, ...], object] | None = None,
+) -> Path:
+    """As cfgrib and xarray write it: hours of time, step and valid_time on some of the dimensions; SOIL in order."""
+    with netCDF4.Dataset(path, "w") as data:
+        axes(data, "latitude", "longitude", LAT, LON)
+        for dim, n in dims.items():
+            data.createDimension(dim, n)
+        for name, (on, hours), units in (
+            ("time", time, "hours since 1970-01-01"), ("step", step, "hours"),
+            *([("valid_time", valid, "hours since 1970-01-01")] if valid is not None else []),
+        ):  # fmt: skip
+            clock = data.createVariable(name, "i8", on)
+            clock.units = units
+            clock[...] = np.asarray(hours) + (HOURS if "since" in units else 0)
+        for name in ("number", "surface"):
+            data.createVariable(name, "f8", ())[...] = 0
+        for k in range(4):
+            sm = data.createVariable(f"swvl{k + 1}", "f4", (*dims, "latitude", "longitude"), fill_value=np.nan)
+            sm.units = "m**3 m**-3"
+            sm[...] = SOIL[k, : int(np.prod(list(dims.values())))].reshape(sm.shape)
+        if land is not None:
+            data.createVariable("lsm", "f4", land[0])[...] = land[1]
+    return path
+
+
+CFGRIB: dict[str, tuple[dict[str, int], dict[str, object], list[int]]] = {
+    "time and valid_time on it": (
+        {"time": 3}, {"time": (("time",), [0, 1, 2]), "valid": (("time",), [0, 1, 2])}, [0, 1, 2],
+    ),
+    "a fixed step": (
+        {"time": 3}, {"time": (("time",), [0, 6, 12]), "step": ((), 6), "valid": (("time",), [6, 12, 18])}, [6, 12, 18],
+    ),
+    "time and step": (
+        {"time": 1, "step": 3},
+        {"time": (("time",), [0]), "step": (("step",), [1, 2, 3]), "valid": (("time", "step"), [[1, 2, 3]])},
+        [1, 2, 3],
+    ),
+    "step alone": (
+        {"step": 3},
+        {"time": ((), 0), "step": (("step",), [0, 3, 6]), "valid": (("step",), [0, 3, 6])},
+        [0, 3, 6],
+    ),
+    "one time": ({"time": 1}, {"time": (("time",), [0]), "valid": (("time",), [0])}, [0]),
+    "one time, squeezed": ({}, {"time": ((), 0), "valid": ((), 0)}, [0]),
+    "one time, valid_time single": (
+        {"time": 1}, {"time": (("time",), [0]), "step": ((), 6), "valid": ((), 6)}, [6],
+    ),
+    "no valid_time and no step": ({"time": 3}, {"time": (("time",), [0, 1, 2])}, [0, 1, 2]),
+    "a member": (
+        {"number": 1, "time": 3}, {"time": (("time",), [0, 1, 2]), "valid": (("time",), [0, 1, 2])}, [0, 1, 2],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", CFGRIB)
+def test_layouts_of_cfgrib_and_xarray(tmp_path: Path, layout: str) -> None:
+    dims, clocks, hours = CFGRIB[layout]
+    path = make_cfgrib(tmp_path / "e.nc", dims, **clocks)
+    with open_era5(path) as file:
+        assert file.times == tuple(DAY + timedelta(hours=h) for h in hours)
+        for k, time in enumerate(file.times):
+            np.testing.assert_allclose(file.read(time).values, SOIL[:, k, ::-1], atol=1e-7)
+            part = file.read(time, (0.0, 0.07), Region(41.0, 43.0, 101.0, 104.0))
+            assert part.grid.n_cells < SOIL[0, 0].size / 2
+            assert np.isin(part.values, SOIL[0, k].astype(np.float32)).all()
+    with open_cf_layers(path, {"swvl2": (0.07, 0.28)}) as file:
+        assert file.times == tuple(DAY + timedelta(hours=h) for h in hours)
+        np.testing.assert_allclose(file.read(file.times[-1]).values[0], SOIL[1, len(hours) - 1, ::-1], atol=1e-7)
+
+
+def test_runs_that_interleave_are_brought_into_order(tmp_path: Path) -> None:
+    """Start and lead time give the valid times, whichever of the two varies faster."""
+    dims = {"step": 2, "time": 1}
+    clocks = {"time": (("time",), [0]), "step": (("step",), [6, 3]), "valid": (("step", "time"), [[6], [3]])}
+    with open_era5(make_cfgrib(tmp_path / "e.nc", dims, **clocks)) as file:
+        assert [t.hour for t in file.times] == [3, 6]
+        np.testing.assert_allclose(file.read(file.times[0]).values, SOIL[:, 1, ::-1], atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("clocks", "message"),
+    [
+        ({"time": (("time",), [0, 6, 12]), "step": ((), 6)}, "is the start of forecasts, with lead times in 'step'"),
+        ({"time": (("time",), [0, 1, 2]), "valid": (("time",), [0, 1, 1])}, "'valid_time' .* do not ascend"),
+    ],
+)
+def test_forecasts_without_their_valid_times(tmp_path: Path, clocks: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        open_era5(make_cfgrib(tmp_path / "e.nc", {"time": 3}, **clocks))
+
+
+@pytest.mark.parametrize(
+    ("on", "shape"),
+    [(("latitude", "longitude"), ()), (("time", "latitude", "longitude"), (3,)), (("longitude", "latitude"), ())],
+)
+def test_a_land_sea_mask_with_and_without_time(tmp_path: Path, on: tuple[str, ...], shape: tuple[int, ...]) -> None:
+    mask = np.ones((LAT.size, LON.size))
+    mask[0] = 0.2
+    mask = mask.T if on[0] == "longitude" else np.broadcast_to(mask, (*shape, *mask.shape))
+    clocks = {"time": (("time",), [0, 1, 2]), "valid": (("time",), [0, 1, 2])}
+    with open_era5(make_cfgrib(tmp_path / "e.nc", {"time": 3}, **clocks, land=(on, mask))) as file:
+        for time in file.times:
+            values = file.read(time).values
+            assert np.isnan(values[:, -1]).all()
+            assert np.isfinite(values[:, :-1]).all()
+
+
+@pytest.mark.parametrize("order", [(1, 5), (5, 1)])
+@pytest.mark.parametrize("kind", ["i4", str])
+def test_era5_counts_and_not_era5t_whatever_the_order_of_streams(
+    tmp_path: Path, order: tuple[int, int], kind: type[str] | str
+) -> None:
+    def both(data: netCDF4.Dataset) -> None:
+        version = data.createVariable("expver", kind, ("expver",))
+        version[:] = np.array([f"{n:04d}" for n in order], dtype=object) if kind is str else order
+        for k in range(4):
+            values = data[f"swvl{k + 1}"]
+            final, preliminary = order.index(1), order.index(5)
+            values[:, final], values[:, preliminary] = SOIL[k], 0.5
+            values[2, final] = np.nan
+
+    with open_era5(make_era5(tmp_path / "e.nc", "old with two streams", both)) as file:
+        for k, time in enumerate(file.times):
+            expected = SOIL[:, k, ::-1] if k < 2 else np.full_like(SOIL[:, k], 0.5)
+            np.testing.assert_allclose(file.read(time).values, expected, atol=1e-7)
+
+
+def test_streams_that_nothing_names_must_not_overlap(tmp_path: Path) -> None:
+    path = make_era5(tmp_path / "e.nc", "old with two streams", _set("swvl1", slice(None), 0.3))
+    with pytest.raises(DataError, match="2 streams along expver, and nothing says which"), open_era5(path) as file:
+        file.read(DAY)
+
+
+def test_a_time_of_both_versions_on_the_time_axis(tmp_path: Path) -> None:
+    """Files of two downloads, one behind the other: the last two hours are of ERA5T and of ERA5."""
+
+    def twice(data: netCDF4.Dataset) -> None:
+        hour = 3600
+        start = HOURS * hour
+        data["valid_time"][:] = [start, start + hour, start]
+        data["expver"][:] = np.array(["0005", "0005", "0001"], dtype=object)
+
+    with open_era5(make_era5(tmp_path / "e.nc", change=twice)) as file:
+        assert [t.hour for t in file.times] == [0, 1]
+        np.testing.assert_allclose(file.read(file.times[0]).values, SOIL[:, 2, ::-1], atol=1e-7)
+        np.testing.assert_allclose(file.read(file.times[1]).values, SOIL[:, 1, ::-1], atol=1e-7)
+        assert not file.is_preliminary
 
 
 def test_era5_zero_over_the_sea_and_negative_rounding(tmp_path: Path) -> None:

@@ -99,10 +99,35 @@ def test_cf_files_of_other_models(shared: Path, tmp_path: Path) -> None:
         np.testing.assert_allclose(values, np.ma.filled(raw["mrsos"][7].astype(float), np.nan) / 100.0, atol=1e-9)
     with open_cf_layers(next((folder / "SMOS_L3").glob("*06T*")), {"Soil_Moisture": (0.0, 0.05)}) as file:
         assert file.times == (datetime(2015, 5, 6),)
-    with pytest.raises(DataError, match="expected 1-D coordinates of latitude"):
-        open_cf_layers(next((folder / "lis_noahmp").rglob("*.nc")), {"SoilMoist_inst": (0.0, 0.1)})
     with pytest.raises(DataError, match="lacks sm; found"):
         open_cf_layers(path, {"sm": (0.0, 0.1)})
+
+
+def test_the_real_files_of_lis(shared: Path) -> None:
+    """Coordinates are matrices, missing over the sea; layers lie along a dimension."""
+    path = next((shared / "data" / "satellite" / "lis_noahmp").rglob("*0330*.nc"))
+    layers = {"SoilMoist_inst[0]": (0.0, 0.1), "SoilMoist_inst[1]": (0.1, 0.4)}
+    with netCDF4.Dataset(path) as raw, open_cf_layers(path, layers) as file:
+        assert file.times == (datetime(2017, 3, 30),)
+        profile = file.read(file.times[0])
+        assert profile.depths_m == tuple(layers.values())
+        np.testing.assert_array_equal(
+            profile.values, np.ma.filled(raw["SoilMoist_inst"][:2].astype(np.float64), np.nan)
+        )
+        lat, lon = (np.ma.filled(raw[name][:].astype(np.float64), np.nan) for name in ("lat", "lon"))
+    # SOUTH_WEST_CORNER_LAT and DY of the file: the rows without a coordinate are filled in.
+    np.testing.assert_array_equal(profile.grid.lat, 29.875 + 0.25 * np.arange(lat.shape[0]))
+    np.testing.assert_array_equal(
+        np.broadcast_to(profile.grid.lat[:, None], lat.shape)[np.isfinite(lat)], lat[np.isfinite(lat)]
+    )
+    np.testing.assert_array_equal(np.broadcast_to(profile.grid.lon, lon.shape)[np.isfinite(lon)], lon[np.isfinite(lon)])
+    for name, message in (
+        ("SoilMoist_inst", r"Name one place along SoilMoist_profiles, e.g. SoilMoist_inst\[0\]"),
+        ("SoilMoist_inst[4]", "has dimensions"),
+        ("lat[0]", "units"),
+    ):
+        with pytest.raises(DataError, match=message), open_cf_layers(path, {name: (0.0, 0.1)}) as file:
+            file.read(file.times[0])
 
 
 def test_an_image_of_a_cf_file_may_be_empty(tmp_path: Path) -> None:
