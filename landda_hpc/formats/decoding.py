@@ -110,7 +110,7 @@ class Decoder:
         self._stored = _signedness(self._in_file, attributes.get("_Unsigned"))
         self._scale, self._offset, packing = self._read_packing(attributes)
         self._is_packed = self._scale is not None or self._offset is not None
-        self.kind: np.dtype[Any] = packing or self._stored
+        self.kind: np.dtype[Any] = packing if packing is not None and self._is_packed else self._stored
         self._missing = self._read_missing(attributes)
         self._ranges = self._read_ranges(attributes)
         self.range_text = " and ".join(limits.text for limits in self._ranges)

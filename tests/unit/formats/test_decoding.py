@@ -241,6 +241,8 @@ def test_arithmetic() -> None:
     assert decode([255], "u1", _Unsigned="false").tolist() == [-1.0]
     assert decode([2**24 + 1], "i4", scale_factor=np.float32(1)).tolist() == [2.0**24 + 1]
     assert decode(5, "i2", scale_factor=2.0).shape == ()
+    assert Decoder(np.dtype("i4"), {"scale_factor": np.float32(1)}, "v").kind == np.int32, "no precision is lost"
+    assert Decoder(np.dtype("i4"), {"scale_factor": np.float32(2)}, "v").kind == np.float32
 
 
 @pytest.mark.parametrize(
