@@ -36,6 +36,18 @@ class StationsConfig(Section):
     accept: tuple[str, ...] = Field(
         ("G",), description="flags of the provider that make a value usable; MAQU of the ISMN needs G and U"
     )
+    sensor_depths_m: tuple[float, float] | None = Field(
+        None,
+        description="top and bottom, m, between which a sensor must lie to count, both included, as [0.08, 0.12] for "
+        "sensors at 10 cm; a sensor of a layer (0-10 cm of cma_csv) must lie there as a whole; default all sensors",
+    )
+
+    @field_validator("sensor_depths_m")
+    @classmethod
+    def _depths(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0.0 <= value[0] <= value[1] <= 50.0:
+            raise ValueError(f"{value[0]:g} to {value[1]:g} m: expected 0 <= top <= bottom <= 50")
+        return value
 
 
 class TwinStationsConfig(Section):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -29,6 +29,25 @@ if TYPE_CHECKING:
 
 UNITS: Final = ("m3 m-3", "m3/m3", "m^3/m^3")
 """Spellings of the unit that stations must have."""
+
+
+_NAMED_DEPTHS: Final = 12
+"""Most depths that are named one by one."""
+
+
+def sensor_depth_name(depth_m: DepthRange) -> str:
+    """(0.05, 0.05) -> '5 cm', (0.0, 0.1) -> '0-10 cm'."""
+    top, bottom = (100.0 * d for d in depth_m)
+    return f"{top:g} cm" if bottom - top < 0.1 else f"{top:g}-{bottom:g} cm"
+
+
+def count_depths(depths_m: Iterable[DepthRange]) -> str:
+    """Which depths there are, from above, each with the number of sensors: "5 cm (12), 10 cm (3)"."""
+    found = Counter(sensor_depth_name(depth) for depth in sorted(depths_m, key=lambda d: (0.5 * (d[0] + d[1]), d)))
+    names = [f"{name} ({number})" for name, number in found.items()]
+    if len(names) <= _NAMED_DEPTHS:
+        return ", ".join(names)
+    return f"{', '.join(names[:_NAMED_DEPTHS])} and {len(names) - _NAMED_DEPTHS} other depths"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +88,12 @@ class StationSet:
 
     def label(self, number: int) -> str:
         """For example "MAQU/CST_01, 5 cm"."""
-        top, bottom = (100.0 * d for d in self.depths_m[number])
-        depth = f"{top:g} cm" if bottom - top < 0.1 else f"{top:g}-{bottom:g} cm"
-        return f"{self.network[number]}/{self.station[number]}, {depth}"
+        return f"{self.network[number]}/{self.station[number]}, {sensor_depth_name(self.depths_m[number])}"
+
+    def depth_words(self, numbers: Iterable[int] | None = None) -> str:
+        """Depths of all sensors, or of some, with their numbers, as "5 cm (12), 10 cm (3)"."""
+        chosen = self.depths_m if numbers is None else [self.depths_m[int(i)] for i in numbers]
+        return count_depths(chosen)
 
     def inside(self, region: Region) -> BoolArray:
         """Sensors in a region, (n_place,)."""

@@ -121,7 +121,12 @@ def test_bai2026_takes_gldas_stations_and_rain(tmp_path: Path) -> None:
     (tmp_path / "stations/ismn_us.zip").unlink()
     (tmp_path / "era5_land/tp_202206.nc").write_bytes(b"CDF\x01nothing")
     table = tmp_path / "stations/cma/june.csv"
-    table.write_text(table.read_text().replace(",2022,", ",2021,"))
+    as_it_was = table.read_text()
+    table.write_text(as_it_was.replace(",23.5,", ",0.85,"))
+    assert "cma' do not say whether soil moisture is in percent or m3 m-3" in check(tmp_path, config)[0]
+    config["catalogue"]["cma"]["table_units"] = "percent"
+    assert len(check(tmp_path, config)) == 2
+    table.write_text(as_it_was.replace(",2022,", ",2021,"))
     problems = check(tmp_path, config)
     assert len(problems) == 3, problems
     assert (

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from landda_hpc.campaign import run_campaign
 from landda_hpc.campaign.domain import make_domain, make_grid
 from landda_hpc.campaign.start import resume_campaign
+from landda_hpc.campaign.verify.preflight import find_verification_problems
 from landda_hpc.campaign.verify.rain import recorded_rain
 from landda_hpc.campaign.verify.series import CampaignSeries
 from landda_hpc.commands.application import app
@@ -280,6 +281,92 @@ def test_of_stations_only_the_lines_of_the_campaign_are_read(verified: Path, tmp
         others = [f"{day}/02 06:00 0.9 G M" for day in ("2021/06", "2022/07")]
         path.write_text("\n".join([header, others[0], "2021/07/02 06:00 damaged G M", *lines, others[1]]) + "\n")
     assert tables[0] == tables[1]
+
+
+def add_sensors(folder: Path, *depths: str) -> None:
+    """Sensors of the same station with the same values at other depths."""
+    (path,) = (folder / "stations").rglob("*.stm")
+    header, rest = path.read_text(encoding="ascii").split("\n", 1)
+    for depth in depths:
+        name = path.name.replace("0.000000_0.100000", f"{depth}0000_{depth}0000")
+        path.with_name(name).write_text(f"{header.replace('0.00 0.10', f'{depth} {depth}')}\n{rest}")
+
+
+def test_the_depth_of_sensors_is_chosen_for_each_set(verified: Path, tmp_path: Path) -> None:
+    """Of sensors at 5 cm, 10 cm and 0-10 cm those of the range count, and tables and captions say so."""
+    request = dict(write_files(tmp_path, verified))
+    add_sensors(tmp_path, "0.05", "0.10")
+    request["verification"] |= {"references": [], "days": ["2022-06-03"]}
+    for range_m, expected, words in (
+        (None, {("0", "0.1"), ("0.05", "0.05"), ("0.1", "0.1")}, "at 0-10 cm (1), 5 cm (1), 10 cm (1)"),
+        ([0.08, 0.12], {("0.1", "0.1")}, "at 10 cm (1)"),
+        ([0.0, 0.1], {("0", "0.1"), ("0.05", "0.05"), ("0.1", "0.1")}, "at 0-10 cm (1), 5 cm (1), 10 cm (1)"),
+        ([0.05, 0.1], {("0.05", "0.05"), ("0.1", "0.1")}, "at 5 cm (1), 10 cm (1)"),
+    ):
+        request["verification"]["stations"] = [{"entry": "net", "sensor_depths_m": range_m}]
+        (tmp_path / "with.yaml").write_text(yaml.safe_dump(request))
+        drawing = () if range_m == [0.08, 0.12] else ("--no-figures",)
+        done = score(verified, "--with", tmp_path / "with.yaml", "-o", tmp_path / "v", *drawing)
+        assert done.exit_code == 0, (done.output, done.exception)
+        with (tmp_path / "v" / "stations.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert {(r["depth_top_m"], r["depth_bottom_m"]) for r in rows} == expected
+        page = (tmp_path / "v" / "verification.md").read_text()
+        assert words in page and words in " ".join(done.output.split())
+        if range_m == [0.08, 0.12]:
+            assert "2 of net not within 8 to 12 cm (sensor_depths_m)" in page
+            assert "at stations, 0-10 cm (sensors at 10 cm (1)), assimilation window" in page
+    # Two sets of one entry, each with its own depths.
+    request["verification"]["stations"] = [
+        {"entry": "net", "sensor_depths_m": [0.05, 0.05]}, {"entry": "net", "sensor_depths_m": [0.1, 0.1]},
+    ]  # fmt: skip
+    (tmp_path / "with.yaml").write_text(yaml.safe_dump(request))
+    assert score(verified, "--with", tmp_path / "with.yaml", "-o", tmp_path / "v", "--no-figures").exit_code == 0
+    assert "at 5 cm (1), 10 cm (1)" in (tmp_path / "v" / "verification.md").read_text()
+
+
+def test_sensors_of_another_depth_alone_are_a_problem_that_names_depths(verified: Path, tmp_path: Path) -> None:
+    request = dict(write_files(tmp_path, verified))
+    add_sensors(tmp_path, "0.05", "0.20")
+    given = parse_config({**CONFIG, **CHANGES}).model_dump(mode="json")
+    changed = {**given, **request, "data_root": str(tmp_path)}
+    outside = "within sensor_depths_m, 0.3 to 0.5 m; there are sensors at 0-10 cm (1), 5 cm (1), 20 cm (1)."
+    unscored = "no sensor with usable values lies within the scored layers (verification.depths_m: 0-10 cm)"
+    for stations, words in (
+        ({"sensor_depths_m": [0.3, 0.5]}, outside),
+        ({"sensor_depths_m": [0.2, 0.2]}, unscored),
+        ({"sensor_depths_m": [0.05, 0.05]}, ""),
+        ({}, ""),
+    ):
+        asked = {**CHANGES["verification"], "twin_stations": None, "stations": [{"entry": "net", **stations}]}
+        problems = find_verification_problems(parse_config({**changed, "verification": asked}), GRID)
+        assert len(problems) == bool(words) and words in "".join(problems)
+    for value in ([0.2, 0.1], [-1.0, 0.1], [0.0, 51.0], [0.0, float("nan")]):
+        asked = {"stations": [{"entry": "net", "sensor_depths_m": value}]}
+        with pytest.raises(ConfigError, match="sensor_depths_m"):
+            parse_config({**changed, "verification": asked})
+
+
+def test_entries_of_successive_periods_are_one_series(verified: Path, tmp_path: Path) -> None:
+    """Two downloads of one sensor in two entries: nothing is lost, and of both values of a time the good one counts."""
+    request = dict(write_files(tmp_path, verified))
+    (path,) = (tmp_path / "stations").rglob("*.stm")
+    header, *lines = path.read_text(encoding="ascii").splitlines()
+    (tmp_path / "late").mkdir()
+    path.write_text("\n".join([header, *lines[:8], lines[8].replace(" G M", " D01 M")]))
+    (tmp_path / "late" / path.name).write_text("\n".join([header, *lines[8:]]))
+    request["catalogue"]["late"] = {"product": "ismn", "path": "late"}
+    tables = []
+    for entries in (["net", "late"], ["late", "net"], ["whole"]):
+        if entries == ["whole"]:
+            path.write_text("\n".join([header, *lines]))
+            entries = ["net"]
+        request["verification"] |= {"references": [], "stations": [{"entry": entry} for entry in entries]}
+        (tmp_path / "with.yaml").write_text(yaml.safe_dump(request))
+        done = score(verified, "--with", tmp_path / "with.yaml", "-o", tmp_path / "v", "--no-figures")
+        assert done.exit_code == 0, (done.output, done.exception)
+        tables.append((tmp_path / "v" / "stations.csv").read_bytes())
+    assert tables[0] == tables[1] == tables[2]
 
 
 def test_plot_draws_the_verification_anew_as_it_was_asked_for(verified: Path) -> None:

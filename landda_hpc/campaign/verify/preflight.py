@@ -6,17 +6,20 @@ from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
+from landda_hpc.campaign.domain import depth_name
 from landda_hpc.campaign.series import recorded_layers
 from landda_hpc.campaign.verify.rain import rain_files
 from landda_hpc.campaign.verify.references import chosen_depths
-from landda_hpc.campaign.verify.stations import load_stations
+from landda_hpc.campaign.verify.stations import choose_depths, load_stations
 from landda_hpc.config import CampaignConfig, ReferenceConfig, StationsConfig
-from landda_hpc.constants import SOIL_ZI
+from landda_hpc.constants import SOIL_Z, SOIL_ZI
 from landda_hpc.errors import LandDAError
 from landda_hpc.formats.dataset import make_dataset
 from landda_hpc.formats.precipitation import read_precipitation
 from landda_hpc.formats.region import Region
 from landda_hpc.grid import Grid
+from landda_hpc.verification.matching import layer_of, sensor_weights
+from landda_hpc.verification.station_set import count_depths
 
 MAX_PROBES = 5
 """Times of a reference that are read until one is sound."""
@@ -51,12 +54,22 @@ def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
 
 def _look_at_stations(config: CampaignConfig, settings: StationsConfig) -> str:
     start, end = config.time.valid_time(1), config.time.end
-    found = load_stations(config, settings, start, end)
-    if any(one.good(settings.accept).any() for one in found):
+    found = choose_depths(load_stations(config, settings, start, end), settings)
+    usable = [one for one in found if one.good(settings.accept).any()]
+    if not usable:
+        return (
+            f"none of {len(found)} sensors has a usable value (flags {', '.join(settings.accept)}) from {start} to "
+            f"{end}. Other flags are named with 'accept'; are the files of this period?"
+        )
+    depths = [one.depth_m for one in usable]
+    layers = config.verification.depths_m
+    n_layers = SOIL_Z.size if config.output.series is None else recorded_layers(config.output.series.to_depth_m)
+    if any(layer_of(depth, layers) is not None and sensor_weights(depth, n_layers) is not None for depth in depths):
         return ""
     return (
-        f"none of {len(found)} sensors has a usable value (flags {', '.join(settings.accept)}) from {start} to {end}. "
-        "Other flags are named with 'accept'; are the files of this period?"
+        f"no sensor with usable values lies within the scored layers (verification.depths_m: "
+        f"{', '.join(depth_name(layer) for layer in layers)}) and the {SOIL_ZI[n_layers]:.2f} m that output.series "
+        f"records; there are sensors at {count_depths(depths)}."
     )
 
 

@@ -162,7 +162,7 @@ def _report_stations(
     left_out = "; ".join(f"{n} {reason}" for reason, n in sorted(of_set.left_out.items())) or "none"
     page.stations = (
         f"{len(of_set)} sensors of {len(set(zip(of_set.network, of_set.station, strict=True)))} stations in "
-        f"{len(set(of_set.network))} networks"
+        f"{len(set(of_set.network))} networks, at {of_set.depth_words() or 'no depth'}"
     )
     page.section(
         "Stations",
@@ -174,7 +174,7 @@ def _report_stations(
         intervals,
     )
     page.tables += group_table([row for row in rows if row.kind == "region"], "Stations by region")
-    page.notes += [scale, intervals]
+    page.notes += [f"Compared with {page.stations}.", scale, intervals]
     page.station_rows += rows
     files = [page.output / name for name in ("stations.csv", "station_groups.csv", "stations.nc")]
     write_station_csv(files[0], of_set, found.points, windows)

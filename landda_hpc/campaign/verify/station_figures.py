@@ -55,7 +55,8 @@ def draw_score_maps(found: StationVerification, drawing: Drawing) -> list[Figure
                     title=f"{capital(TITLES[metric])} at stations, {layer}, {window.window} window",
                     label=f"{TITLES[metric]}{unit}",
                 )
-                text = f"{capital(long_name)} at stations, {layer}, {window.window} window."
+                depths = stations.depth_words(chosen)
+                text = f"{capital(long_name)} at stations, {layer} (sensors at {depths}), {window.window} window."
                 figures.append(Figure("scores at stations", path, text, window.window, metric, layer))
     return figures
 

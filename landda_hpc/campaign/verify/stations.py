@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,6 +16,7 @@ from landda_hpc.campaign.verify.series import CampaignSeries, unfrozen
 from landda_hpc.campaign.verify.twin_stations import draw_twin_stations
 from landda_hpc.config import CampaignConfig, StationsConfig
 from landda_hpc.constants import FloatArray
+from landda_hpc.errors import ConfigError
 from landda_hpc.formats.station import StationSeries, merge_series
 from landda_hpc.formats.station_csv import read_station_csv
 from landda_hpc.formats.station_ismn import read_ismn
@@ -24,9 +26,17 @@ from landda_hpc.verification.daily import DailyAnomalies, DayAnomalies
 from landda_hpc.verification.dependence import Bootstrap
 from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, station_regions
 from landda_hpc.verification.station_scores import WindowScores, score_stations
-from landda_hpc.verification.station_set import Representativeness, StationSet, make_station_set, representativeness
+from landda_hpc.verification.station_set import (
+    Representativeness,
+    StationSet,
+    count_depths,
+    make_station_set,
+    representativeness,
+)
 
 logger = logging.getLogger(__name__)
+
+_DEPTH_SLACK_M: Final = 1e-6
 
 REGIONS: Final = (CHINA, UNITED_STATES, GLOBE)
 
@@ -63,8 +73,12 @@ def verify_stations(series: CampaignSeries, config: CampaignConfig, domain: Doma
     """
     asked = config.verification
     found: list[StationSeries] = []
+    outside: Counter[str] = Counter()
     for settings in asked.stations:
-        found += load_stations(config, settings, series.times[0], series.times[-1])
+        of_entry = load_stations(config, settings, series.times[0], series.times[-1])
+        chosen = choose_depths(of_entry, settings)
+        outside[_outside_words(settings)] += len(of_entry) - len(chosen)
+        found += chosen
     if asked.twin_stations is not None:
         found += draw_twin_stations(series, config, domain, asked.twin_stations)
     if not asked.stations and asked.twin_stations is None:
@@ -83,6 +97,7 @@ def verify_stations(series: CampaignSeries, config: CampaignConfig, domain: Doma
         tolerance_minutes=asked.tolerance_minutes,
         min_pairs=asked.min_pairs,
     )
+    stations.left_out.update(+outside)
     for reason, number in sorted(stations.left_out.items()):
         logger.info("%d sensors left out: %s", number, reason)
     take = {"water": lambda values: stations.at_places(unfrozen(values))}
@@ -145,6 +160,34 @@ def load_stations(
         )
     )
     return [one.selected(settings.accept).between(*period) for one in found]
+
+
+def choose_depths(found: Sequence[StationSeries], settings: StationsConfig) -> list[StationSeries]:
+    """The sensors that lie within ``sensor_depths_m`` of the settings; all of them without it.
+
+    Raises
+    ------
+    ConfigError : none does; the message says which depths there are.
+    """
+    if settings.sensor_depths_m is None:
+        return list(found)
+    top, bottom = settings.sensor_depths_m
+    chosen = [
+        one for one in found if top - _DEPTH_SLACK_M <= one.depth_m[0] and one.depth_m[1] <= bottom + _DEPTH_SLACK_M
+    ]
+    if not chosen:
+        raise ConfigError(
+            f"none of {len(found)} sensors of '{settings.entry}' lies within sensor_depths_m, {top:g} to {bottom:g} m; "
+            f"there are sensors at {count_depths(one.depth_m for one in found)}."
+        )
+    return chosen
+
+
+def _outside_words(settings: StationsConfig) -> str:
+    if settings.sensor_depths_m is None:
+        return ""
+    top, bottom = settings.sensor_depths_m
+    return f"of {settings.entry} not within {100 * top:g} to {100 * bottom:g} cm (sensor_depths_m)"
 
 
 def _among_tiles(series: CampaignSeries, stations: StationSet) -> FloatArray:
