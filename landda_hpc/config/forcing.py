@@ -55,8 +55,19 @@ class NetcdfForcing(Section):
 
     kind: Literal["netcdf"] = Field(description="read from files")
     dataset: Literal[
-        "era5", "era5_cds", "era5_land", "era5_land_cds", "gswp3", "cruncep_v4", "cruncep_v7", "point", "custom"
-    ] = Field(description="whose files; 'custom' is described in 'variables' alone")
+        "era5", "era5_cds", "era5_cds_split", "era5_land", "era5_land_cds", "era5_land_cds_split", "gswp3",
+        "cruncep_v4", "cruncep_v7", "point", "custom",
+    ] = Field(
+        description="whose files; 'split': the Climate Data Store's instantaneous and accumulated variables in two "
+        "files; 'custom' is described in 'variables' alone"
+    )  # fmt: skip
+    files: str | None = Field(
+        None,
+        min_length=1,
+        description="of the Climate Data Store: pattern of the files with strftime codes, under folder, for all "
+        "variables, {type} for 'instant' or 'accum' where these are apart, e.g. "
+        "%Y/%m/data_stream-oper_stepType-{type}.nc; the dataset's if absent",
+    )
     folder: Path = Field(description="folder of the dataset, under data_root")
     step_minutes: int = Field(30, ge=1, le=1440, description="length of a forcing step, minutes; divides a day")
     space: Literal["bilinear", "area"] = Field(
@@ -81,6 +92,10 @@ class NetcdfForcing(Section):
     def _whole_steps(self) -> Self:
         if 1440 % self.step_minutes:
             raise ValueError(f"step_minutes = {self.step_minutes} does not divide a day")
+        if self.files is not None and "cds" not in self.dataset:
+            raise ValueError(
+                f"files are of the Climate Data Store's datasets; those of {self.dataset} have their names"
+            )
         return self
 
     @property

@@ -67,7 +67,11 @@ class NetcdfFile:
             raise MissingFileError(f"data file '{path}' does not exist; check the path in the configuration.")
         self.path = path
         with self._library("cannot be read."):
-            damaged = find_damaged_heap(path) if scan else None
+            with path.open("rb") as file:
+                is_zip = file.read(4) == b"PK\x03\x04"
+            damaged = find_damaged_heap(path) if scan and not is_zip else None
+        if is_zip:
+            raise DataError(f"file '{path}' is a zip archive; unpack it and name what is in it (docs/forcing.md).")
         if damaged is not None:
             raise DataError(f"file '{path}' is damaged: its HDF5 heap at byte {damaged} is broken. Fetch it again.")
         self._decoders: dict[str, Decoder] = {}

@@ -149,7 +149,7 @@ def read_file_grid(file: NetcdfFile, latitude: str, longitude: str) -> FileGrid:
         dims = next(iter(file.dims(latitude))), next(iter(file.dims(longitude)))
         lat, lon, has_bounds = _axis(file, latitude), _axis(file, longitude), True
     else:
-        dims, lat, lon = _from_matrices(file, latitude, longitude)
+        dims, lat, lon = read_matrices(file, latitude, longitude)
         has_bounds = False
     lat = _require_degrees(file, latitude, lat, -90.0, 90.0)
     lon = _require_degrees(file, longitude, lon, -180.0, 360.0)
@@ -158,7 +158,7 @@ def read_file_grid(file: NetcdfFile, latitude: str, longitude: str) -> FileGrid:
         raise _not_monotone(file, latitude, lat)
     is_flipped = bool(lat[0] > lat[-1])
     rows = np.arange(lat.size)[:: -1 if is_flipped else 1]
-    columns, ordered = _west_to_east(file, longitude, lon)
+    columns, ordered = order_longitudes(file, longitude, lon)
     grid = grid_from_centres(lat[rows].copy(), ordered)
     if has_bounds:
         grid = with_bounds(file, latitude, longitude, grid, rows, columns)
@@ -171,8 +171,13 @@ def read_file_grid(file: NetcdfFile, latitude: str, longitude: str) -> FileGrid:
     return FileGrid(grid, dims, is_flipped, bool(columns[0] > columns[-1]), lon.size)
 
 
-def _west_to_east(file: NetcdfFile, name: str, lon: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Columns of the file from west to east without a repeated one, and their longitudes, ascending, in [-180, 360)."""
+def order_longitudes(file: NetcdfFile, name: str, lon: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Columns of a file from west to east without a repeated one, and their longitudes, ascending, in [-180, 360).
+
+    Raises
+    ------
+    DataError : they are not in order, up to one seam of the circle.
+    """
     step = np.diff(lon)
     is_reversed = np.count_nonzero(step < 0.0) > step.size / 2
     columns = np.arange(lon.size)[:: -1 if is_reversed else 1]
@@ -220,8 +225,13 @@ def _not_monotone(file: NetcdfFile, name: str, axis: FloatArray) -> DataError:
     )
 
 
-def _from_matrices(file: NetcdfFile, latitude: str, longitude: str) -> tuple[tuple[str, str], FloatArray, FloatArray]:
-    """Dimensions and axes of a grid whose coordinates are matrices."""
+def read_matrices(file: NetcdfFile, latitude: str, longitude: str) -> tuple[tuple[str, str], FloatArray, FloatArray]:
+    """Dimensions and axes of a grid whose coordinates are matrices.
+
+    Raises
+    ------
+    DataError : they are not rows and columns of a latitude-longitude grid.
+    """
     (dims, lat), (other, lon) = _matrix(file, latitude), _matrix(file, longitude)
     if set(dims) != set(other):
         raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -11,18 +12,23 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf import NetcdfFile, axis_of, read_times
+from landda_hpc.formats.cf import NetcdfFile, axis_of
 from landda_hpc.formats.clock import NOLEAP_CALENDARS, STANDARD_CALENDARS
+from landda_hpc.formats.experiment_version import EXPVER, best_stream, expver_ranks
+from landda_hpc.formats.file_grid import coordinate_of, order_longitudes, read_matrices
 from landda_hpc.formats.forcing_sets import VariableFiles, units_of
+from landda_hpc.formats.time_axis import TimeAxis, find_clock, read_time_axis
+from landda_hpc.formats.units import canonical_unit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from landda_hpc.constants import FloatArray
 
 _SCANNED_SIZE: Final = 2**26  # bytes; larger files are not looked through for damage before they are opened
 _MATRIX_AXES: Final = (("LATIXY", "LONGXY"), ("latitude", "longitude"), ("lat", "lon"))
-_CLOCK_NAMES: Final = ("time", "valid_time")
+_CLOCK_NAMES: Final = ("valid_time", "time")
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,15 @@ class Places:
     lat : degrees_north, strictly ascending, (n_lat,).
     lon : degrees_east, strictly ascending, (n_lon,).
     is_flipped : the file's rows run north to south.
+    is_reversed : the file's columns run east to west.
+    n_columns : of the file; one more than there are longitudes where the first is repeated at the end.
     """
 
     lat: FloatArray
     lon: FloatArray
     is_flipped: bool
+    is_reversed: bool
+    n_columns: int
 
 
 def open_forcing(path: Path) -> NetcdfFile:
@@ -82,7 +92,8 @@ def conversion(file: NetcdfFile, name: str, quantity: str, variable: VariableFil
     if not known:
         raise DataError(f"'{quantity}' cannot be an amount: forcing.variables says it is '{variable.meaning}'.")
     units = variable.units or file.attribute(name, "units")
-    found = next((value for spelling, value in known.items() if spelling.lower() == units.lower()), None)
+    wanted = canonical_unit(units).lower()
+    found = next((value for spelling, value in known.items() if canonical_unit(spelling).lower() == wanted), None)
     if found is None:
         raise DataError(
             f"variable '{name}' in '{file.path}' has units '{units}'; as {variable.meaning} of '{quantity}' expected "
@@ -112,15 +123,18 @@ def read_records(
     DataError : damaged; the variable is not in it, has no time, or times that are not evenly spaced.
     """
     with open_forcing(path) as file:
-        dim = _time_dimension(file, variable_name(file, variable))
-        n_record = file.dims(variable_name(file, variable))[dim]
+        name = variable_name(file, variable)
+        dims = _time_dimensions(file, name)
         if clock == "records":
             if covers is None:
                 raise DataError(f"'{path}': records can be counted only where the file's name tells its year or month.")
-            times, step = _counted(path, n_record, covers, leap_days)
+            times, step = _counted(path, math.prod(dims.values()), covers, leap_days)
+            indices = list(range(len(times)))
             stamp = "begin"
         else:
-            times = _whole_minutes(read_times(file, dim, (*STANDARD_CALENDARS, *NOLEAP_CALENDARS)))
+            axis = _time_axis(file, name)
+            times = _whole_minutes(list(axis.times))
+            indices = [_flat_index(place, dims) for place in axis.places]
             step = _step(path, times)
             stamp = variable.stamp
     shift = variable.offset
@@ -129,16 +143,40 @@ def read_records(
     elif clock == "records":
         shift += 0.5 * step  # an instant of an interval that is only counted is its middle
     length = timedelta() if variable.meaning == "instant" else step
-    records = [Record(path, i, t + shift, t + shift + length) for i, t in enumerate(times)]
+    records = [Record(path, i, t + shift, t + shift + length) for i, t in zip(indices, times, strict=True)]
     return records if leap_days else _with_leap_day(records)
 
 
-def _time_dimension(file: NetcdfFile, name: str) -> str:
+def _clock_of(file: NetcdfFile, name: str) -> str | None:
+    """Name of the coordinate of a variable's times, which may be along start and lead time."""
+    return find_clock(file, name, _CLOCK_NAMES)
+
+
+def _time_dimensions(file: NetcdfFile, name: str) -> dict[str, int]:
+    """Dimensions of a variable along which its records lie, in its order, and their lengths."""
     dims = file.dims(name)
-    dim = next((d for d in dims if d in _CLOCK_NAMES), None)
-    if dim is None:
+    clock = _clock_of(file, name)
+    own = set(file.dims(clock)) if clock is not None else set()
+    found = {dim: n for dim, n in dims.items() if dim in own or (not own and dim in _CLOCK_NAMES)}
+    if not found:
         raise DataError(f"variable '{name}' in '{file.path}' has dimensions {dims}; expected one named time.")
-    return dim
+    return found
+
+
+def _time_axis(file: NetcdfFile, name: str) -> TimeAxis:
+    """Times of a variable's records; of two of one time, of ERA5 and ERA5T, ERA5's."""
+    clock = _clock_of(file, name)
+    if clock is None:
+        raise DataError(f"variable '{name}' in '{file.path}' has dimensions {file.dims(name)}, and no time axis.")
+    return read_time_axis(file, clock, (*STANDARD_CALENDARS, *NOLEAP_CALENDARS), expver_ranks(file, clock))
+
+
+def _flat_index(place: Mapping[str, int], dims: Mapping[str, int]) -> int:
+    """Number of a record along all dimensions of time, the last of the variable varying fastest."""
+    index = 0
+    for dim, n in dims.items():
+        index = index * n + place.get(dim, 0)
+    return index
 
 
 def _counted(
@@ -204,29 +242,40 @@ def read_places(path: Path, variable: VariableFiles) -> Places:
 
     Raises
     ------
-    DataError : there are none, or they are not rows and columns that ascend or (latitude) descend.
+    DataError : there are none, or they are not rows in order and columns in order round the circle.
     """
     with open_forcing(path) as file:
         name = variable_name(file, variable)
         lat_dim, lon_dim = _space_dimensions(file, name)
         lat, lon = _axes(file, name, lat_dim, lon_dim)
-    for what, axis, low, high in (("latitude", lat, -90.0, 90.0), ("longitude", lon, -180.0, 360.0)):
-        step = np.diff(axis)
-        if not (np.all(step > 0) or (what == "latitude" and np.all(step < 0))) or not (
-            axis.min() >= low - 1e-3 and axis.max() <= high + 1e-3
-        ):
-            raise DataError(
-                f"{what} of '{name}' in '{path}' runs from {axis[0]:g} to {axis[-1]:g} in {axis.size} places; expected "
-                f"degrees within {low:g} to {high:g} in order."
-            )
+        for what, axis, low, high in (("latitude", lat, -90.0, 90.0), ("longitude", lon, -180.0, 360.0)):
+            step = np.diff(axis)
+            is_ordered = what == "longitude" or np.all(step > 0) or np.all(step < 0)
+            if not is_ordered or not (axis.min() >= low - 1e-3 and axis.max() <= high + 1e-3):
+                raise DataError(
+                    f"{what} of '{name}' in '{path}' runs from {axis[0]:g} to {axis[-1]:g} in {axis.size} places; "
+                    f"expected degrees within {low:g} to {high:g} in order."
+                )
+        columns, ordered = order_longitudes(file, lon_dim, lon) if lon.size > 1 else (np.zeros(1, dtype=np.int64), lon)
     is_flipped = bool(lat.size > 1 and lat[0] > lat[-1])
-    return Places(np.ascontiguousarray(lat[::-1]) if is_flipped else lat, lon, is_flipped)
+    return Places(
+        np.ascontiguousarray(lat[::-1]) if is_flipped else lat,
+        ordered,
+        is_flipped,
+        bool(columns[0] > columns[-1]),
+        lon.size,
+    )
 
 
 def _space_dimensions(file: NetcdfFile, name: str) -> tuple[str, str]:
     dims = list(file.dims(name))
     lat_dim, lon_dim = axis_of(file, name, "latitude"), axis_of(file, name, "longitude")
     if lat_dim is None or lon_dim is None:
+        matrices = coordinate_of(file, name, "latitude"), coordinate_of(file, name, "longitude")
+        if matrices[0] and matrices[1] and min(len(file.dims(matrix)) for matrix in matrices if matrix) >= 2:
+            shape = [n for matrix in matrices if matrix for n in tuple(file.dims(matrix).values())[-2:]]
+            if min(shape) > 1:
+                return read_matrices(file, matrices[0], matrices[1])[0]
         guess = {d.lower(): d for d in dims}
         lat_dim = next((guess[n] for n in ("lat", "latitude", "y", "lsmlat") if n in guess), None)
         lon_dim = next((guess[n] for n in ("lon", "longitude", "x", "lsmlon") if n in guess), None)
@@ -236,18 +285,18 @@ def _space_dimensions(file: NetcdfFile, name: str) -> tuple[str, str]:
 
 
 def _axes(file: NetcdfFile, name: str, lat_dim: str, lon_dim: str) -> tuple[FloatArray, FloatArray]:
-    for lat_name, lon_name in ((lat_dim, lon_dim), *_MATRIX_AXES):
-        if not (file.has(lat_name) and file.has(lon_name)):
+    own = coordinate_of(file, name, "latitude"), coordinate_of(file, name, "longitude")
+    for lat_name, lon_name in ((lat_dim, lon_dim), own, *_MATRIX_AXES):
+        if lat_name is None or lon_name is None or not (file.has(lat_name) and file.has(lon_name)):
             continue
         lat_dims, lon_dims = list(file.dims(lat_name)), list(file.dims(lon_name))
         if (lat_dims, lon_dims) == ([lat_dim], [lon_dim]):
             return file.values(lat_name).ravel(), file.values(lon_name).ravel()
-        if set(lat_dims) == set(lon_dims) == {lat_dim, lon_dim}:
-            order = lat_dims.index(lat_dim)
-            lat, lon = (np.moveaxis(file.values(n), order, 0) for n in (lat_name, lon_name))
-            if np.ptp(lat, axis=1).max() > 1e-4 or np.ptp(lon, axis=0).max() > 1e-4:
-                raise DataError(f"'{lat_name}' and '{lon_name}' in '{file.path}' are not rows and columns of a grid.")
-            return lat[:, 0].copy(), lon[0].copy()
+        if {lat_dim, lon_dim} <= set(lat_dims) and {lat_dim, lon_dim} <= set(lon_dims):
+            if min(file.dims(lat_name)[lat_dim], file.dims(lat_name)[lon_dim]) > 1:
+                return read_matrices(file, lat_name, lon_name)[1:]
+            lat, lon = (np.moveaxis(file.values(n), list(file.dims(n)).index(lat_dim), 0) for n in (lat_name, lon_name))
+            return lat[:, 0].ravel(), lon[0].ravel()
     dims = file.dims(name)
     if dims[lat_dim] == dims[lon_dim] == 1:
         return np.zeros(1), np.zeros(1)  # a single place serves all cells, wherever it is
@@ -267,8 +316,8 @@ def read_window(
 
     Parameters
     ----------
-    places : of the file; rows count from the south.
-    records : indices in the file.
+    places : of the file; rows count from the south, columns from the west.
+    records : indices in the file, along start and lead time the lead time fastest (in the variable's order).
 
     Notes
     -----
@@ -278,28 +327,34 @@ def read_window(
         name = variable_name(file, variable)
         factor, offset = conversion(file, name, quantity, variable)
         lat_dim, lon_dim = _space_dimensions(file, name)
-        time_dim = _time_dimension(file, name)
+        time_dims = _time_dimensions(file, name)
         dims = file.dims(name)
-        other = {d: n for d, n in dims.items() if d not in (time_dim, lat_dim, lon_dim)}
-        if any(n != 1 for n in other.values()) or (dims[lat_dim], dims[lon_dim]) != (places.lat.size, places.lon.size):
+        other = {d: n for d, n in dims.items() if d not in (*time_dims, lat_dim, lon_dim)}
+        is_on_places = (dims[lat_dim], dims[lon_dim]) == (places.lat.size, places.n_columns)
+        if not is_on_places or any(n != 1 and d != EXPVER for d, n in other.items()):
             raise DataError(
                 f"variable '{name}' in '{path}' has dimensions {dims}; expected time, {places.lat.size} latitudes and "
-                f"{places.lon.size} longitudes, as in the dataset's first file."
+                f"{places.n_columns} longitudes, as in the dataset's first file."
             )
-        n_lat = places.lat.size
+        n_lat, n_lon = places.lat.size, places.n_columns
         in_file = slice(n_lat - rows.stop, n_lat - rows.start) if places.is_flipped else rows
-        values = file.values(name, {time_dim: records, lat_dim: in_file, lon_dim: columns})
-        order = [list(dims).index(d) for d in (time_dim, lat_dim, lon_dim, *other)]
-        values = values.transpose(order).reshape(values.size // max(1, _area(rows, columns)), *_shape(rows, columns))
+        of_file = slice(n_lon - columns.stop, n_lon - columns.start) if places.is_reversed else columns
+        outer, *inner = time_dims
+        # Along start and lead time: all lead times of the starts that the records belong to.
+        n_inner = math.prod(time_dims[dim] for dim in inner)
+        starts = slice(records.start // n_inner, -(-records.stop // n_inner))
+        values = file.values(name, {outer: starts, lat_dim: in_file, lon_dim: of_file})
+        values = values.transpose([list(dims).index(d) for d in (*other, *time_dims, lat_dim, lon_dim)])
+        streams = values.reshape(math.prod(other.values()), -1, *_shape(rows, columns))
+        values = best_stream(file, name, streams)
+        first = starts.start * n_inner
+        values = values[records.start - first : records.stop - first]
     if places.is_flipped:
         values = values[:, ::-1]
+    if places.is_reversed:
+        values = values[:, :, ::-1]
     return factor * values + offset
 
 
 def _shape(rows: slice, columns: slice) -> tuple[int, int]:
     return rows.stop - rows.start, columns.stop - columns.start
-
-
-def _area(rows: slice, columns: slice) -> int:
-    n_row, n_column = _shape(rows, columns)
-    return n_row * n_column

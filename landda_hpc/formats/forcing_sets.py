@@ -124,23 +124,39 @@ def _era5_land() -> ForcingSet:
     )
 
 
-def _climate_data_store(prefix: str, meaning: Meaning) -> ForcingSet:
-    """ERA5 or ERA5-Land as the Climate Data Store gives it: all variables in a monthly file."""
-    path = f"{prefix}_%Y_%m.nc"
+STEP_TYPE: Final = "{type}"
+"""Stands in the files of the Climate Data Store for ``instant`` or ``accum``, where these are apart."""
+
+_UNPACKED: Final = f"data_stream-oper_stepType-{STEP_TYPE}.nc"
+"""What the archive that the Climate Data Store sends has in it."""
+
+
+def climate_data_store(path: str, meaning: Meaning) -> ForcingSet:
+    """ERA5 or ERA5-Land as the Climate Data Store gives it, whatever the files are called.
+
+    Parameters
+    ----------
+    path : pattern with strftime codes, relative to the dataset's folder; ``{type}`` where instantaneous and accumulated
+        variables have files of their own.
+    meaning : of accumulated variables.
+    """
 
     def instant(*names: str) -> VariableFiles:
-        return VariableFiles(path, names, "instant", "end", "linear")
+        return VariableFiles(path.replace(STEP_TYPE, "instant"), names, "instant", "end", "linear")
+
+    def amount(name: str, how: Interpolation) -> VariableFiles:
+        return VariableFiles(path.replace(STEP_TYPE, "accum"), (name,), meaning, "end", how)
 
     return ForcingSet(
         {
             "air_temperature": instant("t2m"),
             "dew_point": instant("d2m"),
             "surface_pressure": instant("sp"),
-            "precipitation": VariableFiles(path, ("tp",), meaning, "end", "uniform"),
+            "precipitation": amount("tp", "uniform"),
             "eastward_wind": instant("u10"),
             "northward_wind": instant("v10"),
-            "shortwave": VariableFiles(path, ("ssrd",), meaning, "end", "sun"),
-            "longwave": VariableFiles(path, ("strd",), meaning, "end", "linear"),
+            "shortwave": amount("ssrd", "sun"),
+            "longwave": amount("strd", "linear"),
         },
         wind_height=10.0,
         scalar_height=2.0,
@@ -180,9 +196,11 @@ def _cruncep(version: str) -> ForcingSet:
 
 SETS: Final[dict[str, ForcingSet]] = {
     "era5": _era5(),
-    "era5_cds": _climate_data_store("era5", "amount"),
+    "era5_cds": climate_data_store("era5_%Y_%m.nc", "amount"),
+    "era5_cds_split": climate_data_store(f"era5_%Y_%m/{_UNPACKED}", "amount"),
     "era5_land": _era5_land(),
-    "era5_land_cds": _climate_data_store("era5_land", "amount_since_midnight"),
+    "era5_land_cds": climate_data_store("era5_land_%Y_%m.nc", "amount_since_midnight"),
+    "era5_land_cds_split": climate_data_store(f"era5_land_%Y_%m/{_UNPACKED}", "amount_since_midnight"),
     "gswp3": _clm(
         "TPHWL/clmforc.GSWP3.c2011.0.5x0.5.TPQWL.",
         "Precip/clmforc.GSWP3.c2011.0.5x0.5.Prec.",
@@ -193,6 +211,14 @@ SETS: Final[dict[str, ForcingSet]] = {
     "custom": ForcingSet({}, wind_height=10.0, scalar_height=10.0),
 }
 """Datasets by name; ``point`` (PLUMBER2) has a reader of its own, see ``plumber``."""
+
+STORES: Final[dict[str, Meaning]] = {
+    "era5_cds": "amount",
+    "era5_cds_split": "amount",
+    "era5_land_cds": "amount_since_midnight",
+    "era5_land_cds_split": "amount_since_midnight",
+}
+"""Datasets of the Climate Data Store, whose files a user names at will; what their accumulated variables are."""
 
 UNITS: Final[dict[str, dict[str, tuple[float, float]]]] = {
     "temperature": {"K": (1.0, 0.0), "Kelvin": (1.0, 0.0), "degC": (1.0, 273.15), "degree_Celsius": (1.0, 273.15)},

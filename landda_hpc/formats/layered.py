@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingLayerError
 from landda_hpc.formats.averaging import require_images
 from landda_hpc.formats.cf import STANDARD_CALENDARS, NetcdfFile, require_units
+from landda_hpc.formats.experiment_version import EXPVER, best_stream, expver_ranks, is_preliminary
 from landda_hpc.formats.file_grid import coordinate_of, read_file_grid
 from landda_hpc.formats.product import SoilMoistureProfile
 from landda_hpc.formats.region import Region, Slab, locate
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from landda_hpc.fields.depth import DepthRange
     from landda_hpc.formats.product import ProductVariable
     from landda_hpc.grid import Grid
-
-EXPVER: Final = "expver"
-"""ECMWF's version of an experiment: 1 is ERA5, 5 the preliminary ERA5T."""
 
 Field = Callable[[str], "FloatArray | None"]
 """Gives a variable of the file at the time that is read, shape of the slab; None where the file lacks it."""
@@ -133,18 +131,10 @@ class LayeredFile:
         file, layout = self._file, self.layout
         time = find_clock(file, first, layout.time)
         if time is not None:
-            return read_time_axis(file, time, layout.calendars, self._ranks(time))
+            return read_time_axis(file, time, layout.calendars, expver_ranks(file, time))
         if layout.time_of_name is not None:
             return TimeAxis.single(layout.time_of_name(self.path))
         raise DataError(f"time '{layout.time[0]}' is not in '{self.path}'; found {', '.join(file.names())}.")
-
-    def _ranks(self, time: str) -> list[int] | None:
-        """Versions of the experiment of the records of a time axis, the better the lower; None where all are of one."""
-        file = self._file
-        if not file.has(EXPVER) or file.dims(EXPVER) != file.dims(time) or not file.dims(time):
-            return None
-        ranks = [expver_rank(text) for text in file.texts(EXPVER)]
-        return ranks if len(set(ranks)) > 1 else None
 
     @property
     def times(self) -> tuple[datetime, ...]:
@@ -153,10 +143,7 @@ class LayeredFile:
     @property
     def is_preliminary(self) -> bool:
         """Whether all values are of ERA5T, which ERA5 replaces after some months."""
-        if not self._file.has(EXPVER):
-            return False
-        ranks = {expver_rank(text) for text in self._file.texts(EXPVER)}
-        return ranks == {expver_rank("5")}
+        return is_preliminary(self._file)
 
     def read(
         self, time: datetime, depth_m: DepthRange | None = None, region: Region | None = None
@@ -286,24 +273,9 @@ class LayeredFile:
             values = np.moveaxis(values, (order.index(latitude), order.index(longitude)), (-2, -1))
             # What is left before the two axes are dimensions of length 1, or the two streams of an old ERA5 file.
             stack = values.reshape(-1, *values.shape[-2:])
-            return self._places.west_to_east(self._best(name, stack) if len(stack) > 1 else stack[0])
+            return self._places.west_to_east(best_stream(self._file, name, stack))
 
         return np.ascontiguousarray(slab.read(part))
-
-    def _best(self, name: str, streams: FloatArray) -> FloatArray:
-        """Of the streams of ERA5 and ERA5T (``expver`` 1 and 5) ERA5's value where there is one, in whatever order."""
-        versions = self._file.texts(EXPVER) if self._file.has(EXPVER) else []
-        is_known = len(versions) == len(streams)
-        if not is_known and (np.isfinite(streams).sum(axis=0) > 1).any():
-            raise DataError(
-                f"variable '{name}' in '{self.path}' has {len(streams)} streams along {EXPVER}, and nothing says which "
-                "of them is ERA5 (1) and which ERA5T (5). Write the coordinate expver into the file."
-            )
-        order = sorted(range(len(streams)), key=lambda k: expver_rank(versions[k]) if is_known else k)
-        best: FloatArray = streams[order[0]]
-        for k in order[1:]:
-            best = np.where(np.isnan(best), streams[k], best)
-        return best
 
     def _require_dims(self, name: str, dims: Mapping[str, int], level: int | None, may_be_static: bool) -> None:
         latitude, longitude = self._places.dims
@@ -330,12 +302,6 @@ class LayeredFile:
                 f"variable '{name}' in '{self.path}' has dimensions {tuple(dims)}; expected {expected}. Found lengths "
                 f"{tuple(dims.values())}, by the axes {lengths}.{hint}"
             )
-
-
-def expver_rank(text: str) -> int:
-    """Which version of ECMWF's experiment counts first: 1 is ERA5, 5 the preliminary ERA5T, then any other."""
-    number = text.strip().removesuffix(".0").lstrip("0")
-    return {"1": 0, "5": 1}.get(number, 2)
 
 
 def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[int]:

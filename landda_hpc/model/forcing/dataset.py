@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from landda_hpc.errors import ConfigError
-from landda_hpc.formats.forcing_sets import QUANTITIES, SETS, ForcingSet, VariableFiles
+from landda_hpc.formats.forcing_sets import QUANTITIES, SETS, STORES, ForcingSet, VariableFiles, climate_data_store
 
 if TYPE_CHECKING:
     from landda_hpc.config import NetcdfForcing
@@ -28,6 +28,8 @@ def forcing_set(forcing: NetcdfForcing) -> ForcingSet:
     ConfigError : it lacks a variable, or what is needed to read one.
     """
     base = SETS[forcing.dataset]
+    if forcing.files is not None:
+        base = climate_data_store(forcing.files, STORES[forcing.dataset])
     variables = dict(base.variables)
     for name, change in forcing.variables.items():
         known = variables.get(name)

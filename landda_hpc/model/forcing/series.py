@@ -74,7 +74,8 @@ class FileSeries:
         path = timeline.path(first)
         self._places = read_places(path, variable)
         whole = slice(0, self._places.lat.size), slice(0, self._places.lon.size)
-        image = read_window(path, quantity, variable, self._places, slice(0, 1), *whole)[0]
+        index = timeline.records(first)[0].index
+        image = read_window(path, quantity, variable, self._places, slice(index, index + 1), *whole)[0]
         self._weights = point_weights(self._places.lat, self._places.lon, np.isfinite(image), grid, cells, space)
         self._grid, self._cells = grid, cells
         self._held: dict[tuple[Path, int], FloatArray] = {}

@@ -172,7 +172,8 @@ def weather_of(root: Path, dataset: str, cells: np.ndarray = CELLS, **more: Any)
 
 
 STEPS = {
-    "era5": HOUR, "era5_cds": HOUR, "era5_land": HOUR, "era5_land_cds": HOUR, "gswp3": 3 * HOUR, "cruncep_v7": 6 * HOUR,
+    "era5": HOUR, "era5_cds": HOUR, "era5_cds_split": HOUR, "era5_land": HOUR, "era5_land_cds": HOUR,
+    "gswp3": 3 * HOUR, "cruncep_v7": 6 * HOUR,
 }  # fmt: skip
 
 
@@ -316,6 +317,86 @@ def test_values_that_go_missing_stop_the_run(tmp_path: Path) -> None:
     source.during(MAY)
     with pytest.raises(DataError, match=r"'air_temperature' in .*record 31, is missing near latitude 20\.62"):
         source.during(MAY + 92 * HOUR)
+
+
+def test_files_of_the_climate_data_store_under_any_name(roots: dict[str, Path], tmp_path: Path) -> None:
+    """Two files a month as they come, or in one folder for all times: one pattern serves all variables."""
+    month = roots["era5_cds_split"] / "forcing" / "era5_2021_05"
+    assert sorted(path.name for path in month.iterdir()) == [
+        "data_stream-oper_stepType-accum.nc", "data_stream-oper_stepType-instant.nc",
+    ]  # fmt: skip
+    expected = weather_of(roots["era5_cds_split"], "era5_cds_split").during(MAY + 40 * HOUR)
+    for k, pattern_ in enumerate(("%Y/%m/data_stream-oper_stepType-{type}.nc", "{type}_all.nc")):
+        for kind in ("instant", "accum"):
+            path = tmp_path / str(k) / "forcing" / MAY.strftime(pattern_.replace("{type}", kind))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(month / f"data_stream-oper_stepType-{kind}.nc")
+        for dataset in ("era5_cds", "era5_cds_split"):
+            same = weather_of(tmp_path / str(k), dataset, files=pattern_).during(MAY + 40 * HOUR)
+            for name in NAMES:
+                np.testing.assert_array_equal(getattr(same, name), getattr(expected, name))
+    land = {name: (v.path, v.meaning) for name, v in SETS["era5_land_cds_split"].variables.items()}
+    assert land["precipitation"] == (
+        "era5_land_%Y_%m/data_stream-oper_stepType-accum.nc", "amount_since_midnight",
+    )  # fmt: skip
+    assert land["dew_point"] == ("era5_land_%Y_%m/data_stream-oper_stepType-instant.nc", "instant")
+    with pytest.raises(ValueError, match="files are of the Climate Data Store's datasets"):
+        config("gswp3", files="%Y.nc")
+    archive = tmp_path / "0" / "forcing" / "era5_2021_05.nc"
+    archive.write_bytes(b"PK\x03\x04" + bytes(100))
+    assert "is a zip archive; unpack it" in problems_of(tmp_path / "0", config("era5_cds"))[0]
+
+
+def rewrite(source: Path, path: Path, layout: str) -> None:
+    """The same values in another layout."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with netCDF4.Dataset(source) as old, netCDF4.Dataset(path, "w") as new:
+        hours = old["time"][:].filled()
+        columns = np.arange(LON.size)[::-1] if layout == "east to west" else np.arange(LON.size)
+        lon = LON[columns]
+        dims = ("time", "step") if layout == "runs" else ("time",)
+        lengths = (hours.size // 12, 12) if layout == "runs" else (hours.size,)
+        for dim, n in (*zip(dims, lengths, strict=True), ("latitude", LAT.size), ("longitude", LON.size)):
+            new.createDimension(dim, n)
+        if layout == "matrices":
+            for name, values, units in (("XLAT", LAT[:, None], "degree_north"), ("XLONG", LON[None], "degree_east")):
+                matrix = new.createVariable(name, "f4", ("latitude", "longitude"))
+                matrix.units, matrix[:] = units, np.broadcast_to(values, (LAT.size, LON.size))
+        else:
+            for name, values, units in (("latitude", LAT, "degrees_north"), ("longitude", lon, "degrees_east")):
+                axis = new.createVariable(name, "f4", (name,))
+                axis.units, axis[:] = units, values
+        clocks = {"time": (("time",), hours)}
+        if layout == "valid_time":
+            clocks = {"time": (("time",), hours - 6.0), "valid_time": (("time",), hours), "step": ((), 6.0)}
+        elif layout == "runs":
+            starts = hours[::12] - 1.0
+            clocks = {
+                "time": (("time",), starts), "step": (("step",), np.arange(1.0, 13.0)),
+                "valid_time": (dims, hours.reshape(lengths)),
+            }  # fmt: skip
+        for name, (on, values) in clocks.items():
+            clock = new.createVariable(name, "f8", on)
+            clock.units = "hours" if name == "step" else old["time"].units
+            clock[...] = values
+        order = (*dims, "longitude", "latitude") if layout == "transposed" else (*dims, "latitude", "longitude")
+        for name in set(old.variables) - {"time", "lat", "lon"}:
+            variable = new.createVariable(name, "f8", order)
+            variable.units = old[name].units
+            values = old[name][:].filled()[..., columns].reshape(*lengths, LAT.size, LON.size)
+            variable[:] = values.swapaxes(-1, -2) if layout == "transposed" else values
+
+
+@pytest.mark.parametrize("layout", ["valid_time", "runs", "east to west", "matrices", "transposed"])
+def test_the_same_weather_from_other_layouts(roots: dict[str, Path], tmp_path: Path, layout: str) -> None:
+    [source] = (roots["era5_cds"] / "forcing").glob("*.nc")
+    rewrite(source, tmp_path / "forcing" / source.name, layout)
+    assert problems_of(tmp_path, config("era5_cds")) == []
+    same, expected = weather_of(tmp_path, "era5_cds"), weather_of(roots["era5_cds"], "era5_cds")
+    for hour in (13, 40, 200):
+        one, other = same.during(MAY + hour * HOUR), expected.during(MAY + hour * HOUR)
+        for name in NAMES:
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
 def test_a_dataset_of_ones_own(roots: dict[str, Path], tmp_path: Path) -> None:
