@@ -25,6 +25,7 @@ from landda_hpc.methods.pointwise import PointwiseRun
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.folder_lock import PATIENT
 from landda_hpc.verification.records import TRUTH, ScoreRecord
 
 logger = logging.getLogger(__name__)
@@ -266,8 +267,8 @@ def open_seed(config: CampaignConfig, world: Communicator, output: Path, overwri
     if state == "finished":
         return None
     if state == "begun":
-        return resume_campaign(output, world)
-    return start_campaign(config, world, output, overwrite)
+        return resume_campaign(output, world, claim=PATIENT)
+    return start_campaign(config, world, output, overwrite, claim=PATIENT)
 
 
 def _state_of(config: CampaignConfig, output: Path) -> Literal["absent", "begun", "finished"]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from landda_hpc.campaign.spun_up import GRID_RECORD, INSTANCES
 from landda_hpc.config import CampaignConfig, ColumnModelConfig
 from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError, StoppedError, StorageError
-from landda_hpc.formats.atomic import write_text
+from landda_hpc.formats.atomic import final_name, remove_temporaries, write_text
 from landda_hpc.formats.spun_up import YEAR_DAYS, SpunUpColumns, write_spun_up
 from landda_hpc.model.column.land.acceleration import extrapolate
 from landda_hpc.model.protocol import LandModel
@@ -30,6 +31,8 @@ from landda_hpc.parallel.partition import even_share
 from landda_hpc.parallel.together import together
 from landda_hpc.state import PatchType, TileState
 from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, read_header, read_instance, write_checkpoint
+from landda_hpc.storage.folder_contents import LOCK
+from landda_hpc.storage.folder_lock import PATIENT, FolderLock
 from landda_hpc.storage.output_folder import claim_folder
 
 logger = logging.getLogger(__name__)
@@ -132,36 +135,50 @@ def spin_up(
     path = folder / "spinup.h5"
     past: list[Drift] = []
     states = [whole]
-    with together(world, f"making {folder}"):
+    with _held(folder, path, world):
+        with together(world, f"reading {folder}"):
+            if path.is_file():
+                past, states = _read(path, header, mine)
+        while len(past) < rule.max_years and not (past and _is_still(past[-1], rule)):
+            state = states[0].copy()
+            recharge = _one_year(config, model, state, world, stop)
+            before = states[0]
+            number = len(past) + 1
+            drift = _drift(domain, mine, before, state, number, rule, world)
+            is_last = _is_still(drift, rule) or number >= rule.max_years
+            is_time = number >= FIRST_EXTRAPOLATION[config.model.initial] and number % PATIENCE == 0
+            extrapolated = accelerate and is_time and not is_last
+            if extrapolated:
+                with together(world, "extrapolating"):
+                    still = {"still_water": rule.water, "still_warmth": rule.temperature}
+                    extrapolate(model.tiles, states[1], before, state, recharge, YEAR_DAYS * 86400.0, **still)
+                    model.diagnose(state)
+                drift = Drift(**(asdict(drift) | {"extrapolated": True}))
+            past.append(drift)
+            states = [state, before, *states[1:]][:3]
+            _write(path, config, header, number, past, states, mine, world)
+            if progress is not None and world.rank == 0:
+                progress(drift)
+        if year_file is not None:
+            _write_year(year_file, config, domain, model, states[0].copy(), len(past), world, stop)
+        return past
+
+
+@contextmanager
+def _held(folder: Path, path: Path, world: Communicator) -> Iterator[None]:
+    """Hold the folder of a spin-up, so that no second one works there; what a killed one left half-written goes."""
+    lock = FolderLock(folder / LOCK)
+    names = (path.name, path.with_suffix(".json").name)
+    with together(world, f"making {folder}", asleep=True):
         if world.rank == 0:
             is_known = path.is_file() and read_header(path).instances == INSTANCES
-            claim_folder(folder, "spinup", (path.name, "spinup.json"), is_known=is_known)
-    with together(world, f"reading {folder}"):
-        if path.is_file():
-            past, states = _read(path, header, mine)
-    while len(past) < rule.max_years and not (past and _is_still(past[-1], rule)):
-        state = states[0].copy()
-        recharge = _one_year(config, model, state, world, stop)
-        before = states[0]
-        number = len(past) + 1
-        drift = _drift(domain, mine, before, state, number, rule, world)
-        is_last = _is_still(drift, rule) or number >= rule.max_years
-        is_time = number >= FIRST_EXTRAPOLATION[config.model.initial] and number % PATIENCE == 0
-        extrapolated = accelerate and is_time and not is_last
-        if extrapolated:
-            with together(world, "extrapolating"):
-                still = {"still_water": rule.water, "still_warmth": rule.temperature}
-                extrapolate(model.tiles, states[1], before, state, recharge, YEAR_DAYS * 86400.0, **still)
-                model.diagnose(state)
-            drift = Drift(**(asdict(drift) | {"extrapolated": True}))
-        past.append(drift)
-        states = [state, before, *states[1:]][:3]
-        _write(path, config, header, number, past, states, mine, world)
-        if progress is not None and world.rank == 0:
-            progress(drift)
-    if year_file is not None:
-        _write_year(year_file, config, domain, model, states[0].copy(), len(past), world, stop)
-    return past
+            claim_folder(folder, "spinup", names, is_known=is_known)
+            lock.acquire(PATIENT)
+            remove_temporaries(folder, lambda name: final_name(name) in names)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _write_year(

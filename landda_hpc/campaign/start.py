@@ -25,7 +25,7 @@ from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.together import together
-from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.campaign_folder import CampaignFolder, Claim
 from landda_hpc.storage.checkpoint import CheckpointHeader, choose_mode, read_header, read_instance
 from landda_hpc.storage.method_memory import Memory, decode_memory
 from landda_hpc.storage.observation_survey import read_survey, write_survey
@@ -73,6 +73,7 @@ def start_campaign(
     *,
     stop: StopRequest | None = None,
     on_folder: OnFolder | None = None,
+    claim: Claim | None = None,
 ) -> Campaign:
     """Make a campaign's folder, domain and initial state. Collective.
 
@@ -82,6 +83,7 @@ def start_campaign(
     witness : sees every background (``landda regress`` gathers its differences so).
     stop : asked during the spin-up.
     on_folder : called on rank 0 with the folder as soon as it is there (the log moves in).
+    claim : how the folder is taken where another job may hold it.
 
     Raises
     ------
@@ -93,9 +95,9 @@ def start_campaign(
     source = _open_source(config, domain, world)
     mode = _checkpoint_mode(config, world)
     folder = CampaignFolder(output)
-    with together(world, f"making {output}"):
+    with together(world, f"making {output}", asleep=True):
         if world.rank == 0:
-            folder = CampaignFolder.create(output, dump_config(config), overwrite=overwrite)
+            folder = CampaignFolder.create(output, dump_config(config), overwrite=overwrite, claim=claim)
     with _unlocking_on_error(folder):
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
@@ -116,6 +118,7 @@ def resume_campaign(
     stop: StopRequest | None = None,
     on_folder: OnFolder | None = None,
     accept_gaps: bool = False,
+    claim: Claim | None = None,
 ) -> Campaign:
     """Resume a campaign at its newest whole checkpoint with complete records, on any number of ranks. Collective.
 
@@ -124,6 +127,7 @@ def resume_campaign(
     Parameters
     ----------
     accept_gaps : resume at the newest whole checkpoint, also where records up to it are missing or damaged.
+    claim : how the folder is taken where another job may hold it.
 
     Raises
     ------
@@ -133,9 +137,9 @@ def resume_campaign(
     StoppedError : as ``start_campaign``.
     """
     folder = CampaignFolder(output)
-    with together(world, f"opening {output}"):
+    with together(world, f"opening {output}", asleep=True):
         if world.rank == 0:
-            folder = CampaignFolder.reopen(output)
+            folder = CampaignFolder.reopen(output, claim)
     with _unlocking_on_error(folder):
         with together(world, f"reading {output}"):
             config = _resumed_config(folder.config_file, overrides or {})

@@ -6,13 +6,22 @@ from typing import Annotated
 
 import typer
 
-from landda_hpc.commands.console.options import AcceptGapsOption, CampaignDir, SetOption, parse_overrides
+from landda_hpc.commands.console.options import (
+    AcceptGapsOption,
+    CampaignDir,
+    SetOption,
+    TakeOverOption,
+    WaitOption,
+    parse_overrides,
+)
 
 
 def command(
     folder: CampaignDir,
     overrides: SetOption = None,
     accept_gaps: AcceptGapsOption = False,
+    wait: WaitOption = 0.0,
+    take_over: TakeOverOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")] = False,
 ) -> None:
     """Resume a campaign that was stopped or died, on any number of ranks.
@@ -22,7 +31,8 @@ def command(
     data_root; of a CoLM how it is run (model.launch, side_by_side, nodes, timeout_minutes, tries, environment, keep_*).
     """
     from landda_hpc.commands.console.session import campaign_session
+    from landda_hpc.storage.campaign_folder import Claim
 
     with campaign_session(verbose) as session:
-        session.resume(folder, parse_overrides(overrides), accept_gaps=accept_gaps)
+        session.resume(folder, parse_overrides(overrides), accept_gaps=accept_gaps, claim=Claim(wait, take_over))
         session.cycle()

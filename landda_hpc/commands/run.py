@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
+from landda_hpc.commands.console.options import ConfigFile, SetOption, TakeOverOption, WaitOption, parse_overrides
 
 
 def command(
@@ -23,6 +23,8 @@ def command(
             help="Replace an earlier campaign in the folder: removes the files that landda wrote there, no others.",
         ),
     ] = False,
+    wait: WaitOption = 0.0,
+    take_over: TakeOverOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")] = False,
 ) -> None:
     """Run a campaign: model, observations, analyses, checkpoints, scores, figures.
@@ -32,7 +34,8 @@ def command(
     from the last checkpoint.
     """
     from landda_hpc.commands.console.session import campaign_session
+    from landda_hpc.storage.campaign_folder import Claim
 
     with campaign_session(verbose) as session:
-        session.start(file, output, parse_overrides(overrides), overwrite)
+        session.start(file, output, parse_overrides(overrides), overwrite, claim=Claim(wait, take_over))
         session.cycle()

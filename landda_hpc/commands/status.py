@@ -13,12 +13,17 @@ from landda_hpc.config import read_resolved
 
 if TYPE_CHECKING:
     from landda_hpc.campaign.timetable import Timetable
+    from landda_hpc.storage.status import Standing
 
 
 def command(
     folder: CampaignDir,
     state_only: Annotated[
-        bool, typer.Option("--state", help="Print one word: running, stopped, finished or failed (for scripts).")
+        bool,
+        typer.Option(
+            "--state",
+            help="Print one state: not begun, running, stopped, finished, failed (killed), unknown (for scripts).",
+        ),
     ] = False,
     with_seconds: Annotated[
         bool,
@@ -27,21 +32,25 @@ def command(
 ) -> None:
     """Show where a campaign stands: state, cycle, last checkpoint, how to go on.
 
-    Reads only; a running job is not disturbed.
+    Reads only; a running job is not disturbed. Not begun: there is no checkpoint to resume from. Unknown: the job runs
+    on another machine, and its last sign of life is neither new nor old enough to tell whether it lives.
     """
     from landda_hpc.campaign.timetable import timetable
     from landda_hpc.storage.campaign_folder import CampaignFolder
     from landda_hpc.storage.retention import list_checkpoints
 
     campaign = CampaignFolder.open(folder)
-    config = read_resolved(campaign.config_file)
-    status = campaign.read_status()
-    state = "failed" if campaign.was_killed() else status.state if status else "not begun"
+    state = campaign.standing()
     if state_only:
         typer.echo(state)
         return
+    if not campaign.config_file.is_file():
+        typer.echo(f"{folder}: not begun; a start was interrupted. Start again with: landda resume {folder}")
+        return
+    config = read_resolved(campaign.config_file)
+    status = campaign.read_status()
     table = Table(show_header=False, title=f"campaign {config.name}")
-    table.add_row("state", state + (": killed, nobody works on it" if campaign.was_killed() else ""))
+    table.add_row("state", _describe(state, campaign.owner()))
     if status is not None:
         table.add_row("cycle", f"{status.cycle} of {status.n_cycles}")
         table.add_row("time", status.time)
@@ -51,8 +60,21 @@ def command(
     Console().print(table)
     if with_seconds:
         _print_seconds(timetable(campaign.read_records("seconds"), config.time.cycle_hours))
-    if state in ("stopped", "failed"):
-        typer.echo(f"Go on with: landda resume {folder}")
+    if state in ("stopped", "failed", "not begun"):
+        typer.echo(f"Resume with: landda resume {folder}")
+
+
+def _describe(state: Standing, owner: str) -> str:
+    """The state in words; the owner is who holds the folder, or held it last."""
+    if state == "running":
+        return f"running: {owner}" if owner else state
+    if state == "failed":
+        return f"failed: killed, nobody works on it ({owner})" if owner else "failed: killed, nobody works on it"
+    if state == "unknown":
+        return f"cannot tell: {owner}; that machine may have stopped, or its file system"
+    if state == "not begun":
+        return "not begun: a start was interrupted before the first checkpoint"
+    return state
 
 
 def _print_seconds(times: Timetable | None) -> None:

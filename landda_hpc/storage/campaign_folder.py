@@ -35,13 +35,14 @@ import numpy as np
 from landda_hpc.config import read_resolved
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.atomic import require_space, storage_errors, write_bytes, write_text
+from landda_hpc.storage import folder_owner
 from landda_hpc.storage.folder_claim import has_begun, is_marked, lay_out, make_subfolders, require_free
 from landda_hpc.storage.folder_contents import LOCK, remove_left_temporaries
-from landda_hpc.storage.folder_lock import FolderLock
+from landda_hpc.storage.folder_lock import Claim, FolderLock
 from landda_hpc.storage.folder_marker import Marker, read_marker, write_marker
-from landda_hpc.storage.status import State, Status, parse_status
+from landda_hpc.storage.status import Standing, State, Status, parse_status
 
-__all__ = ["RECORD_NAMES", "CampaignFolder", "RecordName", "State", "Status"]
+__all__ = ["RECORD_NAMES", "CampaignFolder", "Claim", "RecordName", "Standing", "State", "Status"]
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class CampaignFolder:
         self._lock = FolderLock(path / LOCK)
 
     @classmethod
-    def create(cls, path: Path, config_text: str, *, overwrite: bool = False) -> Self:
+    def create(cls, path: Path, config_text: str, *, overwrite: bool = False, claim: Claim | None = None) -> Self:
         """Make a new campaign folder, lock it, and save the resolved configuration.
 
         Parameters
@@ -72,6 +73,7 @@ class CampaignFolder:
         config_text : the resolved configuration, YAML.
         overwrite : remove an earlier campaign there first: the files that this software wrote, from a folder that it
             marked. Other files stay, and a warning names them; no link is followed.
+        claim : how the folder is taken where another job may hold it.
 
         Raises
         ------
@@ -83,7 +85,7 @@ class CampaignFolder:
                 raise StorageError(f"{path} is a file. Choose a folder for the output.")
             path.mkdir(parents=True, exist_ok=True)
             require_free(path, overwrite)
-        folder.lock()
+        folder.lock(claim)
         try:
             require_free(path, overwrite)  # another job may have come first
             lay_out(path, config_text)
@@ -105,7 +107,7 @@ class CampaignFolder:
         return cls(path)
 
     @classmethod
-    def reopen(cls, path: Path) -> Self:
+    def reopen(cls, path: Path, claim: Claim | None = None) -> Self:
         """An existing campaign folder, locked, to go on with its campaign; what a killed start left undone is done.
 
         Raises
@@ -116,7 +118,7 @@ class CampaignFolder:
         folder = cls.open(path)
         if not is_marked(path):
             read_resolved(folder.config_file)  # of an earlier version: before anything is written here
-        folder.lock()
+        folder.lock(claim)
         try:
             marker = read_marker(path)
             if marker is None:
@@ -187,16 +189,16 @@ class CampaignFolder:
         """``cycles.jsonl``, ``scores.jsonl`` or ``seconds.jsonl``."""
         return self.path / f"{name}.jsonl"
 
-    def lock(self) -> None:
-        """Take the folder for this process until ``unlock`` or its end.
+    def lock(self, claim: Claim | None = None) -> None:
+        """Take the folder for this process until ``unlock`` or its end; until then it gives signs of life.
 
         What a killed job left half-written is removed.
 
         Raises
         ------
-        StorageError where another living process holds it; says which.
+        StorageError where another living process holds it, or may do so; says which.
         """
-        self._lock.acquire()
+        self._lock.acquire(claim)
         remove_left_temporaries(self.path)
 
     def make_subfolders(self) -> None:
@@ -221,7 +223,13 @@ class CampaignFolder:
         self.unlock()
 
     def write_status(self, status: Status) -> None:
-        """Replace status.json atomically; pid, host and time of writing are filled in."""
+        """Replace status.json atomically; pid, host and time of writing are filled in.
+
+        Raises
+        ------
+        StorageError : it cannot be written, or another job has taken the folder.
+        """
+        self._lock.require_held()
         content = asdict(status) | {
             "pid": os.getpid(),
             "host": socket.gethostname(),
@@ -247,9 +255,31 @@ class CampaignFolder:
             raise StorageError(f"{self.status_file} is damaged, it holds no status of a campaign. {advice}") from error
 
     def was_killed(self) -> bool:
-        """Whether the status says running while no living process holds the folder."""
+        """Whether the status says running while the process that holds the folder is known to be dead."""
         status = self.read_status()
-        return status is not None and status.state == "running" and not self.is_locked
+        return status is not None and status.state == "running" and self._lock.life() in ("free", "dead")
+
+    def standing(self) -> Standing:
+        """Where the campaign stands: what the status says, unless the process that wrote it is gone.
+
+        Raises
+        ------
+        StorageError : the status is damaged, or the lock file cannot be read.
+        """
+        status = self.read_status()
+        if status is not None and status.state != "running":
+            return status.state
+        life = self._lock.life()
+        if life == "unknown":  # an old sign of life by the clock, which may be wrong
+            life = "alive" if self._lock.gives_sign(folder_owner.WATCH_S) else "unknown"
+        if life in ("alive", "unknown"):
+            return "running" if life == "alive" else "unknown"
+        return "failed" if self.has_begun else "not begun"
+
+    def owner(self) -> str:
+        """Who holds the folder, or held it last, in words; empty where nobody did."""
+        owner = self._lock.owner()
+        return "" if owner is None else owner.describe()
 
     def append_records(self, name: RecordName, records: Iterable[Mapping[str, Any]]) -> bytes:
         """Append records as JSON lines and force them to the device; return the lines.
@@ -262,8 +292,9 @@ class CampaignFolder:
 
         Raises
         ------
-        StorageError where the disk is full; the file is then as before.
+        StorageError where the disk is full, and the file is then as before; where another job has taken the folder.
         """
+        self._lock.require_held()
         path = self.records_file(name)
         lines = "".join(_line(path, record) for record in records).encode()
         if not lines:

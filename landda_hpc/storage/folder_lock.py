@@ -1,116 +1,236 @@
-"""One job at a time in a folder: a lock that dies with its process."""
+"""One job at a time in a folder, also on file systems without locks.
+
+The lock of the file system (flock) ends with its process and is certain where it works. The lock file also names
+the owner, who gives a sign of life every few seconds (``folder_owner``, ``folder_hold``). A folder is taken only if the
+lock is granted, or does not exist, and the last owner gave the folder back, is dead, or is silent. An owner that was
+displaced all the same (its machine stood still for minutes) finds another one in the file, and stops.
+"""
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import json
 import logging
 import os
-import socket
 import time
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.atomic import storage_errors
+from landda_hpc.formats.hdf5_locks import NO_LOCKS
+from landda_hpc.storage import folder_owner
+from landda_hpc.storage.folder_hold import FolderHold, try_lock
+from landda_hpc.storage.folder_owner import Life, Owner, read_owner
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 5
-PAUSE_S = 0.05
+ATTEMPTS: Final = 5
+PAUSE_S: Final = 0.05
 """Who asks whether the lock is held holds it for an instant; so a refusal is tried again."""
 
-_UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+SETTLE_S: Final = 1.0
+"""Without locks two jobs may take a folder at once: after so long the file names one of them; the other gives way."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """How a folder is taken.
+
+    Attributes
+    ----------
+    wait_s : seconds to wait for another job to end, or for certainty that it has ended.
+    take_over : displace a job of another machine whatever its signs of life say.
+    only_if_unclear : do not wait for the end of a job that is seen to live.
+    """
+
+    wait_s: float = 0.0
+    take_over: bool = False
+    only_if_unclear: bool = False
+
+
+PATIENT: Final = Claim(wait_s=folder_owner.FRESH_S + 20.0, only_if_unclear=True)
+"""For commands without options of their own: they wait until it is clear whether an earlier job lives."""
 
 
 class FolderLock:
-    """An exclusive advisory lock on a file (flock); it ends with the process, however that ends.
+    """An exclusive hold of a folder; it ends with the process, however that ends.
 
     Parameters
     ----------
-    path : the lock file; it stays behind and says who held it last, which is no obstacle.
+    path : the lock file; it stays behind and says who held the folder last, which is no obstacle.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor: int | None = None
+        self._hold: FolderHold | None = None
 
-    def acquire(self) -> None:
-        """Take the lock; a no-operation where this object holds it. Local.
+    def acquire(self, claim: Claim | None = None) -> None:
+        """Take the folder; a no-operation where this object holds it. Local.
 
         Raises
         ------
-        StorageError where another living process, or another object of this one, holds it.
+        StorageError where another living process, or another object of this one, holds it, or may do so.
         """
-        if self._descriptor is not None:
+        if self._hold is not None:
             return
         with storage_errors(self.path, "locking"):
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             try:
-                self._take(descriptor)
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, _who().encode())
+                has_locks = _Attempt(self.path, descriptor, claim or Claim()).take()
+                hold = FolderHold(self.path, descriptor)
             except BaseException:
                 os.close(descriptor)
                 raise
-        self._descriptor = descriptor
+            try:
+                if not has_locks:
+                    time.sleep(SETTLE_S)
+                hold.require()
+            except BaseException:
+                hold.release()
+                raise
+        self._hold = hold
 
     def release(self) -> None:
-        """Give the lock back; a no-operation where it is not held. Local."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Give the folder back; a no-operation where it is not held. Local."""
+        if self._hold is not None:
+            self._hold.release()
+            self._hold = None
+
+    def require_held(self) -> None:
+        """Raise StorageError where another job has taken the folder in the meantime; nothing where not held. Local."""
+        if self._hold is not None:
+            self._hold.require()
 
     def is_held_by_anyone(self) -> bool:
-        """Whether this object, or any living process, holds the lock. Local."""
-        if self._descriptor is not None:
-            return True
+        """Whether this object, or any living process, holds the folder. Local."""
+        return self.life() == "alive"
+
+    def life(self) -> Life:
+        """What is known of the owner: alive, dead, unknown (of another machine, without news), or free. Local."""
+        if self._hold is not None:
+            return "alive"
         if not self.path.is_file():
-            return False
+            return "free"
         with storage_errors(self.path, "asking for the lock"):
             descriptor = os.open(self.path, os.O_RDONLY)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return True
+                return "alive"
             except OSError as error:
-                if error.errno not in _UNSUPPORTED:
+                if error.errno not in NO_LOCKS:
                     raise
             finally:
                 os.close(descriptor)
-        return False
+            owner = read_owner(self.path)
+        return "free" if owner is None else owner.life()
 
-    def _take(self, descriptor: int) -> None:
-        for _ in range(ATTEMPTS):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(PAUSE_S)
-            except OSError as error:
-                if error.errno not in _UNSUPPORTED:
-                    raise
-                logger.warning(
-                    "%s: the file system has no locks (%s). Take care that no second job runs here.",
-                    self.path.parent,
-                    error.strerror,
-                )
-                return
-            else:
-                return
-        raise StorageError(
-            f"{self.path.parent} is in use by another job ({self._holder()}). Wait for its end, stop it, or "
-            "choose another folder."
+    def owner(self) -> Owner | None:
+        """Who holds the folder, or held it last; None where nobody did. Local."""
+        with storage_errors(self.path, "reading"):
+            return read_owner(self.path)
+
+    def gives_sign(self, seconds: float) -> bool:
+        """Whether the owner gives a sign of life within so many seconds. Local."""
+        watch, deadline = _Watch(), time.monotonic() + seconds
+        while True:
+            owner = self.owner()
+            if owner is None or owner.released:
+                return False
+            watch.look(owner)
+            if watch.has_moved or time.monotonic() >= deadline:
+                return watch.has_moved
+            time.sleep(min(1.0, seconds / 10.0))
+
+
+class _Watch:
+    """What has been seen of an owner; only changes count, so that clocks may differ."""
+
+    def __init__(self) -> None:
+        self.has_moved = False
+        self._seen: tuple[str, int] | None = None
+        self._since = 0.0
+
+    def look(self, owner: Owner) -> float:
+        """Seconds for which the owner has given no sign of life, as far as was watched."""
+        seen = (owner.token, owner.beat)
+        if seen != self._seen:
+            self.has_moved = self._seen is not None
+            self._seen, self._since = seen, time.monotonic()
+        return time.monotonic() - self._since
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Why a folder cannot be taken now.
+
+    Attributes
+    ----------
+    why : in words, after the folder's name.
+    then : ask again at once (a lock that may be held for an instant); watch, until it is clear whether the owner
+        lives; wait, if waiting is asked for.
+    is_certain : whether a living job holds the folder.
+    """
+
+    why: str
+    then: Literal["ask", "watch", "wait"]
+    is_certain: bool = True
+
+
+class _Attempt:
+    """One attempt to take a folder: asks until it is free, or it is clear that it is not."""
+
+    def __init__(self, path: Path, descriptor: int, claim: Claim) -> None:
+        self._path, self._descriptor, self._claim = path, descriptor, claim
+        self._watch = _Watch()
+        self._refused = 0
+
+    def take(self) -> bool:
+        """Return whether the file system has locks, once the folder is free. StorageError where it is not."""
+        deadline = time.monotonic() + self._claim.wait_s
+        is_told = False
+        while True:
+            granted = try_lock(self._descriptor)
+            refusal = self._refusal(granted)
+            if refusal is None:
+                return granted is not None
+            if granted:  # by a file system that grants it to everybody, or for this machine alone
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            is_over = time.monotonic() >= deadline or (refusal.is_certain and self._claim.only_if_unclear)
+            if refusal.then == "wait" and is_over:
+                raise StorageError(f"{self._path.parent} {refusal.why}")
+            if refusal.then != "ask" and not is_told:
+                logger.info("waiting: %s %s", self._path.parent, refusal.why)
+                is_told = True
+            time.sleep(PAUSE_S if refusal.then == "ask" else min(1.0, folder_owner.BEAT_S / 5.0))
+
+    def _refusal(self, granted: bool | None) -> _Refusal | None:
+        owner = read_owner(self._path)
+        who = "which has not yet said who it is" if owner is None else owner.describe()
+        in_use = f"is in use by another job ({who}). Wait for its end, stop it, or choose another folder."
+        seen = "dead" if owner is None or owner.released else owner.process.life()
+        if seen == "alive":
+            return _Refusal(in_use, "wait")
+        if self._claim.take_over and (granted is False or seen == "unknown"):
+            logger.warning("%s: taken over from another job (%s)", self._path.parent, who)
+            return None
+        if granted is False:
+            self._refused += 1
+            return _Refusal(in_use, "ask" if self._refused < ATTEMPTS else "wait")
+        if seen == "dead" or owner is None:
+            return None
+        quiet = self._watch.look(owner)
+        is_recent = owner.is_fresh or self._watch.has_moved
+        needed = folder_owner.FRESH_S if is_recent else folder_owner.WATCH_S
+        if quiet >= needed:
+            logger.warning("%s: its last job is taken for dead (%s)", self._path.parent, who)
+            return None
+        if self._watch.has_moved:
+            return _Refusal(in_use, "wait")
+        may_be = (
+            f"may be in use by another job ({who}), which runs on another machine and cannot be looked up. It is taken "
+            f"for dead after {needed - quiet:.0f} s without a sign of life. Try again then, or --wait {needed:.0f}. "
+            "If you know that it is dead: --take-over."
         )
-
-    def _holder(self) -> str:
-        try:
-            who = json.loads(self.path.read_text())
-            return f"process {who['pid']} on {who['host']} since {who['since']}"
-        except (OSError, ValueError, KeyError, TypeError):
-            return "which has not yet said who it is"
-
-
-def _who() -> str:
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}) + "\n"
+        return _Refusal(may_be, "wait" if is_recent else "watch", is_certain=False)

@@ -9,6 +9,9 @@ from typing import Final, Literal, get_args
 
 State = Literal["running", "stopped", "finished", "failed"]
 
+Standing = Literal["not begun", "running", "stopped", "finished", "failed", "unknown"]
+"""A state, or: not begun, nothing is there that a resume would go on from; unknown, nobody can tell whether it runs."""
+
 _STATUS_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "State": str,
     "str": str,

@@ -51,6 +51,7 @@ class Landda:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.environment = dict(ENVIRONMENT)
         self._mpirun = ENVIRONMENT.get("MPIRUN") or shutil.which("mpirun")
 
     def command(self, ranks: int, *arguments: object) -> list[str]:
@@ -64,13 +65,13 @@ class Landda:
     def __call__(self, ranks: int, *arguments: object, timeout: float = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(ranks, *arguments), capture_output=True, text=True, timeout=timeout, cwd=self.folder,
-            stdin=subprocess.DEVNULL, check=False, env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL, check=False, env=self.environment,
         )  # fmt: skip
 
     def popen(self, ranks: int, *arguments: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.command(ranks, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            cwd=self.folder, stdin=subprocess.DEVNULL, start_new_session=True, env=ENVIRONMENT,
+            cwd=self.folder, stdin=subprocess.DEVNULL, start_new_session=True, env=self.environment,
         )  # fmt: skip
 
     def here(self, *arguments: object) -> subprocess.CompletedProcess[str]:

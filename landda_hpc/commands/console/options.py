@@ -32,6 +32,23 @@ AcceptGapsOption = Annotated[
         "out, and summary.md lists them.",
     ),
 ]
+WaitOption = Annotated[
+    float,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        min=0.0,
+        help="Wait so long where another job holds the folder, or may do so; 200 is enough to find that it died.",
+    ),
+]
+TakeOverOption = Annotated[
+    bool,
+    typer.Option(
+        "--take-over",
+        help="Take the folder from a job on another machine without waiting for signs of life: if that job lives after "
+        "all, it stops.",
+    ),
+]
 
 
 def parse_overrides(items: list[str] | None) -> dict[str, Any]:

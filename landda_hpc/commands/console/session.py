@@ -23,7 +23,7 @@ from landda_hpc.config import CampaignConfig, load_config
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.mpi import launch, mpi_library
 from landda_hpc.parallel.together import together
-from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.campaign_folder import CampaignFolder, Claim
 from landda_hpc.verification.records import read_json_lines
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,15 @@ class CampaignSession:
         self.campaign: Campaign | None = None
         self.output = Path()
 
-    def start(self, file: Path, output: Path | None, overrides: dict[str, Any], overwrite: bool) -> None:
+    def start(
+        self,
+        file: Path,
+        output: Path | None,
+        overrides: dict[str, Any],
+        overwrite: bool,
+        *,
+        claim: Claim | None = None,
+    ) -> None:
         """``landda run``. Collective."""
         config: CampaignConfig | None = None
         with together(self._world, f"reading {file}"):
@@ -48,14 +56,22 @@ class CampaignSession:
         config = self._world.broadcast(config)
         self.output = output or Path("runs") / config.name
         self.campaign = start_campaign(
-            config, self._world, self.output, overwrite, stop=self._stop, on_folder=self._begin_log
+            config, self._world, self.output, overwrite, stop=self._stop, on_folder=self._begin_log, claim=claim
         )
 
-    def resume(self, output: Path, overrides: dict[str, Any], *, accept_gaps: bool = False) -> None:
+    def resume(
+        self, output: Path, overrides: dict[str, Any], *, accept_gaps: bool = False, claim: Claim | None = None
+    ) -> None:
         """``landda resume``. Collective."""
         self.output = output
         self.campaign = resume_campaign(
-            output, self._world, overrides, stop=self._stop, on_folder=self._begin_log, accept_gaps=accept_gaps
+            output,
+            self._world,
+            overrides,
+            stop=self._stop,
+            on_folder=self._begin_log,
+            accept_gaps=accept_gaps,
+            claim=claim,
         )
 
     def cycle(self) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from landda_hpc.errors import ConfigError, ModelError
+from landda_hpc.parallel.process_identity import birth
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class ModelProcess:
                 f"cannot start '{shlex.join(command)}': {error.strerror or error}. Check model.executable and "
                 "model.launch."
             ) from error
-        identity = {"pid": self._process.pid, "host": socket.gethostname(), "born": _birth(self._process.pid)}
+        identity = {"pid": self._process.pid, "host": socket.gethostname(), "born": birth(self._process.pid)}
         (folder / PROCESS_FILE).write_text(json.dumps(identity), encoding="utf-8")
 
     def poll(self) -> Ending | None:
@@ -139,7 +140,7 @@ def end_session(pid: int, process: subprocess.Popen[bytes] | None = None) -> Non
     """End the processes of a session that this program started, by its leader's id."""
 
     def is_over() -> bool:
-        return process.poll() is not None if process is not None else _birth(pid) is None
+        return process.poll() is not None if process is not None else birth(pid) is None
 
     for number, patience in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, GRACE_S)):
         try:
@@ -164,18 +165,8 @@ def end_orphan(folder: Path) -> bool:
         pid, host, born = int(identity["pid"]), str(identity["host"]), identity["born"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    if host != socket.gethostname() or born is None or _birth(pid) != born:
+    if host != socket.gethostname() or born is None or birth(pid) != born:
         return False
     logger.warning("ending process %d in %s: the campaign that started it is gone", pid, folder)
     end_session(pid)
     return True
-
-
-def _birth(pid: int) -> str | None:
-    """When a process began, in ticks since the machine's start: with its id it names the process for good."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else fields[19]
