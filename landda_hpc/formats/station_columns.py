@@ -6,16 +6,15 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from landda_hpc.errors import DataError
+from landda_hpc.formats.text import MISSING_WORDS
+from landda_hpc.formats.units import canonical_unit, soil_moisture_unit
 
 if TYPE_CHECKING:
     from landda_hpc.fields.depth import DepthRange
     from landda_hpc.formats.station import StationVariable
-
-Unit = Literal["percent", "fraction", "mm", "0.1 mm"]
-"""What a table's values are in."""
 
 LAYER_M: Final = 0.1
 """Thickness of the layer that a depth in a column's name ends: 010 is 0-10 cm, 020 10-20 cm, 100 90-100 cm."""
@@ -36,18 +35,8 @@ _MINUTE: Final = ("min", "minute", "v04005")
 _BRACKET: Final = re.compile(r"(.*?)[\s_]*[\[(\uff08\u3010](.*)[\])\uff09\u3011]")
 """A name and what follows it in brackets, which may be full-width."""
 
-_UNITS: Final[dict[str, Unit]] = {
-    **dict.fromkeys(("%", "\uff05", "percent", "pct", "%vol", "%vol.", "vol%", "vol.%", "百分率", "百分比"), "percent"),
-    **dict.fromkeys(
-        ("1", "fraction", "m3/m3", "m^3/m^3", "m**3/m**3", "m3m-3", "m^3m^-3", "cm3/cm3", "cm^3/cm^3", "cm3cm-3"),
-        "fraction",
-    ),
-    **dict.fromkeys(("mm", "毫米", "kg/m2", "kgm-2"), "mm"),
-    **dict.fromkeys(("0.1mm", "0.1毫米"), "0.1 mm"),
-}  # fmt: skip
-"""Spellings without blanks, in lower case; superscripts are written as digits."""
-
-_RAISED: Final = str.maketrans("\u00b2\u00b3\u207b\u00b9\u2212", "23-1-")
+_CHINESE: Final = {"百分率": "%", "百分比": "%", "毫米": "mm"}
+"""Words for units."""
 
 _BEIJING: Final = 8.0
 _ZONES: Final[dict[float, tuple[str, ...]]] = {
@@ -73,13 +62,14 @@ class Column:
     place : its number.
     depth_m : top and bottom of the layer, m.
     quality : number of the column of its quality codes.
-    unit : that the header states; None where it states none.
+    divisor : of its values, to give the variable's own unit, by the unit that the header states; None where it states
+        none.
     """
 
     place: int
     depth_m: DepthRange
     quality: int | None
-    unit: Unit | None
+    divisor: float | None
 
 
 @dataclass(frozen=True)
@@ -100,12 +90,15 @@ class Columns:
     time: Callable[[Sequence[str]], datetime]
     values: tuple[Column, ...]
 
-    def with_units(self, row: Sequence[str]) -> Columns | None:
-        """The columns with the units of a row that has units in the place of values; None if it is none."""
-        units = [_UNITS.get(_spelled(row[column.place])) for column in self.values]
-        if None in units or any(c.isdigit() for c in row[self.lat]):
+    def with_units(self, row: Sequence[str], variable: StationVariable) -> Columns | None:
+        """The columns with the units of a row that has units in the place of values; None if it has values."""
+        if any(c.isdigit() for c in row[self.lat]) or any(row[c.place].lower() in MISSING_WORDS for c in self.values):
             return None
-        return replace(self, values=tuple(replace(c, unit=u) for c, u in zip(self.values, units, strict=True)))
+        try:
+            found = [replace(c, divisor=_divisor(row[c.place], c.depth_m, variable)) for c in self.values]
+        except ValueError:
+            return None
+        return replace(self, values=tuple(found))
 
 
 def find_columns(header: Sequence[str], variable: StationVariable, offset: timedelta, source: str) -> Columns:
@@ -146,29 +139,23 @@ def _split(name: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else (name, "")
 
 
-def _spelled(unit: str) -> str:
-    return re.sub(r"[\s\u00b7]+", "", unit.lower().translate(_RAISED))
-
-
 def _value_columns(
     header: Sequence[str], plain: Sequence[str], variable: StationVariable, source: str
 ) -> tuple[Column, ...]:
     if variable.name == "precipitation":
         place = next((plain.index(name) for name in _RAIN if name in plain), None)
         quality = next((plain.index(name) for name in _RAIN_QUALITY if name in plain), None)
-        found = [] if place is None else [Column(place, (0.0, 0.0), quality, _unit(header[place], variable, source))]
+        found = []
+        if place is not None:
+            found = [replace(_column(header, place, (0.0, 0.0), variable, source), quality=quality)]
     else:
         codes = {m[1]: k for k, name in enumerate(plain) if (m := _SOIL_QUALITY.fullmatch(name))}
-        found = [
-            Column(
-                k,
-                (round(max(0.0, int(m[1]) / 100 - LAYER_M), 4), int(m[1]) / 100),
-                codes.get(m[1]),
-                _unit(header[k], variable, source),
-            )
-            for k, name in enumerate(plain)
-            if (m := _SOIL.fullmatch(name))
-        ]
+        found = []
+        for k, name in enumerate(plain):
+            if (m := _SOIL.fullmatch(name)) is not None:
+                bottom = int(m[1]) / 100
+                depth = round(max(0.0, bottom - LAYER_M), 4), bottom
+                found.append(replace(_column(header, k, depth, variable, source), quality=codes.get(m[1])))
     if not found:
         raise DataError(
             f"station table '{source}' has no column of {variable.name}; found {', '.join(header)[:200]}. Expected "
@@ -185,18 +172,27 @@ def _value_columns(
     return tuple(found)
 
 
-def _unit(name: str, variable: StationVariable, source: str) -> Unit | None:
-    text = _split(name)[1]
-    if not text:
-        return None
-    unit = _UNITS.get(_spelled(text))
-    expected = ("mm", "0.1 mm") if variable.name == "precipitation" else ("percent", "fraction")
-    if unit not in expected:
-        raise DataError(
-            f"column '{name}' of station table '{source}' is in '{text}'; expected "
-            + ("mm." if variable.name == "precipitation" else "% (by volume) or m3/m3.")
-        )
-    return unit
+def _column(header: Sequence[str], place: int, depth_m: DepthRange, variable: StationVariable, source: str) -> Column:
+    """A column of values, with the unit that its name states and without its quality codes."""
+    text = _split(header[place])[1]
+    try:
+        return Column(place, depth_m, None, _divisor(text, depth_m, variable) if text else None)
+    except ValueError as error:
+        raise DataError(f"column '{header[place]}' of station table '{source}' has {error}.") from error
+
+
+def _divisor(unit: str, depth_m: DepthRange, variable: StationVariable) -> float:
+    """By what values in a unit are divided; ValueError for another unit."""
+    text = _CHINESE.get(unit.strip(), unit).replace("\uff05", "%").replace("%", " % ")
+    if variable.name != "precipitation":
+        try:
+            return soil_moisture_unit(text, depth_m, "volumetric water content").full
+        except ZeroDivisionError:
+            raise ValueError(f"units '{unit}' at a depth without thickness; expected m3 m-3 or percent") from None
+    tenths = text.strip().removeprefix("0.1")
+    if canonical_unit(_CHINESE.get(tenths.strip(), tenths)) not in ("mm", "kg m-2"):
+        raise ValueError(f"units '{unit}'; expected mm or 0.1 mm")
+    return 1.0 if tenths == text.strip() else 10.0
 
 
 def _stamp_column(header: Sequence[str], offset: timedelta, source: str) -> Callable[[Sequence[str]], datetime] | None:

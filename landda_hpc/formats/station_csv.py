@@ -14,7 +14,7 @@ import numpy as np
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.archive import list_files
 from landda_hpc.formats.station import VARIABLES, StationSeries, StationVariable, make_series
-from landda_hpc.formats.station_columns import Columns, Unit, find_columns
+from landda_hpc.formats.station_columns import Columns, find_columns
 from landda_hpc.formats.station_rows import Rows
 from landda_hpc.formats.station_units import detect_unit
 from landda_hpc.formats.text import Numbers
@@ -53,8 +53,8 @@ them."""
 _TRACE: Final = (32700.0, 999990.0)
 """Rain too little to measure."""
 
-_DIVISOR: Final[dict[Unit, float]] = {"percent": 100.0, "fraction": 1.0, "mm": 1.0, "0.1 mm": 10.0}
-"""To the variable's own unit."""
+_DIVISOR: Final = {"percent": 100.0, "fraction": 1.0}
+"""To m3 m-3."""
 
 SAME_PLACE_DEG: Final = 0.1
 """Lines of one station lie within this; stations are moved by some kilometres."""
@@ -70,14 +70,14 @@ class _Sensor:
     values: list[float] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     ranks: list[int] = field(default_factory=list)
-    units: list[Unit | None] = field(default_factory=list)
+    divisors: list[float | None] = field(default_factory=list)
 
     def add(self, other: _Sensor) -> None:
         self.times += other.times
         self.values += other.values
         self.flags += other.flags
         self.ranks += other.ranks
-        self.units += other.units
+        self.divisors += other.divisors
 
 
 Sensors = dict[tuple[str, "DepthRange"], _Sensor]
@@ -148,35 +148,35 @@ def read_station_csv(
             sensors.setdefault(key, _Sensor(sensor.place, sensor.depth_m)).add(sensor)
     if bad:
         logger.warning("%s: %d of %d station tables passed over", path, bad, len(files))
-    unit = _unit(sensors, quantity, units, str(path))
+    divisor = _divisor(sensors, quantity, units, str(path))
     ordered = sorted(sensors.items(), key=lambda item: item[0])
-    return [_series(network, station, sensor, quantity, unit, str(path)) for (station, _), sensor in ordered]
+    return [_series(network, station, sensor, quantity, divisor, str(path)) for (station, _), sensor in ordered]
 
 
-def _unit(
+def _divisor(
     sensors: Mapping[tuple[str, DepthRange], _Sensor], variable: StationVariable, units: str, source: str
-) -> Unit:
-    """The unit of values whose column states none."""
+) -> float:
+    """Of values whose column states no unit."""
     if variable.name == "precipitation":
-        return "mm"
+        return 1.0
     if units != "detect":
-        return "percent" if units == "percent" else "fraction"
+        return _DIVISOR[units]
     unstated: dict[str, FloatArray] = {}
     for (station, depth), sensor in sensors.items():
-        is_unstated = np.array([unit is None for unit in sensor.units], dtype=np.bool_)
+        is_unstated = np.array([divisor is None for divisor in sensor.divisors], dtype=np.bool_)
         values, ranks = np.array(sensor.values, np.float64)[is_unstated], np.array(sensor.ranks)[is_unstated]
         is_good = (ranks < _WRONG) & (values > 0.0)
         unstated[f"station {station} at {100 * depth[0]:g}-{100 * depth[1]:g} cm"] = values[is_good]
     if not any(values.size for values in unstated.values()):
         for name, (_, sensor) in zip(unstated, sensors.items(), strict=True):
-            unstated[name] = np.array([v for v, u in zip(sensor.values, sensor.units, strict=True) if u is None])
-    return detect_unit(unstated, source)
+            unstated[name] = np.array([v for v, d in zip(sensor.values, sensor.divisors, strict=True) if d is None])
+    return _DIVISOR[detect_unit(unstated, source)]
 
 
 def _series(
-    network: str, station: str, sensor: _Sensor, variable: StationVariable, unit: Unit, source: str
+    network: str, station: str, sensor: _Sensor, variable: StationVariable, divisor: float, source: str
 ) -> StationSeries:
-    divisors = np.array([_DIVISOR[stated or unit] for stated in sensor.units], np.float64)
+    divisors = np.array([stated or divisor for stated in sensor.divisors], np.float64)
     return make_series(
         network=network,
         station=station,
@@ -201,7 +201,7 @@ def _read_table(content: bytes, source: str, variable: StationVariable, offset: 
         columns = find_columns(rows.header, variable, offset, source)
         is_first = True
         for row in rows:
-            with_units = columns.with_units(row) if is_first else None
+            with_units = columns.with_units(row, variable) if is_first else None
             is_first = False
             if with_units is not None:
                 columns = with_units
@@ -241,7 +241,7 @@ def _take(
         sensor.values.append(_value(numbers.read(row[column.place]), variable))
         sensor.flags.append(QUALITY.get(code, "U"))
         sensor.ranks.append(_RANK.get(code, _RANK_UNCHECKED))
-        sensor.units.append(column.unit)
+        sensor.divisors.append(column.divisor)
 
 
 def _require_same_place(

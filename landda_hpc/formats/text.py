@@ -22,7 +22,11 @@ _MARKS: Final = (
 
 _MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
-_HIGH_RUN: Final = re.compile(rb"[\x80-\xff]+")
+_PAIRS: Final = re.compile(rb"(?:[\x81-\xfe][\x40-\x7e\x80-\xfe])+")
+"""Letters of GB 18030 after each other, of two bytes each."""
+
+_FROM: Final = 0xA1
+"""Both bytes of common Chinese letters (GB 2312) are from here up."""
 
 _WORD: Final = re.compile(r"[^ \t\n]+")
 
@@ -110,12 +114,18 @@ def _wide(content: bytes) -> str:
 
 
 def _is_in_pairs(content: bytes) -> bool:
-    """Whether bytes above 127 look like Chinese: words of two letters or more, each of two such bytes.
+    """Whether bytes above 127 look like Chinese: words of two letters or more, with a common one in each.
 
-    Accents of European languages stand alone or by two.
+    Accents of European languages stand alone or by two, among letters below 128. A common letter alone can be either.
     """
-    runs = [len(run) for run in _HIGH_RUN.findall(content)]
-    return sum(n // 2 for n in runs if n >= 4) > sum(n % 2 for n in runs)
+    in_words = apart = 0
+    for word in _PAIRS.findall(content):
+        is_common = any(min(word[i : i + 2]) >= _FROM for i in range(0, len(word), 2))
+        if not is_common:
+            apart += len(word) // 2
+        elif len(word) > 2:
+            in_words += len(word) // 2
+    return in_words > apart
 
 
 def word_splitter(text: str) -> Callable[[str], list[str]]:

@@ -53,6 +53,30 @@ def test_blanks_in_names_move_nothing(header: str, name: str, expected: tuple[st
     assert (other.values.tolist(), other.flags.tolist(), other.sensor) == ([0.214, 0.215], ["G", "G"], "Probe")
 
 
+@pytest.mark.parametrize(
+    ("station", "encoding"),
+    [
+        ("Åbø-Søndre", "utf-8"),
+        ("Åbø-Søndre", "utf-8-sig"),
+        ("Åbø-Søndre", "latin-1"),
+        ("Sète-à-la-Voilà", "utf-8"),  # à is 0xC3 0xA0, … is 0xE2 0x80 0xA6, Å is 0xC3 0x85
+        ("Å…à", "utf-8"),
+        ("Å…à", "cp1252"),  # … is 0x85
+        ("Caf\u00a0Nord", "cp1252"),
+        ("那曲", "gb18030"),
+        ("那曲", "utf-16"),
+        ("Site", "utf-8-sig"),
+    ],
+)
+def test_names_in_every_encoding(tmp_path: Path, station: str, encoding: str) -> None:
+    content = f"NET NET {station} 35.1 100.2 3500.0 0.05 0.05 Probe\r\n{ROWS}".encode(encoding)
+    for name in (file_name("Site"), file_name(station)):
+        (tmp_path / name).write_bytes(content)
+        (one,) = read_ismn(tmp_path / name)
+        assert (one.network, one.station, one.lat, one.lon) == ("NET", station, 35.1, 100.2)
+        assert one.values.tolist() == [0.21, 0.215]
+
+
 @pytest.mark.parametrize(("sensor", "in_name"), [("5TM 2.0 3", "5TM-2.0-3"), ("0.05 0.05 Probe", "0.05-0.05-Probe")])
 def test_numbers_in_the_name_of_a_sensor_move_nothing(sensor: str, in_name: str) -> None:
     header = f"NET NET Site 35.1 80.2 50.0 0.05 0.05 {sensor}"

@@ -108,6 +108,9 @@ def test_files_of_both_units_are_refused_unless_their_columns_state_them(tmp_pat
         ("(m³·m⁻³)", 1),
         ("_(cm^3/cm^3)", 1),
         ("(1)", 1),
+        ("(% Vol.)", 0.01),
+        ("（百分率）", 0.01),
+        ("(kg m-2)", 0.01),
     ],
 )
 def test_units_behind_the_name_count(tmp_path: Path, unit: str, factor: float) -> None:
@@ -126,7 +129,9 @@ def test_units_in_a_row_of_their_own_count(tmp_path: Path) -> None:
 
 
 def test_other_units_and_two_columns_of_one_depth_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"column 'SVWC_010CM\(g/g\)' .* is in 'g/g'; expected % \(by volume\)"):
+    with pytest.raises(
+        DataError, match=r"column 'SVWC_010CM\(g/g\)' .* has units 'g/g'; expected m3 m-3, percent by volume"
+    ):
         read(tmp_path, rows_of(WET), HEADER.replace("010CM,", "010CM(g/g),"))
     with pytest.raises(DataError, match=r"'SVWC_010CM' and 'V71105_010' .* are of one depth"):
         read(tmp_path, [f"{row},0.2" for row in rows_of(WET)], f"{HEADER},V71105_010")

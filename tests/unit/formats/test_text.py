@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from landda_hpc.errors import DataError
 from landda_hpc.formats.text import Numbers, decode_text, is_number, word_splitter
 
-NAMES = "Åbø-Søndre, Müller, São João, Sääksjärvi, Tömörkény, Estação, Conceição"
+NAMES = "Åbø-Søndre, Müller, São João, Sääksjärvi, Tömörkény, Estação, Räätäläinen, Gyöngyös, créée, Avaliações"
 CHINESE = "站号,纬度,海拔\n54511,39.8,31.3\n北京,密云,Lat\n"
 
 SEPARATING = "\n\r,;\t |\"'0123456789.-+"
@@ -29,6 +29,9 @@ def test_names_with_accents(encoding: str) -> None:
 def test_names_in_chinese(encoding: str) -> None:
     text = CHINESE.replace("密云", "密雲") if encoding in ("gbk", "gb18030") else CHINESE
     assert decode_text(text.encode(encoding), "f") == text
+    if encoding.startswith("gb"):
+        for name in ("北京", "那曲站", "密云", *(() if encoding == "gb2312" else ("鄭州", "瀋陽市"))):
+            assert decode_text(f"NET {name} 1\n".encode(encoding), "f") == f"NET {name} 1\n"
     marked = b"\x84\x31\x95\x33" + text.encode("gb18030")
     assert decode_text(marked, "f") == text
 
