@@ -109,8 +109,8 @@ class BackgroundArchive:
 
         Parameters
         ----------
-        background, observation : m3 m-3, (n_layer, n_lat, n_lon); the observation at each layer's node (``nodes.py``).
-            NaN is missing; cells that miss either are passed over.
+        background, observation : m3 m-3, (n_layer, n_lat, n_lon); the observation is interpolated to each layer's
+            node (``layer_nodes``). NaN is missing; cells without either value are skipped.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What every analysis method takes and gives."""
+"""Input and output of every analysis method."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class ImagePair:
     observation : y, m3 m-3, same shape; NaN where missing or rejected.
     domain : cells that an analysis may change (updatable soil), same shape.
     time_key : valid time as ISO text; keys every random number of the analysis.
-    observation_std : standard deviation of the observation's errors as it tells them, m3 m-3, same shape; None where it
-        tells none. Only methods that ask for told errors look at it.
+    observation_std : standard deviation of the errors that the observation reports, m3 m-3, same shape; None if it
+        reports none. Only methods that use reported errors read it.
     """
 
     background: FloatArray
@@ -73,12 +73,12 @@ class Analysis:
 
     @property
     def parts(self) -> tuple[Analysis, ...]:
-        """What goes to the soil, a column each: the analyses of the layers, or this one."""
+        """Analyses whose increments go to the soil: those of the layers if there are any, else this one."""
         return self.layers or (self,)
 
 
 class MemberSums(Protocol):
-    """How the processes of the root group share members and add over them in a fixed order."""
+    """Distribution of members over the processes of the root group, with sums in a fixed order."""
 
     @property
     def n_members(self) -> int: ...

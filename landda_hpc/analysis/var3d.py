@@ -96,7 +96,7 @@ class Var3d:
     -----
     B is diagonal, as in [S24]: errors of neighbouring columns are taken as independent, and what joins them is J_I
     alone. The three top layers of [S24] are analysed one by one (``analyse_layers``): each has its own B, and the
-    observation is brought to its node (``nodes.py``). ``analyse_column`` is the joint form: three layers in one
+    observation is brought to its node (``layer_nodes.py``). ``analyse_column`` is the joint form: three layers in one
     control vector, one image of their weighted mean.
     """
 

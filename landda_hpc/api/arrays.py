@@ -111,7 +111,7 @@ def analyse(
         )
     if first.shape != grid.shape:
         raise ShapeError(f"the background has shape {first.shape}; its grid has {grid.shape}.")
-    run = parse_section(METHODS[method], {"method": method, **settings})
+    run = parse_section(METHODS[method], {"method": method, **settings}, within="runs.*")
     if run.n_analysed_layers:
         raise ConfigError(
             f"method {method} analyses soil layers one by one; one image is one layer (layers: observed)."

@@ -12,7 +12,7 @@ from typing import Final, Self, overload
 import numpy as np
 
 from landda_hpc.analysis.background_archive import DifferenceStatistics, archive_of, write_archive
-from landda_hpc.analysis.nodes import at_nodes, node_weights
+from landda_hpc.analysis.layer_nodes import at_nodes, node_weights
 from landda_hpc.analysis.spectra import WedgeSpectrum, archive_spectrum
 from landda_hpc.config import FrameConfig
 from landda_hpc.constants import N_UPPER, SOIL_Z, FloatArray

@@ -12,7 +12,7 @@ from landda_hpc.model.colm.namelist import Namelist
 from landda_hpc.model.colm.namelist_paths import exists, with_absolute_paths
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.tiles import CaseTiles, read_case_tiles
-from landda_hpc.model.column.foreign import with_own_fields
+from landda_hpc.model.column.colm_tiles import with_static_fields
 from landda_hpc.state import Tiles
 
 DEFAULT_LAND_COVER_YEAR = 2005
@@ -42,7 +42,9 @@ class CaseDomain:
 
     def tiles_for(self, config: CampaignConfig) -> Tiles:
         """The tiles as the campaign's model takes them: the embedded one adds vegetation and climate of its own."""
-        return with_own_fields(self.tiles.tiles, self.tiles.grid) if config.model.kind == "column" else self.tiles.tiles
+        return (
+            with_static_fields(self.tiles.tiles, self.tiles.grid) if config.model.kind == "column" else self.tiles.tiles
+        )
 
 
 @dataclass(frozen=True, eq=False)

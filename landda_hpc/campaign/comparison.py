@@ -180,7 +180,7 @@ def _with_settings(run: Mapping[str, Any], settings: str) -> dict[str, Any]:
     # A section that is absent so far is None in plain data and has to be made before its keys are set.
     parents = {key.split(".")[0] for key in overrides if "." in key}
     plain = {k: {} if k in parents and v is None else v for k, v in run.items()}
-    changed = apply_overrides(plain, overrides)
+    changed = apply_overrides(plain, overrides, within="runs.*")
     if "name" not in overrides:
         words = re.sub(r"[^a-z0-9]+", "_", f"{run['name']}_{settings.lower()}")
         changed["name"] = words.strip("_")[:40]

@@ -52,7 +52,7 @@ step_log = logging.getLogger("landda_hpc.steps")
 Progress = Callable[[int, int, str], None]
 """Called on rank 0 after each cycle with (cycle, number of cycles, one line)."""
 
-Witness = Callable[[datetime, list[Instance]], None]
+BackgroundObserver = Callable[[datetime, list[Instance]], None]
 """Called on every rank with the backgrounds of all instances, before the analysis; it must change nothing."""
 
 
@@ -78,7 +78,7 @@ class Campaign:
     instances : nature run and runs, with model and state where this rank holds them.
     source : observations (used on rank 0).
     cycle : cycles done so far.
-    witness : sees every background.
+    observer : is called with every background.
     inventory : of the records of these cycles, on rank 0; None for a campaign that begins.
     """
 
@@ -92,12 +92,12 @@ class Campaign:
         instances: list[Instance],
         source: ObservationSource,
         cycle: int,
-        witness: Witness | None = None,
+        observer: BackgroundObserver | None = None,
         inventory: Inventory | None = None,
     ) -> None:
         self.config, self.domain, self.world, self.folder = config, domain, world, folder
         self.models, self.instances, self.source, self.cycle = models, instances, source, cycle
-        self._witness = witness
+        self._observer = observer
         self._traffic = RootTraffic(world, domain.layout)
         roots = self._traffic.root_group
         with together(world, "making the analysis methods"):
@@ -183,9 +183,9 @@ class Campaign:
             rain = self.models.forecast(self.instances, begin, end)
         with self._clock("distribute"):
             drift_accounts = self._add_drift(end)
-        if self._witness is not None:
+        if self._observer is not None:
             with together(self.world, f"looking at the backgrounds of {end}"):
-                self._witness(end, self.instances)
+                self._observer(end, self.instances)
         with self._clock("aggregate"):
             images = self._gather_images(end)
             surface = self._gather_surface()

@@ -37,7 +37,7 @@ from landda_hpc.verification.sample_size import pair_warnings
 logger = logging.getLogger(__name__)
 
 
-class PairWitness:
+class BackgroundPairs:
     """Adds up the moments of the differences between the second instance and the first, per cell of this rank."""
 
     def __init__(self, weights: FloatArray) -> None:
@@ -160,13 +160,13 @@ def pair_configs(
 
 def _run_pair(config: CampaignConfig, world: Communicator, folder: Path) -> tuple[FloatArray | None, Domain]:
     """Moments of one pair, (n_cells, n_soil + 2), on roots. Collective."""
-    witness = PairWitness(depth_weights(*config.observations.depth_m))
-    campaign = start_campaign(config, world, folder, witness=witness)
+    observer = BackgroundPairs(depth_weights(*config.observations.depth_m))
+    campaign = start_campaign(config, world, folder, observer=observer)
     try:
         campaign.run()
     finally:
         campaign.folder.unlock()
-    return RootTraffic(world, campaign.domain.layout).gather(0, witness.moments, N_MOMENTS), campaign.domain
+    return RootTraffic(world, campaign.domain.layout).gather(0, observer.moments, N_MOMENTS), campaign.domain
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from landda_hpc.campaign.cycle import Campaign, Outcome, Witness
+from landda_hpc.campaign.cycle import BackgroundObserver, Campaign, Outcome
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.model_system import ModelSystem, make_model_system
@@ -69,7 +69,7 @@ def start_campaign(
     world: Communicator,
     output: Path,
     overwrite: bool = False,
-    witness: Witness | None = None,
+    observer: BackgroundObserver | None = None,
     *,
     stop: StopRequest | None = None,
     on_folder: OnFolder | None = None,
@@ -80,7 +80,7 @@ def start_campaign(
     Parameters
     ----------
     overwrite : remove an earlier campaign of the same folder first.
-    witness : sees every background (``landda regress`` gathers its differences so).
+    observer : is called with every background (``landda regress`` collects its differences in this way).
     stop : asked during the spin-up.
     on_folder : called on rank 0 with the folder as soon as it is there (the log moves in).
     claim : how the folder is taken where another job may hold it.
@@ -105,7 +105,7 @@ def start_campaign(
         models = make_model_system(config, domain, world, folder)
         instances = models.make_instances()
         models.prepare(instances, stop)
-        campaign = Campaign(config, domain, world, folder, models, instances, source, cycle=0, witness=witness)
+        campaign = Campaign(config, domain, world, folder, models, instances, source, cycle=0, observer=observer)
         _save_survey(folder, source, world)
         return campaign
 

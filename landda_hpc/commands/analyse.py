@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from landda_hpc.commands.console.options import parse_overrides
-from landda_hpc.config import METHODS, Run, apply_overrides, problems_of
+from landda_hpc.config import METHODS, Run, apply_overrides, current, problems_of
 from landda_hpc.errors import ConfigError
 
 _OPTION_OF = {
@@ -140,7 +140,8 @@ def _run(method: str, options: dict[str, Any]) -> Run:
     """The run's section with these keys; ConfigError names the option of each problem."""
     section = METHODS[method]
     try:
-        run = section.model_validate(apply_overrides({"method": method}, options))
+        plain = apply_overrides({"method": method}, options, within="runs.*")
+        run = section.model_validate(current(plain, within="runs.*"))
     except ValidationError as error:
         raise ConfigError([_with_option(problem) for problem in problems_of(error, section)]) from error
     if not run.assimilates:

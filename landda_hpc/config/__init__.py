@@ -9,6 +9,9 @@ from __future__ import annotations
 from landda_hpc.config.campaign import (
     CampaignConfig,
 )
+from landda_hpc.config.deprecated import (
+    current,
+)
 from landda_hpc.config.domain import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -186,6 +189,7 @@ __all__ = [
     "WithheldConfig",
     "apply_overrides",
     "changed_fields",
+    "current",
     "dump_config",
     "load_config",
     "parse_config",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from landda_hpc.config.deprecated import current
 from landda_hpc.errors import ConfigError
 from landda_hpc.plugins import AnyOf
 
@@ -44,10 +45,21 @@ def problems_of(error: ValidationError, root: Any) -> list[str]:
     return problems
 
 
-def parse_section(section: type[T], plain: Mapping[str, Any]) -> T:
-    """Validate one section given as plain data; ConfigError with every problem found, each naming its key."""
+def parse_section(section: type[T], plain: Mapping[str, Any], within: str = "") -> T:
+    """Validate one section given as plain data.
+
+    Parameters
+    ----------
+    section : class of the section.
+    plain : keys and values.
+    within : dotted place of the section in a campaign's configuration, e.g. ``runs.*``: former names are accepted.
+
+    Raises
+    ------
+    ConfigError : with every problem found, each naming its key.
+    """
     try:
-        return section.model_validate(plain)
+        return section.model_validate(current(plain, within))
     except ValidationError as error:
         raise ConfigError(problems_of(error, section)) from error
 

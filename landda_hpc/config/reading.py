@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from landda_hpc.config.campaign import CampaignConfig
+from landda_hpc.config.deprecated import current, current_key
 from landda_hpc.config.problems import problems_of
 from landda_hpc.errors import ConfigError, MissingFileError
 
@@ -30,7 +31,7 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Campaign
     """
     if not path.is_file():
         raise MissingFileError(f"configuration '{path}' does not exist; ready ones are in experiments/.")
-    raw = _read_yaml(path)
+    raw = current(_read_yaml(path))
     raw = apply_overrides(raw, overrides or {})
     raw["data_root"] = str((path.parent / Path(str(raw.get("data_root", ".")))).resolve())
     return parse_config(raw)
@@ -45,7 +46,7 @@ def read_resolved(path: Path, overrides: dict[str, Any] | None = None) -> Campai
     """
     if not path.is_file():
         raise MissingFileError(f"'{path}' does not exist; a campaign's folder has one.")
-    return parse_config(apply_overrides(_read_yaml(path), overrides or {}))
+    return parse_config(apply_overrides(current(_read_yaml(path), warn=False), overrides or {}))
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -58,18 +59,34 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return raw
 
 
-def apply_overrides(raw: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """A copy of plain configuration data with dotted keys replaced; ConfigError for a place that is not there."""
+def apply_overrides(raw: dict[str, Any], overrides: dict[str, Any], within: str = "") -> dict[str, Any]:
+    """Return a copy of plain configuration data with the values of dotted keys replaced.
+
+    Parameters
+    ----------
+    raw : keys and values; former names are translated already (``deprecated.current``).
+    overrides : dotted keys and values; former names of keys are accepted.
+    within : dotted place of ``raw`` in a campaign's configuration, e.g. ``runs.*``; empty for the whole.
+
+    Raises
+    ------
+    ConfigError : a dotted key leads to a place that does not exist.
+    """
     changed = copy.deepcopy(raw)
     for key, value in overrides.items():
-        _override(changed, key, value)
+        _override(changed, current_key(key, within), value)
     return changed
 
 
 def parse_config(raw: dict[str, Any]) -> CampaignConfig:
-    """Validate a configuration given as plain data; raises ConfigError with every problem found."""
+    """Validate a configuration given as plain data; former names are accepted (``deprecated``).
+
+    Raises
+    ------
+    ConfigError : with every problem found.
+    """
     try:
-        return CampaignConfig.model_validate(raw)
+        return CampaignConfig.model_validate(current(raw))
     except ValidationError as error:
         raise ConfigError(problems_of(error, CampaignConfig)) from error
 

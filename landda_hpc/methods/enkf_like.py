@@ -9,13 +9,13 @@ from pydantic import Field
 from landda_hpc.config.section import Positive
 from landda_hpc.methods.base.curvelet_section import CurveletRun
 from landda_hpc.methods.base.error_section import Errors, ErrorsOfObservations
-from landda_hpc.methods.errors.told import ToldErrorsConfig
+from landda_hpc.methods.errors.reported import ReportedErrorsConfig
 from landda_hpc.methods.errors.white import WhiteErrorsConfig
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.enkf_like import EnkfLike
     from landda_hpc.analysis.errors import ErrorModel
-    from landda_hpc.analysis.told_errors import WithToldErrors
+    from landda_hpc.analysis.reported_errors import WithReportedErrors
     from landda_hpc.config.campaign import CampaignConfig
     from landda_hpc.methods.base.context import MethodContext
 
@@ -49,10 +49,10 @@ class EnkfLikeRun(CurveletRun):
             problems.append(f"parallel.roots = {roots} exceeds its {self.members} members")
         return problems
 
-    def build(self, context: MethodContext) -> EnkfLike | WithToldErrors:
+    def build(self, context: MethodContext) -> EnkfLike | WithReportedErrors:
         """See ``AnalysingRun.build``."""
         from landda_hpc.analysis.enkf_like import EnkfLike
-        from landda_hpc.analysis.told_errors import WithToldErrors
+        from landda_hpc.analysis.reported_errors import WithReportedErrors
 
         frame, members = context.frame(self.frame), context.members(self.members)
         background = (self.background_errors or WhiteErrorsConfig(std=self.background_std)).build(
@@ -64,6 +64,6 @@ class EnkfLikeRun(CurveletRun):
             return EnkfLike(frame, members, background, observation, self.estimator, missing)
 
         errors = self.observation_errors or WhiteErrorsConfig(std=self.observation_std)
-        if isinstance(errors, ToldErrorsConfig):
-            return WithToldErrors(lambda std: make(errors.of(std, context)))
+        if isinstance(errors, ReportedErrorsConfig):
+            return WithReportedErrors(lambda std: make(errors.of(std, context)))
         return make(errors.build(frame, "observation", context))

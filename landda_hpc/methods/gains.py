@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 
 from landda_hpc.methods.base.curvelet_section import CurveletRun
 from landda_hpc.methods.base.error_section import Errors, ErrorsOfObservations
-from landda_hpc.methods.errors.told import ToldErrorsConfig
+from landda_hpc.methods.errors.reported import ReportedErrorsConfig
 from landda_hpc.methods.errors.white import WhiteErrorsConfig
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
-    from landda_hpc.analysis.told_errors import WithToldErrors
+    from landda_hpc.analysis.reported_errors import WithReportedErrors
     from landda_hpc.methods.base.context import MethodContext
 
 
@@ -25,7 +25,8 @@ class GainRun(CurveletRun):
         description="error model of the background; if absent B = max(0, E|d|^2 - R) is learned from innovations d",
     )
     observation_errors: ErrorsOfObservations = Field(
-        WhiteErrorsConfig(std=0.10), description="error model of the observations, R; told needs background_errors"
+        WhiteErrorsConfig(std=0.10),
+        description="error model of the observations, R; 'reported' needs background_errors",
     )
     memory_cycles: float = Field(20.0, ge=1.0, description="cycles that the running mean of |d|^2 counts for")
 
@@ -34,22 +35,24 @@ class GainRun(CurveletRun):
 
     @model_validator(mode="after")
     def _learns_with_known_r(self) -> Self:
-        if self.background_errors is None and isinstance(self.observation_errors, ToldErrorsConfig):
-            raise ValueError("observation_errors of kind told need background_errors: B is learned with a fixed R only")
+        if self.background_errors is None and isinstance(self.observation_errors, ReportedErrorsConfig):
+            raise ValueError(
+                "observation_errors of kind 'reported' need background_errors: B is learned with a fixed R only"
+            )
         return self
 
-    def build(self, context: MethodContext) -> GivenSpectra | InnovationSpectra | WithToldErrors:
+    def build(self, context: MethodContext) -> GivenSpectra | InnovationSpectra | WithReportedErrors:
         """See ``AnalysingRun.build``."""
         from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
-        from landda_hpc.analysis.told_errors import WithToldErrors
+        from landda_hpc.analysis.reported_errors import WithReportedErrors
 
         frame, missing, errors = context.frame(self.frame), self.missing_strategy(context), self.observation_errors
         given = None
         if self.background_errors is not None:
             given = self.background_errors.build(frame, "background", context)
-        if isinstance(errors, ToldErrorsConfig):
+        if isinstance(errors, ReportedErrorsConfig):
             assert given is not None, "the validation refuses reported errors without"
-            return WithToldErrors(
+            return WithReportedErrors(
                 lambda std: GivenSpectra(frame, self.POOLING, given, errors.of(std, context), missing)
             )
         observation = errors.build(frame, "observation", context)

@@ -16,7 +16,7 @@ from landda_hpc.errors import DataError
 from landda_hpc.methods.base.section import AnalysingRun
 
 if TYPE_CHECKING:
-    from landda_hpc.analysis.told_errors import WithToldErrors
+    from landda_hpc.analysis.reported_errors import WithReportedErrors
     from landda_hpc.analysis.var3d import ImageConstraint, ImageFill, Var3d
     from landda_hpc.config.campaign import CampaignConfig
     from landda_hpc.grid import Grid
@@ -85,7 +85,7 @@ class Var3dRun(AnalysingRun):
             )
         return problems
 
-    def build(self, context: MethodContext) -> Var3d | WithToldErrors:
+    def build(self, context: MethodContext) -> Var3d | WithReportedErrors:
         """See ``AnalysingRun.build``.
 
         Raises
@@ -142,27 +142,29 @@ class Var3dObservationTerm(Var3dRun):
     observation_std: Positive = Field(
         0.10, description="standard deviation of observation and operator errors that J_O assumes, m3 m-3"
     )
-    told_errors: bool = Field(
-        False, description="J_O takes the errors that each observation brings (observations.errors) instead"
+    reported_errors: bool = Field(
+        False, description="J_O takes the errors that each observation reports (observations.errors) instead"
     )
     observation_std_china: Positive | None = Field(
         None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
     )
 
     @model_validator(mode="after")
-    def _told_errors_are_of_one_layer(self) -> Self:
-        if self.told_errors and self.layers == "upper_three":
-            raise ValueError("told_errors are of the observed depth: with layers: upper_three give observation_std")
+    def _reported_errors_are_of_one_layer(self) -> Self:
+        if self.reported_errors and self.layers == "upper_three":
+            raise ValueError(
+                "reported_errors hold for the observed depth: with layers: upper_three give observation_std"
+            )
         return self
 
-    def build(self, context: MethodContext) -> Var3d | WithToldErrors:
+    def build(self, context: MethodContext) -> Var3d | WithReportedErrors:
         """See ``Var3dRun.build``."""
-        from landda_hpc.analysis.told_errors import WithToldErrors
+        from landda_hpc.analysis.reported_errors import WithReportedErrors
         from landda_hpc.fields.error_map import china_error_map
 
         by_errors, inside, outside = self._by_errors(context), self.observation_std_china, self.observation_std
-        if self.told_errors:
-            return WithToldErrors(by_errors)
+        if self.reported_errors:
+            return WithReportedErrors(by_errors)
         return by_errors(outside if inside is None else china_error_map(context.grid, inside, outside))
 
 

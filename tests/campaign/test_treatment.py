@@ -28,7 +28,7 @@ OBSERVATIONS = {
 RUNS = [
     {"method": "control"},
     {"method": "pointwise"},
-    {"method": "enkf_like", "members": 4, "observation_errors": {"kind": "told"}},
+    {"method": "enkf_like", "members": 4, "observation_errors": {"kind": "reported"}},
 ]
 
 
@@ -62,8 +62,8 @@ def test_every_reason_is_counted_and_told_at_the_end(checked: Mapping[str, Any],
     done = landda.here("observations", "report", checked["path"], "-o", "report.json")
     assert done.returncode == 0, done.stderr
     assert json.loads((landda.folder / "report.json").read_text())["counts"] == total
-    told = [line["observation_std_mean"] for line in lines if line["run"] == "enkf_like" and "gain_mean" in line]
-    assert told == pytest.approx([0.06] * len(told))
+    reported = [line["observation_std_mean"] for line in lines if line["run"] == "enkf_like" and "gain_mean" in line]
+    assert reported == pytest.approx([0.06] * len(reported))
 
 
 CONFIG_CYCLES = 6

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from landda_hpc.curvelet.backends.foreign import ComplexArray, FloatArray, ForeignFrame
+from landda_hpc.curvelet.backends.external_frame import ComplexArray, ExternalFrame, FloatArray
 from landda_hpc.curvelet.boundary import Boundary
 from landda_hpc.curvelet.frame import Curvelet2D
 from landda_hpc.curvelet.plan import Block
@@ -16,7 +16,7 @@ from landda_hpc.curvelet.windows import Finest
 from landda_hpc.errors import ConfigError
 
 
-class CurvelopsFrame(ForeignFrame):
+class CurvelopsFrame(ExternalFrame):
     """CurveLab's transform of real images; the full set of wedges, as it is complex only.
 
     Parameters

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.curvelet import variance
-from landda_hpc.curvelet.backends.foreign import ComplexArray, FloatArray, ForeignFrame
+from landda_hpc.curvelet.backends.external_frame import ComplexArray, ExternalFrame, FloatArray
 from landda_hpc.curvelet.boundary import Boundary, extended_shape
 from landda_hpc.curvelet.plan import Block
 from landda_hpc.curvelet.windows import Finest, Window, check_scales, default_scales, window_of
@@ -32,7 +32,7 @@ class _Windows:
     n_var: int
 
 
-class UdctFrame(ForeignFrame):
+class UdctFrame(ExternalFrame):
     """UDCT of real images, in its real mode: wedges of one half plane, complex coefficients.
 
     Parameters

@@ -37,11 +37,15 @@ class ErrorSection(Section):
 
 
 ERROR_MODELS: Final[Registry[ErrorSection]] = Registry(
-    "error model", ErrorSection, "kind", "landda_hpc.methods.errors", ("white", "correlated", "climatological", "told")
+    "error model",
+    ErrorSection,
+    "kind",
+    "landda_hpc.methods.errors",
+    ("white", "correlated", "climatological", "reported"),
 )
 """Error models by the ``kind`` of their section."""
 
-Errors = Annotated[ErrorSection, AnyOf(ERROR_MODELS, but=("told",))]
+Errors = Annotated[ErrorSection, AnyOf(ERROR_MODELS, but=("reported",))]
 """An error model that needs no observation."""
 
 ErrorsOfObservations = Annotated[ErrorSection, AnyOf(ERROR_MODELS)]

@@ -15,7 +15,7 @@ from landda_hpc.analysis.background_archive import (
     read_archive,
     write_archive,
 )
-from landda_hpc.analysis.nodes import at_nodes, node_weights
+from landda_hpc.analysis.layer_nodes import at_nodes, node_weights
 from landda_hpc.constants import SOIL_Z, FloatArray
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
 from landda_hpc.fields.error_map import china_error_map, outline_mask

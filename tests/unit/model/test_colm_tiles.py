@@ -23,7 +23,7 @@ from landda_hpc.model.colm.namelist import Namelist
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.tiles import CaseTiles, read_case_tiles, surrounded
 from landda_hpc.model.colm.write_back import WRITTEN, SoilWater, apply_increment
-from landda_hpc.model.column.foreign import with_own_fields
+from landda_hpc.model.column.colm_tiles import with_static_fields
 from landda_hpc.model.column.soil import with_perturbed_parameters
 from landda_hpc.state import TileState
 
@@ -156,7 +156,7 @@ def test_the_real_case(shared: Path) -> None:
 
 
 def test_the_embedded_model_takes_the_cases_soil(tiles: CaseTiles) -> None:
-    own = with_own_fields(tiles.tiles, tiles.grid)
+    own = with_static_fields(tiles.tiles, tiles.grid)
     soil = own.is_updatable
     for name in ("porsl", "psi0", "bsw", "hksati"):
         assert np.array_equal(getattr(own, name)[soil], getattr(tiles.tiles, name)[soil])

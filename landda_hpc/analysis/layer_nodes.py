@@ -1,4 +1,4 @@
-"""Bringing a product's layers to the nodes of the model's layers, as [S24] section 3.3.1."""
+"""Interpolation of a product's layers to the nodes of the model's soil layers [S24, section 3.3.1]."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from landda_hpc.errors import ShapeError
 
 
 def node_weights(depths_m: Sequence[tuple[float, float]], nodes_m: FloatArray = SOIL_Z) -> FloatArray:
-    """Weights of a product's layers at depths: linear between the middles of its layers, constant beyond them.
+    """Weights of a product's layers at given depths: linear between the middles of its layers, constant beyond them.
 
     Parameters
     ----------
@@ -24,12 +24,12 @@ def node_weights(depths_m: Sequence[tuple[float, float]], nodes_m: FloatArray = 
 
     Raises
     ------
-    ShapeError : no layer, or layers that do not follow each other downwards.
+    ShapeError : no layer, or layers that are not in order from the top down.
 
     Notes
     -----
     [S24] interpolates ERA5-Land to CoLM's upper nodes, 0.7, 2.8 and 6.2 cm. With the layer 0-7 cm alone each node takes
-    its value; with 7-28 cm beside it the third node takes 19 % from there.
+    its value; with 7-28 cm as a second layer, the third node takes 19 % from it.
     """
     middles = np.array([0.5 * (top + bottom) for top, bottom in depths_m])
     if middles.size == 0 or np.any(np.diff(middles) <= 0.0):

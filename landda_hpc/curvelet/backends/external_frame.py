@@ -1,4 +1,4 @@
-"""What frames on other packages' transforms share: boundaries, layout, gains, energies."""
+"""Base class of frames on the transforms of other packages: boundaries, layout, gains, energies."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from landda_hpc.errors import ConfigError, ShapeError
 FloatArray = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex128]
 
-# The package's own rounding and truncated windows stay far below this; transforms that are not tight, far above.
+# Rounding and truncated windows of these packages stay far below this value; transforms that are not tight exceed it.
 TIGHT = 1e-6
 
 
-class ForeignFrame(ABC):
+class ExternalFrame(ABC):
     """A frame of real float64 images whose coefficients are complex throughout, one member at a time.
 
     Parameters
     ----------
-    shape, boundary : of the images; E of boundary.py extends them before the foreign transform.
+    shape, boundary : of the images; E of boundary.py extends them before the external transform.
     blocks : layout; `offset` and `size` count real numbers, two per coefficient.
     n_scales : number of scales.
     """
@@ -50,7 +50,7 @@ class ForeignFrame(ABC):
         """Adjoint of `_analyse` on real images."""
 
     def _require_tight(self) -> None:
-        """Raise ConfigError if a random image does not keep its energy or does not come back."""
+        """Raise ConfigError if a random image does not keep its energy or is not reconstructed."""
         image = np.random.default_rng(0).standard_normal(self.transform_shape)
         coefficients = self._analyse(image)
         energy = float(np.vdot(coefficients, coefficients).real / np.sum(image**2))
@@ -59,8 +59,8 @@ class ForeignFrame(ABC):
             n1, n2 = self.transform_shape
             raise ConfigError(
                 f"{type(self).__name__} is not a Parseval frame of {n1} x {n2} images with {self.n_scales} scales: "
-                f"random noise keeps {energy:.6f} of its energy and comes back with an error of {error:.1e}. Sides "
-                "that are multiples of a power of two help; backend='ours' takes any."
+                f"random noise keeps {energy:.6f} of its energy and is reconstructed with an error of {error:.1e}. Use "
+                "sides that are multiples of a power of two, or backend='ours', which accepts any."
             )
 
     # ------------------------------------------------------------------ transforms
@@ -102,7 +102,7 @@ class ForeignFrame(ABC):
     def accumulate_energy(self, x: npt.ArrayLike, out: npt.NDArray[Any]) -> None:
         """Add |C x|^2 of one image to `out`, (n_var,)."""
         if np.shape(x) != self.shape:
-            raise ShapeError(f"accumulate_energy takes one image of shape {self.shape}; found {np.shape(x)}.")
+            raise ShapeError(f"accumulate_energy needs one image of shape {self.shape}; found {np.shape(x)}.")
         if out.shape != (self.n_var,):
             raise ShapeError(f"out is {out.shape}; expected ({self.n_var},).")
         out += self.energy(self.forward(x))

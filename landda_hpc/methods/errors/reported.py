@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from landda_hpc.methods.base.context import MethodContext
 
 
-class ToldErrorsConfig(ErrorSection):
-    """White errors of the size that each observation brings: observations.errors, bias treatment and all."""
+class ReportedErrorsConfig(ErrorSection):
+    """White errors with the standard deviation that each observation reports (``observations.errors``)."""
 
-    kind: Literal["told"] = "told"
+    kind: Literal["reported"] = "reported"
 
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> WhiteErrors:
         """See ``ErrorSection.build``."""
-        raise ConfigError(f"errors of kind told come with each observation; they cannot be those of the {purpose}.")
+        raise ConfigError(
+            f"errors of kind 'reported' come with each observation; they cannot be those of the {purpose}."
+        )
 
     def of(self, std: FloatArray, context: MethodContext) -> WhiteErrors:
         """The errors of one observation, which reports their standard deviation, m3 m-3, (n_lat, n_lon)."""

@@ -1,4 +1,4 @@
-"""Tiles of another model's domain, made ready for the embedded one: it adds what that model does not tell."""
+"""Tiles of a CoLM case for the embedded model: static fields that the case does not provide are added."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from landda_hpc.model.column.vegetation import root_fraction, vegetation_fractio
 from landda_hpc.state import PatchType, Tiles
 
 _MEDIUM: Final = np.array([2])
-"""Soil class whose parameters fill the columns of tiles without soil; nothing computes with them."""
+"""Soil class whose parameters fill the columns of tiles without soil; they are not used in any computation."""
 
 
-def with_own_fields(tiles: Tiles, grid: Grid) -> Tiles:
-    """The tiles with climate, vegetation and roots of the package's static fields.
+def with_static_fields(tiles: Tiles, grid: Grid) -> Tiles:
+    """Return the tiles with climate, vegetation and roots from the package's static fields.
 
     Parameters
     ----------
-    tiles : of the domain, with soil parameters (porsl, psi0, bsw, hksati) of its own; soil class 0.
+    tiles : tiles of the domain, with the case's own soil parameters (porsl, psi0, bsw, hksati); soil class 0.
     grid : the domain's grid.
 
     Raises
     ------
-    MissingFileError, DataError : the static fields are absent or not usable.
+    MissingFileError, DataError : the static fields are missing or not usable.
 
     Notes
     -----
-    Local: no communication. Soil parameters stay as they are, but where there is no soil. The embedded model has
-    Campbell's curve: of a van Genuchten case it takes psi0 and bsw, which CoLM's restart also carries.
+    Local: no communication. Soil parameters change only in tiles without soil. The embedded model uses Campbell's
+    curve: from a van Genuchten case it takes psi0 and bsw, which CoLM's restart also holds.
     """
     cells = cell_fields(grid)
     climate = cells.climate_class[tiles.cell]
