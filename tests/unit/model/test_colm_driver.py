@@ -16,6 +16,7 @@ from landda_hpc.campaign.case import open_case
 from landda_hpc.config import CaseConfig
 from landda_hpc.errors import ConfigError, DataError, ModelError
 from landda_hpc.formats.colm.names import time_label
+from landda_hpc.formats.colm.restart_files import restart_files
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.process import (
     PROCESS_FILE,
@@ -95,8 +96,9 @@ def test_an_analysis_in_the_restart_reaches_the_model(case: ModelCase, tmp_path:
     window = Window(wet, case.start, case.start + SIX_HOURS)
     window.prepare([])
     added = 0.0
-    for path in window.start_folder.iterdir():
-        with netCDF4.Dataset(path, "r+") as file:
+    blocks = [file.path.name for file in restart_files(wet.case, case.start, window.start_folder) if file.is_of_patches]
+    for name in blocks:
+        with netCDF4.Dataset(window.start_folder / name, "r+") as file:
             water = file["wliq_soisno"][:]
             added += 0.1 * water[:, 5:8].sum()
             water[:, 5:8] *= 1.1
@@ -104,8 +106,11 @@ def test_an_analysis_in_the_restart_reaches_the_model(case: ModelCase, tmp_path:
     run_windows([window], program(case))
     label = time_label(window.end)
     gained = 0.0
-    for path in (wet.chain / label).iterdir():
-        with netCDF4.Dataset(path) as changed, netCDF4.Dataset(plain.chain / label / path.name) as unchanged:
+    for name in (name.replace(time_label(case.start), label) for name in blocks):
+        with (
+            netCDF4.Dataset(wet.chain / label / name) as changed,
+            netCDF4.Dataset(plain.chain / label / name) as unchanged,
+        ):
             gained += (changed["wliq_soisno"][:, 5:] - unchanged["wliq_soisno"][:, 5:]).sum()
     assert 0.3 * added < gained < 1.2 * added
     # The chain keeps what the model wrote: the change was made in a copy.
