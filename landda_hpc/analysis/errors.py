@@ -23,6 +23,11 @@ from landda_hpc.fields.spectra import gaussian_spectrum
 from landda_hpc.fields.sphere import random_field
 from landda_hpc.fields.sphere_covariance import SphereCovariance
 from landda_hpc.grid import Grid
+from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.parallel.reduction import MemberReduction
+
+DRAWS = 200
+"""Realisations that coefficients' variances are estimated from, where nobody says how many."""
 
 _FIXED = "every time"
 """Time key of realisations that a variance is estimated from once and for all."""
@@ -263,8 +268,10 @@ class ClimatologicalErrors:
     Parameters
     ----------
     frame : whose wedges they are.
-    spectrum : of the errors.
+    spectrum : s, of the errors themselves: what a mask does to it is not part of it (see ``WedgeSpectrum``).
     seed, purpose : key the realisations, as for ``WhiteErrors``.
+    draws : realisations that the coefficients' variances are estimated from, and how the root group shares them; if
+        None, ``DRAWS`` of them, all on this process.
 
     Raises
     ------
@@ -274,13 +281,22 @@ class ClimatologicalErrors:
     -----
     Their covariance is C^T diag(s) C with s constant in each wedge. The standard deviation per cell is the mean over
     the image (exact without a boundary extension, where it is the same in all cells).
+
+    On a domain with the mask P the coefficients' variances are diag(C P C^T diag(s) C P C^T): each coefficient has a
+    share of every wedge that overlaps with its own, or that the mask mixes into it. They are s times those of white
+    errors for equal s alone. The least s, which is white, counts exactly; the rest is estimated once per domain, from
+    the same realisations in every cycle, and kept.
     """
 
-    def __init__(self, frame: ImageFrame, spectrum: WedgeSpectrum, seed: int, purpose: str) -> None:
+    def __init__(
+        self, frame: ImageFrame, spectrum: WedgeSpectrum, seed: int, purpose: str, draws: MemberSums | None = None
+    ) -> None:
         spectrum.require(frame)
         self._frame, self._seed, self._purpose = frame, seed, purpose
+        self._draws = MemberReduction(SerialCommunicator(), DRAWS) if draws is None else draws
         self._density = spectrum.expand(frame)
         self._std = float(np.sqrt(spectrum.total(frame)))
+        self._variance: tuple[bytes, FloatArray] | None = None
 
     def standard_deviation(self, domain: BoolArray) -> FloatArray:
         """Local."""
@@ -288,17 +304,30 @@ class ClimatologicalErrors:
 
     def perturbation(self, domain: BoolArray, time_key: str, member: int) -> FloatArray:
         """C^T sqrt(s) xi with independent xi of unit variance. Local."""
-        generator = keyed_generator(self._seed, f"{self._purpose} perturbation, climatological", time_key, member)
-        noise = generator.standard_normal(self._frame.n_coef)
-        return np.where(domain, self._frame.inverse(self._frame.scale_by(noise, np.sqrt(self._density))), 0.0)
+        return self._realisation(self._density, domain, time_key, member)
 
     def variance(self, frame: ImageFrame, domain: BoolArray) -> FloatArray:
-        """s times the variance of white errors of unit variance on the domain. Local."""
-        return self._density * frame.variance(domain.astype(np.float64))
+        """Collective over the root group at the first call for a domain, if the realisations are shared."""
+        key = domain.tobytes()
+        if self._variance is None or self._variance[0] != key:
+            white = float(self._density.min())
+            variance = white * frame.variance(domain.astype(np.float64))
+            rest = self._density - white
+            if rest.any():
+                variance = variance + mean_energy(
+                    frame, self._draws, lambda member: self._realisation(rest, domain, _FIXED, member)
+                )
+            self._variance = key, variance
+        return self._variance[1]
 
     def covariance_times(self, frame: ImageFrame, image: FloatArray) -> FloatArray:
         """Local."""
         return frame.apply_gain(image, self._density)
+
+    def _realisation(self, density: FloatArray, domain: BoolArray, time_key: str, member: int) -> FloatArray:
+        generator = keyed_generator(self._seed, f"{self._purpose} perturbation, climatological", time_key, member)
+        noise = generator.standard_normal(self._frame.n_coef)
+        return np.where(domain, self._frame.inverse(self._frame.scale_by(noise, np.sqrt(density))), 0.0)
 
 
 def known_std(std: float | FloatArray, domain: BoolArray) -> float | FloatArray:

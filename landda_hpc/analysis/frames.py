@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from landda_hpc.constants import FloatArray
+
+Pooling = Literal["per_scale", "per_wedge"]
+"""Which coefficients share a number: those of a scale, or those of a wedge."""
 
 
 class FrameBlock(Protocol):

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from landda_hpc.analysis.frames import FrameBlock, ImageFrame
+from landda_hpc.analysis.frames import FrameBlock, ImageFrame, Pooling
 from landda_hpc.analysis.protocol import MemberSums
-from landda_hpc.analysis.spectra import Pooling
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.fields.keyed import keyed_generator
 
@@ -91,14 +90,24 @@ def mixing_matrix(
     sums = np.zeros((len(blocks), n, n))
     for rows, block in zip(sums, blocks, strict=True):
         for member in block:
-            group = member % n
-            noise = keyed_generator(seed, "mixing of wedges by a mask", time_key, member).standard_normal(frame.n_coef)
-            only = groups.expand((np.arange(n) == group).astype(np.float64))
-            image = frame.inverse(frame.scale_by(noise, only))
-            rows[:, group] += groups.energy(np.where(cells, image, 0.0))
+            rows[:, member % n] += probe_energy(frame, groups, member % n, cells, seed, time_key, member)
     matrix = probes.sum_blocks(sums.reshape(len(blocks), n * n)).reshape(n, n)
+    return with_row_sums(matrix, groups.white(cells))
+
+
+def probe_energy(
+    frame: ImageFrame, groups: WedgeGroups, group: int, cells: BoolArray, seed: int, *key: str | int
+) -> FloatArray:
+    """Energy in each group, (n,), of one random image of unit variance in one group, cut to the cells. Local."""
+    noise = keyed_generator(seed, "mixing of wedges by a mask", *key).standard_normal(frame.n_coef)
+    only = groups.expand((np.arange(groups.n) == group).astype(np.float64))
+    return groups.energy(np.where(cells, frame.inverse(frame.scale_by(noise, only)), 0.0))
+
+
+def with_row_sums(matrix: FloatArray, sums: FloatArray) -> FloatArray:
+    """A matrix of energies of probes, (n, n), with its rows scaled to sums that are known exactly, (n,)."""
     total = matrix.sum(axis=1)
-    factor = np.divide(groups.white(cells), total, out=np.zeros(n), where=total > 0.0)
+    factor = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0.0)
     scaled: FloatArray = factor[:, None] * matrix
     return scaled
 

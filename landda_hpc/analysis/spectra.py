@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from landda_hpc.analysis.frames import FrameBlock, ImageFrame
+from landda_hpc.analysis.frames import Pooling as Pooling
+from landda_hpc.analysis.mixing import WedgeGroups, probe_energy, unmixed, with_row_sums
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 
-Pooling = Literal["per_scale", "per_wedge"]
+_PROBES = 8
+"""Random images per wedge that the mixing of an archive's masks is estimated from."""
 
 
 @dataclass(frozen=True, eq=False)
 class WedgeSpectrum:
-    """Variance s per wedge, m6 m-6: the energy of errors over that of white errors of unit variance.
+    """Variance s per wedge, m6 m-6: that of errors with the covariance C^T diag(s) C.
 
-    White errors of standard deviation sigma have s = sigma^2 in every wedge, on any mask, so spectra measured on
-    different cells can be compared, and K = s_b / (s_b + s_r).
+    White errors of standard deviation sigma have s = sigma^2 in every wedge. s belongs to the errors, not to the cells
+    where they are seen: wedges overlap, and a mask moves energy between them, so that errors cut to a domain have the
+    energy sum_j A_ij s_j in wedge i (``mixing_matrix``), which is s_i A_i only for white ones. What is measured on a
+    domain is therefore unmixed before it is a spectrum (``unmixed``, ``archive_spectrum``), once.
 
     Attributes
     ----------
@@ -99,7 +103,7 @@ def archive_spectrum(
 
     Returns
     -------
-    WedgeSpectrum : energies of all images over those of white errors on the same cells.
+    The spectrum that, cut to the cells of each image, gives the mean energies of the archive.
 
     Raises
     ------
@@ -108,6 +112,7 @@ def archive_spectrum(
     Notes
     -----
     Local. An archive of model minus observation has the spectrum B + R; take R off, or use it as it is as [S24] does.
+    What the masks of the images do to a spectrum is estimated from random images, see ``mixing_matrix``.
     """
     if len(images) < (2 if about_mean else 1):
         raise DataError(f"an archive of {len(images)} images has no variance; give two or more.")
@@ -119,16 +124,18 @@ def archive_spectrum(
             mean += np.where(seen, image, 0.0)
             count += seen
         mean = mean / np.maximum(count, 1.0)
-    energy, white = np.zeros(frame.n_var), np.zeros(len(frame.blocks))
-    known: dict[bytes, FloatArray] = {}
-    for image in images:
+    groups = WedgeGroups(frame, "per_wedge")
+    n, n_probes = groups.n, _PROBES * groups.n
+    energy, white, mixing = np.zeros(frame.n_var), np.zeros(n), np.zeros((n, n))
+    for number, image in enumerate(images):
         seen = domain & np.isfinite(image)
-        key = seen.tobytes()
-        if key not in known:
-            known = {key: block_sums(frame.variance(seen.astype(np.float64)), frame.blocks)}
-        white += known[key]
+        white += groups.white(seen)
         frame.accumulate_energy(np.where(seen, image - mean, 0.0), energy)
+        # The probes are spread over the images, so that the mixing is the mean over their masks.
+        for probe in range(number * n_probes // len(images), (number + 1) * n_probes // len(images)):
+            mixing[:, probe % n] += probe_energy(frame, groups, probe % n, seen, 0, "archive", probe)
     if not white.any():
         raise DataError("no image of the archive has a value in the domain.")
     unbiased = len(images) / (len(images) - 1.0) if about_mean else 1.0
-    return WedgeSpectrum.of(frame, unbiased * ratio(block_sums(energy, frame.blocks), white))
+    measured = unbiased * block_sums(energy, frame.blocks)
+    return WedgeSpectrum.of(frame, unmixed(measured, with_row_sums(mixing, white), np.zeros(n)))

@@ -1,8 +1,13 @@
-"""Error variances per wedge of a curvelet frame, as a small table in a CSV file: scale, wedge, variance."""
+"""Error variances per wedge of a curvelet frame, as a small table in a CSV file: scale, wedge, variance.
+
+Lines that begin with # are notes. One of them, ``NOTE``, says that the variances are of the errors themselves; files of
+``landda archive`` without it hold the ratio of energies to those of white noise, with the mask of the archive in it.
+"""
 
 from __future__ import annotations
 
 import csv
+import logging
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,6 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from landda_hpc.constants import FloatArray, IntArray
+
+logger = logging.getLogger(__name__)
+
+NOTE: Final = "# variances of the errors themselves: the mixing of wedges by the archive's masks is taken out"
+"""Beginning of a file that ``write_wedge_spectrum`` wrote."""
 
 COLUMNS: Final = ("scale", "wedge", "variance_m6_m-6")
 """The header of the file."""
@@ -25,17 +35,29 @@ def read_wedge_spectrum(path: Path) -> tuple[IntArray, IntArray, FloatArray]:
     ------
     MissingFileError : no such file.
     DataError : another header, a line that is not two whole numbers and a finite number of at least 0, or none.
+
+    Notes
+    -----
+    Warns if the file does not say that its variances are of the errors themselves.
     """
     if not path.is_file():
         raise MissingFileError(f"wedge spectrum '{path}' does not exist.")
     with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file))
-    if not lines or tuple(lines[0]) != COLUMNS:
+        text = file.read().splitlines()
+    notes = [line for line in text if line.startswith("#")]
+    lines = [(number, row) for number, row in enumerate(csv.reader(text), start=1) if not row or row[0][:1] != "#"]
+    if not lines or tuple(lines[0][1]) != COLUMNS:
         raise DataError(
-            f"'{path}' begins with {','.join(lines[0]) if lines else 'nothing'}; expected {','.join(COLUMNS)}."
+            f"'{path}' begins with {','.join(lines[0][1]) if lines else 'nothing'}; expected {','.join(COLUMNS)}."
         )
+    if NOTE not in notes:
+        logger.warning(
+            "%s does not say that its variances are of the errors themselves, without the mixing of wedges by a mask. "
+            "Those of older versions of 'landda archive' are not: make it again. If they are, begin it with: %s",
+            path, NOTE,
+        )  # fmt: skip
     scale, wedge, variance = [], [], []
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in lines[1:]:
         try:
             a, b, value = int(line[0]), int(line[1]), float(line[2])
             if len(line) != len(COLUMNS) or not 0.0 <= value < np.inf:
@@ -53,6 +75,7 @@ def read_wedge_spectrum(path: Path) -> tuple[IntArray, IntArray, FloatArray]:
 def write_wedge_spectrum(path: Path, scale: IntArray, wedge: IntArray, variance: FloatArray) -> None:
     """Write the table; every number is read back to the bit."""
     with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(NOTE + "\n")
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for a, b, value in zip(scale.tolist(), wedge.tolist(), variance.tolist(), strict=True):

@@ -20,7 +20,10 @@ class ClimatologicalErrorsConfig(ErrorSection):
     """Errors with one variance per wedge of the frame, from an archive."""
 
     kind: Literal["climatological"] = "climatological"
-    file: Path = Field(description="CSV file under data_root: scale, wedge, variance in m6 m-6")
+    file: Path = Field(
+        description="CSV file under data_root: scale, wedge, variance in m6 m-6, of the errors themselves: what coasts "
+        "and gaps of the archive do to a spectrum is taken out ('landda archive --wedges' does)"
+    )
     holds: Literal["errors", "difference"] = Field(
         "errors",
         description="what the variances are of: 'errors' = these errors alone; 'difference' = model minus observation, "
@@ -30,6 +33,9 @@ class ClimatologicalErrorsConfig(ErrorSection):
         None,
         description="holds: difference: standard deviation of the other side's white errors, m3 m-3, taken off every "
         "wedge as a variance; if absent they stay in",
+    )
+    draws: int = Field(
+        200, ge=10, le=10000, description="realisations that variances of coefficients come from, drawn once"
     )
 
     @model_validator(mode="after")
@@ -50,4 +56,5 @@ class ClimatologicalErrorsConfig(ErrorSection):
         if self.other_std is not None:
             # White errors have s = sigma^2 in every wedge, see WedgeSpectrum.
             variance = np.maximum(variance - self.other_std**2, 0.0)
-        return ClimatologicalErrors(frame, WedgeSpectrum(scale, wedge, variance), context.seed, purpose)
+        spectrum = WedgeSpectrum(scale, wedge, variance)
+        return ClimatologicalErrors(frame, spectrum, context.seed, purpose, context.members(self.draws))

@@ -140,7 +140,10 @@ def test_one_variance_for_all_wedges_is_white_noise() -> None:
 
 @pytest.mark.parametrize("about_mean", [True, False])
 def test_spectrum_of_a_white_archive_is_its_variance(about_mean: bool) -> None:
-    """On any mask, that changes from image to image; a constant bias counts only if it is kept."""
+    """On any mask, that changes from image to image; a constant bias counts only if it is kept, at the coarsest scale.
+
+    Seen through holes at random, a constant has energy at all scales: 0.05^2 x 0.52 of it, which is taken out.
+    """
     frame = Curvelet2D((32, 40))
     rng = np.random.default_rng(1)
     domain = rng.random((32, 40)) < 0.6
@@ -149,9 +152,10 @@ def test_spectrum_of_a_white_archive_is_its_variance(about_mean: bool) -> None:
     ]
     spectrum = archive_spectrum(frame, images, domain, about_mean)
     fine = spectrum.variance[spectrum.scale == frame.n_scales - 1]
-    # A constant seen through holes at random is white, with 1 - (observed share) of its square: 0.05^2 x 0.52.
-    np.testing.assert_allclose(fine, 0.01 if about_mean else 0.0113, rtol=0.06)
-    assert bool(spectrum.variance[0] > 1.3 * fine.mean()) is not about_mean
+    assert fine.mean() == pytest.approx(0.01, rel=0.04)
+    # Single wedges overlap, which makes their numbers less certain than their mean.
+    np.testing.assert_allclose(fine, 0.01, rtol=0.25)
+    assert bool(spectrum.variance[0] > 1.8 * fine.mean()) is not about_mean
 
 
 def test_spectra_of_other_frames_and_bad_values_are_refused() -> None:
@@ -167,6 +171,22 @@ def test_spectra_of_other_frames_and_bad_values_are_refused() -> None:
         archive_spectrum(frame, [], np.ones((32, 40), dtype=np.bool_))
     with pytest.raises(DataError, match="no image"):
         archive_spectrum(frame, [np.full((32, 40), np.nan)] * 2, np.ones((32, 40), dtype=np.bool_))
+
+
+def test_a_spectrum_file_says_what_it_holds(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Older files hold the ratio of energies, with the archive's mask in it: they are read, and reported."""
+    new, old = tmp_path / "new.csv", tmp_path / "old.csv"
+    write_wedge_spectrum(new, np.array([0, 1]), np.array([0, 0]), np.array([0.5, 0.25]))
+    lines = new.read_text().splitlines()
+    assert lines[0].startswith("# variances of the errors themselves") and lines[1] == "scale,wedge,variance_m6_m-6"
+    old.write_text("\n".join(lines[1:]) + "\n")
+    assert [a.tolist() for a in read_wedge_spectrum(new)] == [[0, 1], [0, 0], [0.5, 0.25]]
+    assert not caplog.text
+    assert [a.tolist() for a in read_wedge_spectrum(old)] == [[0, 1], [0, 0], [0.5, 0.25]]
+    assert "make it again" in caplog.text
+    old.write_text("# a note\n" + "\n".join(lines[1:]) + "\n0,1\n")
+    with pytest.raises(DataError, match="line 5"):
+        read_wedge_spectrum(old)
 
 
 def test_spectrum_file_is_read_back_to_the_bit(tmp_path: Path) -> None:
