@@ -56,6 +56,16 @@ class CampaignResults:
         return self._folder.read_status()
 
     @property
+    def missing_records(self) -> list[str]:
+        """What is missing or damaged of the records up to the newest checkpoint, in words; tables leave it out.
+
+        Every file is read once and compared with its hash.
+        """
+        from landda_hpc.campaign.records import require_records
+
+        return require_records(self._folder, self.config, accept_gaps=True)
+
+    @property
     def times(self) -> pd.DatetimeIndex:
         """Valid times of the recorded cycles."""
         import pandas as pd

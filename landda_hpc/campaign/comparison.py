@@ -17,10 +17,11 @@ import yaml
 from landda_hpc.campaign.comparison_options import OptionSet, name_with, with_options
 from landda_hpc.campaign.cycle import Campaign
 from landda_hpc.campaign.domain import depth_name
+from landda_hpc.campaign.records import require_records
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.start import resume_campaign, start_campaign
 from landda_hpc.config import METHODS, CampaignConfig, Run, TimeConfig, apply_overrides, parse_config, read_resolved
-from landda_hpc.errors import ConfigError
+from landda_hpc.errors import ConfigError, StorageError
 from landda_hpc.methods.pointwise import PointwiseRun
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
@@ -283,7 +284,14 @@ def _state_of(config: CampaignConfig, output: Path) -> Literal["absent", "begun"
             "or replace it with --overwrite."
         )
     status = folder.read_status()
-    return "finished" if status is not None and status.state == "finished" else "begun"
+    if status is None or status.state != "finished":
+        return "begun"
+    try:
+        require_records(folder, found)
+    except StorageError as error:
+        logger.warning("%s", error)
+        return "begun"  # the resume computes again what is missing, or says why it cannot
+    return "finished"
 
 
 # ---------------------------------------------------------------------- the best constant gain

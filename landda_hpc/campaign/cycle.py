@@ -43,6 +43,7 @@ from landda_hpc.storage.campaign_folder import CampaignFolder, State, Status
 from landda_hpc.storage.method_memory import KEY as MEMORY
 from landda_hpc.storage.method_memory import Memory, encode_memory
 from landda_hpc.storage.record_inventory import KEY, Inventory
+from landda_hpc.storage.report_state import forget_report
 from landda_hpc.storage.retention import checkpoint_name
 
 logger = logging.getLogger(__name__)
@@ -174,7 +175,9 @@ class Campaign:
             if progress is not None and self.world.rank == 0:
                 progress(number, total, line)
             if received and number < total:
+                self._conclude("stopped")
                 return Outcome(False, number, time.valid_time(number), received)
+        self._conclude("finished")
         return Outcome(True, self.cycle, time.valid_time(self.cycle))
 
     def _one_cycle(self, number: int) -> str:
@@ -378,6 +381,14 @@ class Campaign:
                 for step, used in seconds.items():
                     if used["max"] > 0.0:
                         step_log.info("%s %s: %.3f s, mean %.3f s", number, step, used["max"], used["mean"])
+
+    def _conclude(self, state: State) -> None:
+        """Write how the cycles ended. A finished campaign is finished before its report begins. Collective."""
+        with together(self.world, "writing the status"):
+            if self.world.rank == 0:
+                if state == "finished":
+                    forget_report(self.folder.path)
+                self.write_status(state)
 
     def write_status(self, state: State) -> None:
         """Replace status.json. Local: rank 0."""

@@ -1,11 +1,16 @@
-"""The report of a campaign folder: which images are drawn, and the tables and figures beside them."""
+"""The report of a campaign's folder, part by part: tables, then figures, then the page that shows them."""
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landda_hpc.campaign.domain import Domain, depth_name
+from landda_hpc.campaign.domain import depth_name, make_domain
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
 from landda_hpc.config import CampaignConfig
 from landda_hpc.data import static_path
@@ -15,41 +20,112 @@ from landda_hpc.methods.var3d import Var3dRun
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.images import list_images
 from landda_hpc.verification.image_set import ImageSet, read_images
-from landda_hpc.verification.report import write_report
+from landda_hpc.verification.records import ScoreRecord, write_csv, write_netcdf
+from landda_hpc.verification.regions import CHINA, UNITED_STATES
+from landda_hpc.verification.report import SUMMARY, Part, read_scores, write_summary
 
 if TYPE_CHECKING:
     from landda_hpc.verification.maps import Coastline
+    from landda_hpc.verification.report_figures import MapFrame, MapSource
 
 
-def make_report(folder: CampaignFolder, config: CampaignConfig, domain: Domain) -> list[Path]:
-    """Write scores.csv, scores.nc, summary.md, observations.md and, where asked for, the figures. Local: rank 0.
+@dataclass(frozen=True)
+class Made:
+    """A part that was made: its path relative to the campaign's folder, its caption, parts so far and in all."""
 
-    Returns the files.
+    name: str
+    caption: str | None
+    number: int
+    n_parts: int
+
+
+def make_report(
+    folder: CampaignFolder,
+    config: CampaignConfig,
+    done: Mapping[str, str | None] | None = None,
+    notes: Sequence[str] = (),
+) -> Iterator[Made]:
+    """Write scores.csv, scores.nc, observations.md, where asked for the figures, and summary.md. Local: one process.
+
+    Parameters
+    ----------
+    config : of the campaign; ``output.figures`` says whether figures are drawn.
+    done : parts that exist, with the captions of figures: they are not made again.
+    notes : sentences to be read before the tables.
+
+    Yields
+    ------
+    Each part when it is complete. One figure is in memory at a time. The page comes twice: with the tables, and in the
+    end with the figures.
+
+    Raises
+    ------
+    DataError, StorageError : as the parts do; what was made stays.
     """
-    images = _images(folder, config) if config.output.figures else []
-    observations = folder.path / "observations.md"
-    write_text(observations, counts_markdown(*counts_of_records(folder.read_records("cycles"))))
-    written = write_report(
-        folder.path,
-        folder.records_file("scores"),
-        name=config.name,
-        images=images,
-        grid=domain.grid,
-        land=domain.is_land,
-        score_mask=domain.is_scored,
-        coastline=_coastline() if config.output.figures else None,
-        innovations=folder.records_file("cycles"),
-        layer=depth_name(config.observations.depth_m),
-        since=config.scored_since if config.verification.discard_days else None,
-        tolerance=_tolerance(config),
-        with_figures=config.output.figures,
-    )
-    return [*written, observations]
+    done = dict(done or {})
+    records = read_scores(folder.records_file("scores"))
+    since = config.scored_since if config.verification.discard_days else None
+    parts = _tables(folder, records)
+    n_tables = len(parts)
+    if config.output.figures:
+        parts += _figures(folder, config, records, since)
+    n_parts = len(parts) + 1
+    captions: list[tuple[Path, str]] = []
+    page = partial(write_summary, folder.path, records, config.name)
+    for number, part in enumerate(parts, start=1):
+        name = part.path.relative_to(folder.path).as_posix()
+        if name in done:
+            caption = done[name]
+        else:
+            caption = part.make()
+            gc.collect()  # a figure refers to itself, and would stay in memory with the next ones
+            yield Made(name, caption, number, n_parts)
+        if caption is not None:
+            captions.append((part.path, caption))
+        if number == n_tables and SUMMARY not in done:
+            page([], since, notes)
+    page(captions, since, notes)
+    yield Made(SUMMARY, None, n_parts, n_parts)
+
+
+def _tables(folder: CampaignFolder, records: list[ScoreRecord]) -> list[Part]:
+    def write(writer: Callable[[list[ScoreRecord], Path], None], path: Path) -> None:
+        writer(records, path)
+
+    def observations(path: Path) -> None:
+        write_text(path, counts_markdown(*counts_of_records(folder.read_records("cycles"))))
+
+    csv, netcdf, page = (folder.path / name for name in ("scores.csv", "scores.nc", "observations.md"))
+    return [
+        Part(csv, partial(write, write_csv, csv)),
+        Part(netcdf, partial(write, write_netcdf, netcdf)),
+        Part(page, partial(observations, page)),
+    ]
+
+
+def _figures(
+    folder: CampaignFolder, config: CampaignConfig, records: list[ScoreRecord], since: datetime | None
+) -> list[Part]:
+    # Here: tables alone do without the plotting library.
+    from landda_hpc.verification.report_figures import plan_maps, plan_series
+
+    cycles = folder.records_file("cycles")
+    innovations = cycles if cycles.is_file() else None
+    parts = plan_series(records, folder.figures, innovations, since, _tolerance(config))
+    sources = _sources(folder, config)
+    return parts + (plan_maps(sources, folder.figures, _frame(config)) if sources else [])
+
+
+def _frame(config: CampaignConfig) -> MapFrame:
+    from landda_hpc.verification.report_figures import MapFrame
+
+    domain, layer = make_domain(config, n_ranks=1), depth_name(config.observations.depth_m)
+    return MapFrame(domain.grid, domain.is_land, domain.is_scored, _coastline(), (CHINA, UNITED_STATES), layer)
 
 
 def _coastline() -> Coastline:
     """That of the data that come with the package."""
-    from landda_hpc.verification.maps import Coastline  # here: figures alone need the plotting library
+    from landda_hpc.verification.maps import Coastline
 
     grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
     return Coastline(grid, static["land_fraction"] + static["lake_fraction"])
@@ -61,17 +137,21 @@ def _tolerance(config: CampaignConfig) -> float | None:
     return rules.pop() if len(rules) == 1 else None
 
 
-def _images(folder: CampaignFolder, config: CampaignConfig) -> list[ImageSet]:
+def _sources(folder: CampaignFolder, config: CampaignConfig) -> list[MapSource]:
     """Of each run the first scored and the last image of the analysis window, and the last of all.
 
-    The control's are drawn as panels beside those of the other runs.
+    The control's are drawn as panels next to those of the other runs.
     """
-    sets: list[ImageSet] = []
+    from landda_hpc.verification.report_figures import MapSource
+
+    def load(path: Path) -> ImageSet:
+        return read_images(path)[0]
+
+    sources = []
     for run in config.runs:
         paths = list_images(folder.images, run.name)
         times = sorted(paths)
         analysed = [t for t in times if config.scored_since <= t <= config.time.assimilation_end]
         chosen = {*analysed[:1], *analysed[-1:], *times[-1:]}
-        for time in sorted(chosen):
-            sets += read_images(paths[time])
-    return sets
+        sources += [MapSource(run.name, time, partial(load, paths[time])) for time in sorted(chosen)]
+    return sources

@@ -15,6 +15,7 @@ from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.model_system import ModelSystem, make_model_system
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.records import newest_checkpoint, restore_records
+from landda_hpc.campaign.reporting import report_campaign
 from landda_hpc.campaign.saving import config_hash, lacks_restarts, retain
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.spun_up import initial_problems
@@ -56,11 +57,13 @@ def run_campaign(config: CampaignConfig | Path | str, output: Path | str, world:
     if not isinstance(config, CampaignConfig):
         config = load_config(Path(config))
     campaign = start_campaign(config, world, Path(output))
+    folder = campaign.folder
     try:
-        outcome = campaign.run(stop=StopRequest())
-        finish_campaign(campaign, outcome)
+        outcome = campaign.run()
+        del campaign  # its memory: the report needs none of it
+        report_campaign(folder, config, world)
     finally:
-        campaign.folder.unlock()
+        folder.unlock()
     return outcome
 
 
@@ -180,6 +183,53 @@ def resume_campaign(
     return campaign
 
 
+def open_finished(
+    output: Path,
+    world: Communicator,
+    overrides: dict[str, Any] | None = None,
+    *,
+    on_folder: OnFolder | None = None,
+    accept_gaps: bool = False,
+    claim: Claim | None = None,
+) -> tuple[CampaignFolder, CampaignConfig] | None:
+    """Take the folder of a campaign that is finished, for its report; None where cycles are left. Collective.
+
+    Finished is a campaign whose last checkpoint is whole and whose records are complete: otherwise ``resume_campaign``
+    computes again what is missing, or says why it cannot.
+
+    Raises
+    ------
+    StorageError, ConfigError : as ``resume_campaign``.
+    """
+    folder, config = CampaignFolder(output), None
+    with together(world, f"opening {output}", asleep=True):
+        if world.rank == 0:
+            folder = CampaignFolder.open(output)
+            status = folder.read_status()
+            if status is not None and status.state == "finished":
+                folder.lock(claim)
+                config = _config_if_finished(folder, overrides or {}, accept_gaps=accept_gaps)
+    config = world.broadcast(config)
+    if config is not None and on_folder is not None and world.rank == 0:
+        on_folder(folder)
+    return None if config is None else (folder, config)
+
+
+def _config_if_finished(
+    folder: CampaignFolder, overrides: dict[str, Any], *, accept_gaps: bool
+) -> CampaignConfig | None:
+    """Configuration of a campaign without cycles left; else its folder is given free again. Local: rank 0."""
+    is_finished = False
+    try:
+        config = _resumed_config(folder.config_file, overrides)
+        path = newest_checkpoint(folder, config, accept_gaps=accept_gaps)
+        is_finished = path is not None and read_header(path).cycle == config.time.n_cycles
+    finally:
+        if not is_finished:
+            folder.unlock()
+    return config if is_finished else None
+
+
 @contextmanager
 def _unlocking_on_error(folder: CampaignFolder) -> Iterator[None]:
     """Give the folder free where a campaign does not come about."""
@@ -212,20 +262,6 @@ def _read_state(
         memory = decode_memory(header.records)
     models.take_up(instances, datetime.fromisoformat(header.valid_time))
     return header, memory
-
-
-def finish_campaign(campaign: Campaign, outcome: Outcome) -> list[Path]:
-    """Set the final status and, where the campaign is finished, write tables and figures. Collective."""
-    written: list[Path] = []
-    with together(campaign.world, "writing the report"):
-        if campaign.world.rank == 0:
-            if outcome.finished:
-                # Here: only one rank, once, needs the plotting library.
-                from landda_hpc.campaign.report import make_report
-
-                written = make_report(campaign.folder, campaign.config, campaign.domain)
-            campaign.write_status("finished" if outcome.finished else "stopped")
-    return written
 
 
 def _resumed_config(path: Path, overrides: dict[str, Any]) -> CampaignConfig:

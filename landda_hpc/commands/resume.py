@@ -35,4 +35,4 @@ def command(
 
     with campaign_session(verbose) as session:
         session.resume(folder, parse_overrides(overrides), accept_gaps=accept_gaps, claim=Claim(wait, take_over))
-        session.cycle()
+        session.run()

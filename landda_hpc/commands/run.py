@@ -38,4 +38,4 @@ def command(
 
     with campaign_session(verbose) as session:
         session.start(file, output, parse_overrides(overrides), overwrite, claim=Claim(wait, take_over))
-        session.cycle()
+        session.run()

@@ -13,6 +13,7 @@ from landda_hpc.config import read_resolved
 
 if TYPE_CHECKING:
     from landda_hpc.campaign.timetable import Timetable
+    from landda_hpc.storage.report_state import ReportState
     from landda_hpc.storage.status import Standing
 
 
@@ -23,6 +24,14 @@ def command(
         typer.Option(
             "--state",
             help="Print one state: not begun, running, stopped, finished, failed (killed), unknown (for scripts).",
+        ),
+    ] = False,
+    report_only: Annotated[
+        bool,
+        typer.Option(
+            "--report",
+            help="Print one word about the report: none (cycles are left), pending, running, interrupted, failed or "
+            "complete (for scripts).",
         ),
     ] = False,
     with_seconds: Annotated[
@@ -37,12 +46,17 @@ def command(
     """
     from landda_hpc.campaign.timetable import timetable
     from landda_hpc.storage.campaign_folder import CampaignFolder
+    from landda_hpc.storage.report_state import read_report_state, report_step
     from landda_hpc.storage.retention import list_checkpoints
 
     campaign = CampaignFolder.open(folder)
     state = campaign.standing()
     if state_only:
         typer.echo(state)
+        return
+    report = report_step(campaign.path, is_held=campaign.is_locked) if state == "finished" else "none"
+    if report_only:
+        typer.echo(report)
         return
     if not campaign.config_file.is_file():
         typer.echo(f"{folder}: not begun; a start was interrupted. Start again with: landda resume {folder}")
@@ -56,11 +70,13 @@ def command(
         table.add_row("time", status.time)
         table.add_row("ranks", str(status.ranks))
         table.add_row("written", f"{status.written} by process {status.pid} on {status.host}")
+    if state == "finished":
+        table.add_row("report", _describe_report(report, read_report_state(campaign.path)))
     table.add_row("checkpoints", ", ".join(path.name for _, path in list_checkpoints(campaign.checkpoints)) or "none")
     Console().print(table)
     if with_seconds:
         _print_seconds(timetable(campaign.read_records("seconds"), config.time.cycle_hours))
-    if state in ("stopped", "failed", "not begun"):
+    if state in ("stopped", "failed", "not begun") or report in ("pending", "interrupted", "failed"):
         typer.echo(f"Resume with: landda resume {folder}")
 
 
@@ -75,6 +91,14 @@ def _describe(state: Standing, owner: str) -> str:
     if state == "not begun":
         return "not begun: a start was interrupted before the first checkpoint"
     return state
+
+
+def _describe_report(report: str, details: ReportState | None) -> str:
+    """The state of the report, with its parts while it is not complete."""
+    if details is None or report == "complete":
+        return report
+    parts = f" ({len(details.parts)} of {details.n_parts} parts)" if details.n_parts else ""
+    return f"{report}{parts}{f': {details.message}' if report == 'failed' else ''}"
 
 
 def _print_seconds(times: Timetable | None) -> None:

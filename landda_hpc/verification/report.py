@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.atomic import write_text
@@ -12,7 +13,7 @@ from landda_hpc.verification.regions import CHINA, UNITED_STATES, Region
 from landda_hpc.verification.table import markdown_tables, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -20,8 +21,25 @@ if TYPE_CHECKING:
     from landda_hpc.grid import Grid
     from landda_hpc.verification.image_set import ImageSet
     from landda_hpc.verification.maps import Coastline
+    from landda_hpc.verification.records import ScoreRecord
 
 logger = logging.getLogger(__name__)
+
+SUMMARY: Final = "summary.md"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a report that is still to be made.
+
+    Attributes
+    ----------
+    path : of the file.
+    make : writes it, whole or not at all; returns the caption of a figure, None where there is nothing to show.
+    """
+
+    path: Path
+    make: Callable[[], str | None]
 
 
 def write_report(
@@ -71,9 +89,7 @@ def write_report(
     -----
     Local: one process calls it.
     """
-    records = read_json_lines(scores)
-    if not records:
-        raise DataError(f"'{scores}' has no score records; run or resume the campaign first.")
+    records = read_scores(scores)
     if images and (grid is None or land is None):
         raise ShapeError("maps need the grid and the land mask of the images.")
     written = [folder / "scores.csv", folder / "scores.nc"]
@@ -82,13 +98,48 @@ def write_report(
     captions: list[tuple[Path, str]] = []
     if with_figures:
         # Here: tables alone do without the plotting library, which takes half a second to import.
-        from landda_hpc.verification.report_figures import draw_image_sets, draw_series
+        from landda_hpc.verification.report_figures import MapFrame, MapSource, plan_maps, plan_series
 
-        captions += draw_series(records, folder / "figures", innovations, since, tolerance)
+        parts = plan_series(records, folder / "figures", innovations, since, tolerance)
         if grid is not None and land is not None:
-            captions += draw_image_sets(images, folder / "figures", grid, land, score_mask, coastline, regions, layer)
+            frame = MapFrame(grid, land, score_mask, coastline, regions, layer)
+            parts += plan_maps([MapSource.of(item) for item in images], folder / "figures", frame)
+        for part in parts:
+            caption = part.make()
+            if caption is not None:
+                captions.append((part.path, caption))
+    write_summary(folder, records, name, captions, since)
+    logger.info("report of %s: %d figures in %s", name, len(captions), folder)
+    return [*written, *(path for path, _ in captions), folder / SUMMARY]
 
-    summary = folder / "summary.md"
+
+def read_scores(path: Path) -> list[ScoreRecord]:
+    """Score records of a campaign; errors as :func:`read_json_lines`, and DataError where there is none."""
+    records = read_json_lines(path)
+    if not records:
+        raise DataError(f"'{path}' has no score records; run or resume the campaign first.")
+    return records
+
+
+def write_summary(
+    folder: Path,
+    records: Sequence[ScoreRecord],
+    name: str,
+    captions: Sequence[tuple[Path, str]],
+    since: datetime | None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write summary.md: score tables, and the figures with their captions.
+
+    Parameters
+    ----------
+    folder : gets the page.
+    records : of the tables, in time order.
+    name : title.
+    captions : figures below ``folder``, in order, each with its caption.
+    since : see :func:`write_report`.
+    notes : sentences to be read before the tables.
+    """
     links = [f"![{caption}]({path.relative_to(folder).as_posix()})\n\n{caption}\n" for path, caption in captions]
     text = "\n".join(
         [
@@ -96,13 +147,12 @@ def write_report(
             "",
             _period(records[0].time, records[-1].time, since),
             "",
+            *(line for note in notes for line in (note, "")),
             markdown_tables(summarise(records, since)),
             *links,
         ]
     )
-    write_text(summary, text, make_folder=True)
-    logger.info("report of %s: %d figures in %s", name, len(captions), folder)
-    return [*written, *(path for path, _ in captions), summary]
+    write_text(folder / SUMMARY, text, make_folder=True)
 
 
 def _period(first: datetime, last: datetime, since: datetime | None) -> str:

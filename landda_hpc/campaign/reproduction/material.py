@@ -9,6 +9,7 @@ from typing import Any
 
 from landda_hpc.campaign.depths import layer_folder
 from landda_hpc.campaign.domain import Domain, depth_name, make_domain
+from landda_hpc.campaign.records import require_records
 from landda_hpc.campaign.reproduction.experiment import Experiment
 from landda_hpc.config import CampaignConfig, CatalogueObservations, TwinObservations, read_resolved
 from landda_hpc.constants import FloatArray
@@ -40,7 +41,7 @@ class Material:
 
     Raises
     ------
-    StorageError : no campaign, or not finished.
+    StorageError : no campaign, not finished, or records are missing.
     ConfigError : it lacks the paper's runs.
     """
 
@@ -54,6 +55,7 @@ class Material:
                 f"'landda resume {path}'."
             )
         self.config: CampaignConfig = read_resolved(self.folder.config_file)
+        require_records(self.folder, self.config)
         self.domain: Domain = make_domain(self.config, n_ranks=1)
         self.roles: Roles = experiment.roles(self.config)
         self.is_twin = self.config.twin is not None

@@ -1,25 +1,29 @@
-"""Several campaigns in a row from one command line; what a stop leaves undone, the same command goes on with."""
+"""Several campaigns in a row from one command line; what a stop leaves undone, the same command resumes."""
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-import typer
 from rich.console import Console
 
 from landda_hpc.campaign.comparison import open_seed
+from landda_hpc.campaign.reporting import report_campaign
 from landda_hpc.campaign.signals import StopRequest
-from landda_hpc.campaign.start import finish_campaign
 from landda_hpc.commands.console import logs
+from landda_hpc.commands.console.session import leave_by
 from landda_hpc.config import CampaignConfig
 from landda_hpc.parallel.mpi import launch, mpi_library
 from landda_hpc.parallel.together import together
+from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.folder_claim import is_campaign
 from landda_hpc.storage.folder_marker import Kind
 from landda_hpc.storage.output_folder import claim_folder
+from landda_hpc.storage.report_state import report_step
 
 logger = logging.getLogger(__name__)
 
@@ -70,24 +74,44 @@ class CampaignQueue:
         if campaign is None:
             if self.is_first:
                 logger.info("%s is finished: %s", name, folder)
+            self._report(CampaignFolder(folder), config, name)
             return
 
         def show(cycle: int, total: int, line: str) -> None:
             if (cycle * config.time.cycle_hours) % 24 == 0 or cycle == total:
                 logger.info("%s, cycle %d/%d: %s", name, cycle, total, line)
 
+        held = campaign.folder
         try:
             outcome = campaign.run(show if self.is_first else None, self._stop)
-            finish_campaign(campaign, outcome)
+            del campaign  # its memory: the report needs none of it
+            gc.collect()
+            if not outcome.finished:
+                stopped_by = outcome.stopped_by.name if outcome.stopped_by else "a stop request"
+                self._leave(
+                    f"Stopped by {stopped_by} in {name} after cycle {outcome.cycle}; its checkpoint is complete.",
+                    outcome.stopped_by,
+                )
+            self._report(held, config, name)
         finally:
-            campaign.folder.unlock()
-        if outcome.finished:
-            return
-        stopped_by = outcome.stopped_by
+            held.unlock()
+
+    def _report(self, folder: CampaignFolder, config: CampaignConfig, name: str) -> None:
+        """Make the report of a finished campaign, or what is missing of it. Collective."""
+        is_complete = False
+        with together(self.world, f"looking at the report of {name}"):
+            if self.is_first:
+                folder.lock()
+                is_complete = report_step(folder.path, is_held=True) == "complete"
+        try:
+            if not self.world.broadcast(is_complete):
+                outcome = report_campaign(folder, config, self.world, stop=self._stop)
+                if outcome.stopped_by is not None:
+                    self._leave(f"{outcome.stopped_by.name} interrupted the report of {name}.", outcome.stopped_by)
+        finally:
+            folder.unlock()
+
+    def _leave(self, what: str, stopped_by: signal.Signals | None) -> NoReturn:
         if self.is_first:
-            Console().print(
-                f"Stopped by {stopped_by.name if stopped_by else 'a stop request'} in {name} after cycle "
-                f"{outcome.cycle}; its checkpoint is complete. The same command goes on (without --overwrite).",
-                highlight=False,
-            )
-        raise typer.Exit(0 if stopped_by in (None, signal.SIGUSR1) else 128 + int(stopped_by))
+            Console().print(f"{what} The same command resumes (without --overwrite).", highlight=False, soft_wrap=True)
+        leave_by(stopped_by)

@@ -1,29 +1,31 @@
-"""A campaign at the terminal: launch, progress, the message at the end."""
+"""A campaign at the terminal: launch, cycles, report, the message at the end."""
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from landda_hpc.campaign.cycle import Campaign, Outcome
+from landda_hpc.campaign.cycle import Campaign
+from landda_hpc.campaign.reporting import report_campaign
 from landda_hpc.campaign.signals import StopRequest
-from landda_hpc.campaign.start import finish_campaign, resume_campaign, start_campaign
+from landda_hpc.campaign.start import open_finished, resume_campaign, start_campaign
 from landda_hpc.commands.console import logs
 from landda_hpc.config import CampaignConfig, load_config
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.mpi import launch, mpi_library
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder, Claim
+from landda_hpc.storage.report_state import report_step
 from landda_hpc.verification.records import read_json_lines
 
 logger = logging.getLogger(__name__)
@@ -36,7 +38,10 @@ class CampaignSession:
         self._world = world
         self._stop = StopRequest()
         self._stop.listen()
-        self.campaign: Campaign | None = None
+        self._campaign: Campaign | None = None
+        self._finished: CampaignConfig | None = None
+        self._wants_parts = self._accepts_gaps = False
+        self.folder: CampaignFolder | None = None
         self.output = Path()
 
     def start(
@@ -55,36 +60,70 @@ class CampaignSession:
                 config = load_config(file, overrides)
         config = self._world.broadcast(config)
         self.output = output or Path("runs") / config.name
-        self.campaign = start_campaign(
+        self._campaign = start_campaign(
             config, self._world, self.output, overwrite, stop=self._stop, on_folder=self._begin_log, claim=claim
         )
+        self.folder = self._campaign.folder
 
     def resume(
         self, output: Path, overrides: dict[str, Any], *, accept_gaps: bool = False, claim: Claim | None = None
     ) -> None:
         """``landda resume``. Collective."""
-        self.output = output
-        self.campaign = resume_campaign(
-            output,
-            self._world,
-            overrides,
-            stop=self._stop,
-            on_folder=self._begin_log,
-            accept_gaps=accept_gaps,
-            claim=claim,
-        )
+        self.output, self._accepts_gaps, self._wants_parts = output, accept_gaps, bool(overrides)
+        more: dict[str, Any] = {"on_folder": self._begin_log, "accept_gaps": accept_gaps, "claim": claim}
+        finished = open_finished(output, self._world, overrides, **more)
+        if finished is not None:
+            self.folder, self._finished = finished
+            return
+        self._campaign = resume_campaign(output, self._world, overrides, stop=self._stop, **more)
+        self.folder = self._campaign.folder
 
-    def cycle(self) -> None:
-        """Run to the end or to a stop request, and say how it ended. Collective."""
-        assert self.campaign is not None, "start or resume comes first"
-        is_first = self._world.rank == 0
-        with _progress(is_first) as show:
-            outcome = self.campaign.run(show, self._stop)
-        finish_campaign(self.campaign, outcome)
-        if is_first:
-            _conclude(self.output, outcome, self.campaign.config.scored_since)
-        if outcome.stopped_by not in (None, signal.SIGUSR1):
-            raise typer.Exit(128 + int(outcome.stopped_by or 0))
+    def run(self) -> None:
+        """Run the cycles and make the report, as far as either is not done yet, and say how it ended. Collective.
+
+        Raises
+        ------
+        typer.Exit : stopped by a signal other than SIGUSR1, with the code that says so.
+        """
+        config = self._finished or self._cycle()
+        assert self.folder is not None, "start or resume comes first"
+        is_complete = False
+        with together(self._world, "looking at the report"):
+            if self._world.rank == 0 and self._finished is not None and not self._wants_parts:
+                is_complete = report_step(self.folder.path, is_held=True) == "complete"
+        if self._world.broadcast(is_complete):
+            self._say(f"{self.output} is finished and its report is complete: nothing to do.")
+            return
+        outcome = report_campaign(self.folder, config, self._world, stop=self._stop, accept_gaps=self._accepts_gaps)
+        if outcome.stopped_by is not None:
+            self._say(
+                f"Finished, but {outcome.stopped_by.name} interrupted the report. Complete it with: landda resume "
+                f"{self.output}"
+            )
+            leave_by(outcome.stopped_by)
+        if self._world.rank == 0:
+            _conclude(self.output, config)
+
+    def _cycle(self) -> CampaignConfig:
+        """Run the cycles to their end and give their memory back; leaves at a stop request. Collective."""
+        assert self._campaign is not None, "start or resume comes first"
+        config = self._campaign.config
+        with _progress(self._world.rank == 0) as show:
+            outcome = self._campaign.run(show, self._stop)
+        self._campaign = None
+        gc.collect()
+        if not outcome.finished:
+            name = outcome.stopped_by.name if outcome.stopped_by else "a stop request"
+            self._say(
+                f"Stopped by {name} after cycle {outcome.cycle} ({outcome.time}); the checkpoint is complete. Resume "
+                f"with: landda resume {self.output}"
+            )
+            leave_by(outcome.stopped_by)
+        return config
+
+    def _say(self, text: str) -> None:
+        if self._world.rank == 0:
+            Console().print(text, highlight=False, soft_wrap=True)
 
     def _begin_log(self, folder: CampaignFolder) -> None:
         logs.also_to_file(folder.path / "landda.log")
@@ -100,8 +139,13 @@ def campaign_session(verbose: bool) -> Iterator[CampaignSession]:
     try:
         yield session
     finally:
-        if session.campaign is not None:
-            session.campaign.folder.unlock()
+        if session.folder is not None:
+            session.folder.unlock()
+
+
+def leave_by(stopped_by: signal.Signals | None) -> NoReturn:
+    """End the command after a stop request: with code 0 after SIGUSR1, which a job script sends before it goes on."""
+    raise typer.Exit(0 if stopped_by in (None, signal.SIGUSR1) else 128 + int(stopped_by))
 
 
 @contextmanager
@@ -126,18 +170,12 @@ def _progress(is_first: bool) -> Iterator[Any]:
         yield show
 
 
-def _conclude(output: Path, outcome: Outcome, scored_since: datetime) -> None:
-    console = Console()
-    if not outcome.finished:
-        name = outcome.stopped_by.name if outcome.stopped_by else "a stop request"
-        console.print(
-            f"Stopped by {name} after cycle {outcome.cycle} ({outcome.time}); the checkpoint is complete. "
-            f"Go on with: landda resume {output}",
-            highlight=False,
-        )
-        return
+def _conclude(output: Path, config: CampaignConfig) -> None:
+    """Print the score tables of a finished campaign. Rank 0."""
     from landda_hpc.verification.table import summarise, summary_tables
 
-    for table in summary_tables(summarise(read_json_lines(output / "scores.jsonl"), scored_since)):
+    console = Console()
+    for table in summary_tables(summarise(read_json_lines(output / "scores.jsonl"), config.scored_since)):
         console.print(table)
-    console.print(f"Finished. Scores, tables and figures: {output}/summary.md, {output}/figures/", highlight=False)
+    figures = f", {output}/figures/" if config.output.figures else ""
+    console.print(f"Finished. Scores, tables and figures: {output}/summary.md{figures}", highlight=False)

@@ -1,0 +1,179 @@
+"""The report in a process of its own, whose memory is given back and which can be ended at any moment.
+
+``ReportProcess`` starts it and reads what it reports; ``python -m landda_hpc.campaign.report_process`` is it. One JSON
+object comes in by its standard input, which then stays open: the process ends when the other end closes, that is with
+its parent, however that ends. JSON lines go out by its standard output. It changes no file but those of the report.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from landda_hpc import errors
+from landda_hpc.config import CampaignConfig, parse_config
+from landda_hpc.errors import LandDAError, StorageError
+from landda_hpc.model.colm.process import own_environment
+
+logger = logging.getLogger(__name__)
+
+_GRACE_S: Final = 2.0
+"""Seconds between the request to end and the kill. The process has nothing to save."""
+
+_LOOK_EVERY_S: Final = 0.05
+
+
+class ReportProcess:
+    """The process of a report, as its parent sees it. Local: rank 0.
+
+    Parameters
+    ----------
+    folder, config, done, notes : as ``report.make_report``.
+
+    Raises
+    ------
+    StorageError : it cannot be started.
+    """
+
+    def __init__(
+        self, folder: Path, config: CampaignConfig, done: Mapping[str, str | None], notes: Sequence[str]
+    ) -> None:
+        request = {
+            "folder": str(folder.absolute()),
+            "config": config.model_dump(mode="json"),
+            "done": dict(done),
+            "notes": list(notes),
+        }
+        command = [sys.executable, "-m", __name__]
+        try:
+            # A session of its own: signals to our process group are ours to answer. Without the variables of the MPI
+            # job, in which it takes no part.
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=own_environment(os.environ, {}),
+                start_new_session=True,
+            )  # fmt: skip
+            assert self._process.stdin is not None and self._process.stdout is not None, "both are pipes"
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise StorageError(f"the process of the report cannot be started: {error}") from error
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._unread = b""
+
+    def parts(self, wait_s: float) -> tuple[list[dict[str, Any]], bool]:
+        """Parts that were made since the last call, and whether the report is complete; waits so long for either.
+
+        Raises
+        ------
+        The error of the process where it failed; StorageError where it was ended.
+        """
+        until = time.monotonic() + wait_s
+        while True:
+            code = self._process.poll()
+            made = [message["part"] for message in self._messages() if "part" in message]
+            if code == 0:
+                return made, True
+            if code is not None:
+                raise StorageError(f"the process of the report {_ending(code)}; resume to complete the report.")
+            if made or time.monotonic() >= until:
+                return made, False
+            time.sleep(_LOOK_EVERY_S)
+
+    def end(self) -> None:
+        """End it, by request and then by force; nothing where it has ended. The files it was writing do not appear."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_GRACE_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None and not pipe.closed:
+                pipe.close()
+
+    def _messages(self) -> Iterator[dict[str, Any]]:
+        """What it reported; log records are passed on, an error is raised."""
+        assert self._process.stdout is not None
+        self._unread += self._process.stdout.read() or b""
+        *lines, self._unread = self._unread.split(b"\n")
+        for line in lines:
+            message: dict[str, Any] = json.loads(line)
+            if "log" in message:
+                name, level, text = message["log"]
+                logging.getLogger(name).log(level, "%s", text)
+            elif "error" in message:
+                kind, text = message["error"]
+                raise getattr(errors, kind)(text)
+            elif "bug" in message:
+                raise RuntimeError(f"the process of the report failed:\n{message['bug']}")
+            else:
+                yield message
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"ended with code {code}"
+    name = signal.Signals(-code).name
+    return f"was ended by {name}" + (" (is there too little memory?)" if name == "SIGKILL" else "")
+
+
+# ---------------------------------------------------------------------- the process
+
+
+class _Forward(logging.Handler):
+    """Passes log records on to the parent."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _send({"log": [record.name, record.levelno, record.getMessage()]})
+
+
+def _send(message: Mapping[str, Any]) -> None:
+    _OUT.write(json.dumps(message) + "\n")
+    _OUT.flush()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def main() -> None:
+    """Make the report that the standard input asks for."""
+    request = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.captureWarnings(True)
+    for name in ("landda_hpc", "py.warnings"):
+        logging.getLogger(name).addHandler(_Forward())
+        logging.getLogger(name).propagate = False
+    logging.getLogger("landda_hpc").setLevel(logging.INFO)
+    try:
+        from landda_hpc.campaign.report import make_report
+        from landda_hpc.storage.campaign_folder import CampaignFolder
+
+        folder, config = CampaignFolder(Path(request["folder"])), parse_config(request["config"])
+        for made in make_report(folder, config, request["done"], request["notes"]):
+            _send({"part": {**vars(made)}})
+    except LandDAError as error:
+        _send({"error": [type(error).__name__, str(error)]})
+    except Exception:  # noqa: BLE001 - the parent reports it
+        _send({"bug": traceback.format_exc()})
+
+
+if __name__ == "__main__":
+    # What libraries print must not mix with the messages.
+    _OUT = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    main()
+    # Not by the interpreter's own end: it would wait for the thread that reads the standard input.
+    os._exit(0)
