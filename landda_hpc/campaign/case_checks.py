@@ -176,6 +176,14 @@ def _problems_of_namelist(config: CampaignConfig, namelist: Namelist) -> list[st
         )
     elif (config.time.cycle_hours * 3600) % step:
         problems.append(f"{where}: time step of {step:g} s does not divide the cycle of {config.time.cycle_hours} h.")
+    routing = namelist.number("DEF_GRIDBASED_ROUTING_MAX_DT")
+    rivers = namelist.text_value("DEF_UnitCatchment_file") or "null"
+    if routing and rivers.lower() != "null" and (config.time.cycle_hours * 3600) % routing:
+        problems.append(
+            f"{where}: rivers take up runoff every {routing:g} s (DEF_GRIDBASED_ROUTING_MAX_DT), which does not divide "
+            f"the cycle of {config.time.cycle_hours} h: runoff that waits at the end of a window is in no restart and "
+            "would be lost. Choose a divisor, e.g. 3600."
+        )
     try:
         namelist.with_values(window_values(config.time.start, config.time.end))
     except LandDAError as error:

@@ -9,10 +9,11 @@ from typing import Final
 
 import yaml
 
-from landda_hpc.campaign.case import CaseDomain, open_case
+from landda_hpc.campaign.case import CaseDomain, open_case, read_forcing
 from landda_hpc.campaign.case_checks import time_step, unsupported
 from landda_hpc.config import CaseConfig, parse_config
-from landda_hpc.errors import ConfigError
+from landda_hpc.errors import ConfigError, LandDAError
+from landda_hpc.model.colm.forcing_files import stated_problems
 from landda_hpc.state import PatchType
 
 _FIRST_DAYS: Final = timedelta(days=5)
@@ -44,13 +45,26 @@ def starter_config(namelist: Path, executable: Path | None = None, folder: Path 
         raise ConfigError(
             f"case {domain.case.name} has no restart in {domain.case.restart}; run mkinidata.x or the model."
         )
-    # A campaign starts on a whole hour; the model may have written restarts at others.
-    start = next((t for t in reversed(times) if not t.minute and not t.second), None)
+    start = _start(domain, times)
     if start is None:
         raise ConfigError(f"case {domain.case.name} has no restart of a whole hour in {domain.case.restart}.")
     text = _text(domain, place, executable, start, times)
     parse_config(yaml.safe_load(text))
     return text
+
+
+def _start(domain: CaseDomain, times: list[datetime]) -> datetime | None:
+    """The newest restart that a campaign can begin from; None if there is none of a whole hour.
+
+    The model may have written restarts at other times than whole hours, and at the end of its weather.
+    """
+    whole = [t for t in reversed(times) if not t.minute and not t.second]
+    try:
+        forcing = read_forcing(domain.namelist).namelist
+    except LandDAError:
+        return next(iter(whole), None)  # 'landda check' says what is wrong with the forcing
+    covered = (t for t in whole if not stated_problems(forcing, t, t + _FIRST_DAYS))
+    return next(covered, next(iter(whole), None))
 
 
 def _text(

@@ -1,8 +1,9 @@
-"""What a campaign will take: useful ranks, memory, disk."""
+"""What a campaign will take: useful ranks, memory, disk, time."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,8 @@ from landda_hpc.campaign.case import CaseDomain
 from landda_hpc.campaign.case_checks import remarks
 from landda_hpc.campaign.domain import Domain, make_domain, make_grid
 from landda_hpc.campaign.series import recorded_layers
-from landda_hpc.config import CampaignConfig, ColmModelConfig
+from landda_hpc.campaign.trial import Trial
+from landda_hpc.config import CampaignConfig, ColmModelConfig, ColumnModelConfig
 from landda_hpc.formats.colm.restart_files import restart_files
 from landda_hpc.grid import Grid
 from landda_hpc.variables import STATE
@@ -20,6 +22,7 @@ from landda_hpc.variables import STATE
 LARGEST_COUNTED: Final = 200_000
 """Cells of the largest grid whose tiles are counted; they are built for it, 10 us a cell."""
 
+_MAP_WITH_ANALYSIS, _MAP_OF_FORECAST, _CURVES = 0.9e6, 0.5e6, 0.13e6  # bytes of the figures of one time, measured
 _BASE_MEMORY = 250e6  # bytes of an interpreter with the libraries and the static fields, measured
 _REDUNDANCY = 16.0  # real numbers per pixel: coefficients, variances and workspace of one member, curvelets finest
 
@@ -82,37 +85,138 @@ def measure(config: CampaignConfig, n_ranks: int) -> Sizes:
     )
 
 
-def estimate(config: CampaignConfig, sizes: Sizes) -> dict[str, str]:
-    """Ranks, memory per rank and disk in words, from sizes alone."""
-    pixels = sizes.grid.n_cells
-    state = 8 * sum(int(np.prod(STATE[name].shape, dtype=np.int64)) for name in config.state_names)
+@dataclass(frozen=True)
+class Needs:
+    """What a campaign takes.
+
+    Attributes
+    ----------
+    memory : of the rank that needs most, bytes.
+    disk : of the whole folder at the end, bytes; ``parts`` : by kind.
+    written_beside : of the checkpoint that is being written while the older ones are kept, bytes.
+    core_seconds : of all ranks together, without waiting; None where nothing was measured.
+    """
+
+    memory: float
+    disk: float
+    parts: Mapping[str, float]
+    written_beside: float
+    core_seconds: float | None
+
+
+def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
+    """Memory, disk and time of a campaign: measured quantities times how often they come, or from sizes alone.
+
+    Parameters
+    ----------
+    sizes : counted for a number of ranks.
+    trial : of this configuration; None where it could not be run: numbers are then right to a factor of two.
+    """
+    clock, pixels = config.time, sizes.grid.n_cells
     instances = len(config.instance_names)
+    state = 8 * sum(int(np.prod(STATE[name].shape, dtype=np.int64)) for name in config.state_names)
+    kept = _kept_checkpoints(config)
+    with_analysis, without = _image_times(config)
+    days = math.ceil(clock.n_cycles * clock.cycle_hours / 24.0)
     members = max((run.shared_members or 0 for run in config.runs), default=0)
-    share = -(-members // sizes.n_roots)
-    memory = _BASE_MEMORY + sizes.fullest * state * 1.5 + sizes.n_tiles * 500
-    memory += 8.0 * pixels * (share + _REDUNDANCY * (2 + instances))
-    checkpoint = sizes.n_tiles * state * instances
-    written = config.time.n_cycles * config.time.cycle_hours // config.checkpoint.every_hours + 1
-    kept = min(written, config.checkpoint.keep_last) + (
-        written // config.checkpoint.keep_every if config.checkpoint.keep_every else 0
-    )
-    image_files = len(config.runs) * (config.time.n_cycles * config.time.cycle_hours // config.output.every_hours)
-    images = image_files * len(config.output.fields) * pixels * 4
-    series = _series_bytes(config, sizes)
-    found = {
+    if trial is None:
+        checkpoint = sizes.n_tiles * state * instances
+        share = -(-members // sizes.n_roots)
+        memory = _BASE_MEMORY + sizes.fullest * state * 1.5 + sizes.n_tiles * 500
+        memory += 8.0 * pixels * (share + _REDUNDANCY * (2 + instances))
+        image = len(config.runs) * len(config.output.fields) * pixels * 4
+        parts = {"checkpoints": float(kept * checkpoint), "images": float((with_analysis + without) * image)}
+        parts |= {"series": _series_bytes(config, sizes)}
+        return Needs(memory, sum(parts.values()), parts, checkpoint, None)
+    # Ranks share the tiles' states; what is left of the peak each root needs for images and transforms.
+    states = sizes.n_tiles * state * instances
+    held = states * (sizes.fullest / max(1, sizes.n_tiles * instances))
+    memory = trial.peak - states + held
+    restarts = trial.restarts if config.checkpoint.restarts else 0.0
+    parts = {
+        "checkpoints": kept * trial.checkpoint,
+        "restarts": kept * restarts,
+        "images": with_analysis * trial.images + without * trial.forecast_images,
+        "series": days * trial.series,
+        "feedback": clock.n_analyses * trial.feedback,
+        # Tables repeat the scores twice, as CSV and netCDF.
+        "records": 2.0 * clock.n_cycles * trial.records,
+        "figures": _figure_bytes(config, with_analysis, without),
+    }
+    parts = {kind: size for kind, size in parts.items() if size > 0.0}
+    spinup = config.model.spinup_days * 24.0 / clock.cycle_hours if isinstance(config.model, ColumnModelConfig) else 0.0
+    core_seconds = trial.start * sizes.n_ranks + (spinup + clock.n_cycles) * trial.forecast
+    core_seconds += clock.n_analyses * trial.analysis + clock.n_cycles * trial.rest
+    return Needs(memory, sum(parts.values()), parts, trial.checkpoint + restarts, core_seconds)
+
+
+def estimate(config: CampaignConfig, sizes: Sizes, trial: Trial | None = None, why_not: str = "") -> dict[str, str]:
+    """Ranks, memory per rank, disk and time in words.
+
+    Parameters
+    ----------
+    trial : what three cycles took here; None: from sizes alone.
+    why_not : why there is no trial.
+    """
+    found = needs(config, sizes, trial)
+    of = f" ({', '.join(f'{kind} {_size(size)}' for kind, size in found.parts.items())})"
+    source = "measured in three cycles" if trial is not None else "from sizes alone, to a factor of two"
+    words = {
         "ranks": f"any number; of {sizes.n_ranks}, the fullest has {sizes.fullest} tiles, "
         f"{sizes.n_roots} share the images",
-        "memory": f"about {memory / 1e9:.2f} GB per rank with {sizes.n_ranks} ranks",
-        "disk": f"about {(checkpoint * (kept + 1) + images + series) / 1e9:.2f} GB: {checkpoint / 1e6:.1f} MB a "
-        f"checkpoint, {kept} kept and one being written; {image_files} image files"
-        + (f"; {series / 1e6:.0f} MB of series" if series else ""),
+        "memory": f"about {found.memory / 1e9:.2f} GB per rank with {sizes.n_ranks} ranks, {source}",
+        "disk": f"about {_size(found.disk)}{of}; {_size(found.written_beside)} more while a checkpoint is written",
     }
+    if found.core_seconds is not None:
+        words["time"] = f"about {_duration(found.core_seconds)} of one core here, without the report"
+    elif why_not:
+        words["time"] = f"not measured: {why_not}"
     if isinstance(config.model, ColmModelConfig) and sizes.domain.case is not None:
-        found["model"] = _model_runs(config, config.model, sizes.domain.case, kept)
+        words["model"] = _model_runs(config, config.model, sizes.domain.case, _kept_checkpoints(config))
         notes = remarks(config, config.model, sizes.domain.case)
         if notes:
-            found["note"] = "; ".join(notes)
-    return found
+            words["note"] = "; ".join(notes)
+    return words
+
+
+def _kept_checkpoints(config: CampaignConfig) -> int:
+    """Checkpoints that are there at the end."""
+    written = config.time.n_cycles * config.time.cycle_hours // config.checkpoint.every_hours + 1
+    for_good = written // config.checkpoint.keep_every if config.checkpoint.keep_every else 0
+    return min(written, config.checkpoint.keep_last + for_good)
+
+
+def _image_times(config: CampaignConfig) -> tuple[int, int]:
+    """Output times of images with, and without analysis."""
+    clock = config.time
+    ends = [clock.valid_time(n) for n in range(1, clock.n_cycles + 1)]
+    step = config.output.every_hours
+    times = {t for n, t in enumerate(ends, start=1) if (n * clock.cycle_hours) % step == 0} | set(config.output.times)
+    analysed = sum(1 for time in times if time <= clock.assimilation_end)
+    return analysed, len(times) - analysed
+
+
+def _figure_bytes(config: CampaignConfig, with_analysis: int, without: int) -> float:
+    """Size of the figures: maps of each assimilating run, and the series of scores."""
+    if not config.output.figures:
+        return 0.0
+    runs = sum(1 for run in config.runs if run.assimilates)
+    analysed, forecasts = min(2, with_analysis), min(1, without)
+    return runs * (analysed * _MAP_WITH_ANALYSIS + forecasts * _MAP_OF_FORECAST) + 3 * _CURVES
+
+
+def _size(size: float) -> str:
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def _duration(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 100
+        else f"{seconds / 60:.0f} min"
+        if seconds < 6000
+        else f"{seconds / 3600:.1f} h"
+    )
 
 
 def _model_runs(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain, kept: int) -> str:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
-from landda_hpc.config import load_config
+from landda_hpc.config import CampaignConfig, load_config
 from landda_hpc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from landda_hpc.campaign.trial import Trial
 
 
 def command(
     file: ConfigFile,
     overrides: SetOption = None,
     ranks: Annotated[int, typer.Option("--ranks", "-n", min=1, help="Ranks that the estimate is for.")] = 1,
+    trial: Annotated[
+        bool, typer.Option("--trial/--no-trial", help="Run three cycles in a temporary folder to measure them.")
+    ] = True,
 ) -> None:
-    """Check a configuration without running it: all problems at once, then what it will take.
+    """Check a configuration: all problems at once, then what the campaign will take.
 
-    Ranks that pay, memory per rank and disk are estimated from sizes.
+    Memory per rank, disk and core time follow from three cycles that are run here on one process, on a coarser grid
+    where the grid is large. With --no-trial, or a model of your own, memory and disk are estimated from sizes, to a
+    factor of two.
     """
     from landda_hpc.campaign.estimate import estimate, measure
     from landda_hpc.campaign.preflight import find_problems, survey_analyses
@@ -36,6 +44,7 @@ def command(
     problems += initial_problems(config, sizes.domain, is_whole=not sizes.is_scaled)
     if problems:
         raise ConfigError(problems)
+    measured, why_not = _try(config) if trial else (None, "--no-trial")
     console = Console()
     console.print(f"{file}: campaign {config.name} can run", soft_wrap=True)
     table = Table(show_header=False)
@@ -47,7 +56,18 @@ def command(
         ("tiles", about.format(f"{sizes.n_tiles} in {sizes.n_land} land cells")),
         ("instances", ", ".join(config.instance_names)),
         ("observations", survey.describe()),
-        *estimate(config, sizes).items(),
+        *estimate(config, sizes, measured, why_not).items(),
     ):
         table.add_row(key, value)
     console.print(table)
+
+
+def _try(config: CampaignConfig) -> tuple[Trial | None, str]:
+    """The trial of a campaign, or why it could not be run."""
+    from landda_hpc.campaign.trial import TrialError, run_trial
+
+    try:
+        with Console(stderr=True).status("running three cycles to measure them"):
+            return run_trial(config), ""
+    except TrialError as error:
+        return None, str(error)

@@ -398,6 +398,8 @@ PERIOD = {"start": "2010-06-01T00:00", "assimilation_end": "2010-07-02T00:00", "
         ([("= 1800.", "= 0.")], [], {}, "time step of 0 s"),
         ([("= 1800.", "= 1700.")], [], {}, "time step of 1700 s does not divide the cycle of 6 h"),
         ([(END, "DEF_simulation_time = T, 2010\n DEF_LC_YEAR")], [], {}, "as a whole"),
+        ([(END, "DEF_GRIDBASED_ROUTING_MAX_DT = 14400. DEF_UnitCatchment_file = '/x.nc'\n DEF_LC_YEAR")], [], {},
+         "runoff every 14400 s"),
         ([("forcing.nml'", "other.nml'")], [], {}, "other.nml' does not exist"),
         ([], [("DEF_dir_forcing  = '", "DEF_dir_forcing  = 'x")], {}, "expected an absolute path, or one that"),
         ([], [("endmo      = 6", "endmo = 5")], {}, "the forcing ends in 2010-05"),
@@ -431,6 +433,16 @@ def test_builds_that_cannot_be_used_are_refused_by_what_the_program_says(tmp_pat
     cama = edited(synthetic, tmp_path / "cama", (END, "DEF_CaMa_Namelist = 'cama.nml'\n DEF_LC_YEAR"))
     with pytest.raises(ConfigError, match="CaMa-Flood"):
         starter_config(cama / "case.nml")
+
+
+def test_init_begins_where_the_weather_allows_it(tmp_path: Path, synthetic: Path) -> None:
+    shutil.copytree(synthetic, tmp_path / "case")
+    text = (tmp_path / "case" / "case.nml").read_text().replace(str(synthetic), str(tmp_path / "case"))
+    (tmp_path / "case" / "case.nml").write_text(text)
+    restarts = tmp_path / "case" / "synthetic" / "restart"
+    for label in ("2010-153-00000", "2010-180-00000", "2010-160-01800"):
+        (restarts / label).mkdir()
+    assert "start: 2010-06-02T00:00:00" in starter_config(tmp_path / "case" / "case.nml")
 
 
 def test_leaf_area_must_be_there_for_every_month_that_is_entered(tmp_path: Path, synthetic: Path) -> None:

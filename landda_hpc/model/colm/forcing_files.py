@@ -51,6 +51,13 @@ _NAMES_OF_VARIABLES: Final[dict[str, tuple[str, ...]]] = {
 """Ends of names by variable, after ``_UNDERSCORES``."""
 
 _MOST_VARIABLES: Final = 8
+
+DEFAULTS: Final = {
+    "dtime": (21600, 21600, 21600, 21600, 0, 21600, 21600, 21600),
+    "offset": (10800, 10800, 10800, 10800, 0, 10800, 0, 10800),
+}
+"""CoLM's own, s, where the namelist does not give them."""
+
 _UNIT: Final = re.compile(r"seconds since (\d{4})-(\d\d)-(\d\d).(\d\d):(\d\d):(\d\d)")
 
 
@@ -90,11 +97,13 @@ def file_problems(forcing: Namelist, begin: datetime, end: datetime, step: timed
     -------
     One line per fault; empty also where the data set is unknown here, so that its names cannot be told.
     """
-    dataset, root = forcing.text_value("DEF_forcing%dataset"), forcing.text_value("DEF_dir_forcing")
-    if root is None or dataset is None:
+    dataset, root = forcing.text_value("DEF_forcing%dataset") or "", forcing.text_value("DEF_dir_forcing")
+    if root is None:
         return []
     if dataset == "POINT":
         return _point_problems(forcing, root, begin, end, step)
+    if not exists(Path(root)):
+        return [f"forcing namelist '{forcing.source}': DEF_dir_forcing = '{root}' does not exist."]
     missing = []
     for number in range(1, _MOST_VARIABLES + 1):
         names = _file_names(forcing, dataset, number, begin, end, step)
@@ -115,7 +124,8 @@ def _file_names(
 ) -> list[str]:
     """Files of one variable in a period, in order of time; empty where they cannot be told or there are none."""
     get = {name: forcing.element(f"DEF_forcing%{name}", number) for name in ("vname", "fprefix", "dtime", "offset")}
-    name, prefix, dtime, offset = get["vname"], get["fprefix"], get["dtime"], get["offset"] or 0
+    name, prefix = get["vname"], get["fprefix"]
+    dtime, offset = (DEFAULTS[key][number - 1] if get[key] is None else get[key] for key in ("dtime", "offset"))
     if not isinstance(name, str) or not isinstance(prefix, str) or name.strip() == "NULL":
         return []
     if not isinstance(dtime, int | float) or not isinstance(offset, int | float) or dtime <= 0:

@@ -46,6 +46,6 @@ def model_case(folder: Path) -> ModelCase:
     return stand_in_case(folder)
 
 
-def stand_in_case(folder: Path) -> ModelCase:
+def stand_in_case(folder: Path, *kinds: str) -> ModelCase:
     launch = f"{sys.executable} {{exe}} {{namelist}}"
-    return ModelCase(make_synthetic(folder), datetime(2010, 6, 1), STAND_IN, launch, False)
+    return ModelCase(make_synthetic(folder, *kinds), datetime(2010, 6, 1), STAND_IN, launch, False)

@@ -130,6 +130,14 @@ def test_a_failing_model_is_tried_twice_and_leaves_the_chain_whole(fake: ModelCa
     assert len(list((run.path / "logs").iterdir())) == 2
 
 
+def test_a_kind_of_file_that_the_model_does_not_write_is_missed(tmp_path: Path) -> None:
+    case = stand_in_case(tmp_path, "pft", "urban", "bgc", "gridriver")
+    run = run_folder(case, tmp_path / "run")
+    how = program(case, tries=1, LANDDA_STAND_IN_FAULT="lost_block", LANDDA_STAND_IN_STILL="1")
+    with pytest.raises(ModelError, match=r"lacks 1 of 17 files, the first is synthetic_restart_urban_2010-152-21600"):
+        compute(run, case.start, how)
+
+
 def test_a_second_try_may_succeed(fake: ModelCase, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     once = {"LANDDA_STAND_IN_FAULT": "torn", "LANDDA_STAND_IN_TRY": "1", "LANDDA_STAND_IN_STILL": "1"}
     run = run_folder(fake, tmp_path / "run")

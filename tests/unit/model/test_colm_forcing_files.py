@@ -90,6 +90,17 @@ def test_names_of_data_sets(tmp_path: Path, dataset: str, name: str) -> None:
     assert f"the first is {name}" in problem
 
 
+def test_what_the_namelist_does_not_say_is_as_the_model_has_it(tmp_path: Path) -> None:
+    """Records every six hours, three hours after full ones: the first step of a month reads the month before."""
+    text = f"&nl_colm_forcing DEF_dir_forcing='{tmp_path}' DEF_forcing%dataset='GSWP3' DEF_forcing%fprefix(4)='P/p.'"
+    namelist = Namelist(text + " DEF_forcing%vname(4) = 'PRECTmms' /", "nl_colm_forcing")
+    files_of(tmp_path, "2010-06")
+    assert "P/p.2010-05" in file_problems(namelist, datetime(2010, 6, 1), datetime(2010, 6, 5), STEP)[0]
+    assert file_problems(namelist, datetime(2010, 6, 2), datetime(2010, 6, 5), STEP) == []
+    missing = Namelist(text.replace(str(tmp_path), "/no/such") + " /", "nl_colm_forcing")
+    assert file_problems(missing, datetime(2010, 6, 2), datetime(2010, 6, 5), STEP)[0].endswith("does not exist.")
+
+
 def test_an_unknown_data_set_cannot_be_told(tmp_path: Path) -> None:
     period = datetime(2010, 6, 2), datetime(2010, 6, 5)
     assert file_problems(forcing(tmp_path, dataset="NEWSET"), *period, STEP) == []

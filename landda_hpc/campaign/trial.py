@@ -1,0 +1,208 @@
+"""A short run of a campaign on this machine, in a process of its own: what it takes is measured, not guessed.
+
+The trial runs the campaign's own code for three cycles, two with an analysis, in a temporary folder. On a large grid it
+runs on two coarser ones over the same area, and every quantity is extrapolated linearly in the number of cells.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from landda_hpc.config import CampaignConfig, ColumnModelConfig, parse_config
+
+logger = logging.getLogger(__name__)
+
+CELLS_AT_ONCE: Final = 40_000
+"""Cells of the largest grid that a trial runs on as it is: 128 x 256, the 1.4-degree grid, is below."""
+
+_STEPS: Final = ("forecast", "aggregate", "observe", "analyse", "distribute", "checkpoint", "diagnostics")
+_ANALYSES, _CYCLES = 2, 3
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one process took. Times are seconds of CPU, sizes bytes.
+
+    Attributes
+    ----------
+    start : until the first cycle, without spin-up; loading of the libraries included.
+    forecast, analysis, rest : of a cycle: the models' forecasts; the analyses of all runs; everything else.
+    libraries : memory before the campaign is made.
+    domain : memory that every rank needs for grid, tiles and static fields.
+    peak : the largest memory of the whole run.
+    checkpoint, restarts : size of one checkpoint, and of the restart files that go with it.
+    images, forecast_images : size of the image files of one output time with, and without analysis.
+    records, series, feedback : size of what a cycle records; of a day of series; of the feedback of an analysis.
+    """
+
+    start: float
+    forecast: float
+    analysis: float
+    rest: float
+    libraries: float
+    domain: float
+    peak: float
+    checkpoint: float
+    restarts: float
+    images: float
+    forecast_images: float
+    records: float
+    series: float
+    feedback: float
+
+
+class TrialError(Exception):
+    """The trial could not be run; says why."""
+
+
+def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
+    """Measure a campaign. Local: starts a process of one rank.
+
+    Parameters
+    ----------
+    config : of the whole campaign, which has the embedded model.
+    timeout_s : longest time that the process may take.
+
+    Raises
+    ------
+    TrialError : the model is the user's own, the process failed, or it took too long.
+    """
+    if not isinstance(config.model, ColumnModelConfig):
+        raise TrialError("the model is a program of yours, which a check does not start")
+    cells = config.grid.n_lat * config.grid.n_lon
+    if config.case is not None or cells <= CELLS_AT_ONCE:
+        return _measured(config, timeout_s)
+    coarser = [_coarser(config, cells, share) for share in (0.25, 1.0)]
+    found = [_measured(each, timeout_s) for each in coarser]
+    sizes = [each.grid.n_lat * each.grid.n_lon for each in coarser]
+    values = {}
+    for f in fields(Trial):
+        first, second = (getattr(trial, f.name) for trial in found)
+        slope = (second - first) / (sizes[1] - sizes[0])
+        values[f.name] = max(second, second + slope * (cells - sizes[1]))
+    return Trial(**values)
+
+
+def _coarser(config: CampaignConfig, cells: int, share: float) -> CampaignConfig:
+    """The campaign on a coarser grid over the same area, with a share of the cells that a trial can have."""
+    step = math.sqrt(cells / (share * CELLS_AT_ONCE))
+    even = {name: max(18, 2 * round(getattr(config.grid, name) / step / 2)) for name in ("n_lat", "n_lon")}
+    return config.model_copy(update={"grid": config.grid.model_copy(update=even)})
+
+
+def _measured(config: CampaignConfig, timeout_s: float) -> Trial:
+    try:
+        done = subprocess.run(  # noqa: S603 - this interpreter and module
+            [sys.executable, "-m", __name__],
+            input=json.dumps(_shortened(config).model_dump(mode="json")),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TrialError(f"three cycles took longer than {timeout_s:g} s") from error
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f"code {done.returncode}"]
+        raise TrialError(f"the trial ended with an error: {last[0]}")
+    return Trial(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _shortened(config: CampaignConfig) -> CampaignConfig:
+    """Three cycles of the campaign, every kind of file among them, without spin-up and figures."""
+    plain = config.model_dump(mode="json")
+    clock = config.time
+    plain["time"] |= {
+        "assimilation_end": (clock.start + _ANALYSES * clock.cycle).isoformat(),
+        "end": (clock.start + _CYCLES * clock.cycle).isoformat(),
+    }
+    plain["model"] |= {"spinup_days": 0}
+    plain["checkpoint"] |= {"every_hours": _CYCLES * clock.cycle_hours, "keep_every": None}
+    plain["output"] |= {"every_hours": clock.cycle_hours, "times": [], "figures": False}
+    plain["verification"] |= {"discard_days": 0.0}
+    plain["parallel"] |= {"member_groups": 1, "roots": None}
+    withheld = plain["observations"].get("withheld")
+    if withheld is not None:
+        withheld["times"] = []
+    return parse_config(plain)
+
+
+def main() -> None:
+    """Run the configuration on standard input and print what it took, as JSON. The process is a trial's own."""
+    from landda_hpc.campaign.domain import make_domain
+    from landda_hpc.campaign.start import start_campaign
+    from landda_hpc.parallel.communicator import SerialCommunicator
+
+    config = parse_config(json.load(sys.stdin))
+    libraries, loaded = _memory()["VmRSS"], time.process_time()
+    domain = make_domain(config, 1)
+    _ = domain.climatology
+    after_domain, twice = _memory()["VmRSS"], time.process_time() - loaded
+    del domain
+    with tempfile.TemporaryDirectory(prefix="landda_trial_") as folder:
+        output = Path(folder) / "trial"
+        campaign = start_campaign(config, SerialCommunicator(), output)
+        start = time.process_time() - twice
+        try:
+            campaign.run()
+        finally:
+            campaign.folder.unlock()
+        cycles = campaign.folder.read_records("seconds")
+        sizes = _sizes(output, config)
+    # The first cycle loads compiled code; the second has an analysis too.
+    cpu: Mapping[str, float] = {step: cycles[1]["seconds"][step]["cpu_max"] for step in _STEPS}
+    found = Trial(
+        start=start,
+        forecast=cpu["forecast"],
+        analysis=cpu["analyse"],
+        rest=sum(cpu.values()) - cpu["forecast"] - cpu["analyse"],
+        libraries=libraries,
+        domain=max(0.0, after_domain - libraries),
+        peak=_memory()["VmHWM"],
+        **sizes,
+    )
+    sys.stdout.write(json.dumps(asdict(found)) + "\n")
+
+
+def _memory() -> dict[str, float]:
+    """Memory of this process, bytes: VmRSS now, VmHWM at most."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    pairs = (line.split() for line in lines if line.startswith(("VmRSS:", "VmHWM:")))
+    return {key.rstrip(":"): 1024.0 * int(value) for key, value, *_ in pairs}
+
+
+def _sizes(output: Path, config: CampaignConfig) -> dict[str, float]:
+    """Bytes of what the trial wrote, by kind."""
+    clock = config.time
+    analysed = {clock.valid_time(n).strftime("%Y%m%dT%H") for n in range(1, _ANALYSES + 1)}
+    images = list((output / "images").rglob("*.nc"))
+    with_analysis = sum(p.stat().st_size for p in images if any(stamp in p.name for stamp in analysed))
+    checkpoints = list((output / "checkpoints").glob("*.h5"))
+    days = max(1.0, _CYCLES * clock.cycle_hours / 24.0)
+    return {
+        "checkpoint": max((path.stat().st_size for path in checkpoints), default=0),
+        "restarts": _bytes_below(output / "restart") / max(1, len(checkpoints)),
+        "images": with_analysis / _ANALYSES,
+        "forecast_images": (sum(p.stat().st_size for p in images) - with_analysis) / (_CYCLES - _ANALYSES),
+        "records": sum(path.stat().st_size for path in output.glob("*.jsonl")) / _CYCLES,
+        "series": _bytes_below(output / "series") * (24.0 / clock.cycle_hours / _CYCLES if days <= 1.0 else 1.0 / days),
+        "feedback": _bytes_below(output / "feedback") / _ANALYSES,
+    }
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+
+
+if __name__ == "__main__":
+    main()
