@@ -8,16 +8,28 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from landda_hpc.analysis.vertical import read_regression
 from landda_hpc.campaign.case import CaseDomain
 from landda_hpc.campaign.case_checks import model_problems
 from landda_hpc.campaign.treatment import find_unusable
 from landda_hpc.campaign.verify.preflight import find_verification_problems
-from landda_hpc.config import CampaignConfig, ColmModelConfig, FrameConfig
+from landda_hpc.config import (
+    AssimilatingRun,
+    CampaignConfig,
+    ColmModelConfig,
+    ColumnModelConfig,
+    FrameConfig,
+    RegressionDepth,
+    Run,
+)
 from landda_hpc.errors import LandDAError, MissingFileError
+from landda_hpc.formats.climatology import read_soil_moisture_climatology
 from landda_hpc.grid import Grid
+from landda_hpc.methods.base.assembly import make_method
 from landda_hpc.methods.base.frames import check_frame
 from landda_hpc.observation.source import ObservationSource, Survey
 from landda_hpc.observation.withheld import Withholding
+from landda_hpc.parallel.communicator import SerialCommunicator
 
 INITIAL_FILE: Final = "model.initial_file"
 
@@ -42,13 +54,17 @@ def find_problems(
     begins : whether it reads its initial state; one that goes on from a checkpoint does not.
     """
     problems = list(survey.problems)
+    missing = set()
     for where, path in _named_files(config):
         if where == INITIAL_FILE and not begins:
             continue
         if not (config.data_root / path).is_file():
+            missing.add(where)
             problems.append(
                 f"{where}: '{config.data_root / path}' does not exist. Check data_root ({config.data_root}) and name."
             )
+    if begins and INITIAL_FILE not in missing:
+        problems += _problems_of_initial_file(config)
     problems += find_unusable(config, grid)
     problems += find_verification_problems(config, grid)
     if config.observations.withheld is not None:
@@ -61,13 +77,37 @@ def find_problems(
     if isinstance(config.model, ColmModelConfig) and case is not None:
         problems += model_problems(config, config.model, case, begins=begins)
     for run in config.runs:
-        frame = getattr(run, "frame", None)
-        if isinstance(frame, FrameConfig):
-            try:
-                check_frame(frame, grid)
-            except LandDAError as error:
-                problems.append(f"run '{run.name}', frame: {error}")
+        problems += _problems_of_run(config, run, grid, are_missing=any(f"'{run.name}'" in where for where in missing))
     return problems
+
+
+def _problems_of_initial_file(config: CampaignConfig) -> list[str]:
+    """What is wrong with a climatology that the model begins from; a spun-up state is checked with the tiles."""
+    model = config.model
+    if not isinstance(model, ColumnModelConfig) or model.initial != "file" or model.initial_file is None:
+        return []
+    try:
+        read_soil_moisture_climatology(config.data_root / model.initial_file)
+    except LandDAError as error:
+        return [f"{INITIAL_FILE}: {error}"]
+    return []
+
+
+def _problems_of_run(config: CampaignConfig, run: Run, grid: Grid, *, are_missing: bool) -> list[str]:
+    """What would stop a run's method: its frame, and every file that it reads, with the reader of the campaign."""
+    frame = getattr(run, "frame", None)
+    try:
+        if isinstance(frame, FrameConfig):
+            check_frame(frame, grid)
+        if are_missing:
+            return []
+        if isinstance(run, AssimilatingRun) and isinstance(run.depth, RegressionDepth) and run.depth.file is not None:
+            read_regression(config.data_root / run.depth.file, grid, config.observations.depth_m)
+        if _files_of_section(run, ""):
+            make_method(run, grid, SerialCommunicator(), config.seed, config.data_root)
+    except LandDAError as error:
+        return [f"run '{run.name}': {error}"]
+    return []
 
 
 def _named_files(config: CampaignConfig) -> list[tuple[str, Path]]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from landda_hpc.config import CampaignConfig, ColumnModelConfig, parse_config
+from landda_hpc.errors import LandDAError
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,16 @@ class Trial:
 
 
 class TrialError(Exception):
-    """The trial could not be run; says why."""
+    """The trial could not be run; says why.
+
+    Attributes
+    ----------
+    of_campaign : whether the campaign itself would end so: the trial ran on its own grid and was refused.
+    """
+
+    def __init__(self, why: str, *, of_campaign: bool = False) -> None:
+        super().__init__(why)
+        self.of_campaign = of_campaign
 
 
 def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
@@ -81,9 +91,9 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
         raise TrialError("the model is a program of yours, which a check does not start")
     cells = config.grid.n_lat * config.grid.n_lon
     if config.case is not None or cells <= CELLS_AT_ONCE:
-        return _measured(config, timeout_s)
+        return _measured(config, timeout_s, of_campaign=True)
     coarser = [_coarser(config, cells, share) for share in (0.25, 1.0)]
-    found = [_measured(each, timeout_s) for each in coarser]
+    found = [_measured(each, timeout_s, of_campaign=False) for each in coarser]
     sizes = [each.grid.n_lat * each.grid.n_lon for each in coarser]
     values = {}
     for f in fields(Trial):
@@ -100,7 +110,7 @@ def _coarser(config: CampaignConfig, cells: int, share: float) -> CampaignConfig
     return config.model_copy(update={"grid": config.grid.model_copy(update=even)})
 
 
-def _measured(config: CampaignConfig, timeout_s: float) -> Trial:
+def _measured(config: CampaignConfig, timeout_s: float, *, of_campaign: bool) -> Trial:
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter and module
             [sys.executable, "-m", __name__],
@@ -114,7 +124,7 @@ def _measured(config: CampaignConfig, timeout_s: float) -> Trial:
         raise TrialError(f"three cycles took longer than {timeout_s:g} s") from error
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or [f"code {done.returncode}"]
-        raise TrialError(f"the trial ended with an error: {last[0]}")
+        raise TrialError(f"a trial of three cycles ended with: {last[0]}", of_campaign=of_campaign)
     return Trial(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -205,4 +215,7 @@ def _bytes_below(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LandDAError as error:
+        sys.exit(" ".join(str(error).split()))

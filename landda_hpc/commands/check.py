@@ -70,4 +70,6 @@ def _try(config: CampaignConfig) -> tuple[Trial | None, str]:
         with Console(stderr=True).status("running three cycles to measure them"):
             return run_trial(config), ""
     except TrialError as error:
+        if error.of_campaign:
+            raise ConfigError(str(error)) from error
         return None, str(error)
