@@ -40,7 +40,11 @@ class MissingLayerError(DataError):
     """A sound file lacks the variable of a soil layer."""
 
 
-class AverageError(DataError):
+class UnfitFileError(DataError):
+    """A sound file that does not hold images of the product, which a wildcard may have taken in."""
+
+
+class AverageError(UnfitFileError):
     """A file holds averages over a longer time than the images of its product."""
 
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from landda_hpc.errors import DataError
+from landda_hpc.errors import DataError, UnfitFileError
 from landda_hpc.formats.cf import NOLEAP_CALENDARS, STANDARD_CALENDARS, NetcdfFile
 from landda_hpc.formats.file_grid import coordinate_of
 from landda_hpc.formats.layered import LayeredFile, Layout
@@ -38,7 +39,7 @@ _STAMP: Final = re.compile(
 def open_cf_layers(
     path: Path,
     depths_m: Mapping[str, DepthRange],
-    told: set[float] | None = None,
+    told: set[object] | None = None,
     *,
     step: timedelta | None = None,
     time_of_name: Callable[[Path], datetime] | None = None,
@@ -51,7 +52,7 @@ def open_cf_layers(
     path : the file.
     depths_m : top and bottom of the layer of each variable, m. ``name[k]`` is the k-th place, from 0, along the one
         dimension that a variable has beside time, latitude and longitude, e.g. ``SoilMoist_inst[0]``.
-    told : hours between times and the middle of their bounds that the log has had already; grows.
+    told : what the log has had already of other files, of times and their spacing; grows.
     step : between two images; averages over more are refused. None: not checked.
     time_of_name : time of a file without a time axis, by the configured pattern; without a pattern the one date in its
         name, and the time of day if it follows at once.
@@ -60,8 +61,8 @@ def open_cf_layers(
     Raises
     ------
     MissingFileError : no such file.
-    AverageError : the file holds averages over more than ``step``.
-    DataError : damaged file; a variable is missing; latitudes and longitudes that are not those of rows and columns;
+    UnfitFileError : a variable is missing, or the file holds averages over more than ``step``.
+    DataError : damaged file; latitudes and longitudes that are not those of rows and columns;
         units that are not of soil moisture, or may be of another quantity; no time axis, and a name that states no time
         or several.
 
@@ -73,7 +74,7 @@ def open_cf_layers(
         names = {name: _split(file, name) for name in depths_m}
         missing = [base for base, _ in names.values() if not file.has(base)]
         if missing:
-            raise DataError(
+            raise UnfitFileError(
                 f"file '{path}' lacks {', '.join(missing)}; found {', '.join(file.names()) or 'no variable'}."
             )
         first, _ = next(iter(names.values()))
@@ -103,10 +104,25 @@ def open_cf_layers(
         time_of_name=time_of_name or _time_of_name,
         step=step,
     )
-    return LayeredFile(path, layout)
+    opened = LayeredFile(path, layout)
+    _warn_far_apart(opened, step, told if told is not None else set())
+    return opened
 
 
-def _warn_off_middle(file: NetcdfFile, time: str, told: set[float]) -> None:
+def _warn_far_apart(file: LayeredFile, step: timedelta | None, told: set[object]) -> None:
+    """Say where times are farther apart than images should be: monthly means may have no other sign."""
+    spacing = min((after - before for before, after in pairwise(file.times)), default=None)
+    if step is None or spacing is None or spacing <= 1.5 * step or spacing in told:
+        return
+    told.add(spacing)
+    hours = spacing / timedelta(hours=1)
+    logger.warning(
+        "'%s': times are at least %.4g h apart, and step_hours is %.4g; means over that time would be used as images "
+        "of the times", file.path, hours, step / timedelta(hours=1),
+    )  # fmt: skip
+
+
+def _warn_off_middle(file: NetcdfFile, time: str, told: set[object]) -> None:
     """Say where a time is not the middle of the period that its bounds tell: the value is taken as of that time."""
     name = file.attribute(time, "bounds")
     if not name or not file.has(name) or _DAY_UNITS.match(file.attribute(time, "units")) is None:

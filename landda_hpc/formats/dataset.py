@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from landda_hpc.errors import AverageError, ConfigError, DataError, MissingLayerError
+from landda_hpc.errors import ConfigError, DataError, MissingLayerError, UnfitFileError
 from landda_hpc.fields.depth import is_covered
 from landda_hpc.formats.averaging import period_in_name
 from landda_hpc.formats.cf_layers import cf_product
+from landda_hpc.formats.file_contents import Contents, FileContents, Stamp, stamp_of
 from landda_hpc.formats.file_versions import LeftOut, merged, stack_layers
 from landda_hpc.formats.layered import choose_layers
 from landda_hpc.formats.named_files import NamedFiles
 from landda_hpc.formats.registry import product_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from landda_hpc.config import CatalogueEntry
     from landda_hpc.constants import BoolArray
@@ -33,17 +34,6 @@ logger = logging.getLogger(__name__)
 
 LAYER: Final = "{layer}"
 """Stands in a pattern for the name of a layer's variable, where a product has a file for each."""
-
-_Stamp = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class _Contents:
-    """What a file of many times holds, and whether all of it is preliminary (ERA5T)."""
-
-    path: Path
-    times: tuple[datetime, ...]
-    is_preliminary: bool
 
 
 class Dataset:
@@ -104,8 +94,8 @@ class Dataset:
         self._root, self._pattern, self._place = root, pattern, place
         self._named = NamedFiles(root, pattern, LAYER)
         self._damaged: Literal["error", "skip"] = damaged
-        self._open: tuple[Path, _Stamp, ProductFile] | None = None
-        self._known: dict[Path, tuple[_Stamp, _Contents]] = {}
+        self._open: tuple[Path, Stamp, ProductFile] | None = None
+        self._held = FileContents(product.opens, self._require_named, self._skip, self._left_out)
 
     @property
     def depths_m(self) -> tuple[DepthRange, ...]:
@@ -252,7 +242,7 @@ class Dataset:
         period = period_in_name(path.name)
         if period is None or period[1] <= 1.5 * self.product.step:
             return False
-        self._left_out.tell_average(path, f"a {period[0]} mean by its name")
+        self._left_out.tell_unfit(path, f"a {period[0]} mean by its name")
         return True
 
     # ------------------------------------------------------------------ contents
@@ -263,57 +253,11 @@ class Dataset:
         texts = dict.fromkeys(name.replace(LAYER, layer) for name in names for layer in layers)
         return {t for text in texts for one in self._contents(text) for t in one.times if start <= t <= end}
 
-    def _contents(self, text: str) -> list[_Contents]:
-        """What the files of a name hold, of many times: the best versions, and pieces."""
-        found: list[_Contents] = []
-        refused: tuple[Path, AverageError] | None = None
-        paths = self._matches(text)
-        for path in reversed(paths):
-            try:
-                contents = self._look(path)
-            except AverageError as error:
-                refused = refused or (path, error)
-                continue
-            if contents is not None and contents.times:
-                found.append(contents)
-        if refused is not None:
-            if not found:
-                self._skip(*refused)
-            else:
-                self._left_out.tell_average(refused[0], str(refused[1]))
-        kept: list[_Contents] = []
-        for one in sorted(found, key=lambda contents: contents.is_preliminary):
-            better = next((k for k in kept if k.times[0] <= one.times[-1] and one.times[0] <= k.times[-1]), None)
-            if better is None:
-                kept.append(one)
-            else:
-                self._left_out.supersede(one.path, better.path)
-        return kept
+    def _contents(self, text: str) -> list[Contents]:
+        """What the files of a name hold, of many times."""
+        return self._held.of(self._matches(text))
 
-    def _look(self, path: Path) -> _Contents | None:
-        """Times in a file; None where it is skipped for damage.
-
-        Raises
-        ------
-        AverageError : it holds averages.
-        """
-        try:
-            stamp = _stamp(path)
-            known = self._known.get(path)
-            if known is None or known[0] != stamp:
-                with self.product.opens(path) as file:
-                    contents = _Contents(path, file.times, bool(getattr(file, "is_preliminary", False)))
-                self._require_named(path, contents.times)
-                known = stamp, contents
-                self._known[path] = known
-        except AverageError:
-            raise
-        except DataError as error:
-            self._skip(path, error)
-            return None
-        return known[1]
-
-    def _require_named(self, path: Path, times: tuple[datetime, ...]) -> None:
+    def _require_named(self, path: Path, times: Sequence[datetime]) -> None:
         """Raise DataError if none of a file's times belongs to what its name states."""
         periods = self._named.pattern.periods(self._relative(path))
         if periods and times and not any(p.begin <= t <= p.end for p in periods for t in times):
@@ -321,6 +265,12 @@ class Dataset:
                 f"file '{path}' holds {len(times)} time(s) from {times[0].isoformat()} to {times[-1].isoformat()}; by "
                 f"{self._place} its name states {periods[0].begin.isoformat()} to {periods[0].end.isoformat()}. "
                 "Correct the file or the pattern; with * in place of a part of the time, the time axis alone counts."
+            )
+        is_of_month = bool(periods) and all(period.level in ("month", "year") for period in periods)
+        if is_of_month and len(times) == 1 and self.product.step <= timedelta(days=1):
+            self._left_out.warn_once(
+                f"'{path}' is named by its {periods[0].level} and holds one time, {times[0].isoformat()}: it is used "
+                "as the image of that time. If it is a mean, set step_hours of product cf to its length"
             )
 
     def _read_newest(
@@ -346,13 +296,13 @@ class Dataset:
     def _read_version(
         self, paths: list[Path], time: datetime, depth_m: DepthRange | None, region: Region | None
     ) -> SoilMoistureProfile | None:
-        """Read the newest version that does not hold an average."""
+        """Read the newest version that holds an image of the product."""
         for path in reversed(paths[1:]):
             try:
-                return self._try(path, time, depth_m, region, may_be_average=True)
-            except AverageError as error:
+                return self._try(path, time, depth_m, region, may_be_unfit=True)
+            except UnfitFileError as error:
                 self.close()
-                self._left_out.tell_average(path, str(error))
+                self._left_out.tell_unfit(path, str(error))
         return self._try(paths[0], time, depth_m, region) if paths else None
 
     def _try(
@@ -362,15 +312,15 @@ class Dataset:
         depth_m: DepthRange | None,
         region: Region | None,
         *,
-        may_be_average: bool = False,
+        may_be_unfit: bool = False,
     ) -> SoilMoistureProfile | None:
-        """Read a file; None where it lacks the time or is skipped for damage. AverageError where that may be."""
+        """Read a file; None where it lacks the time or is skipped for damage. UnfitFileError where it may be that."""
         try:
             return self._read(path, time, depth_m, region)
         except MissingLayerError:
             raise
         except DataError as error:
-            if may_be_average and isinstance(error, AverageError):
+            if may_be_unfit and isinstance(error, UnfitFileError):
                 raise
             self.close()
             self._skip(path, error)
@@ -387,7 +337,7 @@ class Dataset:
     def _read(
         self, path: Path, time: datetime, depth_m: DepthRange | None, region: Region | None
     ) -> SoilMoistureProfile | None:
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         if self._open is not None and self._open[:2] != (path, stamp):
             self.close()
         if self._open is None:
@@ -402,7 +352,7 @@ class Dataset:
                 f"{time.isoformat()} by its name. Check {self._place}, or whether the file was renamed."
             )
         profile = file.read(time, depth_m, region)
-        if _stamp(path) != stamp:
+        if stamp_of(path) != stamp:
             self.close()
             raise DataError(f"file '{path}' changed while it was read; is it still being written?")
         return profile
@@ -441,12 +391,3 @@ def make_dataset(name: str, entry: CatalogueEntry, data_root: Path) -> Dataset:
     else:
         product = product_of(entry.product)
     return Dataset(product, data_root, entry.path, damaged=entry.damaged, place=f"catalogue.{name}.path")
-
-
-def _stamp(path: Path) -> _Stamp:
-    """What changes when a file is written again."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DataError(f"file '{path}' was there and is not any more: {error}.") from error
-    return status.st_mtime_ns, status.st_size

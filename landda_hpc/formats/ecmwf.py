@@ -76,6 +76,7 @@ def layout(label: str) -> Layout:
         time=("valid_time", "time"),
         step=STEP,
         check_times=require_no_months,
+        constant=("lsm",),
         without_soil=NO_SOIL,
     )
 

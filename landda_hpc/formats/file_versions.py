@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_PRELIMINARY: Final = re.compile(
+    r"(?<![A-Za-z0-9])(EP(?=\.)|ERA5T|ERA5-?Land-?T|ICDR|prelim(inary)?|early)(?![A-Za-z0-9])", re.IGNORECASE
+)
+"""GLDAS' early product, ERA5T, the interim record of C3S, and what users call so."""
+
 _NUMBER: Final = re.compile(r"(\d+)")
 
 
@@ -35,13 +40,18 @@ def version_key(name: str) -> tuple[list[tuple[int, str]], str]:
     return [(int(piece) if i % 2 else 0, "" if i % 2 else piece) for i, piece in enumerate(pieces)], name
 
 
-def newest_last(paths: Sequence[Path]) -> list[Path]:
-    """Paths in the order of their versions."""
-    return sorted(paths, key=lambda path: version_key(str(path)))
+def newest_last(paths: Sequence[Path], root: Path) -> list[Path]:
+    """Paths under a folder in the order of their versions; those that are preliminary by their names come first."""
+
+    def key(path: Path) -> tuple[bool, tuple[list[tuple[int, str]], str]]:
+        name = path.relative_to(root).as_posix()
+        return _PRELIMINARY.search(name) is None, version_key(name)
+
+    return sorted(paths, key=key)
 
 
 class LeftOut:
-    """Files that are not used: for a newer version, or because they hold averages; each is reported once.
+    """Files that are not used: for a newer version, or because they hold something else; each is reported once.
 
     Parameters
     ----------
@@ -55,8 +65,9 @@ class LeftOut:
     def __init__(self, label: str) -> None:
         self._label = label
         self.superseded: dict[Path, Path] = {}
-        self._averages: set[Path] = set()
+        self._unfit: set[Path] = set()
         self._is_counting = False
+        self._has_warned = False
 
     def newest(self, paths: list[Path], granule_of: Callable[[str], tuple[str, str] | None] | None) -> list[Path]:
         """The newest version of each granule; see ``Product.granule``."""
@@ -82,11 +93,17 @@ class LeftOut:
             if not self._is_counting:
                 self._tell(path, 1)
 
-    def tell_average(self, path: Path, what: str) -> None:
-        """Warn that a file is left out that holds an average."""
-        if path not in self._averages:
-            self._averages.add(path)
+    def tell_unfit(self, path: Path, what: str) -> None:
+        """Warn that a file is left out that does not hold images of the product."""
+        if path not in self._unfit:
+            self._unfit.add(path)
             logger.warning("%s: '%s' is left out: %s", self._label, path, what)
+
+    def warn_once(self, text: str) -> None:
+        """Warn of a file as an example of all."""
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("%s: %s", self._label, text)
 
     @contextmanager
     def counting(self) -> Iterator[None]:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from landda_hpc.errors import AverageError, ConfigError, DataError, MissingFileError, MissingLayerError
+from landda_hpc.errors import (
+    AverageError,
+    ConfigError,
+    DataError,
+    MissingFileError,
+    MissingLayerError,
+    UnfitFileError,
+)
 from landda_hpc.formats.cf import MAX_VALUES
 from landda_hpc.formats.layered import choose_layers, require_values, stacked
 from landda_hpc.formats.product import SoilMoistureProfile
@@ -81,8 +88,8 @@ class GribIndex:
     Raises
     ------
     MissingFileError : no such file.
-    AverageError : monthly means.
-    DataError : not GRIB, truncated or damaged; none of the parameters; a field that is not on a latitude-longitude or
+    UnfitFileError : none of the parameters, or monthly means.
+    DataError : not GRIB, truncated or damaged; a field that is not on a latitude-longitude or
         Gaussian grid; two fields of one time, parameter and version of the experiment.
     ConfigError : ecCodes is not installed.
 
@@ -123,7 +130,7 @@ class GribIndex:
             else:
                 raise DataError(f"file '{path}' has more than {MAX_MESSAGES} GRIB messages; split it.")
         if not found:
-            raise DataError(
+            raise UnfitFileError(
                 f"file '{path}' lacks {', '.join(self._names.values())}; found {', '.join(sorted(seen)) or 'no field'}."
             )
         self.messages = found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
-from landda_hpc.errors import DataError, MissingLayerError
+from landda_hpc.errors import DataError, MissingLayerError, UnfitFileError
 from landda_hpc.formats.averaging import require_images
 from landda_hpc.formats.cf import STANDARD_CALENDARS, NetcdfFile, require_units
 from landda_hpc.formats.experiment_version import EXPVER, best_stream, expver_ranks, is_preliminary
@@ -50,6 +50,7 @@ class Layout:
     check_times : raises DataError where the times are not the product's.
     time_of_name : time by the file's name, where no time axis is; None if that is an error.
     step : between two images; averages over more are refused. None: not checked.
+    constant : fields that do not change in time, as a land-sea mask; they may be missing at some times.
     without_soil : at or below this a value says that there is no soil, in the file's unit.
     """
 
@@ -67,6 +68,7 @@ class Layout:
     check_times: Callable[[Path, Sequence[datetime]], None] | None = None
     time_of_name: Callable[[Path], datetime] | None = None
     step: timedelta | None = None
+    constant: tuple[str, ...] = ()
     without_soil: float | None = None
 
 
@@ -81,8 +83,8 @@ class LayeredFile:
     Raises
     ------
     MissingFileError : no such file.
-    AverageError : it holds averages over more than the layout's step.
-    DataError : damaged file; none of the layers; axes, grid or times that are not the product's.
+    UnfitFileError : it has none of the layers, or averages over more than the layout's step.
+    DataError : damaged file; axes, grid or times that are not the product's.
 
     Notes
     -----
@@ -106,7 +108,7 @@ class LayeredFile:
             if (name := next((name for name in variable.names if file.has(name)), None)) is not None
         }
         if not self._names:
-            raise DataError(
+            raise UnfitFileError(
                 f"file '{self.path}' lacks {', '.join(v.name for v in layout.variables)}; found "
                 f"{', '.join(file.names()) or 'no variable'}."
             )
@@ -155,7 +157,13 @@ class LayeredFile:
         values = stacked([self._layer(variable, index, slab) for variable in wanted])
 
         def field(name: str) -> FloatArray | None:
-            return self._field(name, index, slab, may_be_static=True) if self._file.has(name) else None
+            if not self._file.has(name):
+                return None
+            values = self._field(name, index, slab, may_be_static=True)
+            others = iter(range(len(self.times)) if name in self.layout.constant else ())
+            while not np.isfinite(values).any() and (other := next(others, None)) is not None:
+                values = self._field(name, other, slab, may_be_static=True)
+            return values
 
         error_std, conditions, seconds = self.extras(values, field, time)
         return SoilMoistureProfile(
@@ -295,7 +303,7 @@ class LayeredFile:
             levels = [dim for dim, n in others.items() if n > 1]
             hint = (
                 f" Name one place along {levels[0]}, e.g. {name}[0]."
-                if len(levels) == 1 and is_on_grid and has_time and level is None
+                if len(levels) == 1 and is_on_grid and has_time and level is None and self.layout.trusts_units
                 else ""
             )
             raise DataError(

@@ -64,7 +64,7 @@ class NamedFiles:
         for part in parents:
             folders = [folder / name for folder in folders for name in self._matching(folder, part)]
         found = [folder / name for folder in folders for name in self._matching(folder, last)]
-        return newest_last([path for path in found if path.is_file()])
+        return newest_last([path for path in found if path.is_file()], self.root)
 
     def names_between(self, start: datetime, end: datetime) -> list[str]:
         """Names, with the time filled in, that may stand for times from start to end, both included."""
@@ -133,8 +133,9 @@ class NamedFiles:
             return f"'{place}' does not exist, nor does the folder '{folder}'"
         if not names:
             return f"'{place}' does not exist: the folder '{folder}' is empty"
+        where = f", nor does the folder '{place.parent}'" if folder != place.parent else ""
         few = ", ".join(f"'{name}'" for name in names[:3]) + (" and others" if len(names) > 3 else "")
-        return f"'{place}' does not exist, and no file matches the pattern; '{folder}' has {few}"
+        return f"'{place}' does not exist{where}, and no file matches the pattern; '{folder}' has {few}"
 
     def listed(self, folder: Path) -> list[str]:
         """Names in a folder, sorted, without hidden ones; none where it cannot be read."""

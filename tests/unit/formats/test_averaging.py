@@ -89,6 +89,14 @@ def test_signs_of_files_with_many_times(tmp_path: Path) -> None:
         cf_product({"sm": (0.0, 0.1)}, timedelta(hours=3)).opens(hourly)
 
 
+def test_times_far_apart_are_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    middle = [month + timedelta(days=14) for month in MONTHS]
+    opens = cf_product({"sm": (0.0, 0.1)}, timedelta(days=1)).opens
+    for name in ("a.nc", "b.nc"):
+        opens(write_image(tmp_path / name, [0.2] * 6, middle)).__exit__(None, None, None)
+    assert [r.getMessage().split("': ")[1][:30] for r in caplog.records] == ["times are at least 672 h apart"]
+
+
 def test_monthly_means_of_era5_have_no_sign_but_their_times(tmp_path: Path) -> None:
     path = write_image(tmp_path / "e.nc", [0.2] * 6, MONTHS, name="swvl1", units="m**3 m**-3")
     with pytest.raises(AverageError, match="6 times, all at 00 UTC on the first day of a month"):

@@ -189,6 +189,18 @@ def test_a_land_sea_mask_with_and_without_time(tmp_path: Path, on: tuple[str, ..
             assert np.isfinite(values[:, :-1]).all()
 
 
+def test_a_land_sea_mask_that_was_merged_in_for_one_time(tmp_path: Path) -> None:
+    """Merging datasets leaves the mask missing at the other times; it does not change."""
+    mask = np.full((3, LAT.size, LON.size), np.nan)
+    mask[1] = 1.0
+    mask[1, 0] = 0.2
+    clocks = {"time": (("time",), [0, 1, 2])}
+    land = (("time", "latitude", "longitude"), mask)
+    with open_era5(make_cfgrib(tmp_path / "e.nc", {"time": 3}, **clocks, land=land)) as file:
+        for time in file.times:
+            assert np.isnan(file.read(time).values).sum() == 4 * LON.size
+
+
 @pytest.mark.parametrize("order", [(1, 5), (5, 1)])
 @pytest.mark.parametrize("kind", ["i4", str])
 def test_era5_counts_and_not_era5t_whatever_the_order_of_streams(

@@ -11,7 +11,7 @@ import pytest
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.dataset import Dataset
-from landda_hpc.formats.file_versions import merged, version_key
+from landda_hpc.formats.file_versions import merged, newest_last, version_key
 from landda_hpc.formats.product import SoilMoistureProfile
 from landda_hpc.formats.registry import PRODUCTS
 from landda_hpc.grid import regular_grid
@@ -112,6 +112,35 @@ def test_files_of_one_name_are_pieces_or_versions(tmp_path: Path) -> None:
     assert dataset.read(june[2]) is None
     assert [path.name for path in dataset.superseded] == ["SM_2010_06_v1.nc"]
     dataset.close()
+
+
+@pytest.mark.parametrize(
+    ("final", "preliminary"),
+    [
+        ("GLDAS_NOAH025_3H.A20100601.0000.021.nc4", "GLDAS_NOAH025_3H_EP.A20100601.0000.021.nc4"),
+        ("SM_TCDR_20100601_v1.nc", "SM_ICDR_20100601_v2.nc"),
+        ("a_20100601_1.nc", "b_20100601_prelim_2.nc"),
+    ],
+)
+def test_preliminary_files_count_last(tmp_path: Path, final: str, preliminary: str) -> None:
+    paths = [tmp_path / final, tmp_path / preliminary]
+    assert newest_last(paths, tmp_path)[-1] == newest_last(paths[::-1], tmp_path)[-1] == paths[0]
+
+
+def test_a_wildcard_may_take_in_files_of_other_variables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_image(tmp_path / "a_201006.nc", 0.2, [DAY])
+    write_image(tmp_path / "t2m_201006.nc", 280.0, [DAY], name="t2m", units="K")
+    dataset = cf_files(tmp_path, "*_%Y%m.nc", 24.0)
+    assert dataset.times_between(DAY, DAY) == [DAY]
+    found = dataset.read(DAY)
+    assert found is not None
+    np.testing.assert_allclose(found.values, 0.2, rtol=1e-6)
+    assert sum("t2m_201006.nc' is left out: file" in r.getMessage() for r in caplog.records) == 1
+    # A month's file of one image may be a mean: that is said once.
+    assert sum("is named by its month and holds one time" in r.getMessage() for r in caplog.records) == 1
+    (tmp_path / "a_201006.nc").unlink()
+    with pytest.raises(DataError, match="lacks sm; found"):
+        dataset.read(DAY)
 
 
 def test_era5_counts_and_not_era5t_in_grib(tmp_path: Path, shared: Path) -> None:

@@ -123,7 +123,7 @@ def test_what_is_found_instead_of_a_missing_file(tmp_path: Path) -> None:
     assert "b/SM_20100601.nc' has no image of 2010-06-01T09:00:00; it has 2, from" in why["b/SM_%Y%m%d.nc"]
     assert "does not exist: the folder" in why["c/SM_%Y.nc"]
     assert "is empty" in why["c/SM_%Y.nc"]
-    assert "d/2010/SM_2010.nc' does not exist, and no file matches" in why["d/%Y/SM_%Y.nc"]
+    assert "d/2010/SM_2010.nc' does not exist, nor does the folder" in why["d/%Y/SM_%Y.nc"]
 
 
 def test_a_time_axis_counts_and_may_not_contradict_the_name(tmp_path: Path) -> None:
