@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from typing import Final
 
 from landda_hpc.config import CampaignConfig, ColumnModelConfig, parse_config
 from landda_hpc.errors import LandDAError
+from landda_hpc.model.colm.process import own_environment
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +121,8 @@ def _measured(config: CampaignConfig, timeout_s: float, *, of_campaign: bool) ->
             text=True,
             timeout=timeout_s,
             check=False,
+            # It takes no part in an MPI job that this process may be of.
+            env=own_environment(os.environ, {}),
         )
     except subprocess.TimeoutExpired as error:
         raise TrialError(f"three cycles took longer than {timeout_s:g} s") from error
