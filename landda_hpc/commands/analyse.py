@@ -25,11 +25,11 @@ _OPTION_OF = {
     "gain": "--gain",
     "members": "--members",
 }
-"""Options of their own for keys of the run's section that are needed often."""
+"""Options for frequently used keys of the run's section."""
 
 
 class Regrid(StrEnum):
-    """What is done with an observation on another grid."""
+    """Treatment of an observation on another grid."""
 
     no = "no"
     bilinear = "bilinear"
@@ -44,14 +44,18 @@ def command(
         str, typer.Option(help="Analysis method, as in a campaign's runs: enkf_like, pointwise, var3d_image ...")
     ] = "enkf_like",
     background_variable: Annotated[
-        str | None, typer.Option(help="Variable of BACKGROUND; default the only image.")
+        str | None, typer.Option(help="Variable of BACKGROUND; by default its only image.")
     ] = None,
-    observation_variable: Annotated[str | None, typer.Option(help="Variable of OBS; default the only image.")] = None,
+    observation_variable: Annotated[
+        str | None, typer.Option(help="Variable of OBS; by default its only image.")
+    ] = None,
     background_std: Annotated[float | None, typer.Option(help="Background error, m3 m-3.")] = None,
     observation_std: Annotated[float | None, typer.Option(help="Observation error, m3 m-3.")] = None,
     gain: Annotated[float | None, typer.Option(help="Constant K of the pointwise method.")] = None,
     members: Annotated[int | None, typer.Option(help="Number of perturbed images.")] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Variances in closed form instead of from members.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Compute variances in closed form instead of from members.")
+    ] = False,
     boundary: Annotated[str | None, typer.Option(help="none, reflect or double_fourier_sphere.")] = None,
     finest: Annotated[str | None, typer.Option(help="Finest scale: curvelets or wavelets.")] = None,
     overrides: Annotated[
@@ -60,22 +64,22 @@ def command(
             "--set",
             metavar="KEY=VALUE",
             help="Any other key of the method's section (see 'landda schema'): --set keep_fraction=0.3 "
-            "--set background_errors.kind=white. Files are relative to this folder. Several times.",
+            "--set background_errors.kind=white. Paths are relative to this folder. May be given several times.",
         ),
     ] = None,
     regrid: Annotated[
-        Regrid, typer.Option(help="Bring OBS to the background's grid where it is on another.")
+        Regrid, typer.Option(help="Regrid OBS to the background's grid if the grids differ.")
     ] = Regrid.no,
     figure: Annotated[
-        Path | None, typer.Option(metavar="PNG", help="Draw cost and gradient of a 3D-Var over its iterations.")
+        Path | None, typer.Option(metavar="PNG", help="Draw cost and gradient norm of a 3D-Var against iterations.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the perturbations.")] = 1,
 ) -> None:
-    """Analyse one image: background and observation in, analysis and increment out; no model, no cycling.
+    """Analyse one image: from background and observation to analysis and increment, without a model or cycling.
 
-    Cells without background value (ocean) stay empty; cells without observation are changed only by what the image
-    analysis spreads into them. Values outside the range of soil moisture are refused. Defaults of a method are those of
-    a campaign's run; a 3D-Var prints its cost function at each iteration.
+    Cells without background (ocean) stay empty. The image analysis changes a cell without observation only by what it
+    spreads into it. Values outside the range of soil moisture are refused. A method has the same defaults as in the run
+    of a campaign. A 3D-Var prints its cost function at each iteration.
     """
     from landda_hpc.campaign.single import ImageFile, analyse_files, draw_single_minimisation
 
@@ -90,7 +94,7 @@ def command(
     }
     run = _run(method, {k: v for k, v in given.items() if v is not None} | parse_overrides(overrides))
     if figure is not None and not run.method.startswith("var3d_"):
-        raise ConfigError(f"--figure draws the minimisation of a 3D-Var; method {run.method} has none.")
+        raise ConfigError(f"--figure draws the minimisation of a 3D-Var; method {run.method} does not minimise.")
     result = analyse_files(
         ImageFile(background, background_variable),
         ImageFile(observation, observation_variable),
@@ -137,7 +141,7 @@ def _number(value: float | list[float] | None) -> float:
 
 
 def _run(method: str, options: dict[str, Any]) -> Run:
-    """The run's section with these keys; ConfigError names the option of each problem."""
+    """Run section with these keys; a ConfigError names the option of each problem."""
     section = METHODS[method]
     try:
         plain = apply_overrides({"method": method}, options, within="runs.*")

@@ -1,7 +1,7 @@
 """The application behind ``landda``: one module per command.
 
-Commands import what they need when they are called, so that ``--help`` and ``status`` answer at once, start no MPI and
-compile nothing.
+Commands import what they need when they are called, so that ``--help`` and ``status`` respond immediately, without
+starting MPI or compiling.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from landda_hpc.commands import (
 
 
 def name_of(command: ModuleType) -> str:
-    """Name of a command: that of its module."""
+    """Name of a command, which is the name of its module."""
     return command.__name__.rsplit(".", 1)[-1]
 
 
@@ -50,9 +50,9 @@ app = typer.Typer(
     name="landda",
     help=(
         "Assimilate images of soil moisture into the Common Land Model.\n\n"
-        "A campaign is one YAML file: 'landda check FILE' reports whether it can run and what it takes, "
-        "'landda run FILE' runs it, on one process or under mpirun/srun; 'landda resume DIR' resumes it after a stop "
-        "of any kind. Start with: landda init, or landda run experiments/smoke.yaml"
+        "A campaign is one YAML file: 'landda check FILE' reports whether it can run and what resources it needs, "
+        "'landda run FILE' runs it on one process or under mpirun/srun, and 'landda resume DIR' resumes it after any "
+        "stop. Start with: landda init, or landda run experiments/smoke.yaml"
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -62,12 +62,12 @@ for module in (init, check, run, resume, status, score, plot, digest, analyse, s
     app.command(name=name_of(module))(module.command)
 
 study = typer.Typer(
-    no_args_is_help=True, help="Studies around campaigns: methods compared, the papers' experiments, archives."
+    no_args_is_help=True, help="Studies with campaigns: comparison of methods, the papers' experiments, error archives."
 )
 for module in (compare, reproduce, threshold, archive, regress):
     study.command(name=name_of(module))(module.command)
 
-land = typer.Typer(no_args_is_help=True, help="The embedded land model by itself: spin-up, climate, memory, one site.")
+land = typer.Typer(no_args_is_help=True, help="The embedded land model on its own: spin-up, climate, memory, one site.")
 for module in (spinup, climate, memory, site):
     land.command(name=name_of(module))(module.command)
 
@@ -78,7 +78,7 @@ app.add_typer(curvelet.app, name="curvelet")
 app.add_typer(bench.app, name="bench")
 app.add_typer(observations.app, name="observations")
 
-# Names of before the groups, for scripts.
+# Former names, from before the groups, for existing scripts.
 for module in (compare, reproduce, threshold, archive, regress, spinup, climate, memory, site):
     app.command(name=name_of(module), hidden=True)(module.command)
 
@@ -92,7 +92,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Print the version and end."
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
-    """Options that stand before the command."""
+    """Options that precede the command."""

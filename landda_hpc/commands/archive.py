@@ -1,4 +1,4 @@
-"""``landda archive``: background errors from an archive of model minus observation."""
+"""``landda study archive``: background errors from an archive of model minus observation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Regrid(StrEnum):
-    """What is done with an observation on another grid."""
+    """Treatment of an observation on another grid."""
 
     no = "no"
     bilinear = "bilinear"
@@ -34,33 +34,37 @@ def command(
     campaign: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Take the innovations of a run of this campaign.")
     ] = None,
-    run: Annotated[str, typer.Option(help="With --campaign: the run, one that does not assimilate.")] = "control",
+    run: Annotated[str, typer.Option(help="With --campaign: the run; it must not assimilate.")] = "control",
     layers: Annotated[
         bool,
         typer.Option(
             "--layers",
-            help="With --campaign: CoLM's layers 1-3, for 3D-Var with layers: upper_three; the campaign needs "
+            help="With --campaign: CoLM's layers 1-3, for 3D-Var with layers: upper_three. The campaign needs "
             "innovation_layers among output.fields.",
         ),
     ] = False,
     model: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Model images: files or folders; several times.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Model images: files or folders. May be given several times."),
     ] = None,
     observation: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Observation images: files or folders; several times.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Observation images: files or folders. May be given several times."),
     ] = None,
     model_variable: Annotated[
-        list[str] | None, typer.Option(help="Variable of the model, one per layer from the top down.")
+        list[str] | None, typer.Option(help="Variable of the model: one per layer, from the top down.")
     ] = None,
     observation_variable: Annotated[
         list[str] | None, typer.Option(help="Variable of the observation: one per layer, or one for all.")
     ] = None,
     observation_depth: Annotated[
         list[str] | None,
-        typer.Option(metavar="TOP-BOTTOM", help="Depth of each observation variable, m: interpolated to CoLM's nodes."),
+        typer.Option(
+            metavar="TOP-BOTTOM", help="Depth of each observation variable, m; it is interpolated to CoLM's nodes."
+        ),
     ] = None,
     regrid: Annotated[
-        Regrid, typer.Option(help="Bring the observation to the model's grid where it is on another.")
+        Regrid, typer.Option(help="Regrid the observation to the model's grid if the grids differ.")
     ] = Regrid.no,
     first: Annotated[datetime | None, typer.Option(help="First time, UTC.")] = None,
     last: Annotated[datetime | None, typer.Option(help="Last time, UTC.")] = None,
@@ -68,26 +72,27 @@ def command(
         Path | None, typer.Option(metavar="CSV", help="Also write variances per wedge (errors of kind climatological).")
     ] = None,
     observation_std: Annotated[
-        float, typer.Option(min=0.0, help="White observation errors to take off the variances per wedge, m3 m-3.")
+        float, typer.Option(min=0.0, help="White observation error to subtract from the variances per wedge, m3 m-3.")
     ] = 0.0,
     mean_square: Annotated[
-        bool, typer.Option("--mean-square", help="Variances per wedge count the mean difference as error.")
+        bool, typer.Option("--mean-square", help="Variances per wedge include the mean difference as error.")
     ] = False,
     frame: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Frame of the wedges: --set boundary=reflect")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Frame of the wedges, e.g. --set boundary=reflect"),
     ] = None,
 ) -> None:
-    """Build an archive of background errors per cell and layer, for background_archive of the 3D-Var runs.
+    """Build an archive of background errors for each cell and layer, for background_archive of 3D-Var runs.
 
-    From a campaign (--campaign DIR: its control run against what was observed), or from two series of images (--model
-    and --observation) at the times that both have.
+    The errors are differences within a campaign (--campaign DIR: its control run minus the observations), or between
+    two series of images (--model and --observation) at their common times.
     """
     from landda_hpc.campaign.archive import build_archive, campaign_differences
 
     if (campaign is None) == (not model or not observation) or (campaign and (model or observation)):
-        raise ConfigError("give either --campaign, or --model and --observation.")
+        raise ConfigError("Give either --campaign, or --model and --observation.")
     if layers and campaign is None:
-        raise ConfigError("--layers goes with --campaign; series have a --model-variable per layer.")
+        raise ConfigError("--layers needs --campaign; for series of images give a --model-variable per layer.")
     if campaign is not None:
         differences = campaign_differences(campaign, run, first, last, with_layers=layers)
     else:

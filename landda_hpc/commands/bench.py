@@ -23,15 +23,19 @@ def _group() -> None:
 
 @app.command()
 def curvelet(
-    output: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every figure there.")] = None,
-    batch: Annotated[int, typer.Option(min=2, help="Images of 128 x 256 in a batch, and members of an analysis.")] = 50,
-    rounds: Annotated[int, typer.Option(min=1, help="Repetitions; figures are medians.")] = 15,
-    large: Annotated[bool, typer.Option(help="Also growth and memory at 1800 x 3600 (20 s, 1 GB).")] = True,
+    output: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers to this file.")
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(min=2, help="Number of 128 x 256 images in a batch, and of members of an analysis.")
+    ] = 50,
+    rounds: Annotated[int, typer.Option(min=1, help="Repetitions; the results are medians.")] = 15,
+    large: Annotated[bool, typer.Option(help="Also scaling and memory at 1800 x 3600 (20 s, 1 GB).")] = True,
     start_up: Annotated[bool, typer.Option(help="Also the first use in a fresh process (20 s).")] = True,
 ) -> None:
-    """Time the curvelet transform beside other packages, in one run, one thread.
+    """Time the curvelet transform and other packages in one run, on one thread.
 
-    Others take part where they are installed: 'curvelets' (our extra of that name) and curvelops.
+    Other packages are timed if they are installed: 'curvelets' (our extra of that name) and curvelops.
     """
     from landda_hpc.curvelet import bench, bench_bars
     from landda_hpc.formats.atomic import atomic_replacement
@@ -47,11 +51,13 @@ def curvelet(
 
 @app.command()
 def column(
-    output: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every figure there.")] = None,
-    n_lat: Annotated[int, typer.Option(min=17, help="Rows of the global grid, twice as many columns.")] = 64,
-    rounds: Annotated[int, typer.Option(min=1, help="Simulated days per figure; figures are medians.")] = 7,
+    output: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers to this file.")
+    ] = None,
+    n_lat: Annotated[int, typer.Option(min=17, help="Rows of the global grid, which has twice as many columns.")] = 64,
+    rounds: Annotated[int, typer.Option(min=1, help="Simulated days per result; the results are medians.")] = 7,
 ) -> None:
-    """Time the land model per tile and step, by kind of tile, on one core; a bare kernel beside it."""
+    """Time the land model per tile and step, by kind of tile, on one core, and a bare kernel for comparison."""
     from landda_hpc.campaign import column_bench
     from landda_hpc.formats.atomic import atomic_replacement
 
@@ -82,7 +88,7 @@ def column(
 
 
 def print_result(result: dict[str, Any], found: list[Bar], console: Console) -> None:
-    """Print the times, and the figures beside their bars."""
+    """Print the times, and the results with their bars."""
     n1, n2 = result["shape"]
     kinds = [result[k]["ms_per_field"] for k in ("curvelets", "wavelets")]
     times = Table(
@@ -94,7 +100,7 @@ def print_result(result: dict[str, Any], found: list[Bar], console: Console) -> 
     for key in kinds[0]:
         times.add_row(key.replace("_", " "), *(f"{kind[key]:.3f}" for kind in kinds))
     console.print(times)
-    table = Table(title="figures and bars", title_justify="left")
+    table = Table(title="results and bars", title_justify="left")
     table.add_column("")
     for heading in ("measured", "bar", "aim"):
         table.add_column(heading, justify="right", no_wrap=True)

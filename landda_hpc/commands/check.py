@@ -1,4 +1,4 @@
-"""``landda check``: can this campaign run, and what will it take?"""
+"""``landda check``: whether a campaign can run, and what resources it needs."""
 
 from __future__ import annotations
 
@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 def command(
     file: ConfigFile,
     overrides: SetOption = None,
-    ranks: Annotated[int, typer.Option("--ranks", "-n", min=1, help="Ranks that the estimate is for.")] = 1,
+    ranks: Annotated[
+        int, typer.Option("--ranks", "-n", min=1, help="Number of ranks for which resources are estimated.")
+    ] = 1,
     trial: Annotated[
-        bool, typer.Option("--trial/--no-trial", help="Run three cycles in a temporary folder to measure them.")
+        bool,
+        typer.Option(
+            "--trial/--no-trial", help="Run three cycles in a temporary folder to measure memory, disk and time."
+        ),
     ] = True,
 ) -> None:
-    """Check a configuration: all problems at once, then what the campaign will take.
+    """Check a configuration: list all problems at once, then the resources that the campaign needs.
 
-    Memory per rank, disk and core time follow from three cycles that are run here on one process, on a coarser grid
-    where the grid is large. With --no-trial, or a model of your own, memory and disk are estimated from sizes, to a
-    factor of two.
+    Memory per rank, disk space and core time are extrapolated from three cycles, which are run on one process, on a
+    coarser grid if the grid is large. With --no-trial, or with your own model, memory and disk space are estimated from
+    sizes, to within a factor of two.
     """
     from landda_hpc.campaign.estimate import estimate, measure
     from landda_hpc.campaign.preflight import find_problems, survey_analyses
@@ -38,7 +43,7 @@ def command(
 
     config = load_config(file, parse_overrides(overrides))
     sizes = measure(config, ranks)
-    # A survey looks for files by name alone: the grid that was counted serves.
+    # A survey looks for files by name only, so the grid from the estimate will do.
     survey = survey_analyses(config, open_source(config, sizes.domain.grid, sizes.domain.is_soil))
     problems = find_problems(config, survey, sizes.grid, sizes.domain.case) + weather_problems(config, sizes.domain)
     problems += initial_problems(config, sizes.domain, is_whole=not sizes.is_scaled)
@@ -63,7 +68,7 @@ def command(
 
 
 def _try(config: CampaignConfig) -> tuple[Trial | None, str]:
-    """The trial of a campaign, or why it could not be run."""
+    """Trial run of a campaign, or the reason why it could not be run."""
     from landda_hpc.campaign.trial import TrialError, run_trial
 
     try:

@@ -1,4 +1,4 @@
-"""``landda climate``: the land model's own climate, by zones."""
+"""``landda land climate``: the climate of the free-running land model, by zone."""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ if TYPE_CHECKING:
 
 def command(
     file: ConfigFile,
-    years: Annotated[int, typer.Option(min=1, help="Years to run; means are of all but the first of several.")] = 3,
+    years: Annotated[
+        int, typer.Option(min=1, help="Years to run; if there are several, means leave out the first.")
+    ] = 3,
     climatology: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="netCDF of monthly soil moisture (swl1..3) to compare with: the kind of file of model.initial: file.",
+            help="netCDF file of monthly soil moisture (swl1..3) to compare with, as for model.initial: file.",
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every figure there.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers to this file.")
+    ] = None,
     overrides: SetOption = None,
 ) -> None:
-    """Run the land model freely and print annual means by climate zone, frozen ground, and closure.
+    """Run the land model freely and print annual means by climate zone, frozen ground and budget residuals.
 
-    Grid, tiles, weather and model are the configuration's; its physics must be land_surface. It runs from time.start
-    and does not spin up: with model.initial: spun_up the first year is good already. One process or many.
+    Grid, tiles, weather and model come from the configuration; its physics must be land_surface. The run begins at
+    time.start, without a spin-up; with model.initial: spun_up the first year is usable as well. Runs on any number of
+    processes.
     """
     from landda_hpc.campaign.land_climate import land_climate
     from landda_hpc.config import load_config
@@ -61,7 +66,8 @@ def command(
         )  # fmt: skip
     console.print(table)
     console.print(
-        "P, ET in mm a-1; R/P runoff ratio, of it baseflow; EF evaporative fraction; soil moisture in m3 m-3",
+        "P, ET in mm a-1; R/P runoff ratio, with the share of baseflow; EF evaporative fraction; soil moisture in m3 "
+        "m-3",
         highlight=False,
     )
     if not math.isnan(found.frozen_january):

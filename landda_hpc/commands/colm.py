@@ -1,4 +1,4 @@
-"""``landda colm``: look at a case of the Common Land Model."""
+"""``landda colm``: examine a case of the Common Land Model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from landda_hpc.errors import DataError
 if TYPE_CHECKING:
     from landda_hpc.model.colm.verify import Comparison
 
-app = typer.Typer(no_args_is_help=True, help="The Common Land Model: check that a case is understood.")
+app = typer.Typer(no_args_is_help=True, help="The Common Land Model: check that a case is read correctly.")
 
 _Case = Annotated[Path, typer.Argument(metavar="CASE", help="Folder of the case, <DEF_dir_output>/<DEF_CASE_NAME>.")]
 
@@ -26,20 +26,20 @@ def _group() -> None:
 def verify(
     case: _Case,
     restart: Annotated[Path | None, typer.Option(help="Time-varying restarts, if not CASE/restart.")] = None,
-    const: Annotated[Path | None, typer.Option(help="Constant restart, if not in const beside them.")] = None,
+    const: Annotated[Path | None, typer.Option(help="Constant restart, if not in const next to them.")] = None,
     landdata: Annotated[Path | None, typer.Option(help="Mapping files, if not CASE/landdata.")] = None,
     history: Annotated[Path | None, typer.Option(help="History files, if not CASE/history.")] = None,
-    name: Annotated[str | None, typer.Option(help="DEF_CASE_NAME, where a folder holds several.")] = None,
-    lc_year: Annotated[int | None, typer.Option(help="DEF_LC_YEAR, where a folder holds several.")] = None,
-    times: Annotated[bool, typer.Option("--times", help="One line for each time too.")] = False,
+    name: Annotated[str | None, typer.Option(help="DEF_CASE_NAME, if a folder holds several.")] = None,
+    lc_year: Annotated[int | None, typer.Option(help="DEF_LC_YEAR, if a folder holds several.")] = None,
+    times: Annotated[bool, typer.Option("--times", help="Also print one line for each time.")] = False,
 ) -> None:
     """Compare cell means of a case's restarts with the model's own history; print the largest difference.
 
-    Reads only. Every restart that is compared must be complete: all blocks, and all kinds of files (plant functional
-    types, urban tiles ...) that the constant restart has. CASE may also be a set of restart files that a campaign wrote
-    (restart/<time>/<run>): then its files are compared with its list. The comparison with the history needs a run that
-    wrote both at the same times: a few steps with DEF_HIST_FREQ = 'TIMESTEP' and DEF_WRST_FREQ = 'TIMESTEP'. Ends with
-    an error if a relative difference exceeds 1e-12.
+    Nothing is written. Every restart must be complete: all blocks, and all kinds of files (plant functional types,
+    urban tiles ...) that the constant restart has. CASE may also be a set of restart files that a campaign wrote
+    (restart/<time>/<run>); its files are then compared with its list. The comparison with the history needs a run that
+    wrote both at the same times: a few steps with DEF_HIST_FREQ = 'TIMESTEP' and DEF_WRST_FREQ = 'TIMESTEP'. The
+    command fails if a relative difference exceeds 1e-12.
     """
     from rich.console import Console
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""``landda compare``: several methods on the same weather and observations, over several seeds, in one table."""
+"""``landda study compare``: several methods with the same weather and observations, over several seeds."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ def command(
             "control,pointwise,'enkf_like:estimator=exact;members=20'. All runs of FILE by default."
         ),
     ] = "",
-    seeds: Annotated[str, typer.Option(help="Seeds, a campaign each.")] = "1,2,3",
+    seeds: Annotated[str, typer.Option(help="Seeds; each is a campaign.")] = "1,2,3",
     baseline: Annotated[
-        str | None, typer.Option(help="Method that paired differences are against; default the first.")
+        str | None, typer.Option(help="Method from which paired differences are taken; by default the first.")
     ] = None,
     last_days: Annotated[
         float | None,
         typer.Option(
-            help="Days at the end of the assimilation window that count; by default half of what "
-            "verification.discard_days leaves of it."
+            help="Number of days at the end of the assimilation window that are scored; by default half of "
+            "those that verification.discard_days leaves."
         ),
     ] = None,
     tune_gain: Annotated[
         bool,
         typer.Option(
             "--tune-gain",
-            help="Also compare pointwise_best: the constant gain that is best against the truth in the first seed.",
+            help="Also compare pointwise_best, the constant gain with the best score against the truth for the first "
+            "seed.",
         ),
     ] = False,
     options: Annotated[
@@ -46,34 +47,39 @@ def command(
         typer.Option(
             metavar="SETS",
             help="Compare every method with each of these sets of options: plain, depth (vertical regression of the "
-            "increments), drift (the model's drift is learned), depth+drift; as FILE has them by default.",
+            "increments), drift (the model's drift is estimated), depth+drift; by default those of FILE.",
         ),
     ] = "",
     slopes: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Slopes of 'landda regress' for the option depth, under data_root; else the built-in."
+            metavar="FILE",
+            help="Slopes of 'landda study regress' for the option depth, below data_root; by default those included.",
         ),
     ] = None,
-    gains: Annotated[str, typer.Option(help="Gains that --tune-gain tries.")] = "0.1,0.2,0.3,0.4,0.5,0.6,0.7",
-    csv: Annotated[Path | None, typer.Option(help="Table to write; default comparison.csv in the folder.")] = None,
+    gains: Annotated[str, typer.Option(help="Gains to try with --tune-gain.")] = "0.1,0.2,0.3,0.4,0.5,0.6,0.7",
+    csv: Annotated[
+        Path | None, typer.Option(help="Table to write; by default comparison.csv in the output folder.")
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Output folder; default runs/compare_<name>.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Output folder; by default runs/compare_<name>."),
     ] = None,
     overrides: SetOption = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Run every seed again: replaces those in the folder, no other files.")
+        bool,
+        typer.Option("--overwrite", help="Run all seeds again, and replace those in the folder but no other files."),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")] = False,
 ) -> None:
-    """Compare methods: the same weather, truth and observations for all, several seeds, one table.
+    """Compare methods with the same weather, truth and observations, over several seeds, in one table.
 
-    Each seed is a campaign of its own in DIR/seed_<n>. The table has the mean over seeds of SCC and ubRMSE with 95 %
-    confidence intervals (Student), and paired differences from the baseline, against the truth and, apart, against the
-    assimilated reference. With --options each method stands there with and without depth and drift. Written:
+    Each seed is a campaign in DIR/seed_<n>. The table gives the mean of SCC and ubRMSE over seeds with 95 % confidence
+    intervals (Student), and paired differences from the baseline, against the truth and, separately, against the
+    assimilated reference. With --options the table has each method with and without depth and drift. It writes
     comparison.csv (one row per method, layer, window, stage, reference and score), comparison.md and two figures.
 
-    The same command goes on after a stop of any kind, on any number of ranks: finished seeds are not run again, so
+    After a stop of any kind the same command resumes, on any number of ranks. Finished seeds are not run again, so
     seeds can be added later.
     """
     from landda_hpc.campaign.comparison_options import parse_option_sets
@@ -100,4 +106,4 @@ def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Num
     try:
         return tuple(kind(part) for part in text.split(",") if part.strip())
     except ValueError as error:
-        raise ConfigError(f"{option} {text}: expected numbers with commas between them") from error
+        raise ConfigError(f"{option} {text}: expected numbers separated by commas") from error

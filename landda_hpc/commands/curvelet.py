@@ -1,4 +1,4 @@
-"""``landda curvelet``: look at images, and at the transform itself, through curvelets."""
+"""``landda curvelet``: decompose images into curvelets, and examine the transform itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Finest(StrEnum):
 
 
 class Boundary(StrEnum):
-    """What happens at the image's edges."""
+    """Boundary condition of the image."""
 
     none = "none"
     reflect = "reflect"
@@ -29,25 +29,25 @@ class Boundary(StrEnum):
 
 
 _Finest = Annotated[Finest, typer.Option(help="Kind of the finest scale.")]
-_Boundary = Annotated[Boundary, typer.Option(help="What happens at the image's edges.")]
-_Scales = Annotated[int | None, typer.Option(help="Number of scales; by the image's size if absent.")]
-_Angles = Annotated[int, typer.Option(help="Angles at the coarsest directional scale.")]
+_Boundary = Annotated[Boundary, typer.Option(help="Boundary condition of the image.")]
+_Scales = Annotated[int | None, typer.Option(help="Number of scales; by default from the size of the image.")]
+_Angles = Annotated[int, typer.Option(help="Number of angles at the coarsest directional scale.")]
 
 
 @app.command()
 def decompose(
     file: Annotated[Path, typer.Argument(metavar="IMAGE", help="netCDF image of soil moisture, m3 m-3.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="PNG to write.")] = Path("decomposition.png"),
-    variable: Annotated[str | None, typer.Option(help="Variable of IMAGE; default the only image.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write.")] = Path("decomposition.png"),
+    variable: Annotated[str | None, typer.Option(help="Variable of IMAGE; by default its only image.")] = None,
     finest: _Finest = Finest.curvelets,
     boundary: _Boundary = Boundary.none,
     scales: _Scales = None,
     angles: _Angles = 16,
 ) -> None:
-    """Draw an image, its modes, what the first modes add up to, and the energy by direction.
+    """Draw an image, its modes, partial sums of the modes, and the energy by direction.
 
-    Cells without value (ocean) take the mean of the others before the transform and stay empty in the picture. Prints
-    the energy of every scale.
+    Cells without a value (ocean) are set to the mean of the others before the transform and stay empty in the figure.
+    The energy of every scale is printed.
     """
     import numpy as np
 
@@ -76,7 +76,7 @@ def decompose(
     table = Table(
         title=f"{frame.shape[0]} x {frame.shape[1]} image, its mean {mean:.4f} m3 m-3 removed", title_justify="left"
     )
-    for heading in ("mode", "wedges", "coefficients", "energy, %", "direction of most"):
+    for heading in ("mode", "wedges", "coefficients", "energy, %", "main direction"):
         table.add_column(heading, justify="right")
     for scale, mine in enumerate(blocks_of):
         rose = next((r for r in roses if r.scale == scale), None)
@@ -94,13 +94,13 @@ def decompose(
 
 @app.command()
 def tiling(
-    output: Annotated[Path, typer.Option("--output", "-o", help="PNG to write.")] = Path("tiling.png"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write.")] = Path("tiling.png"),
     shape: Annotated[tuple[int, int], typer.Option(help="Rows and columns of the images.")] = (128, 256),
     finest: _Finest = Finest.curvelets,
     scales: _Scales = None,
     angles: _Angles = 16,
 ) -> None:
-    """Draw how the windows of scales and wedges tile the plane of wavenumbers, and one curvelet of each scale."""
+    """Draw the windows of scales and wedges in the wavenumber plane, and one curvelet of each scale."""
     from landda_hpc.curvelet import Curvelet2D
     from landda_hpc.verification.curvelet_plots import draw_tiling
 
@@ -120,9 +120,9 @@ def tiling(
 def guarantees(
     seed: Annotated[int, typer.Option(help="Seed of the random images.")] = 0,
 ) -> None:
-    """Measure what the transform promises: exactness, single precision, equal bits, exact variances, leakage.
+    """Measure the guarantees of the transform: exactness, single precision, equal bits, exact variances, leakage.
 
-    Largest errors over odd, even, prime, square and oblong images, both kinds of finest scale, all boundaries.
+    The errors are maxima over odd, even, prime, square and oblong images, both finest scales and all boundaries.
     """
     from landda_hpc.curvelet.guarantees import measure_guarantees
 

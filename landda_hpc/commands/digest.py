@@ -1,4 +1,4 @@
-"""``landda digest``: one hash of the last committed state."""
+"""``landda digest``: hash of the last checkpoint's state."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def command(
     folder: CampaignDir,
     every: Annotated[bool, typer.Option("--all", help="One line for each checkpoint, oldest first.")] = False,
 ) -> None:
-    """Print one hash of the last committed state: the same whatever number of ranks and layout wrote it.
+    """Print a hash of the state in the last checkpoint; it does not depend on the number of ranks or their layout.
 
-    Every byte is read and checked on the way. Two campaigns with the same digest have the same bits.
+    Every byte of the checkpoint is read and verified. Two campaigns with the same digest have bit-identical states.
     """
     from landda_hpc.storage import checkpoint
     from landda_hpc.storage.campaign_folder import CampaignFolder

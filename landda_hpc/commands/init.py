@@ -19,7 +19,7 @@ def command(
         ),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="YAML file to write; it must not exist.")
+        Path, typer.Option("--output", "-o", metavar="FILE", help="YAML file to write; it must not exist yet.")
     ] = Path("campaign.yaml"),
     executable: Annotated[
         Path | None, typer.Option("--exe", metavar="FILE", help="The model's program (colm.x).")
@@ -31,9 +31,9 @@ def command(
 ) -> None:
     """Write the configuration of a first campaign, with comments.
 
-    Without options: a small twin experiment with the embedded land model, under a minute on one process. With
-    --from-colm: a first assimilation into an existing case; grid, land, patches and start come from the case; period,
-    observations and methods are a beginning to change.
+    Without options it is a small twin experiment with the embedded land model, which takes less than a minute on one
+    process. With --from-colm it is a first assimilation into an existing case: grid, land, patches and start come from
+    the case; period, observations and methods are a starting point to be changed.
     """
     from landda_hpc.campaign.case_config import starter_config
     from landda_hpc.campaign.first_config import FIRST_CONFIG
@@ -43,6 +43,6 @@ def command(
     if output.exists():
         raise ConfigError(f"'{output}' exists; choose another file with --output.")
     if from_colm is None and (executable, folder) != (None, None):
-        raise ConfigError("--exe and --folder describe a CoLM case: name its namelist with --from-colm.")
+        raise ConfigError("--exe and --folder belong to a CoLM case. Give its namelist with --from-colm.")
     write_text(output, FIRST_CONFIG if from_colm is None else starter_config(from_colm, executable, folder))
     typer.echo(f"{output}: now 'landda check {output}', then 'landda run {output}'")

@@ -1,4 +1,4 @@
-"""``landda memory``: how deep and how long the land remembers its surface."""
+"""``landda land memory``: depth and duration of the soil's memory of a surface anomaly."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_ove
 
 def command(
     file: ConfigFile,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for figure and figures.")],
-    anomaly: Annotated[float, typer.Option(help="Of the held surface, m3 m-3.")] = 0.06,
-    held_days: Annotated[int, typer.Option(min=1, help="Days for which the surface is held moist.")] = 30,
-    free_days: Annotated[int, typer.Option(min=1, help="Days to watch afterwards.")] = 90,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the figure and the numbers.")
+    ],
+    anomaly: Annotated[float, typer.Option(help="Anomaly of the surface while it is held, m3 m-3.")] = 0.06,
+    held_days: Annotated[int, typer.Option(min=1, help="Days during which the surface is held moist.")] = 30,
+    free_days: Annotated[int, typer.Option(min=1, help="Days simulated afterwards.")] = 90,
     overrides: SetOption = None,
 ) -> None:
-    """Hold the upper 10 cm moister than a control every six hours, then let go, for four vegetation types.
+    """Hold the upper 10 cm moister than a control, every six hours, then release it, for four vegetation types.
 
-    Prints when the anomaly arrives at 12 cm (the first layer below the held ones), 50 cm and 1 m, and how long the
-    upper metre keeps it; draws time-depth sections. Grid, weather and initial state are the configuration's
-    (model.physics must be land_surface; model.initial: spun_up has a settled subsoil); the holding begins at
-    time.start, after a year of settling. Each place is planted with its vegetation, whatever the map says. One process.
+    Prints when the anomaly reaches 12 cm (the first layer below those held), 50 cm and 1 m, and how long the upper
+    metre retains it, and draws time-depth sections. Grid, weather and initial state come from the configuration
+    (model.physics must be land_surface; with model.initial: spun_up the subsoil is in equilibrium). The forced period
+    begins at time.start, after a year of adjustment. Each place has the vegetation under study, whatever the map says.
+    Runs on one process.
     """
     from landda_hpc.campaign.land_memory import DEPTHS_M, land_memory
     from landda_hpc.config import load_config
@@ -40,7 +43,7 @@ def command(
     found = land_memory(config, anomaly=anomaly, held_days=held_days, free_days=free_days)
     names = [site.name for site in found.sites]
     draw_memory(output / "memory.png", names, found.days, found.anomaly, found.held_days)
-    table = Table(title="Days until it arrives, and until the upper metre has lost it by e", title_justify="left")
+    table = Table(title="Days until the anomaly arrives, and e-folding time of the upper metre", title_justify="left")
     for heading in ("vegetation", *(f"{d:g} m" for d in DEPTHS_M), "memory"):
         table.add_column(heading, justify="left" if heading == "vegetation" else "right")
     for name, arrival, memory in zip(names, found.arrival, found.memory, strict=True):

@@ -1,4 +1,4 @@
-"""``landda observations``: what becomes of observations, and climatologies for their bias treatment."""
+"""``landda observations``: use and rejection of observations, climatologies for their bias treatment."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from landda_hpc.fields.regrid import Method
 
 app = typer.Typer(
-    no_args_is_help=True, help="Observations: report what becomes of them, make climatologies for bias treatment."
+    no_args_is_help=True,
+    help="Observations: report how many are used or rejected and why; make climatologies for bias treatment.",
 )
 
 
 class Regrid(StrEnum):
-    """What is done with a product on another grid."""
+    """Treatment of a product on another grid."""
 
     no = "no"
     bilinear = "bilinear"
@@ -38,14 +39,14 @@ class Regrid(StrEnum):
 
 @app.command()
 def report(
-    path: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="Campaign configuration, or a campaign's folder.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="Configuration or output folder of a campaign.")],
     overrides: SetOption = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file with all numbers.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write with all numbers.")] = None,
 ) -> None:
-    """Tell what becomes of a campaign's observations: cells by reason, and what the bias treatment does.
+    """Report the use of a campaign's observations: numbers of cells by reason, and the effect of the bias treatment.
 
-    Of a folder: what quality control counted in every cycle so far. Of a configuration: every file of the analysis
-    times is read, regridded and treated as the campaign would, without running the model.
+    For a folder: the counts of quality control in every cycle so far. For a configuration: every file of the analysis
+    times is read, regridded and treated as in the campaign, without running the model.
     """
     plain = _report_folder(path, overrides) if path.is_dir() else _report_files(path, overrides)
     if output is not None:
@@ -57,33 +58,35 @@ def report(
 
 @app.command()
 def climatology(
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="netCDF file that observations.bias.file names.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="netCDF file to write, for observations.bias.file.")],
     campaign: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Take backgrounds and observations of a run of this campaign.")
+        Path | None, typer.Option(metavar="DIR", help="Use backgrounds and observations of a run of this campaign.")
     ] = None,
-    run: Annotated[str, typer.Option(help="With --campaign: the run, one that does not assimilate.")] = "control",
+    run: Annotated[str, typer.Option(help="With --campaign: the run; it must not assimilate.")] = "control",
     model: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Model images: files or folders; several times.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Model images: files or folders. May be given several times."),
     ] = None,
     observation: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Product images: files or folders; several times.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Product images: files or folders. May be given several times."),
     ] = None,
     model_variable: Annotated[str | None, typer.Option(help="Variable of the model.")] = None,
     observation_variable: Annotated[str | None, typer.Option(help="Variable of the product.")] = None,
     depth: Annotated[str, typer.Option(metavar="TOP-BOTTOM", help="With --model: depth of both, m.")] = "0-0.1",
-    regrid: Annotated[Regrid, typer.Option(help="Bring the product to the model's grid.")] = Regrid.no,
+    regrid: Annotated[Regrid, typer.Option(help="Regrid the product to the model's grid.")] = Regrid.no,
     first: Annotated[datetime | None, typer.Option(help="First time, UTC.")] = None,
     last: Annotated[datetime | None, typer.Option(help="Last time, UTC.")] = None,
 ) -> None:
-    """Make climatologies of model and product for the bias treatment, cell by cell, from times that both have.
+    """Make climatologies of model and product for the bias treatment, cell by cell, from their common times.
 
-    From a campaign (--campaign DIR, with background and observation among its output.fields), or from two series of
-    images (--model and --observation). Use a period other than the one that is assimilated.
+    The images come from a campaign (--campaign DIR, with background and observation among its output.fields), or from
+    two series (--model and --observation). Use another period than the one that is assimilated.
     """
     from landda_hpc.campaign.climatologies import build_climatologies, campaign_archive, training_warnings
 
     if (campaign is None) == (not model or not observation) or (campaign and (model or observation)):
-        raise ConfigError("give either --campaign, or --model and --observation.")
+        raise ConfigError("Give either --campaign, or --model and --observation.")
     if campaign is not None:
         archive = campaign_archive(campaign, run, first, last)
     else:
@@ -110,7 +113,7 @@ def _report_folder(path: Path, overrides: list[str] | None) -> dict[str, object]
     from landda_hpc.storage.campaign_folder import CampaignFolder
 
     if overrides:
-        raise ConfigError("--set changes a configuration; a campaign's folder has what was counted.")
+        raise ConfigError("--set changes a configuration; the counts of a campaign's folder cannot be changed.")
     n_times, counts = counts_of_records(CampaignFolder.open(path).read_records("cycles"))
     _print_counts(f"{path}: times with observations {n_times}", n_times, counts)
     return {"n_times": n_times, "counts": counts}
@@ -129,7 +132,9 @@ def _report_files(path: Path, overrides: list[str] | None) -> dict[str, object]:
     _print_counts(title, len(found.times), found.counts)
     console = Console()
     if found.left_out:
-        console.print(f"Not checked here, as it needs the running model: {', '.join(found.left_out)}.", highlight=False)
+        console.print(
+            f"Not checked here, because the running model is needed: {', '.join(found.left_out)}.", highlight=False
+        )
     if found.statistics:
         console.print(
             "Used values, m3 m-3: mean {mean:.4f}, standard deviation {std:.4f}; standard deviation of their errors "

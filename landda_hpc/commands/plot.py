@@ -11,8 +11,8 @@ from landda_hpc.config import read_resolved
 def command(folder: CampaignDir, accept_gaps: AcceptGapsOption = False) -> None:
     """Draw the figures of a campaign again (maps, score series, innovation statistics) and write summary.md.
 
-    Where the campaign was verified (landda score), or its configuration names what to verify it against, tables and
-    figures in DIR/verification are made again as well, with the settings of the last time (verify.yaml there).
+    If the campaign was verified (landda score), or its configuration names references or stations, the tables and
+    figures in DIR/verification are made again as well, with the last settings (verify.yaml there).
     """
     from landda_hpc.campaign.domain import make_domain
     from landda_hpc.campaign.records import require_records

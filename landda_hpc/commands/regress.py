@@ -1,4 +1,4 @@
-"""``landda regress``: climatological vertical regression of the increments."""
+"""``landda study regress``: climatological vertical regression of the increments."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ def command(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="netCDF file of slopes to write.")],
     pairs: Annotated[int, typer.Option("--pairs", "-n", min=1, help="Pairs of model runs.")] = 8,
     first_seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of the first pair; default the campaign's plus 1000003.")
+        int | None, typer.Option(min=0, help="Seed of the first pair; by default that of the campaign plus 1000003.")
     ] = None,
     run: Annotated[
-        str | None, typer.Option(help="Errors of the backgrounds of this run in its cycle; default those of free runs.")
+        str | None, typer.Option(help="Use background errors of this run in its cycle; by default those of free runs.")
     ] = None,
     prior_pairs: Annotated[
-        float, typer.Option(min=1e-6, help="Pairs that the slope of all cells together counts for in each cell.")
+        float,
+        typer.Option(min=1e-6, help="Weight of the slope of all cells together in each cell, as a number of pairs."),
     ] = 4.0,
-    limits: Annotated[tuple[float, float], typer.Option(help="Least and greatest slope.")] = (0.0, 1.0),
+    limits: Annotated[tuple[float, float], typer.Option(help="Smallest and largest slope.")] = (0.0, 1.0),
     overrides: SetOption = None,
 ) -> None:
-    """Make the slopes that 'depth: {kind: regression, file: ...}' of a run takes, from a twin's configured errors.
+    """Estimate the slopes for 'depth: {kind: regression, file: ...}' of a run from the configured errors of a twin.
 
-    Pairs of model runs, each pair with weather and errors of its own seed (never the campaign's, so that its truth is
-    not used), differ as model and truth do; layer k's slope is the regression of its differences on those of the
-    observed depth. One process or many: mpirun -n 4 landda regress FILE -o OUT.
+    The two model runs of a pair differ as model and truth do. Each pair has its own seed for weather and errors, never
+    that of the campaign, so that the campaign's truth is not used. The slope of layer k is the regression of its
+    differences on those of the observed depth. On several processes: mpirun -n 4 landda study regress FILE -o OUT.
     """
     from landda_hpc.campaign.regression import make_regression
     from landda_hpc.commands.console import logs
@@ -46,7 +47,7 @@ def command(
     from landda_hpc.parallel.together import together
 
     if not limits[0] <= limits[1]:
-        raise ConfigError(f"--limits {limits[0]:g} {limits[1]:g}: expected the least first.")
+        raise ConfigError(f"--limits {limits[0]:g} {limits[1]:g}: expected the smaller one first.")
     world = launch()
     logs.configure(world.rank, world.size)
     config: CampaignConfig | None = None
@@ -63,7 +64,7 @@ def command(
 
     from landda_hpc.verification.sample_size import pair_warnings
 
-    table = Table(title="Slopes on the observed depth, 1", title_justify="left")
+    table = Table(title="Slopes against the observed depth, 1", title_justify="left")
     for heading in ("layer", "depth, m", "pooled", "mean", "5 %", "95 %"):
         table.add_column(heading, justify="right")
     for k, slopes in enumerate(regression.slopes):

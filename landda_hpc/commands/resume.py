@@ -1,4 +1,4 @@
-"""``landda resume``: go on from the last checkpoint."""
+"""``landda resume``: resume a campaign from its last checkpoint."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def command(
     take_over: TakeOverOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")] = False,
 ) -> None:
-    """Resume a campaign that was stopped or died, on any number of ranks.
+    """Resume a campaign that was stopped or killed, on any number of ranks.
 
-    The newest whole checkpoint with complete records counts; later records are computed again, with the bits of an
-    uninterrupted run. --set may change what does not decide the result: parallel.*, checkpoint.*, output.*,
-    data_root; of a CoLM how it is run (model.launch, side_by_side, nodes, timeout_minutes, tries, environment, keep_*).
+    It resumes from the newest intact checkpoint with complete records. Later records are computed again, bit-identical
+    to an uninterrupted run. --set may change keys that do not affect the results: parallel.*, checkpoint.*, output.*,
+    data_root, and how CoLM is run (model.launch, side_by_side, nodes, timeout_minutes, tries, environment, keep_*).
     """
     from landda_hpc.commands.console.session import campaign_session
     from landda_hpc.storage.campaign_folder import Claim

@@ -1,4 +1,4 @@
-"""``landda run``: a campaign from its beginning."""
+"""``landda run``: run a campaign from the beginning."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from landda_hpc.commands.console.options import ConfigFile, SetOption, TakeOverO
 def command(
     file: ConfigFile,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Output folder; default runs/<name>.")
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Output folder; by default runs/<name>.")
     ] = None,
     overrides: SetOption = None,
     overwrite: Annotated[
         bool,
         typer.Option(
             "--overwrite",
-            help="Replace an earlier campaign in the folder: removes the files that landda wrote there, no others.",
+            help="Replace an earlier campaign in the folder. Only files that landda wrote there are removed.",
         ),
     ] = False,
     wait: WaitOption = 0.0,
@@ -29,9 +29,9 @@ def command(
 ) -> None:
     """Run a campaign: model, observations, analyses, checkpoints, scores, figures.
 
-    One process or many: mpirun -n 4 landda run FILE. The results have the same bits on any number of ranks. SIGUSR1
-    finishes the cycle, writes a checkpoint and ends with code 0; after any other end, 'landda resume DIR' goes on
-    from the last checkpoint.
+    On several processes: mpirun -n 4 landda run FILE. The results are bit-identical on any number of ranks. After
+    SIGUSR1 the campaign completes its cycle, writes a checkpoint and ends with code 0. 'landda resume DIR' resumes it
+    from the last checkpoint, after SIGUSR1 or any other stop.
     """
     from landda_hpc.commands.console.session import campaign_session
     from landda_hpc.storage.campaign_folder import Claim

@@ -11,10 +11,10 @@ from landda_hpc.config import CampaignConfig
 
 
 def command(
-    indent: Annotated[int, typer.Option(help="Spaces of indentation.")] = 2,
+    indent: Annotated[int, typer.Option(help="Number of spaces of indentation.")] = 2,
 ) -> None:
     """Print the JSON schema of the configuration: every key with its unit, meaning, range and default.
 
-    Editors that know JSON schema check and complete a campaign's YAML with it.
+    Editors that support JSON schema can check and complete the YAML file of a campaign with it.
     """
     typer.echo(json.dumps(CampaignConfig.model_json_schema(), indent=indent))

@@ -1,4 +1,4 @@
-"""``landda score``: the score tables of a campaign, and its verification against references and stations."""
+"""``landda score``: score tables of a campaign, and its verification against references and stations."""
 
 from __future__ import annotations
 
@@ -20,27 +20,30 @@ def command(
         typer.Option(
             "--with",
             metavar="FILE",
-            help="YAML with sections verification and catalogue (and data_root): what to verify against, in place of "
-            "what the campaign's own configuration says.",
+            help="YAML file with sections verification and catalogue (and data_root) that replace those of the "
+            "campaign's configuration.",
         ),
     ] = None,
     overrides: SetOption = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="OUT", help="Folder of the verification; default DIR/verification."),
+        typer.Option("--output", "-o", metavar="OUT", help="Folder of the verification; by default DIR/verification."),
     ] = None,
-    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the verification's figures.")] = True,
+    figures: Annotated[
+        bool, typer.Option("--figures/--no-figures", help="Draw the figures of the verification.")
+    ] = True,
     accept_gaps: AcceptGapsOption = False,
 ) -> None:
     """Print the score tables of a campaign and write scores.csv and scores.nc, finished or not.
 
-    Scores against the truth of a twin and, apart, against the assimilated reference, run by run and layer by layer,
-    beside the published figures.
+    The tables give the scores of each run and layer against the truth of a twin and, separately, against the
+    assimilated reference, together with the published values.
 
-    Where the configuration, --with or --set names references or stations (verification.references, .stations,
+    If the configuration, --with or --set names references or stations (verification.references, .stations,
     .twin_stations), the campaign is also verified against them: temporal R, anomaly R, ubRMSE and bias with confidence
-    intervals, per station, network and region, for the assimilation window and the free forecast; verification.md,
-    tables, netCDF files and figures go to OUT. The campaign must have recorded its soil water (output.series).
+    intervals, for each station, network and region, in the assimilation window and in the free forecast.
+    verification.md, tables, netCDF files and figures are written to OUT. The campaign must have recorded its soil water
+    (output.series).
     """
     from landda_hpc.campaign.records import TABLES, require_records
     from landda_hpc.campaign.verify.report import is_asked
@@ -65,7 +68,7 @@ def command(
     try:
         write_csv(records, campaign.path / "scores.csv")
         write_netcdf(records, campaign.path / "scores.nc")
-    except StorageError as error:  # somebody else's folder, say: the tables above are what was asked for
+    except StorageError as error:  # e.g. the folder of another user: the tables above were printed all the same
         Console(stderr=True).print(f"scores.csv and scores.nc were not written: {error}", highlight=False)
     else:
         Console().print(f"Written: {campaign.path}/scores.csv, {campaign.path}/scores.nc", highlight=False)
@@ -82,4 +85,4 @@ def _verify(folder: Path, config: CampaignConfig, output: Path, with_figures: bo
         Console().print(table)
     for note in found.notes:
         Console().print(note, highlight=False, style="dim")
-    Console().print(f"Verification: {found.files[0]} and {len(found.files) - 1} files beside it", highlight=False)
+    Console().print(f"Verification: {found.files[0]} and {len(found.files) - 1} files next to it", highlight=False)

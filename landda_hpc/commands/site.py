@@ -1,4 +1,4 @@
-"""``landda site``: the embedded land model at one site, beside CoLM and a flux tower."""
+"""``landda land site``: the embedded land model at one site, compared with CoLM and a flux tower."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 
 def command(
-    forcing: Annotated[Path, typer.Argument(metavar="FORCING", help="PLUMBER2 'Met' file: the site's weather.")],
+    forcing: Annotated[
+        Path, typer.Argument(metavar="FORCING", help="PLUMBER2 'Met' file with the weather of the site.")
+    ],
     site: Annotated[
-        Path, typer.Option("--site", "-s", metavar="FILE", help="CoLM's site data: land cover, LAI, soil (srfdata.nc).")
+        Path,
+        typer.Option("--site", "-s", metavar="FILE", help="Site data of CoLM: land cover, LAI, soil (srfdata.nc)."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for tables and figures.")],
     initial: Annotated[
@@ -29,16 +32,19 @@ def command(
             "--initial",
             "-i",
             metavar="RESTART",
-            help="Start from this time-varying restart of a one-patch CoLM case, which must be of --start (its date "
-            "is not checked); default a cold start. The soil is that of ../const beside it.",
+            help="Start from this time-varying restart of a one-patch CoLM case, which must be of the time --start "
+            "(its "
+            "date is not checked); by default a cold start. The soil comes from ../const.",
         ),
     ] = None,
     constants: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Soil from this constant restart of a Campbell build; default --initial's."),
+        typer.Option(
+            metavar="FILE", help="Constant restart of a Campbell build with the soil; by default that of --initial."
+        ),
     ] = None,
     site_soil: Annotated[
-        bool, typer.Option("--site-soil", help="Take the soil of --site, also where --initial is given.")
+        bool, typer.Option("--site-soil", help="Use the soil of --site, even if --initial is given.")
     ] = False,
     reference: Annotated[
         list[str] | None,
@@ -46,30 +52,31 @@ def command(
             "--reference",
             "-r",
             metavar="[NAME=]PATH",
-            help="Hourly CoLM history: a file, or a folder of *_hist_*.nc. Several times for the range of several "
-            "cases; the first counts most.",
+            help="Hourly CoLM history: a file, or a folder of *_hist_*.nc. Give it several times for the range of "
+            "several cases; the first is the main reference.",
         ),
     ] = None,
     observations: Annotated[
         Path | None, typer.Option("--observations", "-O", metavar="FILE", help="PLUMBER2 'Flux' file of the tower.")
     ] = None,
     start: Annotated[
-        datetime | None, typer.Option(help="First hour, local standard time; default the forcing's.")
+        datetime | None, typer.Option(help="First hour, local standard time; by default that of the forcing.")
     ] = None,
-    end: Annotated[datetime | None, typer.Option(help="End, local standard time; default the forcing's.")] = None,
-    spin_up: Annotated[
-        int, typer.Option("--spin-up", min=0, help="Passes over the period before the one that counts.")
-    ] = 0,
+    end: Annotated[
+        datetime | None, typer.Option(help="End, local standard time; by default that of the forcing.")
+    ] = None,
+    spin_up: Annotated[int, typer.Option("--spin-up", min=0, help="Number of spin-up passes over the period.")] = 0,
     utc_offset: Annotated[
-        float | None, typer.Option(min=-12.0, max=14.0, help="Local standard time minus UTC, h; default by longitude.")
+        float | None,
+        typer.Option(min=-12.0, max=14.0, help="Local standard time minus UTC, h; by default from the longitude."),
     ] = None,
     figures: Annotated[bool, typer.Option(help="Draw figures.")] = True,
 ) -> None:
-    """Run the embedded land model at one site and compare it, hour by hour, with CoLM and with a flux tower.
+    """Run the embedded land model at one site and compare it with CoLM and with a flux tower, hour by hour.
 
-    RMSE, bias and correlation of fluxes and of every soil layer go to the terminal and to scores.csv, the hourly series
-    to series.nc, figures to DIR. With two references or more, ranges.csv tells where the embedded model lies in the
-    range that they span. History, restart and constants are those of your own CoLM case.
+    RMSE, bias and correlation of the fluxes and of every soil layer are printed and written to scores.csv, the hourly
+    series to series.nc, and figures to DIR. With two or more references, ranges.csv gives the position of the embedded
+    model within their range. History, restart and constants are those of your own CoLM case.
     """
     from landda_hpc.campaign.site import SiteJob, compare_at_site
     from landda_hpc.commands.console import logs
@@ -148,7 +155,7 @@ def _print_soil(scores: Sequence[SiteScore], ranges: Sequence[RangeScore], conso
         console.print(table)
     if ranges:
         console.print(
-            "apart: greatest RMSE between two references; inside: hours between their least and greatest; off by: RMS "
+            "apart: largest RMSE between two references; inside: hours within their range; off by: RMS "
             "distance to them.",
             highlight=False,
             soft_wrap=True,
@@ -160,8 +167,8 @@ def _print_bars(bars: Sequence[FluxBar], ranges: Sequence[RangeScore], console: 
         layers = [r for r in ranges if r.variable == variable]
         within = sum(r.is_within for r in layers)
         console.print(
-            f"{variable.replace('_', ' ').capitalize()}: {within} of {len(layers)} layers are no farther from the "
-            "first reference than the references are apart.",
+            f"{variable.replace('_', ' ').capitalize()}: {within} of {len(layers)} layers differ from the first "
+            "reference by no more than the references differ from each other.",
             highlight=False,
             soft_wrap=True,
         )

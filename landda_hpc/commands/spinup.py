@@ -1,4 +1,4 @@
-"""``landda spinup``: repeat a year until the deep soil stands still."""
+"""``landda land spinup``: repeat a year until the deep soil is in equilibrium."""
 
 from __future__ import annotations
 
@@ -23,33 +23,36 @@ def command(
     water: Annotated[float, typer.Option(min=0.0, help="Tolerance of the deepest layer's water, m3 m-3 a-1.")] = 1.0e-3,
     temperature: Annotated[float, typer.Option(min=0.0, help="Tolerance of its temperature, K a-1.")] = 0.05,
     moving: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of soil tiles that may drift by more.")] = 0.01,
-    max_years: Annotated[int, typer.Option(min=1, help="Years after which it ends in any case.")] = 60,
+    max_years: Annotated[int, typer.Option(min=1, help="Largest number of years.")] = 60,
     accelerate: Annotated[
-        bool, typer.Option(help="Extrapolate the slow parts every third year (--no-accelerate: plain years).")
+        bool, typer.Option(help="Extrapolate the slow variables every third year (--no-accelerate: do not).")
     ] = True,
     year: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Then run one year more and write its states, every two months, as a compact netCDF file.",
+            help="Run one more year and write its states, every two months, to this compact netCDF file.",
         ),
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="OTHER", help="Folder of another spin-up of these tiles: say how far apart they end."),
+        typer.Option(
+            metavar="OTHER",
+            help="Folder of another spin-up of the same tiles: print the difference of the final states.",
+        ),
     ] = None,
     overrides: SetOption = None,
 ) -> None:
-    """Repeat the year of weather from the configuration's start until the deepest soil layer stands still.
+    """Repeat the year of weather from the configuration's start until the deepest soil layer is in equilibrium.
 
-    FILE must have model.physics: land_surface. It begins at time.start from model.initial (spun_up: another spin-up's
-    states, the shipped ones without model.initial_file); model.spinup_days, a campaign's own run-up, does not count.
-    The same command goes on where an earlier one was stopped; where --max-years ended it, with more of them.
+    FILE must have model.physics: land_surface. The spin-up begins at time.start from model.initial (spun_up: the states
+    of another spin-up, by default the included ones, else those of model.initial_file); model.spinup_days, the run-up
+    of a campaign, is ignored. After a stop the same command resumes; if --max-years ended the spin-up, give more years.
 
-    A campaign begins from the states with model.initial: spun_up and model.initial_file, a path below data_root (by
-    default the folder of its configuration): the file of --year fits any tiles and any time of the year,
-    DIR/spinup.h5 only the same tiles and a model start within 31 days of time.start's day of the year. One process or
-    many: source env/mpi.sh && "$MPIRUN" -n 4 landda spinup FILE -o DIR.
+    A campaign starts from the states with model.initial: spun_up and model.initial_file, a path below data_root (by
+    default the folder of its configuration). The file of --year fits any tiles and any time of the year; DIR/spinup.h5
+    fits only the same tiles and a model start within 31 days of the day of the year of time.start. On several
+    processes: source env/mpi.sh && "$MPIRUN" -n 4 landda land spinup FILE -o DIR.
     """
     from landda_hpc.campaign.signals import StopRequest
     from landda_hpc.campaign.spinup import StopRule, spin_up
@@ -83,7 +86,9 @@ def command(
     if world.rank == 0:
         still = past[-1].moving <= moving
         console.print(
-            f"{'Still' if still else 'Not still yet'} after {len(past)} years: {output / 'spinup.h5'}", highlight=False
+            f"{'In equilibrium' if still else 'Not in equilibrium yet'} after {len(past)} years: "
+            f"{output / 'spinup.h5'}",
+            highlight=False,
         )
     if against is not None:
         with together(world, f"comparing with {against}"):
@@ -92,7 +97,7 @@ def command(
 
 
 def tell(ends: Ends, console: Console) -> None:
-    """Print two ends beside each other."""
+    """Print the final states of two spin-ups."""
     table = Table(
         title=f"Ends after {ends.years} years and after {ends.other_years} years of the other spin-up",
         title_justify="left",

@@ -1,4 +1,4 @@
-"""``landda status``: where a campaign stands."""
+"""``landda status``: the state of a campaign."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ def command(
         bool,
         typer.Option(
             "--report",
-            help="Print one word about the report: none (cycles are left), pending, running, interrupted, failed or "
+            help="Print the state of the report in one word: none (cycles are left), pending, running, interrupted, "
+            "failed or "
             "complete (for scripts).",
         ),
     ] = False,
     with_seconds: Annotated[
         bool,
-        typer.Option("--seconds", help="Also where the time went: seconds by step, traffic, memory."),
+        typer.Option("--seconds", help="Also print the computing time by step, the traffic and the memory."),
     ] = False,
 ) -> None:
-    """Show where a campaign stands: state, cycle, last checkpoint, how to go on.
+    """Show the state of a campaign: cycle, last checkpoint, and how to resume it.
 
-    Reads only; a running job is not disturbed. Not begun: there is no checkpoint to resume from. Unknown: the job runs
-    on another machine, and its last sign of life is neither new nor old enough to tell whether it lives.
+    Nothing is written, and a running job is not disturbed. Not begun: there is no checkpoint yet. Unknown: the job runs
+    on another machine, and its last heartbeat is neither recent nor old enough to decide whether it is alive.
     """
     from landda_hpc.campaign.timetable import timetable
     from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -81,11 +82,11 @@ def command(
 
 
 def _describe(state: Standing, owner: str) -> str:
-    """The state in words; the owner is who holds the folder, or held it last."""
+    """The state in words; the owner is the job that holds the folder, or held it last."""
     if state == "running":
         return f"running: {owner}" if owner else state
     if state == "failed":
-        return f"failed: killed, nobody works on it ({owner})" if owner else "failed: killed, nobody works on it"
+        return f"failed: killed, no job works on it ({owner})" if owner else "failed: killed, no job works on it"
     if state == "unknown":
         return f"cannot tell: {owner}; that machine may have stopped, or its file system"
     if state == "not begun":
@@ -94,7 +95,7 @@ def _describe(state: Standing, owner: str) -> str:
 
 
 def _describe_report(report: str, details: ReportState | None) -> str:
-    """The state of the report, with its parts while it is not complete."""
+    """The state of the report, with the number of its parts until it is complete."""
     if details is None or report == "complete":
         return report
     parts = f" ({len(details.parts)} of {details.n_parts} parts)" if details.n_parts else ""

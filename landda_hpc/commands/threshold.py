@@ -1,4 +1,4 @@
-"""``landda threshold``: how much of an image its largest curvelet coefficients hold."""
+"""``landda study threshold``: how well the largest curvelet coefficients represent an image."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class Product(StrEnum):
-    """Products that are read as their providers ship them."""
+    """Products that are read in the format of their providers."""
 
     gldas = "gldas"
 
 
 class Regrid(StrEnum):
-    """How images are brought to another spacing."""
+    """How images are regridded to another spacing."""
 
     bilinear = "bilinear"
     conservative = "conservative"
@@ -34,10 +34,12 @@ class Regrid(StrEnum):
 def command(
     series: Annotated[
         list[Path],
-        typer.Argument(metavar="SERIES...", help="netCDF files, or folders of them: a time dimension, or many files."),
+        typer.Argument(
+            metavar="SERIES...", help="netCDF files or folders of them: one file with a time dimension, or many files."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for tables and figures.")],
-    variable: Annotated[str | None, typer.Option(help="Variable; default the only field in m3 m-3.")] = None,
+    variable: Annotated[str | None, typer.Option(help="Variable; by default the only field in m3 m-3.")] = None,
     product: Annotated[Product | None, typer.Option(help="Read files of this product instead of CF images.")] = None,
     depth: Annotated[tuple[float, float], typer.Option(help="With --product: top and bottom of the layer, m.")] = (
         0.0,
@@ -47,26 +49,29 @@ def command(
         str, typer.Option(help="globe, shen2024 (73-117E, 23-68N), china, us, or WEST,EAST,SOUTH,NORTH in degrees.")
     ] = "globe",
     spacing: Annotated[
-        float | None, typer.Option(help="Bring the images to a global grid of this spacing, degrees; [S24]: 1.40625.")
+        float | None, typer.Option(help="Regrid the images to a global grid of this spacing, degrees; [S24]: 1.40625.")
     ] = None,
-    regrid: Annotated[Regrid, typer.Option(help="How, with --spacing.")] = Regrid.bilinear,
+    regrid: Annotated[Regrid, typer.Option(help="Regridding method, with --spacing.")] = Regrid.bilinear,
     first: Annotated[datetime | None, typer.Option(help="First time of the series, UTC.")] = None,
     last: Annotated[datetime | None, typer.Option(help="Last time of the series, UTC.")] = None,
-    every: Annotated[int, typer.Option(min=1, help="Take every n-th image.")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="Use every n-th image.")] = 1,
     fractions: Annotated[
-        str, typer.Option(help="Thresholds sigma: shares of the coefficients, by rank, whose errors are compared.")
+        str, typer.Option(help="Thresholds sigma: shares of the largest coefficients whose errors are compared.")
     ] = "0.4,0.5,0.6,0.7,0.8",
-    maps: Annotated[str, typer.Option(help="Thresholds that are drawn as maps.")] = "0.1,0.5",
-    distances: Annotated[bool, typer.Option(help="Correlate cells by their distance (Fig. 4).")] = True,
-    min_scc: Annotated[float, typer.Option(min=0.0, max=1.0, help="SCC that a recommended threshold keeps.")] = 0.99,
+    maps: Annotated[str, typer.Option(help="Thresholds to draw as maps.")] = "0.1,0.5",
+    distances: Annotated[bool, typer.Option(help="Compute correlations between cells by distance (Fig. 4).")] = True,
+    min_scc: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="SCC that the recommended threshold must reach.")
+    ] = 0.99,
     frame: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="The frame: --set boundary=reflect ...")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Frame, e.g. --set boundary=reflect")
     ] = None,
 ) -> None:
-    """Study what a hard threshold on curvelet coefficients keeps of a series of images; Figs 3 to 5 of [S24].
+    """Study how a hard threshold on curvelet coefficients approximates a series of images (Figs 3 to 5 of [S24]).
 
-    Maps of reconstructions and errors, the density of errors with skewness and kurtosis, correlation against distance
-    for bands of coefficients and for all above a threshold, and a recommended threshold with its reason.
+    The results are maps of reconstructions and errors, the density of errors with skewness and kurtosis, correlation
+    against distance for bands of coefficients and for all above a threshold, and a recommended threshold with its
+    reason.
     """
     from landda_hpc.campaign.threshold_study import FILES, ThresholdSettings, distance_warnings, study_thresholds
     from landda_hpc.formats.gldas import read_gldas
@@ -130,7 +135,7 @@ def _fractions(option: str, text: str) -> tuple[float, ...]:
     try:
         values = tuple(sorted({float(part) for part in text.split(",")}))
     except ValueError as error:
-        raise ConfigError(f"{option} {text}: expected numbers with commas between them.") from error
+        raise ConfigError(f"{option} {text}: expected numbers separated by commas.") from error
     if not all(0.0 < value <= 1.0 for value in values):
-        raise ConfigError(f"{option} {text}: expected shares above 0 up to 1.")
+        raise ConfigError(f"{option} {text}: expected shares above 0 and up to 1.")
     return values

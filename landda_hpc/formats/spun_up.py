@@ -208,7 +208,7 @@ def _per_patch(file: NetcdfFile, name: str, n: int, dims: tuple[str, ...], time:
     if list(found) != list(lengths) or any(found[d] != length for d, length in lengths.items() if d != "time"):
         raise DataError(
             f"variable '{name}' in '{file.path}' has dimensions {found}; expected ({', '.join(lengths)}) with {n} "
-            "patches: is it a file of 'landda spinup --year'?"
+            "patches: is it a file of 'landda land spinup --year'?"
         )
     values = file.values(name) if time is None else file.values(name, {"time": time})[0]
     if not np.isfinite(values).all():
@@ -221,7 +221,7 @@ def _require_within(file: NetcdfFile, name: str, values: FloatArray, low: float,
     if not is_good.all():
         raise DataError(
             f"variable '{name}' in '{file.path}' has {np.count_nonzero(~is_good)} values outside [{low:g}, {high:g}], "
-            f"the first {values[~is_good][0]:g}: make the file again with 'landda spinup --year'."
+            f"the first {values[~is_good][0]:g}: make the file again with 'landda land spinup --year'."
         )
 
 
@@ -239,7 +239,7 @@ def _require_physical(file: NetcdfFile, state: TileState) -> None:
     if (has_layer[:, :-1] & ~has_layer[:, 1:]).any():
         raise DataError(
             f"variable 'dz_sno' in '{file.path}' has layers of snow above an empty one: make the file again with "
-            "'landda spinup --year'."
+            "'landda land spinup --year'."
         )
 
 

@@ -1,7 +1,8 @@
 """Error variances per wedge of a curvelet frame, as a small table in a CSV file: scale, wedge, variance.
 
 Lines that begin with # are notes. One of them, ``NOTE``, says that the variances are of the errors themselves; files of
-``landda archive`` without it hold the ratio of energies to those of white noise, with the mask of the archive in it.
+``landda study archive`` without it hold the ratio of energies to those of white noise, which depends on the archive's
+mask.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def read_wedge_spectrum(path: Path) -> tuple[IntArray, IntArray, FloatArray]:
     if NOTE not in notes:
         logger.warning(
             "%s does not say that its variances are of the errors themselves, without the mixing of wedges by a mask. "
-            "Those of older versions of 'landda archive' are not: make it again. If they are, begin it with: %s",
+            "Those of older versions of 'landda study archive' are not: make it again. If they are, begin it with: %s",
             path, NOTE,
         )  # fmt: skip
     scale, wedge, variance = [], [], []

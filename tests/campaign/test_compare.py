@@ -295,7 +295,7 @@ def test_a_stopped_comparison_goes_on(compared: Mapping[str, Any], landda: Landd
     process.send_signal(signal.SIGUSR1)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
-    assert "The same command goes on" in " ".join(said.split())
+    assert "The same command resumes" in " ".join(said.split())
     assert not (landda.folder / "out" / "comparison.csv").exists()
     done = landda(1, "compare", "tiny.yaml", *OPTIONS, "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr

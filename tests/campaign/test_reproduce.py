@@ -154,7 +154,7 @@ def test_the_page_of_shen2024(landda: Landda) -> None:
     ("arguments", "words"),
     [
         (("bai2026", "--from", "nowhere"), "nowhere"),
-        (("bai2026", "--from", "x", "--set", "seed=2"), "--from takes a finished campaign as it is"),
+        (("bai2026", "--from", "x", "--set", "seed=2"), "--from uses a finished campaign as it is"),
         (("shen2024", "--config", "tiny.yaml"), "no run of method var3d_image"),
         (("bai2026", "--config", "none.yaml"), "none.yaml"),
     ],

@@ -233,8 +233,8 @@ def test_an_archive_of_two_series(landda: Landda, caplog: pytest.LogCaptureFixtu
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ((), "give either --campaign, or --model and --observation"),
-        (("--campaign", "out", "--model", "m.nc"), "give either"),
+        ((), "Give either --campaign, or --model and --observation"),
+        (("--campaign", "out", "--model", "m.nc"), "Give either"),
         (("--campaign", "out", "--run", "none"), "0 images of run 'none'"),
         (("--model", "m.nc", "--observation", "y.nc", "--observation-depth", "7"), "expected TOP-BOTTOM in m"),
         (("--model", "m.nc", "--observation", "y.nc"), "have no time in common"),

@@ -1,1 +1,1 @@
-"""What the commands share at the terminal: options, logging, error messages."""
+"""Shared parts of the commands: options, logging, error messages."""

@@ -1,4 +1,4 @@
-"""Several campaigns in a row from one command line; what a stop leaves undone, the same command resumes."""
+"""Several campaigns in succession from one command; after a stop the same command resumes them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CampaignQueue:
 
     Parameters
     ----------
-    overwrite : begin anew where a campaign has begun already.
+    overwrite : start again where a campaign has begun already.
     """
 
     def __init__(self, verbose: bool, overwrite: bool) -> None:
@@ -50,7 +50,7 @@ class CampaignQueue:
         Parameters
         ----------
         kind, names : as of ``claim_folder``.
-        campaigns : patterns of the folders of campaigns in it; where there is one the folder is ours, marked or not.
+        campaigns : patterns of the folders of campaigns in it; if one exists the folder is ours, marked or not.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class CampaignQueue:
                 logger.info("%d ranks, %s", self.world.size, mpi_library() if self.world.size > 1 else "no MPI")
 
     def run(self, config: CampaignConfig, folder: Path, name: str) -> None:
-        """Run one campaign to its end; nothing where it is finished. Collective.
+        """Run one campaign to its end; do nothing if it is finished. Collective.
 
         Raises
         ------
@@ -84,7 +84,7 @@ class CampaignQueue:
         held = campaign.folder
         try:
             outcome = campaign.run(show if self.is_first else None, self._stop)
-            del campaign  # its memory: the report needs none of it
+            del campaign  # frees memory that the report does not need
             gc.collect()
             if not outcome.finished:
                 stopped_by = outcome.stopped_by.name if outcome.stopped_by else "a stop request"
@@ -97,9 +97,9 @@ class CampaignQueue:
             held.unlock()
 
     def _report(self, folder: CampaignFolder, config: CampaignConfig, name: str) -> None:
-        """Make the report of a finished campaign, or what is missing of it. Collective."""
+        """Make the missing parts of the report of a finished campaign. Collective."""
         is_complete = False
-        with together(self.world, f"looking at the report of {name}"):
+        with together(self.world, f"reading the state of the report of {name}"):
             if self.is_first:
                 folder.lock()
                 is_complete = report_step(folder.path, is_held=True) == "complete"

@@ -40,7 +40,7 @@ _FILES: Final = ("comparison.csv", "comparison.md", "comparison.png", "differenc
 
 @dataclass(frozen=True)
 class Request:
-    """What was typed; ``gains`` is None without --tune-gain."""
+    """Options of the command; ``gains`` is None without --tune-gain."""
 
     file: Path
     overrides: dict[str, Any]
@@ -65,7 +65,7 @@ class ComparisonSession:
         self._world, self._is_first = self._queue.world, self._queue.is_first
 
     def run(self) -> None:
-        """Run what is not done yet and write the table. Collective.
+        """Run the campaigns that are not finished yet and write the table. Collective.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class ComparisonSession:
                 config = load_config(request.file, request.overrides)
                 if request.gains is not None:
                     tuning_campaign(config, 0, request.gains)
-                # The best gain is not known yet, but whatever is wrong shall be told before any work.
+                # The best gain is not known yet, but all errors are reported before work begins.
                 comparison = self._plan(config, request.gains[0] if request.gains else None)
         config, comparison = self._world.broadcast((config, comparison) if self._is_first else None)
         assert config is not None and comparison is not None, "rank 0 made them"
@@ -112,7 +112,7 @@ class ComparisonSession:
     def _tune(
         self, config: CampaignConfig, comparison: Comparison, gains: tuple[float, ...], output: Path
     ) -> tuple[Comparison, dict[float, float]]:
-        """Choose the constant gain on the truth of the first seed."""
+        """Choose the constant gain that is best against the truth of the first seed."""
         seed = comparison.seeds[0]
         self._queue.run(tuning_campaign(config, seed, gains), output / _TUNING, f"gains on seed {seed}")
         tried: dict[float, float] = {}
@@ -125,7 +125,7 @@ class ComparisonSession:
         return self._world.broadcast((comparison, tried) if self._is_first else None)
 
     def _conclude(self, comparison: Comparison, tried: dict[float, float], output: Path) -> None:
-        """Print the table; write it, and the figures. Rank 0."""
+        """Print the table, and write it and the figures. Rank 0."""
         rows = compare(
             {seed: read_json_lines(output / f"seed_{seed}" / "scores.jsonl") for seed in comparison.seeds},
             methods=comparison.methods,
@@ -146,8 +146,8 @@ class ComparisonSession:
 
 
 def _draw(rows: list[ComparisonRow], output: Path) -> list[Path]:
-    """Scores and paired differences against the truth; without a truth, against the first reference there is."""
-    from landda_hpc.verification.comparison_figures import draw_comparison  # here: one rank, once
+    """Scores and paired differences against the truth; without a truth, against the first reference."""
+    from landda_hpc.verification.comparison_figures import draw_comparison  # imported here: needed once, on one rank
 
     reference = TRUTH if any(r.reference == TRUTH for r in rows) else rows[0].reference
     paths = [output / "comparison.png"]

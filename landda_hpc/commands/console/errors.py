@@ -1,4 +1,4 @@
-"""From exception to message and exit code, on one process or many."""
+"""Messages and exit codes for exceptions, on one process or many."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from landda_hpc.errors import ConfigError, LandDAError
 
 
 def report(error: Exception) -> int:
-    """Print an error once and return the exit code; ends the whole MPI job where ranks may still wait.
+    """Print an error once and return the exit code; abort the MPI job where other ranks may still be waiting.
 
-    A project error that all ranks raised together is printed by rank 0 alone and every rank exits by itself.
-    Anything else (a bug, an error on one rank) is printed by the rank that has it, and the job is aborted.
+    If all ranks raised a project error together, rank 0 alone prints it and every rank exits by itself. Any other error
+    (a bug, an error on one rank) is printed by the rank on which it occurred, and the job is aborted.
     """
     world = _world()
     rank, size = (world.Get_rank(), world.Get_size()) if world is not None else (0, 1)
@@ -38,10 +38,10 @@ def report(error: Exception) -> int:
 
 
 def leave(code: int) -> None:
-    """End this process with a code; every rank comes here where all ended by agreement.
+    """End this process with a code; all ranks call this when they agreed to end.
 
-    ``python -m mpi4py`` aborts the whole job at a non-zero exit, with a page of MPI's own words under our message.
-    MPI is closed in order instead, and the interpreter left without passing by there.
+    ``python -m mpi4py`` aborts the whole job at a non-zero exit, and MPI prints a page of text after our message.
+    Therefore MPI is finalised first, and the interpreter is left without that step.
     """
     if code == 0:
         return

@@ -1,4 +1,4 @@
-"""Logging is configured here and nowhere else."""
+"""Configuration of logging; no other module configures it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 STEPS = "landda_hpc.steps"
-"""Logger of the lines per step and cycle: to the campaign's log file, and to the screen with --verbose."""
+"""Logger of the lines per step and cycle; they go to the campaign's log file, and to the screen with --verbose."""
 
 
 def configure(rank: int, size: int, verbose: bool = False) -> None:
-    """Rank 0 speaks at INFO on stderr (DEBUG if verbose); every other rank at WARNING, prefixed with its rank."""
+    """Rank 0 logs at INFO to stderr (DEBUG if verbose); every other rank at WARNING, prefixed with its rank."""
     handler = RichHandler(
         console=Console(stderr=True, soft_wrap=True),
         show_path=False,

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ WaitOption = Annotated[
         "--wait",
         metavar="SECONDS",
         min=0.0,
-        help="Wait so long where another job holds the folder, or may do so; 200 is enough to find that it died.",
+        help="Time to wait if another job holds the folder, or may do so; 200 is enough to find out that it died.",
     ),
 ]
 TakeOverOption = Annotated[
     bool,
     typer.Option(
         "--take-over",
-        help="Take the folder from a job on another machine without waiting for signs of life: if that job lives after "
-        "all, it stops.",
+        help="Take the folder from a job on another machine without waiting for its heartbeat. If that job is alive "
+        "after all, it stops.",
     ),
 ]
 
@@ -66,7 +66,7 @@ def parse_overrides(items: list[str] | None) -> dict[str, Any]:
 
 
 def parse_frame(items: list[str] | None) -> FrameConfig:
-    """``["boundary=reflect"]`` -> the frame with that option. Raises ConfigError naming what is wrong."""
+    """``["boundary=reflect"]`` -> frame with that option. Raises a ConfigError that names the problem."""
     try:
         return FrameConfig.model_validate(apply_overrides({}, parse_overrides(items)))
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""A reproduction at the terminal: the campaigns that are not done yet, then the page."""
+"""A reproduction from the command line: the campaigns that are not finished yet, then the page."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _CHINA: Final[dict[str, dict[str, Any]]] = {
     "ideal": {"observations.error_std_china": None},
     "with errors": {},
 }
-"""The observation-error experiment of [S24]: what its observations are, and what that changes."""
+"""The observation-error experiment of [S24]: kinds of observations, and the keys that they change."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was typed."""
+    """Options of the command."""
 
     paper: PaperName
     output: Path | None
@@ -42,7 +42,7 @@ class ReproductionSession:
         self._world, self._is_first = self._queue.world, self._queue.is_first
 
     def run(self) -> None:
-        """Run what is not done yet and write the page. Collective.
+        """Run the campaigns that are not finished yet and write the page. Collective.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class ReproductionSession:
                 self._conclude(output, list(configs or {}))
 
     def _configurations(self) -> dict[str, CampaignConfig]:
-        """The paper's campaign and, for [S24] as it ships, its observation-error experiment; by folder."""
+        """By folder: the campaign of the paper and, for [S24], its observation-error experiment."""
         request = self._request
         experiment = EXPERIMENTS[request.paper]
         file = request.config or find_configuration(request.paper)
@@ -83,7 +83,7 @@ class ReproductionSession:
         from landda_hpc.campaign.reproduction import (
             bai2026,
             shen2024,
-        )  # here: one rank, once, needs the plotting library
+        )  # imported here: needed once, on one rank, and loads the plotting library
 
         campaign = self._request.source or output / _MAIN
         if self._request.paper == "bai2026":

@@ -1,4 +1,4 @@
-"""A campaign at the terminal: launch, cycles, report, the message at the end."""
+"""A campaign from the command line: start, cycles, report, and the final message."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class CampaignSession:
         self.folder = self._campaign.folder
 
     def run(self) -> None:
-        """Run the cycles and make the report, as far as either is not done yet, and say how it ended. Collective.
+        """Run the remaining cycles, make the missing parts of the report, and print how the campaign ended. Collective.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class CampaignSession:
         config = self._finished or self._cycle()
         assert self.folder is not None, "start or resume comes first"
         is_complete = False
-        with together(self._world, "looking at the report"):
+        with together(self._world, "reading the state of the report"):
             if self._world.rank == 0 and self._finished is not None and not self._wants_parts:
                 is_complete = report_step(self.folder.path, is_held=True) == "complete"
         if self._world.broadcast(is_complete):
@@ -105,7 +105,7 @@ class CampaignSession:
             _conclude(self.output, config)
 
     def _cycle(self) -> CampaignConfig:
-        """Run the cycles to their end and give their memory back; leaves at a stop request. Collective."""
+        """Run the cycles to their end and free their memory; exits at a stop request. Collective."""
         assert self._campaign is not None, "start or resume comes first"
         config = self._campaign.config
         with _progress(self._world.rank == 0) as show:
@@ -132,7 +132,7 @@ class CampaignSession:
 
 @contextmanager
 def campaign_session(verbose: bool) -> Iterator[CampaignSession]:
-    """Launch, configure the log, and close the campaign's folder in the end."""
+    """Start MPI, configure the log, and release the campaign's folder at the end."""
     world = launch()
     logs.configure(world.rank, world.size, verbose)
     session = CampaignSession(world)
@@ -144,13 +144,13 @@ def campaign_session(verbose: bool) -> Iterator[CampaignSession]:
 
 
 def leave_by(stopped_by: signal.Signals | None) -> NoReturn:
-    """End the command after a stop request: with code 0 after SIGUSR1, which a job script sends before it goes on."""
+    """End the command after a stop request; with code 0 after SIGUSR1, after which a job script requeues the job."""
     raise typer.Exit(0 if stopped_by in (None, signal.SIGUSR1) else 128 + int(stopped_by))
 
 
 @contextmanager
 def _progress(is_first: bool) -> Iterator[Any]:
-    """A bar where somebody looks, one log line a cycle elsewhere."""
+    """Progress bar on a terminal; elsewhere one log line per cycle."""
     if not is_first:
         yield None
         return
