@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -100,9 +100,17 @@ def regular_grid(
     )
 
 
+@cache
+def _gauss(n_lat: int) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights of Gaussian quadrature; kept, as thousands of rows take seconds."""
+    nodes, weights = np.polynomial.legendre.leggauss(n_lat)
+    nodes.flags.writeable = weights.flags.writeable = False
+    return nodes, weights
+
+
 def gaussian_grid(n_lat: int, n_lon: int) -> Grid:
     """Global grid on Gaussian latitudes; edges are those whose bands have the Gaussian weights as areas."""
-    nodes, weights = np.polynomial.legendre.leggauss(n_lat)
+    nodes, weights = _gauss(n_lat)
     sin_edges = np.concatenate(([-1.0], -1.0 + np.cumsum(weights)))
     sin_edges[-1] = 1.0
     lon_edges = np.linspace(0.0, 360.0, n_lon + 1)

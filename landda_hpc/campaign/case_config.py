@@ -11,7 +11,7 @@ import yaml
 
 from landda_hpc.campaign.case import CaseDomain, open_case, read_forcing
 from landda_hpc.campaign.case_checks import time_step, unsupported
-from landda_hpc.config import CaseConfig, parse_config
+from landda_hpc.config import CaseConfig, parse_config, parse_yaml
 from landda_hpc.errors import ConfigError, LandDAError
 from landda_hpc.model.colm.forcing_files import stated_problems
 from landda_hpc.state import PatchType
@@ -49,7 +49,7 @@ def starter_config(namelist: Path, executable: Path | None = None, folder: Path 
     if start is None:
         raise ConfigError(f"case {domain.case.name} has no restart of a whole hour in {domain.case.restart}.")
     text = _text(domain, place, executable, start, times)
-    parse_config(yaml.safe_load(text))
+    parse_config(parse_yaml(text, "the first configuration"))
     return text
 
 

@@ -20,7 +20,17 @@ from landda_hpc.campaign.domain import depth_name
 from landda_hpc.campaign.records import require_records
 from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.start import resume_campaign, start_campaign
-from landda_hpc.config import METHODS, CampaignConfig, Run, TimeConfig, apply_overrides, parse_config, read_resolved
+from landda_hpc.config import (
+    METHODS,
+    CampaignConfig,
+    Run,
+    TimeConfig,
+    apply_overrides,
+    parse_config,
+    parse_yaml,
+    read_resolved,
+    shorten,
+)
 from landda_hpc.errors import ConfigError, StorageError
 from landda_hpc.methods.pointwise import PointwiseRun
 from landda_hpc.parallel.communicator import Communicator
@@ -174,10 +184,7 @@ def _with_settings(run: Mapping[str, Any], settings: str) -> dict[str, Any]:
         key, separator, value = (part.strip() for part in item.partition("="))
         if not separator or not key or key == "method":
             raise ConfigError(f"'{item}' is no setting of a method; expected key=value, e.g. gain=0.3")
-        try:
-            overrides[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"'{item}': the value is not valid YAML: {error}") from error
+        overrides[key] = parse_yaml(value, f"'{shorten(item)}': the value")
     # A section that is absent so far is None in plain data and has to be made before its keys are set.
     parents = {key.split(".")[0] for key in overrides if "." in key}
     plain = {k: {} if k in parents and v is None else v for k, v in run.items()}

@@ -12,6 +12,13 @@ from landda_hpc.config.campaign import (
 from landda_hpc.config.deprecated import (
     current,
 )
+from landda_hpc.config.documents import (
+    parse_json,
+    parse_yaml,
+    read_document,
+    read_text,
+    shorten,
+)
 from landda_hpc.config.domain import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -78,6 +85,7 @@ from landda_hpc.config.quality import (
     SpikeCheck,
 )
 from landda_hpc.config.reading import (
+    absolute_root,
     apply_overrides,
     dump_config,
     load_config,
@@ -98,10 +106,16 @@ from landda_hpc.config.runs import (
     Run,
 )
 from landda_hpc.config.section import (
+    DepthM,
     Fraction,
+    LengthKm,
     NonNegative,
     Positive,
     Section,
+    SoilWater,
+    SoilWaterOrFile,
+    SoilWaterOrZero,
+    SoilWaterOrZeroOrFile,
     UtcTime,
     changed_fields,
 )
@@ -138,6 +152,7 @@ __all__ = [
     "Condition",
     "ConstantErrors",
     "Depth",
+    "DepthM",
     "DriftConfig",
     "EnsembleConfig",
     "FileObservations",
@@ -150,6 +165,7 @@ __all__ = [
     "GridConfig",
     "InnovationCheck",
     "InstantWindow",
+    "LengthKm",
     "MapErrors",
     "MeanVarianceMatching",
     "MeanWindow",
@@ -174,6 +190,10 @@ __all__ = [
     "Run",
     "Section",
     "SeriesConfig",
+    "SoilWater",
+    "SoilWaterOrFile",
+    "SoilWaterOrZero",
+    "SoilWaterOrZeroOrFile",
     "SpikeCheck",
     "StationsConfig",
     "TilesConfig",
@@ -187,13 +207,19 @@ __all__ = [
     "VerificationConfig",
     "Window",
     "WithheldConfig",
+    "absolute_root",
     "apply_overrides",
     "changed_fields",
     "current",
     "dump_config",
     "load_config",
     "parse_config",
+    "parse_json",
     "parse_section",
+    "parse_yaml",
     "problems_of",
+    "read_document",
     "read_resolved",
+    "read_text",
+    "shorten",
 ]

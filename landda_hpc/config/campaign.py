@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -15,10 +17,13 @@ from landda_hpc.config.observations import CatalogueEntry, CatalogueObservations
 from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig
 from landda_hpc.config.problems import problems_of
 from landda_hpc.config.runs import METHODS, EnsembleConfig, Run
-from landda_hpc.config.section import Section, changed_fields
+from landda_hpc.config.section import THINNEST_M, Section, Word, changed_fields
 from landda_hpc.config.twin import TwinConfig
 from landda_hpc.config.verification import VerificationConfig
 from landda_hpc.variables import STATE_OF_PHYSICS
+
+MAX_RUNS = 2000
+"""Runs of a campaign, members of ensembles counted."""
 
 
 class CampaignConfig(Section):
@@ -28,7 +33,7 @@ class CampaignConfig(Section):
     model_config = ConfigDict(defer_build=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="name of the campaign")
-    description: str = Field("", description="one line for people")
+    description: str = Field("", max_length=4096, description="what the campaign is for")
     seed: int = Field(1, ge=0, lt=2**63, description="seed of every random number")
     data_root: Path = Field(Path(), description="folder of external data; relative to the configuration file")
     time: TimeConfig
@@ -40,14 +45,15 @@ class CampaignConfig(Section):
     model: Model = Field(default_factory=ColumnModelConfig)
     forcing: Forcing = Field(default_factory=ForcingConfig)
     twin: TwinConfig | None = Field(None, description="the nature run, if the campaign is a twin experiment")
-    catalogue: dict[str, CatalogueEntry] = Field(
-        {}, description="data in files, each under a name: to assimilate, to verify against"
+    catalogue: dict[Word, CatalogueEntry] = Field(
+        {}, max_length=1000, description="data in files, each under a name: to assimilate, to verify against"
     )
     observations: Observations
     runs: tuple[Run, ...] = Field(
         default_factory=lambda: (METHODS.make("control"), METHODS.make("enkf_like")),
         min_length=1,
-        description="runs beside each other",
+        max_length=MAX_RUNS,
+        description="runs next to each other",
     )
     parallel: ParallelConfig = Field(default_factory=ParallelConfig)
     checkpoint: CheckpointConfig = Field(default_factory=CheckpointConfig)
@@ -61,7 +67,9 @@ class CampaignConfig(Section):
         if not isinstance(raw, dict) or not isinstance(raw.get("runs"), list | tuple):
             return raw
         runs: list[Any] = []
-        for run in raw["runs"]:
+        if len(raw["runs"]) > MAX_RUNS:
+            raise ValueError(f"runs: {len(raw['runs'])}; expected at most {MAX_RUNS}")
+        for place, run in enumerate(raw["runs"]):
             if not isinstance(run, dict) or run.get("ensemble") is None:
                 runs.append(run)
                 continue
@@ -69,7 +77,9 @@ class CampaignConfig(Section):
                 ensemble = EnsembleConfig.model_validate(run["ensemble"])
             except ValidationError as error:
                 lines = problems_of(error, EnsembleConfig)
-                raise ValueError("\n".join(f"runs.{len(runs)}.ensemble.{line}" for line in lines)) from error
+                raise ValueError("\n".join(f"runs.{place}.ensemble.{line}" for line in lines)) from error
+            if len(runs) + ensemble.members > MAX_RUNS:
+                raise ValueError(f"runs.{place}.ensemble.members: more than {MAX_RUNS} runs in all")
             common = {key: value for key, value in run.items() if key != "ensemble"}
             name = common.get("name", common.get("method", "control"))
             spread = ensemble.model_dump(exclude={"members", "member"})
@@ -84,7 +94,8 @@ class CampaignConfig(Section):
         problems: list[str] = self._problems_of_model()
         names = [run.name for run in self.runs]
         if len(set(names)) < len(names):
-            problems.append(f"runs have the names {names}: give each run a name of its own")
+            twice = [name for name, count in Counter(names).items() if count > 1]
+            problems.append(f"runs: {_some(twice)} is the name of several: give each run a name of its own")
         if "nature" in names:
             problems.append("'nature' is the name of the twin's truth: choose another name for the run")
         if self.observations.kind == "twin" and self.twin is None:
@@ -106,24 +117,22 @@ class CampaignConfig(Section):
                 problems.append(
                     f"{key}.every_hours = {hours} is not a multiple of the {self.time.cycle_hours}-hour cycle"
                 )
-        ends = (self.time.valid_time(n) for n in range(1, self.time.n_cycles + 1))
-        if strange := sorted(set(self.output.times) - set(ends)):
-            problems.append(
-                f"output.times: {', '.join(t.isoformat() for t in strange)} is not the end of a cycle of the campaign"
-            )
-        withheld, analyses = self.observations.withheld, self.time.analyses
-        if withheld is not None and (strange := sorted(set(withheld.times) - set(analyses))):
-            problems.append(
-                f"observations.withheld.times: {', '.join(t.isoformat() for t in strange)} is no analysis time"
-            )
+        if strange := sorted(time for time in set(self.output.times) if not self.time.ends_cycle(time)):
+            problems.append(f"output.times: {_some(strange)} is not the end of a cycle of the campaign")
+        withheld = () if self.observations.withheld is None else self.observations.withheld.times
+        last = self.time.assimilation_end
+        if strange := sorted(time for time in set(withheld) if time > last or not self.time.ends_cycle(time)):
+            problems.append(f"observations.withheld.times: {_some(strange)} is not an analysis time")
         if self.scored_since > self.time.assimilation_end and self.verification.discard_days:
             problems.append(
                 f"verification.discard_days = {self.verification.discard_days} leaves nothing of the assimilation "
                 f"window, which ends at {self.time.assimilation_end.isoformat()}"
             )
         top, bottom = self.observations.depth_m
-        if not 0.0 <= top < bottom <= 3.433:
-            problems.append(f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m")
+        if not top + THINNEST_M <= bottom <= 3.433:
+            problems.append(
+                f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m, 1 mm at least"
+            )
         innovation = self.observations.quality.innovation
         if innovation is not None and innovation.run not in (None, *names):
             problems.append(f"observations.quality.innovation.run = '{innovation.run}': runs are {', '.join(names)}")
@@ -227,3 +236,10 @@ class CampaignConfig(Section):
     def instance_names(self) -> tuple[str, ...]:
         """Model instances of the campaign: the nature run first, if there is one."""
         return (("nature",) if self.twin else ()) + tuple(run.name for run in self.runs)
+
+
+def _some(found: Sequence[str | datetime]) -> str:
+    """The first of many names or times, in words."""
+    first = [item.isoformat() if isinstance(item, datetime) else item for item in found[:5]]
+    more = f" and {len(found) - len(first)} more" if len(found) > len(first) else ""
+    return ", ".join(first) + more

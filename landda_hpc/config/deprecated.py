@@ -24,6 +24,8 @@ RENAMED_VALUES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Dotted place of a key -> its former values, each with its present name."""
 
+_MOST_WARNINGS: Final = 50
+
 
 def current(raw: Mapping[str, Any], within: str = "", *, warn: bool = True) -> dict[str, Any]:
     """Return plain configuration data with present names in place of former ones.
@@ -45,7 +47,7 @@ def current(raw: Mapping[str, Any], within: str = "", *, warn: bool = True) -> d
     found: list[str] = []
     translated: dict[str, Any] = _translate(raw, tuple(filter(None, within.split("."))), (), found)
     if warn:
-        for use in found:
+        for use in found[:_MOST_WARNINGS]:
             log.warning("configuration: %s. The former name is accepted in this release only.", use)
     return translated
 

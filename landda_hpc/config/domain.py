@@ -8,10 +8,14 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from landda_hpc.config.section import Fraction, Section, UtcTime, changed_fields
+from landda_hpc.config.section import Fraction, Latitude, Longitude, Section, UtcTime, changed_fields
 
 FIRST_YEAR, LAST_YEAR = 1700, 9900
 """Years of a campaign: the standard calendar, with room for spin-up before and for what reckons with days after."""
+FINEST_DEG = 0.0001
+"""Least size of a grid cell, degrees."""
+MAX_CYCLES = 200_000
+"""Cycles of a campaign: 136 years of six hours, 22 years of one."""
 
 
 class TimeConfig(Section):
@@ -40,6 +44,11 @@ class TimeConfig(Section):
         for name, value in (("assimilation_end", self.assimilation_end), ("end", self.end)):
             if (value - self.start) % timedelta(hours=self.cycle_hours):
                 raise ValueError(f"{name} is not a whole number of {self.cycle_hours}-hour cycles after start")
+        if self.n_cycles > MAX_CYCLES:
+            raise ValueError(
+                f"{self.n_cycles} cycles of {self.cycle_hours} h from {self.start} to {self.end}; expected at most "
+                f"{MAX_CYCLES}: divide the campaign"
+            )
         return self
 
     @property
@@ -58,6 +67,10 @@ class TimeConfig(Section):
     def analyses(self) -> tuple[datetime, ...]:
         """Analysis times."""
         return tuple(self.valid_time(n) for n in range(1, self.n_analyses + 1))
+
+    def ends_cycle(self, time: datetime) -> bool:
+        """Whether a cycle of the campaign ends at a time."""
+        return self.start < time <= self.end and not (time - self.start) % self.cycle
 
     def valid_time(self, cycle: int) -> datetime:
         """Time at the end of cycle number ``cycle`` (1 is the first)."""
@@ -89,6 +102,11 @@ class GridConfig(Section):
     def _consistent(self) -> Self:
         if self.south >= self.north or self.west >= self.east or self.east - self.west > 360.0 + 1e-9:
             raise ValueError("expected south < north and west < east with at most 360 degrees of longitude")
+        rows, columns = (self.north - self.south) / self.n_lat, (self.east - self.west) / self.n_lon
+        if self.kind != "case" and min(rows, columns) < FINEST_DEG:
+            raise ValueError(
+                f"cells of {rows:.3g} by {columns:.3g} degrees; expected {FINEST_DEG} at least, which is 11 m"
+            )
         if self.kind == "gaussian" and not self.is_global:
             raise ValueError("a Gaussian grid is global: leave south, north, west, east out")
         if self.kind == "case" and changed_fields(self) - {"kind", "least_size"}:
@@ -125,5 +143,5 @@ class CaseConfig(Section):
     )
 
 
-Box = tuple[float, float, float, float]
+Box = tuple[Latitude, Latitude, Longitude, Longitude]
 """South, north, west, east edges, degrees."""

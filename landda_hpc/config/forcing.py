@@ -7,7 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from landda_hpc.config.section import Positive, Section
+from landda_hpc.config.section import FilePattern, Hours, LengthKm, Section, Word
+
+Height = Annotated[float, Field(ge=0.1, le=1000.0)]
+"""Of a measurement above ground, m."""
 
 
 class ForcingConfig(Section):
@@ -15,8 +18,8 @@ class ForcingConfig(Section):
 
     kind: Literal["stochastic"] = Field("stochastic", description="the seeded weather generator")
     step_hours: Literal[3, 6] = Field(3, description="hours between forcing times")
-    storm_length_km: Positive = Field(450.0, description="correlation length of rain, km")
-    storm_hours: Positive = Field(15.0, description="correlation time of rain, h")
+    storm_length_km: LengthKm = Field(450.0, description="correlation length of rain, km")
+    storm_hours: Hours = Field(15.0, description="correlation time of rain, h")
     consistent: bool | None = Field(
         None,
         description="radiation, humidity, temperature, wind and pressure co-vary with rain as an energy balance needs "
@@ -31,18 +34,20 @@ class ForcingConfig(Section):
 class ForcingVariable(Section):
     """Where a variable of the forcing is, and what its records mean; what is absent is as in the named dataset."""
 
-    path: str | None = Field(
+    path: FilePattern | None = Field(
         None, description="file pattern with strftime codes, under folder, e.g. TPQW/clmforc.%Y-%m.nc"
     )
-    name: str | None = Field(None, description="name of the variable in the file")
-    units: str | None = Field(None, description="units to take instead of what the file's attribute says")
+    name: Word | None = Field(None, description="name of the variable in the file")
+    units: Word | None = Field(None, description="units to take instead of what the file's attribute says")
     meaning: Literal["instant", "mean", "amount", "amount_since_midnight"] | None = Field(
         None, description="what a record holds: a value at its time, or mean, amount over its interval, or since 00 UTC"
     )
     stamp: Literal["begin", "middle", "end"] | None = Field(
         None, description="where in its interval the time of a record lies; no matter for instants"
     )
-    offset_minutes: float | None = Field(None, description="added to the file's times, minutes")
+    offset_minutes: float | None = Field(
+        None, ge=-44640.0, le=44640.0, description="added to the file's times, minutes"
+    )
     interpolation: Literal["linear", "uniform", "sun"] | None = Field(
         None,
         description="in time: between instants or middles of intervals; the interval's value all through it; or that "
@@ -80,10 +85,8 @@ class NetcdfForcing(Section):
         ],
         ForcingVariable,
     ] = Field({}, description="changes of the dataset, by variable; for 'custom' all of it")  # fmt: skip
-    wind_height: Positive | None = Field(
-        None, description="height of the wind above ground, m; the dataset's if absent"
-    )
-    scalar_height: Positive | None = Field(None, description="the same of temperature and humidity, m")
+    wind_height: Height | None = Field(None, description="height of the wind above ground, m; the dataset's if absent")
+    scalar_height: Height | None = Field(None, description="the same of temperature and humidity, m")
     utc_offset_hours: float | None = Field(
         None, ge=-14, le=14, description="point: local standard time less UTC, h; from the longitude if absent"
     )

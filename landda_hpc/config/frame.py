@@ -18,7 +18,7 @@ class FrameConfig(Section):
     backend: Literal["ours", "curvelops", "udct"] = Field(
         "ours", description="whose transform; the others need their packages (udct: angles_coarse 12, 24 ...)"
     )
-    angles_coarse: int = Field(16, ge=4, multiple_of=4, description="angles at the coarsest directional scale")
+    angles_coarse: int = Field(16, ge=4, le=1024, multiple_of=4, description="angles at the coarsest directional scale")
     finest: Literal["curvelets", "wavelets"] = Field("curvelets", description="kind of the finest scale")
     scales: int | None = Field(None, ge=2, le=12, description="number of scales; by the image's size if absent")
     sizes: Literal["smooth", "curvelab"] = Field("smooth", description="wedge sizes: fast, or the reference's")

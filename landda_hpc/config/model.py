@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from landda_hpc.config.section import Positive, Section
+from landda_hpc.config.section import Count, Section, Word
 
 
 class ColumnModelConfig(Section):
@@ -42,7 +44,7 @@ def _number_as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-Variable = Annotated[str, BeforeValidator(_number_as_text)]
+Variable = Annotated[str, Field(max_length=32768), BeforeValidator(_number_as_text)]
 """Value of an environment variable: OMP_NUM_THREADS: 8 is a number in YAML."""
 
 
@@ -53,20 +55,23 @@ class ColmModelConfig(Section):
     executable: Path = Field(description="the model's program (colm.x), under data_root or absolute")
     launch: str = Field(
         "{exe} {namelist}",
+        max_length=4096,
         description="command that runs one window, e.g. 'mpirun -n 8 {exe} {namelist}' or 'srun --exact -n 8 {exe} "
         "{namelist}'; in braces: exe, namelist, nodes (see nodes), slot (number among those side by side, from 0)",
     )
-    side_by_side: int = Field(1, ge=1, description="runs that each member group of ranks computes at a time")
-    nodes: tuple[str, ...] = Field(
-        (), description="text for {nodes} of each slot, e.g. 'n1,n2': disjoint sets of nodes; one for each slot"
+    side_by_side: Count = Field(1, description="runs that each member group of ranks computes at a time")
+    nodes: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
+        (),
+        max_length=100_000,
+        description="text for {nodes} of each slot, e.g. 'n1,n2': disjoint sets of nodes; one for each slot",
     )
-    timeout_minutes: Positive = Field(60.0, description="time that a window may take, min")
+    timeout_minutes: float = Field(60.0, ge=0.001, le=527040.0, description="time that a window may take, min")
     tries: int = Field(2, ge=1, le=5, description="how often a window is tried before the campaign stops")
-    environment: dict[str, Variable] = Field(
-        {}, description="environment variables of the model, beside the campaign's; texts or numbers"
+    environment: dict[Word, Variable] = Field(
+        {}, max_length=1000, description="environment variables of the model, beside the campaign's; texts or numbers"
     )
-    keep_restarts: int = Field(
-        2, ge=1, description="newest restarts that stay in each run's folder; those of kept checkpoints stay anyhow"
+    keep_restarts: Count = Field(
+        2, description="newest restarts that stay in each run's folder; those of kept checkpoints stay anyhow"
     )
     keep_history: bool = Field(False, description="keep the model's history files, in a folder per window")
 
@@ -81,6 +86,19 @@ class ColmModelConfig(Section):
             raise ValueError("nodes and '{nodes}' in launch belong together: give both or neither")
         if self.nodes and len(self.nodes) < self.side_by_side:
             raise ValueError(f"nodes has {len(self.nodes)} sets; side_by_side = {self.side_by_side} needs one for each")
+        try:
+            shlex.split(self.launch)
+            parts = list(Formatter().parse(self.launch))
+        except ValueError as error:
+            raise ValueError(f"launch: {error}") from error
+        named = [name for _, name, _, _ in parts if name is not None]
+        if any(spec or conversion for _, _, spec, conversion in parts) or set(named) - {
+            "exe",
+            "namelist",
+            "nodes",
+            "slot",
+        }:
+            raise ValueError("launch: in braces it may have exe, namelist, nodes, slot, and nothing else")
         if "{exe}" not in self.launch or "{namelist}" not in self.launch:
             raise ValueError("launch must name {exe} and {namelist}")
         return self

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from landda_hpc.config.domain import Box
+from landda_hpc.config.domain import MAX_CYCLES, Box
 from landda_hpc.config.quality import (
     BiasTreatment,
     ConstantErrors,
@@ -16,7 +16,19 @@ from landda_hpc.config.quality import (
     QualityConfig,
     RegriddingConfig,
 )
-from landda_hpc.config.section import Fraction, NonNegative, Positive, Section, UtcTime
+from landda_hpc.config.section import (
+    THINNEST_M,
+    DepthM,
+    FilePattern,
+    Fraction,
+    Hours,
+    LengthKm,
+    Section,
+    SoilWater,
+    SoilWaterOrZero,
+    UtcTime,
+    Word,
+)
 
 
 class InstantWindow(Section):
@@ -29,14 +41,14 @@ class NearestWindow(Section):
     """The observation nearest to the analysis time; of overpasses, each cell that was seen near to it."""
 
     kind: Literal["nearest"] = "nearest"
-    hours: float = Field(1.5, gt=0.0, le=24.0, description="farthest from the analysis time, h, either side")
+    hours: float = Field(1.5, ge=0.01, le=24.0, description="farthest from the analysis time, h, either side")
 
 
 class MeanWindow(Section):
     """The mean of the observations in a window."""
 
     kind: Literal["mean"] = "mean"
-    hours: float = Field(24.0, gt=0.0, le=744.0, description="length of the window, h; its earlier end does not count")
+    hours: float = Field(24.0, ge=0.01, le=744.0, description="length of the window, h; its earlier end does not count")
     position: Literal["centred", "before"] = Field(
         "centred", description="the analysis time is in the middle of the window, or at its end"
     )
@@ -52,15 +64,22 @@ class WithheldConfig(Section):
     """Observations that pass every check and are yet not assimilated: for verification. Any of the rules is enough."""
 
     fraction: Fraction = Field(0.0, description="share of the blocks that is withheld, drawn by the campaign's seed")
-    block_deg: NonNegative = Field(
-        0.0, description="size of the blocks, degrees of latitude and longitude; 0: each cell by itself"
+    block_deg: float = Field(
+        0.0,
+        ge=0.0,
+        le=180.0,
+        description="size of the blocks, degrees of latitude and longitude; 0: each cell by itself",
     )
     anew: bool = Field(False, description="draw anew for every time; else the same cells all through")
-    boxes: tuple[Box, ...] = Field((), description="south, north, west, east of regions that are withheld, degrees")
+    boxes: tuple[Box, ...] = Field(
+        (), max_length=1000, description="south, north, west, east of regions that are withheld, degrees"
+    )
     list_file: Path | None = Field(
         None, description="CSV under data_root with columns lat, lon, and time (ISO 8601, UTC; empty: always)"
     )
-    times: tuple[UtcTime, ...] = Field((), description="analysis times whose observations are all withheld, UTC")
+    times: tuple[UtcTime, ...] = Field(
+        (), max_length=MAX_CYCLES, description="analysis times whose observations are all withheld, UTC"
+    )
 
     @model_validator(mode="after")
     def _withholds(self) -> Self:
@@ -95,7 +114,7 @@ class TreatedObservations(ObservationUse):
     regridding: RegriddingConfig = Field(default_factory=RegriddingConfig)
     quality: QualityConfig = Field(default_factory=QualityConfig)
     errors: ObservationErrors = Field(default_factory=ConstantErrors)
-    representativeness_std: NonNegative = Field(
+    representativeness_std: SoilWaterOrZero = Field(
         0.0, description="error of what the grid cell does not share with the pixels, added in squares, m3 m-3"
     )
     bias: BiasTreatment = Field(default_factory=NoBias)
@@ -105,15 +124,15 @@ class TwinObservations(ObservationUse):
     """Observations drawn from the nature run."""
 
     kind: Literal["twin"] = "twin"
-    depth_m: tuple[float, float] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
-    error_std: Positive = Field(0.06, description="standard deviation of the white error put on the truth, m3 m-3")
-    error_std_china: Positive | None = Field(
+    depth_m: tuple[DepthM, DepthM] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
+    error_std: SoilWater = Field(0.06, description="standard deviation of the white error put on the truth, m3 m-3")
+    error_std_china: SoilWater | None = Field(
         None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
     )
-    correlated_std: NonNegative = Field(
+    correlated_std: SoilWaterOrZero = Field(
         0.0, description="standard deviation of a spatially correlated error beside the white one, m3 m-3"
     )
-    correlated_length_km: Positive = Field(250.0, description="L of its correlation exp(-1/2 (d / L)^2), km")
+    correlated_length_km: LengthKm = Field(250.0, description="L of its correlation exp(-1/2 (d / L)^2), km")
     missing_fraction: Fraction = Field(0.0, description="share of the cells without observation")
     gaps: Literal["random", "swaths", "blobs", "stripes"] = Field(
         "random",
@@ -126,8 +145,8 @@ class TwinObservations(ObservationUse):
 class FileObservations(TreatedObservations):
     """What observations from files have in common."""
 
-    depth_m: tuple[float, float] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
-    error_std: Positive = Field(
+    depth_m: tuple[DepthM, DepthM] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
+    error_std: SoilWater = Field(
         0.025,
         description="standard deviation of errors that quality control assumes, m3 m-3: values outside [0, porosity] "
         "by more than four of them are rejected",
@@ -147,7 +166,7 @@ class GldasObservations(FileObservations):
     """GLDAS-2.1 Noah files as the provider ships them; the short form of a catalogue with one entry."""
 
     kind: Literal["gldas"] = "gldas"
-    path: str = Field(
+    path: FilePattern = Field(
         description="file pattern with strftime codes, under data_root, e.g. "
         "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
     )
@@ -160,7 +179,7 @@ class CatalogueObservations(FileObservations):
     """Observations of a product that the catalogue names."""
 
     kind: Literal["catalogue"] = "catalogue"
-    entry: str = Field(description="name of the entry in the catalogue")
+    entry: Word = Field(description="name of the entry in the catalogue")
 
 
 class CatalogueEntry(Section):
@@ -170,8 +189,7 @@ class CatalogueEntry(Section):
         "gldas_noah", "era5", "era5_land", "cldas", "smap_l2", "smap_l3", "smap_l3_pm", "smap_l4", "smap_l4_update",
         "esa_cci", "cf", "ismn", "cma_csv",
     ] = Field(description="what the files hold; cf: any CF netCDF file whose variables are named")  # fmt: skip
-    path: str = Field(
-        min_length=1,
+    path: FilePattern = Field(
         description="under data_root: of a gridded product a pattern with strftime codes for the time (it defines the "
         "time, hour included, of files without a time axis), * for what cannot be known (versions; the newest counts), "
         "{layer} where each layer has its file; of stations a folder, a zip archive or a file",
@@ -179,17 +197,18 @@ class CatalogueEntry(Section):
     damaged: Literal["error", "skip"] = Field(
         "error", description="what a file is that cannot be read: an error, or skipped with a warning and counted"
     )
-    variables: dict[str, tuple[float, float]] = Field(
+    variables: dict[Word, tuple[DepthM, DepthM]] = Field(
         {},
+        max_length=1000,
         description="for cf: variables of soil moisture, top and bottom of each, m; name[0], name[1] ... are places "
         "along a further dimension, as of layers",
     )
-    units: str | dict[str, str] | None = Field(
+    units: Word | dict[Word, Word] | None = Field(
         None,
         description="for cf: units to take instead of what the files say, of all variables or by variable: m3 m-3, "
         "percent (by volume), kg m-2 or mm (in the layer), kg m-3",
     )
-    step_hours: Positive = Field(
+    step_hours: Hours = Field(
         24.0,
         description="for cf: hours between two times; the files state which times, and averages over more are refused",
     )
@@ -214,8 +233,8 @@ class CatalogueEntry(Section):
         if isinstance(self.units, dict) and (unknown := set(self.units) - set(self.variables)):
             raise ValueError(f"units name {', '.join(sorted(unknown))}, not in variables: {', '.join(self.variables)}")
         for name, (top, bottom) in self.variables.items():
-            if not 0.0 <= top < bottom:
-                raise ValueError(f"variable {name}, {top} to {bottom} m: expected 0 <= top < bottom")
+            if not top + THINNEST_M <= bottom:
+                raise ValueError(f"variable {name}, {top} to {bottom} m: expected 0 <= top < bottom, 1 mm at least")
         if self.product != "cma_csv" and self.table_units != "detect":
             raise ValueError(f"table_units is for product cma_csv; {self.product} states its units")
         return self

@@ -6,22 +6,23 @@ from typing import Literal
 
 from pydantic import Field
 
-from landda_hpc.config.section import Section, UtcTime
+from landda_hpc.config.domain import MAX_CYCLES
+from landda_hpc.config.section import Count, Latitude, Longitude, Section, UtcTime
 
 
 class ParallelConfig(Section):
     """Process layout; changes speed, never a bit of the result."""
 
-    member_groups: int = Field(1, ge=1, description="groups of ranks that hold whole model instances")
-    roots: int | None = Field(None, ge=1, description="ranks of the root group; default min(ranks, 10)")
+    member_groups: Count = Field(1, description="groups of ranks that hold whole model instances")
+    roots: Count | None = Field(None, description="ranks of the root group; default min(ranks, 10)")
 
 
 class CheckpointConfig(Section):
     """When the cycle state is saved, and what is kept."""
 
-    every_hours: int = Field(24, ge=1, description="hours of simulated time between checkpoints")
-    keep_last: int = Field(2, ge=1, description="newest checkpoints kept")
-    keep_every: int | None = Field(None, ge=1, description="also keep every n-th for good")
+    every_hours: Count = Field(24, description="hours of simulated time between checkpoints")
+    keep_last: Count = Field(2, description="newest checkpoints kept")
+    keep_every: Count | None = Field(None, description="also keep every n-th for good")
     mode: Literal["auto", "parallel", "serial"] = Field(
         "auto", description="parallel HDF5, gathered to one rank, or whichever h5py can do"
     )
@@ -35,7 +36,7 @@ class CheckpointConfig(Section):
 class SeriesConfig(Section):
     """Recording of soil water over time: ``series/<run>_<day>.nc``, every cycle, every cell with updatable soil."""
 
-    to_depth_m: float = Field(1.0, gt=0.0, le=3.433, description="soil layers down to this depth are recorded, m")
+    to_depth_m: float = Field(1.0, ge=0.001, le=3.433, description="soil layers down to this depth are recorded, m")
 
 
 class OutputConfig(Section):
@@ -50,11 +51,14 @@ class OutputConfig(Section):
         ("background", "analysis", "increment", "innovation"),
         description="images written at output times; innovation_layers: observation minus each of CoLM's layers 1-3",
     )
-    every_hours: int = Field(24, ge=1, description="hours of simulated time between image files")
-    times: tuple[UtcTime, ...] = Field((), description="further times of image files, UTC, each the end of a cycle")
+    every_hours: Count = Field(24, description="hours of simulated time between image files")
+    times: tuple[UtcTime, ...] = Field(
+        (), max_length=MAX_CYCLES, description="further times of image files, UTC, each the end of a cycle"
+    )
     layers: bool = Field(False, description="also write every scored layer, to images/<layer>/")
-    profiles: tuple[tuple[float, float], ...] = Field(
+    profiles: tuple[tuple[Latitude, Longitude], ...] = Field(
         (),
+        max_length=10000,
         description="places (degrees_north, degrees_east): soil water of all layers of the nearest scored cell is "
         "recorded every cycle in profiles.jsonl",
     )

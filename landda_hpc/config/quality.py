@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from landda_hpc.config.section import Fraction, NonNegative, Positive, Section
+from landda_hpc.config.section import Fraction, Hours, Section, SoilWater, Word
 
 
 class SpikeCheck(Section):
@@ -16,17 +16,19 @@ class SpikeCheck(Section):
     The next observation confirms it, if it agrees: then it was a step, and counts from there on.
     """
 
-    max_rise: Positive = Field(0.30, description="largest increase between two observations, m3 m-3; rain is quick")
-    max_fall: Positive = Field(0.15, description="largest decrease between two observations, m3 m-3; drying is slow")
-    within_hours: Positive = Field(48.0, description="older observations are no comparison, h")
+    max_rise: SoilWater = Field(0.30, description="largest increase between two observations, m3 m-3; rain is quick")
+    max_fall: SoilWater = Field(0.15, description="largest decrease between two observations, m3 m-3; drying is slow")
+    within_hours: Hours = Field(48.0, description="older observations are no comparison, h")
 
 
 class InnovationCheck(Section):
     """Departure of an observation from the background (O-B) against the errors expected of both."""
 
-    sigmas: Positive = Field(4.0, description="rejected where |O-B| exceeds so many sqrt(std_o^2 + background_std^2)")
-    background_std: Positive = Field(0.15, description="standard deviation of background errors, m3 m-3")
-    run: str | None = Field(
+    sigmas: float = Field(
+        4.0, ge=0.01, le=1000.0, description="rejected where |O-B| exceeds so many sqrt(std_o^2 + background_std^2)"
+    )
+    background_std: SoilWater = Field(0.15, description="standard deviation of background errors, m3 m-3")
+    run: Word | None = Field(
         None,
         description="whose background judges; none: an observation stays if it agrees with the background of any run "
         "(all runs of a campaign take the same observations)",
@@ -40,15 +42,21 @@ Condition = Literal["not_recommended", "frozen", "snow", "dense_vegetation", "wa
 class QualityConfig(Section):
     """Quality control: each check that is on gives its own counted reason; the first that fails is the reason."""
 
-    range_sigmas: NonNegative | None = Field(
-        4.0, description="values outside [0, porosity] by more error standard deviations are rejected; none: no check"
+    range_sigmas: float | None = Field(
+        4.0,
+        ge=0.0,
+        le=1000.0,
+        description="values outside [0, porosity] by more error standard deviations are rejected; none: no check",
     )
     frozen_model: bool = Field(True, description="reject where the model has ice in the observed layers")
-    frozen_temperature: Positive | None = Field(
-        None, description="reject where the model's ground is colder, K, e.g. 273.15; none: no check"
+    frozen_temperature: float | None = Field(
+        None,
+        ge=150.0,
+        le=350.0,
+        description="reject where the model's ground is colder, K, e.g. 273.15; none: no check",
     )
-    snow_amount: NonNegative | None = Field(
-        None, description="reject where the model has more snow, kg m-2, e.g. 1; none: no check"
+    snow_amount: float | None = Field(
+        None, ge=0.0, le=100000.0, description="reject where the model has more snow, kg m-2, e.g. 1; none: no check"
     )
     vegetation_fraction: Fraction | None = Field(
         None, description="reject where the model's vegetation shades a larger share of the soil, 1; none: no check"
@@ -86,7 +94,7 @@ class MapErrors(Section):
 
     kind: Literal["map"] = "map"
     file: Path = Field(description="netCDF image of the standard deviation, m3 m-3, under data_root")
-    variable: str | None = Field(None, description="its variable; none: the only image in the file")
+    variable: Word | None = Field(None, description="its variable; none: the only image in the file")
 
 
 class ProductErrors(Section):
@@ -96,7 +104,7 @@ class ProductErrors(Section):
     correlation: Fraction = Field(
         1.0, description="correlation of the errors of pixels that are averaged, 1: 1 keeps their size, 0 divides by n"
     )
-    minimum: Positive = Field(0.01, description="smallest standard deviation believed, m3 m-3")
+    minimum: SoilWater = Field(0.01, description="smallest standard deviation believed, m3 m-3")
 
 
 ObservationErrors = Annotated[ConstantErrors | MapErrors | ProductErrors, Field(discriminator="kind")]
@@ -112,14 +120,16 @@ class BiasConfig(Section):
     """What the treatments share."""
 
     file: Path = Field(description="climatologies of model and product, made by landda observations climatology")
-    min_count: int = Field(20, ge=2, description="times that a cell's climatology needs; cells with fewer stay as is")
+    min_count: int = Field(
+        20, ge=2, le=1_000_000, description="times that a cell's climatology needs; cells with fewer stay as is"
+    )
 
 
 class MeanVarianceMatching(BiasConfig):
     """Mean and variance of each cell's observations become the model's."""
 
     kind: Literal["mean_variance"] = "mean_variance"
-    max_scale: Positive = Field(4.0, ge=1.0, description="largest factor on anomalies (and its inverse), 1")
+    max_scale: float = Field(4.0, ge=1.0, le=1000.0, description="largest factor on anomalies (and its inverse), 1")
 
 
 class CdfMatching(BiasConfig):

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from landda_hpc.config.campaign import CampaignConfig
 from landda_hpc.config.deprecated import current, current_key
+from landda_hpc.config.documents import MAX_DEPTH, read_document, shorten
 from landda_hpc.config.problems import problems_of
 from landda_hpc.errors import ConfigError, MissingFileError
 
@@ -29,11 +30,11 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Campaign
     MissingFileError : no such file.
     ConfigError : with every problem found, each naming its key.
     """
-    if not path.is_file():
-        raise MissingFileError(f"configuration '{path}' does not exist; ready ones are in experiments/.")
-    raw = current(_read_yaml(path))
-    raw = apply_overrides(raw, overrides or {})
-    raw["data_root"] = str((path.parent / Path(str(raw.get("data_root", ".")))).resolve())
+    try:
+        raw = apply_overrides(current(_read_yaml(path)), overrides or {})
+    except MissingFileError as error:
+        raise MissingFileError(f"{error} Ready ones are in experiments/.") from error
+    raw["data_root"] = absolute_root(path.parent, raw.get("data_root", "."))
     return parse_config(raw)
 
 
@@ -44,18 +45,32 @@ def read_resolved(path: Path, overrides: dict[str, Any] | None = None) -> Campai
     ------
     MissingFileError, ConfigError : as ``load_config``.
     """
-    if not path.is_file():
-        raise MissingFileError(f"'{path}' does not exist; a campaign's folder has one.")
     return parse_config(apply_overrides(current(_read_yaml(path), warn=False), overrides or {}))
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def absolute_root(folder: Path, data_root: Any) -> Any:
+    """``data_root`` of a file in a folder as an absolute path; what is no text stays, for the schema to refuse.
+
+    Raises
+    ------
+    ConfigError : not a path that the system can follow.
+    """
+    if not isinstance(data_root, str | Path):
+        return data_root
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"configuration '{path}' is not valid YAML: {error}") from error
+        return str((folder / data_root).resolve())
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(
+            f"data_root: '{shorten(str(data_root))}' is not a path that can be followed: {reason}"
+        ) from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    raw = read_document(path, "configuration")
     if not isinstance(raw, dict):
-        raise ConfigError(f"configuration '{path}' holds {type(raw).__name__}; expected keys and values.")
+        found = "is empty" if raw is None else f"holds {type(raw).__name__}"
+        raise ConfigError(f"configuration '{path}' {found}; expected keys and values.")
     return raw
 
 
@@ -99,6 +114,9 @@ def dump_config(config: CampaignConfig) -> str:
 def _override(raw: dict[str, Any], dotted: str, value: Any) -> None:
     node: Any = raw
     *parents, last = dotted.split(".")
+    dotted = shorten(dotted)
+    if len(parents) >= MAX_DEPTH:
+        raise ConfigError(f"--set {dotted}: {len(parents) + 1} levels; expected at most {MAX_DEPTH}")
     try:
         for part in parents:
             node = node[_place(node, part, dotted)] if isinstance(node, list) else node.setdefault(part, {})
@@ -120,4 +138,5 @@ def _place(sections: list[Any], part: str, dotted: str) -> int:
         raise ConfigError(f"--set {dotted}: {names.count(part)} sections are named '{part}'; use their number, from 0.")
     close = difflib.get_close_matches(part, names, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
-    raise ConfigError(f"--set {dotted}: '{part}' is not one of {', '.join(filter(None, names)) or 'any'}.{hint}")
+    known = shorten(", ".join(filter(None, names)), 400) or "any"
+    raise ConfigError(f"--set {dotted}: '{shorten(part)}' is not one of {known}.{hint}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from landda_hpc.config.section import Fraction, NonNegative, Positive, Section
+from landda_hpc.config.section import Count, Days, Fraction, LengthKm, LogSigma, Section, SoilWater
 from landda_hpc.plugins import AnyOf, Registry
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ BUILT_IN_DEPTH_M = (0.0, 0.1)
 class PerturbationConfig(Section):
     """How a run differs from the unperturbed one: a member of an ensemble. Fields are keyed by name and member."""
 
-    member: int = Field(1, ge=1, description="number of the member: each has fields of its own")
-    wetness_sigma: NonNegative = Field(0.0, description="standard deviation of initial relative wetness, 1")
-    log_rain_sigma: NonNegative = Field(
+    member: Count = Field(1, description="number of the member: each has fields of its own")
+    wetness_sigma: Fraction = Field(0.0, description="standard deviation of initial relative wetness, 1")
+    log_rain_sigma: LogSigma = Field(
         0.0, description="log-sigma of a persistent factor on rain: a correlated field of mean 1"
     )
-    length_km: Positive = Field(300.0, description="correlation length of the fields, km")
+    length_km: LengthKm = Field(300.0, description="correlation length of the fields, km")
 
 
 class EnsembleConfig(PerturbationConfig):
@@ -99,14 +99,15 @@ class DriftConfig(Section):
     share: Fraction = Field(
         0.05, description="share of each analysis increment that goes into the drift of its time of day, 1"
     )
-    limit: Positive = Field(0.01, description="bound of the drift at the observed depth, m3 m-3 a cycle, either sign")
+    limit: SoilWater = Field(0.01, description="bound of the drift at the observed depth, m3 m-3 a cycle, either sign")
     per_time_of_day: bool = Field(True, description="a drift for every analysis time of the day; else one for all")
-    settle_days: NonNegative = Field(
-        2.0, description="days from the start whose increments teach nothing: they remove the initial error"
+    settle_days: float = Field(
+        2.0,
+        ge=0.0,
+        le=36525.0,
+        description="days from the start whose increments teach nothing: they remove the initial error",
     )
-    forecast_days: Positive = Field(
-        10.0, description="time scale on which the drift fades by e in the free forecast, days"
-    )
+    forecast_days: Days = Field(10.0, description="time scale on which the drift fades by e in the free forecast, days")
 
 
 class AssimilatingRun(AnyRun):

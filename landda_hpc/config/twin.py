@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from landda_hpc.config.section import Fraction, NonNegative, Positive, Section
+from landda_hpc.config.section import Fraction, LogSigma, Section
 
 
 class TwinConfig(Section):
@@ -16,14 +16,16 @@ class TwinConfig(Section):
     weather_correlation: Fraction = Field(
         0.8, description="correlation of the weather's latent fields (the embedded model's; CoLM has one weather)"
     )
-    sand_sigma: NonNegative = Field(0.0, description="standard deviation of sand content, percent")
-    log_b_sigma: NonNegative = Field(0.0, description="log-sigma of Campbell's b")
-    log_psi_sigma: NonNegative = Field(0.0, description="log-sigma of saturated matric potential")
-    log_ksat_sigma: NonNegative = Field(0.0, description="log-sigma of saturated conductivity")
-    porosity_sigma: NonNegative = Field(0.0, le=0.2, description="standard deviation of porosity, m3 m-3")
-    log_rain_sigma: NonNegative = Field(0.0, description="log-sigma of the rain's persistent bias")
-    log_pet_sigma: NonNegative = Field(0.0, description="log-sigma of potential evaporation's persistent bias")
-    vegetation_sigma: NonNegative = Field(0.0, description="standard deviation of vegetation fraction, 1")
-    wetness_sigma: NonNegative = Field(0.0, description="standard deviation of initial relative wetness, 1")
-    length_cells: Positive = Field(5.0, description="long correlation length of the fields, grid cells")
+    sand_sigma: float = Field(0.0, ge=0.0, le=100.0, description="standard deviation of sand content, percent")
+    log_b_sigma: LogSigma = Field(0.0, description="log-sigma of Campbell's b")
+    log_psi_sigma: LogSigma = Field(0.0, description="log-sigma of saturated matric potential")
+    log_ksat_sigma: LogSigma = Field(0.0, description="log-sigma of saturated conductivity")
+    porosity_sigma: float = Field(0.0, ge=0.0, le=0.2, description="standard deviation of porosity, m3 m-3")
+    log_rain_sigma: LogSigma = Field(0.0, description="log-sigma of the rain's persistent bias")
+    log_pet_sigma: LogSigma = Field(0.0, description="log-sigma of potential evaporation's persistent bias")
+    vegetation_sigma: Fraction = Field(0.0, description="standard deviation of vegetation fraction, 1")
+    wetness_sigma: Fraction = Field(0.0, description="standard deviation of initial relative wetness, 1")
+    length_cells: float = Field(
+        5.0, ge=0.01, le=10000.0, description="long correlation length of the fields, grid cells"
+    )
     long_share: Fraction = Field(0.7, description="share of variance at the long length; the rest is at one cell")

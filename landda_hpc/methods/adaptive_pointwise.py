@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from landda_hpc.config.section import Positive
+from landda_hpc.config.section import SoilWater, SoilWaterOrFile
 from landda_hpc.methods.base.section import AnalysingRun
 
 if TYPE_CHECKING:
@@ -20,12 +19,12 @@ class AdaptivePointwiseRun(AnalysingRun):
 
     method: Literal["adaptive_pointwise"] = "adaptive_pointwise"
     name: str = Field("adaptive_pointwise", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
-    background_std: Positive = Field(0.15, description="first guess of background errors, m3 m-3")
-    observation_std: Positive | Path = Field(
+    background_std: SoilWater = Field(0.15, description="first guess of background errors, m3 m-3")
+    observation_std: SoilWaterOrFile = Field(
         0.10, description="observation errors, m3 m-3: a number, or a netCDF image of it under data_root"
     )
-    prior_cycles: float = Field(4.0, gt=0.0, description="innovations that the first guess counts for")
-    memory_cycles: float = Field(40.0, ge=1.0, description="innovations that the mean counts for at most")
+    prior_cycles: float = Field(4.0, ge=0.001, le=1e6, description="innovations that the first guess counts for")
+    memory_cycles: float = Field(40.0, ge=1.0, le=1e6, description="innovations that the mean counts for at most")
 
     def build(self, context: MethodContext) -> AdaptivePointwise:
         """See ``AnalysingRun.build``."""

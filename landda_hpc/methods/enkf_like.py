@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from landda_hpc.config.section import Positive
+from landda_hpc.config.section import SoilWater
 from landda_hpc.methods.base.curvelet_section import CurveletRun
 from landda_hpc.methods.base.error_section import Errors, ErrorsOfObservations
 from landda_hpc.methods.errors.reported import ReportedErrorsConfig
@@ -25,8 +25,8 @@ class EnkfLikeRun(CurveletRun):
 
     method: Literal["enkf_like"] = "enkf_like"
     name: str = Field("enkf_like", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
-    background_std: Positive = Field(0.15, description="standard deviation of background perturbations, m3 m-3")
-    observation_std: Positive = Field(0.10, description="standard deviation of observation perturbations, m3 m-3")
+    background_std: SoilWater = Field(0.15, description="standard deviation of background perturbations, m3 m-3")
+    observation_std: SoilWater = Field(0.10, description="standard deviation of observation perturbations, m3 m-3")
     estimator: Literal["sampled", "exact"] = Field(
         "sampled", description="variances from N members drawn in every cycle, or the error models' own"
     )

@@ -28,7 +28,7 @@ class GainRun(CurveletRun):
         WhiteErrorsConfig(std=0.10),
         description="error model of the observations, R; 'reported' needs background_errors",
     )
-    memory_cycles: float = Field(20.0, ge=1.0, description="cycles that the running mean of |d|^2 counts for")
+    memory_cycles: float = Field(20.0, ge=1.0, le=1e6, description="cycles that the running mean of |d|^2 counts for")
 
     POOLING: ClassVar[Literal["per_scale", "per_wedge"]]
     """Coefficients that share a gain."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from landda_hpc.config.section import Fraction, Positive
+from landda_hpc.config.section import Fraction, LengthKm
 from landda_hpc.methods.base.section import AnalysingRun
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class SmoothedRun(AnalysingRun):
 
     method: Literal["smoothed"] = "smoothed"
     name: str = Field("smoothed", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
-    length_km: Positive = Field(200.0, description="L of the weight exp(-1/2 (d / L)^2), km")
+    length_km: LengthKm = Field(200.0, description="L of the weight exp(-1/2 (d / L)^2), km")
     gain: Fraction = Field(9.0 / 13.0, description="K of the smoothed innovation where all cells around are observed")
 
     def build(self, context: MethodContext) -> Smoothed:

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from landda_hpc.config.frame import FrameConfig
-from landda_hpc.config.section import NonNegative, Positive
+from landda_hpc.config.section import SoilWater, SoilWaterOrZeroOrFile
 from landda_hpc.constants import N_UPPER, SOIL_ZI, BoolArray, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.methods.base.section import AnalysingRun
@@ -32,7 +32,7 @@ class Var3dRun(AnalysingRun):
         "'upper_three' = CoLM's layers 1-3 one by one, as [S24], each with its own B and increment, the observation "
         "taken for each of them",
     )
-    background_std: Positive = Field(
+    background_std: SoilWater = Field(
         0.16, description="standard deviation of background errors without an archive, m3 m-3 (0.16: [S24]'s control)"
     )
     background_archive: Path | None = Field(
@@ -43,7 +43,7 @@ class Var3dRun(AnalysingRun):
         description="what the archive's differences are errors of: 'difference' = model minus observation, so that "
         "their variance is B + R; 'background' = model minus truth, B alone",
     )
-    archive_observation_std: NonNegative | Path | None = Field(
+    archive_observation_std: SoilWaterOrZeroOrFile | None = Field(
         None,
         description="archive_holds: difference: standard deviation of the observation errors R in it, m3 m-3, a number "
         "or a netCDF image under data_root, taken off as a variance; if absent R stays in B, as in [S24]",
@@ -51,10 +51,12 @@ class Var3dRun(AnalysingRun):
     background_about: Literal["mean", "zero"] = Field(
         "mean", description="B from the archive: variance about the mean difference, or mean square (bias is error)"
     )
-    background_floor: Positive = Field(
+    background_floor: SoilWater = Field(
         0.01, description="least standard deviation of background errors from the archive, m3 m-3"
     )
-    tolerance: Positive = Field(1e-9, description="norm of the cost function's gradient at which the minimisation ends")
+    tolerance: float = Field(
+        1e-9, ge=1e-30, le=1e6, description="norm of the cost function's gradient at which the minimisation ends"
+    )
     tolerance_is_relative: bool = Field(
         False, description="the tolerance is a share of the gradient at the start; absolute as [S24] prints it"
     )
@@ -139,13 +141,13 @@ class Var3dRun(AnalysingRun):
 class Var3dObservationTerm(Var3dRun):
     """J_O: the distance from the observation, cell by cell."""
 
-    observation_std: Positive = Field(
+    observation_std: SoilWater = Field(
         0.10, description="standard deviation of observation and operator errors that J_O assumes, m3 m-3"
     )
     reported_errors: bool = Field(
         False, description="J_O takes the errors that each observation reports (observations.errors) instead"
     )
-    observation_std_china: Positive | None = Field(
+    observation_std_china: SoilWater | None = Field(
         None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
     )
 
@@ -172,10 +174,13 @@ class Var3dImageTerm(Var3dRun):
     """J_I: the distance from the observed image's largest curvelet coefficients."""
 
     keep_fraction: float = Field(
-        0.5, gt=0.0, le=1.0, description="sigma: share of the observed image's coefficients that are compared, by rank"
+        0.5, ge=1e-6, le=1.0, description="sigma: share of the observed image's coefficients that are compared, by rank"
     )
-    image_std: Positive = Field(
-        0.10, description="s, error of the image's coefficients, m3 m-3; 1 is [S24] Eq. 5 as printed: next to no update"
+    image_std: float = Field(
+        0.10,
+        ge=1e-6,
+        le=100.0,
+        description="s, error of the image's coefficients, m3 m-3; 1 is [S24] Eq. 5 as printed: next to no update",
     )
     fill: Literal["mean", "zero", "harmonic"] = Field(
         "mean", description="what stands in cells outside the soil while coefficients are ranked"

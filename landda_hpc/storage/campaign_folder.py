@@ -32,7 +32,7 @@ from typing import Any, Final, Literal, Self
 
 import numpy as np
 
-from landda_hpc.config import read_resolved
+from landda_hpc.config import parse_json, read_resolved
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.atomic import require_space, storage_errors, write_bytes, write_text
 from landda_hpc.storage import folder_owner
@@ -250,7 +250,7 @@ class CampaignFolder:
         with storage_errors(self.status_file, "reading", advice):
             content = self.status_file.read_bytes()
         try:
-            return parse_status(json.loads(content))
+            return parse_status(parse_json(content))
         except (ValueError, RecursionError) as error:
             raise StorageError(f"{self.status_file} is damaged, it holds no status of a campaign. {advice}") from error
 
@@ -381,7 +381,7 @@ def _whole_records(path: Path) -> list[tuple[dict[str, Any], bytes]]:
     found = []
     for number, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line)
+            record = parse_json(line)
             is_whole = isinstance(record, dict) and line.endswith(b"\n")
             if not is_whole or not isinstance(record.get("cycle"), int):
                 raise ValueError("not a record with a cycle")

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from landda_hpc.config import parse_json
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.atomic import storage_errors, write_text
 from landda_hpc.formats.colm.case import ColmCase
@@ -96,7 +97,7 @@ def is_colm_set(folder: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get("format") == FORMAT
@@ -113,7 +114,7 @@ def read_colm_set(folder: Path) -> ColmRestartSet:
     if not path.is_file():
         raise StorageError(f"{folder}: no {MANIFEST}, so this set of restart files is incomplete. Use another time.")
     with storage_errors(path, "reading", "The list is damaged: use the set of another time."):
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         found = content.pop("format"), content.pop("format_version")
         if found != (FORMAT, FORMAT_VERSION):
             raise StorageError(f"{path}: is {found}, expected {(FORMAT, FORMAT_VERSION)}.")

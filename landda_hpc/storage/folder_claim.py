@@ -6,12 +6,11 @@ start, by ``run`` or ``resume``, clears it and begins again with the configurati
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Final
 
-from landda_hpc.config import read_resolved
+from landda_hpc.config import parse_json, read_resolved
 from landda_hpc.errors import ConfigError, MissingFileError, StorageError
 from landda_hpc.formats.atomic import final_name, storage_errors, sync_folder, write_text
 from landda_hpc.storage.folder_contents import LOCK, is_ours, look_through, remove_ours, require_no_links
@@ -122,7 +121,7 @@ def _is_of_an_earlier_version(root: Path) -> bool:
     """Whether a folder holds a campaign from before folders were marked: its configuration and status are ours."""
     try:
         read_resolved(root / "config.yaml")
-        parse_status(json.loads((root / "status.json").read_bytes()))
+        parse_status(parse_json((root / "status.json").read_bytes()))
     except (ConfigError, MissingFileError, OSError, ValueError, RecursionError):
         return False
     return True

@@ -6,7 +6,6 @@ link itself is removed where its name is one of ours, and what it points to stay
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from landda_hpc.config import parse_json
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.atomic import final_name, remove_temporaries, storage_errors
 from landda_hpc.storage.folder_marker import MARKER
@@ -157,7 +157,7 @@ def _listed_files(root: Path) -> set[str]:
     for path in root.glob("restart/*/*/manifest.json"):
         folder = path.parent.relative_to(root).as_posix()
         with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
-            files = json.loads(path.read_bytes())["files"]
+            files = parse_json(path.read_bytes())["files"]
             found |= {f"{folder}/{one if isinstance(one, str) else one['name']}" for one in files}
     return found
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from landda_hpc import __version__
+from landda_hpc.config import parse_json
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.atomic import storage_errors, write_text
 
@@ -68,7 +69,7 @@ def read_marker(folder: Path) -> Marker | None:
     with storage_errors(path, "reading"):
         text = path.read_bytes()
     try:
-        content = json.loads(text)
+        content = parse_json(text)
         found = content.pop("format"), content.pop("format_version")
         marker = Marker(**content)
         known = all(isinstance(value, str) for value in content.values())

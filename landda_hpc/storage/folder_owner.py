@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from landda_hpc.config import parse_json
 from landda_hpc.parallel.process_identity import ProcessIdentity
 
 FORMAT: Final = "landda_hpc folder owner"
@@ -111,7 +112,7 @@ def read_owner(path: Path) -> Owner | None:
     for _ in range(_READINGS):
         try:
             # Opened each time: NFS looks for news of a file when it is opened.
-            content = json.loads(path.read_bytes() or b"{}")
+            content = parse_json(path.read_bytes() or b"{}")
         except FileNotFoundError:
             return None
         except ValueError:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from landda_hpc.config import parse_json
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.atomic import storage_errors, write_text
 
@@ -41,7 +42,7 @@ def read_survey(path: Path) -> dict[datetime, tuple[datetime, ...]] | None:
     try:
         return {
             datetime.fromisoformat(time): tuple(datetime.fromisoformat(moment) for moment in moments)
-            for time, moments in json.loads(content).items()
+            for time, moments in parse_json(content).items()
         }
     except (AttributeError, TypeError, ValueError, RecursionError) as error:
         raise StorageError(f"{path} is damaged, it holds no survey of observations. {advice}") from error

@@ -10,7 +10,6 @@ Every function here is local and meant for rank 0.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +19,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, Self
 
+from landda_hpc.config import parse_json
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.atomic import storage_errors
 from landda_hpc.storage.campaign_folder import RECORD_NAMES
@@ -214,7 +214,7 @@ class Inventory:
         self.lines.pop(name, None)
         path = self._folder / f"{name}.jsonl"
         for line in _content(path).splitlines(keepends=True) if path.is_file() else ():
-            self.appended(name, int(json.loads(line)["cycle"]), line)
+            self.appended(name, int(parse_json(line)["cycle"]), line)
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._folder).as_posix()
@@ -327,7 +327,7 @@ def _lines_by_cycle(content: bytes) -> Counter[int]:
     present: Counter[int] = Counter()
     for line in content.splitlines(keepends=True):
         try:
-            cycle = json.loads(line)["cycle"]
+            cycle = parse_json(line)["cycle"]
         except (ValueError, KeyError, TypeError):
             continue
         if isinstance(cycle, int) and line.endswith(b"\n"):

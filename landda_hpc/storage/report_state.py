@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from landda_hpc.config import parse_json
 from landda_hpc.formats.atomic import storage_errors, write_text
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def read_report_state(folder: Path) -> ReportState | None:
     with storage_errors(path, "reading"):
         content = path.read_bytes()
     try:
-        return _parse(json.loads(content))
+        return _parse(parse_json(content))
     except (ValueError, TypeError, RecursionError) as error:
         logger.warning("%s is damaged (%s): the report will be made again", path, error)
         return ReportState()

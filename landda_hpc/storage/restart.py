@@ -19,6 +19,7 @@ from typing import Any, Final
 import netCDF4
 import numpy as np
 
+from landda_hpc.config import parse_json
 from landda_hpc.errors import ShapeError, StorageError
 from landda_hpc.formats.atomic import atomic_replacement, storage_errors, write_text
 from landda_hpc.parallel.communicator import Communicator
@@ -132,7 +133,7 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise StorageError(f"{folder}: no {MANIFEST}, so this set of restart files is incomplete. Use another time.")
     with storage_errors(path, "reading", "The manifest is damaged: use the restart of another time."):
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = parse_json(path.read_text())
         found = content.pop("format"), content.pop("format_version")
         if found != (FORMAT, FORMAT_VERSION):
             raise StorageError(f"{path}: is {found}, this software reads {(FORMAT, FORMAT_VERSION)}.")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
+from landda_hpc.config import parse_json
 from landda_hpc.errors import DataError, ShapeError, StorageError
 from landda_hpc.formats.atomic import storage_errors, sync_folder
 from landda_hpc.formats.colm.names import is_label, parse_label
@@ -157,7 +157,7 @@ def _time_of_set(folder: Path) -> datetime | None:
 def _listed(folder: Path) -> list[Path]:
     """Files that the manifest of a set lists: a list of entries with names, or a mapping by name."""
     try:
-        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        files = parse_json((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
         names = [str(entry["name"]) for entry in files] if isinstance(files, list) else list(files)
     except (OSError, ValueError, KeyError, TypeError):
         return []

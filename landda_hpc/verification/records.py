@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
+from landda_hpc.config import parse_json
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.atomic import atomic_replacement, storage_errors, write_text
 from landda_hpc.formats.hdf5_locks import locking_fault
@@ -166,8 +167,8 @@ def parse_json_lines(path: Path) -> list[tuple[dict[str, Any], str]]:
             continue
         where = f"{path}, line {number}"
         try:
-            plain = json.loads(line)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            plain = parse_json(line)
+        except ValueError as error:
             if number == len(lines):  # no line end follows: cut off
                 logger.warning("%s is unfinished and left out", where)
                 break

@@ -109,7 +109,8 @@ LAYERED = [
     {"method": "var3d_image", "layers": "upper_three", "drift": {"settle_days": 0.0},
      "depth": {"kind": "regression", "file": "vertical.nc"}},
     {"method": "var3d_image", "name": "as_one"},
-    {"method": "var3d_point", "name": "nothing_seen", "layers": "upper_three", "observation_std": 1e9},
+    {"method": "var3d_point", "name": "nothing_seen", "layers": "upper_three",
+     "background_std": 1e-6, "observation_std": 1.0},
 ]  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def test_all_problems_are_reported_together() -> None:
             "needs the globe",
         ),
         ({"observations": {"kind": "twin", "withheld": {"times": ["2022-06-02T06:00Z"]}}}, "carry no offset"),
-        ({"observations": {"kind": "twin", "withheld": {"times": ["2022-06-02T05:00"]}}}, "is no analysis time"),
+        ({"observations": {"kind": "twin", "withheld": {"times": ["2022-06-02T05:00"]}}}, "is not an analysis time"),
         ({"observations": {"kind": "twin", "withheld": {"boxes": [[10, 5, 0, 10]]}}}, "expected south < north"),
         ({"observations": {"kind": "twin", "withheld": {}}}, "withholds nothing"),
         ({"output": {"times": ["2022-06-02T06:00Z"]}}, "carry no offset"),

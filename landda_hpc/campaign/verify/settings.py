@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import yaml
 
-from landda_hpc.config import CampaignConfig
-from landda_hpc.errors import ConfigError, MissingFileError
+from landda_hpc.config import CampaignConfig, absolute_root, read_document, shorten
+from landda_hpc.errors import ConfigError
 from landda_hpc.formats.atomic import write_text
 
 SECTIONS: Final = ("verification", "catalogue", "data_root")
@@ -26,21 +26,17 @@ def read_settings(file: Path) -> dict[str, Any]:
     MissingFileError : no such file.
     ConfigError : not YAML, or other sections than ``SECTIONS``.
     """
-    if not file.is_file():
-        raise MissingFileError(f"'{file}', which says what to verify against, does not exist.")
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"'{file}' is not valid YAML: {error}") from error
+    content = read_document(file, "settings of a verification")
     if not isinstance(content, dict) or set(content) - set(SECTIONS):
-        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        found = shorten(", ".join(content), 200) if isinstance(content, dict) else type(content).__name__
         raise ConfigError(f"'{file}' has {found}; expected sections {', '.join(SECTIONS)}.")
-    changes: dict[str, Any] = {
-        f"verification.{key}": value for key, value in (content.pop("verification", None) or {}).items()
-    }
+    wanted = content.pop("verification", None) or {}
+    if not isinstance(wanted, dict):
+        raise ConfigError(f"'{file}': verification is {type(wanted).__name__}; expected keys and values.")
+    changes: dict[str, Any] = {f"verification.{key}": value for key, value in wanted.items()}
     changes |= content
     if "data_root" in content:
-        changes["data_root"] = str((file.parent / str(content["data_root"])).resolve())
+        changes["data_root"] = absolute_root(file.parent, content["data_root"])
     return changes
 
 

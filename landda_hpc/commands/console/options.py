@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from pydantic import ValidationError
 
-from landda_hpc.config import FrameConfig, apply_overrides, problems_of
+from landda_hpc.config import FrameConfig, apply_overrides, parse_yaml, problems_of, shorten
 from landda_hpc.errors import ConfigError
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="Campaign configuration (YAML).")]
@@ -57,11 +56,8 @@ def parse_overrides(items: list[str] | None) -> dict[str, Any]:
     for item in items or []:
         key, separator, value = item.partition("=")
         if not separator or not key:
-            raise ConfigError(f"--set {item}: expected KEY=VALUE, e.g. --set time.cycle_hours=12")
-        try:
-            overrides[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {item}: the value is not valid YAML: {error}") from error
+            raise ConfigError(f"--set {shorten(item)}: expected KEY=VALUE, e.g. --set time.cycle_hours=12")
+        overrides[key] = parse_yaml(value, f"--set {shorten(item)}: the value")
     return overrides
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from landda_hpc.config.frame import FrameConfig
-from landda_hpc.config.section import Positive
+from landda_hpc.config.section import LengthKm
 from landda_hpc.methods.base.section import AnalysingRun
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ class CurveletRun(AnalysingRun):
         description="cells without observation: 'zero_fill' = no innovation there, 'inpaint' = innovation continued "
         "from the rim, 'variance' = gains from N images under the mask, 'solve' = the full system of observed cells",
     )
-    inpaint_length_km: Positive | None = Field(
+    inpaint_length_km: LengthKm | None = Field(
         500.0, description="inpaint: length over which a filling decays by e, km; null for plain Laplace, no decay"
     )
-    solve_tolerance: float = Field(1e-4, gt=0.0, lt=1.0, description="solve: residual as a share of the innovation, 1")
-    solve_max_iterations: int = Field(500, ge=1, description="solve: conjugate-gradient iterations at most")
+    solve_tolerance: float = Field(
+        1e-4, ge=1e-15, lt=1.0, description="solve: residual as a share of the innovation, 1"
+    )
+    solve_max_iterations: int = Field(500, ge=1, le=100_000, description="solve: conjugate-gradient iterations at most")
 
     def problems(self, campaign: CampaignConfig) -> list[str]:
         """See ``AnyRun.problems``."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from landda_hpc.config.section import NonNegative
+from landda_hpc.config.section import SoilWaterOrZero
 from landda_hpc.methods.base.error_section import ErrorSection, Purpose
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ClimatologicalErrorsConfig(ErrorSection):
         description="what the variances are of: 'errors' = these errors alone; 'difference' = model minus observation, "
         "B + R together",
     )
-    other_std: NonNegative | None = Field(
+    other_std: SoilWaterOrZero | None = Field(
         None,
         description="holds: difference: standard deviation of the other side's white errors, m3 m-3, taken off every "
         "wedge as a variance; if absent they stay in",

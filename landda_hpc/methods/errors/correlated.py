@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from landda_hpc.config.section import NonNegative, Positive
+from landda_hpc.config.section import LengthKm, SoilWaterOrFile, SoilWaterOrZeroOrFile
 from landda_hpc.methods.base.error_section import ErrorSection, Purpose
 
 if TYPE_CHECKING:
@@ -21,14 +20,14 @@ class CorrelatedErrorsConfig(ErrorSection):
     """Errors with the correlation exp(-1/2 (d / L)^2), and a white part."""
 
     kind: Literal["correlated"] = "correlated"
-    std: Positive | Path = Field(
+    std: SoilWaterOrFile = Field(
         description="standard deviation of the correlated part, m3 m-3: a number, or a netCDF image under data_root"
     )
-    length_km: Positive = Field(description="correlation length L along meridians, km")
-    length_lon_km: Positive | None = Field(
+    length_km: LengthKm = Field(description="correlation length L along meridians, km")
+    length_lon_km: LengthKm | None = Field(
         None, description="correlation length along parallels at the equator, km; as along meridians if absent"
     )
-    white_std: NonNegative | Path = Field(
+    white_std: SoilWaterOrZeroOrFile = Field(
         0.0, description="standard deviation of the white part, m3 m-3: a number, or a netCDF image under data_root"
     )
     geometry: Literal["sphere", "plane"] = Field(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from landda_hpc.config.section import Positive
+from landda_hpc.config.section import SoilWaterOrFile
 from landda_hpc.methods.base.error_section import ErrorSection, Purpose
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ class WhiteErrorsConfig(ErrorSection):
     """Errors that are independent from cell to cell."""
 
     kind: Literal["white"] = "white"
-    std: Positive | Path = Field(
+    std: SoilWaterOrFile = Field(
         description="standard deviation, m3 m-3: a number, or a netCDF image of it under data_root"
     )
 

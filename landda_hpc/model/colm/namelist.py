@@ -17,9 +17,12 @@ from landda_hpc.errors import DataError, MissingFileError
 
 Value = bool | int | float | str
 
-_NAME: Final = r"[A-Za-z_]\w*(?:\s*\([^()=]*\))?(?:\s*%\s*[A-Za-z_]\w*(?:\s*\([^()=]*\))?)*"
+_NAME: Final = r"[A-Za-z_]\w*(?:\s*\([^()=]*\))?(?:\s*%\s*[A-Za-z_]\w*(?:\s*\([^()=]*\))?){0,8}"
 _ASSIGNMENT: Final = re.compile(rf"(?<![\w%)])({_NAME})\s*=")
 _LOGICAL: Final = re.compile(r"\.?([tf])\w*\.?", re.IGNORECASE)
+_LARGEST_FILE: Final = 4 * 2**20
+_MOST_VALUES: Final = 100_000
+_LONGEST_NUMBER: Final = 60
 _REPEAT: Final = re.compile(r"(\d+)\*(.+)", re.DOTALL)
 
 
@@ -85,7 +88,14 @@ class Namelist:
         """
         if not path.is_file():
             raise MissingFileError(f"namelist '{path}' does not exist.")
-        return cls(path.read_bytes().decode("utf-8", "surrogateescape"), group, str(path))
+        try:
+            with path.open("rb") as file:
+                content = file.read(_LARGEST_FILE + 1)
+        except OSError as error:
+            raise DataError(f"namelist '{path}' cannot be read: {error.strerror}.") from error
+        if len(content) > _LARGEST_FILE:
+            raise DataError(f"namelist '{path}' has more than {_LARGEST_FILE // 2**20} MB. Is it CoLM's namelist?")
+        return cls(content.decode("utf-8", "surrogateescape"), group, str(path))
 
     @property
     def content(self) -> bytes:
@@ -230,7 +240,9 @@ def _values(text: str, where: str) -> list[Value]:
     found: list[Value] = []
     for token in tokens:
         repeat = _REPEAT.fullmatch(token)
-        count, body = (int(repeat[1]), repeat[2]) if repeat else (1, token)
+        count, body = (int(repeat[1][:10]), repeat[2]) if repeat else (1, token)
+        if len(found) + count > _MOST_VALUES:
+            raise DataError(f"{where} has more than {_MOST_VALUES} values; CoLM's longest list is far shorter.")
         found += [_constant(body, where)] * count
     return found
 
@@ -241,6 +253,8 @@ def _constant(token: str, where: str) -> Value:
         return re.sub(r"\r?\n", "", token[1:-1]).replace(token[0] * 2, token[0])
     if _LOGICAL.fullmatch(token):
         return token.lstrip(".")[0] in "tT"
+    if len(token) > _LONGEST_NUMBER:
+        raise DataError(f"{where}: a number of {len(token)} characters; expected at most {_LONGEST_NUMBER}.")
     for kind in (int, lambda t: float(re.sub("[dDqQ]", "e", t))):
         try:
             return kind(token)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from landda_hpc.config import parse_json
 from landda_hpc.errors import ConfigError, ModelError
 from landda_hpc.parallel.process_identity import birth
 
@@ -161,7 +162,7 @@ def end_orphan(folder: Path) -> bool:
     """
     path = folder / PROCESS_FILE
     try:
-        identity = json.loads(path.read_text(encoding="utf-8"))
+        identity = parse_json(path.read_text(encoding="utf-8"))
         pid, host, born = int(identity["pid"]), str(identity["host"]), identity["born"]
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -72,7 +72,7 @@ def test_mistakes_are_told_with_their_place() -> None:
         parse_config(campaign({"method": "var3d_image", "imagestd": 0.5}))
     with pytest.raises(ConfigError, match="double_fourier_sphere needs the globe"):
         parse_config(campaign({"method": "var3d_both", "frame": {"boundary": "double_fourier_sphere"}}))
-    with pytest.raises(ConfigError, match="greater than 0"):
+    with pytest.raises(ConfigError, match="image_std: Input should be greater"):
         parse_config(campaign({"method": "var3d_image", "image_std": 0}))
 
 

@@ -89,6 +89,16 @@ def test_what_is_no_namelist_is_told(text: str, message: str) -> None:
         Namelist(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["a % " * 20_000, "a ( " * 20_000, "a = " + "9" * 5000, "a = 1000000000*0", "a = " + "9" * 5000 + "*0"]
+)
+def test_hostile_namelists_end_soon(text: str) -> None:
+    try:
+        assert Namelist(f"&nl_colm\n{text}\n/\n").values("a") == ()
+    except DataError as error:
+        assert len(str(error)) < 200
+
+
 def test_wrong_kinds_and_whole_structures_are_told() -> None:
     namelist = Namelist("&nl_colm a = 'x' t = 1, 2, 3\n l = 5 bad = what /")
     for call in (lambda: namelist.number("a"), lambda: namelist.logical("l"), lambda: namelist.text_value("l")):
