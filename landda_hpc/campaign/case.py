@@ -26,7 +26,7 @@ class CaseDomain:
     Attributes
     ----------
     case : its files.
-    namelist : its namelist; relative paths are absolute where something lies beside it.
+    namelist : its namelist; relative paths are absolute where something lies next to it.
     tiles : its tiles on the campaign's grid.
     """
 
@@ -88,7 +88,7 @@ def open_case(config: CaseConfig, data_root: Path, least_size: int = 1) -> CaseD
 
 
 def read_namelist(path: Path) -> Namelist:
-    """A case's namelist; relative paths in it are absolute where something lies beside the file.
+    """A case's namelist; relative paths in it are absolute where something lies next to the file.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def read_forcing(namelist: Namelist) -> CaseForcing:
     """The forcing namelist that a case's namelist names. Local.
 
     Relative paths in it count from the folder of the case's namelist, as for the model that is started there; what is
-    not there is looked for beside the forcing namelist.
+    not there is looked for next to the forcing namelist.
 
     Raises
     ------

@@ -95,7 +95,7 @@ def file_problems(forcing: Namelist, begin: datetime, end: datetime, step: timed
 
     Returns
     -------
-    One line per fault; empty also where the data set is unknown here, so that its names cannot be told.
+    One line per fault; empty also where the data set is unknown here, so that its names are unknown too.
     """
     dataset, root = forcing.text_value("DEF_forcing%dataset") or "", forcing.text_value("DEF_dir_forcing")
     if root is None:
@@ -122,7 +122,7 @@ def file_problems(forcing: Namelist, begin: datetime, end: datetime, step: timed
 def _file_names(
     forcing: Namelist, dataset: str, number: int, begin: datetime, end: datetime, step: timedelta
 ) -> list[str]:
-    """Files of one variable in a period, in order of time; empty where they cannot be told or there are none."""
+    """Files of one variable in a period, in order of time; empty where their names are unknown or it has none."""
     get = {name: forcing.element(f"DEF_forcing%{name}", number) for name in ("vname", "fprefix", "dtime", "offset")}
     name, prefix = get["vname"], get["fprefix"]
     dtime, offset = (DEFAULTS[key][number - 1] if get[key] is None else get[key] for key in ("dtime", "offset"))

@@ -12,7 +12,7 @@ In the folder of a run::
     logs/2010-152-00000.try1.log
     history/2010-152-00000/    what the model wrote of its history in the window, where it is kept
 
-The model runs inside its try's folder and is told to write there, so that nothing that it leaves behind, and nothing
+The model runs inside its try's folder and writes there, so that nothing that it leaves behind, and nothing
 that an orphan of a killed job still writes, is ever part of the chain. A window's last restart enters the chain by one
 rename.
 """
