@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 from collections.abc import Sequence
@@ -85,7 +84,6 @@ class CampaignQueue:
         try:
             outcome = campaign.run(show if self.is_first else None, self._stop)
             del campaign  # frees memory that the report does not need
-            gc.collect()
             if not outcome.finished:
                 stopped_by = outcome.stopped_by.name if outcome.stopped_by else "a stop request"
                 self._leave(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import sys
@@ -110,8 +109,7 @@ class CampaignSession:
         config = self._campaign.config
         with _progress(self._world.rank == 0) as show:
             outcome = self._campaign.run(show, self._stop)
-        self._campaign = None
-        gc.collect()
+        self._campaign = None  # its memory: the report needs none of it
         if not outcome.finished:
             name = outcome.stopped_by.name if outcome.stopped_by else "a stop request"
             self._say(
