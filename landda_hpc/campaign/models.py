@@ -14,6 +14,7 @@ from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.spun_up import spun_up_state
+from landda_hpc.campaign.warm_start import is_warm_start, warm_state
 from landda_hpc.campaign.weather import make_weather
 from landda_hpc.config import METHODS, CampaignConfig, ColumnModelConfig, PerturbationConfig, TwinConfig
 from landda_hpc.constants import FloatArray
@@ -172,6 +173,11 @@ class EmbeddedModels:
             for instance in instances:
                 if instance.model is None:
                     continue
+                if is_warm_start(config):
+                    instance.state = warm_state(
+                        config, self._domain, instance, self._domain.layout.tiles_of(world.rank)
+                    )
+                    continue
                 is_plain = instance.run is not None and instance.run.perturbation is None
                 if is_plain and first_run is not None:
                     continue
@@ -293,6 +299,8 @@ def _model_maker(config: CampaignConfig, domain: Domain, mine: slice) -> _MakeMo
 def _initial_state(config: CampaignConfig, domain: Domain, instance: Instance, time: datetime) -> TileState:
     """State of all tiles of an instance, so that its bits do not depend on the partition."""
     assert isinstance(config.model, ColumnModelConfig), "the other kinds have systems of their own"
+    if is_warm_start(config):  # of the free model; the instances of a campaign read their own tiles alone
+        return warm_state(config, domain, instance, slice(0, len(domain.tiles)))
     climate = tile_climate(domain.tiles, domain.climatology)
     tiles, change = domain.tiles, np.zeros(len(domain.tiles))
     if instance.run is None and config.twin is not None:

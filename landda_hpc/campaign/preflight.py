@@ -13,6 +13,7 @@ from landda_hpc.campaign.case import CaseDomain
 from landda_hpc.campaign.case_checks import model_problems
 from landda_hpc.campaign.treatment import find_unusable
 from landda_hpc.campaign.verify.preflight import find_verification_problems
+from landda_hpc.campaign.warm_start import is_warm_start
 from landda_hpc.config import (
     AssimilatingRun,
     CampaignConfig,
@@ -56,8 +57,8 @@ def find_problems(
     problems = list(survey.problems)
     missing = set()
     for where, path in _named_files(config):
-        if where == INITIAL_FILE and not begins:
-            continue
+        if where == INITIAL_FILE and (not begins or is_warm_start(config)):
+            continue  # not read, or a folder that is checked with the tiles
         if not (config.data_root / path).is_file():
             missing.add(where)
             problems.append(

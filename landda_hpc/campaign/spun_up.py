@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from landda_hpc.campaign.domain import Domain
+from landda_hpc.campaign.warm_start import is_warm_start, warm_start_problems
 from landda_hpc.config import CampaignConfig, ColumnModelConfig
 from landda_hpc.data import spun_up_path
 from landda_hpc.errors import ConfigError, LandDAError
@@ -55,13 +56,15 @@ def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: dateti
 
 
 def initial_problems(config: CampaignConfig, domain: Domain, *, is_whole: bool = True) -> list[str]:
-    """What is wrong with the spun-up state that a campaign begins from, one line each. Local.
+    """What is wrong with the spun-up state or restart sets that a campaign begins from, one line each. Local.
 
     Parameters
     ----------
     domain : of the campaign, or a coarser one over the same area.
     is_whole : whether it is the campaign's own.
     """
+    if is_warm_start(config):
+        return warm_start_problems(config, len(domain.tiles) if is_whole else None)
     if not isinstance(config.model, ColumnModelConfig) or config.model.initial != "spun_up":
         return []
     name = config.model.initial_file

@@ -163,8 +163,8 @@ class CampaignConfig(Section):
                     "forcing is the embedded model's; CoLM has the weather of its own namelist: leave it out"
                 )
             return problems
-        if self.model.initial == "file" and self.model.initial_file is None:
-            problems.append("model.initial = file needs model.initial_file")
+        if self.model.initial in ("file", "restart") and self.model.initial_file is None:
+            problems.append(f"model.initial = {self.model.initial} needs model.initial_file")
         if self.model.initial == "climatology" and self.model.initial_file is not None:
             problems.append(
                 "model.initial_file is not read where model.initial = climatology: write initial: file or spun_up"

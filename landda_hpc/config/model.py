@@ -22,17 +22,18 @@ class ColumnModelConfig(Section):
         "balance, snow, canopy, freezing and ground water too (docs/column.md)",
     )
     timestep_s: int = Field(1800, ge=60, le=10800, description="time step, s; divides the forcing step")
-    initial: Literal["climatology", "file", "spun_up"] = Field(
+    initial: Literal["climatology", "file", "spun_up", "restart"] = Field(
         "climatology",
         description="initial state: 'climatology' = a guess of soil water by climate class, 'file' = volumetric soil "
         "water of a monthly climatology in initial_file, 'spun_up' = the whole state of a spun-up model (land_surface "
-        "only): the package's own where no initial_file is named",
+        "only): the package's own where no initial_file is named, 'restart' = the restart sets of another campaign",
     )
     initial_file: Path | None = Field(
         None,
         description="under data_root (by default the configuration's folder): netCDF with monthly swl1..3 (m3 m-3); "
         "or with spun_up what 'landda spinup' wrote: the file of its --year (any tiles and time of the year), or "
-        "spinup.h5 (these very tiles, and a model start within 31 days of the spin-up's day of the year)",
+        "spinup.h5 (these very tiles, and a model start within 31 days of the spin-up's day of the year); "
+        "with restart the folder of a time, restart/YYYY-DDD-SSSSS (these very tiles, and a model start at that time)",
     )
     spinup_days: int = Field(
         30, ge=0, le=36500, description="days that the model runs before the campaign's start, under its own weather"
