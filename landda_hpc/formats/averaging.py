@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 _WORDS: Final[tuple[tuple[str, str, float], ...]] = (
     (
         "monthly",
-        r"monthly(mean)?|month[-_.]?mean|monmean|[lae]?mon(?=[-_.])|M\.A\d{6}(?=\.)|MO(?=\.nc)|moda|climatology",
+        (
+            r"monthly(mean)?|month[-_.]?mean|month(?=[-_.])|monmean|[lae]?mon(?=[-_.]|$)|M\.A\d{6}(?=\.)|MO(?=\.nc)|moda|"
+            r"climatology|(?:tavg|inst|stat)[MU](?=_)|CL[FT]3M[AD]"
+        ),
         28.0,
     ),
-    ("dekadal", r"dekad(al)?|decadal|10[-_]?da(y|ily)", 8.0),
+    ("dekadal", r"dekad(al)?|decadal|10[-_]?da(y|ily)|10[-_]?d(?=[-_.])|CL[FT]3T[AD]", 8.0),
     ("weekly", r"weekly|pentad|8[-_]?da(y|ily)|5[-_]?da(y|ily)", 5.0),
     ("seasonal", r"seasonal|seasmean", 80.0),
     ("yearly", r"yearly|annual|yearmean|YR(?=\.nc)", 350.0),
@@ -43,6 +46,14 @@ _DAYS: Final = {
 }  # fmt: skip
 _INTERVAL: Final = re.compile(r"time\s*:\s*mean[^:]*?\(\s*interval\s*:\s*(\d+)\s*(month|day|week|year|hour)s?", re.I)
 _MEAN: Final = re.compile(r"\btime\s*:\s*(mean|sum|maximum|minimum|median)\b", re.IGNORECASE)
+_OVER: Final = re.compile(r"time\s*:\s*\w+\s+(within\s+(months|years)|over\s+(days|months|years))", re.IGNORECASE)
+_TITLE: Final = re.compile(
+    r"\b(monthly|dekadal|weekly|seasonal|yearly|annual)[ -]+(mean|average|composite|climatolog)", re.IGNORECASE
+)
+_OPERATOR: Final = re.compile(r"\bcdo\b.*?[ ,-](y?mon|year|y?seas)(mean|avg)\b", re.IGNORECASE)
+"""An operator of CDO in a file's history whose result is a mean over times."""
+_SPAN: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?: (\d{2}):\d{2}:\d{2})?")
+"""``delta_t`` and ``avg_period`` of NOAA's Physical Sciences Laboratory: years, months, days, hours."""
 _UNIT_DAYS: Final = {"s": 1 / 86400, "m": 1 / 1440, "h": 1 / 24, "d": 1.0}
 _LONGEST: Final = timedelta(days=400)
 """Attributes that state more than this are of a whole record."""
@@ -88,6 +99,7 @@ def require_images(
     signs = _signs_of_axis(file, variables, time, spacing, step)
     if spacing is None or spacing > _SLACK * step:
         signs += _signs_of_file(file, times, step)
+        signs += _signs_of_tools(file, variables, time, step)
     if signs:
         raise AverageError(
             f"file '{file.path}' holds averages, which are not images of a time: {'; '.join(signs)}. The product's "
@@ -111,7 +123,8 @@ def _signs_of_axis(
             signs.append(f"'{time}' is of a climatology")
     for method in methods:
         match = _INTERVAL.search(method)
-        if match and timedelta(days=int(match.group(1)) * _DAYS[match.group(2).lower()]) > _SLACK * step:
+        is_long = match and timedelta(days=int(match.group(1)) * _DAYS[match.group(2).lower()]) > _SLACK * step
+        if is_long or ((spacing is None or spacing > _SLACK * step) and _OVER.search(method)):
             signs.append(f"cell_methods say '{method}'")
         elif spacing is not None and spacing > _SLACK * step and _MEAN.search(method):
             signs.append(f"cell_methods say '{method}', and times are {_hours(spacing)} apart")
@@ -134,11 +147,36 @@ def _signs_of_file(file: NetcdfFile, times: Sequence[datetime], step: timedelta)
         length = _length_of(file.file_attribute("time_coverage_duration"))
         if length is not None and least < length <= _LONGEST:
             signs.append(f"time_coverage_duration is {file.file_attribute('time_coverage_duration')}")
-        start, end = (_moment(file.file_attribute(f"time_coverage_{side}")) for side in ("start", "end"))
-        if start is not None and end is not None and least < end - start <= _LONGEST:
-            signs.append(f"its time coverage is {_hours(end - start)}")
+        for first, last in (("time_coverage_start", "time_coverage_end"), ("RangeBeginningDate", "RangeEndingDate")):
+            start, end = (_moment(file.file_attribute(name)) for name in (first, last))
+            if start is not None and end is not None and least < end - start <= _LONGEST:
+                signs.append(f"its time coverage is {_hours(end - start)}")
     if re.search(r'"stream": \["(moda|mnth|edmm|edmo|wamo|wamd)"\]', file.file_attribute("history")):
         signs.append("its history says that the stream is of monthly means")
+    return signs
+
+
+def _signs_of_tools(file: NetcdfFile, variables: Sequence[str], time: str | None, step: timedelta) -> list[str]:
+    """What titles, and the attributes that programs leave, say of such a file."""
+    signs: list[str] = []
+    texts = [("title", file.file_attribute("title")), ("LongName", file.file_attribute("LongName"))]
+    texts += [(f"long_name of {name}", file.attribute(name, "long_name")) for name in variables]
+    for what, text in texts:
+        found = _TITLE.search(text)
+        period = period_in_name(found.group(1)) if found else None
+        if period is not None and period[1] > _SLACK * step:
+            signs.append(f"its {what} is '{text[:80]}'")
+    operator = _OPERATOR.search(file.file_attribute("history"))
+    if operator is not None and step < timedelta(days=28):
+        signs.append(f"its history has the operator {operator.group(1)}{operator.group(2)} of cdo")
+    for name in ("delta_t", "avg_period") if time is not None else ():
+        text = file.attribute(time or "", name)
+        span = _SPAN.fullmatch(text)
+        if span is not None:
+            years, months, days, hours = (int(part or 0) for part in span.groups())
+            length = timedelta(days=365 * years + 28 * months + days, hours=hours)
+            if length > _SLACK * step:
+                signs.append(f"{name} of '{time}' is {text}")
     return signs
 
 

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 _CLOCKS: Final = ("valid_time", "time")
 _LEVEL: Final = re.compile(r"(.+)\[(\d{1,4})\]")
-_DAY_UNITS: Final = re.compile(r"\s*(days?|hours?) since ")
+_DAY_UNITS: Final = re.compile(r"\s*(days?|hours?) since ", re.IGNORECASE)
 _STAMP: Final = re.compile(
     r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?:[T_]?(\d{2})(?:[:-]?(\d{2}))?(?:[:-]?(\d{2}))?)?(?!\d)"
 )
@@ -130,7 +130,7 @@ def _warn_off_middle(file: NetcdfFile, time: str, told: set[object]) -> None:
     values, bounds = file.values(time), file.values(name)
     if bounds.shape != (*values.shape, 2) or not values.size:
         return
-    scale = 24.0 if file.attribute(time, "units").startswith("day") else 1.0
+    scale = 24.0 if file.attribute(time, "units").lower().startswith("day") else 1.0
     hours = float(np.ravel(values)[0] - bounds.reshape(-1, 2)[0].mean()) * scale
     length = float(np.ptp(bounds.reshape(-1, 2)[0])) * scale
     if abs(hours) > 0.02 * length and hours not in told:
@@ -142,7 +142,7 @@ def _warn_off_middle(file: NetcdfFile, time: str, told: set[object]) -> None:
 
 
 def _counts(file: NetcdfFile, name: str) -> bool:
-    return " since " in file.attribute(name, "units")
+    return " since " in file.attribute(name, "units").lower()
 
 
 def _split(file: NetcdfFile, name: str) -> tuple[str, int | None]:

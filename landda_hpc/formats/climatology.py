@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -10,7 +12,17 @@ import numpy as np
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.fields.months import interpolate_months
 from landda_hpc.fields.regrid import Method, Regridder, fill_from_nearest
-from landda_hpc.formats.cf import VOLUMETRIC_UNITS, NetcdfFile, read_grid, require_range, require_units
+from landda_hpc.formats.cf import (
+    NOLEAP_CALENDARS,
+    STANDARD_CALENDARS,
+    VOLUMETRIC_UNITS,
+    NetcdfFile,
+    read_grid,
+    read_times,
+    require_range,
+    require_units,
+)
+from landda_hpc.formats.clock import is_clock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +36,9 @@ LAYERS: Final[dict[str, DepthRange]] = {"swl1": (0.0, 0.07), "swl2": (0.07, 0.28
 """Variables and their depths, m: the upper layers of the land scheme of ERA-Interim."""
 
 _DIMENSIONS: Final = ("time", "lat", "lon")
+
+_SHORTEST: Final = timedelta(days=15)
+"""Times of two months that follow each other are at least so far apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +99,14 @@ def read_soil_moisture_climatology(path: Path) -> SoilMoistureClimatology:
     ------
     MissingFileError : no such file.
     DataError : damaged file, missing variable, other dimensions, units or axes, all missing, values outside
-        [0, 1].
+        [0, 1]; a time axis whose times are not in January to December, in order.
 
     Notes
     -----
     Local: no communication.
     """
     with NetcdfFile(path) as file:
+        _require_months(file)
         grid, is_flipped = read_grid(file, "lat", "lon")
         values = np.empty((12, len(LAYERS), *grid.shape))
         for k, name in enumerate(LAYERS):
@@ -105,3 +121,18 @@ def read_soil_moisture_climatology(path: Path) -> SoilMoistureClimatology:
             values[:, k] = months[:, ::-1] if is_flipped else months
             require_range(file, name, values[:, k], 0.0, 1.0, "m3 m-3", grid)
     return SoilMoistureClimatology(values=values, depths_m=tuple(LAYERS.values()), grid=grid)
+
+
+def _require_months(file: NetcdfFile) -> None:
+    """Raise DataError if the times of a file are not one in each month from January on; numbers alone say nothing."""
+    units = file.attribute("time", "units").lower() if file.has("time") else ""
+    if not is_clock(units) or units.startswith("month"):
+        return
+    times = read_times(file, "time", (*STANDARD_CALENDARS, *NOLEAP_CALENDARS))
+    months = [time.month for time in times]
+    is_monthly = all(after - before >= _SHORTEST for before, after in pairwise(times))
+    if months != list(range(1, 13)) or not is_monthly:
+        raise DataError(
+            f"'{file.path}' has {len(times)} times from {times[0].isoformat()} to {times[-1].isoformat()}, in the "
+            f"months {', '.join(map(str, months[:12]))}; expected one in each month, January first."
+        )

@@ -87,7 +87,8 @@ class Reference:
 
 def is_clock(units: str) -> bool:
     """Whether a unit is meant to be one of times: ``<unit> since <time>``, or an absolute ``day as %Y%m%d.%f``."""
-    return " since " in units or " as %" in units
+    text = units.lower()
+    return " since " in text or " as %" in text
 
 
 def parse_units(units: str, place: str) -> Reference:

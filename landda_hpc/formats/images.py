@@ -9,14 +9,15 @@ import numpy as np
 
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf import (
+    STANDARD_CALENDARS,
     VOLUMETRIC_UNITS,
     NetcdfFile,
-    read_times,
     require_range,
     require_units,
 )
 from landda_hpc.formats.clock import is_clock
 from landda_hpc.formats.file_grid import coordinate_of, read_file_grid
+from landda_hpc.formats.time_axis import find_clock, read_time_axis
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -84,15 +85,24 @@ def read_image(path: Path, variable: str | None = None, error_variable: str | No
             if not grid.same_points(error_grid):
                 raise DataError(f"variables '{name}' and '{error_variable}' in '{path}' are on different grids.")
             require_range(file, error_variable, error_std, np.finfo(np.float64).tiny, PLAUSIBLE[1], "m3 m-3", grid)
-        times = read_times(file, "time") if _tells_time(file) else []
+        clock = find_clock(file, name, [one for one in _time_names(file, name) if _is_time(file, one)])
+        times = [] if clock is None else read_time_axis(file, clock, STANDARD_CALENDARS).times
     if len(times) > 1:
         raise DataError(f"file '{path}' holds {len(times)} times; expected one image. Cut out the one that you mean.")
     return SoilMoistureImage(values, grid, name, times[0] if times else None, error_std)
 
 
-def _tells_time(file: NetcdfFile) -> bool:
-    """Whether there is a time coordinate; one without units (a mere index) tells nothing."""
-    return file.has("time") and is_clock(file.attribute("time", "units"))
+def _time_names(file: NetcdfFile, variable: str) -> list[str]:
+    """What may be a variable's time, the usual names first."""
+    coordinates = file.attribute(variable, "coordinates").split()
+    return [
+        name for name in dict.fromkeys(("valid_time", "time", *file.dims(variable), *coordinates)) if file.has(name)
+    ]
+
+
+def _is_time(file: NetcdfFile, name: str) -> bool:
+    """Whether a variable is a time coordinate; one without units (a mere index) tells nothing."""
+    return is_clock(file.attribute(name, "units"))
 
 
 def _only_image(file: NetcdfFile, error_variable: str | None) -> str:

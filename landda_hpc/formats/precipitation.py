@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -177,9 +178,21 @@ def _open(product: str, path: Path, rain: Rain) -> LayeredFile | GribFile:
             time=("valid_time", "time"),
             may_be_empty=True,
             step=rain.step,
-            check_times=require_no_months,
+            check_times=require_no_months if rain.kind == "since_midnight" else _require_hours,
         ),
     )
+
+
+def _require_hours(path: Path, times: Sequence[datetime]) -> None:
+    """Raise DataError where amounts of an hour may be totals of days: no two times follow each other by a step."""
+    require_no_months(path, times)
+    spacing = min((after - before for before, after in pairwise(times)), default=timedelta())
+    if spacing >= timedelta(days=1):
+        raise DataError(
+            f"'{path}' has precipitation of times that are at least {spacing / timedelta(hours=1):g} h apart; expected "
+            "hourly times. Are these totals of days? ERA5's own amounts are of the hour before the time: fetch all "
+            "hours."
+        )
 
 
 def _since(

@@ -10,7 +10,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from landda_hpc.errors import AverageError
+from landda_hpc.errors import AverageError, DataError
 from landda_hpc.formats.averaging import period_in_name
 from landda_hpc.formats.cf_layers import cf_product
 from landda_hpc.formats.dataset import Dataset
@@ -47,6 +47,20 @@ SIGNS: dict[str, tuple[Callable[[Path], Path], str]] = {
         "its time coverage is 10 days",
     ),
     "frequency": (lambda f: write_image(f / "a.nc", 0.4, [DAY], attributes={"frequency": "mon"}), "frequency is mon"),
+    "title": (
+        lambda f: write_image(f / "a.nc", 0.4, [DAY], attributes={"title": "Soil moisture, monthly average"}),
+        "its title is",
+    ),
+    "days of the granule": (
+        lambda f: write_image(
+            f / "a.nc", 0.4, [DAY], attributes={"RangeBeginningDate": "2010-06-01", "RangeEndingDate": "2010-06-30"}
+        ),
+        "its time coverage is 29 days",
+    ),
+    "cdo": (
+        lambda f: write_image(f / "a.nc", 0.4, [DAY], attributes={"history": "Mon Jan 3 2011: cdo -O -monmean a b"}),
+        "the operator monmean of cdo",
+    ),
     "bounds": (lambda f: write_image(f / "a.nc", 0.4, [DAY], bounds_days=30.0), "the bounds of 'time' span 30 days"),
 }  # fmt: skip
 
@@ -104,6 +118,12 @@ def test_monthly_means_of_era5_have_no_sign_but_their_times(tmp_path: Path) -> N
     rain = write_image(tmp_path / "r.nc", [0.002] * 6, MONTHS, name="tp", units="m")
     with pytest.raises(AverageError, match="first day of a month"):
         list(read_precipitation("era5", [rain]))
+    days = [DAY + timedelta(days=k) for k in range(3)]
+    daily = write_image(tmp_path / "d.nc", [0.002] * 3, days, name="tp", units="m")
+    with pytest.raises(DataError, match="totals of days"):
+        list(read_precipitation("era5", [daily]))
+    # Of ERA5-Land the value of 00 UTC is the total of the day before.
+    assert len(list(read_precipitation("era5_land", [daily]))) == 3
     one = write_image(
         tmp_path / "o.nc", 0.2, [DAY], name="swvl1", units="m**3 m**-3",
         attributes={"history": 'GRIB to CDM+CF via cfgrib with {"filter_by_keys": {"stream": ["moda"]}}'},
@@ -189,8 +209,32 @@ def test_cf_files_of_days_and_months_in_one_folder(tmp_path: Path, caplog: pytes
         ("SMsurf_2010_GLEAM_v3.8a_MO.nc", "monthly"),
         ("demonstration_common_20100601.nc", None),
         ("SM_8day_2010.nc", "weekly"),
+        ("MERRA2_300.tavgM_2d_lnd_Nx.201006.nc4", "monthly"),
+        ("MERRA2_300.tavg1_2d_lnd_Nx.20100601.nc4", None),
+        ("SM_RE07_MIR_CLF3MA_20100601T000000_20100630T235959_300_001_7.DBL.nc", "monthly"),
+        ("SM_RE07_MIR_CLF31A_20100601T000000_20100601T235959_300_001_7.DBL.nc", None),
+        ("SM_10d_20100601.nc", "dekadal"),
+        ("SM_month_2010_06.nc", "monthly"),
+        ("fcst_column.mon", "monthly"),
     ],
 )
 def test_words_in_names(name: str, word: str | None) -> None:
     found = period_in_name(name)
     assert (found and found[0]) == word
+
+
+@pytest.mark.parametrize(
+    ("attribute", "of_time", "text"),
+    [
+        ("delta_t", True, "0000-01-00 00:00:00"),
+        ("avg_period", True, "0000-01-00"),
+        ("cell_methods", False, "area: mean time: mean within months"),
+        ("long_name", False, "Monthly mean of soil moisture"),
+    ],
+)
+def test_attributes_of_variables_that_say_so(tmp_path: Path, attribute: str, of_time: bool, text: str) -> None:
+    path = write_image(tmp_path / "a.nc", 0.4, [DAY])
+    with netCDF4.Dataset(path, "a") as file:
+        file["time" if of_time else "sm"].setncattr(attribute, text)
+    with pytest.raises(AverageError, match=attribute):
+        open_esa_cci(path)

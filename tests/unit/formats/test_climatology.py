@@ -75,3 +75,26 @@ def test_bad_files_are_data_errors(tmp_path: Path) -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(ShapeError, match="12 months"):
         SoilMoistureClimatology(np.zeros((11, 1, 18, 36)), ((0.0, 0.1),), regular_grid(18, 36))
+
+
+@pytest.mark.parametrize(
+    ("units", "times", "is_right"),
+    [
+        ("days since 2001-01-01", [15 + 30.4 * k for k in range(12)], True),
+        ("hours since 1981-1-1 00:00:00", [0, 744, 1416, 2160, 2880, 3624, 4344, 5088, 5832, 6552, 7296, 8016], True),
+        ("months since 2001-01-01", range(12), True),
+        ("days since 2001-07-01", [15 + 30.4 * k for k in range(12)], False),
+        ("days since 2001-01-01", range(12), False),
+        ("HOURS since 2001-01-01", range(12), False),
+    ],
+)
+def test_months_begin_with_january(tmp_path: Path, units: str, times: list[float], is_right: bool) -> None:
+    path = make_file(tmp_path / "months.nc")
+    with netCDF4.Dataset(path, "a") as data:
+        data["time"].units = units
+        data["time"][:] = np.round(np.asarray(times, dtype=np.float64))
+    if is_right:
+        assert read_soil_moisture_climatology(path).values.shape[0] == 12
+    else:
+        with pytest.raises(DataError, match="January first"):
+            read_soil_moisture_climatology(path)

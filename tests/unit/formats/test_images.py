@@ -151,3 +151,15 @@ def test_writing_fails_whole(tmp_path: Path) -> None:
             tmp_path / "file" / "x.nc", grid, {"sm": OutputField(np.zeros(grid.shape), UNITS)}, make_folder=True
         )
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", ["valid_time", "date"])
+def test_the_time_of_an_image_whatever_its_name(tmp_path: Path, name: str) -> None:
+    path = make_file(tmp_path / "image.nc")
+    with netCDF4.Dataset(path, "a") as file:
+        if name != "valid_time":
+            file["swvl1"].coordinates = name
+        variable = file.createVariable(name, "i4", ("valid_time",))
+        variable.units = "HOURS SINCE 2016-06-01 00:00"
+        variable[:] = 6
+    assert read_image(path).time == datetime(2016, 6, 1, 6)
