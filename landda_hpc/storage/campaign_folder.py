@@ -1,17 +1,17 @@
-"""The output folder of a campaign: who may write in it, and where everything lies.
+"""The output folder of a campaign: its files, and the lock that lets one job write in it.
 
 ::
 
     config.yaml     the resolved configuration        checkpoints/  see storage.checkpoint
-    status.json     where the campaign stands         restart/      see storage.restart
+    status.json     state of the campaign         restart/      see storage.restart
     cycles.jsonl    one line per cycle                images/       see storage.images
     scores.jsonl    one line per score                figures/      pictures
     seconds.jsonl   time, traffic and memory per cycle, which differ from machine to machine
     series/         see storage.series                verification/ see campaign.verification
-    summary.md      the result, for people            .lock         held while a job runs here
+    summary.md      tables and figures            .lock         held while a job runs here
     models/         folders of the runs of a real model, see model.colm.window
-    observations.json   which there were at the start, see storage.observation_survey
-    .landda.json    the mark of the folder, first to be written, see storage.folder_marker
+    observations.json   those available at the start, see storage.observation_survey
+    .landda.json    mark of the folder, written first, see storage.folder_marker
 
 Every function here is local and meant for rank 0; callers agree on its outcome with ``together``.
 """
@@ -73,7 +73,7 @@ class CampaignFolder:
         config_text : the resolved configuration, YAML.
         overwrite : remove an earlier campaign there first: the files that this software wrote, from a folder that it
             marked. Other files stay, and a warning names them; no link is followed.
-        claim : how the folder is taken where another job may hold it.
+        claim : how the folder is taken if another job may hold it.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class CampaignFolder:
             require_free(path, overwrite)
         folder.lock(claim)
         try:
-            require_free(path, overwrite)  # another job may have come first
+            require_free(path, overwrite)  # another job may have been first
             lay_out(path, config_text)
         except BaseException:
             folder.unlock()
@@ -96,7 +96,7 @@ class CampaignFolder:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """An existing campaign folder, for reading; ``reopen`` it for writing.
+        """Open an existing campaign folder for reading; use ``reopen`` for writing.
 
         Raises
         ------
@@ -108,11 +108,11 @@ class CampaignFolder:
 
     @classmethod
     def reopen(cls, path: Path, claim: Claim | None = None) -> Self:
-        """An existing campaign folder, locked, to go on with its campaign; what a killed start left undone is done.
+        """Open and lock an existing campaign folder to resume its campaign; a killed start is completed.
 
         Raises
         ------
-        StorageError where there is no campaign, or a living job holds it.
+        StorageError where there is no campaign, or a running job holds it.
         ConfigError where a folder without a mark holds no configuration of a campaign.
         """
         folder = cls.open(path)
@@ -136,13 +136,13 @@ class CampaignFolder:
 
     @property
     def is_preparing(self) -> bool:
-        """Whether a start was interrupted before the folder was laid out: what lies there is of no account."""
+        """Whether a start was interrupted before the folder was set up; its content is then irrelevant."""
         marker = read_marker(self.path)
         return marker is not None and marker.stage == "preparing"
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is anything that a new start would lose: a checkpoint, or a record of a cycle."""
+        """Whether a new start would lose anything: a checkpoint, or a record of a cycle."""
         return has_begun(self.path)
 
     @property
@@ -152,7 +152,7 @@ class CampaignFolder:
 
     @property
     def survey_file(self) -> Path:
-        """Which observations there were at the start; not there where that plays no part."""
+        """File with the observations available at the start; missing if they do not matter."""
         return self.path / "observations.json"
 
     @property
@@ -172,7 +172,7 @@ class CampaignFolder:
 
     @property
     def figures(self) -> Path:
-        """Folder of the pictures."""
+        """Folder of the figures."""
         return self.path / "figures"
 
     @property
@@ -182,7 +182,7 @@ class CampaignFolder:
 
     @property
     def status_file(self) -> Path:
-        """Where the campaign stands."""
+        """File with the state of the campaign."""
         return self.path / "status.json"
 
     def records_file(self, name: RecordName) -> Path:
@@ -190,9 +190,9 @@ class CampaignFolder:
         return self.path / f"{name}.jsonl"
 
     def lock(self, claim: Claim | None = None) -> None:
-        """Take the folder for this process until ``unlock`` or its end; until then it gives signs of life.
+        """Take the folder for this process until ``unlock`` or its end, and write a heartbeat meanwhile.
 
-        What a killed job left half-written is removed.
+        Partial files of a killed job are removed.
 
         Raises
         ------
@@ -202,16 +202,16 @@ class CampaignFolder:
         remove_left_temporaries(self.path)
 
     def make_subfolders(self) -> None:
-        """Make the subfolders that are missing."""
+        """Make missing subfolders."""
         make_subfolders(self.path)
 
     def unlock(self) -> None:
-        """Give the folder free."""
+        """Release the folder."""
         self._lock.release()
 
     @property
     def is_locked(self) -> bool:
-        """Whether a living process, this one or another, holds the folder."""
+        """Whether a running process, this one or another, holds the folder."""
         return self._lock.is_held_by_anyone()
 
     def __enter__(self) -> Self:
@@ -238,11 +238,11 @@ class CampaignFolder:
         write_text(self.status_file, json.dumps(content, indent=1) + "\n")
 
     def read_status(self) -> Status | None:
-        """The status, or None where no cycle was begun.
+        """The status, or None if no cycle has begun.
 
         Raises
         ------
-        StorageError : the file cannot be read, or is no status.
+        StorageError : the file cannot be read, or is not a status.
         """
         if not self.status_file.is_file():
             return None
@@ -252,7 +252,7 @@ class CampaignFolder:
         try:
             return parse_status(parse_json(content))
         except (ValueError, RecursionError) as error:
-            raise StorageError(f"{self.status_file} is damaged, it holds no status of a campaign. {advice}") from error
+            raise StorageError(f"{self.status_file} is damaged: it is not a status of a campaign. {advice}") from error
 
     def was_killed(self) -> bool:
         """Whether the status says running while the process that holds the folder is known to be dead."""
@@ -260,7 +260,7 @@ class CampaignFolder:
         return status is not None and status.state == "running" and self._lock.life() in ("free", "dead")
 
     def standing(self) -> Standing:
-        """Where the campaign stands: what the status says, unless the process that wrote it is gone.
+        """State of the campaign: that of the status, unless the process that wrote it is dead.
 
         Raises
         ------
@@ -270,19 +270,19 @@ class CampaignFolder:
         if status is not None and status.state != "running":
             return status.state
         life = self._lock.life()
-        if life == "unknown":  # an old sign of life by the clock, which may be wrong
+        if life == "unknown":  # an old heartbeat by the clock, which may be wrong
             life = "alive" if self._lock.gives_sign(folder_owner.WATCH_S) else "unknown"
         if life in ("alive", "unknown"):
             return "running" if life == "alive" else "unknown"
         return "failed" if self.has_begun else "not begun"
 
     def owner(self) -> str:
-        """Who holds the folder, or held it last, in words; empty where nobody did."""
+        """Description of the job that holds the folder, or held it last; empty if there was none."""
         owner = self._lock.owner()
         return "" if owner is None else owner.describe()
 
     def append_records(self, name: RecordName, records: Iterable[Mapping[str, Any]]) -> bytes:
-        """Append records as JSON lines and force them to the device; return the lines.
+        """Append records as JSON lines, synchronise them to disk, and return the lines.
 
         Parameters
         ----------
@@ -317,14 +317,14 @@ class CampaignFolder:
         return lines
 
     def read_records(self, name: RecordName) -> list[dict[str, Any]]:
-        """All records of a file, oldest first; null is NaN's place. A torn last line is left out."""
+        """All records of a file, oldest first; null stands for NaN. An incomplete last line is left out."""
         path = self.records_file(name)
         return [record for record, _ in _whole_records(path)]
 
     def truncate_records(self, name: RecordName, last_cycle: int) -> int:
-        """Keep the records of cycles up to ``last_cycle``; return how many lines went. Atomic.
+        """Keep the records of cycles up to ``last_cycle``; return the number of removed lines. Atomic.
 
-        At a resume: what came after the checkpoint will be computed again. A torn last line goes too.
+        Used at a resume: later cycles will be computed again. An incomplete last line is removed too.
         """
         path = self.records_file(name)
         if not path.is_file():
@@ -360,7 +360,7 @@ def _line(path: Path, record: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers and text that strict JSON can hold."""
+    """Convert to numbers and text that strict JSON can represent."""
     if isinstance(value, np.generic | np.ndarray):
         return _plain(value.tolist())
     if isinstance(value, float):
@@ -373,7 +373,7 @@ def _plain(value: Any) -> Any:
 
 
 def _whole_records(path: Path) -> list[tuple[dict[str, Any], bytes]]:
-    """Records and their lines; without the last line if it is torn."""
+    """Records and their lines, without an incomplete last line."""
     if not path.is_file():
         return []
     with storage_errors(path, "reading"):
@@ -387,7 +387,9 @@ def _whole_records(path: Path) -> list[tuple[dict[str, Any], bytes]]:
                 raise ValueError("not a record with a cycle")
         except ValueError as error:
             if number == len(lines):
-                logger.warning("%s: last line is torn (the job was killed while writing it): left out", path)
+                logger.warning(
+                    "%s: the last line is incomplete (the job was killed while writing it) and left out", path
+                )
                 break
             raise StorageError(f"{path}: line {number} is damaged ({error}). Remove that line.") from error
         found.append((record, line))

@@ -1,7 +1,7 @@
-"""The complete state of a cycle in one HDF5 file, free of the number of ranks that wrote it.
+"""The complete state of a cycle in one HDF5 file, independent of the number of ranks that wrote it.
 
-The order of a write decides what can go wrong. One rank makes the file with every byte allocated, so that a
-full disk is met there and not inside a collective call. All ranks then fill it in place, by parallel HDF5 or
+The order of the steps limits what can go wrong. One rank creates the file with every byte allocated, so that a
+full disk is detected there and not inside a collective call. All ranks then fill it in place, by parallel HDF5 or
 through rank 0. The hashes are computed from the file; then each rank compares its own rows with the file, since
 a file system may lose them without an error. Only then does the file get its hashes and its name.
 """
@@ -83,7 +83,7 @@ def write_checkpoint(
     ----------
     path : final name. An existing file is replaced when the new one is complete, not before.
     communicator : all ranks that hold a part of any instance.
-    header : the same on all ranks, but for ``records``, which count on rank 0.
+    header : the same on all ranks, except ``records``: those of rank 0 are used.
     instances : what this rank holds, by instance name. The parts of all ranks cover each instance's tiles
         exactly once; an instance that this rank does not hold may be left out.
     mode : 'parallel' (collective HDF5), 'serial' (rows go to rank 0 slab by slab), or 'auto'. The datasets
@@ -110,7 +110,7 @@ def write_checkpoint(
         else:
             write_serial(temporary, communicator, header, instances, extents)
         with step(communicator, path, "hashing"):
-            # On every rank: a node's own dirty pages are what its fsync forces out.
+            # On every rank, because fsync writes only the dirty pages of its own node.
             sync_file(temporary)
             leaves = hash_share(temporary, communicator, header)
         with step(communicator, path, "reading back"):
@@ -167,14 +167,14 @@ def _records_of_root(communicator: Communicator, header: CheckpointHeader) -> st
 
 
 def _create_file(path: Path, communicator: Communicator, header: CheckpointHeader, records: str) -> Path:
-    """Rank 0 makes the file and takes its disk space; its temporary name on every rank. Collective."""
+    """Create the file with its disk space on rank 0; return its temporary name on every rank. Collective."""
     temporary: Path | None = temporary_path(path) if communicator.rank == 0 else None
     with step(communicator, path, "creating"):
         if temporary is not None:
             expected = layout.file_bytes(header, records)
             require_space(path.parent, expected)
             try:
-                # Before HDF5 has a file open: one that it fails to close may crash it later.
+                # Before HDF5 opens the file: a file that it fails to close may crash it later.
                 reserve_space(temporary, expected)
                 temporary.unlink()
                 layout.create(temporary, header, records)
@@ -186,14 +186,14 @@ def _create_file(path: Path, communicator: Communicator, header: CheckpointHeade
     with step(communicator, path, "opening on every rank"):
         if not os.access(shown, os.R_OK | os.W_OK):
             raise StorageError(
-                f"{path.parent}: rank {communicator.rank} does not see the file that rank 0 made. Choose an "
+                f"{path.parent}: rank {communicator.rank} does not see the file that rank 0 created. Choose an "
                 "output folder that every node shares."
             )
     return shown
 
 
 def _commit(temporary: Path, path: Path, header: CheckpointHeader, records: str, leaves: bytes) -> str:
-    """Seal the file, check the seal as a reader would, and give the file its name. Local: rank 0."""
+    """Seal the file, check the seal as a reader would, and rename the file. Local: rank 0."""
     table = np.frombuffer(leaves, dtype=np.uint8).reshape(-1, HASH_BYTES)
     layout.fill_checksums(temporary, header, records, table)
     with layout.opened(temporary) as (file, index):

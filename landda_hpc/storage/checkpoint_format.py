@@ -1,17 +1,17 @@
-"""The checkpoint's layout in HDF5, and the tree of hashes that guards it.
+"""The layout of a checkpoint in HDF5, and the tree of hashes that protects it.
 
 ::
 
     bytes 0 to 511                     plain text, see storage.checkpoint_preamble
-    /header                            JSON text: what the state is
+    /header                            JSON text: description of the state
     /records                           JSON text: memory of methods, hashes of files, inventory of the records
     /instances/<name>/<variable>       float64, little-endian, contiguous, (n_tiles, ...)
     /checksums/<name>/<variable>       uint8 (n_chunks, 32): BLAKE2b of each 1024 tiles
     /roots                             uint8 (n_instances, n_variables, 32): BLAKE2b of each such table
 
-Everything is allocated when the file is made, so that later steps only fill bytes in place. HDF5's metadata
-lie together at the beginning, the arrays after them. No time of day is in the file: equal states and records make
-equal files, byte for byte, whatever number of ranks wrote them.
+Everything is allocated when the file is created, so that later steps only fill bytes in place. All of HDF5's metadata
+are at the beginning, before the arrays. The file does not contain the time of writing: equal states and records give
+equal files, byte for byte, on any number of ranks.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LIBRARY_BOUNDS: Final = ("v108", "v108")
 """HDF5 1.8's format: compact, metadata with checksums, readable by every later library."""
 
 METADATA_BLOCK: Final = 65536
-"""Least size of a block of metadata. HDF5 leaves gaps between arrays too, but of some KB only."""
+"""Minimum size of a block of metadata. HDF5 also leaves gaps between arrays, but only of some KB."""
 
 MODEL_FILES: Final = "model_files"
 """Place in the records of hashes of files outside the checkpoint that are part of the state; in the digest too."""
@@ -57,7 +57,7 @@ _WHAT_TO_DO = "Fall back to the previous checkpoint; remove this file or restore
 
 @dataclass(frozen=True)
 class CheckpointHeader:
-    """What a checkpoint holds.
+    """Description of a checkpoint.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class CheckpointHeader:
     instances : names of the model instances, in the campaign's order.
     variables : names of the state's variables, in restart order: those of the model's physics.
     software_version : version of landda_hpc that wrote it.
-    records : statistics of the campaign (counters and the like), anything that JSON can hold; rank 0's count.
+    records : statistics of the campaign (counters and the like), in any form that JSON has; those of rank 0 are used.
     """
 
     campaign: str
@@ -118,7 +118,7 @@ class CheckpointHeader:
         )
 
     def records_json(self) -> str:
-        """Canonical text of the records; StorageError if JSON cannot hold them."""
+        """Canonical text of the records; StorageError if JSON cannot represent them."""
         try:
             return _canonical(self.records)
         except (TypeError, ValueError) as error:
@@ -169,7 +169,7 @@ def data_bytes(header: CheckpointHeader) -> int:
 
 
 def file_bytes(header: CheckpointHeader, records: str) -> int:
-    """Generous estimate of the size of the file: data, text, and HDF5's metadata."""
+    """Upper estimate of the size of the file: data, text, and HDF5's metadata."""
     return data_bytes(header) + len(records) + metadata_bytes(header) + METADATA_BLOCK
 
 
@@ -179,14 +179,14 @@ def metadata_bytes(header: CheckpointHeader) -> int:
 
 
 def seal_of(header_text: bytes, records_text: bytes, roots: Bytes) -> bytes:
-    """Hash that guards header, records and, through the roots, every number."""
+    """Hash that protects header, records and, through the roots, every number."""
     return hash_bytes(header_text, records_text, roots.tobytes())
 
 
 def state_digest(index: Index) -> str:
-    """Hex hash of cycle, time, instances, all variables, what methods remember, and files that belong to the state.
+    """Hex hash of cycle, time, instances, all variables, the memory of methods, and files that belong to the state.
 
-    Not of software or folder.
+    It does not depend on software version or folder.
     """
     header = index.header
     content: dict[str, Any] = {
@@ -202,7 +202,7 @@ def state_digest(index: Index) -> str:
 
 
 def create(path: Path, header: CheckpointHeader, records: str) -> None:
-    """Make a file with all its datasets allocated and unset, but header and records written. Local.
+    """Create a file with all datasets allocated; only header and records are written. Local.
 
     Numbers are unset until ``fill_checksums`` seals the file: an unsealed file never passes verification.
     """
@@ -223,7 +223,7 @@ def create(path: Path, header: CheckpointHeader, records: str) -> None:
             file.create_dataset(name, data=np.bytes_(text), dcpl=layout.copy())
         table = (n_chunks(header.n_tiles), HASH_BYTES)
         for instance in header.instances:
-            # Groups made on the way to a dataset would carry the time of day.
+            # Groups created implicitly with a dataset would store the time of day.
             states, sums = (file.require_group(parent).create_group(instance) for parent in ("instances", "checksums"))
             for variable in (STATE[name] for name in header.variables):
                 shape = (header.n_tiles, *variable.shape)
@@ -262,10 +262,10 @@ def opened(path: Path) -> Iterator[tuple[h5py.File, Index]]:
 
     Raises
     ------
-    StorageError, also for what fails inside the block: missing, truncated, damaged, of another version.
+    StorageError, also for errors inside the block: missing, truncated, damaged, of another version.
     """
     if not path.is_file():
-        raise StorageError(f"{path}: no such checkpoint; its write did not reach the end. Use an earlier one.")
+        raise StorageError(f"{path}: the checkpoint does not exist; its write was not completed. Use an earlier one.")
     with (
         storage_errors(path, "reading the checkpoint", f"The file is damaged or truncated. {_WHAT_TO_DO}"),
         _open_checked(path) as (file, seal),

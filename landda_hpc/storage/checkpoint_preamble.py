@@ -7,8 +7,8 @@
     metadata <bytes> <BLAKE2b>      hash of the bytes from 512 up to here: all of HDF5's own metadata
     seal <BLAKE2b>                  hash of header, records and the roots of the tree of hashes
 
-HDF5 keeps checksums of its metadata, yet a damaged file can crash it (1.10.8: corrupted heap) before it has
-compared them. A program that looks for a checkpoint to resume from must survive the damaged ones.
+HDF5 keeps checksums of its metadata, but a damaged file can crash it (1.10.8: corrupted heap) before it
+compares them. A program that searches for a checkpoint to resume from must survive damaged ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from landda_hpc.storage.hashing import hash_bytes
 FORMAT: Final = "landda_hpc checkpoint"
 FORMAT_VERSION: Final = 1
 SIZE: Final = 512
-"""Bytes; HDF5 calls this its user block, and 512 is the least."""
+"""Bytes; HDF5 calls this the user block, and 512 is its minimum."""
 
 _TEXT = re.compile(rb"version (\d+)\nmetadata (\d+) ([0-9a-f]{64})\nseal ([0-9a-f]{64})\n\x00*")
 
@@ -55,11 +55,11 @@ def check_preamble(path: Path, what_to_do: str) -> Preamble:
 
     Parameters
     ----------
-    what_to_do : end of the message where the file is damaged.
+    what_to_do : end of the message if the file is damaged.
 
     Raises
     ------
-    StorageError where the file is no checkpoint, unfinished, of another version, truncated or damaged.
+    StorageError if the file is not a checkpoint, or is unfinished, of another version, truncated or damaged.
     """
     first_line = f"{FORMAT}\n".encode()
     with path.open("rb") as file:

@@ -33,7 +33,7 @@ def read_header(path: Path) -> CheckpointHeader:
 
 
 def read_instance(path: Path, name: str, tile_slice: slice) -> TileState:
-    """One rank's tiles of one model instance. Local: every rank reads for itself, whatever number wrote.
+    """Read one rank's tiles of one model instance. Local: every rank reads its own tiles, however many ranks wrote.
 
     Parameters
     ----------
@@ -84,10 +84,10 @@ def verify(path: Path) -> CheckpointHeader:
 
 
 def digest(path: Path) -> str:
-    """One hex hash of the state, the same whatever number of ranks or mode wrote it. Local.
+    """Hex hash of the state; it does not depend on the number of ranks or on the mode of writing. Local.
 
     It covers cycle, valid time, instance names and all variables; not timings, versions, statistics or paths.
-    The whole file is verified on the way.
+    The whole file is verified as well.
     """
     return _verified(path)[1]
 
@@ -108,7 +108,7 @@ def _bounds(path: Path, tile_slice: slice, n_tiles: int) -> tuple[int, int]:
     start, stop = tile_slice.start, tile_slice.stop
     if tile_slice.step not in (None, 1) or start is None or stop is None or not 0 <= start <= stop <= n_tiles:
         raise ShapeError(
-            f"{path}: tiles {start} to {stop} were asked for; the checkpoint has {n_tiles}. "
+            f"{path}: tiles {start} to {stop} were requested; the checkpoint has {n_tiles}. "
             "Was it written with another grid or tile configuration?"
         )
     return int(start), int(stop)

@@ -26,11 +26,11 @@ from landda_hpc.variables import STATE
 logger = logging.getLogger(__name__)
 
 SLAB: Final = 8 * layout.CHUNK
-"""Tiles that rank 0 takes in at a time: bounds its memory (5.5 MB), changes no byte."""
+"""Number of tiles that rank 0 receives at a time; it limits memory (5.5 MB) and does not affect the file."""
 
 
 class LocalPart(NamedTuple):
-    """What one rank holds of a model instance: its tiles, or None and an empty slice."""
+    """One rank's part of a model instance: its tiles, or None and an empty slice."""
 
     state: TileState | None
     tiles: slice
@@ -48,8 +48,8 @@ def write_parallel(temporary: Path, communicator: Communicator, header: Checkpoi
 
     Notes
     -----
-    HDF5 does not let the other ranks out of a collective call that failed on one (it skips a collective
-    change of the file view there), so such a failure ends the job. The disk space was reserved beforehand.
+    If a collective call fails on one rank, HDF5 does not return on the others (it skips a collective change of the
+    file view there), so such a failure ends the job. The disk space was reserved beforehand.
     """
     with _inside_collective(communicator, temporary, "opening with parallel HDF5"):
         file = h5py.File(temporary, "r+", driver="mpio", comm=communicator.native, libver=layout.LIBRARY_BOUNDS)
@@ -107,7 +107,7 @@ def hash_share(temporary: Path, communicator: Communicator, header: CheckpointHe
 def compare_rows(temporary: Path, instances: Parts) -> None:
     """Compare this rank's rows with the file, byte by byte. Local.
 
-    After all ranks have hashed: what is lost later differs from its checksum, what was lost before is found here.
+    Called after all ranks have hashed: data lost later differ from their checksum, data lost before are found here.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def compare_rows(temporary: Path, instances: Parts) -> None:
 
 @contextmanager
 def _inside_collective(communicator: Communicator, temporary: Path, doing: str) -> Iterator[None]:
-    """Guard one collective HDF5 call: a failure or interruption here ends the job, as others wait inside."""
+    """Protect one collective HDF5 call: a failure or interruption ends the job, because the other ranks wait inside."""
     try:
         with storage_errors(temporary, doing):
             yield
@@ -192,7 +192,7 @@ def _compare(temporary: Path, dataset: h5py.Dataset, rows: FloatArray, tiles: sl
             raise StorageError(
                 f"{temporary}: read-back of {dataset.name}, tiles {start} to {stop - 1}, differs from what "
                 "was written: the file system lost data without an error (a full disk? with Open MPI 4 set "
-                "OMPI_MCA_io=romio321). This checkpoint is given up; earlier ones are untouched."
+                "OMPI_MCA_io=romio321). This checkpoint is discarded; earlier ones are unchanged."
             )
 
 

@@ -1,4 +1,4 @@
-"""What collective writes share: steps that fail on all ranks together, parts that cover the tiles once."""
+"""Common parts of collective writes: steps that fail on all ranks together, parts that cover the tiles once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 
 Extent = tuple[int, int]
-"""First tile and one past the last of a part of the global tile vector; equal where it is empty."""
+"""First tile and one past the last of a part of the global tile vector; equal if it is empty."""
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Sets of analysed restart files of the real model: every file of a restart, and a list of them.
 
 A set lies in ``<root>/<YYYY-DDD-SSSSS>/<instance>/``: the files as CoLM reads them, and ``manifest.json``, which is
-written last. Without it the set is not complete. The list names each file with its hash, and the constant restart and
-landdata of the case, which the model needs as well and which stay where they are.
+written last. Without it the set is incomplete. The list gives each file with its hash, and the constant restart and
+landdata of the case, which the model also needs and which are not copied.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FORMAT_VERSION: Final = 1
 
 @dataclass(frozen=True)
 class ColmRestartSet:
-    """What a set of restart files of the real model holds.
+    """Description of a set of restart files of the real model.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class ColmRestartSet:
     instance : name of the model instance.
     time : valid time, ISO 8601, UTC.
     const : folder of the constant restart.
-    landdata : folder of the mapping files; None where the case has none.
+    landdata : folder of the mapping files; None if the case has none.
     files : hex BLAKE2b of each file's bytes, by its path in the set.
     """
 
@@ -50,11 +50,11 @@ class ColmRestartSet:
 
 
 def open_set(folder: Path) -> None:
-    """Make the folder of a set; one that is there counts as incomplete from here on. Local: one process.
+    """Make the folder of a set; an existing set is incomplete from now on. Local: one process.
 
     Raises
     ------
-    StorageError : it cannot be made.
+    StorageError : the folder cannot be made.
     """
     with storage_errors(folder, "making the folder"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def open_set(folder: Path) -> None:
 
 
 def close_set(folder: Path, case: ColmCase, instance: str, time: datetime, hashes: Mapping[str, str]) -> None:
-    """List the files of a set, which completes it. Local: one process.
+    """Write the list of the files of a set, which completes it. Local: one process.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def close_set(folder: Path, case: ColmCase, instance: str, time: datetime, hashe
 
     Raises
     ------
-    StorageError : the set lacks a file that the case asks for; it cannot be written.
+    StorageError : the set lacks a file that the case requires, or the list cannot be written.
     """
     require_files(folder, case, time)
     landdata = None if case.landdata is None else str(case.landdata.absolute())
@@ -92,7 +92,7 @@ def require_files(folder: Path, case: ColmCase, time: datetime) -> None:
 
 
 def is_colm_set(folder: Path) -> bool:
-    """Whether a folder holds a complete set of restart files of the real model. Local; reads the list alone."""
+    """Whether a folder holds a complete set of restart files of the real model. Local; reads only the list."""
     path = folder / MANIFEST
     if not path.is_file():
         return False
@@ -104,7 +104,7 @@ def is_colm_set(folder: Path) -> bool:
 
 
 def read_colm_set(folder: Path) -> ColmRestartSet:
-    """The list of a set, once every file of it has been compared with its hash. Local.
+    """Compare every file of a set with its hash and return the list. Local.
 
     Raises
     ------

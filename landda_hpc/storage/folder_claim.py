@@ -1,7 +1,7 @@
-"""Whether a campaign may begin in a folder, and how its folder is laid out so that a kill at any instant does no harm.
+"""Whether a campaign may start in a folder, and the set-up of its folder, which may be killed at any instant.
 
-The mark of the folder is the first file in it. While it says "preparing", what lies there is of no account: the next
-start, by ``run`` or ``resume``, clears it and begins again with the configuration that the mark keeps.
+The mark of the folder is the first file in it. While it says "preparing", the content of the folder is irrelevant: the
+next start, by ``run`` or ``resume``, removes it and begins again with the configuration stored in the mark.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from landda_hpc.storage.status import parse_status
 logger = logging.getLogger(__name__)
 
 _FOLDERS: Final = ("checkpoints", "restart", "images", "figures")
-"""The others are made by what fills them."""
+"""The other subfolders are made when they are filled."""
 
 
 def is_marked(root: Path) -> bool:
@@ -28,7 +28,7 @@ def is_marked(root: Path) -> bool:
 
     Raises
     ------
-    StorageError : it is marked as something else's, or the mark is damaged.
+    StorageError : it is marked for something else, or the mark is damaged.
     """
     marker = read_marker(root)
     if marker is not None and marker.kind != "campaign":
@@ -37,7 +37,7 @@ def is_marked(root: Path) -> bool:
 
 
 def is_campaign(root: Path) -> bool:
-    """Whether a folder holds a campaign, marked or from before folders were marked. Local.
+    """Whether a folder holds a campaign, with a mark or from a version without marks. Local.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def is_campaign(root: Path) -> bool:
 
 
 def has_begun(root: Path) -> bool:
-    """Whether a folder holds anything that a new start would lose: a checkpoint, or a record of a cycle. Local."""
+    """Whether a new start would lose anything in a folder: a checkpoint, or a record of a cycle. Local."""
     marker = read_marker(root)
     if marker is not None and marker.stage == "preparing":
         return False
@@ -58,11 +58,11 @@ def has_begun(root: Path) -> bool:
 
 
 def require_free(root: Path, overwrite: bool) -> None:
-    """Raise StorageError unless a campaign may begin in an existing folder. Local.
+    """Raise StorageError unless a campaign may start in an existing folder. Local.
 
-    Nothing is written: it may be anybody's folder.
+    Nothing is written, since the folder may belong to somebody else.
     """
-    with storage_errors(root, "looking into the folder"):
+    with storage_errors(root, "reading the folder"):
         names = sorted(entry.name for entry in root.iterdir())
     found = [name for name in names if name != LOCK and final_name(name) not in (LOCK, MARKER)]
     if not found or (is_marked(root) and (overwrite or not has_begun(root))):
@@ -70,7 +70,7 @@ def require_free(root: Path, overwrite: bool) -> None:
     some = some_of([name for name in found if name != MARKER])
     is_known = is_campaign(root)
     if not overwrite:
-        known = "Go on with that campaign by `resume`, choose another folder, or replace it with --overwrite."
+        known = "Resume that campaign with `landda resume`, choose another folder, or replace it with --overwrite."
         raise StorageError(
             f"Output folder {root} is not empty ({some}). {known if is_known else 'Choose another folder.'}"
         )
@@ -82,11 +82,11 @@ def require_free(root: Path, overwrite: bool) -> None:
 
 
 def lay_out(root: Path, config_text: str) -> None:
-    """Make an empty campaign of a folder that is locked; what this software wrote there before is removed. Local.
+    """Set up an empty campaign in a locked folder; earlier files of this software are removed. Local.
 
     Raises
     ------
-    StorageError : something can be neither removed nor written, or lies behind a link.
+    StorageError : a file cannot be removed or written, or lies behind a link.
     """
     contents = look_through(root)
     require_no_links(root, contents)
@@ -106,7 +106,7 @@ def lay_out(root: Path, config_text: str) -> None:
 
 
 def make_subfolders(root: Path) -> None:
-    """Make the subfolders that are missing. Local."""
+    """Make missing subfolders. Local."""
     with storage_errors(root, "making the subfolders"):
         for name in _FOLDERS:
             (root / name).mkdir(exist_ok=True)
@@ -118,7 +118,7 @@ def some_of(names: list[str]) -> str:
 
 
 def _is_of_an_earlier_version(root: Path) -> bool:
-    """Whether a folder holds a campaign from before folders were marked: its configuration and status are ours."""
+    """Whether a folder holds a campaign of a version without marks: it has our configuration and status."""
     try:
         read_resolved(root / "config.yaml")
         parse_status(parse_json((root / "status.json").read_bytes()))

@@ -1,7 +1,7 @@
-"""Which files of a campaign's folder this software wrote, known by their names, and how they are removed.
+"""Files that this software wrote in a campaign's folder, recognised by their names, and their removal.
 
-Only a marked folder is looked through (``folder_marker``). A file of another name stays. Links are never followed: the
-link itself is removed where its name is one of ours, and what it points to stays.
+Only a marked folder is searched (``folder_marker``). Files of other names stay. Links are never followed: a link is
+removed if its name is one of ours, and its target stays.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _OURS: Final = re.compile(
             r"verification/(?:verification\.md|verify\.yaml|stations\.nc|reference_[^/]+\.nc)",
             r"verification/(?:stations|station_groups|reference_patterns|reference_groups)\.csv",
             r"verification/figures/(?:r|scc|anomalies|stations|station_series|station_anomalies)_[^/]+\.png",
-            # The model writes here what it likes; the folders are made for it.
+            # Folders made for the model, which may write any file here.
             rf"models/[^/]+/(?:(?:restart|history)/{_LABEL}|work|forcing)/.+",
             rf"models/[^/]+/(?:forcing\.nml|logs/{_LABEL}\.try\d+\.log)",
         )
@@ -53,14 +53,14 @@ _OURS: Final = re.compile(
 
 @dataclass(frozen=True)
 class Contents:
-    """What lies in a campaign's folder, by relative path.
+    """Contents of a campaign's folder, by relative path.
 
     Attributes
     ----------
     ours : files and links that this software wrote.
-    unknown : other files and links, and other folders at the top, which are not looked through.
-    folders : inside the known subfolders, and they themselves; the deepest first.
-    linked : links to folders, in place of subfolders, in which there are files that a campaign writes.
+    unknown : other files and links, and other folders at the top, which are not searched.
+    folders : the known subfolders and all folders in them, the deepest first.
+    linked : links in place of subfolders that lead to files of a campaign.
     """
 
     ours: tuple[str, ...]
@@ -70,7 +70,7 @@ class Contents:
 
 
 def is_ours(relative: str) -> bool:
-    """Whether a file of this relative path is one that a campaign writes, or the temporary of one."""
+    """Whether a campaign writes a file of this relative path, or it is the temporary file of one."""
     folder, _, name = relative.rpartition("/")
     final = final_name(name)
     if final is None:
@@ -79,7 +79,7 @@ def is_ours(relative: str) -> bool:
 
 
 def look_through(root: Path) -> Contents:
-    """Sort what lies in a campaign's folder. Local; no link is followed.
+    """Classify the contents of a campaign's folder. Local; links are not followed.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def look_through(root: Path) -> Contents:
     unknown: list[str] = []
     folders: list[str] = []
     linked: list[str] = []
-    with storage_errors(root, "looking through the folder"):
+    with storage_errors(root, "searching the folder"):
         listed = _listed_files(root)
         for relative, entry in _walk(root, ""):
             if relative in KEPT:
@@ -106,7 +106,7 @@ def look_through(root: Path) -> Contents:
 
 
 def require_no_links(root: Path, contents: Contents) -> None:
-    """Raise StorageError where files of an earlier campaign could only be deleted through a link. Local."""
+    """Raise StorageError if files of an earlier campaign could only be deleted through a link. Local."""
     if contents.linked:
         name = contents.linked[0]
         raise StorageError(
@@ -116,11 +116,11 @@ def require_no_links(root: Path, contents: Contents) -> None:
 
 
 def remove_ours(root: Path, contents: Contents) -> None:
-    """Remove what this software wrote, and its subfolders that are empty then. Local.
+    """Remove the files that this software wrote, and subfolders that become empty. Local.
 
     Raises
     ------
-    StorageError : something cannot be removed.
+    StorageError : a file cannot be removed.
     """
     emptied = {*SUBFOLDERS, *(relative.rpartition("/")[0] for relative in contents.ours)}
     with storage_errors(root, "removing the earlier content"):
@@ -135,8 +135,8 @@ def remove_ours(root: Path, contents: Contents) -> None:
 def remove_left_temporaries(root: Path) -> None:
     """Remove the temporary files that a killed job left. Local.
 
-    Only for the job that holds the folder: the temporary files of another one are in use. Subfolders that are links
-    count here: they are where this campaign writes, and nothing but its own temporaries is removed.
+    Only for the job that holds the folder, because temporary files of another job are in use. Subfolders that are links
+    are searched too: this campaign writes there, and only its own temporary files are removed.
     """
     with storage_errors(root, "removing temporary files"):
         places = [root, *(root / name for name in SUBFOLDERS), root / "verification" / "figures"]
@@ -163,7 +163,7 @@ def _listed_files(root: Path) -> set[str]:
 
 
 def _leads_to_ours(root: Path, relative: str) -> bool:
-    """Whether a link to a folder leads to files that would be ours if they lay here."""
+    """Whether a link to a folder leads to files that a campaign would have written here."""
     for base, _, names in os.walk(root / relative):
         inside = Path(base).relative_to(root).as_posix()
         if any(is_ours(f"{inside}/{name}") for name in names):

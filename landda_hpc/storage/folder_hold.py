@@ -1,4 +1,4 @@
-"""Holding a folder: signs of life while the process works, and a look whether the folder was taken by another one."""
+"""Holding a folder: heartbeat while the process works, and check whether another process has taken the folder."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ logger = logging.getLogger(__name__)
 
 
 class FolderHold:
-    """A folder that this process holds. A thread of its own gives signs of life until ``release``.
+    """A folder that this process holds. A separate thread writes a heartbeat until ``release``.
 
     Parameters
     ----------
     path : the lock file.
-    descriptor : of the lock file; with the file system's lock on it, where there is one. It is closed in the end.
+    descriptor : of the lock file, with the lock of the file system if it has locks. It is closed at the end.
 
     Notes
     -----
-    The thread goes on during forecasts, compilation, spin-up and reports, and waits for nothing that MPI or HDF5 hold.
+    The thread runs during forecasts, compilation, spin-up and reports, and does not wait for locks of MPI or HDF5.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -39,14 +39,14 @@ class FolderHold:
         threading.Thread(target=self._give_signs, name="signs of life", daemon=True).start()
 
     def require(self) -> None:
-        """Raise StorageError where another job has taken the folder in the meantime. Local."""
+        """Raise StorageError if another job has taken the folder in the meantime. Local."""
         with storage_errors(self._path, "reading"):
             found = read_owner(self._path)
         if found is not None and found.token != self._owner.token:
             raise StorageError(_displaced(self._path.parent, found))
 
     def release(self) -> None:
-        """Give the folder back. Local."""
+        """Release the folder. Local."""
         self._ended.set()
         with self._guard:
             try:
@@ -54,7 +54,7 @@ class FolderHold:
                 if found is not None and found.token == self._owner.token:
                     write_owner(self._descriptor, self._owner.after(released=True))
             except OSError as error:
-                logger.warning("%s: cannot note that the folder is free: %s", self._path, error)
+                logger.warning("%s: cannot record that the folder is free: %s", self._path, error)
             os.close(self._descriptor)
 
     def _give_signs(self) -> None:
@@ -72,10 +72,10 @@ class FolderHold:
                     self._owner = self._owner.after()
                     write_owner(self._descriptor, self._owner)
                 except OSError as error:
-                    logger.warning("%s: no sign of life can be given: %s", self._path, error)
+                    logger.warning("%s: the heartbeat cannot be written: %s", self._path, error)
 
     def _make_again(self) -> None:
-        """Make the lock file again, which somebody removed: who asks must see that the folder is in use."""
+        """Restore a lock file that was removed, so that other jobs see that the folder is in use."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         os.close(self._descriptor)
         self._descriptor = descriptor
@@ -83,7 +83,7 @@ class FolderHold:
 
 
 def try_lock(descriptor: int) -> bool | None:
-    """Whether the file system grants its lock; None where it has none. Local."""
+    """Whether the file system grants its lock; None if it has no locks. Local."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -97,6 +97,6 @@ def try_lock(descriptor: int) -> bool | None:
 
 def _displaced(folder: Path, by: Owner) -> str:
     return (
-        f"{folder} was taken by another job ({by.process.describe()}) while this one worked there. This one stops and "
-        "writes nothing more: only one job can work in a folder."
+        f"{folder} was taken by another job ({by.process.describe()}) while this one worked there. This job stops "
+        "and writes nothing more, because only one job can work in a folder."
     )

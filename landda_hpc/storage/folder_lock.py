@@ -1,9 +1,9 @@
 """One job at a time in a folder, also on file systems without locks.
 
-The lock of the file system (flock) ends with its process and is certain where it works. The lock file also names
-the owner, who gives a sign of life every few seconds (``folder_owner``, ``folder_hold``). A folder is taken only if the
-lock is granted, or does not exist, and the last owner gave the folder back, is dead, or is silent. An owner that was
-displaced all the same (its machine stood still for minutes) finds another one in the file, and stops.
+The lock of the file system (flock) ends with its process and is reliable where it works. The lock file also names
+the owner, which writes a heartbeat every few seconds (``folder_owner``, ``folder_hold``). A folder is taken only if the
+lock is granted or not supported, and the last owner released the folder, is dead, or is silent. If an owner was
+displaced nevertheless (its machine was suspended for minutes), it finds another owner in the file, and stops.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 5
 PAUSE_S: Final = 0.05
-"""Who asks whether the lock is held holds it for an instant; so a refusal is tried again."""
+"""A test of the lock holds it for an instant; therefore a refused request is repeated."""
 
 SETTLE_S: Final = 1.0
-"""Without locks two jobs may take a folder at once: after so long the file names one of them; the other gives way."""
+"""Without locks two jobs may take a folder at once: after this time the file names one, and the other yields."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Claim:
     Attributes
     ----------
     wait_s : seconds to wait for another job to end, or for certainty that it has ended.
-    take_over : displace a job of another machine whatever its signs of life say.
-    only_if_unclear : do not wait for the end of a job that is seen to live.
+    take_over : displace a job of another machine regardless of its heartbeat.
+    only_if_unclear : do not wait for the end of a job that is known to be alive.
     """
 
     wait_s: float = 0.0
@@ -50,7 +50,7 @@ class Claim:
 
 
 PATIENT: Final = Claim(wait_s=folder_owner.FRESH_S + 20.0, only_if_unclear=True)
-"""For commands without options of their own: they wait until it is clear whether an earlier job lives."""
+"""For commands without such options: they wait until it is clear whether an earlier job is alive."""
 
 
 class FolderLock:
@@ -58,7 +58,7 @@ class FolderLock:
 
     Parameters
     ----------
-    path : the lock file; it stays behind and says who held the folder last, which is no obstacle.
+    path : the lock file; it is kept and names the last owner, which does not block the folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,11 +66,11 @@ class FolderLock:
         self._hold: FolderHold | None = None
 
     def acquire(self, claim: Claim | None = None) -> None:
-        """Take the folder; a no-operation where this object holds it. Local.
+        """Take the folder; do nothing if this object holds it. Local.
 
         Raises
         ------
-        StorageError where another living process, or another object of this one, holds it, or may do so.
+        StorageError if another running process, or another object of this one, holds it or may hold it.
         """
         if self._hold is not None:
             return
@@ -92,22 +92,22 @@ class FolderLock:
         self._hold = hold
 
     def release(self) -> None:
-        """Give the folder back; a no-operation where it is not held. Local."""
+        """Release the folder; do nothing if it is not held. Local."""
         if self._hold is not None:
             self._hold.release()
             self._hold = None
 
     def require_held(self) -> None:
-        """Raise StorageError where another job has taken the folder in the meantime; nothing where not held. Local."""
+        """Raise StorageError if another job has taken the folder in the meantime; do nothing if not held. Local."""
         if self._hold is not None:
             self._hold.require()
 
     def is_held_by_anyone(self) -> bool:
-        """Whether this object, or any living process, holds the folder. Local."""
+        """Whether this object, or any running process, holds the folder. Local."""
         return self.life() == "alive"
 
     def life(self) -> Life:
-        """What is known of the owner: alive, dead, unknown (of another machine, without news), or free. Local."""
+        """State of the owner: alive, dead, unknown (on another machine, without a recent heartbeat), or free. Local."""
         if self._hold is not None:
             return "alive"
         if not self.path.is_file():
@@ -127,12 +127,12 @@ class FolderLock:
         return "free" if owner is None else owner.life()
 
     def owner(self) -> Owner | None:
-        """Who holds the folder, or held it last; None where nobody did. Local."""
+        """The job that holds the folder, or held it last; None if there was none. Local."""
         with storage_errors(self.path, "reading"):
             return read_owner(self.path)
 
     def gives_sign(self, seconds: float) -> bool:
-        """Whether the owner gives a sign of life within so many seconds. Local."""
+        """Whether the heartbeat of the owner changes within this number of seconds. Local."""
         watch, deadline = _Watch(), time.monotonic() + seconds
         while True:
             owner = self.owner()
@@ -145,7 +145,7 @@ class FolderLock:
 
 
 class _Watch:
-    """What has been seen of an owner; only changes count, so that clocks may differ."""
+    """Observed heartbeat of an owner; only changes matter, so that clocks may differ."""
 
     def __init__(self) -> None:
         self.has_moved = False
@@ -153,7 +153,7 @@ class _Watch:
         self._since = 0.0
 
     def look(self, owner: Owner) -> float:
-        """Seconds for which the owner has given no sign of life, as far as was watched."""
+        """Seconds without a change of the heartbeat, as far as it was watched."""
         seen = (owner.token, owner.beat)
         if seen != self._seen:
             self.has_moved = self._seen is not None
@@ -163,14 +163,14 @@ class _Watch:
 
 @dataclass(frozen=True)
 class _Refusal:
-    """Why a folder cannot be taken now.
+    """Reason why a folder cannot be taken now.
 
     Attributes
     ----------
     why : in words, after the folder's name.
-    then : ask again at once (a lock that may be held for an instant); watch, until it is clear whether the owner
-        lives; wait, if waiting is asked for.
-    is_certain : whether a living job holds the folder.
+    then : ask again at once (a lock that may be held for an instant); watch, until it is clear whether the owner is
+        alive; wait, if waiting was requested.
+    is_certain : whether it is certain that a running job holds the folder.
     """
 
     why: str
@@ -179,7 +179,7 @@ class _Refusal:
 
 
 class _Attempt:
-    """One attempt to take a folder: asks until it is free, or it is clear that it is not."""
+    """One attempt to take a folder: repeated until the folder is free, or is known to be in use."""
 
     def __init__(self, path: Path, descriptor: int, claim: Claim) -> None:
         self._path, self._descriptor, self._claim = path, descriptor, claim
@@ -187,7 +187,7 @@ class _Attempt:
         self._refused = 0
 
     def take(self) -> bool:
-        """Return whether the file system has locks, once the folder is free. StorageError where it is not."""
+        """Wait until the folder is free and return whether the file system has locks. StorageError if it is in use."""
         deadline = time.monotonic() + self._claim.wait_s
         is_told = False
         while True:
@@ -195,7 +195,7 @@ class _Attempt:
             refusal = self._refusal(granted)
             if refusal is None:
                 return granted is not None
-            if granted:  # by a file system that grants it to everybody, or for this machine alone
+            if granted:  # by a file system that grants it to every job, or on this machine only
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             is_over = time.monotonic() >= deadline or (refusal.is_certain and self._claim.only_if_unclear)
             if refusal.then == "wait" and is_over:
@@ -224,13 +224,14 @@ class _Attempt:
         is_recent = owner.is_fresh or self._watch.has_moved
         needed = folder_owner.FRESH_S if is_recent else folder_owner.WATCH_S
         if quiet >= needed:
-            logger.warning("%s: its last job is taken for dead (%s)", self._path.parent, who)
+            logger.warning("%s: its last job is considered dead (%s)", self._path.parent, who)
             return None
         if self._watch.has_moved:
             return _Refusal(in_use, "wait")
         may_be = (
-            f"may be in use by another job ({who}), which runs on another machine and cannot be looked up. It is taken "
-            f"for dead after {needed - quiet:.0f} s without a sign of life. Try again then, or --wait {needed:.0f}. "
+            f"may be in use by another job ({who}), which runs on another machine and cannot be looked up. It is "
+            f"considered dead after {needed - quiet:.0f} s without a heartbeat. Try again then, or "
+            f"--wait {needed:.0f}. "
             "If you know that it is dead: --take-over."
         )
         return _Refusal(may_be, "wait" if is_recent else "watch", is_certain=False)

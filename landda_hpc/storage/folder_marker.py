@@ -1,7 +1,7 @@
-"""The mark of an output folder: a small file by which a folder is known as one that this software fills.
+"""The mark of an output folder: a small file that identifies a folder as filled by this software.
 
 It is written before anything else in the folder. Nothing is replaced or deleted in a folder without it, whatever the
-folder's files are called: ``config.yaml``, ``images/`` and ``models/`` are common names.
+names of its files: ``config.yaml``, ``images/`` and ``models/`` are common names.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Stage = Literal["preparing", "ready"]
 
 @dataclass(frozen=True)
 class Marker:
-    """What the mark says.
+    """Content of the mark.
 
     Attributes
     ----------
     kind : what fills the folder.
-    stage : preparing until the folder is laid out; what lies there besides is then left of an earlier content.
+    stage : preparing until the folder is set up; all other content is then from an earlier use.
     configuration : of a campaign, the resolved configuration (YAML): a start that was interrupted can be repeated.
     software_version : of the version that wrote the mark.
     created : when, UTC, ISO 8601.
@@ -57,7 +57,7 @@ def write_marker(folder: Path, marker: Marker) -> None:
 
 
 def read_marker(folder: Path) -> Marker | None:
-    """The mark of a folder; None where it has none, or a link of that name. Local.
+    """The mark of a folder; None if it has none, or if the mark is a link. Local.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def read_marker(folder: Path) -> Marker | None:
         known = known and marker.kind in get_args(Kind) and marker.stage in get_args(Stage)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise StorageError(
-            f"{path} is damaged: it is not the mark of a folder of landda_hpc. Choose another folder."
+            f"{path} is damaged: it is not the mark of a landda_hpc folder. Choose another folder."
         ) from error
     if found != (FORMAT, VERSION) or not known:
         raise StorageError(

@@ -1,8 +1,8 @@
-"""Who holds a folder, as its lock file says: a process, and a number that grows as long as the process lives.
+"""Owner of a folder, from its lock file: a process, and a counter that grows as long as the process is alive.
 
-Locks of the file system are not enough: some have none (Lustre with noflock, NFS with nolock), some count on one
-machine only (localflock, local_lock) or are granted to everybody. On the same machine the process is looked up. From
-another machine only the number helps: a change of it is a sign of life, whatever the clocks say.
+Locks of the file system are not enough: some have none (Lustre with noflock, NFS with nolock), some are valid on one
+machine only (localflock, local_lock) or are granted to every job. On the same machine the process is looked up. From
+another machine only the counter helps: if it changes, the process is alive, whatever the clocks say.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ FORMAT: Final = "landda_hpc folder owner"
 VERSION: Final = 1
 
 BEAT_S: Final = 10.0
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 
 FRESH_S: Final = 180.0
-"""A sign of life counts for so many seconds: file systems stall for a minute or two, and clocks differ."""
+"""Seconds for which a heartbeat is recent: file systems stall for a minute or two, and clocks differ."""
 
 WATCH_S: Final = 2.5 * BEAT_S
-"""An owner whose last sign of life is an old one, by the clock, is watched for so many seconds: clocks may be wrong."""
+"""Seconds to watch an owner whose last heartbeat is old by the clock, since clocks may be wrong."""
 
 SILENT_S: Final = 600.0
-"""Without one for so many seconds a process is taken for dead in what ``status`` says."""
+"""Seconds without a heartbeat after which ``status`` reports a process as dead."""
 
 _LENGTH: Final = 1024
 """Bytes of the file, so that one write replaces all of it."""
@@ -44,16 +44,16 @@ Life = Literal["free", "alive", "dead", "unknown"]
 
 @dataclass(frozen=True)
 class Owner:
-    """What a lock file says.
+    """Content of a lock file.
 
     Attributes
     ----------
-    process : that holds the folder.
+    process : the one that holds the folder.
     since : when it took the folder, UTC, ISO 8601, by its own clock.
-    token : of this very hold.
-    beat : number of the last sign of life.
-    written : when it was given, UTC, ISO 8601, by the clock of its machine.
-    released : whether the folder was given back.
+    token : unique for this hold.
+    beat : number of the last heartbeat.
+    written : time of the last heartbeat, UTC, ISO 8601, by the clock of its machine.
+    released : whether the folder was released.
     """
 
     process: ProcessIdentity
@@ -69,11 +69,11 @@ class Owner:
         return cls(ProcessIdentity.of_this_process(), _now())
 
     def after(self, *, released: bool = False) -> Owner:
-        """The next sign of life."""
+        """The next heartbeat."""
         return replace(self, beat=self.beat + 1, written=_now(), released=released)
 
     def age_s(self) -> float:
-        """Seconds since the last sign of life, by two clocks that may differ."""
+        """Seconds since the last heartbeat, by two clocks that may differ."""
         try:
             return (datetime.now(UTC) - datetime.fromisoformat(self.written)).total_seconds()
         except (ValueError, TypeError):
@@ -81,11 +81,11 @@ class Owner:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the last sign of life is a recent one, by the clock."""
+        """Whether the last heartbeat is recent by the clock."""
         return abs(self.age_s()) <= FRESH_S
 
     def life(self) -> Life:
-        """What can be said at once: alive and dead are certain on the same machine, and by the clock from another."""
+        """State that is known at once: alive or dead for certain on the same machine, by the clock on another."""
         if self.released:
             return "free"
         seen = self.process.life()
@@ -96,14 +96,14 @@ class Owner:
         return "dead" if self.age_s() > SILENT_S else "unknown"
 
     def describe(self) -> str:
-        """In words, for messages."""
+        """Description for messages."""
         seconds = max(0.0, self.age_s())
         age = f"{seconds:.0f} s" if seconds < 600.0 else f"{seconds / 60.0:.0f} min"
-        return f"{self.process.describe()} since {self.since}; last sign of life {age} ago"
+        return f"{self.process.describe()} since {self.since}; last heartbeat {age} ago"
 
 
 def read_owner(path: Path) -> Owner | None:
-    """What a lock file says; None where it is missing, empty or of an earlier version. Local.
+    """Read a lock file; None if it is missing, empty or of an earlier version. Local.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def read_owner(path: Path) -> Owner | None:
     """
     for _ in range(_READINGS):
         try:
-            # Opened each time: NFS looks for news of a file when it is opened.
+            # Opened each time: NFS checks for changes of a file when it is opened.
             content = parse_json(path.read_bytes() or b"{}")
         except FileNotFoundError:
             return None
@@ -128,7 +128,7 @@ def read_owner(path: Path) -> Owner | None:
 
 
 def write_owner(descriptor: int, owner: Owner) -> None:
-    """Write in place and force it to the device, so that other machines see it. Local; raises OSError."""
+    """Write in place and synchronise, so that other machines see it. Local; raises OSError."""
     content = {"format": FORMAT, "format_version": VERSION, **asdict(owner)}
     line = json.dumps(content).encode().ljust(_LENGTH - 1) + b"\n"
     os.pwrite(descriptor, line, 0)

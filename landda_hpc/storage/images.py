@@ -1,4 +1,4 @@
-"""Image files of a campaign: one per run and output time; their names, and what their fields are."""
+"""Image files of a campaign, one per run and output time: their names and fields."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FIELD_ATTRIBUTES: Final[Mapping[str, Attributes]] = {
     },
     "spread": {"long_name": "standard deviation of the analysed members", "units": "m3 m-3"},
 }
-"""What the known fields are; attributes that the caller gives come on top."""
+"""Attributes of the known fields; those of the caller are added."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Provenance:
     Attributes
     ----------
     title : what is in the file.
-    history : how it came about, one line per step, with times.
+    history : processing steps, one line each, with times.
     source : the model and method, with versions.
-    references : papers or pages that describe them.
-    institution : where it was made; may be empty.
+    references : papers or pages that describe model and method.
+    institution : where the file was made; may be empty.
     """
 
     title: str
@@ -116,7 +116,7 @@ def write_image(
     Raises
     ------
     ShapeError where a field is not an image of the grid or has no units.
-    StorageError where it could not be written.
+    StorageError if the file cannot be written.
     """
     path = folder / image_name(run, valid_time)
     write_images(

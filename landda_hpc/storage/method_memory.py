@@ -1,4 +1,4 @@
-"""What analysis methods remember between cycles, as text that a checkpoint's records can hold bit for bit."""
+"""Memory of analysis methods between cycles, as text that preserves every bit in a checkpoint's records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StorageError
 
 KEY: Final = "memory"
-"""Place in ``CheckpointHeader.records``; part of the state's digest where it is there."""
+"""Key in ``CheckpointHeader.records``; part of the state's digest if present."""
 
 Memory = Mapping[str, Mapping[str, FloatArray]]
 """By run, by array name."""
@@ -34,7 +34,7 @@ def encode_memory(memory: Memory) -> dict[str, Any]:
 
 
 def decode_memory(records: Mapping[str, Any]) -> dict[str, dict[str, FloatArray]]:
-    """The memory in a checkpoint's records; empty where there is none. Raises StorageError if it is malformed."""
+    """The memory in a checkpoint's records; empty if there is none. Raises StorageError if it is malformed."""
     try:
         return {
             run: {

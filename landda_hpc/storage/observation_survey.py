@@ -1,4 +1,4 @@
-"""Which observations there were when a campaign started: beside its configuration, so that a resume sees no others."""
+"""List of the observations available at the start of a campaign, so that a resume uses the same ones."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ def write_survey(path: Path, surveyed: Mapping[datetime, tuple[datetime, ...]]) 
 
     Notes
     -----
-    Local: rank 0. Times, not files: a campaign may go on with the data in another place.
+    Local: rank 0. The list holds times, not files, because the data may be moved before a resume.
     """
     content = {time.isoformat(): [moment.isoformat() for moment in moments] for time, moments in surveyed.items()}
     write_text(path, json.dumps(content, indent=0) + "\n")
 
 
 def read_survey(path: Path) -> dict[datetime, tuple[datetime, ...]] | None:
-    """What ``write_survey`` wrote; None where nothing was written.
+    """Read the list of ``write_survey``; None if none was written.
 
     Raises
     ------
-    StorageError : the file cannot be read, or is no survey.
+    StorageError : the file cannot be read, or is not a survey.
     """
     if not path.is_file():
         return None
-    advice = "Start anew with 'landda run --overwrite', or remove the file: then what is there now counts."
+    advice = "Start again with 'landda run --overwrite', or remove the file to use the observations available now."
     with storage_errors(path, "reading", advice):
         content = path.read_bytes()
     try:
@@ -45,4 +45,4 @@ def read_survey(path: Path) -> dict[datetime, tuple[datetime, ...]] | None:
             for time, moments in parse_json(content).items()
         }
     except (AttributeError, TypeError, ValueError, RecursionError) as error:
-        raise StorageError(f"{path} is damaged, it holds no survey of observations. {advice}") from error
+        raise StorageError(f"{path} is damaged: it is not a survey of observations. {advice}") from error

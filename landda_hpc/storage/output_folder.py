@@ -1,4 +1,4 @@
-"""Folders of results other than campaigns: marked at first use, so that no file of somebody else is replaced."""
+"""Folders of results other than campaigns: marked at first use, so that files of others are never replaced."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def require_own(root: Path, kind: Kind, names: Iterable[str]) -> None:
-    """Raise StorageError where results would replace files of somebody else. Local; writes nothing.
+    """Raise StorageError if results would replace files of others. Local; writes nothing.
 
     Parameters
     ----------
@@ -32,18 +32,18 @@ def require_own(root: Path, kind: Kind, names: Iterable[str]) -> None:
     taken = [name for name in names if os.path.lexists(root / name)]
     if marker is None and taken:
         raise StorageError(
-            f"{root} has {', '.join(taken)}, and no mark ({MARKER}) that landda_hpc wrote it: nothing is replaced. "
+            f"{root} has {', '.join(taken)}, and no mark ({MARKER}) of landda_hpc, so nothing is replaced. "
             "Choose another folder, or move it away."
         )
 
 
 def claim_folder(root: Path, kind: Kind, names: Iterable[str], *, is_known: bool = False) -> None:
-    """Make a folder of results, or take one that is there, and mark it. Local: rank 0.
+    """Make a folder of results, or use an existing one, and mark it. Local: rank 0.
 
     Parameters
     ----------
     root, kind, names : as of ``require_own``.
-    is_known : whether a folder without a mark is known otherwise to be ours (it was filled by an earlier version).
+    is_known : whether a folder without a mark is known to be ours (filled by an earlier version).
 
     Raises
     ------
@@ -57,11 +57,11 @@ def claim_folder(root: Path, kind: Kind, names: Iterable[str], *, is_known: bool
 
 
 def discard_campaign(root: Path) -> None:
-    """Remove a campaign whose files nobody needs, its mark last; a folder without a mark is left alone. Local: rank 0.
+    """Remove a campaign that is not needed any more, its mark last. Does nothing without a mark. Local: rank 0.
 
     Raises
     ------
-    StorageError : something cannot be removed.
+    StorageError : a file cannot be removed.
     """
     marker = read_marker(root) if root.is_dir() else None
     if marker is None or marker.kind != "campaign":

@@ -1,4 +1,4 @@
-"""Inventory of a campaign's records: what its folder must hold at a checkpoint, and what of it is missing.
+"""Inventory of a campaign's records: the content of its folder at a checkpoint, and what is missing.
 
 Every checkpoint keeps the inventory of its cycle, so that it is as safe as the state itself: for each file of JSON
 lines the lines of every cycle and a hash, for each image, feedback and series file its cycle, size and hash. The series
@@ -30,10 +30,10 @@ KEY: Final = "inventory"
 """Place in ``CheckpointHeader.records``; not part of the state's digest."""
 
 TIMINGS: Final = "seconds"
-"""The file of JSON lines that is not part of the result: what it lacks is reported and hinders nothing."""
+"""The file of JSON lines that is not part of the result: missing lines are reported but do not matter."""
 
 _STAMP: Final = re.compile(r"(?:.+_)?(\d{8}T\d{2}(?:\d{2})?)\.nc")
-"""Names of images and feedback files end in their time."""
+"""Names of image and feedback files end with their time."""
 
 _SHOWN: Final = 3
 """File names in a message."""
@@ -41,12 +41,12 @@ _SHOWN: Final = 3
 
 @dataclass(frozen=True)
 class Lack:
-    """What a campaign's folder lacks.
+    """A gap in the records of a campaign.
 
     Attributes
     ----------
     name : the file, or the folder of several, relative to the campaign's.
-    cycles : whose records are missing or damaged; empty where that cannot be known.
+    cycles : those whose records are missing or damaged; empty if unknown.
     what : in words, to be read after the name.
     """
 
@@ -72,7 +72,7 @@ class Lines:
     state: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=HASH_BYTES))
 
     def add(self, cycle: int, content: bytes) -> None:
-        """Take in lines of one cycle."""
+        """Add the lines of one cycle."""
         self.counts += [0] * (cycle - len(self.counts))
         self.counts[cycle - 1] += content.count(b"\n")
         self.n_bytes += len(content)
@@ -81,7 +81,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class FileMark:
-    """A file that does not change any more: the cycle it is of, its size and hash."""
+    """A file that does not change any more: its cycle, size and hash."""
 
     cycle: int
     n_bytes: int
@@ -98,7 +98,7 @@ class DayMark:
 
 
 class Inventory:
-    """What a campaign has recorded so far.
+    """Records of a campaign so far.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class Inventory:
             if day < now.date():
                 if (self._folder / name).is_file():
                     self.wrote(self._folder / name, mark.cycle)
-                else:  # removed while the job runs: it stays in the inventory, as missing
+                else:  # removed while the job runs: it stays in the inventory as missing
                     self._files[name] = FileMark(mark.cycle, 0, "")
                 del self._days[name]
         return {
@@ -154,7 +154,7 @@ class Inventory:
 
     @classmethod
     def from_plain(cls, folder: Path, plain: Mapping[str, Any]) -> Self:
-        """What ``to_plain`` gave, to be continued; the files of JSON lines must end where it says.
+        """Continue the inventory of ``to_plain``; the files of JSON lines must end where it says.
 
         Timings are taken as they are: those of the checkpoint's own cycle are recorded after it.
 
@@ -181,13 +181,13 @@ class Inventory:
 
     @classmethod
     def of_folder(cls, folder: Path, now: datetime, cycle_of: Callable[[datetime], int], gaps: Iterable[str]) -> Self:
-        """Inventory of what a folder holds up to a time: of a campaign whose checkpoint has none, or that has gaps.
+        """Inventory of a folder up to a time, for a campaign whose checkpoint has none, or that has gaps.
 
         Parameters
         ----------
         folder : of the campaign, whose files of JSON lines hold no later cycle.
         cycle_of : number of the cycle that ends at a time.
-        gaps : what is known to be missing.
+        gaps : records that are known to be missing.
 
         Raises
         ------
@@ -210,7 +210,7 @@ class Inventory:
         return inventory
 
     def count_lines(self, name: str) -> None:
-        """Take ``<name>.jsonl`` as it is now."""
+        """Read ``<name>.jsonl`` as it is now."""
         self.lines.pop(name, None)
         path = self._folder / f"{name}.jsonl"
         for line in _content(path).splitlines(keepends=True) if path.is_file() else ():
@@ -221,7 +221,7 @@ class Inventory:
 
 
 class RecordCheck:
-    """Compares a campaign's folder with inventories. Files are read once, whatever number of inventories names them.
+    """Compares a campaign's folder with inventories. Each file is read once, however many inventories contain it.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ class RecordCheck:
         self._hashes: dict[str, tuple[int, str] | None] = {}
 
     def lacking(self, plain: Mapping[str, Any], now: datetime) -> list[Lack]:
-        """What is missing, cut short or changed, in the order of the inventory; empty where all is there.
+        """Records that are missing, truncated or changed, in the order of the inventory; empty if complete.
 
         Parameters
         ----------
@@ -280,7 +280,7 @@ class RecordCheck:
         found = self._hashes[name]
         if found is None:
             return mark.cycle, "missing"
-        return mark.cycle, "" if found == (mark.n_bytes, mark.blake2b) else "cut short or changed"
+        return mark.cycle, "" if found == (mark.n_bytes, mark.blake2b) else "truncated or changed"
 
     def _of_day(self, name: str, mark: DayMark, now: datetime) -> tuple[int, str]:
         path = self._folder / name
@@ -289,8 +289,8 @@ class RecordCheck:
         try:
             slices = {time: values for time, values in read_day(path).slices.items() if time <= now}
         except StorageError:
-            return mark.cycle, "cut short or changed"
-        return mark.cycle, "" if day_digest(slices) == mark.digest else "cut short or changed"
+            return mark.cycle, "truncated or changed"
+        return mark.cycle, "" if day_digest(slices) == mark.digest else "truncated or changed"
 
 
 def describe_cycles(cycles: Iterable[int]) -> str:
@@ -323,7 +323,7 @@ def _numbers(counts: list[int]) -> list[int]:
 
 
 def _lines_by_cycle(content: bytes) -> Counter[int]:
-    """Whole lines of every cycle; damaged ones are of none."""
+    """Complete lines of every cycle; damaged ones are not counted."""
     present: Counter[int] = Counter()
     for line in content.splitlines(keepends=True):
         try:

@@ -1,6 +1,6 @@
-"""How far the report of a campaign is: ``report.json``, written by the one process that holds the campaign's folder.
+"""Progress of the report of a campaign: ``report.json``, written by the process that holds the campaign's folder.
 
-The report is a step of its own after the cycles. Its parts (tables and figures) are listed as they are made, so that a
+The report is a separate step after the cycles. Its parts (tables and figures) are listed as they are made, so that a
 report that was interrupted is completed, not made again.
 """
 
@@ -30,10 +30,10 @@ class ReportState:
     ----------
     state : pending (not begun), running, interrupted (by a signal), failed, or complete. One that is running while
         nobody holds the folder was killed.
-    n_parts : parts of the whole report; 0 as long as that is not known.
+    n_parts : number of parts of the whole report; 0 until it is known.
     parts : parts that were made, by path relative to the campaign's folder; the caption of a figure, None for a table
-        and for a figure for which there is nothing to show.
-    message : why it failed.
+        and for a figure without data.
+    message : reason of a failure.
     """
 
     state: ReportStep = "pending"
@@ -65,12 +65,12 @@ def write_report_state(folder: Path, state: ReportState) -> None:
 
 
 def forget_report(folder: Path) -> None:
-    """Note that the report of a campaign has not begun: its records are new. Local: rank 0."""
+    """Record that the report of a campaign has not begun, because its records are new. Local: rank 0."""
     write_report_state(folder, ReportState())
 
 
 def read_report_state(folder: Path) -> ReportState | None:
-    """What ``write_report_state`` wrote; None where there is no such file. Local.
+    """Read the file of ``write_report_state``; None if there is none. Local.
 
     A damaged file counts as a report that has not begun: all of it can be made again.
     """
@@ -87,7 +87,7 @@ def read_report_state(folder: Path) -> ReportState | None:
 
 
 def report_step(folder: Path, *, is_held: bool) -> ReportStep:
-    """How far the report of a finished campaign is. Local: reads only.
+    """Progress of the report of a finished campaign. Local: reads only.
 
     Campaigns of earlier versions were finished when their report was complete, and have no ``report.json``.
 

@@ -1,8 +1,8 @@
 """Restart files: one netCDF-4 file per rank and model instance, in CoLM's variable layout.
 
 A set lies in ``<root>/<YYYY-DDD-SSSSS>/<instance>/``: the files of the ranks, and ``manifest.json``, which is
-written last. Without a manifest the set is not complete. Any number of ranks reads it: the manifest says
-which tiles are in which file, ``global_index`` in the file says where each tile belongs.
+written last. Without a manifest the set is incomplete. Any number of ranks can read it: the manifest says
+which tiles are in which file, and ``global_index`` in the file gives the position of each tile.
 
 The layout is that of CoLM's time-varying restart: dimensions patch, snow, soilsnow, soil; its variable names;
 float64, deflate 1. Units, ``global_index``, ``cell`` and ``area_fraction`` are added.
@@ -47,7 +47,7 @@ class RestartFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a complete set of restart files holds; ``variables`` are the names of the state's (see ``variables``)."""
+    """Description of a complete set of restart files; ``variables`` are the names of the state's variables."""
 
     case: str
     instance: str
@@ -103,7 +103,7 @@ def write_restart(
     with step(communicator, folder, "preparing"):
         if communicator.rank == 0:
             folder.mkdir(parents=True, exist_ok=True)
-            # From here until the new manifest the set counts as incomplete.
+            # From here until the new manifest is written the set is incomplete.
             (folder / MANIFEST).unlink(missing_ok=True)
     entry: RestartFile | None = None
     with step(communicator, folder, "writing restart files"):
@@ -143,13 +143,13 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_restart(folder: Path, tile_slice: slice, tiles: Tiles | None = None) -> TileState:
-    """Tiles of a set of restart files, whatever number of ranks wrote it. Local; opens what it needs.
+    """Read tiles of a set of restart files, however many ranks wrote it. Local; opens only the files needed.
 
     Parameters
     ----------
     folder : of the set (``write_restart`` returns it).
     tile_slice : slice of the global tile vector, start and stop given.
-    tiles : description of those tiles; if given, the files must be of the same grid cells and area fractions.
+    tiles : description of those tiles; if given, the files must have the same grid cells and area fractions.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def read_restart(folder: Path, tile_slice: slice, tiles: Tiles | None = None) ->
     start, stop = tile_slice.start, tile_slice.stop
     if tile_slice.step not in (None, 1) or not 0 <= start <= stop <= manifest.n_tiles:
         raise ShapeError(
-            f"{folder}: tiles {start} to {stop} were asked for; the set has {manifest.n_tiles}. "
+            f"{folder}: tiles {start} to {stop} were requested; the set has {manifest.n_tiles}. "
             "Was it written with another grid or tile configuration?"
         )
     if tiles is not None and len(tiles) != stop - start:
@@ -269,6 +269,6 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
     write_text(folder / MANIFEST, json.dumps(content, indent=1) + "\n")
     listed = {entry.name for entry in manifest.files}
     for path in folder.glob("*_restart_*.nc"):
-        # Of an earlier write of the same time by another number of ranks.
+        # From an earlier write of the same time by another number of ranks.
         if path.name not in listed:
             path.unlink()

@@ -1,4 +1,4 @@
-"""Checkpoints of a folder: which exist, which can be trusted, which are removed, and the restart sets with them."""
+"""Checkpoints of a folder: those that exist, are valid, or are removed; likewise the restart sets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _NAME = re.compile(r"checkpoint_(\d{6,})_(\d{8}T\d{4})\.h5")
 
 Objection = Callable[[CheckpointHeader], str | None]
-"""Why a campaign cannot be resumed from a whole checkpoint; None if it can."""
+"""Reason why a campaign cannot be resumed from an intact checkpoint; None if it can."""
 
 
 def checkpoint_name(cycle: int, valid_time: datetime) -> str:
@@ -44,17 +44,17 @@ def checkpoint_times(folder: Path) -> list[datetime]:
 
 
 def latest_valid(folder: Path, objection: Objection | None = None) -> Path | None:
-    """Newest checkpoint that passes its verification; None where there is none at all.
+    """Newest checkpoint that passes its verification; None if there are no checkpoints.
 
-    Local: rank 0 asks and tells the others. A damaged one is reported in a warning and skipped.
+    Local: rank 0 calls it and sends the result to the others. A damaged checkpoint is skipped with a warning.
 
     Parameters
     ----------
-    objection : what else may speak against a checkpoint, e.g. files next to it that are missing.
+    objection : further check of a checkpoint, e.g. for missing files next to it.
 
     Raises
     ------
-    StorageError where there are checkpoints but none is whole: to begin again is the user's decision.
+    StorageError if there are checkpoints but none is intact: only the user can decide to start again.
     """
     reasons = []
     for _, path in reversed(list_checkpoints(folder)):
@@ -67,11 +67,11 @@ def latest_valid(folder: Path, objection: Objection | None = None) -> Path | Non
             logger.warning("skipping a checkpoint: %s", error)
             reasons.append(str(error))
             continue
-        logger.info("newest whole checkpoint: %s (cycle %d, %s)", path.name, header.cycle, header.valid_time)
+        logger.info("newest intact checkpoint: %s (cycle %d, %s)", path.name, header.cycle, header.valid_time)
         return path
     if reasons:
         raise StorageError(
-            f"{folder}: none of the {len(reasons)} checkpoints is whole. Restore one from a copy, or "
+            f"{folder}: none of the {len(reasons)} checkpoints is intact. Restore one from a copy, or "
             "start the campaign again in another folder.\n" + "\n".join(reasons)
         )
     return None
@@ -80,16 +80,16 @@ def latest_valid(folder: Path, objection: Objection | None = None) -> Path | Non
 def apply_retention(
     folder: Path, keep_last: int, keep_every: int | None = None, cadence: int = 1, newest: int | None = None
 ) -> list[Path]:
-    """Remove the checkpoints that nobody asked to keep; return them. Local: rank 0.
+    """Remove the checkpoints that are not to be kept; return them. Local: rank 0.
 
     Parameters
     ----------
     folder : of the checkpoints.
     keep_last : newest ones that stay, at least 1.
-    keep_every : also keep every n-th for good (None: no others).
+    keep_every : also keep every n-th permanently (None: no others).
     cadence : cycles between checkpoints, so that the n-th is known by its cycle: those stay whose cycle is a
         multiple of ``keep_every * cadence``, whatever was removed or resumed before.
-    newest : cycle of the newest checkpoint that counts: later ones, which a resume skipped, stay and do not count.
+    newest : cycle of the newest valid checkpoint: later ones, which a resume skipped, stay and are not counted.
     """
     if keep_last < 1 or cadence < 1 or (keep_every is not None and keep_every < 1):
         raise ShapeError(f"keep_last={keep_last}, keep_every={keep_every}, cadence={cadence}: expected 1 or more.")
@@ -105,7 +105,7 @@ def apply_retention(
 
 
 def remove_later(folder: Path, cycle: int) -> None:
-    """Remove the checkpoints of later cycles, which a resume skipped: the campaign has taken another course.
+    """Remove the checkpoints of later cycles, which a resume skipped: the campaign has continued without them.
 
     Local: rank 0.
     """
@@ -125,8 +125,8 @@ def prune_restart_sets(root: Path, kept: Collection[datetime]) -> list[Path]:
 
     Notes
     -----
-    Only files that a campaign wrote are removed: those that the manifest lists, and what is named as a restart. The
-    manifest goes last, so that a removal that was killed is completed the next time. A folder with other files stays.
+    Only files that a campaign wrote are removed: those that the manifest lists, and those named as restarts. The
+    manifest is removed last, so that a killed removal is completed the next time. A folder with other files stays.
     """
     removed = []
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
@@ -145,7 +145,7 @@ def prune_restart_sets(root: Path, kept: Collection[datetime]) -> list[Path]:
 
 
 def _time_of_set(folder: Path) -> datetime | None:
-    """Time of the restart sets in a folder; None for a folder of something else."""
+    """Time of the restart sets in a folder; None for any other folder."""
     if folder.is_symlink() or not folder.is_dir() or not is_label(folder.name):
         return None
     try:
@@ -165,7 +165,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove a folder and those in it, as far as no file is left in them."""
+    """Remove a folder and its subfolders if no file is left in them."""
     for path in sorted((p for p in folder.rglob("*") if p.is_dir() and not p.is_symlink()), reverse=True):
         if next(path.iterdir(), None) is None:
             path.rmdir()

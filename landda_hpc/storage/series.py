@@ -1,8 +1,8 @@
 """Soil water of every land cell over time: one CF netCDF file per run and day, ``series/<run>_<YYYYMMDD>.nc``.
 
-A file holds the times of one calendar day (UTC) and appears whole with every time that is added, so that a killed
-campaign leaves complete files. A resume cuts the files back to its checkpoint; a time that is written again replaces
-itself.
+A file holds the times of one calendar day (UTC) and is replaced atomically with every time that is added, so that a
+killed campaign leaves complete files. A resume cuts the files back to its checkpoint; a time that is written again is
+replaced.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _EPOCH: Final = datetime(1970, 1, 1)
 """Of ``TIME_UNITS``."""
 
 _ROOM: Final = 65536
-"""Bytes of coordinates and attributes at the most, beside those of the cells."""
+"""Maximum number of bytes of coordinates and attributes, besides those of the cells."""
 
 _FIELDS: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]]] = {
     "soil_moisture": (
@@ -70,7 +70,7 @@ _FIELDS: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]]] = {
 
 @dataclass(frozen=True, eq=False)
 class SeriesSlice:
-    """What is recorded of one run at one time; float32, NaN in cells without updatable soil.
+    """Record of one run at one time; float32, NaN in cells without updatable soil.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class SeriesSlice:
 
 @dataclass(frozen=True, eq=False)
 class SeriesFrame:
-    """What does not change along a series.
+    """Constant parts of a series.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ def series_file(folder: Path, run: str, day: date) -> Path:
 
 
 def list_series(folder: Path) -> dict[str, dict[date, Path]]:
-    """Files by run and day, oldest first; empty where there is no such folder."""
+    """Files by run and day, oldest first; empty if there is no such folder."""
     found: dict[str, dict[date, Path]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         match = _NAME.fullmatch(path.name)
@@ -164,7 +164,7 @@ class SeriesWriter:
             folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, run: str, time: datetime, values: SeriesSlice) -> tuple[Path, Mapping[datetime, SeriesSlice]]:
-        """Add a time to a run's series; it replaces itself, and what came after it on the same day.
+        """Add a time to a run's series; it replaces the same time and later ones of the same day.
 
         Returns
         -------
@@ -182,7 +182,8 @@ class SeriesWriter:
         shapes = {(v.soil_moisture.shape, v.sub_grid_std.shape) for v in kept.values()}
         if len(shapes) > 1:
             raise StorageError(
-                f"{path} was begun with other layers or cells than there are now ({sorted(shapes)}). Resume with the "
+                f"{path} was begun with layers or cells other than the present ones ({sorted(shapes)}). Resume with "
+                "the "
                 "output.series that the campaign began with."
             )
         write_day(path, run, SeriesDay(self._frame, kept, self._attributes))
@@ -191,7 +192,7 @@ class SeriesWriter:
 
 
 def day_digest(slices: Mapping[datetime, SeriesSlice]) -> str:
-    """Hex hash of times and values of a day of one run; a file that is read gives that of what was written."""
+    """Hex hash of times and values of a day of one run; the same for written data and for the file that is read."""
     parts: list[bytes] = []
     for time, values in sorted(slices.items(), key=lambda item: item[0]):
         parts += [time.isoformat().encode(), *(hash_array(getattr(values, name)) for name in _FIELDS)]
@@ -199,9 +200,9 @@ def day_digest(slices: Mapping[datetime, SeriesSlice]) -> str:
 
 
 def cut_series(folder: Path, last: datetime) -> int:
-    """Drop the times after ``last``, of every run; returns how many went. Local: rank 0.
+    """Remove the times after ``last`` of every run and return their number. Local: rank 0.
 
-    At a resume: what came after the checkpoint will be computed again.
+    Used at a resume: later times will be computed again.
     """
     dropped = 0
     for run, days in list_series(folder).items():
@@ -218,7 +219,7 @@ def cut_series(folder: Path, last: datetime) -> int:
 
 
 def write_day(path: Path, run: str, day: SeriesDay) -> None:
-    """Write one day of one run, whole or not at all. Local.
+    """Write one day of one run atomically. Local.
 
     Raises
     ------
@@ -262,7 +263,7 @@ def read_day(path: Path) -> SeriesDay:
 
     Raises
     ------
-    StorageError : missing, damaged, or no file of ``write_day``.
+    StorageError : missing, damaged, or not a file of ``write_day``.
     """
     with storage_errors(path, "reading", "Remove the file, or fetch it again."), netCDF4.Dataset(path) as file:
         file.set_auto_mask(False)

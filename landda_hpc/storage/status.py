@@ -1,4 +1,4 @@
-"""Where a campaign stands, as status.json says it."""
+"""State of a campaign, from status.json."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 State = Literal["running", "stopped", "finished", "failed"]
 
 Standing = Literal["not begun", "running", "stopped", "finished", "failed", "unknown"]
-"""A state, or: not begun, nothing is there that a resume would go on from; unknown, nobody can tell whether it runs."""
+"""A state, or: not begun, nothing exists to resume from; unknown, it cannot be determined whether it runs."""
 
 _STATUS_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "State": str,
@@ -22,17 +22,17 @@ _STATUS_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
 
 @dataclass(frozen=True)
 class Status:
-    """Where a campaign stands.
+    """State of a campaign.
 
     Attributes
     ----------
-    state : running, stopped (by a signal, can go on), finished, or failed. A campaign whose state is running
+    state : running, stopped (by a signal, can be resumed), finished, or failed. A campaign whose state is running
         while nobody holds the folder's lock was killed (``CampaignFolder.was_killed``).
     cycle : last finished cycle; n_cycles : cycles of the campaign.
     time : valid time after that cycle, ISO 8601, UTC.
     ranks : processes of the job.
     last_checkpoint : file name of the newest finished checkpoint, or None.
-    message : how it ended, for people.
+    message : how it ended, in words.
     pid, host, written : of rank 0 when the status was written; filled in by ``write_status``.
     """
 
@@ -53,7 +53,7 @@ def parse_status(plain: object) -> Status:
     hints = {field.name: _STATUS_TYPES[str(field.type)] for field in fields(Status)}
     required = {field.name for field in fields(Status) if field.default is MISSING}
     if not isinstance(plain, dict) or not required <= set(plain) <= set(hints):
-        raise ValueError("other fields than a status has")
+        raise ValueError("fields that differ from those of a status")
     if not all(isinstance(value, hints[name]) and not isinstance(value, bool) for name, value in plain.items()):
         raise ValueError("a field of another type")
     if plain["state"] not in get_args(State):

@@ -157,7 +157,7 @@ def test_a_survey_that_is_damaged_or_missing_is_told(tmp_path: Path, caplog: pyt
     whole = survey.read_text(encoding="utf-8")
     for content in (whole[:-20], "[]", '{"2022": 3}', '{"2022-06-02T06:00:00": ["soon"]}'):
         survey.write_text(content, encoding="utf-8")
-        with pytest.raises(StorageError, match="holds no survey of observations"):
+        with pytest.raises(StorageError, match="is not a survey of observations"):
             resume_campaign(output, SerialCommunicator())
     survey.unlink()
     resume_campaign(output, SerialCommunicator()).folder.unlock()

@@ -100,7 +100,7 @@ def without_lines(first: int, last: int) -> Callable[[Path], None]:
         *((name, without_lines(6, 6), rf"{name} lacks cycle 6 \(") for name in JSON_LINES),
         *((name, change, f"{name} was changed") for name in JSON_LINES),
         *((name, delete, f"1 is missing, of cycle.*{Path(name).name}") for name in FILES),
-        *((name, cut_short, f"1 is cut short or changed, of cycle.*{Path(name).name}") for name in FILES),
+        *((name, cut_short, f"1 is truncated or changed, of cycle.*{Path(name).name}") for name in FILES),
     ],
 )
 def test_a_record_file_that_is_damaged_is_found(

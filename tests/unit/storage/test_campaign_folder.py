@@ -45,7 +45,7 @@ def test_a_folder_with_content_is_refused(folder: CampaignFolder, tmp_path: Path
     with pytest.raises(StorageError, match="in use by another job"):
         CampaignFolder.create(folder.path, "", overwrite=True)
     folder.append_records("cycles", [{"cycle": 1}])
-    with pytest.raises(StorageError, match=r"not empty.*`resume`.*--overwrite"):
+    with pytest.raises(StorageError, match=r"not empty.*`landda resume`.*--overwrite"):
         CampaignFolder.create(folder.path, "")
     (folder.checkpoints / "checkpoint_000001_20220602T0600.h5").touch()
     (folder.path / "notes.txt").write_text("mine")
@@ -124,7 +124,7 @@ def test_a_broken_status_is_told_in_words(folder: CampaignFolder, content: bytes
     with pytest.raises(StorageError) as caught:
         folder.read_status()
     text = str(caught.value)
-    assert text.endswith("status.json is damaged, it holds no status of a campaign. Remove it and resume the campaign.")
+    assert text.endswith("status.json is damaged: it is not a status of a campaign. Remove it and resume the campaign.")
 
 
 def test_records_are_strict_json(folder: CampaignFolder) -> None:

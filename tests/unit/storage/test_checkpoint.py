@@ -184,7 +184,7 @@ def test_a_truncated_file_is_found(tmp_path: Path, share: float) -> None:
 
 
 def test_missing_foreign_and_newer_files(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="no such checkpoint"):
+    with pytest.raises(StorageError, match="the checkpoint does not exist"):
         read_header(tmp_path / "none.h5")
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["x"] = 1.0
@@ -365,7 +365,7 @@ def test_newest_whole_checkpoint(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert read_header(middle).cycle == 2
     for _, path in list_checkpoints(tmp_path):
         path.write_bytes(b"")
-    with pytest.raises(StorageError, match="none of the 3 checkpoints is whole"):
+    with pytest.raises(StorageError, match="none of the 3 checkpoints is intact"):
         latest_valid(tmp_path)
 
 

@@ -196,7 +196,7 @@ def test_a_campaign_of_an_earlier_version(tmp_path: Path, resolved: str) -> None
         (tmp_path / name).unlink()
     saved = tmp_path.parent / f"{tmp_path.name}_saved"
     shutil.copytree(tmp_path, saved)
-    with pytest.raises(StorageError, match=r"not empty.*`resume`.*--overwrite"):
+    with pytest.raises(StorageError, match=r"not empty.*`landda resume`.*--overwrite"):
         CampaignFolder.create(tmp_path, resolved)
     with CampaignFolder.create(tmp_path, "name: new\n", overwrite=True) as folder:
         assert folder.config_file.read_text() == "name: new\n"

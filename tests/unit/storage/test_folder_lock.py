@@ -184,7 +184,7 @@ def test_a_job_of_another_machine_with_a_fresh_sign_of_life_is_left_alone(tmp_pa
         elsewhere(path, age)
         assert lock.life() == "alive"
         with pytest.raises(
-            StorageError, match=r"process 123 on n17, job 4711 .* taken for dead after 180 s .*--take-over"
+            StorageError, match=r"process 123 on n17, job 4711 .* considered dead after 180 s .*--take-over"
         ):
             lock.acquire()
     before = path.read_bytes()
@@ -205,7 +205,7 @@ def test_an_old_sign_of_life_is_watched_for_a_change(
     assert not lock.gives_sign(0.3)
     with caplog.at_level(logging.WARNING, "landda_hpc"):
         lock.acquire()
-    assert "taken for dead (process 123 on n17" in caplog.text
+    assert "considered dead (process 123 on n17" in caplog.text
     lock.release()
     stopped = False
 

@@ -98,7 +98,7 @@ def test_a_time_replaces_itself(tmp_path: Path) -> None:
 
 def test_other_layers_are_refused(tmp_path: Path) -> None:
     writer(tmp_path).add("control", TIMES[0], values_at(TIMES[0]))
-    with pytest.raises(StorageError, match=r"other layers.*output\.series"):
+    with pytest.raises(StorageError, match=r"layers or cells other.*output\.series"):
         writer(tmp_path).add("control", TIMES[1], values_at(TIMES[1], layers=4))
 
 
