@@ -15,7 +15,7 @@ from landda_hpc.errors import DataError, ShapeError
 AnomalyKind = Literal["moving_window", "climatology"]
 
 _FEWEST_SHARE: Final = 0.25
-"""Share of a window's times that must be present for a mean of it."""
+"""Share of a window's times that its mean needs."""
 
 _FEWEST_YEARS: Final = 2
 _DAYS: Final = 366
@@ -23,7 +23,7 @@ _DAYS: Final = 366
 
 @dataclass(frozen=True)
 class AnomalyRule:
-    """From what anomalies are counted.
+    """Reference from which anomalies are computed.
 
     Attributes
     ----------
@@ -49,12 +49,12 @@ def anomalies(series: FloatArray, times: Sequence[datetime], rule: AnomalyRule) 
     ----------
     series : (n_time, n_place), NaN is missing.
     times : ascending, UTC; gaps are allowed.
-    rule : from what.
+    rule : reference of the anomalies.
 
     Returns
     -------
-    Same shape. NaN where the series is, where a window holds less than a quarter of the times that a full one of this
-    series could, and, for a climatology, on days of the year that fewer than two years have.
+    Same shape. NaN where the series is NaN, where a window has less than a quarter of the times of a full window of
+    this series, and, for a climatology, on days of the year that occur in fewer than two years.
 
     Raises
     ------
@@ -62,10 +62,10 @@ def anomalies(series: FloatArray, times: Sequence[datetime], rule: AnomalyRule) 
     DataError : times do not ascend.
     """
     if series.ndim != 2 or series.shape[0] != len(times):
-        raise ShapeError(f"series have shape {series.shape} and {len(times)} times; expected one row a time.")
+        raise ShapeError(f"series have shape {series.shape} and {len(times)} times; expected one row per time.")
     seconds = np.array([(time - datetime(1970, 1, 1)).total_seconds() for time in times])
     if np.any(np.diff(seconds) <= 0.0):
-        raise DataError("times of a series must ascend strictly; sort them and take each once.")
+        raise DataError("times of a series must be strictly ascending; sort them and remove duplicates.")
     if series.shape[0] == 0:
         return series.copy()
     if rule.kind == "climatology":
@@ -95,7 +95,7 @@ def _moving_mean(series: FloatArray, seconds: FloatArray, half: float) -> FloatA
 def _window_sums(series: FloatArray, first: IntArray, last: IntArray) -> tuple[FloatArray, FloatArray]:
     """Sums and numbers of present values of rows first..last-1, for each row."""
     present = np.isfinite(series)
-    # Departures from the column's mean: cumulative sums of small numbers lose no digits that matter.
+    # Departures from the column's mean: cumulative sums of small numbers lose no significant digits.
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(present.any(axis=0), np.where(present, series, 0.0).sum(axis=0) / present.sum(axis=0), 0.0)
     total = np.zeros((series.shape[0] + 1, series.shape[1]))

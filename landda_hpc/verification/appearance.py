@@ -1,4 +1,4 @@
-"""How figures look: colours, colour scales, labels, and writing them. No state of matplotlib's is changed."""
+"""Appearance of figures: colours, colour scales, labels, and output. The state of matplotlib is not changed."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ NO_DATA: Final = "#bcbcbc"
 INK: Final = "#333333"
 
 MOISTURE_LEVELS: Final[FloatArray] = np.round(np.arange(0.0, 0.4801, 0.04), 2)
-"""Bands of soil moisture, m3 m-3: the same in every map, so that maps compare."""
+"""Bands of soil moisture, m3 m-3: the same in every map, so that maps can be compared."""
 
-# Okabe & Ito (2008): told apart with any colour vision. Known runs keep their colour whatever is beside them.
+# Okabe & Ito (2008): distinguishable with any colour vision. Known runs keep their colour in every figure.
 _RUN_STYLES: Final[dict[str, tuple[str, LineStyle]]] = {
     "control": ("#555555", "--"),
     "pointwise": ("#E69F00", "-"),
@@ -46,9 +46,9 @@ _OTHER_COLOURS: Final = ("#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", 
 
 
 def moisture_scale(top: float | None = None) -> tuple[Colormap, BoundaryNorm]:
-    """Colours and bands of soil moisture: dry pale, wet dark; above the last band darker still.
+    """Colours and bands of soil moisture: pale is dry, dark is wet; values above the last band are darkest.
 
-    With ``top`` as many bands up to another number, m3 m-3: for standard deviations.
+    With ``top``, the same number of bands up to that value, m3 m-3: for standard deviations.
     """
     colours = colormaps["YlGnBu"].resampled(256)
     levels = MOISTURE_LEVELS if top is None else np.linspace(0.0, top, MOISTURE_LEVELS.size)
@@ -85,8 +85,10 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG, whole or not at all, and its folder if it is missing; equal figures give equal bytes."""
-    png = io.BytesIO()  # drawn before the file is begun: a fault of the drawing is no fault of the disk
+    """Write a PNG atomically, and make its folder if it is missing; equal figures give equal bytes."""
+    png = (
+        io.BytesIO()
+    )  # drawn before the file is opened, so that errors of drawing are not reported as errors of the disk
     figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
     write_bytes(path, png.getvalue(), make_folder=True)
 
@@ -104,7 +106,7 @@ def latitude_label(value: float, _position: object = None) -> str:
 
 
 def date_axis(axes: Axes) -> None:
-    """Mark an axis of days with three to eight dates, written as briefly as they can be."""
+    """Label an axis of days with three to eight dates in a short format."""
     locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]  # matplotlib.dates has no types
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # the same

@@ -1,7 +1,7 @@
-"""How much independent information an autocorrelated series holds: effective sample sizes and block lengths.
+"""Independent information in an autocorrelated series: effective sample sizes and block lengths.
 
 Series are columns on a regular time axis, NaN where there is no pair. All sums run over lagged pairs that are both
-present, so that gaps cost what they cost and no more.
+present, so that gaps are accounted for exactly.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import ShapeError
 
 _CHUNK: Final = 1024
-"""Columns that are transformed together: bounds the memory, changes no result."""
+"""Number of columns transformed together; it limits memory and does not affect the results."""
 
 _CORRECTIONS: Final = 5
 """Steps of the fixed point that corrects autocorrelations for the mean having been estimated."""
@@ -54,7 +54,7 @@ def autocorrelation(series: FloatArray) -> tuple[FloatArray, FloatArray]:
             mean = np.where(present, series[:, part], 0.0).sum(axis=0) / n
             departure = np.where(present, series[:, part] - mean, 0.0)
             products = _lagged(departure, n_lags)
-            # Counts are whole numbers: rounding takes the transform's error away.
+            # Counts are whole numbers: rounding removes the error of the transform.
             pairs = np.round(_lagged(present.astype(np.float64), n_lags))
             variance = (departure**2).sum(axis=0) / n
             mean_product = np.where(pairs > 0.0, products / pairs, 0.0)
@@ -69,7 +69,7 @@ def effective_size_of_mean(series: FloatArray) -> FloatArray:
 
     n_eff = n / (1 + 2 sum_k (n_k / n) rho_k), with n_k pairs at lag k; n (1 - rho) / (1 + rho) for a long AR(1) series.
     The sum ends before the first autocorrelation that is not positive. Autocorrelations are corrected for the estimated
-    mean, whose variance they lack: rho_k = (r_k + v) / (1 + v), v / (1 + v) = 1 / n_eff.
+    mean, whose variance is missing in them: rho_k = (r_k + v) / (1 + v), v / (1 + v) = 1 / n_eff.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def block_length(series: FloatArray) -> int:
 
     The rule that is best for the mean of an AR(1) series, l = (3/2 (2 rho / (1 - rho^2))^2 n)^(1/3), with the median
     over columns of the memory that an AR(1) series of their effective size would have; at most a fifth of the series:
-    there must be blocks to draw from.
+    so that there are blocks to draw from.
 
     References
     ----------
@@ -168,7 +168,7 @@ def _is_constant(series: FloatArray) -> BoolArray:
 def _leading(rho: FloatArray, share: FloatArray) -> BoolArray:
     """Lags from 1 before the first autocorrelation that is not positive.
 
-    A lag without pairs ends nothing: daily values on a six-hourly axis have pairs at every fourth lag only.
+    A lag without pairs does not end the sum: daily values on a six-hourly axis have pairs only at every fourth lag.
     """
     return np.asarray(np.logical_and.accumulate((rho[1:] > 0.0) | (share[1:] == 0.0), axis=0))
 
@@ -177,7 +177,7 @@ def _inflation(rho: FloatArray, share: FloatArray, n: FloatArray) -> FloatArray:
     """1 + 2 sum of the corrected autocorrelations: how much the variance of a mean exceeds that of white noise.
 
     The correction needs the effective size that it gives: a fixed point, reached in few steps, since 1 / n_eff is small
-    where anything can be said at all.
+    for every useful series.
     """
     used = _leading(rho, share) * share[1:]
     inflation = 1.0 + 2.0 * (np.nan_to_num(rho[1:]) * used).sum(axis=0)
@@ -188,7 +188,7 @@ def _inflation(rho: FloatArray, share: FloatArray, n: FloatArray) -> FloatArray:
 
 
 def _floor(inflation: FloatArray, n: FloatArray) -> FloatArray:
-    """1 / n_eff, at most a half: the share of the variance that the estimated mean takes away."""
+    """1 / n_eff, at most a half: the share of the variance that is lost to the estimated mean."""
     return np.asarray(np.minimum(np.maximum(inflation, 1.0) / np.maximum(n, 1.0), 0.5))
 
 

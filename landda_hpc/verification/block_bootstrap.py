@@ -1,7 +1,7 @@
-"""How far the errors of a group's places go together: a block bootstrap in time, all places drawn alike.
+"""Dependence of the errors of a group's places: a block bootstrap in time with the same draws for all places.
 
-Stations of a network see the same rain, so their scores are no independent numbers. Blocks of times are drawn, the same
-for all places and all runs: what is common to them stays common.
+Stations of a network receive the same rain, so their scores are not independent. The same blocks of times are drawn
+for all places and all runs, which preserves their common variations.
 
 References
 ----------
@@ -26,7 +26,7 @@ Key = tuple[str, str, str, bool]
 SCORES: Final = ("r", "ubrmse", "bias")
 
 _CHUNK: Final = 512
-"""Places whose moments are resampled together: bounds the memory."""
+"""Number of places whose moments are resampled together; it limits memory."""
 
 _N_MOMENTS: Final = 6
 """Number of values, x, y, x^2, y^2, x y."""
@@ -79,7 +79,7 @@ def resampled_scores(
         n = present.sum(axis=0)
         mean_x = np.where(n > 0, np.where(present, x, 0.0).sum(axis=0) / n, 0.0)
         mean_y = np.where(n > 0, np.where(present, y, 0.0).sum(axis=0) / n, 0.0)
-    # About the whole series' means: squares of whole values would cancel digits.
+    # About the means of the whole series: squares of the full values would lose digits by cancellation.
     dx, dy = np.where(present, x - mean_x, 0.0), np.where(present, y - mean_y, 0.0)
     moments = np.stack([present.astype(np.float64), dx, dy, dx**2, dy**2, dx * dy], axis=-1)
     wrapped = np.concatenate([moments, moments[: length - 1]])
@@ -102,7 +102,7 @@ def dependence_ratios(
     weights: FloatArray | None = None,
     baseline: str | None = None,
 ) -> dict[Key, float]:
-    """How much of the uncertainty of single places is left in the mean over a group.
+    """Ratio of the uncertainty of the mean over a group to that of single places.
 
     The standard deviation of the group's mean over replicates, over the mean of its places' standard deviations: 1
     where all places err together, 1 / sqrt(n_place) where they are independent.
@@ -115,11 +115,11 @@ def dependence_ratios(
     length : of the blocks, time steps.
     n_replicates, generator : of the bootstrap.
     weights : of the places, (n_place,); equal by default.
-    baseline : run that differences are against.
+    baseline : run from which differences are taken.
 
     Returns
     -------
-    By (group, run, score, whether it is the difference from the baseline), in [0, 1]; 1 where it cannot be known.
+    By (group, run, score, whether it is the difference from the baseline), in [0, 1]; 1 where it is unknown.
     """
     *fields, reference = common_times(*runs.values(), reference)
     counts = draw_blocks(reference.shape[0], length, n_replicates, generator)
@@ -153,7 +153,7 @@ class _Sum:
         self._stds = 0.0
 
     def add(self, replicates: FloatArray, weight: FloatArray) -> None:
-        # A place without a score in some replicate (few values, all in one block) cannot be followed through all.
+        # A place without a score in some replicate (few values, all in one block) is left out.
         known = np.isfinite(replicates).all(axis=0)
         self._replicates += (weight[known] * replicates[:, known]).sum(axis=1)
         self._stds += float((weight[known] * np.std(replicates[:, known], axis=0)).sum())
@@ -168,7 +168,7 @@ def _scores(moments: FloatArray, shift: FloatArray) -> dict[str, FloatArray]:
         n = np.where(moments[..., 0] > 1.0, moments[..., 0], np.nan)
         x, y, xx, yy, xy = (moments[..., i] / n for i in range(1, _N_MOMENTS))
         var_x, var_y, covariance = xx - x * x, yy - y * y, xy - x * y
-        # Below this a variance is rounding: the column is constant.
+        # Below this a variance is rounding error: the column is constant.
         varies = (var_x > 1e-14 * (xx + 1e-30)) & (var_y > 1e-14 * (yy + 1e-30))
         r = np.where(varies, np.clip(covariance / np.sqrt(var_x * var_y), -1.0, 1.0), np.nan)
         ubrmse = np.sqrt(np.maximum(0.0, var_x + var_y - 2.0 * covariance))

@@ -1,10 +1,10 @@
 """Confidence intervals that stay within the range of their score: a correlation in [-1, 1], an error above 0.
 
-A symmetric interval of a bounded score can reach values that the score cannot have, above all with few samples. A side
-of an interval that has an end of the range before it is therefore laid on a scale without that end and brought back:
+A symmetric interval of a bounded score can contain impossible values, especially with few samples. A side of an
+interval towards an end of the range is therefore computed on a scale without that end and transformed back:
 the logit of the position between two ends (on -1..1 this is twice Fisher's z), the logarithm of the distance from one
 end. The width is carried over by the slope of the scale (delta method), so that narrow intervals are Student's as
-before. Differences of scores do not crowd at the ends of their range: their intervals are cut off there.
+before. Differences of scores do not accumulate at the ends of their range: their intervals are truncated there.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import numpy as np
 from landda_hpc.constants import FloatArray
 
 _NEAREST: Final = 1e-12
-"""Distance from an end, as a share of the range, that a value counts for at least: the scale has no end itself."""
+"""Minimum distance of a value from an end, as a share of the range, because the scale does not include the end."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """Values that a score, or the difference of two, can have.
+    """Range of a score, or of the difference of two scores.
 
     Attributes
     ----------
-    floor, ceiling : the ends, -inf and inf where there is none.
-    is_difference : whether it is of a difference: intervals are cut off at the ends.
+    floor, ceiling : the ends; -inf and inf if there is none.
+    is_difference : whether it is the range of a difference, at whose ends intervals are truncated.
     """
 
     floor: float = -math.inf
@@ -90,7 +90,7 @@ def edges_within(
     centre : what each interval is around, shape (n,).
     below, above : half-widths to first order, in the unit of the score, >= 0, (n,).
     floor, ceiling : range of each, (n,); -inf and inf where there is none.
-    is_difference : cut off at the ends, in place of the scales without ends.
+    is_difference : truncate at the ends instead of using scales without ends.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def _upward(centre: FloatArray, width: FloatArray, floor: FloatArray, ceiling: F
         between = high - (high - low) / (1.0 + np.exp(scaled))
         one_end = high - np.exp(-scaled)
     end = np.where(has_ceiling, np.where(has_floor, between, one_end), centre + width)
-    # Without a width it is the centre itself, without the rounding of going there and back.
+    # Without a width it is the centre itself, without the rounding of the two transformations.
     return np.asarray(np.where(width == 0.0, centre, np.maximum(end, centre)))
 
 
@@ -144,7 +144,7 @@ def _stretch(value: FloatArray, floor: FloatArray, ceiling: FloatArray) -> Float
 
 
 def _slope(value: FloatArray, floor: FloatArray, ceiling: FloatArray) -> FloatArray:
-    """How much the scale changes with the value."""
+    """Derivative of the scale with respect to the value."""
     over, under = _distances(value, floor, ceiling)
     return np.asarray(np.where(np.isfinite(floor), 1.0 / over, 0.0) + 1.0 / under)
 

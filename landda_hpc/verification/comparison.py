@@ -1,4 +1,4 @@
-"""Methods side by side over several seeds: means, confidence intervals, paired differences, tables."""
+"""Comparison of methods over several seeds: means, confidence intervals, paired differences, tables."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PLACES: Final = (
 """Window and stage of the rows, in the tables' order. A free run has its state as background and as analysis."""
 
 SHOWN: Final = (("assimilation", "analysis"), ("assimilation", "background"), ("forecast, last day", "forecast"))
-"""What tables and figures show, the most important first; the CSV file has everything."""
+"""Rows of tables and figures, the most important first; the CSV file has all rows."""
 
 TUNED: Final = "tuned on truth"
 _HEADINGS: Final = ("SCC", "difference", "ubRMSE", "difference")
@@ -60,12 +60,12 @@ class ComparisonRow:
     ----------
     method, layer, window, stage, reference, score : names; windows and stages as in ``PLACES``.
     n_seeds : seeds in which the score is defined.
-    n_times : times of a seed that its mean is over, at most.
+    n_times : largest number of times in the mean of a seed.
     first_time, last_time : of them.
     mean : over seeds of the means over times; SCC in 1, else m3 m-3.
-    half_width : of Student's interval, before it is brought within the range of the score.
+    half_width : of Student's interval, before it is limited to the range of the score.
     low, high : ends of the interval, within the range of the score; NaN with fewer than two seeds.
-    baseline : the method that paired differences are against.
+    baseline : the method from which paired differences are taken.
     paired_difference, paired_half_width, paired_low, paired_high : the same of method minus baseline, seed by seed; NaN
         for the baseline itself.
     n_pairs : seeds in which both are defined.
@@ -153,7 +153,7 @@ def compare(
     DataError : no records, or a seed or the baseline lacks a method's scores.
     """
     if baseline not in methods:
-        raise DataError(f"baseline '{baseline}' is none of the methods compared: {', '.join(methods)}.")
+        raise DataError(f"baseline '{baseline}' is not among the methods compared: {', '.join(methods)}.")
     if not records:
         raise DataError("there are no seeds to compare; run at least one.")
     for seed, of_seed in records.items():
@@ -255,7 +255,7 @@ def _places(record: ScoreRecord, since: datetime, last: datetime) -> Iterator[tu
 
 
 def write_comparison_csv(rows: Sequence[ComparisonRow], path: Path) -> None:
-    """Write the rows as CSV, one header line, whole or not at all; NaN is empty, floats keep every bit.
+    """Write the rows as CSV with one header line, atomically; NaN is empty, floats keep every bit.
 
     Columns are the fields of :class:`ComparisonRow`. Makes the folder.
     """
@@ -352,7 +352,7 @@ def _title(reference: str) -> str:
     if reference == TRUTH:
         return "Methods against the truth (nature run)"
     if reference == ASSIMILATED_REFERENCE:
-        return "Apart: fit to the assimilated reference (no independent check: never rank methods by it)"
+        return "Separately: fit to the assimilated reference (not an independent check: do not rank methods by it)"
     return f"Methods against {described(reference)}"
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SCORES: Final = (("scc", "SCC"), ("ubrmse", "ubRMSE (m³ m⁻³)"))
 
-# Okabe & Ito (2008), and different shapes: told apart with any colour vision, and without colour.
+# Okabe & Ito (2008), and different shapes: distinguishable with any colour vision, and without colour.
 _MARKERS: Final = {SHOWN[0]: ("#0072B2", "o"), SHOWN[1]: ("#777777", "D"), SHOWN[2]: ("#D55E00", "s")}
 _LABELS: Final = {SHOWN[0]: "analysis", SHOWN[1]: "background", SHOWN[2]: "forecast, last day"}
 
@@ -37,9 +37,9 @@ def draw_comparison(
     ----------
     rows : as ``comparison.compare`` returns them.
     path : the PNG.
-    differences : paired differences from the baseline in place of the scores. The control is left out beside other
-        methods: it is far from all of them, and nothing could be told apart.
-    reference : what the scores are against.
+    differences : paired differences from the baseline instead of the scores. The control is left out if there are
+        other methods: it is far from all of them, and they could not be distinguished.
+    reference : the reference of the scores.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def draw_comparison(
 
 
 def _draw_panel(axis: Axes, rows: Sequence[ComparisonRow], methods: Sequence[str], differences: bool) -> None:
-    """One dot with its interval per method and state; states a little apart."""
+    """One dot with its interval per method and state; states are slightly shifted."""
     for k, place in enumerate(SHOWN):
         here = [r for r in rows if (r.window, r.stage) == place]
         if not here:

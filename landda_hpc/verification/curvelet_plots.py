@@ -1,4 +1,4 @@
-"""Pictures of curvelet frames and decompositions: the modes of an image as [B26] Fig. 1, the tiling of frequencies."""
+"""Figures of curvelet frames and decompositions: the modes of an image as [B26] Fig. 1, the tiling of frequencies."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def draw_decomposition(
     roses: Sequence[Rose] = (),
     title: str = "Soil moisture",
 ) -> None:
-    """Draw an image, its modes, and what the first 1, 2 ... of them add up to; write one PNG.
+    """Draw an image, its modes, and the sums of the first 1, 2 ... of them; write one PNG.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def draw_decomposition(
         raise ShapeError(f"image {image.shape} and modes {modes.shape} do not fit the grid {grid.shape}.")
     known = np.isfinite(image)
     n_modes = len(modes)
-    # Modes above the first are differences from what the first add up to; the first holds the mean.
+    # Modes above the first are differences from partial sums; the first holds the mean.
     scales = {False: appearance.moisture_scale(), True: appearance.difference_scale([m[known] for m in modes[1:]])}
     rows = n_modes + 1
     height = 5.2 * grid.shape[0] / grid.shape[1] + 0.35
@@ -100,7 +100,7 @@ def draw_decomposition(
         left[number + 1].set_title(text, loc="right", fontsize=appearance.SMALL_FONT, color=appearance.INK)
         shown = mode if number else mode - mode[known].mean()
         _draw_map(right[number], shown, known, grid, scales[True])
-        name = "Mode 1 less its mean" if number == 0 else f"Mode {number + 1}"
+        name = "Mode 1 minus its mean" if number == 0 else f"Mode {number + 1}"
         right[number].set_title(name, loc="left", fontsize=appearance.FONT)
         text = f"{100.0 * shares[number]:.1f} % of the energy"
         right[number].set_title(text, loc="right", fontsize=appearance.SMALL_FONT, color=appearance.INK)

@@ -1,4 +1,4 @@
-"""Means of days, and what a day departs from the mean of a window, as [B26] Fig. 12."""
+"""Daily means, and departures of a day from the mean of a window, as [B26] Fig. 12."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from landda_hpc.verification.scores import Score, score
 
 
 def days_of(times: Sequence[datetime]) -> tuple[datetime, ...]:
-    """Begins of the UTC days from the first time to the last, without gaps; empty without times."""
+    """Starts of the UTC days from the first time to the last, without gaps; empty without times."""
     if not times:
         return ()
     first, last = (datetime(t.year, t.month, t.day) for t in (times[0], times[-1]))
@@ -31,7 +31,7 @@ def daily_means(
     ----------
     values : (n_time, n_place), NaN is missing.
     times : of the rows, each within one of the days.
-    days : begins of days.
+    days : starts of days.
     n_needed : values that the mean of a day needs, at least.
 
     Returns
@@ -50,7 +50,7 @@ def daily_means(
 
 @dataclass(frozen=True, eq=False)
 class DayAnomalies:
-    """Anomalies of one day in one region, and how much the runs' are like the reference's.
+    """Anomalies of one day in one region, and the agreement of runs and reference.
 
     Attributes
     ----------

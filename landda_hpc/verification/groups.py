@@ -37,8 +37,8 @@ class GroupMean:
 def group_mean(estimate: Estimate, places: IntArray, dependence: float, weights: FloatArray | None = None) -> GroupMean:
     """Mean of a score over places with an interval.
 
-    The places' own intervals give the level, ``dependence`` how much of it is left in the mean: their mean width is
-    multiplied by it, and so much of their asymmetry is kept. Widths are averaged on the scale on which the score has no
+    The mean width of the places' intervals is multiplied by ``dependence``, and the same share of their asymmetry is
+    kept. Widths are averaged on the scale on which the score has no
     ends (``bounds``), so that the interval of the mean stays within the score's range as those of the places do.
 
     Parameters
@@ -75,7 +75,7 @@ def group_mean(estimate: Estimate, places: IntArray, dependence: float, weights:
         else:
             sides = bounds.halves_of(centre[sure], low[sure], high[sure], floor[sure], ceiling[sure])
         below, above = (_mean(side, w) for side in sides)
-        # Means of many independent values are symmetric; what all places have in common keeps its skewness.
+        # Means of many independent values are symmetric; the part common to all places keeps its skewness.
         even = 0.5 * (below + above) * (1.0 - dependence)
         halves = (np.array([dependence * (dependence * side + even)]) for side in (below, above))
         ends = (np.array([_mean(end[known], weight[known])]) for end in (floor, ceiling))

@@ -1,4 +1,4 @@
-"""Images of a campaign as figures take them: their names, and reading them from files."""
+"""Images of a campaign for figures: their names, and reading them from files."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def read_images(path: Path) -> list[ImageSet]:
     path : file with coordinates ``lat`` and ``lon`` (degrees, ascending), ``time`` (scalar or dimension) and
         ``run`` (dimension or scalar coordinate, or global attribute), and any of the variables control,
         background, analysis, forecast, observation, truth, increment, innovation (m3 m-3) with dimensions
-        among (run, time, lat, lon). A variable without ``run`` belongs to every run. Further variables are
-        passed over.
+        among (run, time, lat, lon). A variable without ``run`` belongs to every run. Other variables are
+        ignored.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def read_images(path: Path) -> list[ImageSet]:
     MissingFileError : no such file.
     DataError : a coordinate is missing, or a variable has other dimensions.
     """
-    import xarray as xr  # here: it takes half a second to import, and campaigns without figures read no image
+    import xarray as xr  # imported here: it takes half a second, and campaigns without figures do not read images
 
     if not path.is_file():
         raise MissingFileError(f"image file '{path}' does not exist.")

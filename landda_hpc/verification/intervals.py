@@ -1,4 +1,4 @@
-"""Confidence intervals of temporal scores that respect autocorrelation, and of paired differences of two runs.
+"""Confidence intervals of temporal scores that account for autocorrelation, and of paired differences of two runs.
 
 Every function takes columns (n_time, n_place) on one regular time axis, uses the times that all its series have, and
 gives a value with an interval and the effective sample size behind it. Intervals are Student's, chi-square or Fisher's
@@ -38,7 +38,7 @@ class Estimate:
     ----------
     value, low, high : (n_place,); NaN where undefined, low and high also where there are too few independent values.
     n_eff : effective sample size, (n_place,).
-    centre : what the interval is around: the value, but for what an estimated mean takes off a standard deviation.
+    centre : of the interval: the value, corrected for the estimated mean in a standard deviation.
     floor, ceiling : ends of the score's range, one for all columns or (n_place,); the interval stays between them.
     is_difference : of two runs' scores.
     """
@@ -74,7 +74,7 @@ def estimate_mean(series: FloatArray) -> Estimate:
     """Mean of each column, t s / sqrt(n_eff) on either side; s has n_eff - 1 degrees of freedom."""
     mean, variance = _moments(series)
     size = effective_size_of_mean(series)
-    # A series without variance has no effective size; its mean is as sure as it looks.
+    # A series without variance has no effective size; its mean is exact.
     is_sure = np.isfinite(mean) & ~_varies(series)
     with np.errstate(invalid="ignore", divide="ignore"):
         half = _student(size - 1.0) * np.sqrt(variance / (size - 1.0))
@@ -94,7 +94,7 @@ def estimate_ubrmse(x: FloatArray, y: FloatArray) -> Estimate:
     _, variance = _moments(x - y)
     of_mean, size = effective_size_of_mean(x - y), effective_size_of_variance(x - y)
     with np.errstate(invalid="ignore", divide="ignore"):
-        # What the departures from an estimated mean lack, so that the interval is around the population's.
+        # Correction for the estimated mean, so that the interval is around the population's value.
         unbiased = variance * of_mean / (of_mean - 1.0)
         freedom = np.where(size > FEWEST, size - 1.0, np.nan)
         low = np.sqrt(freedom * unbiased / _chi_square(0.5 + 0.5 * LEVEL, freedom))

@@ -1,4 +1,4 @@
-"""How the panels of a map figure are arranged."""
+"""Arrangement of the panels of a map figure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TITLE = 0.42
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """What one map shows: its name, title, image of shape (n_lat, n_lon), and its kind of colours."""
+    """One map: its name, title, image of shape (n_lat, n_lon), and kind of colours."""
 
     name: str
     title: str
@@ -50,7 +50,7 @@ class Layout:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether a panel's title leaves no room for scores beside it."""
+        """Whether a panel's title leaves no room for scores next to it."""
         return min(self.width_ratios) / sum(self.width_ratios) * self.width < 5.0
 
     def beside(self, is_difference: bool) -> tuple[slice, int] | tuple[int, slice]:
@@ -60,7 +60,7 @@ class Layout:
 
 
 def arrange_in_grid(panels: Sequence[Panel], region: Region, n_columns: int) -> Layout:
-    """Arrange panels of one region row by row, so many to a row; a change of kind begins a new row."""
+    """Arrange panels of one region row by row with a fixed number per row; a change of kind begins a new row."""
     places: list[tuple[int, int, Panel, Region]] = []
     row, column = 0, 0
     for before, panel in zip([None, *panels], panels, strict=False):

@@ -59,7 +59,7 @@ class Coastline:
 def default_panels(images: Mapping[str, FloatArray]) -> tuple[str, ...]:
     """Choose panels for a set of images.
 
-    The fields it has, then each minus the observation (the truth if there is none), and the increment.
+    These are the available fields, then each minus the observation (or the truth), and the increment.
     """
     present = [name for name in FIELDS if name in images]
     reference = next((name for name in ("observation", "truth") if name in images), None)
@@ -95,7 +95,7 @@ def draw_maps(
         "innovation"), shape (n_lat, n_lon), m3 m-3. NaN is missing: grey over land.
     grid : of the images.
     land : True over land; the rest is ocean.
-    time : valid time, UTC; None: the title tells none.
+    time : valid time, UTC; None: none in the title.
     path : the PNG.
     panels : names of images, or "a minus b"; default :func:`default_panels`.
     regions : one region gives two columns, fields and differences; several give one column each, as
@@ -104,14 +104,14 @@ def draw_maps(
     score_mask : cells whose scores stand above the difference panels (within the region); default ``land``.
     title : first part of the figure's title; the time follows.
     labels : panel titles by image name, in place of :data:`LABELS`.
-    columns : of one region: panels row by row in the order given, so many to a row; default by kind.
-    quantity : what the fields are, for their colour bar.
+    columns : of one region: panels row by row in the given order, with so many per row; by default by kind.
+    quantity : name of the fields, for their colour bar.
     top : of the fields' bands, m3 m-3; default those of soil moisture.
 
     Raises
     ------
     ShapeError : an image, ``land`` or ``score_mask`` does not have the grid's shape.
-    DataError : a panel names an image that is not there, no panel is left, or a region lies off the grid.
+    DataError : a panel names a missing image, no panel is left, or a region lies off the grid.
     StorageError : the file cannot be written.
 
     Notes

@@ -1,4 +1,4 @@
-"""Stations beside a model: which cells stand for a place, which layers for a sensor, which times belong together."""
+"""Matching of stations and model: cells for a place, layers for a sensor, and common times."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Times = npt.NDArray[np.datetime64]
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Cells that stand for places.
+    """Cells that represent places.
 
     Attributes
     ----------
-    cells : numbers of land cells, (n_place, 4); of no meaning where the weight is 0.
+    cells : numbers of land cells, (n_place, 4); undefined where the weight is 0.
     weights : (n_place, 4), rows sum to 1; all 0 where no usable cell is near.
     distance_km : from the place to the centre of the cell with the largest weight; NaN without one.
     """
@@ -55,7 +55,7 @@ class Placement:
     def values(self, of_cells: FloatArray) -> FloatArray:
         """Values at the places, (..., n_place), from values of all land cells, (..., n_cells); NaN where not placed.
 
-        A missing cell of a bilinear place drops out; the place is missing where less than half of its weight is left.
+        A missing cell of a bilinear place is ignored; the place is missing where less than half of its weight is left.
         """
         gathered = of_cells[..., self.cells]
         present = np.isfinite(gathered) & (self.weights > 0.0)
@@ -75,14 +75,14 @@ def place(
     method: PlaceMethod = "nearest",
     max_km: float | None = None,
 ) -> Placement:
-    """Find the cells that stand for places.
+    """Find the cells that represent places.
 
     Parameters
     ----------
     lat, lon : of the places, degrees, (n_place,).
     grid : the model grid.
     cell : flat index of every land cell, ascending, (n_cells,).
-    is_usable : land cells that may stand for a place, (n_cells,).
+    is_usable : land cells that may represent a place, (n_cells,).
     method : ``nearest``: the usable cell whose centre is nearest; ``bilinear``: the usable ones of the four around, as
         [B26] Fig. 12, where they hold at least half of the weight, else the nearest.
     max_km : places farther from the nearest usable cell are not placed; default: a cell's diagonal at that latitude.
@@ -123,12 +123,12 @@ def place(
 
 
 def sensor_weights(depth_m: DepthRange, n_layers: int = SOIL_Z.size) -> FloatArray | None:
-    """Weights of the model's layers in what a sensor sees.
+    """Weights of the model's layers in the value of a sensor.
 
     Parameters
     ----------
     depth_m : top and bottom of the sensor, m; equal (or nearly) for a point.
-    n_layers : layers that there are, from the top.
+    n_layers : number of layers, from the top.
 
     Returns
     -------
@@ -172,11 +172,11 @@ def match_times(model: Times, observed: Times, values: FloatArray, tolerance_min
     ----------
     model, observed : ascending UTC times.
     values : of the observations, (n_observed,); NaN (missing, or refused by its flag) never matches.
-    tolerance_minutes : farther observations do not count; of two equally near the earlier one does.
+    tolerance_minutes : observations farther away are ignored; of two equally near the earlier one is used.
 
     Returns
     -------
-    (n_model,), NaN where nothing is near enough.
+    (n_model,), NaN where no observation is near enough.
     """
     known = np.isfinite(values)
     times, kept = observed[known].astype("datetime64[s]").astype(np.int64), values[known]
@@ -220,7 +220,7 @@ def _bilinear(lat: FloatArray, lon: FloatArray, grid: Grid) -> tuple[IntArray, F
     gap = grid.lat[np.clip(rows[1], 0, n_lat - 1)] - grid.lat[np.clip(rows[0], 0, n_lat - 1)]
     with np.errstate(invalid="ignore", divide="ignore"):
         up = np.where(gap > 0.0, (lat - grid.lat[np.clip(rows[0], 0, n_lat - 1)]) / gap, 0.5)
-    # Beyond the outermost centres the outermost row stands alone.
+    # Beyond the outermost centres only the outermost row is used.
     rows, up = np.clip(rows, 0, n_lat - 1), np.clip(up, 0.0, 1.0)
     offset = np.mod(lon - grid.lon[0], 360.0)
     relative = grid.lon - grid.lon[0]

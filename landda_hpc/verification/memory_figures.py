@@ -41,7 +41,7 @@ def draw_memory(path: Path, names: Sequence[str], days: FloatArray, anomaly: Flo
         ax.set_ylim(np.sqrt(DEEPEST_M), np.sqrt(SOIL_Z[0]))
         ax.set_ylabel("depth, m")
         ax.set_title(name, loc="left", fontsize=10)
-    axes[-1].set_xlabel("days since the surface was first held; dashed: let go; black: 0.003 m$^3$ m$^{-3}$")
+    axes[-1].set_xlabel("days since the surface was first held; dashed: released; black: 0.003 m$^3$ m$^{-3}$")
     assert shades is not None, "there is a panel"
-    figure.colorbar(shades, ax=list(axes), label="soil moisture, held less control, m$^3$ m$^{-3}$")
+    figure.colorbar(shades, ax=list(axes), label="soil moisture, held minus control, m$^3$ m$^{-3}$")
     save(figure, path)

@@ -44,7 +44,7 @@ class MinimisationRecord:
 
         Raises
         ------
-        DataError : they hold no minimisation.
+        DataError : they do not contain a minimisation.
         """
         lists = {key: value for key, value in diagnostics.items() if isinstance(value, list)}
         if not {"cost", "gradient_norm"} <= set(lists):
@@ -63,7 +63,7 @@ def read_minimisations(
 
     Returns
     -------
-    The time, and the minimisation of each run that minimised at it; (None, {}) where none ever did.
+    The time, and the minimisation of each run that minimised at it; (None, {}) if there is none.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def draw_minimisation(
     records : by the run's name. With one record the parts of its cost are drawn too, with several the cost is shown
         as a share of its start where they differ by more than a factor of 20.
     path : the PNG.
-    with_published : mark what [S24] prints.
+    with_published : mark the values published in [S24].
     tolerance : of the gradient, a dashed line.
 
     Raises

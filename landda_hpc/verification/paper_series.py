@@ -44,11 +44,11 @@ SECTION_RAIN_ALPHA: Final = 0.75
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a figure of scores: a run's scores of a layer, and how they look.
+    """One line of a figure of scores: a run's scores of a layer, and their style.
 
     Attributes
     ----------
-    published : what the paper prints for its mean over the assimilation window by score; a thin dotted line.
+    published : mean over the assimilation window in the paper, by score; a thin dotted line.
     """
 
     run: str
@@ -75,10 +75,10 @@ def draw_lines(
 
     Parameters
     ----------
-    records, reference : scores, and against what they are drawn.
-    lines, scores : what is drawn; one panel for each score.
+    records, reference : scores, and the reference of those drawn.
+    lines, scores : runs and scores to draw; one panel for each score.
     since : earlier times are left out.
-    rain : mm a day by the day's begin, drawn as bars behind the lines, as in [S24] Fig. 13.
+    rain : mm a day by the start of the day, drawn as bars behind the lines, as in [S24] Fig. 13.
 
     Raises
     ------
@@ -180,8 +180,8 @@ def draw_sections(
     ----------
     places : name, profile with assimilation, and of the control; at equal times. Of more than ten days daily means
         are drawn, their contours from running means over five days.
-    rain : of each place, mm a day by the day's begin: grey bars from the bottom; none if empty.
-    rain_label : whose rain it is, below the panels.
+    rain : of each place, mm a day by the start of the day: grey bars from the bottom; none if empty.
+    rain_label : source of the rain, below the panels.
 
     Raises
     ------
@@ -191,7 +191,7 @@ def draw_sections(
     if not places or any(a.times != c.times for _, a, c in places):
         raise DataError(f"no profiles to draw in '{path}', or at different times with and without assimilation.")
     is_long = any(a.times[-1] - a.times[0] > timedelta(days=10) for _, a, _ in places)
-    if is_long:  # the surface follows every analysis and every observation's error: single times are scribble
+    if is_long:  # the surface follows every analysis and every observation error: single times are too noisy to draw
         places = [(name, _daily(a), _daily(c)) for name, a, c in places]
     differences = [a.water - c.water for _, a, c in places]
     colours, norm = appearance.difference_scale(differences)

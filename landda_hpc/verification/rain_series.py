@@ -33,8 +33,8 @@ class StationPanel:
     title : of the panel.
     observed : m3 m-3, (n_time,), NaN where missing.
     runs : by name, (n_time,).
-    words : by run, what stands in the legend of the panel, for example its R.
-    rain : mm a day and its day's begin, or empty.
+    words : by run, text in the legend of the panel, for example its R.
+    rain : mm a day and the start of the day, or empty.
     """
 
     title: str
@@ -120,7 +120,7 @@ def draw_scores_with_rain(
     Parameters
     ----------
     panels : lines by region, the surface first.
-    rain : mm a day of each region, by the day's begin.
+    rain : mm a day of each region, by the start of the day.
 
     Raises
     ------

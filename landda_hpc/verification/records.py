@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 TRUTH: Final = "truth"
 ASSIMILATED_REFERENCE: Final = "assimilated reference"
 UNOBSERVED_TRUTH: Final = "truth where nothing was observed"
-"""Name of the product whose images were assimilated: a score against it is a fit, no independent check."""
+"""Name of the product whose images were assimilated: a score against it is a fit, not an independent check."""
 
 STAGES: Final = ("background", "analysis", "forecast")
 WINDOWS: Final = ("assimilation", "forecast")
@@ -81,12 +81,12 @@ class ScoreRecord:
         if self.window not in WINDOWS:
             raise DataError(f"score record has window '{self.window}'; expected one of {', '.join(WINDOWS)}.")
         if self.time.tzinfo is not None:
-            raise DataError(f"score record has time {self.time} with an offset; times are UTC and carry none.")
+            raise DataError(f"score record has time {self.time} with an offset; times are UTC without an offset.")
         if not (self.run and self.reference and self.layer):
             raise DataError("score record has an empty run, reference or layer.")
         if self.reference.lower() in ("observation", "observations", "obs"):
             raise DataError(
-                f"score record has reference '{self.reference}'. What was assimilated is called "
+                f"score record has reference '{self.reference}'. The assimilated product is called "
                 f"'{ASSIMILATED_REFERENCE}'; an independent product goes by its name."
             )
 
@@ -126,7 +126,7 @@ class ScoreRecord:
 
     @property
     def key(self) -> tuple[datetime, str, str, str, str]:
-        """What there is one record of: (time, run, reference, layer, stage)."""
+        """Key of a record: (time, run, reference, layer, stage)."""
         return self.time, self.run, self.reference, self.layer, self.stage
 
 
@@ -142,8 +142,8 @@ _PARSE: Final[dict[str, Callable[[Any], Any]]] = {
 def read_json_lines(path: Path) -> list[ScoreRecord]:
     """Read a campaign's ``scores.jsonl``.
 
-    An unfinished last line (the campaign was stopped while it wrote) is left out with a warning. Where a
-    resumed campaign wrote a record again, the later one counts.
+    An incomplete last line (the campaign was stopped while writing) is left out with a warning. If a resumed campaign
+    wrote a record again, the later one is used.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def parse_json_lines(path: Path) -> list[tuple[dict[str, Any], str]]:
 
 
 def write_csv(records: Iterable[ScoreRecord], path: Path) -> None:
-    """Write records as CSV with one header line, in time order, whole or not at all.
+    """Write records as CSV with one header line, in time order, atomically.
 
     Columns are the fields of :class:`ScoreRecord`; times ISO 8601 UTC; rmse, bias, ubrmse in m3 m-3; NaN is
     empty. Makes the folder.
@@ -216,7 +216,7 @@ def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
     ------
     DataError : no records, two records of one key, or one time in two cycles.
     """
-    import xarray as xr  # here: it takes a second to import, which every process of every campaign would pay
+    import xarray as xr  # imported here: it takes a second, for every process of every campaign
 
     if not records:
         raise DataError("there are no score records; run or resume the campaign first.")
@@ -262,7 +262,7 @@ def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
     coordinates: dict[str, Any] = {
         name: (name, np.array(axes[name], dtype=object), {"long_name": long_name})
         for name, long_name in (
-            ("reference", "what the scores compare with"),
+            ("reference", "reference of the scores"),
             ("run", "name of the run"),
             ("layer", "soil layer"),
             ("stage", "place in the cycle"),
@@ -283,7 +283,7 @@ def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
 
 
 def write_netcdf(records: Sequence[ScoreRecord], path: Path) -> None:
-    """Write :func:`to_dataset` as netCDF-4, whole or not at all; makes the folder."""
+    """Write :func:`to_dataset` as netCDF-4, atomically; makes the folder."""
     dataset = to_dataset(records)
     encoding: dict[str, dict[str, Any]] = {name: {"zlib": True, "_FillValue": math.nan} for name in SCORES}
     encoding |= {name: {"zlib": True, "_FillValue": None} for name in ("n_cells", "window")}
@@ -303,7 +303,7 @@ def read_netcdf(path: Path) -> list[ScoreRecord]:
     Raises
     ------
     MissingFileError : no such file.
-    DataError : the file is not such a table.
+    DataError : the file is not a score table.
     """
     if not path.is_file():
         raise MissingFileError(f"score table '{path}' does not exist.")
@@ -342,7 +342,7 @@ def layer_depth(layer: str) -> tuple[float, str]:
 
 
 def last_stage(records: Iterable[ScoreRecord]) -> list[ScoreRecord]:
-    """Choose for each time, run, reference and layer the state that the run goes on with.
+    """Choose for each time, run, reference and layer the state from which the run continues.
 
     The analysis, else the forecast, else the background.
     """
@@ -386,7 +386,7 @@ def _utc(text: str) -> datetime:
 def _last_of_each(records: list[ScoreRecord], path: Path) -> list[ScoreRecord]:
     unique = {record.key: record for record in records}
     if len(unique) < len(records):
-        logger.info("%s repeats %d records; the later ones count", path, len(records) - len(unique))
+        logger.info("%s repeats %d records; the later ones are used", path, len(records) - len(unique))
     return sorted(unique.values(), key=lambda r: r.time)
 
 

@@ -1,4 +1,4 @@
-"""Named regions of verification, and where they lie on a grid."""
+"""Named regions of verification, and their positions on a grid."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Region:
             )
 
     def holds(self, lat: FloatArray, lon: FloatArray) -> BoolArray:
-        """Tell which places lie in the region, degrees, in the shape that both have together."""
+        """Which places (degrees) lie in the region; in the broadcast shape of both."""
         rows = (lat >= self.south) & (lat <= self.north)
         return np.asarray(rows & (np.mod(lon - self.west, 360.0) <= self.east - self.west))
 
     def mask(self, grid: Grid) -> BoolArray:
-        """Tell where the cell's centre lies in the region, shape (n_lat, n_lon)."""
+        """Whether the centre of each cell lies in the region, shape (n_lat, n_lon)."""
         return self.holds(grid.lat[:, None], grid.lon[None, :])
 
 
@@ -75,7 +75,7 @@ class Window:
 
     @property
     def index(self) -> tuple[IntArray, IntArray]:
-        """What cuts this part out of an image: ``image[window.index]`` has shape (rows, columns)."""
+        """Index of this part of an image: ``image[window.index]`` has shape (rows, columns)."""
         return self.rows[:, None], self.columns[None, :]
 
 
@@ -109,12 +109,12 @@ def window_of(grid: Grid, region: Region) -> Window:
 
 
 def covers(grid: Grid, region: Region) -> bool:
-    """Whether a grid has more than a corner of a region."""
+    """Whether a grid covers more than a corner of a region."""
     try:
         window = window_of(grid, region)
     except DataError:
         return False
-    # A region of which the grid has only a corner says little.
+    # Only a corner of a region is not meaningful.
     inside = (window.lon_edges[-1] - window.lon_edges[0]) * (window.lat_edges[-1] - window.lat_edges[0])
     return bool(inside > 0.75 * (region.east - region.west) * (region.north - region.south))
 
@@ -124,7 +124,7 @@ def station_regions(lat: FloatArray, lon: FloatArray, regions: Sequence[Region])
 
     Parameters
     ----------
-    regions : looked at in order; the globe is passed over.
+    regions : searched in order; the globe is ignored.
     """
     found, left = [], np.ones(lat.size, dtype=np.bool_)
     for region in regions:
@@ -136,7 +136,7 @@ def station_regions(lat: FloatArray, lon: FloatArray, regions: Sequence[Region])
         south, north = max(-90.0, lat[left].min() - _MARGIN), min(90.0, lat[left].max() + _MARGIN)
         west, east = lon[left].min() - _MARGIN, lon[left].max() + _MARGIN
         name = "Other stations" if found else "Stations"
-        if east - west > _WIDE:  # a strip around the globe is no map
+        if east - west > _WIDE:  # a strip around the globe is not useful as a map
             south, north, west, east = min(south, -60.0), max(north, 85.0), -180.0, 180.0
         found.append(Region(name, float(south), float(north), float(west), float(east)))
     return found

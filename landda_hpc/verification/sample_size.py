@@ -1,4 +1,4 @@
-"""Warnings where a number rests on too few samples, and the words of a number with its interval."""
+"""Warnings for values based on too few samples, and the text of a value with its interval."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MARK: Final = "†"
 
 
 def seed_warnings(n_seeds: int) -> list[str]:
-    """What a reader of intervals over so few seeds must know; empty from ``FEWEST_SEEDS`` seeds on."""
+    """Warning for intervals over few seeds; empty from ``FEWEST_SEEDS`` seeds on."""
     if n_seeds >= FEWEST_SEEDS:
         return []
     if n_seeds < 2:
@@ -47,12 +47,12 @@ def seed_warnings(n_seeds: int) -> list[str]:
 
 
 def variance_warnings(n_times: int, what: str) -> list[str]:
-    """What a reader of variances over so few times must know; empty from ``FEWEST_TIMES`` times on.
+    """Warning for variances over few times; empty from ``FEWEST_TIMES`` times on.
 
     Parameters
     ----------
     n_times : times of the variance.
-    what : rests on them, with a capital letter, singular.
+    what : the quantity based on them, capitalised, singular.
     """
     if n_times >= FEWEST_TIMES:
         return []
@@ -68,7 +68,7 @@ def variance_warnings(n_times: int, what: str) -> list[str]:
 
 
 def pair_warnings(n_pairs: int) -> list[str]:
-    """What a reader of slopes from so few pairs of runs must know; empty from ``FEWEST_PAIRS`` on."""
+    """Warning for slopes from few pairs of runs; empty from ``FEWEST_PAIRS`` on."""
     if n_pairs >= FEWEST_PAIRS:
         return []
     return [
@@ -85,7 +85,7 @@ def is_weak(mean: GroupMean) -> bool:
 
 
 def effective_size_warnings(means: Iterable[GroupMean]) -> list[str]:
-    """What a reader of a table with these means must know; empty where all intervals rest on enough values."""
+    """Warning for a table with these means; empty if all intervals are based on enough values."""
     found = [mean for mean in means if not math.isnan(mean.low)]
     weak = [mean for mean in found if is_weak(mean)]
     if not weak:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """How an image compares with its reference over the cells that both have.
+    """Scores of an image against its reference over their common cells.
 
     Attributes
     ----------
@@ -30,8 +30,8 @@ class Score:
     bias : mean of image minus reference.
     ubrmse : standard deviation of image minus reference; rmse^2 = bias^2 + ubrmse^2.
     std_image, std_reference : spatial standard deviations (population: divided by the number of cells).
-    n_cells : cells that entered.
-    n_missing : cells inside the mask where either image is NaN; they did not enter.
+    n_cells : number of scored cells.
+    n_missing : number of cells inside the mask where either image is NaN; they are not scored.
     """
 
     scc: float

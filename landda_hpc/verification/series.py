@@ -45,8 +45,8 @@ def draw_score_series(
     records : score records; those against ``reference`` are drawn.
     path : the PNG.
     reference : "truth", "assimilated reference" or a product's name.
-    runs : which, in the legend's order; default all, the control first.
-    with_published : thin dashed lines at [B26]'s figures over the assimilation window. They are scores
+    runs : runs in the order of the legend; by default all, the control first.
+    with_published : thin dashed lines at the values of [B26] over the assimilation window. They are scores
         against that paper's assimilated reference.
     with_background : thin pale lines of the background's scores, before each analysis.
     title : default names the reference.
@@ -149,8 +149,8 @@ class InnovationRecord:
 def read_innovations(path: Path) -> list[InnovationRecord]:
     """Read innovation statistics from a campaign's per-cycle JSON lines.
 
-    Lines without ``innovation_mean`` (cycles of the free forecast) are passed over, as are further keys of a
-    line; the last line of a (time, run) counts.
+    Lines without ``innovation_mean`` (cycles of the free forecast) are ignored, as are other keys of a
+    line; the last line of a (time, run) is used.
 
     Raises
     ------

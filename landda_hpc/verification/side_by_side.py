@@ -1,4 +1,4 @@
-"""What a paper prints beside what a campaign found."""
+"""Published scores of a paper and those of a campaign."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Roles:
-    """Which runs of a campaign stand for the paper's experiments."""
+    """Runs of a campaign that correspond to the paper's experiments."""
 
     control: str
     assimilation: str
@@ -70,7 +70,7 @@ def side_by_side(
     references: Sequence[str],
     since: datetime | None = None,
 ) -> str:
-    """Lay out published figures and a campaign's own in one Markdown table, one column per reference."""
+    """Format published scores and those of a campaign in one Markdown table, one column per reference."""
     columns = [f"here, against {described(reference)}" for reference in references]
     lines = [
         f"| where | what | published | {' | '.join(columns)} |",

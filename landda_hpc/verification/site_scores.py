@@ -36,7 +36,7 @@ SOIL_UNITS: Final[dict[str, str]] = {"soil_moisture": "m3 m-3", "soil_temperatur
 
 TOWER: Final = "tower"
 OWN_FACTOR: Final = 1.5
-"""A flux may be at most this many times as far from the tower as the reference's is."""
+"""Largest ratio of a flux's RMSE against the tower to that of the reference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class SiteSeries:
 
 @dataclass(frozen=True)
 class SiteScore:
-    """How far one series is from another, over the hours that both have.
+    """Difference of two series over their common hours.
 
     Attributes
     ----------
@@ -101,17 +101,17 @@ class SiteScore:
 
 @dataclass(frozen=True)
 class RangeScore:
-    """Where a series lies in the range that several references span.
+    """Position of a series in the range of several references.
 
     Attributes
     ----------
     variable, layer, units : as in ``SiteScore``.
-    spread : greatest RMSE between any two references.
+    spread : largest RMSE between any two references.
     own : RMSE of the series against the first reference.
-    nearest : least RMSE of the series against any reference.
-    share_within : share of hours in which it lies between the references' least and greatest, 0..1.
+    nearest : smallest RMSE of the series against any reference.
+    share_within : share of hours in which it lies within the range of the references, 0..1.
     outside : root mean square of the distance to that range, 0 within it.
-    is_within : whether ``own`` is at most ``spread``: no farther from the first than the references are apart.
+    is_within : whether ``own`` is at most ``spread``, the difference between references.
     """
 
     variable: str
@@ -127,7 +127,7 @@ class RangeScore:
 
 @dataclass(frozen=True)
 class FluxBar:
-    """A flux against the tower beside the first reference's.
+    """RMSE of a flux against the tower, and that of the first reference.
 
     ``is_met`` : the series' RMSE is at most ``OWN_FACTOR`` times the reference's.
     """
@@ -160,8 +160,8 @@ def compare_sites(
     Parameters
     ----------
     name, series : of the run.
-    references : by name, any number, the first the one that counts most.
-    tower : what was measured; None without.
+    references : by name, any number; the first is the main one.
+    tower : measurements, or None.
 
     Returns
     -------
@@ -179,7 +179,7 @@ def compare_sites(
 
 
 def compare_ranges(series: SiteSeries, references: Mapping[str, SiteSeries]) -> list[RangeScore]:
-    """Where soil moisture and temperature of each layer lie in the range of at least two references.
+    """Position of soil moisture and temperature of each layer in the range of at least two references.
 
     All must be ``over`` the same hours. Empty with fewer than two references.
     """
@@ -214,7 +214,7 @@ def compare_ranges(series: SiteSeries, references: Mapping[str, SiteSeries]) -> 
 
 
 def flux_bars(name: str, reference: str, scores: Sequence[SiteScore]) -> list[FluxBar]:
-    """RMSE against the tower of a series beside that of a reference, for every flux that both and the tower have."""
+    """RMSE of a series and of a reference against the tower, for every flux that all three have."""
     rmse = {(s.variable, s.series): s.rmse for s in scores if s.against == TOWER}
     return [
         FluxBar(
@@ -226,7 +226,7 @@ def flux_bars(name: str, reference: str, scores: Sequence[SiteScore]) -> list[Fl
 
 
 def write_scores(scores: Sequence[SiteScore], ranges: Sequence[RangeScore], folder: Path) -> None:
-    """Write scores.csv and, where there are any, ranges.csv."""
+    """Write scores.csv and, if there are ranges, ranges.csv."""
     for rows, file in ((scores, "scores.csv"), (ranges, "ranges.csv")):
         if not rows:
             continue

@@ -1,4 +1,4 @@
-"""Maps of what stations say: scores as [B26] Figs 9 and 10, anomalies of a day as Fig. 12."""
+"""Maps of stations: scores as [B26] Figs 9 and 10, anomalies of a day as Fig. 12."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LAND: Final = "#f4f2ec"
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What maps of stations are drawn on.
+    """Background of maps of stations.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class ScorePanel:
     title : of the row.
     values : at the stations, (n_place,), NaN is not drawn.
     is_difference : run minus baseline.
-    is_sure : stations whose interval leaves zero out, of differences; None of scores.
+    is_sure : for differences, stations whose interval excludes zero; None for scores.
     """
 
     title: str
@@ -77,7 +77,7 @@ def draw_station_scores(
 ) -> None:
     """Draw a score at stations or of cells, one row per panel, one column per region, and write one PNG.
 
-    The mean over the region's stations (of cells: weighted by area) stands in the lower right corner of each map, as in
+    The mean over the region's stations (of cells: weighted by area) is shown in the lower right corner of a map, as in
     [B26] Figs 9 and 10.
 
     Parameters
@@ -96,7 +96,7 @@ def draw_station_scores(
     if not panels or not regions:
         raise DataError(f"no score at any station to draw in '{path}'.")
     ratios = [aspect(region) for region in regions]
-    # One row has one height: what the widest figure allows.
+    # All rows have one height, which the widest figure limits.
     width = min(11.0, max(5.2, 2.9 * sum(ratios)))
     row = (width - 1.9) / sum(ratios)
     figure = appearance.new_figure(width, len(panels) * (row + 0.42) + 0.9)
@@ -140,8 +140,8 @@ def draw_station_scores(
             Line2D([], [], marker="o", linestyle="", markersize=5, markerfacecolor="white", markeredgecolor=colour,
                    markeredgewidth=width, label=text)
             for colour, width, text in (
-                ("black", 1.1, "95 % interval leaves zero out"),
-                ("#999999", 0.4, "it does not"),
+                ("black", 1.1, "95 % interval excludes zero"),
+                ("#999999", 0.4, "95 % interval includes zero"),
             )
         ]  # fmt: skip
         figure.legend(
@@ -181,13 +181,13 @@ def draw_day(
     day: date,
     title: str,
 ) -> None:
-    """Draw anomalies of soil moisture of a day beside its rain, as [B26] Fig. 12, and write one PNG.
+    """Draw anomalies of soil moisture of a day and its rain, as [B26] Fig. 12, and write one PNG.
 
     Parameters
     ----------
-    panels : two to a row.
+    panels : two per row.
     lat, lon : of the stations.
-    region : what is shown.
+    region : the region shown.
 
     Raises
     ------
@@ -249,7 +249,7 @@ def _dots(
     colours: Colormap,
     norm: BoundaryNorm,
 ) -> None:
-    """Stations as dots, smaller where there are many; those that are sure last, with a dark rim."""
+    """Stations as dots, smaller if there are many; those with a sure difference last, with a dark outline."""
     number = int(inside.sum())
     size = float(np.clip(3000.0 / max(1, number), 7.0, 42.0))
     x = np.mod(lon - region.west, 360.0) + region.west

@@ -1,4 +1,4 @@
-"""Stations ready to be compared: sensors, the cells that stand for them, and values at the model's times."""
+"""Stations prepared for comparison: sensors, the cells that represent them, and values at the model's times."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sensor_depth_name(depth_m: DepthRange) -> str:
 
 
 def count_depths(depths_m: Iterable[DepthRange]) -> str:
-    """Which depths there are, from above, each with the number of sensors: "5 cm (12), 10 cm (3)"."""
+    """Depths from the top, each with the number of sensors: "5 cm (12), 10 cm (3)"."""
     found = Counter(sensor_depth_name(depth) for depth in sorted(depths_m, key=lambda d: (0.5 * (d[0] + d[1]), d)))
     names = [f"{name} ({number})" for name, number in found.items()]
     if len(names) <= _NAMED_DEPTHS:
@@ -61,11 +61,11 @@ class StationSet:
     depths_m : top and bottom of each sensor, m.
     layer : number of the scored layer that each belongs to.
     layers : names of the scored layers.
-    placement : cells that stand for them.
+    placement : cells that represent them.
     layer_weights : of the model's soil layers, (n_place, n_layers).
     times : of the rows below, UTC.
     observed : m3 m-3, (n_time, n_place), NaN where nothing usable is near in time.
-    left_out : sensors that are not here, counted by reason.
+    left_out : numbers of excluded sensors by reason.
     """
 
     network: tuple[str, ...]
@@ -100,7 +100,7 @@ class StationSet:
         return region.holds(self.lat, self.lon)
 
     def at_places(self, soil_moisture: FloatArray) -> FloatArray:
-        """What the sensors would see of a model state.
+        """Equivalents of the sensors in a model state.
 
         Parameters
         ----------
@@ -132,7 +132,7 @@ def make_station_set(
 
     Parameters
     ----------
-    series : soil moisture, m3 m-3; what their flags refuse is NaN already.
+    series : soil moisture, m3 m-3; values refused by their flags are NaN already.
     times : of the model, ascending, UTC.
     grid, cell, is_usable : as ``matching.place``.
     layers : name and depth of the scored layers; a sensor belongs to the first that holds its middle.
@@ -142,7 +142,7 @@ def make_station_set(
 
     Returns
     -------
-    StationSet : sorted by network, station, depth and sensor; whatever is left out is counted by reason.
+    StationSet : sorted by network, station, depth and sensor; excluded sensors are counted by reason.
     """
     left_out: Counter[str] = Counter()
     ordered = sorted(series, key=lambda s: (s.network, s.station, s.depth_m, s.sensor))
@@ -195,11 +195,11 @@ def make_station_set(
 
 @dataclass(frozen=True, eq=False)
 class Representativeness:
-    """How far a point and a cell may differ.
+    """Possible difference between a point and a cell.
 
     Attributes
     ----------
-    cell_km : square root of the area of the cell that stands for each station, km, (n_place,).
+    cell_km : square root of the area of the cell that represents each station, km, (n_place,).
     among_tiles : mean over time of the model's standard deviation among the tiles of that cell, m3 m-3.
     among_stations : standard deviation of the stations of one cell and layer about their mean, mean over times that at
         least two have, m3 m-3; NaN where there are no two.
@@ -213,7 +213,7 @@ class Representativeness:
 
 
 def representativeness(stations: StationSet, grid: Grid, cell: IntArray, among_tiles: FloatArray) -> Representativeness:
-    """What is known of the difference between a station and its cell.
+    """Estimate the difference between a station and its cell.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ TITLES: Final = {"r": "R", "anomaly_r": "anomaly R", "ubrmse": "ubRMSE", "bias":
 
 
 def representativeness_note(stations: StationSet, points: Representativeness) -> str:
-    """What a comparison of points with cells can and cannot tell; for every table."""
+    """Note on the comparison of points with cells, for every table."""
     if not len(stations):
         return "No station could be compared."
     among = points.among_stations[np.isfinite(points.among_stations)]
@@ -47,17 +47,18 @@ def representativeness_note(stations: StationSet, points: Representativeness) ->
     return (
         f"A station is a point; the model's value stands for a cell of about {size:.0f} km (median), its mean over "
         f"updatable tiles, whose own standard deviation is {np.nanmean(points.among_tiles):.3f} m3 m-3; {beside}. "
-        "The bias, and a part of ubRMSE and of 1 - R, are this difference of scale and no error of the model; it is "
-        "common to all runs, so that their paired differences are the sounder evidence. "
-        f"Stations stand {np.nanmedian(stations.placement.distance_km):.0f} km (median) from the centre of their cell."
+        "The bias, and a part of ubRMSE and of 1 - R, are due to this difference of scale and not to the model; it is "
+        "common to all runs, so that their paired differences are more reliable. "
+        f"Stations are {np.nanmedian(stations.placement.distance_km):.0f} km (median) from the centre of their cell."
     )
 
 
 def interval_note(rule: str, block_steps: Mapping[str, int], step_hours: float) -> str:
-    """How the intervals were made."""
+    """Note on the intervals."""
     blocks = ", ".join(f"{steps * step_hours / 24.0:.1f} days ({window})" for window, steps in block_steps.items())
     return (
-        f"Intervals are of {100 * LEVEL:g} % and respect autocorrelation: Fisher's z for R, chi-square for ubRMSE and "
+        f"Intervals are of {100 * LEVEL:g} % and account for autocorrelation: Fisher's z for R, chi-square for ubRMSE "
+        "and "
         "Student's t for the bias, with the effective in place of the real number of times (n_eff); differences of "
         "runs are paired, time by time. Means over groups have intervals for these very places in another season like "
         f"this; how far places err together is found by a bootstrap of blocks in time: {blocks}. Anomalies are {rule}, "
@@ -68,7 +69,7 @@ def interval_note(rule: str, block_steps: Mapping[str, int], step_hours: float) 
 def write_station_csv(
     path: Path, stations: StationSet, points: Representativeness, windows: Sequence[WindowScores]
 ) -> None:
-    """Write one row per window, sensor and run, whole or not at all. In m3 m-3, m, km, degrees; NaN is empty.
+    """Write one row per window, sensor and run, atomically. In m3 m-3, m, km, degrees; NaN is empty.
 
     For each metric: value, low, high, n_eff; and the same of the paired difference from the baseline.
     """
@@ -102,7 +103,7 @@ def write_station_csv(
 
 
 def write_group_csv(path: Path, rows: Iterable[tuple[str, GroupRow]]) -> None:
-    """Write one row per reference, window, group, layer, run and metric, whole or not at all.
+    """Write one row per reference, window, group, layer, run and metric, atomically.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def write_group_csv(path: Path, rows: Iterable[tuple[str, GroupRow]]) -> None:
 
 
 def group_table(rows: Sequence[GroupRow], title: str, metrics: Sequence[str] = tuple(METRICS)) -> list[Table]:
-    """Lay group means out for the screen, one table per window, each with its interval."""
+    """Format group means for the screen, one table per window, each with its interval."""
     tables = []
     for window in dict.fromkeys(row.window for row in rows):
         table = Table(title=f"{title}, {window} window", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
@@ -144,7 +145,7 @@ def group_table(rows: Sequence[GroupRow], title: str, metrics: Sequence[str] = t
 
 
 def group_markdown(rows: Sequence[GroupRow]) -> str:
-    """Lay the same out in Markdown, with intervals and paired differences."""
+    """Format the same in Markdown, with intervals and paired differences."""
     lines: list[str] = []
     for window, members in groupby(rows, key=lambda r: r.window):
         lines += [f"### {window.capitalize()} window", ""]
@@ -172,7 +173,7 @@ def write_station_netcdf(
     windows: Sequence[WindowScores],
     notes: Mapping[str, str],
 ) -> None:
-    """Write series and scores as CF netCDF (discrete sampling geometry, ``timeSeries``), whole or not at all.
+    """Write series and scores as CF netCDF (discrete sampling geometry, ``timeSeries``), atomically.
 
     Variables: observed(time, station), model(run, time, station), and for each metric r, anomaly_r, ubrmse, bias:
     metric(window, run, edge, station) with edge = value, low, high; metric_n_eff(window, run, station);

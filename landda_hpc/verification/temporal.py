@@ -40,7 +40,7 @@ class TemporalScores:
     n : times that all runs and the reference have, (n_place,).
     scores : by run and metric.
     differences : by run, apart from the baseline, and metric: run minus baseline.
-    baseline : the run that differences are against; None without differences.
+    baseline : the run from which differences are taken; None without differences.
     """
 
     n: IntArray

@@ -1,4 +1,4 @@
-"""How much of an image its largest curvelet coefficients hold: the threshold study of [S24] section 3.3.2."""
+"""Approximation of an image by its largest curvelet coefficients: the threshold study of [S24] section 3.3.2."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ SMALL_ERROR: Final = 0.02
 
 _BIN: Final = 1e-5
 _REACH: Final = 0.25
-"""Width and range of the fine histogram of errors, m3 m-3; beyond lies what the outermost bins count."""
+"""Width and range of the fine histogram of errors, m3 m-3; values beyond are counted in the outermost bins."""
 
 
 class CurveletFrame(Protocol):
-    """What the study needs of a frame."""
+    """Interface of the frame that the study needs."""
 
     @property
     def shape(self) -> tuple[int, int]: ...
@@ -65,7 +65,7 @@ def reconstruct(frame: CurveletFrame, image: FloatArray, fractions: Sequence[flo
 
     Notes
     -----
-    Local: no communication. What lies between two fractions is the difference of their reconstructions.
+    Local: no communication. The part between two fractions is the difference of their reconstructions.
 
     References
     ----------
@@ -73,7 +73,7 @@ def reconstruct(frame: CurveletFrame, image: FloatArray, fractions: Sequence[flo
     """
     known = np.isfinite(image)
     if not known.any():
-        raise DataError("an image without any value cannot be reconstructed; leave it out of the series.")
+        raise DataError("an image without values cannot be reconstructed; leave it out of the series.")
     coefficients = frame.forward(np.where(known, image, image[known].mean()))
     return np.stack(
         [
@@ -112,11 +112,11 @@ class ErrorDistribution:
 
 @dataclass(frozen=True, eq=False)
 class ReconstructionStudy:
-    """What the reconstructions of a series show.
+    """Results of the reconstructions of a series.
 
     Attributes
     ----------
-    n_images : images that entered.
+    n_images : number of images.
     mean_original : m3 m-3, (n_lat, n_lon), NaN off the domain and where never given.
     mean_reconstruction, mean_error : m3 m-3, (n_fraction, n_lat, n_lon); error is reconstruction minus original.
     errors : one per threshold.
@@ -144,7 +144,7 @@ class ReconstructionStatistics:
 
     Raises
     ------
-    ShapeError, ConfigError : the frame is for another grid; a fraction is none.
+    ShapeError, ConfigError : the frame is for another grid; a fraction is outside 0..1.
     """
 
     def __init__(self, frame: CurveletFrame, domain: BoolArray, fractions: Sequence[float]) -> None:
@@ -165,7 +165,7 @@ class ReconstructionStatistics:
         self._n_images = 0
 
     def add(self, image: FloatArray) -> None:
-        """Take in one image, m3 m-3, (n_lat, n_lon); NaN is missing. ShapeError for another grid."""
+        """Add one image, m3 m-3, (n_lat, n_lon); NaN is missing. ShapeError for another grid."""
         if image.shape != self._domain.shape:
             raise ShapeError(f"image has shape {image.shape}; the domain {self._domain.shape}.")
         counted = self._domain & np.isfinite(image)
@@ -242,7 +242,7 @@ class Recommendation:
 
 
 def recommend(study: ReconstructionStudy, min_scc: float = 0.99) -> Recommendation:
-    """Recommend the threshold by [S24]'s argument: what is left out should look like random observation error.
+    """Recommend the threshold by [S24]'s argument: the omitted part should look like random observation error.
 
     Of the thresholds that keep the image (mean SCC of at least ``min_scc``), the one whose errors are nearest to a
     normal distribution: least skewness^2 / 6 + kurtosis^2 / 24, the measure of Jarque and Bera (1987).

@@ -38,7 +38,7 @@ def draw_reconstructions(
     Parameters
     ----------
     study : its thresholds are the columns.
-    last_time : of the series' last image, UTC; None if its images tell no time.
+    last_time : of the series' last image, UTC; None if its images have no time.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def draw_reconstructions(
 def draw_error_densities(
     study: ReconstructionStudy, path: Path, *, recommendation: Recommendation | None = None
 ) -> None:
-    """Draw the density of standardised errors at each threshold beside the normal one; one PNG, as [S24] Fig. 5.
+    """Draw the density of standardised errors at each threshold and the normal density; one PNG, as [S24] Fig. 5.
 
     Raises
     ------

@@ -216,7 +216,13 @@ class TestFiles:
         text = console.export_text()
         assert "…" not in text and max(map(len, text.splitlines())) <= 80
         flat = " ".join(text.split())
-        for words in ("against the truth", "Apart: fit to the assimilated", "best*", "tuned on truth", "from blend"):
+        for words in (
+            "against the truth",
+            "Separately: fit to the assimilated",
+            "best*",
+            "tuned on truth",
+            "from blend",
+        ):
             assert words in flat, words
         assert "0.0300±0.0000" not in flat and "-0.0100±0.0000" in flat
         with pytest.raises(DataError, match="no scores"):

@@ -74,7 +74,7 @@ def test_scores_are_taken_where_all_runs_and_the_reference_have_values() -> None
 
 
 def test_bad_series_are_refused() -> None:
-    with pytest.raises(ShapeError, match="one row a time"):
+    with pytest.raises(ShapeError, match="one row per time"):
         anomalies(np.zeros((3, 1)), six_hourly(4), AnomalyRule())
     with pytest.raises(DataError, match="ascend"):
         anomalies(np.zeros((2, 1)), [START, START], AnomalyRule())

@@ -208,7 +208,7 @@ def test_cells_with_gaps_are_left_out() -> None:
 
 
 def test_mistakes_are_told() -> None:
-    with pytest.raises(DataError, match="without any value"):
+    with pytest.raises(DataError, match="without values"):
         reconstruct(FRAME, np.full(REGION.shape, np.nan), (0.5,))
     with pytest.raises(ConfigError, match="shares from 0 to 1"):
         study_reconstructions(FRAME, images(1), LAND, (0.5, 1.5))
