@@ -97,11 +97,14 @@ def _problems_of_initial_file(config: CampaignConfig) -> list[str]:
 def _problems_of_run(config: CampaignConfig, run: Run, grid: Grid, *, are_missing: bool) -> list[str]:
     """What would stop a run's method: its frame, and every file that it reads, with the reader of the campaign."""
     frame = getattr(run, "frame", None)
-    try:
-        if isinstance(frame, FrameConfig):
+    if isinstance(frame, FrameConfig):
+        try:
             check_frame(frame, grid)
-        if are_missing:
-            return []
+        except LandDAError as error:
+            return [f"run '{run.name}', frame: {error}"]
+    if are_missing:
+        return []
+    try:
         if isinstance(run, AssimilatingRun) and isinstance(run.depth, RegressionDepth) and run.depth.file is not None:
             read_regression(config.data_root / run.depth.file, grid, config.observations.depth_m)
         if _files_of_section(run, ""):
