@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing of files: complete or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from landda_hpc.formats.hdf5_locks import locking_fault
 logger = logging.getLogger(__name__)
 
 SPACE_MARGIN = 1 << 20
-"""Bytes that must stay free beyond what a file needs: the folder's own blocks, the small files beside it."""
+"""Bytes that must stay free beyond what a file needs: the folder's own blocks, the small files next to it."""
 
 _TEMPORARY = re.compile(r"\.(?P<final>.+)\.\d+-[0-9a-f]+\.tmp", re.DOTALL)
 
@@ -39,7 +39,7 @@ def storage_errors(path: Path, doing: str, advice: str = "") -> Iterator[None]:
     ----------
     path : file that the message names.
     doing : the step, e.g. "writing".
-    advice : what to do, where the error itself does not tell (a full disk does).
+    advice : what to do, if the error itself does not say so (a full disk does).
 
     Notes
     -----
@@ -78,7 +78,7 @@ def reserve_space(path: Path, n_bytes: int) -> None:
 
     Raises
     ------
-    StorageError where the blocks are not to be had.
+    StorageError if the blocks are not available.
     """
     with storage_errors(path, f"reserving {n_bytes} bytes"):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -165,7 +165,7 @@ def atomic_replacement(path: Path, n_bytes: int = 0, *, make_folder: bool = Fals
 
     Yields
     ------
-    Path to write to (does not exist yet), in the same folder. Its name ends in ``.tmp``: tell the writer the format.
+    Path to write to (does not exist yet), in the same folder. Its name ends in ``.tmp``: give the writer the format.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def atomic_replacement(path: Path, n_bytes: int = 0, *, make_folder: bool = Fals
             yield temporary
         commit(temporary, path)
     finally:
-        # Where nothing can be written nothing can be removed either, and the first error is the one to tell.
+        # Where nothing can be written nothing can be removed either, and the first error is the one to report.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 

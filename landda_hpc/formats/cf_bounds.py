@@ -57,7 +57,7 @@ def _edges(
     """Edges of the cells of an axis, ascending, (n + 1,); None where the file has none."""
     name = file.attribute(axis, "bounds")
     if name and not file.has(name):
-        logger.warning("'%s': axis '%s' names its bounds '%s', which are not there", file.path, axis, name)
+        logger.warning("'%s': axis '%s' names its bounds '%s', which are missing", file.path, axis, name)
         return None
     if not name:
         known = [guess for guess in (f"{axis}_bnds", f"{axis}_bounds") if file.has(guess)]

@@ -51,8 +51,8 @@ def open_cf_layers(
     ----------
     path : the file.
     depths_m : top and bottom of the layer of each variable, m. ``name[k]`` is the k-th place, from 0, along the one
-        dimension that a variable has beside time, latitude and longitude, e.g. ``SoilMoist_inst[0]``.
-    told : what the log has had already of other files, of times and their spacing; grows.
+        dimension that a variable has besides time, latitude and longitude, e.g. ``SoilMoist_inst[0]``.
+    told : warnings on times and their spacing that were already logged for other files; extended here.
     step : between two images; averages over more are refused. None: not checked.
     time_of_name : time of a file without a time axis, by the configured pattern; without a pattern the one date in its
         name, and the time of day if it follows at once.
@@ -123,7 +123,7 @@ def _warn_far_apart(file: LayeredFile, step: timedelta | None, told: set[object]
 
 
 def _warn_off_middle(file: NetcdfFile, time: str, told: set[object]) -> None:
-    """Say where a time is not the middle of the period that its bounds tell: the value is taken as of that time."""
+    """Warn if a time is not the middle of the period that its bounds give: the value is used at that time."""
     name = file.attribute(time, "bounds")
     if not name or not file.has(name) or _DAY_UNITS.match(file.attribute(time, "units")) is None:
         return

@@ -79,7 +79,7 @@ def open_cldas(path: Path) -> LayeredFile:
     Raises
     ------
     MissingFileError : no such file.
-    DataError : damaged file; no field that can be told to be a layer; other axes or units.
+    DataError : damaged file; no field that can be identified as a layer; other axes or units.
 
     Notes
     -----
@@ -101,7 +101,7 @@ def open_cldas(path: Path) -> LayeredFile:
         if len(fields) != 1 or layer is None:
             raise DataError(
                 f"file '{path}' has the fields {', '.join(fields) or 'none'}; expected "
-                f"{', '.join(v.name for v in VARIABLES)}, or one field in a file whose name tells the layer."
+                f"{', '.join(v.name for v in VARIABLES)}, or one field in a file whose name gives the layer."
             )
     # Its place among the layers stays, so that depths are chosen as ever.
     variables = tuple(replace(v, aliases=(fields[0],)) if v is layer else v for v in VARIABLES)

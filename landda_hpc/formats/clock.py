@@ -62,7 +62,7 @@ _CLOSE: Final = 10.0
 _ROUGH: Final = 45.0
 """Beyond so many seconds, numbers that only look rounded are taken as such only if a series of them shows it."""
 _LONGEST: Final = 1e12
-"""Seconds, 31,700 years: numbers beyond are no times."""
+"""Seconds, 31,700 years: larger numbers are not times."""
 _EXACT: Final = 0.01
 """Times that differ by so many seconds are the same: double precision of days since the year 1 leaves 1e-5 s."""
 
@@ -296,7 +296,7 @@ def _without_rounding(
     if error < _HALF_SECOND:
         return seconds, None
     if np.unique(values).size < values.size:
-        return None, None  # two times that cannot be told apart
+        return None, None  # two times that cannot be distinguished
     is_far = error > _CLOSE
     if is_far and not rounding.is_certain and _may_be_exact(seconds, rounding):
         return seconds, None

@@ -90,7 +90,7 @@ def find_constants(restart: Path) -> Path:
     found = sorted(p for p in folder.glob("*_restart_const_*.nc") if p.stem.rsplit("_lc", 1)[-1].count("_"))
     if len(found) != 1:
         raise MissingFileError(
-            f"'{folder}' has {len(found)} constant restarts with a block in their names; expected 1, beside the "
+            f"'{folder}' has {len(found)} constant restarts with a block in their names; expected 1, next to the "
             f"folder of '{restart.name}'. Name it with --constants."
         )
     return found[0]
@@ -146,7 +146,7 @@ def read_history(paths: Iterable[Path]) -> PointHistory:
     for before, after in itertools.pairwise(parts):
         expected = before.start + timedelta(hours=before.n_hour)
         if after.start != expected:
-            raise DataError(f"the history goes on at {after.start} where {expected} is expected; name all its files.")
+            raise DataError(f"the history continues at {after.start}, but {expected} is expected; name all its files.")
     return PointHistory(
         parts[0].start,
         {name: np.concatenate([p.fluxes[name] for p in parts]) for name in HISTORY},

@@ -60,7 +60,7 @@ def ease2_grid(n_rows: int, n_columns: int) -> Grid:
     """
     size = SHAPES.get((n_rows, n_columns))
     if size is None:
-        raise ShapeError(f"{n_rows} x {n_columns} is no EASE-Grid 2.0; expected {' or '.join(map(str, SHAPES))}.")
+        raise ShapeError(f"{n_rows} x {n_columns} is not an EASE-Grid 2.0; expected {' or '.join(map(str, SHAPES))}.")
     edges = (np.arange(n_rows + 1) - 0.5 * n_rows) * size
     lon_edges = np.linspace(-180.0, 180.0, n_columns + 1)
     return Grid(

@@ -107,7 +107,7 @@ ESA_CCI: Final = Product(
     key="esa_cci",
     label="ESA CCI SM",
     variables=VARIABLES,
-    time_convention="overpasses within half a day of 00 UTC of the file's day; t0 tells each cell's time",
+    time_convention="overpasses within half a day of 00 UTC of the file's day; t0 is the time of each cell",
     stamp="overpasses",
     step=timedelta(days=1),
     opens=open_esa_cci,

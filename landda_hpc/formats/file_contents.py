@@ -20,7 +20,7 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds.
+    """Contents of a file.
 
     Attributes
     ----------

@@ -127,7 +127,7 @@ def read_records(
         dims = _time_dimensions(file, name)
         if clock == "records":
             if covers is None:
-                raise DataError(f"'{path}': records can be counted only where the file's name tells its year or month.")
+                raise DataError(f"'{path}': records can be counted only where the file's name gives its year or month.")
             times, step = _counted(path, math.prod(dims.values()), covers, leap_days)
             indices = list(range(len(times)))
             stamp = "begin"

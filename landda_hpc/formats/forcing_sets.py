@@ -27,7 +27,7 @@ class VariableFiles:
 
     Attributes
     ----------
-    path : pattern with strftime codes, relative to the dataset's folder. The finest code tells what a file covers.
+    path : pattern with strftime codes, relative to the dataset's folder. The finest code gives the period of a file.
     names : of the variable, in order of preference.
     meaning : a value at the record's time; mean or amount over the record's interval; amount since 00 UTC.
     stamp : where in its interval a record's time lies.

@@ -1,7 +1,7 @@
 """A check that the HDF5 library lacks: damaged global heaps, on which opening a netCDF-4 file never returns.
 
 The library walks a heap object by object and trusts their sizes; a block of zeros in the heap (a hole left by
-a failed transfer) has size 0, so the walk stands still. In an MPI job that is a hang until the wall time.
+a failed transfer) has size 0, so the walk does not advance. In an MPI job that is a hang until the wall time.
 Seen with HDF5 2.2.0.
 """
 

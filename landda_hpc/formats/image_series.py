@@ -65,7 +65,7 @@ class ImageSeries(Sequence[SoilMoistureImage]):
 
     @property
     def times(self) -> tuple[datetime | None, ...]:
-        """Valid time of each image, UTC; None where the files tell none."""
+        """Valid time of each image, UTC; None if the files have none."""
         return tuple(place.time for place in self._places)
 
     def __len__(self) -> int:
@@ -93,14 +93,14 @@ class ImageSeries(Sequence[SoilMoistureImage]):
 
         Raises
         ------
-        DataError : the files tell no times, or none lies between.
+        DataError : the files have no times, or none lies between.
         """
         if first is None and last is None:
             return self
         chosen = []
         for place in self._places:
             if place.time is None:
-                raise DataError(f"'{place.path}' tells no time: the series cannot be cut by dates.")
+                raise DataError(f"'{place.path}' has no time: the series cannot be cut by dates.")
             if (first is None or place.time >= first) and (last is None or place.time <= last):
                 chosen.append(place)
         if not chosen:
@@ -144,12 +144,12 @@ def open_image_series(
     Returns
     -------
     ImageSeries : rows south to north, packed integers unpacked, NaN where missing. By time; in the order given where
-        the files tell no times. Coordinates, grid and units of every file are checked here, values when they are read.
+        the files have no times. Coordinates, grid and units of every file are checked here, values when they are read.
 
     Raises
     ------
     MissingFileError : no such file, or a folder without netCDF files.
-    DataError : damaged file; no such variable, or not just one; units other than m3 m-3; a dimension beside time,
+    DataError : damaged file; no such variable, or not just one; units other than m3 m-3; a dimension besides time,
         latitude and longitude; two images of one time; values that are not plausible, or missing everywhere.
     ShapeError : a file on another grid than the first.
     """
@@ -195,7 +195,7 @@ def open_product_series(paths: Iterable[Path], reader: ProfileReader, depth_m: D
 
     Notes
     -----
-    Every file is read once when the series is opened, for its time: products tell it inside.
+    Every file is read once when the series is opened, for its time, which products store inside.
     """
     places, label, grid = [], "", None
     for path in _files(paths):
@@ -323,7 +323,7 @@ def _is_time(file: NetcdfFile, name: str) -> bool:
 
 
 def _times(file: NetcdfFile, layout: _Layout) -> list[datetime]:
-    """Times of a file's images; none where it tells none."""
+    """Times of a file's images; empty if it has none."""
     name = layout.time or next((name for name in _TIME_NAMES if file.has(name)), None)
     if name is None or not _is_time(file, name):
         return []
@@ -334,7 +334,7 @@ def _times(file: NetcdfFile, layout: _Layout) -> list[datetime]:
 
 
 def _in_order(places: list[_Place]) -> list[_Place]:
-    """By time, if all tell theirs; DataError for two of one time."""
+    """By time, if all have one; DataError for two of one time."""
     times = [place.time for place in places]
     known = [time for time in times if time is not None]
     if len(known) < len(times):

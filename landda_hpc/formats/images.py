@@ -39,7 +39,7 @@ class SoilMoistureImage:
     values : m3 m-3, shape (n_lat, n_lon), rows south to north; NaN is missing.
     grid : the image's grid.
     variable : name in the file.
-    time : valid time, UTC, or None where the file tells none.
+    time : valid time, UTC, or None if the file has none.
     error_std : standard deviation of the errors, m3 m-3, same shape, NaN where unknown; or None.
     """
 
@@ -101,7 +101,7 @@ def _time_names(file: NetcdfFile, variable: str) -> list[str]:
 
 
 def _is_time(file: NetcdfFile, name: str) -> bool:
-    """Whether a variable is a time coordinate; one without units (a mere index) tells nothing."""
+    """Whether a variable is a time coordinate; one without units (a mere index) is not."""
     return is_clock(file.attribute(name, "units"))
 
 

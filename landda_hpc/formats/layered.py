@@ -88,7 +88,7 @@ class LayeredFile:
 
     Notes
     -----
-    Local: no communication. Products that tell more than layers override ``extras``.
+    Local: no communication. Products that report more than layers override ``extras``.
     """
 
     def __init__(self, path: Path, layout: Layout) -> None:
@@ -198,7 +198,7 @@ class LayeredFile:
         field: Field,  # noqa: ARG002 - for other products
         time: datetime,  # noqa: ARG002 - for other products
     ) -> tuple[FloatArray | None, Mapping[str, BoolArray], FloatArray | None]:
-        """What the product tells beside its layers: errors, conditions, seconds; see ``SoilMoistureProfile``.
+        """What the product reports besides its layers: errors, conditions, seconds; see ``SoilMoistureProfile``.
 
         Parameters
         ----------
@@ -265,7 +265,7 @@ class LayeredFile:
 
         Parameters
         ----------
-        level : place along the one dimension beside time, latitude and longitude.
+        level : index along the one dimension besides time, latitude and longitude.
         may_be_static : the variable need not have a time, as a land-sea mask.
         """
         dims = self._file.dims(name)

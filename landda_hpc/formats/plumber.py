@@ -43,7 +43,7 @@ FLUXES: Final[dict[str, str]] = {
 MEASURED: Final = 0.0
 """Quality flag of a value that was measured, not filled in."""
 
-DEFAULT_HEIGHT: Final = 10.0  # m, of instruments where the file does not tell
+DEFAULT_HEIGHT: Final = 10.0  # m, of instruments if the file does not give it
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ class SiteRecord:
     Attributes
     ----------
     igbp : land cover class 1..17 (IGBP).
-    canopy_height : m; NaN if not told.
+    canopy_height : m; NaN if not given.
     lai_years : years of the rows of ``lai`` and ``sai``, (n_year,).
     lai, sai : leaf and stem area index by month, m2 m-2, (n_year, 12).
     soil : by name, (n_soil,): porosity (m3 m-3), suction (saturated matric potential, mm, negative), lambda (Campbell,

@@ -1,4 +1,4 @@
-"""Precipitation of gridded products, as amounts between two times: for plots beside soil moisture."""
+"""Precipitation of gridded products, as amounts between two times: for figures together with soil moisture."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class Rain:
 
     Attributes
     ----------
-    label : for people.
+    label : name in figures and messages.
     variable : in the files.
     kind : the amount of the step that ends at the time; or what has fallen since 00 UTC (at 00 UTC: in the day before).
     step : before the time.
-    convention : for people.
+    convention : description of the amounts, in words.
     """
 
     label: str

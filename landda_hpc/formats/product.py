@@ -28,7 +28,7 @@ CONDITIONS: Final[dict[str, str]] = {
     "water": "open water in the footprint",
     "not_recommended": "the provider does not recommend the value",
 }
-"""What products tell of their own cells."""
+"""Conditions of cells that products report."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,8 @@ class SoilMoistureProfile:
     time : valid time, UTC; for a product of many overpasses the middle of the day that it is for.
     label : name of the product, for output and messages.
     path : the file.
-    error_std : standard deviation of the errors as the product tells it, m3 m-3, shape of ``values``, NaN where it
-        tells none; or None.
+    error_std : standard deviation of the errors as the product reports it, m3 m-3, shape of ``values``, NaN where it
+        reports none; or None.
     conditions : by name of ``CONDITIONS``, shape (n_lat, n_lon): cells of which the product says so.
     cell_seconds : seconds after ``time`` at which each cell was seen, shape (n_lat, n_lon), NaN where the product does
         not tell; None where all cells are of ``time``.
@@ -160,14 +160,14 @@ class Product:
     Attributes
     ----------
     key : in configurations.
-    label : for people.
+    label : name in tables and messages.
     variables : soil layers.
-    time_convention : what a value's time means, for people.
+    time_convention : meaning of a value's time, in words.
     stamp : the same for programs: the value is of that instant, a mean around it, or of many overpasses of the day.
     step : between two times.
     opens : opens a file.
     many_times : one file holds many times.
-    may_be_empty : an image without any value is normal (a swath beside the region).
+    may_be_empty : an image without any value is normal (a swath outside the region).
     tried : a real file was read with it; else its reader follows the documentation alone.
     reference : where the product is described.
     first : first time of a day, after 00 UTC.
@@ -175,7 +175,7 @@ class Product:
     opens_named : makes ``opens`` of a function that gives the time by the configured pattern, for files that may have
         no time axis; None where names have the provider's form.
     granule : for a product that merges: what a file is of (the half orbit) and which version, by its name; of versions
-        the greatest counts. None for a name that tells neither: the file stands for itself.
+        the greatest counts. None for a name that gives neither: the file is its only version.
     """
 
     key: str

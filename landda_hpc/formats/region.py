@@ -115,7 +115,7 @@ def locate(grid: Grid, is_flipped: bool, region: Region | None) -> Slab:
 
 
 def _columns(grid: Grid, region: Region) -> BoolArray:
-    """Columns that overlap the region on some turn of the circle, and the margin beside them."""
+    """Columns that overlap the region on some turn of the circle, and the margin next to them."""
     west, east = grid.lon_edges[:-1], grid.lon_edges[1:]
     overlaps = np.zeros(grid.lon.size, dtype=np.bool_)
     for turn in (-720.0, -360.0, 0.0, 360.0, 720.0):

@@ -59,12 +59,12 @@ def _layer(name: str, bottom: float, aliases: tuple[str, ...] = (), high: float 
 
 @dataclass(frozen=True)
 class _Level:
-    """What tells one kind of file from another.
+    """Properties that distinguish kinds of files.
 
     Attributes
     ----------
     variables : soil layers, with their group.
-    suffix : of the variables beside them in the group, which an afternoon has.
+    suffix : of the variables in the group, for an afternoon overpass.
     has_overpasses : cells have flags and times of their own; else the whole image is of the time in the file's name.
     errors : name of the errors' standard deviation by that of the layer.
     """
@@ -101,7 +101,7 @@ class SmapFile:
 
     Parameters
     ----------
-    path : the file; its name tells the day or the time, as the provider writes it.
+    path : the file; its name gives the day or the time, as the provider writes it.
     level : of the product.
 
     Raises
@@ -281,7 +281,7 @@ def _time(path: Path, has_overpasses: bool) -> datetime:
         return datetime.strptime(found.group(1) + (found.group(2) or ""), "%Y%m%d%H%M%S")
     except ValueError as error:
         raise DataError(
-            f"the name of '{path}' tells no time ({error}); expected the provider's, e.g. "
+            f"the name of '{path}' gives no time ({error}); expected the provider's, e.g. "
             "SMAP_L3_SM_P_20150811_R18290_001.h5 or SMAP_L4_SM_gph_20150811T013000_Vv7032_001.h5."
         ) from error
 

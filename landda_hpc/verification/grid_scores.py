@@ -29,7 +29,7 @@ _SAMPLED: Final = 300
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """Runs beside a reference on land cells.
+    """Runs and a reference on land cells.
 
     Attributes
     ----------

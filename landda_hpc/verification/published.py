@@ -1,4 +1,4 @@
-"""What the papers print, to stand beside our own scores."""
+"""Scores published in the papers, for comparison with our own."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Statistic = Literal["mean", "first", "onset", "last"]
 
 @dataclass(frozen=True)
 class ScoreOf:
-    """Which score of a campaign a published figure stands beside.
+    """Score of a campaign that corresponds to a published value.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class PublishedFigure:
     what : in words.
     value : as printed, 1 or m3 m-3; the lower end where the paper gives a range.
     upper : the range's upper end, None otherwise.
-    ours : what stands beside it.
+    ours : the corresponding score of a campaign.
     """
 
     place: str

@@ -66,7 +66,7 @@ def write_report(
     folder : gets summary.md, scores.csv, scores.nc, and PNGs under figures/.
     scores : the campaign's ``scores.jsonl``.
     name : the campaign's name, for titles.
-    images : sets to map, see :func:`.image_set.read_images`. The control run's field stands beside those of every other
+    images : sets to map, see :func:`.image_set.read_images`. The control run's field is shown with those of every other
         run of the same time; it has figures of its own only where it is alone.
     grid, land, score_mask : of the images; needed with ``images``. Default score_mask: ``land``.
     coastline : a finer coast than that of ``land``.

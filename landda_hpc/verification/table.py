@@ -1,4 +1,4 @@
-"""The score table: means over windows, control beside assimilation, the published figures beside both."""
+"""The score table: means over windows, of control and assimilation, with the published values."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class HistoryFile:
 
     @property
     def offset(self) -> timedelta | None:
-        """End of the averaging interval minus stamp; None where two stamps are not enough to tell."""
+        """End of the averaging interval minus stamp; None if there are fewer than two distinct stamps."""
         if len(self.stamps) < 2:
             return None
         step = min(b - a for a, b in zip(self.stamps, self.stamps[1:], strict=False))

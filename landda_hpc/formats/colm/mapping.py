@@ -128,7 +128,7 @@ def read_block_map(case: ColmCase, mesh: Mesh, block: str) -> BlockMap:
         n_patch = _n_patch(case, block)
         if n_patch != 1 or len(case.blocks) != 1:
             raise DataError(
-                f"{case.const}: {len(case.blocks)} blocks, {n_patch} patches, but no landpatch folder to tell where "
+                f"{case.const}: {len(case.blocks)} blocks, {n_patch} patches, but no landpatch folder that says where "
                 "they lie. Name the landdata folder of the case."
             )
         return BlockMap(np.zeros(1, dtype=np.int64), np.ones(1))

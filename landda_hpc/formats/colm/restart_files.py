@@ -96,7 +96,7 @@ def restart_files(case: ColmCase, time: datetime, folder: Path | None = None) ->
 
 
 def missing_files(case: ColmCase, files: Iterable[RestartFile], time: datetime) -> list[str]:
-    """Names of the files that a restart lacks, as the case's constant restart tells: kinds and blocks. Local.
+    """Names of the files that a restart lacks, according to the case's constant restart: kinds and blocks. Local.
 
     A case with plant functional types has ``_restart_pft_const_`` in its constant restart, and ``_restart_pft_`` in the
     restart of every time, block by block; so have urban tiles (``urb_const``, ``urban``) and biogeochemistry (``bgc``).
@@ -119,7 +119,7 @@ def missing_files(case: ColmCase, files: Iterable[RestartFile], time: datetime) 
 
 
 def require_complete(case: ColmCase, time: datetime, folder: Path | None = None) -> tuple[RestartFile, ...]:
-    """The files of a restart, which must be complete as far as its case tells. Local.
+    """The files of a restart, which must be complete according to its case. Local.
 
     Raises
     ------

@@ -44,7 +44,7 @@ def test_history_is_put_together_in_the_order_of_time(tmp_path: Path) -> None:
 
 def test_missing_hours_are_told(tmp_path: Path) -> None:
     files = [write_history(tmp_path / "a.nc", 0), write_history(tmp_path / "b.nc", 4)]
-    with pytest.raises(DataError, match="goes on at 1900-01-01 04:00:00 where 1900-01-01 03:00:00"):
+    with pytest.raises(DataError, match="continues at 1900-01-01 04:00:00, but 1900-01-01 03:00:00"):
         read_history(files)
     with pytest.raises(MissingFileError, match="no history"):
         read_history([])

@@ -85,7 +85,7 @@ def test_files_without_times_keep_their_order(tmp_path: Path) -> None:
     with open_image_series(paths) as series:
         assert series.times == (None,) * 4
         np.testing.assert_array_equal(series[3].values, VALUES[3])
-        with pytest.raises(DataError, match="tells no time"):
+        with pytest.raises(DataError, match="has no time"):
             series.between(datetime(2016, 5, 1))
 
 
