@@ -11,7 +11,7 @@ RHO_WATER: Final = 1000.0  # kg m-3
 RHO_ICE: Final = 917.0  # kg m-3
 GRAVITY: Final = 9.80616  # m s-2
 ZERO_CELSIUS: Final = 273.15  # K
-T_FREEZE: Final = 273.16  # K, CoLM's freezing point (COLM.md: T_f)
+T_FREEZE: Final = 273.16  # K, CoLM's freezing point (docs/column.md: T_f)
 LATENT_HEAT_VAPORISATION: Final = 2.5104e6  # J kg-1
 LATENT_HEAT_FUSION: Final = 0.3336e6  # J kg-1
 SPECIFIC_HEAT_AIR: Final = 1004.64  # J kg-1 K-1
@@ -26,7 +26,8 @@ N_UPPER: Final = 3
 """Uppermost soil layers, which [S24] analyses one by one: nodes at 0.7, 2.8 and 6.2 cm, down to 9.1 cm."""
 
 FROZEN_ICE: Final = 0.01
-"""kg m-2; a layer with more ice than this is frozen and never updated (METHODS.md section 1)."""
+"""kg m-2; a layer with more ice than this is frozen and never updated (docs/methods.md, "State, layers and
+operators")."""
 
 CoLM_MISSING: Final = -1.0e36
 """CoLM's missing value; its files carry no _FillValue attribute."""
@@ -50,7 +51,7 @@ def soil_layers(n_soil: int = N_SOIL) -> tuple[FloatArray, FloatArray, FloatArra
 
     References
     ----------
-    METHODS.md section 1: z_j = 0.025 (exp(0.5 (j - 0.5)) - 1), interfaces half-way.
+    docs/methods.md, "State, layers and operators": z_j = 0.025 (exp(0.5 (j - 0.5)) - 1), interfaces half-way.
     """
     j = np.arange(1, n_soil + 1, dtype=np.float64)
     z = 0.025 * (np.exp(0.5 * (j - 0.5)) - 1.0)

@@ -15,7 +15,7 @@ from landda_hpc.variables import LAND_STATE, SOIL_WATER_STATE, STATE
 
 
 class PatchType(IntEnum):
-    """CoLM's patchtype (COLM.md)."""
+    """CoLM's patchtype (docs/colm.md)."""
 
     SOIL = 0
     URBAN = 1
@@ -76,7 +76,7 @@ class Tiles:
 
     @property
     def is_updatable(self) -> BoolArray:
-        """Soil tiles only, shape (n_tile,); not urban, wetland, glacier or lake (METHODS.md section 1)."""
+        """Soil tiles only, shape (n_tile,); not urban, wetland, glacier or lake."""
         updatable: BoolArray = self.patchtype == PatchType.SOIL
         return updatable
 

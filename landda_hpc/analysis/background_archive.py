@@ -20,12 +20,12 @@ _COUNT, _MEAN, _STD = "difference_count", "difference_mean", "difference_std"
 
 @dataclass(frozen=True, eq=False)
 class DifferenceStatistics:
-    """What an archive of model-minus-observation differences tells, per layer and cell.
+    """Statistics of an archive of model-minus-observation differences, per layer and cell.
 
     Attributes
     ----------
-    count : times with both, (n_layer, n_lat, n_lon).
-    mean : mean difference, m3 m-3, same shape; NaN without any.
+    count : times with both values, (n_layer, n_lat, n_lon).
+    mean : mean difference, m3 m-3, same shape; NaN where the count is 0.
     variance : about the mean, n - 1 in the denominator, m6 m-6; NaN with fewer than two.
     """
 
@@ -49,9 +49,10 @@ class DifferenceStatistics:
         domain : cells that an analysis may change, (n_lat, n_lon).
         about : ``mean``: variance about the mean difference; ``zero``: mean square difference, which counts a bias as
             error.
-        floor_std : least standard deviation, m3 m-3.
-        observation_std : taken off in quadrature, m3 m-3, a number or a map (n_lat, n_lon): the difference holds errors
-            of both, B + R. 0 as in [S24], which takes the whole as background error.
+        floor_std : smallest standard deviation, m3 m-3.
+        observation_std : standard deviation of the observation errors, m3 m-3, a number or a map (n_lat, n_lon). Its
+            square is subtracted, because the differences contain the errors of both, B + R. 0 as in [S24], which takes
+            the whole variance as background error.
         min_count : cells of the domain with fewer times take the mean variance of their layer.
 
         Returns
@@ -76,19 +77,19 @@ class DifferenceStatistics:
             if not known.any():
                 raise DataError(
                     f"layer {layer + 1} of the archive has no cell of the domain with {max(2, min_count)} times; the "
-                    f"most is {int(self.count[layer].max())}. Archive a longer period, or lower min_count."
+                    f"maximum is {int(self.count[layer].max())}. Archive a longer period, or lower min_count."
                 )
             if not np.isfinite(values[known]).all():
                 raise DataError(
                     f"the map of observation errors has no value in {int((~np.isfinite(values[known])).sum())} cells "
-                    "that the archive covers; fill it, or give one number."
+                    "that the archive covers. Fill it, or give one number."
                 )
             result[layer] = np.where(domain, np.where(known, values, values[known].mean()), np.nan)
         return result
 
 
 class BackgroundArchive:
-    """Running statistics of model minus observation: one pass, no image kept.
+    """Running statistics of model minus observation, in one pass; images are not stored.
 
     Parameters
     ----------
@@ -105,7 +106,7 @@ class BackgroundArchive:
         self._squares = np.zeros(shape)
 
     def add(self, background: FloatArray, observation: FloatArray) -> None:
-        """Take in one time.
+        """Add the images of one time.
 
         Parameters
         ----------
@@ -128,7 +129,7 @@ class BackgroundArchive:
         self._squares += np.where(known, step * (difference - self._mean), 0.0)
 
     def statistics(self) -> DifferenceStatistics:
-        """Statistics of what was added so far."""
+        """Statistics of the images added so far."""
         nan = np.full(self._count.shape, np.nan)
         return DifferenceStatistics(
             self._count.copy(),
@@ -138,7 +139,7 @@ class BackgroundArchive:
 
 
 def archive_of(series: Iterable[tuple[FloatArray, FloatArray]]) -> DifferenceStatistics:
-    """Statistics of a series of (background, observation), each (n_layer, n_lat, n_lon), read one by one.
+    """Statistics of a series of pairs (background, observation), each (n_layer, n_lat, n_lon), read one at a time.
 
     Raises
     ------
@@ -162,7 +163,7 @@ def write_archive(
 
     Parameters
     ----------
-    warnings : sentences that whoever uses the file must know; the attribute ``comment``.
+    warnings : sentences that users of the file must know; written as the attribute ``comment``.
     """
     fields: dict[str, OutputField] = {}
     for layer in range(statistics.count.shape[0]):
@@ -180,22 +181,24 @@ def write_archive(
 
 
 def read_archive(path: Path, grid: Grid) -> DifferenceStatistics:
-    """Read what ``write_archive`` wrote. Local.
+    """Read a file of ``write_archive``. Local.
 
     Raises
     ------
-    MissingFileError : no such file.
-    DataError : damaged, without layers, other units, a count or standard deviation below zero.
-    ShapeError : on another grid than the model's.
+    MissingFileError : the file does not exist.
+    DataError : the file is damaged, has no layers or other units, or a count or standard deviation is negative.
+    ShapeError : the file's grid is not the model's.
     """
     with NetcdfFile(path) as file:
         layers = [n for n in range(1, 1000) if file.has(f"{_COUNT}_{n}")]
         if not layers or layers != list(range(1, len(layers) + 1)):
-            raise DataError(f"'{path}' is no archive of background errors: it lacks '{_COUNT}_1' or a layer between.")
+            raise DataError(
+                f"'{path}' is not an archive of background errors: '{_COUNT}_1' or a layer in between is missing."
+            )
         found, is_flipped = read_grid(file, "lat", "lon")
         if is_flipped or not found.same_points(grid):
             raise ShapeError(
-                f"archive '{path}' is on {found.describe()}; the model on {grid.describe()}. Build it anew."
+                f"archive '{path}' is on {found.describe()}; the model is on {grid.describe()}. Build it again."
             )
         stacks = {name: np.empty((len(layers), *grid.shape)) for name in (_COUNT, _MEAN, _STD)}
         for name, stack in stacks.items():

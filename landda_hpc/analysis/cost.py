@@ -13,7 +13,7 @@ from landda_hpc.errors import DataError, ShapeError
 
 
 class ThresholdFrame(Protocol):
-    """What 3D-Var needs of a curvelet frame: a Parseval frame, C^T C = I."""
+    """Interface of the curvelet frames that 3D-Var uses: a Parseval frame, C^T C = I."""
 
     @property
     def shape(self) -> tuple[int, int]: ...
@@ -23,7 +23,7 @@ class ThresholdFrame(Protocol):
         ...
 
     def rank_mask(self, c: FloatArray, fraction: float, /) -> BoolArray:
-        """Which coefficients lie in the top fraction by modulus, one entry per coefficient."""
+        """True for the coefficients in the top fraction by modulus, one entry per coefficient."""
         ...
 
     def apply_gain(self, x: FloatArray, gain: FloatArray, /) -> FloatArray:
@@ -44,7 +44,8 @@ class ImageTerm:
 
     Notes
     -----
-    S is a projection and C^T the adjoint of C, so J_I = r . G r / 2 with G = C^T S C / s^2: no coefficients are kept.
+    S is a projection and C^T the adjoint of C, so J_I = r . G r / 2 with G = C^T S C / s^2. Coefficients are not
+    stored.
     """
 
     frame: ThresholdFrame
@@ -63,7 +64,7 @@ class ImageTerm:
 
 @dataclass(frozen=True)
 class CostTerms:
-    """The parts of J, 1."""
+    """The terms of J, dimensionless."""
 
     background: float
     observation: float
@@ -82,21 +83,21 @@ class CostFunction:
 
     Parameters
     ----------
-    innovation : d, m3 m-3, (n_lat, n_lon); zero where nothing is observed.
+    innovation : d, m3 m-3, (n_lat, n_lon); zero in unobserved cells.
     background_variance : diagonal of B, m6 m-6, (n_layer, n_lat, n_lon); cells with zero are never changed.
-    layer_weights : H, the weight of each layer in what is observed, (n_layer,).
-    observation_precision : diagonal of R^-1, m-6 m6, (n_lat, n_lon), zero where nothing is observed; None: no J_O.
+    layer_weights : H, the weight of each layer in the observed depth, (n_layer,).
+    observation_precision : diagonal of R^-1, m-6 m6, (n_lat, n_lon), zero in unobserved cells; None: no J_O.
     image : the image term; None: no J_I.
 
     Raises
     ------
-    ShapeError : shapes do not fit together.
-    DataError : a value is not finite, or a variance or precision negative.
+    ShapeError : the shapes do not match.
+    DataError : a value is not finite, or a variance or precision is negative.
 
     Notes
     -----
-    Local: no communication. The paper prints x_b inside J_I; its gradient only makes sense with x (METHODS.md
-    section 4).
+    Local: no communication. The paper prints x_b inside J_I; its gradient only makes sense with x (docs/methods.md,
+    "3D-Var").
 
     References
     ----------
@@ -116,7 +117,7 @@ class CostFunction:
         if innovation.ndim != 2 or background_variance.shape != expected:
             raise ShapeError(
                 f"innovation {innovation.shape}, background variance {background_variance.shape} and "
-                f"{layer_weights.size} layer weights do not fit; expected a variance of shape {expected}."
+                f"{layer_weights.size} layer weights do not match; expected a variance of shape {expected}."
             )
         if observation_precision is not None and observation_precision.shape != innovation.shape:
             raise ShapeError(
@@ -130,7 +131,7 @@ class CostFunction:
             ("observation precision", observation_precision, 0.0),
         ):
             if values is not None and not (np.isfinite(values).all() and (values >= least).all()):
-                raise DataError(f"{name} has values that are not finite or negative; fill or mask them first.")
+                raise DataError(f"{name} has values that are not finite or are negative. Fill or mask them first.")
         self.innovation = innovation
         self.background_variance = background_variance
         self.layer_weights = layer_weights
@@ -161,14 +162,14 @@ class CostFunction:
         return 0.5 * float(np.sum(increment**2 * self._inverse_variance))
 
     def observation_term(self, increment: FloatArray) -> float:
-        """J_O; 0 without observation term."""
+        """J_O; 0 without an observation term."""
         if self.observation_precision is None:
             return 0.0
         residual = self.innovation - self.observe(increment)
         return 0.5 * float(np.sum(residual**2 * self.observation_precision))
 
     def value(self, increment: FloatArray) -> CostTerms:
-        """The three parts of J; the increment must be zero where B is."""
+        """The three terms of J; the increment must be zero where B is."""
         residual = self.innovation - self.observe(increment)
         image = 0.0 if self.image is None else 0.5 * float(np.sum(residual * self.image.weigh(residual)))
         return CostTerms(self.background_term(increment), self.observation_term(increment), image)
@@ -199,7 +200,7 @@ class CostFunction:
 def cellwise_increment(
     innovation: FloatArray, background_variance: FloatArray, layer_weights: FloatArray, precision: FloatArray
 ) -> FloatArray:
-    """Return the closed form of the minimum where all terms act cell by cell, dx = B H^T (H B H^T + R)^-1 d.
+    """Return the minimum in closed form if all terms act cell by cell, dx = B H^T (H B H^T + R)^-1 d.
 
     Parameters
     ----------
@@ -214,7 +215,7 @@ def cellwise_increment(
 
     Notes
     -----
-    Local: no communication. METHODS.md section 4. Exact for J_I with S = I because C^T C = I.
+    Local: no communication. See docs/methods.md, "3D-Var". Exact for J_I with S = I because C^T C = I.
     """
     reach = np.zeros(innovation.shape)
     for weight, variance in zip(layer_weights, background_variance, strict=True):

@@ -1,4 +1,4 @@
-"""The model's own drift, learned from the increments that keep correcting it."""
+"""Drift of the model, learned from the analysis increments that correct it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from landda_hpc.constants import BoolArray, FloatArray
 
 
 class DriftMemory:
-    """Running mean, per cell and time of day, of what analyses had to add in a cycle (a MethodMemory).
+    """Running mean, per cell and time of day, of the correction that analyses add in a cycle (a MethodMemory).
 
     Parameters
     ----------
@@ -24,15 +24,15 @@ class DriftMemory:
     share : weight of a new value in the mean, 1.
     limit : bound of the mean, m3 m-3 a cycle.
     per_time_of_day : one mean for every analysis time of the day, else one for all.
-    settle_days : days from the start whose increments teach nothing.
+    settle_days : days from the start whose increments are not learned from.
     forecast_days : e-folding time of the correction in the free forecast, days.
 
     Notes
     -----
-    What the model lacks in a cycle is the increment a plus the correction m that its forecast already had:
-    m <- m + share ((a + m) - m) = m + share a, within the bound. So it ends where increments have no mean left. It is
-    the online bias estimation of Dee and Todling (2000, Mon. Wea. Rev. 128, 3268), with the bias treated as that of
-    one cycle and per time of day.
+    The model's error over a cycle is the increment a plus the correction m that its forecast already received:
+    m <- m + share ((a + m) - m) = m + share a, within the bound. The correction converges when the mean increment
+    vanishes. This is the online bias estimation of Dee and Todling (2000, Mon. Wea. Rev. 128, 3268) for the bias of one
+    cycle, per time of day.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class DriftMemory:
         self._mean = np.zeros((24 // cycle_hours if per_time_of_day else 1, n_cells))
 
     def correction(self, time: datetime) -> FloatArray:
-        """What is added to the forecast of the cycle that ends at ``time``, m3 m-3 at the observed depth, (n_cells,).
+        """Correction of the forecast of the cycle that ends at ``time``, m3 m-3 at the observed depth, (n_cells,).
 
         In the free forecast it fades with the days since the last analysis time. Local.
         """
@@ -63,7 +63,7 @@ class DriftMemory:
         return fading
 
     def learn(self, time: datetime, increment: FloatArray, observed: BoolArray) -> None:
-        """Take in the increment of the analysis at ``time``, m3 m-3, (n_cells,), where it was observed. Local."""
+        """Learn from the increment of the analysis at ``time``, m3 m-3, (n_cells,), in observed cells. Local."""
         if time <= self._from:
             return
         slot = self._slot(time)
@@ -76,7 +76,7 @@ class DriftMemory:
         return {"mean": self._mean.copy()}
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
-        """Take up what ``state`` gave; ShapeError if it is of another shape. Local."""
+        """Restore arrays returned by ``state``; ShapeError if a shape differs. Local."""
         self._mean = checked(arrays, self.state())["mean"]
 
     def _slot(self, time: datetime) -> int:

@@ -1,4 +1,4 @@
-"""EnKF-like image analysis [B26, section 3.3]; METHODS.md section 3."""
+"""EnKF-like image analysis [B26, section 3.3]; see docs/methods.md, "EnKF-like analysis"."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class EnkfLike:
     ----------
     frame : the curvelet frame; a Parseval frame, so a diagonal covariance is an approximation (a redundant
         frame is not orthogonal).
-    members : sharing of the N perturbed images among the root group.
-    background, observation : error models; white ones of 0.15 and 0.10 m3 m-3 are the paper's.
-    estimator : 'sampled' = sample variances of N members drawn anew in every cycle, the paper's; 'exact' = the
-        error models' own variances, in closed form where there is one.
-    missing : what is done about cells without observation.
+    members : distribution of the N perturbed images over the root group.
+    background, observation : error models; the paper has white errors of 0.15 and 0.10 m3 m-3.
+    estimator : 'sampled' = sample variances of N members that are drawn in every cycle, as in the paper; 'exact' = the
+        variances of the error models, in closed form where one exists.
+    missing : treatment of cells without observation.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class EnkfLike:
         return Analysis(update.increment, spread, gain_statistics(gain, b, frame.blocks) | update.diagnostics)
 
     def _exact_variances(self, domain: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """B and R, (n_var,) each; kept, because the domain of a campaign does not change."""
+        """B and R, (n_var,) each; stored, because the domain of a campaign does not change."""
         key = domain.tobytes()
         if self._exact is None or self._exact[0] != key:
             b, r = (model.variance(self._frame, domain) for model in (self._background, self._observation))
@@ -89,17 +89,17 @@ class EnkfLike:
 
 
 def coefficient_gain(b: FloatArray, r: FloatArray) -> FloatArray:
-    """K = B / (B + R); 0 where both vanish (coefficients that no land cell reaches). Always within [0, 1]."""
+    """K = B / (B + R); 0 where both vanish (coefficients without support on land). Always within [0, 1]."""
     total = b + r
     return np.divide(b, total, out=np.zeros_like(b), where=total > 0.0)
 
 
 def gain_statistics(gain: FloatArray, b: FloatArray, blocks: Sequence[FrameBlock]) -> dict[str, float | list[float]]:
-    """Mean and standard deviation of K over coefficients with more than 1e-3 of the largest variance.
+    """Mean and standard deviation of K over coefficients that have more than 1e-3 of the largest variance.
 
     Returns
     -------
-    ``gain_mean``, ``gain_std``, and ``gain_by_scale``, coarsest scale first; 0 where no coefficient counts.
+    ``gain_mean``, ``gain_std``, and ``gain_by_scale``, coarsest scale first; 0 for a scale without such coefficients.
     """
     counted = b > 1e-3 * b.max(initial=0.0)
     by_scale = []
@@ -116,7 +116,7 @@ def gain_statistics(gain: FloatArray, b: FloatArray, blocks: Sequence[FrameBlock
 
 
 def _ordered_sum(block: FloatArray) -> FloatArray:
-    """Sum over members one after the other (numpy's own order may depend on memory layout)."""
+    """Sum over members in order (the order of numpy's sum may depend on the memory layout)."""
     total = np.zeros(block.shape[1:])
     for image in block:
         total += image

@@ -1,7 +1,8 @@
-"""Error models of background and observation: from white noise to correlated errors; METHODS.md section 3.
+"""Error models of background and observation, from white noise to correlated errors.
 
-An error model says four things of the errors e of an image: how large they are, one random realisation per key, the
-variances of their curvelet coefficients E|C e|^2, and their covariance times an image.
+An error model provides four properties of the errors e of an image: their standard deviation, one random realisation
+per key, the variances of their curvelet coefficients E|C e|^2, and the product of their covariance and an image. See
+docs/methods.md, "EnKF-like analysis".
 """
 
 from __future__ import annotations
@@ -30,18 +31,18 @@ DRAWS = 200
 """Realisations that coefficients' variances are estimated from, where nobody says how many."""
 
 _FIXED = "every time"
-"""Time key of realisations that a variance is estimated from once and for all."""
+"""Time key of realisations from which a variance is estimated only once."""
 
 
 class ErrorModel(Protocol):
-    """Errors of one kind, zero mean. Everything is m3 m-3, or its square; images are (n_lat, n_lon)."""
+    """Errors of one kind, with zero mean. Units are m3 m-3 or its square; images are (n_lat, n_lon)."""
 
     def standard_deviation(self, domain: BoolArray) -> FloatArray:
         """Standard deviation per cell; zero off the domain."""
         ...
 
     def perturbation(self, domain: BoolArray, time_key: str, member: int) -> FloatArray:
-        """One realisation, zero off the domain; depends on its key only."""
+        """One realisation, zero off the domain; it depends on its key only."""
         ...
 
     def variance(self, frame: ImageFrame, domain: BoolArray) -> FloatArray:
@@ -49,12 +50,12 @@ class ErrorModel(Protocol):
         ...
 
     def covariance_times(self, frame: ImageFrame, image: FloatArray, /) -> FloatArray:
-        """Covariance of the errors times an image, everywhere: the domain is the caller's. Local."""
+        """Covariance of the errors times an image, in all cells; the caller applies the domain. Local."""
         ...
 
 
 class WhiteErrors:
-    """Errors that are independent from cell to cell: those of [B26].
+    """Errors that are independent from cell to cell, as in [B26].
 
     Parameters
     ----------
@@ -93,11 +94,11 @@ class UnitField(Protocol):
         ...
 
     def draw(self, seed: int, *key: str | int) -> FloatArray:
-        """The realisation that belongs to a key, (n_lat, n_lon)."""
+        """The realisation of a key, (n_lat, n_lon)."""
         ...
 
     def covariance_times(self, image: FloatArray, /) -> FloatArray:
-        """The field's covariance times an image without NaN, exactly."""
+        """Covariance of the field times an image without NaN; exact."""
         ...
 
 
@@ -137,7 +138,7 @@ class SphereField:
 
 
 class PlaneField:
-    """Correlation exp(-1/2 (d / L)^2) of the distance in cells on the periodic image, poles and all.
+    """Correlation exp(-1/2 (d / L)^2) of the distance in cells on the image, periodic in both directions.
 
     Parameters
     ----------
@@ -171,16 +172,16 @@ class CorrelatedErrors:
     std : a, m3 m-3; a number, or a map without NaN on the domain.
     white_std : standard deviation of w, m3 m-3; a number or a map.
     seed, purpose : key the realisations, as for ``WhiteErrors``.
-    draws : realisations of f that the coefficients' variances are estimated from where no closed form is known, and
-        how the root group shares them.
-    covariance : what ``covariance_times`` is: 'coefficients' = diagonal in the frame's coefficients, like every gain,
-        so that f's spectrum is known by octaves; 'field' = f's own.
+    draws : realisations of f from which the variances of coefficients are estimated if no closed form is known, and
+        their distribution over the root group.
+    covariance : covariance in ``covariance_times``: 'coefficients' = diagonal in the frame's coefficients, like every
+        gain, so that the spectrum of f is resolved by octaves; 'field' = the covariance of f itself.
 
     Notes
     -----
-    The variance of the white part is exact. That of the correlated part is exact where f is homogeneous on the
-    periodic image, a is a number and no cell is masked; else it is estimated once per domain, from the same
-    realisations in every cycle, and kept.
+    The variance of the white part is exact. That of the correlated part is exact if f is homogeneous on the periodic
+    image, a is a number and no cell is masked. Otherwise it is estimated once per domain, from the same realisations in
+    every cycle, and stored.
     """
 
     def __init__(
@@ -210,14 +211,14 @@ class CorrelatedErrors:
         return self._correlated(domain, time_key, member) + self._white.perturbation(domain, time_key, member)
 
     def variance(self, frame: ImageFrame, domain: BoolArray) -> FloatArray:
-        """Collective over the root group at the first call for a domain."""
+        """Collective over the root group in the first call for a domain."""
         key = domain.tobytes()
         if self._variance is None or self._variance[0] != key:
             self._variance = key, self._correlated_variance(frame, domain) + self._white.variance(frame, domain)
         return self._variance[1]
 
     def covariance_times(self, frame: ImageFrame, image: FloatArray) -> FloatArray:
-        """A C^T diag(beta) C A + W^2, see ``_coefficient_density``, or with f's covariance between both A.
+        """A C^T diag(beta) C A + W^2, see ``_coefficient_density``, or with the covariance of f between the two A.
 
         Collective in its first call, then local.
         """
@@ -241,10 +242,10 @@ class CorrelatedErrors:
         return mean_energy(frame, self._draws, lambda member: self._correlated(domain, _FIXED, member))
 
     def _coefficient_density(self, frame: ImageFrame) -> FloatArray:
-        """beta = E|C f|^2 / ||phi||^2, (n_var,), so that white f have C^T diag(beta) C = 1, and tr is right for any.
+        """beta = E|C f|^2 / ||phi||^2, (n_var,): C^T diag(beta) C = 1 for white f, and its trace is right for any f.
 
-        f is homogeneous along rows, and so is beta, but for the image's edges: its mean along them loses no structure
-        and most of the sampling noise.
+        f is homogeneous along rows, and so is beta except at the edges of the image. The mean of beta along rows
+        therefore keeps the structure and removes most of the sampling noise.
         """
         whole = np.ones(frame.shape, dtype=np.bool_)
         power = self._field.power
@@ -267,15 +268,15 @@ class ClimatologicalErrors:
 
     Parameters
     ----------
-    frame : whose wedges they are.
-    spectrum : s, of the errors themselves: what a mask does to it is not part of it (see ``WedgeSpectrum``).
+    frame : frame that defines the wedges.
+    spectrum : s, of the errors themselves; the effect of a mask is not part of it (see ``WedgeSpectrum``).
     seed, purpose : key the realisations, as for ``WhiteErrors``.
     draws : realisations that the coefficients' variances are estimated from, and how the root group shares them; if
         None, ``DRAWS`` of them, all on this process.
 
     Raises
     ------
-    DataError : the spectrum is of other wedges than the frame's.
+    DataError : the wedges of the spectrum are not those of the frame.
 
     Notes
     -----
@@ -331,13 +332,13 @@ class ClimatologicalErrors:
 
 
 def known_std(std: float | FloatArray, domain: BoolArray) -> float | FloatArray:
-    """The standard deviation itself; DataError if a map has no value, or a negative one, in the domain."""
+    """Return the standard deviation; DataError if a map is missing or negative in a cell of the domain."""
     if isinstance(std, np.ndarray):
         bad = int(np.count_nonzero(~(std[domain] >= 0.0)))
         if bad:
             raise DataError(
-                f"a map of error standard deviations has no value of zero or more in {bad} of the domain's "
-                f"{int(np.count_nonzero(domain))} cells; fill it there."
+                f"a map of error standard deviations is missing or negative in {bad} of the domain's "
+                f"{int(np.count_nonzero(domain))} cells. Fill it there."
             )
     return std
 

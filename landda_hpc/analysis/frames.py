@@ -1,4 +1,4 @@
-"""What the analysis needs of a curvelet frame."""
+"""Interface of the curvelet frames that analyses use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FrameBlock(Protocol):
 
     @property
     def variances(self) -> slice:
-        """Its entries in a variance or gain array."""
+        """Entries of the wedge in a variance or gain array."""
         ...
 
 
@@ -39,12 +39,12 @@ class ImageFrame(Protocol):
 
     @property
     def n_coef(self) -> int:
-        """Stored numbers; the plain dot product of two coefficient arrays is that of the images."""
+        """Stored numbers; the dot product of two coefficient arrays equals that of the images."""
         ...
 
     @property
     def n_var(self) -> int:
-        """Coefficients, counting a complex one once."""
+        """Number of coefficients; a complex coefficient counts once."""
         ...
 
     @property
@@ -61,7 +61,7 @@ class ImageFrame(Protocol):
         ...
 
     def accumulate_energy(self, x: FloatArray, out: FloatArray) -> None:
-        """Add |C x|^2 of one image into ``out``, shape (n_var,)."""
+        """Add |C x|^2 of one image to ``out``, shape (n_var,)."""
         ...
 
     def variance(self, sigma2: FloatArray) -> FloatArray:
@@ -69,7 +69,7 @@ class ImageFrame(Protocol):
         ...
 
     def variance_from_spectrum(self, power: FloatArray) -> FloatArray:
-        """E|C e|^2 for errors that are homogeneous on the periodic image, shape (n_var,)."""
+        """E|C e|^2 of errors that are homogeneous on the periodic image, shape (n_var,)."""
         ...
 
     def scale_by(self, c: Any, gain: FloatArray) -> Any:

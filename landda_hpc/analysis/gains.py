@@ -18,7 +18,7 @@ from landda_hpc.analysis.spectra import Pooling, WedgeSpectrum
 from landda_hpc.constants import BoolArray, FloatArray
 
 _PROBES = 4
-"""Random images per group that the mixing by a mask is estimated from."""
+"""Random images per group from which the mixing by a mask is estimated."""
 
 
 class GivenSpectra:
@@ -29,7 +29,7 @@ class GivenSpectra:
     frame : the curvelet frame.
     pooling : 'per_scale' or 'per_wedge'.
     background, observation : error models.
-    missing : what is done about cells without observation.
+    missing : treatment of cells without observation.
     """
 
     def __init__(
@@ -58,22 +58,22 @@ class GivenSpectra:
 
 
 class InnovationSpectra:
-    """K = B / (B + R) with B = max(0, E|d|^2 - R) per wedge or scale: R is given, E|d|^2 measured on innovations d.
+    """K = B / (B + R) with B = max(0, E|d|^2 - R) per wedge or scale: R is given, E|d|^2 is measured on innovations d.
 
-    E|d|^2 is a running mean over cycles, with the present one in it: no first guess of B is needed. What the masks of
-    observed cells do to a spectrum is estimated along with it (``mixing_matrix``) and taken out, so that neither coasts
-    nor gaps turn large-scale errors into small-scale ones: B is the spectrum that, on these masks and with R added,
-    gives the measured energies. K is for the whole domain.
+    E|d|^2 is a running mean over cycles that includes the present one, so B does not need a first guess. The effect of
+    the masks of observed cells on the spectrum is estimated as well (``mixing_matrix``) and removed, so that coasts and
+    gaps do not turn large-scale errors into small-scale ones: B is the spectrum that gives the measured energies on
+    these masks and with R added. K holds for the whole domain.
 
     Parameters
     ----------
     frame : the curvelet frame.
     pooling : 'per_scale' or 'per_wedge'.
     observation : error model of the observations.
-    memory : cycles that the running mean counts for.
-    share : so many random images -> how the root group shares them.
-    seed : keys them.
-    missing : what is done about cells without observation.
+    memory : number of cycles in the running mean.
+    share : number of random images -> their distribution over the root group.
+    seed : keys the random images.
+    missing : treatment of cells without observation.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class InnovationSpectra:
         return _analyse(frame, groups, gain, background, self._observation, self._missing, pair)
 
     def _on_domain(self, domain: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """Mixing by the domain, (n, n), and s_r, (n,): both are kept, the domain of a campaign does not change."""
+        """Mixing by the domain, (n, n), and s_r, (n,); stored, because the domain of a campaign does not change."""
         key = domain.tobytes()
         if self._whole is None or self._whole[0] != key:
             mixing = mixing_matrix(self._frame, self._groups, domain, self._probes, self._seed, "domain")
@@ -121,7 +121,7 @@ class InnovationSpectra:
             return whole
         key = observed.tobytes()
         if self._last is None or self._last[0] != key:
-            # The key is the mask itself: a resumed campaign finds the same numbers, whatever it has kept.
+            # The key is the mask itself, so that a resumed campaign draws the same numbers.
             name = hashlib.blake2b(key, digest_size=16).hexdigest()
             self._last = key, mixing_matrix(self._frame, self._groups, observed, self._probes, self._seed, name)
         return self._last[1]
@@ -133,7 +133,7 @@ class InnovationSpectra:
         self._mixing, _ = running_mean(self._mixing, before, mixing, every, self._memory)
 
     def state(self) -> dict[str, FloatArray]:
-        """Running means of innovation energy (n,) and mixing (n, n), and the cycles that they count for (1,). Local."""
+        """Running means of innovation energy (n,) and mixing (n, n), and the number of cycles in them (1,). Local."""
         return {
             "innovation_energy": self._energy.copy(),
             "mixing": self._mixing.copy(),

@@ -1,4 +1,4 @@
-"""Filling gaps of the innovation from their rims: the (screened) Laplace equation on the sphere's land cells."""
+"""Filling of gaps in the innovation from their edges, by the (screened) Laplace equation on the land cells."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from landda_hpc.grid import Grid
 
 
 class HarmonicInpainting:
-    """Solve laplacian u - u / L^2 = 0 over missing cells, u given at observed ones, no flux through coasts.
+    """Solve laplacian u - u / L^2 = 0 in missing cells, with u given in observed cells and no flux through coasts.
 
     Parameters
     ----------
     grid : of the images.
-    length_km : L, the distance over which a filling decays by e, km; None for the plain Laplace equation, whose
-        solution does not decay: a wide gap is then filled with the mean of its rim.
+    length_km : L, the e-folding length of the filled values, km; None for the Laplace equation, whose solution does not
+        decay: a wide gap is then filled with the mean of its edge.
 
     Notes
     -----
-    Finite volumes: two neighbours exchange (length of their common edge / distance of their centres) times their
-    difference. Local; the same bits on every rank.
+    Finite volumes: the flux between two neighbours is (length of their common edge / distance of their centres) times
+    their difference. Local; the same bits on every rank.
     """
 
     def __init__(self, grid: Grid, length_km: float | None) -> None:
@@ -38,14 +38,14 @@ class HarmonicInpainting:
 
         Parameters
         ----------
-        values : (n_lat, n_lon), read where observed.
-        observed : cells that are known; part of the domain.
-        domain : cells that are filled. Pieces of it without any observation become zero.
+        values : (n_lat, n_lon), read in observed cells.
+        observed : cells with a value, part of the domain.
+        domain : cells that are filled. Connected parts without any observation become zero.
 
         Returns
         -------
-        (n_lat, n_lon): ``values`` where observed, the solution in the rest of the domain, zero off it. Within the
-        range of the observed values and zero.
+        (n_lat, n_lon): ``values`` in observed cells, the solution in the rest of the domain, zero off the domain. The
+        solution lies within the range of zero and the observed values.
         """
         filled = np.where(observed, values, 0.0)
         inside = domain.reshape(-1)
@@ -77,7 +77,7 @@ class HarmonicInpainting:
 
     @staticmethod
     def _reached(first: IntArray, second: IntArray, known: BoolArray) -> BoolArray:
-        """Cells that hang together with an observed one."""
+        """Cells that are connected to an observed cell."""
         graph = sparse.coo_array((np.ones(first.size), (first, second)), shape=(known.size, known.size))
         _, piece = connected_components(graph, directed=False)
         has = np.zeros(int(piece.max(initial=0)) + 1, dtype=np.bool_)
@@ -87,7 +87,7 @@ class HarmonicInpainting:
 
 
 def _edges(grid: Grid) -> tuple[IntArray, IntArray, FloatArray]:
-    """Pairs of neighbouring cells (flat indices) and edge length over distance, 1; (n_edges,) each."""
+    """Pairs of neighbouring cells (flat indices), and edge length over distance, dimensionless; (n_edges,) each."""
     n_lat, n_lon = grid.shape
     index: npt.NDArray[np.int64] = np.arange(n_lat * n_lon, dtype=np.int64).reshape(n_lat, n_lon)
     height, width = np.deg2rad(np.diff(grid.lat_edges)), np.deg2rad(np.diff(grid.lon_edges))

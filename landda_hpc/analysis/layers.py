@@ -1,4 +1,4 @@
-"""The uppermost soil layers analysed one by one, and what that amounts to at the observed depth [S24]."""
+"""Separate analyses of the uppermost soil layers, and their mean over the observed depth [S24]."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _SUMS: Final = ("cost", "cost_background", "cost_observation", "cost_image")
 
 
 def analyse_separately(method: Var3d, pairs: Sequence[ImagePair], layer_weights: FloatArray) -> Analysis:
-    """Analyse layers one by one, and join them to the analysis of the observed depth. Local: no communication.
+    """Analyse layers one by one and combine them into the analysis of the observed depth. Local: no communication.
 
     Parameters
     ----------
-    method : with as many background variances as there are layers.
+    method : method with one background variance for each layer.
     pairs : background and observation of each layer, from the top down.
     layer_weights : H, weight of each layer in the observed depth, (n_layer,).
 
     Returns
     -------
-    ``increment`` is H dx, the mean of the layers' increments; ``layers`` has the layers' analyses. Since B has no
-    covariances between layers, J of all of them is the sum of theirs, and is what the diagnostics have, a layer that is
-    done earlier counting with its last value; norms of the gradient are the largest of any layer, since each layer's
-    minimisation ends by its own.
+    ``increment`` is H dx, the mean of the layers' increments; ``layers`` holds the analyses of the layers. B has no
+    covariances between layers, so the J of all layers is the sum of theirs. The diagnostics contain this sum; a layer
+    whose minimisation ends earlier enters with its last value. The gradient norm is the largest of all layers, because
+    each minimisation ends by its own gradient.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Running statistics of past cycles, and the methods that keep them."""
+"""Running statistics of past cycles, and the interface of methods that learn from them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from landda_hpc.errors import ShapeError
 
 @runtime_checkable
 class MethodMemory(Protocol):
-    """A method that learns from cycle to cycle. What it knows belongs in the checkpoint.
+    """A method that learns from cycle to cycle. Its memory is part of the checkpoint.
 
-    The arrays are the same on every process of the root group, of shapes that never change: rank 0 writes them, and
-    every root restores them. A method just made has the memory of no cycle at all.
+    The arrays are the same on every process of the root group and their shapes never change: rank 0 writes them, and
+    every process of the root group restores them. A new method has the memory of zero cycles.
     """
 
     def state(self) -> dict[str, FloatArray]:
-        """Everything that later analyses depend on, as copies. Local."""
+        """Copies of all arrays on which later analyses depend. Local."""
         ...
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
-        """Take up what ``state`` gave. Local.
+        """Restore arrays returned by ``state``. Local.
 
         Raises
         ------
@@ -36,14 +36,14 @@ class MethodMemory(Protocol):
 def running_mean(
     mean: FloatArray, count: FloatArray, value: FloatArray, where: BoolArray, memory: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Take one more value into a running mean.
+    """Add one value to a running mean.
 
     Parameters
     ----------
-    mean, count : mean so far and how many values it counts for, any equal shapes.
-    value : the new one; ignored (NaN allowed) where not ``where``.
-    where : entries that have one.
-    memory : most values that a mean counts for: older ones fade by 1 - 1 / memory a cycle.
+    mean, count : mean so far and the number of values in it, any equal shapes.
+    value : new value; ignored (NaN allowed) where ``where`` is False.
+    where : entries that have a new value.
+    memory : largest number of values in the mean: the weight of older values decreases by 1 - 1 / memory a cycle.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def running_mean(
 
 
 def checked(arrays: Mapping[str, FloatArray], current: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """Copies of the arrays of a memory; ShapeError unless names and shapes are those of the current one."""
+    """Return copies of the arrays of a memory; ShapeError unless names and shapes equal those of the current one."""
     found = {name: np.shape(array) for name, array in arrays.items()}
     expected = {name: array.shape for name, array in current.items()}
     if found != expected:

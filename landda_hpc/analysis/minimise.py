@@ -1,4 +1,4 @@
-"""Conjugate gradients on a quadratic cost function, with the cost and the gradient of every iteration."""
+"""Conjugate gradients for a quadratic cost function, with cost and gradient of every iteration."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Operator = Callable[[FloatArray], FloatArray]
 
 @dataclass(frozen=True)
 class StoppingRule:
-    """When the minimisation ends, and in which variable it is done.
+    """Criterion that ends the minimisation, and the control variable.
 
     Attributes
     ----------
     tolerance : largest norm of the gradient at the end.
-    is_relative : the tolerance is a share of the gradient's norm at the start; absolute as [S24] prints it.
-    max_iterations : most iterations.
+    is_relative : the tolerance is a fraction of the gradient's norm at the start; it is absolute in [S24].
+    max_iterations : largest number of iterations.
     is_preconditioned : minimise in v = B^-1/2 dx, where the Hessian's smallest eigenvalue is 1; else in dx itself.
         The gradient whose norm is tested is the one in that variable.
     """
@@ -43,15 +43,15 @@ class StoppingRule:
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """Where a minimisation ended, and how it got there.
+    """Result of a minimisation, and its history.
 
     Attributes
     ----------
     increment : x_a - x_b, m3 m-3, (n_layer, n_lat, n_lon).
-    costs : parts of J at the start and after every iteration, n_iterations + 1.
-    gradient_norms : the same for the norm of the gradient.
-    gradient_norm : at the end, evaluated anew (the recurrence of conjugate gradients drifts from the true one).
-    converged : the rule's tolerance was met by the gradient evaluated anew.
+    costs : terms of J at the start and after every iteration, n_iterations + 1.
+    gradient_norms : norm of the gradient at the same points.
+    gradient_norm : at the end, evaluated directly (the recurrence of conjugate gradients drifts from the gradient).
+    converged : the directly evaluated gradient meets the tolerance.
     """
 
     increment: FloatArray
@@ -70,8 +70,8 @@ def minimise(cost: CostFunction, rule: StoppingRule) -> Minimum:
 
     Returns
     -------
-    Minimum : not converged if the iterations ran out, or if rounding forbids the tolerance; the caller decides what
-        that means.
+    Minimum : not converged if the iterations are used up or rounding errors prevent the tolerance; the caller decides
+        how to proceed.
 
     Notes
     -----
@@ -117,17 +117,17 @@ def conjugate_gradients(
 
     Parameters
     ----------
-    gradient, hessian : of the function, symmetric and positive on the gradients that occur.
-    start, start_gradient : where to begin, any shape.
+    gradient, hessian : of the function; the Hessian is symmetric and positive on the gradients that occur.
+    start, start_gradient : first point and its gradient, any shape.
     tolerance : largest norm of the gradient at the end.
-    max_iterations : most iterations.
+    max_iterations : largest number of iterations.
     record : called after every iteration with the point and its gradient by recurrence.
 
     Returns
     -------
-    The point, and the norm of its gradient evaluated anew. That is above the tolerance if the iterations ran out or
-    rounding stops the descent: where the recurrence says "done" and the gradient itself does not, the search begins
-    again from there, until that no longer halves the gradient.
+    The point, and the norm of its directly evaluated gradient. The norm exceeds the tolerance if the iterations are
+    used up or rounding errors stop the descent. If the recurrence meets the tolerance and the gradient itself does not,
+    the search restarts from that point, until a restart no longer halves the gradient.
 
     References
     ----------
@@ -155,7 +155,7 @@ def conjugate_gradients(
 
 
 def _dot(a: FloatArray, b: FloatArray) -> float:
-    """Dot product by numpy's pairwise sum: no BLAS, whose order may depend on threads."""
+    """Dot product by numpy's pairwise sum; the order of a BLAS sum may depend on the number of threads."""
     return float(np.sum(a * b))
 
 

@@ -1,8 +1,8 @@
-"""What an image analysis does about cells without observation; METHODS.md section 2.
+"""Treatment of cells without observation in an image analysis; see docs/methods.md, "Transform and missing cells".
 
-Every strategy takes the same setting (innovation, gain, error models) and gives an increment on the whole domain. None
-invents anything far from data: increments decay over the correlation length of the background errors (or the length of
-the inpainting).
+Every strategy takes the same setting (innovation, gain, error models) and gives an increment on the whole domain. Far
+from observations the increment vanishes: it decays over the correlation length of the background errors, or over the
+length of the inpainting.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ Pool = Callable[[FloatArray], FloatArray]
 """Variances per coefficient -> their sums over the coefficients that share a gain; (n_var,) -> (n_var,)."""
 
 _LEAST_SHARE = 0.05
-"""Observed share of an atom's energy below which a sampled gain is noise: errors elsewhere change by less than 1 %."""
+"""Observed share of an atom's energy below which a sampled gain is noise; other errors change by less than 1 %."""
 
 
 @dataclass(frozen=True, eq=False)
 class GainSetting:
-    """A diagonal gain in coefficient space, and where it came from.
+    """A diagonal gain in coefficient space, and its error models.
 
     Attributes
     ----------
     frame : the transform C.
-    background, observation : error models that the gain was made from.
+    background, observation : error models from which the gain is computed.
     gain : K = B / (B + R) for an image without gaps, (n_var,), 0..1.
-    pool : what coefficients share a gain; None where each has its own.
+    pool : sums over the coefficients that share a gain; None if each has its own.
     """
 
     frame: ImageFrame
@@ -64,7 +64,7 @@ class MissingStrategy(Protocol):
 
 
 class ZeroFill:
-    """The innovation of a missing cell is zero: the papers' way, and the default."""
+    """The innovation of a missing cell is zero, as in the papers; the default."""
 
     def update(self, setting: GainSetting, pair: ImagePair) -> Update:
         """Local."""
@@ -72,7 +72,7 @@ class ZeroFill:
 
 
 class Inpaint:
-    """The innovation is continued into gaps before the transform.
+    """The innovation is extended into gaps before the transform.
 
     Parameters
     ----------
@@ -89,18 +89,18 @@ class Inpaint:
 
 
 class AdjustedVariance:
-    """Zero fill with the diagonal gain that is best under the mask of this analysis.
+    """Zero fill with the diagonal gain that is optimal for the mask of this analysis.
 
     With M the mask of observed cells, the coefficients of the innovation M (e_o - e_b) have the variances B_M + R_M,
     and their covariance with those of the background's error on the whole domain is X = (B + B_M - B_U) / 2, where B_U
-    is the variance of the errors on unobserved cells. The gain is the regression X / (B_M + R_M), not below zero. White
-    errors keep their K; with correlated ones it exceeds 1 where the mask took more of a coefficient's signal than of
-    its noise. Sampling noise must not invent increments far from data: where each coefficient has its own gain, it is
-    lowered by ``chance_factor``, and atoms with less than 5 % of their energy on observed cells get none.
+    is the variance of the errors on unobserved cells. The gain is the regression X / (B_M + R_M), at least zero. White
+    errors keep their K; with correlated errors it exceeds 1 where the mask removes more of a coefficient's signal than
+    of its noise. Sampling noise must not create increments far from observations: if each coefficient has its own gain,
+    the gain is reduced by ``chance_factor``, and atoms with less than 5 % of their energy on observed cells get zero.
 
     Parameters
     ----------
-    members : realisations that the variances are estimated from; white errors have them in closed form.
+    members : realisations from which the variances are estimated; the variances of white errors have a closed form.
     """
 
     def __init__(self, members: MemberSums) -> None:
@@ -145,13 +145,13 @@ class AdjustedVariance:
 
 
 def regression(covariance: FloatArray, variance: FloatArray) -> FloatArray:
-    """Coefficient covariance / variance, not below zero; 0 where the variance vanishes."""
+    """Coefficient covariance / variance, at least zero; 0 where the variance vanishes."""
     gain = np.divide(covariance, variance, out=np.zeros_like(covariance), where=variance > 0.0)
     return np.maximum(gain, 0.0)
 
 
 def chance_factor(first: FloatArray, second: FloatArray, covariance: FloatArray, n_members: int) -> FloatArray:
-    """Share of a squared sample correlation that is not chance: (n rho^2 - 1) / ((n - 1) rho^2), cut to [0, 1].
+    """Share of a squared sample correlation that is not due to chance: (n rho^2 - 1) / ((n - 1) rho^2), in [0, 1].
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def chance_factor(first: FloatArray, second: FloatArray, covariance: FloatArray,
 
     Notes
     -----
-    n rho^2 is 1 in the mean where there is no correlation: Wherry (1931), Ann. Math. Stat., 2, 440-457.
+    Without correlation the mean of n rho^2 is 1: Wherry (1931), Ann. Math. Stat., 2, 440-457.
     """
     both = first * second
     rho2 = np.divide(covariance**2, both, out=np.zeros_like(both), where=both > 0.0)
@@ -169,27 +169,27 @@ def chance_factor(first: FloatArray, second: FloatArray, covariance: FloatArray,
 
 
 class Solve:
-    """The analysis of these error models at this mask: P H^T (H P H^T + R)^-1 d.
+    """The analysis of these error models with this mask: P H^T (H P H^T + R)^-1 d.
 
-    P and R are the models' covariances, C^T diag(beta) C on the sphere of the frame, H picks the observed cells: the
-    update of a Kalman filter whose B is diagonal in coefficient space, with the real mask. The system of observed
-    cells is solved by conjugate gradients, scaled by the variance of each cell's innovation.
+    P and R are the covariances of the error models, C^T diag(beta) C on the sphere of the frame, and H selects the
+    observed cells: the update of a Kalman filter whose B is diagonal in coefficient space, with the real mask. The
+    system of observed cells is solved by conjugate gradients, scaled by the variance of each cell's innovation.
 
     Parameters
     ----------
-    tolerance : largest norm of the residual, as a share of the norm of the innovation.
-    max_iterations : most iterations.
+    tolerance : largest norm of the residual, as a fraction of the norm of the innovation.
+    max_iterations : largest number of iterations.
     """
 
     def __init__(self, tolerance: float = 1e-4, max_iterations: int = 500) -> None:
         self._tolerance, self._max_iterations = tolerance, max_iterations
 
     def update(self, setting: GainSetting, pair: ImagePair) -> Update:
-        """Local, but for a first call of the error models.
+        """Local, except for a first call of the error models.
 
         Raises
         ------
-        DataError : the iterations ran out.
+        DataError : the iterations are used up.
         """
         frame, background, observation = setting.frame, setting.background, setting.observation
         observed, innovation = pair.observed, pair.innovation

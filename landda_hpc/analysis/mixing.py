@@ -1,4 +1,4 @@
-"""What a mask does to a spectrum: energy leaks from the large scales, where errors are, to the small ones."""
+"""Effect of a mask on a spectrum: energy leaks from the large scales, which hold the errors, to the small scales."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.fields.keyed import keyed_generator
 
 _ITERATIONS = 200
-"""Of ``unmixed``; more change a gain by less than 1e-3."""
+"""Iterations of ``unmixed``; more iterations change a gain by less than 1e-3."""
 
 
 class WedgeGroups:
-    """Which wedges share a number: each its own, or all of a scale; sums over them, and back.
+    """Groups of wedges that share a number, one per wedge or one per scale, and sums over them.
 
     Parameters
     ----------
-    frame : whose wedges.
+    frame : frame that defines the wedges.
     pooling : 'per_wedge', or 'per_scale' for all directions of a scale together.
     """
 
@@ -30,7 +30,7 @@ class WedgeGroups:
         self.of_block: IntArray = np.array(
             [block.scale if pooling == "per_scale" else number for number, block in enumerate(blocks)], dtype=np.int64
         )
-        """Number of each wedge's group, (n_blocks,)."""
+        """Index of each wedge's group, (n_blocks,)."""
         self.n = int(self.of_block.max()) + 1
         self._white: tuple[bytes, FloatArray] | None = None
 
@@ -42,7 +42,7 @@ class WedgeGroups:
         return out
 
     def expand(self, values: FloatArray) -> FloatArray:
-        """(n,) -> (n_var,): the number of its group for each coefficient."""
+        """(n,) -> (n_var,): the value of its group for each coefficient."""
         out = np.empty(self._frame.n_var)
         for group, block in zip(self.of_block.tolist(), self._frame.blocks, strict=True):
             out[block.variances] = values[group]
@@ -69,12 +69,12 @@ class WedgeGroups:
 def mixing_matrix(
     frame: ImageFrame, groups: WedgeGroups, cells: BoolArray, probes: MemberSums, seed: int, time_key: str
 ) -> FloatArray:
-    """Energy that errors of unit variance in each group have in all groups, once they are cut to the cells.
+    """Energy in all groups of errors with unit variance in one group, after masking.
 
     Parameters
     ----------
     cells : the mask, (n_lat, n_lon).
-    probes : random images that the matrix is estimated from, shared by the root group; a multiple of ``groups.n``.
+    probes : random images from which the matrix is estimated, shared by the root group; a multiple of ``groups.n``.
     seed, time_key : key the random numbers.
 
     Returns
@@ -84,7 +84,7 @@ def mixing_matrix(
 
     Notes
     -----
-    Collective. The idea is that of power spectra on a cut sky: Hivon et al. (2002), Astrophys. J., 567, 2-17.
+    Collective. The method follows power spectra on a cut sky: Hivon et al. (2002), Astrophys. J., 567, 2-17.
     """
     n, blocks = groups.n, probes.blocks
     sums = np.zeros((len(blocks), n, n))
@@ -113,7 +113,7 @@ def with_row_sums(matrix: FloatArray, sums: FloatArray) -> FloatArray:
 
 
 def unmixed(energy: FloatArray, mixing: FloatArray, noise: FloatArray) -> FloatArray:
-    """The s_b >= 0 for which A (s_b + s_r) comes closest to the measured energies, s_r known.
+    """Return s_b >= 0 for which A (s_b + s_r) is closest to the measured energies, with known s_r.
 
     Parameters
     ----------
@@ -128,12 +128,12 @@ def unmixed(energy: FloatArray, mixing: FloatArray, noise: FloatArray) -> FloatA
     Notes
     -----
     The multiplicative iteration of Richardson (1972, J. Opt. Soc. Am., 62, 55) and Lucy (1974, Astron. J., 79, 745)
-    with a known background: never negative, and stable where the mask leaves little to tell groups apart.
+    with a known background: never negative, and stable where the mask hardly allows groups to be separated.
     """
     weight = mixing.sum(axis=0)
     white = mixing.sum(axis=1)
     floor = (mixing * noise).sum(axis=1)
-    # A start that is positive everywhere: zero would stay zero.
+    # The first guess is positive everywhere, because zero would stay zero.
     mean = float(energy.sum()) / max(float(white.sum()), np.finfo(np.float64).tiny)
     s = np.full(energy.size, mean)
     for _ in range(_ITERATIONS):

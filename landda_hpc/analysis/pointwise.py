@@ -1,4 +1,4 @@
-"""Cell by cell: the same constant gain everywhere, or one that each cell learns from its innovations."""
+"""Analyses cell by cell: one constant gain, or a gain that each cell learns from its innovations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from landda_hpc.constants import FloatArray
 
 
 class Pointwise:
-    """x_a = x_b + K (y - H x_b) where observed; the baseline of every image method.
+    """x_a = x_b + K (y - H x_b) in observed cells; the baseline of every image method.
 
     Parameters
     ----------
-    gain : K, 0..1. 9/13 is 0.15^2 / (0.15^2 + 0.10^2), what white errors of [B26] give (METHODS.md section 3).
+    gain : K, 0..1. The white errors of [B26] give 9/13 = 0.15^2 / (0.15^2 + 0.10^2) (docs/methods.md, "EnKF-like
+        analysis").
     """
 
     def __init__(self, gain: float) -> None:
@@ -37,16 +38,16 @@ class AdaptivePointwise:
     Parameters
     ----------
     shape : (n_lat, n_lon).
-    background_std : standard deviation of background errors before anything is known, m3 m-3.
-    observation_std : standard deviation of observation errors, m3 m-3; a number, or a map without NaN where
-        observations are.
-    prior_cycles : innovations that the first guess counts for.
-    memory : innovations that the mean of a cell counts for at most, the first guess among them.
+    background_std : first guess of the standard deviation of background errors, m3 m-3.
+    observation_std : standard deviation of observation errors, m3 m-3; a number, or a map without NaN in observed
+        cells.
+    prior_cycles : weight of the first guess, as a number of innovations.
+    memory : largest number of innovations in the mean of a cell, first guess included.
 
     Notes
     -----
-    The present innovation is not in the mean that its gain is made from: K d would not be linear in d. A mean
-    innovation (bias) counts as background error.
+    The gain of an innovation does not depend on that innovation, so that K d is linear in d. A mean innovation (bias)
+    counts as background error.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class AdaptivePointwise:
         )
 
     def state(self) -> dict[str, FloatArray]:
-        """Mean square innovation per cell, m6 m-6, and the innovations it counts for. Local."""
+        """Mean square innovation per cell, m6 m-6, and the number of innovations in it. Local."""
         return {"mean_square_innovation": self._mean_square.copy(), "count": self._count.copy()}
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:

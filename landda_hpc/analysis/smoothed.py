@@ -1,4 +1,4 @@
-"""Increments smoothed by a Gaussian: the simplest method that uses neighbours."""
+"""Increments smoothed by a Gaussian: the simplest method that uses neighbouring cells."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from landda_hpc.grid import Grid
 
 
 class Smoothed:
-    """Increment = K(w) times the mean of the innovations around, weighted by exp(-1/2 (d / L)^2) and cell area.
+    """Increment = K(w) times the mean of the surrounding innovations, weighted by exp(-1/2 (d / L)^2) and cell area.
 
-    The mean is over observed land cells alone, so coasts and gaps do not pull it to zero. w, 0..1, is the observed
-    share of the land around, by the same weights, and K(w) = w K / (w K + 1 - K): the gain of a mean over a share w of
-    the observations that K is meant for. So the increment fades out with w beyond the last observation (K = 1, which
-    means perfect observations, is taken to fade as w).
+    The mean is over observed land cells only, so coasts and gaps do not draw it towards zero. w, 0..1, is the observed
+    share of the surrounding land, with the same weights, and K(w) = w K / (w K + 1 - K): the gain of a mean over a
+    share w of the observations for which K holds. The increment therefore vanishes with w beyond the last observation
+    (for K = 1, perfect observations, it decreases as w).
 
     Parameters
     ----------
     grid : of the images.
     length_km : L, km.
-    gain : K where everything around is observed, 0..1.
+    gain : K where all surrounding land is observed, 0..1.
     """
 
     def __init__(self, grid: Grid, length_km: float, gain: float) -> None:
@@ -41,7 +41,7 @@ class Smoothed:
             self._land = key, self._smooth(np.where(pair.domain, self._area, 0.0))
         weight = self._smooth(np.where(pair.observed, self._area, 0.0))
         total = self._smooth(self._area * pair.innovation)
-        # Rounding of the convolution's FFT, 1e-16 of the largest weight, is no weight.
+        # Rounding errors of the convolution's FFT, 1e-16 of the largest weight, do not count as weights.
         reached = pair.domain & (weight > 1e-12 * float(weight.max(initial=0.0)))
         share = np.divide(weight, self._land[1], out=np.zeros_like(weight), where=reached)
         share = np.minimum(share, 1.0)

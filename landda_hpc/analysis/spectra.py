@@ -19,16 +19,16 @@ _PROBES = 8
 
 @dataclass(frozen=True, eq=False)
 class WedgeSpectrum:
-    """Variance s per wedge, m6 m-6: that of errors with the covariance C^T diag(s) C.
+    """Variance s per wedge, m6 m-6, of errors with the covariance C^T diag(s) C.
 
-    White errors of standard deviation sigma have s = sigma^2 in every wedge. s belongs to the errors, not to the cells
-    where they are seen: wedges overlap, and a mask moves energy between them, so that errors cut to a domain have the
-    energy sum_j A_ij s_j in wedge i (``mixing_matrix``), which is s_i A_i only for white ones. What is measured on a
-    domain is therefore unmixed before it is a spectrum (``unmixed``, ``archive_spectrum``), once.
+    White errors of standard deviation sigma have s = sigma^2 in every wedge. s describes the errors, not the cells in
+    which they are observed: wedges overlap, and a mask moves energy between them, so that errors on a domain have the
+    energy sum_j A_ij s_j in wedge i (``mixing_matrix``), which equals s_i A_i for white errors only. Energies measured
+    on a domain are therefore unmixed once to obtain a spectrum (``unmixed``, ``archive_spectrum``).
 
     Attributes
     ----------
-    scale, wedge : numbers of each stored wedge of the frame, (n_blocks,).
+    scale, wedge : indices of each stored wedge of the frame, (n_blocks,).
     variance : s >= 0, (n_blocks,), m6 m-6.
     """
 
@@ -47,19 +47,19 @@ class WedgeSpectrum:
 
     @classmethod
     def of(cls, frame: ImageFrame, variance: FloatArray) -> WedgeSpectrum:
-        """The spectrum with these variances on the frame's wedges, in storage order."""
+        """Return the spectrum with these variances on the frame's wedges, in storage order."""
         scale = np.array([block.scale for block in frame.blocks], dtype=np.int64)
         wedge = np.array([block.wedge for block in frame.blocks], dtype=np.int64)
         return cls(scale, wedge, variance)
 
     def require(self, frame: ImageFrame) -> None:
-        """Raise DataError unless the spectrum is of this frame's wedges."""
+        """Raise DataError unless the wedges of the spectrum are those of this frame."""
         mine, other = list(zip(self.scale, self.wedge, strict=True)), [(b.scale, b.wedge) for b in frame.blocks]
         if mine != other:
             raise DataError(
                 f"the wedge spectrum has {len(mine)} wedges in {len(set(self.scale.tolist()))} scales; the frame "
-                f"stores {len(other)} in {len({b.scale for b in frame.blocks})}. Make it with the same frame: "
-                "angles_coarse, finest, scales, boundary and the image's shape decide."
+                f"stores {len(other)} in {len({b.scale for b in frame.blocks})}. Use the same frame: "
+                "the same angles_coarse, finest, scales, boundary and shape of images."
             )
 
     def expand(self, frame: ImageFrame) -> FloatArray:
@@ -86,7 +86,7 @@ def expand(values: FloatArray, frame: ImageFrame) -> FloatArray:
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Quotient, 0 where the denominator is 0 (wedges that no observed cell reaches)."""
+    """Quotient, 0 where the denominator is 0 (wedges without support on observed cells)."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0.0)
 
 
@@ -98,8 +98,8 @@ def archive_spectrum(
     Parameters
     ----------
     images : m3 m-3, (n_lat, n_lon) each; NaN where missing.
-    domain : cells that count.
-    about_mean : take each cell's mean over the archive off first (variance); else keep it (mean square).
+    domain : cells that are used.
+    about_mean : subtract each cell's mean over the archive first (variance); otherwise keep it (mean square).
 
     Returns
     -------
@@ -111,11 +111,11 @@ def archive_spectrum(
 
     Notes
     -----
-    Local. An archive of model minus observation has the spectrum B + R; take R off, or use it as it is as [S24] does.
-    What the masks of the images do to a spectrum is estimated from random images, see ``mixing_matrix``.
+    Local. An archive of model minus observation has the spectrum B + R. Subtract R, or use the sum as [S24] does.
+    The effect of the images' masks on the spectrum is estimated from random images, see ``mixing_matrix``.
     """
     if len(images) < (2 if about_mean else 1):
-        raise DataError(f"an archive of {len(images)} images has no variance; give two or more.")
+        raise DataError(f"an archive of {len(images)} images has no variance; provide two or more.")
     mean = np.zeros(domain.shape)
     if about_mean:
         count = np.zeros(domain.shape)

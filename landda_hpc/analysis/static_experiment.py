@@ -1,4 +1,7 @@
-"""One analysis with known errors: what a method can win before any model is involved; METHODS.md section 3."""
+"""One analysis with known errors, without a model: the error reduction that a method can achieve.
+
+See docs/methods.md, "Static experiment".
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,12 @@ from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError
 
 _TRUTH = 0.25
-"""m3 m-3; every method is linear in the innovation, so any value will do."""
+"""True value, m3 m-3; every method is linear in the innovation, so any value serves."""
 
 
 @dataclass(frozen=True)
 class StaticScore:
-    """Root mean square error against the truth, m3 m-3: where there were observations, and where not (NaN if none)."""
+    """Root mean square error against the truth, m3 m-3, in observed and in unobserved cells (NaN if there are none)."""
 
     observed: float
     unobserved: float
@@ -44,20 +47,20 @@ def static_experiment(
     domain : cells that are analysed, (n_lat, n_lon).
     methods : by name.
     observed : cells with an observation; all of the domain by default.
-    n_samples : independent pairs of images; methods with a memory see them one after the other.
+    n_samples : independent pairs of images; methods with a memory analyse them in order.
 
     Returns
     -------
-    Scores by name: 'background', then 'best_pointwise' (the constant gain that is best on these very images, which
-    nobody knows in practice), then the methods.
+    Scores by name: 'background', then 'best_pointwise' (the constant gain that is best for these images, which is
+    unknown in practice), then the methods.
 
     Raises
     ------
-    DataError : no cell is observed, or no sample asked for.
+    DataError : no cell is observed, or ``n_samples`` is below 1.
 
     Notes
     -----
-    Collective over the root group if a method is.
+    Collective over the root group if a method is collective.
     """
     seen = domain if observed is None else domain & observed
     if not seen.any() or n_samples < 1:
@@ -86,7 +89,7 @@ def static_experiment(
 def standard_methods(
     frame: ImageFrame, members: MemberSums, background: ErrorModel, observation: ErrorModel
 ) -> dict[str, AnalysisMethod]:
-    """The columns of the table in METHODS.md section 3: blend 9/13, and both gains that know the errors."""
+    """The columns of the table in docs/methods.md, "Static experiment": blend 9/13, and gains with known errors."""
     return {
         "blend": Pointwise(9.0 / 13.0),
         "per_coefficient": EnkfLike(frame, members, background, observation, "exact"),

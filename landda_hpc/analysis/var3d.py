@@ -1,4 +1,4 @@
-"""3D-Var with a weak constraint on image structure [S24, Eq. 5]; METHODS.md section 4."""
+"""3D-Var with a weak constraint on image structure [S24, Eq. 5]; see docs/methods.md, "3D-Var"."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from landda_hpc.errors import ConfigError, DataError, ShapeError
 logger = logging.getLogger(__name__)
 
 ImageFill = Callable[[FloatArray, BoolArray], FloatArray]
-"""(image, where it has values) -> image without gaps; kept where it has values."""
+"""(image, cells with a value) -> image without gaps, unchanged in cells with a value."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageConstraint:
-    """How J_I compares the analysis with the observed image.
+    """Comparison of the analysis with the observed image in J_I.
 
     Attributes
     ----------
     frame : the curvelet frame.
     keep_fraction : sigma: the share of the observed image's coefficients, by modulus over the full set of wedges,
         that are compared; 0.5 in [S24].
-    std : s, the error of the image in those coefficients, m3 m-3. 1 is Eq. 5 as printed; with background errors of
-        0.16 that gives a gain of 0.025, no visible analysis.
-    fill : how cells outside the domain (ocean) are filled in the observed image before its coefficients are ranked;
-        see ``fill_with_mean`` and ``fill_with_zero``.
-    gaps : what unobserved cells of the domain mean. ``zero_innovation``: the observed image is H x_b there, and what
-        surrounds a gap spreads into it; ``excluded``: residuals there are not compared, and with a diagonal B nothing
-        changes there.
+    std : s, the error of the image in those coefficients, m3 m-3. Eq. 5 as printed has 1; with background errors of
+        0.16 this gives a gain of 0.025, so that the analysis is not visible.
+    fill : function that fills cells outside the domain (ocean) in the observed image before its coefficients are
+        ranked; see ``fill_with_mean`` and ``fill_with_zero``.
+    gaps : treatment of unobserved cells of the domain. ``zero_innovation``: the observed image is H x_b there, and
+        increments spread into gaps from their surroundings; ``excluded``: residuals there are not compared, and with a
+        diagonal B the analysis equals the background there.
     """
 
     frame: ThresholdFrame
@@ -49,12 +49,12 @@ class ImageConstraint:
     def __post_init__(self) -> None:
         if not (0.0 < self.keep_fraction <= 1.0 and self.std > 0.0):
             raise ConfigError(
-                f"image constraint: keep_fraction {self.keep_fraction}, std {self.std}; expected a fraction above 0 up "
-                "to 1 and a positive standard deviation."
+                f"image constraint: keep_fraction {self.keep_fraction}, std {self.std}; expected a fraction above 0, "
+                "at most 1, and a positive standard deviation."
             )
 
     def term(self, pair: ImagePair) -> ImageTerm:
-        """J_I of one analysis: S from the observed image, the same for observation and background."""
+        """J_I of one analysis; S comes from the observed image and is the same for observation and background."""
         image = observed_image(pair, self.fill or fill_with_mean)
         kept = self.frame.rank_mask(self.frame.forward(image), self.keep_fraction).astype(np.float64)
         counted = pair.observed if self.gaps == "excluded" else None
@@ -94,10 +94,10 @@ class Var3d:
 
     Notes
     -----
-    B is diagonal, as in [S24]: errors of neighbouring columns are taken as independent, and what joins them is J_I
-    alone. The three top layers of [S24] are analysed one by one (``analyse_layers``): each has its own B, and the
-    observation is brought to its node (``layer_nodes.py``). ``analyse_column`` is the joint form: three layers in one
-    control vector, one image of their weighted mean.
+    B is diagonal, as in [S24]: errors of neighbouring columns are independent, and only J_I couples columns. The three
+    top layers of [S24] are analysed one by one (``analyse_layers``): each has its own B, and the observation is
+    interpolated to its node (``layer_nodes.py``). ``analyse_column`` is the joint form: three layers in one control
+    vector, and one image of their weighted mean.
     """
 
     def __init__(
@@ -109,9 +109,9 @@ class Var3d:
         rule: StoppingRule | None = None,
     ) -> None:
         if observation_std is None and image is None:
-            raise ConfigError("3D-Var without observation term and without image term has nothing to assimilate.")
+            raise ConfigError("3D-Var needs an observation term, an image term or both; found neither.")
         if observation_std is not None and not np.all(np.asarray(observation_std) > 0.0):
-            raise DataError("3D-Var: the observation error standard deviation must be positive everywhere, in m3 m-3.")
+            raise DataError("3D-Var: the standard deviation of observation errors must be positive in every cell.")
         self._variance = background_variance if background_variance.ndim == 3 else background_variance[None]
         self._observation_std = observation_std
         self._image = image
@@ -119,22 +119,22 @@ class Var3d:
 
     @property
     def n_layers(self) -> int:
-        """Layers that B is given for."""
+        """Number of layers of B."""
         return int(self._variance.shape[0])
 
     def analyse(self, pair: ImagePair) -> Analysis:
-        """Analyse one image, whose B is the only layer of the background variance. Local: no communication.
+        """Analyse one image; the background variance has one layer. Local: no communication.
 
         Raises
         ------
         ShapeError : B has several layers, or another grid.
         DataError : B is missing or negative in a cell of the domain.
         """
-        self._require_layers(1, "analyse takes one image; several layers go to analyse_layers or analyse_column")
+        self._require_layers(1, "analyse needs one layer; use analyse_layers or analyse_column for several")
         return self._analyse(pair, self._variance, np.ones(1)).analysis
 
     def analyse_layers(self, pairs: Sequence[ImagePair]) -> list[Analysis]:
-        """Analyse layers one by one, as [S24]: each with its own B and its own image. Local.
+        """Analyse layers one by one, as in [S24]: each has its own B and its own image. Local.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class Var3d:
         Parameters
         ----------
         pair : ``background`` is H x_b, the weighted mean of the layers.
-        layer_weights : H, weight of each layer in what is observed, (n_layer,), as ``fields.depth.depth_weights``.
+        layer_weights : H, weight of each layer in the observed depth, (n_layer,), see ``fields.depth.depth_weights``.
         """
         self._require_layers(layer_weights.size, f"{layer_weights.size} layer weights are given")
         return self._analyse(pair, self._variance, layer_weights)
@@ -161,14 +161,14 @@ class Var3d:
     def _cost(self, pair: ImagePair, variance: FloatArray, layer_weights: FloatArray) -> CostFunction:
         if variance.shape[1:] != pair.domain.shape:
             raise ShapeError(
-                f"background variance is on {variance.shape[1:]} cells, the images on {pair.domain.shape}; build the "
+                f"background variance is on {variance.shape[1:]} cells, the images on {pair.domain.shape}. Build the "
                 "archive on the model grid."
             )
         needed = variance[:, pair.domain]
         if not (np.isfinite(needed).all() and (needed >= 0.0).all()):
             raise DataError(
                 f"background variance is missing or negative in {int((~(needed >= 0.0)).any(axis=0).sum())} cells of "
-                "the domain; build the archive on this domain, or let it fill cells that it does not cover."
+                "the domain. Build the archive on this domain, or let it fill cells that it does not cover."
             )
         precision = None
         if self._observation_std is not None:
@@ -203,14 +203,14 @@ class Var3d:
 
 
 def diagnostics_of(minimum: Minimum, increment: FloatArray, pair: ImagePair) -> dict[str, float | list[float]]:
-    """Name the numbers of one minimisation for the cycle record.
+    """Return the diagnostics of one minimisation for the cycle record.
 
     Returns
     -------
     ``cost``, ``cost_background``, ``cost_observation``, ``cost_image`` and ``gradient_norm``: at the start and after
-    each iteration; ``iterations``; ``converged``, 1 or 0; ``final_gradient_norm``, evaluated anew; ``gain_mean``, the
-    regression of the increment on the innovation over observed cells, and ``gain_std``, the scatter about it relative
-    to the innovation (0 without innovation).
+    each iteration; ``iterations``; ``converged``, 1 or 0; ``final_gradient_norm``, evaluated directly; ``gain_mean``,
+    the regression of the increment on the innovation over observed cells, and ``gain_std``, the scatter about it
+    relative to the innovation (0 without innovation).
     """
     d, dx = pair.innovation[pair.observed], increment[pair.observed]
     energy = float(np.sum(d * d))
@@ -231,7 +231,7 @@ def diagnostics_of(minimum: Minimum, increment: FloatArray, pair: ImagePair) -> 
 
 
 def observed_image(pair: ImagePair, fill: ImageFill) -> FloatArray:
-    """Return the image f whose coefficients are ranked: y, H x_b in gaps of the domain, filled off the domain.
+    """Return the image f whose coefficients are ranked: y, with H x_b in gaps of the domain, filled off the domain.
 
     Returns
     -------
@@ -243,7 +243,7 @@ def observed_image(pair: ImagePair, fill: ImageFill) -> FloatArray:
 
 
 def fill_with_mean(image: FloatArray, known: BoolArray) -> FloatArray:
-    """Fill with the mean of the known cells: the coast is no step of the size of soil moisture itself."""
+    """Fill with the mean of the known cells, so that the coast is not a step of the size of soil moisture."""
     mean = float(np.sum(np.where(known, image, 0.0))) / max(1, int(known.sum()))
     return np.where(known, image, mean)
 

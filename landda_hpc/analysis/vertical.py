@@ -1,4 +1,4 @@
-"""Vertical regression: what an error of the observed depth says about the error of every layer of the soil."""
+"""Vertical regression of the error of every soil layer on the error of the observed depth."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from landda_hpc.formats.image_output import OutputField, write_images
 from landda_hpc.grid import Grid
 
 POOLED_SLOPES: Final = (1.0, 1.0, 1.0, 1.0, 0.904, 0.817, 0.749, 0.715, 0.695, 0.687)
-"""Built-in slopes per layer for an observed depth of 0-0.1 m: the pooled ones of 8 pairs with the moderate errors,
-``landda regress experiments/twin_moderate.yaml --set grid.n_lat=64 --set grid.n_lon=128 --pairs 8``. Those of
+"""Built-in slopes per layer for an observed depth of 0-0.1 m: the pooled slopes of 8 pairs with moderate errors,
+``landda regress experiments/twin_moderate.yaml --set grid.n_lat=64 --set grid.n_lon=128 --pairs 8``. The slopes of
 experiments/twin_soil_water.yaml, whose errors are forced, are 1.00, 0.95, 0.88, 0.85, 0.83, 0.82 below the fourth
 layer."""
 
@@ -33,7 +33,7 @@ class VerticalRegression:
 
     Attributes
     ----------
-    slopes : 1, (n_soil, n_lat, n_lon); NaN where nothing is known (no soil): the pooled slope stands in.
+    slopes : 1, (n_soil, n_lat, n_lon); NaN in cells without soil, which use the pooled slope.
     pooled : slopes of all cells together, 1, (n_soil,).
     depth_m : observed depth, m.
     """
@@ -44,13 +44,13 @@ class VerticalRegression:
 
     @property
     def complete(self) -> FloatArray:
-        """Slopes with the pooled one where a cell has none, (n_soil, n_lat, n_lon)."""
+        """Slopes, with the pooled slope in cells that have none, (n_soil, n_lat, n_lon)."""
         filled: FloatArray = np.where(np.isfinite(self.slopes), self.slopes, self.pooled[:, None, None])
         return filled
 
 
 def pair_moments(difference: FloatArray, weights: FloatArray) -> FloatArray:
-    """Products of one difference of two model states, to be summed over times.
+    """Products of the difference of two model states, to be summed over times.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ def pair_moments(difference: FloatArray, weights: FloatArray) -> FloatArray:
 
     Notes
     -----
-    Local: no communication. About zero, not about a mean: a difference that lasts is the error that counts most.
+    Local: no communication. The moments are about zero, not about the mean, because persistent differences are the
+    errors that matter most.
     """
     if difference.ndim != 2 or difference.shape[1] != weights.size:
         raise ShapeError(f"differences have shape {difference.shape}; expected (n_cells, {weights.size}).")
@@ -82,8 +83,8 @@ def regress(
     ----------
     moments : one entry per pair, each its sums over times from ``pair_moments``, (n_pairs, n_cells, n_soil + 2).
     weights : of the layers in the observed depth, (n_soil,).
-    prior_pairs : how many pairs of mean variance the pooled slope counts for in each cell, > 0.
-    limits : least and greatest slope.
+    prior_pairs : weight of the pooled slope in each cell, as a number of pairs of mean variance, > 0.
+    limits : smallest and largest slope.
 
     Returns
     -------
@@ -92,14 +93,14 @@ def regress(
 
     Raises
     ------
-    DataError : no differences at all.
+    DataError : all differences are zero or missing.
 
     Notes
     -----
     Local: no communication. With c_k and v the means over times of d_k d_obs and d_obs^2 of a pair, g_k the pooled
     slope, V the mean of v over cells and pairs, m = prior_pairs:
-    slope_k = (sum c_k + m V g_k) / (sum v + m V), sums over the pairs. Times of one pair count as one, since the
-    errors of parameters last through all of them.
+    slope_k = (sum c_k + m V g_k) / (sum v + m V), with sums over the pairs. All times of a pair count as one sample,
+    because the errors of parameters persist through all of them.
     """
     times = moments[..., -1]
     means = moments[..., :-1] / np.maximum(times, 1.0)[..., None]
@@ -108,7 +109,10 @@ def regress(
     covariance, variance = sums[:, :-1], sums[:, -1]
     n_pairs = int(pairs.sum())
     if n_pairs == 0 or not variance.sum() > 0.0:
-        raise DataError("the pairs of model runs do not differ anywhere at the observed depth: nothing to regress on.")
+        raise DataError(
+            "the pairs of model runs do not differ at the observed depth, so slopes cannot be computed. Give the runs "
+            "errors (twin, perturbation)."
+        )
     pooled = covariance.sum(axis=0) / variance.sum()
     prior = prior_pairs * variance.sum() / n_pairs
     slopes = (covariance + prior * pooled) / (variance + prior)[:, None]
@@ -120,19 +124,19 @@ def regress(
 
 
 def built_in_regression(grid: Grid, depth_m: DepthRange) -> VerticalRegression:
-    """The built-in pooled slopes, the same in every cell."""
+    """Return the built-in pooled slopes, the same in every cell."""
     pooled = np.array(POOLED_SLOPES)
     return VerticalRegression(np.broadcast_to(pooled[:, None, None], (N_SOIL, *grid.shape)).copy(), pooled, depth_m)
 
 
 def layer_factors(slopes: FloatArray, observed: BoolArray, share: float) -> FloatArray:
-    """What the increment of the observed depth is multiplied by in every layer.
+    """Factor of every layer for the increment of the observed depth.
 
     Parameters
     ----------
     slopes : 1, (n_cells, n_soil).
-    observed : layers that overlap the observed depth, (n_soil,): they take the whole increment.
-    share : of the regression that the others take, 1.
+    observed : layers that overlap the observed depth, (n_soil,); they take the whole increment.
+    share : share of the regression that the other layers take, 1.
 
     Returns
     -------
@@ -162,23 +166,28 @@ def write_regression(path: Path, grid: Grid, regression: VerticalRegression, sou
 
 
 def read_regression(path: Path, grid: Grid, depth_m: DepthRange) -> VerticalRegression:
-    """Read what ``write_regression`` wrote. Local.
+    """Read a file of ``write_regression``. Local.
 
     Raises
     ------
-    MissingFileError : no such file.
-    DataError : damaged, without layers, other units, or a layer that overlaps the observed depth has not slope 1.
-    ShapeError : on another grid than the model's.
-    ConfigError : made for another observed depth.
+    MissingFileError : the file does not exist.
+    DataError : the file is damaged, has no layers or other units, or a layer that overlaps the observed depth has a
+        slope other than 1.
+    ShapeError : the file's grid is not the model's.
+    ConfigError : the file is for another observed depth.
     """
     with NetcdfFile(path) as file:
         names = [f"{_SLOPE}_{k + 1}" for k in range(N_SOIL)]
         missing = [name for name in names if not file.has(name)]
         if missing:
-            raise DataError(f"'{path}' is no vertical regression: it lacks '{missing[0]}'. Make one: landda regress.")
+            raise DataError(
+                f"'{path}' is not a vertical regression: variable '{missing[0]}' is missing. Make one: landda regress."
+            )
         found, is_flipped = read_grid(file, "lat", "lon")
         if is_flipped or not found.same_points(grid):
-            raise ShapeError(f"regression '{path}' is on {found.describe()}; the model on {grid.describe()}.")
+            raise ShapeError(
+                f"regression '{path}' is on {found.describe()}; the model is on {grid.describe()}. Use landda regress."
+            )
         for name in names:
             require_units(file, name, ("1",))
         slopes = np.stack([file.values(name) for name in names])
@@ -186,11 +195,11 @@ def read_regression(path: Path, grid: Grid, depth_m: DepthRange) -> VerticalRegr
             pooled = np.array([float(file.attribute(name, "pooled")) for name in names])
             top, bottom = (float(file.attribute(names[0], f"observed_{end}_m")) for end in ("top", "bottom"))
         except ValueError as error:
-            raise DataError(f"'{path}' lacks pooled slopes or its observed depth: {error}") from error
+            raise DataError(f"pooled slopes or the observed depth are missing in '{path}': {error}") from error
     if not np.allclose((top, bottom), depth_m, atol=1e-9):
         raise ConfigError(
             f"regression '{path}' is for an observed depth of {top:g}-{bottom:g} m; the campaign observes "
-            f"{depth_m[0]:g}-{depth_m[1]:g} m. Make one for it: landda regress."
+            f"{depth_m[0]:g}-{depth_m[1]:g} m. Make one for that depth with landda regress."
         )
     regression = VerticalRegression(slopes, pooled, (top, bottom))
     overlap = depth_weights(top, bottom) > 0.0

@@ -34,7 +34,8 @@ def depth_weights(top: float, bottom: float, interfaces: FloatArray = SOIL_ZI) -
 
     Notes
     -----
-    Local: no communication. METHODS.md section 1 (the operator H, layer -> observed depth).
+    Local: no communication. The operator H from layers to the observed depth (docs/methods.md, "State, layers and
+    operators").
     """
     # A millimetre is granted at the bottom: configurations write CoLM's 3.4331 m as 3.433 or 3.434.
     if not interfaces[0] <= top < bottom <= interfaces[-1] + 1e-3:

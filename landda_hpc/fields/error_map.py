@@ -49,6 +49,6 @@ def outline_mask(grid: Grid, outline: tuple[tuple[float, float], ...] = CHINA_OU
 def china_error_map(grid: Grid, inside_std: float = 0.30, outside_std: float = 0.01) -> FloatArray:
     """Standard deviation of observation errors, m3 m-3, (n_lat, n_lon): large inside China, negligible outside.
 
-    The paper gives no values; these follow METHODS.md section 7.
+    The paper gives no values; see docs/methods.md, "Choices that the papers leave open".
     """
     return np.where(outline_mask(grid), inside_std, outside_std)

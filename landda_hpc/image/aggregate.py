@@ -14,7 +14,7 @@ def volumetric_water(state: TileState) -> FloatArray:
 
     Returns
     -------
-    theta = wliq / (1000 dz) + wice / (917 dz), m3 m-3, shape (n_tile, n_soil) [METHODS.md section 1].
+    theta = wliq / (1000 dz) + wice / (917 dz), m3 m-3, shape (n_tile, n_soil) (docs/methods.md).
     """
     theta: FloatArray = state.soil("wliq_soisno") / (RHO_WATER * SOIL_DZ) + state.soil("wice_soisno") / (
         RHO_ICE * SOIL_DZ

@@ -67,7 +67,7 @@ def distribute(
     Notes
     -----
     Local: no communication. Before bounds aggregate(distribute(d)) = d, i.e. H D = I. The bounds limit what
-    the increment adds; a value that already lies outside is never "repaired" (METHODS.md section 1).
+    the increment adds; a value that already lies outside is never "repaired" (docs/methods.md).
     """
     first = cell_starts(tiles.cell)
     columns = np.ascontiguousarray(increment, dtype=np.float64)

@@ -1,6 +1,6 @@
-"""Analysis methods as a configuration names them: one module each, with its section and how it is built.
+"""Analysis methods of the configuration: one module each, with its section and its ``build`` function.
 
-A method is a subclass of ``base.section.AnalysingRun``; a new module here is found without a change elsewhere. Numerics
-are in ``landda_hpc.analysis``. A module here is light, so that reading a configuration loads no numerics: their imports
-stand inside ``build``.
+A method is a subclass of ``base.section.AnalysingRun``. A new module in this package is found without changes
+elsewhere. Numerics are in ``landda_hpc.analysis`` and are imported inside ``build``, so that reading a configuration
+does not load them.
 """

@@ -28,7 +28,7 @@ class EnkfLikeRun(CurveletRun):
     background_std: SoilWater = Field(0.15, description="standard deviation of background perturbations, m3 m-3")
     observation_std: SoilWater = Field(0.10, description="standard deviation of observation perturbations, m3 m-3")
     estimator: Literal["sampled", "exact"] = Field(
-        "sampled", description="variances from N members drawn in every cycle, or the error models' own"
+        "sampled", description="variances from N members drawn in every cycle, or exact variances of the error models"
     )
     background_errors: Errors | None = Field(
         None, description="error model of the background; white with background_std if absent, as in [B26]"

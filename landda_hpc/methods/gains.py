@@ -28,10 +28,10 @@ class GainRun(CurveletRun):
         WhiteErrorsConfig(std=0.10),
         description="error model of the observations, R; 'reported' needs background_errors",
     )
-    memory_cycles: float = Field(20.0, ge=1.0, le=1e6, description="cycles that the running mean of |d|^2 counts for")
+    memory_cycles: float = Field(20.0, ge=1.0, le=1e6, description="number of cycles in the running mean of |d|^2")
 
     POOLING: ClassVar[Literal["per_scale", "per_wedge"]]
-    """Coefficients that share a gain."""
+    """Group of coefficients that share a gain."""
 
     @model_validator(mode="after")
     def _learns_with_known_r(self) -> Self:
@@ -51,7 +51,7 @@ class GainRun(CurveletRun):
         if self.background_errors is not None:
             given = self.background_errors.build(frame, "background", context)
         if isinstance(errors, ReportedErrorsConfig):
-            assert given is not None, "the validation refuses reported errors without"
+            assert given is not None, "validation refuses reported errors without background_errors"
             return WithReportedErrors(
                 lambda std: GivenSpectra(frame, self.POOLING, given, errors.of(std, context), missing)
             )

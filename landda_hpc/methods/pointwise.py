@@ -19,7 +19,7 @@ class PointwiseRun(AnalysingRun):
 
     method: Literal["pointwise"] = "pointwise"
     name: str = Field("pointwise", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
-    gain: Fraction = Field(9.0 / 13.0, description="K; 9/13 is what [B26]'s errors 0.15 and 0.10 give")
+    gain: Fraction = Field(9.0 / 13.0, description="K; the errors of [B26], 0.15 and 0.10, give 9/13")
 
     def build(self, context: MethodContext) -> Pointwise:
         """See ``AnalysingRun.build``."""

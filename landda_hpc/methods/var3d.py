@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Var3dRun(AnalysingRun):
-    """What the 3D-Var methods share [S24, Eq. 5]; B is diagonal."""
+    """Keys of all 3D-Var methods [S24, Eq. 5]; B is diagonal."""
 
     layers: Literal["observed", "upper_three"] = Field(
         "observed",
-        description="what is analysed: 'observed' = the mean over the observed depth, one increment for its layers; "
-        "'upper_three' = CoLM's layers 1-3 one by one, as [S24], each with its own B and increment, the observation "
-        "taken for each of them",
+        description="analysed layers: 'observed' = the mean over the observed depth, one increment for its layers; "
+        "'upper_three' = CoLM's layers 1-3 one by one, as in [S24], each with its own B and increment; the observation "
+        "is used for each of them",
     )
     background_std: SoilWater = Field(
         0.16, description="standard deviation of background errors without an archive, m3 m-3 (0.16: [S24]'s control)"
@@ -40,35 +40,37 @@ class Var3dRun(AnalysingRun):
     )
     archive_holds: Literal["difference", "background"] = Field(
         "difference",
-        description="what the archive's differences are errors of: 'difference' = model minus observation, so that "
-        "their variance is B + R; 'background' = model minus truth, B alone",
+        description="content of the archive: 'difference' = model minus observation, whose variance is B + R; "
+        "'background' = model minus truth, whose variance is B",
     )
     archive_observation_std: SoilWaterOrZeroOrFile | None = Field(
         None,
-        description="archive_holds: difference: standard deviation of the observation errors R in it, m3 m-3, a number "
-        "or a netCDF image under data_root, taken off as a variance; if absent R stays in B, as in [S24]",
+        description="archive_holds: difference: standard deviation of the observation errors R, m3 m-3, a number or a "
+        "netCDF image under data_root; its square is subtracted. If absent, R remains in B, as in [S24]",
     )
     background_about: Literal["mean", "zero"] = Field(
-        "mean", description="B from the archive: variance about the mean difference, or mean square (bias is error)"
+        "mean",
+        description="B from the archive: variance about the mean difference, or mean square (bias counts as error)",
     )
     background_floor: SoilWater = Field(
-        0.01, description="least standard deviation of background errors from the archive, m3 m-3"
+        0.01, description="smallest standard deviation of background errors from the archive, m3 m-3"
     )
     tolerance: float = Field(
         1e-9, ge=1e-30, le=1e6, description="norm of the cost function's gradient at which the minimisation ends"
     )
     tolerance_is_relative: bool = Field(
-        False, description="the tolerance is a share of the gradient at the start; absolute as [S24] prints it"
+        False, description="the tolerance is a fraction of the gradient at the start; it is absolute in [S24]"
     )
-    max_iterations: int = Field(1000, ge=1, le=100000, description="conjugate-gradient iterations at most")
+    max_iterations: int = Field(1000, ge=1, le=100000, description="largest number of conjugate-gradient iterations")
 
     @model_validator(mode="after")
     def _archive_makes_sense(self) -> Self:
         if self.archive_observation_std is not None and self.background_archive is None:
-            raise ValueError("archive_observation_std is about an archive: name one in background_archive")
+            raise ValueError("archive_observation_std needs an archive: name one in background_archive")
         if self.archive_observation_std is not None and self.archive_holds == "background":
             raise ValueError(
-                "archive_holds: background has no observation errors in it: leave archive_observation_std out"
+                "archive_observation_std: an archive that holds background errors contains no observation errors; "
+                "remove the key"
             )
         return self
 
@@ -82,8 +84,8 @@ class Var3dRun(AnalysingRun):
         problems, (top, bottom) = super().problems(campaign), campaign.observations.depth_m
         if self.layers == "upper_three" and bottom > SOIL_ZI[N_UPPER]:
             problems.append(
-                f"layers: upper_three reach down to {SOIL_ZI[N_UPPER]:.4f} m, observed are {top}-{bottom} m: observe a "
-                "depth within them, or analyse the observed depth (layers: observed)"
+                f"layers: upper_three reach down to {SOIL_ZI[N_UPPER]:.4f} m; the observed depth is {top}-{bottom} m: "
+                "observe a depth within these layers, or set layers: observed"
             )
         return problems
 
@@ -97,11 +99,11 @@ class Var3dRun(AnalysingRun):
         return self._by_errors(context)(None)
 
     def _by_errors(self, context: MethodContext) -> Callable[[float | FloatArray | None], Var3d]:
-        """Everything of the method but the size of observation errors.
+        """Build all parts of the method that do not depend on the observation errors.
 
         Returns
         -------
-        Standard deviation of observation errors, m3 m-3, a number or a map, None without J_O -> the method.
+        Function: standard deviation of observation errors, m3 m-3, a number or a map (None without J_O) -> the method.
         """
         from landda_hpc.analysis.minimise import StoppingRule
         from landda_hpc.analysis.var3d import Var3d
@@ -111,7 +113,7 @@ class Var3dRun(AnalysingRun):
         return lambda std: Var3d(variance, observation_std=std, image=image, rule=rule)
 
     def _image(self, context: MethodContext) -> ImageConstraint | None:
-        """The image term J_I; None where the method has none."""
+        """The image term J_I; None for a method without it."""
         return None
 
     def _background_variance(self, context: MethodContext) -> FloatArray:
@@ -126,8 +128,8 @@ class Var3dRun(AnalysingRun):
         found = statistics.count.shape[0]
         if found != n_layers:
             raise DataError(
-                f"archive '{path}' has {found} layer{'' if found == 1 else 's'}, the analysis {n_layers} (layers: "
-                f"{self.layers}). Name another archive; landda archive --layers makes one of three."
+                f"archive '{path}' has {found} layer{'' if found == 1 else 's'}; the analysis has {n_layers} (layers: "
+                f"{self.layers}). Name another archive; landda archive --layers makes one with three layers."
             )
         observation_std = self.archive_observation_std
         return statistics.background_variance(
@@ -148,7 +150,8 @@ class Var3dObservationTerm(Var3dRun):
         False, description="J_O takes the errors that each observation reports (observations.errors) instead"
     )
     observation_std_china: SoilWater | None = Field(
-        None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
+        None,
+        description="the same inside China, m3 m-3, for Figs 6-7 of [S24] (0.30 there, 0.01 outside); if absent no map",
     )
 
     @model_validator(mode="after")
@@ -180,10 +183,10 @@ class Var3dImageTerm(Var3dRun):
         0.10,
         ge=1e-6,
         le=100.0,
-        description="s, error of the image's coefficients, m3 m-3; 1 is [S24] Eq. 5 as printed: next to no update",
+        description="s, error of the image's coefficients, m3 m-3; 1 in [S24] Eq. 5 as printed: little update",
     )
     fill: Literal["mean", "zero", "harmonic"] = Field(
-        "mean", description="what stands in cells outside the soil while coefficients are ranked"
+        "mean", description="values of cells outside the soil while coefficients are ranked"
     )
     gaps: Literal["zero_innovation", "excluded"] = Field(
         "zero_innovation", description="unobserved cells: the image is the background there, or they are not compared"
@@ -223,7 +226,7 @@ class Var3dBothRun(Var3dObservationTerm, Var3dImageTerm):
 
 
 def make_fill(name: str, grid: Grid) -> ImageFill:
-    """How cells outside the soil are filled while coefficients are ranked: 'mean', 'zero' or 'harmonic'."""
+    """Return the filling of cells outside the soil while coefficients are ranked: 'mean', 'zero' or 'harmonic'."""
     from landda_hpc.analysis.inpainting import HarmonicInpainting
     from landda_hpc.analysis.var3d import fill_with_mean, fill_with_zero
 

@@ -137,7 +137,7 @@ def sensor_weights(depth_m: DepthRange, n_layers: int = SOIL_Z.size) -> FloatArr
 
     References
     ----------
-    METHODS.md section 7: CMA's 0-10 cm by overlap, ISMN's points interpolated.
+    docs/methods.md, "Choices that the papers leave open": CMA's 0-10 cm by overlap, ISMN's points interpolated.
     """
     top, bottom = depth_m
     if not 0.0 <= top <= bottom:

@@ -69,7 +69,7 @@ def reconstruct(frame: CurveletFrame, image: FloatArray, fractions: Sequence[flo
 
     References
     ----------
-    Shen et al. (2024), section 2.3: hard threshold, by rank (METHODS.md section 7).
+    Shen et al. (2024), section 2.3: hard threshold, by rank (docs/methods.md, "3D-Var").
     """
     known = np.isfinite(image)
     if not known.any():

@@ -232,7 +232,7 @@ def test_the_table_and_its_files(compared: Mapping[str, Any]) -> None:
         (m, "2", "exact") for m in ("control", "pointwise", "exact")
     }
     assert {r["reference"] for r in rows} == {"truth", "assimilated reference"}
-    # White errors at 9/13: the exact EnKF-like analysis is the blend, whatever the weather (METHODS, section 3).
+    # White errors at 9/13: the exact EnKF-like analysis is the blend, whatever the weather (docs/methods.md).
     pairs = [float(r["paired_difference"]) for r in rows if r["method"] == "pointwise" and r["score"] == "ubrmse"]
     assert pairs and max(map(abs, pairs)) < 1e-9
     surface = {

@@ -1,1 +1,1 @@
-"""What methods and error models are made of: base classes of their sections, and what they are built with."""
+"""Base classes of the sections of methods and error models, and the context in which they are built."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def make_method(
     run: Run, grid: Grid, root_group: Communicator, seed: int, data_root: Path = Path()
 ) -> AnalysisMethod | None:
-    """The analysis method of a run, for a process of the root group; None where the run makes no analyses.
+    """Return the analysis method of a run for a process of the root group; None for a run without analyses.
 
     Raises
     ------

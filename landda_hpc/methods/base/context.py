@@ -1,4 +1,4 @@
-"""What sections of methods and error models are built with."""
+"""Context in which sections of methods and error models are built."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class MethodContext:
-    """Where a method will work.
+    """Grid, processes, seed and data of a method.
 
     Attributes
     ----------
@@ -37,15 +37,15 @@ class MethodContext:
     data_root: Path = Path()
 
     def frame(self, config: FrameConfig) -> Frame:
-        """The curvelet frame of a section on the model grid; ConfigError if its backend is not installed."""
+        """Return the curvelet frame of a section on the model grid; ConfigError if its backend is not installed."""
         return make_frame(config, self.grid)
 
     def members(self, number: int) -> MemberReduction:
-        """How the root group shares a number of perturbed images."""
+        """Distribution of a number of perturbed images over the root group."""
         return MemberReduction(self.root_group, number)
 
     def std(self, value: float | Path) -> float | FloatArray:
-        """A number, or the map in a file under ``data_root``, bilinear on the model grid where it is on another.
+        """Return a number, or the map in a file under ``data_root``, interpolated to the model grid if necessary.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What the sections of methods with gains on curvelet coefficients share."""
+"""Base section of methods with gains on curvelet coefficients."""
 
 from __future__ import annotations
 
@@ -17,29 +17,32 @@ if TYPE_CHECKING:
 
 
 class CurveletRun(AnalysingRun):
-    """What all methods with gains on curvelet coefficients have in common."""
+    """Keys of all methods with gains on curvelet coefficients."""
 
-    members: int = Field(50, ge=2, le=1000, description="perturbed images N")
+    members: int = Field(50, ge=2, le=1000, description="number of perturbed images, N")
     frame: FrameConfig = Field(default_factory=FrameConfig)
     missing: Literal["zero_fill", "inpaint", "variance", "solve"] = Field(
         "zero_fill",
-        description="cells without observation: 'zero_fill' = no innovation there, 'inpaint' = innovation continued "
-        "from the rim, 'variance' = gains from N images under the mask, 'solve' = the full system of observed cells",
+        description="cells without observation: 'zero_fill' = zero innovation there, 'inpaint' = innovation extended "
+        "from the edges of gaps, 'variance' = gains from N images under the mask, 'solve' = the full system of "
+        "observed cells",
     )
     inpaint_length_km: LengthKm | None = Field(
-        500.0, description="inpaint: length over which a filling decays by e, km; null for plain Laplace, no decay"
+        500.0, description="inpaint: e-folding length of filled values, km; null: Laplace equation, no decay"
     )
     solve_tolerance: float = Field(
-        1e-4, ge=1e-15, lt=1.0, description="solve: residual as a share of the innovation, 1"
+        1e-4, ge=1e-15, lt=1.0, description="solve: residual as a fraction of the innovation, 1"
     )
-    solve_max_iterations: int = Field(500, ge=1, le=100_000, description="solve: conjugate-gradient iterations at most")
+    solve_max_iterations: int = Field(
+        500, ge=1, le=100_000, description="solve: largest number of conjugate-gradient iterations"
+    )
 
     def problems(self, campaign: CampaignConfig) -> list[str]:
         """See ``AnyRun.problems``."""
         return super().problems(campaign) + self.frame.problems(campaign.grid)
 
     def missing_strategy(self, context: MethodContext) -> MissingStrategy:
-        """What is done about cells without observation."""
+        """Treatment of cells without observation."""
         from landda_hpc.analysis.inpainting import HarmonicInpainting
         from landda_hpc.analysis.missing import AdjustedVariance, Inpaint, Solve, ZeroFill
 

@@ -1,4 +1,4 @@
-"""What the sections of error models share; the choices that a method offers."""
+"""Base section of error models, and the error models from which a method can choose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Purpose = Literal["background", "observation"]
 
 
 class ErrorSection(Section):
-    """An error model. A subclass has ``kind: Literal["its_name"]``, the keys of its own, and ``build``."""
+    """An error model. A subclass has ``kind: Literal["its_name"]``, its own keys, and ``build``."""
 
     @abstractmethod
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> ErrorModel:
@@ -27,7 +27,7 @@ class ErrorSection(Section):
         Parameters
         ----------
         frame : of the coefficients.
-        purpose : whose errors they are; keys the random numbers.
+        purpose : errors of the background or of the observation; keys the random numbers.
         context : grid, root group, seed, folder of external data.
 
         Raises
@@ -46,7 +46,7 @@ ERROR_MODELS: Final[Registry[ErrorSection]] = Registry(
 """Error models by the ``kind`` of their section."""
 
 Errors = Annotated[ErrorSection, AnyOf(ERROR_MODELS, but=("reported",))]
-"""An error model that needs no observation."""
+"""An error model that does not depend on the observation of a cycle."""
 
 ErrorsOfObservations = Annotated[ErrorSection, AnyOf(ERROR_MODELS)]
-"""An error model of observations, which may report their errors themselves."""
+"""An error model of observations, which may report their own errors."""

@@ -12,12 +12,12 @@ from landda_hpc.grid import Grid
 
 
 def make_frame(config: FrameConfig, grid: Grid) -> Frame:
-    """The curvelet frame of a section on the model grid; ConfigError if its backend is not installed."""
+    """Return the curvelet frame of a section on the model grid; ConfigError if its backend is not installed."""
     return make_curvelet_frame(grid.shape, **_arguments(config))
 
 
 def check_frame(config: FrameConfig, grid: Grid) -> None:
-    """Raise what ``make_frame`` would raise, without building the frame."""
+    """Raise the errors of ``make_frame`` without building the frame."""
     check_curvelet_frame(grid.shape, **_arguments(config))
 
 

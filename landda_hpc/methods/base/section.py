@@ -1,4 +1,4 @@
-"""What the sections of analysis methods share."""
+"""Base section of analysis methods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class AnalysingRun(AssimilatingRun):
     """A run whose observations are assimilated by an analysis method. A subclass is a method.
 
-    A subclass has ``method: Literal["its_name"]``, a ``name`` with a default, the keys of its own, and ``build``.
+    A subclass has ``method: Literal["its_name"]``, a ``name`` with a default, its own keys, and ``build``.
     """
 
     @abstractmethod
@@ -24,7 +24,7 @@ class AnalysingRun(AssimilatingRun):
 
         Parameters
         ----------
-        context : grid, root group, seed, and what sections are turned into.
+        context : grid, root group, seed, and functions that build parts from their sections.
 
         Raises
         ------
@@ -33,5 +33,5 @@ class AnalysingRun(AssimilatingRun):
 
         Notes
         -----
-        Local: no communication. A method that learns also keeps ``landda_hpc.analysis.memory.MethodMemory``.
+        Local: no communication. A method that learns implements ``landda_hpc.analysis.memory.MethodMemory``.
         """

@@ -1,1 +1,1 @@
-"""Error models as a configuration names them: one module each, with its section and how it is built."""
+"""Error models of the configuration: one module each, with its section and its ``build`` function."""

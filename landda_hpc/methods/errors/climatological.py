@@ -26,13 +26,13 @@ class ClimatologicalErrorsConfig(ErrorSection):
     )
     holds: Literal["errors", "difference"] = Field(
         "errors",
-        description="what the variances are of: 'errors' = these errors alone; 'difference' = model minus observation, "
-        "B + R together",
+        description="content of the file: 'errors' = variances of these errors; 'difference' = variances of model "
+        "minus observation, B + R",
     )
     other_std: SoilWaterOrZero | None = Field(
         None,
-        description="holds: difference: standard deviation of the other side's white errors, m3 m-3, taken off every "
-        "wedge as a variance; if absent they stay in",
+        description="holds: difference: standard deviation of the other white errors, m3 m-3; its square is "
+        "subtracted in every wedge. If absent, nothing is subtracted",
     )
     draws: int = Field(
         200, ge=10, le=10000, description="realisations that variances of coefficients come from, drawn once"
@@ -41,7 +41,7 @@ class ClimatologicalErrorsConfig(ErrorSection):
     @model_validator(mode="after")
     def _holds_them(self) -> Self:
         if self.other_std is not None and self.holds != "difference":
-            raise ValueError("other_std is taken off a difference of two: say holds: difference, or leave it out")
+            raise ValueError("other_std applies to differences only: set holds: difference, or remove other_std")
         return self
 
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> ClimatologicalErrors:

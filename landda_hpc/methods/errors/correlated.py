@@ -1,4 +1,4 @@
-"""Errors with a Gaussian correlation of distance."""
+"""Errors whose correlation is a Gaussian function of distance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CorrelatedErrorsConfig(ErrorSection):
     )
     length_km: LengthKm = Field(description="correlation length L along meridians, km")
     length_lon_km: LengthKm | None = Field(
-        None, description="correlation length along parallels at the equator, km; as along meridians if absent"
+        None, description="correlation length along parallels at the equator, km; if absent as along meridians"
     )
     white_std: SoilWaterOrZeroOrFile = Field(
         0.0, description="standard deviation of the white part, m3 m-3: a number, or a netCDF image under data_root"
@@ -36,11 +36,9 @@ class CorrelatedErrorsConfig(ErrorSection):
     )
     covariance: Literal["coefficients", "field"] = Field(
         "coefficients",
-        description="missing: solve works with a covariance that is diagonal in the coefficients, or the field's own",
+        description="covariance for 'missing: solve': diagonal in the coefficients, or that of the field itself",
     )
-    draws: int = Field(
-        200, ge=10, le=10000, description="realisations that variances of coefficients come from, drawn once"
-    )
+    draws: int = Field(200, ge=10, le=10000, description="realisations for the variances of coefficients, drawn once")
 
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> CorrelatedErrors:
         """See ``ErrorSection.build``."""

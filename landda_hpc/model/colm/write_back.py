@@ -43,7 +43,7 @@ from landda_hpc.model.colm.soil_water import (
 from landda_hpc.state import PatchType
 
 DRY_SHARE: Final = 0.01
-"""Lower bound of liquid water as a share of porosity, or theta_r where that is larger (METHODS.md section 1)."""
+"""Lower bound of liquid water as a share of porosity, or theta_r where that is larger (docs/methods.md)."""
 
 READ: Final = ("wliq_soisno", "wice_soisno", "t_soisno", "smp", "hk", "zwt", "wa")
 WRITTEN: Final = ("wliq_soisno", "smp", "hk", "zwt")

@@ -1,7 +1,7 @@
 """Campbell hydraulics in the packed form that the kernels read, and the diagnosed potential and conductivity.
 
 psi = psi0 s^-b and K = K_s s^(2b + 3) 10^(-6 f_ice), with s = theta_liquid / porosity within [0.01, 1] and
-f_ice the share of the pores (at most 1) that ice fills (Campbell 1974, Soil Sci., 117, 311-314; COLM.md).
+f_ice the share of the pores (at most 1) that ice fills (Campbell 1974, Soil Sci., 117, 311-314; docs/column.md).
 Powers are one logarithm and one exponential each: ln|psi| = ln|psi0| - b ln s.
 
 Matric potential follows from liquid water in frozen layers as well. At the supercooled limit that gives the
@@ -49,7 +49,7 @@ def pack_parameters(tiles: Tiles) -> FloatArray:
     contiguous over layers. Rows: porosity; ln|psi0| (psi0 in mm); b; ln of the conductivity at the interface
     below the layer (geometric mean of both layers, mm s-1; the last layer's own at the bottom); exponent 2b +
     3 there (b the mean of both layers); the layer's own saturated conductivity, mm s-1; share of roots over 1
-    - psi0 / psi_wilting (COLM.md's stress factor is the product of this with 1 - psi / psi_wilting).
+    - psi0 / psi_wilting (docs/column.md's stress factor is the product of this with 1 - psi / psi_wilting).
 
     Notes
     -----

@@ -94,7 +94,7 @@ def soil_evaporation(
     """Evaporation from bare soil, kg m-2 s-1.
 
     A dry surface layer of depth DSL resists by r_s = DSL / (D_0 tau) (Swenson and Lawrence 2014, J. Geophys.
-    Res. Atmos., 119, 10299-10312; COLM.md). It enters the potential rate as a surface resistance does in
+    Res. Atmos., 119, 10299-10312; docs/column.md). It enters the potential rate as a surface resistance does in
     Penman and Monteith's equation, E = E_p (D + g) / (D + g (1 + r_s / r_a)), because the potential rate is
     one of energy. Air over drying soil takes up less, and nothing once it is in equilibrium with the soil: E
     falls with (h_s - h_a) / (1 - h_a), where h_s = exp(KELVIN psi).

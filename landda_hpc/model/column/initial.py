@@ -146,7 +146,7 @@ def supercooled_limit(tiles: Tiles, temperature: FloatArray) -> FloatArray:
     """Liquid water that stays unfrozen, m3 m-3, shape (n_tile, n_soil); porosity at and above freezing.
 
     theta_max = porsl (psi(T) / psi0)^(-1/b), psi(T) = 1000 L_f / g (T - T_f) / T in mm (Niu and Yang 2006, J.
-    Hydrometeorol., 7, 937-952; COLM.md).
+    Hydrometeorol., 7, 937-952; docs/column.md).
     """
     psi = 1.0e3 * LATENT_HEAT_FUSION / GRAVITY * np.minimum(temperature - T_FREEZE, 0.0) / temperature
     ratio = np.maximum(psi / tiles.psi0, 1.0)

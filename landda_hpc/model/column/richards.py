@@ -3,7 +3,7 @@
 Vertical positions and water amounts are in mm (1 mm of water is 1 kg m-2), fluxes in mm s-1, positive
 downward: q = -K (d psi / d z - 1). Fluxes at the end of the step are expanded to first order in theta of the
 two adjacent layers, which leaves a tridiagonal system (Zeng and Decker 2009, J. Hydrometeorol., 10, 308-319,
-without the equilibrium term; COLM.md). The conductivity of an interface is Campbell's at the mean saturation
+without the equilibrium term; docs/column.md). The conductivity of an interface is Campbell's at the mean saturation
 of both layers.
 """
 

@@ -114,7 +114,7 @@ def root_fraction(climate_class: IntArray, tree_share: FloatArray) -> FloatArray
     Notes
     -----
     Local: no communication. Cumulative share r(z) = 1 / (1 + (z / d50)^beta), beta = ln 19 / ln(d50 / d95)
-    (Schenk and Jackson 2002, eq. 1; COLM.md).
+    (Schenk and Jackson 2002, eq. 1; docs/column.md).
     """
     trees = tree_share[:, None]
     shares: FloatArray = trees * _FOREST[climate_class] + (1.0 - trees) * _OPEN[climate_class]

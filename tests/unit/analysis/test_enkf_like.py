@@ -1,4 +1,4 @@
-"""EnKF-like analysis against its closed forms (METHODS.md section 3)."""
+"""EnKF-like analysis against its closed forms (docs/methods.md, "EnKF-like analysis")."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_exact_white_errors_give_the_pointwise_blend(shape: tuple[int, int], fin
 
 
 def test_sampled_gain_has_the_published_mean_and_spread() -> None:
-    """N = 50: mean 0.6906, std 0.043 of a complex coefficient; 0.6890, 0.061 of a real one (METHODS.md section 3)."""
+    """N = 50: mean 0.6906, std 0.043 of a complex coefficient; 0.6890, 0.061 of a real one (docs/methods.md)."""
     frame = Curvelet2D((64, 128), finest="wavelets")
     domain = np.ones((64, 128), dtype=np.bool_)
     method = enkf(frame, "sampled")

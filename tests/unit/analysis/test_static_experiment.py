@@ -1,4 +1,4 @@
-"""The static table of METHODS.md section 3, and the mask-aware strategies on the same errors."""
+"""The table of docs/methods.md, "Static experiment", and the mask-aware strategies on the same errors."""
 
 from __future__ import annotations
 

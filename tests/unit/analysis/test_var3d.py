@@ -1,4 +1,4 @@
-"""3D-Var against its closed forms (METHODS.md section 4)."""
+"""3D-Var against its closed forms (docs/methods.md, "3D-Var")."""
 
 from __future__ import annotations
 
@@ -343,7 +343,7 @@ def test_the_threshold_does_not_depend_on_the_background() -> None:
 
 
 def test_as_printed_leaves_the_background_almost_alone() -> None:
-    """s = 1 with B ~ 0.16^2: a gain of 0.025 (METHODS.md section 4)."""
+    """s = 1 with B ~ 0.16^2: a gain of 0.025 (docs/methods.md, "3D-Var")."""
     pair = make_pair()
     method = Var3d(np.full(pair.domain.shape, 0.16**2), image=ImageConstraint(Curvelet2D((24, 32)), 1.0, 1.0))
     assert method.analyse(pair).diagnostics["gain_mean"] == pytest.approx(0.025, abs=5e-4)
@@ -355,7 +355,7 @@ def test_as_printed_leaves_the_background_almost_alone() -> None:
 def test_mistakes_are_told() -> None:
     pair = make_pair()
     b = variances(pair.domain.shape)
-    with pytest.raises(ConfigError, match="nothing to assimilate"):
+    with pytest.raises(ConfigError, match="needs an observation term"):
         Var3d(b)
     with pytest.raises(DataError, match="must be positive"):
         Var3d(b, observation_std=0.0)

@@ -72,7 +72,7 @@ def test_floor_and_cells_that_the_archive_does_not_cover() -> None:
     others[3, 4] = False
     assert variance[1, 3, 4] == pytest.approx(variance[1][others].mean())
     assert result.background_variance(domain, about="zero")[:, 0, 0] == pytest.approx(0.1**2)
-    with pytest.raises(DataError, match=r"with 31 times; the most is 30"):
+    with pytest.raises(DataError, match=r"with 31 times; the maximum is 30"):
         result.background_variance(domain, min_count=31)
     with pytest.raises(ShapeError, match="the domain on"):
         result.background_variance(domain[1:])

@@ -111,7 +111,7 @@ def test_background_errors_from_an_archive(tmp_path: Path) -> None:
     b = statistics.variance[0]
     expected = np.where(images.observed, b / (b + 0.10**2) * images.innovation, 0.0)
     np.testing.assert_allclose(analysis.increment, expected, atol=1e-10)
-    with pytest.raises(DataError, match=r"1 layer, the analysis 3 .*landda archive --layers"):
+    with pytest.raises(DataError, match=r"1 layer, the analysis has 3 .*landda archive --layers"):
         made(run.model_copy(update={"layers": "upper_three"}), tmp_path)
     with pytest.raises(MissingFileError):
         made(run, tmp_path / "elsewhere")
@@ -146,7 +146,7 @@ def test_the_observation_errors_of_an_archive_are_taken_off_when_asked(tmp_path:
 def test_what_an_archive_holds_must_make_sense() -> None:
     with pytest.raises(ConfigError, match="name one in background_archive"):
         parse_config(campaign({"method": "var3d_image", "archive_observation_std": 0.05}))
-    with pytest.raises(ConfigError, match="has no observation errors in it"):
+    with pytest.raises(ConfigError, match="contains no observation errors"):
         parse_config(campaign({"method": "var3d_point", "background_archive": "b.nc", "archive_holds": "background",
                                "archive_observation_std": 0.05}))  # fmt: skip
     with pytest.raises(ConfigError, match="holds: difference"):

@@ -1,4 +1,4 @@
-"""Depth operator: METHODS.md's layers, sums, exactness."""
+"""Depth operator: layers of docs/methods.md, sums, exactness."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def test_labels_go_there_and_back(time: datetime) -> None:
 
 def test_the_last_second_of_a_day_is_the_next_day() -> None:
     assert parse_label("2012-366-86400") == datetime(2013, 1, 1)
-    assert time_label(datetime(2010, 6, 2)) == "2010-153-00000"  # COLM.md: the end of 1 June 2010
+    assert time_label(datetime(2010, 6, 2)) == "2010-153-00000"  # docs/colm.md: the end of 1 June 2010
 
 
 @pytest.mark.parametrize("label", ["2010-153", "2010-366-00000", "2010-000-00000", "2010-001-90000", "2010-1-0"])

@@ -56,7 +56,7 @@ ALL_LAYERS = np.ones(N_SOIL, dtype=np.bool_)
 @given(st.integers(0, 10_000), st.integers(1, 30))
 @settings(max_examples=50)
 def test_h_d_is_the_identity_before_bounds(seed: int, n_cells: int) -> None:
-    """METHODS.md section 1: H D = I for any observed depth."""
+    """H D = I for any observed depth (docs/methods.md, "State, layers and operators")."""
     rng = np.random.default_rng(seed)
     tiles = make_tiles(rng, n_cells)
     state = make_state(rng, tiles)

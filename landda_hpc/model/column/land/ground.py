@@ -81,7 +81,7 @@ def soil_humidity(
 
     Air in the pores is in equilibrium with the soil water (Philip 1957, J. Meteorol., 14, 354-366); a dry surface
     layer of depth DSL resists by DSL / (D_0 tau) (Swenson and Lawrence 2014, J. Geophys. Res. Atmos., 119,
-    10299-10312; COLM.md).
+    10299-10312; docs/column.md).
 
     Parameters
     ----------

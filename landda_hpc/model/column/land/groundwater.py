@@ -1,8 +1,9 @@
 """The water table, the aquifer below the soil, and what leaves it to rivers.
 
-As CoLM2014 has it: the lowest layer drains freely into the aquifer, baseflow leaves the aquifer, and the table moves by
-the difference over the specific yield of the soil at its depth (COLM.md). The table may stand within the soil column
-without the layers below it being saturated; it sets the saturated share of the surface and the baseflow.
+As in CoLM2014, the lowest layer drains freely into the aquifer, baseflow leaves the aquifer, and the table moves by the
+difference divided by the specific yield of the soil at its depth (docs/column.md, "Formulas of the soil-water scheme").
+The table may lie within the soil column although the layers below it are not saturated; it determines the saturated
+share of the surface and the baseflow.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def sealed_by_ice(i: int, table: float, j: int, s: FloatArray, column: Column) -
 
 @compiled()
 def baseflow(i: int, step: float, table: float, j: int, s: FloatArray, column: Column) -> float:
-    """Subsurface runoff over a step, kg m-2: impedance x 5.5e-3 exp(-2.5 zwt) (SIMTOP; COLM.md)."""
+    """Subsurface runoff over a step, kg m-2: impedance x 5.5e-3 exp(-2.5 zwt) (SIMTOP; docs/column.md)."""
     if table > NEGLIGIBLE_BASEFLOW:
         return 0.0
     open_share = 1.0 - sealed_by_ice(i, table, j, s, column)

@@ -163,7 +163,7 @@ def diffuse(top: int, step: float, flux: float, slope: float, s: FloatArray) -> 
 
 @compiled()
 def supercooled(temperature: float, log_psi0: float, b: float, pores: float) -> float:
-    """Liquid that does not freeze, kg m-2: pores (psi(T) / psi0)^(-1/b) (Niu and Yang 2006; COLM.md)."""
+    """Liquid that does not freeze, kg m-2: pores (psi(T) / psi0)^(-1/b) (Niu and Yang 2006; docs/column.md)."""
     suction = FREEZING_SUCTION * (T_FREEZE - temperature) / temperature
     if suction <= 0.0:
         return pores

@@ -82,7 +82,7 @@ def load_water(i: int, s: FloatArray, column: Column, c: FloatArray) -> None:
 def root_stress(i: int, s: FloatArray, column: Column, x: FloatArray, c: FloatArray) -> None:
     """How well roots are supplied, into x[BTRAN], and each layer's share of the uptake, into s[SHARE].
 
-    Stress falls linearly in psi, to nothing at the wilting point; frozen layers give nothing (COLM.md).
+    Stress falls linearly in psi, to nothing at the wilting point; frozen layers give nothing (docs/column.md).
     """
     total = 0.0
     for j in range(column.dz.size):
@@ -100,7 +100,7 @@ def root_stress(i: int, s: FloatArray, column: Column, x: FloatArray, c: FloatAr
 
 @compiled()
 def runoff_at_surface(i: int, water: float, step: float, table: float, s: FloatArray, column: Column) -> float:
-    """Water that runs off the surface, kg m-2 over the step: SIMTOP (COLM.md).
+    """Water that runs off the surface, kg m-2 over the step: SIMTOP (docs/column.md).
 
     All of it from the saturated share of the ground, elsewhere what exceeds the capacity of the upper three layers.
     """
