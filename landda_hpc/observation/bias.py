@@ -1,7 +1,7 @@
-"""Bias treatment: observations brought to the model's climatology, cell by cell. The papers use none.
+"""Bias treatment: observations are adjusted to the model's climatology, cell by cell. The papers use none.
 
-Either treatment takes away what model and product disagree on in the long run, and with it the spatial pattern of the
-product's means: what is left to assimilate are anomalies. ``bias_report`` tells how much of the pattern that is.
+Both treatments remove the long-term differences between model and product, and with them the spatial pattern of the
+product's means: only anomalies remain to be assimilated. ``bias_report`` measures how much of the pattern is lost.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from landda_hpc.observation.image import ImageObservation
 
 PROBABILITIES: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-"""Of the quantiles that a climatology keeps."""
+"""Probabilities of the quantiles in a climatology."""
 
 MAX_SCALE: Final = 4.0
-"""Largest factor (and its inverse) that distribution matching puts on error standard deviations."""
+"""Largest factor, and inverse of the smallest, that CDF matching applies to error standard deviations."""
 
 _BLOCK_VALUES: Final = 2**25
-"""Values of model and product that are held at once: 512 MB."""
+"""Number of values of model and product that are held in memory at once: 512 MB."""
 
 
 @dataclass(frozen=True, eq=False)
 class Climatology:
-    """Means, standard deviations and quantiles of one of the two, per cell; m3 m-3, NaN where never seen.
+    """Means, standard deviations and quantiles of model or product, per cell; m3 m-3, NaN in cells without values.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class ClimatologyPair:
     Attributes
     ----------
     model, product : of the observed depth, on the model grid.
-    count : times at which a cell has both, (n_lat, n_lon).
+    count : times at which a cell has both values, (n_lat, n_lon).
     probabilities : of the quantiles, ascending from 0 to 1.
     """
 
@@ -71,7 +71,7 @@ class ClimatologyPair:
                 )
         steps = np.diff(self.probabilities)
         if self.probabilities.size < 2 or np.any(steps <= 0.0) or self.probabilities[[0, -1]].tolist() != [0.0, 1.0]:
-            raise ShapeError("climatology: probabilities of quantiles ascend from 0 to 1.")
+            raise ShapeError("climatology: probabilities of quantiles must ascend from 0 to 1.")
 
 
 def fit_climatologies(
@@ -84,24 +84,24 @@ def fit_climatologies(
 
     Parameters
     ----------
-    n_times : images of each.
-    read : number of a time -> (model, product), m3 m-3, (n_lat, n_lon) each; NaN is missing. Asked for more than once
-        where the archive is too large to be held: then rows are treated in blocks.
+    n_times : number of images of each.
+    read : index of a time -> (model, product), m3 m-3, (n_lat, n_lon) each; NaN is missing. It is called more than once
+        per time if the archive is too large for memory: then rows are processed in blocks.
     shape : (n_lat, n_lon).
     probabilities : of the quantiles, from 0 to 1.
 
     Raises
     ------
-    DataError : fewer than two times, or no cell that both have seen.
+    DataError : fewer than two times, or no cell with both values at one time.
     ShapeError : images of another shape.
 
     Notes
     -----
-    Local: no communication. A time counts in a cell where both have a value. Quantiles are interpolated between order
+    Local: no communication. A time counts in a cell if both have a value. Quantiles are interpolated between order
     statistics (type 7 of Hyndman and Fan, 1996, doi:10.1080/00031305.1996.10473566); standard deviations divide by n.
     """
     if n_times < 2:
-        raise DataError(f"a climatology of {n_times} time has no variance; give two or more.")
+        raise DataError(f"a climatology of {n_times} time has no variance; provide two or more.")
     rows = max(1, _BLOCK_VALUES // (2 * n_times * shape[1]))
     p = np.array(probabilities, dtype=np.float64)
     count = np.zeros(shape)
@@ -128,11 +128,11 @@ def fit_climatologies(
 
 
 class BiasTreatment(Protocol):
-    """What is done about differences between the climatologies of product and model."""
+    """Treatment of differences between the climatologies of product and model."""
 
     @property
     def treated(self) -> BoolArray | None:
-        """Cells that it changes; None: no treatment at all."""
+        """Cells that the treatment changes; None: no treatment at all."""
         ...
 
     @property
@@ -141,12 +141,12 @@ class BiasTreatment(Protocol):
         ...
 
     def __call__(self, observation: ImageObservation, error_std: FloatArray, /) -> tuple[ImageObservation, FloatArray]:
-        """The observation as treated, with ``untreated`` set, and its error standard deviation. Local."""
+        """Return the treated observation, with ``untreated`` set, and its error standard deviation. Local."""
         ...
 
 
 class Untreated:
-    """Observations as they are: both papers' way."""
+    """Observations without treatment, as in both papers."""
 
     treated: BoolArray | None = None
     model_mean: FloatArray | None = None
@@ -156,14 +156,14 @@ class Untreated:
 
 
 class MeanVarianceTreatment:
-    """y' = m_model + (y - m_product) s_model / s_product in each cell; errors scale alike.
+    """y' = m_model + (y - m_product) s_model / s_product in each cell; errors are scaled by the same factor.
 
     Parameters
     ----------
     climatologies : of model and product.
-    min_count : times that a cell needs; others stay as they are.
-    max_scale : largest factor, and 1 / max_scale the smallest: where the product hardly varies, its noise would be all
-        that is scaled.
+    min_count : times that a cell needs; cells with fewer are not changed.
+    max_scale : largest factor; 1 / max_scale is the smallest. Where the product hardly varies, the factor would only
+        amplify noise.
     """
 
     def __init__(self, climatologies: ClimatologyPair, min_count: int, max_scale: float) -> None:
@@ -186,9 +186,9 @@ class CdfTreatment:
 
     Notes
     -----
-    Linear between the quantiles that the climatologies keep; beyond the outermost ones the difference between model
-    and product there goes on. Errors scale with s_model / s_product, at most by 4: local slopes of a distribution from
-    a short archive are too noisy. doi:10.1029/2004GL020938.
+    Linear between the quantiles of the climatologies; beyond the outermost quantiles the difference between model and
+    product is constant. Errors scale with s_model / s_product, by at most 4: local slopes of a distribution from a
+    short archive are too noisy. doi:10.1029/2004GL020938.
     """
 
     def __init__(self, climatologies: ClimatologyPair, min_count: int) -> None:
@@ -203,7 +203,7 @@ class CdfTreatment:
 
 
 def match_quantiles(values: FloatArray, of_product: FloatArray, of_model: FloatArray) -> FloatArray:
-    """Piecewise linear map that takes one set of quantiles to another, cell by cell.
+    """Piecewise linear map from one set of quantiles to another, cell by cell.
 
     Parameters
     ----------
@@ -236,7 +236,7 @@ def _scale(pair: ClimatologyPair, where: BoolArray, most: float) -> FloatArray:
 
 
 def _moments(values: FloatArray, seen: BoolArray, mean: FloatArray, std: FloatArray) -> None:
-    """Mean and standard deviation over time, into ``mean`` and ``std``; images are added one after the other."""
+    """Write mean and standard deviation over time to ``mean`` and ``std``; images are added in order."""
     n = np.maximum(seen.sum(axis=0), 1)
     total, square = np.zeros(mean.shape), np.zeros(mean.shape)
     for image, is_seen in zip(values, seen, strict=True):

@@ -33,7 +33,7 @@ def write_climatologies(
     grid : the model grid.
     depth_m : top and bottom of the layer, m.
     source : where they come from, for the file's attributes.
-    warnings : sentences that whoever uses the file must know; the attribute ``comment``.
+    warnings : sentences that users of the file must know; written as the attribute ``comment``.
 
     Raises
     ------
@@ -76,8 +76,8 @@ def read_climatologies(path: Path, grid: Grid, depth_m: DepthRange) -> Climatolo
 
     Raises
     ------
-    MissingFileError : no such file.
-    DataError : damaged, of another layout, grid or depth.
+    MissingFileError : the file does not exist.
+    DataError : the file is damaged or has another layout, grid or depth.
     """
     with NetcdfFile(path) as file:
         found, is_flipped = read_grid(file, "lat", "lon")
@@ -89,8 +89,8 @@ def read_climatologies(path: Path, grid: Grid, depth_m: DepthRange) -> Climatolo
         of_file = file.values("depth_bnds")
         if of_file.shape != (2,) or not np.allclose(of_file, depth_m, atol=1e-6):
             raise DataError(
-                f"climatologies in '{path}' are of {of_file.tolist()} m; observed is {list(depth_m)} m. Make them for "
-                "that depth."
+                f"climatologies in '{path}' are of {of_file.tolist()} m; the observed depth is {list(depth_m)} m. Make "
+                "them for that depth."
             )
         probabilities = file.values("probability")
         sides = []
@@ -101,7 +101,7 @@ def read_climatologies(path: Path, grid: Grid, depth_m: DepthRange) -> Climatolo
         try:
             return ClimatologyPair(sides[0], sides[1], file.values("count"), probabilities)
         except ValueError as error:
-            raise DataError(f"file '{path}' is no file of climatologies: {error}") from error
+            raise DataError(f"file '{path}' is not a file of climatologies: {error}") from error
 
 
 def _write(file: netCDF4.Dataset, name: str, dims: tuple[str, ...], values: FloatArray, **attributes: str) -> None:

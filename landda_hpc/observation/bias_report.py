@@ -1,4 +1,4 @@
-"""What a bias treatment does to the images: to their pattern, their variance, and their energy by scale."""
+"""Effect of a bias treatment on the pattern of images, their variance, and their energy by scale."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class StructureEffect:
 
     Attributes
     ----------
-    n_images : that were compared.
+    n_images : number of compared images.
     scc : spatial correlation of treated with untreated images; 1: the pattern is kept.
-    scc_model_before, scc_model_after : of both with the model's image (its climatological mean).
+    scc_model_before, scc_model_after : spatial correlation of both with the model's image (its climatological mean).
     std_before, std_after : spatial standard deviation, m3 m-3.
     mean_change : mean of treated minus untreated, m3 m-3.
     energy_before, energy_after : mean energy about each image's mean, by scale, m6 m-6.
@@ -46,13 +46,13 @@ def add_image(
     model: FloatArray,
     energies: Energies,
 ) -> None:
-    """Take one more image into the means of ``effect``; images without three common cells are passed over.
+    """Add one image to the means of ``effect``; images with fewer than three common cells are skipped.
 
     Parameters
     ----------
     before, after : the observation, m3 m-3, (n_lat, n_lon); NaN where not used.
-    model : what the pattern is compared with, same shape.
-    energies : of an image that is zero where nothing is known.
+    model : image with which the pattern is compared, same shape.
+    energies : of an image that is zero in cells without value.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def add_image(
 
     Notes
     -----
-    Local: no communication. Cells that all three images have count, each alike.
+    Local: no communication. Cells with a value in all three images count, with equal weights.
     """
     if not before.shape == after.shape == model.shape:
         raise ShapeError(f"images before {before.shape}, after {after.shape} and of the model {model.shape} differ.")

@@ -1,4 +1,4 @@
-"""The source that a configuration asks for; products of files are in ``formats.registry``."""
+"""The source of observations that a configuration names; products of files are in ``formats.registry``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
 
     Raises
     ------
-    ConfigError : a file pattern that leaves data_root; a product that does not cover the observed depth.
+    ConfigError : a file pattern leads out of data_root, or the product does not cover the observed depth.
 
     Notes
     -----

@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 class ErrorSizes:
-    """Tells how large the errors of an observation are.
+    """Standard deviations of the errors of an observation.
 
     Parameters
     ----------
-    constant_std : error_std of the configuration, m3 m-3; also where a product that tells its errors leaves one out.
-    config : where they come from; None: what the source tells, else the constant (twins).
-    representativeness_std : error of what the cell's mean does not share with the pixels or the instrument, m3 m-3;
-        added in squares.
+    constant_std : error_std of the configuration, m3 m-3; also used in cells for which a product reports no error.
+    config : origin of the errors; None: the errors that the source reports, else the constant (twins).
+    representativeness_std : standard deviation of the difference between the cell's mean and what the pixels or the
+        instrument observe, m3 m-3; added in quadrature.
     grid : the model grid.
     data_root : folder of a map's file.
 
     Raises
     ------
-    MissingFileError, DataError : the map is not there, or no image in m3 m-3, or not positive.
+    MissingFileError, DataError : the map does not exist, is not an image in m3 m-3, or is not positive.
 
     Notes
     -----
@@ -59,7 +59,8 @@ class ErrorSizes:
 
         Raises
         ------
-        DataError : errors of the product are asked for, and it tells none; or a map has no value in a used cell.
+        DataError : the configuration asks for the product's errors and the product reports none, or a map has no value
+            in a used cell.
         """
         std = self._before_representativeness(observation)
         return std if self._added == 0.0 else np.sqrt(std**2 + self._added**2)
@@ -72,14 +73,14 @@ class ErrorSizes:
             if unknown:
                 raise DataError(
                     f"observations.errors: the map has no value in {unknown} cells that {observation.source} observes "
-                    f"at {observation.time.isoformat()}; fill it there."
+                    f"at {observation.time.isoformat()}. Fill it there."
                 )
             return self._map
         if isinstance(self._config, ProductErrors):
             if own is None:
                 raise DataError(
-                    f"observations.errors.kind = product, but {observation.source} tells no errors of its own at "
-                    f"{observation.time.isoformat()}; use constant or map."
+                    f"observations.errors.kind = product, but {observation.source} reports no errors at "
+                    f"{observation.time.isoformat()}. Use constant or map."
                 )
             return np.where(np.isfinite(own), np.maximum(own, self._config.minimum), constant)
         if self._config is None and own is not None:
@@ -88,15 +89,15 @@ class ErrorSizes:
 
 
 def read_error_map(path: Path, variable: str | None, grid: Grid) -> FloatArray:
-    """A map of error standard deviations on the model grid, bilinear from another one, m3 m-3, NaN where unknown.
+    """Read a map of error standard deviations, interpolated to the model grid if necessary; m3 m-3, NaN is missing.
 
     Raises
     ------
-    MissingFileError, DataError : not there, or no image in m3 m-3, or values of zero or less.
+    MissingFileError, DataError : the file does not exist, is not an image in m3 m-3, or has values of zero or less.
     """
     image = read_image(path, variable)
     if np.any(image.values <= 0.0):
-        raise DataError(f"variable '{image.variable}' in '{path}' has values of zero or less; errors are positive.")
+        raise DataError(f"variable '{image.variable}' in '{path}' has values of zero or less; errors must be positive.")
     if image.grid.same_points(grid):
         return image.values
     values: FloatArray = Regridder(image.grid, grid, "bilinear")(image.values)

@@ -1,4 +1,4 @@
-"""Feedback files: every observation of a time with its flag, and what the runs had there; CF netCDF."""
+"""Feedback files: every observation of a time with its flag and the values of the runs there; CF netCDF."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Feedback:
     lat, lon : of the cells' centres, degrees, (n,).
     cell : flat index in the model grid, (n,).
     value : as observed (after any bias treatment), m3 m-3, (n,).
-    error_std : of the errors, m3 m-3, NaN where not told, (n,).
-    flag : numbers of ``observation.image.Flag``, (n,).
+    error_std : of the errors, m3 m-3, NaN where not reported, (n,).
+    flag : values of ``observation.image.Flag``, (n,).
     runs : names.
-    background, analysis : at the observed depth, m3 m-3, (n_run, n); NaN where a run has none.
+    background, analysis : at the observed depth, m3 m-3, (n_run, n); NaN where a run has no value.
     """
 
     time: datetime
@@ -64,14 +64,14 @@ def collect(
     backgrounds: Mapping[str, FloatArray],
     analyses: Mapping[str, FloatArray],
 ) -> Feedback:
-    """Take from images what feedback tells: every cell of which the source gave a value.
+    """Collect the feedback of one time: every cell for which the source gave a value.
 
     Parameters
     ----------
     observation : after all checks.
     grid : the model grid.
     backgrounds : by run, at the observed depth, m3 m-3, (n_lat, n_lon), NaN without soil.
-    analyses : the same of the runs that had an analysis.
+    analyses : the same for the runs that made an analysis.
 
     Raises
     ------
@@ -188,13 +188,13 @@ def read_feedback(path: Path) -> Feedback:
 
     Raises
     ------
-    MissingFileError : no such file.
-    DataError : damaged, or no feedback file.
+    MissingFileError : the file does not exist.
+    DataError : the file is damaged or is not a feedback file.
     """
     with NetcdfFile(path) as file:
         missing = [name for name in ("run_name", "time", "value", "flag", "background") if not file.has(name)]
         if missing:
-            raise DataError(f"'{path}' lacks {', '.join(missing)}: it is no feedback file.")
+            raise DataError(f"'{path}' is not a feedback file: {', '.join(missing)} missing.")
         bounds = file.values("depth_bnds")
         return Feedback(
             time=read_times(file, "time")[0],

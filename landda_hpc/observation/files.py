@@ -1,4 +1,4 @@
-"""Observations from a gridded product's files, brought to the model grid."""
+"""Observations from the files of a gridded product, on the model grid."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_PROBES = 5
-"""Files read before a run to see that the product is what the configuration says."""
+"""Number of files that are read before a run to check the product against the configuration."""
 
 
 class ProductSource:
-    """A gridded product's files as a source of observations.
+    """The files of a gridded product as a source of observations.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ class ProductSource:
     is_soil : the model's cells with updatable soil, shape (n_lat, n_lon).
     depth_m : top and bottom of the observed layer, m; the product's layers must cover it.
     when_missing : an analysis time without data is skipped (None), or an error.
-    window : which of the product's times belong to an analysis.
-    late : what data are that were not there when the times were first surveyed.
+    window : selects the product's times for an analysis.
+    late : treatment of data that were missing when the times were first surveyed.
     regridding : to the model grid; bilinear as in both papers.
-    data_root : folder under which the regridding keeps weights, if it does.
-    refuse : conditions of the product that leave a pixel out.
-    error_correlation : of the errors of pixels that are averaged, 0..1.
+    data_root : folder in which regridding weights are stored, if they are.
+    refuse : conditions of the product that exclude a pixel.
+    error_correlation : correlation of the errors of averaged pixels, 0..1.
 
     Raises
     ------
@@ -57,9 +57,9 @@ class ProductSource:
 
     Notes
     -----
-    Local: no communication; one rank reads and hands the image on. Only the part of the product's grid around the
-    model's is read, only the layers that the depth needs, only the time that is asked for. Regridding weights are built
-    at the first file and again only if a file has another grid.
+    Local: no communication; one rank reads and distributes the image. Only the required part of the product's grid,
+    the required layers and the required time are read. Regridding weights are built for the first file, and again only
+    if a file has another grid.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ProductSource:
         if is_soil.shape != grid.shape:
             raise ShapeError(f"the model's soil mask has shape {is_soil.shape}; the grid is {grid.describe()}.")
         if not dataset.covers(depth_m):
-            # This names the layers that there are.
+            # This error names the layers of the product.
             range_from_product(depth_m, dataset.depths_m)
             raise ConfigError(f"observed depth {depth_m[0]:g}-{depth_m[1]:g} m is not covered by {dataset.label}.")
         self.label = dataset.label
@@ -99,7 +99,7 @@ class ProductSource:
     def of(
         cls, dataset: Dataset, config: FileObservations, data_root: Path, grid: Grid, is_soil: BoolArray
     ) -> ProductSource:
-        """The source of a configuration."""
+        """Return the source of a configuration."""
         errors = config.errors
         return cls(
             dataset,
@@ -116,7 +116,7 @@ class ProductSource:
         )
 
     def survey(self, times: Sequence[datetime]) -> Survey:
-        """Look for the data; see ``ObservationSource.survey``. What is found first is what is not late."""
+        """Look for the data; see ``ObservationSource.survey``. Data found by the first survey are not late."""
         found: list[tuple[datetime, str]] = []
         missing: list[tuple[datetime, str]] = []
         with self._dataset.listing():
@@ -142,7 +142,7 @@ class ProductSource:
             self._surveyed = dict(surveyed)
 
     def probe(self, survey: Survey) -> tuple[str, ...]:
-        """Read until one image is sound and not empty; see ``ObservationSource.probe``."""
+        """Read images until one is valid and not empty; see ``ObservationSource.probe``."""
         problems: list[str] = []
         n_empty = 0
         for time, _ in survey.found[:MAX_PROBES]:
@@ -159,7 +159,7 @@ class ProductSource:
                 self._dataset.close()
             problems += list(self._dataset.skipped.values())
         if n_empty:
-            # Normal of satellites, in winter for weeks: no reason to stop, but to look.
+            # Normal for satellites, in winter for weeks: a reason to warn, not to stop.
             logger.warning(
                 "%s: the first %d images have no value around the model's domain; the first is '%s'",
                 self.label, n_empty, survey.found[0][1],
@@ -168,7 +168,7 @@ class ProductSource:
         return tuple(dict.fromkeys(problems))
 
     def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002 - of the protocol
-        """Read, take the mean over the depth and the window, regrid; see ``ObservationSource.at``."""
+        """Read, average over the depth and the window, and regrid; see ``ObservationSource.at``."""
         chosen = self._chosen(time)
         if not chosen:
             if self._when_missing == "skip":
@@ -181,7 +181,7 @@ class ProductSource:
         try:
             images = [image for moment in chosen if (image := self._superobserve(time, moment)) is not None]
         finally:
-            # An open file is locked: whoever adds the next hours to it must not find it so between two analyses.
+            # An open file is locked. Between analyses it must not be, so that other programs can append to it.
             self._dataset.close()
         if not images:
             return None
@@ -191,7 +191,7 @@ class ProductSource:
         )
 
     def other_layers(self, time: datetime, depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
-        """Layers that are not observed, for verification; see ``ObservationSource.other_layers``."""
+        """Layers that are not assimilated, for verification; see ``ObservationSource.other_layers``."""
         top, bottom = self.depth_m
         found: dict[DepthRange, FloatArray] = {}
         if self._dataset.product.stamp == "overpasses":
@@ -221,30 +221,30 @@ class ProductSource:
         return self._window.choose(time, self._dataset.times_between(*self._window.search(time, stamp)), stamp)
 
     def _chosen(self, time: datetime) -> list[datetime]:
-        """The product's times of an analysis, without those that came too late."""
+        """The product's times for an analysis, without late data."""
         now = self._available(time)
         known = self._surveyed.get(time)
         if known and not now:
-            logger.warning("data of %s for %s were there when the campaign started and are gone", self.label, time)
+            logger.warning("data of %s for %s existed when the campaign started and are missing now", self.label, time)
         if known is None or self._late == "use":
             return now
         late = [moment for moment in now if moment not in known]
         if not late:
             return now
         message = (
-            f"data of {self.label} for {late[0].isoformat()} ('{self._dataset.place_of(late[0])}') were not there when "
+            f"data of {self.label} for {late[0].isoformat()} ('{self._dataset.place_of(late[0])}') did not exist when "
             "the campaign started"
         )
         if self._late == "error":
             raise DataError(
-                f"{message}. Start again, with observations.late: ignore or use if you like, or take the data away and "
-                "resume."
+                f"{message}. Remove the data and resume, or start again, with observations.late: ignore or use if "
+                "these data may be ignored or used."
             )
         logger.warning("%s: left out (observations.late: ignore)", message)
         return self._still_there(time, now)
 
     def _still_there(self, time: datetime, now: Collection[datetime]) -> list[datetime]:
-        """Of what the survey found, what is there; it may have been displaced by a nearer one that came late."""
+        """Times of the survey that still exist; a nearer time that arrived late may have replaced one of them."""
         known = self._surveyed[time]
         there = set(now) | {moment for moment in known if self._dataset.times_between(moment, moment)}
         return [moment for moment in known if moment in there]
@@ -269,7 +269,7 @@ class ProductSource:
         )
 
     def _mean_depth(self, profile: SoilMoistureProfile) -> tuple[FloatArray, FloatArray | None]:
-        """Mean over the observed depth, and its error (of layers that err alike), on the product's grid."""
+        """Mean over the observed depth, and its error (fully correlated between layers), on the product's grid."""
         weights = range_from_product(self.depth_m, profile.depths_m)
         std = None if profile.error_std is None else observe(profile.error_std, weights, axis=0)
         return observe(profile.values, weights, axis=0), std

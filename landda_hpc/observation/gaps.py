@@ -1,4 +1,4 @@
-"""Where a twin's observations are missing: at random, between swaths that move, or always in the same places."""
+"""Gaps in the observations of a twin: random, between moving swaths, or fixed."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 GapKind = Literal["random", "swaths", "blobs", "stripes"]
 
 STRIPE_CELLS: Final = 12
-"""Width of a stripe, or of what is between two, whichever is narrower, cells; nearly, so that all fit the image."""
+"""Width of a stripe or of the gap between two, whichever is narrower, in cells; adjusted so that all fit the image."""
 
 BLOB_CELLS: Final = 2.0
-"""Correlation length of the field whose lowest values are the blobs, cells."""
+"""Correlation length of the field whose lowest values form the blobs, cells."""
 
 _SLANT: Final = 0.35
-"""Columns that a swath moves with each row: the track of an orbit of high inclination."""
+"""Columns by which a swath moves with each row: the track of an orbit of high inclination."""
 
 _DRIFT: Final = 7
-"""Columns that the swaths of one 6-hourly time lie beside those of the last; no divisor of common periods."""
+"""Columns by which the swaths move from one 6-hourly time to the next; not a divisor of common periods."""
 
 _EPOCH: Final = datetime(2000, 1, 1)
 
 
 def is_missing(kind: GapKind, fraction: float, grid: Grid, seed: int, time: datetime) -> BoolArray:
-    """Cells without observation at a time.
+    """Return the cells without observation at a time.
 
     Parameters
     ----------
-    kind : ``random``: every cell by itself, anew for each time. ``swaths``: slanted stripes between swaths that move
-        from time to time. ``blobs``: patches, always the same, of a field with a correlation length of two cells.
-        ``stripes``: meridional, always the same.
-    fraction : share of the image's cells that are missing, 0..1; to a cell's rounding.
-    grid, seed, time : the image; gaps depend on these alone, not on the soil.
+    kind : ``random``: every cell independently, different at each time. ``swaths``: slanted stripes between swaths that
+        move from time to time. ``blobs``: fixed patches of a field with a correlation length of two cells.
+        ``stripes``: fixed meridional stripes.
+    fraction : share of the image's cells that are missing, 0..1; rounded to a whole number of cells.
+    grid, seed, time : the image; gaps depend on these only, not on the soil.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def is_missing(kind: GapKind, fraction: float, grid: Grid, seed: int, time: date
     if kind == "blobs":
         spectrum = gaussian_spectrum(BLOB_CELLS * grid_spacing_km(grid))
         field: FloatArray = random_field(grid, spectrum, seed, "blobs without observation")
-        # By rank over the image: the share is exact, and no tie is decided by rounding.
+        # By rank over the image: the share is exact, and ties do not depend on rounding.
         rank = np.argsort(np.argsort(field.reshape(-1), kind="stable"), kind="stable").reshape(grid.shape)
         lowest: BoolArray = rank < round(fraction * field.size)
         return lowest

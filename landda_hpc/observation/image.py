@@ -1,4 +1,4 @@
-"""The observation that an analysis takes: one image on the model grid, each cell with a flag."""
+"""The observation for an analysis: one image on the model grid with a flag for each cell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FlagArray = npt.NDArray[np.uint8]
 
 
 class Flag(IntEnum):
-    """Why a cell's observation is not used; the first reason found stays. Output files hold the numbers."""
+    """Why a cell's observation is not used; the first reason is kept. Output files hold the values."""
 
     USED = 0
     OUTSIDE_SOIL = 1
@@ -60,13 +60,13 @@ class ImageObservation:
 
     Attributes
     ----------
-    given : as the source gave it, m3 m-3, shape (n_lat, n_lon); NaN where it gave nothing. Flagged values
-        stay here.
+    given : values of the source, m3 m-3, shape (n_lat, n_lon); NaN where it has none. Flagged values are kept
+        here.
     flags : a Flag per cell, uint8, shape (n_lat, n_lon).
     time : valid time, UTC.
     depth_m : top and bottom of the observed layer, m.
     source : label for output and messages.
-    error_std : standard deviation of the errors as the source tells it, m3 m-3, shape (n_lat, n_lon), or
+    error_std : standard deviation of the errors that the source reports, m3 m-3, shape (n_lat, n_lon), or
         None.
     untreated : ``given`` before a bias treatment, m3 m-3, shape (n_lat, n_lon); None without one.
     """
@@ -85,7 +85,7 @@ class ImageObservation:
                 f"observation has shape {self.given.shape}, its flags {self.flags.shape}; expected one image."
             )
         if np.any(np.isnan(self.given) & (self.flags == Flag.USED)):
-            raise ShapeError("an observation that is NaN is flagged as used.")
+            raise ShapeError("a cell whose observation is NaN is flagged as used.")
 
     @classmethod
     def flagged(
@@ -98,14 +98,14 @@ class ImageObservation:
         error_std: FloatArray | None = None,
         refused: Mapping[Flag, BoolArray] | None = None,
     ) -> ImageObservation:
-        """Build from values alone; cells outside the soil or without value (NaN, infinite) are flagged.
+        """Build from values only; cells outside the soil or without a value (NaN, infinite) are flagged.
 
         Parameters
         ----------
         given : m3 m-3, shape (n_lat, n_lon); NaN is missing.
         is_soil : the model's cells with updatable soil, same shape.
         time, depth_m, source, error_std : see the class.
-        refused : cells that miss their value for a reason that is known, by flag; the first reason counts.
+        refused : cells whose value is missing for a known reason, by flag; the first reason counts.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class ImageObservation:
 
     @cached_property
     def values(self) -> FloatArray:
-        """What is assimilated: m3 m-3, shape (n_lat, n_lon), NaN where missing or rejected."""
+        """Assimilated values, m3 m-3, shape (n_lat, n_lon), NaN where missing or rejected."""
         values: FloatArray = np.where(self.is_used, self.given, np.nan)
         return values
 
@@ -135,13 +135,13 @@ class ImageObservation:
 
     @property
     def is_frozen(self) -> BoolArray:
-        """Observed cells that are set aside because the model's soil is frozen there, shape (n_lat, n_lon)."""
+        """Observed cells that are not used because the model's soil is frozen, shape (n_lat, n_lon)."""
         frozen: BoolArray = self.flags == Flag.FROZEN
         return frozen
 
     @property
     def is_withheld(self) -> BoolArray:
-        """Good observations that are kept for comparison alone, shape (n_lat, n_lon)."""
+        """Valid observations that are withheld for comparison, shape (n_lat, n_lon)."""
         withheld: BoolArray = self.flags == Flag.WITHHELD
         return withheld
 
@@ -152,7 +152,7 @@ class ImageObservation:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of cells by reason; outside the soil only those count where the source gave a value."""
+        """Number of cells by reason; cells outside the soil count only if the source gave a value."""
         counted = np.where((self.flags == Flag.OUTSIDE_SOIL) & np.isnan(self.given), len(Flag), self.flags)
         numbers = np.bincount(counted.ravel(), minlength=len(Flag) + 1)
         return {REASONS[flag]: int(numbers[flag]) for flag in Flag}
@@ -164,7 +164,7 @@ class ImageObservation:
         return replace(self, error_std=error_std)
 
     def reject(self, where: BoolArray, flag: Flag) -> ImageObservation:
-        """Return the observation with the cells of ``where``, shape (n_lat, n_lon), flagged that were still used."""
+        """Return the observation with the used cells of ``where``, shape (n_lat, n_lon), flagged."""
         if where.shape != self.flags.shape:
             raise ShapeError(
                 f"mask of cells to reject has shape {where.shape}; the observation has {self.flags.shape}."

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 Image = TypeVar("Image", "BoolArray", "FloatArray")
 
 RANGE_SIGMAS: Final = 4.0
-"""Error standard deviations granted outside [0, porosity]; less would bias the dry cells."""
+"""Error standard deviations by which values may lie outside [0, porosity]; fewer would bias dry cells."""
 
 
 @dataclass(frozen=True, eq=False)
 class ModelSurface:
-    """What the model says of its surface at the time of an observation: images (n_lat, n_lon), None if not asked for.
+    """State of the model's surface at the time of an observation: images (n_lat, n_lon), None if not requested.
 
     Attributes
     ----------
     is_frozen : cells with ice in the observed layers.
     temperature : of the ground, K; NaN without soil.
     snow : snow mass, kg m-2.
-    vegetation : share of the soil that vegetation shades, 1.
+    vegetation : share of the soil that vegetation covers, 1.
     """
 
     is_frozen: BoolArray | None = None
@@ -44,23 +44,23 @@ class ModelSurface:
 class QualityControl:
     """The checks of a configuration, in their order; the first that fails gives the reason.
 
-    Range, frozen soil, snow, dense vegetation, spike, innovation. What the product's own flags refuse is left out
-    before regridding (``superobbing.superobserve``).
+    Range, frozen soil, snow, dense vegetation, spike, innovation. Pixels that the product's own flags refuse are
+    excluded before regridding (``superobbing.superobserve``).
 
     Parameters
     ----------
-    config : which checks, with what limits.
+    config : the checks and their limits.
     porosity : of the model's soil over the observed depth, m3 m-3, (n_lat, n_lon); NaN without soil.
-    spikes : what the temporal check remembers; None without that check.
+    spikes : memory of the temporal check; None without that check.
 
     Notes
     -----
-    Local: no communication. Everything but the temporal check is a function of its arguments.
+    Local: no communication. All checks except the temporal one are functions of their arguments.
     """
 
     def __init__(self, config: QualityConfig, porosity: FloatArray, spikes: SpikeMemory | None = None) -> None:
         if (config.spike is None) != (spikes is None):
-            raise ShapeError("quality control: the temporal check and its memory come together.")
+            raise ShapeError("quality control: the temporal check needs its memory, and only this check has one.")
         self._config, self._porosity, self._spikes = config, porosity, spikes
 
     def __call__(
@@ -70,18 +70,18 @@ class QualityControl:
         surface: ModelSurface,
         backgrounds: Sequence[FloatArray] = (),
     ) -> ImageObservation:
-        """Run the checks that are on.
+        """Run the checks that are switched on.
 
         Parameters
         ----------
-        observation : as its source gives it.
+        observation : from its source.
         error_std : standard deviation of its errors, m3 m-3, (n_lat, n_lon).
         surface : of the model.
-        backgrounds : of the runs that judge innovations, m3 m-3, (n_lat, n_lon) each; NaN without soil.
+        backgrounds : of the runs whose innovations are checked, m3 m-3, (n_lat, n_lon) each; NaN without soil.
 
         Raises
         ------
-        ShapeError : an image has another shape than the observation, or one that a check needs is not there.
+        ShapeError : an image has another shape than the observation, or an image that a check needs is missing.
         DataError : an error standard deviation of a used cell is not positive.
         """
         config = self._config
@@ -110,7 +110,7 @@ class QualityControl:
 
 
 def require_errors(observation: ImageObservation, error_std: FloatArray) -> ImageObservation:
-    """The observation itself; DataError unless every used cell has a positive error standard deviation, m3 m-3."""
+    """Return the observation; DataError unless every used cell has a positive error standard deviation, m3 m-3."""
     if error_std.shape != observation.given.shape:
         raise ShapeError(f"errors have shape {error_std.shape}; the observation has {observation.given.shape}.")
     used_std = error_std[observation.is_used]
@@ -127,14 +127,14 @@ def require_errors(observation: ImageObservation, error_std: FloatArray) -> Imag
 def reject_out_of_range(
     observation: ImageObservation, porosity: FloatArray, error_std: FloatArray, sigmas: float = RANGE_SIGMAS
 ) -> ImageObservation:
-    """Flag values outside [0, porosity] by over so many error standard deviations, and those without soil.
+    """Flag cells without soil, and values outside [0, porosity] by more than a number of error standard deviations.
 
     Parameters
     ----------
     observation : of shape (n_lat, n_lon).
     porosity : m3 m-3, same shape, NaN without soil.
     error_std : m3 m-3, same shape.
-    sigmas : error standard deviations that are granted, 1.
+    sigmas : error standard deviations by which values may lie outside, 1.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def reject_far_from_background(
     Parameters
     ----------
     observation : of shape (n_lat, n_lon).
-    backgrounds : one or more, m3 m-3, same shape; one that is NaN in a cell says nothing there.
+    backgrounds : one or more, m3 m-3, same shape; a background that is NaN in a cell is ignored there.
     error_std : of the observation, m3 m-3, same shape.
     background_std : m3 m-3.
 
@@ -190,5 +190,5 @@ def _no_soil(observation: ImageObservation, porosity: FloatArray) -> BoolArray:
 
 def _given(image: Image | None, what: str) -> Image:
     if image is None:
-        raise ShapeError(f"quality control: the check of {what} is on, but the model's image of it was not given.")
+        raise ShapeError(f"quality control: the check of {what} is on, but the model's image of it is missing.")
     return image

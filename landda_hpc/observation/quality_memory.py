@@ -1,4 +1,4 @@
-"""The temporal check of observations, and what it remembers from one to the next."""
+"""The temporal check of observations, and its memory."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class SpikeMemory:
     """Rejects a value that departs too far from the cell's last accepted one, unless the next value confirms it.
 
     A rise above ``max_rise`` or a fall below ``-max_fall`` since the last accepted value (at most ``within_hours`` old)
-    is suspicious. It is rejected and kept as a candidate. The next suspicious value is accepted if it differs from a
-    candidate (as fresh) by no more than the same limits: then the soil moisture did change, and a step costs one
-    observation, a spike is lost for good.
+    is suspicious. The value is rejected and kept as a candidate. The next suspicious value is accepted if it differs
+    from a candidate of at most the same age by no more than the same limits: the soil moisture did change. A real step
+    thus costs one observation, and a spike is rejected.
 
     Parameters
     ----------
-    config : the limits.
+    config : limits of the check.
     shape : (n_lat, n_lon).
 
     Notes
     -----
-    Local: no communication. Causal: it looks back only, so a campaign gives the same flags whether or not later files
-    are there. Its arrays belong in the checkpoint (``state``, ``restore``): a resumed campaign rejects the same cells.
+    Local: no communication. The check is causal, so that a campaign gives the same flags whether or not later files
+    exist. Its arrays are part of the checkpoint (``state``, ``restore``): a resumed campaign rejects the same cells.
     """
 
     def __init__(self, config: SpikeCheck, shape: tuple[int, int]) -> None:
@@ -45,11 +45,11 @@ class SpikeMemory:
         }
 
     def state(self) -> dict[str, FloatArray]:
-        """Last accepted and candidate values, m3 m-3, and their times, h since 1970; NaN where none. Copies."""
+        """Copies of last accepted and candidate values, m3 m-3, and their times, h since 1970; NaN is missing."""
         return {name: array.copy() for name, array in self._arrays.items()}
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
-        """Take up what ``state`` gave; ShapeError if a name is missing or an array has another shape."""
+        """Restore arrays returned by ``state``; ShapeError if a name is missing or an array has another shape."""
         found = {name: array.shape for name, array in arrays.items()}
         expected = {name: array.shape for name, array in self._arrays.items()}
         if found != expected:
@@ -57,7 +57,7 @@ class SpikeMemory:
         self._arrays = {name: np.array(array, dtype=np.float64) for name, array in arrays.items()}
 
     def check(self, observation: ImageObservation) -> ImageObservation:
-        """Flag spikes among the used cells, and remember. To be called once per time, in their order."""
+        """Flag spikes among the used cells and update the memory. Call it once per time, in order of time."""
         values, used = observation.given, observation.is_used
         now = (observation.time - _EPOCH).total_seconds() / 3600.0
         if values.shape != self._arrays["accepted"].shape:

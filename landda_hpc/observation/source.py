@@ -1,4 +1,4 @@
-"""Where observations come from: one protocol for a twin's truth and for files."""
+"""Protocol of the sources of observations: a twin's truth, or files."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a source can give at the analysis times, found out before the campaign starts.
+    """Observations that a source has at the analysis times, determined before the campaign starts.
 
     Attributes
     ----------
     label : the source.
-    found, missing : analysis times with and without observation, and where it was looked for.
-    when_missing : what the configuration says of missing times.
+    found, missing : analysis times with and without observation, and the place of the search.
+    when_missing : treatment of missing times in the configuration.
     unreadable : why none of the first observations could be read, from ``ObservationSource.probe``.
-    reason : why the first missing time is missing; empty where none is.
+    reason : why the first missing time is missing; empty if none is missing.
     """
 
     label: str
@@ -38,7 +38,7 @@ class Survey:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why the campaign cannot start; empty if it can."""
+        """Reasons why the campaign cannot start; empty if it can."""
         return (*self.unreadable, *self._gaps)
 
     @property
@@ -75,7 +75,7 @@ class Survey:
 
 
 class ObservationSource(Protocol):
-    """Gives the observation of an analysis time on the model grid."""
+    """Source of the observation of an analysis time on the model grid."""
 
     @property
     def label(self) -> str:
@@ -88,27 +88,27 @@ class ObservationSource(Protocol):
         ...
 
     def survey(self, times: Sequence[datetime]) -> Survey:
-        """Look, without reading, for which times there are observations.
+        """Find the times with observations, without reading them.
 
-        Of a time that was surveyed before, here or in the campaign that is taken up, only what was found then counts.
+        For a time that was surveyed before, here or in the resumed campaign, only the data found then count.
         """
         ...
 
     @property
     def surveyed(self) -> Mapping[datetime, tuple[datetime, ...]]:
-        """The product's times that were found for each time; empty where it does not matter what there was when."""
+        """The product's times that were found for each time; empty if late data are treated like other data."""
         ...
 
     def recall(self, surveyed: Mapping[datetime, tuple[datetime, ...]], /) -> None:
-        """Take over what was found when the campaign started; before ``survey``."""
+        """Restore the survey of the start of the campaign; call it before ``survey``."""
         ...
 
     def probe(self, survey: Survey, /) -> tuple[str, ...]:
-        """Read the first observations that a survey found, until one is sound.
+        """Read the first observations of a survey until one is valid.
 
         Returns
         -------
-        Why none was, one line each; empty if one is, or none was found.
+        Reasons why none is valid, one line each; empty if one is valid or none was found.
         """
         ...
 
@@ -122,8 +122,8 @@ class ObservationSource(Protocol):
 
         Returns
         -------
-        m3 m-3, (n_lat, n_lon), NaN where missing, for those wanted layers that the product covers and that do not
-        overlap the observed depth; empty where there is no file.
+        m3 m-3, (n_lat, n_lon), NaN is missing, for the wanted layers that the product covers and that do not overlap
+        the observed depth; empty if there is no file.
         """
         ...
 
@@ -138,6 +138,6 @@ class ObservationSource(Protocol):
 
         Raises
         ------
-        DataError : a file is not usable, or missing and the configuration calls that an error.
+        DataError : a file is not usable, or it is missing and the configuration treats that as an error.
         """
         ...

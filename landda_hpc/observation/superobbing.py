@@ -1,4 +1,4 @@
-"""Superobservations: many pixels of a product become one value per model cell."""
+"""Superobservations: the mean of many pixels of a product in each model cell."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ CONDITION_FLAGS: Final[dict[str, Flag]] = {
     "water": Flag.PRODUCT,
     "not_recommended": Flag.PRODUCT,
 }
-"""What a product may say of its pixels, and the reason that a cell gets which loses its value by it. The first that a
-product tells counts: 'not recommended' often only sums up the others."""
+"""Conditions that a product reports for its pixels, and the flag of a cell that has no value because of them. The first
+reported condition counts: 'not recommended' often only summarises the others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,8 @@ class Superobservation:
     Attributes
     ----------
     values : m3 m-3, (n_lat, n_lon); NaN is missing.
-    error_std : standard deviation of their errors, m3 m-3, same shape; None where the product tells none.
-    refused : cells that have no value because the product's own flags refuse their pixels, by reason.
+    error_std : standard deviation of their errors, m3 m-3, same shape; None if the product reports none.
+    refused : cells without a value because the product's own flags refuse their pixels, by reason.
     """
 
     values: FloatArray
@@ -48,12 +48,12 @@ class Superobservation:
 
 
 def make_regridder(source: Grid, target: Grid, config: RegriddingConfig, data_root: Path) -> Regridder:
-    """The regridder of a configuration. Local.
+    """Return the regridder of a configuration. Local.
 
     Parameters
     ----------
     source, target : grids of the product and of the model.
-    config : method, least valid share, folder of kept weights (under ``data_root``).
+    config : method, smallest valid share, folder of stored weights (under ``data_root``).
     """
     cache = None if config.cache is None else WeightCache(data_root / config.cache)
     return Regridder(source, target, config.method, config.min_valid_fraction, cache)
@@ -68,21 +68,21 @@ def superobserve(
     refuse: Collection[str] = tuple(CONDITION_FLAGS),
     error_correlation: float = 1.0,
 ) -> Superobservation:
-    """Bring a product's image to the model grid, without the pixels that its flags refuse.
+    """Regrid a product's image to the model grid, without the pixels that its flags refuse.
 
     Parameters
     ----------
     image : m3 m-3, on the regridder's source grid; NaN is missing.
     regridder : to the model grid. Conservative weights make each value the mean of the cell's pixels by area.
     error_std : of each pixel, m3 m-3, same shape; NaN where unknown.
-    conditions : pixels of which the product says so, by name (``CONDITION_FLAGS``), same shape.
-    refuse : conditions that leave a pixel out.
-    error_correlation : of the errors of pixels that are averaged, 0..1: 1 keeps their size, 0 makes n equal pixels'
-        error 1 / sqrt(n) as large.
+    conditions : pixels for which the product reports a condition, by name (``CONDITION_FLAGS``), same shape.
+    refuse : conditions that exclude a pixel.
+    error_correlation : correlation of the errors of averaged pixels, 0..1: with 1 the error of the mean is that of a
+        pixel, with 0 the error of the mean of n equal pixels is 1 / sqrt(n) of it.
 
     Returns
     -------
-    Superobservation : a refused pixel never enters a mean.
+    Superobservation : refused pixels do not enter the mean.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def superobserve(
     named = conditions or {}
     unknown = sorted(set(named) - set(CONDITION_FLAGS))
     if unknown:
-        raise DataError(f"conditions {', '.join(unknown)} of a product; known are {', '.join(CONDITION_FLAGS)}.")
+        raise DataError(f"unknown conditions {', '.join(unknown)} of a product; expected {', '.join(CONDITION_FLAGS)}.")
     if image.shape != regridder.source.shape or any(c.shape != image.shape for c in named.values()):
         raise ShapeError(
             f"image {image.shape} and conditions {[c.shape for c in named.values()]} of a product; its grid is "

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TwinObservationSource:
-    """Truth plus error, drawn anew for each time.
+    """Truth plus an error that is drawn for each time.
 
     Attributes
     ----------
@@ -34,18 +34,18 @@ class TwinObservationSource:
     grid : of the images.
     is_soil : cells that are observed, shape (n_lat, n_lon).
     depth_m : top and bottom of the observed layer, m.
-    error_std : standard deviation of the white, normal error, m3 m-3; a number, or a map (n_lat, n_lon), which then
-        goes with every observation.
+    error_std : standard deviation of the white, normal error, m3 m-3; a number, or a map (n_lat, n_lon), which every
+        observation then reports.
     missing_fraction : share of the cells without observation.
-    gaps : which ones, see ``is_missing``.
-    correlated_std : standard deviation of a correlated error beside the white one, m3 m-3; it goes with every
-        observation, together with the white one.
+    gaps : kind of gaps, see ``is_missing``.
+    correlated_std : standard deviation of an additional correlated error, m3 m-3; every observation then reports the
+        total of both errors.
     correlated_length_km : L of its correlation exp(-1/2 (d / L)^2), km.
 
     Notes
     -----
-    Errors and gaps depend on seed, valid time and cell alone: they are drawn for the whole image, whatever
-    the mask, by generators keyed on the time. Sums may leave [0, porosity]; quality control grants them four
+    Errors and gaps depend on seed, valid time and cell only: they are drawn for the whole image, independently of
+    the mask, by generators keyed on the time. Values may lie outside [0, porosity]; quality control allows four
     standard deviations.
     """
 
@@ -62,7 +62,7 @@ class TwinObservationSource:
     label: ClassVar[str] = "twin"
 
     def survey(self, times: Sequence[datetime]) -> Survey:
-        """Report all times as found: the truth is always there."""
+        """Report all times as found: the truth always exists."""
         return Survey(self.label, tuple((time, "nature run") for time in times), (), "error")
 
     @property
@@ -71,7 +71,7 @@ class TwinObservationSource:
         return {}
 
     def recall(self, surveyed: Mapping[datetime, tuple[datetime, ...]], /) -> None:
-        """Nothing to take over."""
+        """Nothing to restore."""
 
     def probe(self, _survey: Survey) -> tuple[str, ...]:
         """Nothing to read."""
@@ -89,13 +89,13 @@ class TwinObservationSource:
             raise ShapeError(f"truth has shape {truth_image.shape}; the model's soil mask has {self.is_soil.shape}.")
         key = time.isoformat()
         error = self.error_std * keyed_generator(self.seed, "observation error", key).standard_normal(truth_image.shape)
-        told = self.error_std if isinstance(self.error_std, np.ndarray) else None
+        reported = self.error_std if isinstance(self.error_std, np.ndarray) else None
         if self.correlated_std > 0.0:
             spectrum = gaussian_spectrum(self.correlated_length_km)
             error += self.correlated_std * random_field(
                 self.grid, spectrum, self.seed, "correlated observation error", key
             )
-            told = np.sqrt(np.full(truth_image.shape, self.error_std) ** 2 + self.correlated_std**2)
+            reported = np.sqrt(np.full(truth_image.shape, self.error_std) ** 2 + self.correlated_std**2)
         observed = self.is_soil & ~is_missing(self.gaps, self.missing_fraction, self.grid, self.seed, time)
         given = np.where(observed, truth_image + error, np.nan)
-        return ImageObservation.flagged(given, self.is_soil, time, self.depth_m, self.label, told)
+        return ImageObservation.flagged(given, self.is_soil, time, self.depth_m, self.label, reported)

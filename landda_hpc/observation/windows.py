@@ -1,4 +1,4 @@
-"""Which of a product's times belong to an analysis, and how they become one image."""
+"""Selection of a product's times for an analysis, and their combination into one image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from landda_hpc.constants import BoolArray, FloatArray
 
 OVERPASS_REACH: Final = timedelta(hours=24)
-"""How far the cells of an image of overpasses may lie from its nominal time: a day and its half orbits."""
+"""Largest distance in time between a cell of an image of overpasses and its nominal time: a day and its half orbits."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class ObservationWindow:
 
     Attributes
     ----------
-    before, after : its length to either side; both zero is the instant.
-    mean : all times of the window are averaged; else the nearest counts.
+    before, after : its length on either side; both are zero for an instant.
+    mean : all times of the window are averaged; otherwise the nearest is used.
     min_share : share of the product's times in the window that a cell of a mean needs, 1.
     """
 
@@ -40,7 +40,7 @@ class ObservationWindow:
 
     @classmethod
     def of(cls, config: InstantWindow | NearestWindow | MeanWindow) -> ObservationWindow:
-        """The window of a configuration."""
+        """Return the window of a configuration."""
         if isinstance(config, InstantWindow):
             return cls(timedelta(0), timedelta(0), mean=False)
         length = timedelta(hours=config.hours)
@@ -55,37 +55,37 @@ class ObservationWindow:
         return not self.before and not self.after
 
     def search(self, time: datetime, stamp: Literal["instant", "mean", "overpasses"]) -> tuple[datetime, datetime]:
-        """Where the nominal times of images lie that may belong to an analysis, both ends included."""
+        """Range of the nominal times of images that may belong to an analysis, both ends included."""
         reach = OVERPASS_REACH if stamp == "overpasses" and not self.is_instant else timedelta(0)
         return time - self.before - reach, time + self.after + reach
 
     def choose(
         self, time: datetime, available: Sequence[datetime], stamp: Literal["instant", "mean", "overpasses"]
     ) -> list[datetime]:
-        """The times that belong to the analysis, ascending.
+        """Return the times that belong to the analysis, ascending.
 
         Parameters
         ----------
         time : of the analysis.
-        available : times of which there are data.
-        stamp : of overpasses all images count whose cells may lie in the window: ``has_seen`` tells which do.
+        available : times with data.
+        stamp : for overpasses, all images are returned whose cells may lie in the window; ``has_seen`` selects cells.
         """
         start, end = self.search(time, stamp)
         inside = sorted(t for t in available if start <= t <= end)
         if stamp == "overpasses" and not self.is_instant:
             return inside
         if self.mean:
-            # The earlier end belongs to the window before: no observation counts in two.
+            # The earlier end belongs to the previous window: an observation counts in one window only.
             return [t for t in inside if t > time - self.before]
         return sorted(inside, key=lambda t: (abs(t - time), t))[:1]
 
     def has_seen(self, time: datetime, image_time: datetime, cell_seconds: FloatArray) -> BoolArray:
-        """Cells of an image of overpasses that were seen within the window.
+        """Return the cells of an image of overpasses that were observed within the window.
 
         Parameters
         ----------
         time : of the analysis.
-        image_time, cell_seconds : of the image; NaN seconds are never within.
+        image_time, cell_seconds : of the image; cells with NaN seconds are never within the window.
         """
         seconds = cell_seconds + (image_time - time).total_seconds()
         with np.errstate(invalid="ignore"):
@@ -113,8 +113,8 @@ def mean_over(images: Sequence[Superobservation], n_needed: int) -> Superobserva
 
     Returns
     -------
-    Errors of the mean are the mean of the errors: those of one product hardly change within a window. A cell that has
-    no value was refused if it was so at any time.
+    The error of the mean is the mean of the errors, because errors of one product hardly change within a window. A cell
+    without a value counts as refused if it was refused at any time.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def mean_over(images: Sequence[Superobservation], n_needed: int) -> Superobserva
     Local: no communication. Images are added in order of time.
     """
     if not images:
-        raise ShapeError("a mean over no image was asked for.")
+        raise ShapeError("a mean over images needs at least one image; found none.")
     if len(images) == 1 and n_needed <= 1:
         return images[0]
     shape = images[0].values.shape
@@ -137,7 +137,7 @@ def mean_over(images: Sequence[Superobservation], n_needed: int) -> Superobserva
         total += np.where(is_valid, image.values, 0.0)
         count += is_valid
         if image.error_std is not None:
-            # An error that is not known of one time is not known of the mean.
+            # If the error of one time is unknown, that of the mean is unknown.
             std_total += np.where(is_valid, image.error_std, 0.0)
     enough = count >= n_needed
     divisor = np.maximum(count, 1)

@@ -1,4 +1,4 @@
-"""Observations that are kept out of the analysis, by rule or list, to verify it."""
+"""Observations that are withheld from the analysis, by rule or list, for verification."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PURPOSE = "withheld observation"
 
 
 class Withholding:
-    """Which cells' observations are withheld at a time.
+    """Selection of the cells whose observations are withheld at a time.
 
     Parameters
     ----------
@@ -32,19 +32,19 @@ class Withholding:
     grid : the model grid.
     seed : of the campaign.
     data_root : folder of the list, if there is one.
-    analyses : analysis times, ascending: a time of the list that lies between two of them is an error, since its
-        observation would be used. None checks nothing.
+    analyses : analysis times, ascending. A time of the list between two of them is an error, because its observation
+        would be used. None: no check.
 
     Raises
     ------
-    MissingFileError : no such list.
-    DataError : a list that cannot be read, or with places or times that there are not.
-    ConfigError : a box without any cell of the grid.
+    MissingFileError : the list does not exist.
+    DataError : the list cannot be read, or has invalid places or times.
+    ConfigError : a box contains no cell of the grid.
 
     Notes
     -----
-    Local: no communication. Draws are keyed by seed, block and (if they are anew for every time) valid time: they do
-    not depend on what is observed.
+    Local: no communication. Draws are keyed by seed, block and (if they differ between times) valid time: they do not
+    depend on what is observed.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Withholding:
         return withheld
 
     def _read_list(self, path: Path) -> None:
-        """Lines of lat, lon and, if it is not for always, time."""
+        """Lines of lat, lon and time; time is empty for all times."""
         if not path.is_file():
             raise MissingFileError(f"list of withheld observations '{path}' does not exist.")
         timed: dict[datetime, list[int]] = {}
@@ -103,7 +103,7 @@ class Withholding:
                     time = _utc((row.get("time") or "").strip())
                     cell = int(cells_of_points(np.array([lat]), np.array([lon]), self._grid)[0])
                     if cell < 0:
-                        continue  # of a list for more than this domain
+                        continue  # the list may cover more than this domain
                     if time is not None:
                         timed.setdefault(time, []).append(cell)
                     else:
@@ -111,7 +111,7 @@ class Withholding:
         except (ValueError, TypeError, csv.Error, OSError) as error:
             raise DataError(
                 f"list of withheld observations '{path}' cannot be read ({error}); expected CSV with columns lat, lon "
-                "in degrees and time as 2022-06-02T06:00, or empty for always."
+                "in degrees and time as 2022-06-02T06:00, or empty for all times."
             ) from error
         self._listed = {time: np.array(cells, dtype=np.int64) for time, cells in timed.items()}
 
@@ -120,13 +120,13 @@ class Withholding:
         between = sorted(t for t in self._listed if known and analyses[0] <= t <= analyses[-1] and t not in known)
         if between:
             raise DataError(
-                f"list of withheld observations '{path}' has {len(between)} times that are no analysis time, the first "
-                f"is {between[0].isoformat()}: these observations would be used. Give analysis times, UTC."
+                f"list of withheld observations '{path}' has {len(between)} times that are not analysis times, the "
+                f"first is {between[0].isoformat()}: these observations would be used. Give analysis times, UTC."
             )
 
 
 def _utc(text: str) -> datetime | None:
-    """A time of the list, naive UTC; None for always."""
+    """A time of the list, naive UTC; None for all times."""
     if not text:
         return None
     time = datetime.fromisoformat(text)
@@ -134,7 +134,7 @@ def _utc(text: str) -> datetime | None:
 
 
 def _blocks(grid: Grid, size: float) -> tuple[IntArray, int]:
-    """Number of the block in which each cell's centre lies, shape of the grid, and how many there are."""
+    """Index of the block in which each cell's centre lies, shape of the grid, and the number of blocks."""
     if size == 0.0:
         return np.arange(grid.n_cells, dtype=np.int64).reshape(grid.shape), grid.n_cells
     n_columns = int(np.ceil(360.0 / size))
@@ -144,7 +144,7 @@ def _blocks(grid: Grid, size: float) -> tuple[IntArray, int]:
 
 
 def _inside(grid: Grid, box: tuple[float, float, float, float]) -> BoolArray:
-    """Cells whose centre lies in a box; west of its east edge, whatever the turn of the circle."""
+    """Cells whose centre lies in a box, west of its eastern edge; longitudes may differ by whole turns."""
     south, north, west, east = box
     is_row = (grid.lat >= south) & (grid.lat <= north)
     is_column = np.mod(grid.lon - west, 360.0) <= east - west

@@ -121,7 +121,7 @@ def test_the_file_gives_back_what_it_took(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.pooled, pooled)
     with pytest.raises(ConfigError, match=r"0-0\.1 m; the campaign observes 0-0\.05"):
         read_regression(path, GRID, (0.0, 0.05))
-    with pytest.raises(ShapeError, match="the model on"):
+    with pytest.raises(ShapeError, match="the model is on"):
         read_regression(path, regular_grid(20, 30), (0.0, 0.1))
     slopes[0] = 0.5
     write_regression(path, GRID, VerticalRegression(slopes, pooled, (0.0, 0.1)), "test")

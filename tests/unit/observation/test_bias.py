@@ -156,7 +156,7 @@ def test_the_file_gives_back_what_it_got(tmp_path: Path, grid: object) -> None:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     with pytest.raises(DataError, match="the model is on"):
         read_climatologies(path, regular_grid(8, 12), (0.0, 0.1))
-    with pytest.raises(DataError, match=r"are of \[0.0, 0.1\] m; observed is \[0.0, 0.07\]"):
+    with pytest.raises(DataError, match=r"are of \[0.0, 0.1\] m; the observed depth is \[0.0, 0.07\]"):
         read_climatologies(path, grid, (0.0, 0.07))  # type: ignore[arg-type]
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError, match=r"bias\.nc"):

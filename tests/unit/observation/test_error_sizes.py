@@ -39,7 +39,7 @@ def test_the_products_own_errors_have_a_floor_and_gaps_take_the_constant() -> No
     own[0], own[1] = 0.001, np.nan
     std = ErrorSizes(0.05, ProductErrors(minimum=0.02), 0.0, GRID, Path())(observation(own))
     np.testing.assert_array_equal(std[:3, 0], [0.02, 0.05, 0.06])
-    with pytest.raises(DataError, match="tells no errors of its own"):
+    with pytest.raises(DataError, match="reports no errors at"):
         ErrorSizes(0.05, ProductErrors(), 0.0, GRID, Path())(observation())
 
 

@@ -181,10 +181,10 @@ def test_late_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         assert observation is not None
         values[late] = observation.values[0, 0]
     assert values == {"ignore": 0.10, "use": 0.12}
-    assert "were not there when the campaign started: left out" in caplog.text
+    assert "did not exist when the campaign started: left out" in caplog.text
     assert sources["ignore"].at(T + 6 * HOUR) is None
     assert sources["use"].at(T + 6 * HOUR) is not None
-    with pytest.raises(DataError, match=r"2016060112\.txt'\) were not there .* observations.late: ignore"):
+    with pytest.raises(DataError, match=r"2016060112\.txt'\) did not exist .* observations.late: ignore"):
         sources["error"].at(T)
     # A second survey, or one of a campaign that is taken up, goes by the first; a nearer time that came late does not
     # hide what was there.
@@ -200,7 +200,7 @@ def test_late_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for path in tmp_path.glob("*.txt"):
         path.unlink()
     assert sources["use"].at(T) is None
-    assert "were there when the campaign started and are gone" in caplog.text
+    assert "existed when the campaign started and are missing now" in caplog.text
 
 
 def test_damaged_and_missing_files(tmp_path: Path) -> None:
@@ -329,7 +329,7 @@ def test_withheld_by_box_list_and_time(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="expected CSV with columns lat, lon"):
             Withholding(config, GRID, 1, tmp_path)
     (tmp_path / "held.csv").write_text("lat,lon,time\n1,2,2016-06-01T13:00\n1,2,2017-01-01\n", encoding="utf-8")
-    with pytest.raises(DataError, match="1 times that are no analysis time, the first is 2016-06-01T13:00:00"):
+    with pytest.raises(DataError, match="1 times that are not analysis times, the first is 2016-06-01T13:00:00"):
         Withholding(config, GRID, 1, tmp_path, [T, T + 6 * HOUR])
     with pytest.raises(ConfigError, match="no cell of the grid"):
         Withholding(WithheldConfig(boxes=((1.0, 2.0, 1.0, 2.0),)), GRID, 1, tmp_path)
@@ -369,7 +369,7 @@ def test_feedback_round_trip(tmp_path: Path) -> None:
         collect(observation, GRID, {"control": np.zeros((2, 2))}, {})
     with netCDF4.Dataset(tmp_path / "x.nc", "w") as file:
         file.title = "nothing"
-    with pytest.raises(DataError, match="it is no feedback file"):
+    with pytest.raises(DataError, match="is not a feedback file"):
         read_feedback(tmp_path / "x.nc")
 
 
