@@ -30,7 +30,7 @@ def test_ease2_grids_are_equal_area_and_closed() -> None:
         # Equal on the ellipsoid: on the sphere of authalic latitude; geodetic latitudes differ by 0.2 degrees at most.
         area = np.diff(np.sin(np.deg2rad(grid.lat_edges)))
         assert area.max() / area.min() < 1.02
-    with pytest.raises(ShapeError, match="no EASE-Grid"):
+    with pytest.raises(ShapeError, match="is not an EASE-Grid"):
         ease2_grid(10, 10)
 
 
