@@ -56,7 +56,7 @@ class Dataset:
 
     Raises
     ------
-    ConfigError : the pattern leaves ``root``.
+    ConfigError : the pattern leaves ``root``, or has wildcards other than ``*``.
 
     Notes
     -----
@@ -84,6 +84,11 @@ class Dataset:
             raise ConfigError(
                 f"{place} = '{pattern}': expected a file pattern relative to data_root, without "
                 "'..'. Set data_root to the folder that holds the files."
+            )
+        if "?" in pattern or "[" in pattern:
+            raise ConfigError(
+                f"{place} = '{pattern}': ? and [ ] are not wildcards here, and files would not be found. Write * for "
+                "what is not known."
             )
         if product.opens_named is not None:
             product = replace(product, opens=product.opens_named(self._time_of_name))

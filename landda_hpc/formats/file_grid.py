@@ -22,6 +22,10 @@ _LONGITUDE_UNITS: Final = ("degrees_east", "degree_east", "degree_e", "degrees_e
 _LATITUDES: Final = ("lat", "latitude", "xlat", "latixy", "nav_lat")
 _LONGITUDES: Final = ("lon", "longitude", "long", "xlong", "longxy", "nav_lon")
 
+_NO_DEGREES: Final = frozenset(
+    {"rad", "radian", "radians", "m", "metre", "metres", "meter", "meters", "km", "kilometre", "kilometer"}
+)
+
 _CLOSE: Final = 0.01
 """Share of a cell by which rows and columns of a matrix of coordinates may be off."""
 
@@ -151,6 +155,7 @@ def read_file_grid(file: NetcdfFile, latitude: str, longitude: str) -> FileGrid:
     else:
         dims, lat, lon = read_matrices(file, latitude, longitude)
         has_bounds = False
+    require_degrees(file, latitude, longitude)
     lat = _require_degrees(file, latitude, lat, -90.0, 90.0)
     lon = _require_degrees(file, longitude, lon, -180.0, 360.0)
     step = np.diff(lat)
@@ -204,6 +209,17 @@ def _axis(file: NetcdfFile, name: str) -> FloatArray:
     if next(iter(dims.values())) < 2:
         raise DataError(f"axis '{name}' in '{file.path}' has dimensions {dims}; expected one with at least 2 points.")
     return file.values(name)
+
+
+def require_degrees(file: NetcdfFile, *names: str) -> None:
+    """Raise DataError if coordinates are in radians or lengths: their numbers are within the range of degrees, too."""
+    for name in names:
+        units = file.attribute(name, "units")
+        if units.lower() in _NO_DEGREES:
+            raise DataError(
+                f"coordinate '{name}' in '{file.path}' has units '{units}'; expected degrees. Convert it to "
+                "degrees_north or degrees_east."
+            )
 
 
 def _require_degrees(file: NetcdfFile, name: str, axis: FloatArray, low: float, high: float) -> FloatArray:

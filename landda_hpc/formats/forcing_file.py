@@ -15,7 +15,7 @@ from landda_hpc.errors import DataError
 from landda_hpc.formats.cf import NetcdfFile, axis_of
 from landda_hpc.formats.clock import NOLEAP_CALENDARS, STANDARD_CALENDARS
 from landda_hpc.formats.experiment_version import EXPVER, best_stream, expver_ranks
-from landda_hpc.formats.file_grid import coordinate_of, order_longitudes, read_matrices
+from landda_hpc.formats.file_grid import coordinate_of, order_longitudes, read_matrices, require_degrees
 from landda_hpc.formats.forcing_sets import VariableFiles, units_of
 from landda_hpc.formats.time_axis import TimeAxis, find_clock, read_time_axis
 from landda_hpc.formats.units import canonical_unit
@@ -289,6 +289,7 @@ def _axes(file: NetcdfFile, name: str, lat_dim: str, lon_dim: str) -> tuple[Floa
     for lat_name, lon_name in ((lat_dim, lon_dim), own, *_MATRIX_AXES):
         if lat_name is None or lon_name is None or not (file.has(lat_name) and file.has(lon_name)):
             continue
+        require_degrees(file, lat_name, lon_name)
         lat_dims, lon_dims = list(file.dims(lat_name)), list(file.dims(lon_name))
         if (lat_dims, lon_dims) == ([lat_dim], [lon_dim]):
             return file.values(lat_name).ravel(), file.values(lon_name).ravel()

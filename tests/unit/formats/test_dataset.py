@@ -252,6 +252,9 @@ def test_entries_of_the_catalogue(tmp_path: Path) -> None:
     np.testing.assert_allclose(profile.values[:, 0, 0], [0.1, 0.2], rtol=1e-6)
     with pytest.raises(ConfigError, match=r"catalogue\.x\.path = '\.\./a'"):
         make_dataset("x", CatalogueEntry(product="era5", path="../a"), tmp_path)
+    for pattern in ("sm_?%Y%m%d.nc", "sm_[ab]%Y%m%d.nc"):
+        with pytest.raises(ConfigError, match=r"\? and \[ \] are not wildcards here"):
+            make_dataset("x", CatalogueEntry(product="era5", path=pattern), tmp_path)
     with pytest.raises(ValueError, match="needs variables"):
         CatalogueEntry(product="cf", path="x")
     with pytest.raises(ValueError, match="knows its own"):

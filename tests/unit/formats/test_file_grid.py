@@ -181,3 +181,14 @@ def test_matrices_of_another_grid_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="too few places have coordinates"):
         read(matrices(tmp_path / "uneven.nc", uneven, lon, holes=True))
     np.testing.assert_allclose(read(matrices(tmp_path / "whole.nc", uneven, lon)).grid.lat, uneven[:, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("units", ["radians", "rad", "m", "km"])
+def test_numbers_of_another_unit_can_look_like_degrees(tmp_path: Path, units: str) -> None:
+    path = matrices(tmp_path / "a.nc", *np.meshgrid(LAT[10:20] / 90.0, np.arange(1.0, 3.0, 0.1), indexing="ij"))
+    with netCDF4.Dataset(path, "a") as data:
+        for name, standard in (("XLAT", "latitude"), ("XLONG", "longitude")):
+            data[name].units, data[name].standard_name = units, standard
+    for reads in (read, read_image):
+        with pytest.raises(DataError, match=f"has units '{units}'; expected degrees"):
+            reads(path)
