@@ -18,8 +18,8 @@ from landda_hpc.campaign.comparison_options import OptionSet, name_with, with_op
 from landda_hpc.campaign.cycle import Campaign
 from landda_hpc.campaign.domain import depth_name
 from landda_hpc.campaign.records import require_records
-from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.start import resume_campaign, start_campaign
+from landda_hpc.campaign.trajectory import changed_records, changed_trajectory, listed
 from landda_hpc.config import (
     METHODS,
     CampaignConfig,
@@ -250,13 +250,16 @@ def counted_since(time: TimeConfig, last_days: float | None, discard_days: int =
     return time.assimilation_end - timedelta(days=last_days)
 
 
-def open_seed(config: CampaignConfig, world: Communicator, output: Path, overwrite: bool = False) -> Campaign | None:
-    """Begin a campaign, take it up where it stopped, or find it finished. Collective.
+def open_seed(
+    config: CampaignConfig, world: Communicator, output: Path, overwrite: bool = False, *, same_records: bool = True
+) -> Campaign | None:
+    """Begin a campaign, resume it where it stopped, or find it finished. Collective.
 
     Parameters
     ----------
     output : its folder.
-    overwrite : begin anew, whatever is there.
+    overwrite : begin again, whatever is there.
+    same_records : also the records must be what the configuration asks for; else those of the folder serve.
 
     Returns
     -------
@@ -264,31 +267,32 @@ def open_seed(config: CampaignConfig, world: Communicator, output: Path, overwri
 
     Raises
     ------
-    ConfigError : the folder holds a campaign whose results differ from the configuration's.
+    ConfigError : the folder holds a campaign of another trajectory, or with other records.
     StorageError, DataError : as ``start_campaign`` and ``resume_campaign``.
     """
     state: Literal["absent", "begun", "finished"] = "absent"
     with together(world, f"looking at {output}"):
         if world.rank == 0 and not overwrite:
-            state = _state_of(config, output)
+            state = _state_of(config, output, same_records)
     state = world.broadcast(state)
     if state == "finished":
         return None
     if state == "begun":
-        return resume_campaign(output, world, claim=PATIENT)
+        return resume_campaign(output, world, asked=config, claim=PATIENT)
     return start_campaign(config, world, output, overwrite, claim=PATIENT)
 
 
-def _state_of(config: CampaignConfig, output: Path) -> Literal["absent", "begun", "finished"]:
+def _state_of(config: CampaignConfig, output: Path, same_records: bool) -> Literal["absent", "begun", "finished"]:
     if not (output / "config.yaml").is_file() or CampaignFolder(output).is_preparing:
         return "absent"
     folder = CampaignFolder.open(output)
     found = read_resolved(folder.config_file)
-    if config_hash(found) != config_hash(config) or found.verification != config.verification:
+    changed = changed_trajectory(found, config) + (changed_records(found, config) if same_records else [])
+    if changed:
         runs = ", ".join(run.name for run in found.runs)
         raise ConfigError(
-            f"{output} holds a campaign with other settings or methods ({runs}). Choose another folder with --output, "
-            "or replace it with --overwrite."
+            f"{output} holds a campaign with other settings or methods ({runs}): {listed(changed)} differ. Choose "
+            "another folder with --output, or replace it with --overwrite."
         )
     status = folder.read_status()
     if status is None or status.state != "finished":

@@ -81,6 +81,7 @@ class Campaign:
     cycle : cycles done so far.
     observer : is called with every background.
     inventory : of the records of these cycles, on rank 0; None for a campaign that begins.
+    identity : hash of the trajectory that the campaign was begun with, for its checkpoints.
     """
 
     def __init__(
@@ -95,7 +96,10 @@ class Campaign:
         cycle: int,
         observer: BackgroundObserver | None = None,
         inventory: Inventory | None = None,
+        *,
+        identity: str,
     ) -> None:
+        self._identity = identity
         self.config, self.domain, self.world, self.folder = config, domain, world, folder
         self.models, self.instances, self.source, self.cycle = models, instances, source, cycle
         self._observer = observer
@@ -349,7 +353,16 @@ class Campaign:
                         {MEMORY: encode_memory(memory)} if memory else {}
                     )
             save_state(
-                self.config, self.domain, self.world, self.folder, self.models, self.instances, cycle, time, records
+                self.config,
+                self.domain,
+                self.world,
+                self.folder,
+                self.models,
+                self.instances,
+                cycle,
+                time,
+                records,
+                self._identity,
             )
         self._saved = checkpoint_name(cycle, time)
 

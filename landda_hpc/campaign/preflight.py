@@ -12,7 +12,6 @@ from landda_hpc.analysis.vertical import read_regression
 from landda_hpc.campaign.case import CaseDomain
 from landda_hpc.campaign.case_checks import model_problems
 from landda_hpc.campaign.treatment import find_unusable
-from landda_hpc.campaign.verify.preflight import find_verification_problems
 from landda_hpc.campaign.warm_start import is_warm_start
 from landda_hpc.config import (
     AssimilatingRun,
@@ -67,7 +66,6 @@ def find_problems(
     if begins and INITIAL_FILE not in missing:
         problems += _problems_of_initial_file(config)
     problems += find_unusable(config, grid)
-    problems += find_verification_problems(config, grid)
     if config.observations.withheld is not None:
         try:
             Withholding(config.observations.withheld, grid, config.seed, config.data_root, config.time.analyses)

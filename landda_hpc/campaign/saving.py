@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +9,7 @@ from landda_hpc import __version__
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.model_system import ModelSystem
-from landda_hpc.config import CampaignConfig, ColmModelConfig, VerificationConfig, dump_config
+from landda_hpc.config import CampaignConfig
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -26,26 +25,6 @@ from landda_hpc.storage.retention import (
 )
 
 
-def config_hash(config: CampaignConfig) -> str:
-    """Hash of everything that decides the result; layout, cadence, output, paths, words, how a model is run do not.
-
-    Of the verification only what goes into the campaign's own scores does, not what a finished one is compared with.
-    """
-    scored = {name: getattr(config.verification, name) for name in ("depths_m", "min_soil_fraction", "discard_days")}
-    config = config.model_copy(update={"verification": VerificationConfig(**scored)})
-    kept = config.model_copy(
-        update={
-            name: type(config).model_fields[name].get_default(call_default_factory=True)
-            for name in ("parallel", "checkpoint", "output", "description", "data_root")
-        }
-    )
-    if isinstance(kept.model, ColmModelConfig):
-        fields = type(kept.model).model_fields
-        plain = {name: fields[name].get_default() for name in ColmModelConfig.OPERATION}
-        kept = kept.model_copy(update={"model": kept.model.model_copy(update=plain)})
-    return hashlib.blake2b(dump_config(kept).encode(), digest_size=16).hexdigest()
-
-
 def save_state(
     config: CampaignConfig,
     domain: Domain,
@@ -56,6 +35,7 @@ def save_state(
     cycle: int,
     time: datetime,
     records: dict[str, Any],
+    identity: str,
 ) -> str:
     """Write a checkpoint, and restart files where asked for; remove what retention does not keep. Collective.
 
@@ -63,6 +43,7 @@ def save_state(
     ----------
     models : names the files that belong to the state next to the checkpoint.
     records : what the analysis methods remember and the inventory of the campaign's records, on rank 0.
+    identity : hash of the trajectory that the campaign was begun with.
 
     Returns
     -------
@@ -73,7 +54,7 @@ def save_state(
         campaign=config.name,
         cycle=cycle,
         valid_time=time.isoformat(),
-        config_hash=config_hash(config),
+        config_hash=identity,
         n_tiles=len(domain.tiles),
         instances=config.instance_names,
         software_version=__version__,

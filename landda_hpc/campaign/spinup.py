@@ -16,9 +16,9 @@ import numpy as np
 from landda_hpc import __version__
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.models import free_run
-from landda_hpc.campaign.saving import config_hash
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.spun_up import GRID_RECORD, INSTANCES
+from landda_hpc.campaign.trajectory import config_hash
 from landda_hpc.config import CampaignConfig, ColumnModelConfig
 from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError, StoppedError, StorageError

@@ -16,9 +16,19 @@ from landda_hpc.campaign.model_system import ModelSystem, make_model_system
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.records import newest_checkpoint, restore_records
 from landda_hpc.campaign.reporting import report_campaign
-from landda_hpc.campaign.saving import config_hash, lacks_restarts, retain
+from landda_hpc.campaign.saving import lacks_restarts, retain
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.spun_up import initial_problems
+from landda_hpc.campaign.trajectory import (
+    FREE,
+    accepted_identities,
+    config_hash,
+    identity,
+    presented,
+    require_same_records,
+    require_same_trajectory,
+)
+from landda_hpc.campaign.verify.preflight import find_verification_problems
 from landda_hpc.campaign.weather import weather_problems
 from landda_hpc.config import CampaignConfig, dump_config, load_config, read_resolved
 from landda_hpc.errors import ConfigError
@@ -108,7 +118,18 @@ def start_campaign(
         models = make_model_system(config, domain, world, folder)
         instances = models.make_instances()
         models.prepare(instances, stop)
-        campaign = Campaign(config, domain, world, folder, models, instances, source, cycle=0, observer=observer)
+        campaign = Campaign(
+            config,
+            domain,
+            world,
+            folder,
+            models,
+            instances,
+            source,
+            cycle=0,
+            observer=observer,
+            identity=config_hash(config),
+        )
         _save_survey(folder, source, world)
         return campaign
 
@@ -118,6 +139,7 @@ def resume_campaign(
     world: Communicator,
     overrides: dict[str, Any] | None = None,
     *,
+    asked: CampaignConfig | None = None,
     stop: StopRequest | None = None,
     on_folder: OnFolder | None = None,
     accept_gaps: bool = False,
@@ -129,6 +151,8 @@ def resume_campaign(
 
     Parameters
     ----------
+    overrides : dotted keys; none that decides the trajectory or the scores of every cycle.
+    asked : a configuration of the same trajectory, whose presentation counts (``trajectory.presented``).
     accept_gaps : resume at the newest whole checkpoint, also where records up to it are missing or damaged.
     claim : how the folder is taken where another job may hold it.
 
@@ -145,7 +169,8 @@ def resume_campaign(
             folder = CampaignFolder.reopen(output, claim)
     with _unlocking_on_error(folder):
         with together(world, f"reading {output}"):
-            config = _resumed_config(folder.config_file, overrides or {})
+            config = _resumed_config(folder.config_file, overrides or {}, asked)
+            name = identity(folder.config_file)
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
         domain = make_domain(config, world.size)
@@ -163,7 +188,7 @@ def resume_campaign(
         if path is None:
             models.prepare(instances, stop)
         else:
-            header, memory = _read_state(config, domain, models, instances, path, world)
+            header, memory = _read_state(folder.config_file, domain, models, instances, path, world)
         cycle = 0 if header is None else header.cycle
         inventory: Inventory | None = None
         lacks_sets = False
@@ -175,7 +200,9 @@ def resume_campaign(
                 logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
         if world.broadcast(lacks_sets):
             models.write_restarts(instances, config.time.valid_time(cycle))
-        campaign = Campaign(config, domain, world, folder, models, instances, source, cycle, inventory=inventory)
+        campaign = Campaign(
+            config, domain, world, folder, models, instances, source, cycle, inventory=inventory, identity=name
+        )
         with together(world, "restoring the methods' memory"):
             if memory is not None:
                 campaign.restore_memory(memory)
@@ -241,7 +268,7 @@ def _unlocking_on_error(folder: CampaignFolder) -> Iterator[None]:
 
 
 def _read_state(
-    config: CampaignConfig,
+    config_file: Path,
     domain: Domain,
     models: ModelSystem,
     instances: list[Instance],
@@ -251,10 +278,10 @@ def _read_state(
     """Give every instance its state from a checkpoint; its header and the methods' memory. Collective."""
     with together(world, f"reading {path}"):
         header = read_header(path)
-        if header.config_hash != config_hash(config) or header.n_tiles != len(domain.tiles):
+        if header.config_hash not in accepted_identities(config_file) or header.n_tiles != len(domain.tiles):
             raise ConfigError(
-                f"{path} was written by another configuration (or another version) than the config.yaml beside it: "
-                "what decides the result must not change. Undo the change, or start anew in another folder."
+                f"{path} was written with another configuration than {config_file} holds, in keys that decide the "
+                f"trajectory. Undo the change of that file, or begin another campaign. May change: {FREE}."
             )
         for instance in instances:
             if instance.model is not None:
@@ -264,14 +291,14 @@ def _read_state(
     return header, memory
 
 
-def _resumed_config(path: Path, overrides: dict[str, Any]) -> CampaignConfig:
+def _resumed_config(path: Path, overrides: dict[str, Any], asked: CampaignConfig | None = None) -> CampaignConfig:
     before, after = read_resolved(path), read_resolved(path, overrides)
-    if config_hash(before) != config_hash(after):
-        raise ConfigError(
-            f"--set {' '.join(overrides)}: a resume may change parallel.*, checkpoint.*, output.*, data_root and "
-            "how CoLM is run (model.launch, side_by_side, nodes, timeout_minutes, tries, environment, keep_*) only; "
-            "anything else changes the result or its scores. Start a campaign of its own for that."
-        )
+    if asked is not None:
+        require_same_trajectory(before, asked, f"resume of {path.parent}")
+        after = presented(after, asked)
+    what = f"resume --set {' '.join(overrides)}"
+    require_same_trajectory(before, after, what)
+    require_same_records(before, after, what)
     return after
 
 
@@ -292,6 +319,12 @@ def _open_source(
             begins = resumed is None or not list_checkpoints(resumed.checkpoints)
             problems = find_problems(config, survey, domain.grid, domain.case, begins=begins)
             problems += weather_problems(config, domain)
+            of_verification = find_verification_problems(config, domain.grid)
+            if resumed is None:
+                problems += of_verification
+            for problem in of_verification if resumed is not None else ():
+                # What has begun does not stop for it: verification says what it had to leave out.
+                logger.warning("verification will be incomplete: %s", problem)
             problems += initial_problems(config, domain) if begins else []
             if problems:
                 raise ConfigError(problems)

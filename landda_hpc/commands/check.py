@@ -38,6 +38,7 @@ def command(
     from landda_hpc.campaign.estimate import estimate, measure
     from landda_hpc.campaign.preflight import find_problems, survey_analyses
     from landda_hpc.campaign.spun_up import initial_problems
+    from landda_hpc.campaign.verify.preflight import find_verification_problems
     from landda_hpc.campaign.weather import weather_problems
     from landda_hpc.observation.catalogue import open_source
 
@@ -46,6 +47,7 @@ def command(
     # A survey looks for files by name only, so the grid from the estimate will do.
     survey = survey_analyses(config, open_source(config, sizes.domain.grid, sizes.domain.is_soil))
     problems = find_problems(config, survey, sizes.grid, sizes.domain.case) + weather_problems(config, sizes.domain)
+    problems += find_verification_problems(config, sizes.grid)
     problems += initial_problems(config, sizes.domain, is_whole=not sizes.is_scaled)
     if problems:
         raise ConfigError(problems)

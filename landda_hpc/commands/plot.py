@@ -12,13 +12,15 @@ def command(folder: CampaignDir, accept_gaps: AcceptGapsOption = False) -> None:
     """Draw the figures of a campaign again (maps, score series, innovation statistics) and write summary.md.
 
     If the campaign was verified (landda score), or its configuration names references or stations, the tables and
-    figures in DIR/verification are made again as well, with the last settings (verify.yaml there).
+    figures in DIR/verification are made again as well, with the last settings (verify.yaml there). Exit code 5: the
+    files were written, but some data that are named could not be used; verification.md and the screen say which.
     """
     from landda_hpc.campaign.domain import make_domain
     from landda_hpc.campaign.records import require_records
     from landda_hpc.campaign.report import make_report
     from landda_hpc.campaign.verify import settings
     from landda_hpc.campaign.verify.report import is_asked, verify_campaign
+    from landda_hpc.commands.console.gap_report import print_gaps
     from landda_hpc.storage.campaign_folder import CampaignFolder
 
     campaign = CampaignFolder.open(folder)
@@ -32,5 +34,7 @@ def command(folder: CampaignDir, accept_gaps: AcceptGapsOption = False) -> None:
     if (output / settings.NAME).is_file():
         config = read_resolved(campaign.config_file, settings.read_settings(output / settings.NAME))
     if is_asked(config):
-        for path in verify_campaign(campaign.path, config, make_domain(config, n_ranks=1), output).files:
+        found = verify_campaign(campaign.path, config, make_domain(config, n_ranks=1), output)
+        for path in found.files:
             typer.echo(path)
+        print_gaps(found.gaps)

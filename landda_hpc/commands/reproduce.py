@@ -29,7 +29,12 @@ def command(
         Path | None, typer.Option(metavar="FILE", help="The experiment; by default experiments/<paper>.yaml.")
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="DIR", help="Use this finished campaign instead of running one.")
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="Use this finished campaign instead of running one; --set may change what it is verified against.",
+        ),
     ] = None,
     overrides: SetOption = None,
     overwrite: Annotated[
@@ -44,12 +49,20 @@ def command(
 
     The included experiments are twins: a nature run replaces the product of the paper, as the page states. Runs on any
     number of processes (mpirun -n 4 landda study reproduce ...). After a stop the same command resumes; if the
-    campaigns in DIR/campaign are finished, it makes the page again. For shen2024 it also runs the observation-error
-    experiment (Figs 6-7), with ideal and with erroneous observations.
+    campaigns in DIR/campaign are finished, it makes the page again, and verification.* may have changed. For shen2024
+    it also runs the observation-error experiment (Figs 6-7), with ideal and with erroneous observations.
+
+    The page and the screen say what could not be shown. Exit code 5: the page was written, but some data that the
+    configuration names could not be used.
     """
     from landda_hpc.commands.console.reproduction_session import ReproductionSession, Request
 
-    if source is not None and (config is not None or overrides or overwrite):
-        raise ConfigError("--from uses a finished campaign as it is: leave out --config, --set and --overwrite.")
-    request = Request(paper.value, output, config, source, parse_overrides(overrides), overwrite)
+    changes = parse_overrides(overrides)
+    other = [key for key in changes if key.partition(".")[0] not in ("verification", "catalogue", "data_root")]
+    if source is not None and (config is not None or other or overwrite):
+        raise ConfigError(
+            "--from uses a finished campaign as it is: leave out --config, --overwrite, and --set except of "
+            f"verification.*, catalogue and data_root{f' ({other[0]})' if other else ''}."
+        )
+    request = Request(paper.value, output, config, source, changes, overwrite)
     ReproductionSession(request, verbose).run()

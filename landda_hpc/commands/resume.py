@@ -27,8 +27,10 @@ def command(
     """Resume a campaign that was stopped or killed, on any number of ranks.
 
     It resumes from the newest intact checkpoint with complete records. Later records are computed again, bit-identical
-    to an uninterrupted run. --set may change keys that do not affect the results: parallel.*, checkpoint.*, output.*,
-    data_root, and how CoLM is run (model.launch, side_by_side, nodes, timeout_minutes, tries, environment, keep_*).
+    to an uninterrupted run. --set may change keys that do not affect the trajectory: parallel.*, checkpoint.*,
+    output.*, data_root, name, description, verification.* (except depths_m, min_soil_fraction and unobserved),
+    catalogue entries that are not assimilated, and how CoLM is run (model.launch, side_by_side, nodes,
+    timeout_minutes, tries, environment, keep_*).
     """
     from landda_hpc.commands.console.session import campaign_session
     from landda_hpc.storage.campaign_folder import Claim

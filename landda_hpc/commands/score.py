@@ -43,9 +43,13 @@ def command(
     .twin_stations), the campaign is also verified against them: temporal R, anomaly R, ubRMSE and bias with confidence
     intervals, for each station, network and region, in the assimilation window and in the free forecast.
     verification.md, tables, netCDF files and figures are written to OUT. The campaign must have recorded its soil water
-    (output.series).
+    (output.series). --set and --with change what is verified (verification.*, catalogue, data_root), never what ran.
+
+    Exit code 5: the files were written, but some data that are named could not be used; verification.md and the screen
+    say which.
     """
     from landda_hpc.campaign.records import TABLES, require_records
+    from landda_hpc.campaign.trajectory import require_same_trajectory
     from landda_hpc.campaign.verify.report import is_asked
     from landda_hpc.campaign.verify.settings import read_settings
     from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -54,9 +58,10 @@ def command(
 
     changes = ({} if file is None else read_settings(file)) | parse_overrides(overrides)
     campaign = CampaignFolder.open(folder)
-    config = read_resolved(campaign.config_file, changes)
+    began, config = read_resolved(campaign.config_file), read_resolved(campaign.config_file, changes)
+    require_same_trajectory(began, config, f"score --set {' '.join(changes)}")
     strict = (*TABLES, "series") if is_asked(config) else TABLES
-    for gap in require_records(campaign, config, strict, accept_gaps=accept_gaps):
+    for gap in require_records(campaign, began, strict, accept_gaps=accept_gaps):
         Console(stderr=True).print(f"missing: {gap}", highlight=False, soft_wrap=True)
     records = read_json_lines(campaign.records_file("scores"))
     is_past = any(record.time >= config.scored_since for record in records)
@@ -79,6 +84,7 @@ def command(
 def _verify(folder: Path, config: CampaignConfig, output: Path, with_figures: bool) -> None:
     from landda_hpc.campaign.domain import make_domain
     from landda_hpc.campaign.verify.report import verify_campaign
+    from landda_hpc.commands.console.gap_report import print_gaps
 
     found = verify_campaign(folder, config, make_domain(config, n_ranks=1), output, with_figures=with_figures)
     for table in found.tables:
@@ -86,3 +92,4 @@ def _verify(folder: Path, config: CampaignConfig, output: Path, with_figures: bo
     for note in found.notes:
         Console().print(note, highlight=False, style="dim")
     Console().print(f"Verification: {found.files[0]} and {len(found.files) - 1} files next to it", highlight=False)
+    print_gaps(found.gaps)

@@ -90,6 +90,7 @@ from landda_hpc.config.reading import (
     dump_config,
     load_config,
     parse_config,
+    read_plain,
     read_resolved,
 )
 from landda_hpc.config.runs import (
@@ -219,6 +220,7 @@ __all__ = [
     "parse_yaml",
     "problems_of",
     "read_document",
+    "read_plain",
     "read_resolved",
     "read_text",
     "shorten",

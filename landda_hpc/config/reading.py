@@ -45,7 +45,7 @@ def read_resolved(path: Path, overrides: dict[str, Any] | None = None) -> Campai
     ------
     MissingFileError, ConfigError : as ``load_config``.
     """
-    return parse_config(apply_overrides(current(_read_yaml(path), warn=False), overrides or {}))
+    return parse_config(apply_overrides(current(read_plain(path), warn=False), overrides or {}))
 
 
 def absolute_root(folder: Path, data_root: Any) -> Any:
@@ -64,6 +64,16 @@ def absolute_root(folder: Path, data_root: Any) -> Any:
         raise ConfigError(
             f"data_root: '{shorten(str(data_root))}' is not a path that can be followed: {reason}"
         ) from error
+
+
+def read_plain(path: Path) -> dict[str, Any]:
+    """Plain data of a configuration file as it stands there, not validated.
+
+    Raises
+    ------
+    MissingFileError, ConfigError : no such file; no YAML of keys and values.
+    """
+    return _read_yaml(path)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -38,6 +38,9 @@ SCORE_LABELS: Final = {
 CONTOURS: Final = np.arange(0.0, 0.61, 0.05)
 """Of soil moisture in sections, m3 m-3."""
 
+DAILY_FROM_DAYS: Final = timedelta(days=10)
+"""Of longer sections daily means are drawn."""
+
 SECTION_RAIN_COLOUR: Final = "#777777"
 SECTION_RAIN_ALPHA: Final = 0.75
 
@@ -190,7 +193,7 @@ def draw_sections(
     """
     if not places or any(a.times != c.times for _, a, c in places):
         raise DataError(f"no profiles to draw in '{path}', or at different times with and without assimilation.")
-    is_long = any(a.times[-1] - a.times[0] > timedelta(days=10) for _, a, _ in places)
+    is_long = any(a.times[-1] - a.times[0] > DAILY_FROM_DAYS for _, a, _ in places)
     if is_long:  # the surface follows every analysis and every observation error: single times are too noisy to draw
         places = [(name, _daily(a), _daily(c)) for name, a, c in places]
     differences = [a.water - c.water for _, a, c in places]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from landda_hpc.verification.records import last_stage
@@ -42,14 +43,7 @@ def measure(
     -----
     A run's state at a time is its analysis, where it has one.
     """
-    run = roles.assimilation if wanted.assimilates else roles.control
-    chosen = [
-        r
-        for r in records
-        if (r.run, r.reference, r.layer, r.window) == (run, reference, wanted.layer, wanted.window)
-        and (wanted.statistic != "onset" or r.stage == "analysis")
-    ]
-    series = sorted(last_stage(chosen), key=lambda r: r.time)
+    series = _series(records, wanted, roles, reference)
     if wanted.statistic == "mean" and since is not None:
         series = [r for r in series if r.time >= since]
     values = [float(getattr(r, wanted.score)) for r in series]
@@ -63,21 +57,56 @@ def measure(
     return math.fsum(present) / len(present) if present else math.nan
 
 
+def _series(records: Sequence[ScoreRecord], wanted: ScoreOf, roles: Roles, reference: str) -> list[ScoreRecord]:
+    """Records of a score over its window, in order of time: at each time the state that the run goes on with."""
+    run = roles.assimilation if wanted.assimilates else roles.control
+    chosen = [
+        r
+        for r in records
+        if (r.run, r.reference, r.layer, r.window) == (run, reference, wanted.layer, wanted.window)
+        and (wanted.statistic != "onset" or r.stage == "analysis")
+    ]
+    return sorted(last_stage(chosen), key=lambda r: r.time)
+
+
 def side_by_side(
     figures: Sequence[PublishedFigure],
     records: Sequence[ScoreRecord],
     roles: Roles,
     references: Sequence[str],
     since: datetime | None = None,
+    forecast_from: datetime | None = None,
 ) -> str:
-    """Format published scores and those of a campaign in one Markdown table, one column per reference."""
+    """Lay out published values and a campaign's own in one Markdown table, one column per reference.
+
+    Parameters
+    ----------
+    forecast_from : last analysis time: the day of a forecast's value is said where it is not that of the paper's.
+    """
     columns = [f"here, against {described(reference)}" for reference in references]
     lines = [
         f"| where | what | published | {' | '.join(columns)} |",
         "|---|---|---:|" + "---:|" * len(columns),
     ]
     for figure in figures:
-        values = [measure(records, figure.ours, roles, reference, since) for reference in references]
-        cells = ["-" if math.isnan(value) else f"{value:.3f}" for value in values]
+        cells = [_cell(records, figure.ours, roles, reference, since, forecast_from) for reference in references]
         lines.append(f"| {figure.place} | {figure.what} | {figure.text} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
+
+
+def _cell(
+    records: Sequence[ScoreRecord],
+    wanted: ScoreOf,
+    roles: Roles,
+    reference: str,
+    since: datetime | None,
+    forecast_from: datetime | None,
+) -> str:
+    """A score; with its day where the published value is of another day of the forecast."""
+    value = measure(records, wanted, roles, reference, since)
+    if math.isnan(value):
+        return "-"
+    if wanted.paper_day is None or forecast_from is None:
+        return f"{value:.3f}"
+    day = (_series(records, wanted, roles, reference)[-1].time - forecast_from) / timedelta(days=1)
+    return f"{value:.3f}" if day == wanted.paper_day else f"{value:.3f} (day {day:g})"

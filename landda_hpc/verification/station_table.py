@@ -21,7 +21,7 @@ from landda_hpc.formats.atomic import atomic_replacement, write_text
 from landda_hpc.formats.image_output import CONVENTIONS, TIME_UNITS
 from landda_hpc.verification.grid_table import change_words, words
 from landda_hpc.verification.intervals import Estimate
-from landda_hpc.verification.sample_size import LEVEL, MARK, is_weak, plus_minus
+from landda_hpc.verification.sample_size import FEWEST_EFFECTIVE, LEVEL, MARK, is_weak, plus_minus
 from landda_hpc.verification.station_scores import GroupRow, WindowScores
 from landda_hpc.verification.station_set import Representativeness, StationSet
 from landda_hpc.verification.temporal import METRICS
@@ -32,9 +32,28 @@ TITLES: Final = {"r": "R", "anomaly_r": "anomaly R", "ubrmse": "ubRMSE", "bias":
 
 
 def representativeness_note(stations: StationSet, points: Representativeness) -> str:
-    """Note on the comparison of points with cells, for every table."""
-    if not len(stations):
-        return "No station could be compared."
+    """What a comparison of points with cells can and cannot show; for every table. Empty without stations."""
+    drawn = np.array([network.startswith(TWIN_NETWORK) for network in stations.network], dtype=np.bool_)
+    texts: list[str] = []
+    if drawn.any():
+        texts.append(
+            f"{'The' if drawn.all() else f'{drawn.sum()} of the'} stations are drawn from the nature run: the mean of "
+            "their cell with a lasting offset and errors that are white in time (verification.twin_stations). The "
+            "bias, and a part of ubRMSE and of 1 - R, are these errors and no error of the model."
+        )
+    if not drawn.all():
+        texts.append(_difference_of_scale(stations, points))
+    if len(stations):
+        texts.append("They are common to all runs, so that paired differences are the sounder evidence.")
+    return " ".join(texts)
+
+
+TWIN_NETWORK: Final = "twin "
+"""Beginning of the networks of stations that are drawn from a nature run."""
+
+
+def _difference_of_scale(stations: StationSet, points: Representativeness) -> str:
+    """How far a point and its cell may differ, as far as it is known."""
     among = points.among_stations[np.isfinite(points.among_stations)]
     beside = (
         f"stations that share a cell differ from each other by {np.mean(among):.3f} m3 m-3 (standard deviation, "
@@ -43,26 +62,36 @@ def representativeness_note(stations: StationSet, points: Representativeness) ->
         if among.size
         else "no two stations share a cell, so the differences inside cells are not known from the stations"
     )
-    size = float(np.median(points.cell_km))
+    tiles = points.among_tiles[np.isfinite(points.among_tiles)]
+    spread = f", whose own standard deviation is {np.mean(tiles):.3f} m3 m-3" if tiles.size else ""
     return (
-        f"A station is a point; the model's value stands for a cell of about {size:.0f} km (median), its mean over "
-        f"updatable tiles, whose own standard deviation is {np.nanmean(points.among_tiles):.3f} m3 m-3; {beside}. "
-        "The bias, and a part of ubRMSE and of 1 - R, are due to this difference of scale and not to the model; it is "
-        "common to all runs, so that their paired differences are more reliable. "
+        f"A station is a point; the model's value stands for a cell of about {np.median(points.cell_km):.0f} km "
+        f"(median), its mean over updatable tiles{spread}; {beside}. The bias, and a part of ubRMSE and of 1 - R, are "
+        "due to this difference of scale and not to the model. "
         f"Stations are {np.nanmedian(stations.placement.distance_km):.0f} km (median) from the centre of their cell."
     )
 
 
 def interval_note(rule: str, block_steps: Mapping[str, int], step_hours: float) -> str:
-    """Note on the intervals."""
+    """How the intervals were made; empty where there are none.
+
+    Parameters
+    ----------
+    rule : of the anomalies.
+    block_steps : length of the blocks of the bootstrap, time steps, by window.
+    step_hours : of the series.
+    """
+    if not block_steps:
+        return ""
     blocks = ", ".join(f"{steps * step_hours / 24.0:.1f} days ({window})" for window, steps in block_steps.items())
     return (
         f"Intervals are of {100 * LEVEL:g} % and account for autocorrelation: Fisher's z for R, chi-square for ubRMSE "
         "and "
         "Student's t for the bias, with the effective in place of the real number of times (n_eff); differences of "
         "runs are paired, time by time. Means over groups have intervals for these very places in another season like "
-        f"this; how far places err together is found by a bootstrap of blocks in time: {blocks}. Anomalies are {rule}, "
-        "taken of the common times of each window by itself. Where n_eff is below 15 intervals tend to be too narrow."
+        f"this; how far places err together is found by a bootstrap of blocks in time: {blocks}. No interval reaches "
+        f"beyond what its score can be. Anomalies are {rule}, taken of the common times of each window by itself. "
+        f"Where n_eff is below {FEWEST_EFFECTIVE:g} intervals tend to be too narrow."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -29,10 +30,8 @@ if TYPE_CHECKING:
     from landda_hpc.verification.records import ScoreRecord
 
 CONTROL: Final = "control"
-NOTE: Final = (
-    f"{SOURCE} figures are against {REFERENCE}; those of the forecast are of its last day, day 30. "
-    "An assimilated reference is what the analysis was fitted to: no independent check."
-)
+PAPER_DAYS: Final = 30.0
+"""Day of the free forecast that the published values of it are of."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class SummaryRow:
     scc_first, scc_last, ubrmse_first, ubrmse_last : at the first and last time.
     n_times : times in the window.
     n_cells : smallest number of scored cells.
+    last_day : days from the last time of the assimilation window to the row's last time; NaN without such a window.
     """
 
     reference: str
@@ -62,6 +62,7 @@ class SummaryRow:
     ubrmse_last: float
     n_times: int
     n_cells: int
+    last_day: float = math.nan
 
 
 def summarise(records: Iterable[ScoreRecord], since: datetime | None = None) -> list[SummaryRow]:
@@ -77,6 +78,8 @@ def summarise(records: Iterable[ScoreRecord], since: datetime | None = None) -> 
     Sorted by reference (the truth first, the assimilated reference last), layer (from the top), window, run
     ("control" first, then in order of appearance) and stage.
     """
+    records = list(records)
+    analysed_until = max((r.time for r in records if r.window == "assimilation"), default=None)
     records = [r for r in records if since is None or r.time >= since]
     references = in_order_of_trust(r.reference for r in records)
     runs = list(dict.fromkeys(r.run for r in records))
@@ -113,6 +116,7 @@ def summarise(records: Iterable[ScoreRecord], since: datetime | None = None) -> 
                 ubrmse_last=last.ubrmse,
                 n_times=len(series),
                 n_cells=min(r.n_cells for r in series),
+                last_day=math.nan if analysed_until is None else (last.time - analysed_until) / timedelta(days=1),
             )
         )
     return rows
@@ -163,10 +167,11 @@ def summary_tables(rows: Sequence[SummaryRow]) -> list[Table]:
     if not rows:
         raise DataError("there are no scores to show; run or resume the campaign first.")
     tables = []
-    for reference, of_reference in groupby(rows, key=lambda r: r.reference):
+    for reference, members in groupby(rows, key=lambda r: r.reference):
+        of_reference = list(members)
         table = Table(
             title=f"Soil moisture against {described(reference)}, m3 m-3",
-            caption=NOTE,
+            caption=note(of_reference) or None,
             box=box.SIMPLE_HEAD,
             padding=0,
             show_edge=False,
@@ -203,8 +208,27 @@ def markdown_tables(rows: Sequence[SummaryRow]) -> str:
             ]
             lines += [f"| {' | '.join(line)} |" for line in texts]
         lines += [""]
-    note = f"SCC in 1; ubRMSE, RMSE and bias in m3 m-3; means over the window's times. {NOTE}"
-    return "\n".join([*lines, note, ""])
+    units = "SCC in 1; ubRMSE, RMSE and bias in m3 m-3; means over the window's times."
+    return "\n".join([*lines, f"{units} {note(rows)}".strip(), ""])
+
+
+def note(rows: Sequence[SummaryRow]) -> str:
+    """What must be known of the rows of a table: of the published values among them, of an assimilated reference."""
+    texts: list[str] = []
+    shown = {(row.layer, row.window) for row in rows if _published_rows(row.layer, row.window)}
+    if shown:
+        texts.append(f"{SOURCE}: scores against {REFERENCE}.")
+    forecast = [row.last_day for row in rows if row.window == "forecast" and (row.layer, row.window) in shown]
+    if forecast:
+        here = max(forecast)
+        last = "" if math.isnan(here) or here == PAPER_DAYS else f"; here the last time is of day {here:g}"
+        texts.append(f"Those of the forecast are of day {PAPER_DAYS:g}{last}.")
+    fitted = [row for row in rows if row.reference == ASSIMILATED_REFERENCE]
+    if any(row.stage == "analysis" for row in fitted):
+        texts.append("The assimilated reference is what the analyses were fitted to: no independent check.")
+    elif fitted:
+        texts.append("No analysis is among these scores: the 'assimilated reference' is what was observed.")
+    return " ".join(texts)
 
 
 def in_order_of_trust(references: Iterable[str]) -> list[str]:

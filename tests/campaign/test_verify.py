@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,13 +17,14 @@ import yaml
 from typer.testing import CliRunner
 
 from landda_hpc.campaign import run_campaign
+from landda_hpc.campaign.comparison import open_seed
 from landda_hpc.campaign.domain import make_domain, make_grid
 from landda_hpc.campaign.start import resume_campaign
 from landda_hpc.campaign.verify.preflight import find_verification_problems
 from landda_hpc.campaign.verify.rain import recorded_rain
 from landda_hpc.campaign.verify.series import CampaignSeries
 from landda_hpc.commands.application import app
-from landda_hpc.config import GridConfig, parse_config
+from landda_hpc.config import GridConfig, apply_overrides, parse_config
 from landda_hpc.constants import SOIL_ZI
 from landda_hpc.errors import ConfigError
 from landda_hpc.fields.depth import depth_weights
@@ -87,7 +89,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = score(output)
     assert done.exit_code == 0, done.output
     assert "Stations by region, assimilation window" in done.output
-    assert "A station is a point" in " ".join(done.output.split())
+    assert "The stations are drawn from the nature run" in " ".join(done.output.split())
     assert look_through(output).unknown == ()
     return output
 
@@ -144,7 +146,7 @@ def test_stations_are_the_truth_of_their_cell_with_errors(verified: Path) -> Non
             low, high = r[0, 1, 1, place], r[0, 1, 2, place]
             assert np.isnan(low) or low <= expected <= high
     text = (verified / "verification/verification.md").read_text()
-    for words in ("## Stations", "Gridded reference: truth", "| change |", "is a point", "account for autocorrelation"):
+    for words in ("## Stations", "Gridded reference: truth", "| change |", "no error of the model", "account for auto"):
         assert words in text
     pictures = sorted(p.name for p in (verified / "verification/figures").iterdir())
     assert any(name.startswith("stations_r_assimilation") for name in pictures)
@@ -177,6 +179,35 @@ def test_a_resume_leaves_neither_gaps_nor_duplicates(verified: Path, tmp_path: P
     campaign.folder.unlock()
     assert series_bytes(output) == series_bytes(verified)
     assert digest_of(output) == digest
+
+
+def test_what_is_verified_may_change_after_a_campaign_has_begun(verified: Path, tmp_path: Path) -> None:
+    """The same command finds the campaign finished, a resume takes it, but no other scores of every cycle."""
+    world = SerialCommunicator()
+    raw = {**CONFIG, **CHANGES, "name": "renamed"}
+    more = {**CHANGES["verification"], "min_pairs": 7, "place": "bilinear", "discard_days": 1, "days": ["2022-06-03"]}
+    asked = parse_config({**raw, "verification": more, "output": {**CHANGES["output"], "figures": True}})
+    assert open_seed(asked, world, verified) is None, "finished"
+    other = parse_config({**raw, "verification": {**more, "depths_m": [[0.0, 0.2]]}})
+    assert open_seed(other, world, verified, same_records=False) is None
+    with pytest.raises(ConfigError, match=r"\(control, pointwise\): verification.depths_m differ"):
+        open_seed(other, world, verified)
+    with pytest.raises(ConfigError, match=r"seed, runs.1.gain differ"):
+        open_seed(parse_config(apply_overrides(raw, {"seed": 8, "runs.1.gain": 0.1})), world, verified)
+
+    output = tmp_path / "begun"
+    shutil.copytree(verified, output)
+    for _, path in list_checkpoints(output / "checkpoints")[1:]:
+        path.unlink()
+    with pytest.raises(ConfigError, match=r"verification.depths_m would change what the scores"):
+        resume_campaign(output, world, {"verification.depths_m": [[0.0, 0.2]]})
+    gone = {"verification.precipitation": "rain", "catalogue": {"rain": {"product": "era5_land", "path": "%Y.nc"}}}
+    campaign = resume_campaign(output, world, {"verification.min_pairs": 7, **gone})
+    assert campaign.config.verification.min_pairs == 7, "and rain that is missing stops no resume"
+    campaign.run()
+    campaign.folder.unlock()
+    assert digest_of(output) == digest_of(verified)
+    assert (output / "scores.jsonl").read_bytes() == (verified / "scores.jsonl").read_bytes()
 
 
 def test_recording_changes_no_bit_of_the_state(verified: Path, tmp_path: Path) -> None:

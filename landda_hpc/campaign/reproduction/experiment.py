@@ -54,6 +54,7 @@ class Experiment:
     name : of its configuration file as well.
     mark : how the paper is cited on the page.
     method : the paper's analysis.
+    product_key : the product that the paper assimilates.
     moments : times of its maps.
     series : first and last time of the images of its threshold study; none without one.
     places : of its profiles.
@@ -65,6 +66,7 @@ class Experiment:
     name: PaperName
     mark: str
     method: type[Run]
+    product_key: str
     moments: dict[str, Moment]
     series: tuple[datetime, datetime] | None
     places: tuple[Place, ...]
@@ -125,6 +127,7 @@ BAI2026: Final = Experiment(
     "bai2026",
     "[B26]",
     EnkfLikeRun,
+    "gldas_noah",
     {
         "first analysis": Moment(datetime(2022, 6, 2, 6), "first"),
         "end of the window": Moment(datetime(2022, 8, 1), "end of window"),
@@ -144,6 +147,7 @@ SHEN2024: Final = Experiment(
     "shen2024",
     "[S24]",
     Var3dImageRun,
+    "era5_land",
     {
         "first analysis": Moment(datetime(2016, 5, 1, 6), "first"),
         "after 15 days": Moment(datetime(2016, 5, 16), "first"),

@@ -1,23 +1,27 @@
-"""A paper's campaign beside data that it did not assimilate: stations, other products, and the rain behind it all."""
+"""A paper's campaign next to data that it did not assimilate: stations, other products, and the rain."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from landda_hpc.campaign.depths import profile_cells
+from landda_hpc.campaign.domain import make_domain
+from landda_hpc.campaign.gaps import Gaps
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page
+from landda_hpc.campaign.trajectory import changed_records
 from landda_hpc.campaign.verify.drawing import Figure
 from landda_hpc.campaign.verify.rain import DailyRain, bars_of_cell, daily_rain, recorded_rain
 from landda_hpc.campaign.verify.report import Verification, is_asked, verify_campaign
 from landda_hpc.campaign.verify.series import CampaignSeries
-from landda_hpc.errors import StorageError
+from landda_hpc.errors import LandDAError
+from landda_hpc.storage.series import list_series, series_folder
 from landda_hpc.verification.published import IndependentScore
 from landda_hpc.verification.side_by_side import Roles
 
@@ -27,57 +31,78 @@ _WHAT = {"r": "mean R", "ubrmse": "mean ubRMSE", "scc": "SCC"}
 
 
 class Independent:
-    """What stations, other products and rain tell of a campaign.
+    """What stations, other products and rain say about a campaign.
 
     Parameters
     ----------
     m : the campaign.
     folder : of the page; the verification goes to its subfolder ``verification``.
+    gaps : gets what cannot be had, and why.
 
     Attributes
     ----------
-    config : the campaign's, with the paper's days and, in a twin, stations of the nature run.
-    series : the campaign's; None where it recorded none.
+    config : what is asked for, with the paper's days and, in a twin, stations of the nature run.
+    series : the campaign's; None where it recorded none, or they cannot be read.
+    why_not : why there are none; empty where there are.
     """
 
-    def __init__(self, m: Material, folder: Path) -> None:
-        self.config = m.experiment.verified(m.config)
-        self._m, self._folder = m, folder / "verification"
+    def __init__(self, m: Material, folder: Path, gaps: Gaps) -> None:
+        self.config = m.experiment.verified(m.asked)
+        self._m, self._folder, self._gaps = m, folder / "verification", gaps
+        same = not changed_records(m.config, self.config)
+        self._domain = m.domain if same else make_domain(self.config, n_ranks=1)
         self.series: CampaignSeries | None = None
         self.why_not = ""
+        is_recorded = bool(list_series(series_folder(m.folder.path)))
         try:
-            self.series = CampaignSeries(m.folder.path, self.config, m.domain)
-        except StorageError as error:
-            self.why_not = f"{error} `landda reproduce` records them when it runs the campaign itself."
+            self.series = CampaignSeries(m.folder.path, self.config, self._domain)
+        except (LandDAError, OSError) as error:
+            self.why_not = str(error)
+            if not is_recorded:
+                self.why_not += " `landda reproduce` records them when it runs the campaign itself."
+            if is_recorded or m.config.output.series is not None:
+                gaps.add("series of the campaign", str(error), is_fault=True)
 
     @cached_property
     def verification(self) -> Verification | None:
         """Against all that the configuration names; None where it names nothing, or without series."""
         if self.series is None or not is_asked(self.config):
             return None
-        return verify_campaign(self._m.folder.path, self.config, self._m.domain, self._folder)
+        verify = partial(verify_campaign, self._m.folder.path, self.config, self._domain, self._folder)
+        found: Verification | None = self._gaps.attempt("verification", verify, None)
+        self._gaps.extend(() if found is None else found.gaps)
+        return found
 
     @cached_property
     def rain(self) -> DailyRain | None:
-        """Of the product that the configuration names, else what the paper's control took; None without series."""
+        """Of the product that the configuration names, else what the paper's control took; None where there is none."""
         if self.series is None:
             return None
         if self.config.verification.precipitation is not None:
-            return daily_rain(self.series, self.config, self._m.domain)
-        return recorded_rain(self.series, self._m.roles.control)
+            read = partial(daily_rain, self.series, self.config, self._domain)
+        else:
+            read = partial(recorded_rain, self.series, self._m.roles.control)
+        found: DailyRain | None = self._gaps.attempt("rain", read, None)
+        return found
 
     def rain_at(self, places: Sequence[tuple[float, float]]) -> list[Bars]:
-        """Rain of the scored cells nearest to places (degrees_north, degrees_east); empty without series."""
+        """Rain of the scored cells nearest to places (degrees_north, degrees_east); empty without rain."""
         rain = self.rain
         return [] if rain is None else [bars_of_cell(rain, cell) for cell in profile_cells(self._m.domain, places)]
 
     def rain_of_domain(self) -> Bars:
-        """Mean rain over the scored cells, weighted by area; empty without series."""
+        """Mean rain over the scored cells, weighted by area; empty without rain."""
         domain, rain = self._m.domain, self.rain
         if rain is None:
             return []
         area = domain.cells.from_image(domain.grid.area)
         return rain.bars(np.where(domain.cells.from_mask(domain.is_scored), area, 0.0))
+
+    def no_rain_words(self) -> str:
+        """Why a figure shows no rain."""
+        if self.series is None and self._m.config.output.series is None:
+            return "Rain is not shown: the campaign has no series of it (`output.series`)."
+        return "Rain is not shown: the end of the page says why." if self.rain is None else ""
 
     def pictures(self, kind: str, chosen: Callable[[Figure], bool] = lambda _: True) -> list[Figure]:
         """Pictures of the verification."""
@@ -90,15 +115,28 @@ class Independent:
             return self.why_not
         if not self.config.verification.stations and self.config.verification.twin_stations is None:
             return (
-                "The configuration names no stations (`catalogue`, `verification.stations`; the experiment's file has "
-                "the lines)."
+                "the configuration names no stations (`catalogue`, `verification.stations`; the experiment's file has "
+                "the lines)"
             )
-        least = self.config.verification.min_pairs
-        return f"No station has {least} values at the campaign's times (`verification.min_pairs`), or none that day."
+        return self._reasons("station")
+
+    def why_no_reference(self, name: str) -> str:
+        """Why the page has no figure of a gridded reference that the configuration names; empty where it names none."""
+        if not any((one.name or one.entry) == name for one in self.config.verification.references):
+            return ""
+        return self.why_not or self._reasons(name)
+
+    def _reasons(self, about: str) -> str:
+        """Where what the verification had to leave out is said, if it has to do with this."""
+        found = self.verification
+        gaps = self._gaps.list() if found is None else found.gaps
+        if any(about in gap.what or gap.what == "verification" for gap in gaps):
+            return "the verification could not make it; the end of the page says why"
+        return "the verification drew no such figure"
 
 
 def write_independent_table(page: Page, found: Independent, scores: Sequence[IndependentScore], roles: Roles) -> bool:
-    """Published scores against independent data beside the campaign's, with intervals; False where it has none."""
+    """Published scores against independent data next to the campaign's, with intervals; False where it has none."""
     if found.verification is None:
         return False
     lines = [

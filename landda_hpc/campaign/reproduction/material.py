@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from landda_hpc.campaign.depths import layer_folder
 from landda_hpc.campaign.domain import Domain, depth_name, make_domain
 from landda_hpc.campaign.records import require_records
 from landda_hpc.campaign.reproduction.experiment import Experiment
-from landda_hpc.config import CampaignConfig, CatalogueObservations, TwinObservations, read_resolved
+from landda_hpc.campaign.trajectory import presented, require_same_trajectory
+from landda_hpc.config import CampaignConfig, CatalogueObservations, Run, TwinObservations, read_resolved
 from landda_hpc.constants import FloatArray
 from landda_hpc.data import static_path
 from landda_hpc.errors import StorageError
@@ -32,7 +34,9 @@ class Material:
     Attributes
     ----------
     experiment : the paper's.
-    folder, config, domain, records : the campaign's.
+    folder, domain, records : the campaign's.
+    config : the campaign's, looked at as it was asked for.
+    asked : what is asked for of the verification: at other layers than the campaign scored, say.
     roles : which runs stand for the paper's.
     is_twin : whether a nature run stands for the paper's product.
     references : that scores are against, the most trustworthy first.
@@ -42,20 +46,24 @@ class Material:
     Raises
     ------
     StorageError : no campaign, not finished, or records are missing.
-    ConfigError : it lacks the paper's runs.
+    ConfigError : it lacks the paper's runs, or another trajectory is asked for.
     """
 
-    def __init__(self, path: Path, experiment: Experiment) -> None:
+    def __init__(self, path: Path, experiment: Experiment, asked: CampaignConfig | None = None) -> None:
         self.experiment = experiment
         self.folder = CampaignFolder.open(path)
         status = self.folder.read_status()
         if status is None or status.state != "finished":
             raise StorageError(
-                f"campaign {path} is {'not begun' if status is None else status.state}, not finished; go on with "
+                f"campaign {path} is {'not begun' if status is None else status.state}, not finished; resume it with "
                 f"'landda resume {path}'."
             )
-        self.config: CampaignConfig = read_resolved(self.folder.config_file)
-        require_records(self.folder, self.config)
+        began = read_resolved(self.folder.config_file)
+        require_records(self.folder, began)
+        if asked is not None:
+            require_same_trajectory(began, asked, f"the page of {path}")
+        self.asked: CampaignConfig = asked or began
+        self.config: CampaignConfig = began if asked is None else presented(began, asked)
         self.domain: Domain = make_domain(self.config, n_ranks=1)
         self.roles: Roles = experiment.roles(self.config)
         self.is_twin = self.config.twin is not None
@@ -68,15 +76,41 @@ class Material:
         self.coast = Coastline(grid, static["land_fraction"] + static["lake_fraction"])
 
     @property
-    def product(self) -> str:
-        """What is assimilated from files; empty in a twin."""
+    def product_key(self) -> str:
+        """Which product is assimilated from files; empty in a twin."""
         observations = self.config.observations
         if isinstance(observations, TwinObservations):
             return ""
         if isinstance(observations, CatalogueObservations):
-            entry = self.config.catalogue[observations.entry]
-            return PRODUCTS[entry.product].label if entry.product in PRODUCTS else observations.entry
-        return PRODUCTS["gldas_noah"].label
+            return self.config.catalogue[observations.entry].product
+        return "gldas_noah"
+
+    @property
+    def product(self) -> str:
+        """The same in words."""
+        observations, key = self.config.observations, self.product_key
+        if isinstance(observations, CatalogueObservations) and key not in PRODUCTS:
+            return observations.entry
+        return PRODUCTS[key].label if key else ""
+
+    @property
+    def since(self) -> datetime | None:
+        """Earlier times count in no mean; None where all do."""
+        return self.config.scored_since if self.config.verification.discard_days else None
+
+    @cached_property
+    def n_analyses(self) -> int:
+        """Analyses that the run of the paper's method made; fewer than planned where observations were missing."""
+        return sum("water" in r for r in self.folder.read_records("cycles") if r["run"] == self.roles.assimilation)
+
+    @property
+    def run(self) -> Run:
+        """The run of the paper's method."""
+        return next(run for run in self.config.runs if run.name == self.roles.assimilation)
+
+    def last_time(self, window: str) -> datetime | None:
+        """The last scored time of a window."""
+        return max((r.time for r in self.records if r.window == window), default=None)
 
     @property
     def reference_image(self) -> str:

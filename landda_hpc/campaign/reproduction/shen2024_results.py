@@ -27,7 +27,11 @@ def write_minimisation(page: Page, m: Material) -> None:
     cycles = m.folder.records_file("cycles")
     when, records = read_minimisations(cycles, wanted.of(m.config))
     if when is None or m.roles.assimilation not in records:
-        page.lacks("Fig. 8", "the cost function over its iterations", "The campaign recorded no minimisation then.")
+        page.lacks(
+            "Fig. 8",
+            "the cost function over its iterations",
+            f"the campaign recorded no minimisation of {m.roles.assimilation} then",
+        )
         return
     record = records[m.roles.assimilation]
     run = image_run(m)
@@ -40,16 +44,22 @@ def write_minimisation(page: Page, m: Material) -> None:
     )
     n = len(record.cost) - 1
     printed = f"{PUBLISHED_COSTS[0][1]:g} at the start, {PUBLISHED_COSTS[1][1]:g} by the second iteration, "
-    start = record.cost[min(2, n)]
+    start = f", {record.cost[2]:.4g} by the second iteration" if n >= 2 else ""
+    bound = (
+        f", at most 1 + B/s² = {1.0 + (run.background_std / run.image_std) ** 2:.1f} with one B, whatever the number "
+        "of cells"
+        if run.background_archive is None
+        else ""
+    )
     page.figure(
         "Fig. 8",
         "fig08_cost",
         f"{stamp(when)}. Published: {printed}{PUBLISHED_ITERATIONS} iterations to a gradient below 1e-9. Here: "
-        f"{record.cost[0]:.4g}, {start:.4g} and {n} iterations to {record.gradient_norm[-1]:.1e}. The amount of J "
-        "follows from B, from the error of the image's coefficients (which the paper leaves at 1, and which then "
-        f"gives next to no update; {run.image_std:g} m3 m-3 here) and from how many cells and coefficients are "
-        "counted. The number of iterations follows from the condition number of J's second derivative alone, at most "
-        f"1 + B/s² = {1.0 + (run.background_std / run.image_std) ** 2:.1f} with one B, whatever the number of cells.",
+        f"{record.cost[0]:.4g} at the start{start}, {n} iteration{'' if n == 1 else 's'} to "
+        f"{record.gradient_norm[-1]:.1e}. The amount of J follows from B, from the error of the image's coefficients "
+        "(which the paper leaves at 1, and which then gives next to no update; "
+        f"{run.image_std:g} m3 m-3 here) and from how many cells and coefficients are counted. The number of "
+        f"iterations follows from the condition number of J's second derivative alone{bound}.",
     )
 
 
@@ -72,7 +82,8 @@ def write_maps(page: Page, m: Material) -> None:
             images |= {"analysis": mine["forecast"]} if mine else {}
             images |= {"control": control["forecast"]} if control else {}
         if time is None or not {m.reference_image, "analysis", third} <= set(images):
-            page.lacks(number, "reference, analysis, control", f"The campaign stored no such images of {layer}.")
+            of = layer or "a layer below the observed one, and scored none (`verification.depths_m`)"
+            page.lacks(number, "reference, analysis, control", f"the campaign stored no such images of {of}")
             continue
         name = f"fig{int(number.split()[1]):02d}_{(layer or '').replace(' ', '')}"
         panels = [m.reference_image, "analysis", third]
@@ -84,22 +95,23 @@ def write_maps(page: Page, m: Material) -> None:
         if number == "Fig. 9":
             words += (
                 " The paper's panel (c) is 'background' in its caption and the control experiment in its text; after "
+                "its 15 days of analyses these are not the same. Here the control is shown."
             )
-            words += "15 days of analyses these are not the same, and the control is shown."
         words += " The scores in the panels count frozen cells too, which no analysis touches."
         page.figure(number, name, words)
 
 
-def write_cldas(page: Page, independent: Independent) -> None:
+def write_cldas(page: Page, m: Material, independent: Independent) -> None:
     """Fig. 14: the spatial correlation with CLDAS, where the campaign is verified against it."""
     pictures = independent.pictures("patterns", lambda one: one.reference == "CLDAS")
     for one in pictures:
         page.show("Fig. 14", one.path, f"{one.caption} The paper prints means of 0.67 and 0.71 (0-5 cm).")
     if not pictures:
-        why = independent.why_not or (
-            "It compares with CLDAS, a real product of real weather, which the configuration does not name (an entry "
+        why = independent.why_no_reference("CLDAS") or (
+            "it compares with CLDAS, a real product of real weather, which the configuration does not name (an entry "
             "of product cldas in `catalogue`, and under `verification.references` with `name: CLDAS`; the "
-            "experiment's file has the lines). In a twin the truth is the independent reference: see Fig. 13."
+            "experiment's file has the lines)"
+            + (". In a twin the truth is the independent reference: see Fig. 13" if m.is_twin else "")
         )
         page.lacks("Fig. 14", "SCC against CLDAS", why)
 
@@ -116,6 +128,8 @@ def write_series(
     bars = [] if independent is None else independent.rain_of_domain()
     label = f"{independent.rain.label}, mean" if independent is not None and independent.rain is not None else ""
     colours = [("#D62728", "#1F77B4"), ("#000000", "#8C8C8C")]
+    if not m.references:
+        page.lacks(number, f"{kind.upper()} over time", "the campaign has no scores")
     for i, reference in enumerate(m.references):
         present = {r.layer for r in m.records if r.reference == reference}
         lines = []
@@ -128,7 +142,6 @@ def write_series(
             ):
                 printed = _published_mean(layer, kind, assimilates=assimilates)
                 lines.append(Line(run, layer, f"{run.replace('_', '-')}, {layer}", colour, "-", printed))
-        since = m.config.scored_since if m.config.verification.discard_days else None
         file = f"{name}_{i + 1}"
         title = f"{kind.upper()} against the {reference}"
         draw_lines(
@@ -138,19 +151,21 @@ def write_series(
             reference=reference,
             scores=(kind,),
             title=title,
-            since=since,
+            since=m.since,
             rain=bars,
             rain_label=label,
         )
-        words = (
-            f"{kind.upper()} against the {reference}, every {m.config.time.cycle_hours} h (the paper: 1 h). Red and "
-        )
-        words += "blue: surface with assimilation and control; black and grey: the layer below; dotted: the paper's "
-        words += "means."
+        words = f"{kind.upper()} against the {reference}, every {m.config.time.cycle_hours} h (the paper: 1 h)."
+        names = ("red and blue", "black and grey")
+        drawn = [layer for layer in m.domain.depth_names if any(line.layer == layer for line in lines)]
+        looks = [f"{names[m.domain.depth_names.index(layer)]}: {layer}" for layer in drawn]
+        words += f" With assimilation and control {'; '.join(looks)}."
+        if any(line.published for line in lines):
+            words += " Dotted: the paper's means."
         if bars:
             words += f" Bars: daily {label} over the domain (the paper: hourly totals)."
         elif independent is not None:
-            words += " Precipitation was not recorded (`output.series`)."
+            words += f" {independent.no_rain_words()}".rstrip()
         page.figure(number, file, words)
 
 
@@ -171,7 +186,7 @@ def write_place(page: Page, m: Material) -> None:
     runs = {"control": m.roles.control, "assimilation": m.roles.assimilation, "truth": "nature"}
     chosen = {label: profiles[number, run] for label, run in runs.items() if (number, run) in profiles}
     if len(recorded) <= number or recorded[number] != (place.lat, place.lon) or len(chosen) < 2:
-        why = "The campaign recorded no profile there (`output.profiles`)."
+        why = "the campaign recorded no profile there (`output.profiles`)"
         page.lacks("Fig. 15", "series in the Tianshan", why)
         return
     layers = {
@@ -185,7 +200,11 @@ def write_place(page: Page, m: Material) -> None:
         window_end=m.config.time.assimilation_end,
         title=f"Soil moisture in the Tianshan, {chosen['control'].lat:.1f}°N {chosen['control'].lon:.1f}°E",
     )
-    words = (
-        "Soil moisture at one place in the Tianshan, after each analysis. The paper marks it on a map and prints no "
+    black = ", black the truth of the twin, where the paper's is ERA5-Land" if "truth" in chosen else ""
+    page.figure(
+        "Fig. 15",
+        "fig15_tianshan",
+        "Soil moisture at one place in the Tianshan at the end of every cycle, after the analysis where there was one: "
+        f"blue {m.roles.control}, red {m.roles.assimilation}{black}. The paper marks it on a map and prints no "
+        "coordinates.",
     )
-    page.figure("Fig. 15", "fig15_tianshan", words + "coordinates; its black line is ERA5-Land.")

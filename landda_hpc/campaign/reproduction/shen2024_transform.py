@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 
 import numpy as np
@@ -11,7 +12,8 @@ from landda_hpc.campaign.archive import campaign_differences
 from landda_hpc.campaign.reproduction.experiment import SHEN2024
 from landda_hpc.campaign.reproduction.material import Material
 from landda_hpc.campaign.reproduction.page import Page, stamp
-from landda_hpc.campaign.threshold_study import ThresholdReport, ThresholdSettings, study_thresholds
+from landda_hpc.campaign.reproduction.sentences import twin_observation_words
+from landda_hpc.campaign.threshold_study import ThresholdReport, ThresholdSettings, distance_warnings, study_thresholds
 from landda_hpc.config import TwinObservations
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.errors import ConfigError, DataError
@@ -19,14 +21,16 @@ from landda_hpc.formats.image_series import open_image_series
 from landda_hpc.methods.base.frames import make_frame
 from landda_hpc.methods.var3d import Var3dImageRun
 from landda_hpc.storage.images import list_images
+from landda_hpc.verification.sample_size import variance_warnings
 from landda_hpc.verification.threshold import reconstruct
+
+logger = logging.getLogger(__name__)
 
 
 def image_run(m: Material) -> Var3dImageRun:
     """Settings of the campaign's run that stands for the paper's assimilation."""
-    found = next(run for run in m.config.runs if run.name == m.roles.assimilation)
-    assert isinstance(found, Var3dImageRun), "the roles say so"
-    return found
+    assert isinstance(m.run, Var3dImageRun), "the roles say so"
+    return m.run
 
 
 def write_thresholded(page: Page, m: Material) -> None:
@@ -35,7 +39,9 @@ def write_thresholded(page: Page, m: Material) -> None:
     time = m.nearest(m.roles.assimilation, wanted)
     image = None if time is None else m.images(m.roles.assimilation, time).get("background")
     if time is None or image is None:
-        page.lacks("Fig. 1", "an image and its largest coefficients", "The campaign stored no background.")
+        page.lacks(
+            "Fig. 1", "an image and its largest coefficients", "the campaign stored no background within the window"
+        )
         return
     frame = make_frame(image_run(m).frame, m.domain.grid)
     parts = [np.where(np.isfinite(image), part, np.nan) for part in reconstruct(frame, image, (0.1, 0.5))]
@@ -52,21 +58,25 @@ def write_thresholded(page: Page, m: Material) -> None:
 def write_background_errors(page: Page, m: Material) -> None:
     """Fig. 2: variance over time of control minus observation, layer by layer."""
     since = m.config.scored_since
-    try:
-        with campaign_differences(m.folder.path, m.roles.control, since, with_layers=True) as differences:
-            count = len(differences)
-            nothing = np.zeros(differences[0].shape)
-            variance = archive_of((difference, nothing) for difference in differences).variance
-    except DataError:
-        count, variance = 0, np.empty(0)
-    if count < 3:
-        why = "It takes images of the control's `innovation_layers` at several times (`output.fields`)."
+    stored = [time for time in m.stored(m.roles.control) if time >= since]
+    if "innovation_layers" not in m.config.output.fields or len(stored) < 3:
+        why = (
+            "it takes images of the control's `innovation_layers` at three times or more (`output.fields`); the "
+            f"campaign stored {', '.join(m.config.output.fields) or 'no fields'} at {len(stored)} times since "
+            f"{stamp(since)}"
+        )
         page.lacks("Fig. 2", "variance of simulation errors", why)
+        return
+    with campaign_differences(m.folder.path, m.roles.control, since, with_layers=True) as differences:
+        count = len(differences)
+        nothing = np.zeros(differences[0].shape)
+        variance = archive_of((difference, nothing) for difference in differences).variance
+    if count < 3:
+        page.lacks("Fig. 2", "variance of simulation errors", f"only {count} images have observations")
         return
     images = {
         f"Layer {k} ({100 * SOIL_Z[k - 1]:.1f} cm)": np.sqrt(of_layer) for k, of_layer in enumerate(variance, start=1)
     }
-    noise = m.config.observations.error_std if isinstance(m.config.observations, TwinObservations) else 0.0
     spread = max(float(np.nanquantile(image, 0.98)) for image in images.values())
     m.draw(
         images,
@@ -79,24 +89,31 @@ def write_background_errors(page: Page, m: Material) -> None:
         quantity="Standard deviation",
         top=max(0.012, 0.012 * math.ceil(spread / 0.012)),
     )
+    warnings = variance_warnings(count, "The variance of a cell")
+    for warning in warnings:
+        logger.warning("Fig. 2: %s", warning)
     means = ", ".join(f"{float(np.nanmean(image)):.3f}" for image in images.values())
-    words = (
-        "Standard deviation over time of control minus observation, about its mean, of CoLM's three uppermost layers "
-        f"(the paper shows its square); means {means} m3 m-3; grey: hardly ever observed, mostly frozen in the model. "
+    run, observations = image_run(m), m.config.observations
+    noise = (
+        f" The errors of the observations are in it, as in the paper's; here they are {observations.error_std:g} m3 "
+        "m-3."
+        if isinstance(observations, TwinObservations)
+        else ""
     )
-    if noise:
-        words += f"The errors of the observations are in it, as in the paper's: {noise:g} here. "
+    own = (
+        f"the analysis has the archive `{run.background_archive}` instead"
+        if run.background_archive is not None
+        else f"the analysis does not take it, its B is {run.background_std:g} m3 m-3 squared; `landda archive "
+        "--layers` makes the paper's"
+    )
     page.figure(
         "Fig. 2",
         "fig02_background_errors",
-        words + "The paper takes its archive from 2014-2015 in the text and from May to September 2016, the test "
-        "period itself, in the caption; this figure is of the test period and no input of the analysis, whose B is "
-        f"{image_run(m).background_std:g} m3 m-3 squared"
-        + (
-            ", or an archive's."
-            if image_run(m).background_archive
-            else ". `landda archive --layers` makes the paper's B."
-        ),
+        "Standard deviation over time of control minus observation, about its mean, of CoLM's three uppermost layers "
+        f"(the paper shows its square); means {means} m3 m-3; grey: fewer than two observed times.{noise} The paper "
+        "takes its archive from 2014-2015 in the text and from May to September 2016, the test period itself, in the "
+        f"caption; this figure is of the campaign's own period: {own}."
+        + "".join(f" Warning: {warning}" for warning in warnings),
     )
 
 
@@ -106,7 +123,7 @@ def write_thresholds(page: Page, m: Material) -> None:
     wanted = [time for time in SHEN2024.times_of_series(m.config) if time in paths]
     if len(wanted) < 3:
         for number in ("Fig. 3", "Fig. 4", "Fig. 5"):
-            why = f"The campaign stored {len(wanted)} images in the period; three are needed (`output.times`)."
+            why = f"the campaign stored {len(wanted)} images in the period; three are needed (`output.times`)"
             page.lacks(number, "threshold study", why)
         return
     frame = image_run(m).frame
@@ -117,18 +134,18 @@ def write_thresholds(page: Page, m: Material) -> None:
             with open_image_series([paths[time] for time in wanted], name) as series:
                 reports[name] = study_thresholds(series, folder, ThresholdSettings(frame=frame), is_known=True)
         except (DataError, ConfigError) as error:
-            page.text(f"The threshold study of the {name} was not possible: {error}")
+            page.gaps.add(f"threshold study of the {name}", str(error), is_fault=isinstance(error, DataError))
     if not reports:
         for number in ("Fig. 3", "Fig. 4", "Fig. 5"):
-            page.lacks(number, "threshold study", "See above.")
+            page.lacks(number, "threshold study", "none was possible; the end of the page says why")
         return
     lines = ["| sigma 0.5 | published | " + " | ".join(reports) + " |", "|---|---:|" + "---:|" * len(reports)]
     found = {name: next(e for e in r.study.errors if e.fraction == 0.5) for name, r in reports.items()}
     rows = [
         ("SCC with the original", "> 0.99", [f"{e.scc:.4f}" for e in found.values()]),
         ("errors within 0.02 m3 m-3", "'basically'", [f"{100 * e.share_small:.1f} %" for e in found.values()]),
-        ("skewness of the errors", "0.00", [f"{e.skewness:.2f}" for e in found.values()]),
-        ("excess kurtosis", "0.38", [f"{e.kurtosis:.2f}" for e in found.values()]),
+        ("skewness of the errors", "0.00", [_number(e.skewness) for e in found.values()]),
+        ("excess kurtosis", "0.38", [_number(e.kurtosis) for e in found.values()]),
     ]
     for r, printed in ((0.5, "200"), (0.4, "300")):
         reach = [report.distances.reach_km(r) if report.distances else np.nan for report in reports.values()]
@@ -149,9 +166,16 @@ def write_thresholds(page: Page, m: Material) -> None:
             )
             page.figure("Fig. 4", f"{stem}/distance_correlation", f"{words}, 1-30 May. {of}")
         page.figure("Fig. 5", f"{stem}/error_densities", f"Density of the errors of reconstruction. {of}")
-    page.text(
-        "The paper's Figs 3 and 5 are of 100 images, 1-25 May; these are of the same images as Fig. 4. The truth is a "
-        "smooth field of large patches and has no errors, the observations are the truth with white noise: the "
-        "paper's reading, that what a threshold of 0.5 removes is noise, can be tested here by comparing the two "
-        "columns."
+    both = (
+        " The truth has no errors of observation, the observations are "
+        f"{twin_observation_words(m.config.observations)}: the paper's reading, that what a threshold of 0.5 removes "
+        "is noise, can be tested here by comparing the two columns."
+        if isinstance(m.config.observations, TwinObservations) and len(reports) == 2
+        else ""
     )
+    page.text(f"The paper's Figs 3 and 5 are of 100 images, 1-25 May; these are of the same images as Fig. 4.{both}")
+    page.text(*(f"Warning: {warning}" for warning in distance_warnings(len(wanted))))
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}"

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from landda_hpc.campaign.domain import Domain
-from landda_hpc.campaign.verify.rain import DailyRain, rainiest_day
+from landda_hpc.campaign.verify.rain import DailyRain, bars_of_cell, rainiest_day
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.data import static_path
 from landda_hpc.formats.static import read_static
 from landda_hpc.verification.maps import Coastline
 from landda_hpc.verification.regions import Region
-from landda_hpc.verification.station_maps import Ground
+from landda_hpc.verification.station_maps import DayPanel, Ground
 
 Kind = Literal["scores at stations", "series at stations", "day", "patterns", "scores of cells"]
 
@@ -31,7 +31,7 @@ class Figure:
     ----------
     kind : what it shows.
     path : of the picture.
-    caption : for people.
+    caption : below the picture.
     window, metric, layer, region, reference : what it is of, empty where it is of several or of none.
     """
 
@@ -53,7 +53,7 @@ class Drawing:
     ----------
     config, domain : of the campaign.
     baseline : the run that others are compared with; None with a single run.
-    rain : of every day.
+    rain : of every day; None where it could not be had.
     ground : of maps.
     folder : gets the pictures.
     """
@@ -61,7 +61,7 @@ class Drawing:
     config: CampaignConfig
     domain: Domain
     baseline: str | None
-    rain: DailyRain
+    rain: DailyRain | None
     ground: Ground
     folder: Path
 
@@ -72,8 +72,28 @@ class Drawing:
 
     def days(self, region: Region) -> tuple[date, ...]:
         """Days whose anomalies are drawn: those of the configuration, or the region's rainiest."""
-        rainiest = rainiest_day(self.config, self.rain, self.area_of(region))
+        rainiest = None if self.rain is None else rainiest_day(self.config, self.rain, self.area_of(region))
         return self.config.verification.days or (() if rainiest is None else (rainiest,))
+
+    def bars(self, weights: FloatArray) -> list[tuple[datetime, float]]:
+        """Rain of each day, weighted over the land cells; empty without rain."""
+        return [] if self.rain is None else self.rain.bars(weights)
+
+    def bars_of_cell(self, cell: int) -> list[tuple[datetime, float]]:
+        """Rain of each day in one land cell; empty without rain."""
+        return [] if self.rain is None else bars_of_cell(self.rain, cell)
+
+    def rain_panel(self, day: date) -> DayPanel | None:
+        """Map of a day's rain; None where it is not known."""
+        amounts = None if self.rain is None else self.rain.of(day)
+        if self.rain is None or amounts is None or not np.isfinite(amounts).any():
+            return None
+        return DayPanel(capital(self.rain.name), image=self.domain.cells.to_image(amounts), is_rain=True)
+
+    @property
+    def rain_label(self) -> str:
+        """Where the rain is from; empty without rain."""
+        return "" if self.rain is None else self.rain.label
 
 
 def make_ground(domain: Domain) -> Ground:

@@ -12,7 +12,7 @@ from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.verify.series import NATURE, CampaignSeries
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
-from landda_hpc.errors import ConfigError
+from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.fields.regrid import Regridder
 from landda_hpc.formats.dataset import make_dataset
 from landda_hpc.formats.precipitation import RAIN, read_precipitation
@@ -25,7 +25,7 @@ class DailyRain:
 
     Attributes
     ----------
-    label : where it is from, for people; in a twin also whether truth and runs had other rain.
+    label : where it is from; in a twin also whether truth and runs had other rain.
     days : ascending.
     amounts : mm, (n_days, n_cells), NaN where unknown.
     """
@@ -87,7 +87,8 @@ def daily_rain(series: CampaignSeries, config: CampaignConfig, domain: Domain) -
 
     Raises
     ------
-    DataError, ConfigError : the product's files cannot be read.
+    DataError, ConfigError, StorageError : the product's files, or the campaign's series, cannot be read, or there is no
+        rain in them.
     """
     if config.verification.precipitation is not None:
         return _rain_of_product(series, config, domain, config.verification.precipitation)
@@ -153,4 +154,9 @@ def _rain_of_product(series: CampaignSeries, config: CampaignConfig, domain: Dom
     label = f"precipitation of {RAIN[entry.product].label}"
     ordered = sorted(days)
     amounts = np.stack([days[day] for day in ordered]) if ordered else np.empty((0, len(domain.cells)))
+    if not np.isfinite(amounts).any():
+        raise DataError(
+            f"entry '{name}' has no precipitation over the land of the grid from {series.times[0] - config.time.cycle} "
+            f"to {series.times[-1]}; {len(paths)} files were read. Check its pattern and dates."
+        )
     return DailyRain(label, tuple(ordered), amounts)

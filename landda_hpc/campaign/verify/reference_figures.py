@@ -20,7 +20,7 @@ from landda_hpc.verification.station_maps import DayPanel, draw_day, draw_statio
 
 def draw_patterns_with_rain(layers: Sequence[PatternSeries], drawing: Drawing) -> list[Figure]:
     """Spatial correlation of one reference over time with the rain of each region, as [S24] Fig. 13."""
-    first, domain, rain = layers[0], drawing.domain, drawing.rain
+    first, domain = layers[0], drawing.domain
     area = domain.cells.from_image(domain.grid.area)
     panels, bars = {}, {}
     for region, cells in region_cells(domain).items():
@@ -33,7 +33,7 @@ def draw_patterns_with_rain(layers: Sequence[PatternSeries], drawing: Drawing) -
             panels[region] = lines
             weights = np.zeros(len(domain.cells))
             weights[cells] = area[cells]
-            bars[region] = rain.bars(weights)
+            bars[region] = drawing.bars(weights)
     if not panels:
         return []
     path = drawing.folder / f"scc_{file_name(first.reference)}.png"
@@ -44,16 +44,17 @@ def draw_patterns_with_rain(layers: Sequence[PatternSeries], drawing: Drawing) -
         path,
         title=f"Spatial correlation with {_described(first.reference)}",
         window_end=drawing.config.time.assimilation_end,
-        rain_label=f"{rain.label}, mean of the region",
+        rain_label=f"{drawing.rain_label}, mean of the region",
     )
-    text = f"Spatial correlation with {_described(first.reference)} over time, and {rain.label}."
+    and_rain = f", and {drawing.rain_label}" if any(bars.values()) else ""
+    text = f"Spatial correlation with {_described(first.reference)} over time{and_rain}."
     return [Figure("patterns", path, text, metric="scc", reference=first.reference)]
 
 
 def draw_reference_days(found: ReferenceVerification, days: Sequence[DayAnomalies], drawing: Drawing) -> list[Figure]:
-    """Daily anomalies of the runs beside the reference's, and the rain: [B26] Fig. 12."""
+    """Daily anomalies of the runs next to the reference's, and the rain: [B26] Fig. 12."""
     figures: list[Figure] = []
-    compared, domain, rain = found.compared, drawing.domain, drawing.rain
+    compared, domain = found.compared, drawing.domain
     reference, layer, nowhere = compared.reference, compared.layer, np.empty(0)
 
     def image(values: FloatArray) -> FloatArray:
@@ -63,17 +64,20 @@ def draw_reference_days(found: ReferenceVerification, days: Sequence[DayAnomalie
         panels = []
         for name, values in one.runs.items():
             s = one.scores[name]
-            note = f"SCC {s.scc:.2f}, ubRMSE {s.ubrmse:.3f}".replace("-", "\N{MINUS SIGN}")
+            known = [(label, value) for label, value in (("SCC", s.scc), ("ubRMSE", s.ubrmse)) if np.isfinite(value)]
+            note = ", ".join(f"{label} {value:.{2 if label == 'SCC' else 3}f}" for label, value in known)
+            note = note.replace("-", "\N{MINUS SIGN}")
             panels.append(DayPanel(name.replace("_", "-"), image=image(values), note=note))
         panels.append(DayPanel(capital(_described(reference)), image=image(one.reference)))
-        panels.append(DayPanel(capital(rain.name), image=domain.cells.to_image(rain.of(one.day)), is_rain=True))
+        rain = drawing.rain_panel(one.day)
+        panels += [] if rain is None else [rain]
         stem = f"anomalies_{file_name(reference)}_{file_name(one.region.name).lower()}_{one.day:%Y%m%d}"
         path = drawing.folder / f"{stem}.png"
         heading = f"Anomalies of soil moisture {layer}, {one.region.name}"
         draw_day(panels, drawing.ground, path, lat=nowhere, lon=nowhere, region=one.region, day=one.day, title=heading)
         text = (
             f"Daily anomalies of soil moisture {layer} from the mean of the assimilation window, {one.region.name}, "
-            f"{one.day}, beside {_described(reference)}; {rain.label}."
+            f"{one.day}, next to {_described(reference)}{'' if rain is None else f'; {drawing.rain_label}'}."
         )
         figures.append(
             Figure("day", path, text, "assimilation", layer=layer, region=one.region.name, reference=reference)

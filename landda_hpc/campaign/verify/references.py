@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from landda_hpc.campaign.domain import Domain, depth_name
+from landda_hpc.campaign.gaps import Gaps
 from landda_hpc.campaign.verify.series import NATURE, CampaignSeries, unfrozen
 from landda_hpc.campaign.verify.stations import anomaly_rule
 from landda_hpc.config import CampaignConfig, ReferenceConfig
@@ -35,8 +36,6 @@ from landda_hpc.verification.grid_scores import (
 from landda_hpc.verification.records import TRUTH
 from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, covers
 from landda_hpc.verification.station_scores import GroupRow
-
-logger = logging.getLogger(__name__)
 
 REGIONS: Final = (GLOBE, CHINA, UNITED_STATES)
 
@@ -78,28 +77,37 @@ def region_cells(domain: Domain) -> dict[str, IntArray]:
 
 
 def verify_references(
-    series: CampaignSeries, config: CampaignConfig, domain: Domain
+    series: CampaignSeries, config: CampaignConfig, domain: Domain, gaps: Gaps
 ) -> Iterator[ReferenceVerification]:
     """Compare every run with the truth of a twin and with every reference, layer by layer. Local.
+
+    Parameters
+    ----------
+    gaps : gets the references and layers that cannot be read, or have nothing of the campaign's time.
 
     Yields
     ------
     One at a time: the series of all cells take most of the memory.
-
-    Raises
-    ------
-    ConfigError, DataError : a reference's files cannot be read, or none is of the campaign's time.
     """
     judge = _Judge(series, config, domain)
+
+    def judged(name: str, depth: DepthRange, take: Callable[[], ReferenceVerification]) -> list[ReferenceVerification]:
+        found = gaps.attempt(f"scores against {name}, {depth_name(depth)}", take, None)
+        return [] if found is None else [found]
+
     if NATURE in series.instances:
         for depth in config.verification.depths_m:
             if depth[1] <= series.to_depth_m + 1e-3:
-                yield judge(TRUTH, depth, judge.of_depth(NATURE, depth))
+                yield from judged(TRUTH, depth, partial(judge.of_truth, depth))
+            else:
+                why = f"the series reach down to {series.to_depth_m:.3f} m (output.series.to_depth_m)"
+                gaps.add(f"scores against the {TRUTH}, {depth_name(depth)}", why, is_fault=False)
     for settings in config.verification.references:
         name = settings.name or settings.entry
         images = _ProductImages(series, config, domain, settings)
-        for depth, values in images.read().items():
-            yield judge(name, depth, values, images.day_begin)
+        nothing: dict[DepthRange, FloatArray] = {}
+        for depth, values in gaps.attempt(f"reference '{name}'", images.read, nothing).items():
+            yield from judged(name, depth, partial(judge, name, depth, values, images.day_begin))
 
 
 class _Judge:
@@ -121,6 +129,10 @@ class _Judge:
             return observe(unfrozen(values)[:, self._scored], weights, axis=0)
 
         return self._series.collect(instance, {"depth": take})["depth"]
+
+    def of_truth(self, depth: DepthRange) -> ReferenceVerification:
+        """Compare with the nature run."""
+        return self(TRUTH, depth, self.of_depth(NATURE, depth))
 
     def __call__(
         self, name: str, depth: DepthRange, values: FloatArray, day_begin: timedelta | None = None
@@ -202,6 +214,12 @@ class _ProductImages:
                         counts[depth][row] += known
         finally:
             dataset.close()
+        if not any(count.any() for count in counts.values()):
+            reasons = "; ".join(dict.fromkeys(dataset.skipped.values()))
+            raise DataError(
+                f"reference {settings.name or settings.entry} has no value in the scored cells at {len(rows)} times "
+                f"from {min(rows)} to {max(rows)}{f' ({reasons})' if reasons else ''}."
+            )
         # Of an instant there is one image; of a day as many as the product has, and all count.
         with np.errstate(invalid="ignore", divide="ignore"):
             return {depth: np.asarray(totals[depth] / counts[depth]) for depth in depths}
@@ -255,7 +273,7 @@ def chosen_depths(settings: ReferenceConfig, dataset: Dataset, recorded_m: float
 
 
 def anomalies_of_days(
-    found: ReferenceVerification, domain: Domain, days_of_region: Callable[[Region], Sequence[date]]
+    found: ReferenceVerification, domain: Domain, days_of_region: Callable[[Region], Sequence[date]], gaps: Gaps
 ) -> list[DayAnomalies]:
     """Anomalies of single days from the mean of the assimilation window, in China and the United States."""
     compared, window = found.compared, found.windows["assimilation"]
@@ -270,7 +288,9 @@ def anomalies_of_days(
         for day in days_of_region(region):
             of_day = anomalies.of(day, region, inside)
             if of_day is None:
-                logger.warning("no anomalies of %s on %s", compared.reference, day)
+                what = f"anomalies of {day} next to {compared.reference}, {region.name}"
+                why = "there is no value of that day within the assimilation window"
+                gaps.add(what, why, is_fault=False)
             else:
                 chosen.append(of_day)
     return chosen

@@ -35,6 +35,7 @@ class CampaignSeries:
     instances : with series; the nature run first, if there is one.
     times : regular, in steps of a cycle, from the first recorded time to the last; gaps are NaN.
     n_layers : soil layers that were recorded, from the top.
+    scored_depths_m : layers whose standard deviation among tiles was recorded, m.
     baseline : the run that others are compared with: the control, if there is one; None with a single run.
 
     Raises
@@ -58,6 +59,7 @@ class CampaignSeries:
                 f"{len(domain.cells)} land cells ({domain.grid.describe()}). Do they belong together?"
             )
         self.n_layers = next(iter(first.slices.values())).soil_moisture.shape[0]
+        self.scored_depths_m = first.frame.depths_m
         self.instances = tuple(self._files)
         self.times = self._axis()
         control = next((run.name for run in config.runs if not run.assimilates), self.runs[0])

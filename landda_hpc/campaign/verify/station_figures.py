@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from landda_hpc.campaign.verify.drawing import Drawing, Figure, capital, file_name
-from landda_hpc.campaign.verify.rain import bars_of_cell
 from landda_hpc.campaign.verify.stations import REGIONS, StationVerification
 from landda_hpc.config import CampaignConfig
 from landda_hpc.verification.daily import DayAnomalies
@@ -73,7 +72,7 @@ def draw_station_series(found: StationVerification, drawing: Drawing) -> list[Fi
         for i in chosen:
             words = {run: _r_words(run, metrics["r"].at(i)) for run, metrics in window.scores.scores.items()}
             runs = {name: values[:, i] for name, values in found.runs.items()}
-            rain = bars_of_cell(drawing.rain, int(stations.placement.main_cell[i]))
+            rain = drawing.bars_of_cell(int(stations.placement.main_cell[i]))
             panels.append(StationPanel(_place_title(stations, i), stations.observed[:, i], runs, words, rain))
         if panels:
             path = drawing.folder / f"station_series_{file_name(region.name).lower()}.png"
@@ -83,26 +82,29 @@ def draw_station_series(found: StationVerification, drawing: Drawing) -> list[Fi
                 path,
                 title=f"Soil moisture at stations, {region.name}",
                 window_end=drawing.config.time.assimilation_end,
-                rain_label=drawing.rain.label,
+                rain_label=drawing.rain_label,
             )
             text = f"Soil moisture at stations, {region.name}, {rule}; R over the {window.window} window."
+            if any(panel.rain for panel in panels):
+                text += f" Bars: {drawing.rain_label}."
             figures.append(Figure("series at stations", path, text, window.window, region=region.name))
     return figures
 
 
 def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], drawing: Drawing) -> list[Figure]:
-    """Anomalies of days at stations beside the rain, as [B26] Fig. 12."""
+    """Anomalies of days at stations next to the rain, as [B26] Fig. 12."""
     figures: list[Figure] = []
-    stations, rain = found.stations, drawing.rain
+    stations = found.stations
     for one in days:
         panels = []
         for name, values in one.runs.items():
             s = one.scores[name]
-            note = f"SCC {s.scc:.2f}, n = {s.n_cells}".replace("-", "\N{MINUS SIGN}")
+            scc = "" if np.isnan(s.scc) else f"SCC {s.scc:.2f}, "
+            note = f"{scc}n = {s.n_cells}".replace("-", "\N{MINUS SIGN}")
             panels.append(DayPanel(name.replace("_", "-"), values, note=note))
         panels.append(DayPanel("Stations", one.reference))
-        image = drawing.domain.cells.to_image(rain.of(one.day))
-        panels.append(DayPanel(capital(rain.name), image=image, is_rain=True))
+        rain = drawing.rain_panel(one.day)
+        panels += [] if rain is None else [rain]
         path = drawing.folder / f"station_anomalies_{file_name(one.region.name).lower()}_{one.day:%Y%m%d}.png"
         draw_day(
             panels,
@@ -116,8 +118,8 @@ def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], 
         )
         window = found.windows[0].window
         text = (
-            f"Daily anomalies from the mean of the {window} window at stations, {one.region.name}, {one.day}; "
-            f"{rain.label}."
+            f"Daily anomalies from the mean of the {window} window at stations, {one.region.name}, {one.day}"
+            f"{'' if rain is None else f'; {drawing.rain_label}'}."
         )
         figures.append(Figure("day", path, text, window, region=one.region.name))
     return figures
@@ -139,15 +141,19 @@ def _drawn(found: StationVerification, region: Region, config: CampaignConfig) -
         value, what = scored["r"].value, f"R of {run.replace('_', '-')}"
     known = np.flatnonzero(inside & np.isfinite(value))
     if not known.size:
-        return [], ""
+        return [int(i) for i in np.flatnonzero(inside)[:3]], "the first of the region, as R is undefined at all of them"
     ordered = known[np.argsort(value[known], kind="stable")]
     places = [ordered[min(ordered.size - 1, int(share * ordered.size))] for share in (0.1, 0.5, 0.9)]
     chosen = [int(i) for i in dict.fromkeys(places)]
+    if known.size < 3:
+        return chosen, "all that have scores"
     return chosen, f"at the 10th, 50th and 90th percentile of the {what}"
 
 
 def _r_words(run: str, r: tuple[float, float, float, float]) -> str:
     value, low, high, _ = r
+    if np.isnan(value):
+        return f"{run.replace('_', '-')}: R undefined"
     interval = "" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]"
     text = f"R = {value:.2f}{interval}".replace("-", "\N{MINUS SIGN}")
     return f"{run.replace('_', '-')}: {text}"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from landda_hpc.campaign.domain import Domain, depth_name
+from landda_hpc.campaign.gaps import Gaps
 from landda_hpc.campaign.verify.series import CampaignSeries, unfrozen
 from landda_hpc.campaign.verify.twin_stations import draw_twin_stations
 from landda_hpc.config import CampaignConfig, StationsConfig
@@ -64,24 +66,39 @@ def anomaly_rule(config: CampaignConfig) -> AnomalyRule:
     return AnomalyRule(config.verification.anomaly.kind, config.verification.anomaly.window_days)
 
 
-def verify_stations(series: CampaignSeries, config: CampaignConfig, domain: Domain) -> StationVerification | None:
-    """Compare every run with every station that the configuration names; None where it names none. Local.
+def verify_stations(
+    series: CampaignSeries, config: CampaignConfig, domain: Domain, gaps: Gaps
+) -> StationVerification | None:
+    """Compare every run with every station that the configuration names. Local.
+
+    Parameters
+    ----------
+    gaps : gets the stations that cannot be read, and why windows have no scores.
+
+    Returns
+    -------
+    None where no station is named, or none could be compared.
 
     Raises
     ------
-    ConfigError, DataError : the stations' files are not there or cannot be read.
+    DataError, StorageError : the campaign's series cannot be read.
     """
     asked = config.verification
     found: list[StationSeries] = []
     outside: Counter[str] = Counter()
+    nothing: list[StationSeries] = []
     for settings in asked.stations:
-        of_entry = load_stations(config, settings, series.times[0], series.times[-1])
-        chosen = choose_depths(of_entry, settings)
+        load = partial(load_stations, config, settings, series.times[0], series.times[-1])
+        of_entry = gaps.attempt(f"stations '{settings.entry}'", load, nothing)
+        if not of_entry:
+            continue
+        chosen = gaps.attempt(f"stations '{settings.entry}'", partial(choose_depths, of_entry, settings), nothing)
         outside[_outside_words(settings)] += len(of_entry) - len(chosen)
         found += chosen
     if asked.twin_stations is not None:
-        found += draw_twin_stations(series, config, domain, asked.twin_stations)
-    if not asked.stations and asked.twin_stations is None:
+        draw = partial(draw_twin_stations, series, config, domain, asked.twin_stations)
+        found += gaps.attempt("stations of the twin", draw, [])
+    if not found:
         return None
     # Entries of successive periods may have the same sensors.
     found = merge_series(found)
@@ -100,9 +117,14 @@ def verify_stations(series: CampaignSeries, config: CampaignConfig, domain: Doma
     stations.left_out.update(+outside)
     for reason, number in sorted(stations.left_out.items()):
         logger.info("%d sensors left out: %s", number, reason)
+    if not len(stations):
+        reasons = "; ".join(f"{number} {reason}" for reason, number in sorted(stations.left_out.items()))
+        why = f"none of {len(found)} sensors can be compared ({reasons}; see verification.min_pairs and .depths_m)"
+        gaps.add("stations", why, is_fault=False)
+        return None
     take = {"water": lambda values: stations.at_places(unfrozen(values))}
     runs = {name: series.collect(name, take)["water"] for name in series.runs}
-    points = representativeness(stations, domain.grid, domain.cells.cell, _among_tiles(series, stations))
+    points = representativeness(stations, domain.grid, domain.cells.cell, _among_tiles(series, stations, config))
     windows = score_stations(
         stations,
         runs,
@@ -113,11 +135,22 @@ def verify_stations(series: CampaignSeries, config: CampaignConfig, domain: Doma
         min_pairs=asked.min_pairs,
         bootstrap=Bootstrap(asked.replicates, config.seed),
     )
+    note_windows("scores at stations", series, {window.window for window in windows}, asked.min_pairs, gaps)
     return StationVerification(stations, runs, points, windows)
 
 
+def note_windows(what: str, series: CampaignSeries, scored: Collection[str], min_pairs: int, gaps: Gaps) -> None:
+    """Note the windows that have no scores in time, and why; a window without times is none."""
+    for window, is_inside in series.windows().items():
+        n_times = int(is_inside.sum())
+        if n_times and window not in scored:
+            have = f"it has {n_times} time{'' if n_times == 1 else 's'}"
+            why = f"{have}, of which fewer than {min_pairs} can be compared (verification.min_pairs)"
+            gaps.add(f"{what}, {window} window", why, is_fault=False)
+
+
 def anomalies_of_days(
-    found: StationVerification, days_of_region: Callable[[Region], Sequence[date]]
+    found: StationVerification, days_of_region: Callable[[Region], Sequence[date]], gaps: Gaps
 ) -> list[DayAnomalies]:
     """Anomalies of single days from the mean of the first window, at the uppermost sensors, region by region."""
     if not found.windows:
@@ -132,7 +165,8 @@ def anomalies_of_days(
         for day in days_of_region(region):
             of_day = anomalies.of(day, region, surface & stations.inside(region))
             if of_day is None:
-                logger.warning("no anomalies of %s at stations: nothing of it in the %s window", day, window.window)
+                why = f"no station has a value of that day within the {window.window} window"
+                gaps.add(f"anomalies of {day} at stations, {region.name}", why, is_fault=False)
             else:
                 chosen.append(of_day)
     return chosen
@@ -190,12 +224,18 @@ def _outside_words(settings: StationsConfig) -> str:
     return f"of {settings.entry} not within {100 * top:g} to {100 * bottom:g} cm (sensor_depths_m)"
 
 
-def _among_tiles(series: CampaignSeries, stations: StationSet) -> FloatArray:
-    """Mean standard deviation among the tiles of each station's cell, in its layer, over the baseline's times."""
-    main, layer = stations.placement.main_cell, stations.layer
+def _among_tiles(series: CampaignSeries, stations: StationSet, config: CampaignConfig) -> FloatArray:
+    """Mean standard deviation among the tiles of each station's cell, in its layer, over the baseline's times.
+
+    NaN for a layer that the campaign did not record: it may be verified at others than it scored.
+    """
+    recorded = series.scored_depths_m
+    row = np.array([recorded.index(d) if d in recorded else -1 for d in config.verification.depths_m])[stations.layer]
+    main, known = stations.placement.main_cell, row >= 0
 
     def take(values: SeriesSlice) -> FloatArray:
-        return values.sub_grid_std[layer, main].astype(np.float64)
+        return np.where(known, values.sub_grid_std[np.maximum(row, 0), main].astype(np.float64), np.nan)
 
     found = series.collect(series.baseline or series.runs[0], {"std": take})["std"]
-    return np.asarray(np.nanmean(found, axis=0)) if len(stations) else np.empty(0)
+    count = np.isfinite(found).sum(axis=0)
+    return np.asarray(np.where(count > 0, np.nansum(found, axis=0) / np.maximum(count, 1), np.nan))

@@ -15,6 +15,7 @@ from landda_hpc.grid import Grid
 from landda_hpc.storage.series import SeriesSlice
 from landda_hpc.verification.matching import as_times, sensor_weights
 from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region
+from landda_hpc.verification.station_table import TWIN_NETWORK
 
 
 def draw_twin_stations(
@@ -63,7 +64,7 @@ def draw_twin_stations(
         values = np.where(generator.random(times.size) < settings.missing_fraction, np.nan, readings)
         found.append(
             StationSeries(
-                network=f"twin {region.name}",
+                network=f"{TWIN_NETWORK}{region.name}",
                 station=f"{number + 1:04d}",
                 sensor="twin",
                 lat=lat,

@@ -62,14 +62,18 @@ class CampaignQueue:
                 logs.also_to_file(output / "landda.log")
                 logger.info("%d ranks, %s", self.world.size, mpi_library() if self.world.size > 1 else "no MPI")
 
-    def run(self, config: CampaignConfig, folder: Path, name: str) -> None:
+    def run(self, config: CampaignConfig, folder: Path, name: str, *, same_records: bool = True) -> None:
         """Run one campaign to its end; do nothing if it is finished. Collective.
+
+        Parameters
+        ----------
+        same_records : as ``open_seed``.
 
         Raises
         ------
         typer.Exit : stopped; with code 0 by SIGUSR1, with the code that says so by another signal.
         """
-        campaign = open_seed(config, self.world, folder, self._overwrite)
+        campaign = open_seed(config, self.world, folder, self._overwrite, same_records=same_records)
         if campaign is None:
             if self.is_first:
                 logger.info("%s is finished: %s", name, folder)

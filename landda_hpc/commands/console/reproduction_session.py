@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import typer
 from rich.console import Console
 
+from landda_hpc.campaign.gaps import Gap, exit_code
 from landda_hpc.campaign.reproduction.experiment import EXPERIMENTS, PaperName, find_configuration
 from landda_hpc.commands.console.campaign_queue import CampaignQueue
-from landda_hpc.config import CampaignConfig, load_config
+from landda_hpc.commands.console.gap_report import print_gaps
+from landda_hpc.config import CampaignConfig, load_config, read_resolved
 from landda_hpc.parallel.together import together
+from landda_hpc.storage.campaign_folder import CampaignFolder
 
 _MAIN: Final = "campaign"
 _CHINA: Final[dict[str, dict[str, Any]]] = {
@@ -46,7 +51,8 @@ class ReproductionSession:
 
         Raises
         ------
-        typer.Exit : stopped by a signal other than SIGUSR1, with the code that says so.
+        typer.Exit : stopped by a signal other than SIGUSR1, with the code that says so; or the page has gaps because of
+            faults in what the configuration names, with code 5.
         """
         request = self._request
         output = request.output or Path("runs") / f"reproduce_{request.paper}"
@@ -57,10 +63,14 @@ class ReproductionSession:
         configs = self._world.broadcast(configs)
         self._queue.make_folder(output, "reproduction", ("reproduction.md", "figures"), (_MAIN,))
         for name, config in (configs or {}).items():
-            self._queue.run(config, output / name, name)
+            self._queue.run(config, output / name, name, same_records=False)
+        gaps: Sequence[Gap] = ()
         with together(self._world, "writing the page"):
             if self._is_first:
-                self._conclude(output, list(configs or {}))
+                gaps = self._conclude(output, configs or {})
+        code = self._world.broadcast(exit_code(gaps))
+        if code:
+            raise typer.Exit(code)
 
     def _configurations(self) -> dict[str, CampaignConfig]:
         """By folder: the campaign of the paper and, for [S24], its observation-error experiment."""
@@ -78,23 +88,32 @@ class ReproductionSession:
                 configs[_china_folder(kind)] = config.model_copy(update={"time": time, **spinup})
         return configs
 
-    def _conclude(self, output: Path, folders: list[str]) -> None:
-        """Write the page. Rank 0."""
+    def _conclude(self, output: Path, configs: Mapping[str, CampaignConfig]) -> Sequence[Gap]:
+        """Write the page; what it could not show. Rank 0."""
         from landda_hpc.campaign.reproduction import (
             bai2026,
             shen2024,
         )  # imported here: needed once, on one rank, and loads the plotting library
 
         campaign = self._request.source or output / _MAIN
+        asked = configs.get(_MAIN) or self._asked_of(campaign)
         if self._request.paper == "bai2026":
-            written = bai2026.write_page(campaign, output)
+            written = bai2026.write_page(campaign, output, asked)
         else:
-            china = {kind: output / _china_folder(kind) for kind in _CHINA if _china_folder(kind) in folders}
-            written = shen2024.write_page(campaign, output, china)
-        figures = output / "figures"
+            china = {kind: output / _china_folder(kind) for kind in _CHINA if _china_folder(kind) in configs}
+            written = shen2024.write_page(campaign, output, china, asked)
+        count = len(written.figures)
         Console().print(
-            f"Written: {written[0]}, {len(written) - 1} figures in {figures}/", highlight=False, soft_wrap=True
+            f"Written: {written.path}, with {count} figure{'' if count == 1 else 's'}", highlight=False, soft_wrap=True
         )
+        print_gaps(written.gaps, with_exit=False)
+        return written.gaps
+
+    def _asked_of(self, campaign: Path) -> CampaignConfig | None:
+        """With --from: the campaign's configuration with what --set changes of the verification."""
+        if not self._request.overrides:
+            return None
+        return read_resolved(CampaignFolder.open(campaign).config_file, self._request.overrides)
 
 
 def _china_folder(kind: str) -> str:

@@ -175,5 +175,5 @@ def _conclude(output: Path, config: CampaignConfig) -> None:
     console = Console()
     for table in summary_tables(summarise(read_json_lines(output / "scores.jsonl"), config.scored_since)):
         console.print(table)
-    figures = f", {output}/figures/" if config.output.figures else ""
-    console.print(f"Finished. Scores, tables and figures: {output}/summary.md{figures}", highlight=False)
+    figures = f", figures: {output}/figures/" if config.output.figures else ""
+    console.print(f"Finished. Scores and tables: {output}/summary.md{figures}", highlight=False)

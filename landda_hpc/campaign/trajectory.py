@@ -1,0 +1,231 @@
+"""Which keys decide what: the trajectory of a campaign, its records, or only how a finished campaign is looked at.
+
+The *trajectory* is every state of every instance, bit by bit. Its keys must not change while a campaign lives: a hash
+of them is in every checkpoint. *Records* (scores.jsonl, series/, images/ ...) are written as a campaign runs: a change
+of their keys would mix records of two kinds, so ``verification.depths_m``, ``.min_soil_fraction`` and ``.unobserved``
+stay as the campaign began, while ``output.*`` may change for the cycles to come. Everything else is *presentation*,
+and may change at any time: what a campaign is verified against, which times count in means, which figures are drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from landda_hpc.config import CampaignConfig, CatalogueObservations, ColmModelConfig, read_plain, read_resolved
+from landda_hpc.errors import ConfigError
+
+RECORD_KEYS: Final = ("depths_m", "min_soil_fraction", "unobserved")
+"""Of ``verification``: what the scores of every cycle are taken of. They do not change the trajectory."""
+
+APART: Final = ("name", "description", "data_root", "parallel", "checkpoint", "output", "verification")
+"""Sections that decide nothing of the trajectory."""
+
+FREE: Final = (
+    "parallel.*, checkpoint.*, output.*, data_root, name, description, verification.* but for depths_m, "
+    "min_soil_fraction and unobserved, entries of the catalogue that are not assimilated, and how CoLM is run "
+    f"(model.{', '.join(sorted(ColmModelConfig.OPERATION))})"
+)
+"""What a resume may change, in words."""
+
+
+def trajectory_of(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a configuration that decides the trajectory.
+
+    Parameters
+    ----------
+    plain : a resolved configuration as plain data, as ``config.yaml`` holds it.
+    """
+    kept = {name: value for name, value in plain.items() if name not in APART}
+    observations = dict(kept.get("observations") or {})
+    catalogue = kept.pop("catalogue", None) or {}
+    if observations.get("kind") == "catalogue":
+        kept["catalogue"] = {name: entry for name, entry in catalogue.items() if name == observations.get("entry")}
+    observations.pop("feedback", None)  # writes files, changes nothing
+    kept["observations"] = observations
+    model = kept.get("model")
+    if isinstance(model, Mapping) and model.get("kind") == "colm":
+        kept["model"] = {name: value for name, value in model.items() if name not in ColmModelConfig.OPERATION}
+    return kept
+
+
+def config_hash(config: CampaignConfig) -> str:
+    """Hash of the trajectory of a configuration, 32 hexadecimal digits."""
+    return _hash_of_now(config.model_dump(mode="json"))
+
+
+def identity(config_file: Path) -> str:
+    """Hash of the trajectory of a campaign that has begun, from its ``config.yaml`` as it stands there. Local.
+
+    A later version of the program may know more keys: the file, which says what the campaign was begun with, has one
+    hash for all of them.
+
+    Raises
+    ------
+    MissingFileError, ConfigError : no such file, or not readable.
+    """
+    return _hash_of_now(read_plain(config_file))
+
+
+def accepted_identities(config_file: Path) -> tuple[str, ...]:
+    """Hashes that a checkpoint of the campaign of ``config.yaml`` may have. Local.
+
+    That of the file, of what it means to this version (the same values may be written in another way), and both as
+    version 0.1.0 made them.
+    """
+    plain, meant = read_plain(config_file), read_resolved(config_file).model_dump(mode="json")
+    found = [hash_of(data) for data in (plain, meant) for hash_of in (_hash_of_now, _hash_of_0_1_0)]
+    return tuple(dict.fromkeys(found))
+
+
+def require_same_trajectory(before: CampaignConfig, after: CampaignConfig, what: str) -> None:
+    """Raise ConfigError, naming the keys, where two configurations differ in what decides the trajectory.
+
+    Parameters
+    ----------
+    what : tried to change it, for the message.
+    """
+    changed = changed_trajectory(before, after)
+    if changed:
+        raise ConfigError(
+            f"{what}: {listed(changed)} would change the trajectory, which has begun. May change: {FREE}. For anything "
+            "else begin another campaign."
+        )
+
+
+def require_same_records(before: CampaignConfig, after: CampaignConfig, what: str) -> None:
+    """Raise ConfigError where two configurations differ in what the scores of every cycle are taken of."""
+    changed = changed_records(before, after)
+    if changed:
+        raise ConfigError(
+            f"{what}: {listed(changed)} would change what the scores of every cycle are taken of, and scores.jsonl "
+            "would hold two kinds. The state does not depend on it: 'landda score DIR --set ...' verifies a campaign "
+            "that recorded output.series at other layers; for other scores begin another campaign."
+        )
+
+
+def changed_trajectory(before: CampaignConfig, after: CampaignConfig) -> list[str]:
+    """Dotted keys in which two trajectories differ."""
+    one, other = (trajectory_of(config.model_dump(mode="json")) for config in (before, after))
+    return list(_differences(one, other))
+
+
+def changed_records(before: CampaignConfig, after: CampaignConfig) -> list[str]:
+    """Dotted keys of ``RECORD_KEYS`` in which two configurations differ."""
+    return [
+        f"verification.{name}"
+        for name in RECORD_KEYS
+        if getattr(before.verification, name) != getattr(after.verification, name)
+    ]
+
+
+def listed(keys: Sequence[str], most: int = 6) -> str:
+    """Keys in words, a few of many."""
+    more = f" and {len(keys) - most} more keys" if len(keys) > most else ""
+    return ", ".join(keys[:most]) + more
+
+
+def presented(campaign: CampaignConfig, asked: CampaignConfig) -> CampaignConfig:
+    """A campaign's own configuration, looked at as another one asks for.
+
+    Parameters
+    ----------
+    campaign : of its folder.
+    asked : of the same trajectory; gives description, data_root, catalogue, ``output.figures`` and ``verification``
+        without ``RECORD_KEYS``.
+    """
+    recorded = {name: getattr(campaign.verification, name) for name in RECORD_KEYS}
+    catalogue = dict(asked.catalogue)
+    if isinstance(campaign.observations, CatalogueObservations):
+        entry = campaign.observations.entry
+        catalogue[entry] = campaign.catalogue[entry]
+    return campaign.model_copy(
+        update={
+            "description": asked.description,
+            "data_root": asked.data_root,
+            "catalogue": catalogue,
+            "verification": asked.verification.model_copy(update=recorded),
+            "output": campaign.output.model_copy(update={"figures": asked.output.figures}),
+        }
+    )
+
+
+def _hash_of_now(plain: Mapping[str, Any]) -> str:
+    return _hash(yaml.safe_dump(trajectory_of(plain), sort_keys=True))
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _differences(before: Any, after: Any, place: str = "") -> Iterable[str]:
+    """Dotted keys in which two trees of plain data differ, the innermost that both have."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in dict.fromkeys((*before, *after)):
+            dotted = f"{place}.{name}" if place else str(name)
+            if name not in before or name not in after:
+                yield dotted
+            else:
+                yield from _differences(before[name], after[name], dotted)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, pair in enumerate(zip(before, after, strict=True)):
+            yield from _differences(*pair, f"{place}.{number}")
+    elif before != after:
+        yield place
+
+
+_DEFAULTS_OF_0_1_0: Final[dict[str, Any]] = {
+    "parallel": {"member_groups": 1, "roots": None},
+    "checkpoint": {"every_hours": 24, "keep_last": 2, "keep_every": None, "mode": "auto", "restarts": False},
+    "output": {
+        "fields": ["background", "analysis", "increment", "innovation"],
+        "every_hours": 24,
+        "times": [],
+        "layers": False,
+        "profiles": [],
+        "figures": True,
+        "series": None,
+    },
+    "description": "",
+    "data_root": ".",
+}
+_VERIFICATION_OF_0_1_0: Final[dict[str, Any]] = {
+    "unobserved": False,
+    "references": [],
+    "stations": [],
+    "twin_stations": None,
+    "precipitation": None,
+    "place": "nearest",
+    "tolerance_minutes": 30.0,
+    "anomaly": {"kind": "moving_window", "window_days": 35.0},
+    "min_pairs": 20,
+    "replicates": 500,
+    "days": [],
+    "drawn_stations": [],
+}
+_OPERATION_OF_0_1_0: Final[dict[str, Any]] = {
+    "launch": "{exe} {namelist}",
+    "side_by_side": 1,
+    "nodes": [],
+    "timeout_minutes": 60.0,
+    "tries": 2,
+    "environment": {},
+    "keep_restarts": 2,
+    "keep_history": False,
+}
+
+
+def _hash_of_0_1_0(plain: Mapping[str, Any]) -> str:
+    """What version 0.1.0 wrote into checkpoints: of the whole file, with defaults for what decided nothing."""
+    kept = {name: _DEFAULTS_OF_0_1_0.get(name, value) for name, value in plain.items()}
+    kept["verification"] = {
+        name: _VERIFICATION_OF_0_1_0.get(name, value) for name, value in (plain.get("verification") or {}).items()
+    }
+    model = kept.get("model")
+    if isinstance(model, Mapping) and model.get("kind") == "colm":
+        kept["model"] = {name: _OPERATION_OF_0_1_0.get(name, value) for name, value in model.items()}
+    return _hash(yaml.safe_dump(kept, sort_keys=False))

@@ -1,0 +1,23 @@
+"""What a page had to leave out, on the screen and in the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+from rich.console import Console
+
+from landda_hpc.campaign.gaps import Gap, exit_code, gap_summary
+
+
+def print_gaps(gaps: Sequence[Gap], *, with_exit: bool = True) -> None:
+    """Say what is not shown, and why.
+
+    Raises
+    ------
+    typer.Exit : ``with_exit``, and something that the configuration names was at fault; code 5.
+    """
+    for line in gap_summary(gaps):
+        Console(stderr=True).print(line, highlight=False, soft_wrap=True, markup=False)
+    if with_exit and (code := exit_code(gaps)):
+        raise typer.Exit(code)
