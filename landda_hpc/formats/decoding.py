@@ -266,7 +266,7 @@ class Decoder:
         return tuple(found)
 
     def _limit_numbers(self, name: str, attributes: Mapping[str, Any], n: int) -> Numbers | None:
-        """An attribute of limits, (n,); None if absent, or if it is no range."""
+        """An attribute of limits, (n,); None if absent or not a range."""
         if name not in attributes:
             return None
         attribute = attributes[name]

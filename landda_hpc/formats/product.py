@@ -131,7 +131,7 @@ class ProductVariable:
     units : spellings of its unit in the files; the first is the usual one.
     valid_range : in that unit, inclusive.
     factor : of m3 m-3 (or, for precipitation, kg m-2) per unit of the file.
-    depth_m : top and bottom, m; None for what is no soil layer.
+    depth_m : top and bottom, m; None for anything but a soil layer.
     level : place along a further dimension of the variable, from 0; None where it has none.
     slack : values so far below the range are rounding of the provider's packing and become its lower end.
     """

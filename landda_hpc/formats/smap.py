@@ -297,7 +297,7 @@ def granule_of(name: str) -> tuple[str, str] | None:
     Notes
     -----
     The version is the composite release (R, launch indicator, major and minor version), then the product counter, which
-    a file of the same release gets when it is made again. The time is no part of the granule: a new release may begin a
+    a file of the same release gets when it is remade. The time is not part of the granule: a new release may start a
     second earlier, while number and direction of an orbit are given once. SPL2SMP user guide, "File naming".
     """
     found = _GRANULE.fullmatch(name)
