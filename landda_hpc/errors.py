@@ -5,6 +5,7 @@ A message says what was found, what was expected, where, and what to do.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 
 
@@ -59,9 +60,21 @@ class StorageError(LandDAError, OSError):
 
 
 class StoppedError(LandDAError, RuntimeError):
-    """A stop request came before there was anything to save."""
+    """A stop request came before the first cycle; all ranks raise it together.
 
-    exit_code = 75
+    Parameters
+    ----------
+    received : number of the signal.
+    is_saved : whether anything new was saved, so that the next leg begins farther on. The exit code is then 0 after
+        SIGUSR1, else 75. After other signals it is 128 and their number, as shells have it.
+    """
+
+    agreed = True
+
+    def __init__(self, message: str, received: int = signal.SIGUSR1, *, is_saved: bool = False) -> None:
+        super().__init__(message)
+        is_asked = received == signal.SIGUSR1
+        self.exit_code = (0 if is_saved else 75) if is_asked else 128 + received
 
 
 class ParallelError(LandDAError, RuntimeError):

@@ -29,7 +29,7 @@ from landda_hpc.campaign.timing import StepClock
 from landda_hpc.campaign.treatment import MEMORY_KEY, Treatment, surface_is_asked_for, surface_rows
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import BoolArray, FloatArray
-from landda_hpc.errors import StorageError
+from landda_hpc.errors import StoppedError, StorageError
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.image.distribute import WaterLedger, distribute
 from landda_hpc.methods.base.assembly import make_method
@@ -44,7 +44,7 @@ from landda_hpc.storage.method_memory import KEY as MEMORY
 from landda_hpc.storage.method_memory import Memory, encode_memory
 from landda_hpc.storage.record_inventory import KEY, Inventory
 from landda_hpc.storage.report_state import forget_report
-from landda_hpc.storage.retention import checkpoint_name
+from landda_hpc.storage.retention import checkpoint_name, list_checkpoints
 
 logger = logging.getLogger(__name__)
 step_log = logging.getLogger("landda_hpc.steps")
@@ -163,10 +163,18 @@ class Campaign:
         Raises
         ------
         ModelError, DataError, StorageError : on every rank; the last checkpoint stays as it is.
+        StoppedError : a stop request came before the first cycle, and the state had been saved by an earlier leg.
         """
         time, total = self.config.time, self.config.time.n_cycles
+        is_new = self.world.broadcast(not list_checkpoints(self.folder.checkpoints))
         if self.cycle == 0:
             self._save(0, time.start)
+        received = stop.agreed(self.world) if stop else None
+        if received and self.cycle < total:
+            self._conclude("stopped")
+            if not is_new:
+                raise StoppedError(f"Stopped by {received.name} before the first cycle of this job.", received)
+            return Outcome(False, self.cycle, time.valid_time(self.cycle), received)
         while self.cycle < total:
             number = self.cycle + 1
             line = self._one_cycle(number)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.instance import Instance
+from landda_hpc.campaign.saved_spinup import NAME as SPIN_UP
+from landda_hpc.campaign.saved_spinup import SavedSpinUp
 from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.spun_up import spun_up_state
 from landda_hpc.campaign.warm_start import is_warm_start, warm_state
@@ -20,6 +23,7 @@ from landda_hpc.config import METHODS, CampaignConfig, ColumnModelConfig, Pertur
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
 from landda_hpc.fields.sphere import grid_spacing_km, two_scale_field
+from landda_hpc.formats.atomic import storage_errors
 from landda_hpc.formats.climatology import read_soil_moisture_climatology
 from landda_hpc.grid import Grid
 from landda_hpc.model.column.climate import tile_climate
@@ -93,6 +97,9 @@ def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> Na
 _SPIN_UP_PART = timedelta(days=5)
 """Between looks for a stop request, and lines in the log."""
 
+_KEPT_EVERY_S: Final = 600.0
+"""Seconds of computing after which a spin-up is kept, for a kill."""
+
 
 def bare_instances(config: CampaignConfig) -> list[Instance]:
     """Every instance of a campaign, without models and states: the nature run first, if there is one."""
@@ -164,10 +171,12 @@ class EmbeddedModels:
         Raises
         ------
         DataError : the initial file is missing or not usable.
-        StoppedError : a stop request came during the spin-up.
+        StoppedError : a stop request came during the spin-up, which is kept; a resume goes on from there.
         """
         config, world = self._config, self._world
         begin = config.time.start - timedelta(days=self._model.spinup_days)
+        saved = SavedSpinUp(config, self._domain, world, self._folder.path / SPIN_UP)
+        reached = saved.time()
         with together(world, "initial state"):
             first_run: Instance | None = None
             for instance in instances:
@@ -181,10 +190,13 @@ class EmbeddedModels:
                 is_plain = instance.run is not None and instance.run.perturbation is None
                 if is_plain and first_run is not None:
                     continue
-                whole = _initial_state(config, self._domain, instance, begin)
-                instance.state = whole.take(self._domain.layout.tiles_of(world.rank))
+                if reached is None:
+                    whole = _initial_state(config, self._domain, instance, begin)
+                    instance.state = whole.take(self._domain.layout.tiles_of(world.rank))
+                else:
+                    instance.state = saved.state(instance)
                 first_run = instance if is_plain else first_run
-        self._spin_up(instances, begin, stop)
+        self._spin_up(instances, reached or begin, saved, stop)
         if first_run is not None and first_run.state is not None:
             for instance in instances:
                 if instance.model is not None and instance.state is None:
@@ -212,7 +224,10 @@ class EmbeddedModels:
         """Nothing to do: the states came from the checkpoint. Collective."""
 
     def release(self, kept: Collection[datetime]) -> None:
-        """No files to drop. Local."""
+        """Drop the saved spin-up once there is a checkpoint. Local: rank 0."""
+        if kept:
+            with storage_errors(self._folder.path / SPIN_UP, "removing"):
+                (self._folder.path / SPIN_UP).unlink(missing_ok=True)
 
     def write_restarts(self, instances: list[Instance], time: datetime) -> None:
         """One CoLM-layout file per rank and instance. Collective."""
@@ -234,29 +249,33 @@ class EmbeddedModels:
         factor: FloatArray = image.reshape(-1)[self._domain.tiles.cell[mine]]
         return factor
 
-    def _spin_up(self, instances: list[Instance], begin: datetime, stop: StopRequest | None) -> None:
-        """Run the instances that have a state from begin to the campaign's start. Collective."""
-        world, end = self._world, self._config.time.start
-        days = (end - begin).days
-        now = begin
+    def _spin_up(self, instances: list[Instance], now: datetime, saved: SavedSpinUp, stop: StopRequest | None) -> None:
+        """Run the instances that have a state from now to the campaign's start. Collective."""
+        world, end, days = self._world, self._config.time.start, self._model.spinup_days
+        is_saved, kept_at = False, time.monotonic()
         while now < end:
+            received = stop.agreed(world) if stop else None
+            if received or world.broadcast(time.monotonic() - kept_at > _KEPT_EVERY_S):
+                done = days - (end - now).days
+                if received and not is_saved:
+                    raise StoppedError(f"Stopped by {received.name} before anything new was computed.", received)
+                saved.save(instances, now)
+                kept_at = time.monotonic()
+                if received:
+                    raise StoppedError(
+                        f"Stopped by {received.name} after {done} of {days} days of spin-up, which are kept. Resume "
+                        f"with: landda resume {self._folder.path}",
+                        received,
+                        is_saved=True,
+                    )
             until = min(end, now + _SPIN_UP_PART)
             with together(world, f"spin-up from {now}"):
                 for instance in instances:
                     if instance.state is not None:
                         self._columns[instance.name].forecast(instance.state, now, until)
+            now, is_saved = until, True
             if world.rank == 0:
-                logger.info("spin-up: %d of %d days", (until - begin).days, days)
-            now = until
-            received = stop.agreed(world) if stop else None
-            if received:
-                stopped = StoppedError(
-                    f"stopped by {received.name} after {(now - begin).days} of {days} days of spin-up: nothing is "
-                    "saved before the campaign's start. 'landda resume' begins again; give it more time, or fewer "
-                    "model.spinup_days."
-                )
-                stopped.agreed = True
-                raise stopped
+                logger.info("spin-up: %d of %d days", days - (end - now).days, days)
 
 
 def free_run(config: CampaignConfig, domain: Domain, mine: slice | None = None) -> tuple[LandModel, TileState]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from landda_hpc import __version__
+from landda_hpc.campaign.config_hash import config_hash
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.models import free_run
 from landda_hpc.campaign.signals import StopRequest
@@ -237,11 +238,10 @@ def _one_year(
             baseflow += model.forecast(state, first, last).drainage
         received = stop.agreed(world) if stop else None
         if received:
-            stopped = StoppedError(
-                f"stopped by {received.name} within a year; the years before are kept: the same command goes on there."
+            raise StoppedError(
+                f"Stopped by {received.name} within a year; the years before are kept: the same command goes on there.",
+                received,
             )
-            stopped.agreed = True
-            raise stopped
     recharge: FloatArray = state["wa"] - aquifer + baseflow
     return recharge
 

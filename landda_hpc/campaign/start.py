@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from landda_hpc.campaign.config_hash import config_hash
 from landda_hpc.campaign.cycle import BackgroundObserver, Campaign, Outcome
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.instance import Instance
@@ -31,12 +33,12 @@ from landda_hpc.campaign.trajectory import (
 from landda_hpc.campaign.verify.preflight import find_verification_problems
 from landda_hpc.campaign.weather import weather_problems
 from landda_hpc.config import CampaignConfig, dump_config, load_config, read_resolved
-from landda_hpc.errors import ConfigError
+from landda_hpc.errors import ConfigError, StoppedError, StorageError
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.together import together
-from landda_hpc.storage.campaign_folder import CampaignFolder, Claim
+from landda_hpc.storage.campaign_folder import CampaignFolder, Claim, Status
 from landda_hpc.storage.checkpoint import CheckpointHeader, choose_mode, read_header, read_instance
 from landda_hpc.storage.method_memory import Memory, decode_memory
 from landda_hpc.storage.observation_survey import read_survey, write_survey
@@ -102,7 +104,7 @@ def start_campaign(
     ------
     ConfigError, DataError : the configuration cannot be run; nothing was written.
     StorageError : the folder holds another campaign already, or cannot be written.
-    StoppedError : a stop request came during the spin-up; nothing was saved.
+    StoppedError : a stop request came during the spin-up, which is kept.
     """
     domain = make_domain(config, world.size)
     source = _open_source(config, domain, world)
@@ -111,7 +113,7 @@ def start_campaign(
     with together(world, f"making {output}", asleep=True):
         if world.rank == 0:
             folder = CampaignFolder.create(output, dump_config(config), overwrite=overwrite, claim=claim)
-    with _unlocking_on_error(folder):
+    with _unlocking_on_error(folder), _shown_as_running(folder, config, world):
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
         _describe(config, domain, source, mode, world)
@@ -173,40 +175,41 @@ def resume_campaign(
             name = identity(folder.config_file)
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
-        domain = make_domain(config, world.size)
-        source = _open_source(config, domain, world, folder)
-        _describe(config, domain, source, _checkpoint_mode(config, world), world)
-        models = make_model_system(config, domain, world, folder)
-        path: Path | None = None
-        with together(world, f"looking for checkpoints in {output}"):
-            if world.rank == 0:
-                path = newest_checkpoint(folder, config, models, accept_gaps=accept_gaps)
-        path = world.broadcast(path)
-        instances = models.make_instances()
-        header: CheckpointHeader | None = None
-        memory: Memory | None = None
-        if path is None:
-            models.prepare(instances, stop)
-        else:
-            header, memory = _read_state(folder.config_file, domain, models, instances, path, world)
-        cycle = 0 if header is None else header.cycle
-        inventory: Inventory | None = None
-        lacks_sets = False
-        with together(world, "cutting the records back"):
-            if world.rank == 0:
-                inventory = restore_records(folder, config, header, accept_gaps=accept_gaps)
-                retain(config, folder, models, cycle)
-                lacks_sets = header is not None and lacks_restarts(config, folder, config.time.valid_time(cycle))
-                logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
-        if world.broadcast(lacks_sets):
-            models.write_restarts(instances, config.time.valid_time(cycle))
-        campaign = Campaign(
-            config, domain, world, folder, models, instances, source, cycle, inventory=inventory, identity=name
-        )
-        with together(world, "restoring the methods' memory"):
-            if memory is not None:
-                campaign.restore_memory(memory)
-        _save_survey(folder, source, world)
+        with _shown_as_running(folder, config, world):
+            domain = make_domain(config, world.size)
+            source = _open_source(config, domain, world, folder)
+            _describe(config, domain, source, _checkpoint_mode(config, world), world)
+            models = make_model_system(config, domain, world, folder)
+            path: Path | None = None
+            with together(world, f"looking for checkpoints in {output}"):
+                if world.rank == 0:
+                    path = newest_checkpoint(folder, config, models, accept_gaps=accept_gaps)
+            path = world.broadcast(path)
+            instances = models.make_instances()
+            header: CheckpointHeader | None = None
+            memory: Memory | None = None
+            if path is None:
+                models.prepare(instances, stop)
+            else:
+                header, memory = _read_state(folder.config_file, domain, models, instances, path, world)
+            cycle = 0 if header is None else header.cycle
+            inventory: Inventory | None = None
+            lacks_sets = False
+            with together(world, "cutting the records back"):
+                if world.rank == 0:
+                    inventory = restore_records(folder, config, header, accept_gaps=accept_gaps)
+                    retain(config, folder, models, cycle)
+                    lacks_sets = header is not None and lacks_restarts(config, folder, config.time.valid_time(cycle))
+                    logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
+            if world.broadcast(lacks_sets):
+                models.write_restarts(instances, config.time.valid_time(cycle))
+            campaign = Campaign(
+                config, domain, world, folder, models, instances, source, cycle, inventory=inventory, identity=name
+            )
+            with together(world, "restoring the methods' memory"):
+                if memory is not None:
+                    campaign.restore_memory(memory)
+            _save_survey(folder, source, world)
     return campaign
 
 
@@ -233,7 +236,7 @@ def open_finished(
         if world.rank == 0:
             folder = CampaignFolder.open(output)
             status = folder.read_status()
-            if status is not None and status.state == "finished":
+            if status is not None and status.state == "finished" and not folder.is_preparing:
                 folder.lock(claim)
                 config = _config_if_finished(folder, overrides or {}, accept_gaps=accept_gaps)
     config = world.broadcast(config)
@@ -264,6 +267,27 @@ def _unlocking_on_error(folder: CampaignFolder) -> Iterator[None]:
         yield
     except BaseException:
         folder.unlock()
+        raise
+
+
+@contextmanager
+def _shown_as_running(folder: CampaignFolder, config: CampaignConfig, world: Communicator) -> Iterator[None]:
+    """Write to the status that the campaign runs while it starts, and how the start ended. Collective."""
+    time, before = config.time, None
+    running = Status("running", 0, time.n_cycles, time.start.isoformat(), world.size)
+    with together(world, "writing the status"):
+        if world.rank == 0:
+            with suppress(StorageError):  # a damaged one is replaced
+                before = folder.read_status()
+            running = replace(before or running, state="running", ranks=world.size, message="")
+            folder.write_status(running)
+    try:
+        yield
+    except BaseException as error:
+        after = replace(running, state="stopped") if isinstance(error, StoppedError) else before
+        if world.rank == 0 and after is not None:
+            with suppress(StorageError):  # what ended the start is the error to report
+                folder.write_status(after)
         raise
 
 
@@ -313,10 +337,10 @@ def _open_source(
             if saved is not None:
                 source.recall(saved)
             survey = survey_analyses(config, source)
-            if resumed is not None and saved is None and source.surveyed:
-                logger.warning("no survey of the start was kept: the observations that are there now count")
-            # What goes on from a checkpoint needs the initial state no more.
             begins = resumed is None or not list_checkpoints(resumed.checkpoints)
+            if not begins and saved is None and source.surveyed:
+                logger.warning("no survey of the start was kept: the observations that are there now count")
+            # A campaign with a checkpoint no longer needs its initial state.
             problems = find_problems(config, survey, domain.grid, domain.case, begins=begins)
             problems += weather_problems(config, domain)
             of_verification = find_verification_problems(config, domain.grid)

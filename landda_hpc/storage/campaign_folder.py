@@ -142,7 +142,7 @@ class CampaignFolder:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a new start would lose anything: a checkpoint, or a record of a cycle."""
+        """Whether there is anything that a new start would lose."""
         return has_begun(self.path)
 
     @property

@@ -47,14 +47,14 @@ def is_campaign(root: Path) -> bool:
 
 
 def has_begun(root: Path) -> bool:
-    """Whether a new start would lose anything in a folder: a checkpoint, or a record of a cycle. Local."""
+    """Whether a new start would lose anything: a checkpoint, a record of a cycle, or a spin-up that was kept. Local."""
     marker = read_marker(root)
     if marker is not None and marker.stage == "preparing":
         return False
     records, checkpoints = root / "cycles.jsonl", root / "checkpoints"
     names = [entry.name for entry in checkpoints.iterdir()] if checkpoints.is_dir() else []
     finished = any(is_ours(f"checkpoints/{name}") and final_name(name) is None for name in names)
-    return finished or (records.is_file() and records.stat().st_size > 0)
+    return finished or (root / "spinup.h5").is_file() or (records.is_file() and records.stat().st_size > 0)
 
 
 def require_free(root: Path, overwrite: bool) -> None:

@@ -31,7 +31,7 @@ _OURS: Final = re.compile(
     "|".join(
         (
             r"config\.yaml|status\.json|(?:cycles|scores|seconds|profiles)\.jsonl|landda\.log|observations\.json",
-            r"summary\.md|observations\.md|scores\.csv|scores\.nc|report\.json",
+            r"spinup\.h5|summary\.md|observations\.md|scores\.csv|scores\.nc|report\.json",
             r"checkpoints/checkpoint_\d{6,}_\d{8}T\d{4}\.h5",
             rf"restart/{_LABEL}/[^/]+/(?:manifest\.json|[^/]+_restart_[^/]+\.nc)",
             r"images/(?:[\d.]+-[\d.]+cm/)?[^/]+_\d{8}T\d{2}\.nc",

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from landda_hpc.errors import ConfigError, LandDAError
+from landda_hpc.errors import ConfigError, LandDAError, StoppedError
 
 
 def report(error: Exception) -> int:
@@ -55,6 +55,9 @@ def leave(code: int) -> None:
 
 
 def _print_message(prefix: str, error: Exception) -> None:
+    if isinstance(error, StoppedError):  # as asked for
+        Console(soft_wrap=True, highlight=False).print(str(error), markup=False)
+        return
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     if isinstance(error, ConfigError) and len(error.problems) > 1:
         console.print(f"{prefix}[bold red]error:[/] {len(error.problems)} problems in the configuration", markup=True)
