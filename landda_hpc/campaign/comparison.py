@@ -15,7 +15,6 @@ from typing import Any, Final, Literal
 import yaml
 
 from landda_hpc.campaign.comparison_options import OptionSet, name_with, with_options
-from landda_hpc.campaign.config_hash import config_hash
 from landda_hpc.campaign.cycle import Campaign
 from landda_hpc.campaign.domain import depth_name
 from landda_hpc.campaign.records import require_records

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from landda_hpc import __version__
-from landda_hpc.campaign.config_hash import config_hash
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.instance import Instance
+from landda_hpc.campaign.trajectory import config_hash
 from landda_hpc.config import CampaignConfig
 from landda_hpc.errors import ConfigError
 from landda_hpc.parallel.communicator import Communicator

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from landda_hpc import __version__
-from landda_hpc.campaign.config_hash import config_hash
 from landda_hpc.campaign.domain import Domain
 from landda_hpc.campaign.instance import Instance
 from landda_hpc.campaign.model_system import ModelSystem

@@ -14,7 +14,6 @@ from typing import Any, Final
 import numpy as np
 
 from landda_hpc import __version__
-from landda_hpc.campaign.config_hash import config_hash
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.models import free_run
 from landda_hpc.campaign.signals import StopRequest

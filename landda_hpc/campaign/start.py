@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from landda_hpc.campaign.config_hash import config_hash
 from landda_hpc.campaign.cycle import BackgroundObserver, Campaign, Outcome
 from landda_hpc.campaign.domain import Domain, make_domain
 from landda_hpc.campaign.instance import Instance
