@@ -20,6 +20,14 @@ QUANTITIES: Final = (
 )  # fmt: skip
 """What a set may have. It needs one of specific_humidity and dew_point; wind_speed or both of its parts; the rest."""
 
+POSSIBLE: Final[dict[str, tuple[float, float]]] = {
+    "shortwave": (-200.0, 2000.0), "longwave": (-200.0, 1000.0), "air_temperature": (150.0, 370.0),
+    "specific_humidity": (-0.01, 0.2), "dew_point": (100.0, 370.0), "surface_pressure": (1.0e4, 1.2e5),
+    "wind_speed": (-1.0, 150.0), "eastward_wind": (-150.0, 150.0), "northward_wind": (-150.0, 150.0),
+    "precipitation": (-0.01, 0.5),
+}  # fmt: skip
+"""Values and means of an interval, in our units, beyond which numbers are fill values or have other units."""
+
 
 @dataclass(frozen=True)
 class VariableFiles:

@@ -14,7 +14,7 @@ from landda_hpc.formats.forcing_sets import SETS
 from landda_hpc.formats.plumber import WEATHER, PointForcing, read_forcing
 from landda_hpc.model.forcing.air import saturation_vapour_pressure, specific_humidity
 from landda_hpc.model.forcing.dataset import forcing_set
-from landda_hpc.model.forcing.series import FileSeries, PointSeries, Series, point_timeline
+from landda_hpc.model.forcing.series import FileSeries, PointSeries, Series, point_timeline, require_possible
 from landda_hpc.model.forcing.sun import SOLAR_CONSTANT, hour_angle, mean_sun_height, sun_at
 from landda_hpc.model.forcing.timeline import Part, Timeline, find_gaps, line_weights
 from landda_hpc.model.protocol import Weather
@@ -178,6 +178,8 @@ def find_forcing_problems(
 def _read_point(forcing: NetcdfForcing, folder: Path) -> tuple[PointForcing, timedelta]:
     """The site's weather and its local standard time less UTC; ``folder`` is the file."""
     point = read_forcing(folder)
+    for name in WEATHER:
+        require_possible(point.values[name], name, folder)
     hours = forcing.utc_offset_hours
     return point, timedelta(hours=float(round(point.longitude / 15.0)) if hours is None else hours)
 

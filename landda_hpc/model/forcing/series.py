@@ -10,7 +10,7 @@ import numpy as np
 from landda_hpc.errors import DataError
 from landda_hpc.fields.point_weights import point_weights
 from landda_hpc.formats.forcing_file import Record, read_places, read_window
-from landda_hpc.formats.forcing_sets import VariableFiles
+from landda_hpc.formats.forcing_sets import POSSIBLE, VariableFiles
 from landda_hpc.formats.plumber import WEATHER, PointForcing
 from landda_hpc.model.forcing.timeline import Timeline
 
@@ -24,6 +24,11 @@ _BLOCK_VALUES: Final = 2**22
 """Values of a window that are read at once: many records where the window is small."""
 
 _BLOCK_RECORDS: Final = 24
+
+_LARGEST_FALL: Final = {"precipitation": 0.1}
+"""By so much an amount since 00 UTC may fall from one record to the next (packing), kg m-2."""
+_LARGEST_FALL_OF_ENERGY: Final = 2.0e4
+"""As above, J m-2."""
 
 
 class Series(Protocol):
@@ -94,7 +99,13 @@ class FileSeries:
                     "is not there. Begin with a file that starts at 00 UTC."
                 )
             # Packing may leave a bit less than an hour before.
-            amount = np.maximum(amount - self._read(before), 0.0)
+            amount = amount - self._read(before)
+            if amount.size and amount.min() < -_LARGEST_FALL.get(self._quantity, _LARGEST_FALL_OF_ENERGY):
+                raise DataError(
+                    f"'{self._quantity}' in '{record.path}' falls by {-amount.min():.3g} from {record.begin} to "
+                    f"{record.end}; expected amounts that accumulate from 00 UTC. Are they of single hours, as in ERA5?"
+                )
+            amount = np.maximum(amount, 0.0)
         return amount / (record.end - record.begin).total_seconds()
 
     def _read(self, record: Record) -> FloatArray:
@@ -111,6 +122,8 @@ class FileSeries:
         first = record.index // n_record * n_record
         chosen = slice(first, min(first + n_record, self.timeline.n_records(record.path)))
         block = read_window(record.path, self._quantity, self._variable, self._places, chosen, rows, columns)
+        if self._variable.meaning in ("instant", "mean"):
+            require_possible(block, self._quantity, record.path)
         while len(self._held) > 2 * n_record + 2:
             del self._held[next(iter(self._held))]
         for k, window in enumerate(block):
@@ -125,6 +138,17 @@ class FileSeries:
         raise DataError(
             f"'{self._quantity}' in '{path}', record {index + 1}, is missing near latitude {self._grid.lat[row]:.2f}, "
             f"longitude {self._grid.lon[column]:.2f}, where the dataset's first record has a value."
+        )
+
+
+def require_possible(values: FloatArray, quantity: str, path: Path) -> None:
+    """Raise DataError where values, NaN apart, cannot be of a quantity: interpolation would hide single ones."""
+    low, high = POSSIBLE[quantity]
+    wrong = values[(values < low) | (values > high)]
+    if wrong.size:
+        raise DataError(
+            f"'{quantity}' in '{path}' has {wrong.size} values outside {low:g} to {high:g}, e.g. {wrong[0]:g}. Is this "
+            "a fill value that the file does not declare, or another unit?"
         )
 
 

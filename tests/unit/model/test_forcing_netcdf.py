@@ -422,6 +422,37 @@ def test_a_dataset_of_ones_own(roots: dict[str, Path], tmp_path: Path) -> None:
     np.testing.assert_allclose(shifted.air_temperature, expected.air_temperature, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("pattern_", "name", "value", "quantity"),
+    [
+        ("TPHWL/*", "QBOT", 1e20, "specific_humidity"),  # was taken as saturated
+        ("TPHWL/*", "TBOT", -9999.0, "air_temperature"),
+        ("Precip/*", "PRECTmms", -9999.0, "precipitation"),
+    ],
+)
+def test_fill_values_that_are_not_declared_are_no_weather(
+    tmp_path: Path, pattern_: str, name: str, value: float, quantity: str
+) -> None:
+    write_dataset(tmp_path / "forcing", "gswp3", 3 * HOUR)
+    [path] = (tmp_path / "forcing").glob(pattern_)
+    with netCDF4.Dataset(path, "a") as file:
+        file[name][:, 1, 1] = value
+    with pytest.raises(DataError, match=f"'{quantity}' in .* values outside .*a fill value"):
+        weather_of(tmp_path, "gswp3", np.arange(GRID.n_cells)).during(MAY)
+
+
+def test_amounts_since_midnight_that_fall_are_of_hours(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "forcing", "era5_land_cds", HOUR)
+    variable = SETS["era5_land_cds"].variables["precipitation"]
+    with netCDF4.Dataset(tmp_path / "forcing" / MAY.strftime(variable.path), "a") as file:
+        amounts = file[variable.names[0]]
+        amounts[:] = np.where(np.arange(amounts.shape[0]) % 2, 1.0, 4.0)[:, None, None]
+    source = weather_of(tmp_path, "era5_land_cds")
+    with pytest.raises(DataError, match="expected amounts that accumulate from 00 UTC"):
+        for k in range(4):
+            source.during(MAY + (2 + k) * HOUR)
+
+
 def test_noise_below_zero_and_oversaturation_are_removed(tmp_path: Path) -> None:
     write_dataset(tmp_path / "forcing", "gswp3", 3 * HOUR)
     for pattern_, name, value in (
