@@ -141,7 +141,7 @@ def noise_words(config: CampaignConfig, run: EnkfLikeRun, before: float, after: 
         if gain is not None and sentences.has_white_noise_alone(config) and abs(best - gain) > 0.02:
             texts.append(
                 f"For a background with errors of {before:.3f} the best constant gain at that time is {best:.2f}; as "
-                "the background improves it becomes smaller (`landda compare` shows by how much)."
+                "the background improves it becomes smaller (`landda study compare` shows by how much)."
             )
     return " ".join(texts) + " A low ubRMSE against what was assimilated proves nothing."
 

@@ -152,8 +152,8 @@ def write_sections(
         page.lacks(
             number,
             "profiles over time and depth",
-            "the campaign recorded no profiles: `output.profiles` takes places; `landda reproduce` sets it when it "
-            "runs the campaign itself",
+            "the campaign recorded no profiles: `output.profiles` takes places; `landda study reproduce` sets it when "
+            "it runs the campaign itself",
         )
         return
     run = m.roles.assimilation.replace("_", "-")

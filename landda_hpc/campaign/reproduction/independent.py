@@ -59,7 +59,7 @@ class Independent:
         except (LandDAError, OSError) as error:
             self.why_not = str(error)
             if not is_recorded:
-                self.why_not += " `landda reproduce` records them when it runs the campaign itself."
+                self.why_not += " `landda study reproduce` records them when it runs the campaign itself."
             if is_recorded or m.config.output.series is not None:
                 gaps.add("series of the campaign", str(error), is_fault=True)
 

@@ -171,7 +171,8 @@ def background_words(run: Var3dImageRun) -> str:
     here = (
         f"Here B is of the archive `{run.background_archive}`."
         if run.background_archive is not None
-        else f"Here it is one number, {run.background_std:g} m3 m-3 squared; `landda archive` makes variances per cell."
+        else f"Here it is one number, {run.background_std:g} m3 m-3 squared; `landda study archive` makes variances "
+        "per cell."
     )
     return (
         "**B** from 2014-2015 (text) or May to September 2016 (caption of Fig. 2): the other period leaks the test. "

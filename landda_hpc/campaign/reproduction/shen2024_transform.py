@@ -103,7 +103,7 @@ def write_background_errors(page: Page, m: Material) -> None:
     own = (
         f"the analysis has the archive `{run.background_archive}` instead"
         if run.background_archive is not None
-        else f"the analysis does not take it, its B is {run.background_std:g} m3 m-3 squared; `landda archive "
+        else f"the analysis does not take it, its B is {run.background_std:g} m3 m-3 squared; `landda study archive "
         "--layers` makes the paper's"
     )
     page.figure(
