@@ -1,11 +1,11 @@
 """Curvelets of images: an exact, fast and reproducible Parseval frame.
 
-A curvelet is a small oriented wave: a coefficient says how much of a certain size, in a certain direction, an
+A curvelet is a small oriented wave: a coefficient measures how much structure of a certain size and direction an
 image has at a certain place. This package computes the fast discrete curvelet transform by wrapping (Candes,
-Demanet, Donoho, Ying 2006) of real or complex images of any N1 x N2, 17 cells a side or more, and what
-statistics of images need on top: exact coefficient variances, sums over ensembles that never store
-coefficients, boundaries for regions and for the sphere. It needs NumPy, ducc0 and numba, and nothing else of
-this project but its exceptions.
+Demanet, Donoho, Ying 2006) of real or complex images of any N1 x N2, 17 cells a side or more. For statistics of
+images it also provides exact variances of coefficients, sums over ensembles that never store coefficients, and
+boundaries for regions and for the sphere. It needs NumPy, ducc0 and numba, and only the exceptions of this
+project.
 
 Use
 ---
@@ -56,7 +56,7 @@ inside each FFT, the other loops run in index order. `frame.variance` equals sum
 by atom.
 
 C is redundant: C C^T is a projection, and coefficients of an image are correlated. A diagonal covariance of
-coefficients is an approximation that the methods built on it make, not a property of the frame.
+coefficients is an approximation of the methods that use it, not a property of the frame.
 
 Boundaries
 ----------
@@ -67,14 +67,14 @@ Parseval frames.
 
 Cost
 ----
-N log N time; memory of a plan: 3 bytes per stored number, shared by equal frames. The first use in a
-fresh installation compiles the loops (a second, once, cached on disk). `landda bench curvelet` measures,
-`landda curvelet guarantees` checks what is said above, `landda curvelet tiling` draws the frame.
+N log N time; memory of a plan: 3 bytes per stored number, shared by equal frames. The first use in a new
+installation compiles the loops (one second, cached on disk). `landda bench curvelet` measures the cost,
+`landda curvelet guarantees` checks the statements above, and `landda curvelet tiling` draws the frame.
 
 Other packages' transforms
 --------------------------
-`landda_hpc.curvelet.backends.make_frame` gives frames on `curvelops` (CurveLab) and `curvelets` (UDCT), where they
-are installed, behind the methods that analyses need.
+`landda_hpc.curvelet.backends.make_frame` returns frames that use `curvelops` (CurveLab) or `curvelets` (UDCT) if
+they are installed, with the methods that analyses need.
 
 References
 ----------

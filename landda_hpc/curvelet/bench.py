@@ -1,8 +1,8 @@
-"""Measurements of the transform, side by side with other curvelet packages that are installed.
+"""Timings of the transform, and of other curvelet packages that are installed.
 
-`measure` returns plain numbers for a JSON file; `bench_bars` sets them against what the transform promises.
-Competitors run in the same process, one thread each, in turn (round by round), so that a busy machine is unfair to
-nobody; figures are medians over rounds.
+`measure` returns numbers for a JSON file; `bench_bars` compares them with their bars. All packages run in the same
+process with one thread each and take turns (round by round), so that other load on the machine affects all of them
+alike. Values are medians over rounds.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ def measure(
     large_rounds: int = 5,
     start_up: bool = True,
 ) -> dict[str, Any]:
-    """Time the transform, float64, boundary `none`, one thread where nothing else is said.
+    """Time the transform in float64, with boundary `none` and one thread unless stated otherwise.
 
     Parameters
     ----------
     shape, batch : of the images.
-    rounds : repetitions; figures are medians.
-    large : shape for the growth of cost and memory; None leaves that out.
-    large_rounds : repetitions there.
-    start_up : also time the first use in fresh processes, with and without compiled loops on disk.
+    rounds : repetitions; values are medians.
+    large : shape for the growth of cost and memory; None omits this part.
+    large_rounds : repetitions for the large shape.
+    start_up : also time the first use in new processes, with and without compiled loops on disk.
 
     Returns
     -------
@@ -199,7 +199,7 @@ def measure_growth(small: tuple[int, int], large: tuple[int, int], rounds: int) 
 
 
 def bare_ffts(frame: Curvelet2D, is_round_trip: bool) -> Action:
-    """Return the FFTs of a forward transform (and an inverse one) and nothing else, in warm memory: the floor."""
+    """Return only the FFTs of a forward (and an inverse) transform, in warm memory: the lower limit of the cost."""
     image = np.zeros(frame.transform_shape)
     spectrum = np.zeros(frame.plan.spectrum_shape, dtype=np.complex128)
     room = np.zeros(max(g.size for g in frame.plan.groups))
@@ -228,7 +228,7 @@ def bare_ffts(frame: Curvelet2D, is_round_trip: bool) -> Action:
 
 
 def bare_windows(frame: Curvelet2D) -> Action:
-    """Return what a forward transform does beside FFTs: windows times spectrum, wrapped, in warm memory."""
+    """Return the work of a forward transform without its FFTs: windows times spectrum, wrapped, in warm memory."""
     spectrum = np.zeros(frame.plan.spectrum_shape, dtype=np.complex128).reshape(-1).view(np.float64)
     work = []
     for group in frame.plan.groups:
@@ -247,7 +247,7 @@ def measure_variance(shape: tuple[int, int]) -> dict[str, dict[str, float]]:
 
     Returns
     -------
-    By boundary and kind of finest scale, seconds: `first` for a new map, `again` for a multiple of one seen before.
+    Seconds by boundary and kind of finest scale: `first` for a new map, `again` for a multiple of a previous map.
     """
     sigma2 = 0.0225 * (np.random.default_rng(0).random(shape) < 0.5)
     boundaries: tuple[Boundary, ...] = ("none", "double_fourier_sphere", "reflect")
@@ -266,7 +266,7 @@ def measure_variance(shape: tuple[int, int]) -> dict[str, dict[str, float]]:
 
 
 def _processor() -> str:
-    """The processor's name, where the system tells it."""
+    """Name of the processor, if the system reports it."""
     file = Path("/proc/cpuinfo")
     if file.is_file():
         for line in file.read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""The figures of a benchmark beside what is asked of them."""
+"""The values of a benchmark and their bars."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from landda_hpc.curvelet.bench import FINEST
 
 @dataclass(frozen=True)
 class Bar:
-    """One figure beside what is asked of it.
+    """One measured value and its bar.
 
     Attributes
     ----------
-    name, unit : what is measured.
-    measured : None where it could not be (`why` tells).
-    limit : the bar; `at_least` says on which side of it to be. None: reported only.
-    aim : what was hoped for; None where nothing more than the bar.
+    name, unit : of the measured quantity.
+    measured : None if it could not be measured; `why` gives the reason.
+    limit : the bar; `at_least` states whether it is a lower or an upper limit. None: reported only.
+    aim : target beyond the bar; None if there is none.
     """
 
     name: str
@@ -30,14 +30,14 @@ class Bar:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the bar is met; None if there is none, or no figure."""
+        """Whether the bar is met; None without a bar or a measured value."""
         if self.measured is None or self.limit is None:
             return None
         return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
 
 def bars(result: dict[str, Any]) -> list[Bar]:
-    """Set the figures of `measure` beside the bars."""
+    """Compare the values of `measure` with the bars."""
     found = []
     for finest, limit, aim in (("curvelets", 3.0, 4.0), ("wavelets", 6.0, 8.0)):
         faster = result[finest]["times_faster_than"]
@@ -61,7 +61,7 @@ def bars(result: dict[str, Any]) -> list[Bar]:
         found.append(Bar(name, result["growth"]["over_ffts"], 1.3, at_least=False))
     if "memory" in result:
         n1, n2 = result["memory"]["shape"]
-        name = f"peak memory at {n1} x {n2} beside coefficients"
+        name = f"peak memory at {n1} x {n2} without coefficients"
         found.append(Bar(name, result["memory"]["fields_beside_coefficients"], 12.0, at_least=False, unit="fields"))
     for finest in FINEST:
         n1, n2 = result["shape"]

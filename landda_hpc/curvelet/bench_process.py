@@ -1,4 +1,4 @@
-"""Measurements that need a process of their own: peak memory, and the cost of the first use."""
+"""Measurements that need a separate process: peak memory, and the cost of the first use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ bench_process.probe_start({n1}, {n2}, time.perf_counter() - start)
 
 
 def measure_memory(shape: tuple[int, int]) -> dict[str, Any]:
-    """Measure the peak memory of forward and inverse of one float64 image, boundary `none`, in a fresh process.
+    """Measure the peak memory of forward and inverse of one float64 image, boundary `none`, in a new process.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def measure_memory(shape: tuple[int, int]) -> dict[str, Any]:
 
 
 def measure_start(shape: tuple[int, int]) -> dict[str, float]:
-    """Measure what the first use costs in a fresh process.
+    """Measure the cost of the first use in a new process.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def measure_start(shape: tuple[int, int]) -> dict[str, float]:
 
 
 def probe_memory(n1: int, n2: int) -> None:
-    """Print the peak memory of one image as JSON; for a fresh process."""
+    """Print the peak memory of one image as JSON; for a new process."""
     from landda_hpc.curvelet.frame import Curvelet2D
 
     warm = Curvelet2D((32, 32))
@@ -72,7 +72,7 @@ def probe_memory(n1: int, n2: int) -> None:
 
 
 def probe_start(n1: int, n2: int, import_s: float) -> None:
-    """Print what the first transform takes as JSON; for a fresh process."""
+    """Print the time of the first transform as JSON; for a new process."""
     from landda_hpc.curvelet.frame import Curvelet2D
 
     image = np.random.default_rng(0).standard_normal((n1, n2))

@@ -1,8 +1,8 @@
 """Extensions of an image beyond its edges, E, and their exact adjoints, E^T, with E^T E = 1.
 
-A plain FFT joins the last row to the first and the last column to the first. On a sphere or in a region that
-makes a jump, and jumps leak into the fine scales. Each extension mirrors the image so that there is none, and
-is scaled so that energy is kept; the frame C E is then a Parseval frame too.
+An FFT joins the last row to the first and the last column to the first. On a sphere or in a region this creates
+a jump, and jumps leak into the fine scales. Each extension mirrors the image so that no jump remains, and is
+scaled so that it conserves energy; the frame C E is then also a Parseval frame.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def extended_shape(shape: tuple[int, int], boundary: Boundary) -> tuple[int, int
     ConfigError
         For an unknown boundary.
     ShapeError
-        For the sphere with an odd number of longitudes: the meridian opposite a cell centre must hold one
-        too.
+        For the sphere with an odd number of longitudes: the meridian opposite a cell centre must also have
+        cell centres.
     """
     n1, n2 = shape
     if boundary == "none":

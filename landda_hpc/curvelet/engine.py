@@ -1,4 +1,4 @@
-"""The transform of one image, group by group: what every method of the frame is made of."""
+"""The transform of one image, group by group; all methods of the frame use it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ AnyArray = npt.NDArray[Any]
 class Part(NamedTuple):
     """Views of one group's coefficients of a batch, made once per batch: making them per member costs 5 %.
 
-    `entries` is what the loops take: (batch, real numbers), complex ones as (re, im). `stacks` are what the
-    FFTs take: (batch, count, L1, L2) complex, or (batch, L1, L2) of a real group.
+    The loops use `entries`: (batch, real numbers), complex ones as (re, im). The FFTs use `stacks`: (batch,
+    count, L1, L2) complex, or (batch, L1, L2) of a real group.
     """
 
     entries: AnyArray
@@ -92,7 +92,7 @@ class Engine:
 
     @contextmanager
     def workspace(self) -> Iterator[Workspace]:
-        """Lend buffers; they are kept for the next borrower (allocating costs as much as a transform)."""
+        """Lend buffers; they are kept for the next use (allocation costs as much as a transform)."""
         try:
             work = self._free.pop()
         except IndexError:

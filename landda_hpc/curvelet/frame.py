@@ -42,21 +42,20 @@ class Curvelet2D:
 
     Attributes
     ----------
-    shape, transform_shape : of the image, and of its extension, which is what is transformed.
+    shape, transform_shape : of the image, and of its extension, which is transformed.
     n_coef : entries of the flat coefficient array (last axis).
     n_var : entries of a variance or gain array: one per coefficient.
     coef_dtype : `dtype` if `real`, else the matching complex type.
-    blocks : where each stored wedge lies, in storage order (`Block`).
+    blocks : position of each stored wedge, in storage order (`Block`).
     n_scales, angles : J, and the number of wedges of each scale in the full set.
 
     Notes
     -----
     *Storage.* The last axis holds scale 0, then the wedges of scale 1, 2 ... in order, each a C-contiguous L1
     x L2 array. If `real`, all entries are real numbers: scale 0 and finest wavelets one entry per
-    coefficient, every other wedge (re, im) pairs; only the first half of the wedges of a scale is there,
-    scaled by sqrt 2 (the other half is its complex conjugate), so that the plain dot product of two
-    coefficient arrays is the inner product of the images. If not `real`, every entry is a complex
-    coefficient.
+    coefficient, every other wedge (re, im) pairs; only the first half of the wedges of a scale is stored,
+    scaled by sqrt 2 (the other half is its complex conjugate), so that the dot product of two coefficient
+    arrays is the inner product of the images. If not `real`, every entry is a complex coefficient.
 
     *Bits.* Each member is transformed by itself, one thread inside every FFT: results do not depend on the
     batch, on the order of members or on `threads`.
@@ -117,7 +116,7 @@ class Curvelet2D:
 
     @property
     def redundancy(self) -> float:
-        """Stored numbers per number of the image."""
+        """Number of stored values per value of the image."""
         return self.n_coef / (self.shape[0] * self.shape[1])
 
     # ------------------------------------------------------------------ transforms
@@ -234,7 +233,7 @@ class Curvelet2D:
         """
         images, batch = self._images(x)
         if batch:
-            raise ShapeError(f"accumulate_energy takes one image of shape {self.shape}; found {np.shape(x)}.")
+            raise ShapeError(f"accumulate_energy needs one image of shape {self.shape}; found {np.shape(x)}.")
         if out.shape != (self.n_var,) or out.dtype not in (self.dtype, np.float64) or not out.flags.c_contiguous:
             raise ShapeError(
                 f"out is {out.shape} {out.dtype}; expected a contiguous ({self.n_var},) array of "
@@ -314,7 +313,7 @@ class Curvelet2D:
         return operations.wedge_energies(self, self._coefficients_like(c))
 
     def rank_mask(self, c: npt.ArrayLike, fraction: float) -> npt.NDArray[np.bool_]:
-        """Return which coefficients are in the top fraction by modulus, in the variance layout.
+        """Return a mask of the coefficients in the top fraction by modulus, in the variance layout.
 
         See `operations.rank_mask`.
         """
@@ -330,7 +329,7 @@ class Curvelet2D:
         return operations.apply_mask(self, coefficients, operations.value_mask(self, coefficients, value))
 
     def atom(self, scale: int, wedge: int, position: tuple[int, int], quadrature: bool = False) -> AnyArray:
-        """Return one curvelet as an image, (N1, N2); `quadrature` for its partner, a quarter wave on."""
+        """Return one curvelet as an image, (N1, N2); `quadrature` for its partner, shifted by a quarter wave."""
         return operations.atom(self, scale, wedge, position, quadrature)
 
     def rose(self, c: npt.ArrayLike, scale: int) -> tuple[npt.NDArray[np.float64], AnyArray]:
@@ -376,7 +375,7 @@ class Curvelet2D:
     def _coefficients_like(self, c: npt.ArrayLike) -> AnyArray:
         array = np.asarray(c)
         if array.shape[-1:] != (self.n_coef,):
-            raise ShapeError(f"The coefficients have shape {array.shape}; this frame takes (..., {self.n_coef}).")
+            raise ShapeError(f"The coefficients have shape {array.shape}; expected (..., {self.n_coef}).")
         return self._typed(array, "coefficient array")
 
     def _coefficients(self, c: npt.ArrayLike) -> tuple[AnyArray, tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""What the transform promises, measured: `landda curvelet guarantees` prints it."""
+"""Guarantees of the transform, measured; `landda curvelet guarantees` prints them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FINEST: tuple[Finest, ...] = ("curvelets", "wavelets")
 
 @dataclass(frozen=True)
 class Guarantee:
-    """A promise: `measured` stays at or below `limit`."""
+    """A guarantee: `measured` is at most `limit`."""
 
     name: str
     measured: float
@@ -28,7 +28,7 @@ class Guarantee:
 
     @property
     def is_kept(self) -> bool:
-        """Whether it is kept (NaN is not)."""
+        """Whether the guarantee is met (NaN is not)."""
         return self.measured <= self.limit
 
 

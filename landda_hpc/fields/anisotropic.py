@@ -73,7 +73,7 @@ def _normalised(length_lat_km: float, length_lon_km: float, lat: bytes) -> tuple
 
 
 def anisotropic_field(grid: Grid, length_lat_km: float, length_lon_km: float, seed: int, *key: str | int) -> FloatArray:
-    """Draw the field of zero mean and unit variance that belongs to a key.
+    """Draw the field of a key, with zero mean and unit variance.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Soil depth: how a depth range, or another product's layers, map on the model's layers."""
+"""Soil depth: mapping of a depth range, or of a product's layers, to the model's layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DepthRange = tuple[float, float]
 
 
 def depth_weights(top: float, bottom: float, interfaces: FloatArray = SOIL_ZI) -> FloatArray:
-    """Weights of the layers in the mean over a depth range: overlapping over total thickness.
+    """Weights of the layers in the mean over a depth range: overlap divided by total thickness.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def depth_weights(top: float, bottom: float, interfaces: FloatArray = SOIL_ZI) -
     Local: no communication. The operator H from layers to the observed depth (docs/methods.md, "State, layers and
     operators").
     """
-    # A millimetre is granted at the bottom: configurations write CoLM's 3.4331 m as 3.433 or 3.434.
+    # A millimetre is allowed at the bottom: configurations write CoLM's 3.4331 m as 3.433 or 3.434.
     if not interfaces[0] <= top < bottom <= interfaces[-1] + 1e-3:
         raise ConfigError(
             f"depth range {top} to {bottom} m: expected {interfaces[0]:g} <= top < bottom "
@@ -50,7 +50,7 @@ def depth_weights(top: float, bottom: float, interfaces: FloatArray = SOIL_ZI) -
 
 
 def observe(sm_layers: FloatArray, weights: FloatArray, axis: int = -1) -> FloatArray:
-    """Weighted mean over layers: soil moisture as an instrument or product of that depth sees it.
+    """Weighted mean over layers: soil moisture as an instrument or product of that depth observes it.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def observe(sm_layers: FloatArray, weights: FloatArray, axis: int = -1) -> Float
 
 
 def layers_from_product(depths_m: Sequence[DepthRange], interfaces: FloatArray = SOIL_ZI) -> FloatArray:
-    """Weights that carry a product's layers over to the model's layers, by thickness overlap.
+    """Weights that map a product's layers to the model's layers, by thickness overlap.
 
     Parameters
     ----------
@@ -98,12 +98,12 @@ def layers_from_product(depths_m: Sequence[DepthRange], interfaces: FloatArray =
 
     Returns
     -------
-    Shape (n_layer, n_product); every row sums to 1. Below the product's last layer the last layer's value
-    goes on.
+    Shape (n_layer, n_product); every row sums to 1. Below the product's last layer the value of that layer
+    is used.
 
     Raises
     ------
-    ShapeError : the product's layers do not follow each other from the surface down.
+    ShapeError : the product's layers are not contiguous from the surface down.
 
     Notes
     -----
@@ -126,7 +126,7 @@ def range_from_product(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> F
     Parameters
     ----------
     depth_m : the wanted range, m.
-    depths_m : the layers at hand, m, in any order, not overlapping.
+    depths_m : the product's layers, m, in any order, not overlapping.
 
     Returns
     -------

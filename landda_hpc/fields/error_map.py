@@ -1,4 +1,4 @@
-"""Observation errors that differ between a country and the rest: the experiment of [S24] Figs 6 and 7."""
+"""Observation errors that differ between a country and the rest, for the experiment of [S24] Figs 6 and 7."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHINA_OUTLINE: Final[tuple[tuple[float, float], ...]] = (
 
 
 def outline_mask(grid: Grid, outline: tuple[tuple[float, float], ...] = CHINA_OUTLINE) -> BoolArray:
-    """Tell which cells have their centre inside a closed outline, (n_lat, n_lon).
+    """Return the cells whose centre lies inside a closed outline, (n_lat, n_lon).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Random numbers keyed by what they are for, so that no draw depends on rank, order or history."""
+"""Random numbers keyed by their purpose, so that no draw depends on rank, order or history."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 
 def keyed_generator(seed: int, *key: str | int) -> np.random.Generator:
-    """Return the generator that belongs to a purpose.
+    """Return the generator of a purpose.
 
     Parameters
     ----------
     seed : the campaign's seed.
-    key : what the numbers are for, e.g. ``("observation error", "2022-06-02T06:00", member)``. The same key
+    key : purpose of the numbers, e.g. ``("observation error", "2022-06-02T06:00", member)``. The same key
         always gives the same numbers; different keys give independent streams.
 
     Notes

@@ -1,4 +1,4 @@
-"""Homogeneous Gaussian random fields on a periodic image, counted in cells: what a plain FFT sees."""
+"""Homogeneous Gaussian random fields on a periodic image, with distances in cells, as an FFT treats them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def gaussian_power(shape: tuple[int, int], length_rows: float, length_columns: f
         if not 0.0 < length < np.inf:
             raise ConfigError(f"correlation length = {length} cells; expected a positive number.")
         distance = np.minimum(np.arange(n), n - np.arange(n))
-        # Cutting the Gaussian at half the image may leave tiny negative power: none of it is variance.
+        # Truncation of the Gaussian at half the image may give tiny negative power, which is not variance.
         factors.append(np.maximum(np.fft.fft(np.exp(-0.5 * (distance / length) ** 2)).real, 0.0))
     power = factors[0][:, None] * factors[1][None, :]
     unit: FloatArray = power / power.mean()
@@ -35,7 +35,7 @@ def gaussian_power(shape: tuple[int, int], length_rows: float, length_columns: f
 
 
 def periodic_field(power: FloatArray, seed: int, *key: str | int) -> FloatArray:
-    """Draw the field of zero mean and the given power that belongs to a key; shape of ``power``.
+    """Draw the field of a key, with zero mean and the given power; shape of ``power``.
 
     Local: no communication; the same bits on every rank.
     """

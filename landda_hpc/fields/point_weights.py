@@ -1,8 +1,8 @@
-"""From the places of a dataset to chosen cells of the model grid, reading no more of the dataset than they need.
+"""Interpolation from the places of a dataset to selected cells of the model grid; only the required window is read.
 
-``Regridder`` maps whole images; this one maps a rank's cells. A cell's weights, and the order in which its terms are
-added, depend on that cell, the dataset's axes and its missing places alone, so its value has the same bits whatever
-other cells a rank holds.
+``Regridder`` maps whole images; this module maps a rank's cells. A cell's weights, and the order in which its terms are
+added, depend only on that cell, the dataset's axes and its missing places. Its value therefore has the same bits
+whatever other cells a rank holds.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from landda_hpc.grid import Grid
 
 MIN_WEIGHT: Final = 0.5
-"""Share of a cell's weight that must come from valid places; else the nearest valid place stands in."""
+"""Share of a cell's weight that must come from valid places; otherwise the nearest valid place is used."""
 
 MAX_DISTANCE_KM: Final = 500.0
-"""How far that place may be."""
+"""Largest distance of that place."""
 
 _SNAP: Final = 1e-9  # weights below it are rounding of the coordinates
 
@@ -44,7 +44,7 @@ class PointWeights:
     weight: FloatArray
 
     def __call__(self, window: FloatArray) -> FloatArray:
-        """Map a window, (n_row, n_column), to (n_cell,). NaN where a place that counts is missing.
+        """Map a window, (n_row, n_column), to (n_cell,). NaN where a place with a weight is missing.
 
         Raises
         ------
@@ -74,18 +74,18 @@ def point_weights(
     Parameters
     ----------
     lat, lon : axes of the dataset, degrees, ascending, any turn of longitude; a single place serves all cells.
-    is_valid : places that have values, (n_lat, n_lon).
+    is_valid : places with values, (n_lat, n_lon).
     grid, cells : the model grid and flat indices, (n_cell,).
     method : ``bilinear`` between the four places around the cell's centre; ``area``: mean over the cell.
 
     Raises
     ------
-    ShapeError : the mask does not fit the axes.
+    ShapeError : the mask does not match the axes.
     DataError : a cell has no valid place within ``MAX_DISTANCE_KM``, or lies outside a regional dataset by as much.
 
     Notes
     -----
-    Local: no communication. Bilinear: beyond the outermost rows the outermost row holds. Where valid places have less
+    Local: no communication. Bilinear: beyond the outermost rows the outermost row is used. Where valid places have less
     than ``MIN_WEIGHT`` of a cell's weight (coasts), the nearest valid place takes all of it.
     """
     if is_valid.shape != (lat.size, lon.size):
@@ -135,7 +135,7 @@ def _products(along_lat: Terms, along_lon: Terms, row: IntArray, column: IntArra
 
 
 def _circle(lon: FloatArray) -> bool:
-    """Whether the columns go round the Earth."""
+    """Whether the columns cover the full circle."""
     if lon.size < 2:
         return False
     return bool(abs(lon[-1] + (lon[1] - lon[0]) - lon[0] - 360.0) < 1e-2)
@@ -178,7 +178,7 @@ def _overlap_latitude(axis: FloatArray, target: FloatArray) -> Terms:
     if axis.size == 1:
         return np.zeros((target.size - 1, 1), dtype=np.int64), np.ones((target.size - 1, 1))
     edges = np.clip(_edges(axis), -90.0, 90.0)
-    # A globe's outermost rows reach the poles.
+    # The outermost rows of a global dataset reach the poles.
     if edges[0] < -90.0 + (axis[1] - axis[0]):
         edges[0] = -90.0
     if edges[-1] > 90.0 - (axis[-1] - axis[-2]):
@@ -217,7 +217,7 @@ def _overlap(source: FloatArray, target: FloatArray, turns: tuple[float, ...]) -
 
 
 def _nearest(lat: FloatArray, lon: FloatArray, is_valid: BoolArray, at_lat: FloatArray, at_lon: FloatArray) -> IntArray:
-    """Flat index of the nearest valid place of each point; of equally near ones the first."""
+    """Flat index of the nearest valid place of each point; the first of equally near ones."""
     reach = np.rad2deg(MAX_DISTANCE_KM * 1e3 / EARTH_RADIUS)
     phi, sine = np.deg2rad(lat), np.sin(np.deg2rad(lat))
     nearest = np.empty(at_lat.size, dtype=np.int64)

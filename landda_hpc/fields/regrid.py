@@ -1,4 +1,4 @@
-"""Regridding between rectangular grids: bilinear and first-order conservative, aware of missing cells."""
+"""Regridding between rectangular grids: bilinear and first-order conservative, with missing cells."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Regridder:
     Parameters
     ----------
     source, target : regular or Gaussian, global or regional.
-    method : ``bilinear`` (what both papers use) interpolates in degrees between the four cell centres around
+    method : ``bilinear`` (as in both papers) interpolates in degrees between the four cell centres around
         each target centre; ``conservative`` takes the mean over the target cell's area, for coarsening.
     min_weight : a target cell is missing where valid source cells hold less than this share of its weight.
-    cache : keeps weights on disk between runs; None: they are made here.
+    cache : stores weights on disk between runs; None: they are computed here.
 
     Raises
     ------
-    ShapeError : a share outside (0, 1], or a method that is not known.
+    ShapeError : a share outside (0, 1], or an unknown method.
 
     Notes
     -----
@@ -124,7 +124,7 @@ class Regridder:
     def coverage(self, is_valid: BoolArray) -> FloatArray:
         """Share of each target cell's weight that lies on valid source cells, 0..1, shape of the target; read only."""
         self._check_shape(is_valid.shape)
-        # A product misses the same cells at most of its times: of an unchanged mask the weights are kept.
+        # The same cells of a product are missing at most times, so the weights of an unchanged mask are kept.
         if self._last is None or not np.array_equal(self._last[0], is_valid):
             share = self._apply(is_valid)
             share.flags.writeable = False
@@ -133,7 +133,7 @@ class Regridder:
 
     def is_covered(self, is_valid: BoolArray) -> BoolArray:
         """Target cells with enough weight on valid source cells to get a value, shape of the target."""
-        # The allowance keeps cells whose weight is min_weight but for rounding.
+        # The allowance keeps cells whose weight equals min_weight up to rounding.
         covered: BoolArray = self.coverage(is_valid) >= self.min_weight - SNAP
         return covered
 
@@ -208,7 +208,7 @@ class _Part:
         return cls(rows, columns, latitude, longitude)
 
     def cut(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The rows and columns of an image that count."""
+        """The rows and columns of an image that have a weight."""
         return image[self.rows][:, self.columns]
 
 
@@ -227,7 +227,7 @@ def fill_from_nearest(values: FloatArray, grid: Grid, where: BoolArray) -> Float
     ----------
     values : shape (..., n_lat, n_lon); NaN is missing. Each image of a stack is filled by itself.
     grid : the images' grid.
-    where : cells to fill, shape (n_lat, n_lon); others stay as they are.
+    where : cells to fill, shape (n_lat, n_lon); others are not changed.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Regridding weights kept on disk between runs, found again by the content of both grids."""
+"""Regridding weights stored on disk between runs, identified by the content of both grids."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _VERSION: Final = b"landda_hpc regridding weights 1"
-"""To be raised whenever the weights of a pair of grids change."""
+"""Raise this version whenever the weights of a pair of grids change."""
 
 _DIGEST: Final = 32
-"""Bytes of the checksum that a file begins with."""
+"""Bytes of the checksum at the beginning of a file."""
 
 
 @dataclass(frozen=True)
@@ -35,41 +35,42 @@ class WeightCache:
 
     Attributes
     ----------
-    folder : made at the first write.
+    folder : created at the first write.
 
     Notes
     -----
     Local: no communication. A file's name is a hash of the centres and edges of both grids to the bit, of the method
-    and of the version of this format: a changed grid never meets old weights. Files appear whole; several processes may
-    write the same one. A file begins with the checksum of the rest and is parsed only if that is right: a damaged
-    one is made anew, with a line in the log. Weights from the cache are those of ``build_terms`` to the bit.
+    and of the version of this format, so a changed grid never gets old weights. Files are written atomically; several
+    processes may write the same file. A file begins with the checksum of the rest and is parsed only if the checksum is
+    right; a damaged file is built again, with a line in the log. Weights from the cache equal those of ``build_terms``
+    to the bit.
     """
 
     folder: Path
 
     def path(self, source: Grid, target: Grid, method: Method) -> Path:
-        """File of a pair of grids, whether it exists or not."""
+        """Path of the file of a pair of grids, whether it exists or not."""
         return self.folder / f"{method}_{_key(source, target, method)}.weights"
 
     def terms(self, source: Grid, target: Grid, method: Method) -> Terms:
-        """Weights from the cache, or made now and put there.
+        """Return weights from the cache, or build them and store them there.
 
         Raises
         ------
-        ShapeError : a method that is not known.
+        ShapeError : an unknown method.
         """
         path = self.path(source, target, method)
         if path.is_file():
             terms = _read(path)
             if terms is not None:
                 return terms
-            logger.warning("regridding weights in '%s' are damaged: making them anew", path)
+            logger.warning("regridding weights in '%s' are damaged: they are built again", path)
         terms = build_terms(source, target, method)
         try:
             write_bytes(path, _encode(terms), make_folder=True)
         except StorageError as error:
-            # They are only a cache: the weights at hand are right.
-            logger.warning("regridding weights are not kept: %s", error)
+            # This is only a cache: the weights in memory are right.
+            logger.warning("regridding weights are not stored: %s", error)
         return terms
 
 

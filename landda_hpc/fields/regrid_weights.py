@@ -24,11 +24,11 @@ SNAP: Final = 1e-9
 
 
 def build_terms(source: Grid, target: Grid, method: Method) -> Terms:
-    """Weights that bring an image of the source grid to the target grid; see ``Regridder``.
+    """Return the weights that map an image of the source grid to the target grid; see ``Regridder``.
 
     Raises
     ------
-    ShapeError : a method that is not known.
+    ShapeError : an unknown method.
 
     Notes
     -----
@@ -39,7 +39,7 @@ def build_terms(source: Grid, target: Grid, method: Method) -> Terms:
         return _bilinear(source, target)
     if method == "conservative":
         return [(_overlap_latitude(source, target), _overlap_longitude(source, target))]
-    raise ShapeError(f"regridding method '{method}' is not known; use 'bilinear' or 'conservative'.")
+    raise ShapeError(f"unknown regridding method '{method}'; expected 'bilinear' or 'conservative'.")
 
 
 def squared_terms(terms: Terms) -> Terms:

@@ -10,14 +10,14 @@ from landda_hpc.errors import ConfigError, ShapeError
 from landda_hpc.grid import Grid
 
 _REACH = 5.0
-"""The kernel is cut at so many lengths, where it is 4e-6."""
+"""The kernel is truncated at this number of lengths, where it is 4e-6."""
 
 
 class GaussianSmoother:
     """G f(x) = sum over cells x' of exp(-1/2 (d(x, x') / L)^2) f(x'), d the great-circle distance.
 
-    Not normalised: divide by G of what f is a share of. The kernel depends on the two rows and the difference of
-    longitude alone, so each pair of rows is a circular convolution.
+    Not normalised: divide by G of the weights. The kernel depends only on the two rows and the difference of longitude,
+    so each pair of rows is a circular convolution.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class GaussianSmoother:
     def __call__(self, field: FloatArray) -> FloatArray:
         """Return G f, shape (n_lat, n_lon), for f without NaN."""
         if field.shape != self.shape:
-            raise ShapeError(f"the field has shape {field.shape}; this smoother takes {self.shape}.")
+            raise ShapeError(f"the field has shape {field.shape}; this smoother needs {self.shape}.")
         n_lat, n_lon = self.shape
         ring = np.zeros((n_lat, self._n_ring))
         ring[:, :n_lon] = field

@@ -55,7 +55,7 @@ def gaussian_spectrum(length_km: float) -> Spectrum:
 
     C_l is proportional to exp(-1/2 l (l + 1) (L / R)^2): the correlation is the heat kernel of the sphere,
     which equals the Gaussian of the distance up to terms of order (L / R)^2. The highest degree depends on L
-    alone, where 1e-6 of the variance is left; so the field is the same function of place on any grid.
+    only: 1e-6 of the variance lies beyond it. The field is therefore the same function of place on any grid.
     """
     s = _relative(length_km)
     # The tail beyond l holds about exp(-1/2 l (l + 1) s^2) of the variance.
@@ -72,7 +72,7 @@ def exponential_spectrum(length_km: float, degree: int) -> Spectrum:
     unit variance.
     """
     if degree < 1:
-        raise ConfigError(f"an exponential spectrum was asked for degree {degree}; expected at least 1.")
+        raise ConfigError(f"exponential spectrum of degree {degree}; expected at least 1.")
     ell = np.arange(degree + 1, dtype=np.float64)
     base = 1.0 + ell * (ell + 1.0) * _relative(length_km) ** 2
     return Spectrum(1.0 / (base * np.sqrt(base)))

@@ -46,7 +46,7 @@ def order_and_degree(degree: int) -> tuple[IntArray, IntArray]:
 
 @lru_cache(maxsize=32)
 def _draw_positions(degree: int) -> tuple[IntArray, IntArray]:
-    """Where the real and the imaginary part of each coefficient stand among the (degree + 1)^2 normals."""
+    """Positions of the real and the imaginary part of each coefficient among the (degree + 1)^2 normals."""
     m, ell = order_and_degree(degree)
     return ell**2 + np.maximum(2 * m - 1, 0), ell**2 + 2 * m
 
@@ -76,7 +76,7 @@ def synthesise(coefficients: ComplexArray, degree: int, grid: Grid) -> FloatArra
     ----------
     coefficients : a_lm for m >= 0, orthonormal harmonics, order of ``order_and_degree``, shape (n_coef,).
     degree : highest l; it need not be resolved by the grid, whose values are then samples of the field.
-    grid : any grid; one whose longitudes are not a part of an equally spaced circle takes a slower way.
+    grid : any grid; if its longitudes are not part of an equally spaced circle, a slower algorithm is used.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def synthesise(coefficients: ComplexArray, degree: int, grid: Grid) -> FloatArra
 
 
 def random_field(grid: Grid, spectrum: Spectrum, seed: int, *key: str | int) -> FloatArray:
-    """Draw the field of zero mean and unit variance that belongs to a key.
+    """Draw the field of a key, with zero mean and unit variance.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def two_scale_field(
 
 
 def grid_spacing_km(grid: Grid) -> float:
-    """Mean distance between neighbouring rows, km: what a correlation length in cells is counted in."""
+    """Mean distance between neighbouring rows, km: the unit of a correlation length in cells."""
     span = float(grid.lat[-1] - grid.lat[0]) / (grid.lat.size - 1)
     return float(np.deg2rad(span)) * EARTH_RADIUS * 1.0e-3
 

@@ -43,7 +43,7 @@ class SphereCovariance:
         """Covariance times the image, (n_lat, n_lon); no NaN."""
         n_lat, n_lon = self._grid.shape
         if image.shape != (n_lat, n_lon):
-            raise ShapeError(f"the image has shape {image.shape}; this covariance takes {self._grid.shape}.")
+            raise ShapeError(f"the image has shape {image.shape}; this covariance needs {self._grid.shape}.")
         ring = np.zeros((n_lat, self._n_ring))
         ring[:, :n_lon] = image
         coefficients = ducc0.sht.adjoint_synthesis(

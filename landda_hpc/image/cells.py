@@ -14,7 +14,7 @@ from landda_hpc.state import Tiles
 
 @dataclass(frozen=True, eq=False)
 class LandCells:
-    """The vector of land cells behind an image.
+    """The vector of land cells of an image.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class LandCells:
         return values
 
     def from_mask(self, mask: BoolArray) -> BoolArray:
-        """Which land cells lie in a mask (n_lat, n_lon), shape (n_cells,)."""
+        """Land cells that lie in a mask (n_lat, n_lon), shape (n_cells,)."""
         if mask.shape != self.grid.shape:
             raise ShapeError(f"mask has shape {mask.shape}, the grid {self.grid.shape}.")
         inside: BoolArray = mask.reshape(-1)[self.cell]

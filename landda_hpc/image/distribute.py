@@ -1,4 +1,4 @@
-"""Image -> tiles: the increment goes to every updatable tile of the cell, within bounds, and is accounted for."""
+"""Image -> tiles: every updatable tile of the cell gets the increment, within bounds; the ledger counts the water."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from landda_hpc.state import Tiles, TileState
 
 @dataclass(frozen=True, eq=False)
 class WaterLedger:
-    """What an analysis asked for and what it put into the soil, per cell, kg m-2 of updatable soil.
+    """Water that an analysis requests and water that it adds, per cell, kg m-2 of updatable soil.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class WaterLedger:
     applied : water that was added (negative: removed).
     clipped_wet : requested but above porosity, >= 0.
     clipped_dry : requested but below the dry bound, <= 0.
-    frozen : requested of layers that are frozen and not touched.
+    frozen : requested in layers that are frozen and not changed.
     changed : layers whose liquid water changed, shape (n_tile, n_soil).
 
     Notes
@@ -57,7 +57,7 @@ def distribute(
     state : their state; only ``wliq_soisno`` changes.
     increment : m3 m-3 per cell, shape (n_cells_local, n_soil); every updatable tile of the cell gets the same.
         NaN counts as zero. A zero changes no bit.
-    layers : which layers take part, shape (n_soil,) (those that overlap the analysed depth).
+    layers : layers that are updated, shape (n_soil,) (those that overlap the analysed depth).
     dry_share : lower bound of liquid water as a share of porosity (or theta_r, whichever is larger).
 
     Returns

@@ -1,4 +1,4 @@
-"""The small protocol that every communicator keeps, and its serial twin."""
+"""Protocol of the communicators, and its serial implementation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Communicator(Protocol):
 
     @property
     def native(self) -> Any:
-        """The mpi4py communicator, or None for the serial twin (parallel HDF5 needs it)."""
+        """The mpi4py communicator, or None for the serial one (parallel HDF5 needs it)."""
         ...
 
     @property
@@ -64,7 +64,7 @@ class Communicator(Protocol):
         ...
 
     def wait_asleep(self) -> None:
-        """Wait for all, looking now and then only, so that the core is free for others. Collective."""
+        """Wait for all with occasional checks, so that other programs can use the core. Collective."""
         ...
 
     def split(self, colour: int | None) -> Communicator | None:
@@ -77,7 +77,7 @@ class Communicator(Protocol):
 
 
 class SerialCommunicator:
-    """One process that talks to itself: laptops, unit tests, and runs without MPI."""
+    """Communicator of a single process: laptops, unit tests, and runs without MPI."""
 
     rank = 0
     size = 1

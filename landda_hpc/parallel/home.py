@@ -1,4 +1,4 @@
-"""A home directory for MPI libraries where the user has none."""
+"""A home directory for MPI libraries if the user has none."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _NOWHERE: Final = "/nonexistent"
 
 
 def name_a_home() -> None:
-    """Set HOME to a folder that does not exist, where there is no HOME and no entry for this user id.
+    """Set HOME to a folder that does not exist if HOME is not set and this user id has no entry.
 
     Containers run under such ids (OpenShift, ``docker --user``). Open MPI 4 and 5 look for their settings in the home
-    directory and end in a segmentation fault where they cannot learn its name: in this process, and in an mpirun that
+    directory and end in a segmentation fault if they cannot determine its name: in this process, and in an mpirun that
     starts the land model.
     """
     if "HOME" in os.environ:

@@ -1,7 +1,7 @@
-"""Who holds what: member groups x tile ranks, and the root group.
+"""Process layout: member groups x tile ranks, and the root group.
 
-The world of P ranks is cut into member groups; each group holds whole model instances and shares the tiles
-of those among its ranks. The root group is the first G ranks of the world, whatever group they are in.
+The world of P ranks is divided into member groups; each group holds whole model instances and distributes
+their tiles over its ranks. The root group is the first G ranks of the world, whatever their member group.
 Every rank computes the same layout from the same few numbers, so no communication is needed to know it.
 """
 
@@ -99,7 +99,7 @@ def make_layout(
     max_roots: int | None = None,
     cell_cost: IntArray | None = None,
 ) -> Layout:
-    """Lay a campaign out over ranks.
+    """Distribute a campaign over ranks.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The MPI communicator, and the one place where COMM_WORLD appears."""
+"""The MPI communicator, and the only place where COMM_WORLD appears."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from landda_hpc.parallel.communicator import Communicator, SerialCommunicator, c
 T = TypeVar("T")
 
 _LOOK_EVERY_S = 0.01
-"""Between looks of a process that waits asleep: a hundredth of the shortest run of a model."""
+"""Interval between checks of a process that waits asleep: a hundredth of the shortest run of a model."""
 
 
 class MpiCommunicator:
@@ -94,7 +94,7 @@ def launch() -> Communicator:
     """The communicator of the job: MPI where more than one process runs, else the serial twin.
 
     COMM_WORLD is duplicated once; from here on every part of the program receives its communicator. An
-    exception that nobody catches aborts the job, so that no process waits for a dead one. Collective.
+    exception that is not caught aborts the job, so that no process waits for a dead one. Collective.
     """
     if MPI.COMM_WORLD.Get_size() == 1:
         return SerialCommunicator()

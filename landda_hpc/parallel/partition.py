@@ -1,4 +1,4 @@
-"""The one partition rule: contiguous pieces of nearly equal cost."""
+"""The partition rule: contiguous parts of nearly equal cost."""
 
 from __future__ import annotations
 

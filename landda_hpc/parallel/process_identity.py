@@ -1,4 +1,4 @@
-"""Which process it is: a name that other processes, also on other machines, can check later."""
+"""Identity of a process, which other processes, also on other machines, can check later."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _JOB_IDS: Final = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process, for good: ids of processes are used again, and host names are not unique.
+    """Permanent identity of a process: process ids are reused, and host names are not unique.
 
     Attributes
     ----------
     pid : its number.
-    born : ticks between the machine's start and its own; empty where the system does not tell.
+    born : ticks between the machine's start and its own; empty if the system does not report it.
     host : name of the machine.
-    boot : identifier of the machine's running system; empty where it does not tell.
+    boot : identifier of the machine's running system; empty if the system does not report it.
     namespace : in which the number counts; containers have their own.
     job : batch job, empty without one.
     """
@@ -51,7 +51,7 @@ class ProcessIdentity:
         except ProcessLookupError:
             return "dead"
         except PermissionError:
-            pass  # somebody else's: it may be hidden from us
+            pass  # a process of another user, which may be hidden
         if not Path(f"/proc/{self.pid}/stat").exists():
             return "unknown"
         return "alive" if birth(self.pid) == self.born else "dead"

@@ -1,7 +1,7 @@
-"""Sums whose bits do not depend on how many processes take part.
+"""Sums whose bits do not depend on the number of processes.
 
 Members are summed in fixed blocks of five, each block by one process; the block sums are added in a fixed
-binary tree in index order. No floating-point MPI reduction is used: its order is the library's choice.
+binary tree in index order. No floating-point MPI reduction is used, because the library chooses its order.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def tree_sum(parts: FloatArray) -> FloatArray:
 
 
 class MemberReduction:
-    """Shares an ensemble's members among processes and sums over them in a fixed order.
+    """Distributes an ensemble's members over processes and sums over them in a fixed order.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Traffic between the ranks that hold tiles and the root group that holds images.
 
-Rows are values per land cell, shape (n_cells_local, n_values). No rank ever receives a whole field unless it
-is a root; each root takes in its share and the roots complete each other.
+Rows are values per land cell, shape (n_cells_local, n_values). Only roots ever receive a whole field; each
+root receives its part, and the roots exchange their parts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class RootTraffic:
     Parameters
     ----------
     world : all ranks.
-    layout : who holds what.
+    layout : the process layout.
     """
 
     def __init__(self, world: Communicator, layout: Layout) -> None:

@@ -17,13 +17,13 @@ def together(comm: Communicator, doing: str, *, asleep: bool = False) -> Iterato
     Parameters
     ----------
     comm : processes that all enter the block.
-    doing : what the block does, for the message on the processes where it went well.
-    asleep : processes that are done wait without using their cores: for blocks in which a few of them wait long for
-        programs of their own.
+    doing : description of the block, for the message on the processes that succeeded.
+    asleep : processes that have finished wait without using their cores, for blocks in which a few of them wait long
+        for other programs.
 
     Raises
     ------
-    The block's own exception where it failed. Elsewhere the same class of the project's errors (so that exit
+    On a failed process the block's own exception. On the others the same class of the project's errors (so that exit
     codes agree), or ParallelError, with a message that names the first failed process.
 
     Notes

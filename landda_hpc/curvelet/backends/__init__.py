@@ -1,15 +1,15 @@
-"""Curvelet frames by name: this package's own, and two others behind the same protocol.
+"""Curvelet frames by name: this package's own, and two others with the same protocol.
 
 =============  ================================================================================================
-`ours`         `Curvelet2D`, the default: needs nothing else.
+`ours`         `Curvelet2D`, the default; it needs no other package.
 `curvelops`    CurveLab 2.1.3 through `curvelops`, the reference implementation of the same transform. Its licence
-               forbids passing it on: whoever has it installs it. Complex arithmetic, loops over members.
+               forbids redistribution, so each user installs it. Complex arithmetic, loops over members.
 `udct`         The uniform discrete curvelet transform of the package `curvelets` (extra `curvelets`): another
                transform, with other windows. Curvelets at the finest scale only.
 =============  ================================================================================================
 
-All three are Parseval frames with exact variances and take the same boundaries, so that the same analysis runs on
-each; `Curvelet2D` alone has batches, threads, single precision and the operations on wedges.
+All three are Parseval frames with exact variances and the same boundaries, so the same analysis runs with each of
+them. Only `Curvelet2D` has batches, threads, single precision and the operations on wedges.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _INSTALL = {
 
 
 def is_installed(backend: Backend) -> bool:
-    """Whether the package behind a backend is there; it is not imported."""
+    """Whether the package of a backend is installed; it is not imported."""
     return backend == "ours" or importlib.util.find_spec(_PACKAGES[backend]) is not None
 
 
@@ -54,14 +54,14 @@ def make_frame(
 
     Parameters
     ----------
-    shape, angles_coarse, finest, scales, boundary : as in `Curvelet2D`; `udct` takes multiples of 12 angles.
-    backend : whose transform.
-    sizes : wedge sizes, of `ours` only: the others have their own.
+    shape, angles_coarse, finest, scales, boundary : as in `Curvelet2D`; `udct` needs multiples of 12 angles.
+    backend : name of the backend.
+    sizes : wedge sizes, for `ours` only: the others have their own.
 
     Raises
     ------
     ConfigError
-        If the backend is unknown or not installed, or cannot do what is asked.
+        If the backend is unknown or not installed, or does not support the arguments.
     """
     _require_backend(backend)
     if backend == "curvelops":
@@ -80,7 +80,7 @@ def check_frame(
     sizes: Sizes = "smooth",
     boundary: Boundary = "none",
 ) -> None:
-    """Raise what `make_frame` with the same arguments would raise; with `ours` without building it, in no time."""
+    """Raise the errors of `make_frame` with the same arguments; for `ours` without building the frame."""
     _require_backend(backend)
     if backend == "ours":
         make_tiling(extended_shape(shape, boundary), angles_coarse, finest, scales, sizes, real=True)

@@ -1,4 +1,4 @@
-"""CurveLab's wrapping transform through `curvelops`: the reference, for those who have it."""
+"""CurveLab's wrapping transform through `curvelops`: the reference implementation, if it is installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from landda_hpc.errors import ConfigError
 
 
 class CurvelopsFrame(ExternalFrame):
-    """CurveLab's transform of real images; the full set of wedges, as it is complex only.
+    """CurveLab's transform of real images; it is complex, so the full set of wedges is stored.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ class CurvelopsFrame(ExternalFrame):
     Notes
     -----
     curvelops stores each wedge transposed; here it is L1 x L2, as everywhere. `Curvelet2D(sizes="curvelab",
-    real=False)` is the same transform (to 1e-10) and gives the layout and the exact variances; a transform
-    that turns out to be another one is refused.
+    real=False)` is the same transform (to 1e-10) and provides the layout and the exact variances. An installed
+    transform that differs from it is refused.
     """
 
     def __init__(

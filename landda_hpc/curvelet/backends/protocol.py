@@ -1,4 +1,4 @@
-"""What every backend offers."""
+"""Protocol of the backends."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ AnyArray = npt.NDArray[Any]
 class Frame(Protocol):
     """A Parseval frame of real images: ||C x|| = ||x||, C^T C = 1, <C x, c> = <x, C^T c>.
 
-    Coefficients are flat arrays of real numbers, complex ones as (re, im) pairs, so that their plain dot product is
-    that of the images; variances and gains have one real number per coefficient. See `Curvelet2D`, whose methods
-    these are.
+    Coefficients are flat arrays of real numbers, complex ones as (re, im) pairs, so that their dot product equals that
+    of the images. Variances and gains have one real number per coefficient. The methods are those of `Curvelet2D`.
     """
 
     @property
@@ -40,7 +39,7 @@ class Frame(Protocol):
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """Where each wedge lies, coarsest scale first."""
+        """Position of each wedge, coarsest scale first."""
         ...
 
     def forward(self, x: npt.ArrayLike) -> AnyArray:
@@ -80,5 +79,5 @@ class Frame(Protocol):
         ...
 
     def rank_mask(self, c: npt.ArrayLike, fraction: float) -> npt.NDArray[np.bool_]:
-        """Which coefficients are in the top fraction by modulus, variance layout."""
+        """True for the coefficients in the top fraction by modulus, variance layout."""
         ...

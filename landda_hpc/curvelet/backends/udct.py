@@ -24,7 +24,7 @@ from landda_hpc.errors import ConfigError
 
 @dataclass(frozen=True, eq=False)
 class _Windows:
-    """The windows as `variance.WindowedFrame` takes them."""
+    """The windows in the form that `variance.WindowedFrame` needs."""
 
     shape: tuple[int, int]
     windows: tuple[Window, ...]
@@ -42,7 +42,7 @@ class UdctFrame(ExternalFrame):
         or more the package's windows overlap too far, and reconstruction is exact to 1e-7 only). They double
         at each finer scale.
     finest : `curvelets`; with wavelets the package's transform is not a tight frame (noise has 1.86 times its
-        energy in coefficients, and the inverse is not the adjoint), so it cannot be analysed with.
+        energy in coefficients, and the inverse is not the adjoint), so it is not suitable for analyses.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class UdctFrame(ExternalFrame):
             )
         if angles_coarse < 12 or angles_coarse % 12:
             raise ConfigError(
-                f"backend='udct' with angles_coarse={angles_coarse}; this transform has multiples of 12: choose 12."
+                f"backend='udct' with angles_coarse={angles_coarse}; expected a multiple of 12, for example 12."
             )
         transformed = extended_shape(shape, boundary)
         n_scales = default_scales(transformed) if scales is None else int(scales)
@@ -72,7 +72,7 @@ class UdctFrame(ExternalFrame):
             )
         except (ValueError, IndexError, ZeroDivisionError) as error:
             raise ConfigError(
-                f"The package 'curvelets' makes no transform of {transformed[0]} x {transformed[1]} images with "
+                f"The package 'curvelets' cannot transform {transformed[0]} x {transformed[1]} images with "
                 f"{n_scales} scales: {error}. Use fewer scales, or backend='ours'."
             ) from error
         windows, blocks = [], []

@@ -249,7 +249,7 @@ def _values(text: str, where: str) -> list[Value]:
 
 def _constant(token: str, where: str) -> Value:
     if token[0] in "'\"":
-        # A text that goes on in the next line: the end of the line is not part of it.
+        # A text that continues in the next line: the end of the line is not part of it.
         return re.sub(r"\r?\n", "", token[1:-1]).replace(token[0] * 2, token[0])
     if _LOGICAL.fullmatch(token):
         return token.lstrip(".")[0] in "tT"

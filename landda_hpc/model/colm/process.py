@@ -92,7 +92,7 @@ class ModelProcess:
     ----------
     command : words of the command.
     folder : where it runs.
-    log : file that takes its output and errors; made anew.
+    log : file for its output and errors; overwritten.
     environment : all of its variables.
     timeout_s : seconds it may take.
 

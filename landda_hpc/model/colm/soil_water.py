@@ -68,7 +68,7 @@ def volumetric_water(wliq: FloatArray, wice: FloatArray) -> FloatArray:
 
 
 def scheme_of(patchtype: IntArray, wa: FloatArray, soil: SoilConstants) -> SoilWaterScheme | None:
-    """The soil water scheme that wrote a state, told from its aquifer water. Local.
+    """Determine the soil water scheme that wrote a state from its aquifer water. Local.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ def scheme_of(patchtype: IntArray, wa: FloatArray, soil: SoilConstants) -> SoilW
 
     Returns
     -------
-    The scheme; None where there is no soil patch to tell from.
+    The scheme; None without soil patches.
 
     Raises
     ------
-    ModelError where it cannot be told: positive in some patches and not in others.
+    ModelError if it is ambiguous: aquifer water is positive in some patches and not in others.
     """
     of_soil = wa[patchtype == 0]
     if of_soil.size == 0:

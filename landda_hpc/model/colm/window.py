@@ -326,5 +326,5 @@ def _failure(window: Window, error: ModelError) -> ModelError:
         f"{times}; the last time, {error}.\n  The end of its log, {window.log}:\n{window.last_lines()}\n"
         f"  Everything of it is in {window.folder}; the last good restart is "
         f"{window.run.chain / time_label(window.start)}. Remove the cause (try the model there by hand: "
-        f"{NAMELIST_NAME}), then 'landda resume' goes on from the last checkpoint."
+        f"{NAMELIST_NAME}), then 'landda resume' continues from the last checkpoint."
     )

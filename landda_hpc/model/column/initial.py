@@ -28,7 +28,7 @@ from landda_hpc.state import PatchType, Tiles, TileState
 from landda_hpc.variables import SOIL_WATER_STATE
 
 ERA_LAYERS_M: Final = ((0.0, 0.07), (0.07, 0.28), (0.28, 1.0))
-"""Layers of the ECMWF soil moisture climatology; below the last its value goes on."""
+"""Layers of the ECMWF soil moisture climatology; the value of the last layer is used below it."""
 
 MIN_WETNESS: Final = 0.02
 MAX_WETNESS: Final = 0.98

@@ -17,7 +17,7 @@ _USUAL: Final[dict[str, tuple[Literal["mean"], Literal["begin"], Literal["linear
     "longwave": ("mean", "begin", "linear"),
     "precipitation": ("mean", "begin", "uniform"),
 }
-"""Meaning, stamp and interpolation of fluxes that the configuration does not tell."""
+"""Meaning, stamp and interpolation of fluxes for which the configuration gives none."""
 
 
 def forcing_set(forcing: NetcdfForcing) -> ForcingSet:

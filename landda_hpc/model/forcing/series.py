@@ -57,7 +57,7 @@ class FileSeries:
     quantity : see ``forcing_sets.QUANTITIES``.
     variable : its files.
     timeline : its records.
-    first : a time that the files have; its record tells which places are valid.
+    first : a time that the files have; its record determines which places are valid.
     grid, cells : the model grid and the rank's cells.
     space : interpolation.
     """
@@ -96,7 +96,7 @@ class FileSeries:
             if before is None:
                 raise DataError(
                     f"'{record.path}': the amount since 00 UTC of {record.end} needs that of {record.begin} too, which "
-                    "is not there. Begin with a file that starts at 00 UTC."
+                    "is missing. Begin with a file that starts at 00 UTC."
                 )
             # Packing may leave a bit less than an hour before.
             amount = amount - self._read(before)

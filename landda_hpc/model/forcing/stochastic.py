@@ -267,7 +267,7 @@ def _mean(parts: list[FloatArray]) -> FloatArray:
 
 
 def _read_only(values: FloatArray) -> FloatArray:
-    """Copy into an array that others may share, because nobody can change it."""
+    """Copy into a read-only array, which can be shared."""
     result = np.array(values)
     result.setflags(write=False)
     return result

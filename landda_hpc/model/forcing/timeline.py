@@ -133,7 +133,7 @@ class Timeline:
         return times
 
     def _around(self, begin: datetime, end: datetime) -> list[Record]:
-        """Records from before begin to after end, of the files of that time and, where needed, those beside them."""
+        """Records from before begin to after end, of the files of that time and, if necessary, of adjacent files."""
         times = self.files(begin, end)
         own = [r for t in times for r in self.records(t)]
         spare = 2 * _spacing(own)
@@ -151,7 +151,7 @@ class Timeline:
     def _missing(self, begin: datetime, end: datetime) -> DataError:
         return DataError(
             f"forcing variable {' or '.join(self._variable.names)} has no values for {begin} to {end} in "
-            f"'{self.path(begin)}' and the files beside it."
+            f"'{self.path(begin)}' and the adjacent files."
         )
 
 

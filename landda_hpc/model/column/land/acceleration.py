@@ -1,13 +1,13 @@
-"""Shortening a spin-up: where repeated years would take the slow parts of a column.
+"""Acceleration of a spin-up: estimates of the equilibrium of the slow parts of a column.
 
-A year of the same weather is a map of the state onto itself, and a spin-up looks for its fixed point. Fast parts are
-there after a year or two. What is left decays like a power of one number per column, so that two successive years tell
-where it goes: Aitken's extrapolation, for the water and the warmth of the deep layers each. Where water gathers or
-drains below the roots it does not decay like that: fronts creep through dry soil for decades. But their end is known:
-layers whose conductivity passes on what the year brought (``steady_water``). The water table, which plain years move by
-centimetres, has no memory of its own: it stands where baseflow carries what the year's mean recharge brings. Permafrost
-gains or loses ice at a steady rate for decades; it goes on at that rate, as far as its pores and its ice allow
-(projective integration: Gear and Kevrekidis 2003, https://doi.org/10.1137/S1064827501388157).
+A year of the same weather maps the state onto another state, and a spin-up searches for the fixed point of this map.
+Fast parts reach it after a year or two. The remaining difference decays geometrically, with one ratio per column, so
+that two successive years determine its limit: Aitken's extrapolation, applied to water and to heat of the deep layers.
+Where water accumulates or drains below the roots the decay is not geometric, because fronts move through dry soil for
+decades. Their end is known, however: layers whose conductivity equals the year's recharge (``steady_water``). The water
+table moves by centimetres a year; its equilibrium is where baseflow equals the mean recharge of the year. Permafrost
+gains or loses ice at a steady rate for decades; the change is extrapolated at that rate, within the limits of pores and
+ice (projective integration: Gear and Kevrekidis 2003, https://doi.org/10.1137/S1064827501388157).
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ def extrapolate(
     older, old, state : at the ends of three successive years of the same weather.
     recharge : drained into the aquifer in the last year, kg m-2, (n_tile,).
     seconds : length of a year.
-    still_water, still_warmth : m3 m-3 and K. Where no deep layer changed by more in the last year, water and warmth
-        stay: what stands still needs no push, and a small one times nine would make it move again.
+    still_water, still_warmth : m3 m-3 and K. If no deep layer changed by more in the last year, water and heat are in
+        equilibrium and are not changed; a small change times nine would disturb them.
 
     Notes
     -----
-    Local; a tile depends on itself alone. What holds ice at the end of one of the last two years keeps its water,
+    Local; a tile depends only on itself. What holds ice at the end of one of the last two years keeps its water,
     unless the lowest layer does: permafrost.
     """
     for tile in np.flatnonzero(tiles.patchtype == PatchType.SOIL):
@@ -180,20 +180,20 @@ def move_permafrost(older: Deep, old: Deep, new: Deep, pores: FloatArray) -> Non
     room = np.maximum(0.0, pores - new.liquid - new.ice * (RHO_WATER / RHO_ICE))
     filling = liquid + ice * (RHO_WATER / RHO_ICE)
     share = np.minimum.reduce([share_of(filling, room), share_of(-liquid, new.liquid), share_of(-ice, new.ice)])
-    # All that is there is taken without a rounding error's rest.
+    # A layer that gives all its water is left without a rounding error.
     new.liquid[:] = np.maximum(0.0, new.liquid + share * liquid)
     new.ice[:] = np.maximum(0.0, new.ice + share * ice)
 
 
 def table_over_permafrost(older: float, old: float, new: float) -> float:
-    """Depth of the table, m, below ground frozen for good, through which no recharge comes: on at its own rate."""
+    """Depth of the table, m, below permafrost, which receives no recharge: extrapolated at its own rate."""
     change = new - old
     years = years_to_come(decay(np.array([old - older]), np.array([change])), MAX_GROWTH)
     return min(DEEPEST, max(0.0, new + min(MAX_TABLE_CHANGE, max(-MAX_TABLE_CHANGE, years * change))))
 
 
 def share_of(wanted: FloatArray, there: FloatArray) -> FloatArray:
-    """The share of what is wanted that is there, 0..1; 1 where nothing is wanted."""
+    """The available share of the wanted amount, 0..1; 1 where nothing is wanted."""
     share: FloatArray = np.where(wanted > there, there / np.where(wanted > there, wanted, 1.0), 1.0)
     return share
 

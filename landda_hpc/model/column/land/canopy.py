@@ -62,7 +62,7 @@ from landda_hpc.model.column.land.layout import (
 from landda_hpc.model.column.land.radiation import longwave, shade
 from landda_hpc.model.column.land.turbulence import MIN_WIND, exchange, first_zeta, next_zeta
 
-SMALLEST_LSAI: Final = 0.05  # m2 m-2 of the tile; below it the canopy is not there
+SMALLEST_LSAI: Final = 0.05  # m2 m-2 of the tile; below it there is no canopy
 EXTINCTION: Final = 0.5  # of what stomata can do down the canopy: that of light by leaves in all directions
 ROUGHNESS_LOW: Final = 0.15  # of canopy height, low plants
 ROUGHNESS_TALL: Final = 0.10  # trees

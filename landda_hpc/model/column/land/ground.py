@@ -104,7 +104,7 @@ def soil_humidity(
     dry = thickness * lack / max(1.0e-6, DRY_LAYER_ONSET * porosity - properties[P_THETA_AIR])
     diffusivity = 2.12e-5 * math.exp(1.75 * math.log(surface / ZERO_CELSIUS))
     resistance = min(MAX_DRY_LAYER, dry) / (diffusivity * properties[P_TORTUOSITY])
-    # Soil and snow beside each other; snow resists by 1 s m-1 (CoLM).
+    # Soil and snow next to each other; snow has a resistance of 1 s m-1 (CoLM).
     x[RSS] = resistance / (1.0 - snow + snow * resistance)
 
 
