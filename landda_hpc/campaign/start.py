@@ -272,21 +272,26 @@ def _unlocking_on_error(folder: CampaignFolder) -> Iterator[None]:
 @contextmanager
 def _shown_as_running(folder: CampaignFolder, config: CampaignConfig, world: Communicator) -> Iterator[None]:
     """Write to the status that the campaign runs while it starts, and how the start ended. Collective."""
-    time, before = config.time, None
+    time, before, content = config.time, None, None
     running = Status("running", 0, time.n_cycles, time.start.isoformat(), world.size)
     with together(world, "writing the status"):
         if world.rank == 0:
             with suppress(StorageError):  # a damaged one is replaced
                 before = folder.read_status()
+            with suppress(OSError):
+                content = folder.status_file.read_bytes()
             running = replace(before or running, state="running", ranks=world.size, message="")
             folder.write_status(running)
     try:
         yield
     except BaseException as error:
-        after = replace(running, state="stopped") if isinstance(error, StoppedError) else before
-        if world.rank == 0 and after is not None:
+        if world.rank == 0:
             with suppress(StorageError):  # what ended the start is the error to report
-                folder.write_status(after)
+                if isinstance(error, StoppedError):
+                    folder.write_status(replace(running, state="stopped"))
+                elif content is not None:
+                    # A start that was refused changes nothing.
+                    folder.restore_status(content)
         raise
 
 

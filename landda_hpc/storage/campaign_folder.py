@@ -237,6 +237,11 @@ class CampaignFolder:
         }
         write_text(self.status_file, json.dumps(content, indent=1) + "\n")
 
+    def restore_status(self, content: bytes) -> None:
+        """Put status.json back as it was, byte by byte; StorageError as ``write_status``."""
+        self._lock.require_held()
+        write_bytes(self.status_file, content)
+
     def read_status(self) -> Status | None:
         """The status, or None if no cycle has begun.
 
