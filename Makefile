@@ -16,7 +16,7 @@ OUT ?= runs/twin
 ARGS ?=
 # Numbers of ranks that the parallel tests run on, and the seconds that one job may take.
 TEST_RANKS ?= 2 3 4
-SERIAL_LIMIT ?= 840
+SERIAL_LIMIT ?= 1500
 # Processes that share the serial tests, a file of tests each: one a core, 2 to 4. Files in their order: campaigns, which
 # take longest, begin first.
 TEST_WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
