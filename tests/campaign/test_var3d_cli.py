@@ -287,7 +287,7 @@ class TestAnalyse:
             (("--method", "var3d_point", "--set", "layers=upper_three"), "analyses soil layers one by one"),
             (("--method", "per_scale", "--gain", "0.5"), "--gain: unknown key. Known keys: background_errors"),
             (("--method", "var3d_image", "--set", "keep_fractio=0.3"), "Did you mean 'keep_fraction'?"),
-            (("--figure", "f.png"), "method enkf_like has none"),
+            (("--figure", "f.png"), "method enkf_like does not minimise"),
             (("--method", "var3d_image", "--set", "background_archive=none.nc"), "'none.nc' does not exist"),
         ],
     )
