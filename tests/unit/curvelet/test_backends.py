@@ -131,7 +131,7 @@ def test_what_udct_cannot_is_refused() -> None:
     framed("udct")
     with pytest.raises(ConfigError, match="not a tight frame"):
         make_frame((64, 64), "udct", angles_coarse=12, finest="wavelets")
-    with pytest.raises(ConfigError, match="multiples of 12"):
+    with pytest.raises(ConfigError, match="a multiple of 12"):
         make_frame((64, 64), "udct")
     with pytest.raises(ConfigError, match="not a Parseval frame of 64 x 90"):
         make_frame((64, 90), "udct", angles_coarse=12)

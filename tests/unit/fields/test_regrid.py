@@ -185,7 +185,7 @@ def test_wrong_shapes_and_methods_are_errors() -> None:
     source = regular_grid(20, 40)
     with pytest.raises(ShapeError, match="20 x 40 cells"):
         Regridder(source, source)(np.zeros((40, 20)))
-    with pytest.raises(ShapeError, match="not known"):
+    with pytest.raises(ShapeError, match="unknown regridding method"):
         Regridder(source, source, "nearest")  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match="min_weight"):
         Regridder(source, source, min_weight=0.0)
