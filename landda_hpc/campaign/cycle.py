@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import resource
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +38,7 @@ from landda_hpc.observation.withheld import Withholding
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
+from landda_hpc.process_memory import peak_bytes
 from landda_hpc.storage.campaign_folder import CampaignFolder, State, Status
 from landda_hpc.storage.method_memory import KEY as MEMORY
 from landda_hpc.storage.method_memory import Memory, encode_memory
@@ -393,7 +393,7 @@ class Campaign:
     def _record_times(self, number: int) -> None:
         """Seconds, traffic, memory and status; nothing here is part of the result."""
         seconds = self._clock.collect(self.world)
-        peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+        peak_mb = round(peak_bytes() / 1e6, 1)
         usage = self.world.all_gather((self.world.bytes_sent, peak_mb))
         with together(self.world, f"recording cycle {number}"):
             if self._recorder is not None:

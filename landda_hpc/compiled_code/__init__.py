@@ -16,7 +16,7 @@ import numba
 
 from landda_hpc.compiled_code.kernel_cache import KernelCache
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "n_compiled"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,3 +43,8 @@ def compiled(*, nogil: bool = True, error_model: Literal["numpy", "python"] = "n
         return kept
 
     return decorate
+
+
+def n_compiled() -> int:
+    """Count the loops that this process has compiled, rather than found compiled."""
+    return KernelCache.n_compiled

@@ -51,6 +51,8 @@ class KernelCache:
 
     _warned = False
     _cleaned = False
+    n_compiled = 0
+    """Loops that this process has compiled, rather than found compiled."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name = f"{function.__qualname__}-{function.__code__.co_firstlineno}"
@@ -90,6 +92,7 @@ class KernelCache:
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep what was compiled, where there is a folder for it."""
+        KernelCache.n_compiled += 1
         folders = self._find()
         if folders is None or result.lifted or result.library.has_dynamic_globals:
             return

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from landda_hpc.process_memory import peak_bytes
 
 _PROBE = "import sys; from landda_hpc.curvelet import bench_process as b; b.{probe}({n1}, {n2})"
 _START = """
@@ -62,12 +62,12 @@ def probe_memory(n1: int, n2: int) -> None:
 
     warm = Curvelet2D((32, 32))
     warm.inverse(warm.forward(np.zeros((32, 32))))
-    before = _peak_mb()
+    before = peak_bytes() / 2**20
     frame = Curvelet2D((n1, n2))
     image = np.random.default_rng(0).standard_normal((n1, n2))
     coefficients = frame.forward(image)
     frame.inverse(coefficients)
-    found = {"peak_mb": _peak_mb() - before, "coefficients_mb": coefficients.nbytes / 2**20}
+    found = {"peak_mb": peak_bytes() / 2**20 - before, "coefficients_mb": coefficients.nbytes / 2**20}
     sys.stdout.write(json.dumps(found))
 
 
@@ -80,15 +80,6 @@ def probe_start(n1: int, n2: int, import_s: float) -> None:
     frame = Curvelet2D((n1, n2))
     frame.inverse(frame.forward(image))
     sys.stdout.write(json.dumps({"import_s": import_s, "first_use_s": time.perf_counter() - start}))
-
-
-def _peak_mb() -> float:
-    status = Path("/proc/self/status")
-    if status.is_file():  # Linux: ru_maxrss is the parent's until the process outgrows it
-        line = next(t for t in status.read_text(encoding="ascii").splitlines() if t.startswith("VmHWM"))
-        return int(line.split()[1]) / 2**10
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB elsewhere
 
 
 def _in_fresh_process(code: str, **environment: str) -> Any:
