@@ -16,7 +16,7 @@ def main() -> None:
         # Loading takes a second or more, in which SIGUSR1 would end the process: it waits until StopRequest listens.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     from landda_hpc.commands.application import app
-    from landda_hpc.commands.console import errors
+    from landda_hpc.commands.console import exit_codes as errors
 
     try:
         app()

@@ -21,14 +21,14 @@ import numpy as np
 
 from landda_hpc.config import TilesConfig
 from landda_hpc.constants import N_SOIL, FloatArray, IntArray
-from landda_hpc.fields.keyed import keyed_generator
 from landda_hpc.formats.colm.names import const_name, state_name, time_label
 from landda_hpc.grid import regular_grid
-from landda_hpc.model.column.climate import tile_climate
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate
 from landda_hpc.model.column.mosaic import build_tiles
 from landda_hpc.model.column.temperature import AnnualWave
+from landda_hpc.model.column.tile_climate import tile_climate
 from landda_hpc.model.forcing.climatology import load_climatology
+from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.state import PatchType, Tiles, TileState
 from landda_hpc.variables import DIMENSIONS, SOIL_WATER_STATE, STATE
 

@@ -31,7 +31,7 @@ from PIL import Image
 from static_attributes import SHARE, VARIABLES
 
 from landda_hpc.data import SOIL_CLASSES, STATIC_CREDIT, static_path
-from landda_hpc.data.climate import KOPPEN_CLASSES, LAPSE_RATE, bilinear
+from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES, LAPSE_RATE, bilinear
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]

@@ -135,7 +135,7 @@ VARIABLES: Final[dict[str, tuple[float | None, dict[str, str]]]] = {
             "comment": (
                 "On the 3.75-degree grid of the source, filled over the sea along parallels, at sea level, "
                 "so that bilinear interpolation has a value everywhere: "
-                "landda_hpc.data.climate.land_temperature, which corrects for elevation."
+                "landda_hpc.data.precipitation_climatology.land_temperature, which corrects for elevation."
             ),
         },
     ),

@@ -11,8 +11,8 @@ import numpy as np
 
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.formats.cf import NetcdfFile, read_grid, require_units
-from landda_hpc.formats.image_output import OutputField, write_images
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_grid, require_units
+from landda_hpc.formats.own.image_output import OutputField, write_images
 from landda_hpc.grid import Grid
 
 _COUNT, _MEAN, _STD = "difference_count", "difference_mean", "difference_std"

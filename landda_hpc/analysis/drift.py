@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from landda_hpc.analysis.memory import checked
+from landda_hpc.analysis.running_statistics import checked
 from landda_hpc.constants import BoolArray, FloatArray
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from landda_hpc.analysis.errors import ErrorModel
-from landda_hpc.analysis.frames import FrameBlock, ImageFrame
+from landda_hpc.analysis.error_models import ErrorModel
+from landda_hpc.analysis.frame_protocol import FrameBlock, ImageFrame
 from landda_hpc.analysis.missing import GainSetting, MissingStrategy, ZeroFill
 from landda_hpc.analysis.protocol import Analysis, ImagePair, MemberSums
 from landda_hpc.constants import BoolArray, FloatArray

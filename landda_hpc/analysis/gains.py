@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from landda_hpc.analysis.enkf_like import coefficient_gain, gain_statistics
-from landda_hpc.analysis.errors import ClimatologicalErrors, ErrorModel
-from landda_hpc.analysis.frames import ImageFrame
-from landda_hpc.analysis.memory import checked, running_mean
+from landda_hpc.analysis.error_models import ClimatologicalErrors, ErrorModel
+from landda_hpc.analysis.frame_protocol import ImageFrame
 from landda_hpc.analysis.missing import GainSetting, MissingStrategy, ZeroFill
 from landda_hpc.analysis.mixing import WedgeGroups, mixing_matrix, unmixed
 from landda_hpc.analysis.protocol import Analysis, ImagePair, MemberSums
-from landda_hpc.analysis.spectra import Pooling, WedgeSpectrum
+from landda_hpc.analysis.running_statistics import checked, running_mean
+from landda_hpc.analysis.wedge_variances import Pooling, WedgeSpectrum
 from landda_hpc.constants import BoolArray, FloatArray
 
 _PROBES = 4

@@ -11,7 +11,7 @@ import numpy as np
 from landda_hpc.analysis.protocol import Analysis, ImagePair
 from landda_hpc.analysis.var3d import Var3d
 from landda_hpc.constants import FloatArray
-from landda_hpc.fields.depth import observe
+from landda_hpc.regridding.depth import observe
 
 _SUMS: Final = ("cost", "cost_background", "cost_observation", "cost_image")
 

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from landda_hpc.analysis.errors import ErrorModel, WhiteErrors
-from landda_hpc.analysis.frames import ImageFrame
+from landda_hpc.analysis.error_models import ErrorModel, WhiteErrors
+from landda_hpc.analysis.frame_protocol import ImageFrame
 from landda_hpc.analysis.inpainting import HarmonicInpainting
 from landda_hpc.analysis.minimise import conjugate_gradients
 from landda_hpc.analysis.protocol import ImagePair, MemberSums

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from landda_hpc.analysis.frames import FrameBlock, ImageFrame, Pooling
+from landda_hpc.analysis.frame_protocol import FrameBlock, ImageFrame, Pooling
 from landda_hpc.analysis.protocol import MemberSums
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
-from landda_hpc.fields.keyed import keyed_generator
+from landda_hpc.random_fields.keyed import keyed_generator
 
 _ITERATIONS = 200
 """Iterations of ``unmixed``; more iterations change a gain by less than 1e-3."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from landda_hpc.analysis.enkf_like import coefficient_gain
-from landda_hpc.analysis.memory import checked, running_mean
 from landda_hpc.analysis.protocol import Analysis, ImagePair
+from landda_hpc.analysis.running_statistics import checked, running_mean
 from landda_hpc.constants import FloatArray
 
 

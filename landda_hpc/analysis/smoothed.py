@@ -7,8 +7,8 @@ import numpy as np
 from landda_hpc.analysis.protocol import Analysis, ImagePair
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
-from landda_hpc.fields.smoothing import GaussianSmoother
 from landda_hpc.grid import Grid
+from landda_hpc.random_fields.smoothing import GaussianSmoother
 
 
 class Smoothed:

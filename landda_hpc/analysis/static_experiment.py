@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from landda_hpc.analysis.enkf_like import EnkfLike
-from landda_hpc.analysis.errors import ErrorModel
-from landda_hpc.analysis.frames import ImageFrame
+from landda_hpc.analysis.error_models import ErrorModel
+from landda_hpc.analysis.frame_protocol import ImageFrame
 from landda_hpc.analysis.gains import GivenSpectra
 from landda_hpc.analysis.pointwise import Pointwise
 from landda_hpc.analysis.protocol import AnalysisMethod, ImagePair, MemberSums

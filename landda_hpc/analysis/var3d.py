@@ -153,7 +153,8 @@ class Var3d:
         Parameters
         ----------
         pair : ``background`` is H x_b, the weighted mean of the layers.
-        layer_weights : H, weight of each layer in the observed depth, (n_layer,), see ``fields.depth.depth_weights``.
+        layer_weights : H, weight of each layer in the observed depth, (n_layer,); see
+             ``regridding.depth.depth_weights``.
         """
         self._require_layers(layer_weights.size, f"{layer_weights.size} layer weights are given")
         return self._analyse(pair, self._variance, layer_weights)

@@ -10,10 +10,10 @@ import numpy as np
 
 from landda_hpc.constants import N_SOIL, BoolArray, FloatArray
 from landda_hpc.errors import ConfigError, DataError, ShapeError
-from landda_hpc.fields.depth import DepthRange, depth_weights, observe
-from landda_hpc.formats.cf import NetcdfFile, read_grid, require_units
-from landda_hpc.formats.image_output import OutputField, write_images
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_grid, require_units
+from landda_hpc.formats.own.image_output import OutputField, write_images
 from landda_hpc.grid import Grid
+from landda_hpc.regridding.depth import DepthRange, depth_weights, observe
 
 POOLED_SLOPES: Final = (1.0, 1.0, 1.0, 1.0, 0.904, 0.817, 0.749, 0.715, 0.695, 0.687)
 """Built-in slopes per layer for an observed depth of 0-0.1 m: the pooled slopes of 8 pairs with moderate errors,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from landda_hpc.analysis.protocol import Analysis
-    from landda_hpc.verification.scores import Score
+    from landda_hpc.verification.statistics.scores import Score
 
 Image = npt.NDArray[np.floating[Any]]
 
@@ -154,13 +154,13 @@ def score(image: Any, reference: Any, *, mask: Any = None, weights: Any = None) 
 
     Raises
     ------
-    ShapeError, DataError : as ``landda_hpc.verification.scores.score``.
+    ShapeError, DataError : as ``landda_hpc.verification.statistics.scores.score``.
 
     Notes
     -----
     Local: no communication.
     """
-    from landda_hpc.verification.scores import score as score_arrays
+    from landda_hpc.verification.statistics.scores import score as score_arrays
 
     if weights is None and hasattr(image, "coords") and "lat" in image.coords:
         import xarray as xr

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from landda_hpc.config import CampaignConfig, read_resolved
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.storage.campaign_folder import CampaignFolder, Status
-from landda_hpc.storage.images import list_images
-from landda_hpc.storage.series import list_series, series_folder
+from landda_hpc.storage.image_files import list_images
+from landda_hpc.storage.series_files import list_series, series_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ class CampaignResults:
 
         Every file is read once and compared with its hash.
         """
-        from landda_hpc.campaign.records import require_records
+        from landda_hpc.campaign.record_check import require_records
 
         return require_records(self._folder, self.config, accept_gaps=True)
 
@@ -88,7 +88,7 @@ class CampaignResults:
         ------
         DataError : there are no scores yet.
         """
-        from landda_hpc.verification.records import read_json_lines, to_dataset
+        from landda_hpc.verification.tables.score_records import read_json_lines, to_dataset
 
         return to_dataset(read_json_lines(self._folder.records_file("scores")))
 

@@ -12,31 +12,31 @@ from typing import Any
 import numpy as np
 
 from landda_hpc.analysis.layers import analyse_separately
-from landda_hpc.analysis.memory import MethodMemory
 from landda_hpc.analysis.protocol import Analysis, ImagePair
+from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.analysis.var3d import Var3d
-from landda_hpc.campaign.domain import Domain
-from landda_hpc.campaign.doubts import doubts
 from landda_hpc.campaign.increments import Descent, RunMemory, make_descent, make_drift
-from landda_hpc.campaign.instance import Instance
-from landda_hpc.campaign.model_system import ModelSystem
+from landda_hpc.campaign.observation_preparation import MEMORY_KEY, Treatment, surface_is_asked_for, surface_rows
+from landda_hpc.campaign.observation_warnings import doubts
 from landda_hpc.campaign.recorder import CycleImages, Recorder
 from landda_hpc.campaign.saving import save_state
-from landda_hpc.campaign.series import SeriesRecorder
-from landda_hpc.campaign.signals import StopRequest
+from landda_hpc.campaign.series_recorder import SeriesRecorder
 from landda_hpc.campaign.timing import StepClock
-from landda_hpc.campaign.treatment import MEMORY_KEY, Treatment, surface_is_asked_for, surface_rows
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import StoppedError, StorageError
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.image.distribute import WaterLedger, distribute
+from landda_hpc.instances.domain import Domain
+from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.model_system import ModelSystem
 from landda_hpc.methods.base.assembly import make_method
 from landda_hpc.observation.image import Flag, ImageObservation
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.withheld import Withholding
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
+from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.process_memory import peak_bytes
 from landda_hpc.storage.campaign_folder import CampaignFolder, State, Status

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from landda_hpc.campaign.domain import Domain
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
-from landda_hpc.formats.atomic import storage_errors
-from landda_hpc.storage.images import Provenance, write_image
+from landda_hpc.instances.domain import Domain
+from landda_hpc.io.atomic import storage_errors
+from landda_hpc.storage.image_files import Provenance, write_image
 
 
 def layer_folder(images: Path, layer: str) -> Path:

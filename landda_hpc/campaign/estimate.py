@@ -9,14 +9,14 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.campaign.case import CaseDomain
-from landda_hpc.campaign.case_checks import remarks
-from landda_hpc.campaign.domain import Domain, make_domain, make_grid
-from landda_hpc.campaign.series import recorded_layers
 from landda_hpc.campaign.trial import Trial
 from landda_hpc.config import CampaignConfig, ColmModelConfig, ColumnModelConfig
 from landda_hpc.formats.colm.restart_files import restart_files
 from landda_hpc.grid import Grid
+from landda_hpc.instances.case_checks import remarks
+from landda_hpc.instances.colm_case import CaseDomain
+from landda_hpc.instances.domain import Domain, make_domain, make_grid
+from landda_hpc.regridding.depth import layers_down_to
 from landda_hpc.variables import STATE
 
 LARGEST_COUNTED: Final = 200_000
@@ -239,6 +239,6 @@ _SERIES_SHARE = 0.5
 def _series_bytes(config: CampaignConfig, sizes: Sizes) -> float:
     if config.output.series is None:
         return 0.0
-    values = recorded_layers(config.output.series.to_depth_m) + len(config.verification.depths_m) + 2
+    values = layers_down_to(config.output.series.to_depth_m) + len(config.verification.depths_m) + 2
     n_times = config.time.n_cycles * len(config.instance_names)
     return _SERIES_SHARE * 4.0 * values * sizes.n_land * n_times

@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.analysis.drift import DriftMemory
-from landda_hpc.analysis.memory import MethodMemory
+from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.analysis.vertical import built_in_regression, layer_factors, read_regression
-from landda_hpc.campaign.domain import Domain
 from landda_hpc.config import AssimilatingRun, CampaignConfig, RegressionDepth, Run
 from landda_hpc.constants import N_SOIL, BoolArray, FloatArray
-from landda_hpc.fields.depth import observe
+from landda_hpc.instances.domain import Domain
+from landda_hpc.regridding.depth import observe
 
 DRIFT_PREFIX: Final = "drift."
 """Before the names of a drift's arrays among what a run remembers."""

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from landda_hpc.campaign.domain import Domain
-from landda_hpc.campaign.treatment import Treatment
+from landda_hpc.campaign.observation_preparation import Treatment
 from landda_hpc.config import CampaignConfig, FrameConfig, TreatedObservations
 from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet.backends import Frame
 from landda_hpc.errors import ConfigError
-from landda_hpc.methods.base.frames import make_frame
+from landda_hpc.instances.domain import Domain
+from landda_hpc.methods.base.curvelet_frame import make_frame
 from landda_hpc.observation.bias_report import Energies, StructureEffect, add_image
 from landda_hpc.observation.source import ObservationSource
 

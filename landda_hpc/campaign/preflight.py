@@ -9,10 +9,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from landda_hpc.analysis.vertical import read_regression
-from landda_hpc.campaign.case import CaseDomain
-from landda_hpc.campaign.case_checks import model_problems
-from landda_hpc.campaign.treatment import find_unusable
-from landda_hpc.campaign.warm_start import is_warm_start
+from landda_hpc.campaign.observation_preparation import find_unusable
 from landda_hpc.config import (
     AssimilatingRun,
     CampaignConfig,
@@ -23,10 +20,13 @@ from landda_hpc.config import (
     Run,
 )
 from landda_hpc.errors import LandDAError, MissingFileError
-from landda_hpc.formats.climatology import read_soil_moisture_climatology
+from landda_hpc.formats.own.soil_moisture_climatology import read_soil_moisture_climatology
 from landda_hpc.grid import Grid
+from landda_hpc.instances.case_checks import model_problems
+from landda_hpc.instances.colm_case import CaseDomain
+from landda_hpc.instances.warm_start import is_warm_start
 from landda_hpc.methods.base.assembly import make_method
-from landda_hpc.methods.base.frames import check_frame
+from landda_hpc.methods.base.curvelet_frame import check_frame
 from landda_hpc.observation.source import ObservationSource, Survey
 from landda_hpc.observation.withheld import Withholding
 from landda_hpc.parallel.communicator import SerialCommunicator

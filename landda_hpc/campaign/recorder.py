@@ -15,17 +15,23 @@ import numpy as np
 from landda_hpc import __version__
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.depths import profile_cells, profile_records, write_layers
-from landda_hpc.campaign.domain import Domain, depth_name
 from landda_hpc.config import CampaignConfig, Run
 from landda_hpc.constants import N_UPPER, FloatArray
 from landda_hpc.image.distribute import LEDGER_ACCOUNTS
+from landda_hpc.instances.domain import Domain, depth_name
 from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.storage.campaign_folder import CampaignFolder, RecordName
-from landda_hpc.storage.images import Provenance, layer_innovation_name, write_image
+from landda_hpc.storage.image_files import Provenance, layer_innovation_name, write_image
 from landda_hpc.storage.record_inventory import Inventory
-from landda_hpc.verification.records import ASSIMILATED_REFERENCE, TRUTH, UNOBSERVED_TRUTH, ScoreRecord, last_stage
-from landda_hpc.verification.scores import score
+from landda_hpc.verification.statistics.scores import score
+from landda_hpc.verification.tables.score_records import (
+    ASSIMILATED_REFERENCE,
+    TRUTH,
+    UNOBSERVED_TRUTH,
+    ScoreRecord,
+    last_stage,
+)
 
 step_log = logging.getLogger("landda_hpc.steps")
 

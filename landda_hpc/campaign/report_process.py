@@ -158,7 +158,7 @@ def main() -> None:
         logging.getLogger(name).propagate = False
     logging.getLogger("landda_hpc").setLevel(logging.INFO)
     try:
-        from landda_hpc.campaign.report import make_report
+        from landda_hpc.campaign.final_report import make_report
         from landda_hpc.storage.campaign_folder import CampaignFolder
 
         folder, config = CampaignFolder(Path(request["folder"])), parse_config(request["config"])

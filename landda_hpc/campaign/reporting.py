@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from landda_hpc.campaign.records import require_records
-from landda_hpc.campaign.report import Made, make_report
+from landda_hpc.campaign.final_report import Made, make_report
+from landda_hpc.campaign.record_check import require_records
 from landda_hpc.campaign.report_process import ReportProcess
-from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.config import CampaignConfig
-from landda_hpc.formats.atomic import remove_temporaries
+from landda_hpc.io.atomic import remove_temporaries
 from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.report_state import ReportState, ReportStep, read_report_state, write_report_state

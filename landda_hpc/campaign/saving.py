@@ -6,16 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from landda_hpc import __version__
-from landda_hpc.campaign.domain import Domain
-from landda_hpc.campaign.instance import Instance
-from landda_hpc.campaign.model_system import ModelSystem
 from landda_hpc.config import CampaignConfig
+from landda_hpc.instances.domain import Domain
+from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.model_system import ModelSystem
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, write_checkpoint
 from landda_hpc.storage.checkpoint_format import MODEL_FILES
-from landda_hpc.storage.restart import MANIFEST, time_label
+from landda_hpc.storage.rank_restart import MANIFEST, time_label
 from landda_hpc.storage.retention import (
     apply_retention,
     checkpoint_name,

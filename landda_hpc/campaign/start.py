@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from landda_hpc.campaign.cycle import BackgroundObserver, Campaign, Outcome
-from landda_hpc.campaign.domain import Domain, make_domain
-from landda_hpc.campaign.instance import Instance
-from landda_hpc.campaign.model_system import ModelSystem, make_model_system
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
-from landda_hpc.campaign.records import newest_checkpoint, restore_records
+from landda_hpc.campaign.record_check import newest_checkpoint, restore_records
 from landda_hpc.campaign.reporting import report_campaign
 from landda_hpc.campaign.saving import lacks_restarts, retain
-from landda_hpc.campaign.signals import StopRequest
-from landda_hpc.campaign.spun_up import initial_problems
-from landda_hpc.campaign.trajectory import (
+from landda_hpc.config import CampaignConfig, dump_config, load_config, read_resolved
+from landda_hpc.errors import ConfigError, StoppedError, StorageError
+from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
+from landda_hpc.instances.campaign_weather import weather_problems
+from landda_hpc.instances.domain import Domain, make_domain
+from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.model_system import ModelSystem, make_model_system
+from landda_hpc.instances.spun_up_start import initial_problems
+from landda_hpc.instances.trajectory import (
     FREE,
     accepted_identities,
     config_hash,
@@ -29,13 +32,10 @@ from landda_hpc.campaign.trajectory import (
     require_same_records,
     require_same_trajectory,
 )
-from landda_hpc.campaign.verify.preflight import find_verification_problems
-from landda_hpc.campaign.weather import weather_problems
-from landda_hpc.config import CampaignConfig, dump_config, load_config, read_resolved
-from landda_hpc.errors import ConfigError, StoppedError, StorageError
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
+from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder, Claim, Status
 from landda_hpc.storage.checkpoint import CheckpointHeader, choose_mode, read_header, read_instance

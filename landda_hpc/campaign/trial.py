@@ -158,8 +158,8 @@ def _shortened(config: CampaignConfig) -> CampaignConfig:
 
 def main() -> None:
     """Run the configuration on standard input and print what it took, as JSON. The process is a trial's own."""
-    from landda_hpc.campaign.domain import make_domain
     from landda_hpc.campaign.start import start_campaign
+    from landda_hpc.instances.domain import make_domain
     from landda_hpc.parallel.communicator import SerialCommunicator
 
     config = parse_config(json.load(sys.stdin))

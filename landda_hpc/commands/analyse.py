@@ -81,7 +81,7 @@ def command(
     spreads into it. Values outside the range of soil moisture are refused. A method has the same defaults as in the run
     of a campaign. A 3D-Var prints its cost function at each iteration.
     """
-    from landda_hpc.campaign.single import ImageFile, analyse_files, draw_single_minimisation
+    from landda_hpc.studies.single_image import ImageFile, analyse_files, draw_single_minimisation
 
     given = {
         "background_std": background_std,

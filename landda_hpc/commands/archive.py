@@ -17,8 +17,8 @@ from landda_hpc.commands.console.options import parse_frame
 from landda_hpc.errors import ConfigError
 
 if TYPE_CHECKING:
-    from landda_hpc.campaign.archive import DifferenceSeries
-    from landda_hpc.formats.image_series import ImageSeries
+    from landda_hpc.formats.products.image_series import ImageSeries
+    from landda_hpc.studies.error_archive import DifferenceSeries
 
 
 class Regrid(StrEnum):
@@ -87,7 +87,7 @@ def command(
     The errors are differences within a campaign (--campaign DIR: its control run minus the observations), or between
     two series of images (--model and --observation) at their common times.
     """
-    from landda_hpc.campaign.archive import build_archive, campaign_differences
+    from landda_hpc.studies.error_archive import build_archive, campaign_differences
 
     if (campaign is None) == (not model or not observation) or (campaign and (model or observation)):
         raise ConfigError("Give either --campaign, or --model and --observation.")
@@ -139,7 +139,7 @@ def command(
 def _open(
     paths: list[Path], variables: list[str] | None, first: datetime | None, last: datetime | None
 ) -> list[ImageSeries]:
-    from landda_hpc.formats.image_series import open_image_series
+    from landda_hpc.formats.products.image_series import open_image_series
 
     names: list[str | None] = list(variables) if variables else [None]
     return [open_image_series(paths, name).between(first, last) for name in names]
@@ -148,7 +148,7 @@ def _open(
 def _from_series(
     model: list[ImageSeries], observation: list[ImageSeries], depths: list[str] | None, regrid: Regrid
 ) -> DifferenceSeries:
-    from landda_hpc.campaign.archive import series_differences
+    from landda_hpc.studies.error_archive import series_differences
 
     return series_differences(
         model,

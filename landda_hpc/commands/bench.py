@@ -38,7 +38,7 @@ def curvelet(
     Other packages are timed if they are installed: 'curvelets' (our extra of that name) and curvelops.
     """
     from landda_hpc.curvelet import bench, bench_bars
-    from landda_hpc.formats.atomic import atomic_replacement
+    from landda_hpc.io.atomic import atomic_replacement
 
     result = bench.measure(batch=batch, rounds=rounds, large=(1800, 3600) if large else None, start_up=start_up)
     console = Console()
@@ -58,8 +58,8 @@ def column(
     rounds: Annotated[int, typer.Option(min=1, help="Simulated days per result; the results are medians.")] = 7,
 ) -> None:
     """Time the land model per tile and step, by kind of tile, on one core, and a bare kernel for comparison."""
-    from landda_hpc.campaign import column_bench
-    from landda_hpc.formats.atomic import atomic_replacement
+    from landda_hpc.io.atomic import atomic_replacement
+    from landda_hpc.land_experiments import column_bench
 
     result = column_bench.measure(n_lat, rounds)
     console = Console()

@@ -37,9 +37,9 @@ def command(
     """
     from landda_hpc.campaign.estimate import estimate, measure
     from landda_hpc.campaign.preflight import find_problems, survey_analyses
-    from landda_hpc.campaign.spun_up import initial_problems
-    from landda_hpc.campaign.verify.preflight import find_verification_problems
-    from landda_hpc.campaign.weather import weather_problems
+    from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
+    from landda_hpc.instances.campaign_weather import weather_problems
+    from landda_hpc.instances.spun_up_start import initial_problems
     from landda_hpc.observation.catalogue import open_source
 
     config = load_config(file, parse_overrides(overrides))

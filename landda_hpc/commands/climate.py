@@ -40,9 +40,9 @@ def command(
     time.start, without a spin-up; with model.initial: spun_up the first year is usable as well. Runs on any number of
     processes.
     """
-    from landda_hpc.campaign.land_climate import land_climate
     from landda_hpc.config import load_config
-    from landda_hpc.formats.atomic import atomic_replacement
+    from landda_hpc.io.atomic import atomic_replacement
+    from landda_hpc.land_experiments.land_climate import land_climate
     from landda_hpc.parallel.mpi import launch
     from landda_hpc.parallel.together import together
 

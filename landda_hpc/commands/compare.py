@@ -82,8 +82,8 @@ def command(
     After a stop of any kind the same command resumes, on any number of ranks. Finished seeds are not run again, so
     seeds can be added later.
     """
-    from landda_hpc.campaign.comparison_options import parse_option_sets
     from landda_hpc.commands.console.comparison_session import ComparisonSession, Request
+    from landda_hpc.studies.comparison_options import parse_option_sets
 
     request = Request(
         file=file,

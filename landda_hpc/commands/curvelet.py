@@ -52,8 +52,8 @@ def decompose(
     import numpy as np
 
     from landda_hpc.curvelet import Curvelet2D
-    from landda_hpc.formats.images import read_image
-    from landda_hpc.verification.curvelet_plots import Rose, draw_decomposition
+    from landda_hpc.formats.cf.image import read_image
+    from landda_hpc.studies.curvelet_plots import Rose, draw_decomposition
 
     image = read_image(file, variable)
     known = np.isfinite(image.values)
@@ -102,7 +102,7 @@ def tiling(
 ) -> None:
     """Draw the windows of scales and wedges in the wavenumber plane, and one curvelet of each scale."""
     from landda_hpc.curvelet import Curvelet2D
-    from landda_hpc.verification.curvelet_plots import draw_tiling
+    from landda_hpc.studies.curvelet_plots import draw_tiling
 
     frame = Curvelet2D(shape, angles, finest.value, scales)
     atoms = []

@@ -35,10 +35,10 @@ def command(
     process. With --from-colm it is a first assimilation into an existing case: grid, land, patches and start come from
     the case; period, observations and methods are a starting point to be changed.
     """
-    from landda_hpc.campaign.case_config import starter_config
     from landda_hpc.campaign.first_config import FIRST_CONFIG
     from landda_hpc.errors import ConfigError
-    from landda_hpc.formats.atomic import write_text
+    from landda_hpc.instances.case_config import starter_config
+    from landda_hpc.io.atomic import write_text
 
     if output.exists():
         raise ConfigError(f"'{output}' exists; choose another file with --output.")

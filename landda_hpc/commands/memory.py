@@ -32,11 +32,11 @@ def command(
     begins at time.start, after a year of adjustment. Each place has the vegetation under study, whatever the map says.
     Runs on one process.
     """
-    from landda_hpc.campaign.land_memory import DEPTHS_M, land_memory
     from landda_hpc.config import load_config
-    from landda_hpc.formats.atomic import atomic_replacement
+    from landda_hpc.io.atomic import atomic_replacement
+    from landda_hpc.land_experiments.land_memory import DEPTHS_M, land_memory
+    from landda_hpc.land_experiments.memory_figures import draw_memory
     from landda_hpc.storage.output_folder import claim_folder
-    from landda_hpc.verification.memory_figures import draw_memory
 
     config = load_config(file, parse_overrides(overrides))
     claim_folder(output, "memory", ("memory.png", "memory.json"))

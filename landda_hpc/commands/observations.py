@@ -19,9 +19,9 @@ from landda_hpc.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from landda_hpc.campaign.climatologies import TrainingArchive
     from landda_hpc.campaign.observation_report import ObservationReport
-    from landda_hpc.fields.regrid import Method
+    from landda_hpc.regridding.regrid import Method
+    from landda_hpc.studies.climatologies import TrainingArchive
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,7 +50,7 @@ def report(
     """
     plain = _report_folder(path, overrides) if path.is_dir() else _report_files(path, overrides)
     if output is not None:
-        from landda_hpc.formats.atomic import write_text
+        from landda_hpc.io.atomic import write_text
 
         write_text(output, json.dumps(plain, indent=1) + "\n", make_folder=True)
         Console().print(f"Written: {output}", highlight=False)
@@ -83,7 +83,7 @@ def climatology(
     The images come from a campaign (--campaign DIR, with background and observation among its output.fields), or from
     two series (--model and --observation). Use another period than the one that is assimilated.
     """
-    from landda_hpc.campaign.climatologies import build_climatologies, campaign_archive, training_warnings
+    from landda_hpc.studies.climatologies import build_climatologies, campaign_archive, training_warnings
 
     if (campaign is None) == (not model or not observation) or (campaign and (model or observation)):
         raise ConfigError("Give either --campaign, or --model and --observation.")
@@ -120,9 +120,9 @@ def _report_folder(path: Path, overrides: list[str] | None) -> dict[str, object]
 
 
 def _report_files(path: Path, overrides: list[str] | None) -> dict[str, object]:
-    from landda_hpc.campaign.domain import make_domain
     from landda_hpc.campaign.observation_report import report_observations
     from landda_hpc.config import load_config
+    from landda_hpc.instances.domain import make_domain
     from landda_hpc.observation.catalogue import open_source
 
     config = load_config(path, parse_overrides(overrides))
@@ -188,8 +188,8 @@ def _from_series(
     regrid: Regrid,
     period: tuple[datetime | None, datetime | None],
 ) -> TrainingArchive:
-    from landda_hpc.campaign.climatologies import series_archive
-    from landda_hpc.formats.image_series import open_image_series
+    from landda_hpc.formats.products.image_series import open_image_series
+    from landda_hpc.studies.climatologies import series_archive
 
     try:
         top, bottom = (float(part) for part in depth.split("-"))

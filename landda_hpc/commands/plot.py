@@ -15,12 +15,12 @@ def command(folder: CampaignDir, accept_gaps: AcceptGapsOption = False) -> None:
     figures in DIR/verification are made again as well, with the last settings (verify.yaml there). Exit code 5: the
     files were written, but some data that are named could not be used; verification.md and the screen say which.
     """
-    from landda_hpc.campaign.domain import make_domain
-    from landda_hpc.campaign.records import require_records
-    from landda_hpc.campaign.report import make_report
-    from landda_hpc.campaign.verify import settings
-    from landda_hpc.campaign.verify.report import is_asked, verify_campaign
+    from landda_hpc.campaign.final_report import make_report
+    from landda_hpc.campaign.record_check import require_records
     from landda_hpc.commands.console.gap_report import print_gaps
+    from landda_hpc.evaluation import settings
+    from landda_hpc.evaluation.evaluation_report import is_asked, verify_campaign
+    from landda_hpc.instances.domain import make_domain
     from landda_hpc.storage.campaign_folder import CampaignFolder
 
     campaign = CampaignFolder.open(folder)

@@ -40,11 +40,11 @@ def command(
     that of the campaign, so that the campaign's truth is not used. The slope of layer k is the regression of its
     differences on those of the observed depth. On several processes: mpirun -n 4 landda study regress FILE -o OUT.
     """
-    from landda_hpc.campaign.regression import make_regression
     from landda_hpc.commands.console import logs
     from landda_hpc.config import load_config
     from landda_hpc.parallel.mpi import launch
     from landda_hpc.parallel.together import together
+    from landda_hpc.studies.regression import make_regression
 
     if not limits[0] <= limits[1]:
         raise ConfigError(f"--limits {limits[0]:g} {limits[1]:g}: expected the smaller one first.")
@@ -62,7 +62,7 @@ def command(
         return
     import numpy as np
 
-    from landda_hpc.verification.sample_size import pair_warnings
+    from landda_hpc.verification.statistics.sample_size import pair_warnings
 
     table = Table(title="Slopes against the observed depth, 1", title_justify="left")
     for heading in ("layer", "depth, m", "pooled", "mean", "5 %", "95 %"):

@@ -48,13 +48,13 @@ def command(
     Exit code 5: the files were written, but some data that are named could not be used; verification.md and the screen
     say which.
     """
-    from landda_hpc.campaign.records import TABLES, require_records
-    from landda_hpc.campaign.trajectory import require_same_trajectory
-    from landda_hpc.campaign.verify.report import is_asked
-    from landda_hpc.campaign.verify.settings import read_settings
+    from landda_hpc.campaign.record_check import TABLES, require_records
+    from landda_hpc.evaluation.evaluation_report import is_asked
+    from landda_hpc.evaluation.settings import read_settings
+    from landda_hpc.instances.trajectory import require_same_trajectory
     from landda_hpc.storage.campaign_folder import CampaignFolder
-    from landda_hpc.verification.records import read_json_lines, write_csv, write_netcdf
-    from landda_hpc.verification.table import summarise, summary_tables
+    from landda_hpc.verification.tables.score_records import read_json_lines, write_csv, write_netcdf
+    from landda_hpc.verification.tables.score_table import summarise, summary_tables
 
     changes = ({} if file is None else read_settings(file)) | parse_overrides(overrides)
     campaign = CampaignFolder.open(folder)
@@ -82,9 +82,9 @@ def command(
 
 
 def _verify(folder: Path, config: CampaignConfig, output: Path, with_figures: bool) -> None:
-    from landda_hpc.campaign.domain import make_domain
-    from landda_hpc.campaign.verify.report import verify_campaign
     from landda_hpc.commands.console.gap_report import print_gaps
+    from landda_hpc.evaluation.evaluation_report import verify_campaign
+    from landda_hpc.instances.domain import make_domain
 
     found = verify_campaign(folder, config, make_domain(config, n_ranks=1), output, with_figures=with_figures)
     for table in found.tables:

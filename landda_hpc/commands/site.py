@@ -13,8 +13,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from landda_hpc.campaign.site import WaterBudget
-    from landda_hpc.verification.site_scores import FluxBar, RangeScore, SiteScore
+    from landda_hpc.land_experiments.site import WaterBudget
+    from landda_hpc.land_experiments.site_scores import FluxBar, RangeScore, SiteScore
 
 
 def command(
@@ -78,8 +78,8 @@ def command(
     series to series.nc, and figures to DIR. With two or more references, ranges.csv gives the position of the embedded
     model within their range. History, restart and constants are those of your own CoLM case.
     """
-    from landda_hpc.campaign.site import SiteJob, compare_at_site
     from landda_hpc.commands.console import logs
+    from landda_hpc.land_experiments.site import SiteJob, compare_at_site
 
     logs.configure(0, 1)
     result = compare_at_site(

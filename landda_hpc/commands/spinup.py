@@ -12,9 +12,9 @@ from rich.table import Table
 from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
 
 if TYPE_CHECKING:
-    from landda_hpc.campaign.spinup import Drift
-    from landda_hpc.campaign.spinup_ends import Ends
     from landda_hpc.config import CampaignConfig
+    from landda_hpc.land_experiments.spinup import Drift
+    from landda_hpc.land_experiments.spinup_ends import Ends
 
 
 def command(
@@ -54,12 +54,12 @@ def command(
     fits only the same tiles and a model start within 31 days of the day of the year of time.start. On several
     processes: source env/mpi.sh && "$MPIRUN" -n 4 landda land spinup FILE -o DIR.
     """
-    from landda_hpc.campaign.signals import StopRequest
-    from landda_hpc.campaign.spinup import StopRule, spin_up
-    from landda_hpc.campaign.spinup_ends import compare_ends
     from landda_hpc.commands.console import logs
     from landda_hpc.config import load_config
+    from landda_hpc.land_experiments.spinup import StopRule, spin_up
+    from landda_hpc.land_experiments.spinup_ends import compare_ends
     from landda_hpc.parallel.mpi import launch
+    from landda_hpc.parallel.signals import StopRequest
     from landda_hpc.parallel.together import together
 
     world = launch()

@@ -15,7 +15,7 @@ from landda_hpc.commands.console.options import parse_frame
 from landda_hpc.errors import ConfigError
 
 if TYPE_CHECKING:
-    from landda_hpc.verification.regions import Region
+    from landda_hpc.verification.statistics.regions import Region
 
 
 class Product(StrEnum):
@@ -73,11 +73,11 @@ def command(
     against distance for bands of coefficients and for all above a threshold, and a recommended threshold with its
     reason.
     """
-    from landda_hpc.campaign.threshold_study import FILES, ThresholdSettings, distance_warnings, study_thresholds
-    from landda_hpc.formats.gldas import read_gldas
-    from landda_hpc.formats.image_series import open_image_series, open_product_series
+    from landda_hpc.formats.products.gldas import read_gldas
+    from landda_hpc.formats.products.image_series import open_image_series, open_product_series
     from landda_hpc.storage.output_folder import require_own
-    from landda_hpc.verification.distance_correlation import BAND_LIMITS
+    from landda_hpc.studies.distance_correlation import BAND_LIMITS
+    from landda_hpc.studies.threshold_study import FILES, ThresholdSettings, distance_warnings, study_thresholds
 
     settings = ThresholdSettings(
         region=_region(region),
@@ -110,8 +110,8 @@ def command(
 
 
 def _region(text: str) -> Region:
-    from landda_hpc.campaign.threshold_study import SHEN2024
-    from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region
+    from landda_hpc.studies.threshold_study import SHEN2024
+    from landda_hpc.verification.statistics.regions import CHINA, GLOBE, UNITED_STATES, Region
 
     known = {"globe": GLOBE, "shen2024": SHEN2024, "china": CHINA, "us": UNITED_STATES}
     if text.lower() in known:

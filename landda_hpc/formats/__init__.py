@@ -1,6 +1,67 @@
-"""Files as others define them: gridded products, stations, climatologies, plain CF images. Reads and writes; no policy.
+"""Files as others define them, and our own: each wing holds one kind. Reads and writes; no policy.
 
-A gridded soil-moisture product is a ``product.Product`` named in ``registry``; its files open as a
-``product.ProductFile`` and give ``product.SoilMoistureProfile``. ``dataset`` finds files by their times. ``cf`` holds
-what all netCDF readers share, ``layered`` what those of layers share. Stations give ``station.StationSeries``.
+``cf`` holds what all netCDF readers share. A gridded soil-moisture product is a ``products.product.Product`` named in
+``products.registry``; its files open as a ``ProductFile``, give a ``SoilMoistureProfile``, and are found by their times in
+``products.dataset``. Stations give ``stations.station.StationSeries``. ``colm`` holds the files of both versions of
+CoLM, ``forcing`` those of meteorological forcing, ``own`` those whose layout is ours.
 """
+
+from __future__ import annotations
+
+from typing import Final
+
+from landda_hpc.moved_modules import install
+
+MOVED: Final = {
+    "archive": "stations.text_archive",
+    "averaging": "cf.averaging",
+    "cf_bounds": "cf.cell_bounds",
+    "cf_layers": "products.cf_layers",
+    "cldas": "products.cldas",
+    "climatology": "own.soil_moisture_climatology",
+    "clock": "cf.clock",
+    "colm_point": "colm.point",
+    "dataset": "products.dataset",
+    "decoding": "cf.decoding",
+    "ease2": "products.ease2",
+    "ecmwf": "products.ecmwf",
+    "esa_cci": "products.esa_cci",
+    "experiment_version": "cf.experiment_version",
+    "file_contents": "products.file_contents",
+    "file_grid": "cf.file_grid",
+    "file_versions": "products.file_versions",
+    "forcing_file": "forcing.forcing_file",
+    "forcing_sets": "forcing.forcing_sets",
+    "gldas": "products.gldas",
+    "grib": "products.grib",
+    "hdf5_heap": "cf.hdf5_heap",
+    "image_output": "own.image_output",
+    "image_series": "products.image_series",
+    "images": "cf.image",
+    "ismn_names": "stations.ismn_names",
+    "layered": "products.layered",
+    "name_pattern": "products.name_pattern",
+    "named_files": "products.named_files",
+    "plumber": "forcing.plumber",
+    "precipitation": "products.precipitation",
+    "product": "products.product",
+    "region": "products.region",
+    "registry": "products.registry",
+    "site_output": "own.site_output",
+    "smap": "products.smap",
+    "spun_up": "own.spun_up",
+    "static": "own.static_file",
+    "station": "stations.station",
+    "station_columns": "stations.station_columns",
+    "station_csv": "stations.station_csv",
+    "station_ismn": "stations.station_ismn",
+    "station_rows": "stations.station_rows",
+    "station_units": "stations.station_units",
+    "text": "stations.text",
+    "time_axis": "cf.time_axis",
+    "units": "cf.units",
+    "wedge_spectra": "own.wedge_spectra",
+}
+"""Former names of the readers' modules, within this package, and their present ones. Kept until version 0.3."""
+
+install(__name__, MOVED)

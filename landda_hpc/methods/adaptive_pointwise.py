@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from landda_hpc.config.section import SoilWater, SoilWaterOrFile
-from landda_hpc.methods.base.section import AnalysingRun
+from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.pointwise import AdaptivePointwise

@@ -14,7 +14,7 @@ from landda_hpc.methods.errors.white import WhiteErrorsConfig
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.enkf_like import EnkfLike
-    from landda_hpc.analysis.errors import ErrorModel
+    from landda_hpc.analysis.error_models import ErrorModel
     from landda_hpc.analysis.reported_errors import WithReportedErrors
     from landda_hpc.config.campaign import CampaignConfig
     from landda_hpc.methods.base.context import MethodContext

@@ -13,7 +13,7 @@ from landda_hpc.config.frame import FrameConfig
 from landda_hpc.config.section import SoilWater, SoilWaterOrZeroOrFile
 from landda_hpc.constants import N_UPPER, SOIL_ZI, BoolArray, FloatArray
 from landda_hpc.errors import DataError
-from landda_hpc.methods.base.section import AnalysingRun
+from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.reported_errors import WithReportedErrors
@@ -165,7 +165,7 @@ class Var3dObservationTerm(Var3dRun):
     def build(self, context: MethodContext) -> Var3d | WithReportedErrors:
         """See ``Var3dRun.build``."""
         from landda_hpc.analysis.reported_errors import WithReportedErrors
-        from landda_hpc.fields.error_map import china_error_map
+        from landda_hpc.random_fields.error_map import china_error_map
 
         by_errors, inside, outside = self._by_errors(context), self.observation_std_china, self.observation_std
         if self.reported_errors:

@@ -8,8 +8,8 @@ import netCDF4
 import numpy as np
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.atomic import atomic_replacement
-from landda_hpc.formats.cf import NetcdfFile, read_grid, require_units
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_grid, require_units
+from landda_hpc.io.atomic import atomic_replacement
 from landda_hpc.observation.bias import Climatology, ClimatologyPair
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from landda_hpc.constants import FloatArray
-    from landda_hpc.fields.depth import DepthRange
     from landda_hpc.grid import Grid
+    from landda_hpc.regridding.depth import DepthRange
 
 _SIDES: Final = {"model": "land model", "product": "observed product"}
 

@@ -1,15 +1,15 @@
-"""The source of observations that a configuration names; products of files are in ``formats.registry``."""
+"""The source of observations that a configuration names; products of files are in ``formats.products.registry``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from landda_hpc.config import CampaignConfig, GldasObservations, TwinObservations
-from landda_hpc.fields.error_map import china_error_map
-from landda_hpc.formats.dataset import Dataset, make_dataset
-from landda_hpc.formats.gldas import GLDAS_NOAH
+from landda_hpc.formats.products.dataset import Dataset, make_dataset
+from landda_hpc.formats.products.gldas import GLDAS_NOAH
 from landda_hpc.observation.files import ProductSource
-from landda_hpc.observation.twin import TwinObservationSource
+from landda_hpc.observation.twin_observations import TwinObservationSource
+from landda_hpc.random_fields.error_map import china_error_map
 
 if TYPE_CHECKING:
     from landda_hpc.constants import BoolArray, FloatArray

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.formats.atomic import atomic_replacement
-from landda_hpc.formats.cf import NetcdfFile, read_times
-from landda_hpc.formats.image_output import CONVENTIONS, TIME_UNITS
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
+from landda_hpc.formats.own.image_output import CONVENTIONS, TIME_UNITS
+from landda_hpc.io.atomic import atomic_replacement
 from landda_hpc.observation.image import REASONS, Flag, ImageObservation
 
 if TYPE_CHECKING:

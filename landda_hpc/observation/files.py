@@ -10,12 +10,12 @@ import numpy as np
 
 from landda_hpc.config import InstantWindow, ProductErrors, RegriddingConfig
 from landda_hpc.errors import ConfigError, DataError, LandDAError, MissingFileError, MissingLayerError, ShapeError
-from landda_hpc.fields.depth import DepthRange, observe, range_from_product
-from landda_hpc.formats.region import Region
+from landda_hpc.formats.products.region import Region
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.observation.source import Survey
 from landda_hpc.observation.superobbing import CONDITION_FLAGS, Superobservation, make_regridder, superobserve
-from landda_hpc.observation.windows import ObservationWindow, mean_over
+from landda_hpc.observation.time_windows import ObservationWindow, mean_over
+from landda_hpc.regridding.depth import DepthRange, observe, range_from_product
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from landda_hpc.config import FileObservations
     from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.fields.regrid import Regridder
-    from landda_hpc.formats.dataset import Dataset
-    from landda_hpc.formats.product import SoilMoistureProfile
+    from landda_hpc.formats.products.dataset import Dataset
+    from landda_hpc.formats.products.product import SoilMoistureProfile
     from landda_hpc.grid import Grid
+    from landda_hpc.regridding.regrid import Regridder
 
 logger = logging.getLogger(__name__)
 

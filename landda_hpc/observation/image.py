@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.fields.depth import DepthRange
+    from landda_hpc.regridding.depth import DepthRange
 
 FlagArray = npt.NDArray[np.uint8]
 

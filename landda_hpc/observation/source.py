@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from landda_hpc.constants import FloatArray
-    from landda_hpc.fields.depth import DepthRange
     from landda_hpc.observation.image import ImageObservation
+    from landda_hpc.regridding.depth import DepthRange
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.fields.regrid import Regridder
-from landda_hpc.fields.regrid_cache import WeightCache
 from landda_hpc.observation.image import Flag
+from landda_hpc.regridding.regrid import Regridder
+from landda_hpc.regridding.regrid_cache import WeightCache
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from landda_hpc.errors import ConfigError, DataError, MissingFileError
-from landda_hpc.fields.keyed import keyed_generator
 from landda_hpc.observation.superobbing import cells_of_points
+from landda_hpc.random_fields.keyed import keyed_generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ import numpy as np
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.parallel.communicator import Communicator
-from landda_hpc.parallel.layout import Layout
 from landda_hpc.parallel.partition import even_partition
+from landda_hpc.parallel.process_layout import Layout
 
 
 class RootTraffic:

@@ -3,11 +3,11 @@
 ::
 
     config.yaml     the resolved configuration        checkpoints/  see storage.checkpoint
-    status.json     state of the campaign         restart/      see storage.restart
-    cycles.jsonl    one line per cycle                images/       see storage.images
+    status.json     state of the campaign         restart/      see storage.rank_restart
+    cycles.jsonl    one line per cycle                images/       see storage.image_files
     scores.jsonl    one line per score                figures/      pictures
     seconds.jsonl   time, traffic and memory per cycle, which differ from machine to machine
-    series/         see storage.series                verification/ see campaign.verification
+    series/         see storage.series_files                verification/ see campaign.verification
     summary.md      tables and figures            .lock         held while a job runs here
     models/         folders of the runs of a real model, see model.colm.window
     observations.json   those available at the start, see storage.observation_survey
@@ -34,7 +34,7 @@ import numpy as np
 
 from landda_hpc.config import parse_json, read_resolved
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import require_space, storage_errors, write_bytes, write_text
+from landda_hpc.io.atomic import require_space, storage_errors, write_bytes, write_text
 from landda_hpc.storage import folder_owner
 from landda_hpc.storage.folder_claim import has_begun, is_marked, lay_out, make_subfolders, require_free
 from landda_hpc.storage.folder_contents import LOCK, remove_left_temporaries

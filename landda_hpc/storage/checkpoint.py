@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from landda_hpc.errors import ParallelError, ShapeError, StorageError
-from landda_hpc.formats.atomic import commit, require_space, reserve_space, sync_file, temporary_path
+from landda_hpc.io.atomic import commit, require_space, reserve_space, sync_file, temporary_path
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage import checkpoint_format as layout

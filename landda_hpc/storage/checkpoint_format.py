@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError, StorageError
-from landda_hpc.formats.atomic import storage_errors
+from landda_hpc.io.atomic import storage_errors
 from landda_hpc.storage import checkpoint_preamble as preamble
 from landda_hpc.storage.hashing import HASH_BYTES, hash_array, hash_bytes, hash_rows
 from landda_hpc.storage.method_memory import KEY

@@ -13,7 +13,7 @@ import numpy as np
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import storage_errors
+from landda_hpc.io.atomic import storage_errors
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.partition import even_partition
 from landda_hpc.state import TileState

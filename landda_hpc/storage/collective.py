@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from landda_hpc.errors import ShapeError
-from landda_hpc.formats.atomic import storage_errors
+from landda_hpc.io.atomic import storage_errors
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from landda_hpc.config import parse_json
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import storage_errors, write_text
 from landda_hpc.formats.colm.case import ColmCase
 from landda_hpc.formats.colm.restart_files import MANIFEST, missing_files, restart_files
+from landda_hpc.io.atomic import storage_errors, write_text
 from landda_hpc.storage.hashing import hash_file
 
 FORMAT: Final = "landda_hpc CoLM restart set"

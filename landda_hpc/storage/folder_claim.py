@@ -12,7 +12,7 @@ from typing import Final
 
 from landda_hpc.config import parse_json, read_resolved
 from landda_hpc.errors import ConfigError, MissingFileError, StorageError
-from landda_hpc.formats.atomic import final_name, storage_errors, sync_folder, write_text
+from landda_hpc.io.atomic import final_name, storage_errors, sync_folder, write_text
 from landda_hpc.storage.folder_contents import LOCK, is_ours, look_through, remove_ours, require_no_links
 from landda_hpc.storage.folder_marker import MARKER, Marker, read_marker, write_marker
 from landda_hpc.storage.status import parse_status

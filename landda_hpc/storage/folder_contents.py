@@ -17,7 +17,7 @@ from typing import Final
 
 from landda_hpc.config import parse_json
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import final_name, remove_temporaries, storage_errors
+from landda_hpc.io.atomic import final_name, remove_temporaries, storage_errors
 from landda_hpc.storage.folder_marker import MARKER
 
 LOCK: Final = ".lock"

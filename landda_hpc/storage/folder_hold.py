@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import storage_errors
-from landda_hpc.formats.hdf5_locks import NO_LOCKS
+from landda_hpc.io.atomic import storage_errors
+from landda_hpc.io.hdf5_locks import NO_LOCKS
 from landda_hpc.storage import folder_owner
 from landda_hpc.storage.folder_owner import Owner, read_owner, write_owner
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import storage_errors
-from landda_hpc.formats.hdf5_locks import NO_LOCKS
+from landda_hpc.io.atomic import storage_errors
+from landda_hpc.io.hdf5_locks import NO_LOCKS
 from landda_hpc.storage import folder_owner
 from landda_hpc.storage.folder_hold import FolderHold, try_lock
 from landda_hpc.storage.folder_owner import Life, Owner, read_owner

@@ -15,7 +15,7 @@ from typing import Final, Literal, get_args
 from landda_hpc import __version__
 from landda_hpc.config import parse_json
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import storage_errors, write_text
+from landda_hpc.io.atomic import storage_errors, write_text
 
 MARKER: Final = ".landda.json"
 FORMAT: Final = "landda_hpc output folder"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from landda_hpc.config import parse_json
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import storage_errors, write_text
+from landda_hpc.io.atomic import storage_errors, write_text
 
 
 def write_survey(path: Path, surveyed: Mapping[datetime, tuple[datetime, ...]]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import storage_errors
+from landda_hpc.io.atomic import storage_errors
 from landda_hpc.storage.folder_contents import KEPT, SUBFOLDERS, look_through, remove_ours, require_no_links
 from landda_hpc.storage.folder_marker import MARKER, Kind, Marker, read_marker, write_marker
 

@@ -21,10 +21,10 @@ from typing import Any, Final, Self
 
 from landda_hpc.config import parse_json
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import storage_errors
+from landda_hpc.io.atomic import storage_errors
 from landda_hpc.storage.campaign_folder import RECORD_NAMES
 from landda_hpc.storage.hashing import HASH_BYTES, hash_file
-from landda_hpc.storage.series import day_digest, list_series, read_day, series_folder
+from landda_hpc.storage.series_files import day_digest, list_series, read_day, series_folder
 
 KEY: Final = "inventory"
 """Place in ``CheckpointHeader.records``; not part of the state's digest."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from landda_hpc.config import parse_json
-from landda_hpc.formats.atomic import storage_errors, write_text
+from landda_hpc.io.atomic import storage_errors, write_text
 
 logger = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""Scores of images and series, score tables, maps and figures; serial, on whole images."""
+"""Verification: statistics of errors, tables of scores, figures."""

@@ -12,8 +12,8 @@ import netCDF4
 import numpy as np
 import pytest
 
-from landda_hpc.formats.dataset import Dataset
-from landda_hpc.formats.gldas import GLDAS_NOAH
+from landda_hpc.formats.products.dataset import Dataset
+from landda_hpc.formats.products.gldas import GLDAS_NOAH
 from landda_hpc.grid import Grid, gaussian_grid
 from landda_hpc.observation.files import ProductSource
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from landda_hpc.commands.application import app
-from landda_hpc.commands.console import errors
+from landda_hpc.commands.console import exit_codes as errors
 
 TIMEOUT_S = 100
 

@@ -19,15 +19,15 @@ import pytest
 import yaml
 
 from landda_hpc.campaign import run_campaign
-from landda_hpc.campaign.case import open_case
-from landda_hpc.campaign.case_checks import model_problems, remarks
-from landda_hpc.campaign.case_config import starter_config
-from landda_hpc.campaign.domain import make_domain
 from landda_hpc.campaign.start import resume_campaign
 from landda_hpc.commands import init
 from landda_hpc.commands.colm import verify as verify_case
 from landda_hpc.config import CaseConfig, ColmModelConfig, load_config, parse_config
 from landda_hpc.errors import ConfigError, LandDAError, StorageError
+from landda_hpc.instances.case_checks import model_problems, remarks
+from landda_hpc.instances.case_config import starter_config
+from landda_hpc.instances.colm_case import open_case
+from landda_hpc.instances.domain import make_domain
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.namelist import Namelist
 from landda_hpc.model.colm.window import window_values

@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 import yaml
 
-from landda_hpc.campaign.comparison import (
+from landda_hpc.config import (
+    AssimilatingRun,
+    CampaignConfig,
+    DriftConfig,
+    OverlapDepth,
+    RegressionDepth,
+    parse_config,
+)
+from landda_hpc.errors import ConfigError
+from landda_hpc.studies.comparison import (
     BEST_GAIN,
     METHODS,
     choose_gain,
@@ -24,17 +33,8 @@ from landda_hpc.campaign.comparison import (
     split_methods,
     tuning_campaign,
 )
-from landda_hpc.campaign.comparison_options import parse_option_sets, with_options
-from landda_hpc.config import (
-    AssimilatingRun,
-    CampaignConfig,
-    DriftConfig,
-    OverlapDepth,
-    RegressionDepth,
-    parse_config,
-)
-from landda_hpc.errors import ConfigError
-from landda_hpc.verification.records import ScoreRecord
+from landda_hpc.studies.comparison_options import parse_option_sets, with_options
+from landda_hpc.verification.tables.score_records import ScoreRecord
 from tests.campaign.conftest import CONFIG, Landda
 
 SHORT: dict[str, Any] = {

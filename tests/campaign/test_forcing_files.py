@@ -10,7 +10,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from landda_hpc.formats.forcing_sets import SETS, units_of
+from landda_hpc.formats.forcing.forcing_sets import SETS, units_of
 from landda_hpc.model.forcing.sun import mean_cosine_zenith
 
 JUNE = datetime(2022, 6, 1)

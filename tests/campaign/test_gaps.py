@@ -12,14 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from landda_hpc.campaign import run_campaign
-from landda_hpc.campaign.gaps import EXIT_CODE, exit_code
-from landda_hpc.campaign.reproduction import bai2026
-from landda_hpc.campaign.reproduction.experiment import BAI2026
-from landda_hpc.campaign.reproduction.page import WrittenPage
 from landda_hpc.commands.application import app
 from landda_hpc.config import CampaignConfig, apply_overrides, parse_config
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.series import list_series, series_folder
+from landda_hpc.storage.series_files import list_series, series_folder
+from landda_hpc.studies.reproduction import bai2026
+from landda_hpc.studies.reproduction.experiment import BAI2026
+from landda_hpc.studies.reproduction.page import WrittenPage
+from landda_hpc.verification.omissions import EXIT_CODE, exit_code
 from tests.campaign.conftest import Landda
 from tests.campaign.test_real_inputs import with_real_data, write, write_gldas, write_stations
 

@@ -10,7 +10,7 @@ import pytest
 
 from landda_hpc.data import spun_up_path, static_path
 from landda_hpc.storage.checkpoint import digest
-from landda_hpc.storage.restart import read_manifest, read_restart
+from landda_hpc.storage.rank_restart import read_manifest, read_restart
 from landda_hpc.variables import LAND_STATE
 from tests.campaign.conftest import Landda
 
@@ -127,8 +127,8 @@ def test_a_climatology_that_cannot_be_read_is_said_before_the_model_runs(landda:
 @pytest.mark.timeout(3000)
 def test_the_globe_over_three_years(shared: Path) -> None:
     """Closure of every tile and step, frozen ground, and zones within what rivers and towers say, wide margins."""
-    from landda_hpc.campaign.land_climate import land_climate
     from landda_hpc.config import parse_config
+    from landda_hpc.land_experiments.land_climate import land_climate
     from landda_hpc.parallel.communicator import SerialCommunicator
     from tests.campaign.conftest import CONFIG
 
@@ -152,8 +152,8 @@ def test_the_globe_over_three_years(shared: Path) -> None:
 @pytest.mark.verify
 @pytest.mark.timeout(1200)
 def test_a_moist_surface_goes_down_and_lasts() -> None:
-    from landda_hpc.campaign.land_memory import land_memory
     from landda_hpc.config import parse_config
+    from landda_hpc.land_experiments.land_memory import land_memory
     from tests.campaign.conftest import CONFIG
 
     found = land_memory(parse_config({**CONFIG, "model": LAND}), settle_days=120, held_days=30, free_days=60)

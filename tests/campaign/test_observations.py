@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from landda_hpc.campaign import run_campaign
-from landda_hpc.campaign.domain import make_domain
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.start import resume_campaign
 from landda_hpc.config import load_config, parse_config
 from landda_hpc.errors import ConfigError, StorageError
+from landda_hpc.instances.domain import make_domain
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.feedback import read_feedback
 from landda_hpc.observation.image import Flag

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from landda_hpc.commands.application import app
 from landda_hpc.errors import ConfigError
-from landda_hpc.formats.cldas import VARIABLES
+from landda_hpc.formats.products.cldas import VARIABLES
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 STEM = "Z_NAFP_C_BABJ_20160501012056_P_CLDAS_RT_ASI_0P0625_HOR"

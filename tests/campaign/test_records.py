@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from landda_hpc.campaign.cycle import Campaign
-from landda_hpc.campaign.records import require_records
+from landda_hpc.campaign.record_check import require_records
 from landda_hpc.campaign.start import resume_campaign, run_campaign
 from landda_hpc.config import parse_config
 from landda_hpc.errors import StorageError

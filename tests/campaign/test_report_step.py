@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from landda_hpc.campaign.reporting import report_campaign
-from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.config import read_resolved
 from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.report_state import NAME, ReportState, read_report_state, report_step, write_report_state
 from tests.campaign.conftest import Landda

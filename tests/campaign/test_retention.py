@@ -13,7 +13,7 @@ from landda_hpc.campaign.start import resume_campaign, run_campaign
 from landda_hpc.config import parse_config
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.checkpoint import digest
-from landda_hpc.storage.restart import MANIFEST, read_restart, time_label
+from landda_hpc.storage.rank_restart import MANIFEST, read_restart, time_label
 from landda_hpc.storage.retention import list_checkpoints, prune_restart_sets
 from tests.campaign.conftest import CONFIG
 

@@ -9,11 +9,11 @@ import netCDF4
 import numpy as np
 import pytest
 
-from landda_hpc.campaign.threshold_study import SHEN2024, ThresholdSettings, cut_grid, study_thresholds
 from landda_hpc.errors import ConfigError
-from landda_hpc.formats.image_series import open_image_series
+from landda_hpc.formats.products.image_series import open_image_series
 from landda_hpc.grid import regular_grid
-from landda_hpc.verification.regions import GLOBE, Region
+from landda_hpc.studies.threshold_study import SHEN2024, ThresholdSettings, cut_grid, study_thresholds
+from landda_hpc.verification.statistics.regions import GLOBE, Region
 from tests.campaign.conftest import Landda
 
 GRID = regular_grid(32, 31, south=22.5, north=67.5, west=73.125, east=116.71875)
@@ -106,7 +106,7 @@ def test_the_paper_domain_on_the_global_grid() -> None:
 
 
 def test_memory_is_asked_for_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("landda_hpc.campaign.threshold_study.MAX_BYTES", 1e6)
+    monkeypatch.setattr("landda_hpc.studies.threshold_study.MAX_BYTES", 1e6)
     with pytest.raises(ConfigError, match="--no-distances"):
         study_thresholds(open_image_series([write_noisy_waves(tmp_path / "s.nc")]), tmp_path / "o", ThresholdSettings())
     assert not (tmp_path / "o").exists()

@@ -13,11 +13,11 @@ import pytest
 
 from landda_hpc.analysis.background_archive import read_archive
 from landda_hpc.config import METHODS
-from landda_hpc.fields.error_map import outline_mask
-from landda_hpc.formats.image_series import open_image_series
-from landda_hpc.formats.wedge_spectra import read_wedge_spectrum
+from landda_hpc.formats.own.wedge_spectra import read_wedge_spectrum
+from landda_hpc.formats.products.image_series import open_image_series
 from landda_hpc.grid import regular_grid
-from landda_hpc.verification.records import TRUTH, UNOBSERVED_TRUTH
+from landda_hpc.random_fields.error_map import outline_mask
+from landda_hpc.verification.tables.score_records import TRUTH, UNOBSERVED_TRUTH
 from tests.campaign.conftest import Landda, assert_same
 from tests.unit.formats.test_image_series import VALUES, write_series
 

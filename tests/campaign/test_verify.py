@@ -17,23 +17,23 @@ import yaml
 from typer.testing import CliRunner
 
 from landda_hpc.campaign import run_campaign
-from landda_hpc.campaign.comparison import open_seed
-from landda_hpc.campaign.domain import make_domain, make_grid
 from landda_hpc.campaign.start import resume_campaign
-from landda_hpc.campaign.verify.preflight import find_verification_problems
-from landda_hpc.campaign.verify.rain import recorded_rain
-from landda_hpc.campaign.verify.series import CampaignSeries
 from landda_hpc.commands.application import app
 from landda_hpc.config import GridConfig, apply_overrides, parse_config
 from landda_hpc.constants import SOIL_ZI
 from landda_hpc.errors import ConfigError
-from landda_hpc.fields.depth import depth_weights
+from landda_hpc.evaluation.daily_rain import recorded_rain
+from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
+from landda_hpc.evaluation.recorded_series import CampaignSeries
+from landda_hpc.instances.domain import make_domain, make_grid
 from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.regridding.depth import depth_weights
 from landda_hpc.storage.checkpoint import digest as checkpoint_digest
 from landda_hpc.storage.folder_contents import look_through
 from landda_hpc.storage.retention import list_checkpoints
-from landda_hpc.storage.series import list_series, read_day, series_folder
-from landda_hpc.verification.regions import CHINA
+from landda_hpc.storage.series_files import list_series, read_day, series_folder
+from landda_hpc.studies.comparison import open_seed
+from landda_hpc.verification.statistics.regions import CHINA
 from tests.campaign.conftest import CONFIG, Landda
 
 CHANGES: dict[str, Any] = {

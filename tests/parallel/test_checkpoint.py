@@ -16,9 +16,9 @@ import pytest
 
 from landda_hpc.errors import LandDAError, ParallelError, ShapeError, StorageError
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
-from landda_hpc.parallel.layout import make_layout
 from landda_hpc.parallel.mpi import launch
 from landda_hpc.parallel.partition import even_partition, partition
+from landda_hpc.parallel.process_layout import make_layout
 from landda_hpc.state import TileState
 from landda_hpc.storage import checkpoint
 from landda_hpc.storage.checkpoint import (

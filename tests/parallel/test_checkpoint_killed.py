@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.atomic import remove_temporaries
+from landda_hpc.io.atomic import remove_temporaries
 from landda_hpc.storage.checkpoint import read_header, read_instance
 from landda_hpc.storage.retention import latest_valid
 

@@ -14,7 +14,7 @@ from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.mpi import launch
 from landda_hpc.parallel.partition import even_partition
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.storage.restart import MANIFEST, read_manifest, read_restart, write_restart
+from landda_hpc.storage.rank_restart import MANIFEST, read_manifest, read_restart, write_restart
 from landda_hpc.variables import STATE
 
 pytestmark = pytest.mark.mpi

@@ -9,8 +9,8 @@ import pytest
 
 from landda_hpc.errors import DataError, ParallelError
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
-from landda_hpc.parallel.layout import make_layout
 from landda_hpc.parallel.mpi import launch
+from landda_hpc.parallel.process_layout import make_layout
 from landda_hpc.parallel.reduction import MemberReduction
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together

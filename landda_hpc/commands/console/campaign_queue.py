@@ -10,19 +10,19 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from landda_hpc.campaign.comparison import open_seed
 from landda_hpc.campaign.reporting import report_campaign
-from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.commands.console import logs
 from landda_hpc.commands.console.session import leave_by
 from landda_hpc.config import CampaignConfig
 from landda_hpc.parallel.mpi import launch, mpi_library
+from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.folder_claim import is_campaign
 from landda_hpc.storage.folder_marker import Kind
 from landda_hpc.storage.output_folder import claim_folder
 from landda_hpc.storage.report_state import report_step
+from landda_hpc.studies.comparison import open_seed
 
 logger = logging.getLogger(__name__)
 

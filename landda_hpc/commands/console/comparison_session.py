@@ -9,7 +9,11 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from landda_hpc.campaign.comparison import (
+from landda_hpc.commands.console.campaign_queue import CampaignQueue
+from landda_hpc.config import CampaignConfig, load_config
+from landda_hpc.io.atomic import write_text
+from landda_hpc.parallel.together import together
+from landda_hpc.studies.comparison import (
     Comparison,
     choose_gain,
     observed_layer,
@@ -17,20 +21,16 @@ from landda_hpc.campaign.comparison import (
     split_methods,
     tuning_campaign,
 )
-from landda_hpc.campaign.comparison_options import OptionSet
-from landda_hpc.commands.console.campaign_queue import CampaignQueue
-from landda_hpc.config import CampaignConfig, load_config
-from landda_hpc.formats.atomic import write_text
-from landda_hpc.parallel.together import together
-from landda_hpc.verification.comparison import (
+from landda_hpc.studies.comparison_options import OptionSet
+from landda_hpc.verification.statistics.sample_size import seed_warnings
+from landda_hpc.verification.tables.comparison_table import (
     ComparisonRow,
     compare,
     comparison_markdown,
     comparison_tables,
     write_comparison_csv,
 )
-from landda_hpc.verification.records import TRUTH, read_json_lines
-from landda_hpc.verification.sample_size import seed_warnings
+from landda_hpc.verification.tables.score_records import TRUTH, read_json_lines
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +147,9 @@ class ComparisonSession:
 
 def _draw(rows: list[ComparisonRow], output: Path) -> list[Path]:
     """Scores and paired differences against the truth; without a truth, against the first reference."""
-    from landda_hpc.verification.comparison_figures import draw_comparison  # imported here: needed once, on one rank
+    from landda_hpc.verification.figures.comparison_figures import (
+        draw_comparison,  # imported here: needed once, on one rank
+    )
 
     reference = TRUTH if any(r.reference == TRUTH for r in rows) else rows[0].reference
     paths = [output / "comparison.png"]

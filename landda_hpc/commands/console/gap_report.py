@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 from rich.console import Console
 
-from landda_hpc.campaign.gaps import Gap, exit_code, gap_summary
+from landda_hpc.verification.omissions import Gap, exit_code, gap_summary
 
 
 def print_gaps(gaps: Sequence[Gap], *, with_exit: bool = True) -> None:

@@ -10,13 +10,13 @@ from typing import Any, Final
 import typer
 from rich.console import Console
 
-from landda_hpc.campaign.gaps import Gap, exit_code
-from landda_hpc.campaign.reproduction.experiment import EXPERIMENTS, PaperName, find_configuration
 from landda_hpc.commands.console.campaign_queue import CampaignQueue
 from landda_hpc.commands.console.gap_report import print_gaps
 from landda_hpc.config import CampaignConfig, load_config, read_resolved
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.studies.reproduction.experiment import EXPERIMENTS, PaperName, find_configuration
+from landda_hpc.verification.omissions import Gap, exit_code
 
 _MAIN: Final = "campaign"
 _CHINA: Final[dict[str, dict[str, Any]]] = {
@@ -90,10 +90,8 @@ class ReproductionSession:
 
     def _conclude(self, output: Path, configs: Mapping[str, CampaignConfig]) -> Sequence[Gap]:
         """Write the page; what it could not show. Rank 0."""
-        from landda_hpc.campaign.reproduction import (
-            bai2026,
-            shen2024,
-        )  # imported here: needed once, on one rank, and loads the plotting library
+        # Imported here: needed once, on one rank, and loads the plotting library.
+        from landda_hpc.studies.reproduction import bai2026, shen2024
 
         campaign = self._request.source or output / _MAIN
         asked = configs.get(_MAIN) or self._asked_of(campaign)

@@ -16,16 +16,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from landda_hpc.campaign.cycle import Campaign
 from landda_hpc.campaign.reporting import report_campaign
-from landda_hpc.campaign.signals import StopRequest
 from landda_hpc.campaign.start import open_finished, resume_campaign, start_campaign
 from landda_hpc.commands.console import logs
 from landda_hpc.config import CampaignConfig, load_config
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.mpi import launch, mpi_library
+from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder, Claim
 from landda_hpc.storage.report_state import report_step
-from landda_hpc.verification.records import read_json_lines
+from landda_hpc.verification.tables.score_records import read_json_lines
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ def _progress(is_first: bool) -> Iterator[Any]:
 
 def _conclude(output: Path, config: CampaignConfig) -> None:
     """Print the score tables of a finished campaign. Rank 0."""
-    from landda_hpc.verification.table import summarise, summary_tables
+    from landda_hpc.verification.tables.score_table import summarise, summary_tables
 
     console = Console()
     for table in summary_tables(summarise(read_json_lines(output / "scores.jsonl"), config.scored_since)):

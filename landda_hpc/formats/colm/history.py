@@ -13,7 +13,7 @@ import numpy as np
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
-from landda_hpc.formats.clock import decode_times
+from landda_hpc.formats.cf.clock import decode_times
 from landda_hpc.formats.colm.case import ColmCase
 from landda_hpc.formats.colm.netcdf import open_colm_file, read_array, read_values
 from landda_hpc.grid import Grid

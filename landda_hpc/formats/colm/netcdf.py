@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from landda_hpc.constants import CoLM_MISSING, FloatArray
 from landda_hpc.errors import DataError, LandDAError, MissingFileError, ShapeError
-from landda_hpc.formats.decoding import decoder_of
-from landda_hpc.formats.hdf5_locks import locking_fault
+from landda_hpc.formats.cf.decoding import decoder_of
+from landda_hpc.io.hdf5_locks import locking_fault
 
 
 @contextmanager

@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from landda_hpc.constants import N_SOIL, BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, MissingFileError, ShapeError, StorageError
-from landda_hpc.formats.atomic import atomic_replacement, storage_errors
 from landda_hpc.formats.colm.case import ColmCase
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
 from landda_hpc.formats.colm.restart_files import require_complete
+from landda_hpc.io.atomic import atomic_replacement, storage_errors
 from landda_hpc.variables import SOIL_WATER_STATE, STATE
 
 logger = logging.getLogger(__name__)

@@ -20,7 +20,6 @@ import numpy.typing as npt
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError, MissingFileError, ShapeError, StorageError
-from landda_hpc.formats.atomic import atomic_replacement
 from landda_hpc.formats.colm.fortran import FortranFile, scan_records
 from landda_hpc.formats.colm.layout2014 import (
     CONSTANT_MAP,
@@ -31,6 +30,7 @@ from landda_hpc.formats.colm.layout2014 import (
     record_bytes,
 )
 from landda_hpc.formats.colm.names import is_label, parse_label, time_label
+from landda_hpc.io.atomic import atomic_replacement
 
 _STATE: Final = "-rstTimeVar-"
 _CONST: Final = "-rstTimeConst"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landda_hpc.methods.base.context import MethodContext
-from landda_hpc.methods.base.section import AnalysingRun
+from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.protocol import AnalysisMethod

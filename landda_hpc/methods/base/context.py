@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from landda_hpc.config.frame import FrameConfig
 from landda_hpc.constants import FloatArray
-from landda_hpc.fields.regrid import Regridder
-from landda_hpc.formats.images import read_image
+from landda_hpc.formats.cf.image import read_image
 from landda_hpc.grid import Grid
-from landda_hpc.methods.base.frames import make_frame
+from landda_hpc.methods.base.curvelet_frame import make_frame
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.reduction import MemberReduction
+from landda_hpc.regridding.regrid import Regridder
 
 if TYPE_CHECKING:
     from landda_hpc.curvelet.backends import Frame

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from landda_hpc.config.frame import FrameConfig
 from landda_hpc.config.section import LengthKm
-from landda_hpc.methods.base.section import AnalysingRun
+from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.missing import MissingStrategy

@@ -9,8 +9,8 @@ from landda_hpc.config.section import Section
 from landda_hpc.plugins import AnyOf, Registry
 
 if TYPE_CHECKING:
-    from landda_hpc.analysis.errors import ErrorModel
-    from landda_hpc.analysis.frames import ImageFrame
+    from landda_hpc.analysis.error_models import ErrorModel
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.methods.base.context import MethodContext
 
 

@@ -11,8 +11,8 @@ from landda_hpc.config.section import SoilWaterOrZero
 from landda_hpc.methods.base.error_section import ErrorSection, Purpose
 
 if TYPE_CHECKING:
-    from landda_hpc.analysis.errors import ClimatologicalErrors
-    from landda_hpc.analysis.frames import ImageFrame
+    from landda_hpc.analysis.error_models import ClimatologicalErrors
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.methods.base.context import MethodContext
 
 
@@ -48,9 +48,9 @@ class ClimatologicalErrorsConfig(ErrorSection):
         """See ``ErrorSection.build``."""
         import numpy as np
 
-        from landda_hpc.analysis.errors import ClimatologicalErrors
-        from landda_hpc.analysis.spectra import WedgeSpectrum
-        from landda_hpc.formats.wedge_spectra import read_wedge_spectrum
+        from landda_hpc.analysis.error_models import ClimatologicalErrors
+        from landda_hpc.analysis.wedge_variances import WedgeSpectrum
+        from landda_hpc.formats.own.wedge_spectra import read_wedge_spectrum
 
         scale, wedge, variance = read_wedge_spectrum(context.data_root / self.file)
         if self.other_std is not None:

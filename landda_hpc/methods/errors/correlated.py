@@ -10,8 +10,8 @@ from landda_hpc.config.section import LengthKm, SoilWaterOrFile, SoilWaterOrZero
 from landda_hpc.methods.base.error_section import ErrorSection, Purpose
 
 if TYPE_CHECKING:
-    from landda_hpc.analysis.errors import CorrelatedErrors, PlaneField, SphereField
-    from landda_hpc.analysis.frames import ImageFrame
+    from landda_hpc.analysis.error_models import CorrelatedErrors, PlaneField, SphereField
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.grid import Grid
     from landda_hpc.methods.base.context import MethodContext
 
@@ -42,7 +42,7 @@ class CorrelatedErrorsConfig(ErrorSection):
 
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> CorrelatedErrors:
         """See ``ErrorSection.build``."""
-        from landda_hpc.analysis.errors import CorrelatedErrors
+        from landda_hpc.analysis.error_models import CorrelatedErrors
 
         return CorrelatedErrors(
             self._unit_field(context.grid),
@@ -55,8 +55,8 @@ class CorrelatedErrorsConfig(ErrorSection):
         )
 
     def _unit_field(self, grid: Grid) -> SphereField | PlaneField:
-        from landda_hpc.analysis.errors import PlaneField, SphereField
-        from landda_hpc.fields.sphere import grid_spacing_km
+        from landda_hpc.analysis.error_models import PlaneField, SphereField
+        from landda_hpc.random_fields.sphere import grid_spacing_km
 
         if self.geometry == "sphere":
             return SphereField(grid, self.length_km, self.length_lon_km)

@@ -8,8 +8,8 @@ from landda_hpc.errors import ConfigError
 from landda_hpc.methods.base.error_section import ErrorSection, Purpose
 
 if TYPE_CHECKING:
-    from landda_hpc.analysis.errors import WhiteErrors
-    from landda_hpc.analysis.frames import ImageFrame
+    from landda_hpc.analysis.error_models import WhiteErrors
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.constants import FloatArray
     from landda_hpc.methods.base.context import MethodContext
 
@@ -27,6 +27,6 @@ class ReportedErrorsConfig(ErrorSection):
 
     def of(self, std: FloatArray, context: MethodContext) -> WhiteErrors:
         """The errors of one observation, which reports their standard deviation, m3 m-3, (n_lat, n_lon)."""
-        from landda_hpc.analysis.errors import WhiteErrors
+        from landda_hpc.analysis.error_models import WhiteErrors
 
         return WhiteErrors(std, context.seed, "observation")

@@ -10,8 +10,8 @@ from landda_hpc.config.section import SoilWaterOrFile
 from landda_hpc.methods.base.error_section import ErrorSection, Purpose
 
 if TYPE_CHECKING:
-    from landda_hpc.analysis.errors import WhiteErrors
-    from landda_hpc.analysis.frames import ImageFrame
+    from landda_hpc.analysis.error_models import WhiteErrors
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.methods.base.context import MethodContext
 
 
@@ -25,6 +25,6 @@ class WhiteErrorsConfig(ErrorSection):
 
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> WhiteErrors:
         """See ``ErrorSection.build``."""
-        from landda_hpc.analysis.errors import WhiteErrors
+        from landda_hpc.analysis.error_models import WhiteErrors
 
         return WhiteErrors(context.std(self.std), context.seed, purpose)

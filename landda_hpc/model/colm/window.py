@@ -30,11 +30,11 @@ from pathlib import Path
 from typing import Final
 
 from landda_hpc.errors import DataError, ModelError
-from landda_hpc.formats.atomic import storage_errors, sync_file, sync_folder
 from landda_hpc.formats.colm.case import ColmCase
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.restart_files import copy_restart, require_complete, restart_files
-from landda_hpc.model.colm.checks import check_window_end
+from landda_hpc.io.atomic import storage_errors, sync_file, sync_folder
+from landda_hpc.model.colm.end_checks import check_window_end
 from landda_hpc.model.colm.namelist import Namelist, Value
 from landda_hpc.model.colm.process import Ending, ModelProcess, end_orphan, launch_command, own_environment
 

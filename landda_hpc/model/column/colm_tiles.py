@@ -10,7 +10,7 @@ import numpy as np
 from landda_hpc.constants import N_SOIL
 from landda_hpc.grid import Grid
 from landda_hpc.model.column.soil import MAX_VEGETATION, campbell_parameters
-from landda_hpc.model.column.static import cell_fields
+from landda_hpc.model.column.static_fields import cell_fields
 from landda_hpc.model.column.vegetation import root_fraction, vegetation_fraction
 from landda_hpc.state import PatchType, Tiles
 

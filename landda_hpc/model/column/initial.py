@@ -18,12 +18,12 @@ from landda_hpc.constants import (
     T_FREEZE,
     FloatArray,
 )
-from landda_hpc.data.climate import KOPPEN_CLASSES
+from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.fields.depth import layers_from_product
-from landda_hpc.model.column.climate import TileClimate, aridity_index
 from landda_hpc.model.column.hydraulics import diagnose_state, pack_parameters
 from landda_hpc.model.column.temperature import AnnualWave
+from landda_hpc.model.column.tile_climate import TileClimate, aridity_index
+from landda_hpc.regridding.depth import layers_from_product
 from landda_hpc.state import PatchType, Tiles, TileState
 from landda_hpc.variables import SOIL_WATER_STATE
 

@@ -13,7 +13,7 @@ from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.errors import DataError
 from landda_hpc.grid import Grid
 from landda_hpc.model.column.soil import MAX_VEGETATION, campbell_parameters
-from landda_hpc.model.column.static import CellFields, cell_fields
+from landda_hpc.model.column.static_fields import CellFields, cell_fields
 from landda_hpc.model.column.vegetation import root_fraction, vegetation_fraction
 from landda_hpc.state import PatchType, Tiles
 

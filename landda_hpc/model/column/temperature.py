@@ -15,7 +15,7 @@ import numpy as np
 
 from landda_hpc.constants import SECONDS_PER_DAY, SOIL_Z, FloatArray, IntArray
 from landda_hpc.errors import ShapeError
-from landda_hpc.model.column.climate import MID_MONTH_DAY
+from landda_hpc.model.column.tile_climate import MID_MONTH_DAY
 from landda_hpc.state import TileState
 
 THERMAL_DIFFUSIVITY: Final = 5.0e-7  # m2 s-1, moist mineral soil (Campbell and Norman 1998, section 8.3)

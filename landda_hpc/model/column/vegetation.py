@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.constants import SOIL_ZI, FloatArray, IntArray
-from landda_hpc.data.climate import KOPPEN_CLASSES
+from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 
 # Share of the ground that vegetation shades where it grows: ECMWF's c_veg by vegetation type (IFS
 # documentation, part IV, chapter 8: tropical trees 0.99, other trees 0.90, grass and crops 0.85 to 0.90, tall

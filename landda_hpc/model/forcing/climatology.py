@@ -10,12 +10,12 @@ import numpy as np
 
 from landda_hpc.constants import SECONDS_PER_DAY, FloatArray, IntArray
 from landda_hpc.data import static_path
-from landda_hpc.data.climate import land_temperature, monthly_precipitation, wet_fraction
+from landda_hpc.data.precipitation_climatology import land_temperature, monthly_precipitation, wet_fraction
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.fields.months import interpolate_months
-from landda_hpc.fields.regrid import Regridder
-from landda_hpc.formats.static import read_static
+from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.grid import Grid
+from landda_hpc.regridding.months import interpolate_months
+from landda_hpc.regridding.regrid import Regridder
 
 if TYPE_CHECKING:
     from pathlib import Path

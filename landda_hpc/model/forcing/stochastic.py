@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.fields.spectra import gaussian_spectrum, mixed_spectrum
 from landda_hpc.model.forcing.air import (
     longwave_down,
     saturation_vapour_pressure,
@@ -48,6 +47,7 @@ from landda_hpc.model.forcing.sun import (
     sun_at,
 )
 from landda_hpc.model.protocol import Weather
+from landda_hpc.random_fields.angular_spectra import gaussian_spectrum, mixed_spectrum
 
 if TYPE_CHECKING:
     from landda_hpc.config import ForcingConfig

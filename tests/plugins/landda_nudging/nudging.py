@@ -10,7 +10,7 @@ from pydantic import Field
 
 from landda_hpc.analysis.protocol import Analysis, ImagePair
 from landda_hpc.methods.base.context import MethodContext
-from landda_hpc.methods.base.section import AnalysingRun
+from landda_hpc.methods.base.method_section import AnalysingRun
 
 
 @dataclass(frozen=True)

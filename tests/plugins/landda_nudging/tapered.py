@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from landda_hpc.analysis.errors import WhiteErrors
-from landda_hpc.analysis.frames import ImageFrame
+from landda_hpc.analysis.error_models import WhiteErrors
+from landda_hpc.analysis.frame_protocol import ImageFrame
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.base.error_section import ErrorSection, Purpose
 

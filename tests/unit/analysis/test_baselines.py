@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landda_hpc.analysis.memory import MethodMemory
 from landda_hpc.analysis.pointwise import AdaptivePointwise, Pointwise, adaptive_gain
 from landda_hpc.analysis.protocol import ImagePair
+from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.analysis.smoothed import Smoothed
 from landda_hpc.errors import ShapeError
 from landda_hpc.grid import regular_grid

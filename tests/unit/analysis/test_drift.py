@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.analysis.drift import DriftMemory
-from landda_hpc.analysis.memory import MethodMemory
+from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.errors import ShapeError
 
 START = datetime(2022, 6, 2)

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landda_hpc.analysis.enkf_like import EnkfLike, coefficient_gain
-from landda_hpc.analysis.errors import WhiteErrors
+from landda_hpc.analysis.error_models import WhiteErrors
 from landda_hpc.analysis.pointwise import Pointwise
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.errors import ShapeError
-from landda_hpc.fields.keyed import keyed_generator
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.parallel.reduction import MemberReduction
+from landda_hpc.random_fields.keyed import keyed_generator
 
 K = 9.0 / 13.0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landda_hpc.analysis.errors import (
+from landda_hpc.analysis.error_models import (
     ClimatologicalErrors,
     CorrelatedErrors,
     ErrorModel,
@@ -17,13 +17,13 @@ from landda_hpc.analysis.errors import (
     WhiteErrors,
 )
 from landda_hpc.analysis.protocol import MemberSums
-from landda_hpc.analysis.spectra import WedgeSpectrum, archive_spectrum, block_sums
+from landda_hpc.analysis.wedge_variances import WedgeSpectrum, archive_spectrum, block_sums
 from landda_hpc.constants import EARTH_RADIUS, FloatArray
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
-from landda_hpc.fields.spectra import gaussian_spectrum
-from landda_hpc.formats.wedge_spectra import read_wedge_spectrum, write_wedge_spectrum
+from landda_hpc.formats.own.wedge_spectra import read_wedge_spectrum, write_wedge_spectrum
 from landda_hpc.grid import regular_grid
+from landda_hpc.random_fields.angular_spectra import gaussian_spectrum
 
 Share = Callable[[int], MemberSums]
 SHAPE = (20, 24)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landda_hpc.analysis.errors import ClimatologicalErrors, CorrelatedErrors, PlaneField, WhiteErrors
+from landda_hpc.analysis.error_models import ClimatologicalErrors, CorrelatedErrors, PlaneField, WhiteErrors
 from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
-from landda_hpc.analysis.memory import MethodMemory, running_mean
 from landda_hpc.analysis.missing import Solve
 from landda_hpc.analysis.mixing import WedgeGroups, mixing_matrix, unmixed
 from landda_hpc.analysis.protocol import ImagePair, MemberSums
-from landda_hpc.analysis.spectra import Pooling, WedgeSpectrum
+from landda_hpc.analysis.running_statistics import MethodMemory, running_mean
+from landda_hpc.analysis.wedge_variances import Pooling, WedgeSpectrum
 from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.errors import ShapeError

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from landda_hpc.analysis.errors import (
+from landda_hpc.analysis.error_models import (
     ClimatologicalErrors,
     CorrelatedErrors,
     ErrorModel,
@@ -21,7 +21,7 @@ from landda_hpc.analysis.errors import (
 from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
 from landda_hpc.analysis.mixing import WedgeGroups, mixing_matrix
 from landda_hpc.analysis.protocol import ImagePair, MemberSums
-from landda_hpc.analysis.spectra import WedgeSpectrum, archive_spectrum, block_sums
+from landda_hpc.analysis.wedge_variances import WedgeSpectrum, archive_spectrum, block_sums
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.curvelet import Curvelet2D
 

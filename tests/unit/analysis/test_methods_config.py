@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from landda_hpc.analysis.memory import MethodMemory
 from landda_hpc.analysis.protocol import ImagePair
-from landda_hpc.analysis.spectra import WedgeSpectrum
+from landda_hpc.analysis.running_statistics import MethodMemory
+from landda_hpc.analysis.wedge_variances import WedgeSpectrum
 from landda_hpc.config import FrameConfig, Run, parse_config
 from landda_hpc.errors import ConfigError, DataError, MissingFileError
-from landda_hpc.formats.image_output import OutputField, write_images
-from landda_hpc.formats.wedge_spectra import write_wedge_spectrum
+from landda_hpc.formats.own.image_output import OutputField, write_images
+from landda_hpc.formats.own.wedge_spectra import write_wedge_spectrum
 from landda_hpc.grid import regular_grid
 from landda_hpc.methods.base.assembly import make_method
-from landda_hpc.methods.base.frames import make_frame
+from landda_hpc.methods.base.curvelet_frame import make_frame
 from landda_hpc.parallel.communicator import SerialCommunicator
 
 GRID = regular_grid(24, 32)

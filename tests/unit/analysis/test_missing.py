@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landda_hpc.analysis.enkf_like import EnkfLike, coefficient_gain
-from landda_hpc.analysis.errors import ClimatologicalErrors, CorrelatedErrors, PlaneField, SphereField, WhiteErrors
+from landda_hpc.analysis.error_models import (
+    ClimatologicalErrors,
+    CorrelatedErrors,
+    PlaneField,
+    SphereField,
+    WhiteErrors,
+)
 from landda_hpc.analysis.gains import GivenSpectra
 from landda_hpc.analysis.inpainting import HarmonicInpainting
 from landda_hpc.analysis.missing import (
@@ -23,7 +29,7 @@ from landda_hpc.analysis.missing import (
     chance_factor,
 )
 from landda_hpc.analysis.protocol import ImagePair, MemberSums
-from landda_hpc.analysis.spectra import WedgeSpectrum
+from landda_hpc.analysis.wedge_variances import WedgeSpectrum
 from landda_hpc.constants import EARTH_RADIUS, BoolArray, FloatArray
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.errors import DataError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.analysis.enkf_like import EnkfLike
-from landda_hpc.analysis.errors import CorrelatedErrors, ErrorModel, PlaneField, SphereField, WhiteErrors
+from landda_hpc.analysis.error_models import CorrelatedErrors, ErrorModel, PlaneField, SphereField, WhiteErrors
 from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
 from landda_hpc.analysis.inpainting import HarmonicInpainting
 from landda_hpc.analysis.missing import AdjustedVariance, Inpaint, Solve, ZeroFill
@@ -23,9 +23,9 @@ from landda_hpc.constants import BoolArray
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.data import static_path
 from landda_hpc.errors import DataError
-from landda_hpc.fields.regrid import Regridder
-from landda_hpc.formats.static import read_static
+from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
+from landda_hpc.regridding.regrid import Regridder
 
 Share = Callable[[int], MemberSums]
 ROOT = Path(__file__).resolve().parents[3]

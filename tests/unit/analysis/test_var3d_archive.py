@@ -18,8 +18,8 @@ from landda_hpc.analysis.background_archive import (
 from landda_hpc.analysis.layer_nodes import at_nodes, node_weights
 from landda_hpc.constants import SOIL_Z, FloatArray
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
-from landda_hpc.fields.error_map import china_error_map, outline_mask
 from landda_hpc.grid import regular_grid
+from landda_hpc.random_fields.error_map import china_error_map, outline_mask
 
 GRID = regular_grid(18, 20, south=20.0, north=56.0, west=73.0, east=117.0)
 

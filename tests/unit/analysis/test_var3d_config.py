@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from landda_hpc.analysis.background_archive import archive_of, write_archive
-from landda_hpc.analysis.errors import ClimatologicalErrors
+from landda_hpc.analysis.error_models import ClimatologicalErrors
 from landda_hpc.analysis.protocol import AnalysisMethod, ImagePair
-from landda_hpc.analysis.spectra import WedgeSpectrum
+from landda_hpc.analysis.wedge_variances import WedgeSpectrum
 from landda_hpc.config import parse_config
 from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.errors import ConfigError, DataError, MissingFileError
-from landda_hpc.formats.image_output import OutputField, write_images
-from landda_hpc.formats.wedge_spectra import write_wedge_spectrum
+from landda_hpc.formats.own.image_output import OutputField, write_images
+from landda_hpc.formats.own.wedge_spectra import write_wedge_spectrum
 from landda_hpc.grid import regular_grid
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.errors.climatological import ClimatologicalErrorsConfig

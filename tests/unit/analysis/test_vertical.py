@@ -20,9 +20,9 @@ from landda_hpc.analysis.vertical import (
 )
 from landda_hpc.constants import N_SOIL, FloatArray
 from landda_hpc.errors import ConfigError, DataError, ShapeError
-from landda_hpc.fields.depth import depth_weights
-from landda_hpc.formats.image_output import OutputField, write_images
+from landda_hpc.formats.own.image_output import OutputField, write_images
 from landda_hpc.grid import regular_grid
+from landda_hpc.regridding.depth import depth_weights
 
 WEIGHTS = depth_weights(0.0, 0.1)
 OBSERVED = WEIGHTS > 0.0

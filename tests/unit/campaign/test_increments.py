@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from landda_hpc.analysis.vertical import VerticalRegression, write_regression
-from landda_hpc.campaign.comparison import plan_comparison
-from landda_hpc.campaign.domain import Domain, make_domain, make_grid
 from landda_hpc.campaign.increments import Descent, make_descent
 from landda_hpc.campaign.preflight import find_problems
-from landda_hpc.campaign.regression import pair_configs
 from landda_hpc.config import AssimilatingRun, CampaignConfig, TwinObservations, parse_config
 from landda_hpc.constants import N_SOIL, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError
-from landda_hpc.fields.depth import observe
 from landda_hpc.image.aggregate import aggregate, volumetric_water
 from landda_hpc.image.distribute import distribute
+from landda_hpc.instances.domain import Domain, make_domain, make_grid
 from landda_hpc.observation.source import Survey
+from landda_hpc.regridding.depth import observe
 from landda_hpc.state import TileState
+from landda_hpc.studies.comparison import plan_comparison
+from landda_hpc.studies.regression import pair_configs
 
 RAW: dict[str, Any] = {
     "name": "small",

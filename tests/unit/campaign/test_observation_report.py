@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landda_hpc.campaign.climatologies import build_climatologies, campaign_archive, series_archive
-from landda_hpc.campaign.domain import Domain, make_domain
+from landda_hpc.campaign.observation_preparation import Treatment
 from landda_hpc.campaign.observation_report import (
     counts_of_records,
     counts_table,
@@ -21,17 +20,18 @@ from landda_hpc.campaign.observation_report import (
 )
 from landda_hpc.campaign.preflight import find_problems
 from landda_hpc.campaign.start import run_campaign
-from landda_hpc.campaign.treatment import Treatment
 from landda_hpc.config import parse_config
 from landda_hpc.curvelet.backends import make_frame
 from landda_hpc.errors import ConfigError, DataError, MissingFileError
-from landda_hpc.fields.depth import DepthRange
-from landda_hpc.formats.image_output import OutputField, write_images
-from landda_hpc.formats.image_series import open_image_series
+from landda_hpc.formats.own.image_output import OutputField, write_images
+from landda_hpc.formats.products.image_series import open_image_series
 from landda_hpc.grid import regular_grid
+from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.observation.bias_file import read_climatologies
 from landda_hpc.observation.image import Flag, ImageObservation
 from landda_hpc.observation.source import Survey
+from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.studies.climatologies import build_climatologies, campaign_archive, series_archive
 from tests.campaign.conftest import CONFIG
 
 

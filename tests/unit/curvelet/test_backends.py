@@ -15,7 +15,7 @@ from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.curvelet.backends import BACKENDS, Backend, Frame, is_installed, make_frame
 from landda_hpc.errors import ConfigError, ShapeError
 from landda_hpc.grid import regular_grid
-from landda_hpc.methods.base.frames import make_frame as make_configured_frame
+from landda_hpc.methods.base.curvelet_frame import make_frame as make_configured_frame
 
 ANGLES = {"ours": 16, "curvelops": 16, "udct": 12}
 BOUNDARIES = ["none", "reflect", "double_fourier_sphere"]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landda_hpc.data import static_path
-from landda_hpc.data.climate import (
+from landda_hpc.data.precipitation_climatology import (
     KOPPEN_CLASSES,
     KOPPEN_RAIN,
     annual_precipitation,

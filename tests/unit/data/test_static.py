@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from landda_hpc.data import SOIL_CLASSES, STATIC_CREDIT, static_path
-from landda_hpc.data.climate import KOPPEN_CLASSES
+from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 
 Floats = npt.NDArray[np.floating]
 

@@ -10,8 +10,8 @@ import netCDF4
 import numpy as np
 
 from landda_hpc.constants import FloatArray
-from landda_hpc.formats.cf_layers import cf_product
-from landda_hpc.formats.dataset import Dataset
+from landda_hpc.formats.products.cf_layers import cf_product
+from landda_hpc.formats.products.dataset import Dataset
 
 LAT, LON = np.arange(-85.0, 90.0, 10.0), np.arange(-175.0, 180.0, 10.0)
 DAY = datetime(2010, 6, 1)

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import AverageError, DataError
-from landda_hpc.formats.averaging import period_in_name
-from landda_hpc.formats.cf_layers import cf_product
-from landda_hpc.formats.dataset import Dataset
-from landda_hpc.formats.ecmwf import open_era5
-from landda_hpc.formats.esa_cci import open_esa_cci
-from landda_hpc.formats.precipitation import read_precipitation
-from landda_hpc.formats.registry import PRODUCTS
+from landda_hpc.formats.cf.averaging import period_in_name
+from landda_hpc.formats.products.cf_layers import cf_product
+from landda_hpc.formats.products.dataset import Dataset
+from landda_hpc.formats.products.ecmwf import open_era5
+from landda_hpc.formats.products.esa_cci import open_esa_cci
+from landda_hpc.formats.products.precipitation import read_precipitation
+from landda_hpc.formats.products.registry import PRODUCTS
 from tests.unit.formats.images_of_time import DAY, cf_files, write_image
 
 C3S = "C3S-SOILMOISTURE-L3S-SSMV-COMBINED-{}-20100601000000-ICDR-v201706.0.0.nc"

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf import NetcdfFile, read_grid
-from landda_hpc.formats.image_output import OutputField, write_images
-from landda_hpc.formats.image_series import open_image_series
-from landda_hpc.formats.images import read_image
+from landda_hpc.formats.cf.image import read_image
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_grid
+from landda_hpc.formats.own.image_output import OutputField, write_images
+from landda_hpc.formats.products.image_series import open_image_series
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 
 CHINA = regular_grid(31, 32, south=23.0, north=23.0 + 31 * 1.40625, west=73.0, east=73.0 + 32 * 1.40625)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.formats.climatology import (
+from landda_hpc.formats.own.soil_moisture_climatology import (
     SoilMoistureClimatology,
     read_soil_moisture_climatology,
 )

@@ -14,10 +14,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf_layers import cf_product
-from landda_hpc.formats.clock import NOLEAP_CALENDARS, STANDARD_CALENDARS, decode_times, is_clock, parse_units
-from landda_hpc.formats.dataset import Dataset
-from landda_hpc.formats.image_series import open_image_series
+from landda_hpc.formats.cf.clock import NOLEAP_CALENDARS, STANDARD_CALENDARS, decode_times, is_clock, parse_units
+from landda_hpc.formats.products.cf_layers import cf_product
+from landda_hpc.formats.products.dataset import Dataset
+from landda_hpc.formats.products.image_series import open_image_series
 
 PLACE = "time 'time' in 'file.nc'"
 DAY = datetime(2010, 6, 1)

@@ -12,7 +12,7 @@ import pytest
 
 from landda_hpc.constants import SOIL_DZ
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.formats.colm_point import find_constants, read_history, read_point_constants, read_point_state
+from landda_hpc.formats.colm.point import find_constants, read_history, read_point_constants, read_point_state
 
 
 def write_history(path: Path, first_hour: int, n: int = 3) -> Path:

@@ -16,11 +16,11 @@ import pytest
 from landda_hpc.config import CatalogueEntry
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, DataError, LandDAError
-from landda_hpc.formats.dataset import Dataset, make_dataset
-from landda_hpc.formats.layered import choose_layers
-from landda_hpc.formats.precipitation import read_precipitation
-from landda_hpc.formats.region import Region
-from landda_hpc.formats.registry import PRODUCTS, product_of
+from landda_hpc.formats.products.dataset import Dataset, make_dataset
+from landda_hpc.formats.products.layered import choose_layers
+from landda_hpc.formats.products.precipitation import read_precipitation
+from landda_hpc.formats.products.region import Region
+from landda_hpc.formats.products.registry import PRODUCTS, product_of
 
 DAY = datetime(2016, 6, 1)
 GLDAS = "GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"

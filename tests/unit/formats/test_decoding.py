@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats import decoding
-from landda_hpc.formats.cf import NetcdfFile
-from landda_hpc.formats.cf_layers import cf_product
-from landda_hpc.formats.dataset import Dataset
-from landda_hpc.formats.decoding import Decoder, decoder_of
-from landda_hpc.formats.registry import PRODUCTS
-from landda_hpc.formats.static import read_static
+from landda_hpc.formats.cf import decoding
+from landda_hpc.formats.cf.decoding import Decoder, decoder_of
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile
+from landda_hpc.formats.own.static_file import read_static
+from landda_hpc.formats.products.cf_layers import cf_product
+from landda_hpc.formats.products.dataset import Dataset
+from landda_hpc.formats.products.registry import PRODUCTS
 
 DAY = datetime(2010, 6, 1)
 LAT, LON = np.arange(-85.0, 90.0, 10.0), np.arange(-175.0, 180.0, 10.0)

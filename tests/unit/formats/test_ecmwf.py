@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.formats.cf_layers import open_cf_layers
-from landda_hpc.formats.ecmwf import open_era5, open_era5_land
-from landda_hpc.formats.grib import GribIndex
-from landda_hpc.formats.region import Region
+from landda_hpc.formats.products.cf_layers import open_cf_layers
+from landda_hpc.formats.products.ecmwf import open_era5, open_era5_land
+from landda_hpc.formats.products.grib import GribIndex
+from landda_hpc.formats.products.region import Region
 from landda_hpc.grid import gaussian_grid
 from tests.unit.formats.horizontal_axes import LAT, LON, axes
 

@@ -11,11 +11,11 @@ import pytest
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf import NetcdfFile, read_grid
-from landda_hpc.formats.cf_layers import open_cf_layers
-from landda_hpc.formats.images import read_image
-from landda_hpc.formats.product import SoilMoistureProfile
-from landda_hpc.formats.region import Region
+from landda_hpc.formats.cf.image import read_image
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_grid
+from landda_hpc.formats.products.cf_layers import open_cf_layers
+from landda_hpc.formats.products.product import SoilMoistureProfile
+from landda_hpc.formats.products.region import Region
 from tests.unit.formats.images_of_time import DAY
 
 LAT = np.arange(-88.0, 90.0, 4.0)

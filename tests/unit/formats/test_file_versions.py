@@ -10,10 +10,10 @@ import pytest
 
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError
-from landda_hpc.formats.dataset import Dataset
-from landda_hpc.formats.file_versions import merged, newest_last, version_key
-from landda_hpc.formats.product import SoilMoistureProfile
-from landda_hpc.formats.registry import PRODUCTS
+from landda_hpc.formats.products.dataset import Dataset
+from landda_hpc.formats.products.file_versions import merged, newest_last, version_key
+from landda_hpc.formats.products.product import SoilMoistureProfile
+from landda_hpc.formats.products.registry import PRODUCTS
 from landda_hpc.grid import regular_grid
 from tests.unit.formats.images_of_time import DAY, cf_files, write_image
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.fields.regrid import Regridder
-from landda_hpc.formats.gldas import read_gldas
+from landda_hpc.formats.products.gldas import read_gldas
 from landda_hpc.grid import regular_grid
+from landda_hpc.regridding.regrid import Regridder
 
 NAME = "GLDAS_NOAH025_3H.A20160101.0300.021.nc4"
 LAYERS = {

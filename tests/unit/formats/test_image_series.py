@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
-from landda_hpc.formats.gldas import read_gldas
-from landda_hpc.formats.image_series import open_image_series, open_product_series
+from landda_hpc.formats.products.gldas import read_gldas
+from landda_hpc.formats.products.image_series import open_image_series, open_product_series
 from landda_hpc.grid import Grid, regular_grid
 
 GRID = regular_grid(18, 20, south=20.0, north=56.0, west=70.0, east=110.0)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, ShapeError, StorageError
-from landda_hpc.formats.image_output import OutputField, write_images
-from landda_hpc.formats.images import read_image
+from landda_hpc.formats.cf.image import read_image
+from landda_hpc.formats.own.image_output import OutputField, write_images
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 
 UNITS = {"units": "m3 m-3", "long_name": "soil moisture"}

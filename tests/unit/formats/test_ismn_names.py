@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.ismn_names import parse_file_name
-from landda_hpc.formats.station import VARIABLES
-from landda_hpc.formats.station_ismn import parse_stm, read_ismn
+from landda_hpc.formats.stations.ismn_names import parse_file_name
+from landda_hpc.formats.stations.station import VARIABLES
+from landda_hpc.formats.stations.station_ismn import parse_stm, read_ismn
 
 SM = VARIABLES["soil_moisture"]
 ROWS = "2010/06/01 00:00 0.210 G V\n2010/06/01 01:00 0.215 G V\n"

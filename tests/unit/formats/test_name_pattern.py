@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf_layers import open_cf_layers
-from landda_hpc.formats.name_pattern import NamePattern
+from landda_hpc.formats.products.cf_layers import open_cf_layers
+from landda_hpc.formats.products.name_pattern import NamePattern
 from tests.unit.formats.images_of_time import DAY, cf_files, write_image
 
 HOURS = [DAY + timedelta(hours=h) for h in (0, 6, 12, 18)]

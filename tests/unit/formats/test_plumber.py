@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.formats.plumber import WEATHER, hourly, read_fluxes, read_forcing, read_site
+from landda_hpc.formats.forcing.plumber import WEATHER, hourly, read_fluxes, read_forcing, read_site
 
 STEP = 1800.0
 

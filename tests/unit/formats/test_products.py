@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import ConfigError, DataError
-from landda_hpc.formats.cf_layers import cf_product, open_cf_layers
-from landda_hpc.formats.cldas import open_cldas
-from landda_hpc.formats.esa_cci import open_esa_cci
-from landda_hpc.formats.product import CONDITIONS
-from landda_hpc.formats.registry import PRODUCTS, product_of
+from landda_hpc.formats.products.cf_layers import cf_product, open_cf_layers
+from landda_hpc.formats.products.cldas import open_cldas
+from landda_hpc.formats.products.esa_cci import open_esa_cci
+from landda_hpc.formats.products.product import CONDITIONS
+from landda_hpc.formats.products.registry import PRODUCTS, product_of
 from tests.unit.formats.horizontal_axes import LAT, LON, axes
 
 DAY = datetime(2016, 6, 1)

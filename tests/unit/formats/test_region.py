@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.gldas import open_gldas, read_gldas
-from landda_hpc.formats.region import Region, locate
+from landda_hpc.formats.products.gldas import open_gldas, read_gldas
+from landda_hpc.formats.products.region import Region, locate
 from landda_hpc.grid import regular_grid
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, MissingLayerError, ShapeError
-from landda_hpc.formats.ease2 import SHAPES, ease2_grid
-from landda_hpc.formats.region import Region
-from landda_hpc.formats.smap import (
+from landda_hpc.formats.products.ease2 import SHAPES, ease2_grid
+from landda_hpc.formats.products.region import Region
+from landda_hpc.formats.products.smap import (
     open_smap_l2,
     open_smap_l3,
     open_smap_l3_pm,

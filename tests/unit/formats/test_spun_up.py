@@ -17,8 +17,8 @@ from hypothesis.extra import numpy as hnp
 
 from landda_hpc.data import spun_up_path
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.formats import spun_up
-from landda_hpc.formats.spun_up import SpunUpColumns, read_spun_up, rebuild_snow, rounded, write_spun_up
+from landda_hpc.formats.own import spun_up
+from landda_hpc.formats.own.spun_up import SpunUpColumns, read_spun_up, rebuild_snow, rounded, write_spun_up
 from landda_hpc.state import PatchType, TileState
 from landda_hpc.variables import LAND_STATE, STATE
 

@@ -12,7 +12,7 @@ import pytest
 from landda_hpc.config import TilesConfig
 from landda_hpc.data import static_path
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.formats.static import read_static
+from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.grid import regular_grid
 from landda_hpc.model.column.mosaic import build_tiles
 from landda_hpc.model.forcing import load_climatology

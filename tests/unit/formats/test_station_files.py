@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.archive import is_litter, list_files
-from landda_hpc.formats.station_csv import read_station_csv
-from landda_hpc.formats.station_ismn import read_ismn
+from landda_hpc.formats.stations.station_csv import read_station_csv
+from landda_hpc.formats.stations.station_ismn import read_ismn
+from landda_hpc.formats.stations.text_archive import is_litter, list_files
 
 NAME = "NET_NET_Site_sm_0.050000_0.050000_Probe_20100601_20100602.stm"
 STM = b"NET NET Site 35.1 100.2 3500.0 0.05 0.05 Probe\n2010/06/01 00:00 0.210 G V\n"

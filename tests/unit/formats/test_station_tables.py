@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.station import StationSeries
-from landda_hpc.formats.station_columns import parse_stamp
-from landda_hpc.formats.station_csv import TableUnits, read_station_csv
-from landda_hpc.formats.station_units import detect_unit
+from landda_hpc.formats.stations.station import StationSeries
+from landda_hpc.formats.stations.station_columns import parse_stamp
+from landda_hpc.formats.stations.station_csv import TableUnits, read_station_csv
+from landda_hpc.formats.stations.station_units import detect_unit
 
 HEADER = "Station_Id_C,Lat,Lon,Alti,Year,Mon,Day,Hour,SVWC_010CM,Q_SVWC_010CM"
 

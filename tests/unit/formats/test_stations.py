@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landda_hpc.errors import ConfigError, DataError, MissingFileError, ShapeError
-from landda_hpc.formats import archive
-from landda_hpc.formats.station import VARIABLES, StationSeries, make_series
-from landda_hpc.formats.station_csv import _read_table, read_station_csv
-from landda_hpc.formats.station_ismn import FLAGS, parse_stm, read_ismn
+from landda_hpc.formats.stations import text_archive as archive
+from landda_hpc.formats.stations.station import VARIABLES, StationSeries, make_series
+from landda_hpc.formats.stations.station_csv import _read_table, read_station_csv
+from landda_hpc.formats.stations.station_ismn import FLAGS, parse_stm, read_ismn
 
 SM = VARIABLES["soil_moisture"]
 NAME = "NET_NET_here_sm_0.050000_0.050000_Probe-1_20080701_20100731.stm"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.text import Numbers, decode_text, is_number, word_splitter
+from landda_hpc.formats.stations.text import Numbers, decode_text, is_number, word_splitter
 
 NAMES = "Åbø-Søndre, Müller, São João, Sääksjärvi, Tömörkény, Estação, Räätäläinen, Gyöngyös, créée, Avaliações"
 CHINESE = "站号,纬度,海拔\n54511,39.8,31.3\n北京,密云,Lat\n"

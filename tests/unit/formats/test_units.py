@@ -9,11 +9,11 @@ import pytest
 
 from landda_hpc.config import CatalogueEntry
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf_layers import open_cf_layers
-from landda_hpc.formats.dataset import make_dataset
-from landda_hpc.formats.esa_cci import open_esa_cci
-from landda_hpc.formats.images import read_image
-from landda_hpc.formats.units import canonical_unit, is_one_of, is_volumetric, soil_moisture_unit
+from landda_hpc.formats.cf.image import read_image
+from landda_hpc.formats.cf.units import canonical_unit, is_one_of, is_volumetric, soil_moisture_unit
+from landda_hpc.formats.products.cf_layers import open_cf_layers
+from landda_hpc.formats.products.dataset import make_dataset
+from landda_hpc.formats.products.esa_cci import open_esa_cci
 from tests.unit.formats.images_of_time import DAY, write_image
 
 SPELLINGS = (

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from landda_hpc.constants import N_SOIL, RHO_WATER, SOIL_DZ
 from landda_hpc.errors import ShapeError
-from landda_hpc.fields.depth import depth_weights
 from landda_hpc.grid import regular_grid
 from landda_hpc.image.aggregate import aggregate, volumetric_water
 from landda_hpc.image.cells import LandCells
 from landda_hpc.image.distribute import distribute
+from landda_hpc.regridding.depth import depth_weights
 from landda_hpc.state import PatchType, Tiles, TileState
 
 

@@ -12,11 +12,11 @@ import netCDF4
 import numpy as np
 import pytest
 
-from landda_hpc.campaign.case import open_case
 from landda_hpc.config import CaseConfig
 from landda_hpc.errors import ConfigError, DataError, ModelError
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.restart_files import restart_files
+from landda_hpc.instances.colm_case import open_case
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.process import (
     PROCESS_FILE,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from landda_hpc.campaign.case import read_forcing, read_namelist
 from landda_hpc.errors import LandDAError
+from landda_hpc.instances.colm_case import read_forcing, read_namelist
 from landda_hpc.model.colm.build import CAMA, LULCC, build_options
 from landda_hpc.model.colm.namelist import Namelist
 from landda_hpc.model.colm.namelist_paths import overlong, paths, with_absolute_paths

@@ -17,9 +17,9 @@ from landda_hpc.formats.colm.case import find_case
 from landda_hpc.formats.colm.restart import read_constants
 from landda_hpc.grid import regular_grid
 from landda_hpc.image.distribute import distribute
-from landda_hpc.model.colm.forcing import perturb_rain
 from landda_hpc.model.colm.model import WIDTH, ColmModel, pack, unpack
 from landda_hpc.model.colm.namelist import Namelist
+from landda_hpc.model.colm.perturbed_forcing import perturb_rain
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
 from landda_hpc.model.colm.tiles import CaseTiles, read_case_tiles, surrounded
 from landda_hpc.model.colm.write_back import WRITTEN, SoilWater, apply_increment

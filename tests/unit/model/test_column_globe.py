@@ -9,14 +9,14 @@ import pytest
 
 from landda_hpc.config import ForcingConfig, TilesConfig
 from landda_hpc.constants import SOIL_DZ, T_FREEZE, FloatArray
-from landda_hpc.data.climate import KOPPEN_CLASSES
+from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 from landda_hpc.grid import regular_grid
-from landda_hpc.model.column.climate import tile_climate
 from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate
 from landda_hpc.model.column.mosaic import build_tiles
 from landda_hpc.model.column.soil import with_perturbed_parameters
 from landda_hpc.model.column.temperature import AnnualWave
+from landda_hpc.model.column.tile_climate import tile_climate
 from landda_hpc.model.forcing import StochasticWeather, load_climatology
 from landda_hpc.state import Tiles, TileState
 

@@ -10,8 +10,6 @@ import pytest
 
 from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, T_FREEZE
 from landda_hpc.errors import ConfigError, DataError, ModelError, ShapeError
-from landda_hpc.fields.depth import layers_from_product
-from landda_hpc.model.column.climate import TileClimate
 from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import (
     ERA_LAYERS_M,
@@ -22,7 +20,9 @@ from landda_hpc.model.column.initial import (
     soil_water_from_profile,
     supercooled_limit,
 )
+from landda_hpc.model.column.tile_climate import TileClimate
 from landda_hpc.model.protocol import LandModel
+from landda_hpc.regridding.depth import layers_from_product
 from landda_hpc.state import PatchType
 from landda_hpc.variables import SOIL_WATER_STATE, STATE
 

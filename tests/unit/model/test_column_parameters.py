@@ -10,11 +10,11 @@ from scipy.integrate import solve_ivp
 
 from landda_hpc.constants import N_SOIL, SOIL_Z, SOIL_ZI
 from landda_hpc.data import SOIL_CLASSES
-from landda_hpc.data.climate import KOPPEN_CLASSES
+from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.model.column import soil, vegetation
-from landda_hpc.model.column.climate import TileClimate, aridity_index, potential_evaporation, tile_climate
 from landda_hpc.model.column.temperature import THERMAL_DIFFUSIVITY, YEAR_S, AnnualWave
+from landda_hpc.model.column.tile_climate import TileClimate, aridity_index, potential_evaporation, tile_climate
 from landda_hpc.model.forcing.climatology import Climatology
 from landda_hpc.state import TileState
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.config import ForcingConfig
-from landda_hpc.data.climate import KOPPEN_CLASSES, monthly_precipitation, wet_fraction
+from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES, monthly_precipitation, wet_fraction
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 from landda_hpc.model.forcing import Climatology, StochasticWeather, load_climatology

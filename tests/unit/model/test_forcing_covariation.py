@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from landda_hpc.config import ForcingConfig, TilesConfig
 from landda_hpc.constants import STEFAN_BOLTZMANN, T_FREEZE, BoolArray, FloatArray
-from landda_hpc.data.climate import KOPPEN_CLASSES
+from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 from landda_hpc.grid import regular_grid
 from landda_hpc.model.column.checks import WEATHER_RANGE
 from landda_hpc.model.column.mosaic import build_tiles

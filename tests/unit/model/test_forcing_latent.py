@@ -9,9 +9,9 @@ import pytest
 
 from landda_hpc.constants import EARTH_RADIUS
 from landda_hpc.errors import ConfigError
-from landda_hpc.fields.spectra import gaussian_spectrum
 from landda_hpc.grid import regular_grid
 from landda_hpc.model.forcing.latent import EPOCH, STEP, LatentField, LatentWeather, step_number
+from landda_hpc.random_fields.angular_spectra import gaussian_spectrum
 
 GRID = regular_grid(24, 48)
 STORMS = LatentField(gaussian_spectrum(1500.0), 15.0, 0.0)

@@ -14,11 +14,11 @@ import pytest
 from landda_hpc.config import NetcdfForcing
 from landda_hpc.constants import N_SOIL
 from landda_hpc.errors import ConfigError, DataError
-from landda_hpc.formats.forcing_sets import SETS, units_of
+from landda_hpc.formats.forcing.forcing_sets import SETS, units_of
 from landda_hpc.grid import Grid, regular_grid
 from landda_hpc.model.forcing.air import saturation_vapour_pressure, specific_humidity
-from landda_hpc.model.forcing.dataset import forcing_set
-from landda_hpc.model.forcing.netcdf import NetcdfWeather, find_forcing_problems
+from landda_hpc.model.forcing.forcing_dataset import forcing_set
+from landda_hpc.model.forcing.netcdf_forcing import NetcdfWeather, find_forcing_problems
 from landda_hpc.model.forcing.sun import SOLAR_CONSTANT, mean_sun_height, sun_at
 from landda_hpc.state import Tiles
 

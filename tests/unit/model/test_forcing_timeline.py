@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.forcing_file import Record
-from landda_hpc.formats.forcing_sets import VariableFiles
+from landda_hpc.formats.forcing.forcing_file import Record
+from landda_hpc.formats.forcing.forcing_sets import VariableFiles
 from landda_hpc.model.forcing.sun import SOLAR_CONSTANT, daily_insolation, mean_cosine_zenith, mean_sun_height, sun_at
 from landda_hpc.model.forcing.timeline import Timeline, find_gaps, line_weights
 

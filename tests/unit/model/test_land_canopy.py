@@ -16,7 +16,6 @@ from landda_hpc.constants import (
 )
 from landda_hpc.errors import ModelError
 from landda_hpc.grid import regular_grid
-from landda_hpc.model.column.climate import tile_climate
 from landda_hpc.model.column.land import (
     canopy,
     ground,
@@ -27,7 +26,8 @@ from landda_hpc.model.column.land import layout as a
 from landda_hpc.model.column.land.parameters import ALBEDO_LIMITS, infrared_scatter, land_parameters
 from landda_hpc.model.column.land.plants import leaf_area
 from landda_hpc.model.column.mosaic import build_tiles
-from landda_hpc.model.column.static import cell_albedo
+from landda_hpc.model.column.static_fields import cell_albedo
+from landda_hpc.model.column.tile_climate import tile_climate
 from landda_hpc.model.forcing import load_climatology
 from tests.unit.model.land_columns import empty
 

@@ -9,7 +9,7 @@ import pytest
 
 from landda_hpc.constants import RHO_WATER, SOIL_DZ
 from landda_hpc.errors import DataError
-from landda_hpc.formats.spun_up import SpunUpColumns
+from landda_hpc.formats.own.spun_up import SpunUpColumns
 from landda_hpc.model.column.land.initial import fitted
 from landda_hpc.model.column.land.transfer import SAME_SOIL_WITHIN_KM, in_other_soil, nearest_of_kind
 from landda_hpc.state import PatchType, TileState

@@ -14,7 +14,7 @@ from landda_hpc.data import SOIL_CLASSES, static_path
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.grid import gaussian_grid, regular_grid
 from landda_hpc.model.column.mosaic import build_tiles
-from landda_hpc.model.column.static import cell_fields
+from landda_hpc.model.column.static_fields import cell_fields
 from landda_hpc.state import PatchType
 
 N_LAT, N_LON = 18, 36

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from landda_hpc.config import QualityConfig, parse_config
-from landda_hpc.fields.error_map import outline_mask
 from landda_hpc.grid import regular_grid
 from landda_hpc.observation.catalogue import open_source
-from landda_hpc.observation.errors import ErrorSizes
+from landda_hpc.observation.error_std import ErrorSizes
 from landda_hpc.observation.quality import ModelSurface, QualityControl
+from landda_hpc.random_fields.error_map import outline_mask
 from tests.campaign.conftest import CONFIG
 
 GRID = regular_grid(32, 31, south=22.5, north=67.5, west=73.125, east=116.71875)

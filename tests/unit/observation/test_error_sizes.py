@@ -10,9 +10,9 @@ import pytest
 
 from landda_hpc.config import ConstantErrors, MapErrors, ProductErrors
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.formats.image_output import OutputField, write_images
+from landda_hpc.formats.own.image_output import OutputField, write_images
 from landda_hpc.grid import regular_grid
-from landda_hpc.observation.errors import ErrorSizes, read_error_map
+from landda_hpc.observation.error_std import ErrorSizes, read_error_map
 from landda_hpc.observation.image import ImageObservation
 
 GRID = regular_grid(6, 12)

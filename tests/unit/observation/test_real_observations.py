@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landda_hpc.campaign.domain import make_domain
+from landda_hpc.campaign.observation_preparation import Treatment
 from landda_hpc.campaign.observation_report import report_observations
-from landda_hpc.campaign.treatment import Treatment
 from landda_hpc.config import parse_config
-from landda_hpc.fields.regrid import Regridder
-from landda_hpc.formats.gldas import read_gldas
+from landda_hpc.formats.products.gldas import read_gldas
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
+from landda_hpc.instances.domain import make_domain
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.image import Flag
+from landda_hpc.regridding.regrid import Regridder
 
 PATTERN = "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
 TIME = datetime(2016, 1, 1, 3)

@@ -11,16 +11,16 @@ import pytest
 
 from landda_hpc.config import parse_config
 from landda_hpc.errors import ConfigError, DataError, MissingFileError, ShapeError
-from landda_hpc.fields.sphere import grid_spacing_km
-from landda_hpc.formats.dataset import Dataset
-from landda_hpc.formats.gldas import GLDAS_NOAH
-from landda_hpc.formats.product import Product, ProductVariable, SoilMoistureProfile
+from landda_hpc.formats.products.dataset import Dataset
+from landda_hpc.formats.products.gldas import GLDAS_NOAH
+from landda_hpc.formats.products.product import Product, ProductVariable, SoilMoistureProfile
 from landda_hpc.grid import regular_grid
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.files import ProductSource
-from landda_hpc.observation.gaps import GapKind, is_missing
 from landda_hpc.observation.source import ObservationSource
-from landda_hpc.observation.twin import TwinObservationSource
+from landda_hpc.observation.twin_gaps import GapKind, is_missing
+from landda_hpc.observation.twin_observations import TwinObservationSource
+from landda_hpc.random_fields.sphere import grid_spacing_km
 
 GRID = regular_grid(64, 128)
 SOIL = np.random.default_rng(0).random(GRID.shape) < 0.4

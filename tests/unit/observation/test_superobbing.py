@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from landda_hpc.config import RegriddingConfig
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.fields.regrid import Regridder
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 from landda_hpc.observation.image import Flag, ImageObservation
 from landda_hpc.observation.superobbing import cells_of_points, make_regridder, superobserve
+from landda_hpc.regridding.regrid import Regridder
 
 FINE, COARSE = regular_grid(8, 16), regular_grid(2, 4)
 REGION = regular_grid(5, 7, south=23.0, north=30.0, west=-3.0, east=6.8)

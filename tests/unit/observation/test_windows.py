@@ -13,14 +13,14 @@ import pytest
 from landda_hpc.config import InstantWindow, MeanWindow, NearestWindow, WithheldConfig
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import ConfigError, DataError, MissingFileError, ShapeError
-from landda_hpc.formats.dataset import Dataset
-from landda_hpc.formats.product import Product, ProductVariable, SoilMoistureProfile
+from landda_hpc.formats.products.dataset import Dataset
+from landda_hpc.formats.products.product import Product, ProductVariable, SoilMoistureProfile
 from landda_hpc.grid import regular_grid
 from landda_hpc.observation.feedback import collect, feedback_name, read_feedback, write_feedback
 from landda_hpc.observation.files import ProductSource
 from landda_hpc.observation.image import Flag, ImageObservation
 from landda_hpc.observation.superobbing import Superobservation
-from landda_hpc.observation.windows import ObservationWindow, mean_over
+from landda_hpc.observation.time_windows import ObservationWindow, mean_over
 from landda_hpc.observation.withheld import Withholding
 
 GRID = regular_grid(18, 36)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landda_hpc.errors import ShapeError
-from landda_hpc.parallel.layout import make_layout
 from landda_hpc.parallel.partition import even_partition, partition
+from landda_hpc.parallel.process_layout import make_layout
 from landda_hpc.parallel.reduction import tree_sum
 
 

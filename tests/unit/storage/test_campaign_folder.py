@@ -187,7 +187,7 @@ def test_a_damaged_line_in_the_middle_is_named(folder: CampaignFolder) -> None:
 
 def test_full_disk_leaves_whole_records(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign_folder, "require_space", lambda path, n_bytes: None)
-    monkeypatch.setattr("landda_hpc.formats.atomic.SPACE_MARGIN", 0)
+    monkeypatch.setattr("landda_hpc.io.atomic.SPACE_MARGIN", 0)
     folder = CampaignFolder.create(small_disk / "twin", "")
     folder.append_records("cycles", [{"cycle": 1}])
     with pytest.raises(StorageError, match="The disk is full"):

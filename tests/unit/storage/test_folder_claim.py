@@ -15,7 +15,7 @@ import pytest
 
 from landda_hpc.config import dump_config, parse_config
 from landda_hpc.errors import ConfigError, StorageError
-from landda_hpc.formats.atomic import temporary_path
+from landda_hpc.io.atomic import temporary_path
 from landda_hpc.storage.campaign_folder import CampaignFolder, Status
 from landda_hpc.storage.folder_contents import is_ours
 from landda_hpc.storage.folder_marker import MARKER

@@ -13,7 +13,7 @@ import xarray as xr
 from landda_hpc.constants import EARTH_RADIUS
 from landda_hpc.errors import ShapeError, StorageError
 from landda_hpc.grid import gaussian_grid, regular_grid
-from landda_hpc.storage.images import FIELD_ATTRIBUTES, Provenance, write_image
+from landda_hpc.storage.image_files import FIELD_ATTRIBUTES, Provenance, write_image
 
 TIME = datetime(2022, 6, 3, 18)
 PROVENANCE = Provenance(

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from landda_hpc.errors import ShapeError, StorageError
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.storage.restart import MANIFEST, read_manifest, read_restart, time_label, write_restart
+from landda_hpc.storage.rank_restart import MANIFEST, read_manifest, read_restart, time_label, write_restart
 from landda_hpc.variables import STATE
 
 COMM = SerialCommunicator()
@@ -134,7 +134,7 @@ import numpy as np
 from landda_hpc.errors import StorageError
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.storage.restart import write_restart
+from landda_hpc.storage.rank_restart import write_restart
 from landda_hpc.variables import STATE
 
 n = 4000

@@ -11,7 +11,7 @@ import pytest
 
 from landda_hpc.errors import StorageError
 from landda_hpc.grid import regular_grid
-from landda_hpc.storage.series import (
+from landda_hpc.storage.series_files import (
     SeriesFrame,
     SeriesSlice,
     SeriesWriter,

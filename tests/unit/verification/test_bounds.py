@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from landda_hpc.verification.bounds import (
+from landda_hpc.verification.statistics.bounds import (
     CORRELATION,
     ERROR,
     RANGES,
@@ -19,9 +19,9 @@ from landda_hpc.verification.bounds import (
     halves_of,
     interval_within,
 )
-from landda_hpc.verification.comparison import student_interval
-from landda_hpc.verification.records import SCORES
-from landda_hpc.verification.temporal import METRICS
+from landda_hpc.verification.statistics.temporal import METRICS
+from landda_hpc.verification.tables.comparison_table import student_interval
+from landda_hpc.verification.tables.score_records import SCORES
 
 
 def test_every_score_has_a_range() -> None:

@@ -15,7 +15,9 @@ from rich.console import Console
 from scipy import stats
 
 from landda_hpc.errors import DataError
-from landda_hpc.verification.comparison import (
+from landda_hpc.verification.figures.comparison_figures import draw_comparison
+from landda_hpc.verification.statistics.sample_size import seed_warnings
+from landda_hpc.verification.tables.comparison_table import (
     ComparisonRow,
     compare,
     comparison_markdown,
@@ -23,9 +25,7 @@ from landda_hpc.verification.comparison import (
     student_interval,
     write_comparison_csv,
 )
-from landda_hpc.verification.comparison_figures import draw_comparison
-from landda_hpc.verification.records import ScoreRecord
-from landda_hpc.verification.sample_size import seed_warnings
+from landda_hpc.verification.tables.score_records import ScoreRecord
 
 T0 = datetime(2022, 6, 2)
 SINCE = T0 + timedelta(hours=12)

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from landda_hpc.grid import regular_grid
-from landda_hpc.verification.anomalies import AnomalyRule
-from landda_hpc.verification.dependence import Bootstrap
-from landda_hpc.verification.grid_scores import Compared, mean_patterns, score_cells, score_patterns
-from landda_hpc.verification.grid_table import reference_markdown, write_pattern_csv, write_reference_netcdf
-from landda_hpc.verification.intervals import estimate_mean
-from landda_hpc.verification.maps import Coastline
-from landda_hpc.verification.rain_series import ScoreLine, StationPanel, draw_scores_with_rain, draw_stations
-from landda_hpc.verification.regions import CHINA, UNITED_STATES
-from landda_hpc.verification.station_maps import DayPanel, Ground, draw_day, draw_station_scores, score_rows
-from landda_hpc.verification.station_table import group_table
+from landda_hpc.verification.figures.maps import Coastline
+from landda_hpc.verification.figures.rain_series import ScoreLine, StationPanel, draw_scores_with_rain, draw_stations
+from landda_hpc.verification.figures.station_maps import DayPanel, Ground, draw_day, draw_station_scores, score_rows
+from landda_hpc.verification.statistics.anomalies import AnomalyRule
+from landda_hpc.verification.statistics.dependence import Bootstrap
+from landda_hpc.verification.statistics.grid_scores import Compared, mean_patterns, score_cells, score_patterns
+from landda_hpc.verification.statistics.intervals import estimate_mean
+from landda_hpc.verification.statistics.regions import CHINA, UNITED_STATES
+from landda_hpc.verification.tables.grid_table import reference_markdown, write_pattern_csv, write_reference_netcdf
+from landda_hpc.verification.tables.station_table import group_table
 
 GRID = regular_grid(18, 36)
 N_TIME = 80

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landda_hpc.errors import ShapeError
-from landda_hpc.verification.autocorrelation import block_length
-from landda_hpc.verification.block_bootstrap import dependence_ratios, draw_blocks, resampled_scores
-from landda_hpc.verification.groups import group_mean
-from landda_hpc.verification.intervals import (
+from landda_hpc.verification.statistics.autocorrelation import block_length
+from landda_hpc.verification.statistics.block_bootstrap import dependence_ratios, draw_blocks, resampled_scores
+from landda_hpc.verification.statistics.groups import group_mean
+from landda_hpc.verification.statistics.intervals import (
     estimate_bias,
     estimate_correlation,
     estimate_correlation_difference,

@@ -10,14 +10,14 @@ from scipy import stats
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
-from landda_hpc.verification.autocorrelation import (
+from landda_hpc.verification.statistics.autocorrelation import (
     autocorrelation,
     block_length,
     effective_size_of_correlation,
     effective_size_of_mean,
     effective_size_of_variance,
 )
-from landda_hpc.verification.intervals import (
+from landda_hpc.verification.statistics.intervals import (
     Estimate,
     estimate_bias,
     estimate_bias_difference,

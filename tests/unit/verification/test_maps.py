@@ -10,9 +10,9 @@ import xarray as xr
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.grid import gaussian_grid, grid_from_centres, regular_grid
-from landda_hpc.verification import appearance
-from landda_hpc.verification.maps import Coastline, default_panels, draw_maps
-from landda_hpc.verification.regions import CHINA, GLOBE, UNITED_STATES, Region, window_of
+from landda_hpc.verification.figures import appearance
+from landda_hpc.verification.figures.maps import Coastline, default_panels, draw_maps
+from landda_hpc.verification.statistics.regions import CHINA, GLOBE, UNITED_STATES, Region, window_of
 
 TIME = datetime(2022, 6, 2, 6)
 NAMES = ("background", "observation", "analysis", "increment")

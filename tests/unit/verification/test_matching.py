@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from landda_hpc.constants import SOIL_Z, SOIL_ZI
-from landda_hpc.fields.depth import depth_weights
-from landda_hpc.fields.regrid import Regridder
-from landda_hpc.formats.station import StationSeries
+from landda_hpc.formats.stations.station import StationSeries
 from landda_hpc.grid import Grid, regular_grid
-from landda_hpc.verification.matching import as_times, layer_of, match_times, place, sensor_weights
-from landda_hpc.verification.regions import CHINA, GLOBE, station_regions
-from landda_hpc.verification.station_set import make_station_set, representativeness
+from landda_hpc.regridding.depth import depth_weights
+from landda_hpc.regridding.regrid import Regridder
+from landda_hpc.verification.statistics.matching import as_times, layer_of, match_times, place, sensor_weights
+from landda_hpc.verification.statistics.regions import CHINA, GLOBE, station_regions
+from landda_hpc.verification.statistics.station_set import make_station_set, representativeness
 
 LAYERS = [("0-10 cm", (0.0, 0.1)), ("10-40 cm", (0.1, 0.4))]
 TIMES = [datetime(2022, 6, 2) + timedelta(hours=6 * i) for i in range(40)]
@@ -156,7 +156,7 @@ def test_regions_of_maps_hold_all_stations() -> None:
 
 def test_real_stations_of_one_cell(shared: Path) -> None:
     """MAQU, Tibet: two stations at 5 cm, some kilometres apart, flags U and C03."""
-    from landda_hpc.formats.station_ismn import read_ismn
+    from landda_hpc.formats.stations.station_ismn import read_ismn
 
     series = read_ismn(shared / "data" / "ismn_maqu" / "MAQU")
     times = [datetime(2009, 6, 1) + timedelta(hours=6 * i) for i in range(360)]

@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 from landda_hpc.errors import DataError, MissingFileError, StorageError
-from landda_hpc.verification.records import (
+from landda_hpc.verification.statistics.scores import score
+from landda_hpc.verification.tables.score_records import (
     ScoreRecord,
     last_stage,
     read_csv,
@@ -21,7 +22,6 @@ from landda_hpc.verification.records import (
     write_csv,
     write_netcdf,
 )
-from landda_hpc.verification.scores import score
 
 T0 = datetime(2022, 6, 2)
 

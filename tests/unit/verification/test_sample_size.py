@@ -8,12 +8,11 @@ import re
 import numpy as np
 import pytest
 
-from landda_hpc.campaign.climatologies import training_warnings
-from landda_hpc.campaign.threshold_study import distance_warnings
 from landda_hpc.observation.bias import fit_climatologies
-from landda_hpc.verification.grid_table import change_words, words
-from landda_hpc.verification.groups import GroupMean
-from landda_hpc.verification.sample_size import (
+from landda_hpc.studies.climatologies import training_warnings
+from landda_hpc.studies.threshold_study import distance_warnings
+from landda_hpc.verification.statistics.groups import GroupMean
+from landda_hpc.verification.statistics.sample_size import (
     FEWEST_EFFECTIVE,
     FEWEST_PAIRS,
     FEWEST_SEEDS,
@@ -24,6 +23,7 @@ from landda_hpc.verification.sample_size import (
     seed_warnings,
     variance_warnings,
 )
+from landda_hpc.verification.tables.grid_table import change_words, words
 
 
 @pytest.mark.parametrize("n", range(1, FEWEST_TIMES + 2))

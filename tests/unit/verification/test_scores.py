@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.verification.scores import score
+from landda_hpc.verification.statistics.scores import score
 
 ALL = np.ones((2, 2), bool)
 

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.verification.appearance import run_styles
-from landda_hpc.verification.records import ScoreRecord
-from landda_hpc.verification.series import (
+from landda_hpc.verification.figures.appearance import run_styles
+from landda_hpc.verification.figures.score_series import (
     InnovationRecord,
     draw_innovations,
     draw_score_series,
     read_innovations,
 )
+from landda_hpc.verification.tables.score_records import ScoreRecord
 
 T0 = datetime(2022, 6, 2)
 

@@ -11,12 +11,18 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError
-from landda_hpc.verification.map_layout import Panel, arrange_in_grid
-from landda_hpc.verification.paper_series import Line, draw_lines, draw_sections, read_profiles
-from landda_hpc.verification.published import BAI2026_FIGURES, SHEN2024_FIGURES, PublishedFigure, ScoreOf, published
-from landda_hpc.verification.records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord
-from landda_hpc.verification.regions import GLOBE
-from landda_hpc.verification.side_by_side import Roles, measure, side_by_side
+from landda_hpc.verification.figures.map_layout import Panel, arrange_in_grid
+from landda_hpc.verification.figures.paper_series import Line, draw_lines, draw_sections, read_profiles
+from landda_hpc.verification.statistics.regions import GLOBE
+from landda_hpc.verification.tables.published import (
+    BAI2026_FIGURES,
+    SHEN2024_FIGURES,
+    PublishedFigure,
+    ScoreOf,
+    published,
+)
+from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord
+from landda_hpc.verification.tables.side_by_side import Roles, measure, side_by_side
 
 START = datetime(2022, 6, 2)
 ROLES = Roles("control", "enkf_like")

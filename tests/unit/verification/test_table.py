@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from landda_hpc.errors import DataError
-from landda_hpc.verification.published import BAI2026, published
-from landda_hpc.verification.records import ScoreRecord
-from landda_hpc.verification.table import described, markdown_tables, summarise, summary_tables
+from landda_hpc.verification.tables.published import BAI2026, published
+from landda_hpc.verification.tables.score_records import ScoreRecord
+from landda_hpc.verification.tables.score_table import described, markdown_tables, summarise, summary_tables
 
 T0 = datetime(2022, 6, 2)
 

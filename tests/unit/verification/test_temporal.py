@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.verification.anomalies import AnomalyRule, anomalies, period_anomalies
-from landda_hpc.verification.daily import DailyAnomalies, daily_means, days_of
-from landda_hpc.verification.regions import GLOBE
-from landda_hpc.verification.temporal import temporal_scores
+from landda_hpc.verification.statistics.anomalies import AnomalyRule, anomalies, period_anomalies
+from landda_hpc.verification.statistics.daily import DailyAnomalies, daily_means, days_of
+from landda_hpc.verification.statistics.regions import GLOBE
+from landda_hpc.verification.statistics.temporal import temporal_scores
 
 START = datetime(2022, 6, 2)
 

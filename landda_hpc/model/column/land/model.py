@@ -10,7 +10,6 @@ import numpy as np
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, ModelError, ShapeError
-from landda_hpc.fields.months import between_months
 from landda_hpc.model.column.checks import check_range, check_times, check_weather, midnight, per_tile_factor, place
 from landda_hpc.model.column.hydraulics import diagnose_state
 from landda_hpc.model.column.land import layout as a
@@ -20,6 +19,7 @@ from landda_hpc.model.column.land.weather import pack_weather
 from landda_hpc.model.column.richards import work_array
 from landda_hpc.model.forcing.sun import hour_angle, sun_at
 from landda_hpc.model.protocol import EnergyReport, ForecastReport, WeatherSource
+from landda_hpc.regridding.months import between_months
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.variables import LAND_STATE, STATE
 

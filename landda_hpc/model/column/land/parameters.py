@@ -14,14 +14,14 @@ from landda_hpc.constants import N_SOIL, SOIL_DZ, SOIL_Z, SOIL_ZI, FloatArray, I
 from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.errors import ModelError, ShapeError
 from landda_hpc.grid import Grid
-from landda_hpc.model.column.climate import TileClimate
 from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, pack_parameters
 from landda_hpc.model.column.hydrology import PSI_AIR_DRY
 from landda_hpc.model.column.land import layout as a
 from landda_hpc.model.column.land.plants import leaf_area, mixed
 from landda_hpc.model.column.land.radiation import ALBEDO_WATER, DENSE_VISIBLE, albedo_with_leaves, scattering
 from landda_hpc.model.column.soil import PEAT_SHARE
-from landda_hpc.model.column.static import cell_albedo, cell_fields
+from landda_hpc.model.column.static_fields import cell_albedo, cell_fields
+from landda_hpc.model.column.tile_climate import TileClimate
 from landda_hpc.state import PatchType, Tiles
 
 CONDUCTIVITY_QUARTZ: Final = 7.7  # W m-1 K-1

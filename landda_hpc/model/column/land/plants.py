@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.constants import FloatArray, IntArray
-from landda_hpc.data.climate import KOPPEN_CLASSES
+from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,157 @@
+"""The report of a campaign's folder, part by part: tables, then figures, then the page that shows them."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
+from landda_hpc.config import CampaignConfig
+from landda_hpc.data import static_path
+from landda_hpc.formats.own.static_file import read_static
+from landda_hpc.instances.domain import depth_name, make_domain
+from landda_hpc.io.atomic import write_text
+from landda_hpc.methods.var3d import Var3dRun
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.image_files import list_images
+from landda_hpc.verification.figures.image_set import ImageSet, read_images
+from landda_hpc.verification.statistics.regions import CHINA, UNITED_STATES
+from landda_hpc.verification.tables.score_records import ScoreRecord, write_csv, write_netcdf
+from landda_hpc.verification.tables.summary import SUMMARY, Part, read_scores, write_summary
+
+if TYPE_CHECKING:
+    from landda_hpc.verification.figures.maps import Coastline
+    from landda_hpc.verification.figures.report_figures import MapFrame, MapSource
+
+
+@dataclass(frozen=True)
+class Made:
+    """A part that was made: its path relative to the campaign's folder, its caption, parts so far and in all."""
+
+    name: str
+    caption: str | None
+    number: int
+    n_parts: int
+
+
+def make_report(
+    folder: CampaignFolder,
+    config: CampaignConfig,
+    done: Mapping[str, str | None] | None = None,
+    notes: Sequence[str] = (),
+) -> Iterator[Made]:
+    """Write scores.csv, scores.nc, observations.md, where asked for the figures, and summary.md. Local: one process.
+
+    Parameters
+    ----------
+    config : of the campaign; ``output.figures`` says whether figures are drawn.
+    done : parts that exist, with the captions of figures: they are not made again.
+    notes : sentences to be read before the tables.
+
+    Yields
+    ------
+    Each part when it is complete. One figure is in memory at a time. The page comes twice: with the tables, and in the
+    end with the figures.
+
+    Raises
+    ------
+    DataError, StorageError : as the parts do; what was made stays.
+    """
+    done = dict(done or {})
+    records = read_scores(folder.records_file("scores"))
+    since = config.scored_since if config.verification.discard_days else None
+    parts = _tables(folder, records)
+    n_tables = len(parts)
+    if config.output.figures:
+        parts += _figures(folder, config, records, since)
+    n_parts = len(parts) + 1
+    captions: list[tuple[Path, str]] = []
+    page = partial(write_summary, folder.path, records, config.name)
+    for number, part in enumerate(parts, start=1):
+        name = part.path.relative_to(folder.path).as_posix()
+        if name in done:
+            caption = done[name]
+        else:
+            caption = part.make()
+            gc.collect()  # a figure refers to itself, and would stay in memory with the next ones
+            yield Made(name, caption, number, n_parts)
+        if caption is not None:
+            captions.append((part.path, caption))
+        if number == n_tables and SUMMARY not in done:
+            page([], since, notes)
+    page(captions, since, notes)
+    yield Made(SUMMARY, None, n_parts, n_parts)
+
+
+def _tables(folder: CampaignFolder, records: list[ScoreRecord]) -> list[Part]:
+    def write(writer: Callable[[list[ScoreRecord], Path], None], path: Path) -> None:
+        writer(records, path)
+
+    def observations(path: Path) -> None:
+        write_text(path, counts_markdown(*counts_of_records(folder.read_records("cycles"))))
+
+    csv, netcdf, page = (folder.path / name for name in ("scores.csv", "scores.nc", "observations.md"))
+    return [
+        Part(csv, partial(write, write_csv, csv)),
+        Part(netcdf, partial(write, write_netcdf, netcdf)),
+        Part(page, partial(observations, page)),
+    ]
+
+
+def _figures(
+    folder: CampaignFolder, config: CampaignConfig, records: list[ScoreRecord], since: datetime | None
+) -> list[Part]:
+    # Here: tables alone do without the plotting library.
+    from landda_hpc.verification.figures.report_figures import plan_maps, plan_series
+
+    cycles = folder.records_file("cycles")
+    innovations = cycles if cycles.is_file() else None
+    parts = plan_series(records, folder.figures, innovations, since, _tolerance(config))
+    sources = _sources(folder, config)
+    return parts + (plan_maps(sources, folder.figures, _frame(config)) if sources else [])
+
+
+def _frame(config: CampaignConfig) -> MapFrame:
+    from landda_hpc.verification.figures.report_figures import MapFrame
+
+    domain, layer = make_domain(config, n_ranks=1), depth_name(config.observations.depth_m)
+    return MapFrame(domain.grid, domain.is_land, domain.is_scored, _coastline(), (CHINA, UNITED_STATES), layer)
+
+
+def _coastline() -> Coastline:
+    """That of the data that come with the package."""
+    from landda_hpc.verification.figures.maps import Coastline
+
+    grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
+    return Coastline(grid, static["land_fraction"] + static["lake_fraction"])
+
+
+def _tolerance(config: CampaignConfig) -> float | None:
+    """The gradient at which the 3D-Var runs end, where all have the same absolute one."""
+    rules = {None if run.tolerance_is_relative else run.tolerance for run in config.runs if isinstance(run, Var3dRun)}
+    return rules.pop() if len(rules) == 1 else None
+
+
+def _sources(folder: CampaignFolder, config: CampaignConfig) -> list[MapSource]:
+    """Of each run the first scored and the last image of the analysis window, and the last of all.
+
+    The control's are drawn as panels next to those of the other runs.
+    """
+    from landda_hpc.verification.figures.report_figures import MapSource
+
+    def load(path: Path) -> ImageSet:
+        return read_images(path)[0]
+
+    sources = []
+    for run in config.runs:
+        paths = list_images(folder.images, run.name)
+        times = sorted(paths)
+        analysed = [t for t in times if config.scored_since <= t <= config.time.assimilation_end]
+        chosen = {*analysed[:1], *analysed[-1:], *times[-1:]}
+        sources += [MapSource(run.name, time, partial(load, paths[time])) for time in sorted(chosen)]
+    return sources

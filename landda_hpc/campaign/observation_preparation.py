@@ -1,0 +1,149 @@
+"""What becomes of an observation before it is analysed: error sizes, bias treatment, quality control."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig, CdfMatching, MeanVarianceMatching, TreatedObservations
+from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.errors import LandDAError
+from landda_hpc.grid import Grid
+from landda_hpc.image.aggregate import aggregate
+from landda_hpc.instances.domain import Domain
+from landda_hpc.model.protocol import SoilModel
+from landda_hpc.observation.bias import BiasTreatment, CdfTreatment, MeanVarianceTreatment, Untreated
+from landda_hpc.observation.bias_file import read_climatologies
+from landda_hpc.observation.error_std import ErrorSizes
+from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.quality import ModelSurface, QualityControl
+from landda_hpc.observation.quality_memory import SpikeMemory
+from landda_hpc.state import TileState
+
+logger = logging.getLogger(__name__)
+
+MEMORY_KEY = "observations/spikes"
+"""Place of the temporal check among what a campaign remembers; no run can have that name."""
+
+_SURFACE = ("t_grnd", "scv")
+"""State variables behind ``ModelSurface``, in the order of the gathered columns."""
+
+
+class Treatment:
+    """The observations' way from source to analysis.
+
+    Parameters
+    ----------
+    config, domain : of the campaign.
+
+    Raises
+    ------
+    MissingFileError, DataError : a file of errors or climatologies is not usable.
+
+    Notes
+    -----
+    Local: rank 0, which holds the observations; ``memory`` belongs in the checkpoint.
+    """
+
+    def __init__(self, config: CampaignConfig, domain: Domain) -> None:
+        observations = config.observations
+        quality = observations.quality
+        self._quality_config, self._cells = quality, domain.cells
+        self._errors = _error_sizes(config, domain.grid)
+        self.bias = _bias(config, domain.grid)
+        if self.bias.treated is not None:
+            treated = int(np.count_nonzero(self.bias.treated & domain.is_soil))
+            logger.info("bias treatment: %d of %d soil cells", treated, int(domain.is_soil.sum()))
+        self.memory = None if quality.spike is None else SpikeMemory(quality.spike, domain.grid.shape)
+        self._checks = QualityControl(quality, domain.porosity, self.memory)
+        innovation = quality.innovation
+        every_run = tuple(run.name for run in config.runs)
+        self._judges = () if innovation is None else every_run if innovation.run is None else (innovation.run,)
+        self._vegetation = None if quality.vegetation_fraction is None else _vegetation(domain)
+
+    def __call__(
+        self,
+        observation: ImageObservation,
+        is_frozen: BoolArray,
+        surface: FloatArray | None,
+        backgrounds: Mapping[str, FloatArray | None],
+    ) -> ImageObservation:
+        """Treat and check an observation.
+
+        Parameters
+        ----------
+        observation : as the source gives it.
+        is_frozen : cells with ice in the observed layers, (n_lat, n_lon).
+        surface : of the first run, from ``surface_rows``, (n_cells, 2); None where no check asks for it.
+        backgrounds : rows by run, observed depth first, m3 m-3, (n_cells, ...).
+
+        Returns
+        -------
+        The observation with its errors in ``error_std``.
+        """
+        std = self._errors(observation)
+        observation, std = self.bias(observation, std)
+        temperature, snow = (None, None) if surface is None else (self._cells.to_image(c) for c in surface.T)
+        judges = [backgrounds[name] for name in self._judges]
+        checked = self._checks(
+            observation,
+            std,
+            ModelSurface(is_frozen, temperature, snow, self._vegetation),
+            [self._cells.to_image(rows[:, 0]) for rows in judges if rows is not None],
+        )
+        return checked.with_errors(std)
+
+
+def surface_is_asked_for(config: CampaignConfig) -> bool:
+    """Whether a check needs the model's ground temperature or snow; the same on every rank."""
+    quality = config.observations.quality
+    return quality.frozen_temperature is not None or quality.snow_amount is not None
+
+
+def surface_rows(model: SoilModel, state: TileState) -> FloatArray:
+    """Ground temperature, K, and snow, kg m-2: means over each cell's soil tiles, (n_cells_local, 2). Local."""
+    return aggregate(model.tiles, np.stack([state[name] for name in _SURFACE], axis=1))
+
+
+def _vegetation(domain: Domain) -> FloatArray:
+    rows = aggregate(domain.tiles, domain.tiles.vegetation_fraction[:, None])
+    return domain.cells.to_image(rows[:, 0])
+
+
+def find_unusable(config: CampaignConfig, grid: Grid) -> list[str]:
+    """What is wrong with the files that the treatment reads, one line each; empty if they can be used. Local."""
+    problems = []
+    parts: tuple[tuple[str, Callable[[CampaignConfig, Grid], object]], ...] = (
+        ("observations.errors", _error_sizes),
+        ("observations.bias", _bias),
+    )
+    for where, make in parts:
+        try:
+            make(config, grid)
+        except LandDAError as error:
+            problems.append(f"{where}: {error}")
+    return problems
+
+
+def _error_sizes(config: CampaignConfig, grid: Grid) -> ErrorSizes:
+    observations = config.observations
+    if not isinstance(observations, TreatedObservations):
+        return ErrorSizes(observations.error_std, None, 0.0, grid, config.data_root)
+    return ErrorSizes(
+        observations.error_std, observations.errors, observations.representativeness_std, grid, config.data_root
+    )
+
+
+def _bias(config: CampaignConfig, grid: Grid) -> BiasTreatment:
+    observations = config.observations
+    if not isinstance(observations, TreatedObservations):
+        return Untreated()
+    wanted = observations.bias
+    if not isinstance(wanted, MeanVarianceMatching | CdfMatching):
+        return Untreated()
+    pair = read_climatologies(config.data_root / wanted.file, grid, observations.depth_m)
+    if isinstance(wanted, MeanVarianceMatching):
+        return MeanVarianceTreatment(pair, wanted.min_count, wanted.max_scale)
+    return CdfTreatment(pair, wanted.min_count)

@@ -1,1 +1,0 @@
-"""The papers' experiments: what each takes, and the page that shows paper and campaign side by side."""

@@ -1,0 +1,95 @@
+"""Recording of soil water over time, for verification after the campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+
+from landda_hpc import __version__
+from landda_hpc.config import CampaignConfig, SeriesConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
+from landda_hpc.instances.domain import Domain
+from landda_hpc.instances.instance import Instance
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.roots import RootTraffic
+from landda_hpc.parallel.together import together
+from landda_hpc.regridding.depth import layers_down_to, observe
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.record_inventory import DayMark, Inventory
+from landda_hpc.storage.series_files import SeriesFrame, SeriesSlice, SeriesWriter, day_digest, series_folder
+
+
+class SeriesRecorder:
+    """Collects what the series of a campaign need and writes it.
+
+    Parameters
+    ----------
+    config : the campaign's; ``output.series`` is set.
+    domain : of the campaign.
+    world, traffic : all ranks, and their traffic with the roots.
+    folder : of the campaign; rank 0 writes.
+    inventory : of its records, kept on rank 0.
+
+    Notes
+    -----
+    Reads states, changes none. Means of cells are sums in tile order, as everywhere, so files have the same content on
+    any number of ranks.
+    """
+
+    def __init__(
+        self,
+        config: CampaignConfig,
+        settings: SeriesConfig,
+        domain: Domain,
+        world: Communicator,
+        traffic: RootTraffic,
+        folder: CampaignFolder,
+        inventory: Inventory,
+    ) -> None:
+        self._domain, self._world, self._traffic, self._inventory = domain, world, traffic, inventory
+        self._n_layers = layers_down_to(settings.to_depth_m)
+        self._observed = domain.observed_weights > 0.0
+        self._writer: SeriesWriter | None = None
+        with together(world, "making the folder of the series"):
+            if world.rank == 0:
+                frame = SeriesFrame.of(domain.grid, domain.cells.cell, config.verification.depths_m)
+                attributes = {
+                    "title": f"Soil water over time, campaign {config.name}",
+                    "source": f"landda_hpc {__version__}; configuration in config.yaml of the campaign",
+                }
+                self._writer = SeriesWriter(series_folder(folder.path), frame, attributes)
+
+    def record(self, cycle: int, time: datetime, instances: list[Instance], rain: Mapping[str, FloatArray]) -> None:
+        """Record every instance at the end of a cycle. Collective over the world.
+
+        Parameters
+        ----------
+        cycle, time : the cycle and its end.
+        rain : of the cycle, by instance that this rank holds, kg m-2, (n_tile,).
+        """
+        layers, n_depths = self._n_layers, len(self._domain.depth_names)
+        for instance in instances:
+            rows = self._traffic.gather(instance.index, self._rows(instance, rain), layers + n_depths + 2)
+            with together(self._world, f"recording {instance.name} at {time}"):
+                if self._writer is not None:
+                    assert rows is not None, "rank 0 is a root and holds all rows"
+                    values = np.ascontiguousarray(rows.T, dtype=np.float32)
+                    parts = values[:layers], values[layers : layers + n_depths], values[-2], values[-1]
+                    path, day = self._writer.add(instance.name, time, SeriesSlice(*parts))
+                    self._inventory.wrote_day(path, time.date(), DayMark(cycle, len(day), day_digest(day)))
+
+    def _rows(self, instance: Instance, rain: Mapping[str, FloatArray]) -> FloatArray | None:
+        """Layers, standard deviations among tiles, rain, share of frozen tiles; (n_cells_local, n)."""
+        if instance.model is None or instance.state is None:
+            return None
+        tiles, theta = instance.model.tiles, volumetric_water(instance.state)
+        of_depths = np.stack([observe(theta, weights) for weights in self._domain.depth_weights], axis=1)
+        # About the cell's own mean: a mean of squares less a squared mean would lose digits.
+        _, cell = np.unique(tiles.cell, return_inverse=True)
+        squares = aggregate(tiles, (of_depths - aggregate(tiles, of_depths)[cell]) ** 2)
+        frozen = (frozen_layers(instance.state) & self._observed).any(axis=1).astype(np.float64)
+        others = aggregate(tiles, np.column_stack([theta[:, : self._n_layers], rain[instance.name], frozen]))
+        return np.column_stack([others[:, :-2], np.sqrt(squares), others[:, -2:]])

@@ -1,1 +1,0 @@
-"""A campaign beside stations and gridded references: scores in time, tables, figures."""

@@ -1,0 +1,162 @@
+"""Rain of every day on the land cells, for figures: what the model took, or a product's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.errors import ConfigError, DataError
+from landda_hpc.evaluation.recorded_series import NATURE, CampaignSeries
+from landda_hpc.formats.products.dataset import make_dataset
+from landda_hpc.formats.products.precipitation import RAIN, read_precipitation
+from landda_hpc.formats.products.region import Region
+from landda_hpc.instances.domain import Domain
+from landda_hpc.regridding.regrid import Regridder
+
+
+@dataclass(frozen=True, eq=False)
+class DailyRain:
+    """Rain of every UTC day on the land cells.
+
+    Attributes
+    ----------
+    label : where it is from; in a twin also whether truth and runs had other rain.
+    days : ascending.
+    amounts : mm, (n_days, n_cells), NaN where unknown.
+    """
+
+    label: str
+    days: tuple[date, ...]
+    amounts: FloatArray
+
+    @property
+    def name(self) -> str:
+        """The label without what it adds in brackets, for the title of a panel."""
+        return self.label.partition(" (")[0]
+
+    def bars(self, weights: FloatArray) -> list[tuple[datetime, float]]:
+        """Weighted mean over cells of each day, by the day's begin; without days that are not known."""
+        known = np.isfinite(self.amounts) & (weights > 0.0)
+        total = np.where(known, weights, 0.0).sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(known, weights * np.where(known, self.amounts, 0.0), 0.0).sum(axis=1) / total
+        return [
+            (datetime(day.year, day.month, day.day), float(amount))
+            for day, amount in zip(self.days, mean, strict=True)
+            if np.isfinite(amount)
+        ]
+
+    def of(self, day: date) -> FloatArray:
+        """Amounts of a day, (n_cells,); NaN where it is not known."""
+        if day not in self.days:
+            return np.full(self.amounts.shape[1], np.nan)
+        return np.asarray(self.amounts[self.days.index(day)])
+
+
+def bars_of_cell(rain: DailyRain, cell: int) -> list[tuple[datetime, float]]:
+    """Rain of each day in one land cell, by its number."""
+    weights = np.zeros(rain.amounts.shape[1])
+    weights[cell] = 1.0
+    return rain.bars(weights)
+
+
+def rainiest_day(config: CampaignConfig, rain: DailyRain, weights: FloatArray) -> date | None:
+    """The day of the assimilation window with the most rain, weighted over cells."""
+    inside = [
+        (amount, begin.date())
+        for begin, amount in rain.bars(weights)
+        if config.scored_since <= begin and begin + timedelta(days=1) <= config.time.assimilation_end
+    ]
+    return max(inside)[1] if inside else None
+
+
+def day_of(end: datetime) -> date:
+    """Day to which what fell up to a time belongs; midnight closes the day before."""
+    return (end - timedelta(microseconds=1)).date()
+
+
+def daily_rain(series: CampaignSeries, config: CampaignConfig, domain: Domain) -> DailyRain:
+    """Rain for figures: of the product that the configuration names, else what the model took.
+
+    In a twin the nature run's: it is what the stations and the truth saw.
+
+    Raises
+    ------
+    DataError, ConfigError, StorageError : the product's files, or the campaign's series, cannot be read, or there is no
+        rain in them.
+    """
+    if config.verification.precipitation is not None:
+        return _rain_of_product(series, config, domain, config.verification.precipitation)
+    return recorded_rain(series, NATURE if NATURE in series.instances else series.runs[0])
+
+
+def recorded_rain(series: CampaignSeries, instance: str) -> DailyRain:
+    """Rain that an instance of the campaign took."""
+    rain = _collected(series, instance)
+    label = "precipitation of the nature run" if instance == NATURE else "precipitation that the model took"
+    if NATURE in series.instances:
+        other = series.runs[0] if instance == NATURE else NATURE
+        if not np.array_equal(rain, _collected(series, other), equal_nan=True):
+            label += " (the model took other)" if instance == NATURE else " (the truth's differs)"
+    days = sorted({day_of(time) for time in series.times})
+    of_time = np.array([days.index(day_of(time)) for time in series.times])
+    amounts = np.stack([rain[of_time == i].sum(axis=0) for i in range(len(days))])
+    return DailyRain(label, tuple(days), amounts)
+
+
+def _collected(series: CampaignSeries, instance: str) -> FloatArray:
+    """Rain of every time on the land cells, mm, (n_time, n_cells)."""
+    return series.collect(instance, {"rain": lambda values: values.precipitation.astype(np.float64)})["rain"]
+
+
+def rain_files(config: CampaignConfig, name: str, start: datetime, end: datetime) -> list[Path]:
+    """Files of a catalogue entry from start to end, in order of their times.
+
+    Raises
+    ------
+    ConfigError : the entry's product gives no precipitation; a pattern that leaves ``data_root``.
+    DataError : a file of many times that cannot be read.
+    """
+    entry = config.catalogue[name]
+    if entry.product not in RAIN:
+        raise ConfigError(
+            f"verification.precipitation: entry '{name}' is of product {entry.product}, which gives no precipitation; "
+            f"expected one of {', '.join(RAIN)}."
+        )
+    dataset = make_dataset(name, entry, config.data_root)
+    found: dict[Path, None] = {}
+    with dataset.listing():
+        hour = start
+        while hour <= end:
+            found.update(dict.fromkeys(dataset.files(hour)))
+            hour += timedelta(hours=1)
+    return list(found)
+
+
+def _rain_of_product(series: CampaignSeries, config: CampaignConfig, domain: Domain, name: str) -> DailyRain:
+    entry = config.catalogue[name]
+    paths = rain_files(config, name, series.times[0] - config.time.cycle, series.times[-1])
+    days: dict[date, FloatArray] = {}
+    regridder: Regridder | None = None
+    for field in read_precipitation(entry.product, paths, Region.of(domain.grid)):
+        if not series.times[0] - config.time.cycle < field.end <= series.times[-1]:
+            continue
+        if regridder is None or not regridder.source.same_points(field.grid):
+            regridder = Regridder(field.grid, domain.grid, "conservative")
+        amount = domain.cells.from_image(regridder(field.amount))
+        day = day_of(field.end)
+        days[day] = days[day] + amount if day in days else amount
+    label = f"precipitation of {RAIN[entry.product].label}"
+    ordered = sorted(days)
+    amounts = np.stack([days[day] for day in ordered]) if ordered else np.empty((0, len(domain.cells)))
+    if not np.isfinite(amounts).any():
+        raise DataError(
+            f"entry '{name}' has no precipitation over the land of the grid from {series.times[0] - config.time.cycle} "
+            f"to {series.times[-1]}; {len(paths)} files were read. Check its pattern and dates."
+        )
+    return DailyRain(label, tuple(ordered), amounts)

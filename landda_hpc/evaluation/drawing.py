@@ -1,0 +1,112 @@
+"""What the figures of a verification have in common: the ground they are drawn on, where they go, what they show."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.data import static_path
+from landda_hpc.evaluation.daily_rain import DailyRain, bars_of_cell, rainiest_day
+from landda_hpc.formats.own.static_file import read_static
+from landda_hpc.instances.domain import Domain
+from landda_hpc.verification.figures.maps import Coastline
+from landda_hpc.verification.figures.station_maps import DayPanel, Ground
+from landda_hpc.verification.statistics.regions import Region
+
+Kind = Literal["scores at stations", "series at stations", "day", "patterns", "scores of cells"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that was written.
+
+    Attributes
+    ----------
+    kind : what it shows.
+    path : of the picture.
+    caption : below the picture.
+    window, metric, layer, region, reference : what it is of, empty where it is of several or of none.
+    """
+
+    kind: Kind
+    path: Path
+    caption: str
+    window: str = ""
+    metric: str = ""
+    layer: str = ""
+    region: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What every figure needs.
+
+    Attributes
+    ----------
+    config, domain : of the campaign.
+    baseline : the run that others are compared with; None with a single run.
+    rain : of every day; None where it could not be had.
+    ground : of maps.
+    folder : gets the pictures.
+    """
+
+    config: CampaignConfig
+    domain: Domain
+    baseline: str | None
+    rain: DailyRain | None
+    ground: Ground
+    folder: Path
+
+    def area_of(self, region: Region) -> FloatArray:
+        """Area of the region's scored cells, m2, (n_cells,); zero elsewhere."""
+        cells, grid = self.domain.cells, self.domain.grid
+        return np.where(cells.from_mask(region.mask(grid) & self.domain.is_scored), cells.from_image(grid.area), 0.0)
+
+    def days(self, region: Region) -> tuple[date, ...]:
+        """Days whose anomalies are drawn: those of the configuration, or the region's rainiest."""
+        rainiest = None if self.rain is None else rainiest_day(self.config, self.rain, self.area_of(region))
+        return self.config.verification.days or (() if rainiest is None else (rainiest,))
+
+    def bars(self, weights: FloatArray) -> list[tuple[datetime, float]]:
+        """Rain of each day, weighted over the land cells; empty without rain."""
+        return [] if self.rain is None else self.rain.bars(weights)
+
+    def bars_of_cell(self, cell: int) -> list[tuple[datetime, float]]:
+        """Rain of each day in one land cell; empty without rain."""
+        return [] if self.rain is None else bars_of_cell(self.rain, cell)
+
+    def rain_panel(self, day: date) -> DayPanel | None:
+        """Map of a day's rain; None where it is not known."""
+        amounts = None if self.rain is None else self.rain.of(day)
+        if self.rain is None or amounts is None or not np.isfinite(amounts).any():
+            return None
+        return DayPanel(capital(self.rain.name), image=self.domain.cells.to_image(amounts), is_rain=True)
+
+    @property
+    def rain_label(self) -> str:
+        """Where the rain is from; empty without rain."""
+        return "" if self.rain is None else self.rain.label
+
+
+def make_ground(domain: Domain) -> Ground:
+    """The campaign's land and the coast."""
+    grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
+    return Ground(domain.grid, domain.is_land, Coastline(grid, static["land_fraction"] + static["lake_fraction"]))
+
+
+def capital(text: str) -> str:
+    """With a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def file_name(name: str) -> str:
+    """A region's or reference's name in names of files."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", name)

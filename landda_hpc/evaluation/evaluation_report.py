@@ -1,0 +1,317 @@
+"""``landda score`` of a finished campaign: against stations and gridded references, with tables and figures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from rich.table import Table
+
+from landda_hpc import __version__
+from landda_hpc.config import CampaignConfig, CatalogueObservations
+from landda_hpc.evaluation import references, stations
+from landda_hpc.evaluation.daily_rain import daily_rain
+from landda_hpc.evaluation.drawing import Drawing, Figure, file_name, make_ground
+from landda_hpc.evaluation.recorded_series import CampaignSeries
+from landda_hpc.evaluation.reference_figures import (
+    draw_cell_maps,
+    draw_patterns_with_rain,
+    draw_reference_days,
+)
+from landda_hpc.evaluation.settings import write_settings
+from landda_hpc.evaluation.station_figures import draw_score_maps, draw_station_days, draw_station_series
+from landda_hpc.instances.domain import Domain
+from landda_hpc.io.atomic import write_text
+from landda_hpc.verification.omissions import Gap, Gaps, gap_lines
+from landda_hpc.verification.statistics.daily import DayAnomalies
+from landda_hpc.verification.statistics.grid_scores import PATTERN, PatternSeries
+from landda_hpc.verification.statistics.groups import GroupMean
+from landda_hpc.verification.statistics.sample_size import effective_size_warnings
+from landda_hpc.verification.statistics.station_scores import GroupRow
+from landda_hpc.verification.tables.grid_table import reference_markdown, write_pattern_csv, write_reference_netcdf
+from landda_hpc.verification.tables.score_records import TRUTH
+from landda_hpc.verification.tables.station_table import (
+    group_markdown,
+    group_table,
+    interval_note,
+    representativeness_note,
+    write_group_csv,
+    write_station_csv,
+    write_station_netcdf,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """What was found and written.
+
+    Attributes
+    ----------
+    tables : for the screen.
+    notes : to be read with them.
+    files : written, the page first.
+    figures : those of them that are pictures.
+    station_rows : means over networks and regions of stations.
+    reference_rows : means of scores against gridded references, by reference.
+    station_days : anomalies of single days at stations.
+    stations : how many sensors were compared, in words; empty without stations.
+    gaps : what could not be shown, and why.
+    """
+
+    tables: Sequence[Table]
+    notes: Sequence[str]
+    files: Sequence[Path]
+    figures: Sequence[Figure]
+    station_rows: Sequence[GroupRow]
+    reference_rows: Mapping[str, Sequence[GroupRow]]
+    station_days: Sequence[DayAnomalies]
+    stations: str
+    gaps: Sequence[Gap]
+
+
+def is_asked(config: CampaignConfig) -> bool:
+    """Whether the configuration names anything to verify against."""
+    asked = config.verification
+    return bool(asked.references or asked.stations or asked.twin_stations)
+
+
+def verify_campaign(
+    folder: Path, config: CampaignConfig, domain: Domain, output: Path, *, with_figures: bool = True
+) -> Verification:
+    """Verify a campaign against all that its configuration names. Local: one process.
+
+    Parameters
+    ----------
+    folder : of the campaign, with series.
+    config : of the campaign, with ``verification.stations`` and ``.references``.
+    domain : of the campaign.
+    output : gets verification.md, verify.yaml (what was asked for), tables (CSV), netCDF files and figures/.
+
+    Returns
+    -------
+    Verification : what cannot be read, or has too few values, is among its gaps; everything else is there.
+
+    Raises
+    ------
+    StorageError : the campaign has no series, or they cannot be read; a file cannot be written.
+    """
+    series = CampaignSeries(folder, config, domain)
+    gaps = Gaps()
+    page = _Page(output, config)
+    drawing = None
+    if with_figures:
+        rain = gaps.attempt("rain", lambda: daily_rain(series, config, domain), None)
+        drawing = Drawing(config, domain, series.baseline, rain, make_ground(domain), output / "figures")
+    _report_stations(page, series, config, domain, drawing, gaps)
+    _report_references(page, series, config, domain, drawing, gaps)
+    return page.write(gaps.list())
+
+
+class _Page:
+    """Collects what goes to the screen, to verification.md and to the caller."""
+
+    def __init__(self, output: Path, config: CampaignConfig) -> None:
+        self.output = output
+        self.tables: list[Table] = []
+        self.notes: list[str] = []
+        self.files: list[Path] = []
+        self.station_rows: list[GroupRow] = []
+        self.station_days: list[DayAnomalies] = []
+        self.reference_rows: dict[str, list[GroupRow]] = {}
+        self.stations = ""
+        self._config = config
+        self._figures: list[Figure] = []
+        self._lines = [f"# Verification of {config.name}", ""]
+
+    def section(self, title: str, *paragraphs: str) -> None:
+        """Add a section; empty paragraphs are left out."""
+        self._lines += [f"## {title}", ""]
+        for paragraph in paragraphs:
+            self._lines += [paragraph, ""] if paragraph else []
+
+    def figures(self, figures: Sequence[Figure]) -> None:
+        self._figures += figures
+        for one in figures:
+            picture = one.path.relative_to(self.output).as_posix()
+            self._lines += [f"![{one.caption}]({picture})", "", one.caption, ""]
+
+    def weak_intervals(self, means: Iterable[GroupMean]) -> str:
+        """Log and note that intervals rest on few values; the sentence, empty where they do not."""
+        warnings = effective_size_warnings(means)
+        for warning in warnings:
+            logger.warning("%s", warning)
+        self.notes += warnings
+        return " ".join(warnings)
+
+    def write(self, gaps: Sequence[Gap]) -> Verification:
+        path = self.output / "verification.md"
+        write_text(path, "\n".join([*self._lines, *gap_lines(gaps)]), make_folder=True)
+        settings = write_settings(self._config, self.output)
+        files = (path, settings, *self.files, *(one.path for one in self._figures))
+        return Verification(
+            self.tables,
+            self.notes,
+            files,
+            self._figures,
+            self.station_rows,
+            self.reference_rows,
+            self.station_days,
+            self.stations,
+            gaps,
+        )
+
+
+def _report_stations(
+    page: _Page, series: CampaignSeries, config: CampaignConfig, domain: Domain, drawing: Drawing | None, gaps: Gaps
+) -> None:
+    """Tables, files and, where they are drawn, figures of the stations."""
+    found = gaps.attempt("stations", lambda: stations.verify_stations(series, config, domain, gaps), None)
+    if found is None:
+        return
+    of_set, windows = found.stations, found.windows
+    rows = [row for window in windows for row in window.groups]
+    scale = representativeness_note(of_set, found.points)
+    intervals = interval_note(
+        stations.anomaly_rule(config).describe(),
+        {window.window: window.block_steps for window in windows},
+        float(config.time.cycle_hours),
+    )
+    left_out = "; ".join(f"{n} {reason}" for reason, n in sorted(of_set.left_out.items())) or "none"
+    page.stations = (
+        f"{len(of_set)} sensors of {len(set(zip(of_set.network, of_set.station, strict=True)))} stations in "
+        f"{len(set(of_set.network))} networks, at {of_set.depth_words() or 'no depth'}"
+    )
+    page.section(
+        "Stations",
+        f"{page.stations}; left out: {left_out}. Values are matched within "
+        f"{config.verification.tolerance_minutes:g} minutes; {_PLACES[config.verification.place]}; frozen times are "
+        f"left out. {_differences_from(series)}",
+        group_markdown(rows),
+        page.weak_intervals(mean for row in rows for mean in (row.score, row.difference) if mean is not None),
+        scale,
+        intervals,
+    )
+    page.tables += group_table([row for row in rows if row.kind == "region"], "Stations by region")
+    page.notes += [note for note in (f"Compared with {page.stations}.", scale, intervals) if note]
+    page.station_rows += rows
+    files = [page.output / name for name in ("stations.csv", "station_groups.csv", "stations.nc")]
+    write_station_csv(files[0], of_set, found.points, windows)
+    write_group_csv(files[1], [("stations", row) for row in rows])
+    notes = {**_attributes(config, "stations"), "comment": f"{scale} {intervals}".strip()}
+    write_station_netcdf(files[2], of_set, found.points, found.runs, windows, notes)
+    page.files += files
+    if drawing is None:
+        return
+    page.station_days += stations.anomalies_of_days(found, drawing.days, gaps)
+    for what, draw in (
+        ("maps of scores at stations", lambda: draw_score_maps(found, drawing)),
+        ("series at stations", lambda: draw_station_series(found, drawing)),
+        ("anomalies of days at stations", lambda: draw_station_days(found, page.station_days, drawing)),
+    ):
+        page.figures(gaps.attempt(what, draw, []))
+
+
+def _report_references(
+    page: _Page, series: CampaignSeries, config: CampaignConfig, domain: Domain, drawing: Drawing | None, gaps: Gaps
+) -> None:
+    """Tables, files and, where they are drawn, figures of every reference; one layer in memory at a time."""
+    patterns: dict[str, list[PatternSeries]] = {}
+    missing: dict[str, int] = {}
+    figures: dict[str, list[Figure]] = {}
+    scored: dict[str, set[str]] = {}
+    rows = page.reference_rows
+    for found in references.verify_references(series, config, domain, gaps):
+        name = found.compared.reference
+        is_first = name not in patterns
+        patterns.setdefault(name, []).append(found.patterns)
+        rows.setdefault(name, []).extend(found.rows)
+        missing[name] = max(missing.get(name, 0), found.n_missing)
+        of_layer = f"{name}, {found.compared.layer}"
+        scored.setdefault(name, set()).update(one.window for one in found.cells)
+        if drawing is not None:
+            drawn = figures.setdefault(name, [])
+            drawn += gaps.attempt(f"maps of scores against {of_layer}", partial(draw_cell_maps, found, drawing), [])
+            if is_first:
+                draw = partial(_draw_days, found, domain, drawing, gaps)
+                drawn += gaps.attempt(f"anomalies of days next to {of_layer}", draw, [])
+        path = page.output / f"reference_{file_name(name)}_{found.compared.layer.replace(' ', '')}.nc"
+        cell = domain.cells.cell[found.scored]
+        write_reference_netcdf(path, domain.grid, cell, found.patterns, found.cells, _attributes(config, name))
+        page.files.append(path)
+    if not rows:
+        return
+    for name, layers in patterns.items():
+        what = f"scores of cells against {name}"
+        stations.note_windows(what, series, scored[name], config.verification.min_pairs, gaps)
+        page.section(
+            f"Gridded reference: {name}",
+            reference_note(config, name, missing[name], len(layers[0].times)),
+            reference_markdown(rows[name]),
+            page.weak_intervals(mean for row in rows[name] for mean in (row.score, row.difference) if mean is not None),
+        )
+        if drawing is not None:
+            what = f"spatial correlation with {name} over time"
+            page.figures(gaps.attempt(what, partial(draw_patterns_with_rain, layers, drawing), []))
+            page.figures(figures[name])
+    files = [page.output / name for name in ("reference_patterns.csv", "reference_groups.csv")]
+    write_pattern_csv(files[0], [one for layers in patterns.values() for one in layers])
+    write_group_csv(files[1], [(name, row) for name, of_name in rows.items() for row in of_name])
+    page.files += files
+    for name, of_name in rows.items():
+        patterns_of = [row for row in of_name if row.kind == "pattern"]
+        page.tables += group_table(patterns_of, f"Patterns against {name}", PATTERN)
+        page.tables += group_table([row for row in of_name if row.kind == "cells"], f"Cells against {name}")
+
+
+def _draw_days(found: references.ReferenceVerification, domain: Domain, drawing: Drawing, gaps: Gaps) -> list[Figure]:
+    return draw_reference_days(found, references.anomalies_of_days(found, domain, drawing.days, gaps), drawing)
+
+
+_PLACES: Final = {
+    "nearest": "the nearest scored cell stands for a station",
+    "bilinear": "the four cells around stand for a station, weighted bilinearly",
+}
+
+
+def _differences_from(series: CampaignSeries) -> str:
+    if series.baseline is None:
+        return "There is one run only, so there are no differences."
+    return f"Differences are from {series.baseline}."
+
+
+def reference_note(config: CampaignConfig, name: str, n_missing: int, n_times: int) -> str:
+    """What a reference is to the campaign: its truth, what it assimilated, or independent of it."""
+    if name == TRUTH:
+        return "The truth is the nature run's."
+    text = f"The reference is brought to the model grid; {n_missing} of {n_times} times lack it."
+    settings = next((one for one in config.verification.references if (one.name or one.entry) == name), None)
+    if settings is None:
+        return text
+    entry, observed = config.catalogue[settings.entry], config.observations
+    if config.twin is not None:
+        return f"{text} The campaign is a twin: it has generated observations, and knows nothing of this reference."
+    if config.observations.monitor_only:
+        return f"{text} The campaign assimilated nothing."
+    assimilated = (
+        config.catalogue[observed.entry].product if isinstance(observed, CatalogueObservations) else "gldas_noah"
+    )
+    if isinstance(observed, CatalogueObservations) and observed.entry == settings.entry:
+        return f"{text} It was assimilated: the scores say how well it was fitted, not how good the analysis is."
+    if assimilated == entry.product and assimilated != "cf":
+        return f"{text} The same product ({assimilated}) was assimilated: it is not independent evidence."
+    return f"{text} It was not assimilated."
+
+
+def _attributes(config: CampaignConfig, what: str) -> dict[str, str]:
+    return {
+        "title": f"Campaign {config.name} against {what}",
+        "source": f"landda_hpc {__version__}",
+        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} landda_hpc {__version__}",
+    }

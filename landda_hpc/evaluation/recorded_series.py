@@ -1,0 +1,125 @@
+"""A finished campaign's soil water over time, read back for verification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import SOIL_ZI, BoolArray, FloatArray
+from landda_hpc.errors import StorageError
+from landda_hpc.instances.domain import Domain
+from landda_hpc.regridding.depth import DepthRange, depth_weights
+from landda_hpc.storage.series_files import SeriesSlice, list_series, read_day, series_folder
+
+NATURE = "nature"
+"""Name of the truth of a twin."""
+
+Take = Callable[[SeriesSlice], FloatArray]
+"""What is wanted of a time: one array, always of the same shape."""
+
+
+class CampaignSeries:
+    """Series of all instances of a campaign on one time axis.
+
+    Parameters
+    ----------
+    folder : of the campaign.
+    config, domain : of the campaign.
+
+    Attributes
+    ----------
+    instances : with series; the nature run first, if there is one.
+    times : regular, in steps of a cycle, from the first recorded time to the last; gaps are NaN.
+    n_layers : soil layers that were recorded, from the top.
+    scored_depths_m : layers whose standard deviation among tiles was recorded, m.
+    baseline : the run that others are compared with: the control, if there is one; None with a single run.
+
+    Raises
+    ------
+    StorageError : no series, of other cells than the configuration's, or damaged.
+    """
+
+    def __init__(self, folder: Path, config: CampaignConfig, domain: Domain) -> None:
+        files = list_series(series_folder(folder))
+        self._files = {name: files[name] for name in config.instance_names if name in files}
+        if not self.runs:
+            raise StorageError(
+                f"{folder} has no series of its runs ({series_folder(folder).name}/ is missing or empty). They are "
+                "recorded where the configuration has 'output: {series: {}}'; run the campaign again with it."
+            )
+        self._config, self._domain = config, domain
+        first = read_day(next(iter(self._files[self.runs[0]].values())))
+        if not np.array_equal(first.frame.cell, domain.cells.cell) or first.frame.shape != domain.grid.shape:
+            raise StorageError(
+                f"the series in {folder} are of {first.frame.cell.size} cells; the configuration has "
+                f"{len(domain.cells)} land cells ({domain.grid.describe()}). Do they belong together?"
+            )
+        self.n_layers = next(iter(first.slices.values())).soil_moisture.shape[0]
+        self.scored_depths_m = first.frame.depths_m
+        self.instances = tuple(self._files)
+        self.times = self._axis()
+        control = next((run.name for run in config.runs if not run.assimilates), self.runs[0])
+        self.baseline = control if len(self.runs) > 1 and control in self.runs else None
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Instances without the nature run."""
+        return tuple(name for name in self._files if name != NATURE)
+
+    @property
+    def to_depth_m(self) -> float:
+        """Bottom of the recorded layers, m."""
+        return float(SOIL_ZI[self.n_layers])
+
+    def collect(self, instance: str, wanted: Mapping[str, Take]) -> dict[str, FloatArray]:
+        """Read all times of an instance once.
+
+        Parameters
+        ----------
+        wanted : what to take of each time, by name.
+
+        Returns
+        -------
+        By name, (n_time, ...), NaN at times that were not recorded.
+        """
+        place = {time: i for i, time in enumerate(self.times)}
+        found: dict[str, FloatArray] = {}
+        for path in self._files[instance].values():
+            for time, values in read_day(path).slices.items():
+                for name, take in wanted.items():
+                    array = take(values)
+                    if name not in found:
+                        found[name] = np.full((len(self.times), *array.shape), np.nan)
+                    found[name][place[time]] = array
+        return found
+
+    def windows(self) -> dict[str, BoolArray]:
+        """Times of the assimilation window (without what scores leave out) and of the free forecast."""
+        time = self._config.time
+        return {
+            "assimilation": np.array([self._config.scored_since <= t <= time.assimilation_end for t in self.times]),
+            "forecast": np.array([t > time.assimilation_end for t in self.times]),
+        }
+
+    def weights(self, depth_m: DepthRange) -> FloatArray:
+        """Weights of the recorded layers in the mean over a depth; ConfigError where they do not reach so far."""
+        return depth_weights(*depth_m, SOIL_ZI[: self.n_layers + 1])
+
+    def _axis(self) -> tuple[datetime, ...]:
+        found: list[datetime] = []
+        for days in self._files.values():
+            ends = sorted(days)
+            found += [*read_day(days[ends[0]]).slices, *read_day(days[ends[-1]]).slices]
+        first, last, step = min(found), max(found), self._config.time.cycle
+        return tuple(first + i * step for i in range((last - first) // step + 1))
+
+
+def unfrozen(values: SeriesSlice) -> FloatArray:
+    """Soil water of a time, (n_layers, n_cells), m3 m-3; NaN in cells with ice in the observed depth, as in scores."""
+    water = values.soil_moisture.astype(np.float64)
+    water[:, values.frozen > 0.0] = np.nan
+    return water

@@ -1,0 +1,296 @@
+"""Verification against gridded references at their own depths: the truth of a twin, products in files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig, ReferenceConfig
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
+from landda_hpc.errors import ConfigError, DataError
+from landda_hpc.evaluation.recorded_series import NATURE, CampaignSeries, unfrozen
+from landda_hpc.evaluation.stations import anomaly_rule
+from landda_hpc.formats.products.dataset import Dataset, make_dataset
+from landda_hpc.formats.products.product import SoilMoistureProfile
+from landda_hpc.formats.products.region import Region as FileRegion
+from landda_hpc.instances.domain import Domain, depth_name
+from landda_hpc.regridding.depth import DepthRange, is_covered, observe, range_from_product
+from landda_hpc.regridding.regrid import Regridder
+from landda_hpc.storage.series_files import SeriesSlice
+from landda_hpc.verification.omissions import Gaps
+from landda_hpc.verification.statistics.daily import DailyAnomalies, DayAnomalies, daily_means, days_of
+from landda_hpc.verification.statistics.dependence import Bootstrap
+from landda_hpc.verification.statistics.grid_scores import (
+    CellScores,
+    Compared,
+    PatternSeries,
+    mean_patterns,
+    score_cells,
+    score_patterns,
+)
+from landda_hpc.verification.statistics.regions import CHINA, GLOBE, UNITED_STATES, Region, covers
+from landda_hpc.verification.statistics.station_scores import GroupRow
+from landda_hpc.verification.tables.score_records import TRUTH
+
+REGIONS: Final = (GLOBE, CHINA, UNITED_STATES)
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceVerification:
+    """Runs beside one layer of one reference.
+
+    Attributes
+    ----------
+    compared : the series of all scored cells.
+    windows : rows of each window.
+    scored : numbers of the scored land cells.
+    patterns : scores of the pattern over time.
+    cells : temporal scores of each window.
+    rows : means of both.
+    n_missing : times of the campaign without the reference.
+    """
+
+    compared: Compared
+    windows: Mapping[str, BoolArray]
+    scored: IntArray
+    patterns: PatternSeries
+    cells: Sequence[CellScores]
+    rows: Sequence[GroupRow]
+    n_missing: int
+
+
+def region_cells(domain: Domain) -> dict[str, IntArray]:
+    """Scored cells of the regions that the grid covers; the first has all, others are there only if they have fewer."""
+    found: dict[str, IntArray] = {}
+    for region in REGIONS:
+        if region == GLOBE or covers(domain.grid, region):
+            name = "all cells" if region == GLOBE else region.name
+            mask = (region.mask(domain.grid) | (region == GLOBE)) & domain.is_scored
+            found[name] = np.flatnonzero(domain.cells.from_mask(mask))
+    everything = found["all cells"].size
+    return {name: c for name, c in found.items() if name == "all cells" or 0 < c.size < everything}
+
+
+def verify_references(
+    series: CampaignSeries, config: CampaignConfig, domain: Domain, gaps: Gaps
+) -> Iterator[ReferenceVerification]:
+    """Compare every run with the truth of a twin and with every reference, layer by layer. Local.
+
+    Parameters
+    ----------
+    gaps : gets the references and layers that cannot be read, or have nothing of the campaign's time.
+
+    Yields
+    ------
+    One at a time: the series of all cells take most of the memory.
+    """
+    judge = _Judge(series, config, domain)
+
+    def judged(name: str, depth: DepthRange, take: Callable[[], ReferenceVerification]) -> list[ReferenceVerification]:
+        found = gaps.attempt(f"scores against {name}, {depth_name(depth)}", take, None)
+        return [] if found is None else [found]
+
+    if NATURE in series.instances:
+        for depth in config.verification.depths_m:
+            if depth[1] <= series.to_depth_m + 1e-3:
+                yield from judged(TRUTH, depth, partial(judge.of_truth, depth))
+            else:
+                why = f"the series reach down to {series.to_depth_m:.3f} m (output.series.to_depth_m)"
+                gaps.add(f"scores against the {TRUTH}, {depth_name(depth)}", why, is_fault=False)
+    for settings in config.verification.references:
+        name = settings.name or settings.entry
+        images = _ProductImages(series, config, domain, settings)
+        nothing: dict[DepthRange, FloatArray] = {}
+        for depth, values in gaps.attempt(f"reference '{name}'", images.read, nothing).items():
+            yield from judged(name, depth, partial(judge, name, depth, values, images.day_begin))
+
+
+class _Judge:
+    """Scores the runs against one layer of a reference; holds what all layers share."""
+
+    def __init__(self, series: CampaignSeries, config: CampaignConfig, domain: Domain) -> None:
+        self._series, self._config = series, config
+        self._scored = np.flatnonzero(domain.cells.from_mask(domain.is_scored))
+        place = np.full(len(domain.cells), -1)
+        place[self._scored] = np.arange(self._scored.size)
+        self._regions = {name: place[cells] for name, cells in region_cells(domain).items()}
+        self._area = domain.cells.from_image(domain.grid.area)[self._scored]
+
+    def of_depth(self, instance: str, depth: DepthRange) -> FloatArray:
+        """A run's mean over a depth in the scored cells, (n_time, n_scored), NaN where frozen."""
+        weights = self._series.weights(depth)
+
+        def take(values: SeriesSlice) -> FloatArray:
+            return observe(unfrozen(values)[:, self._scored], weights, axis=0)
+
+        return self._series.collect(instance, {"depth": take})["depth"]
+
+    def of_truth(self, depth: DepthRange) -> ReferenceVerification:
+        """Compare with the nature run."""
+        return self(TRUTH, depth, self.of_depth(NATURE, depth))
+
+    def __call__(
+        self, name: str, depth: DepthRange, values: FloatArray, day_begin: timedelta | None = None
+    ) -> ReferenceVerification:
+        """Compare; ``values`` as ``of_depth``, one row a time or, averaged over days that begin then, a day."""
+        series, asked = self._series, self._config.verification
+        runs = {run: self.of_depth(run, depth) for run in series.runs}
+        times, windows = series.times, series.windows()
+        if day_begin is not None:
+            since_begin = [time - day_begin for time in series.times]
+            times = days_of(since_begin)
+            # Of the campaign's first and last day there may be one time: no mean of the day.
+            half = -(-24 // self._config.time.cycle_hours) / 2.0
+            runs = {run: daily_means(field, since_begin, times, half) for run, field in runs.items()}
+            of_day = {time.date(): i for i, time in enumerate(times)}
+            # A day belongs to a window if all its times do.
+            windows = {
+                window: np.array([
+                    all(inside[j] for j, time in enumerate(since_begin) if of_day[time.date()] == i)
+                    for i in range(len(times))
+                ])
+                for window, inside in windows.items()
+            }  # fmt: skip
+        compared = Compared(name, depth_name(depth), times, runs, values)
+        patterns = score_patterns(compared, self._regions)
+        cells = score_cells(
+            compared,
+            windows,
+            self._regions,
+            self._area,
+            rule=anomaly_rule(self._config),
+            baseline=series.baseline,
+            min_pairs=asked.min_pairs,
+            bootstrap=Bootstrap(asked.replicates, self._config.seed),
+        )
+        rows = [*mean_patterns(patterns, windows, series.baseline), *(row for found in cells for row in found.groups)]
+        n_missing = int((~np.isfinite(values).any(axis=1)).sum())
+        return ReferenceVerification(compared, windows, self._scored, patterns, cells, rows, n_missing)
+
+
+class _ProductImages:
+    """Reads a product at the campaign's times onto the scored cells."""
+
+    def __init__(
+        self, series: CampaignSeries, config: CampaignConfig, domain: Domain, settings: ReferenceConfig
+    ) -> None:
+        self._series, self._domain, self._settings = series, domain, settings
+        self._dataset = make_dataset(settings.entry, config.catalogue[settings.entry], config.data_root)
+        self._scored = domain.cells.from_mask(domain.is_scored)
+        self._regridder: Regridder | None = None
+        self.day_begin = self._dataset.product.day_begin if settings.averaging == "day" else None
+        """After 00 UTC of the day that is named; None where instants are compared."""
+
+    def read(self) -> dict[DepthRange, FloatArray]:
+        """Every layer, (n_time or n_days, n_scored), m3 m-3, NaN where missing.
+
+        Raises
+        ------
+        DataError : no file of the campaign's time, or an unusable one.
+        """
+        series, settings, dataset = self._series, self._settings, self._dataset
+        rows = self._rows()
+        if not rows:
+            raise DataError(
+                f"reference {settings.name or settings.entry} has no file of the campaign's time, {series.times[0]} to "
+                f"{series.times[-1]}: {dataset.why_missing(series.times[0])}. Check data_root and the pattern."
+            )
+        depths = chosen_depths(settings, dataset, series.to_depth_m)
+        shape = len(series.times if self.day_begin is None else self._days()), int(self._scored.sum())
+        totals, counts = ({depth: np.zeros(shape) for depth in depths} for _ in range(2))
+        try:
+            for time, row in rows.items():
+                profile = dataset.read(time, None, FileRegion.of(self._domain.grid))
+                for depth in depths:
+                    if profile is not None and is_covered(depth, profile.depths_m):
+                        values = self._on_model(profile, depth)
+                        known = np.isfinite(values)
+                        totals[depth][row] += np.where(known, values, 0.0)
+                        counts[depth][row] += known
+        finally:
+            dataset.close()
+        if not any(count.any() for count in counts.values()):
+            reasons = "; ".join(dict.fromkeys(dataset.skipped.values()))
+            raise DataError(
+                f"reference {settings.name or settings.entry} has no value in the scored cells at {len(rows)} times "
+                f"from {min(rows)} to {max(rows)}{f' ({reasons})' if reasons else ''}."
+            )
+        # Of an instant there is one image; of a day as many as the product has, and all count.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {depth: np.asarray(totals[depth] / counts[depth]) for depth in depths}
+
+    def _rows(self) -> dict[datetime, int]:
+        """Row of the comparison that each of the product's times belongs to; of several near an instant the nearest."""
+        series, dataset = self._series, self._dataset
+        begin = self.day_begin
+        if begin is not None:
+            days = self._days()
+            number = {time.date(): i for i, time in enumerate(days)}
+            found = dataset.times_between(days[0] + begin, days[-1] + begin + timedelta(hours=23, minutes=59))
+            return {time: number[day] for time in found if (day := (time - begin).date()) in number}
+        margin = timedelta(minutes=self._settings.tolerance_minutes)
+        times = np.array(series.times, dtype="datetime64[s]")
+        best: dict[int, datetime] = {}
+        for time in dataset.times_between(series.times[0] - margin, series.times[-1] + margin):
+            row = int(np.argmin(np.abs(times - np.datetime64(time, "s"))))
+            distance = abs(series.times[row] - time)
+            if distance <= margin and (row not in best or distance < abs(series.times[row] - best[row])):
+                best[row] = time
+        return {time: row for row, time in best.items()}
+
+    def _days(self) -> tuple[datetime, ...]:
+        """Days of the campaign by the product's reckoning, by 00 UTC of the day that is named."""
+        return days_of([time - (self.day_begin or timedelta(0)) for time in self._series.times])
+
+    def _on_model(self, profile: SoilMoistureProfile, depth: DepthRange) -> FloatArray:
+        image = observe(profile.values, range_from_product(depth, profile.depths_m), axis=0)
+        if self._regridder is None or not self._regridder.source.same_points(profile.grid):
+            self._regridder = Regridder(profile.grid, self._domain.grid, self._settings.regridding)
+        return self._domain.cells.from_image(self._regridder(image))[self._scored]
+
+
+def chosen_depths(settings: ReferenceConfig, dataset: Dataset, recorded_m: float) -> tuple[DepthRange, ...]:
+    """Layers in which a reference is compared: those that are named, or all of its own that were recorded.
+
+    Raises
+    ------
+    ConfigError : none ends within the recorded depth, m.
+    """
+    depths = settings.depths_m or dataset.depths_m
+    chosen = tuple(depth for depth in depths if depth[1] <= recorded_m + 1e-3)
+    if not chosen or (settings.depths_m and len(chosen) < len(depths)):
+        raise ConfigError(
+            f"reference {settings.name or settings.entry}: {'none' if not chosen else 'not all'} of its layers "
+            f"({', '.join(depth_name(depth) for depth in depths)}) end within the recorded {recorded_m:.3f} m. Record "
+            "more (output.series.to_depth_m), or name depths_m."
+        )
+    return chosen
+
+
+def anomalies_of_days(
+    found: ReferenceVerification, domain: Domain, days_of_region: Callable[[Region], Sequence[date]], gaps: Gaps
+) -> list[DayAnomalies]:
+    """Anomalies of single days from the mean of the assimilation window, in China and the United States."""
+    compared, window = found.compared, found.windows["assimilation"]
+    times = [time for time, inside in zip(compared.times, window, strict=True) if inside]
+    if not times:
+        return []
+    runs = {name: values[window] for name, values in compared.runs.items()}
+    anomalies = DailyAnomalies(runs, compared.values[window], times)
+    chosen: list[DayAnomalies] = []
+    for region in (r for r in (CHINA, UNITED_STATES) if covers(domain.grid, r)):
+        inside = domain.cells.from_mask(region.mask(domain.grid) & domain.is_scored)[found.scored]
+        for day in days_of_region(region):
+            of_day = anomalies.of(day, region, inside)
+            if of_day is None:
+                what = f"anomalies of {day} next to {compared.reference}, {region.name}"
+                why = "there is no value of that day within the assimilation window"
+                gaps.add(what, why, is_fault=False)
+            else:
+                chosen.append(of_day)
+    return chosen

@@ -1,0 +1,53 @@
+"""What a campaign is verified against, as a small YAML file beside the configuration: read and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from landda_hpc.config import CampaignConfig, absolute_root, read_document, shorten
+from landda_hpc.errors import ConfigError
+from landda_hpc.io.atomic import write_text
+
+SECTIONS: Final = ("verification", "catalogue", "data_root")
+"""What such a file may hold: what decides no result of the campaign."""
+
+NAME: Final = "verify.yaml"
+"""The file in the folder of a verification; ``landda score --with`` takes it, ``landda plot`` looks for it."""
+
+
+def read_settings(file: Path) -> dict[str, Any]:
+    """Read a file of settings as changes to a configuration, by dotted keys; ``data_root`` becomes absolute.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    ConfigError : not YAML, or other sections than ``SECTIONS``.
+    """
+    content = read_document(file, "settings of a verification")
+    if not isinstance(content, dict) or set(content) - set(SECTIONS):
+        found = shorten(", ".join(content), 200) if isinstance(content, dict) else type(content).__name__
+        raise ConfigError(f"'{file}' has {found}; expected sections {', '.join(SECTIONS)}.")
+    wanted = content.pop("verification", None) or {}
+    if not isinstance(wanted, dict):
+        raise ConfigError(f"'{file}': verification is {type(wanted).__name__}; expected keys and values.")
+    changes: dict[str, Any] = {f"verification.{key}": value for key, value in wanted.items()}
+    changes |= content
+    if "data_root" in content:
+        changes["data_root"] = absolute_root(file.parent, content["data_root"])
+    return changes
+
+
+def write_settings(config: CampaignConfig, folder: Path) -> Path:
+    """Write what a campaign was verified against; returns the file.
+
+    Raises
+    ------
+    StorageError : it cannot be written.
+    """
+    content = config.model_dump(mode="json", include=set(SECTIONS))
+    path = folder / NAME
+    write_text(path, yaml.safe_dump({name: content[name] for name in SECTIONS}, sort_keys=False), make_folder=True)
+    return path

@@ -1,0 +1,241 @@
+"""Verification against stations: which there are, and how the runs score at them."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig, StationsConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.errors import ConfigError
+from landda_hpc.evaluation.recorded_series import CampaignSeries, unfrozen
+from landda_hpc.evaluation.twin_stations import draw_twin_stations
+from landda_hpc.formats.stations.station import StationSeries, merge_series
+from landda_hpc.formats.stations.station_csv import read_station_csv
+from landda_hpc.formats.stations.station_ismn import read_ismn
+from landda_hpc.instances.domain import Domain, depth_name
+from landda_hpc.storage.series_files import SeriesSlice
+from landda_hpc.verification.omissions import Gaps
+from landda_hpc.verification.statistics.anomalies import AnomalyRule
+from landda_hpc.verification.statistics.daily import DailyAnomalies, DayAnomalies
+from landda_hpc.verification.statistics.dependence import Bootstrap
+from landda_hpc.verification.statistics.regions import CHINA, GLOBE, UNITED_STATES, Region, station_regions
+from landda_hpc.verification.statistics.station_scores import WindowScores, score_stations
+from landda_hpc.verification.statistics.station_set import (
+    Representativeness,
+    StationSet,
+    count_depths,
+    make_station_set,
+    representativeness,
+)
+
+logger = logging.getLogger(__name__)
+
+_DEPTH_SLACK_M: Final = 1e-6
+
+REGIONS: Final = (CHINA, UNITED_STATES, GLOBE)
+
+
+@dataclass(frozen=True, eq=False)
+class StationVerification:
+    """Runs at stations.
+
+    Attributes
+    ----------
+    stations : what could be compared.
+    runs : by name, m3 m-3, (n_time, n_place), NaN where frozen.
+    points : how far points and cells may differ.
+    windows : scores of each window.
+    """
+
+    stations: StationSet
+    runs: Mapping[str, FloatArray]
+    points: Representativeness
+    windows: Sequence[WindowScores]
+
+
+def anomaly_rule(config: CampaignConfig) -> AnomalyRule:
+    """The anomalies that the configuration asks for."""
+    return AnomalyRule(config.verification.anomaly.kind, config.verification.anomaly.window_days)
+
+
+def verify_stations(
+    series: CampaignSeries, config: CampaignConfig, domain: Domain, gaps: Gaps
+) -> StationVerification | None:
+    """Compare every run with every station that the configuration names. Local.
+
+    Parameters
+    ----------
+    gaps : gets the stations that cannot be read, and why windows have no scores.
+
+    Returns
+    -------
+    None where no station is named, or none could be compared.
+
+    Raises
+    ------
+    DataError, StorageError : the campaign's series cannot be read.
+    """
+    asked = config.verification
+    found: list[StationSeries] = []
+    outside: Counter[str] = Counter()
+    nothing: list[StationSeries] = []
+    for settings in asked.stations:
+        load = partial(load_stations, config, settings, series.times[0], series.times[-1])
+        of_entry = gaps.attempt(f"stations '{settings.entry}'", load, nothing)
+        if not of_entry:
+            continue
+        chosen = gaps.attempt(f"stations '{settings.entry}'", partial(choose_depths, of_entry, settings), nothing)
+        outside[_outside_words(settings)] += len(of_entry) - len(chosen)
+        found += chosen
+    if asked.twin_stations is not None:
+        draw = partial(draw_twin_stations, series, config, domain, asked.twin_stations)
+        found += gaps.attempt("stations of the twin", draw, [])
+    if not found:
+        return None
+    # Entries of successive periods may have the same sensors.
+    found = merge_series(found)
+    stations = make_station_set(
+        found,
+        series.times,
+        domain.grid,
+        domain.cells.cell,
+        domain.cells.from_mask(domain.is_scored),
+        layers=[(depth_name(depth), depth) for depth in asked.depths_m],
+        n_layers=series.n_layers,
+        method=asked.place,
+        tolerance_minutes=asked.tolerance_minutes,
+        min_pairs=asked.min_pairs,
+    )
+    stations.left_out.update(+outside)
+    for reason, number in sorted(stations.left_out.items()):
+        logger.info("%d sensors left out: %s", number, reason)
+    if not len(stations):
+        reasons = "; ".join(f"{number} {reason}" for reason, number in sorted(stations.left_out.items()))
+        why = f"none of {len(found)} sensors can be compared ({reasons}; see verification.min_pairs and .depths_m)"
+        gaps.add("stations", why, is_fault=False)
+        return None
+    take = {"water": lambda values: stations.at_places(unfrozen(values))}
+    runs = {name: series.collect(name, take)["water"] for name in series.runs}
+    points = representativeness(stations, domain.grid, domain.cells.cell, _among_tiles(series, stations, config))
+    windows = score_stations(
+        stations,
+        runs,
+        series.windows(),
+        regions=REGIONS,
+        rule=anomaly_rule(config),
+        baseline=series.baseline,
+        min_pairs=asked.min_pairs,
+        bootstrap=Bootstrap(asked.replicates, config.seed),
+    )
+    note_windows("scores at stations", series, {window.window for window in windows}, asked.min_pairs, gaps)
+    return StationVerification(stations, runs, points, windows)
+
+
+def note_windows(what: str, series: CampaignSeries, scored: Collection[str], min_pairs: int, gaps: Gaps) -> None:
+    """Note the windows that have no scores in time, and why; a window without times is none."""
+    for window, is_inside in series.windows().items():
+        n_times = int(is_inside.sum())
+        if n_times and window not in scored:
+            have = f"it has {n_times} time{'' if n_times == 1 else 's'}"
+            why = f"{have}, of which fewer than {min_pairs} can be compared (verification.min_pairs)"
+            gaps.add(f"{what}, {window} window", why, is_fault=False)
+
+
+def anomalies_of_days(
+    found: StationVerification, days_of_region: Callable[[Region], Sequence[date]], gaps: Gaps
+) -> list[DayAnomalies]:
+    """Anomalies of single days from the mean of the first window, at the uppermost sensors, region by region."""
+    if not found.windows:
+        return []
+    stations, window = found.stations, found.windows[0]
+    times = [time for time, inside in zip(stations.times, window.is_inside, strict=True) if inside]
+    runs = {name: values[window.is_inside] for name, values in found.runs.items()}
+    anomalies = DailyAnomalies(runs, stations.observed[window.is_inside], times)
+    surface = stations.layer == min(stations.layer)
+    chosen: list[DayAnomalies] = []
+    for region in station_regions(stations.lat[surface], stations.lon[surface], REGIONS):
+        for day in days_of_region(region):
+            of_day = anomalies.of(day, region, surface & stations.inside(region))
+            if of_day is None:
+                why = f"no station has a value of that day within the {window.window} window"
+                gaps.add(f"anomalies of {day} at stations, {region.name}", why, is_fault=False)
+            else:
+                chosen.append(of_day)
+    return chosen
+
+
+def load_stations(
+    config: CampaignConfig, settings: StationsConfig, start: datetime, end: datetime
+) -> list[StationSeries]:
+    """Soil moisture of the stations of a catalogue entry, without what their flags refuse, from start to end.
+
+    Raises
+    ------
+    ConfigError : no such file.
+    DataError : the files cannot be read.
+    """
+    entry = config.catalogue[settings.entry]
+    path = config.data_root / entry.path
+    margin = timedelta(minutes=config.verification.tolerance_minutes)
+    period = start - margin, end + margin
+    found = (
+        read_ismn(path, on_bad=entry.damaged, period=period)
+        if entry.product == "ismn"
+        else read_station_csv(
+            path, utc_offset_hours=entry.utc_offset_hours, on_bad=entry.damaged, units=entry.table_units
+        )
+    )
+    return [one.selected(settings.accept).between(*period) for one in found]
+
+
+def choose_depths(found: Sequence[StationSeries], settings: StationsConfig) -> list[StationSeries]:
+    """The sensors that lie within ``sensor_depths_m`` of the settings; all of them without it.
+
+    Raises
+    ------
+    ConfigError : none does; the message says which depths there are.
+    """
+    if settings.sensor_depths_m is None:
+        return list(found)
+    top, bottom = settings.sensor_depths_m
+    chosen = [
+        one for one in found if top - _DEPTH_SLACK_M <= one.depth_m[0] and one.depth_m[1] <= bottom + _DEPTH_SLACK_M
+    ]
+    if not chosen:
+        raise ConfigError(
+            f"none of {len(found)} sensors of '{settings.entry}' lies within sensor_depths_m, {top:g} to {bottom:g} m; "
+            f"there are sensors at {count_depths(one.depth_m for one in found)}."
+        )
+    return chosen
+
+
+def _outside_words(settings: StationsConfig) -> str:
+    if settings.sensor_depths_m is None:
+        return ""
+    top, bottom = settings.sensor_depths_m
+    return f"of {settings.entry} not within {100 * top:g} to {100 * bottom:g} cm (sensor_depths_m)"
+
+
+def _among_tiles(series: CampaignSeries, stations: StationSet, config: CampaignConfig) -> FloatArray:
+    """Mean standard deviation among the tiles of each station's cell, in its layer, over the baseline's times.
+
+    NaN for a layer that the campaign did not record: it may be verified at others than it scored.
+    """
+    recorded = series.scored_depths_m
+    row = np.array([recorded.index(d) if d in recorded else -1 for d in config.verification.depths_m])[stations.layer]
+    main, known = stations.placement.main_cell, row >= 0
+
+    def take(values: SeriesSlice) -> FloatArray:
+        return np.where(known, values.sub_grid_std[np.maximum(row, 0), main].astype(np.float64), np.nan)
+
+    found = series.collect(series.baseline or series.runs[0], {"std": take})["std"]
+    count = np.isfinite(found).sum(axis=0)
+    return np.asarray(np.where(count > 0, np.nansum(found, axis=0) / np.maximum(count, 1), np.nan))

@@ -1,0 +1,90 @@
+"""Stations of a twin: drawn from its nature run, with errors of place and instrument."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig, TwinStationsConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.errors import ConfigError
+from landda_hpc.evaluation.recorded_series import NATURE, CampaignSeries, unfrozen
+from landda_hpc.formats.stations.station import StationSeries
+from landda_hpc.grid import Grid
+from landda_hpc.instances.domain import Domain
+from landda_hpc.random_fields.keyed import keyed_generator
+from landda_hpc.storage.series_files import SeriesSlice
+from landda_hpc.verification.statistics.matching import as_times, sensor_weights
+from landda_hpc.verification.statistics.regions import CHINA, GLOBE, UNITED_STATES, Region
+from landda_hpc.verification.tables.station_table import TWIN_NETWORK
+
+
+def draw_twin_stations(
+    series: CampaignSeries, config: CampaignConfig, domain: Domain, settings: TwinStationsConfig
+) -> list[StationSeries]:
+    """Stations whose values are the nature run's cell means, with a lasting offset and white errors.
+
+    In each of China and the United States, or anywhere where the grid has neither. Random numbers are keyed by the
+    campaign's seed.
+
+    Raises
+    ------
+    ConfigError : no nature run was recorded, or the sensor is deeper than the recorded layers.
+    """
+    weights = sensor_weights(settings.depth_m, series.n_layers)
+    if NATURE not in series.instances or weights is None:
+        raise ConfigError(
+            "verification.twin_stations needs the nature run's series (a twin campaign) and a sensor within the "
+            f"recorded {series.to_depth_m:.3f} m; found instances {', '.join(series.instances)} and a sensor at "
+            f"{settings.depth_m[0]:g}-{settings.depth_m[1]:g} m."
+        )
+    generator = keyed_generator(config.seed, "twin stations")
+    row, column = np.divmod(domain.cells.cell, domain.grid.shape[1])
+    chosen: list[tuple[Region, int]] = []
+    regions = [region for region in (CHINA, UNITED_STATES) if (region.mask(domain.grid) & domain.is_scored).any()]
+    for region in regions or [GLOBE]:
+        inside = np.flatnonzero(domain.cells.from_mask(region.mask(domain.grid) & domain.is_scored))
+        cells = generator.choice(inside, size=min(settings.per_region, inside.size), replace=False)
+        chosen += [(region, int(cell)) for cell in np.sort(cells)]
+    cells = np.array([cell for _, cell in chosen])
+
+    def truth(values: SeriesSlice) -> FloatArray:
+        return np.asarray((weights[:, None] * unfrozen(values)[:, cells]).sum(axis=0))
+
+    water = series.collect(NATURE, {"truth": truth})["truth"]
+    times = as_times(series.times)
+    found = []
+    for number, (region, cell) in enumerate(chosen):
+        lat, lon = _place(generator, domain.grid, int(row[cell]), int(column[cell]), region)
+        truth_here = water[:, number]
+        # No soil is drier than dry: the offset never takes more than what the driest time has.
+        driest = float(np.min(truth_here[np.isfinite(truth_here)], initial=np.inf))
+        offset = max(settings.offset_std * generator.normal(), -driest)
+        errors = offset + settings.error_std * generator.normal(size=times.size)
+        readings = np.maximum(truth_here + errors, 0.0)
+        values = np.where(generator.random(times.size) < settings.missing_fraction, np.nan, readings)
+        found.append(
+            StationSeries(
+                network=f"{TWIN_NETWORK}{region.name}",
+                station=f"{number + 1:04d}",
+                sensor="twin",
+                lat=lat,
+                lon=(lon + 180.0) % 360.0 - 180.0,
+                elevation_m=float("nan"),
+                depth_m=settings.depth_m,
+                variable="soil_moisture",
+                units="m3 m-3",
+                times=times,
+                values=values,
+                flags=np.full(times.size, "G"),
+                source="nature run",
+            )
+        )
+    return found
+
+
+def _place(generator: np.random.Generator, grid: Grid, i: int, j: int, region: Region) -> tuple[float, float]:
+    """Somewhere in a cell, not at its centre, but in the region that the centre is in; degrees."""
+    lat = generator.uniform(max(grid.lat_edges[i], region.south), min(grid.lat_edges[i + 1], region.north))
+    turn = np.mod(grid.lon[j] - region.west, 360.0) + region.west - grid.lon[j]
+    west, east = max(grid.lon_edges[j] + turn, region.west), min(grid.lon_edges[j + 1] + turn, region.east)
+    return float(lat), float(np.mod(generator.uniform(west, east) + 180.0, 360.0) - 180.0)

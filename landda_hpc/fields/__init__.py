@@ -1,1 +1,0 @@
-"""Fields on the sphere: keyed random fields, regridding, spectra."""

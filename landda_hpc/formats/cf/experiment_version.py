@@ -1,0 +1,64 @@
+"""ECMWF's version of an experiment: ERA5 counts before the preliminary ERA5T, in whatever order a file has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from landda_hpc.errors import DataError
+
+if TYPE_CHECKING:
+    from landda_hpc.constants import FloatArray
+    from landda_hpc.formats.cf.netcdf_file import NetcdfFile
+
+EXPVER: Final = "expver"
+"""The coordinate: 1 is ERA5, 5 ERA5T; numbers or texts, along a dimension of its own or along time."""
+
+_RANKS: Final = {"1": 0, "5": 1}
+
+
+def expver_rank(text: str) -> int:
+    """Which version counts first: ERA5, then ERA5T, then any other."""
+    return _RANKS.get(text.strip().removesuffix(".0").lstrip("0"), 2)
+
+
+def expver_ranks(file: NetcdfFile, time: str) -> list[int] | None:
+    """Ranks of the records of a time axis; None where all are of one version, or nothing says it."""
+    if not file.has(EXPVER) or not file.dims(time) or file.dims(EXPVER) != file.dims(time):
+        return None
+    ranks = [expver_rank(text) for text in file.texts(EXPVER)]
+    return ranks if len(set(ranks)) > 1 else None
+
+
+def is_preliminary(file: NetcdfFile) -> bool:
+    """Whether a file says that all its values are of ERA5T."""
+    return file.has(EXPVER) and {expver_rank(text) for text in file.texts(EXPVER)} == {_RANKS["5"]}
+
+
+def best_stream(file: NetcdfFile, name: str, streams: FloatArray) -> FloatArray:
+    """Of the streams of a variable ERA5's value where there is one, else ERA5T's.
+
+    Parameters
+    ----------
+    streams : values along the dimension ``expver``, (n_stream, ...); NaN is missing. A single one is given back.
+
+    Raises
+    ------
+    DataError : several streams have a value, and the file does not say which is which.
+    """
+    if len(streams) == 1:
+        single: FloatArray = streams[0]
+        return single
+    versions = file.texts(EXPVER) if file.has(EXPVER) else []
+    is_known = len(versions) == len(streams)
+    if not is_known and (np.isfinite(streams).sum(axis=0) > 1).any():
+        raise DataError(
+            f"variable '{name}' in '{file.path}' has {len(streams)} streams along {EXPVER}, and nothing says which of "
+            "them is ERA5 (1) and which ERA5T (5). Write the coordinate expver into the file."
+        )
+    order = sorted(range(len(streams)), key=lambda k: expver_rank(versions[k]) if is_known else k)
+    best: FloatArray = streams[order[0]]
+    for k in order[1:]:
+        best = np.where(np.isnan(best), streams[k], best)
+    return best

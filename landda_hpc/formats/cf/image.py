@@ -1,0 +1,148 @@
+"""Reading one image of soil moisture from a CF netCDF file: a 2-D field on latitude and longitude."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from landda_hpc.errors import DataError
+from landda_hpc.formats.cf.clock import is_clock
+from landda_hpc.formats.cf.file_grid import coordinate_of, read_file_grid
+from landda_hpc.formats.cf.netcdf_file import (
+    STANDARD_CALENDARS,
+    VOLUMETRIC_UNITS,
+    NetcdfFile,
+    require_range,
+    require_units,
+)
+from landda_hpc.formats.cf.time_axis import find_clock, read_time_axis
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from landda_hpc.constants import FloatArray
+    from landda_hpc.grid import Grid
+
+PLAUSIBLE: Final = (-1.0, 2.0)
+"""m3 m-3; an image with errors may leave [0, 1], by far less than this."""
+
+
+@dataclass(frozen=True, eq=False)
+class SoilMoistureImage:
+    """One image of volumetric soil moisture.
+
+    Attributes
+    ----------
+    values : m3 m-3, shape (n_lat, n_lon), rows south to north; NaN is missing.
+    grid : the image's grid.
+    variable : name in the file.
+    time : valid time, UTC, or None if the file has none.
+    error_std : standard deviation of the errors, m3 m-3, same shape, NaN where unknown; or None.
+    """
+
+    values: FloatArray
+    grid: Grid
+    variable: str
+    time: datetime | None = None
+    error_std: FloatArray | None = None
+
+
+def read_image(path: Path, variable: str | None = None, error_variable: str | None = None) -> SoilMoistureImage:
+    """Read one image of soil moisture.
+
+    Parameters
+    ----------
+    path : netCDF file with coordinates of latitude and longitude, 1-D or matrices of a regular grid, in any order.
+    variable : its name; None takes the only field on latitude and longitude, and complains if there are
+        several.
+    error_variable : name of the errors' standard deviation, if the file has one.
+
+    Returns
+    -------
+    The image; packed integers unpacked, NaN where fill value, missing value or NaN.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : damaged file; no such variable, or not just one; more than one time or level; units other than
+        m3 m-3; non-monotone axes; all missing; values outside [-1, 2] m3 m-3; an error standard deviation
+        that is not positive.
+
+    Notes
+    -----
+    Local: no communication.
+    """
+    with NetcdfFile(path) as file:
+        name = variable if variable is not None else _only_image(file, error_variable)
+        values, grid = _read_field(file, name)
+        require_range(file, name, values, *PLAUSIBLE, "m3 m-3", grid)
+        error_std = None
+        if error_variable is not None:
+            error_std, error_grid = _read_field(file, error_variable)
+            if not grid.same_points(error_grid):
+                raise DataError(f"variables '{name}' and '{error_variable}' in '{path}' are on different grids.")
+            require_range(file, error_variable, error_std, np.finfo(np.float64).tiny, PLAUSIBLE[1], "m3 m-3", grid)
+        clock = find_clock(file, name, [one for one in _time_names(file, name) if _is_time(file, one)])
+        times = [] if clock is None else read_time_axis(file, clock, STANDARD_CALENDARS).times
+    if len(times) > 1:
+        raise DataError(f"file '{path}' holds {len(times)} times; expected one image. Cut out the one that you mean.")
+    return SoilMoistureImage(values, grid, name, times[0] if times else None, error_std)
+
+
+def _time_names(file: NetcdfFile, variable: str) -> list[str]:
+    """What may be a variable's time, the usual names first."""
+    coordinates = file.attribute(variable, "coordinates").split()
+    return [
+        name for name in dict.fromkeys(("valid_time", "time", *file.dims(variable), *coordinates)) if file.has(name)
+    ]
+
+
+def _is_time(file: NetcdfFile, name: str) -> bool:
+    """Whether a variable is a time coordinate; one without units (a mere index) is not."""
+    return is_clock(file.attribute(name, "units"))
+
+
+def _only_image(file: NetcdfFile, error_variable: str | None) -> str:
+    images = [
+        name
+        for name in file.names()
+        if name != error_variable
+        and file.is_numeric(name)
+        and len(file.dims(name)) > 1
+        and coordinate_of(file, name, "latitude") not in (None, name)
+        and coordinate_of(file, name, "longitude") not in (None, name)
+    ]
+    if len(images) != 1:
+        raise DataError(
+            f"file '{file.path}' has {len(images)} fields on latitude and longitude "
+            f"({', '.join(images) or 'none'}; all "
+            f"variables: {', '.join(file.names()) or 'none'}). Name the one to read."
+        )
+    return images[0]
+
+
+def _read_field(file: NetcdfFile, name: str) -> tuple[FloatArray, Grid]:
+    latitude, longitude = coordinate_of(file, name, "latitude"), coordinate_of(file, name, "longitude")
+    dims = file.dims(name)
+    if latitude is None or longitude is None:
+        raise DataError(
+            f"variable '{name}' in '{file.path}' has dimensions {dims}; expected coordinate variables of latitude "
+            "(units degrees_north) and longitude (degrees_east) on them."
+        )
+    found = read_file_grid(file, latitude, longitude)
+    others = {dim: n for dim, n in dims.items() if dim not in found.dims}
+    if any(n != 1 for n in others.values()):
+        raise DataError(
+            f"variable '{name}' in '{file.path}' has dimensions {dims}; expected one image, so length 1 "
+            f"along {', '.join(others)}. Cut out the time or level that you mean."
+        )
+    require_units(file, name, VOLUMETRIC_UNITS)
+    order = list(dims)
+    places = slice(0, found.grid.shape[1])
+    values = file.values(name, {found.dims[1]: found.columns(places)})
+    values = np.moveaxis(values, [order.index(dim) for dim in found.dims], (-2, -1)).reshape(found.grid.shape)
+    values = found.west_to_east(values)
+    return np.ascontiguousarray(values[::-1] if found.is_flipped else values), found.grid

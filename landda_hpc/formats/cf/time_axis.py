@@ -1,0 +1,122 @@
+"""Which coordinate of a netCDF file is a variable's valid time, and where each time is along its dimensions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from landda_hpc.errors import DataError
+from landda_hpc.formats.cf.netcdf_file import read_times
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from landda_hpc.formats.cf.netcdf_file import NetcdfFile
+
+_LEADS: Final = ("step", "leadtime", "lead_time", "forecast_period")
+"""Names of the time since a forecast's start."""
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """Times of a file.
+
+    Attributes
+    ----------
+    name : of the coordinate; None where the file has none, and its name states the time.
+    dims : dimensions of the coordinate: none of a single time, or several (start and lead time of forecasts).
+    times : UTC, ascending.
+    places : of each time, index along ``dims``.
+    """
+
+    name: str | None
+    dims: tuple[str, ...]
+    times: tuple[datetime, ...]
+    places: tuple[Mapping[str, int], ...]
+
+    @classmethod
+    def single(cls, time: datetime) -> TimeAxis:
+        """The axis of a file without one."""
+        return cls(None, (), (time,), ({},))
+
+
+def find_clock(file: NetcdfFile, variable: str, names: Sequence[str]) -> str | None:
+    """Name of the coordinate of a variable's valid times.
+
+    Parameters
+    ----------
+    variable : a variable of the file.
+    names : that a time axis may have, the usual one first.
+
+    Returns
+    -------
+    Of those that vary with the variable the one along most of its dimensions (``valid_time`` of start and lead time, as
+    cfgrib writes it), and of those the usual one; else of those with a single time the usual one; else the first that
+    there is; or None.
+    """
+    dims = file.dims(variable)
+    present = [name for name in names if file.has(name)]
+    lengths = {
+        name: sum(dims[dim] > 1 for dim in file.dims(name)) for name in present if set(file.dims(name)) <= set(dims)
+    }
+    if lengths and max(lengths.values()):
+        return next(name for name in lengths if lengths[name] == max(lengths.values()))
+    single = [name for name in present if all(n == 1 for n in file.dims(name).values())]
+    return next(iter(single or present), None)
+
+
+def read_time_axis(
+    file: NetcdfFile, name: str, calendars: Sequence[str], ranks: Sequence[int] | None = None
+) -> TimeAxis:
+    """Read the times of a coordinate.
+
+    Parameters
+    ----------
+    name : of the coordinate: single, 1-D or along start and lead time.
+    calendars : that it may have.
+    ranks : of the records of a 1-D coordinate: of two of one time the lower counts, as ERA5 before ERA5T. None: each
+        time comes once.
+
+    Raises
+    ------
+    DataError : times that cannot be read, are not in order, or come twice; a forecast's start without its valid times.
+    """
+    dims = file.dims(name)
+    _require_valid_times(file, name)
+    times = read_times(file, name, calendars)
+    places: list[Mapping[str, int]] = [
+        dict(zip(dims, map(int, index), strict=True)) for index in np.ndindex(*dims.values())
+    ]
+    if len(dims) > 1 or ranks is not None:
+        rank_of = ranks if ranks is not None else [0] * len(times)
+        kept: list[int] = []
+        for k in sorted(range(len(times)), key=lambda k: (times[k], rank_of[k])):
+            if not kept or times[kept[-1]] != times[k] or rank_of[kept[-1]] == rank_of[k]:
+                kept.append(k)
+        times, places = [times[k] for k in kept], [places[k] for k in kept]
+    for one, other in pairwise(times):
+        if other <= one:
+            raise DataError(
+                f"times '{name}' in '{file.path}' do not ascend: {other.isoformat()} follows {one.isoformat()}. "
+                "Expected each time once, in order."
+            )
+    return TimeAxis(name, tuple(dims), tuple(times), tuple(places))
+
+
+def _require_valid_times(file: NetcdfFile, name: str) -> None:
+    """Raise DataError if a coordinate is the start of forecasts with lead times, and not the valid time."""
+    if name == "valid_time":
+        return
+    lead = next((lead for lead in _LEADS if file.has(lead) and file.is_numeric(lead)), None)
+    is_start = file.attribute(name, "standard_name") == "forecast_reference_time"
+    has_lead = lead is not None and bool(np.any(np.nan_to_num(file.values(lead), nan=1.0) != 0.0))
+    if has_lead or (is_start and lead is None):
+        leads = f", with lead times in '{lead}'" if has_lead else ""
+        raise DataError(
+            f"time '{name}' in '{file.path}' is the start of forecasts{leads}, and there is no valid_time. Write the "
+            "valid times into the file (cfgrib does)."
+        )

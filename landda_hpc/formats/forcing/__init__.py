@@ -1,0 +1,1 @@
+"""Meteorological forcing: datasets in files, and single sites."""

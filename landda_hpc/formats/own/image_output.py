@@ -1,0 +1,210 @@
+"""Writing images as CF netCDF: fields on latitude and longitude, of one time and soil layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import netCDF4
+import numpy as np
+import numpy.typing as npt
+
+from landda_hpc.errors import ShapeError
+from landda_hpc.io.atomic import atomic_replacement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from landda_hpc.constants import BoolArray
+    from landda_hpc.grid import Grid
+
+CONVENTIONS: Final = "CF-1.11"
+TIME_UNITS: Final = "hours since 1970-01-01 00:00:00"
+
+_COORDINATE_BYTES: Final = 65536
+"""What coordinates, attributes and HDF5's own structures take at the most, on grids up to about 1000 rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class OutputField:
+    """A field to write.
+
+    Attributes
+    ----------
+    values : shape (n_lat, n_lon), float32 or float64, written as such; NaN where there is no value.
+    attributes : of CF; ``units`` must be among them ('1' if the field has no dimension).
+    """
+
+    values: npt.NDArray[np.floating[Any]]
+    attributes: Mapping[str, Any]
+
+
+def write_images(
+    path: Path,
+    grid: Grid,
+    fields: Mapping[str, OutputField],
+    *,
+    time: datetime | None = None,
+    time_bounds: tuple[datetime, datetime] | None = None,
+    depth_m: tuple[float, float] | None = None,
+    is_land: BoolArray | None = None,
+    with_cell_area: bool = False,
+    attributes: Mapping[str, str] | None = None,
+    make_folder: bool = False,
+) -> None:
+    """Write images of one grid to a CF-1.11 netCDF file, whole or not at all.
+
+    Parameters
+    ----------
+    path : the file; replaced if it exists.
+    grid : cell centres and edges; rows are written south to north, with bounds.
+    fields : by variable name; written with checksums, compressed, fill value NaN.
+    time : valid time, UTC; a dimension of length 1. None: the fields have no time.
+    time_bounds : period that the fields stand for, only with ``time``; None: the instant.
+    depth_m : top and bottom of the soil layer that the fields are means over, m; a scalar coordinate.
+    is_land : land mask, shape (n_lat, n_lon), written as ``land_mask``.
+    with_cell_area : write the cells' areas, m2, as ``cell_area``; the fields are then said to be means over them.
+    attributes : of the file.
+    make_folder : make the folder if it is missing.
+
+    Raises
+    ------
+    ShapeError : a field or the mask does not have the grid's shape, or a field is not float32 or float64 or has no
+        units.
+    StorageError : the file cannot be written.
+
+    Notes
+    -----
+    Local: no communication.
+    """
+    for name, field in fields.items():
+        _check(name, field, grid)
+    if is_land is not None and is_land.shape != grid.shape:
+        raise ShapeError(f"land mask has shape {is_land.shape}; expected {grid.shape}.")
+    n_bytes = sum(field.values.nbytes for field in fields.values()) + 9 * grid.n_cells + _COORDINATE_BYTES
+    with (
+        atomic_replacement(path, n_bytes, make_folder=make_folder) as temporary,
+        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
+    ):
+        file.setncatts({"Conventions": CONVENTIONS, **(attributes or {})})
+        file.createDimension("bnds", 2)
+        _write_grid(file, grid)
+        common: dict[str, str] = {}
+        methods = []
+        if time is not None:
+            _write_time(file, time, time_bounds or (time, time))
+        if depth_m is not None:
+            _write_depth(file, depth_m)
+            common["coordinates"] = "depth"
+            methods.append("depth: mean")
+        if is_land is not None:
+            _write_land_mask(file, is_land)
+        if with_cell_area:
+            area = {"standard_name": "cell_area", "long_name": "area of the grid cell", "units": "m2"}
+            _write(file, "cell_area", ("lat", "lon"), grid.area, area)
+            common["cell_measures"] = "area: cell_area"
+            methods.append("area: mean")
+        if methods:
+            common["cell_methods"] = " ".join(methods)
+        for name, field in fields.items():
+            _write_field(file, name, field.values, {**field.attributes, **common}, has_time=time is not None)
+
+
+def _check(name: str, field: OutputField, grid: Grid) -> None:
+    if field.values.shape != grid.shape or field.values.dtype not in (np.float32, np.float64):
+        raise ShapeError(
+            f"field '{name}' to write has shape {field.values.shape}, {field.values.dtype}; expected float32 or "
+            f"float64 of the grid's shape {grid.shape}."
+        )
+    if "units" not in field.attributes:
+        raise ShapeError(f"field '{name}' has no units. Give them in its attributes ('1' if it has no dimension).")
+
+
+def _write_grid(file: netCDF4.Dataset, grid: Grid) -> None:
+    for name, long_name, units, axis, centres, edges in (
+        ("lat", "latitude", "degrees_north", "Y", grid.lat, grid.lat_edges),
+        ("lon", "longitude", "degrees_east", "X", grid.lon, grid.lon_edges),
+    ):
+        file.createDimension(name, centres.size)
+        attributes = {
+            "standard_name": long_name,
+            "long_name": long_name,
+            "axis": axis,
+            "units": units,
+            "bounds": f"{name}_bnds",
+        }
+        _write(file, name, (name,), centres, attributes)
+        _write(file, f"{name}_bnds", (name, "bnds"), np.stack((edges[:-1], edges[1:]), axis=1), {})
+
+
+def _write_time(file: netCDF4.Dataset, time: datetime, bounds: tuple[datetime, datetime]) -> None:
+    hours = np.array([netCDF4.date2num(t, TIME_UNITS, calendar="standard") for t in (time, *bounds)], dtype=np.float64)
+    attributes = {
+        "standard_name": "time",
+        "long_name": "valid time",
+        "axis": "T",
+        "units": TIME_UNITS,
+        "calendar": "standard",
+        "units_metadata": "leap_seconds: none",
+        "bounds": "time_bnds",
+    }
+    file.createDimension("time", 1)
+    _write(file, "time", ("time",), hours[:1], attributes)
+    _write(file, "time_bnds", ("time", "bnds"), hours[None, 1:], {})
+
+
+def _write_depth(file: netCDF4.Dataset, depth_m: tuple[float, float]) -> None:
+    attributes = {
+        "standard_name": "depth",
+        "long_name": "depth below the surface",
+        "units": "m",
+        "positive": "down",
+        "axis": "Z",
+        "bounds": "depth_bnds",
+    }
+    _write(file, "depth", (), np.array(0.5 * (depth_m[0] + depth_m[1])), attributes)
+    _write(file, "depth_bnds", ("bnds",), np.array(depth_m), {})
+
+
+def _write_land_mask(file: netCDF4.Dataset, is_land: BoolArray) -> None:
+    attributes = {
+        "standard_name": "land_binary_mask",
+        "long_name": "land mask",
+        "units": "1",
+        "flag_values": np.array([0, 1], dtype=np.int8),
+        "flag_meanings": "sea land",
+    }
+    _write(file, "land_mask", ("lat", "lon"), is_land.astype(np.int8), attributes)
+
+
+def _write_field(
+    file: netCDF4.Dataset,
+    name: str,
+    image: npt.NDArray[np.floating[Any]],
+    attributes: Mapping[str, Any],
+    *,
+    has_time: bool,
+) -> None:
+    variable = file.createVariable(
+        name,
+        image.dtype,
+        ("time", "lat", "lon") if has_time else ("lat", "lon"),
+        fill_value=image.dtype.type(np.nan),
+        compression="zlib",
+        complevel=1,
+        shuffle=True,
+        fletcher32=True,
+    )
+    variable.setncatts(attributes)
+    variable[...] = image[None] if has_time else image
+
+
+def _write(
+    file: netCDF4.Dataset, name: str, dims: tuple[str, ...], values: npt.NDArray[Any], attributes: Mapping[str, Any]
+) -> None:
+    compression: Any = "zlib" if len(dims) == 2 else None
+    variable = file.createVariable(name, values.dtype, dims, compression=compression, complevel=1, fill_value=False)
+    variable.setncatts(attributes)
+    variable[...] = values

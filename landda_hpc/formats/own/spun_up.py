@@ -1,0 +1,249 @@
+"""States of the land physics through a year, compact and free of a grid: what a campaign anywhere can begin from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import netCDF4
+import numpy as np
+
+from landda_hpc.constants import N_SNOW, N_SOIL, FloatArray, IntArray
+from landda_hpc.errors import DataError
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
+from landda_hpc.io.atomic import atomic_replacement, storage_errors
+from landda_hpc.state import PatchType, TileState
+from landda_hpc.variables import DIMENSIONS, LAND_STATE, STATE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+YEAR_DAYS: Final = 365
+
+REBUILT: Final = ("smp", "hk", "z_sno", "wdsrf")
+"""Variables that follow from others, or that the physics does not use: not in the file."""
+
+EXACT_BITS: Final = {"t_soisno": 13, "t_grnd": 13, "tleaf": 13, "wa": 16}
+"""Bits of the fraction that are kept: temperature to 0.016 K. Of others ``USUAL_BITS``."""
+
+USUAL_BITS: Final = 9
+"""A relative error of at most 1e-3."""
+
+_COLUMNS: Final = {
+    "lat": ("degrees_north", "latitude of the cell's centre"),
+    "lon": ("degrees_east", "longitude of the cell's centre"),
+    "patchtype": ("1", "0 soil, 2 wetland, 3 glacier, 4 lake"),
+    "soil_class": ("1", "soil class, 0 without soil"),
+}
+_SOIL: Final = {
+    "porsl": ("m3 m-3", "porosity"),
+    "psi0": ("mm", "matric potential at saturation"),
+    "bsw": ("1", "Campbell exponent b"),
+}
+
+_LIMITS: Final = {
+    "lat": (-90.0, 90.0),
+    "lon": (-360.0, 360.0),
+    "patchtype": (float(min(PatchType)), float(max(PatchType))),
+    "soil_class": (0.0, 127.0),
+    "porsl": (1.0e-3, 1.0),
+    "psi0": (-1.0e6, -1.0e-3),
+    "bsw": (1.0e-2, 100.0),
+}
+"""Of the columns' values, inclusive."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpunUpColumns:
+    """Where the states are and in what soil.
+
+    Attributes
+    ----------
+    lat, lon : degrees, (n_tile,).
+    patchtype, soil_class : as in ``state.Tiles``, (n_tile,).
+    porsl, psi0, bsw : Campbell's parameters, m3 m-3, mm, 1, (n_tile, n_soil).
+    """
+
+    lat: FloatArray
+    lon: FloatArray
+    patchtype: IntArray
+    soil_class: IntArray
+    porsl: FloatArray
+    psi0: FloatArray
+    bsw: FloatArray
+
+    def take(self, index: IntArray) -> SpunUpColumns:
+        """The columns at an index array, in that order."""
+        return SpunUpColumns(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
+def write_spun_up(
+    path: Path,
+    columns: SpunUpColumns,
+    states: Sequence[tuple[datetime, TileState]],
+    attributes: Mapping[str, str],
+) -> None:
+    """Write states of the same tiles at several dates of a year. Local.
+
+    Parameters
+    ----------
+    states : dates, UTC, of one year, and the state of all tiles then, with the variables of ``LAND_STATE``. Values are
+        rounded: see ``EXACT_BITS``.
+    attributes : of the file.
+
+    Raises
+    ------
+    StorageError : the file cannot be written.
+    """
+    n = columns.lat.size
+    size = 4 * n * len(states) * sum(int(np.prod(STATE[name].shape)) for name in LAND_STATE)
+    with (
+        atomic_replacement(path, size, make_folder=True) as temporary,
+        storage_errors(path, "writing"),
+        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
+    ):
+        file.setncatts({"Conventions": "CF-1.10", **attributes})
+        for name, length in (("time", len(states)), ("patch", n), ("soilsnow", N_SNOW + N_SOIL), ("soil", N_SOIL),
+                             ("snow", N_SNOW)):  # fmt: skip
+            file.createDimension(name, length)
+        time = file.createVariable("time", "f8", ("time",))
+        first = states[0][0]
+        time.setncatts({
+            "units": f"days since {first:%Y-%m-%d %H:%M:%S}", "calendar": "standard", "standard_name": "time",
+        })  # fmt: skip
+        time[:] = [(date - first) / timedelta(days=1) for date, _ in states]
+        for name, (units, long_name) in _COLUMNS.items():
+            kind = "f4" if name in ("lat", "lon") else "i1"
+            variable = file.createVariable(name, kind, ("patch",), zlib=True, shuffle=True)
+            variable.setncatts({"units": units, "long_name": long_name})
+            variable[:] = getattr(columns, name)
+        for name, (units, long_name) in _SOIL.items():
+            variable = file.createVariable(name, "f8", ("soil", "patch"), zlib=True, shuffle=True)
+            variable.setncatts({"units": units, "long_name": long_name})
+            variable[:] = getattr(columns, name).T
+        for name in LAND_STATE:
+            if name in REBUILT:
+                continue
+            known = STATE[name]
+            # A layer of all tiles is contiguous: neighbours are alike, and that is what compresses.
+            dims = ("time", *known.dims, "patch")
+            chunks = (1,) * (len(dims) - 1) + (n,)
+            variable = file.createVariable(name, "f4", dims, zlib=True, shuffle=True, complevel=9, chunksizes=chunks)
+            variable.setncatts({"units": known.units, "long_name": known.long_name})
+            if known.standard_name:
+                variable.setncattr("standard_name", known.standard_name)
+            bits = EXACT_BITS.get(name, USUAL_BITS)
+            for k, (_, state) in enumerate(states):
+                variable[k] = rounded(np.moveaxis(state[name], 0, -1), bits)
+
+
+def read_spun_up(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState, int]:
+    """The state at the date of the year next to ``begin``. Local.
+
+    Returns
+    -------
+    The columns; their state, with what the file leaves out rebuilt but smp and hk (``LandModel.diagnose`` gives
+    them); and the days between that date and ``begin``, whatever the years.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : damaged file; a variable is missing, has another shape, missing values or values out of range.
+    """
+    with NetcdfFile(path) as file:
+        days = [days_apart(begin, date) for date in read_times(file, "time")]
+        chosen = int(np.argmin(days))
+        n = file.dims("lat").get("patch", 0)
+        found = {name: _per_patch(file, name, n, ()) for name in _COLUMNS}
+        found |= {name: _per_patch(file, name, n, ("soil",)) for name in _SOIL}
+        for name, values in found.items():
+            _require_within(file, name, values, *_LIMITS[name])
+        columns = SpunUpColumns(
+            lat=found["lat"],
+            lon=found["lon"],
+            patchtype=found["patchtype"].astype(np.int64),
+            soil_class=found["soil_class"].astype(np.int64),
+            porsl=found["porsl"],
+            psi0=found["psi0"],
+            bsw=found["bsw"],
+        )
+        state = TileState.filled(n, LAND_STATE)
+        for name in LAND_STATE:
+            if name in REBUILT:
+                continue
+            state[name][:] = _per_patch(file, name, n, STATE[name].dims, chosen)
+        _require_physical(file, state)
+    rebuild_snow(state)
+    return columns, state, days[chosen]
+
+
+def rebuild_snow(state: TileState) -> None:
+    """Make a state's snow agree with itself, in place: depths of its layers, its mass and its depth."""
+    thickness = state["dz_sno"]
+    has_layers = thickness[:, -1] > 0.0
+    below = np.cumsum(thickness[:, ::-1], axis=1)[:, ::-1]
+    state["z_sno"][:] = np.where(thickness > 0.0, 0.5 * thickness - below, 0.0)
+    mass = np.zeros(state.n_tile)
+    for k in range(N_SNOW):
+        mass += state["wliq_soisno"][:, k] + state["wice_soisno"][:, k]
+    state["scv"][:] = np.where(has_layers, mass, state["scv"])
+    state["snowdp"][:] = np.where(has_layers, below[:, 0], state["snowdp"])
+
+
+def rounded(values: FloatArray, bits: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Single-precision values with ``bits`` bits of their fraction, to nearest: the rest is zero and compresses."""
+    whole = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
+    dropped = np.uint32(23 - bits)
+    half = np.uint32(1) << (dropped - np.uint32(1))
+    kept: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = (((whole + half) >> dropped) << dropped).view(np.float32)
+    return kept
+
+
+def _per_patch(file: NetcdfFile, name: str, n: int, dims: tuple[str, ...], time: int | None = None) -> FloatArray:
+    """Finite values of a variable, at one of its times if it has some, (n, ...)."""
+    lengths = dict.fromkeys(("time",) if time is not None else (), -1) | {d: DIMENSIONS[d] for d in dims} | {"patch": n}
+    found = file.dims(name)
+    if list(found) != list(lengths) or any(found[d] != length for d, length in lengths.items() if d != "time"):
+        raise DataError(
+            f"variable '{name}' in '{file.path}' has dimensions {found}; expected ({', '.join(lengths)}) with {n} "
+            "patches: is it a file of 'landda land spinup --year'?"
+        )
+    values = file.values(name) if time is None else file.values(name, {"time": time})[0]
+    if not np.isfinite(values).all():
+        raise DataError(f"variable '{name}' in '{file.path}' has missing values; expected none.")
+    return np.ascontiguousarray(np.moveaxis(values, -1, 0))
+
+
+def _require_within(file: NetcdfFile, name: str, values: FloatArray, low: float, high: float) -> None:
+    is_good = (values >= low) & (values <= high)
+    if not is_good.all():
+        raise DataError(
+            f"variable '{name}' in '{file.path}' has {np.count_nonzero(~is_good)} values outside [{low:g}, {high:g}], "
+            f"the first {values[~is_good][0]:g}: make the file again with 'landda land spinup --year'."
+        )
+
+
+def _require_physical(file: NetcdfFile, state: TileState) -> None:
+    """Raise DataError where a state leaves the registry's range, or has layers of snow above an empty one."""
+    has_layer = state["dz_sno"] > 0.0
+    for name in LAND_STATE:
+        known = STATE[name]
+        low = -np.inf if known.valid_min is None else known.valid_min
+        high = np.inf if known.valid_max is None else known.valid_max
+        values = state[name]
+        if "soilsnow" in known.dims:  # what stands in empty slots of snow does not count
+            values = np.concatenate((values[:, :N_SNOW][has_layer], state.soil(name).ravel()))
+        _require_within(file, name, values, low, high)
+    if (has_layer[:, :-1] & ~has_layer[:, 1:]).any():
+        raise DataError(
+            f"variable 'dz_sno' in '{file.path}' has layers of snow above an empty one: make the file again with "
+            "'landda land spinup --year'."
+        )
+
+
+def days_apart(begin: datetime, date: datetime) -> int:
+    """Days between two dates' places in the year, whatever the years. Local."""
+    days = abs((begin - datetime(begin.year, 1, 1)).days - (date - datetime(date.year, 1, 1)).days)
+    return min(days, YEAR_DAYS - days)

@@ -1,0 +1,228 @@
+"""Soil moisture in any CF netCDF file whose variables the configuration names: other models, other products."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from landda_hpc.errors import DataError, UnfitFileError
+from landda_hpc.formats.cf.file_grid import coordinate_of
+from landda_hpc.formats.cf.netcdf_file import NOLEAP_CALENDARS, STANDARD_CALENDARS, NetcdfFile
+from landda_hpc.formats.cf.time_axis import find_clock
+from landda_hpc.formats.cf.units import soil_moisture_unit
+from landda_hpc.formats.products.layered import LayeredFile, Layout
+from landda_hpc.formats.products.product import Product, ProductVariable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from landda_hpc.regridding.depth import DepthRange
+
+logger = logging.getLogger(__name__)
+
+_CLOCKS: Final = ("valid_time", "time")
+_LEVEL: Final = re.compile(r"(.+)\[(\d{1,4})\]")
+_DAY_UNITS: Final = re.compile(r"\s*(days?|hours?) since ", re.IGNORECASE)
+_STAMP: Final = re.compile(
+    r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?:[T_]?(\d{2})(?:[:-]?(\d{2}))?(?:[:-]?(\d{2}))?)?(?!\d)"
+)
+
+
+def open_cf_layers(
+    path: Path,
+    depths_m: Mapping[str, DepthRange],
+    told: set[object] | None = None,
+    *,
+    step: timedelta | None = None,
+    time_of_name: Callable[[Path], datetime] | None = None,
+    units: str | Mapping[str, str] | None = None,
+) -> LayeredFile:
+    """Open a CF file.
+
+    Parameters
+    ----------
+    path : the file.
+    depths_m : top and bottom of the layer of each variable, m. ``name[k]`` is the k-th place, from 0, along the one
+        dimension that a variable has besides time, latitude and longitude, e.g. ``SoilMoist_inst[0]``.
+    told : warnings on times and their spacing that were already logged for other files; extended here.
+    step : between two images; averages over more are refused. None: not checked.
+    time_of_name : time of a file without a time axis, by the configured pattern; without a pattern the one date in its
+        name, and the time of day if it follows at once.
+    units : taken instead of what the files say, of all variables or by variable; None trusts the files.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    UnfitFileError : a variable is missing, or the file holds averages over more than ``step``.
+    DataError : damaged file; latitudes and longitudes that are not those of rows and columns;
+        units that are not of soil moisture, or may be of another quantity; no time axis, and a name that states no time
+        or several.
+
+    Notes
+    -----
+    Local. Times may be of the noleap calendar: its days are those of the same name.
+    """
+    with NetcdfFile(path) as file:
+        names = {name: _split(file, name) for name in depths_m}
+        missing = [base for base, _ in names.values() if not file.has(base)]
+        if missing:
+            raise UnfitFileError(
+                f"file '{path}' lacks {', '.join(missing)}; found {', '.join(file.names()) or 'no variable'}."
+            )
+        first, _ = next(iter(names.values()))
+        latitude, longitude = coordinate_of(file, first, "latitude"), coordinate_of(file, first, "longitude")
+        if latitude is None or longitude is None:
+            raise DataError(
+                f"variable '{first}' in '{path}' has dimensions {file.dims(first)}; expected coordinates of latitude "
+                "and longitude (1-D, or matrices of a regular grid) on them."
+            )
+        given = units if isinstance(units, Mapping) else dict.fromkeys(depths_m, units)
+        variables = tuple(
+            _variable(file, name, *names[name], depth, given.get(name)) for name, depth in depths_m.items()
+        )
+        guesses = dict.fromkeys((*_CLOCKS, *file.dims(first), *file.attribute(first, "coordinates").split()))
+        clock = find_clock(file, first, [name for name in guesses if file.has(name) and _counts(file, name)])
+        if clock is not None:
+            _warn_off_middle(file, clock, told if told is not None else set())
+    layout = Layout(
+        label="CF",
+        variables=variables,
+        latitude=(latitude,),
+        longitude=(longitude,),
+        time=("time",) if clock is None else (clock,),
+        trusts_units=True,
+        may_be_empty=True,
+        calendars=(*STANDARD_CALENDARS, *NOLEAP_CALENDARS),
+        time_of_name=time_of_name or _time_of_name,
+        step=step,
+    )
+    opened = LayeredFile(path, layout)
+    _warn_far_apart(opened, step, told if told is not None else set())
+    return opened
+
+
+def _warn_far_apart(file: LayeredFile, step: timedelta | None, told: set[object]) -> None:
+    """Say where times are farther apart than images should be: monthly means may have no other sign."""
+    spacing = min((after - before for before, after in pairwise(file.times)), default=None)
+    if step is None or spacing is None or spacing <= 1.5 * step or spacing in told:
+        return
+    told.add(spacing)
+    hours = spacing / timedelta(hours=1)
+    logger.warning(
+        "'%s': times are at least %.4g h apart, and step_hours is %.4g; means over that time would be used as images "
+        "of the times", file.path, hours, step / timedelta(hours=1),
+    )  # fmt: skip
+
+
+def _warn_off_middle(file: NetcdfFile, time: str, told: set[object]) -> None:
+    """Warn if a time is not the middle of the period that its bounds give: the value is used at that time."""
+    name = file.attribute(time, "bounds")
+    if not name or not file.has(name) or _DAY_UNITS.match(file.attribute(time, "units")) is None:
+        return
+    values, bounds = file.values(time), file.values(name)
+    if bounds.shape != (*values.shape, 2) or not values.size:
+        return
+    scale = 24.0 if file.attribute(time, "units").lower().startswith("day") else 1.0
+    hours = float(np.ravel(values)[0] - bounds.reshape(-1, 2)[0].mean()) * scale
+    length = float(np.ptp(bounds.reshape(-1, 2)[0])) * scale
+    if abs(hours) > 0.02 * length and hours not in told:
+        told.add(hours)
+        logger.warning(
+            "'%s': times are %.4g h %s the middle of their bounds (means over %.4g h); the values are taken as of the "
+            "times themselves", file.path, abs(hours), "before" if hours < 0.0 else "after", length,
+        )  # fmt: skip
+
+
+def _counts(file: NetcdfFile, name: str) -> bool:
+    return " since " in file.attribute(name, "units").lower()
+
+
+def _split(file: NetcdfFile, name: str) -> tuple[str, int | None]:
+    """A variable's name in the file, and the place along its further dimension that the configuration names."""
+    found = _LEVEL.fullmatch(name)
+    if found is None or file.has(name):
+        return name, None
+    return found.group(1), int(found.group(2))
+
+
+def _variable(
+    file: NetcdfFile, name: str, base: str, level: int | None, depth_m: DepthRange, given: str | None
+) -> ProductVariable:
+    """A layer; ``given``: its units by the configuration."""
+    units = file.attribute(base, "units") if given is None else given
+    long_name, standard_name = file.attribute(base, "long_name"), file.attribute(base, "standard_name")
+    meaning = ", ".join(text for text in (base, long_name, standard_name) if text)
+    try:
+        unit = soil_moisture_unit(units, depth_m, meaning, is_certain=given is not None)
+    except ValueError as error:
+        raise DataError(
+            f"variable '{base}' in '{file.path}' has {error}. If the attribute is wrong or unclear, set units: in the "
+            "entry of the catalogue."
+        ) from error
+    return ProductVariable(
+        name=name,
+        long_name=long_name or base,
+        standard_name=standard_name or None,
+        units=(units,),
+        valid_range=(0.0, unit.full),
+        factor=unit.factor,
+        depth_m=depth_m,
+        aliases=() if base == name else (base,),
+        slack=1e-6 * unit.full,
+        level=level,
+    )
+
+
+def _time_of_name(path: Path) -> datetime:
+    """The one time in a file's name; of several on one day the first, as of the begin of a period."""
+    found: list[datetime] = []
+    for match in _STAMP.finditer(path.name):
+        year, _, *rest = match.groups()
+        month, day, hour, minute, second = (int(part or 0) for part in rest)
+        with suppress(ValueError):
+            found.append(datetime(int(year), month, day, hour, minute, second))
+    if not found or len({time.date() for time in found}) > 1:
+        what = " and ".join(time.isoformat() for time in found[:3]) or "no time"
+        raise DataError(
+            f"file '{path}' has no time axis, and its name states {what}; expected one date. Read it by a pattern that "
+            "says where the time is."
+        )
+    return found[0]
+
+
+def cf_product(
+    depths_m: Mapping[str, DepthRange], step: timedelta, units: str | Mapping[str, str] | None = None
+) -> Product:
+    """The product that variables of CF files make.
+
+    Parameters
+    ----------
+    depths_m, units : as ``open_cf_layers``.
+    step : between two times.
+    """
+    variables = tuple(
+        ProductVariable(name, name, None, ("m3 m-3",), (0.0, 1.0), depth_m=depth) for name, depth in depths_m.items()
+    )
+    opens = partial(open_cf_layers, depths_m=dict(depths_m), told=set(), step=step, units=units)
+    return Product(
+        key="cf",
+        label="CF",
+        variables=variables,
+        time_convention="at the instant of the time axis; without one, of the name by the configured pattern",
+        stamp="instant",
+        step=step,
+        opens=opens,
+        opens_named=lambda time_of_name: partial(opens, time_of_name=time_of_name),
+        many_times=True,
+        may_be_empty=True,
+        tried=True,
+        reference="CF conventions; tried on mrsos of CMIP6 and on SMOS L3",
+    )

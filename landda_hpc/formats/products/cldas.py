@@ -1,0 +1,123 @@
+"""CLDAS v2 (China Meteorological Administration): hourly, 0.0625 degrees, five layers, netCDF."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from landda_hpc.errors import DataError
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile
+from landda_hpc.formats.products.layered import LayeredFile, Layout
+from landda_hpc.formats.products.product import Product, ProductVariable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UNITS: Final = ("mm3/mm3", "m3/m3", "m3 m-3", "mm3 mm-3", "m^3/m^3", "m^3 m^-3", "1", "")
+"""An empty unit is let pass: values are held against 0 to 1, and a percentage would leave that range."""
+
+
+def _layer(code: str, top: float, bottom: float) -> ProductVariable:
+    return ProductVariable(
+        name=f"SM{code}",
+        long_name=f"volumetric soil water, {100 * top:g}-{100 * bottom:g} cm",
+        standard_name="volume_fraction_of_condensed_water_in_soil",
+        units=UNITS,
+        valid_range=(0.0, 1.0),
+        depth_m=(top, bottom),
+        slack=1e-4,
+    )
+
+
+VARIABLES: Final = (
+    _layer("000005", 0.0, 0.05),
+    _layer("000010", 0.0, 0.1),
+    _layer("010040", 0.1, 0.4),
+    _layer("040100", 0.4, 1.0),
+    _layer("100200", 1.0, 2.0),
+)
+
+LATITUDE: Final = ("LAT", "lat", "latitude")
+LONGITUDE: Final = ("LON", "lon", "longitude")
+
+_HOUR: Final = re.compile(r"-(\d{10})(?=\.[A-Za-z0-9]+$)")
+_LAYER: Final = re.compile(r"SM(\d{6})")
+
+
+def _time_of_name(path: Path) -> datetime:
+    found = _HOUR.search(path.name)
+    try:
+        return datetime.strptime(found.group(1) if found else "", "%Y%m%d%H")
+    except ValueError as error:
+        raise DataError(
+            f"file '{path}' has no time axis, and its name does not end in an hour; expected "
+            "..._HOR-SM000010-YYYYMMDDHH.nc."
+        ) from error
+
+
+_LAYOUT: Final = Layout(
+    label="CLDAS-V2.0",
+    variables=VARIABLES,
+    latitude=LATITUDE,
+    longitude=LONGITUDE,
+    time=("TIME", "time"),
+    one_time=True,
+    time_of_name=_time_of_name,
+    step=timedelta(hours=1),
+)
+
+
+def open_cldas(path: Path) -> LayeredFile:
+    """Open a file of one hour: one layer, as the provider ships them, or several.
+
+    Parameters
+    ----------
+    path : e.g. ``Z_NAFP_C_BABJ_20190801012056_P_CLDAS_RT_ASI_0P0625_HOR-SM000005-2019080100.nc``.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : damaged file; no field that can be identified as a layer; other axes or units.
+
+    Notes
+    -----
+    Local. A variable counts as the layer that its name says; where the file has one field only, by another name, the
+    layer is that of the file's name. Shi et al. (2011), doi:10.1007/s11430-010-4160-3.
+    """
+    with NetcdfFile(path) as file:
+        known = {name for variable in VARIABLES for name in variable.names}
+        if any(name in known for name in file.names()):
+            return LayeredFile(path, _LAYOUT)
+        fields = [
+            name
+            for name in file.names()
+            if file.is_numeric(name) and set(file.dims(name)) & set(LATITUDE) and set(file.dims(name)) & set(LONGITUDE)
+            if len(file.dims(name)) >= 2
+        ]
+        found = _LAYER.search(path.name)
+        layer = next((v for v in VARIABLES if found and v.name == found.group(0)), None)
+        if len(fields) != 1 or layer is None:
+            raise DataError(
+                f"file '{path}' has the fields {', '.join(fields) or 'none'}; expected "
+                f"{', '.join(v.name for v in VARIABLES)}, or one field in a file whose name gives the layer."
+            )
+    # Its place among the layers stays, so that depths are chosen as ever.
+    variables = tuple(replace(v, aliases=(fields[0],)) if v is layer else v for v in VARIABLES)
+    return LayeredFile(path, replace(_LAYOUT, variables=variables))
+
+
+CLDAS: Final = Product(
+    key="cldas",
+    label="CLDAS-V2.0",
+    variables=VARIABLES,
+    time_convention="at the instant of the file's name; hourly",
+    stamp="instant",
+    step=timedelta(hours=1),
+    opens=open_cldas,
+    many_times=False,
+    may_be_empty=False,
+    tried=False,
+    reference="Shi et al. (2011), doi:10.1007/s11430-010-4160-3; China Meteorological Data Service",
+)

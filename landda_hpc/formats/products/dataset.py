@@ -1,0 +1,398 @@
+"""Files of a gridded product under a folder, found by their times."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from landda_hpc.errors import ConfigError, DataError, MissingLayerError, UnfitFileError
+from landda_hpc.formats.cf.averaging import period_in_name
+from landda_hpc.formats.products.cf_layers import cf_product
+from landda_hpc.formats.products.file_contents import Contents, FileContents, Stamp, stamp_of
+from landda_hpc.formats.products.file_versions import LeftOut, merged, stack_layers
+from landda_hpc.formats.products.layered import choose_layers
+from landda_hpc.formats.products.named_files import NamedFiles
+from landda_hpc.formats.products.registry import product_of
+from landda_hpc.regridding.depth import is_covered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from landda_hpc.config import CatalogueEntry
+    from landda_hpc.constants import BoolArray
+    from landda_hpc.formats.products.product import Product, ProductFile, SoilMoistureProfile
+    from landda_hpc.formats.products.region import Region
+    from landda_hpc.regridding.depth import DepthRange
+
+logger = logging.getLogger(__name__)
+
+LAYER: Final = "{layer}"
+"""Stands in a pattern for the name of a layer's variable, where a product has a file for each."""
+
+
+class Dataset:
+    """A product's files.
+
+    Parameters
+    ----------
+    product : what they hold.
+    root : folder of the data (``data_root``).
+    pattern : file names under ``root`` with strftime codes, e.g.
+        ``gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4``. ``*`` stands for what cannot be known, as times of
+        production and versions: the newest version by name counts. ``{layer}`` stands for a layer's variable.
+    damaged : what a file is that cannot be read: an error, or skipped with a warning and counted.
+    place : of the pattern in the configuration, for messages.
+
+    Attributes
+    ----------
+    skipped : files that were skipped for damage.
+    superseded : files that are left out for a newer version of the same granule, with that version.
+
+    Raises
+    ------
+    ConfigError : the pattern leaves ``root``, or has wildcards other than ``*``.
+
+    Notes
+    -----
+    Local: no communication; one process reads and hands on. The file that was read last stays open until another one is
+    read. Use as a context manager, or ``close``.
+
+    Of files with many times that match one name those whose times overlap are versions, of which the newest counts (of
+    ERA5 a final one before a preliminary one); others are pieces, and all count. A file whose times all lie outside of
+    what its name states is an error. Averages over more than the product's step are never images: a wildcard passes
+    over them with a warning, and a file that the pattern itself names is an error.
+    """
+
+    def __init__(
+        self,
+        product: Product,
+        root: Path,
+        pattern: str,
+        *,
+        damaged: Literal["error", "skip"] = "error",
+        place: str = "observations.path",
+    ) -> None:
+        # By the text alone: archives are often links that lead elsewhere, and that is the user's business.
+        path = PurePosixPath(pattern)
+        if not pattern or "\0" in pattern or path.is_absolute() or ".." in path.parts:
+            raise ConfigError(
+                f"{place} = '{pattern}': expected a file pattern relative to data_root, without "
+                "'..'. Set data_root to the folder that holds the files."
+            )
+        if "?" in pattern or "[" in pattern:
+            raise ConfigError(
+                f"{place} = '{pattern}': ? and [ ] are not wildcards here, and files would not be found. Write * for "
+                "what is not known."
+            )
+        if product.opens_named is not None:
+            product = replace(product, opens=product.opens_named(self._time_of_name))
+        self.product, self.label = product, product.label
+        self.skipped: dict[Path, str] = {}
+        self._left_out = LeftOut(product.label)
+        self.superseded = self._left_out.superseded
+        self._root, self._pattern, self._place = root, pattern, place
+        self._named = NamedFiles(root, pattern, LAYER)
+        self._damaged: Literal["error", "skip"] = damaged
+        self._open: tuple[Path, Stamp, ProductFile] | None = None
+        self._held = FileContents(product.opens, self._require_named, self._skip, self._left_out)
+
+    @property
+    def depths_m(self) -> tuple[DepthRange, ...]:
+        """Layers that the product has, m; a file may lack some."""
+        return tuple(v.depth_m for v in self.product.variables if v.depth_m is not None)
+
+    def covers(self, depth_m: DepthRange) -> bool:
+        """Whether the product's layers cover a depth range."""
+        depths = self.depths_m
+        return is_covered(depth_m, [depths[k] for k in choose_layers(depth_m, depths)])
+
+    def place_of(self, time: datetime) -> str:
+        """Where the file of a time is looked for."""
+        return str(self._root / self._named.at(time))
+
+    def why_missing(self, time: datetime) -> str:
+        """Why there is no image of a time, for messages: the file does not exist, or what is found instead."""
+        text = self._named.at(time)
+        paths = self._named.matches(text.replace(LAYER, "*"))
+        averages = [path for path in paths if self._is_average(path)]
+        if paths and len(averages) == len(paths):
+            word, _ = period_in_name(averages[-1].name) or ("longer", None)
+            return f"'{averages[-1]}' holds a {word} mean by its name, which is not an image of a time"
+        if paths and LAYER in text:
+            return f"'{paths[0]}' exists, but not the files of all layers"
+        if paths and self.product.many_times:
+            try:
+                found = sorted({t for contents in self._contents(text) for t in contents.times})
+            except DataError as error:
+                return str(error)
+            has = (
+                f"it has {len(found)}, from {found[0].isoformat()} to {found[-1].isoformat()}"
+                if found
+                else "it is damaged"
+            )
+            return f"'{paths[-1]}' has no image of {time.isoformat()}; {has}"
+        return self._named.describe(time, text)
+
+    def files(self, time: datetime) -> list[Path]:
+        """Files of a time that exist, in order of name: for a product that merges files all of them, else one.
+
+        Of several versions of a granule the newest alone.
+        """
+        text = self._named.at(time)
+        if LAYER in text:
+            # One for each layer; they are put together when they are read.
+            return [path for v in self.product.variables for path in self._matches(text.replace(LAYER, v.name))[-1:]]
+        paths = self._matches(text)
+        return self._left_out.newest(paths, self.product.granule) if self.product.merges else paths[-1:]
+
+    def times_between(self, start: datetime, end: datetime) -> list[datetime]:
+        """Times from ``start`` to ``end``, both included, of which there are data; files of many times are opened.
+
+        Raises
+        ------
+        DataError : a file of many times cannot be read, and damage is an error.
+        """
+        if not self.product.many_times:
+            return [time for time in self._regular(start, end) if self.files(time)]
+        found = self._times_of(self._named.names_between(start, end), start, end)
+        if start not in found and (before := self._named.name_before(start)) is not None:
+            # A day's file may end at 24 UTC, and one that is named by its first hour holds others.
+            found |= self._times_of([before], start, end)
+        return sorted(found)
+
+    @contextmanager
+    def listing(self) -> Iterator[None]:
+        """A block in which folders are listed once, for many times at once; older versions are counted at its end."""
+        self._named.keep_listings(True)
+        try:
+            with self._left_out.counting():
+                yield
+        finally:
+            self._named.keep_listings(False)
+
+    def read(
+        self,
+        time: datetime,
+        depth_m: DepthRange | None = None,
+        region: Region | None = None,
+        counts: Callable[[SoilMoistureProfile], BoolArray] | None = None,
+    ) -> SoilMoistureProfile | None:
+        """Read one time; None where there is no file of it, or only damaged ones and these are skipped.
+
+        Parameters
+        ----------
+        time, depth_m, region : as ``ProductFile.read``.
+        counts : says which cells of a file count, (n_lat, n_lon), before files of one time are put together: of two
+            half orbits that saw a cell the one in the window. All by default.
+
+        Raises
+        ------
+        MissingLayerError : a sound file lacks a layer that the depth needs.
+        DataError : a file is not usable, is of another time than its name, holds an average, or changes while it is
+            read.
+        ConfigError : a package is missing that reads it.
+        """
+        if LAYER in self._pattern:
+            return self._read_layers(time, depth_m, region)
+        if self.product.merges:
+            found = [p for path in self.files(time) if (p := self._try(path, time, depth_m, region)) is not None]
+        else:
+            one = self._read_newest(time, depth_m, region)
+            found = [] if one is None else [one]
+        if counts is not None:
+            found = [replace(p, values=np.where(counts(p), p.values, np.nan)) for p in found]
+        return merged(found)
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        if self._open is not None:
+            (_, _, file), self._open = self._open, None
+            with suppress(DataError):
+                file.__exit__(None, None, None)
+
+    # ------------------------------------------------------------------ names
+
+    def _time_of_name(self, path: Path) -> datetime:
+        """The time that the configured pattern reads in a file's name."""
+        return self._named.pattern.time_of(self._relative(path), self.product.step)
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
+
+    def _regular(self, start: datetime, end: datetime) -> list[datetime]:
+        """Times from start to end, a step apart, beginning with the product's first of a day."""
+        step = self.product.step
+        first = start.replace(hour=0, minute=0, second=0, microsecond=0) + self.product.first - timedelta(days=1)
+        times = []
+        n = max(0, -((first - start) // step))
+        while first + n * step <= end:
+            times.append(first + n * step)
+            n += 1
+        return times
+
+    def _matches(self, text: str) -> list[Path]:
+        """Files that match a name, the newest version last, without averages that a wildcard takes in."""
+        return [path for path in self._named.matches(text) if not self._is_average(path)]
+
+    def _is_average(self, path: Path) -> bool:
+        """Whether a wildcard took in a file whose name says that it holds an average; of many times contents say it."""
+        if self.product.many_times or "*" not in self._pattern or period_in_name(self._pattern) is not None:
+            return False
+        period = period_in_name(path.name)
+        if period is None or period[1] <= 1.5 * self.product.step:
+            return False
+        self._left_out.tell_unfit(path, f"a {period[0]} mean by its name")
+        return True
+
+    # ------------------------------------------------------------------ contents
+
+    def _times_of(self, names: list[str], start: datetime, end: datetime) -> set[datetime]:
+        """Times from start to end that the files of some names hold, of whatever layer."""
+        layers = [v.name for v in self.product.variables] if LAYER in self._pattern else [""]
+        texts = dict.fromkeys(name.replace(LAYER, layer) for name in names for layer in layers)
+        return {t for text in texts for one in self._contents(text) for t in one.times if start <= t <= end}
+
+    def _contents(self, text: str) -> list[Contents]:
+        """What the files of a name hold, of many times."""
+        return self._held.of(self._matches(text))
+
+    def _require_named(self, path: Path, times: Sequence[datetime]) -> None:
+        """Raise DataError if none of a file's times belongs to what its name states."""
+        periods = self._named.pattern.periods(self._relative(path))
+        if periods and times and not any(p.begin <= t <= p.end for p in periods for t in times):
+            raise DataError(
+                f"file '{path}' holds {len(times)} time(s) from {times[0].isoformat()} to {times[-1].isoformat()}; by "
+                f"{self._place} its name states {periods[0].begin.isoformat()} to {periods[0].end.isoformat()}. "
+                "Correct the file or the pattern; with * in place of a part of the time, the time axis alone counts."
+            )
+        is_of_month = bool(periods) and all(period.level in ("month", "year") for period in periods)
+        if is_of_month and len(times) == 1 and self.product.step <= timedelta(days=1):
+            self._left_out.warn_once(
+                f"'{path}' is named by its {periods[0].level} and holds one time, {times[0].isoformat()}: it is used "
+                "as the image of that time. If it is a mean, set step_hours of product cf to its length"
+            )
+
+    def _read_newest(
+        self, time: datetime, depth_m: DepthRange | None, region: Region | None, layer: str = ""
+    ) -> SoilMoistureProfile | None:
+        """Read the best of the files of one time; where each layer has a file, of one layer."""
+        text = self._named.at(time).replace(LAYER, layer)
+        paths = self._matches(text)
+        if not self.product.many_times:
+            return self._read_version(paths, time, depth_m, region)
+        if len(paths) == 1:
+            # The usual case: no other file is looked into.
+            profile = self._try(paths[0], time, depth_m, region)
+            if profile is not None or paths[0] in self.skipped:
+                return profile
+        before = self._named.name_before(time)
+        names = ([text] if len(paths) > 1 else []) + ([] if before is None else [before.replace(LAYER, layer)])
+        for contents in (one for name in names for one in self._contents(name)):
+            if time in contents.times:
+                return self._try(contents.path, time, depth_m, region)
+        return None
+
+    def _read_version(
+        self, paths: list[Path], time: datetime, depth_m: DepthRange | None, region: Region | None
+    ) -> SoilMoistureProfile | None:
+        """Read the newest version that holds an image of the product."""
+        for path in reversed(paths[1:]):
+            try:
+                return self._try(path, time, depth_m, region, may_be_unfit=True)
+            except UnfitFileError as error:
+                self.close()
+                self._left_out.tell_unfit(path, str(error))
+        return self._try(paths[0], time, depth_m, region) if paths else None
+
+    def _try(
+        self,
+        path: Path,
+        time: datetime,
+        depth_m: DepthRange | None,
+        region: Region | None,
+        *,
+        may_be_unfit: bool = False,
+    ) -> SoilMoistureProfile | None:
+        """Read a file; None where it lacks the time or is skipped for damage. UnfitFileError where it may be that."""
+        try:
+            return self._read(path, time, depth_m, region)
+        except MissingLayerError:
+            raise
+        except DataError as error:
+            if may_be_unfit and isinstance(error, UnfitFileError):
+                raise
+            self.close()
+            self._skip(path, error)
+            return None
+
+    def _skip(self, path: Path, error: DataError) -> None:
+        """Count a damaged file; raise where that is an error."""
+        if self._damaged == "error":
+            raise error
+        if path not in self.skipped:
+            logger.warning("skipped, %d so far: %s", len(self.skipped) + 1, error)
+        self.skipped[path] = str(error)
+
+    def _read(
+        self, path: Path, time: datetime, depth_m: DepthRange | None, region: Region | None
+    ) -> SoilMoistureProfile | None:
+        stamp = stamp_of(path)
+        if self._open is not None and self._open[:2] != (path, stamp):
+            self.close()
+        if self._open is None:
+            self._open = path, stamp, self.product.opens(path)
+        file = self._open[2]
+        if time not in file.times:
+            if self.product.many_times:
+                self._require_named(path, file.times)
+                return None
+            raise DataError(
+                f"observation file '{path}' is valid at {file.times[0].isoformat()}; expected "
+                f"{time.isoformat()} by its name. Check {self._place}, or whether the file was renamed."
+            )
+        profile = file.read(time, depth_m, region)
+        if stamp_of(path) != stamp:
+            self.close()
+            raise DataError(f"file '{path}' changed while it was read; is it still being written?")
+        return profile
+
+    def _read_layers(
+        self, time: datetime, depth_m: DepthRange | None, region: Region | None
+    ) -> SoilMoistureProfile | None:
+        """Put together a product that has a file for each layer."""
+        variables = self.product.variables
+        places = range(len(variables)) if depth_m is None else choose_layers(depth_m, self.depths_m)
+        found: list[SoilMoistureProfile] = []
+        for k in places:
+            profile = self._read_newest(time, variables[k].depth_m, region, variables[k].name)
+            if profile is not None:
+                found.append(profile)
+            elif depth_m is not None:
+                return None
+        return stack_layers(found)
+
+
+def make_dataset(name: str, entry: CatalogueEntry, data_root: Path) -> Dataset:
+    """The files that an entry of the catalogue names.
+
+    Parameters
+    ----------
+    name : of the entry, for messages.
+    entry : product, pattern and what damage is; for product cf its variables, step and units.
+    data_root : folder of the data.
+
+    Raises
+    ------
+    ConfigError : no such gridded product, or a pattern that leaves ``data_root``.
+    """
+    if entry.product == "cf":
+        product = cf_product(entry.variables, timedelta(hours=entry.step_hours), entry.units)
+    else:
+        product = product_of(entry.product)
+    return Dataset(product, data_root, entry.path, damaged=entry.damaged, place=f"catalogue.{name}.path")

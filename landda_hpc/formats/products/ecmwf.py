@@ -1,0 +1,161 @@
+"""Soil moisture of ERA5 and ERA5-Land: netCDF of the old and the new Climate Data Store, and GRIB."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from landda_hpc.errors import AverageError, DataError, MissingFileError
+from landda_hpc.formats.products.grib import GribFile, is_grib
+from landda_hpc.formats.products.layered import Field, LayeredFile, Layout
+from landda_hpc.formats.products.product import Product, ProductFile, ProductVariable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from landda_hpc.constants import BoolArray, FloatArray
+
+UNITS: Final = ("m**3 m**-3", "m3 m-3", "m^3 m^-3")
+
+STEP: Final = timedelta(hours=1)
+
+NO_SOIL: Final = 1e-4
+"""m3 m-3. ERA5 has water contents over the sea too: zero, to the packing. A soil never dries out so far."""
+
+
+def _layer(name: str, top: float, bottom: float) -> ProductVariable:
+    return ProductVariable(
+        name=name,
+        long_name=f"volumetric soil water, {100 * top:g}-{100 * bottom:g} cm",
+        standard_name="volume_fraction_of_condensed_water_in_soil",
+        units=UNITS,
+        valid_range=(0.0, 1.0),
+        depth_m=(top, bottom),
+        # Packing leaves values such as -2.7e-6; old netCDF of 16 bits a few 1e-4.
+        slack=1e-3,
+    )
+
+
+VARIABLES: Final = (
+    _layer("swvl1", 0.0, 0.07),
+    _layer("swvl2", 0.07, 0.28),
+    _layer("swvl3", 0.28, 1.0),
+    _layer("swvl4", 1.0, 2.89),
+)
+
+PARAMETERS: Final = {39: "swvl1", 40: "swvl2", 41: "swvl3", 42: "swvl4"}
+"""ECMWF's numbers of the variables in GRIB messages."""
+
+
+def require_no_months(path: Path, times: Sequence[datetime]) -> None:
+    """Raise AverageError where two times or more are all 00 UTC on the first day of a month.
+
+    Notes
+    -----
+    These are the monthly means of the Climate Data Store, which in the files of the old store have no other sign.
+    """
+    if len(times) > 1 and all((time.day, time.hour, time.minute) == (1, 0, 0) for time in times):
+        raise AverageError(
+            f"file '{path}' has {len(times)} times, all at 00 UTC on the first day of a month: monthly means, which "
+            "are not images of a time. Fetch hourly data; if these are hourly values, read them as product cf, with "
+            "step_hours: 744."
+        )
+
+
+def layout(label: str) -> Layout:
+    """Layout of the netCDF files: the old and the new Climate Data Store call the time axis differently."""
+    return Layout(
+        label=label,
+        variables=VARIABLES,
+        latitude=("latitude", "lat"),
+        longitude=("longitude", "lon"),
+        time=("valid_time", "time"),
+        step=STEP,
+        check_times=require_no_months,
+        constant=("lsm",),
+        without_soil=NO_SOIL,
+    )
+
+
+class EcmwfFile(LayeredFile):
+    """A netCDF file; cells whose share of land the file says to be below a half are missing."""
+
+    def extras(
+        self,
+        values: FloatArray,
+        field: Field,
+        time: datetime,  # noqa: ARG002 - for other products
+    ) -> tuple[FloatArray | None, Mapping[str, BoolArray], FloatArray | None]:
+        """See ``LayeredFile.extras``."""
+        land = field("lsm")
+        if land is not None:
+            values[:, land < 0.5] = np.nan
+        return None, {}, None
+
+
+def _open(path: Path, label: str) -> ProductFile:
+    if not path.is_file():
+        raise MissingFileError(f"data file '{path}' does not exist; check the path in the configuration.")
+    if is_grib(path):
+        return GribFile(path, label, VARIABLES, PARAMETERS, NO_SOIL)
+    with path.open("rb") as file:
+        if file.read(4) == b"PK\x03\x04":
+            raise DataError(
+                f"file '{path}' is a zip archive of the Climate Data Store; unpack it and name what is in it."
+            )
+    return EcmwfFile(path, layout(label))
+
+
+def open_era5(path: Path) -> ProductFile:
+    """Open a file of ERA5, netCDF or GRIB, with any number of times.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : damaged file; none of swvl1..4; other axes or times than the provider's; a zip archive.
+    ConfigError : a GRIB file, and ecCodes is not installed.
+
+    Notes
+    -----
+    Local. Where an old file has the streams of ERA5 and of the preliminary ERA5T (``expver`` 1 and 5) as a dimension,
+    the first that has a value counts. Hersbach et al. (2020), doi:10.1002/qj.3803.
+    """
+    return _open(path, "ERA5")
+
+
+def open_era5_land(path: Path) -> ProductFile:
+    """Open a file of ERA5-Land; as ``open_era5``. Munoz-Sabater et al. (2021), doi:10.5194/essd-13-4349-2021."""
+    return _open(path, "ERA5-Land")
+
+
+ERA5: Final = Product(
+    key="era5",
+    label="ERA5",
+    variables=VARIABLES,
+    time_convention="at the instant of the time axis; hourly",
+    stamp="instant",
+    step=STEP,
+    opens=open_era5,
+    many_times=True,
+    may_be_empty=False,
+    tried=True,
+    reference="Hersbach et al. (2020), doi:10.1002/qj.3803; Climate Data Store, reanalysis-era5-single-levels",
+)
+
+ERA5_LAND: Final = Product(
+    key="era5_land",
+    label="ERA5-Land",
+    variables=VARIABLES,
+    time_convention="at the instant of the time axis; hourly",
+    stamp="instant",
+    step=STEP,
+    opens=open_era5_land,
+    many_times=True,
+    may_be_empty=False,
+    tried=True,
+    reference="Munoz-Sabater et al. (2021), doi:10.5194/essd-13-4349-2021; Climate Data Store, reanalysis-era5-land",
+)

@@ -1,0 +1,205 @@
+"""Gridded soil-moisture products: what every reader returns, and what is known of a product beforehand.
+
+A further product is one module with a ``Product`` and a function that opens a file of it, named in ``registry``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
+
+from landda_hpc.errors import ShapeError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.formats.products.region import Region
+    from landda_hpc.grid import Grid
+    from landda_hpc.regridding.depth import DepthRange
+
+CONDITIONS: Final[dict[str, str]] = {
+    "frozen": "frozen soil",
+    "snow": "snow or ice on the ground",
+    "dense_vegetation": "vegetation too dense to see the soil through",
+    "water": "open water in the footprint",
+    "not_recommended": "the provider does not recommend the value",
+}
+"""Conditions of cells that products report."""
+
+
+@dataclass(frozen=True, eq=False)
+class SoilMoistureProfile:
+    """Soil moisture of one time on a product's own grid.
+
+    Attributes
+    ----------
+    values : m3 m-3, shape (n_layer, n_lat, n_lon), rows south to north; NaN is missing.
+    depths_m : top and bottom of each layer, m, in the product's order.
+    grid : the product's grid, or the part of it that was asked for.
+    time : valid time, UTC; for a product of many overpasses the middle of the day that it is for.
+    label : name of the product, for output and messages.
+    path : the file.
+    error_std : standard deviation of the errors as the product reports it, m3 m-3, shape of ``values``, NaN where it
+        reports none; or None.
+    conditions : by name of ``CONDITIONS``, shape (n_lat, n_lon): cells of which the product says so.
+    cell_seconds : seconds after ``time`` at which each cell was seen, shape (n_lat, n_lon), NaN where the product does
+        not tell; None where all cells are of ``time``.
+    """
+
+    values: FloatArray
+    depths_m: tuple[DepthRange, ...]
+    grid: Grid
+    time: datetime
+    label: str
+    path: Path
+    error_std: FloatArray | None = None
+    conditions: Mapping[str, BoolArray] = field(default_factory=dict)
+    cell_seconds: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        expected = (len(self.depths_m), *self.grid.shape)
+        if self.values.shape != expected or (self.error_std is not None and self.error_std.shape != expected):
+            raise ShapeError(
+                f"profile of {self.label} has shape {self.values.shape}; expected {len(self.depths_m)} "
+                f"layers on {self.grid.describe()}."
+            )
+        images = [*self.conditions.values()] + ([] if self.cell_seconds is None else [self.cell_seconds])
+        if any(image.shape != self.grid.shape for image in images) or not set(self.conditions) <= set(CONDITIONS):
+            raise ShapeError(f"profile of {self.label} has conditions of other shapes, or unknown ones.")
+
+
+class ProfileReader(Protocol):
+    """Reads one file of a product that holds one time."""
+
+    def __call__(self, path: Path, depth_m: DepthRange | None = None) -> SoilMoistureProfile:
+        """Read the layers that overlap a depth range (all of them if None).
+
+        Raises
+        ------
+        MissingFileError : no such file.
+        DataError : the file is damaged or not as the provider defines it; names file, variable and
+            expectation.
+        """
+        ...
+
+
+class ProductFile(Protocol):
+    """A file of a product, open for reading; a context manager."""
+
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        """Valid times in the file, UTC, ascending."""
+        ...
+
+    def read(
+        self, time: datetime, depth_m: DepthRange | None = None, region: Region | None = None
+    ) -> SoilMoistureProfile:
+        """Read one time.
+
+        Parameters
+        ----------
+        time : one of ``times``.
+        depth_m : only the layers that are needed to cover this range, m; None reads all.
+        region : only the part of the grid around it; None reads all.
+
+        Raises
+        ------
+        DataError : no such time; the file is damaged or not as the provider defines it.
+        """
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class ProductVariable:
+    """A variable of a product, as its files hold it.
+
+    Attributes
+    ----------
+    name : in the files, with the group before it.
+    aliases : other names under which versions of the product have it.
+    long_name, standard_name : of CF; None where CF has none.
+    units : spellings of its unit in the files; the first is the usual one.
+    valid_range : in that unit, inclusive.
+    factor : of m3 m-3 (or, for precipitation, kg m-2) per unit of the file.
+    depth_m : top and bottom, m; None for anything but a soil layer.
+    level : place along a further dimension of the variable, from 0; None where it has none.
+    slack : values so far below the range are rounding of the provider's packing and become its lower end.
+    """
+
+    name: str
+    long_name: str
+    standard_name: str | None
+    units: tuple[str, ...]
+    valid_range: tuple[float, float]
+    factor: float = 1.0
+    depth_m: DepthRange | None = None
+    aliases: tuple[str, ...] = ()
+    slack: float = 0.0
+    level: int | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name and aliases."""
+        return (self.name, *self.aliases)
+
+
+@dataclass(frozen=True)
+class Product:
+    """What is known of a product before a file of it is opened.
+
+    Attributes
+    ----------
+    key : in configurations.
+    label : name in tables and messages.
+    variables : soil layers.
+    time_convention : meaning of a value's time, in words.
+    stamp : the same for programs: the value is of that instant, a mean around it, or of many overpasses of the day.
+    step : between two times.
+    opens : opens a file.
+    many_times : one file holds many times.
+    may_be_empty : an image without any value is normal (a swath outside the region).
+    tried : a real file was read with it; else its reader follows the documentation alone.
+    reference : where the product is described.
+    first : first time of a day, after 00 UTC.
+    merges : files of one time (half orbits) are put together; else the newest version by name counts.
+    opens_named : makes ``opens`` of a function that gives the time by the configured pattern, for files that may have
+        no time axis; None where names have the provider's form.
+    granule : for a product that merges: what a file is of (the half orbit) and which version, by its name; of versions
+        the greatest counts. None for a name that gives neither: the file is its only version.
+    """
+
+    key: str
+    label: str
+    variables: tuple[ProductVariable, ...]
+    time_convention: str
+    stamp: Literal["instant", "mean", "overpasses"]
+    step: timedelta
+    opens: Callable[[Path], ProductFile]
+    many_times: bool
+    may_be_empty: bool
+    tried: bool
+    reference: str
+    first: timedelta = timedelta(0)
+    merges: bool = False
+    opens_named: Callable[[Callable[[Path], datetime]], Callable[[Path], ProductFile]] | None = None
+    granule: Callable[[str], tuple[str, str] | None] | None = None
+
+    @property
+    def day_begin(self) -> timedelta:
+        """Begin of a day of the product, after 00 UTC of the day that its files name.
+
+        An image of a day's overpasses has those of half a day to either side of its nominal time: of 00 UTC from noon
+        to noon (ESA CCI), of noon from midnight to midnight (SMAP). Of all other products days are those of UTC.
+        """
+        is_daily = self.stamp == "overpasses" and self.step == timedelta(days=1)
+        return self.first - timedelta(hours=12) if is_daily else timedelta(0)

@@ -1,0 +1,363 @@
+"""SMAP: half orbits (L2), daily composites of overpasses (L3), and the analyses of its assimilation (L4); HDF5."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+
+from landda_hpc.errors import DataError, MissingLayerError
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, require_units
+from landda_hpc.formats.products.ease2 import SHAPES, ease2_grid
+from landda_hpc.formats.products.layered import choose_layers, require_values, stacked
+from landda_hpc.formats.products.product import Product, ProductVariable, SoilMoistureProfile
+from landda_hpc.formats.products.region import Region, Slab, locate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.grid import Grid
+    from landda_hpc.regridding.depth import DepthRange
+
+UNITS: Final = ("cm**3/cm**3", "cm3/cm3", "m3 m-3", "m**3/m**3", "m^3 m^-3")
+
+SURFACE_BITS: Final[dict[str, int]] = {
+    "water": 1 | 2,
+    "snow": 32 | 64,
+    "frozen": 128 | 256,
+    "dense_vegetation": 1024,
+}
+"""Bits of surface_flag: static and radar water; snow or ice, permanent ice; frozen by radiometer and by model; dense
+vegetation. Coast, town, rain, mountains and nadir pass."""
+
+NOT_RECOMMENDED_BIT: Final = 1
+"""Of retrieval_qual_flag."""
+
+_EPOCH: Final = datetime(2000, 1, 1, 12)
+_DAY: Final = re.compile(r"_(\d{8})(?:T(\d{6}))?_")
+_GRANULE: Final = re.compile(r"(SMAP_L2_.+_\d{5}_[AD])_\d{8}T\d{6}_([A-Z]\d{5}_\d{3})\.h5")
+_NOON: Final = timedelta(hours=12)
+
+
+def _layer(name: str, bottom: float, aliases: tuple[str, ...] = (), high: float = 1.0) -> ProductVariable:
+    return ProductVariable(
+        name=name,
+        long_name=f"volumetric soil moisture, 0-{100 * bottom:g} cm",
+        standard_name="volume_fraction_of_condensed_water_in_soil",
+        units=UNITS,
+        valid_range=(0.0, high),
+        depth_m=(0.0, bottom),
+        aliases=aliases,
+    )
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Properties that distinguish kinds of files.
+
+    Attributes
+    ----------
+    variables : soil layers, with their group.
+    suffix : of the variables in the group, for an afternoon overpass.
+    has_overpasses : cells have flags and times of their own; else the whole image is of the time in the file's name.
+    errors : name of the errors' standard deviation by that of the layer.
+    """
+
+    label: str
+    variables: tuple[ProductVariable, ...]
+    suffix: str = ""
+    has_overpasses: bool = True
+    errors: Mapping[str, str] | None = None
+
+
+_RETRIEVAL: Final = "Soil_Moisture_Retrieval_Data"
+_L2: Final = _Level("SMAP L2", (_layer(f"{_RETRIEVAL}/soil_moisture", 0.05),))
+_L3_AM: Final = _Level("SMAP L3", (_layer(f"{_RETRIEVAL}_AM/soil_moisture", 0.05),))
+_L3_PM: Final = _Level("SMAP L3 PM", (_layer(f"{_RETRIEVAL}_PM/soil_moisture_pm", 0.05),), suffix="_pm")
+_L4: Final = _Level(
+    "SMAP L4",
+    (_layer("Geophysical_Data/sm_surface", 0.05), _layer("Geophysical_Data/sm_rootzone", 1.0)),
+    has_overpasses=False,
+)
+_L4_UPDATE: Final = _Level(
+    "SMAP L4 analysis",
+    (_layer("Analysis_Data/sm_surface_analysis", 0.05), _layer("Analysis_Data/sm_rootzone_analysis", 1.0)),
+    has_overpasses=False,
+    errors={
+        "Analysis_Data/sm_surface_analysis": "Analysis_Data/sm_surface_analysis_ensstd",
+        "Analysis_Data/sm_rootzone_analysis": "Analysis_Data/sm_rootzone_analysis_ensstd",
+    },
+)
+
+
+class SmapFile:
+    """A ``ProductFile`` of SMAP.
+
+    Parameters
+    ----------
+    path : the file; its name gives the day or the time, as the provider writes it.
+    level : of the product.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : damaged file; no layer of the product; no EASE-Grid 2.0; a name without time.
+
+    Notes
+    -----
+    Local: no communication. Positions come from the grid's definition: latitudes and longitudes in the files are
+    missing where there is no value.
+    """
+
+    def __init__(self, path: Path, level: _Level) -> None:
+        self.path, self._level = path, level
+        self._file = NetcdfFile(path)
+        try:
+            self._times = (_time(path, level.has_overpasses),)
+            self._open()
+        except BaseException as error:
+            self._file.__exit__(type(error), error, None)
+            raise
+
+    def _open(self) -> None:
+        names = [v.name for v in self._level.variables if self._file.has(v.name)]
+        if not names:
+            group = self._level.variables[0].name.rpartition("/")[0]
+            wanted, found = (v.name for v in self._level.variables), self._file.names(group)
+            raise DataError(
+                f"file '{self.path}' lacks {', '.join(wanted)}; found in group '{group}': "
+                f"{', '.join(found) or 'nothing'}. Is it a file of {self._level.label}?"
+            )
+        shape = tuple(self._file.dims(names[0]).values())
+        self._is_swath = len(shape) == 1
+        if self._is_swath:
+            self.grid: Grid = ease2_grid(*next(iter(SHAPES)))
+        elif len(shape) == 2 and shape in SHAPES:
+            self.grid = ease2_grid(shape[0], shape[1])
+        else:
+            raise DataError(
+                f"variable '{names[0]}' in '{self.path}' has shape {shape}; expected a global EASE-Grid 2.0, "
+                f"{' or '.join(map(str, SHAPES))}."
+            )
+
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        return self._times
+
+    def read(
+        self, time: datetime, depth_m: DepthRange | None = None, region: Region | None = None
+    ) -> SoilMoistureProfile:
+        """Read the file's one time; see ``ProductFile.read``."""
+        if time not in self._times:
+            raise DataError(f"file '{self.path}' is of {self._times[0].isoformat()}, not {time.isoformat()}.")
+        slab = locate(self.grid, True, region)
+        cells = self._cells() if self._is_swath else None
+        wanted = self._wanted(depth_m)
+        values = stacked([self._values(variable, slab, cells) for variable in wanted])
+        conditions, seconds = self._overpass(slab, cells, time) if self._level.has_overpasses else ({}, None)
+        return SoilMoistureProfile(
+            values=values,
+            depths_m=tuple(variable.depth_m for variable in wanted if variable.depth_m is not None),
+            grid=slab.grid,
+            time=time,
+            label=self._level.label,
+            path=self.path,
+            error_std=self._errors(wanted, slab, cells),
+            conditions=conditions,
+            cell_seconds=seconds,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.__exit__(kind, error, trace)
+
+    # ------------------------------------------------------------------ parts
+
+    def _wanted(self, depth_m: DepthRange | None) -> list[ProductVariable]:
+        every = self._level.variables
+        places = (
+            range(len(every))
+            if depth_m is None
+            else choose_layers(depth_m, [v.depth_m for v in every if v.depth_m is not None])
+        )
+        chosen = [every[k] for k in places if depth_m is not None or self._file.has(every[k].name)]
+        missing = [v.name for v in chosen if not self._file.has(v.name)]
+        if missing:
+            raise MissingLayerError(f"file '{self.path}' lacks {', '.join(missing)} for the depth that is asked for.")
+        return chosen
+
+    def _values(self, variable: ProductVariable, slab: Slab, cells: BoolArray | None) -> FloatArray:
+        require_units(self._file, variable.name, variable.units)
+        field = self._field(variable.name, slab, cells)
+        require_values(self.path, variable.name, field, variable, slab.grid, may_be_empty=self._level.has_overpasses)
+        return field
+
+    def _errors(self, wanted: list[ProductVariable], slab: Slab, cells: BoolArray | None) -> FloatArray | None:
+        group = wanted[0].name.rpartition("/")[0]
+        errors = self._level.errors or {v.name: f"{group}/soil_moisture_error{self._level.suffix}" for v in wanted}
+        if not all(self._file.has(errors[v.name]) for v in wanted):
+            return None
+        std = np.stack([self._field(errors[v.name], slab, cells) for v in wanted])
+        # The retrievals' error is in the files, and missing everywhere.
+        return np.where(std > 0.0, std, np.nan) if (std > 0.0).any() else None
+
+    def _overpass(
+        self, slab: Slab, cells: BoolArray | None, time: datetime
+    ) -> tuple[dict[str, BoolArray], FloatArray | None]:
+        group, suffix = self._level.variables[0].name.rpartition("/")[0], self._level.suffix
+
+        def bits(name: str, mask: int) -> BoolArray | None:
+            full = f"{group}/{name}{suffix}"
+            if not self._file.has(full):
+                return None
+            field = self._field(full, slab, cells)
+            flags: BoolArray = (np.where(np.isfinite(field), field, 0.0).astype(np.int64) & mask) > 0
+            return flags
+
+        found = {name: bits("surface_flag", mask) for name, mask in SURFACE_BITS.items()}
+        found["not_recommended"] = bits("retrieval_qual_flag", NOT_RECOMMENDED_BIT)
+        conditions = {name: flags for name, flags in found.items() if flags is not None}
+        clock = f"{group}/tb_time_seconds{suffix}"
+        if not self._file.has(clock):
+            return conditions, None
+        seconds = self._field(clock, slab, cells) - (time - _EPOCH).total_seconds()
+        return conditions, np.where(np.abs(seconds) <= 2 * 86400.0, seconds, np.nan)
+
+    def _field(self, name: str, slab: Slab, cells: BoolArray | None) -> FloatArray:
+        """A variable on the slab; a half orbit's points are put in their cells."""
+        dims = list(self._file.dims(name))
+        if cells is None:
+            if tuple(self._file.dims(name).values()) != self.grid.shape:
+                raise DataError(f"variable '{name}' in '{self.path}' does not have the shape {self.grid.shape}.")
+
+            def part(rows: slice, columns: slice) -> FloatArray:
+                return self._file.values(name, {dims[0]: rows, dims[1]: columns})
+
+            return np.array(slab.read(part))
+        points = self._file.values(name)
+        if points.shape != (self._n_points,):
+            raise DataError(f"variable '{name}' in '{self.path}' has {points.shape} points; expected {self._n_points}.")
+        image = np.full(self.grid.n_cells, np.nan)
+        image[self._flat[cells]] = points[cells]
+        whole = image.reshape(self.grid.shape)
+        return np.array(slab.read(lambda rows, columns: whole[rows, columns]))
+
+    def _cells(self) -> BoolArray:
+        """Points of a half orbit that lie in a cell; keeps their flat index, rows from the north."""
+        rows, columns = (self._file.values(f"{_RETRIEVAL}/EASE_{axis}_index") for axis in ("row", "column"))
+        if rows.ndim != 1 or rows.shape != columns.shape:
+            raise DataError(
+                f"file '{self.path}' has {rows.shape} row and {columns.shape} column indices; expected as many."
+            )
+        n_rows, n_columns = self.grid.shape
+        is_inside = (rows >= 0) & (rows < n_rows) & (columns >= 0) & (columns < n_columns)
+        is_known = np.isfinite(rows) & np.isfinite(columns)
+        if not is_inside[is_known].all():
+            raise DataError(f"file '{self.path}' has cells outside the grid of {n_rows} x {n_columns}.")
+        self._n_points = rows.size
+        self._flat = np.where(is_known, np.nan_to_num(rows) * n_columns + np.nan_to_num(columns), -1).astype(np.int64)
+        return is_known
+
+
+def _time(path: Path, has_overpasses: bool) -> datetime:
+    """Noon of the day of overpasses, or the time of an analysis, by the file's name."""
+    found = _DAY.search(path.name)
+    try:
+        if found is None:
+            raise ValueError("no date")
+        day = datetime.strptime(found.group(1), "%Y%m%d")
+        if has_overpasses:
+            return day + _NOON
+        return datetime.strptime(found.group(1) + (found.group(2) or ""), "%Y%m%d%H%M%S")
+    except ValueError as error:
+        raise DataError(
+            f"the name of '{path}' gives no time ({error}); expected the provider's, e.g. "
+            "SMAP_L3_SM_P_20150811_R18290_001.h5 or SMAP_L4_SM_gph_20150811T013000_Vv7032_001.h5."
+        ) from error
+
+
+def granule_of(name: str) -> tuple[str, str] | None:
+    """Half orbit and version of a file of L2, by its name; None for a name that is not the provider's.
+
+    Examples
+    --------
+    >>> granule_of("SMAP_L2_SM_P_02801_A_20150811T013002_R18290_001.h5")
+    ('SMAP_L2_SM_P_02801_A', 'R18290_001')
+
+    Notes
+    -----
+    The version is the composite release (R, launch indicator, major and minor version), then the product counter, which
+    a file of the same release gets when it is remade. The time is not part of the granule: a new release may start a
+    second earlier, while number and direction of an orbit are given once. SPL2SMP user guide, "File naming".
+    """
+    found = _GRANULE.fullmatch(name)
+    return None if found is None else (found.group(1), found.group(2))
+
+
+def open_smap_l2(path: Path) -> SmapFile:
+    """Open a half orbit of the 36 km product (SPL2SMP); errors as ``SmapFile``."""
+    return SmapFile(path, _L2)
+
+
+def open_smap_l3(path: Path) -> SmapFile:
+    """Open the morning overpasses of a day, 36 km (SPL3SMP) or 9 km (SPL3SMP_E); errors as ``SmapFile``."""
+    return SmapFile(path, _L3_AM)
+
+
+def open_smap_l3_pm(path: Path) -> SmapFile:
+    """Open the afternoon overpasses of a day; as ``open_smap_l3``."""
+    return SmapFile(path, _L3_PM)
+
+
+def open_smap_l4(path: Path) -> SmapFile:
+    """Open a 3-hour mean of the assimilation (SPL4SMGP); errors as ``SmapFile``."""
+    return SmapFile(path, _L4)
+
+
+def open_smap_l4_update(path: Path) -> SmapFile:
+    """Open an analysis with its ensemble's spread (SPL4SMAU); errors as ``SmapFile``."""
+    return SmapFile(path, _L4_UPDATE)
+
+
+def _product(key: str, level: _Level, opens: Callable[[Path], SmapFile], convention: str, reference: str) -> Product:
+    is_mean = key == "smap_l4"
+    return Product(
+        key=key,
+        label=level.label,
+        variables=level.variables,
+        time_convention=convention,
+        stamp="overpasses" if level.has_overpasses else ("mean" if is_mean else "instant"),
+        step=timedelta(days=1) if level.has_overpasses else timedelta(hours=3),
+        opens=opens,
+        many_times=False,
+        may_be_empty=level.has_overpasses,
+        tried=key == "smap_l2",
+        reference=reference,
+        first=_NOON if level.has_overpasses else (timedelta(hours=1.5) if is_mean else timedelta(0)),
+        merges=key == "smap_l2",
+        granule=granule_of if key == "smap_l2" else None,
+    )
+
+
+_OVERPASSES: Final = "overpasses of the file's day, each cell at its tb_time_seconds; the image is of noon"
+SMAP: Final = (
+    _product(
+        "smap_l2", _L2, open_smap_l2, _OVERPASSES, "SPL2SMP, doi:10.5067/K7Y2D8QQVZ4L; half orbits of a day merge"
+    ),
+    _product("smap_l3", _L3_AM, open_smap_l3, _OVERPASSES, "SPL3SMP and SPL3SMP_E, descending, 6 h local solar time"),
+    _product("smap_l3_pm", _L3_PM, open_smap_l3_pm, _OVERPASSES, "the same, ascending, 18 h local solar time"),
+    _product("smap_l4", _L4, open_smap_l4, "mean over 3 hours around the time of the file's name", "SPL4SMGP"),
+    _product(
+        "smap_l4_update", _L4_UPDATE, open_smap_l4_update, "at the instant of the file's name; 3-hourly", "SPL4SMAU"
+    ),
+)

@@ -1,0 +1,269 @@
+"""Series of a station: what every reader of in-situ data returns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from landda_hpc.errors import DataError, ShapeError
+
+if TYPE_CHECKING:
+    from landda_hpc.constants import BoolArray, FloatArray, IntArray
+    from landda_hpc.regridding.depth import DepthRange
+
+TimeArray = npt.NDArray[np.datetime64]
+TextArray = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class StationVariable:
+    """What stations measure.
+
+    Attributes
+    ----------
+    name : in configurations and series.
+    code : in the file names of ISMN.
+    units : of the series.
+    valid_range : inclusive; a value outside is damage.
+    """
+
+    name: str
+    code: str
+    units: str
+    valid_range: tuple[float, float]
+
+
+VARIABLES: Final[dict[str, StationVariable]] = {
+    v.name: v
+    for v in (
+        StationVariable("soil_moisture", "sm", "m3 m-3", (-0.5, 1.5)),
+        StationVariable("soil_temperature", "ts", "degC", (-100.0, 100.0)),
+        StationVariable("air_temperature", "ta", "degC", (-100.0, 100.0)),
+        StationVariable("precipitation", "p", "mm", (-10.0, 2000.0)),
+        StationVariable("snow_depth", "sd", "mm", (-1000.0, 30000.0)),
+        StationVariable("snow_water_equivalent", "sweq", "mm", (-1000.0, 30000.0)),
+    )
+}
+"""Ranges are wide: a sensor out of its range is marked by flags, which the reader keeps; a number beyond these is not a
+value of that quantity."""
+
+SAME_PLACE_DEG: Final = 0.02
+"""Latitudes and longitudes of one sensor in several files differ by less: files round them differently."""
+
+_RANK: Final[dict[str, int]] = {"G": 0, "U": 1, "": 1, "D": 2, "C": 3, "M": 4}
+"""How good a value is by the first letter of its flag: good, not checked, doubtful, beyond bounds (wrong), missing."""
+
+
+@dataclass(frozen=True, eq=False)
+class StationSeries:
+    """One sensor.
+
+    Attributes
+    ----------
+    network, station, sensor : names as the provider writes them.
+    lat, lon : degrees_north, degrees_east.
+    elevation_m : above sea level; NaN where unknown.
+    depth_m : from, to; equal for a sensor at one depth; negative above the ground.
+    variable, units : of ``VARIABLES``.
+    times : UTC, datetime64[s], shape (n,), strictly ascending.
+    values : shape (n,); NaN is missing.
+    flags : the provider's quality flags, several joined by commas, empty where there is none, shape (n,).
+    source : the file.
+    dropped : lines that were not taken, by reason.
+    """
+
+    network: str
+    station: str
+    sensor: str
+    lat: float
+    lon: float
+    elevation_m: float
+    depth_m: DepthRange
+    variable: str
+    units: str
+    times: TimeArray
+    values: FloatArray
+    flags: TextArray
+    source: str
+    dropped: tuple[tuple[str, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        n = self.times.shape
+        if len(n) != 1 or self.values.shape != n or self.flags.shape != n:
+            raise ShapeError(
+                f"series of {self.network} {self.station} has shapes {n}, {self.values.shape}, {self.flags.shape}; "
+                "expected equal ones."
+            )
+        if np.any(np.diff(self.times) <= np.timedelta64(0)):
+            raise ShapeError(f"times of {self.network} {self.station} do not ascend strictly.")
+
+    def good(self, accept: Collection[str] = ("G",)) -> BoolArray:
+        """Values whose flags are all accepted, shape (n,). A value without flag counts as flagged ''."""
+        known, where = np.unique(self.flags, return_inverse=True)
+        is_accepted = np.array([all(f in accept for f in text.split(",")) for text in known.tolist()], dtype=np.bool_)
+        chosen: BoolArray = is_accepted[where] & np.isfinite(self.values) if known.size else np.zeros(0, dtype=np.bool_)
+        return chosen
+
+    def selected(self, accept: Collection[str] = ("G",)) -> Self:
+        """The series with NaN where a flag is not accepted."""
+        return replace(self, values=np.where(self.good(accept), self.values, np.nan))
+
+    def between(self, start: datetime, end: datetime) -> Self:
+        """The series from one time to another, both included."""
+        inside = (self.times >= np.datetime64(start, "s")) & (self.times <= np.datetime64(end, "s"))
+        return replace(self, times=self.times[inside], values=self.values[inside], flags=self.flags[inside])
+
+
+def quality_rank(flags: TextArray) -> IntArray:
+    """How good values are by their flags: 0 good, 1 not checked, 2 doubtful, 3 wrong, 4 missing, shape (n,).
+
+    Of several flags the worst counts; letters that are not known count as not checked.
+    """
+    known, where = np.unique(flags, return_inverse=True)
+    ranks = [max(_RANK.get(flag.strip()[:1], 1) for flag in text.split(",")) for text in known.tolist()]
+    return np.array(ranks, dtype=np.int64)[where] if known.size else np.zeros(0, dtype=np.int64)
+
+
+def best_of_each_time(times: TimeArray, values: FloatArray, ranks: IntArray) -> IntArray:
+    """Which of several values of one time counts.
+
+    Parameters
+    ----------
+    times, values : shape (n,), in the order in which they were reported; NaN is missing.
+    ranks : how good each is, smaller is better, shape (n,).
+
+    Returns
+    -------
+    Indices of the chosen values, times ascending: of each time a value before none, then the best rank, then the one
+    that was reported last, which corrects those before.
+    """
+    if np.all(times[1:] > times[:-1]):
+        return np.arange(times.size)
+    order = np.lexsort((-np.arange(times.size), ranks, np.isnan(values), times))
+    ordered = times[order]
+    is_first = np.ones(ordered.size, dtype=np.bool_)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    return np.asarray(order[is_first])
+
+
+def make_series(
+    *,
+    network: str,
+    station: str,
+    sensor: str,
+    place: tuple[float, float, float],
+    depth_m: DepthRange,
+    variable: StationVariable,
+    times: TimeArray,
+    values: FloatArray,
+    flags: TextArray,
+    source: str,
+    ranks: IntArray | None = None,
+) -> StationSeries:
+    """Bring a series into order: times ascend, each once; impossible values are missing.
+
+    Parameters
+    ----------
+    place : latitude, longitude, elevation.
+    times, values, flags : as in the file, shape (n,); which of equal times counts: ``best_of_each_time``.
+    ranks : how good the values are, smaller is better, shape (n,); default ``quality_rank`` of the flags.
+
+    Raises
+    ------
+    DataError : a place off the globe, a depth that ends above where it begins, or nothing but impossible values.
+    """
+    lat, lon, elevation = place
+    if not (-90.0 <= lat <= 90.0 and -180.0 <= lon <= 360.0):
+        raise DataError(f"station {station} in '{source}' lies at latitude {lat}, longitude {lon}; expected degrees.")
+    if not -50.0 <= depth_m[0] <= depth_m[1] <= 50.0:
+        raise DataError(f"sensor of {station} in '{source}' is at {depth_m[0]} to {depth_m[1]} m; expected a depth.")
+    low, high = variable.valid_range
+    is_possible = np.isnan(values) | ((values >= low) & (values <= high))
+    if values.size and not is_possible.any():
+        raise DataError(
+            f"{variable.name} of {station} in '{source}' is {values[0]:g} and so on, nowhere within {low:g} to "
+            f"{high:g} {variable.units}. Is it in other units?"
+        )
+    values = np.where(is_possible, values, np.nan)
+    kept = best_of_each_time(times, values, quality_rank(flags) if ranks is None else ranks)
+    counts = {
+        "impossible value": int(np.count_nonzero(~is_possible)),
+        "time given before": int(times.size - kept.size),
+        "time out of order": int(np.count_nonzero(np.diff(times) < np.timedelta64(0))),
+    }
+    return StationSeries(
+        network=network,
+        station=station,
+        sensor=sensor,
+        lat=lat,
+        lon=lon - 360.0 if lon >= 180.0 else lon,
+        elevation_m=elevation,
+        depth_m=depth_m,
+        variable=variable.name,
+        units=variable.units,
+        times=times[kept],
+        values=values[kept],
+        flags=flags[kept],
+        source=source,
+        dropped=tuple((reason, n) for reason, n in counts.items() if n),
+    )
+
+
+def merge_series(
+    series: Sequence[StationSeries], age: Callable[[StationSeries], tuple[str, ...]] | None = None
+) -> list[StationSeries]:
+    """Put series of one sensor together, such as files of successive or overlapping periods.
+
+    Parameters
+    ----------
+    series : those of one network, station, sensor name, depth, variable and place (within ``SAME_PLACE_DEG``) are of
+        one sensor.
+    age : what orders the series of one sensor, earlier reports first; None: they are in that order.
+
+    Returns
+    -------
+    Each sensor once, in the order in which the first series of each came. Of several values of one time counts a value
+    before none, then the better flag (``quality_rank``), then that of the later series.
+    """
+    groups: dict[tuple[object, ...], list[list[StationSeries]]] = {}
+    ordered: list[list[StationSeries]] = []
+    for one in series:
+        key = (one.network, one.station, one.sensor, one.depth_m, one.variable, one.units)
+        known = groups.setdefault(key, [])
+        group = next((group for group in known if _is_near(group[0], one)), None)
+        if group is None:
+            group = []
+            known.append(group)
+            ordered.append(group)
+        group.append(one)
+    return [group[0] if len(group) == 1 else _merged(sorted(group, key=age) if age else group) for group in ordered]
+
+
+def _is_near(one: StationSeries, other: StationSeries) -> bool:
+    turn = abs(one.lon - other.lon) % 360.0
+    return abs(one.lat - other.lat) < SAME_PLACE_DEG and min(turn, 360.0 - turn) < SAME_PLACE_DEG
+
+
+def _merged(group: Sequence[StationSeries]) -> StationSeries:
+    times = np.concatenate([one.times for one in group])
+    values = np.concatenate([one.values for one in group])
+    flags = np.concatenate([one.flags for one in group])
+    kept = best_of_each_time(times, values, quality_rank(flags))
+    dropped = Counter({"time in another file": int(times.size - kept.size)})
+    for one in group:
+        dropped.update(dict(one.dropped))
+    sources = dict.fromkeys(one.source for one in group)
+    return replace(
+        group[-1],
+        times=times[kept],
+        values=values[kept],
+        flags=flags[kept],
+        source="; ".join(sources),
+        dropped=tuple((reason, n) for reason, n in dropped.items() if n),
+    )

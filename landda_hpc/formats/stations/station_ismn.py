@@ -1,0 +1,292 @@
+"""International Soil Moisture Network: header+values and CEOP files (.stm), in folders or archives as downloaded."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from landda_hpc.errors import ConfigError, DataError
+from landda_hpc.formats.stations.ismn_names import MISSING, SUFFIX, identify, parse_file_name
+from landda_hpc.formats.stations.station import VARIABLES, StationSeries, StationVariable, make_series, merge_series
+from landda_hpc.formats.stations.text import MISSING_WORDS, decode_text, is_number, word_splitter
+from landda_hpc.formats.stations.text_archive import list_files
+
+if TYPE_CHECKING:
+    from landda_hpc.regridding.depth import DepthRange
+
+logger = logging.getLogger(__name__)
+
+FLAGS: Final[dict[str, str]] = {
+    "C01": "soil moisture below 0 m3 m-3",
+    "C02": "soil moisture above 0.60 m3 m-3",
+    "C03": "soil moisture above the saturation point of the soil",
+    "D01": "negative soil temperature at the sensor",
+    "D02": "negative air temperature",
+    "D03": "soil temperature of GLDAS below 0 degC",
+    "D04": "rise without rain at the site",
+    "D05": "rise without rain in GLDAS",
+    "D06": "spike",
+    "D07": "negative break",
+    "D08": "positive break",
+    "D09": "constant low values after a negative break",
+    "D10": "saturated plateau",
+    "G": "good",
+    "M": "missing or unparsable",
+    "U": "not checked",
+}
+"""The network's quality flags: C beyond bounds, D doubtful, G good. Dorigo et al. (2013), doi:10.2136/vzj2012.0097."""
+
+Period = tuple[datetime, datetime]
+"""First and last time, UTC."""
+
+
+def read_ismn(
+    path: Path,
+    variable: str = "soil_moisture",
+    *,
+    networks: Collection[str] | None = None,
+    depth_m: DepthRange | None = None,
+    on_bad: Literal["error", "skip"] = "error",
+    period: Period | None = None,
+) -> list[StationSeries]:
+    """Read all sensors of a download.
+
+    Parameters
+    ----------
+    path : a folder with .stm files at any depth, a zip archive as downloaded, or one .stm file.
+    variable : of ``formats.stations.station.VARIABLES``.
+    networks : only these; None takes all.
+    depth_m : only sensors that lie within this range, m; None takes all.
+    on_bad : what an unreadable file is: an error, or passed over with a warning and a count at the end.
+    period : only values from one time to another, both included; None takes all. Sensors without any in it are there,
+        with no value.
+
+    Returns
+    -------
+    Each sensor once, in order of file names. Times are UTC; flags are the network's own, all of them, joined by commas.
+    Of several values of one time the best flag counts, then the file whose period ends last (``merge_series``).
+
+    Raises
+    ------
+    ConfigError : no such variable.
+    MissingFileError : no such path.
+    DataError : no file of that variable; an archive not to be trusted; an unreadable file with ``on_bad`` "error".
+
+    Notes
+    -----
+    Local: no communication. Encodings and line ends: ``formats.stations.text``. File names say the variable:
+    ``<network>_<network>_<station>_<variable>_<from>_<to>_<sensor>_<start>_<end>.stm``; other files are not read.
+    """
+    if variable not in VARIABLES:
+        raise ConfigError(f"variable '{variable}' of stations is not known; there are {', '.join(VARIABLES)}.")
+    quantity = VARIABLES[variable]
+    files = list_files(path, lambda name: name.lower().endswith(SUFFIX))
+    wanted = [(name, content) for name, content in files if _is_of(name, quantity)]
+    if not wanted:
+        raise DataError(
+            f"'{path}' has no file of {variable} (..._{quantity.code}_...{SUFFIX}) among {len(files)} files. Is it "
+            f"a download in header+values or CEOP format?{_archives_in(path)}"
+        )
+    series: list[StationSeries] = []
+    bad = 0
+    for name, content in wanted:
+        try:
+            found = parse_stm(content(), name, quantity, period)
+        except DataError as error:
+            if on_bad == "error":
+                raise
+            bad += 1
+            logger.warning("passed over: %s", error)
+            continue
+        is_wanted = networks is None or found.network in networks
+        if is_wanted and (depth_m is None or depth_m[0] <= found.depth_m[0] <= found.depth_m[1] <= depth_m[1]):
+            series.append(found)
+    if bad:
+        logger.warning("%s: %d of %d station files passed over", path, bad, len(wanted))
+    # The download that ends last is the newest: it corrects those before.
+    return merge_series(series, age=_period_of)
+
+
+def _period_of(series: StationSeries) -> tuple[str, str, str]:
+    """Last and first day by the file's name, the name."""
+    name = parse_file_name(series.source)
+    return ("", "", series.source) if name is None else (name.last, name.first, series.source)
+
+
+def _archives_in(folder: Path) -> str:
+    """A hint, where a folder has archives that were not unpacked."""
+    found = list_files(folder, lambda name: name.lower().endswith(".zip")) if folder.is_dir() else []
+    return (
+        f" It has {len(found)} zip archives: name one of them, e.g. '{found[0][0]}', or unpack them." if found else ""
+    )
+
+
+def parse_stm(content: bytes, source: str, variable: StationVariable, period: Period | None = None) -> StationSeries:
+    """Read one file.
+
+    Parameters
+    ----------
+    content : of the file.
+    source : its name, for messages.
+    variable : that it holds.
+    period : as ``read_ismn``. The series is that of the whole file between the two times, but what is wrong with lines
+        of other days is not seen, and ``dropped`` counts lines of the period's days alone.
+
+    Raises
+    ------
+    DataError : neither header+values nor CEOP; a line that is not of the format; no line at all.
+    """
+    text = decode_text(content, source)
+    lines, words_of = text.split("\n"), word_splitter(text)
+    if period is None:
+        return _parse(lines, words_of, source, variable)
+    try:
+        found = _parse(_lines_of(lines, period), words_of, source, variable)
+    except DataError:
+        # Nothing but impossible values in these days, say: whether the file can be used is seen from all of it.
+        found = _parse(lines, words_of, source, variable)
+    return found.between(*period)
+
+
+def _lines_of(lines: list[str], period: Period) -> list[str]:
+    """The lines with those of other days left blank, so that they keep their numbers; the first that is not stays."""
+    first, last = (f"{time:%Y/%m/%d}" for time in period)
+    begin = next((k for k, line in enumerate(lines) if line.strip()), 0) + 1
+    kept = [line if line[4:5] != "/" or first <= line[:10] <= last else "" for line in lines[begin:]]
+    return lines[:begin] + kept
+
+
+def _parse(
+    lines: list[str], words_of: Callable[[str], list[str]], source: str, variable: StationVariable
+) -> StationSeries:
+    rows = [(number, words) for number, line in enumerate(lines, start=1) if line and (words := words_of(line))]
+    if not rows:
+        raise DataError(f"station file '{source}' is empty.")
+    first = rows[0][1]
+    if _is_date(first[0]) and len(first) >= 13 and _is_date(first[2]):
+        return _ceop(rows, source, variable)
+    if _is_date(first[0]) or len(first) < 9:
+        raise DataError(
+            f"station file '{source}' begins '{' '.join(first)[:80]}'; expected the header network, network, station, "
+            "latitude, longitude, elevation, depth from, depth to, sensor, or CEOP lines."
+        )
+    return _header_values(rows, source, variable)
+
+
+def _is_of(source: str, variable: StationVariable) -> bool:
+    """Whether a file name says the variable."""
+    name = parse_file_name(source)
+    return name is not None and name.code == variable.code
+
+
+def _is_date(text: str) -> bool:
+    return len(text) == 10 and text[4] == text[7] == "/"
+
+
+def _header_values(rows: list[tuple[int, list[str]]], source: str, variable: StationVariable) -> StationSeries:
+    """A header line, then date, time, value, flags of the network, flags of the provider."""
+    header = rows[0][1]
+    found = identify(header, source)
+    # Files that were put together have the header again.
+    times, values, flags = _columns([row for row in rows[1:] if row[1] != header], 0, 2, source)
+    return make_series(
+        network=found.network,
+        station=found.station,
+        sensor=" ".join(header[found.n_words :]),
+        place=found.place,
+        depth_m=found.depth_m,
+        variable=variable,
+        times=times,
+        values=values,
+        flags=flags,
+        source=source,
+    )
+
+
+def _ceop(rows: list[tuple[int, list[str]]], source: str, variable: StationVariable) -> StationSeries:
+    """Each line has it all: nominal date and time, actual ones, names, place, depth, value, flags."""
+    first = rows[0][1]
+    found = identify(first[4:], source, _is_value_with_flags)
+    value = 4 + found.n_words
+    named = first[4:value]
+    strange = next((number for number, row in rows if row[4:value] != named), None)
+    if strange is not None:
+        raise DataError(
+            f"line {strange} of station file '{source}' is of another sensor than the first; expected "
+            f"'{' '.join(named)}'."
+        )
+    times, values, flags = _columns(rows, 0, value, source)
+    name = parse_file_name(source)
+    return make_series(
+        network=found.network,
+        station=found.station,
+        sensor=name.sensor if name else "",
+        place=found.place,
+        depth_m=found.depth_m,
+        variable=variable,
+        times=times,
+        values=values,
+        flags=flags,
+        source=source,
+    )
+
+
+def _is_value_with_flags(words: Sequence[str]) -> bool:
+    """Whether words can follow the depth in a CEOP line: a value, then flags, of which the first has letters."""
+    return bool(words) and is_number(words[0]) and not any(map(is_number, words[1:2]))
+
+
+def _columns(rows: list[tuple[int, list[str]]], date: int, value: int, source: str) -> tuple[Any, Any, Any]:
+    """Times, values and flags of lines, shape (n,)."""
+    short = next((number for number, row in rows if len(row) <= value), None)
+    if short is not None:
+        raise DataError(f"line {short} of station file '{source}' ends before its value; is the file complete?")
+    stamps = [f"{row[date].replace('/', '-')}T{row[date + 1]}" for _, row in rows]
+    try:
+        if not all(_is_clock(stamp) for stamp in stamps):
+            raise ValueError("a time of another form")
+        times = np.array(stamps, dtype="datetime64[s]")
+        texts = [row[value] for _, row in rows]
+        try:
+            values = np.array(texts, dtype=np.float64)
+        except ValueError:
+            values = np.array([_value(text) for text in texts], dtype=np.float64)
+    except ValueError:
+        number = next(number for number, row in rows if not _is_sound(row, date, value))
+        raise DataError(
+            f"line {number} of station file '{source}' is not of the format; expected yyyy/mm/dd HH:MM, a "
+            "number, flags."
+        ) from None
+    if np.isnat(times).any():
+        raise DataError(f"station file '{source}' has a line without time.")
+    values = np.where(values <= MISSING, np.nan, values)
+    values[~np.isfinite(values)] = np.nan
+    flags = np.array([row[value + 1] if len(row) > value + 1 else "" for _, row in rows], dtype=np.str_)
+    return times, values, flags
+
+
+def _value(text: str) -> float:
+    return math.nan if text.lower() in MISSING_WORDS else float(text)
+
+
+def _is_clock(stamp: str) -> bool:
+    """Whether a time is of the form yyyy-mm-ddTHH:MM, with or without seconds; not with an offset from UTC."""
+    return len(stamp) == 16 or (len(stamp) == 19 and stamp[16] == ":")
+
+
+def _is_sound(row: list[str], date: int, value: int) -> bool:
+    stamp = f"{row[date].replace('/', '-')}T{row[date + 1]}"
+    if not _is_clock(stamp):
+        return False
+    try:
+        np.datetime64(stamp, "s")
+        _value(row[value])
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,319 @@
+"""The real model's instances: each run has a folder with its chain of restarts, each window is a process of its own.
+
+A cycle's forecast has four steps, each agreed on by all ranks: the starter of each member group makes the work folders;
+every block's owner writes its part of the analysis into copies of the restarts; the starters run the model, the other
+ranks wait asleep; every rank reads its own tiles from the new restarts.
+"""
+
+from __future__ import annotations
+
+import logging
+import time as clock
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig, ColmModelConfig
+from landda_hpc.constants import N_SOIL, FloatArray, IntArray
+from landda_hpc.errors import LandDAError
+from landda_hpc.formats.colm.names import state_name, time_label
+from landda_hpc.formats.colm.restart import read_variables, write_restart_copy
+from landda_hpc.formats.colm.restart_files import copy_restart, restart_files
+from landda_hpc.image.distribute import distribute
+from landda_hpc.instances.colm_case import read_forcing
+from landda_hpc.instances.domain import Domain
+from landda_hpc.instances.embedded_models import bare_instances, member_field, member_rain_factor
+from landda_hpc.instances.instance import Instance
+from landda_hpc.io.atomic import storage_errors, sync_file, write_bytes
+from landda_hpc.model.colm.fingerprint import fingerprint
+from landda_hpc.model.colm.model import WIDTH, ColmModel, pack, unpack
+from landda_hpc.model.colm.perturbed_forcing import FORCING_NAME, perturb_rain
+from landda_hpc.model.colm.window import Program, RunFolder, Window, run_windows
+from landda_hpc.model.colm.write_back import WRITTEN
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.signals import StopRequest
+from landda_hpc.parallel.together import together
+from landda_hpc.random_fields.sphere import grid_spacing_km, two_scale_field
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.colm_restart_set import close_set, open_set
+from landda_hpc.storage.hashing import hash_file
+from landda_hpc.storage.retention import checkpoint_times
+
+logger = logging.getLogger(__name__)
+
+FOLDER: Final = "models"
+"""Folder of the runs inside the campaign's."""
+
+
+class ColmModels:
+    """The real model's instances; implements ``ModelSystem``.
+
+    Parameters
+    ----------
+    config, domain, world : of the campaign.
+    folder : its output folder, shared by all nodes.
+    """
+
+    def __init__(self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder) -> None:
+        assert isinstance(config.model, ColmModelConfig) and domain.case is not None, "checked by the configuration"
+        self._config, self._domain, self._world = config, domain, world
+        self._model, self._case = config.model, domain.case
+        self._root = (folder.path / FOLDER).absolute()
+        self._folder = folder
+        layout, rank = domain.layout, world.rank
+        self._group_of_world = layout.group_of(rank)
+        self._first = int(layout.group_bounds[self._group_of_world])
+        self._group_size = int(layout.group_bounds[self._group_of_world + 1]) - self._first
+        group = world.split(self._group_of_world)
+        assert group is not None, "every rank has a colour"
+        self._group = group
+        self._starts = rank == self._first
+        self._models: dict[str, ColmModel] = {}
+        self._forcing = read_forcing(self._case.namelist)
+        self._runs = {i.name: self._run_folder(i) for i in bare_instances(config)}
+        self._program = _program(config, self._model)
+
+    # ------------------------------------------------------------------ what a campaign asks
+
+    def make_instances(self) -> list[Instance]:
+        """Every instance of the campaign; with a model where this rank holds it. Local."""
+        here = self._case.tiles.take(self._domain.layout.tiles_of(self._world.rank))
+        instances = bare_instances(self._config)
+        for instance in instances:
+            if instance.index in self._domain.layout.instances_of(self._world.rank):
+                instance.model = self._models[instance.name] = ColmModel(here, self._case.scheme)
+        return instances
+
+    def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:  # noqa: ARG002 - of the protocol
+        """Copy the case's restart of the campaign's start to every run; perturb members and nature. Collective."""
+        start = self._config.time.start
+        with together(self._world, "making the runs' folders"):
+            for instance in self._mine_to_start(instances):
+                run = self._runs[instance.name]
+                run.clear_work()
+                run.begin(start)
+                self._write_forcing(instance)
+        self._read(instances, start)
+        with together(self._world, "perturbing initial states"):
+            for instance in instances:
+                self._perturb_state(instance)
+
+    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
+        """Run the model from the analysed states; see ``ModelSystem``. Collective."""
+        began = clock.monotonic()
+        windows = {i.name: Window(self._runs[i.name], begin, end) for i in instances if i.model is not None}
+        apart = [self._block_name(begin, block) for block in self._case.tiles.blocks]
+        with together(self._world, f"preparing the windows from {begin}"):
+            for instance in self._mine_to_start(instances):
+                windows[instance.name].prepare(apart)
+        blocks = {i.name: self._gather_blocks(i) for i in instances if i.state is not None}
+        with together(self._world, f"writing the restarts of {begin}"):
+            for name, rows in blocks.items():
+                self._write_blocks(rows, begin, self._runs[name], windows[name].start_folder)
+        mine = [windows[i.name] for i in self._mine_to_start(instances)]
+        launched = clock.monotonic()
+        with together(self._world, f"the model from {begin} to {end}", asleep=True):
+            run_windows(mine, self._program)
+        ended = clock.monotonic()
+        self._read(instances, end)
+        with together(self._world, "dropping old restarts"):
+            if self._world.rank == 0:
+                self.release(checkpoint_times(self._folder.checkpoints))
+        if self._world.rank == 0:
+            whole, inside = clock.monotonic() - began, ended - launched
+            logger.debug("%d runs from %s: %.2f s, of it %.2f s in the model", len(windows), begin, whole, inside)
+        return {i.name: np.full(len(i.model.tiles), np.nan) for i in instances if i.model is not None}
+
+    def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:
+        """Hashes of the restarts that the states are the analyses of, by run and file. Collective."""
+        found: dict[str, dict[str, str]] = {}
+        with together(self._world, f"hashing the restarts of {time}"):
+            for instance in instances:
+                if instance.model is not None:
+                    run = self._runs[instance.name]
+                    folder = run.case.state_folder(time)
+                    paths = [file.path for file in restart_files(run.case, time)]
+                    mine = paths[self._world.rank - self._first :: self._group_size]
+                    found[instance.name] = {path.as_posix(): fingerprint(folder / path) for path in mine}
+        gathered = self._world.gather(found)
+        together_found: dict[str, dict[str, str]] = {}
+        for part in gathered or []:
+            for name, hashes in part.items():
+                together_found.setdefault(name, {}).update(hashes)
+        return together_found
+
+    def objection(self, files: Mapping[str, Any], time: datetime) -> str | None:
+        """Why a checkpoint's restarts cannot be gone on from. Local: rank 0."""
+        for name, run in self._runs.items():
+            folder = run.chain / time_label(time)
+            for file, expected in files.get(name, {}).items():
+                try:
+                    if fingerprint(folder / file) != expected:
+                        return f"{folder / file} differs from its hash in the checkpoint"
+                except LandDAError as error:
+                    return str(error)
+            if not files.get(name):
+                return f"it names no restarts of run '{name}'"
+        return None
+
+    def take_up(self, instances: list[Instance], time: datetime) -> None:
+        """Clear what a killed job left; read the backgrounds of the checkpoint's states. Collective."""
+        with together(self._world, "clearing the runs' work folders"):
+            for instance in self._mine_to_start(instances):
+                self._runs[instance.name].clear_work()
+                self._runs[instance.name].remove_later(time)
+                if self._forcing.is_changed and self._log_rain_sigma(instance) == 0.0:
+                    self._write_forcing(instance)
+        with together(self._world, f"reading the restarts of {time}"):
+            for instance in instances:
+                if instance.name in self._models:
+                    self._models[instance.name].read(self._runs[instance.name].case, time)
+
+    def release(self, kept: Collection[datetime]) -> None:
+        """Drop restarts that are neither of a kept checkpoint nor among the newest. Local: rank 0."""
+        for run in self._runs.values():
+            run.prune(set(kept), self._model.keep_restarts)
+
+    def write_restarts(self, instances: list[Instance], time: datetime) -> None:
+        """The analysed restarts, as the next window would start from them, in restart/<time>/<run>/. Collective."""
+        blocks = {i.name: self._gather_blocks(i) for i in instances if i.state is not None}
+        for name, rows in blocks.items():
+            self._write_set(name, rows, time)
+        self._world.barrier()  # a group may be done with its instances before another: the cycle goes on together
+
+    def _write_set(self, name: str, rows: FloatArray, time: datetime) -> None:
+        """One run's set of restart files: analysed blocks, all else as it is, the list. Collective in the group."""
+        run, target, doing = self._runs[name], self._folder.restart / time_label(time) / name, f"restart of '{name}'"
+        apart = [self._block_name(time, block) for block in self._case.tiles.blocks]
+        with together(self._group, doing):
+            if self._starts:
+                open_set(target)
+        with together(self._group, doing):
+            mine = restart_files(run.case, time)[self._world.rank - self._first :: self._group_size]
+            with storage_errors(target, "copying the restart"):
+                for copy in copy_restart(mine, run.case.state_folder(time), target, without=apart):
+                    sync_file(copy)
+            self._write_blocks(rows, time, run, target)
+        with together(self._group, doing), storage_errors(target, "reading the set"):
+            hashes = {file.path.as_posix(): hash_file(target / file.path) for file in mine}
+        gathered = self._group.gather(hashes)
+        with together(self._group, doing):
+            if gathered is not None:
+                every = {file: digest for part in gathered for file, digest in part.items()}
+                close_set(target, self._case.case, name, time, dict(sorted(every.items())))
+
+    # ------------------------------------------------------------------ its parts
+
+    def _mine_to_start(self, instances: list[Instance]) -> list[Instance]:
+        """Instances whose processes this rank starts: the first rank of a member group starts all of the group's."""
+        return [i for i in instances if i.model is not None] if self._starts else []
+
+    def _run_folder(self, instance: Instance) -> RunFolder:
+        namelist, path = self._case.namelist, self._root / instance.name
+        if self._log_rain_sigma(instance) > 0.0 or self._forcing.is_changed:
+            namelist = namelist.with_values({"DEF_forcing_namelist": str(path / FORCING_NAME)})
+        return RunFolder(path, self._case.case, namelist, self._case.tiles.n_patch)
+
+    def _read(self, instances: list[Instance], time: datetime) -> None:
+        with together(self._world, f"reading the restarts of {time}"):
+            for instance in instances:
+                if instance.name in self._models:
+                    instance.state = self._models[instance.name].read(self._runs[instance.name].case, time)
+
+    def _block_name(self, time: datetime, block: str) -> str:
+        case = self._case.case
+        return state_name(case.name, time_label(time), case.lc_year, block)
+
+    def _owner(self, block: IntArray | int) -> IntArray:
+        """Rank of the group that writes a block: blocks are shared out in order."""
+        owners: IntArray = np.asarray(block) * self._group_size // len(self._case.tiles.blocks)
+        return owners
+
+    def _gather_blocks(self, instance: Instance) -> FloatArray:
+        """What may have changed of the tiles in this rank's own blocks, (n, WIDTH). Collective in the group."""
+        assert instance.state is not None, "the group's instances have states"
+        tiles, layout = self._case.tiles, self._domain.layout
+        mine = layout.tiles_of(self._world.rank)
+        owner_of_mine = self._owner(tiles.block[mine])
+        outgoing = [pack(instance.state, np.flatnonzero(owner_of_mine == r)) for r in range(self._group_size)]
+        incoming, me = [], self._world.rank - self._first
+        for r in range(self._group_size):
+            theirs = layout.tiles_of(self._first + r)
+            incoming.append(int((self._owner(tiles.block[theirs]) == me).sum()) * WIDTH)
+        return np.concatenate(self._group.exchange(outgoing, incoming)).reshape(-1, WIDTH)
+
+    def _write_blocks(self, rows: FloatArray, time: datetime, run: RunFolder, folder: Path) -> None:
+        """Write this rank's own blocks of a run's analysed restart. Local."""
+        tiles = self._case.tiles
+        own = np.flatnonzero(self._owner(tiles.block) == self._world.rank - self._first)
+        for number, block in enumerate(tiles.blocks):
+            if int(self._owner(number)) != self._world.rank - self._first:
+                continue
+            of_block = np.flatnonzero(tiles.block[own] == number)
+            values = read_variables(run.case, time, block, WRITTEN, tiles.n_patch[block])
+            for name, array in unpack(rows[of_block]).items():
+                values[name][tiles.position[own[of_block]]] = array
+            write_restart_copy(run.case.state_file(time, block), folder / self._block_name(time, block), values)
+
+    # ------------------------------------------------------------------ perturbations
+
+    def _log_rain_sigma(self, instance: Instance) -> float:
+        if instance.run is None:
+            return self._config.twin.log_rain_sigma if self._config.twin else 0.0
+        return instance.run.perturbation.log_rain_sigma if instance.run.perturbation else 0.0
+
+    def _nature_field(self, name: str) -> FloatArray:
+        twin, grid = self._config.twin, self._domain.grid
+        assert twin is not None, "there is a nature run"
+        spacing = grid_spacing_km(grid)
+        long_km = twin.length_cells * spacing
+        return two_scale_field(grid, long_km, spacing, twin.long_share, self._config.seed, "twin", name)
+
+    def _write_forcing(self, instance: Instance) -> None:
+        """Write a run's own forcing files or forcing namelist, if it has any. Local: one process."""
+        sigma, perturbation = self._log_rain_sigma(instance), instance.run.perturbation if instance.run else None
+        forcing, folder = self._forcing.namelist, self._runs[instance.name].path
+        if sigma == 0.0:
+            if self._forcing.is_changed:
+                write_bytes(folder / FORCING_NAME, forcing.content)
+            return
+        if perturbation is not None:
+            factor = member_rain_factor(perturbation, self._domain.grid, self._config.seed)
+        else:
+            factor = np.exp(sigma * self._nature_field("rain") - 0.5 * sigma**2)
+        period = (self._config.time.start, self._config.time.end)
+        perturb_rain(forcing, self._domain.grid, factor, folder, period)
+
+    def _perturb_state(self, instance: Instance) -> None:
+        """Add a run's own perturbation to its initial soil water, within the bounds of an analysis. Local."""
+        if instance.model is None or instance.state is None:
+            return
+        perturbation = instance.run.perturbation if instance.run is not None else None
+        if instance.run is None and self._config.twin is not None and self._config.twin.wetness_sigma > 0.0:
+            image = self._config.twin.wetness_sigma * self._nature_field("wetness")
+        elif perturbation is not None and perturbation.wetness_sigma > 0.0:
+            field = member_field(perturbation, self._domain.grid, self._config.seed, "wetness")
+            image = perturbation.wetness_sigma * field
+        else:
+            return
+        cells = self._domain.cells.cell[self._domain.layout.cells_of(self._world.rank)]
+        change = (image * self._domain.porosity).reshape(-1)[cells]
+        layers = np.ones(N_SOIL, dtype=np.bool_)
+        distribute(instance.model.tiles, instance.state, np.repeat(change[:, None], N_SOIL, axis=1), layers)
+        instance.model.diagnose(instance.state)
+
+
+def _program(config: CampaignConfig, model: ColmModelConfig) -> Program:
+    return Program(
+        executable=(config.data_root / model.executable).absolute(),
+        launch=model.launch,
+        nodes=model.nodes,
+        side_by_side=model.side_by_side,
+        timeout_s=60.0 * model.timeout_minutes,
+        tries=model.tries,
+        environment=model.environment,
+        keep_history=model.keep_history,
+    )

@@ -1,0 +1,73 @@
+"""What a row of cell means holds: the numbers per land cell that travel from the tiles to the roots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import N_SOIL, N_UPPER, BoolArray, FloatArray
+from landda_hpc.regridding.depth import observe
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of rows (n_cells, size): observed depth, scored layers, upper soil layers, share of frozen soil.
+
+    Attributes
+    ----------
+    n_depths : scored layers.
+    n_soil : soil layers from the top that travel as they are: 0, the upper three, or all.
+    """
+
+    n_depths: int
+    n_soil: int
+
+    @property
+    def size(self) -> int:
+        """Numbers per cell."""
+        return 2 + self.n_depths + self.n_soil
+
+    def observed(self, rows: FloatArray) -> FloatArray:
+        """Mean over the observed depth, m3 m-3, (n_cells,)."""
+        return rows[:, 0]
+
+    def depth(self, rows: FloatArray, number: int) -> FloatArray:
+        """Mean over a scored layer, m3 m-3, (n_cells,)."""
+        return rows[:, 1 + number]
+
+    def soil(self, rows: FloatArray) -> FloatArray:
+        """The soil layers that travel, m3 m-3, (n_cells, n_soil)."""
+        return rows[:, 1 + self.n_depths : 1 + self.n_depths + self.n_soil]
+
+    def frozen(self, rows: FloatArray) -> FloatArray:
+        """Share of soil that is frozen at the observed depth, 1, (n_cells,)."""
+        return rows[:, -1]
+
+    def of_tiles(
+        self, theta: FloatArray, frozen: BoolArray, observed_weights: FloatArray, depth_weights: FloatArray
+    ) -> FloatArray:
+        """The same numbers of tiles, (n_tiles, size), to be averaged over cells.
+
+        Parameters
+        ----------
+        theta : volumetric water of all soil layers, m3 m-3, (n_tiles, n_soil).
+        frozen : tiles with ice at the observed depth, (n_tiles,).
+        observed_weights, depth_weights : weights of the soil layers, (n_soil,) and (n_depths, n_soil).
+        """
+        parts = [observe(theta, observed_weights)]
+        parts += [observe(theta, weights) for weights in depth_weights]
+        parts += list(theta.T[: self.n_soil])
+        return np.stack([*parts, frozen.astype(np.float64)], axis=1)
+
+
+def make_columns(config: CampaignConfig) -> Columns:
+    """The columns that a campaign's methods and records need. Local."""
+    n_soil = 0
+    analysed = any(run.n_analysed_layers for run in config.runs)
+    if analysed or "innovation_layers" in config.output.fields:
+        n_soil = N_UPPER
+    if config.output.profiles:
+        n_soil = N_SOIL
+    return Columns(len(config.verification.depths_m), n_soil)

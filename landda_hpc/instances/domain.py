@@ -1,0 +1,142 @@
+"""Where a campaign happens: grid, tiles, land cells, layout; the same on every rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig, GridConfig
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
+from landda_hpc.errors import ConfigError
+from landda_hpc.grid import Grid, gaussian_grid, regular_grid
+from landda_hpc.image.cells import LandCells
+from landda_hpc.instances.colm_case import CaseDomain, open_case
+from landda_hpc.instances.columns import Columns, make_columns
+from landda_hpc.model.column.mosaic import build_tiles
+from landda_hpc.model.forcing.climatology import Climatology, load_climatology
+from landda_hpc.parallel.process_layout import Layout, make_layout
+from landda_hpc.regridding.depth import depth_weights
+from landda_hpc.state import PatchType, Tiles
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """The parts that do not change during a campaign.
+
+    Attributes
+    ----------
+    grid, tiles, cells : the model grid, all tiles of the campaign, its land cells.
+    layout : who holds what.
+    observed_weights : weights of the soil layers in the observed depth, shape (n_soil,).
+    depth_weights : the same for each scored layer, shape (n_depths, n_soil).
+    depth_names : e.g. "0-10 cm".
+    columns : what rows of cell means hold.
+    is_land : cells with tiles of any kind, (n_lat, n_lon).
+    is_soil : cells with updatable soil, (n_lat, n_lon).
+    is_scored : cells with more updatable soil than the configuration asks for.
+    porosity : of updatable soil, m3 m-3, (n_lat, n_lon), NaN elsewhere.
+    case : the CoLM case that grid and tiles are of; None where they are the package's own.
+    """
+
+    grid: Grid
+    tiles: Tiles
+    cells: LandCells
+    layout: Layout
+    observed_weights: FloatArray
+    depth_weights: FloatArray
+    depth_names: tuple[str, ...]
+    columns: Columns
+    is_land: BoolArray
+    is_soil: BoolArray
+    is_scored: BoolArray
+    porosity: FloatArray
+    case: CaseDomain | None = None
+
+    @cached_property
+    def climatology(self) -> Climatology:
+        """What weather and initial states are conditioned on, on the grid."""
+        return load_climatology(self.grid)
+
+
+def make_grid(config: GridConfig) -> Grid:
+    """The model grid of a configuration."""
+    if config.kind == "gaussian":
+        return gaussian_grid(config.n_lat, config.n_lon)
+    return regular_grid(
+        config.n_lat, config.n_lon, south=config.south, north=config.north, west=config.west, east=config.east
+    )
+
+
+def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
+    """Build the domain of a campaign on so many ranks.
+
+    Raises
+    ------
+    ConfigError : the grid has no land.
+    MissingFileError, DataError : a case's files are missing or not usable.
+
+    Notes
+    -----
+    Local: no communication; every rank computes the same.
+    """
+    case = None
+    if config.case is None:
+        grid = make_grid(config.grid)
+        tiles = build_tiles(grid, config.tiles)
+    else:
+        case = open_case(config.case, config.data_root, config.grid.least_size)
+        grid, tiles = case.tiles.grid, case.tiles_for(config)
+    cells = LandCells.of(grid, tiles)
+    is_soil = cells.mask()
+    if not is_soil.any():
+        raise ConfigError(f"the grid ({grid.describe()}) has no cell with soil; choose another region.")
+    layout = make_layout(
+        n_ranks,
+        len(config.instance_names),
+        cells.tiles_per_cell,
+        config.parallel.member_groups,
+        config.parallel.roots,
+        min((n for run in config.runs if (n := run.shared_members) is not None), default=None),
+        _cell_cost(tiles, config.physics),
+    )
+    depths = config.verification.depths_m
+    return Domain(
+        grid=grid,
+        tiles=tiles,
+        cells=cells,
+        layout=layout,
+        observed_weights=depth_weights(*config.observations.depth_m),
+        depth_weights=np.array([depth_weights(*depth) for depth in depths]),
+        depth_names=tuple(depth_name(depth) for depth in depths),
+        columns=make_columns(config),
+        is_land=cells.to_image(np.ones(len(cells)), fill=0.0) > 0.0,
+        is_soil=is_soil,
+        is_scored=cells.mask(config.verification.min_soil_fraction),
+        porosity=cells.to_image(cells.porosity),
+        case=case,
+    )
+
+
+_COST = {
+    "soil_water": {PatchType.SOIL: 10, PatchType.WETLAND: 3},
+    "land_surface": {PatchType.SOIL: 30, PatchType.WETLAND: 17, PatchType.GLACIER: 16, PatchType.LAKE: 16},
+}
+_LOWEST_COST = 1
+"""Relative cost of a tile's forecast by physics and patch type, measured (``landda bench column``): soil_water 0.63 us
+per step for soil, 0.05 us for ice and lakes; land_surface tenths of 1 us."""
+
+
+def _cell_cost(tiles: Tiles, physics: str) -> IntArray:
+    """Relative cost of each land cell, int64, (n_cells,)."""
+    cost = np.full(len(tiles), _LOWEST_COST, dtype=np.int64)
+    for patchtype, value in _COST[physics].items():
+        cost[tiles.patchtype == patchtype] = value
+    _, cell = np.unique(tiles.cell, return_inverse=True)
+    return np.bincount(cell, weights=cost).astype(np.int64)
+
+
+def depth_name(depth_m: tuple[float, float]) -> str:
+    """(0.1, 0.4) -> '10-40 cm'."""
+    return f"{100 * depth_m[0]:g}-{100 * depth_m[1]:g} cm"

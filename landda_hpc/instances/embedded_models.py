@@ -1,0 +1,346 @@
+"""The embedded model's instances: the nature run with its errors put in, and the runs, each on this rank's tiles."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from landda_hpc.config import METHODS, CampaignConfig, ColumnModelConfig, PerturbationConfig, TwinConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.errors import StoppedError
+from landda_hpc.formats.own.soil_moisture_climatology import read_soil_moisture_climatology
+from landda_hpc.grid import Grid
+from landda_hpc.instances.campaign_weather import make_weather
+from landda_hpc.instances.domain import Domain
+from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
+from landda_hpc.instances.saved_spinup import SavedSpinUp
+from landda_hpc.instances.spun_up_start import spun_up_state
+from landda_hpc.instances.warm_start import is_warm_start, warm_state
+from landda_hpc.io.atomic import storage_errors
+from landda_hpc.model.column.column import ColumnModel
+from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
+from landda_hpc.model.column.land.initial import fitted, land_initial_state
+from landda_hpc.model.column.land.model import LandSurfaceModel
+from landda_hpc.model.column.land.parameters import land_parameters
+from landda_hpc.model.column.soil import with_perturbed_parameters
+from landda_hpc.model.column.temperature import AnnualWave
+from landda_hpc.model.column.tile_climate import tile_climate
+from landda_hpc.model.protocol import LandModel, WeatherSource
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.signals import StopRequest
+from landda_hpc.parallel.together import together
+from landda_hpc.random_fields.sphere import grid_spacing_km, two_scale_field
+from landda_hpc.state import Tiles, TileState
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.rank_restart import write_restart
+
+logger = logging.getLogger(__name__)
+
+NATURE_STREAM = "nature"
+
+
+@dataclass(frozen=True, eq=False)
+class NatureErrors:
+    """How the nature run differs from the runs, per tile of the global vector, (n_tile,).
+
+    Attributes
+    ----------
+    tiles : with the nature run's parameters.
+    rain_factor, potential_evaporation_factor : persistent factors, 1, of mean 1 over the error distribution.
+    wetness_change : of the initial relative wetness, 1.
+    """
+
+    tiles: Tiles
+    rain_factor: FloatArray
+    potential_evaporation_factor: FloatArray
+    wetness_change: FloatArray
+
+
+def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> NatureErrors:
+    """Draw the errors of a twin's nature run: correlated fields of the configured size. Local; same on every rank."""
+    spacing = grid_spacing_km(grid)
+
+    def field(name: str, sigma: float) -> FloatArray:
+        if sigma == 0.0:
+            return np.zeros(len(tiles))
+        image = two_scale_field(grid, config.length_cells * spacing, spacing, config.long_share, seed, "twin", name)
+        values: FloatArray = sigma * image.reshape(-1)[tiles.cell]
+        return values
+
+    def factor(name: str, log_sigma: float) -> FloatArray:
+        factors: FloatArray = np.exp(field(name, log_sigma) - 0.5 * log_sigma**2)
+        return factors
+
+    return NatureErrors(
+        tiles=with_perturbed_parameters(
+            tiles,
+            sand=field("sand", config.sand_sigma),
+            log_b=field("log b", config.log_b_sigma),
+            log_psi=field("log psi", config.log_psi_sigma),
+            log_ksat=field("log ksat", config.log_ksat_sigma),
+            porosity=field("porosity", config.porosity_sigma),
+            vegetation=field("vegetation", config.vegetation_sigma),
+        ),
+        rain_factor=factor("rain", config.log_rain_sigma),
+        potential_evaporation_factor=factor("potential evaporation", config.log_pet_sigma),
+        wetness_change=field("wetness", config.wetness_sigma),
+    )
+
+
+_SPIN_UP_PART = timedelta(days=5)
+"""Between looks for a stop request, and lines in the log."""
+
+_KEPT_EVERY_S: Final = 600.0
+"""Seconds of computing after which a spin-up is kept, for a kill."""
+
+
+def bare_instances(config: CampaignConfig) -> list[Instance]:
+    """Every instance of a campaign, without models and states: the nature run first, if there is one."""
+    instances = [Instance("nature", 0, None)] if config.twin else []
+    return instances + [Instance(run.name, len(instances) + i, run) for i, run in enumerate(config.runs)]
+
+
+def member_field(perturbation: PerturbationConfig, grid: Grid, seed: int, name: str) -> FloatArray:
+    """A member's field of zero mean and unit variance, (n_lat, n_lon); all runs' member n has the same one. Local."""
+    key = ("member", perturbation.member, name)
+    return two_scale_field(grid, perturbation.length_km, perturbation.length_km, 1.0, seed, *key)
+
+
+def member_rain_factor(perturbation: PerturbationConfig, grid: Grid, seed: int) -> FloatArray:
+    """A member's persistent factor on rain, of mean 1 over all members, (n_lat, n_lon). Local."""
+    sigma = perturbation.log_rain_sigma
+    factor: FloatArray = np.exp(sigma * member_field(perturbation, grid, seed, "rain") - 0.5 * sigma**2)
+    return factor
+
+
+class EmbeddedModels:
+    """The embedded model's instances; implements ``ModelSystem``.
+
+    Parameters
+    ----------
+    config, domain, world : of the campaign.
+    folder : its output folder.
+    """
+
+    def __init__(self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder) -> None:
+        assert isinstance(config.model, ColumnModelConfig), "the other kinds have systems of their own"
+        self._config, self._domain, self._world, self._folder = config, domain, world, folder
+        self._model = config.model
+        self._columns: dict[str, LandModel] = {}
+
+    def make_instances(self) -> list[Instance]:
+        """Every instance of the campaign; with a model where this rank holds it. Local: no communication.
+
+        Notes
+        -----
+        All runs have the weather of the base stream. The nature run's weather shares part of it: its latent fields have
+        the configured correlation with the base stream's.
+        """
+        config, domain = self._config, self._domain
+        mine = domain.layout.tiles_of(self._world.rank)
+        held = domain.layout.instances_of(self._world.rank)
+        instances = bare_instances(config)
+        weather = make_weather(config, domain, domain.tiles.take(mine))
+        make = _model_maker(config, domain, mine)
+        for instance in instances:
+            if instance.index not in held:
+                continue
+            if instance.run is None and config.twin is not None:
+                errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
+                own = make_weather(
+                    config, domain, errors.tiles.take(mine), NATURE_STREAM, config.twin.weather_correlation
+                )
+                model = make(errors.tiles, own, errors.rain_factor[mine], errors.potential_evaporation_factor[mine])
+            else:
+                model = make(domain.tiles, weather, self._rain_factor(instance, mine), 1.0)
+            instance.model = self._columns[instance.name] = model
+        return instances
+
+    def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:
+        """Give every instance its state at the campaign's start: initial guess or file, then the spin-up. Collective.
+
+        All unperturbed runs have the same model and weather, so one of them is spun up and the others take its state.
+
+        Raises
+        ------
+        DataError : the initial file is missing or not usable.
+        StoppedError : a stop request came during the spin-up, which is kept; a resume goes on from there.
+        """
+        config, world = self._config, self._world
+        begin = config.time.start - timedelta(days=self._model.spinup_days)
+        saved = SavedSpinUp(config, self._domain, world, self._folder.path / SPIN_UP)
+        reached = saved.time()
+        with together(world, "initial state"):
+            first_run: Instance | None = None
+            for instance in instances:
+                if instance.model is None:
+                    continue
+                if is_warm_start(config):
+                    instance.state = warm_state(
+                        config, self._domain, instance, self._domain.layout.tiles_of(world.rank)
+                    )
+                    continue
+                is_plain = instance.run is not None and instance.run.perturbation is None
+                if is_plain and first_run is not None:
+                    continue
+                if reached is None:
+                    whole = _initial_state(config, self._domain, instance, begin)
+                    instance.state = whole.take(self._domain.layout.tiles_of(world.rank))
+                else:
+                    instance.state = saved.state(instance)
+                first_run = instance if is_plain else first_run
+        self._spin_up(instances, reached or begin, saved, stop)
+        if first_run is not None and first_run.state is not None:
+            for instance in instances:
+                if instance.model is not None and instance.state is None:
+                    instance.state = first_run.state.copy()
+
+    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
+        """Advance every instance; see ``ModelSystem``. Collective."""
+        rain: dict[str, FloatArray] = {}
+        with together(self._world, f"forecast from {begin} to {end}"):
+            for instance in instances:
+                if instance.state is not None:
+                    report = self._columns[instance.name].forecast(instance.state, begin, end)
+                    rain[instance.name] = report.precipitation
+        return rain
+
+    def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:  # noqa: ARG002 - of the protocol
+        """No files: the checkpoint has all of it. Local."""
+        return {}
+
+    def objection(self, files: Mapping[str, Any], time: datetime) -> str | None:  # noqa: ARG002 - of the protocol
+        """None: the checkpoint has all of it. Local."""
+        return None
+
+    def take_up(self, instances: list[Instance], time: datetime) -> None:
+        """Nothing to do: the states came from the checkpoint. Collective."""
+
+    def release(self, kept: Collection[datetime]) -> None:
+        """Drop the saved spin-up once there is a checkpoint. Local: rank 0."""
+        if kept:
+            with storage_errors(self._folder.path / SPIN_UP, "removing"):
+                (self._folder.path / SPIN_UP).unlink(missing_ok=True)
+
+    def write_restarts(self, instances: list[Instance], time: datetime) -> None:
+        """One CoLM-layout file per rank and instance. Collective."""
+        group = self._world.split(self._domain.layout.group_of(self._world.rank))
+        assert group is not None, "every rank has a colour"
+        for instance in instances:
+            if instance.state is not None and instance.model is not None:
+                write_restart(
+                    self._folder.restart, group, self._config.name, instance.name, time, instance.state,
+                    instance.model.tiles,
+                )  # fmt: skip
+        self._world.barrier()  # a group may be done with its instances before another: the cycle goes on together
+
+    def _rain_factor(self, instance: Instance, mine: slice) -> FloatArray | float:
+        perturbation = instance.run.perturbation if instance.run is not None else None
+        if perturbation is None or perturbation.log_rain_sigma == 0.0:
+            return 1.0
+        image = member_rain_factor(perturbation, self._domain.grid, self._config.seed)
+        factor: FloatArray = image.reshape(-1)[self._domain.tiles.cell[mine]]
+        return factor
+
+    def _spin_up(self, instances: list[Instance], now: datetime, saved: SavedSpinUp, stop: StopRequest | None) -> None:
+        """Run the instances that have a state from now to the campaign's start. Collective."""
+        world, end, days = self._world, self._config.time.start, self._model.spinup_days
+        is_saved, kept_at = False, time.monotonic()
+        while now < end:
+            received = stop.agreed(world) if stop else None
+            if received or world.broadcast(time.monotonic() - kept_at > _KEPT_EVERY_S):
+                done = days - (end - now).days
+                if received and not is_saved:
+                    raise StoppedError(f"Stopped by {received.name} before anything new was computed.", received)
+                saved.save(instances, now)
+                kept_at = time.monotonic()
+                if received:
+                    raise StoppedError(
+                        f"Stopped by {received.name} after {done} of {days} days of spin-up, which are kept. Resume "
+                        f"with: landda resume {self._folder.path}",
+                        received,
+                        is_saved=True,
+                    )
+            until = min(end, now + _SPIN_UP_PART)
+            with together(world, f"spin-up from {now}"):
+                for instance in instances:
+                    if instance.state is not None:
+                        self._columns[instance.name].forecast(instance.state, now, until)
+            now, is_saved = until, True
+            if world.rank == 0:
+                logger.info("spin-up: %d of %d days", days - (end - now).days, days)
+
+
+def free_run(config: CampaignConfig, domain: Domain, mine: slice | None = None) -> tuple[LandModel, TileState]:
+    """One model of all tiles, or a slice, on the base weather, and its state at the campaign's start. Local."""
+    mine = slice(0, len(domain.tiles)) if mine is None else mine
+    weather = make_weather(config, domain, domain.tiles.take(mine))
+    model = _model_maker(config, domain, mine)(domain.tiles, weather, 1.0, 1.0)
+    state = _initial_state(config, domain, Instance("free", 0, METHODS.make("control")), config.time.start)
+    return model, state.take(mine)
+
+
+class _MakeModel(Protocol):
+    def __call__(
+        self, tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel: ...
+
+
+def _model_maker(config: CampaignConfig, domain: Domain, mine: slice) -> _MakeModel:
+    """Makes models of the configured physics on this rank's slice from global tiles and weather. Local."""
+    assert isinstance(config.model, ColumnModelConfig), "the other kinds have systems of their own"
+    climate = tile_climate(domain.tiles, domain.climatology)
+    step = config.model.timestep_s
+    wave = AnnualWave(climate.temperature).take(mine)
+
+    def soil_water(
+        tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel:
+        return ColumnModel(tiles.take(mine), weather, wave, step, rain, evaporation)
+
+    def land_surface(
+        tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel:
+        # From the global vector: what numpy computes of a slice may differ in the last bit.
+        parameters = land_parameters(tiles, domain.grid, climate).take(mine)
+        return LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation)
+
+    return land_surface if config.physics == "land_surface" else soil_water
+
+
+def _initial_state(config: CampaignConfig, domain: Domain, instance: Instance, time: datetime) -> TileState:
+    """State of all tiles of an instance, so that its bits do not depend on the partition."""
+    assert isinstance(config.model, ColumnModelConfig), "the other kinds have systems of their own"
+    if is_warm_start(config):  # of the free model; the instances of a campaign read their own tiles alone
+        return warm_state(config, domain, instance, slice(0, len(domain.tiles)))
+    climate = tile_climate(domain.tiles, domain.climatology)
+    tiles, change = domain.tiles, np.zeros(len(domain.tiles))
+    if instance.run is None and config.twin is not None:
+        errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
+        tiles, change = errors.tiles, errors.wetness_change
+    elif instance.run is not None and instance.run.perturbation is not None:
+        perturbation = instance.run.perturbation
+        image = member_field(perturbation, domain.grid, config.seed, "wetness")
+        change = perturbation.wetness_sigma * image.reshape(-1)[tiles.cell]
+    if config.model.initial == "spun_up":
+        name = config.model.initial_file
+        path = None if name is None else config.data_root / name
+        return fitted(spun_up_state(path, domain, tiles, time), tiles, change)
+    if config.model.initial == "file":
+        assert config.model.initial_file is not None, "checked by the configuration"
+        product = read_soil_moisture_climatology(config.data_root / config.model.initial_file)
+        profile = product.on_grid(time, domain.grid, fill=domain.is_land)
+        theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
+    else:
+        theta = soil_water_by_climate(tiles, climate, change)
+    if config.physics == "land_surface":
+        return land_initial_state(tiles, AnnualWave(climate.temperature), time, theta)
+    # Ice stays as it is in this physics, so it is that of the campaign's start, not of the spin-up's.
+    return initial_state(tiles, AnnualWave(climate.temperature), config.time.start, theta)

@@ -1,0 +1,83 @@
+"""How a campaign has its model computed, whatever model it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.instances.colm_models import ColmModels
+from landda_hpc.instances.domain import Domain
+from landda_hpc.instances.embedded_models import EmbeddedModels
+from landda_hpc.instances.instance import Instance
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.signals import StopRequest
+from landda_hpc.storage.campaign_folder import CampaignFolder
+
+
+class ModelSystem(Protocol):
+    """All instances of a campaign as one kind of model runs them: in this process, or as programs of their own."""
+
+    def make_instances(self) -> list[Instance]:
+        """Every instance of the campaign, with its model where this rank holds it, still without a state. Local."""
+        ...
+
+    def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:
+        """Give every instance its state at the campaign's start. Collective.
+
+        Raises
+        ------
+        DataError : what it starts from is missing or not usable.
+        StoppedError : a stop request came; nothing was saved.
+        """
+        ...
+
+    def forecast(self, instances: list[Instance], begin: datetime, end: datetime) -> dict[str, FloatArray]:
+        """Advance the state of every instance from begin to end (UTC). Collective.
+
+        Returns
+        -------
+        Rain and snow that fell, kg m-2, (n_tiles,), by instance that this rank holds; NaN where the model keeps its
+        weather to itself.
+
+        Raises
+        ------
+        ModelError : the model failed; every rank raises.
+        """
+        ...
+
+    def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:
+        """Hashes of files that belong to the state beside the checkpoint, on rank 0; empty elsewhere. Collective."""
+        ...
+
+    def objection(self, files: Mapping[str, Any], time: datetime) -> str | None:
+        """Why the files of a checkpoint cannot be gone on from; None if they can. Local: rank 0."""
+        ...
+
+    def take_up(self, instances: list[Instance], time: datetime) -> None:
+        """Prepare to go on from states that came from a checkpoint. Collective.
+
+        Raises
+        ------
+        DataError : files that belong to them are missing or damaged.
+        """
+        ...
+
+    def release(self, kept: Collection[datetime]) -> None:
+        """Drop files that belong to none of the checkpoints that are kept, by their times. Local: rank 0."""
+        ...
+
+    def write_restarts(self, instances: list[Instance], time: datetime) -> None:
+        """Write every instance's state as restart files in CoLM's layout. Collective."""
+        ...
+
+
+def make_model_system(
+    config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
+) -> ModelSystem:
+    """The system of the campaign's kind of model. Local."""
+    kinds: dict[str, Callable[[CampaignConfig, Domain, Communicator, CampaignFolder], ModelSystem]]
+    kinds = {"column": EmbeddedModels, "colm": ColmModels}
+    return kinds[config.model.kind](config, domain, world, folder)

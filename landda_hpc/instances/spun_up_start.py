@@ -1,0 +1,117 @@
+"""Beginning a campaign from the state at the end of a spin-up."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from landda_hpc.config import CampaignConfig, ColumnModelConfig
+from landda_hpc.data import spun_up_path
+from landda_hpc.errors import ConfigError, LandDAError
+from landda_hpc.formats.own.spun_up import SpunUpColumns, days_apart, read_spun_up
+from landda_hpc.instances.domain import Domain
+from landda_hpc.instances.warm_start import is_warm_start, warm_start_problems
+from landda_hpc.model.column.land.transfer import in_other_soil, nearest_of_kind
+from landda_hpc.state import Tiles, TileState
+from landda_hpc.storage.checkpoint import CheckpointHeader, read_header, read_instance
+
+MAX_DAYS_APART: Final = 31
+"""Half of two months: a file of six dates always has one near enough."""
+
+GRID_RECORD: Final = "grid"
+"""Record of a spin-up's checkpoint: which grid its tiles are of."""
+
+INSTANCES: Final = ("state", "year_before", "two_years_before")
+"""In a spin-up's checkpoint: the ends of its last three years."""
+
+
+def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: datetime) -> TileState:
+    """State of all tiles at the end of a spin-up, for a campaign that begins at the same time of the year. Local.
+
+    Parameters
+    ----------
+    path : ``spinup.h5`` of ``spin_up``, of these very tiles; or a file of a year's states, of tiles anywhere (a tile
+        takes the state of the nearest one of its kind). None: the package's own.
+    domain : of the campaign.
+    tiles : the domain's, or a nature run's, whose soil may differ.
+    begin : where the campaign's model starts.
+
+    Raises
+    ------
+    ConfigError : the spin-up is of other tiles or of another time of the year.
+    DataError, StorageError : the file is missing or damaged.
+    """
+    if path is not None and path.suffix == ".h5":
+        header = read_header(path)
+        _require_fit(path, header, domain, begin)
+        state = read_instance(path, "state", slice(0, header.n_tiles))
+        in_other_soil(state, domain.tiles, tiles)
+        return state
+    columns, states = _states_near(spun_up_path() if path is None else path, begin)
+    index = nearest_of_kind(columns, tiles)
+    state = states.take(index)
+    in_other_soil(state, columns.take(index), tiles)
+    return state
+
+
+def initial_problems(config: CampaignConfig, domain: Domain, *, is_whole: bool = True) -> list[str]:
+    """What is wrong with the spun-up state or restart sets that a campaign begins from, one line each. Local.
+
+    Parameters
+    ----------
+    domain : of the campaign, or a coarser one over the same area.
+    is_whole : whether it is the campaign's own.
+    """
+    if is_warm_start(config):
+        return warm_start_problems(config, len(domain.tiles) if is_whole else None)
+    if not isinstance(config.model, ColumnModelConfig) or config.model.initial != "spun_up":
+        return []
+    name = config.model.initial_file
+    path = spun_up_path() if name is None else config.data_root / name
+    if not path.is_file() and name is not None:
+        return []  # said of every file that is named
+    begin = config.time.start - timedelta(days=config.model.spinup_days)
+    try:
+        if path.suffix == ".h5":
+            _require_fit(path, read_header(path), domain if is_whole else None, begin)
+        else:
+            nearest_of_kind(_states_near(path, begin)[0], domain.tiles)
+    except LandDAError as error:
+        return [f"model.initial = spun_up: {error}"]
+    return []
+
+
+def _states_near(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState]:
+    columns, states, apart = read_spun_up(path, begin)
+    if apart > MAX_DAYS_APART:
+        raise ConfigError(
+            f"{path} has no state within {MAX_DAYS_APART} days of {begin:%d %B}, where the model starts (time.start "
+            f"less model.spinup_days); the nearest is {apart} days away. Make it anew: landda spinup --year."
+        )
+    return columns, states
+
+
+def _require_fit(path: Path, header: CheckpointHeader, domain: Domain | None, begin: datetime) -> None:
+    """Raise ConfigError unless a file is a spin-up of the domain's tiles (of any: None) and of the time of the year."""
+    if header.instances != INSTANCES:
+        raise ConfigError(
+            f"{path} is no spin-up: it holds {', '.join(header.instances) or 'nothing'}. Expected spinup.h5 of "
+            "'landda spinup', or the netCDF file of its --year."
+        )
+    # Files of earlier versions do not say which grid they are of.
+    grid = header.records.get(GRID_RECORD)
+    if domain is not None and (header.n_tiles != len(domain.tiles) or grid not in (None, domain.grid.describe())):
+        raise ConfigError(
+            f"{path} holds {header.n_tiles} tiles of {grid or 'a grid'}, the campaign has {len(domain.tiles)} of "
+            f"{domain.grid.describe()}: make it again, or take the file of a year's states that 'landda spinup --year' "
+            "writes, which fits any tiles."
+        )
+    start = datetime.fromisoformat(header.valid_time)
+    apart = days_apart(begin, start)
+    if apart > MAX_DAYS_APART:
+        raise ConfigError(
+            f"{path} is a spin-up of years from {start:%d %B}; the model starts on {begin:%d %B} (time.start less "
+            f"model.spinup_days), {apart} days away: at most {MAX_DAYS_APART} may lie between them. Take the file of a "
+            "year's states that 'landda spinup --year' writes, or another model.spinup_days."
+        )

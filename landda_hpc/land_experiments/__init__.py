@@ -1,0 +1,1 @@
+"""Experiments with the land model alone: single sites, spin-up, climate, memory, speed."""

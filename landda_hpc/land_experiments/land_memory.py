@@ -1,0 +1,214 @@
+"""Memory of the land: how deep and how long a surface that an analysis holds moist is felt, by vegetation type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig, ColumnModelConfig
+from landda_hpc.constants import FROZEN_ICE, RHO_WATER, SOIL_DZ, SOIL_Z, FloatArray, IntArray
+from landda_hpc.errors import ConfigError
+from landda_hpc.image.aggregate import volumetric_water
+from landda_hpc.instances.campaign_weather import make_weather
+from landda_hpc.instances.domain import make_domain
+from landda_hpc.instances.embedded_models import free_run
+from landda_hpc.model.column.land import plants
+from landda_hpc.model.column.land.model import LandSurfaceModel
+from landda_hpc.model.column.land.parameters import LandParameters, land_parameters
+from landda_hpc.model.column.tile_climate import tile_climate
+from landda_hpc.model.column.vegetation import layer_shares
+from landda_hpc.state import PatchType, Tiles, TileState
+
+
+@dataclass(frozen=True)
+class Site:
+    """One vegetation type at one place.
+
+    Attributes
+    ----------
+    name : for tables and figures.
+    lat, lon : degrees_north, degrees_east; the nearest soil tile stands for it.
+    plant : its vegetation.
+    cover : share of the ground under it.
+    roots : depths above which half, and 95 %, of the roots are, m (Schenk and Jackson 2002).
+    """
+
+    name: str
+    lat: float
+    lon: float
+    plant: plants.Plant
+    cover: float
+    roots: tuple[float, float]
+
+
+SITES: Final = (
+    Site("shrub", 34.0, 250.0, plants.SHRUBS, 0.5, (0.28, 1.29)),
+    Site("grass", 47.0, 105.0, plants.GRASS, 0.8, (0.09, 0.91)),
+    Site("corn", 42.0, 267.0, replace(plants.GRASS, name="corn", height=2.0, lai_max=4.5), 0.85, (0.12, 1.00)),
+    Site("needleleaf forest", 60.0, 100.0, plants.NEEDLE_TREES, 0.9, (0.12, 0.58)),
+)
+
+DEPTHS_M: Final = (0.12, 0.5, 1.0)
+"""The first is the node of the uppermost layer that is not held."""
+
+HELD_DEPTH_M: Final = 0.1
+CYCLE: Final = timedelta(hours=6)
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What the held surface did below.
+
+    Attributes
+    ----------
+    days : since the surface was first held, (n_time,).
+    anomaly : soil moisture with the surface held less without, m3 m-3, (n_site, n_time, n_soil).
+    arrival : days until the anomaly at each of ``DEPTHS_M`` exceeds the threshold; NaN where it never does,
+        (n_site, n_depth).
+    memory : days from the end of holding until the anomaly of the upper metre's water has fallen by e; NaN where it
+        lasts longer than the run, (n_site,).
+    held_days : for which the surface was held.
+    """
+
+    sites: tuple[Site, ...]
+    days: FloatArray
+    anomaly: FloatArray
+    arrival: FloatArray
+    memory: FloatArray
+    held_days: float
+
+
+def land_memory(
+    config: CampaignConfig,
+    sites: Sequence[Site] = SITES,
+    *,
+    anomaly: float = 0.06,
+    held_days: int = 30,
+    free_days: int = 90,
+    settle_days: int = 365,
+    threshold: float = 0.003,
+) -> Memory:
+    """Hold the upper 0.1 m of a second run moister than the first one's, every six hours, then let it go.
+
+    Parameters
+    ----------
+    config : grid, tiles and weather; the physics must be land_surface. The holding begins at time.start.
+    anomaly : of the held layers, m3 m-3, as far as pores have room.
+    held_days, free_days : how long the surface is held, and watched afterwards.
+    settle_days : for which the columns run beforehand.
+    threshold : m3 m-3, from which an anomaly counts as arrived.
+
+    Raises
+    ------
+    ConfigError : another physics.
+
+    Notes
+    -----
+    Local. Depths are those of the layers' nodes, between which the anomaly is interpolated.
+    """
+    if not isinstance(config.model, ColumnModelConfig) or config.physics != "land_surface":
+        raise ConfigError("the memory of the land needs model.physics: land_surface.")
+    domain = make_domain(config, 1)
+    index = np.array([_nearest(domain.tiles, site) for site in sites])
+    order = np.argsort(index, kind="stable")
+    if np.unique(index).size < index.size:
+        raise ConfigError("two sites share a tile: choose a finer grid.")
+    sites = tuple(sites[k] for k in order)
+    index = index[order]
+    climate = tile_climate(domain.tiles, domain.climatology)
+    tiles, parameters = _planted(
+        domain.tiles.take(index),
+        land_parameters(domain.tiles, domain.grid, climate).take(index),
+        climate.temperature[index],
+        sites,
+    )
+    _, whole = free_run(config, domain)
+    model = LandSurfaceModel(tiles, make_weather(config, domain, tiles), parameters, config.model.timestep_s)
+    control = whole.take(index)
+    now = config.time.start - timedelta(days=settle_days)
+    model.forecast(control, now, config.time.start)
+    held = control.copy()
+    now = config.time.start
+    days, rows = [], []
+    for k in range((held_days + free_days) * 4):
+        if k < 4 * held_days:
+            _hold(tiles, control, held, anomaly)
+            model.diagnose(held)
+        days.append(k / 4.0)
+        rows.append(volumetric_water(held) - volumetric_water(control))
+        for state in (control, held):
+            model.forecast(state, now, now + CYCLE)
+        now += CYCLE
+    difference = np.stack(rows, axis=1)
+    time = np.array(days)
+    return Memory(
+        sites, time, difference, _arrivals(time, difference, threshold), _lasting(time, difference, held_days),
+        float(held_days),
+    )  # fmt: skip
+
+
+def _nearest(tiles: Tiles, site: Site) -> int:
+    apart = np.hypot(tiles.lat - site.lat, (np.mod(tiles.lon - site.lon + 180.0, 360.0) - 180.0))
+    apart = np.where(tiles.patchtype == PatchType.SOIL, apart, np.inf)
+    return int(np.argmin(apart))
+
+
+def _planted(
+    tiles: Tiles, parameters: LandParameters, temperature: FloatArray, sites: Sequence[Site]
+) -> tuple[Tiles, LandParameters]:
+    """The tiles with the sites' vegetation."""
+    cover = np.array([site.cover for site in sites])
+    area = np.stack([plants.season(site.plant, temperature[k]) for k, site in enumerate(sites)])
+
+    def each(name: str) -> FloatArray:
+        return np.array([getattr(site.plant, name) for site in sites])
+
+    planted = replace(
+        parameters,
+        vegetation_fraction=cover,
+        canopy_height=each("height"),
+        canopy_albedo=each("albedo"),
+        min_stomatal_resistance=each("rs_min"),
+        radiation_half=each("rgl"),
+        leaf_width=each("leaf_width"),
+        lai=area,
+        sai=np.repeat(each("sai")[:, None], 12, axis=1),
+    )
+    roots = np.stack([layer_shares(*site.roots) for site in sites])
+    return replace(tiles, vegetation_fraction=cover, root_fraction=roots), planted
+
+
+def _hold(tiles: Tiles, control: TileState, held: TileState, anomaly: float) -> None:
+    """Set the liquid of the held layers to the control's plus the anomaly, in place; frozen layers stay."""
+    mass = RHO_WATER * SOIL_DZ
+    layers = SOIL_Z < HELD_DEPTH_M
+    wanted = control.soil("wliq_soisno") + anomaly * mass
+    free = (control.soil("wice_soisno") <= FROZEN_ICE) & (held.soil("wice_soisno") <= FROZEN_ICE) & layers
+    held.soil("wliq_soisno")[free] = np.minimum(wanted, 0.98 * tiles.porsl * mass)[free]
+
+
+def _arrivals(days: FloatArray, anomaly: FloatArray, threshold: float) -> FloatArray:
+    found = np.full((anomaly.shape[0], len(DEPTHS_M)), np.nan)
+    for i, one in enumerate(anomaly):
+        for k, depth in enumerate(DEPTHS_M):
+            there = np.array([np.interp(depth, SOIL_Z, row) for row in one])
+            late: IntArray = np.flatnonzero(there > threshold)
+            if late.size:
+                found[i, k] = days[late[0]]
+    return found
+
+
+def _lasting(days: FloatArray, anomaly: FloatArray, held_days: int) -> FloatArray:
+    upper = np.clip(1.0 - (np.cumsum(SOIL_DZ) - SOIL_DZ), 0.0, SOIL_DZ)
+    water = anomaly @ upper
+    last = 4 * held_days - 1
+    found = np.full(anomaly.shape[0], np.nan)
+    for i, one in enumerate(water):
+        late = np.flatnonzero(one[last:] < one[last] / np.e)
+        if late.size:
+            found[i] = days[last + late[0]] - days[last]
+    return found

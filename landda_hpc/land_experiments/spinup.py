@@ -1,0 +1,327 @@
+"""Spin-up: the same year of weather again and again until the deepest soil stands still, accelerated."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from landda_hpc import __version__
+from landda_hpc.config import CampaignConfig, ColumnModelConfig
+from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
+from landda_hpc.errors import ConfigError, StoppedError, StorageError
+from landda_hpc.formats.own.spun_up import YEAR_DAYS, SpunUpColumns, write_spun_up
+from landda_hpc.instances.domain import Domain, make_domain
+from landda_hpc.instances.embedded_models import free_run
+from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES
+from landda_hpc.instances.trajectory import config_hash
+from landda_hpc.io.atomic import final_name, remove_temporaries, write_text
+from landda_hpc.model.column.land.acceleration import extrapolate
+from landda_hpc.model.protocol import LandModel
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.partition import even_share
+from landda_hpc.parallel.signals import StopRequest
+from landda_hpc.parallel.together import together
+from landda_hpc.state import PatchType, TileState
+from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, read_header, read_instance, write_checkpoint
+from landda_hpc.storage.folder_contents import LOCK
+from landda_hpc.storage.folder_lock import PATIENT, FolderLock
+from landda_hpc.storage.output_folder import claim_folder
+
+logger = logging.getLogger(__name__)
+
+PATIENCE: Final = 3
+"""Years from one extrapolation to the next: one to forget it, two to see where the changes lead."""
+
+FIRST_EXTRAPOLATION: Final = {"spun_up": 3, "climatology": 6, "file": 6}
+"""Year, by the initial state: before, fast parts still move the slow ones."""
+
+Progress = Callable[["Drift"], None]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What a year changed.
+
+    Attributes
+    ----------
+    year : number of the year, from 1.
+    water : change of the deepest layer's water, m3 m-3, that the share of soil tiles given by the rule stays below.
+    temperature : the same of its temperature, K.
+    moving : share of soil tiles whose deepest layer moves by more than the tolerance.
+    extrapolated : whether the state was extrapolated at the year's end.
+    """
+
+    year: int
+    water: float
+    temperature: float
+    moving: float
+    extrapolated: bool
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """A spin-up ends when at most ``moving`` of all soil tiles change their deepest layer by more in a year.
+
+    Attributes
+    ----------
+    water : m3 m-3 a-1.
+    temperature : K a-1.
+    moving : share of soil tiles, 0..1.
+    max_years : at which it ends in any case.
+    """
+
+    water: float = 1.0e-3
+    temperature: float = 0.05
+    moving: float = 0.01
+    max_years: int = 60
+
+
+def spin_up(
+    config: CampaignConfig,
+    world: Communicator,
+    folder: Path,
+    rule: StopRule,
+    *,
+    accelerate: bool = True,
+    progress: Progress | None = None,
+    stop: StopRequest | None = None,
+    year_file: Path | None = None,
+) -> list[Drift]:
+    """Repeat the year from the configuration's start until the stop rule holds; go on where an earlier call ended.
+
+    Parameters
+    ----------
+    config : grid, tiles, weather, model and its initial state; the physics must be land_surface.
+    folder : for ``spinup.h5`` (the state at the end of the last year, and two earlier ones) and ``spinup.json``.
+    rule : when to end.
+    accelerate : extrapolate the slow parts every third year, from the sixth on (from the third, where the initial state
+        is one of another spin-up, on a coarser grid).
+    progress : called on rank 0 after each year.
+    stop : asked between months; the year in progress is then lost.
+    year_file : netCDF file for the states of one year more, after the last, every two months from its start; see
+        ``formats.own.spun_up``. None writes none.
+
+    Returns
+    -------
+    The drift of every year so far, on every rank.
+
+    Raises
+    ------
+    ConfigError : another physics, the folder holds the spin-up of another configuration, or year_file ends in .h5.
+    StoppedError : a stop request came.
+
+    Notes
+    -----
+    Collective. The same bits on any number of ranks: columns are independent, drifts are counted.
+    """
+    if not isinstance(config.model, ColumnModelConfig) or config.physics != "land_surface":
+        raise ConfigError("a spin-up needs model.physics: land_surface; soil_water has no slow parts to wait for.")
+    if year_file is not None and year_file.suffix == ".h5":
+        raise ConfigError(f"--year {year_file}: a campaign takes .h5 for a spinup.h5 of its very tiles; name it .nc.")
+    domain = make_domain(config, world.size)
+    # Whatever groups a campaign would make.
+    mine = even_share(len(domain.tiles), world.rank, world.size)
+    with together(world, "making the spin-up's model"):
+        model, whole = free_run(config, domain, mine)
+    header = _header(config, domain)
+    path = folder / "spinup.h5"
+    past: list[Drift] = []
+    states = [whole]
+    with _held(folder, path, world):
+        with together(world, f"reading {folder}"):
+            if path.is_file():
+                past, states = _read(path, header, mine)
+        while len(past) < rule.max_years and not (past and _is_still(past[-1], rule)):
+            state = states[0].copy()
+            recharge = _one_year(config, model, state, world, stop)
+            before = states[0]
+            number = len(past) + 1
+            drift = _drift(domain, mine, before, state, number, rule, world)
+            is_last = _is_still(drift, rule) or number >= rule.max_years
+            is_time = number >= FIRST_EXTRAPOLATION[config.model.initial] and number % PATIENCE == 0
+            extrapolated = accelerate and is_time and not is_last
+            if extrapolated:
+                with together(world, "extrapolating"):
+                    still = {"still_water": rule.water, "still_warmth": rule.temperature}
+                    extrapolate(model.tiles, states[1], before, state, recharge, YEAR_DAYS * 86400.0, **still)
+                    model.diagnose(state)
+                drift = Drift(**(asdict(drift) | {"extrapolated": True}))
+            past.append(drift)
+            states = [state, before, *states[1:]][:3]
+            _write(path, config, header, number, past, states, mine, world)
+            if progress is not None and world.rank == 0:
+                progress(drift)
+        if year_file is not None:
+            _write_year(year_file, config, domain, model, states[0].copy(), len(past), world, stop)
+        return past
+
+
+@contextmanager
+def _held(folder: Path, path: Path, world: Communicator) -> Iterator[None]:
+    """Hold the folder of a spin-up, so that no second one works there; what a killed one left half-written goes."""
+    lock = FolderLock(folder / LOCK)
+    names = (path.name, path.with_suffix(".json").name)
+    with together(world, f"making {folder}", asleep=True):
+        if world.rank == 0:
+            is_known = path.is_file() and read_header(path).instances == INSTANCES
+            claim_folder(folder, "spinup", names, is_known=is_known)
+            lock.acquire(PATIENT)
+            remove_temporaries(folder, lambda name: final_name(name) in names)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write_year(
+    path: Path,
+    config: CampaignConfig,
+    domain: Domain,
+    model: LandModel,
+    state: TileState,
+    years: int,
+    world: Communicator,
+    stop: StopRequest | None,
+) -> None:
+    """Run one year more and keep the state every two months. Collective."""
+    kept: list[tuple[datetime, TileState]] = []
+
+    def keep(date: datetime, now: TileState) -> None:
+        parts = world.gather(now.copy())
+        if parts is not None:
+            whole = {name: np.concatenate([part[name] for part in parts]) for name in now}
+            kept.append((date, TileState(whole)))
+
+    _one_year(config, model, state, world, stop, keep)
+    with together(world, f"writing {path}"):
+        if world.rank == 0:
+            names = (f.name for f in fields(SpunUpColumns))
+            columns = SpunUpColumns(**{name: getattr(domain.tiles, name) for name in names})
+            attributes = {
+                "title": "States of the land model through a spun-up year",
+                "source": f"landda_hpc {__version__}, land_surface, {years} years of one weather, seed {config.seed}",
+                "grid": domain.grid.describe(),
+                "configuration": config_hash(config),
+            }
+            write_spun_up(path, columns, kept, attributes)
+
+
+def _one_year(
+    config: CampaignConfig,
+    model: LandModel,
+    state: TileState,
+    world: Communicator,
+    stop: StopRequest | None,
+    keep: Callable[[datetime, TileState], None] | None = None,
+) -> FloatArray:
+    """Advance the state by a year from the configuration's start; recharge of the aquifer, kg m-2. Collective.
+
+    ``keep`` is called on every rank at the start and every two months after it.
+    """
+    begin = config.time.start
+    aquifer = state["wa"].copy()
+    baseflow = np.zeros(state.n_tile)
+    for month in range(12):
+        first, last = (begin + timedelta(days=YEAR_DAYS * k // 12) for k in (month, month + 1))
+        if keep is not None and month % 2 == 0:
+            keep(first, state)
+        with together(world, f"spin-up from {first}"):
+            baseflow += model.forecast(state, first, last).drainage
+        received = stop.agreed(world) if stop else None
+        if received:
+            raise StoppedError(
+                f"Stopped by {received.name} within a year; the years before are kept: the same command goes on there.",
+                received,
+            )
+    recharge: FloatArray = state["wa"] - aquifer + baseflow
+    return recharge
+
+
+def _drift(
+    domain: Domain, mine: slice, before: TileState, after: TileState, number: int, rule: StopRule, world: Communicator
+) -> Drift:
+    """What the year changed, over all ranks. Collective."""
+    is_soil = domain.tiles.patchtype[mine] == PatchType.SOIL
+
+    def deepest(state: TileState) -> FloatArray:
+        theta: FloatArray = (
+            state.soil("wliq_soisno")[:, N_SOIL - 1] / RHO_WATER + state.soil("wice_soisno")[:, N_SOIL - 1] / RHO_ICE
+        ) / SOIL_DZ[-1]
+        return theta
+
+    water = np.abs(deepest(after) - deepest(before))[is_soil]
+    warmth = np.abs(after.soil("t_soisno")[:, -1] - before.soil("t_soisno")[:, -1])[is_soil]
+    rows = world.all_gather((water, warmth))
+    all_water, all_warmth = (np.concatenate([row[k] for row in rows]) for k in (0, 1))
+    moving = (all_water > rule.water) | (all_warmth > rule.temperature)
+    rank = max(0, int(np.ceil((1.0 - rule.moving) * all_water.size)) - 1)
+    return Drift(
+        number,
+        float(np.sort(all_water)[rank]),
+        float(np.sort(all_warmth)[rank]),
+        float(np.count_nonzero(moving) / moving.size),
+        False,
+    )
+
+
+def _is_still(drift: Drift, rule: StopRule) -> bool:
+    return drift.moving <= rule.moving
+
+
+def _header(config: CampaignConfig, domain: Domain) -> CheckpointHeader:
+    return CheckpointHeader(
+        campaign=config.name,
+        cycle=0,
+        valid_time=config.time.start.isoformat(),
+        config_hash=config_hash(config),
+        n_tiles=len(domain.tiles),
+        instances=INSTANCES,
+        software_version=__version__,
+        variables=config.state_names,
+        records={GRID_RECORD: domain.grid.describe()},
+    )
+
+
+def _write(
+    path: Path,
+    config: CampaignConfig,
+    header: CheckpointHeader,
+    number: int,
+    past: list[Drift],
+    states: list[TileState],
+    mine: slice,
+    world: Communicator,
+) -> None:
+    """Keep the last three states and the drifts. Collective."""
+    full = [*states, *[states[-1]] * (len(INSTANCES) - len(states))]
+    parts = {name: LocalPart(state, mine) for name, state in zip(INSTANCES, full, strict=True)}
+    records = header.records | {"drifts": [asdict(d) for d in past], "states": len(states)}
+    kept = CheckpointHeader(**(_fields(header) | {"cycle": number, "records": records}))
+    write_checkpoint(path, world, kept, parts, config.checkpoint.mode)
+    with together(world, "writing the drifts"):
+        if world.rank == 0:
+            write_text(path.with_suffix(".json"), json.dumps(records["drifts"], indent=1) + "\n")
+
+
+def _read(path: Path, header: CheckpointHeader, mine: slice) -> tuple[list[Drift], list[TileState]]:
+    found = read_header(path)
+    if found.config_hash != header.config_hash or found.n_tiles != header.n_tiles:
+        raise ConfigError(f"{path} is the spin-up of another configuration; choose another folder.")
+    try:
+        past = [Drift(**d) for d in found.records["drifts"]]
+        n_states = int(found.records["states"])
+    except (KeyError, TypeError) as error:
+        raise StorageError(f"{path} has no record of a spin-up's years: {error}.") from error
+    return past, [read_instance(path, name, mine) for name in INSTANCES[:n_states]]
+
+
+def _fields(header: CheckpointHeader) -> dict[str, Any]:
+    return {name: getattr(header, name) for name in header.__dataclass_fields__}

@@ -1,0 +1,110 @@
+"""Whether two spin-ups of the same columns end in the same place: an accelerated one beside plain cycling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import FROZEN_ICE, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
+from landda_hpc.errors import ConfigError
+from landda_hpc.instances.domain import make_domain
+from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES
+from landda_hpc.state import PatchType, TileState
+from landda_hpc.storage.checkpoint import read_header, read_instance
+
+SAME_TABLE_M: Final = 0.05
+QUANTILES: Final = (0.5, 0.9, 1.0)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Two ends beside each other, over all soil tiles.
+
+    Attributes
+    ----------
+    years, other_years : that each ran.
+    same_table : tiles whose water tables are within ``SAME_TABLE_M``.
+    water, surface, temperature : quantiles (``QUANTILES``) over those of the difference of the deepest layer's water,
+        of 0-10 cm water, m3 m-3, and of the deepest layer's temperature, K.
+    frozen : other tiles, whose deepest layer holds ice in one of the ends.
+    moving : the rest: the tables are apart.
+    towards : those of them where the other spin-up's last year moved its table towards this one's.
+    """
+
+    years: int
+    other_years: int
+    same_table: int
+    water: tuple[float, ...]
+    surface: tuple[float, ...]
+    temperature: tuple[float, ...]
+    frozen: int
+    moving: int
+    towards: int
+
+
+def compare_ends(config: CampaignConfig, path: Path, other: Path) -> Ends:
+    """Compare the ends of two spin-ups. Local.
+
+    Parameters
+    ----------
+    config : of both.
+    path, other : ``spinup.h5`` of each.
+
+    Raises
+    ------
+    ConfigError : they are of other tiles, or the other one has run for a single year.
+    StorageError : a file is missing or damaged.
+    """
+    domain = make_domain(config, 1)
+    tiles = domain.tiles
+    n = len(tiles)
+    grid = domain.grid.describe()
+    for file in (path, other):
+        header = read_header(file)
+        if header.instances != INSTANCES:
+            raise ConfigError(f"{file} is no spin-up: it holds {', '.join(header.instances)}. Name another folder.")
+        if header.n_tiles != n or header.records.get(GRID_RECORD, grid) != grid:
+            raise ConfigError(
+                f"{file} holds {header.n_tiles} tiles of {header.records.get(GRID_RECORD, 'a grid')}, the "
+                f"configuration has {n} of {grid}: ends can be compared of the same tiles only."
+            )
+    if read_header(other).cycle < 2:
+        raise ConfigError(
+            f"{other} has run for one year; two are needed to see where it goes: run it on with --max-years."
+        )
+    mine, theirs = (read_instance(file, "state", slice(0, n)) for file in (path, other))
+    before = read_instance(other, "year_before", slice(0, n))
+    is_soil = tiles.patchtype == PatchType.SOIL
+    apart = mine["zwt"] - theirs["zwt"]
+    same = is_soil & (np.abs(apart) <= SAME_TABLE_M)
+    has_ice = (mine.soil("wice_soisno")[:, -1] > FROZEN_ICE) | (theirs.soil("wice_soisno")[:, -1] > FROZEN_ICE)
+    moving = is_soil & ~same & ~has_ice
+    difference = np.abs(_theta(mine) - _theta(theirs))
+    upper = SOIL_DZ[:4] / SOIL_DZ[:4].sum()
+    surface = np.abs(((_theta(mine) - _theta(theirs))[:, :4] * upper).sum(axis=1))
+    warmth = np.abs(mine.soil("t_soisno")[:, -1] - theirs.soil("t_soisno")[:, -1])
+
+    def quantiles(values: FloatArray) -> tuple[float, ...]:
+        return tuple(float(q) for q in np.quantile(values[same], QUANTILES)) if same.any() else ()
+
+    return Ends(
+        years=read_header(path).cycle,
+        other_years=read_header(other).cycle,
+        same_table=int(np.count_nonzero(same)),
+        water=quantiles(difference[:, -1]),
+        surface=quantiles(surface),
+        temperature=quantiles(warmth),
+        frozen=int(np.count_nonzero(is_soil & ~same & has_ice)),
+        moving=int(np.count_nonzero(moving)),
+        towards=int(np.count_nonzero(moving & ((theirs["zwt"] - before["zwt"]) * apart > 0.0))),
+    )
+
+
+def _theta(state: TileState) -> FloatArray:
+    """All water as volume, m3 m-3, (n_tile, n_soil)."""
+    theta: FloatArray = (state.soil("wliq_soisno") / RHO_WATER + state.soil("wice_soisno") / RHO_ICE) / SOIL_DZ
+    return theta

@@ -1,0 +1,139 @@
+"""The package's static fields as means over the cells of a model grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.constants import FloatArray, IntArray
+from landda_hpc.data import SOIL_CLASSES, static_path
+from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
+from landda_hpc.errors import DataError
+from landda_hpc.formats.own.static_file import read_static
+from landda_hpc.grid import Grid
+from landda_hpc.regridding.regrid import Regridder
+
+_FIELDS: Final = (
+    "land_fraction",
+    "lake_fraction",
+    "glacier_fraction",
+    "wetland_fraction",
+    "soil_class_fraction",
+    "climate_class",
+    "high_vegetation_fraction",
+    "low_vegetation_fraction",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class CellFields:
+    """Static fields of the cells of a grid, each of shape (n_cells,) in flat-index order.
+
+    Attributes
+    ----------
+    grid : the grid.
+    land, lake : share of the cell's area, 0..1; together with the ocean 1.
+    glacier, wetland : share of the cell's area; parts of ``land``.
+    soil : share of the cell's area by ECMWF soil class 1..7, shape (7, n_cells); the rest of ``land``.
+    climate_class : Koeppen-Geiger class 1..30 that holds most of the land; 0 without land.
+    high_vegetation, low_vegetation : share of the land, 0..1.
+    """
+
+    grid: Grid
+    land: FloatArray
+    lake: FloatArray
+    glacier: FloatArray
+    wetland: FloatArray
+    soil: FloatArray
+    climate_class: IntArray
+    high_vegetation: FloatArray
+    low_vegetation: FloatArray
+
+
+def cell_fields(grid: Grid, path: Path | None = None) -> CellFields:
+    """Area-weighted means of the static fields over the cells of a grid.
+
+    Parameters
+    ----------
+    grid : any rectangular grid, global or regional.
+    path : file of static fields; the package's own by default.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : the file is damaged; a variable is missing or has another shape than its axes.
+
+    Notes
+    -----
+    Local: no communication. The same bits on every rank. Shares of land are weighted by the land that they
+    are a share of.
+    """
+    source, values = _read(static_path() if path is None else path)
+    to_cells = Regridder(source, grid, "conservative")
+
+    def mean(field: FloatArray) -> FloatArray:
+        result: FloatArray = np.nan_to_num(to_cells(field), nan=0.0).reshape(-1)
+        return result
+
+    land_fine = values["land_fraction"]
+    land = mean(land_fine)
+
+    def over_land(field: FloatArray) -> FloatArray:
+        weighted = mean(land_fine * field)
+        result: FloatArray = np.divide(weighted, land, out=np.zeros_like(land), where=land > 0.0)
+        return result
+
+    soil_fine = land_fine * (1.0 - values["glacier_fraction"] - values["wetland_fraction"])
+    return CellFields(
+        grid=grid,
+        land=land,
+        lake=mean(values["lake_fraction"]),
+        glacier=mean(land_fine * values["glacier_fraction"]),
+        wetland=mean(land_fine * values["wetland_fraction"]),
+        soil=np.stack([mean(soil_fine * share) for share in values["soil_class_fraction"]]),
+        climate_class=_most_common(values["climate_class"], land_fine, len(KOPPEN_CLASSES), mean),
+        high_vegetation=over_land(values["high_vegetation_fraction"]),
+        low_vegetation=over_land(values["low_vegetation_fraction"]),
+    )
+
+
+def cell_albedo(grid: Grid, path: Path | None = None) -> FloatArray:
+    """Annual mean albedo of the land without snow, broad band, shape (n_cells,); zero without land.
+
+    Parameters, errors : as for ``cell_fields``. Local: no communication; the same bits on every rank.
+    """
+    source, fields = read_static(static_path() if path is None else path, ("land_fraction", "albedo"))
+    to_cells = Regridder(source, grid, "conservative")
+    land = np.nan_to_num(to_cells(fields["land_fraction"]), nan=0.0).reshape(-1)
+    weighted = to_cells(fields["land_fraction"] * np.nan_to_num(fields["albedo"], nan=0.0))
+    albedo: FloatArray = np.divide(
+        np.nan_to_num(weighted, nan=0.0).reshape(-1), land, out=np.zeros_like(land), where=land > 0.0
+    )
+    return albedo
+
+
+def _most_common(
+    classes: FloatArray, weight: FloatArray, n_class: int, mean: Callable[[FloatArray], FloatArray]
+) -> IntArray:
+    """Class 1..n_class with the largest area in each cell, the lower one at a tie; 0 where there is none."""
+    best = np.zeros(1)
+    winner = np.zeros(1, dtype=np.int64)
+    for k in range(1, n_class + 1):
+        area = mean(weight * (classes == k))
+        winner = np.where(area > best, k, winner)
+        best = np.maximum(area, best)
+    return winner
+
+
+def _read(path: Path) -> tuple[Grid, dict[str, FloatArray]]:
+    """The fine grid and its fields of shape (n_lat, n_lon), soil classes (7, n_lat, n_lon)."""
+    source, fields = read_static(path, _FIELDS)
+    for name, field in fields.items():
+        expected = (len(SOIL_CLASSES), *source.shape) if name == "soil_class_fraction" else source.shape
+        if field.shape != expected:
+            raise DataError(f"'{name}' of '{path}' has shape {field.shape}; its axes say {expected}.")
+    return source, fields

@@ -1,0 +1,101 @@
+"""Observations of a twin experiment: the nature run's truth plus errors, white and correlated, with gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.source import Survey
+from landda_hpc.observation.twin_gaps import GapKind, is_missing
+from landda_hpc.random_fields.angular_spectra import gaussian_spectrum
+from landda_hpc.random_fields.keyed import keyed_generator
+from landda_hpc.random_fields.sphere import random_field
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.grid import Grid
+    from landda_hpc.regridding.depth import DepthRange
+
+
+@dataclass(frozen=True, eq=False)
+class TwinObservationSource:
+    """Truth plus an error that is drawn for each time.
+
+    Attributes
+    ----------
+    seed : the campaign's seed.
+    grid : of the images.
+    is_soil : cells that are observed, shape (n_lat, n_lon).
+    depth_m : top and bottom of the observed layer, m.
+    error_std : standard deviation of the white, normal error, m3 m-3; a number, or a map (n_lat, n_lon), which every
+        observation then reports.
+    missing_fraction : share of the cells without observation.
+    gaps : kind of gaps, see ``is_missing``.
+    correlated_std : standard deviation of an additional correlated error, m3 m-3; every observation then reports the
+        total of both errors.
+    correlated_length_km : L of its correlation exp(-1/2 (d / L)^2), km.
+
+    Notes
+    -----
+    Errors and gaps depend on seed, valid time and cell only: they are drawn for the whole image, independently of
+    the mask, by generators keyed on the time. Values may lie outside [0, porosity]; quality control allows four
+    standard deviations.
+    """
+
+    seed: int
+    grid: Grid
+    is_soil: BoolArray
+    depth_m: DepthRange
+    error_std: float | FloatArray
+    missing_fraction: float = 0.0
+    gaps: GapKind = "random"
+    correlated_std: float = 0.0
+    correlated_length_km: float = 250.0
+
+    label: ClassVar[str] = "twin"
+
+    def survey(self, times: Sequence[datetime]) -> Survey:
+        """Report all times as found: the truth always exists."""
+        return Survey(self.label, tuple((time, "nature run") for time in times), (), "error")
+
+    @property
+    def surveyed(self) -> Mapping[datetime, tuple[datetime, ...]]:
+        """Nothing: the truth is never late."""
+        return {}
+
+    def recall(self, surveyed: Mapping[datetime, tuple[datetime, ...]], /) -> None:
+        """Nothing to restore."""
+
+    def probe(self, _survey: Survey) -> tuple[str, ...]:
+        """Nothing to read."""
+        return ()
+
+    def other_layers(self, _time: datetime, _depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
+        """Nothing: a twin's truth is the better reference."""
+        return {}
+
+    def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation:
+        """Observe the truth; see ``ObservationSource.at``."""
+        if truth_image is None:
+            raise DataError(f"twin observations at {time.isoformat()} need the nature run's image; none was given.")
+        if truth_image.shape != self.is_soil.shape:
+            raise ShapeError(f"truth has shape {truth_image.shape}; the model's soil mask has {self.is_soil.shape}.")
+        key = time.isoformat()
+        error = self.error_std * keyed_generator(self.seed, "observation error", key).standard_normal(truth_image.shape)
+        reported = self.error_std if isinstance(self.error_std, np.ndarray) else None
+        if self.correlated_std > 0.0:
+            spectrum = gaussian_spectrum(self.correlated_length_km)
+            error += self.correlated_std * random_field(
+                self.grid, spectrum, self.seed, "correlated observation error", key
+            )
+            reported = np.sqrt(np.full(truth_image.shape, self.error_std) ** 2 + self.correlated_std**2)
+        observed = self.is_soil & ~is_missing(self.gaps, self.missing_fraction, self.grid, self.seed, time)
+        given = np.where(observed, truth_image + error, np.nan)
+        return ImageObservation.flagged(given, self.is_soil, time, self.depth_m, self.label, reported)

@@ -1,0 +1,59 @@
+"""Covariances on the sphere that are diagonal in spherical harmonics, times an image."""
+
+from __future__ import annotations
+
+import ducc0
+import numpy as np
+
+from landda_hpc.constants import FloatArray
+from landda_hpc.errors import ShapeError
+from landda_hpc.grid import Grid
+from landda_hpc.random_fields.sphere import coefficient_count, synthesise
+
+
+class SphereCovariance:
+    """S diag(C_lm) S^T of the synthesis S at the grid's cells: the covariance of sum a_lm Y_lm, E|a_lm|^2 = C_lm.
+
+    Parameters
+    ----------
+    grid : longitudes are a part of an equally spaced circle.
+    degree, power : highest l, and C_lm in the order of ``order_and_degree``, (n_coef,).
+
+    Raises
+    ------
+    ShapeError : other longitudes, or not one power per coefficient.
+
+    Notes
+    -----
+    Local: no communication. One thread.
+    """
+
+    def __init__(self, grid: Grid, degree: int, power: FloatArray) -> None:
+        spacing = np.diff(grid.lon)
+        self._n_ring = round(360.0 / float(spacing[0]))
+        if not np.allclose(spacing * self._n_ring, 360.0, rtol=1e-9, atol=0.0):
+            raise ShapeError(
+                f"covariances need longitudes that are a part of an equally spaced circle; found {grid.describe()}."
+            )
+        if power.shape != (coefficient_count(degree),):
+            raise ShapeError(f"power has shape {power.shape}; degree {degree} has {coefficient_count(degree)} terms.")
+        self._grid, self._degree, self._power = grid, degree, power
+
+    def __call__(self, image: FloatArray) -> FloatArray:
+        """Covariance times the image, (n_lat, n_lon); no NaN."""
+        n_lat, n_lon = self._grid.shape
+        if image.shape != (n_lat, n_lon):
+            raise ShapeError(f"the image has shape {image.shape}; this covariance needs {self._grid.shape}.")
+        ring = np.zeros((n_lat, self._n_ring))
+        ring[:, :n_lon] = image
+        coefficients = ducc0.sht.adjoint_synthesis(
+            map=ring.reshape(1, -1),
+            theta=np.deg2rad(90.0 - self._grid.lat),
+            lmax=self._degree,
+            nphi=np.full(n_lat, self._n_ring, dtype=np.uint64),
+            phi0=np.full(n_lat, np.deg2rad(self._grid.lon[0] % 360.0)),
+            ringstart=np.arange(n_lat, dtype=np.uint64) * np.uint64(self._n_ring),
+            spin=0,
+            nthreads=1,
+        )
+        return synthesise(coefficients[0] * self._power, self._degree, self._grid)

@@ -1,0 +1,1 @@
+"""From the places, depths and months of a dataset to those of the model."""

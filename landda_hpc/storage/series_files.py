@@ -1,0 +1,299 @@
+"""Soil water of every land cell over time: one CF netCDF file per run and day, ``series/<run>_<YYYYMMDD>.nc``.
+
+A file holds the times of one calendar day (UTC) and is replaced atomically with every time that is added, so that a
+killed campaign leaves complete files. A resume cuts the files back to its checkpoint; a time that is written again is
+replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import netCDF4
+import numpy as np
+import numpy.typing as npt
+
+from landda_hpc.constants import SOIL_ZI, FloatArray, IntArray
+from landda_hpc.errors import StorageError
+from landda_hpc.formats.own.image_output import CONVENTIONS, TIME_UNITS
+from landda_hpc.grid import Grid
+from landda_hpc.io.atomic import atomic_replacement, storage_errors
+from landda_hpc.storage.hashing import hash_array, hash_bytes
+
+Float32Array = npt.NDArray[np.float32]
+
+_NAME: Final = re.compile(r"(.+)_(\d{8})\.nc")
+_EPOCH: Final = datetime(1970, 1, 1)
+"""Of ``TIME_UNITS``."""
+
+_ROOM: Final = 65536
+"""Maximum number of bytes of coordinates and attributes, besides those of the cells."""
+
+_FIELDS: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]]] = {
+    "soil_moisture": (
+        ("time", "layer", "cell"),
+        {
+            "standard_name": "volume_fraction_of_condensed_water_in_soil",
+            "long_name": "volumetric soil water, mean over the updatable tiles of the cell; after the analysis where "
+            "there was one",
+            "units": "m3 m-3",
+            "cell_methods": "time: point layer: mean area: mean",
+        },
+    ),
+    "sub_grid_std": (
+        ("time", "depth", "cell"),
+        {
+            "long_name": "standard deviation of soil moisture among the updatable tiles of the cell, weighted by area",
+            "units": "m3 m-3",
+        },
+    ),
+    "precipitation": (
+        ("time", "cell"),
+        {
+            "standard_name": "precipitation_amount",
+            "long_name": "precipitation that the model took, since the time before",
+            "units": "kg m-2",
+            "cell_methods": "time: sum area: mean",
+        },
+    ),
+    "frozen": (
+        ("time", "cell"),
+        {"long_name": "share of updatable tiles with ice in the observed depth", "units": "1"},
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesSlice:
+    """Record of one run at one time; float32, NaN in cells without updatable soil.
+
+    Attributes
+    ----------
+    soil_moisture : m3 m-3, (n_layers, n_cells), from the top down.
+    sub_grid_std : m3 m-3, (n_depths, n_cells), of each scored depth.
+    precipitation : kg m-2 since the time before, (n_cells,).
+    frozen : share of updatable tiles with ice in the observed depth, (n_cells,).
+    """
+
+    soil_moisture: Float32Array
+    sub_grid_std: Float32Array
+    precipitation: Float32Array
+    frozen: Float32Array
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesFrame:
+    """Constant parts of a series.
+
+    Attributes
+    ----------
+    shape : of the model grid.
+    cell : flat index of the land cells, ascending, (n_cells,).
+    lat, lon : of their centres, degrees.
+    depths_m : depths of ``sub_grid_std``.
+    """
+
+    shape: tuple[int, int]
+    cell: IntArray
+    lat: FloatArray
+    lon: FloatArray
+    depths_m: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def of(cls, grid: Grid, cell: IntArray, depths_m: tuple[tuple[float, float], ...]) -> SeriesFrame:
+        """The frame of a campaign's land cells."""
+        row, column = np.divmod(cell, grid.shape[1])
+        return cls(grid.shape, cell, grid.lat[row], grid.lon[column], depths_m)
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesDay:
+    """The times of one run and day.
+
+    Attributes
+    ----------
+    frame : cells and depths.
+    slices : by time, UTC, ascending.
+    attributes : of the file.
+    """
+
+    frame: SeriesFrame
+    slices: Mapping[datetime, SeriesSlice]
+    attributes: Mapping[str, str]
+
+
+def series_folder(campaign: Path) -> Path:
+    """Folder of the series of a campaign."""
+    return campaign / "series"
+
+
+def series_file(folder: Path, run: str, day: date) -> Path:
+    """File of a run and day."""
+    return folder / f"{run}_{day:%Y%m%d}.nc"
+
+
+def list_series(folder: Path) -> dict[str, dict[date, Path]]:
+    """Files by run and day, oldest first; empty if there is no such folder."""
+    found: dict[str, dict[date, Path]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        match = _NAME.fullmatch(path.name)
+        if match:
+            found.setdefault(match.group(1), {})[datetime.strptime(match.group(2), "%Y%m%d").date()] = path
+    return found
+
+
+class SeriesWriter:
+    """Adds times to the series of a campaign. Local: rank 0.
+
+    Parameters
+    ----------
+    folder : from ``series_folder``; made if it is missing.
+    frame : cells and depths.
+    attributes : of the files.
+    """
+
+    def __init__(self, folder: Path, frame: SeriesFrame, attributes: Mapping[str, str]) -> None:
+        self._folder, self._frame, self._attributes = folder, frame, dict(attributes)
+        self._day: dict[str, dict[datetime, SeriesSlice]] = {}
+        with storage_errors(folder, "making the folder"):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, run: str, time: datetime, values: SeriesSlice) -> tuple[Path, Mapping[datetime, SeriesSlice]]:
+        """Add a time to a run's series; it replaces the same time and later ones of the same day.
+
+        Returns
+        -------
+        The file of the day, and all of its times.
+
+        Raises
+        ------
+        StorageError : the file cannot be written, or the one of that day was written with other cells or layers.
+        """
+        path = series_file(self._folder, run, time.date())
+        kept = self._day.get(run, {})
+        if (not kept or next(iter(kept)).date() != time.date()) and path.is_file():
+            kept = dict(read_day(path).slices)  # of an earlier process, at a resume
+        kept = {t: v for t, v in kept.items() if t < time and t.date() == time.date()} | {time: values}
+        shapes = {(v.soil_moisture.shape, v.sub_grid_std.shape) for v in kept.values()}
+        if len(shapes) > 1:
+            raise StorageError(
+                f"{path} was begun with layers or cells other than the present ones ({sorted(shapes)}). Resume with "
+                "the "
+                "output.series that the campaign began with."
+            )
+        write_day(path, run, SeriesDay(self._frame, kept, self._attributes))
+        self._day[run] = kept
+        return path, kept
+
+
+def day_digest(slices: Mapping[datetime, SeriesSlice]) -> str:
+    """Hex hash of times and values of a day of one run; the same for written data and for the file that is read."""
+    parts: list[bytes] = []
+    for time, values in sorted(slices.items(), key=lambda item: item[0]):
+        parts += [time.isoformat().encode(), *(hash_array(getattr(values, name)) for name in _FIELDS)]
+    return hash_bytes(*parts).hex()
+
+
+def cut_series(folder: Path, last: datetime) -> int:
+    """Remove the times after ``last`` of every run and return their number. Local: rank 0.
+
+    Used at a resume: later times will be computed again.
+    """
+    dropped = 0
+    for run, days in list_series(folder).items():
+        for path in (path for day, path in days.items() if day >= last.date()):
+            day = read_day(path)
+            kept = {time: values for time, values in day.slices.items() if time <= last}
+            dropped += len(day.slices) - len(kept)
+            if not kept:
+                with storage_errors(path, "removing"):
+                    path.unlink()
+            elif len(kept) < len(day.slices):
+                write_day(path, run, SeriesDay(day.frame, kept, day.attributes))
+    return dropped
+
+
+def write_day(path: Path, run: str, day: SeriesDay) -> None:
+    """Write one day of one run atomically. Local.
+
+    Raises
+    ------
+    StorageError : it cannot be written.
+    """
+    frame = day.frame
+    hours = np.array([(time - _EPOCH) / timedelta(hours=1) for time in day.slices])
+    arrays = {name: np.stack([getattr(v, name) for v in day.slices.values()]) for name in _FIELDS}
+    n_bytes = sum(a.nbytes for a in arrays.values()) + 24 * frame.cell.size + _ROOM
+    with atomic_replacement(path, n_bytes) as temporary, netCDF4.Dataset(temporary, "w", format="NETCDF4") as file:
+        file.setncatts({"Conventions": CONVENTIONS, **day.attributes, "run": run})
+        sizes = {
+            "time": hours.size,
+            "layer": arrays["soil_moisture"].shape[1],
+            "depth": len(frame.depths_m),
+            "cell": frame.cell.size,
+            "lat": frame.shape[0],
+            "lon": frame.shape[1],
+            "bnds": 2,
+        }
+        for name, size in sizes.items():
+            file.createDimension(name, size)
+        _write(file, "time", ("time",), hours, _TIME)
+        _write(file, "cell", ("cell",), frame.cell, {"long_name": "land cell of the grid", "compress": "lat lon"})
+        _write(file, "cell_lat", ("cell",), frame.lat, {"standard_name": "latitude", "units": "degrees_north"})
+        _write(file, "cell_lon", ("cell",), frame.lon, {"standard_name": "longitude", "units": "degrees_east"})
+        interfaces = SOIL_ZI[: sizes["layer"] + 1]
+        _write(file, "layer_bnds", ("layer", "bnds"), np.stack((interfaces[:-1], interfaces[1:]), axis=1), _DEPTH)
+        _write(file, "depth_bnds", ("depth", "bnds"), np.array(frame.depths_m, np.float64).reshape(-1, 2), _DEPTH)
+        for name, (dims, attributes) in _FIELDS.items():
+            variable = file.createVariable(
+                name, "f4", dims, fill_value=np.float32(np.nan), compression="zlib", complevel=1, shuffle=True,
+                fletcher32=True,
+            )  # fmt: skip
+            variable.setncatts({**attributes, "coordinates": "cell_lat cell_lon"})
+            variable[...] = arrays[name]
+
+
+def read_day(path: Path) -> SeriesDay:
+    """Read one day of one run. Local.
+
+    Raises
+    ------
+    StorageError : missing, damaged, or not a file of ``write_day``.
+    """
+    with storage_errors(path, "reading", "Remove the file, or fetch it again."), netCDF4.Dataset(path) as file:
+        file.set_auto_mask(False)
+        times = [_EPOCH + timedelta(hours=float(hours)) for hours in np.atleast_1d(file["time"][:])]
+        frame = SeriesFrame(
+            shape=(file.dimensions["lat"].size, file.dimensions["lon"].size),
+            cell=np.asarray(file["cell"][:], np.int64),
+            lat=np.asarray(file["cell_lat"][:], np.float64),
+            lon=np.asarray(file["cell_lon"][:], np.float64),
+            depths_m=tuple((float(top), float(bottom)) for top, bottom in file["depth_bnds"][:]),
+        )
+        arrays = {name: np.asarray(file[name][:], np.float32) for name in _FIELDS}
+        attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in ("Conventions", "run")}
+    slices = {time: SeriesSlice(**{name: array[i] for name, array in arrays.items()}) for i, time in enumerate(times)}
+    return SeriesDay(frame, slices, attributes)
+
+
+_TIME: Final = {
+    "standard_name": "time",
+    "long_name": "valid time",
+    "axis": "T",
+    "units": TIME_UNITS,
+    "calendar": "standard",
+}
+_DEPTH: Final = {"long_name": "top and bottom, below the surface", "units": "m"}
+
+
+def _write(
+    file: netCDF4.Dataset, name: str, dims: tuple[str, ...], values: npt.NDArray[Any], attributes: Mapping[str, str]
+) -> None:
+    variable = file.createVariable(name, values.dtype, dims, fill_value=False)
+    variable.setncatts(attributes)
+    variable[...] = values

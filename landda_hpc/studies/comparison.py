@@ -1,0 +1,378 @@
+"""The same campaign with several methods and seeds: what is run, where, and whether it is done already."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+
+from landda_hpc.campaign.cycle import Campaign
+from landda_hpc.campaign.record_check import require_records
+from landda_hpc.campaign.start import resume_campaign, start_campaign
+from landda_hpc.config import (
+    METHODS,
+    CampaignConfig,
+    Run,
+    TimeConfig,
+    apply_overrides,
+    parse_config,
+    parse_yaml,
+    read_resolved,
+    shorten,
+)
+from landda_hpc.errors import ConfigError, StorageError
+from landda_hpc.instances.domain import depth_name
+from landda_hpc.instances.trajectory import changed_records, changed_trajectory, listed
+from landda_hpc.methods.pointwise import PointwiseRun
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.together import together
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.folder_lock import PATIENT
+from landda_hpc.studies.comparison_options import OptionSet, name_with, with_options
+from landda_hpc.verification.tables.score_records import TRUTH, ScoreRecord
+
+logger = logging.getLogger(__name__)
+
+BEST_GAIN: Final = "pointwise_best"
+"""Name of the pointwise run whose gain was chosen on the truth."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared.
+
+    Attributes
+    ----------
+    config : the campaign; its runs are the methods compared.
+    seeds : one campaign for each.
+    baseline : the run that paired differences are against.
+    since : times of the assimilation window after this one count.
+    tuned : runs with a parameter that was chosen on the truth.
+    """
+
+    config: CampaignConfig
+    seeds: tuple[int, ...]
+    baseline: str
+    since: datetime
+    tuned: tuple[str, ...] = ()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return tuple(run.name for run in self.config.runs)
+
+    def of_seed(self, seed: int) -> CampaignConfig:
+        """The campaign of one seed. It draws no figures: `landda plot` does, and the comparison has its own."""
+        output = self.config.output.model_copy(update={"figures": False})
+        return self.config.model_copy(update={"seed": seed, "output": output})
+
+    def describe(self) -> list[str]:
+        """One line per method: its name, kind, and what is not the default."""
+        lines = []
+        for run in self.config.runs:
+            changed = _changed_settings(run)
+            settings = yaml.safe_dump(changed, default_flow_style=True, width=math.inf, sort_keys=False).strip()
+            note = ", tuned on truth" if run.name in self.tuned else ""
+            lines.append(f"{run.name}: {run.method}, {settings if changed else 'defaults'}{note}")
+        return lines
+
+
+def plan_comparison(
+    config: CampaignConfig,
+    methods: Sequence[str] = (),
+    seeds: Sequence[int] = (1, 2, 3),
+    baseline: str | None = None,
+    last_days: float | None = None,
+    best_gain: float | None = None,
+    options: Sequence[OptionSet] = (),
+    slopes: Path | None = None,
+) -> Comparison:
+    """Validate what is asked for.
+
+    Parameters
+    ----------
+    config : the campaign.
+    methods : names of its runs, names of methods, or either with settings, ``name:key=value;key=value``; all runs
+        of the campaign if empty.
+    seeds : distinct, not negative.
+    baseline : name of a run; the first by default.
+    last_days : days of the assimilation window that count; by default the second half of what
+        ``verification.discard_days`` leaves of it.
+    best_gain : adds the run ``pointwise_best`` with this K, which was chosen on the truth.
+    options : every method is compared once with each of these sets of options, see ``with_options``.
+    slopes : file of the vertical regression for all of them.
+
+    Raises
+    ------
+    ConfigError : with every problem found, unknown names with a suggestion.
+    """
+    problems: list[str] = []
+    runs = [run.model_dump(mode="json") for run in config.runs]
+    chosen = runs
+    try:
+        chosen = choose_runs(runs, methods)
+    except ConfigError as error:
+        problems += error.problems
+    if best_gain is not None and all(run["name"] != BEST_GAIN for run in chosen):
+        chosen = [*chosen, {"method": "pointwise", "name": BEST_GAIN, "gain": best_gain}]
+    tuned = () if best_gain is None else tuple(name_with(BEST_GAIN, one) for one in options or [()])
+    chosen = with_options(chosen, options, slopes)
+    names = [str(run["name"]) for run in chosen]
+    if baseline is not None and baseline not in names and not problems:
+        problems.append(f"--baseline {baseline}: none of the methods compared.{_suggestion(baseline, names)}")
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        problems.append(f"--seeds {','.join(map(str, seeds))}: expected distinct whole numbers from 0 on, e.g. 1,2,3")
+    try:
+        since = counted_since(config.time, last_days, config.verification.discard_days)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    raw = config.model_dump(mode="json") | {"runs": chosen}
+    return Comparison(parse_config(raw), tuple(seeds), baseline or names[0], since, tuned)
+
+
+def choose_runs(runs: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> list[dict[str, Any]]:
+    """Runs of a campaign by name, methods with their defaults, or either with settings.
+
+    Parameters
+    ----------
+    runs : the campaign's runs as plain data; they come before methods of the same name.
+    methods : ``name`` or ``name:key=value;key=value``: dotted keys, values in YAML. Settings give the run a name of
+        its own, unless they name it (``enkf_like:estimator=exact`` is 'enkf_like_estimator_exact').
+
+    Returns
+    -------
+    Plain data, to be validated with the campaign.
+
+    Raises
+    ------
+    ConfigError : with every unknown name and malformed setting.
+    """
+    by_name = {str(run["name"]): dict(run) for run in runs}
+    chosen: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for text in methods:
+        name, separator, settings = (part.strip() for part in text.partition(":"))
+        if name in by_name:
+            run = by_name[name]
+        elif name in METHODS:
+            run = {"method": name, "name": name}
+        else:
+            known = list(dict.fromkeys((*by_name, *METHODS)))
+            problems.append(f"--methods {name}: neither a run of the file nor a method.{_suggestion(name, known)}")
+            continue
+        try:
+            chosen.append(_with_settings(run, settings) if separator else run)
+        except ConfigError as error:
+            problems += [f"--methods {text}: {problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(problems)
+    return chosen or list(by_name.values())
+
+
+def _with_settings(run: Mapping[str, Any], settings: str) -> dict[str, Any]:
+    overrides: dict[str, Any] = {}
+    for item in settings.split(";"):
+        key, separator, value = (part.strip() for part in item.partition("="))
+        if not separator or not key or key == "method":
+            raise ConfigError(f"'{item}' is no setting of a method; expected key=value, e.g. gain=0.3")
+        overrides[key] = parse_yaml(value, f"'{shorten(item)}': the value")
+    # A section that is absent so far is None in plain data and has to be made before its keys are set.
+    parents = {key.split(".")[0] for key in overrides if "." in key}
+    plain = {k: {} if k in parents and v is None else v for k, v in run.items()}
+    changed = apply_overrides(plain, overrides, within="runs.*")
+    if "name" not in overrides:
+        words = re.sub(r"[^a-z0-9]+", "_", f"{run['name']}_{settings.lower()}")
+        changed["name"] = words.strip("_")[:40]
+    return changed
+
+
+def _changed_settings(run: Run) -> dict[str, Any]:
+    """What is not the default; sections always with their kind, which says what they are."""
+    whole = run.model_dump(mode="json")
+    changed = run.model_dump(mode="json", exclude_defaults=True, exclude={"name", "method"})
+    return {
+        key: {"kind": whole[key]["kind"], **value} if isinstance(value, dict) and "kind" in whole[key] else value
+        for key, value in changed.items()
+    }
+
+
+def _suggestion(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(known)}."
+
+
+def split_methods(text: str) -> list[str]:
+    """Split at commas that stand outside of brackets: ``a,b:errors={kind: white, std: 0.06}`` are two."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "{[") - (character in "}]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def counted_since(time: TimeConfig, last_days: float | None, discard_days: int = 0) -> datetime:
+    """The time after which the assimilation window counts: its last days.
+
+    Parameters
+    ----------
+    last_days : by default half of the days that are not discarded.
+    discard_days : days from the start that count nowhere (``verification.discard_days``).
+
+    Raises
+    ------
+    ConfigError : no assimilation window, all of it discarded, or not so many days left of it.
+    """
+    window = time.assimilation_end - time.start
+    if not window:
+        raise ConfigError("time.assimilation_end is time.start: without an analysis there is nothing to compare.")
+    left = window - timedelta(days=discard_days)
+    if left <= timedelta(0):
+        raise ConfigError(f"verification.discard_days = {discard_days} leaves nothing of the window to compare.")
+    if last_days is None:
+        return time.assimilation_end - left / 2
+    if not 0.0 < last_days <= left / timedelta(days=1):
+        without = f", {discard_days} days being discarded" if discard_days else ""
+        raise ConfigError(
+            f"--last-days {last_days:g}: expected more than 0 and at most {left / timedelta(days=1):g}{without}"
+        )
+    return time.assimilation_end - timedelta(days=last_days)
+
+
+def open_seed(
+    config: CampaignConfig, world: Communicator, output: Path, overwrite: bool = False, *, same_records: bool = True
+) -> Campaign | None:
+    """Begin a campaign, resume it where it stopped, or find it finished. Collective.
+
+    Parameters
+    ----------
+    output : its folder.
+    overwrite : begin again, whatever is there.
+    same_records : also the records must be what the configuration asks for; else those of the folder serve.
+
+    Returns
+    -------
+    None where the campaign is finished already; its records are in ``output``.
+
+    Raises
+    ------
+    ConfigError : the folder holds a campaign of another trajectory, or with other records.
+    StorageError, DataError : as ``start_campaign`` and ``resume_campaign``.
+    """
+    state: Literal["absent", "begun", "finished"] = "absent"
+    with together(world, f"looking at {output}"):
+        if world.rank == 0 and not overwrite:
+            state = _state_of(config, output, same_records)
+    state = world.broadcast(state)
+    if state == "finished":
+        return None
+    if state == "begun":
+        return resume_campaign(output, world, asked=config, claim=PATIENT)
+    return start_campaign(config, world, output, overwrite, claim=PATIENT)
+
+
+def _state_of(config: CampaignConfig, output: Path, same_records: bool) -> Literal["absent", "begun", "finished"]:
+    if not (output / "config.yaml").is_file() or CampaignFolder(output).is_preparing:
+        return "absent"
+    folder = CampaignFolder.open(output)
+    found = read_resolved(folder.config_file)
+    changed = changed_trajectory(found, config) + (changed_records(found, config) if same_records else [])
+    if changed:
+        runs = ", ".join(run.name for run in found.runs)
+        raise ConfigError(
+            f"{output} holds a campaign with other settings or methods ({runs}): {listed(changed)} differ. Choose "
+            "another folder with --output, or replace it with --overwrite."
+        )
+    status = folder.read_status()
+    if status is None or status.state != "finished":
+        return "begun"
+    try:
+        require_records(folder, found)
+    except StorageError as error:
+        logger.warning("%s", error)
+        return "begun"  # the resume computes again what is missing, or says why it cannot
+    return "finished"
+
+
+# ---------------------------------------------------------------------- the best constant gain
+
+
+def tuning_campaign(config: CampaignConfig, seed: int, gains: Sequence[float]) -> CampaignConfig:
+    """The campaign that tells the best constant gain: a pointwise run per gain, no forecast window, no images.
+
+    Raises
+    ------
+    ConfigError : the campaign is no twin (there is no truth), or a gain is outside 0..1 or given twice.
+    """
+    if config.twin is None:
+        raise ConfigError("--tune-gain needs the truth of a twin experiment; this campaign has none.")
+    if not gains or len(set(gains)) < len(gains) or not all(0.0 <= gain <= 1.0 for gain in gains):
+        raise ConfigError(f"--gains {','.join(f'{g:g}' for g in gains)}: expected distinct numbers from 0 to 1")
+    runs = tuple(PointwiseRun(name=gain_name(i), gain=gain) for i, gain in enumerate(gains))
+    return config.model_copy(
+        update={
+            "seed": seed,
+            "runs": runs,
+            "time": config.time.model_copy(update={"end": config.time.assimilation_end}),
+            "output": config.output.model_copy(update={"figures": False, "fields": ()}),
+        }
+    )
+
+
+def gain_name(index: int) -> str:
+    """Name of the run of the gain with this index."""
+    return f"gain_{index}"
+
+
+def choose_gain(
+    records: Sequence[ScoreRecord], gains: Sequence[float], layer: str, since: datetime
+) -> tuple[float, dict[float, float]]:
+    """The gain whose analyses have the smallest ubRMSE against the truth, mean over the counted times.
+
+    Parameters
+    ----------
+    records : of the tuning campaign.
+    layer : name of the layer that decides.
+    since : times after this one count.
+
+    Returns
+    -------
+    The best gain, and the mean ubRMSE of every gain, m3 m-3.
+
+    Raises
+    ------
+    ConfigError : no analysis of the layer was scored in that time.
+    """
+    means: dict[float, float] = {}
+    for i, gain in enumerate(gains):
+        found = [
+            r.ubrmse
+            for r in records
+            if (r.run, r.reference, r.layer, r.stage) == (gain_name(i), TRUTH, layer, "analysis") and r.time > since
+        ]
+        if not found:
+            raise ConfigError(
+                f"no analysis of {layer} after {since} was scored against the truth, so no gain can be chosen. Take "
+                "the observed layer into verification.depths_m, or count more of the window with --last-days."
+            )
+        means[gain] = math.fsum(found) / len(found)
+    best = min(means, key=lambda gain: means[gain])
+    if len(gains) > 1 and best in (min(gains), max(gains)):
+        logger.warning("the best gain %g is at the edge of those tried: give more with --gains", best)
+    return best, means
+
+
+def observed_layer(config: CampaignConfig) -> str:
+    """Name of the observed layer."""
+    return depth_name(config.observations.depth_m)

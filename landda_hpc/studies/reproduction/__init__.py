@@ -1,0 +1,1 @@
+"""The experiments, figures and tables of the two papers, with their published numbers."""

@@ -1,0 +1,182 @@
+"""[B26]'s comparison with stations: the scores in its text, and Figs 9 to 12."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from landda_hpc.config import CampaignConfig, TwinObservations
+from landda_hpc.evaluation.drawing import Figure, capital
+from landda_hpc.instances.domain import depth_name
+from landda_hpc.methods.enkf_like import EnkfLikeRun
+from landda_hpc.studies.reproduction.independent import Independent, write_independent_table
+from landda_hpc.studies.reproduction.material import Material
+from landda_hpc.studies.reproduction.page import Page
+from landda_hpc.studies.reproduction.sentences import (
+    constant_gain,
+    has_generated_weather,
+    has_white_noise_alone,
+    weather_words,
+)
+from landda_hpc.verification.statistics.station_scores import GroupRow
+from landda_hpc.verification.tables.published import BAI2026_INDEPENDENT, BAI2026_SERIES
+
+
+def write_station_table(page: Page, m: Material, independent: Independent) -> None:
+    """The paper's scores at stations, and what stands for its stations here."""
+    found = independent.verification
+    if found is None or not found.stations:
+        return
+    page.section("At stations: published, and here")
+    if not write_independent_table(page, independent, BAI2026_INDEPENDENT, m.roles):
+        page.text(f"Not shown. {capital(independent.why_no_stations())}.")
+        return
+    page.text(
+        "R and differences in time in 1 and m3 m-3, means over the region's stations in the assimilation window with "
+        "intervals of 95 % that respect autocorrelation; Fig. 12: pattern of a day's anomalies. The paper: 2878 "
+        f"stations of the CMA, 148 of the ISMN. {twin_station_words(independent.config)}Compared: {found.stations}. "
+        "All tables are in `verification/verification.md`."
+    )
+
+
+def twin_station_words(config: CampaignConfig) -> str:
+    """What the stations of a twin are; empty where they are real alone."""
+    twin = config.verification.twin_stations
+    if twin is None:
+        return ""
+    also = "Some are stations" if config.verification.stations else "Stations"
+    return (
+        f"**{also} of the twin**, no real ones: in each region that the grid has {twin.per_region} cells (all, where "
+        "there are fewer), drawn at random, whose values are the nature run's with a lasting offset "
+        f"({twin.offset_std:g} m3 m-3, standard deviation), white errors ({twin.error_std:g}) and gaps "
+        f"({100 * twin.missing_fraction:.0f} %). "
+    )
+
+
+def write_stations(page: Page, independent: Independent) -> None:
+    """Figs 9 to 12."""
+    layer = depth_name((0.0, 0.1))
+
+    def is_surface(one: Figure) -> bool:
+        return one.window == "assimilation" and one.layer == layer
+
+    paper = "; ".join(f"{place} {before:g} and {after:g}" for place, before, after in BAI2026_SERIES)
+    bilinear = "" if independent.config.verification.place == "bilinear" else (
+        " The paper interpolates the model bilinearly to the stations (`verification.place: bilinear`); here the "
+        "nearest cell stands for them, as in the other figures."
+    )  # fmt: skip
+    found = independent.verification
+    has_changes = found is not None and any(row.difference is not None for row in found.station_rows)
+    rims = " Black rims: the interval of the change leaves zero out." if has_changes else ""
+    for number, what, pictures, more in (
+        (
+            "Fig. 9",
+            "temporal correlation at stations",
+            independent.pictures("scores at stations", lambda one: is_surface(one) and one.metric == "r"),
+            f"{rims} Means in the corners.",
+        ),
+        (
+            "Fig. 10",
+            "ubRMSE at stations",
+            independent.pictures("scores at stations", lambda one: is_surface(one) and one.metric == "ubrmse"),
+            f"{rims} Means in the corners.",
+        ),
+        (
+            "Fig. 11",
+            "series at stations",
+            independent.pictures("series at stations"),
+            (
+                " R in the panels. The paper shows three stations of its choice, R with control and assimilation: "
+                f"{paper}."
+            ),
+        ),
+        (
+            "Fig. 12",
+            "anomalies of a day at stations",
+            independent.pictures("day", lambda one: not one.reference),
+            f" The paper's is of China on 18 June 2022.{bilinear}",
+        ),
+    ):
+        for one in pictures:
+            page.show(number, one.path, one.caption + more)
+        if not pictures:
+            page.lacks(number, what, independent.why_no_stations())
+
+
+def station_words(m: Material, independent: Independent) -> list[str]:
+    """Why scores at stations are not the paper's."""
+    config = independent.config
+    texts = []
+    if config.verification.stations:
+        texts.append(real_station_words(config))
+    if config.verification.twin_stations is not None and config.twin is not None:
+        texts.append(drawn_station_words(config))
+    rows = [] if independent.verification is None else list(independent.verification.station_rows)
+    return [text for text in (*texts, worse_words(m, rows)) if text]
+
+
+def real_station_words(config: CampaignConfig) -> str:
+    """What a comparison with real stations can show under the campaign's weather."""
+    text = "**Stations.** They measured the real weather"
+    if config.twin is not None:
+        return (
+            f"{text}, the campaign is a twin with {weather_words(config)} whose observations are generated: scores at "
+            "real stations say nothing about the assimilation."
+        )
+    if has_generated_weather(config):
+        return (
+            f"{text}, the embedded model has generated weather: nothing but the assimilated product can bring the two "
+            "together, so the control's R is near zero by construction, and what the assimilation adds is what the "
+            "product knows. The paper's control was driven by observed weather."
+        )
+    return (
+        f"{text}; the model runs under {weather_words(config)}, and its control shares with them what these know of it."
+    )
+
+
+def drawn_station_words(config: CampaignConfig) -> str:
+    """What a comparison with stations that are drawn from a nature run can show."""
+    assert config.twin is not None, "they are a twin's"
+    shares = (
+        f"how much of its weather is the nature run's (`twin.weather_correlation`: {config.twin.weather_correlation:g})"
+        if has_generated_weather(config)
+        else f"the weather that it shares with the nature run ({weather_words(config)})"
+    )
+    return (
+        "**Stations of the twin.** One is its cell with errors; the paper's are points in cells 140 km wide, so part "
+        "of its ubRMSE and of what R lacks is a difference of scale that the twin's offset and white errors only stand "
+        f"in for. The control's R follows from {shares}, not from any skill. What can be compared are sign and size of "
+        "the change, not the levels."
+    )
+
+
+def worse_words(m: Material, rows: Sequence[GroupRow]) -> str:
+    """Why ubRMSE at stations rises where it does, while the paper's falls; empty where it does not."""
+
+    def changes(metric: str) -> dict[str, float]:
+        return {
+            row.group: row.difference.value
+            for row in rows
+            if (row.kind, row.metric, row.window) == ("region", metric, "assimilation")
+            and row.group in ("China", "United States")
+            and (row.run, row.layer) == (m.roles.assimilation, m.layer)
+            and row.difference is not None
+        }
+
+    worse = {region: change for region, change in changes("ubrmse").items() if change > 0.0}
+    if not worse:
+        return ""
+    listed = ", ".join(f"{region} {change:+.3f}" for region, change in worse.items())
+    text = f"**ubRMSE at stations rises** here ({listed} m3 m-3) where the paper's falls."
+    observations = m.config.observations
+    gain = constant_gain(m.run) if isinstance(m.run, EnkfLikeRun) else None
+    if gain is not None and isinstance(observations, TwinObservations) and has_white_noise_alone(m.config):
+        text += (
+            f" It is an error in time: K = {gain:.2f} lets {gain * observations.error_std:.3f} m3 m-3 of the "
+            "observations' white errors into every analysis, while errors of the control that last are no part of "
+            "ubRMSE. GLDAS is a model's field, smooth in time, and brings no such noise."
+        )
+    r = changes("r")
+    if all(r.get(region, 0.0) > 0.0 for region in worse):
+        gains = ", ".join(f"{region} {r[region]:+.3f}" for region in worse)
+        text += f" R gains all the same ({gains})."
+    return text

@@ -1,0 +1,266 @@
+"""Parts that the pages of both papers share: what kind of experiment it is, the table, why twin and paper differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig, TwinObservations
+from landda_hpc.constants import SOIL_Z
+from landda_hpc.instances.domain import depth_name
+from landda_hpc.studies.reproduction import sentences
+from landda_hpc.studies.reproduction.experiment import Place
+from landda_hpc.studies.reproduction.independent import Independent
+from landda_hpc.studies.reproduction.material import Material
+from landda_hpc.studies.reproduction.page import Page, stamp
+from landda_hpc.verification.figures.paper_series import DAILY_FROM_DAYS, Profile, draw_sections, read_profiles
+from landda_hpc.verification.tables.published import PublishedFigure, ScoreOf
+from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE
+from landda_hpc.verification.tables.side_by_side import measure, side_by_side
+
+
+def write_head(page: Page, m: Material, product: str, model: str, scores: Sequence[ScoreOf]) -> None:
+    """Say what this is: period, runs, and what stands in for the paper's model and product.
+
+    Parameters
+    ----------
+    product, model : the paper's.
+    scores : of the control that show how far it is from the truth, against the paper's.
+    """
+    time, config = m.config.time, m.config
+    texts = [twin_words(config, product, model), _control_words(m, scores)] if m.is_twin else []
+    is_papers = m.product_key == m.experiment.product_key
+    page.text(" ".join(texts) if m.is_twin else real_words(config, m.product, product, model, is_papers=is_papers))
+    runs = ", ".join(f"{run.name} ({run.method})" for run in config.runs)
+    assimilation = (
+        "observations are compared and not assimilated (`observations.monitor_only`)"
+        if config.observations.monitor_only
+        else f"analyses every {time.cycle_hours} h until {stamp(time.assimilation_end)}, {m.n_analyses} of "
+        f"{time.n_analyses} made"
+    )
+    page.text(
+        f"Campaign `{config.name}`, seed {config.seed}: {stamp(time.start)} to {stamp(time.end)}, {assimilation}; "
+        f"{m.domain.grid.describe()}; runs {runs}. The paper's control is `{m.roles.control}`, its assimilation "
+        f"`{m.roles.assimilation}`."
+    )
+
+
+def twin_words(config: CampaignConfig, product: str, model: str) -> str:
+    """What a twin is next to the paper's experiment."""
+    assert config.twin is not None and isinstance(config.observations, TwinObservations), "a twin"
+    differs = sentences.enumerated(sentences.nature_differences(config.twin, config))
+    nature = f"a nature run of the same model with {differs}" if differs else "a second run of the same model"
+    places = (
+        "places, weather and amounts are not those of the real year"
+        if sentences.has_generated_weather(config)
+        else "soil and amounts are not those of the real year"
+    )
+    return (
+        f"**A twin, not {product}.** The paper drives {model} with observed weather and assimilates {product}. Here "
+        f"{sentences.model_words(config)} runs under {sentences.weather_words(config)}, and {nature} stands for "
+        f"{product}: the *truth* is that nature run, the *observations* are "
+        f"{sentences.twin_observation_words(config.observations)}. What the twin can show is how the method works; "
+        f"{places}. The paper calls scores against {product} scores against observations; {product} is what it "
+        "assimilates, so they are a fit. Here they are kept apart: against the truth, and against the *assimilated "
+        "reference* (the observations with their errors)."
+    )
+
+
+def real_words(config: CampaignConfig, read: str, product: str, model: str, *, is_papers: bool) -> str:
+    """What a campaign with real observations is next to the paper's experiment.
+
+    Parameters
+    ----------
+    read : the product that is read here.
+    product, model : the paper's.
+    is_papers : whether the product that is read is the paper's.
+    """
+    differs = [] if is_papers else [f"the paper takes {product}"]
+    differs += [f"the paper's land model is {model}"] if sentences.is_embedded(config) else []
+    differs += ["the paper's weather is observed"] if sentences.has_generated_weather(config) else []
+    model_here = sentences.model_words(config)
+    return (
+        f"**Real observations.** {read} is read from files here; {model_here} runs under "
+        f"{sentences.weather_words(config)}"
+        + (f" ({sentences.enumerated(differs)}): scores cannot be expected to be the paper's." if differs else ".")
+    )
+
+
+def _control_words(m: Material, scores: Sequence[ScoreOf]) -> str:
+    """How far the control is from the truth, in numbers."""
+    reference = m.references[0] if m.references else ""
+    found = [(one, measure(m.records, one, m.roles, reference, m.since)) for one in scores]
+    names = {"scc": "SCC", "rmse": "RMSE", "ubrmse": "ubRMSE"}
+    known = [f"{names[one.score]} {value:.3f}" for one, value in found if value == value]
+    if not known:
+        return ""
+    return (
+        f"How far the control is from the truth follows from the errors that the configuration gives the nature run "
+        f"(`twin`): in the mean over the window {sentences.enumerated(known)} at {scores[0].layer}."
+    )
+
+
+def write_table(page: Page, m: Material, figures: Sequence[PublishedFigure]) -> None:
+    """Every published value next to the campaign's."""
+    page.section("Published values and these")
+    page.text(side_by_side(figures, m.records, m.roles, m.references, m.since, m.config.time.assimilation_end))
+    left_out = f" Means leave out what lies before {stamp(m.since)}." if m.since is not None else ""
+    last, days = m.last_time("forecast"), ""
+    if last is not None and any(one.ours.paper_day is not None for one in figures):
+        lead = sentences.lead_days(last, m.config)
+        days = f" The free forecast here ends {sentences.days_words(lead)} after the last analysis time."
+    page.text(
+        "SCC in 1, RMSE and ubRMSE in m3 m-3; means over the window unless said otherwise. A run's state is its "
+        f"analysis, where there is one.{left_out}{days} '-': the campaign has no such score{_why_no_score(m)}."
+    )
+
+
+def _why_no_score(m: Material) -> str:
+    """Why layers lack scores against what was observed."""
+    others = [name for name in m.domain.depth_names if name != m.layer]
+    if m.is_twin and others and ASSIMILATED_REFERENCE in m.references:
+        return f" (what is observed is {m.layer}; {sentences.enumerated(others)} can be scored against the truth alone)"
+    return ""
+
+
+def write_sections(
+    page: Page,
+    m: Material,
+    number: str,
+    name: str,
+    places: Sequence[Place],
+    paper: str,
+    independent: Independent,
+) -> None:
+    """Profiles over time and depth, where the campaign recorded them, with the rain of the places."""
+    profiles = read_profiles(m.folder.records_file("profiles"))
+    recorded = m.config.output.profiles
+    are_papers = recorded[: len(places)] == tuple((p.lat, p.lon) for p in places)
+    wanted = range(min(len(places), len(recorded)))
+    known = [i for i in wanted if (i, m.roles.assimilation) in profiles and (i, m.roles.control) in profiles]
+    chosen = [
+        (
+            places[i].name if are_papers else f"place {i + 1}",
+            profiles[i, m.roles.assimilation],
+            profiles[i, m.roles.control],
+        )
+        for i in known
+    ]
+    if not chosen:
+        page.lacks(
+            number,
+            "profiles over time and depth",
+            "the campaign recorded no profiles: `output.profiles` takes places; `landda study reproduce` sets it when "
+            "it runs the campaign itself",
+        )
+        return
+    run = m.roles.assimilation.replace("_", "-")
+    rain = independent.rain_at([recorded[i] for i in known])
+    label = "" if independent.rain is None else f"daily {independent.rain.label}"
+    draw_sections(
+        chosen,
+        page.figure_file(name),
+        window_end=m.config.time.assimilation_end,
+        title=f"Soil moisture: {run} minus {m.roles.control} (shading), {run} (contours)",
+        rain=rain,
+        rain_label=label,
+    )
+    reached = "; ".join(_reach(place, a, c) for place, a, c in chosen)
+    is_long = any(a.times[-1] - a.times[0] > DAILY_FROM_DAYS for _, a, _ in chosen)
+    means = " Daily means (contours: five-day running means)." if is_long else ""
+    where = (
+        "The paper prints no coordinates: the cells are those nearest to typical places of each kind. "
+        f"{sentences.plant_words(m.config)}"
+        if are_papers
+        else "The places are those of the configuration (`output.profiles`), not the paper's kinds of vegetation."
+    )
+    bars = f" Grey bars: {label}." if any(rain) else f" {independent.no_rain_words()}".rstrip()
+    page.figure(
+        number,
+        name,
+        f"{paper} Here: shading {m.roles.assimilation} minus {m.roles.control}, contours {m.roles.assimilation}; "
+        f"depths are those of the model's nodes.{means} The difference exceeds 0.01 m3 m-3 first: {reached}. "
+        f"{where}{bars}",
+    )
+
+
+_REACH_M = (0.5, 1.0)
+"""Depths whose nearest nodes are asked when they feel the assimilation, m."""
+
+
+def _reach(name: str, analysed: Profile, control: Profile) -> str:
+    """When the difference reaches half a metre and a metre."""
+    nodes: Mapping[str, int] = {f"{SOIL_Z[k]:.2f} m": k for k in (int(np.abs(SOIL_Z - d).argmin()) for d in _REACH_M)}
+    parts = []
+    for label, layer in nodes.items():
+        exceeds = abs(analysed.water[:, layer] - control.water[:, layer]) > 0.01
+        if exceeds.any():
+            days = (analysed.times[int(exceeds.argmax())] - analysed.times[0]).total_seconds() / 86400.0
+            parts.append(f"{label} after {days:.0f} days")
+        else:
+            parts.append(f"{label} never")
+    return f"{name}: {', '.join(parts)}"
+
+
+def time_words(found: datetime, wanted: datetime) -> str:
+    """Words about the time of a figure."""
+    if found == wanted:
+        return f"{stamp(found)}, as in the paper."
+    return f"{stamp(found)}; the paper's is {stamp(wanted)}, of which this campaign has no image."
+
+
+def frozen_words(m: Material) -> str:
+    """How many cells were frozen, which no analysis touches and no score counts; empty without records of it."""
+    counts = [int(r["frozen_cells"]) for r in m.folder.read_records("cycles") if r["run"] == m.roles.control]
+    if not counts:
+        return ""
+    n_cells = int(np.count_nonzero(m.domain.is_soil))
+    if not any(counts):
+        return "**Frozen soil.** There is none in the observed layer."
+    often = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    stays = ", the same from the first cycle to the last" if min(counts) == max(counts) and len(counts) > 1 else ""
+    return (
+        f"**Frozen soil.** {often} of {n_cells} cells with soil are frozen in the observed layer of "
+        f"`{m.roles.control}`{stays}; frozen cells are not analysed and count in no score of the table."
+    )
+
+
+def depth_words(m: Material) -> str:
+    """How deep the increments reach, and what scores below the surface depend on."""
+    model = "the embedded model" if sentences.is_embedded(m.config) else "CoLM"
+    soils = " and of the twin's soils" if m.is_twin else ""
+    observed = m.config.observations.depth_m
+    text = f"**Deep layers.** {sentences.increment_words(m.run, observed)}"
+    if sentences.is_embedded(m.config):
+        deeper = [name for name in m.domain.depth_names if name != depth_name(observed)]
+        about = f"scores of {sentences.enumerated(deeper)} say" if deeper else "it says"
+        text += f" How fast deeper layers follow is a property of {model}{soils}: {about} little about CoLM."
+    return text
+
+
+PAPER_FORECAST_DAYS = 30.0
+"""Length of the free forecast in both papers."""
+
+
+def calendar_words(config: CampaignConfig, paper_end: datetime) -> str:
+    """Where the calendar is not the paper's; empty where it is.
+
+    Parameters
+    ----------
+    paper_end : of the paper's assimilation window.
+    """
+    time = config.time
+    lead = sentences.lead_days(time.end, config)
+    if time.assimilation_end == paper_end and lead == PAPER_FORECAST_DAYS:
+        return ""
+    free = (
+        "there is no free forecast"
+        if lead <= 0.0
+        else f"its free forecast ends {sentences.days_words(lead)} later, on {stamp(time.end)}"
+    )
+    return (
+        f"**Calendar.** The paper's window ends on {stamp(paper_end)}, its forecast {PAPER_FORECAST_DAYS:g} days "
+        f"later; this campaign's window ends on {stamp(time.assimilation_end)}, and {free}: means refer to that."
+    )

@@ -1,0 +1,195 @@
+"""What a paper's experiment asks of a campaign: its runs, the times of its figures, places of its profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+import landda_hpc
+from landda_hpc.config import CampaignConfig, Run, SeriesConfig, TwinStationsConfig
+from landda_hpc.errors import ConfigError
+from landda_hpc.methods.control import ControlRun
+from landda_hpc.methods.enkf_like import EnkfLikeRun
+from landda_hpc.methods.var3d import Var3dImageRun
+from landda_hpc.verification.tables.side_by_side import Roles
+
+PaperName = Literal["bai2026", "shen2024"]
+FIELDS: Final = ("background", "analysis", "increment", "innovation", "observation", "truth")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a paper looks at a profile; the papers print no coordinates, these are typical places of the kind."""
+
+    name: str
+    lat: float
+    lon: float
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The time of a figure: the paper's, and what stands for it in a campaign with another calendar."""
+
+    paper: datetime
+    otherwise: Literal["first", "end of window", "end"]
+
+    def of(self, config: CampaignConfig) -> datetime:
+        """The paper's time where the campaign has it as the end of a cycle."""
+        time = config.time
+        first = time.valid_time(1)
+        if first <= self.paper <= time.end and not (self.paper - time.start) % time.cycle:
+            return self.paper
+        return {"first": first, "end of window": max(first, time.assimilation_end), "end": time.end}[self.otherwise]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One paper's experiment.
+
+    Attributes
+    ----------
+    name : of its configuration file as well.
+    mark : how the paper is cited on the page.
+    method : the paper's analysis.
+    product_key : the product that the paper assimilates.
+    moments : times of its maps.
+    series : first and last time of the images of its threshold study; none without one.
+    places : of its profiles.
+    fields : images that its figures take.
+    twin_stations : drawn in a twin where the paper has stations; None where it has none.
+    days : whose anomalies at stations it shows.
+    """
+
+    name: PaperName
+    mark: str
+    method: type[Run]
+    product_key: str
+    moments: dict[str, Moment]
+    series: tuple[datetime, datetime] | None
+    places: tuple[Place, ...]
+    fields: tuple[str, ...] = FIELDS
+    twin_stations: TwinStationsConfig | None = None
+    days: tuple[date, ...] = ()
+
+    def roles(self, config: CampaignConfig) -> Roles:
+        """Which runs stand for the paper's control and assimilation.
+
+        Raises
+        ------
+        ConfigError : the campaign lacks one of them.
+        """
+        return Roles(_only(config, ControlRun, self.name), _only(config, self.method, self.name))
+
+    def prepared(self, config: CampaignConfig) -> CampaignConfig:
+        """The configuration with the images, profiles and series that the figures take; results stay the same."""
+        self.roles(config)
+        times = {*config.output.times, *(moment.of(config) for moment in self.moments.values())}
+        if self.series is not None:
+            times |= set(self.times_of_series(config))
+        changes = {
+            "fields": tuple(dict.fromkeys((*config.output.fields, *self.fields))),
+            "times": tuple(sorted(times)),
+            "layers": True,
+            "profiles": config.output.profiles or tuple((place.lat, place.lon) for place in self.places),
+            "series": config.output.series
+            or SeriesConfig(to_depth_m=max(bottom for _, bottom in config.verification.depths_m)),
+        }
+        return self.verified(config.model_copy(update={"output": config.output.model_copy(update=changes)}))
+
+    def verified(self, config: CampaignConfig) -> CampaignConfig:
+        """The configuration with what stands for the paper's stations in a twin, and the days that it shows.
+
+        Stations that the configuration names itself, real or of the twin, stay.
+        """
+        asked, changes = config.verification, dict[str, object]()
+        if config.twin is not None and not asked.stations and asked.twin_stations is None:
+            changes["twin_stations"] = self.twin_stations
+        if not asked.days:
+            first, end = config.scored_since, config.time.assimilation_end
+            changes["days"] = tuple(day for day in self.days if first.date() <= day < end.date())
+        return config.model_copy(update={"verification": asked.model_copy(update=changes)})
+
+    def times_of_series(self, config: CampaignConfig) -> list[datetime]:
+        """Ends of cycles within the paper's series of images; of the whole campaign where they do not meet."""
+        time = config.time
+        ends = [time.valid_time(n) for n in range(1, time.n_cycles + 1)]
+        if self.series is None:
+            return []
+        within = [t for t in ends if self.series[0] <= t <= self.series[1]]
+        most = (self.series[1] - self.series[0]) // timedelta(hours=6) + 1
+        return within if len(within) > 2 else ends[:most]
+
+
+BAI2026: Final = Experiment(
+    "bai2026",
+    "[B26]",
+    EnkfLikeRun,
+    "gldas_noah",
+    {
+        "first analysis": Moment(datetime(2022, 6, 2, 6), "first"),
+        "end of the window": Moment(datetime(2022, 8, 1), "end of window"),
+    },
+    None,
+    (
+        Place("shrub, temperate", 40.0, -117.0),
+        Place("grass, not arctic", 47.0, 112.0),
+        Place("corn", 42.0, -93.0),
+        Place("needleleaf evergreen, temperate", 44.5, -121.5),
+    ),
+    twin_stations=TwinStationsConfig(per_region=148),
+    days=(date(2022, 6, 18),),
+)
+
+SHEN2024: Final = Experiment(
+    "shen2024",
+    "[S24]",
+    Var3dImageRun,
+    "era5_land",
+    {
+        "first analysis": Moment(datetime(2016, 5, 1, 6), "first"),
+        "after 15 days": Moment(datetime(2016, 5, 16), "first"),
+        "end of the window": Moment(datetime(2016, 9, 1), "end of window"),
+    },
+    (datetime(2016, 5, 1), datetime(2016, 5, 30, 18)),
+    (
+        Place("bare soil, west of the plateau", 33.0, 83.0),
+        Place("bare soil, east of the plateau", 35.0, 95.0),
+        Place("corn, plain", 36.0, 115.0),
+        Place("needleleaf evergreen, boreal", 58.0, 100.0),
+        Place("Tianshan", 43.0, 84.5),
+    ),
+    (*FIELDS, "innovation_layers"),
+)
+
+EXPERIMENTS: Final[dict[str, Experiment]] = {"bai2026": BAI2026, "shen2024": SHEN2024}
+
+
+def find_configuration(name: str) -> Path:
+    """The experiment's file: experiments/<name>.yaml here, or in the source tree that the package runs from.
+
+    Raises
+    ------
+    ConfigError : neither is there.
+    """
+    candidates = [Path("experiments"), Path(landda_hpc.__file__).resolve().parent.parent / "experiments"]
+    for folder in candidates:
+        if (folder / f"{name}.yaml").is_file():
+            return folder / f"{name}.yaml"
+    raise ConfigError(
+        f"no {name}.yaml in {' or '.join(str(folder) for folder in candidates)}; name the experiment with --config "
+        "FILE."
+    )
+
+
+def _only(config: CampaignConfig, kind: type[Run], paper: str) -> str:
+    found: Sequence[str] = [run.name for run in config.runs if isinstance(run, kind)]
+    if not found:
+        method = kind.model_fields["method"].default
+        raise ConfigError(
+            f"campaign '{config.name}' has no run of method {method}, which the page of {paper} needs; it has "
+            f"{', '.join(run.name for run in config.runs)}."
+        )
+    return found[0]

@@ -1,0 +1,180 @@
+"""A paper's campaign next to data that it did not assimilate: stations, other products, and the rain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+
+from landda_hpc.campaign.depths import profile_cells
+from landda_hpc.errors import LandDAError
+from landda_hpc.evaluation.daily_rain import DailyRain, bars_of_cell, daily_rain, recorded_rain
+from landda_hpc.evaluation.drawing import Figure
+from landda_hpc.evaluation.evaluation_report import Verification, is_asked, verify_campaign
+from landda_hpc.evaluation.recorded_series import CampaignSeries
+from landda_hpc.instances.domain import make_domain
+from landda_hpc.instances.trajectory import changed_records
+from landda_hpc.storage.series_files import list_series, series_folder
+from landda_hpc.studies.reproduction.material import Material
+from landda_hpc.studies.reproduction.page import Page
+from landda_hpc.verification.omissions import Gaps
+from landda_hpc.verification.tables.published import IndependentScore
+from landda_hpc.verification.tables.side_by_side import Roles
+
+Bars = Sequence[tuple[datetime, float]]
+
+_WHAT = {"r": "mean R", "ubrmse": "mean ubRMSE", "scc": "SCC"}
+
+
+class Independent:
+    """What stations, other products and rain say about a campaign.
+
+    Parameters
+    ----------
+    m : the campaign.
+    folder : of the page; the verification goes to its subfolder ``verification``.
+    gaps : gets what cannot be had, and why.
+
+    Attributes
+    ----------
+    config : what is asked for, with the paper's days and, in a twin, stations of the nature run.
+    series : the campaign's; None where it recorded none, or they cannot be read.
+    why_not : why there are none; empty where there are.
+    """
+
+    def __init__(self, m: Material, folder: Path, gaps: Gaps) -> None:
+        self.config = m.experiment.verified(m.asked)
+        self._m, self._folder, self._gaps = m, folder / "verification", gaps
+        same = not changed_records(m.config, self.config)
+        self._domain = m.domain if same else make_domain(self.config, n_ranks=1)
+        self.series: CampaignSeries | None = None
+        self.why_not = ""
+        is_recorded = bool(list_series(series_folder(m.folder.path)))
+        try:
+            self.series = CampaignSeries(m.folder.path, self.config, self._domain)
+        except (LandDAError, OSError) as error:
+            self.why_not = str(error)
+            if not is_recorded:
+                self.why_not += " `landda study reproduce` records them when it runs the campaign itself."
+            if is_recorded or m.config.output.series is not None:
+                gaps.add("series of the campaign", str(error), is_fault=True)
+
+    @cached_property
+    def verification(self) -> Verification | None:
+        """Against all that the configuration names; None where it names nothing, or without series."""
+        if self.series is None or not is_asked(self.config):
+            return None
+        verify = partial(verify_campaign, self._m.folder.path, self.config, self._domain, self._folder)
+        found: Verification | None = self._gaps.attempt("verification", verify, None)
+        self._gaps.extend(() if found is None else found.gaps)
+        return found
+
+    @cached_property
+    def rain(self) -> DailyRain | None:
+        """Of the product that the configuration names, else what the paper's control took; None where there is none."""
+        if self.series is None:
+            return None
+        if self.config.verification.precipitation is not None:
+            read = partial(daily_rain, self.series, self.config, self._domain)
+        else:
+            read = partial(recorded_rain, self.series, self._m.roles.control)
+        found: DailyRain | None = self._gaps.attempt("rain", read, None)
+        return found
+
+    def rain_at(self, places: Sequence[tuple[float, float]]) -> list[Bars]:
+        """Rain of the scored cells nearest to places (degrees_north, degrees_east); empty without rain."""
+        rain = self.rain
+        return [] if rain is None else [bars_of_cell(rain, cell) for cell in profile_cells(self._m.domain, places)]
+
+    def rain_of_domain(self) -> Bars:
+        """Mean rain over the scored cells, weighted by area; empty without rain."""
+        domain, rain = self._m.domain, self.rain
+        if rain is None:
+            return []
+        area = domain.cells.from_image(domain.grid.area)
+        return rain.bars(np.where(domain.cells.from_mask(domain.is_scored), area, 0.0))
+
+    def no_rain_words(self) -> str:
+        """Why a figure shows no rain."""
+        if self.series is None and self._m.config.output.series is None:
+            return "Rain is not shown: the campaign has no series of it (`output.series`)."
+        return "Rain is not shown: the end of the page says why." if self.rain is None else ""
+
+    def pictures(self, kind: str, chosen: Callable[[Figure], bool] = lambda _: True) -> list[Figure]:
+        """Pictures of the verification."""
+        found = self.verification
+        return [] if found is None else [one for one in found.figures if one.kind == kind and chosen(one)]
+
+    def why_no_stations(self) -> str:
+        """Why the page has no figure of stations."""
+        if self.series is None:
+            return self.why_not
+        if not self.config.verification.stations and self.config.verification.twin_stations is None:
+            return (
+                "the configuration names no stations (`catalogue`, `verification.stations`; the experiment's file has "
+                "the lines)"
+            )
+        return self._reasons("station")
+
+    def why_no_reference(self, name: str) -> str:
+        """Why the page has no figure of a gridded reference that the configuration names; empty where it names none."""
+        if not any((one.name or one.entry) == name for one in self.config.verification.references):
+            return ""
+        return self.why_not or self._reasons(name)
+
+    def _reasons(self, about: str) -> str:
+        """Where what the verification had to leave out is said, if it has to do with this."""
+        found = self.verification
+        gaps = self._gaps.list() if found is None else found.gaps
+        if any(about in gap.what or gap.what == "verification" for gap in gaps):
+            return "the verification could not make it; the end of the page says why"
+        return "the verification drew no such figure"
+
+
+def write_independent_table(page: Page, found: Independent, scores: Sequence[IndependentScore], roles: Roles) -> bool:
+    """Published scores against independent data next to the campaign's, with intervals; False where it has none."""
+    if found.verification is None:
+        return False
+    lines = [
+        "| where | what | published: control | assimilation | here: control | assimilation | places |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    has_any = False
+    for score in scores:
+        ours = [_measured(found.verification, score, run) for run in (roles.control, roles.assimilation)]
+        has_any |= any(not math.isnan(value[0]) for value in ours)
+        what = f"{score.against}, {score.region}, {score.layer}, {_WHAT[score.metric]}"
+        numbers = " | ".join(_words(*value[:3]) for value in ours)
+        places = f"{ours[0][3]}" if ours[0][3] else "-"
+        lines.append(f"| {score.place} | {what} | {score.control:g} | {score.assimilation:g} | {numbers} | {places} |")
+    if has_any:
+        page.text("\n".join(lines))
+    return has_any
+
+
+def _measured(found: Verification, score: IndependentScore, run: str) -> tuple[float, float, float, int]:
+    """Value, interval and number of places (of a reference: times); NaN where the campaign has no such score."""
+    nothing = (math.nan, math.nan, math.nan, 0)
+    if score.against == "stations of a day":
+        day = next((one for one in found.station_days if one.region.name == score.region), None)
+        if day is None or run not in day.scores:
+            return nothing
+        return day.scores[run].scc, math.nan, math.nan, day.scores[run].n_cells
+    rows = found.station_rows if score.against == "stations" else found.reference_rows.get(score.against, ())
+    for row in rows:
+        if (row.window, row.run, row.metric, row.layer) != ("assimilation", run, score.metric, score.layer):
+            continue
+        if row.kind in ("region", "pattern") and row.group == score.region:
+            return row.score.value, row.score.low, row.score.high, row.score.n_places
+    return nothing
+
+
+def _words(value: float, low: float, high: float) -> str:
+    if math.isnan(value):
+        return "-"
+    interval = "" if math.isnan(low) else f" [{low:.3f}, {high:.3f}]"
+    return f"{value:.3f}{interval}"

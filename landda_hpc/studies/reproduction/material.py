@@ -1,0 +1,189 @@
+"""A campaign as material of a page: its records, images of any scored layer, words for what stands in for a product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from landda_hpc.campaign.depths import layer_folder
+from landda_hpc.campaign.record_check import require_records
+from landda_hpc.config import CampaignConfig, CatalogueObservations, Run, TwinObservations, read_resolved
+from landda_hpc.constants import FloatArray
+from landda_hpc.data import static_path
+from landda_hpc.errors import StorageError
+from landda_hpc.formats.own.static_file import read_static
+from landda_hpc.formats.products.registry import PRODUCTS
+from landda_hpc.instances.domain import Domain, depth_name, make_domain
+from landda_hpc.instances.trajectory import presented, require_same_trajectory
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.image_files import list_images
+from landda_hpc.studies.reproduction.experiment import Experiment
+from landda_hpc.verification.figures.image_set import read_images
+from landda_hpc.verification.figures.maps import Coastline, draw_maps
+from landda_hpc.verification.statistics.regions import Region
+from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord, read_json_lines
+from landda_hpc.verification.tables.side_by_side import Roles
+
+
+class Material:
+    """A finished campaign, for reading. Local: one rank.
+
+    Attributes
+    ----------
+    experiment : the paper's.
+    folder, domain, records : the campaign's.
+    config : the campaign's, looked at as it was asked for.
+    asked : what is asked for of the verification: at other layers than the campaign scored, say.
+    roles : which runs stand for the paper's.
+    is_twin : whether a nature run stands for the paper's product.
+    references : that scores are against, the most trustworthy first.
+    layer : the observed one.
+    coast : for maps.
+
+    Raises
+    ------
+    StorageError : no campaign, not finished, or records are missing.
+    ConfigError : it lacks the paper's runs, or another trajectory is asked for.
+    """
+
+    def __init__(self, path: Path, experiment: Experiment, asked: CampaignConfig | None = None) -> None:
+        self.experiment = experiment
+        self.folder = CampaignFolder.open(path)
+        status = self.folder.read_status()
+        if status is None or status.state != "finished":
+            raise StorageError(
+                f"campaign {path} is {'not begun' if status is None else status.state}, not finished; resume it with "
+                f"'landda resume {path}'."
+            )
+        began = read_resolved(self.folder.config_file)
+        require_records(self.folder, began)
+        if asked is not None:
+            require_same_trajectory(began, asked, f"the page of {path}")
+        self.asked: CampaignConfig = asked or began
+        self.config: CampaignConfig = began if asked is None else presented(began, asked)
+        self.domain: Domain = make_domain(self.config, n_ranks=1)
+        self.roles: Roles = experiment.roles(self.config)
+        self.is_twin = self.config.twin is not None
+        self.records: list[ScoreRecord] = read_json_lines(self.folder.records_file("scores"))
+        present = {r.reference for r in self.records}
+        known = [name for name in (TRUTH, ASSIMILATED_REFERENCE) if name in present]
+        self.references: list[str] = [*known, *sorted(present - set(known))]
+        self.layer = depth_name(self.config.observations.depth_m)
+        grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
+        self.coast = Coastline(grid, static["land_fraction"] + static["lake_fraction"])
+
+    @property
+    def product_key(self) -> str:
+        """Which product is assimilated from files; empty in a twin."""
+        observations = self.config.observations
+        if isinstance(observations, TwinObservations):
+            return ""
+        if isinstance(observations, CatalogueObservations):
+            return self.config.catalogue[observations.entry].product
+        return "gldas_noah"
+
+    @property
+    def product(self) -> str:
+        """The same in words."""
+        observations, key = self.config.observations, self.product_key
+        if isinstance(observations, CatalogueObservations) and key not in PRODUCTS:
+            return observations.entry
+        return PRODUCTS[key].label if key else ""
+
+    @property
+    def since(self) -> datetime | None:
+        """Earlier times count in no mean; None where all do."""
+        return self.config.scored_since if self.config.verification.discard_days else None
+
+    @cached_property
+    def n_analyses(self) -> int:
+        """Analyses that the run of the paper's method made; fewer than planned where observations were missing."""
+        return sum("water" in r for r in self.folder.read_records("cycles") if r["run"] == self.roles.assimilation)
+
+    @property
+    def run(self) -> Run:
+        """The run of the paper's method."""
+        return next(run for run in self.config.runs if run.name == self.roles.assimilation)
+
+    def last_time(self, window: str) -> datetime | None:
+        """The last scored time of a window."""
+        return max((r.time for r in self.records if r.window == window), default=None)
+
+    @property
+    def reference_image(self) -> str:
+        """Name of the image that stands where the paper shows its product."""
+        return "truth" if self.is_twin else "observation"
+
+    @property
+    def reference_words(self) -> str:
+        """What that image is."""
+        return "truth of the twin" if self.is_twin else self.product
+
+    def labels(self) -> dict[str, str]:
+        """Titles of map panels."""
+        observed = "Observation of the twin" if self.is_twin else self.product
+        return {"observation": observed, "truth": "Truth of the twin"}
+
+    def stored(self, run: str) -> list[datetime]:
+        """Times of the run's images."""
+        return list(list_images(self.folder.images, run))
+
+    def nearest(self, run: str, wanted: datetime, *, analysed: bool = True) -> datetime | None:
+        """The stored time nearest to the one wanted, within the assimilation window if ``analysed``."""
+        end = self.config.time.assimilation_end
+        times = [t for t in self.stored(run) if not analysed or t <= end]
+        return min(times, key=lambda t: abs(t - wanted), default=None)
+
+    def images(self, run: str, time: datetime) -> dict[str, FloatArray]:
+        """Images of a run, by name; with ``control``, the control run's state, where it was stored."""
+        stored = list_images(self.folder.images, run)
+        images = dict(read_images(stored[time])[0].images) if time in stored else {}
+        controls = list_images(self.folder.images, self.roles.control)
+        if time in controls and "control" not in images:
+            control = read_images(controls[time])[0].images
+            name = next((n for n in ("analysis", "forecast", "background") if n in control), None)
+            if name is not None:
+                images["control"] = control[name]
+        return images
+
+    def layer_image(self, layer: str, run: str, time: datetime) -> dict[str, FloatArray]:
+        """The state ('forecast') and the truth of one scored layer; empty where the campaign did not store them."""
+        folder = layer_folder(self.folder.images, layer)
+        stored = list_images(folder, run) if folder.is_dir() else {}
+        return dict(read_images(stored[time])[0].images) if time in stored else {}
+
+    def draw(
+        self,
+        images: dict[str, FloatArray],
+        time: datetime | None,
+        path: Path,
+        *,
+        panels: Sequence[str],
+        title: str,
+        labels: dict[str, str] | None = None,
+        regions: Sequence[Region] | None = None,
+        columns: int | None = None,
+        quantity: str = "Soil moisture",
+        top: float | None = None,
+    ) -> None:
+        """Draw maps on the campaign's grid, as :func:`draw_maps`."""
+        more: dict[str, Any] = {} if regions is None else {"regions": regions}
+        draw_maps(
+            images,
+            self.domain.grid,
+            self.domain.is_land,
+            time,
+            path,
+            panels=panels,
+            coastline=self.coast,
+            score_mask=self.domain.is_scored,
+            title=title,
+            labels=self.labels() | (labels or {}),
+            columns=columns,
+            quantity=quantity,
+            top=top,
+            **more,
+        )

@@ -1,0 +1,125 @@
+"""The page of a reproduction: one Markdown file with its figures next to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from landda_hpc.errors import LandDAError
+from landda_hpc.io.atomic import write_text
+from landda_hpc.verification.omissions import Gap, Gaps, gap_lines
+
+
+def stamp(time: datetime) -> str:
+    """For example "2 June 2022, 06:00 UTC"."""
+    return f"{time.day} {time:%B %Y, %H:%M} UTC"
+
+
+@dataclass(frozen=True)
+class WrittenPage:
+    """What was written.
+
+    Attributes
+    ----------
+    path : of reproduction.md.
+    figures : pictures that it shows.
+    gaps : what it could not show, and why; the paper's figures that were not possible are among them.
+    """
+
+    path: Path
+    figures: tuple[Path, ...]
+    gaps: tuple[Gap, ...]
+
+
+class Page:
+    """Text and figures in the order in which they are told.
+
+    Attributes
+    ----------
+    folder : gets reproduction.md and figures/.
+    shown, missing : the paper's figures that the page has, and those it has not.
+    gaps : what is not shown, and why.
+    """
+
+    def __init__(self, folder: Path, title: str) -> None:
+        self.folder = folder
+        self.shown: list[str] = []
+        self.missing: list[str] = []
+        self.gaps = Gaps()
+        self._lines = [f"# {title}", ""]
+        self._files: list[Path] = []
+
+    def section(self, title: str) -> None:
+        """Begin a section."""
+        self._lines += [f"## {title}", ""]
+
+    def text(self, *paragraphs: str) -> None:
+        """Add paragraphs, or tables; empty ones are left out."""
+        for paragraph in paragraphs:
+            self._lines += [paragraph.rstrip("\n"), ""] if paragraph else []
+
+    def attempt(self, what: str, numbers: Sequence[str], write: Callable[[], None]) -> None:
+        """Write an optional part of the page; where that fails, say so in its place and go on.
+
+        Parameters
+        ----------
+        what : the part, for the list of what is not shown.
+        numbers : the paper's figures that belong to it.
+        write : adds the part to this page.
+        """
+        try:
+            write()
+        except (LandDAError, OSError) as error:
+            lost = [number for number in numbers if number not in self.shown and number not in self.missing]
+            for number in lost:
+                self.lacks(number, what, str(error), is_fault=True)
+            if not lost:
+                self.gaps.add(what, str(error), is_fault=True)
+                self.text(f"**{what}**: not shown. {error}")
+
+    def figure_file(self, name: str) -> Path:
+        """Where a figure of this name belongs."""
+        return self.folder / "figures" / f"{name}.png"
+
+    def figure(self, number: str, name: str, caption: str) -> None:
+        """Show a figure that was written to ``figure_file(name)``."""
+        self.show(number, self.figure_file(name), caption)
+
+    def show(self, number: str, path: Path, caption: str) -> None:
+        """Show a picture from anywhere below the page's folder."""
+        self._files.append(path)
+        if number not in self.shown:
+            self.shown.append(number)
+        self._lines += [f"![{number}: {caption}]({path.relative_to(self.folder).as_posix()})", ""]
+        self._lines += [f"**{number}.** {caption}", ""]
+
+    def lacks(self, number: str, what: str, why: str, *, is_fault: bool = False) -> None:
+        """Say that a figure of the paper is not here, and why.
+
+        Parameters
+        ----------
+        why : goes after "because".
+        is_fault : something that the campaign should have could not be used.
+        """
+        self.missing.append(number)
+        self.gaps.add(f"{number} ({what})", why, is_fault=is_fault)
+        reason = why[:1].upper() + why[1:]
+        self._lines += [f"**{number}** ({what}): not here. {reason}{'' if reason.endswith('.') else '.'}", ""]
+
+    def write(self) -> WrittenPage:
+        """Write the page.
+
+        Raises
+        ------
+        StorageError : it cannot be written.
+        """
+        missing = [number for number in self.missing if number not in self.shown]
+        summary = f"Figures of the paper on this page: {', '.join(self.shown) or 'none'}."
+        summary += f" Not on it: {', '.join(dict.fromkeys(missing))}; the end of the page says why." if missing else ""
+        gaps = self.gaps.list()
+        lines = [*self._lines[:2], summary, "", *self._lines[2:], *gap_lines(gaps)]
+        path = self.folder / "reproduction.md"
+        write_text(path, "\n".join(lines), make_folder=True)
+        return WrittenPage(path, tuple(self._files), tuple(gaps))

@@ -1,0 +1,198 @@
+"""Sentences about a campaign that follow from its configuration: what is said on a page is what ran."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from landda_hpc.config import (
+    AssimilatingRun,
+    CampaignConfig,
+    ColmModelConfig,
+    NetcdfForcing,
+    RegressionDepth,
+    Run,
+    Section,
+    TwinConfig,
+    TwinObservations,
+)
+from landda_hpc.constants import N_UPPER, SOIL_ZI
+from landda_hpc.instances.domain import depth_name
+from landda_hpc.methods.enkf_like import EnkfLikeRun
+from landda_hpc.methods.errors.white import WhiteErrorsConfig
+from landda_hpc.methods.var3d import Var3dRun
+from landda_hpc.regridding.depth import DepthRange, depth_weights
+
+
+def is_embedded(config: CampaignConfig) -> bool:
+    """Whether the land model is the one that comes with the package."""
+    return not isinstance(config.model, ColmModelConfig)
+
+
+def has_generated_weather(config: CampaignConfig) -> bool:
+    """Whether the weather is of the seeded generator."""
+    return is_embedded(config) and not isinstance(config.forcing, NetcdfForcing)
+
+
+def model_words(config: CampaignConfig) -> str:
+    """Which land model ran."""
+    if isinstance(config.model, ColmModelConfig):
+        return f"the user's own CoLM (`{config.model.executable.name}`)"
+    if config.physics == "land_surface":
+        return "the embedded land model with its whole physics (`land_surface`)"
+    return "the embedded land model with soil water alone (`soil_water`)"
+
+
+def weather_words(config: CampaignConfig) -> str:
+    """Under which weather it ran."""
+    if not is_embedded(config):
+        return "the weather of its own forcing files"
+    if isinstance(config.forcing, NetcdfForcing):
+        return f"weather from files (`forcing.dataset: {config.forcing.dataset}`)"
+    return "generated weather"
+
+
+def plant_words(config: CampaignConfig) -> str:
+    """What the model knows of plants, where sections of several vegetation types are compared."""
+    if not is_embedded(config):
+        return "The model is CoLM: its plant types are those of the case."
+    if config.physics == "land_surface":
+        return (
+            "The embedded model has classes of vegetation by climate, with roots, height and leaf area; the papers' "
+            "plant types of a place are not prescribed."
+        )
+    return (
+        "The embedded model with soil water alone knows vegetation cover but no plant types, so roots do not "
+        "distinguish the places as they do in CoLM."
+    )
+
+
+def nature_differences(twin: TwinConfig, config: CampaignConfig) -> list[str]:
+    """In what the nature run differs from the runs; empty where it is the same model."""
+    soil = any(
+        (twin.sand_sigma, twin.log_b_sigma, twin.log_psi_sigma, twin.log_ksat_sigma, twin.porosity_sigma)
+    )  # fmt: skip
+    found = ["other soil"] if soil else []
+    if has_generated_weather(config) and twin.weather_correlation < 1.0:
+        found.append(f"other weather (correlation {twin.weather_correlation:g})")
+    for sigma, words in (
+        (twin.log_rain_sigma, "a lasting factor on rain"),
+        (twin.log_pet_sigma, "a lasting factor on potential evaporation"),
+        (twin.vegetation_sigma, "another vegetation cover"),
+        (twin.wetness_sigma, "another initial wetness"),
+    ):
+        found += [words] if sigma else []
+    return found
+
+
+def twin_observation_words(observations: TwinObservations) -> str:
+    """What the observations of a twin are."""
+    parts = [f"white errors of {observations.error_std:g} m3 m-3"]
+    if observations.error_std_china is not None:
+        parts[0] += f" ({observations.error_std_china:g} inside China)"
+    if observations.correlated_std:
+        parts.append(
+            f"errors of {observations.correlated_std:g} m3 m-3 that are correlated over "
+            f"{observations.correlated_length_km:g} km"
+        )
+    text = f"the truth at {depth_name(observations.depth_m)} with {' and '.join(parts)}"
+    if observations.missing_fraction:
+        text += f", without {100 * observations.missing_fraction:.0f} % of the cells"
+    return text
+
+
+def has_white_noise_alone(config: CampaignConfig) -> bool:
+    """Whether a twin's observations have white errors of one size and no others."""
+    observations = config.observations
+    return (
+        isinstance(observations, TwinObservations)
+        and not observations.correlated_std
+        and observations.error_std_china is None
+    )
+
+
+def layer_reach(depth_m: DepthRange) -> tuple[int, float]:
+    """Number of model layers that overlap a depth, and the bottom of the deepest, m."""
+    overlap = np.flatnonzero(depth_weights(*depth_m) > 0.0)
+    return overlap.size, float(SOIL_ZI[overlap[-1] + 1])
+
+
+def increment_words(run: Run, depth_m: DepthRange) -> str:
+    """Where a run's increments go, and how deeper layers follow."""
+    n_layers, bottom = layer_reach(depth_m)
+    observed = depth_name(depth_m)
+    if isinstance(run, Var3dRun) and run.layers == "upper_three":
+        n_layers, bottom = N_UPPER, float(SOIL_ZI[N_UPPER])
+        text = (
+            f"Each of the {n_layers} uppermost model layers (0-{100 * bottom:.1f} cm) takes an increment of its own, "
+            f"the observation of {observed} standing for each"
+        )
+    else:
+        text = (
+            f"The increment of the observed depth ({observed}) goes whole to the {n_layers} model layers that overlap "
+            f"it, which reach down to {100 * bottom:.1f} cm"
+        )
+    depth = run.depth if isinstance(run, AssimilatingRun) else None
+    if isinstance(depth, RegressionDepth) and depth.share > 0.0:
+        slopes = "of a file" if depth.file is not None else "that are built in"
+        share = "" if depth.share == 1.0 else f", {depth.share:g} of it"
+        text += f"; the layers below take the regression of their errors on it{share}, with slopes {slopes}, and "
+        text += "follow through the model's water movement as well."
+    else:
+        text += "; the layers below follow through the model's water movement alone."
+    if isinstance(run, AssimilatingRun) and run.drift is not None:
+        text += " The model's drift, learned from the increments, is added to the forecasts of the observed layers."
+    return text
+
+
+def white_stds(run: EnkfLikeRun) -> tuple[float, float] | None:
+    """Standard deviations of background and observation errors, where both are white and the same everywhere."""
+    found = []
+    for model, std in ((run.background_errors, run.background_std), (run.observation_errors, run.observation_std)):
+        if model is None:
+            found.append(std)
+        elif isinstance(model, WhiteErrorsConfig) and not isinstance(model.std, Path):
+            found.append(float(model.std))
+        else:
+            return None
+    return found[0], found[1]
+
+
+def constant_gain(run: EnkfLikeRun) -> float | None:
+    """K of every coefficient, where the error models give one; None where it depends on scale, direction or place."""
+    stds = white_stds(run)
+    return None if stds is None else stds[0] ** 2 / (stds[0] ** 2 + stds[1] ** 2)
+
+
+def changes_from(run: Run, printed: dict[str, object]) -> list[str]:
+    """Settings of a run that are not as a paper prints them: "key = value (paper: value)"."""
+    return [
+        f"{key} = {_plain(getattr(run, key))} (the paper: {_plain(value)})"
+        for key, value in printed.items()
+        if getattr(run, key) != value
+    ]
+
+
+def lead_days(time: datetime, config: CampaignConfig) -> float:
+    """Days of a time after the last analysis time."""
+    return (time - config.time.assimilation_end) / timedelta(days=1)
+
+
+def days_words(days: float) -> str:
+    """For example "30 days", "1 day", "2.5 days"."""
+    return f"{days:g} day{'' if days == 1 else 's'}"
+
+
+def enumerated(parts: Sequence[str]) -> str:
+    """For example "a, b and c"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+
+
+def _plain(value: object) -> str:
+    """A setting in words; of a section its kind."""
+    if isinstance(value, Section):
+        return str(value.model_dump().get("kind", type(value).__name__))
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,349 @@
+"""The threshold study of [S24] on a series of images: statistics, figures, tables and a recommendation."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.config import FrameConfig
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
+from landda_hpc.curvelet.backends import Frame
+from landda_hpc.data import static_path
+from landda_hpc.errors import ConfigError, DataError
+from landda_hpc.formats.own.static_file import read_static
+from landda_hpc.formats.products.image_series import ImageSeries
+from landda_hpc.grid import Grid, regular_grid, spans_circle
+from landda_hpc.io.atomic import write_text
+from landda_hpc.methods.base.curvelet_frame import make_frame
+from landda_hpc.regridding.regrid import Method as RegridMethod
+from landda_hpc.regridding.regrid import Regridder
+from landda_hpc.storage.output_folder import claim_folder
+from landda_hpc.studies.distance_correlation import BAND_LIMITS, DistanceCorrelation, study_distances
+from landda_hpc.studies.threshold_figures import (
+    draw_distance_correlation,
+    draw_error_densities,
+    draw_reconstructions,
+)
+from landda_hpc.studies.threshold_statistics import (
+    DENSITY_FRACTIONS,
+    MAP_FRACTIONS,
+    SMALL_ERROR,
+    Recommendation,
+    ReconstructionStudy,
+    recommend,
+    study_reconstructions,
+)
+from landda_hpc.verification.figures.maps import Coastline
+from landda_hpc.verification.statistics.regions import GLOBE, Region, window_of
+from landda_hpc.verification.statistics.sample_size import FEWEST_TIMES
+
+logger = logging.getLogger(__name__)
+
+SHEN2024: Final = Region("Shen et al. (2024)", 23.0, 68.0, 73.0, 117.0)
+"""Their domain; at 1.40625 degrees 32 x 31 cells of the global grid have their centres in it."""
+
+PAPER_SPACING: Final = 360.0 / 256.0
+"""Degrees."""
+
+SMALLEST: Final = 17
+"""Cells along a side."""
+
+FILES: Final = (
+    "reconstructions.png", "error_densities.png", "distance_correlation.png", "distance_correlation.csv",
+    "threshold.csv", "threshold.md",
+)  # fmt: skip
+"""What a study writes."""
+
+MAX_BYTES: Final = 8e9
+"""What the distance correlation may hold in memory."""
+
+_PUBLISHED: Final = (
+    "[S24] finds for ERA5-Land in May 2016 at sigma = 0.5: SCC above 0.99, errors basically within 0.02 m3 m-3, "
+    "skewness 0.00, excess kurtosis 0.38; the original's correlation stays above 0.5 to 200 km and above 0.4 to 300 km."
+)
+
+
+@dataclass(frozen=True)
+class ThresholdSettings:
+    """How a series is studied.
+
+    Attributes
+    ----------
+    region : cells whose centres lie inside; the whole grid by default.
+    spacing : degrees; images are brought to the cells of a global grid of this spacing first. None: as they are.
+    regrid : how.
+    frame : the curvelet frame.
+    fractions : thresholds sigma whose errors are compared.
+    map_fractions : thresholds that are drawn as maps.
+    limits : upper limits of the bands of coefficients in the distance correlation; empty leaves it out.
+    min_scc : a threshold is faithful from this mean spatial correlation on.
+    """
+
+    region: Region = GLOBE
+    spacing: float | None = None
+    regrid: RegridMethod = "bilinear"
+    frame: FrameConfig = field(default_factory=FrameConfig)
+    fractions: tuple[float, ...] = DENSITY_FRACTIONS
+    map_fractions: tuple[float, ...] = MAP_FRACTIONS
+    limits: tuple[float, ...] = BAND_LIMITS
+    min_scc: float = 0.99
+
+
+@dataclass(frozen=True, eq=False)
+class ThresholdReport:
+    """What the study found, and the files that it wrote."""
+
+    grid: Grid
+    study: ReconstructionStudy
+    recommendation: Recommendation
+    distances: DistanceCorrelation | None
+    files: tuple[Path, ...]
+
+
+def study_thresholds(
+    series: ImageSeries, output: Path, settings: ThresholdSettings, *, is_known: bool = False
+) -> ThresholdReport:
+    """Study a series and write tables and figures, Figs 3 to 5 of [S24]. Local.
+
+    Parameters
+    ----------
+    series : images of soil moisture, m3 m-3; read one by one, twice if distances are studied.
+    output : folder; gets threshold.csv, threshold.md, distance_correlation.csv, reconstructions.png,
+        error_densities.png, distance_correlation.png.
+    is_known : whether the folder lies in one of ours; else its files of these names are replaced only if it is marked.
+
+    Raises
+    ------
+    DataError : no cell of the region has a value, or fewer than three images for the distances.
+    ConfigError : a threshold is none, the region has too few cells for a curvelet frame, or the distance correlation
+        would take too much memory.
+    """
+    cut = _Cut(series, settings)
+    frame = make_frame(settings.frame, cut.grid)
+    domain = _ever_known(cut)
+    distances = None
+    if settings.limits:
+        _require_memory(len(series), int(np.count_nonzero(domain)), len(settings.limits))
+    wanted = tuple(sorted({*settings.fractions, *settings.map_fractions}))
+    whole = study_reconstructions(frame, cut, domain, wanted)
+    compared = _part(whole, settings.fractions)
+    recommendation = recommend(compared, settings.min_scc)
+    if settings.limits:
+        distances = study_distances(frame, cut, cut.grid, domain, sorted(settings.limits))
+    claim_folder(output, "threshold", FILES, is_known=is_known)
+    files = [output / name for name in FILES[:2]]
+    draw_reconstructions(
+        _part(whole, settings.map_fractions), cut.grid, domain, series.times[-1], files[0], coastline=_coastline()
+    )
+    draw_error_densities(compared, files[1], recommendation=recommendation)
+    if distances is not None:
+        for warning in distance_warnings(whole.n_images):
+            logger.warning("threshold study: %s", warning)
+        files += [output / name for name in FILES[2:4]]
+        draw_distance_correlation(distances, files[2])
+        write_text(files[3], _distance_table(distances), make_folder=True)
+    files += [output / name for name in FILES[4:]]
+    write_text(files[-2], _error_table(whole, recommendation), make_folder=True)
+    write_text(files[-1], _page(series, cut.grid, frame, whole, recommendation, distances), make_folder=True)
+    return ThresholdReport(cut.grid, whole, recommendation, distances, tuple(files))
+
+
+class _Cut:
+    """The images of a series on the cells of a region, one by one; can be gone through again."""
+
+    def __init__(self, series: ImageSeries, settings: ThresholdSettings) -> None:
+        self._series, self._regridder = series, None
+        full, spacing = series.grid, settings.spacing
+        if spacing is not None:
+            full = regular_grid(round(180.0 / spacing), round(360.0 / spacing))
+        self.grid, self._index = cut_grid(full, settings.region)
+        if min(self.grid.shape) < SMALLEST:
+            raise ConfigError(
+                f"region '{settings.region.name}' has {self.grid.shape[0]} x {self.grid.shape[1]} cells of the grid "
+                f"({full.describe()}); curvelets need {SMALLEST} along each side. Give a larger region, or a finer "
+                "spacing."
+            )
+        if spacing is not None:
+            self._regridder = Regridder(series.grid, self.grid, settings.regrid)
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        for image in self._series:
+            yield image.values[self._index] if self._regridder is None else self._regridder(image.values)
+
+
+def cut_grid(grid: Grid, region: Region) -> tuple[Grid, tuple[IntArray, IntArray]]:
+    """The cells of a grid whose centres lie in a region.
+
+    Returns
+    -------
+    Their grid, and what cuts them out of an image: ``image[index]``.
+
+    Raises
+    ------
+    DataError : the region does not touch the grid, or the grid's edge cuts it in two.
+    ConfigError : no centre lies in it.
+    """
+    if region == GLOBE:
+        return grid, (np.arange(grid.lat.size)[:, None], np.arange(grid.lon.size)[None, :])
+    window = window_of(grid, region)
+    rows = np.flatnonzero((window.lat >= region.south) & (window.lat <= region.north))
+    columns = np.flatnonzero((window.lon >= region.west) & (window.lon <= region.east))
+    if rows.size == 0 or columns.size == 0:
+        raise ConfigError(f"region '{region.name}' holds no cell centre of the grid ({grid.describe()}).")
+    lon_edges = window.lon_edges[columns[0] : columns[-1] + 2]
+    cut = Grid(
+        lat=window.lat[rows],
+        lon=window.lon[columns],
+        lat_edges=window.lat_edges[rows[0] : rows[-1] + 2],
+        lon_edges=lon_edges,
+        is_periodic=spans_circle(lon_edges),
+    )
+    return cut, (window.rows[rows][:, None], window.columns[columns][None, :])
+
+
+def _ever_known(images: _Cut) -> BoolArray:
+    """Cells with a value in any image."""
+    known = np.zeros(images.grid.shape, dtype=np.bool_)
+    for image in images:
+        known |= np.isfinite(image)
+    if not known.any():
+        raise DataError("no image has a value in the region; check --region against the images' longitudes.")
+    return known
+
+
+def _require_memory(n_images: int, n_cells: int, n_bands: int) -> None:
+    needed = 8.0 * 5.0 * n_bands * n_images * n_cells
+    if needed > MAX_BYTES:
+        raise ConfigError(
+            f"the distance correlation of {n_images} images of {n_cells} cells in {n_bands} bands would take "
+            f"{needed / 1e9:.0f} GB of memory. Take fewer images (--every), a region, a coarser --spacing, or leave it "
+            "out (--no-distances)."
+        )
+
+
+def _part(study: ReconstructionStudy, fractions: Sequence[float]) -> ReconstructionStudy:
+    """The study of some of its thresholds."""
+    at = [study.fractions.index(f) for f in sorted(set(fractions))]
+    return replace(
+        study,
+        mean_reconstruction=study.mean_reconstruction[at],
+        mean_error=study.mean_error[at],
+        errors=tuple(study.errors[i] for i in at),
+    )
+
+
+def distance_warnings(n_images: int) -> list[str]:
+    """What a reader of correlations between cells over so few images must know; empty with enough."""
+    if n_images >= FEWEST_TIMES:
+        return []
+    chance = 1.0 / math.sqrt(n_images - 1)
+    return [
+        (
+            f"Correlations between cells are over {n_images} images: cells without any relation have a correlation of "
+            f"{chance:.2f} (standard deviation) by chance. {FEWEST_TIMES} images or more are advisable."
+        )
+    ]
+
+
+def _coastline() -> Coastline:
+    grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
+    return Coastline(grid, static["land_fraction"] + static["lake_fraction"])
+
+
+_COLUMNS: Final = (
+    "fraction", "scc", "rmse_m3_m-3", "std_m3_m-3", "skewness", "excess_kurtosis", "share_within_0.02",
+    "neighbour_correlation", "recommended",
+)  # fmt: skip
+
+
+def _error_rows(study: ReconstructionStudy, recommendation: Recommendation) -> list[tuple[float, ...]]:
+    return [
+        (e.fraction, e.scc, e.rmse, e.std, e.skewness, e.kurtosis, e.share_small, e.neighbour_correlation,
+         int(e.fraction == recommendation.fraction))
+        for e in study.errors
+    ]  # fmt: skip
+
+
+def _error_table(study: ReconstructionStudy, recommendation: Recommendation) -> str:
+    return _csv(_COLUMNS, _error_rows(study, recommendation))
+
+
+def _distance_table(result: DistanceCorrelation) -> str:
+    lower = (0.0, *result.limits[:-1])
+    names = ["distance_km", "n_pairs", "original"]
+    names += [f"band_{a:g}_{b:g}" for a, b in zip(lower, result.limits, strict=True)]
+    names += [f"cumulative_{b:g}" for b in result.limits]
+    columns = [result.distances_km, result.n_pairs, result.original, *result.bands, *result.cumulative]
+    return _csv(names, zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _csv(names: Sequence[str], rows: Iterable[Sequence[float]]) -> str:
+    """CSV; NaN is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow(["" if value != value else value for value in row])
+    return text.getvalue()
+
+
+def _page(
+    series: ImageSeries,
+    grid: Grid,
+    frame: Frame,
+    study: ReconstructionStudy,
+    recommendation: Recommendation,
+    distances: DistanceCorrelation | None,
+) -> str:
+    first, last = series.times[0], series.times[-1]
+    period = "" if first is None or last is None else f", {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+    lines = [
+        "# Threshold study",
+        "",
+        (
+            f"{study.n_images} images of `{series.variable}`{period}; {grid.describe()}; {frame.n_coef} stored numbers "
+            f"in {len(frame.blocks)} wedges."
+        ),
+        "",
+        f"**Recommended: {recommendation.reason}**",
+        "",
+        "| sigma | SCC | RMSE | st. dev. | skewness | excess kurtosis | within 0.02 | neighbours |",
+        "|" + "---:|" * 8,
+    ]
+    for row in _error_rows(study, recommendation):
+        fraction, scc, rmse, std, skewness, kurtosis, small, neighbours, chosen = row
+        mark = " (recommended)" if chosen else ""
+        lines.append(
+            f"| {fraction:g}{mark} | {scc:.4f} | {rmse:.4f} | {std:.4f} | {skewness:.2f} | {kurtosis:.2f} | "
+            f"{100.0 * small:.1f} % | {neighbours:.2f} |"
+        )
+    lines += [
+        "",
+        (
+            "RMSE and standard deviation of the reconstruction's errors in m3 m-3; skewness and excess kurtosis are 0 "
+            f"for a normal distribution; share of errors within {SMALL_ERROR} m3 m-3; correlation of errors in "
+            "adjacent cells."
+        ),
+        "",
+        "![Mean original, reconstructions and errors](reconstructions.png)",
+        "",
+        "![Density of standardised errors](error_densities.png)",
+        "",
+    ]
+    if distances is not None:
+        reach = ", ".join(
+            f"above {r:g} to {km:.0f} km" if (km := distances.reach_km(r)) == km else f"never above {r:g}"
+            for r in (0.5, 0.4)
+        )
+        lines += [f"Correlation of the original between cells: {reach}.", ""]
+        lines += [text for warning in distance_warnings(study.n_images) for text in (f"Warning: {warning}", "")]
+        lines += ["![Correlation against distance](distance_correlation.png)", ""]
+    return "\n".join([*lines, _PUBLISHED, ""])

@@ -1,0 +1,1 @@
+"""Figures of scores, images and stations."""

@@ -1,0 +1,152 @@
+"""The cost function and its gradient over the iterations of a minimisation, as [S24] Fig. 8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from matplotlib.ticker import MaxNLocator
+
+from landda_hpc.errors import DataError
+from landda_hpc.verification.figures import appearance
+from landda_hpc.verification.tables.score_records import parse_json_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+PUBLISHED_COSTS: Final = ((0, 1121.0), (2, 863.1))
+"""[S24]: the cost function at the start and by the second iteration, 16 May 2016, 00 UTC."""
+
+PUBLISHED_ITERATIONS: Final = 22
+"""[S24]: iterations to a gradient below 1e-9."""
+
+
+@dataclass(frozen=True)
+class MinimisationRecord:
+    """One minimisation.
+
+    Attributes
+    ----------
+    cost : J at the start and after every iteration.
+    gradient_norm : the norm of its gradient, same length.
+    parts : parts of J by name, same length each; may be empty.
+    """
+
+    cost: Sequence[float]
+    gradient_norm: Sequence[float]
+    parts: Mapping[str, Sequence[float]]
+
+    @classmethod
+    def from_diagnostics(cls, diagnostics: Mapping[str, float | list[float]]) -> MinimisationRecord:
+        """From the diagnostics of an analysis (or a line of the cycle record).
+
+        Raises
+        ------
+        DataError : they do not contain a minimisation.
+        """
+        lists = {key: value for key, value in diagnostics.items() if isinstance(value, list)}
+        if not {"cost", "gradient_norm"} <= set(lists):
+            raise DataError(
+                f"no minimisation in the diagnostics ({', '.join(diagnostics) or 'empty'}): 'cost' and "
+                "'gradient_norm' are recorded by the var3d methods."
+            )
+        parts = {key.removeprefix("cost_"): value for key, value in lists.items() if key.startswith("cost_")}
+        return cls(lists["cost"], lists["gradient_norm"], {k: v for k, v in parts.items() if any(x > 0.0 for x in v)})
+
+
+def read_minimisations(
+    cycles: Path, since: datetime | None = None
+) -> tuple[datetime | None, dict[str, MinimisationRecord]]:
+    """Read the minimisations of one time from a campaign's ``cycles.jsonl``: the first from ``since`` on.
+
+    Returns
+    -------
+    The time, and the minimisation of each run that minimised at it; (None, {}) if there is none.
+
+    Raises
+    ------
+    MissingFileError, DataError : no such file, or a malformed line.
+    """
+    found: dict[datetime, dict[str, MinimisationRecord]] = {}
+    for plain, where in parse_json_lines(cycles):
+        if isinstance(plain.get("cost"), list):
+            try:
+                time, run = datetime.fromisoformat(plain["time"]), str(plain["run"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise DataError(f"{where}: a minimisation without time or run ({error!r}).") from error
+            found.setdefault(time, {})[run] = MinimisationRecord.from_diagnostics(plain)
+    times = sorted(time for time in found if since is None or time >= since)
+    return (times[0], found[times[0]]) if times else (None, {})
+
+
+def draw_minimisation(
+    records: Mapping[str, MinimisationRecord],
+    path: Path,
+    *,
+    with_published: bool = False,
+    tolerance: float | None = None,
+    title: str = "Minimisation of the cost function",
+) -> None:
+    """Draw cost (left) and norm of the gradient (right) over the iterations; one PNG.
+
+    Parameters
+    ----------
+    records : by the run's name. With one record the parts of its cost are drawn too, with several the cost is shown
+        as a share of its start where they differ by more than a factor of 20.
+    path : the PNG.
+    with_published : mark the values published in [S24].
+    tolerance : of the gradient, a dashed line.
+
+    Raises
+    ------
+    DataError : nothing to draw, or a record whose cost and gradient differ in length.
+    StorageError : the file cannot be written.
+    """
+    if not records or any(len(r.cost) != len(r.gradient_norm) or not r.cost for r in records.values()):
+        raise DataError(f"no minimisation to draw in '{path}', or cost and gradient of different length.")
+    figure = appearance.new_figure(9.6, 3.9)
+    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    left, right = figure.subplots(1, 2)
+    styles = appearance.run_styles(records)
+    starts = [r.cost[0] for r in records.values()]
+    is_share = max(starts) > 20.0 * max(min(starts), 1e-300) and not with_published
+    for name, record in records.items():
+        iterations = range(len(record.cost))
+        colour = styles[name][0]
+        scale = 1.0 / record.cost[0] if is_share and record.cost[0] > 0.0 else 1.0
+        n = len(record.cost) - 1
+        end = f"{record.cost[0]:.4g} to {record.cost[-1]:.4g}, {n} iteration{'' if n == 1 else 's'}"
+        left.plot(
+            iterations,
+            [scale * c for c in record.cost],
+            color=colour,
+            linewidth=1.5,
+            marker="o",
+            markersize=3.0,
+            label=f"{name}: {end}",
+        )
+        right.semilogy(iterations, record.gradient_norm, color=colour, linewidth=1.5, marker="o", markersize=3.0)
+        if len(records) == 1:
+            for (part, values), dash in zip(record.parts.items(), ("--", ":", "-."), strict=False):
+                left.plot(iterations, values, color=colour, linestyle=dash, linewidth=1.2, label=f"{part} term")
+    if with_published:
+        left.plot(*zip(*PUBLISHED_COSTS, strict=True), "D", color="black", markersize=5.0, label="[S24]")
+        right.axvline(PUBLISHED_ITERATIONS, color="black", linewidth=1.0, label=f"[S24]: {PUBLISHED_ITERATIONS}")
+        right.legend(fontsize=appearance.SMALL_FONT, frameon=False, loc="center left")
+    if tolerance is not None:
+        right.axhline(tolerance, color=appearance.INK, linestyle="--", linewidth=0.8)
+    left.set_ylim(bottom=0.0)
+    left.legend(fontsize=appearance.SMALL_FONT, frameon=False)
+    for ax, text, label in (
+        (left, "(a)", "cost function" + (" / its start" if is_share else "")),
+        (right, "(b)", "norm of its gradient"),
+    ):
+        ax.set_title(text, loc="left", fontsize=appearance.FONT)
+        ax.set_xlabel("iteration", fontsize=appearance.FONT)
+        ax.set_ylabel(label, fontsize=appearance.FONT)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.5, width=0.6)
+        ax.grid(visible=True, color="#888888", linewidth=0.3, alpha=0.5)
+    appearance.save(figure, path)

@@ -1,0 +1,174 @@
+"""The figures of a campaign's report, each drawn on its own: series, innovation statistics, minimisations, maps."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from landda_hpc.errors import ShapeError
+from landda_hpc.verification.figures.maps import draw_maps
+from landda_hpc.verification.figures.minimisation import draw_minimisation, read_minimisations
+from landda_hpc.verification.figures.score_series import draw_innovations, draw_score_series, read_innovations
+from landda_hpc.verification.statistics.regions import GLOBE, covers
+from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE
+from landda_hpc.verification.tables.score_table import CONTROL, in_order_of_trust
+from landda_hpc.verification.tables.summary import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.grid import Grid
+    from landda_hpc.verification.figures.image_set import ImageSet
+    from landda_hpc.verification.figures.maps import Coastline
+    from landda_hpc.verification.statistics.regions import Region
+    from landda_hpc.verification.tables.score_records import ScoreRecord
+
+logger = logging.getLogger(__name__)
+
+_REGIONAL: Final = ("control", "background", "analysis", "forecast", "observation", "truth", "increment")
+"""Panels of regional figures, as [B26] Fig. 5; two columns leave no room for more."""
+
+
+@dataclass(frozen=True)
+class MapSource:
+    """Images of one run and time that are read when their maps are drawn.
+
+    Attributes
+    ----------
+    run, time : what they are of.
+    load : reads them.
+    is_empty : whether it is known that there is no image.
+    """
+
+    run: str
+    time: datetime
+    load: Callable[[], ImageSet]
+    is_empty: bool = False
+
+    @classmethod
+    def of(cls, images: ImageSet) -> MapSource:
+        """Images that are in memory."""
+        return cls(images.run, images.time, lambda: images, not images.images)
+
+
+@dataclass(frozen=True, eq=False)
+class MapFrame:
+    """What all maps of a report have in common; parameters of :func:`.report.write_report`."""
+
+    grid: Grid
+    land: BoolArray
+    score_mask: BoolArray | None
+    coastline: Coastline | None
+    regions: Sequence[Region]
+    layer: str
+
+
+def plan_series(
+    records: Sequence[ScoreRecord],
+    figures: Path,
+    innovations: Path | None,
+    since: datetime | None,
+    tolerance: float | None,
+) -> list[Part]:
+    """Score series, innovation statistics and minimisations."""
+
+    def scores(path: Path, reference: str) -> str:
+        draw_score_series(records, path, reference=reference, with_published=reference == ASSIMILATED_REFERENCE)
+        return f"Scores against {reference}."
+
+    parts = []
+    for reference in in_order_of_trust(r.reference for r in records):
+        path = figures / f"scores_{re.sub(r'[^A-Za-z0-9.-]+', '_', reference)}.png"
+        parts.append(Part(path, partial(scores, path, reference)))
+    if innovations is not None:
+        parts.append(_innovations(figures / "innovations.png", innovations))
+        parts.append(_minimisation(figures / "minimisation.png", innovations, since, tolerance))
+    return parts
+
+
+def plan_maps(sources: Sequence[MapSource], figures: Path, frame: MapFrame) -> list[Part]:
+    """Maps of all cells and of the regions for every set of images, see :func:`.report.write_report`."""
+    covered = tuple(region for region in frame.regions if covers(frame.grid, region))
+    controls = {s.time: s for s in sources if s.run == CONTROL}
+    drawn_with = {s.time for s in sources if s.run != CONTROL and not s.is_empty}
+    parts = []
+    for source in sources:
+        if source.run == CONTROL and source.time in drawn_with:
+            continue  # it is drawn next to the others
+        control = controls.get(source.time) if source.run != CONTROL else None
+        for kind, shown in (("map", (GLOBE,)), ("regions", covered)):
+            path = figures / f"{kind}_{source.run}_{source.time:%Y%m%dT%H}.png"
+            if shown:
+                parts.append(Part(path, partial(_draw_map, path, source, control, shown, frame)))
+    return parts
+
+
+def _innovations(path: Path, records: Path) -> Part:
+    def make() -> str | None:
+        statistics = read_innovations(records)
+        if not statistics:
+            return None
+        draw_innovations(statistics, path)
+        return "Innovation statistics of each analysis."
+
+    return Part(path, make)
+
+
+def _minimisation(path: Path, records: Path, since: datetime | None, tolerance: float | None) -> Part:
+    def make() -> str | None:
+        when, minimisations = read_minimisations(records, since)
+        if when is None:
+            return None
+        title = f"Minimisation of the cost function, {when:%Y-%m-%d %H:%M} UTC"
+        draw_minimisation(minimisations, path, tolerance=tolerance, title=title)
+        return f"Minimisation of 3D-Var, {when:%Y-%m-%d %H:%M} UTC."
+
+    return Part(path, make)
+
+
+def _draw_map(
+    path: Path, source: MapSource, control: MapSource | None, shown: tuple[Region, ...], frame: MapFrame
+) -> str | None:
+    """Draw one figure of maps; its caption, or None where there is no image to draw."""
+    item = source.load()
+    if not item.grid.same_points(frame.grid):
+        raise ShapeError(
+            f"images of {item.run} at {item.time} are on {item.grid.describe()}; the model is on "
+            f"{frame.grid.describe()}."
+        )
+    fields = dict(item.images)
+    of_control = _state(control.load().images if control is not None else {})
+    if of_control is not None:
+        fields.setdefault("control", of_control)
+    is_global = shown == (GLOBE,)
+    panels = None if is_global else [name for name in _REGIONAL if name in fields]
+    if not fields or panels == []:
+        if is_global:
+            logger.warning("no image of %s at %s to draw", item.run, item.time)
+        return None
+    title = f"Soil moisture {frame.layer}, {item.run.replace('_', '-')}"
+    draw_maps(
+        fields,
+        frame.grid,
+        frame.land,
+        item.time,
+        path,
+        regions=shown,
+        panels=panels,
+        coastline=frame.coastline,
+        score_mask=frame.score_mask,
+        title=title,
+    )
+    where = "all cells" if is_global else " and ".join(region.name for region in shown)
+    return f"{title}, {item.time:%Y-%m-%d %H:%M} UTC, {where}."
+
+
+def _state(images: dict[str, FloatArray]) -> FloatArray | None:
+    """Choose the control run's field: without an analysis its background and forecast are the same thing."""
+    return next((images[name] for name in ("analysis", "forecast", "background", "control") if name in images), None)

@@ -1,0 +1,322 @@
+"""Score series as [B26] Fig. 8, and innovation statistics over the cycles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from matplotlib.dates import date2num
+from matplotlib.lines import Line2D
+
+from landda_hpc.errors import DataError
+from landda_hpc.verification.figures import appearance
+from landda_hpc.verification.tables.published import SOURCE, published
+from landda_hpc.verification.tables.score_records import ScoreRecord, last_stage, layer_depth, parse_json_lines
+from landda_hpc.verification.tables.score_table import CONTROL, described
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WINDOW_SHADE: Final = "#f1f5f9"
+_SCORES: Final = (("scc", "SCC"), ("ubrmse", "ubRMSE (m$^3$ m$^{-3}$)"))
+
+
+def draw_score_series(
+    records: Iterable[ScoreRecord],
+    path: Path,
+    *,
+    reference: str,
+    runs: Sequence[str] | None = None,
+    with_published: bool = False,
+    with_background: bool = True,
+    title: str | None = None,
+) -> None:
+    """Draw SCC and ubRMSE over time, one row per layer, and write one PNG.
+
+    Parameters
+    ----------
+    records : score records; those against ``reference`` are drawn.
+    path : the PNG.
+    reference : "truth", "assimilated reference" or a product's name.
+    runs : runs in the order of the legend; by default all, the control first.
+    with_published : thin dashed lines at the values of [B26] over the assimilation window. They are scores
+        against that paper's assimilated reference.
+    with_background : thin pale lines of the background's scores, before each analysis.
+    title : default names the reference.
+
+    Raises
+    ------
+    DataError : no record is left to draw.
+    StorageError : the file cannot be written.
+
+    Notes
+    -----
+    A run's line passes through its analysis where there is one, else through its forecast or background.
+    """
+    chosen = [r for r in records if r.reference == reference and (runs is None or r.run in runs)]
+    if not chosen:
+        raise DataError(f"no score record against '{reference}' to draw in '{path}'.")
+    order = list(runs) if runs is not None else _control_first(r.run for r in chosen)
+    styles = appearance.run_styles(order)
+    layers = sorted({r.layer for r in chosen}, key=layer_depth)
+    window_end = max((r.time for r in chosen if r.window == "assimilation"), default=None)
+    span = min(r.time for r in chosen), max(r.time for r in chosen)
+
+    figure = appearance.new_figure(10.0, 1.2 + 2.0 * len(layers))
+    figure.suptitle(title or f"Soil moisture against {described(reference)}", fontsize=appearance.FONT + 2)
+    axes = figure.subplots(len(layers), 2, squeeze=False, sharex=True, sharey="col")
+    for row, layer in enumerate(layers):
+        of_layer = [r for r in chosen if r.layer == layer]
+        for column, (score, label) in enumerate(_SCORES):
+            ax: Axes = axes[row, column]
+            for run in order:
+                of_run = [r for r in of_layer if r.run == run]
+                colour, dash = styles[run]
+                if with_background and any(r.stage == "analysis" for r in of_run):
+                    _line(
+                        ax,
+                        [r for r in of_run if r.stage == "background"],
+                        score,
+                        color=colour,
+                        linewidth=0.7,
+                        alpha=0.5,
+                    )
+                _line(ax, last_stage(of_run), score, color=colour, linestyle=dash, linewidth=1.5)
+            if with_published:
+                _published_lines(ax, layer, score, span[0], window_end)
+            mark_window(ax, span, window_end, with_text=row == 0)
+            time_axis(ax, span)
+            ax.set_ylabel(label, fontsize=appearance.FONT)
+            ax.set_title(
+                f"({chr(ord('a') + 2 * row + column)}) {layer}",
+                loc="left",
+                fontsize=appearance.FONT,
+                fontweight="bold",
+            )
+    for column, (score, _) in enumerate(_SCORES):
+        _limits(
+            axes[0, column],
+            score,
+            [float(ax.dataLim.ymin) for ax in axes[:, column]],
+            [float(ax.dataLim.ymax) for ax in axes[:, column]],
+        )
+    handles: list[Any] = [
+        Line2D([], [], color=styles[run][0], linestyle=styles[run][1], linewidth=1.5, label=run.replace("_", "-"))
+        for run in order
+    ]
+    if with_background and any(r.stage == "analysis" for r in chosen):
+        handles.append(
+            Line2D([], [], color="#888888", linewidth=0.7, alpha=0.7, label="background, before the analysis")
+        )
+    if with_published:
+        handles += [
+            Line2D([], [], color=colour, linestyle=(0, (6, 3)), linewidth=0.9, label=f"{SOURCE}, {which}")
+            for which, colour in _PUBLISHED_COLOURS.items()
+        ]
+    legend_below(figure, handles)
+    appearance.save(figure, path)
+
+
+@dataclass(frozen=True)
+class InnovationRecord:
+    """Innovation statistics of one analysis, over the observed cells.
+
+    Attributes
+    ----------
+    cycle, time, run : as in a score record.
+    innovation_mean, innovation_std : of observation minus background, m3 m-3.
+    residual_mean, residual_std : of observation minus analysis, m3 m-3; NaN where nothing was analysed.
+    n_observations : observed cells.
+    """
+
+    cycle: int
+    time: datetime
+    run: str
+    innovation_mean: float
+    innovation_std: float
+    residual_mean: float
+    residual_std: float
+    n_observations: int
+
+
+def read_innovations(path: Path) -> list[InnovationRecord]:
+    """Read innovation statistics from a campaign's per-cycle JSON lines.
+
+    Lines without ``innovation_mean`` (cycles of the free forecast) are ignored, as are other keys of a
+    line; the last line of a (time, run) is used.
+
+    Raises
+    ------
+    MissingFileError, DataError : no such file; a malformed line, named by its number.
+    """
+    names = [field.name for field in fields(InnovationRecord)]
+    unique: dict[tuple[datetime, str], InnovationRecord] = {}
+    for plain, where in parse_json_lines(path):
+        if "innovation_mean" not in plain:
+            continue
+        missing = [name for name in names if name not in plain]
+        if missing:
+            raise DataError(f"{where}: innovation statistics lack {', '.join(missing)}.")
+        try:
+            record = InnovationRecord(
+                cycle=int(plain["cycle"]),
+                time=datetime.fromisoformat(str(plain["time"])).replace(tzinfo=None),
+                run=str(plain["run"]),
+                n_observations=int(plain["n_observations"]),
+                **{n: math.nan if plain[n] is None else float(plain[n]) for n in names[3:7]},
+            )
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{where}: innovation statistics are malformed ({error}).") from error
+        unique[record.time, record.run] = record
+    return sorted(unique.values(), key=lambda r: (r.time, r.run))
+
+
+def draw_innovations(records: Iterable[InnovationRecord], path: Path, *, title: str = "Innovation statistics") -> None:
+    """Draw mean and standard deviation of O-B and O-A, and the number of observations, over the cycles.
+
+    Raises
+    ------
+    DataError : no records.
+    StorageError : the file cannot be written.
+    """
+    records = sorted(records, key=lambda r: r.time)
+    if not records:
+        raise DataError(f"no innovation statistics to draw in '{path}'.")
+    order = _control_first(r.run for r in records)
+    styles = appearance.run_styles(order)
+    span = records[0].time, records[-1].time
+    figure = appearance.new_figure(8.0, 6.4)
+    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    axes = figure.subplots(3, 1, sharex=True, height_ratios=(1.0, 1.0, 0.6))
+    for run in order:
+        of_run = [r for r in records if r.run == run]
+        times = as_dates(r.time for r in of_run)
+        colour = styles[run][0]
+        for ax, statistic in zip(axes[:2], ("mean", "std"), strict=True):
+            for kind, dash in (("innovation", "-"), ("residual", ":")):
+                values = [getattr(r, f"{kind}_{statistic}") for r in of_run]
+                ax.plot(times, values, color=colour, linestyle=dash, linewidth=1.3, **_markers(len(values)))
+        axes[2].plot(times, [r.n_observations for r in of_run], color=colour, linewidth=1.3, **_markers(len(of_run)))
+    axes[0].axhline(0.0, color=appearance.INK, linewidth=0.6)
+    texts = (
+        ("Mean", "m$^3$ m$^{-3}$"),
+        ("Standard deviation", "m$^3$ m$^{-3}$"),
+        ("Observed cells", "number"),
+    )
+    for letter, ax, (name, unit) in zip("abc", axes, texts, strict=True):
+        ax.set_title(f"({letter}) {name}", loc="left", fontsize=appearance.FONT, fontweight="bold")
+        ax.set_ylabel(unit, fontsize=appearance.FONT)
+        time_axis(ax, span)
+    for ax in axes[1:]:
+        ax.set_ylim(bottom=0.0)
+        ax.margins(y=0.12)
+        ax.set_ylim(0.0, 1.08 * max(1e-9, float(ax.dataLim.ymax) if np.isfinite(ax.dataLim.ymax) else 1.0))
+    handles = [Line2D([], [], color=styles[run][0], linewidth=1.5, label=run.replace("_", "-")) for run in order]
+    handles += [
+        Line2D([], [], color=appearance.INK, linestyle="-", linewidth=1.2, label="observation minus background"),
+        Line2D([], [], color=appearance.INK, linestyle=":", linewidth=1.2, label="observation minus analysis"),
+    ]
+    legend_below(figure, handles)
+    appearance.save(figure, path)
+
+
+_PUBLISHED_COLOURS: Final = {"control": "#111111", "assimilation": "#1B9FDE"}
+
+
+def _published_lines(ax: Axes, layer: str, score: str, start: datetime, end: datetime | None) -> None:
+    for which, colour in _PUBLISHED_COLOURS.items():
+        figure = published(layer, "assimilation", assimilates=which != "control")
+        value = getattr(figure, score, None)
+        if value is not None and end is not None:
+            style: Any = {"color": colour, "linestyle": (0, (6, 3)), "linewidth": 0.9, "zorder": 2.5}
+            ax.plot(as_dates((start, end)), [value, value], **style)
+
+
+def _line(ax: Axes, records: Iterable[ScoreRecord], score: str, **style: Any) -> None:
+    ordered = sorted(records, key=lambda r: r.time)
+    values = np.array([getattr(r, score) for r in ordered], dtype=np.float64)
+    if np.isfinite(values).any():
+        ax.plot(as_dates(r.time for r in ordered), values, **_markers(len(values)), **style)
+
+
+def _markers(n: int) -> dict[str, Any]:
+    """Dots where a line would have too few points to be seen."""
+    return {"marker": "o", "markersize": 3.0} if n < 4 else {}
+
+
+def mark_window(ax: Axes, span: tuple[datetime, datetime], end: datetime | None, *, with_text: bool) -> None:
+    """Shade the assimilation window and mark its end."""
+    if end is None:
+        return
+    start, edge, last = as_dates((span[0], end, span[1]))
+    ax.axvspan(start, edge, color=WINDOW_SHADE, zorder=0)
+    if edge < last:
+        ax.axvline(edge, color=appearance.INK, linestyle="--", linewidth=0.8)
+    if with_text:
+        for left, right, text in ((start, edge, "assimilation"), (edge, last, "free forecast")):
+            if right - left > 0.12 * (last - start):
+                ax.annotate(
+                    text,
+                    (0.5 * (left + right), 1.0),
+                    (0, 3),
+                    xycoords=("data", "axes fraction"),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=appearance.SMALL_FONT,
+                    color=appearance.INK,
+                )
+
+
+def time_axis(ax: Axes, span: tuple[datetime, datetime]) -> None:
+    """Give an axis dates from the first time to the last, and a grid."""
+    appearance.date_axis(ax)
+    first, last = as_dates(span)
+    if last > first:
+        ax.set_xlim(first, last)
+    ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.5, width=0.6)
+    ax.xaxis.get_offset_text().set_fontsize(appearance.SMALL_FONT)
+    ax.grid(visible=True, color="#cccccc", linewidth=0.4)
+    ax.set_axisbelow(True)
+    for spine in ax.spines.values():
+        spine.set_linewidth(0.6)
+
+
+def _limits(ax: Axes, score: str, lowest: Sequence[float], highest: Sequence[float]) -> None:
+    """Set round limits around all layers; a correlation goes up to 1, an error not below 0."""
+    lowest = [v for v in lowest if math.isfinite(v)]
+    highest = [v for v in highest if math.isfinite(v)]
+    if not lowest or not highest:
+        return
+    step = 0.1 if score == "scc" else 0.02
+    bottom = step * math.floor(min(lowest) / step - 0.2)
+    top = step * math.ceil(max(highest) / step + 0.2)
+    ax.set_ylim((bottom, 1.0) if score == "scc" else (max(0.0, bottom), top))
+
+
+def legend_below(figure: Figure, handles: list[Any]) -> None:
+    """Put a figure's legend below its panels."""
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=len(handles) if len(handles) < 6 else (len(handles) + 1) // 2,
+        fontsize=appearance.SMALL_FONT + 0.5,
+        frameon=False,
+        handlelength=2.6,
+    )
+
+
+def _control_first(runs: Iterable[str]) -> list[str]:
+    names = list(dict.fromkeys(runs))
+    return sorted(names, key=lambda run: run != CONTROL)
+
+
+def as_dates(times: Iterable[datetime]) -> list[float]:
+    """Matplotlib's days."""
+    return [float(date2num(time)) for time in times]  # type: ignore[no-untyped-call]  # matplotlib.dates has no types

@@ -1,0 +1,1 @@
+"""Scores, their intervals, and the matching of values in space and time."""

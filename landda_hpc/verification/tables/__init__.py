@@ -1,0 +1,1 @@
+"""Score records, the tables made of them, and their files."""

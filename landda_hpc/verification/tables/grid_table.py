@@ -1,0 +1,178 @@
+"""Tables of scores against gridded references: CSV, CF netCDF, Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import netCDF4
+import numpy as np
+
+from landda_hpc.constants import FloatArray, IntArray
+from landda_hpc.formats.own.image_output import CONVENTIONS, TIME_UNITS
+from landda_hpc.grid import Grid
+from landda_hpc.io.atomic import atomic_replacement, write_text
+from landda_hpc.verification.statistics.grid_scores import PATTERN, CellScores, PatternSeries
+from landda_hpc.verification.statistics.groups import GroupMean
+from landda_hpc.verification.statistics.sample_size import MARK, is_weak
+from landda_hpc.verification.statistics.station_scores import GroupRow
+from landda_hpc.verification.statistics.temporal import METRICS
+
+PATTERN_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "scc": ("spatial correlation coefficient", "1"),
+    "ubrmse": ("standard deviation of the difference over cells", "m3 m-3"),
+    "rmse": ("root mean square difference over cells", "m3 m-3"),
+    "bias": ("mean difference over cells", "m3 m-3"),
+}
+"""Long name and unit of the scores of patterns."""
+
+
+def write_pattern_csv(path: Path, series: Iterable[PatternSeries]) -> None:
+    """Write one row per reference, layer, region, run and time, whole or not at all; m3 m-3, NaN is empty."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["reference", "layer", "region", "run", "time", *PATTERN])
+    for one in series:
+        for region, of_region in one.scores.items():
+            for run, scores in of_region.items():
+                for i, time in enumerate(one.times):
+                    values = [float(scores[name][i]) for name in PATTERN]
+                    if all(math.isnan(v) for v in values):
+                        continue
+                    texts = ["" if math.isnan(v) else f"{v:.7g}" for v in values]
+                    writer.writerow([one.reference, one.layer, region, run, time.isoformat(), *texts])
+    write_text(path, table.getvalue(), make_folder=True)
+
+
+def reference_markdown(rows: Sequence[GroupRow]) -> str:
+    """Means over windows of the patterns' scores, and over regions of the cells'; with paired differences."""
+    parts: list[str] = []
+    for kind, title, names in (
+        ("pattern", "Patterns (mean over times)", ("scc", "ubrmse", "bias")),
+        ("cells", "Series of cells (mean over cells, weighted by area)", tuple(METRICS)),
+    ):
+        of_kind = [row for row in rows if row.kind == kind]
+        if not of_kind:
+            continue
+        parts += [f"**{title}**", "", "| window | region | layer | run | " + " | ".join(names) + " |"]
+        parts += ["|---|---|---|---|" + "---:|" * len(names)]
+        keys = groupby(of_kind, key=lambda r: (r.window, r.group, r.layer, r.run))
+        for (window, group, layer, run), block in keys:
+            found = {row.metric: row for row in block}
+            scores = [words(found[n].score) if n in found else "-" for n in names]
+            parts.append(f"| {window} | {group} | {layer} | {run} | {' | '.join(scores)} |")
+            changes = {n: row.difference for n, row in found.items() if row.difference is not None}
+            if changes:
+                texts = [change_words(changes[n], is_bold=n != "bias") if n in changes else "-" for n in names]
+                parts.append(f"| | | | change | {' | '.join(texts)} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def words(mean: GroupMean) -> str:
+    """A mean and its interval, marked where it rests on few effective values."""
+    if math.isnan(mean.value):
+        return "-"
+    if math.isnan(mean.low):
+        return f"{mean.value:.3f}"
+    return f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]{MARK if is_weak(mean) else ''}"
+
+
+def change_words(difference: GroupMean, *, is_bold: bool) -> str:
+    """A difference and its interval; bold, where that is wanted, if the interval leaves zero out."""
+    if math.isnan(difference.value):
+        return "-"
+    text = f"{difference.value:+.3f}"
+    if math.isnan(difference.low):
+        return text
+    text += f" [{difference.low:+.3f}, {difference.high:+.3f}]{MARK if is_weak(difference) else ''}"
+    return f"**{text}**" if is_bold and (difference.low > 0.0 or difference.high < 0.0) else text
+
+
+def write_reference_netcdf(
+    path: Path,
+    grid: Grid,
+    cell: IntArray,
+    patterns: PatternSeries,
+    windows: Sequence[CellScores],
+    notes: Mapping[str, str],
+) -> None:
+    """Write one layer of one reference as CF netCDF, whole or not at all.
+
+    Variables: pattern_<score>(region, run, time); for each metric r, anomaly_r, ubrmse, bias: <metric>, <metric>_low,
+    <metric>_high, <metric>_n_eff and <metric>_difference, <metric>_difference_low, _high (window, run, lat, lon).
+
+    Parameters
+    ----------
+    cell : flat index of the cells that were scored.
+    """
+    regions = list(patterns.scores)
+    runs = list(next(iter(patterns.scores.values())))
+    n_bytes = 8 * len(windows) * len(runs) * grid.n_cells * 7 * len(METRICS) + 8 * len(patterns.times) * 64
+    with (
+        atomic_replacement(path, n_bytes, make_folder=True) as temporary,
+        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
+    ):
+        file.setncatts({"Conventions": CONVENTIONS, "reference": patterns.reference, "layer": patterns.layer, **notes})
+        for name, texts in (("region", regions), ("run", runs), ("window", [w.window for w in windows])):
+            file.createDimension(name, len(texts))
+            variable = file.createVariable(name, str, (name,))
+            if texts:
+                variable[:] = np.array(texts, dtype=object)
+        hours = netCDF4.date2num(list(patterns.times), TIME_UNITS, "standard")
+        _axis(file, "time", np.asarray(hours, np.float64), {"standard_name": "time", "units": TIME_UNITS})
+        _axis(file, "lat", grid.lat, {"standard_name": "latitude", "units": "degrees_north"})
+        _axis(file, "lon", grid.lon, {"standard_name": "longitude", "units": "degrees_east"})
+        for name, (long_name, units) in PATTERN_NAMES.items():
+            values = np.array([[patterns.scores[region][run][name] for run in runs] for region in regions])
+            attributes = {"long_name": long_name, "units": units}
+            _field(file, f"pattern_{name}", ("region", "run", "time"), values, attributes)
+        for metric, (long_name, units) in METRICS.items():
+            for part, what, unit in (
+                ("", "", units),
+                ("_low", ", lower end of the interval", units),
+                ("_high", ", upper end of the interval", units),
+                ("_n_eff", ", effective sample size", "1"),
+                ("_difference", ", difference from the baseline", units),
+                ("_difference_low", ", lower end of the difference's interval", units),
+                ("_difference_high", ", upper end of the difference's interval", units),
+            ):
+                values = np.full((len(windows), len(runs), grid.n_cells), np.nan)
+                for i, window in enumerate(windows):
+                    for j, run in enumerate(runs):
+                        array = _part(window, run, metric, part)
+                        if array is not None:
+                            values[i, j, cell] = array
+                shaped = values.reshape(len(windows), len(runs), *grid.shape)
+                attributes = {"long_name": long_name + what, "units": unit}
+                _field(file, metric + part, ("window", "run", "lat", "lon"), shaped, attributes)
+
+
+def _part(window: CellScores, run: str, metric: str, part: str) -> FloatArray | None:
+    is_difference = part.startswith("_difference")
+    of_run = (window.scores.differences if is_difference else window.scores.scores).get(run)
+    if of_run is None:
+        return None
+    name = part.removeprefix("_difference").removeprefix("_") or "value"
+    values: FloatArray = getattr(of_run[metric], name)
+    return values
+
+
+def _axis(file: netCDF4.Dataset, name: str, values: FloatArray, attributes: Mapping[str, str]) -> None:
+    file.createDimension(name, values.size)
+    variable = file.createVariable(name, "f8", (name,))
+    variable.setncatts(attributes)
+    variable[:] = values
+
+
+def _field(
+    file: netCDF4.Dataset, name: str, dims: tuple[str, ...], values: FloatArray, attributes: Mapping[str, str]
+) -> None:
+    variable = file.createVariable(name, "f4", dims, fill_value=np.float32(np.nan), compression="zlib", complevel=1)
+    variable.setncatts(attributes)
+    variable[...] = values

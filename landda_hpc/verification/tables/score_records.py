@@ -1,0 +1,395 @@
+"""Score records: one line of the score table, and its files (JSON lines, CSV, CF netCDF)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import math
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+
+from landda_hpc.config import parse_json
+from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.io.atomic import atomic_replacement, storage_errors, write_text
+from landda_hpc.io.hdf5_locks import locking_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import xarray as xr
+
+    from landda_hpc.verification.statistics.scores import Score
+
+logger = logging.getLogger(__name__)
+
+TRUTH: Final = "truth"
+ASSIMILATED_REFERENCE: Final = "assimilated reference"
+UNOBSERVED_TRUTH: Final = "truth where nothing was observed"
+"""Name of the product whose images were assimilated: a score against it is a fit, not an independent check."""
+
+STAGES: Final = ("background", "analysis", "forecast")
+WINDOWS: Final = ("assimilation", "forecast")
+SCORES: Final[dict[str, tuple[str, str]]] = {
+    "scc": ("spatial correlation coefficient of soil moisture over scored cells", "1"),
+    "rmse": ("root mean square difference of soil moisture from the reference", "m3 m-3"),
+    "bias": ("mean difference of soil moisture from the reference", "m3 m-3"),
+    "ubrmse": ("standard deviation of the difference of soil moisture from the reference", "m3 m-3"),
+}
+"""Long name and unit of each score."""
+
+
+@dataclass(frozen=True)
+class ScoreRecord:
+    """Scores of one run's image of one layer at one time against one reference.
+
+    Attributes
+    ----------
+    cycle : number of the cycle that ends at ``time``; 0 is the initial state.
+    time : valid time, UTC, without offset.
+    run : name of the run.
+    reference : "truth", "assimilated reference", or the name of an independent product.
+    layer : for example "0-10 cm".
+    stage : "background" (before the analysis), "analysis", or "forecast" (no analysis at this time).
+    window : "assimilation" or "forecast".
+    scc : spatial correlation, 1; NaN where undefined.
+    rmse, bias, ubrmse : m3 m-3; NaN without cells.
+    n_cells : scored cells.
+    """
+
+    cycle: int
+    time: datetime
+    run: str
+    reference: str
+    layer: str
+    stage: str
+    window: str
+    scc: float
+    rmse: float
+    bias: float
+    ubrmse: float
+    n_cells: int
+
+    def __post_init__(self) -> None:
+        if self.stage not in STAGES:
+            raise DataError(f"score record has stage '{self.stage}'; expected one of {', '.join(STAGES)}.")
+        if self.window not in WINDOWS:
+            raise DataError(f"score record has window '{self.window}'; expected one of {', '.join(WINDOWS)}.")
+        if self.time.tzinfo is not None:
+            raise DataError(f"score record has time {self.time} with an offset; times are UTC without an offset.")
+        if not (self.run and self.reference and self.layer):
+            raise DataError("score record has an empty run, reference or layer.")
+        if self.reference.lower() in ("observation", "observations", "obs"):
+            raise DataError(
+                f"score record has reference '{self.reference}'. The assimilated product is called "
+                f"'{ASSIMILATED_REFERENCE}'; an independent product goes by its name."
+            )
+
+    @classmethod
+    def from_score(
+        cls,
+        score: Score,
+        *,
+        cycle: int,
+        time: datetime,
+        run: str,
+        reference: str,
+        layer: str,
+        stage: str,
+        window: str,
+    ) -> Self:
+        """Record of a score."""
+        return cls(
+            cycle,
+            time,
+            run,
+            reference,
+            layer,
+            stage,
+            window,
+            scc=score.scc,
+            rmse=score.rmse,
+            bias=score.bias,
+            ubrmse=score.ubrmse,
+            n_cells=score.n_cells,
+        )
+
+    def to_json(self) -> str:
+        """One line of JSON without line end; NaN becomes null, floats keep every bit."""
+        plain = asdict(self) | {"time": self.time.isoformat()}
+        return json.dumps({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in plain.items()})
+
+    @property
+    def key(self) -> tuple[datetime, str, str, str, str]:
+        """Key of a record: (time, run, reference, layer, stage)."""
+        return self.time, self.run, self.reference, self.layer, self.stage
+
+
+_PARSE: Final[dict[str, Callable[[Any], Any]]] = {
+    "cycle": int,
+    "time": lambda text: _utc(str(text)),
+    **dict.fromkeys(("run", "reference", "layer", "stage", "window"), str),
+    **dict.fromkeys(SCORES, lambda value: math.nan if value in (None, "") else float(value)),
+    "n_cells": int,
+}
+
+
+def read_json_lines(path: Path) -> list[ScoreRecord]:
+    """Read a campaign's ``scores.jsonl``.
+
+    An incomplete last line (the campaign was stopped while writing) is left out with a warning. If a resumed campaign
+    wrote a record again, the later one is used.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : any other malformed line, named by its number.
+    """
+    return _last_of_each([_record(plain, where) for plain, where in parse_json_lines(path)], path)
+
+
+def parse_json_lines(path: Path) -> list[tuple[dict[str, Any], str]]:
+    """Read the objects of a JSON-lines file, each with "file, line n" for messages.
+
+    Errors as in :func:`read_json_lines`.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"'{path}' does not exist; a campaign writes it as it runs.")
+    parsed: list[tuple[dict[str, Any], str]] = []
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            plain = parse_json(line)
+        except ValueError as error:
+            if number == len(lines):  # no line end follows: cut off
+                logger.warning("%s is unfinished and left out", where)
+                break
+            raise DataError(f"{where}: not a line of JSON ({error}).") from error
+        if not isinstance(plain, dict):
+            raise DataError(f"{where}: found {type(plain).__name__}; expected an object.")
+        parsed.append((plain, where))
+    return parsed
+
+
+def write_csv(records: Iterable[ScoreRecord], path: Path) -> None:
+    """Write records as CSV with one header line, in time order, atomically.
+
+    Columns are the fields of :class:`ScoreRecord`; times ISO 8601 UTC; rmse, bias, ubrmse in m3 m-3; NaN is
+    empty. Makes the folder.
+    """
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    names = [field.name for field in fields(ScoreRecord)]
+    writer.writerow(names)
+    for record in sorted(records, key=lambda r: r.time):
+        plain = asdict(record) | {"time": record.time.isoformat()}
+        writer.writerow(["" if isinstance(v, float) and math.isnan(v) else v for v in (plain[n] for n in names)])
+    write_text(path, table.getvalue(), make_folder=True)
+
+
+def read_csv(path: Path) -> list[ScoreRecord]:
+    """Read what :func:`write_csv` wrote; the same errors as :func:`read_json_lines`."""
+    if not path.is_file():
+        raise MissingFileError(f"score table '{path}' does not exist.")
+    with path.open(newline="", encoding="utf-8") as file:
+        records = [_record(row, f"{path}, row {number}") for number, row in enumerate(csv.DictReader(file), start=1)]
+    return _last_of_each(records, path)
+
+
+def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
+    """Scores as a CF data set.
+
+    Returns
+    -------
+    Dataset with dimensions (reference, run, layer, stage, time): scc, rmse, bias, ubrmse (NaN where there is
+    no record), n_cells (0), window (flag; -1); and ``cycle`` (time).
+
+    Raises
+    ------
+    DataError : no records, two records of one key, or one time in two cycles.
+    """
+    import xarray as xr  # imported here: it takes a second, for every process of every campaign
+
+    if not records:
+        raise DataError("there are no score records; run or resume the campaign first.")
+    if len({r.key for r in records}) < len(records):
+        raise DataError("score records repeat a (time, run, reference, layer, stage).")
+    axes: dict[str, list[Any]] = {
+        "reference": _in_order(r.reference for r in records),
+        "run": _in_order(r.run for r in records),
+        "layer": sorted({r.layer for r in records}, key=layer_depth),
+        "stage": [s for s in STAGES if any(r.stage == s for r in records)],
+        "time": sorted({r.time for r in records}),
+    }
+    cycles: dict[datetime, int] = {}
+    for r in records:
+        if cycles.setdefault(r.time, r.cycle) != r.cycle:
+            raise DataError(f"score records put {r.time} in cycles {cycles[r.time]} and {r.cycle}.")
+    index = {name: {value: i for i, value in enumerate(values)} for name, values in axes.items()}
+    shape = tuple(len(values) for values in axes.values())
+    arrays: dict[str, np.ndarray[Any, Any]] = {name: np.full(shape, np.nan) for name in SCORES}
+    arrays["n_cells"] = np.zeros(shape, np.int64)
+    arrays["window"] = np.full(shape, -1, np.int8)
+    for r in records:
+        at = tuple(index[name][getattr(r, name)] for name in axes)
+        for name in (*SCORES, "n_cells"):
+            arrays[name][at] = getattr(r, name)
+        arrays["window"][at] = WINDOWS.index(r.window)
+
+    dims = tuple(axes)
+    variables: dict[str, Any] = {
+        name: (dims, arrays[name], {"long_name": long_name, "units": units})
+        for name, (long_name, units) in SCORES.items()
+    }
+    variables["n_cells"] = (dims, arrays["n_cells"], {"long_name": "number of scored cells", "units": "1"})
+    variables["window"] = (
+        dims,
+        arrays["window"],
+        {
+            "long_name": "window of the campaign, -1 where there is no score",
+            "flag_values": np.array([0, 1], np.int8),
+            "flag_meanings": " ".join(WINDOWS),
+        },
+    )
+    coordinates: dict[str, Any] = {
+        name: (name, np.array(axes[name], dtype=object), {"long_name": long_name})
+        for name, long_name in (
+            ("reference", "reference of the scores"),
+            ("run", "name of the run"),
+            ("layer", "soil layer"),
+            ("stage", "place in the cycle"),
+        )
+    }
+    coordinates["time"] = ("time", np.array(axes["time"], dtype="datetime64[ns]"), {"standard_name": "time"})
+    coordinates["cycle"] = (
+        "time",
+        np.array([cycles[t] for t in axes["time"]], np.int64),
+        {"long_name": "number of the cycle that ends at this time"},
+    )
+    attributes = {
+        "Conventions": "CF-1.11",
+        "title": "Scores of soil moisture images",
+        "comment": f"A score against the '{ASSIMILATED_REFERENCE}' is a fit to what was assimilated.",
+    }
+    return xr.Dataset(variables, coordinates, attributes)
+
+
+def write_netcdf(records: Sequence[ScoreRecord], path: Path) -> None:
+    """Write :func:`to_dataset` as netCDF-4, atomically; makes the folder."""
+    dataset = to_dataset(records)
+    encoding: dict[str, dict[str, Any]] = {name: {"zlib": True, "_FillValue": math.nan} for name in SCORES}
+    encoding |= {name: {"zlib": True, "_FillValue": None} for name in ("n_cells", "window")}
+    encoding["time"] = {
+        "units": "seconds since 1970-01-01 00:00:00",
+        "calendar": "standard",
+        "dtype": "int64",
+        "_FillValue": None,
+    }
+    with storage_errors(path, "writing"), atomic_replacement(path, make_folder=True) as temporary:
+        dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+
+
+def read_netcdf(path: Path) -> list[ScoreRecord]:
+    """Read what :func:`write_netcdf` wrote, in time order.
+
+    Raises
+    ------
+    MissingFileError : no such file.
+    DataError : the file is not a score table.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"score table '{path}' does not exist.")
+    import xarray as xr
+
+    try:
+        with xr.open_dataset(path, engine="netcdf4") as dataset:
+            values = {str(name): np.asarray(variable.values) for name, variable in dataset.variables.items()}
+            dims = tuple(str(d) for d in dataset["scc"].dims)
+        times = [_utc(str(t)) for t in values["time"].astype("datetime64[us]")]
+        records = []
+        for at in np.argwhere(values["window"] >= 0):
+            where = dict(zip(dims, at, strict=True))
+            plain: dict[str, Any] = {
+                "cycle": int(values["cycle"][where["time"]]),
+                "time": times[where["time"]],
+                "window": WINDOWS[int(values["window"][tuple(at)])],
+                "n_cells": int(values["n_cells"][tuple(at)]),
+            }
+            plain |= {name: str(values[name][where[name]]) for name in ("run", "reference", "layer", "stage")}
+            plain |= {name: float(values[name][tuple(at)]) for name in SCORES}
+            records.append(ScoreRecord(**plain))
+    except (OSError, KeyError, ValueError, IndexError) as error:
+        what = locking_fault(path, error) or "is not a score table as this program writes it:"
+        raise DataError(f"file '{path}' {what} {error!r}.") from error
+    return sorted(records, key=lambda r: r.time)
+
+
+def layer_depth(layer: str) -> tuple[float, str]:
+    """Sorting key of a layer's name: its top, then the name ("10-40 cm" after "0-10 cm")."""
+    head = layer.split("-")[0].strip()
+    try:
+        return float(head), layer
+    except ValueError:
+        return math.inf, layer
+
+
+def last_stage(records: Iterable[ScoreRecord]) -> list[ScoreRecord]:
+    """Choose for each time, run, reference and layer the state from which the run continues.
+
+    The analysis, else the forecast, else the background.
+    """
+    rank = {"background": 0, "forecast": 1, "analysis": 2}
+    best: dict[tuple[Any, ...], ScoreRecord] = {}
+    for record in records:
+        key = record.key[:-1]
+        if key not in best or rank[record.stage] > rank[best[key].stage]:
+            best[key] = record
+    return list(best.values())
+
+
+def _record(plain: Mapping[str, Any], where: str) -> ScoreRecord:
+    missing = [name for name in _PARSE if name not in plain]
+    unknown = [str(name) for name in plain if name not in _PARSE]
+    if missing or unknown:
+        raise DataError(
+            f"{where}: "
+            + "; ".join(
+                f"{what} {', '.join(names)}" for what, names in (("missing", missing), ("unknown", unknown)) if names
+            )
+            + f". A score record has {', '.join(_PARSE)}."
+        )
+    values: dict[str, Any] = {}
+    for name, parse in _PARSE.items():
+        try:
+            values[name] = parse(plain[name])
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{where}: {name} is {plain[name]!r} ({error}).") from error
+    try:
+        return ScoreRecord(**values)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _utc(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+
+
+def _last_of_each(records: list[ScoreRecord], path: Path) -> list[ScoreRecord]:
+    unique = {record.key: record for record in records}
+    if len(unique) < len(records):
+        logger.info("%s repeats %d records; the later ones are used", path, len(records) - len(unique))
+    return sorted(unique.values(), key=lambda r: r.time)
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Distinct names in order of appearance."""
+    return list(dict.fromkeys(names))

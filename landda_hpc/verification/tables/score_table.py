@@ -1,0 +1,259 @@
+"""The score table: means over windows, of control and assimilation, with the published values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from landda_hpc.errors import DataError
+from landda_hpc.verification.tables.published import REFERENCE, SOURCE, published
+from landda_hpc.verification.tables.score_records import (
+    ASSIMILATED_REFERENCE,
+    STAGES,
+    TRUTH,
+    UNOBSERVED_TRUTH,
+    WINDOWS,
+    layer_depth,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from landda_hpc.verification.tables.score_records import ScoreRecord
+
+CONTROL: Final = "control"
+PAPER_DAYS: Final = 30.0
+"""Day of the free forecast that the published values of it are of."""
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """Scores of one run, layer, window and stage, over the window's times.
+
+    Attributes
+    ----------
+    scc, rmse, bias, ubrmse : means over the times where the score is defined; NaN if it never is.
+    scc_first, scc_last, ubrmse_first, ubrmse_last : at the first and last time.
+    n_times : times in the window.
+    n_cells : smallest number of scored cells.
+    last_day : days from the last time of the assimilation window to the row's last time; NaN without such a window.
+    """
+
+    reference: str
+    layer: str
+    window: str
+    run: str
+    stage: str
+    scc: float
+    rmse: float
+    bias: float
+    ubrmse: float
+    scc_first: float
+    scc_last: float
+    ubrmse_first: float
+    ubrmse_last: float
+    n_times: int
+    n_cells: int
+    last_day: float = math.nan
+
+
+def summarise(records: Iterable[ScoreRecord], since: datetime | None = None) -> list[SummaryRow]:
+    """Summaries by reference, layer, window, run and stage.
+
+    Parameters
+    ----------
+    records : scores.
+    since : earlier times are left out, as [S24] leaves out the first 15 days.
+
+    Returns
+    -------
+    Sorted by reference (the truth first, the assimilated reference last), layer (from the top), window, run
+    ("control" first, then in order of appearance) and stage.
+    """
+    records = list(records)
+    analysed_until = max((r.time for r in records if r.window == "assimilation"), default=None)
+    records = [r for r in records if since is None or r.time >= since]
+    references = in_order_of_trust(r.reference for r in records)
+    runs = list(dict.fromkeys(r.run for r in records))
+    if CONTROL in runs:
+        runs = [CONTROL, *(run for run in runs if run != CONTROL)]
+
+    def group(r: ScoreRecord) -> tuple[int, tuple[float, str], int, int, int]:
+        return (
+            references.index(r.reference),
+            layer_depth(r.layer),
+            WINDOWS.index(r.window),
+            runs.index(r.run),
+            STAGES.index(r.stage),
+        )
+
+    rows = []
+    for _, members in groupby(sorted(records, key=lambda r: (group(r), r.time)), key=group):
+        series = list(members)
+        first, last = series[0], series[-1]
+        rows.append(
+            SummaryRow(
+                reference=first.reference,
+                layer=first.layer,
+                window=first.window,
+                run=first.run,
+                stage=first.stage,
+                scc=_mean([r.scc for r in series]),
+                rmse=_mean([r.rmse for r in series]),
+                bias=_mean([r.bias for r in series]),
+                ubrmse=_mean([r.ubrmse for r in series]),
+                scc_first=first.scc,
+                scc_last=last.scc,
+                ubrmse_first=first.ubrmse,
+                ubrmse_last=last.ubrmse,
+                n_times=len(series),
+                n_cells=min(r.n_cells for r in series),
+                last_day=math.nan if analysed_until is None else (last.time - analysed_until) / timedelta(days=1),
+            )
+        )
+    return rows
+
+
+_NUMBERS: Final = ("SCC", "first → last", "ubRMSE", "first → last", "RMSE", "bias")
+
+
+def _numbers(row: SummaryRow) -> tuple[str, ...]:
+    """Write a row's scores out, in 1 and m3 m-3, '-' where undefined."""
+    return (
+        _text(row.scc),
+        _span(row.scc_first, row.scc_last),
+        _text(row.ubrmse, 4),
+        _span(row.ubrmse_first, row.ubrmse_last),
+        _text(row.rmse, 4),
+        _text(row.bias, 4, sign=True),
+    )
+
+
+def _published_rows(layer: str, window: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Collect roles and numbers of the published figures, in the columns of :func:`_numbers`."""
+    rows = []
+    for role, assimilates in (("control", False), ("assim.", True)):
+        paper = published(layer, window, assimilates=assimilates)
+        if paper is not None:
+            numbers = (
+                _text(paper.scc, 2),
+                _span(None, paper.scc_last, 2),
+                _text(paper.ubrmse),
+                _span(None, paper.ubrmse_last),
+                "",
+                "",
+            )
+            rows.append((role, tuple("" if text == "-" else text for text in numbers)))
+    return rows
+
+
+def summary_tables(rows: Sequence[SummaryRow]) -> list[Table]:
+    """Lay out one table for the screen per reference, 80 columns wide.
+
+    ``rich.console.Console().print`` shows them.
+
+    Raises
+    ------
+    DataError : no rows.
+    """
+    if not rows:
+        raise DataError("there are no scores to show; run or resume the campaign first.")
+    tables = []
+    for reference, members in groupby(rows, key=lambda r: r.reference):
+        of_reference = list(members)
+        table = Table(
+            title=f"Soil moisture against {described(reference)}, m3 m-3",
+            caption=note(of_reference) or None,
+            box=box.SIMPLE_HEAD,
+            padding=0,
+            show_edge=False,
+            title_justify="left",
+            caption_justify="left",
+        )
+        table.add_column("run and stage, means")
+        for name in _NUMBERS:
+            table.add_column(name, justify="right")
+        for (layer, window), block in groupby(of_reference, key=lambda r: (r.layer, r.window)):
+            table.add_section()
+            table.add_row(f"[bold]{escape(layer)}, {window}[/bold]")
+            for row in block:
+                table.add_row(escape(f"{row.run} {row.stage}"), *_numbers(row))
+            for role, numbers in _published_rows(layer, window):
+                table.add_row(escape(f"{SOURCE} {role}"), *numbers, style="dim")
+        tables.append(table)
+    return tables
+
+
+def markdown_tables(rows: Sequence[SummaryRow]) -> str:
+    """Lay out the same tables in Markdown."""
+    lines: list[str] = []
+    for reference, of_reference in groupby(rows, key=lambda r: r.reference):
+        lines += [f"## Scores against {described(reference)}", ""]
+        lines += [f"| layer | window | run | stage | {' | '.join(_NUMBERS)} | times | cells |"]
+        lines += ["|---|---|---|---|" + "---:|" * (len(_NUMBERS) + 2)]
+        for (layer, window), block in groupby(of_reference, key=lambda r: (r.layer, r.window)):
+            texts = [
+                (layer, window, row.run, row.stage, *_numbers(row), str(row.n_times), str(row.n_cells)) for row in block
+            ]
+            texts += [
+                (layer, window, SOURCE, role, *numbers, "", "") for role, numbers in _published_rows(layer, window)
+            ]
+            lines += [f"| {' | '.join(line)} |" for line in texts]
+        lines += [""]
+    units = "SCC in 1; ubRMSE, RMSE and bias in m3 m-3; means over the window's times."
+    return "\n".join([*lines, f"{units} {note(rows)}".strip(), ""])
+
+
+def note(rows: Sequence[SummaryRow]) -> str:
+    """What must be known of the rows of a table: of the published values among them, of an assimilated reference."""
+    texts: list[str] = []
+    shown = {(row.layer, row.window) for row in rows if _published_rows(row.layer, row.window)}
+    if shown:
+        texts.append(f"{SOURCE}: scores against {REFERENCE}.")
+    forecast = [row.last_day for row in rows if row.window == "forecast" and (row.layer, row.window) in shown]
+    if forecast:
+        here = max(forecast)
+        last = "" if math.isnan(here) or here == PAPER_DAYS else f"; here the last time is of day {here:g}"
+        texts.append(f"Those of the forecast are of day {PAPER_DAYS:g}{last}.")
+    fitted = [row for row in rows if row.reference == ASSIMILATED_REFERENCE]
+    if any(row.stage == "analysis" for row in fitted):
+        texts.append("The assimilated reference is what the analyses were fitted to: no independent check.")
+    elif fitted:
+        texts.append("No analysis is among these scores: the 'assimilated reference' is what was observed.")
+    return " ".join(texts)
+
+
+def in_order_of_trust(references: Iterable[str]) -> list[str]:
+    """List distinct references: the truth, independent products as they appear, what was assimilated."""
+    rank = {TRUTH: 0, ASSIMILATED_REFERENCE: 2}
+    return sorted(dict.fromkeys(references), key=lambda name: rank.get(name, 1))
+
+
+def described(reference: str) -> str:
+    """Name a reference in a title."""
+    if reference == TRUTH:
+        return "the truth (nature run)"
+    return f"the {reference}" if reference in (ASSIMILATED_REFERENCE, UNOBSERVED_TRUTH) else reference
+
+
+def _mean(values: Sequence[float]) -> float:
+    present = [v for v in values if not math.isnan(v)]
+    return math.fsum(present) / len(present) if present else math.nan
+
+
+def _text(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:{'+' if sign else ''}.{digits}f}"
+
+
+def _span(first: float | None, last: float | None, digits: int = 3) -> str:
+    if first is None:
+        return "" if last is None else f"→ {_text(last, digits)}"
+    return f"{_text(first, digits)} → {_text(last, digits)}"

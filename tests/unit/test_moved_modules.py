@@ -1,0 +1,32 @@
+"""Former names of modules."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+
+from landda_hpc import formats
+from landda_hpc.formats import MOVED
+
+
+@pytest.mark.parametrize("old", sorted(MOVED))
+def test_a_former_name_gives_the_module_of_today(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, new = f"{formats.__name__}.{old}", f"{formats.__name__}.{MOVED[old]}"
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.warns(DeprecationWarning, match=new):
+        module = importlib.import_module(name)
+    assert module is importlib.import_module(new)
+
+
+def test_an_import_from_a_former_name_works() -> None:
+    with pytest.warns(DeprecationWarning, match="products.cf_layers"):
+        sys.modules.pop("landda_hpc.formats.cf_layers", None)
+        cf_layers = importlib.import_module("landda_hpc.formats.cf_layers")
+    assert cf_layers.__name__ == "landda_hpc.formats.products.cf_layers"
+
+
+def test_a_name_that_never_was_is_not_found() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("landda_hpc.formats.never")
