@@ -1,8 +1,7 @@
-"""The papers' experiments with real inputs: the lines that their files keep ready, and what check says of the files."""
+"""The papers' experiments with real inputs, and what check says of the files that they name."""
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from landda_hpc.commands.application import app
+from landda_hpc.config import CatalogueObservations, load_config
 from landda_hpc.errors import ConfigError
 from landda_hpc.formats.products.cldas import VARIABLES
 
@@ -23,13 +23,9 @@ STEM = "Z_NAFP_C_BABJ_20160501012056_P_CLDAS_RT_ASI_0P0625_HOR"
 
 
 def with_real_data(name: str, root: Path, start: datetime, days: float) -> dict[str, Any]:
-    """An experiment with its own lines for real data taken in, as its file says, over a short time."""
-    text = (EXPERIMENTS / f"{name}.yaml").read_text()
-    ready, lines = text.split("# ---- Real data\n")
-    # Prose has one blank after its '#'; lines of the configuration have none, or their indentation.
-    block = [line[1:] for line in lines.splitlines() if not re.match(r"# \S|#$", line)]
-    changed = {**yaml.safe_load(ready), **yaml.safe_load("\n".join(block))}
-    del changed["twin"]
+    """The experiment of a paper with real data, over a short time and under generated weather."""
+    changed: dict[str, Any] = yaml.safe_load((EXPERIMENTS / f"{name}_real.yaml").read_text(encoding="utf-8"))
+    changed.pop("forcing", None)
     first, last = start.isoformat(), (start + timedelta(days=days)).isoformat()
     changed["time"] = {**changed["time"], "start": first, "assimilation_end": last, "end": last}
     changed["verification"].pop("discard_days", None)
@@ -106,6 +102,16 @@ def write_stations(root: Path, start: datetime) -> None:
     name = "SCAN_SCAN_Mahantango_sm_0.100000_0.100000_probe_20220601_20220831.stm"
     with zipfile.ZipFile(root / "stations" / "ismn_us.zip", "w") as archive:
         archive.writestr(f"SCAN/Mahantango/{name}", "\n".join(lines) + "\n")
+
+
+def test_the_real_experiments_are_those_of_the_twins() -> None:
+    """Calendar, grid, model and runs of a paper are the same with real data and as a twin."""
+    for name in ("bai2026", "shen2024"):
+        twin, real = load_config(EXPERIMENTS / f"{name}.yaml"), load_config(EXPERIMENTS / f"{name}_real.yaml")
+        assert real.twin is None and isinstance(real.observations, CatalogueObservations)
+        assert all(entry.product for entry in real.catalogue.values())
+        for section in ("seed", "time", "grid", "model", "runs"):
+            assert getattr(twin, section) == getattr(real, section), (name, section)
 
 
 def test_bai2026_takes_gldas_stations_and_rain(tmp_path: Path) -> None:

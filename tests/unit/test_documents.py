@@ -23,6 +23,7 @@ DATES = {"a": date(2022, 6, 2), "b": datetime(2022, 6, 2, 6), "c": datetime(2022
 def test_the_experiments_read_as_before(file: Path) -> None:
     text = file.read_text()
     assert parse_yaml(text, "file") == yaml.safe_load(text)
+    assert load_config(file).name  # valid as it stands
 
 
 def test_scalars_are_what_they_look_like() -> None:

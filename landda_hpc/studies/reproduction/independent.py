@@ -115,8 +115,8 @@ class Independent:
             return self.why_not
         if not self.config.verification.stations and self.config.verification.twin_stations is None:
             return (
-                "the configuration names no stations (`catalogue`, `verification.stations`; the experiment's file has "
-                "the lines)"
+                "the configuration names no stations (`catalogue`, `verification.stations`; "
+                "`experiments/bai2026_real.yaml` has them)"
             )
         return self._reasons("station")
 

@@ -109,8 +109,8 @@ def write_cldas(page: Page, m: Material, independent: Independent) -> None:
     if not pictures:
         why = independent.why_no_reference("CLDAS") or (
             "it compares with CLDAS, a real product of real weather, which the configuration does not name (an entry "
-            "of product cldas in `catalogue`, and under `verification.references` with `name: CLDAS`; the "
-            "experiment's file has the lines)"
+            "of product cldas in `catalogue`, and under `verification.references` with `name: CLDAS`; "
+            "`experiments/shen2024_real.yaml` has them)"
             + (". In a twin the truth is the independent reference: see Fig. 13" if m.is_twin else "")
         )
         page.lacks("Fig. 14", "SCC against CLDAS", why)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from landda_hpc.config import CampaignConfig, ForcingConfig, NetcdfForcing, dump_config, parse_config
+from landda_hpc.config import CampaignConfig, ForcingConfig, NetcdfForcing, dump_config, load_config, parse_config
 from landda_hpc.errors import ConfigError
 
 EXPERIMENTS = Path(__file__).resolve().parents[3] / "experiments"
@@ -59,13 +59,6 @@ def test_mistakes_are_named() -> None:
         parse(forcing=FILES, twin={"weather_correlation": 0.5})
 
 
-def test_the_lines_for_real_data_in_the_experiment_work() -> None:
-    """What bai2026.yaml says to write when forcing is at hand."""
-    text = (EXPERIMENTS / "bai2026.yaml").read_text(encoding="utf-8")
-    lines = [line[2:] for line in text.splitlines() if line.startswith("# forcing:")]
-    told = yaml.safe_load("\n".join(lines))
-    assert set(told) == {"forcing"}
-    experiment = {k: v for k, v in yaml.safe_load(text).items() if k != "twin"}
-    gldas = {"kind": "gldas", "path": "gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"}
-    config = parse_config({**experiment, **told, "observations": gldas})
+def test_the_experiment_with_real_data_takes_forcing_from_files() -> None:
+    config = load_config(EXPERIMENTS / "bai2026_real.yaml")
     assert isinstance(config.forcing, NetcdfForcing) and config.physics == "land_surface"
