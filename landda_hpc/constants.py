@@ -17,6 +17,9 @@ LATENT_HEAT_FUSION: Final = 0.3336e6  # J kg-1
 SPECIFIC_HEAT_AIR: Final = 1004.64  # J kg-1 K-1
 MOLAR_MASS_RATIO: Final = 0.622  # water vapour to dry air, 1
 STEFAN_BOLTZMANN: Final = 5.67e-8  # W m-2 K-4
+GAS_CONSTANT_VAPOUR: Final = 461.5  # J kg-1 K-1
+CONDUCTIVITY_WATER: Final = 0.57  # W m-1 K-1, still liquid water
+ALBEDO_WATER: Final = 0.08
 SECONDS_PER_DAY: Final = 86400
 EARTH_RADIUS: Final = 6.371e6  # m
 
@@ -28,6 +31,12 @@ N_UPPER: Final = 3
 FROZEN_ICE: Final = 0.01
 """kg m-2; a layer with more ice than this is frozen and never updated (docs/methods.md, "State, layers and
 operators")."""
+
+DRY_SHARE: Final = 0.01
+"""Lower bound of liquid water as a share of porosity, or theta_r where that is larger (docs/methods.md)."""
+
+LEAST_POTENTIAL: Final = -1.0e8
+"""mm; matric potential of the driest soil (CoLM's smpmin)."""
 
 CoLM_MISSING: Final = -1.0e36
 """CoLM's missing value; its files carry no _FillValue attribute."""

@@ -9,9 +9,24 @@ from typing import Self
 
 import numpy as np
 
-from landda_hpc.constants import N_SNOW, N_SOIL, BoolArray, FloatArray, IntArray
+from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.variables import LAND_STATE, SOIL_WATER_STATE, STATE
+
+
+def soil_moisture(wliq: FloatArray, wice: FloatArray) -> FloatArray:
+    """Total volumetric soil water, theta = wliq / (1000 dz) + wice / (917 dz) (docs/methods.md).
+
+    Parameters
+    ----------
+    wliq, wice : kg m-2, soil layers only, shape (n, n_soil).
+
+    Returns
+    -------
+    m3 m-3, shape (n, n_soil). May exceed porosity after freezing, in CoLM too.
+    """
+    theta: FloatArray = wliq / (RHO_WATER * SOIL_DZ) + wice / (RHO_ICE * SOIL_DZ)
+    return theta
 
 
 class PatchType(IntEnum):

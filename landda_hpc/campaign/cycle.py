@@ -26,7 +26,7 @@ from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import StoppedError, StorageError
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
-from landda_hpc.image.distribute import WaterLedger, distribute
+from landda_hpc.image.distribute import distribute
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_system import ModelSystem
@@ -45,6 +45,7 @@ from landda_hpc.storage.method_memory import Memory, encode_memory
 from landda_hpc.storage.record_inventory import KEY, Inventory
 from landda_hpc.storage.report_state import forget_report
 from landda_hpc.storage.retention import checkpoint_name, list_checkpoints
+from landda_hpc.water_ledger import WaterLedger
 
 logger = logging.getLogger(__name__)
 step_log = logging.getLogger("landda_hpc.steps")

@@ -17,7 +17,6 @@ from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.depths import profile_cells, profile_records, write_layers
 from landda_hpc.config import CampaignConfig, Run
 from landda_hpc.constants import N_UPPER, FloatArray
-from landda_hpc.image.distribute import LEDGER_ACCOUNTS
 from landda_hpc.instances.domain import Domain, depth_name
 from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
 from landda_hpc.observation.image import ImageObservation
@@ -32,6 +31,7 @@ from landda_hpc.verification.tables.score_records import (
     ScoreRecord,
     last_stage,
 )
+from landda_hpc.water_ledger import LEDGER_ACCOUNTS
 
 step_log = logging.getLogger("landda_hpc.steps")
 

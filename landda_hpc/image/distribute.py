@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from landda_hpc.cell_means import cell_starts
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import FROZEN_ICE, RHO_ICE, RHO_WATER, SOIL_DZ, BoolArray, FloatArray, IntArray
-from landda_hpc.image.aggregate import cell_starts
+from landda_hpc.constants import (
+    DRY_SHARE,
+    FROZEN_ICE,
+    RHO_ICE,
+    RHO_WATER,
+    SOIL_DZ,
+    BoolArray,
+    FloatArray,
+    IntArray,
+)
 from landda_hpc.state import Tiles, TileState
+from landda_hpc.water_ledger import WaterLedger
 
 
-@dataclass(frozen=True, eq=False)
-class WaterLedger:
-    """Water that an analysis requests and water that it adds, per cell, kg m-2 of updatable soil.
-
-    Attributes
-    ----------
-    requested : water of the increment before bounds, shape (n_cells_local,).
-    applied : water that was added (negative: removed).
-    clipped_wet : requested but above porosity, >= 0.
-    clipped_dry : requested but below the dry bound, <= 0.
-    frozen : requested in layers that are frozen and not changed.
-    changed : layers whose liquid water changed, shape (n_tile, n_soil).
-
-    Notes
-    -----
-    requested = applied + clipped_wet + clipped_dry + frozen, to rounding.
-    """
-
-    requested: FloatArray
-    applied: FloatArray
-    clipped_wet: FloatArray
-    clipped_dry: FloatArray
-    frozen: FloatArray
-    changed: BoolArray
-
-    @property
-    def rows(self) -> FloatArray:
-        """The five accounts side by side, shape (n_cells_local, 5)."""
-        return np.stack((self.requested, self.applied, self.clipped_wet, self.clipped_dry, self.frozen), axis=1)
-
-
-LEDGER_ACCOUNTS = ("requested", "applied", "clipped_wet", "clipped_dry", "frozen")
-
-
-def distribute(
-    tiles: Tiles, state: TileState, increment: FloatArray, layers: BoolArray, dry_share: float = 0.01
-) -> WaterLedger:
+def distribute(tiles: Tiles, state: TileState, increment: FloatArray, layers: BoolArray) -> WaterLedger:
     """Add a volumetric increment per cell to the liquid water of its soil tiles, in place.
 
     Parameters
@@ -58,7 +30,6 @@ def distribute(
     increment : m3 m-3 per cell, shape (n_cells_local, n_soil); every updatable tile of the cell gets the same.
         NaN counts as zero. A zero changes no bit.
     layers : layers that are updated, shape (n_soil,) (those that overlap the analysed depth).
-    dry_share : lower bound of liquid water as a share of porosity (or theta_r, whichever is larger).
 
     Returns
     -------
@@ -76,7 +47,7 @@ def distribute(
         tiles.is_updatable,
         tiles.area_fraction,
         tiles.porsl,
-        np.maximum(tiles.theta_r, dry_share * tiles.porsl),
+        np.maximum(tiles.theta_r, DRY_SHARE * tiles.porsl),
         columns,
         layers,
         state.soil("wliq_soisno"),

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.constants import N_SOIL, SOIL_ZI, FloatArray
+from landda_hpc.constants import CONDUCTIVITY_WATER, N_SOIL, SOIL_ZI, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.colm.point import find_constants, read_point_constants, read_point_state
 from landda_hpc.formats.forcing.plumber import PointForcing, SiteRecord
@@ -63,8 +63,6 @@ _RAW_LAYER: Final = (0, 0, 1, 2, 3, 4, 5, 6, 7, 7)
 
 _DEFAULT_ALBEDO: Final = (0.32, 0.21)
 """Dry and wet soil in the broad band where the files tell nothing: colour 10 of 20 of Lawrence and Chase (2007)."""
-
-CONDUCTIVITY_WATER: Final = 0.57  # W m-1 K-1
 
 COLD_START_SATURATION: Final = 0.5
 COLD_START_WATER_TABLE: Final = 4.0  # m

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from landda_hpc.constants import SECONDS_PER_DAY
 from landda_hpc.errors import DataError
 
 _LABEL: Final = re.compile(r"(\d{4})-(\d{3})-(\d{5})")
@@ -15,8 +16,6 @@ _STATE_FILE: Final = re.compile(
     rf"(.+)_restart_(?:([A-Za-z]\w*?)_)?(\d{{4}}-\d{{3}}-\d{{5}})_lc(\d{{4}})(?:_({_BLOCK}))?\.nc"
 )
 _CONST_FILE: Final = re.compile(rf"(.+)_restart_(?:([A-Za-z]\w*?)_)?const_lc(\d{{4}})(?:_({_BLOCK}))?\.nc")
-
-SECONDS_PER_DAY: Final = 86400
 
 
 @dataclass(frozen=True)
@@ -93,17 +92,9 @@ def parse_const_file(name: str) -> RestartName | None:
     return RestartName(match[1], "", int(match[3]), match[4] or "", match[2] or "") if match else None
 
 
-def parse_state_name(name: str) -> RestartName | None:
-    """What the name of a block of the patches' time-varying restart says; None for another file."""
-    return _block_of_patches(parse_state_file(name))
-
-
 def parse_const_name(name: str) -> RestartName | None:
     """What the name of a block of the patches' constant restart says; None for another file."""
-    return _block_of_patches(parse_const_file(name))
-
-
-def _block_of_patches(found: RestartName | None) -> RestartName | None:
+    found = parse_const_file(name)
     return found if found is not None and found.block and not found.kind else None
 
 

@@ -21,10 +21,9 @@ from landda_hpc.formats.colm.restart2014 import (
     write_copy_2014,
 )
 from landda_hpc.grid import Grid, grid_from_centres
-from landda_hpc.model.colm.ledger import PatchLedger
 from landda_hpc.model.colm.patches import Patches
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
-from landda_hpc.model.colm.write_back import DRY_SHARE, SoilWater, apply_increment, updatable
+from landda_hpc.model.colm.write_back import PatchLedger, SoilWater, apply_increment, updatable
 
 OCEAN = 99
 
@@ -76,7 +75,6 @@ def write_colm2014(
     constants: Constants2014,
     increment: FloatArray,
     destination: Path,
-    dry_share: float = DRY_SHARE,
 ) -> PatchLedger:
     """Write the analysed copy of a CoLM2014 restart. Local.
 
@@ -86,7 +84,6 @@ def write_colm2014(
     constants : of the case.
     increment : m3 m-3, shape (n_patch, 10), patches in file order.
     destination : the file to write; it appears whole or not at all.
-    dry_share : see ``write_back.apply_increment``.
 
     Returns
     -------
@@ -94,7 +91,8 @@ def write_colm2014(
 
     Raises
     ------
-    MissingFileError, DataError, ShapeError, StorageError as for ``write_back.write_block``.
+    MissingFileError, DataError, ShapeError where the background is missing, damaged or of another case;
+    StorageError where the copy cannot be written.
     """
     n = constants.n_patch
     values = read_state_2014(case, time, ("wliq_soisno", "wice_soisno", "t_soisno", "zwt", "wa"), n)
@@ -105,9 +103,7 @@ def write_colm2014(
             raise DataError(f"{case.state_file(time)}: '{name}' of soil patches is not finite.")
     nowhere = np.zeros((n, N_SOIL))
     water = SoilWater.of_restart({**values, "smp": nowhere, "hk": nowhere})
-    analysed, ledger = apply_increment(
-        _soil(constants), may_change, water, increment, SoilWaterScheme.COLM2014, dry_share
-    )
+    analysed, ledger = apply_increment(_soil(constants), may_change, water, increment, SoilWaterScheme.COLM2014)
     wliq = values["wliq_soisno"].copy()
     wliq[:, N_SNOW : N_SNOW + N_SOIL] = analysed.wliq
     write_copy_2014(case.state_file(time), destination, {"wliq_soisno": wliq} if ledger.changed.any() else {})

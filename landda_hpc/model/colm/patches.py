@@ -1,4 +1,4 @@
-"""The patches of a case: where they lie, what they are, their means over grid cells as the model's history has them."""
+"""The patches of a case: where they lie, and what they are."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import BoolArray, CoLM_MISSING, FloatArray, IntArray
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.colm.case import ColmCase
 from landda_hpc.formats.colm.mapping import Mesh, read_block_map, read_mesh
@@ -121,51 +120,3 @@ def read_patches(
         soil=SoilConstants.stack([p.soil for p in parts]),
     )
     return patches.take(order)
-
-
-def cell_means(cell: IntArray, fraction: FloatArray, takes_part: BoolArray, values: FloatArray) -> FloatArray:
-    """Means over the patches of each cell, weighted by area, as the model makes its history.
-
-    Parameters
-    ----------
-    cell : flat cells, non-decreasing, shape (n,).
-    fraction : weights, (n,).
-    takes_part : patches that count, (n,); which these are depends on the variable (``model.colm.verify``).
-    values : (n, n_values); CoLM's missing value (-1e36) adds nothing, but its patch's area counts.
-
-    Returns
-    -------
-    Shape (number of cells with patches, n_values), cells in ascending order; NaN without a patch that counts or without
-    a value.
-
-    Notes
-    -----
-    Local: no communication. Sums run in the order of the patches.
-    """
-    starts = np.flatnonzero(np.diff(cell, prepend=-1))
-    first = np.concatenate((starts, [cell.size])).astype(np.int64)
-    means: FloatArray = _means(first, takes_part, fraction, np.ascontiguousarray(values, dtype=np.float64))
-    return means
-
-
-@compiled(nogil=False, error_model="python")
-def _means(first: IntArray, takes_part: BoolArray, weight: FloatArray, values: FloatArray) -> FloatArray:
-    n_cells = first.size - 1
-    means = np.full((n_cells, values.shape[1]), np.nan)
-    for c in range(n_cells):
-        total = 0.0
-        for p in range(first[c], first[c + 1]):
-            if takes_part[p]:
-                total += weight[p]
-        if total <= 0.0:
-            continue
-        for v in range(values.shape[1]):
-            mean = 0.0
-            is_known = False
-            for p in range(first[c], first[c + 1]):
-                if takes_part[p] and values[p, v] != CoLM_MISSING:
-                    mean += weight[p] * values[p, v]
-                    is_known = True
-            if is_known:
-                means[c, v] = mean / total
-    return means

@@ -20,6 +20,7 @@ from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import (
     GRAVITY,
     LATENT_HEAT_FUSION,
+    LEAST_POTENTIAL,
     RHO_ICE,
     RHO_WATER,
     SOIL_DZ,
@@ -27,19 +28,12 @@ from landda_hpc.constants import (
     T_FREEZE,
     BoolArray,
     FloatArray,
-    IntArray,
 )
-from landda_hpc.errors import ConfigError, ModelError
+from landda_hpc.errors import ConfigError
 from landda_hpc.formats.colm.restart import SoilConstants
-
-LEAST_POTENTIAL: Final = -1.0e8
-"""mm; matric potential of the driest soil in the VSF scheme."""
 
 ICE_IMPEDANCE: Final = 6.0
 """Exponent of the ice impedance: conductivity is multiplied by 10^(-6 ice fraction of the pores)."""
-
-AQUIFER_OF_COLM2014: Final = 1.0
-"""mm; the VSF scheme keeps wa <= 0 (to rounding), the CoLM2014 scheme near 4800."""
 
 _NODE_DISTANCE: Final[FloatArray] = np.diff(1000.0 * SOIL_Z)
 """mm between the nodes of neighbouring soil layers."""
@@ -50,51 +44,6 @@ class SoilWaterScheme(StrEnum):
 
     VSF = "vsf"
     COLM2014 = "colm2014"
-
-
-def volumetric_water(wliq: FloatArray, wice: FloatArray) -> FloatArray:
-    """Total volumetric soil water, theta = wliq / (1000 dz) + wice / (917 dz).
-
-    Parameters
-    ----------
-    wliq, wice : kg m-2, soil layers only, shape (n_patch, 10).
-
-    Returns
-    -------
-    m3 m-3, shape (n_patch, 10). May exceed porosity after freezing, in the model too.
-    """
-    theta: FloatArray = wliq / (RHO_WATER * SOIL_DZ) + wice / (RHO_ICE * SOIL_DZ)
-    return theta
-
-
-def scheme_of(patchtype: IntArray, wa: FloatArray, soil: SoilConstants) -> SoilWaterScheme | None:
-    """Determine the soil water scheme that wrote a state from its aquifer water. Local.
-
-    Parameters
-    ----------
-    patchtype : 0 is soil, shape (n_patch,).
-    wa : water in the aquifer, mm, (n_patch,).
-
-    Returns
-    -------
-    The scheme; None without soil patches.
-
-    Raises
-    ------
-    ModelError if it is ambiguous: aquifer water is positive in some patches and not in others.
-    """
-    of_soil = wa[patchtype == 0]
-    if of_soil.size == 0:
-        return None
-    positive = of_soil > AQUIFER_OF_COLM2014
-    if not positive.any():
-        return SoilWaterScheme.VSF
-    if not positive.all() or not soil.is_campbell:
-        raise ModelError(
-            f"wa lies between {of_soil.min():.6g} and {of_soil.max():.6g} mm in soil patches; the VSF scheme has "
-            "wa <= 0, the CoLM2014 scheme (Campbell only) wa near 4800. Name the scheme as in the model's namelist."
-        )
-    return SoilWaterScheme.COLM2014
 
 
 def follow_liquid_water(

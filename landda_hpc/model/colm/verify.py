@@ -9,15 +9,16 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.constants import N_SNOW, N_SOIL, FloatArray
+from landda_hpc.cell_means import cell_means
+from landda_hpc.constants import N_SNOW, N_SOIL, CoLM_MISSING, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.colm.case import ColmCase
 from landda_hpc.formats.colm.history import HistoryFile, list_history, read_history
 from landda_hpc.formats.colm.mapping import read_mesh
 from landda_hpc.formats.colm.netcdf import open_colm_file
 from landda_hpc.formats.colm.restart import BlockConstants, check_restart, read_constants, read_variables
-from landda_hpc.model.colm.patches import Patches, cell_means, read_patches
-from landda_hpc.model.colm.soil_water import volumetric_water
+from landda_hpc.model.colm.patches import Patches, read_patches
+from landda_hpc.state import soil_moisture
 
 TOLERANCE: Final = 1e-12
 """Largest relative difference that counts as the same: the history's sums run in another order."""
@@ -143,7 +144,7 @@ def verify_case(case: ColmCase) -> Iterator[Comparison]:
                 of_kind = (patches.patchtype >= kinds.first_type) & (patches.patchtype <= kinds.last_type)
                 # At a single point the model writes its patch as it is, whatever its type.
                 takes_part = of_kind & patches.is_active | case.is_single_point
-                means = cell_means(patches.cell, patches.fraction, takes_part, values)
+                means = cell_means(patches.cell, patches.fraction, takes_part, values, missing=CoLM_MISSING)
                 theirs = read_history(history, name, step, mesh.grid)[np.unique(patches.cell)]
                 comparison = _compare(history, name, time, means, theirs)
                 if comparison.n_values:
@@ -171,7 +172,7 @@ def _restart_values(
         if name == "h2osoi":
             water = read_variables(case, time, block, ("wliq_soisno", "wice_soisno"), n_patch)
             soil = slice(N_SNOW, N_SNOW + N_SOIL)
-            parts[block] = volumetric_water(water["wliq_soisno"][:, soil], water["wice_soisno"][:, soil])
+            parts[block] = soil_moisture(water["wliq_soisno"][:, soil], water["wice_soisno"][:, soil])
         else:
             parts[block] = read_variables(case, time, block, (name,), n_patch)[name].reshape(n_patch, -1)
     return patches.gather(case, parts)

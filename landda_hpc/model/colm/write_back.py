@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import (
+    DRY_SHARE,
     FROZEN_ICE,
     N_SNOW,
     N_SOIL,
@@ -30,10 +29,8 @@ from landda_hpc.constants import (
     FloatArray,
     IntArray,
 )
-from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.formats.colm.case import ColmCase
-from landda_hpc.formats.colm.restart import BlockConstants, SoilConstants, read_variables, write_restart_copy
-from landda_hpc.model.colm.ledger import PatchLedger
+from landda_hpc.errors import ShapeError
+from landda_hpc.formats.colm.restart import SoilConstants
 from landda_hpc.model.colm.soil_water import (
     SoilWaterScheme,
     effective_porosity,
@@ -41,11 +38,8 @@ from landda_hpc.model.colm.soil_water import (
     require_retention,
 )
 from landda_hpc.state import PatchType
+from landda_hpc.water_ledger import WaterLedger
 
-DRY_SHARE: Final = 0.01
-"""Lower bound of liquid water as a share of porosity, or theta_r where that is larger (docs/methods.md)."""
-
-READ: Final = ("wliq_soisno", "wice_soisno", "t_soisno", "smp", "hk", "zwt", "wa")
 WRITTEN: Final = ("wliq_soisno", "smp", "hk", "zwt")
 """What an analysis may change in a restart."""
 
@@ -78,7 +72,7 @@ class SoilWater:
 
     @classmethod
     def of_restart(cls, values: Mapping[str, FloatArray]) -> SoilWater:
-        """From variables as they lie in a restart file (``READ``)."""
+        """From variables as they lie in a restart file."""
         soil = slice(N_SNOW, N_SNOW + N_SOIL)
         return cls(
             wliq=values["wliq_soisno"][:, soil],
@@ -89,6 +83,18 @@ class SoilWater:
             zwt=values["zwt"],
             wa=values["wa"],
         )
+
+
+@dataclass(frozen=True, eq=False)
+class PatchLedger(WaterLedger):
+    """The ledger per patch, kg m-2 of the patch.
+
+    Attributes
+    ----------
+    water_table_lowered : patches whose zwt the increment lowered, shape (n_patch,).
+    """
+
+    water_table_lowered: BoolArray
 
 
 def updatable(patchtype: IntArray, is_active: BoolArray) -> BoolArray:
@@ -107,7 +113,6 @@ def apply_increment(
     water: SoilWater,
     increment: FloatArray,
     scheme: SoilWaterScheme,
-    dry_share: float = DRY_SHARE,
 ) -> tuple[SoilWater, PatchLedger]:
     """Add a volumetric increment to the liquid water of soil patches, within bounds.
 
@@ -118,7 +123,6 @@ def apply_increment(
     water : their state; not changed.
     increment : m3 m-3 per patch and layer, (n, 10). NaN counts as zero; a zero changes no bit.
     scheme : the model's soil water scheme.
-    dry_share : lower bound as a share of porosity; theta_r counts where it is larger.
 
     Returns
     -------
@@ -152,7 +156,7 @@ def apply_increment(
     accounts, changed = _apply(
         may_change,
         soil.porsl,
-        np.maximum(soil.theta_r, dry_share * soil.porsl),
+        np.maximum(soil.theta_r, DRY_SHARE * soil.porsl),
         np.maximum(soil.theta_r, soil.wimp),
         np.ascontiguousarray(increment, dtype=np.float64),
         wliq,
@@ -195,51 +199,6 @@ def settle(
             lowered = _lower_water_table(changed, room, wliq, before.wa, zwt, SOIL_DZ, SOIL_ZI)
         follow_liquid_water(soil, wliq, before.wice, before.temperature, changed, smp, hk, scheme)
     return replace(before, wliq=wliq, smp=smp, hk=hk, zwt=zwt), lowered
-
-
-def write_block(
-    case: ColmCase,
-    time: datetime,
-    block: str,
-    constants: BlockConstants,
-    increment: FloatArray,
-    scheme: SoilWaterScheme,
-    destination: Path,
-    dry_share: float = DRY_SHARE,
-) -> PatchLedger:
-    """Write the analysed copy of one block of a restart. Local.
-
-    Parameters
-    ----------
-    case, time, block : the background restart; it stays as it is, unless ``destination`` is the same file.
-    constants : of the block, patches in file order.
-    increment : m3 m-3, shape (n_patch, 10), patches in file order. Without any change the copy has the very bytes
-        of the background.
-    scheme : the model's soil water scheme.
-    destination : the file to write; it appears whole or not at all.
-    dry_share : see ``apply_increment``.
-
-    Returns
-    -------
-    The ledger of the block's patches.
-
-    Raises
-    ------
-    MissingFileError, DataError, ShapeError where the background is missing, damaged or of another case;
-    StorageError where the copy cannot be written.
-    """
-    values = read_variables(case, time, block, READ, constants.n_patch)
-    may_change = updatable(constants.patchtype, constants.is_active)
-    for name in READ:
-        if not np.isfinite(values[name][may_change]).all():
-            raise DataError(f"{case.state_file(time, block)}: '{name}' of soil patches is not finite.")
-    water = SoilWater.of_restart(values)
-    analysed, ledger = apply_increment(constants.soil, may_change, water, increment, scheme, dry_share)
-    wliq = values["wliq_soisno"].copy()
-    wliq[:, N_SNOW : N_SNOW + N_SOIL] = analysed.wliq
-    new = {"wliq_soisno": wliq, "smp": analysed.smp, "hk": analysed.hk, "zwt": analysed.zwt}
-    write_restart_copy(case.state_file(time, block), destination, new)
-    return ledger
 
 
 @compiled(nogil=False, error_model="python")

@@ -14,6 +14,8 @@ from typing import Final
 
 from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import (
+    ALBEDO_WATER,
+    GAS_CONSTANT_VAPOUR,
     GRAVITY,
     LATENT_HEAT_VAPORISATION,
     MOLAR_MASS_RATIO,
@@ -36,11 +38,9 @@ N_DEMAND: Final = 7
 
 ALBEDO_VEGETATION: Final = 0.18
 ALBEDO_SOIL: Final = 0.25
-ALBEDO_WATER: Final = 0.08
 EMISSIVITY: Final = 0.97
 GROUND_HEAT_SHARE: Final = 0.1
 PRIESTLEY_TAYLOR: Final = 1.26
-GAS_CONSTANT_VAPOUR: Final = 461.5  # J kg-1 K-1
 MIN_WIND: Final = 1.0  # m s-1; convection keeps exchange up in calm air
 # Logarithmic profile, neutral, from 10 m to the roughness length of bare soil, 0.01 m (CoLM's), for momentum
 # and vapour.

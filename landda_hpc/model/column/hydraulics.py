@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, FloatArray, IntArray
+from landda_hpc.constants import LEAST_POTENTIAL, N_SNOW, N_SOIL, RHO_ICE, SOIL_DZ, FloatArray, IntArray
 from landda_hpc.state import PatchType, Tiles, TileState
 
 PORSL: Final = 0
@@ -31,7 +31,6 @@ N_PARAMETER: Final = 7
 """Rows of the packed parameters, see ``pack_parameters``."""
 
 MIN_SATURATION: Final = 0.01
-PSI_MIN: Final = -1.0e8  # mm; CoLM's smpmin
 PSI_WILTING: Final = -1.5e5  # mm; roots take up nothing from drier soil
 MIN_EFFECTIVE_POROSITY: Final = 0.05  # CoLM's wimp; below it a layer is sealed by ice
 MIN_THETA: Final = 1.0e-3  # m3 m-3; below it water does not move
@@ -118,7 +117,7 @@ def diagnose_tiles(
             ice_volume = wice[i, N_SNOW + j] * (1000.0 / RHO_ICE) / layer_dz[j]
             log_s = math.log(min(1.0, max(MIN_SATURATION, theta / porosity)))
             psi = -math.exp(parameters[i, LOG_PSI0, j] - parameters[i, BSW, j] * log_s)
-            smp[i, j] = max(PSI_MIN, psi)
+            smp[i, j] = max(LEAST_POTENTIAL, psi)
             if porosity - ice_volume < MIN_EFFECTIVE_POROSITY or theta <= MIN_THETA:
                 hk[i, j] = 0.0
             else:

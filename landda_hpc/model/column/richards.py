@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import N_SOIL, FloatArray
+from landda_hpc.constants import LEAST_POTENTIAL, N_SOIL, FloatArray
 from landda_hpc.model.column.hydraulics import (
     BSW,
     EXPONENT_BELOW,
@@ -24,7 +24,6 @@ from landda_hpc.model.column.hydraulics import (
     MIN_SATURATION,
     MIN_THETA,
     PORSL,
-    PSI_MIN,
 )
 
 # Rows of the column's work array, each (n_soil + 1,); index j is layer j, or the interface below layer j - 1.
@@ -67,7 +66,7 @@ def column_hydraulics(i: int, parameters: FloatArray, layer_dz: FloatArray, c: F
         porosity = parameters[i, PORSL, j]
         b = parameters[i, BSW, j]
         theta = min(porosity, max(MIN_SATURATION * porosity, c[W, j] / layer_dz[j]))
-        psi = max(PSI_MIN, -math.exp(parameters[i, LOG_PSI0, j] - b * math.log(theta / porosity)))
+        psi = max(LEAST_POTENTIAL, -math.exp(parameters[i, LOG_PSI0, j] - b * math.log(theta / porosity)))
         c[THETA, j] = theta
         c[PSI, j] = psi
         c[DPSI, j] = -b * psi / theta

@@ -30,7 +30,7 @@ MAX_VEGETATION: Final = 0.95
 
 _SAND: Final[FloatArray] = np.array([np.nan, *(c.sand for c in SOIL_CLASSES)])
 _CLAY: Final[FloatArray] = np.array([np.nan, *(c.clay for c in SOIL_CLASSES)])
-_PEAT: Final[FloatArray] = np.array([PEAT_SHARE.get(k, 0.0) for k in range(len(SOIL_CLASSES) + 1)])
+PEAT_OF_CLASS: Final[FloatArray] = np.array([PEAT_SHARE.get(k, 0.0) for k in range(len(SOIL_CLASSES) + 1)])
 
 
 def campbell_parameters(
@@ -70,7 +70,7 @@ def campbell_parameters(
         changed = np.clip(sand + sand_change, *SAND_LIMITS)
         clay = clay * (100.0 - changed) / (100.0 - sand)
         sand = changed
-    peat = _PEAT[soil_class]
+    peat = PEAT_OF_CLASS[soil_class]
     porsl = (1.0 - peat) * (0.489 - 0.00126 * sand) + peat * HEMIC_PEAT["porsl"]
     psi0 = (1.0 - peat) * -10.0 * 10.0 ** (1.88 - 0.0131 * sand) + peat * HEMIC_PEAT["psi0"]
     bsw = (1.0 - peat) * (2.91 + 0.159 * clay) + peat * HEMIC_PEAT["bsw"]

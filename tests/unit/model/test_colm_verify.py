@@ -16,7 +16,7 @@ from landda_hpc.commands.application import app
 from landda_hpc.errors import DataError
 from landda_hpc.formats.colm.case import ColmCase, find_case
 from landda_hpc.formats.colm.mapping import read_block_map, read_mesh
-from landda_hpc.model.colm.patches import cell_means, read_patches
+from landda_hpc.model.colm.patches import read_patches
 from landda_hpc.model.colm.verify import verify_case
 
 
@@ -106,15 +106,6 @@ def test_patches_of_some_blocks(tmp_path: Path, colm_case: ModuleType) -> None:
         assert np.array_equal(part.gather(case, {case.blocks[index]: in_file}), part.fraction)
     with pytest.raises(DataError, match="e000_n00"):
         read_patches(case, mesh, ["e000_n00"])
-
-
-def test_means_skip_missing_values_and_empty_cells() -> None:
-    cell = np.array([0, 0, 2, 3, 3])
-    fraction = np.array([0.25, 0.75, 1.0, 0.5, 0.5])
-    part = np.array([True, True, False, True, False])
-    means = cell_means(cell, fraction, part, np.array([[4.0], [8.0], [1.0], [-1.0e36], [2.0]]))
-    assert means[0, 0] == 7.0
-    assert np.isnan(means[1:]).all()
 
 
 def real_case(shared: Path, folder: Path) -> ColmCase:

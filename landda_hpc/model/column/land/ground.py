@@ -7,6 +7,7 @@ from typing import Final
 
 from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import (
+    GAS_CONSTANT_VAPOUR,
     GRAVITY,
     LATENT_HEAT_VAPORISATION,
     SPECIFIC_HEAT_AIR,
@@ -15,6 +16,7 @@ from landda_hpc.constants import (
     ZERO_CELSIUS,
     FloatArray,
 )
+from landda_hpc.model.column.hydrology import DRY_LAYER_ONSET, MAX_DRY_LAYER
 from landda_hpc.model.column.land.canopy import AIR_VISCOSITY, LAPSE_RATE
 from landda_hpc.model.column.land.humidity import saturation
 from landda_hpc.model.column.land.layout import (
@@ -28,7 +30,6 @@ from landda_hpc.model.column.land.layout import (
     EMIS_G,
     FLUX_G,
     FSNO,
-    GAS_CONSTANT_VAPOUR,
     HEAT,
     LATENT_SUBLIMATION,
     LW_UP,
@@ -56,8 +57,6 @@ from landda_hpc.model.column.land.turbulence import MIN_WIND, exchange, first_ze
 
 ROUGHNESS_SOIL: Final = 0.01  # m
 ROUGHNESS_SNOW: Final = 0.0024  # m; ice and water too
-DRY_LAYER_ONSET: Final = 0.8  # share of porosity
-MAX_DRY_LAYER: Final = 0.2  # m
 KELVIN: Final = GRAVITY / (
     1000.0 * GAS_CONSTANT_VAPOUR
 )  # K mm-1; relative humidity over soil water exp(KELVIN psi / T)

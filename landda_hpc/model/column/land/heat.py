@@ -11,7 +11,7 @@ import math
 from typing import Final
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import GRAVITY, LATENT_HEAT_FUSION, N_SNOW, T_FREEZE, FloatArray
+from landda_hpc.constants import CONDUCTIVITY_WATER, GRAVITY, LATENT_HEAT_FUSION, N_SNOW, RHO_ICE, T_FREEZE, FloatArray
 from landda_hpc.model.column.hydraulics import BSW, LOG_PSI0, PORSL
 from landda_hpc.model.column.land.layout import (
     BELOW,
@@ -39,11 +39,10 @@ from landda_hpc.model.column.land.layout import (
 
 SURFACE_SHARE: Final = 0.34  # C_a
 EXPLICIT: Final = 0.5  # share of the old temperatures in conduction
-LOG_WATER: Final = math.log(0.57)  # ln of conductivity, W m-1 K-1
+LOG_WATER: Final = math.log(CONDUCTIVITY_WATER)  # ln of conductivity, W m-1 K-1
 LOG_ICE: Final = math.log(2.29)
 CONDUCTIVITY_AIR: Final = 0.023
 CONDUCTIVITY_ICE: Final = 2.29
-CONDUCTIVITY_STILL_WATER: Final = 0.57
 LAKE_MIXING: Final = 40.0  # times still water's conductivity; wind and convection stir the upper metres
 LOG_TO_10: Final = 1.0 / math.log(10.0)
 FREEZING_SUCTION: Final = 1.0e3 * LATENT_HEAT_FUSION / GRAVITY  # mm
@@ -61,7 +60,7 @@ def soil_thermal(i: int, s: FloatArray, column: Column) -> None:
         liquid = s[LIQ, k]
         ice = s[ICE, k]
         s[CAP, k] = thermal[i, TH_CAP, j] + HEAT_WATER * liquid + HEAT_ICE * ice
-        wet = min(1.0, (liquid + ice * (1000.0 / 917.0)) / pores)
+        wet = min(1.0, (liquid + ice * (1000.0 / RHO_ICE)) / pores)
         dry = thermal[i, TH_DRY, j]
         if ice > 0.0:
             share = liquid / (liquid + ice)
@@ -82,7 +81,7 @@ def water_thermal(s: FloatArray, column: Column, stirred: bool) -> None:
         ice = s[ICE, k]
         share = liquid / max(1.0e-9, liquid + ice)
         s[CAP, k] = max(MIN_CAPACITY, HEAT_WATER * liquid + HEAT_ICE * ice)
-        s[COND, k] = share * mixing * CONDUCTIVITY_STILL_WATER + (1.0 - share) * CONDUCTIVITY_ICE
+        s[COND, k] = share * mixing * CONDUCTIVITY_WATER + (1.0 - share) * CONDUCTIVITY_ICE
 
 
 @compiled()

@@ -167,7 +167,6 @@ HEAT_WATER: Final = 4188.0  # J kg-1 K-1
 HEAT_ICE: Final = 2117.27  # J kg-1 K-1
 LATENT_SUBLIMATION: Final = 2.5104e6 + 0.3336e6  # J kg-1
 GAS_CONSTANT_AIR: Final = 287.04  # J kg-1 K-1
-GAS_CONSTANT_VAPOUR: Final = 461.5  # J kg-1 K-1
 
 
 class State(NamedTuple):

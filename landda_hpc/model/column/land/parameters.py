@@ -10,7 +10,7 @@ from typing import Final, Self
 import numpy as np
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import N_SOIL, SOIL_DZ, SOIL_Z, SOIL_ZI, FloatArray, IntArray
+from landda_hpc.constants import ALBEDO_WATER, N_SOIL, SOIL_DZ, SOIL_Z, SOIL_ZI, FloatArray, IntArray
 from landda_hpc.data import SOIL_CLASSES
 from landda_hpc.errors import ModelError, ShapeError
 from landda_hpc.grid import Grid
@@ -18,8 +18,8 @@ from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, pack_parameters
 from landda_hpc.model.column.hydrology import PSI_AIR_DRY
 from landda_hpc.model.column.land import layout as a
 from landda_hpc.model.column.land.plants import leaf_area, mixed
-from landda_hpc.model.column.land.radiation import ALBEDO_WATER, DENSE_VISIBLE, albedo_with_leaves, scattering
-from landda_hpc.model.column.soil import PEAT_SHARE
+from landda_hpc.model.column.land.radiation import DENSE_VISIBLE, albedo_with_leaves, scattering
+from landda_hpc.model.column.soil import PEAT_OF_CLASS
 from landda_hpc.model.column.static_fields import cell_albedo, cell_fields
 from landda_hpc.model.column.tile_climate import TileClimate
 from landda_hpc.state import PatchType, Tiles
@@ -33,7 +33,6 @@ HEAT_PEAT: Final = 2.5e6
 GRAIN_DENSITY: Final = 2700.0  # kg m-3
 
 _SAND: Final[FloatArray] = np.array([40.0, *(c.sand for c in SOIL_CLASSES)])
-_PEAT: Final[FloatArray] = np.array([PEAT_SHARE.get(k, 0.0) for k in range(len(SOIL_CLASSES) + 1)])
 
 ALBEDO_LIMITS: Final = (0.10, 0.45)  # of dry soil
 CANOPY_LIMITS: Final = (0.03, 0.5)  # of dense canopies; leaves' near infrared follows from it
@@ -114,7 +113,7 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
     """
     cells = cell_fields(grid, path)
     sand = np.minimum(_SAND[tiles.soil_class], 95.0) / 100.0
-    peat = _PEAT[tiles.soil_class]
+    peat = PEAT_OF_CLASS[tiles.soil_class]
     mineral = CONDUCTIVITY_QUARTZ**sand * np.where(sand > 0.2, CONDUCTIVITY_MINERAL, 3.0) ** (1.0 - sand)
     density = GRAIN_DENSITY * (1.0 - tiles.porsl[:, 0])
     dry = (0.135 * density + 64.7) / (GRAIN_DENSITY - 0.947 * density)

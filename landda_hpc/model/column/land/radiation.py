@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.compiled_code import compiled
-from landda_hpc.constants import STEFAN_BOLTZMANN, T_FREEZE, FloatArray
+from landda_hpc.constants import ALBEDO_WATER, STEFAN_BOLTZMANN, T_FREEZE, FloatArray
 from landda_hpc.model.column.land.layout import (
     ALBEDO_NIR,
     ALBEDO_VIS,
@@ -30,7 +30,6 @@ from landda_hpc.model.column.land.layout import (
     SUN_LEAF,
 )
 
-ALBEDO_WATER: Final = 0.08
 ALBEDO_ICE: Final = 0.55  # bare glacier and lake ice
 EMISSIVITY_SOIL: Final = 0.96
 EMISSIVITY_SNOW: Final = 0.97  # and water and ice
