@@ -24,7 +24,6 @@ class Variable:
     name : CoLM's name, also the name in restart and checkpoint.
     dims : dimensions after ``patch``.
     valid_min, valid_max : physical range (inclusive); None where there is no bound. Zero is a bound.
-    in_restart : whether restart files carry it (all prognostic variables do).
     """
 
     name: str
@@ -35,7 +34,6 @@ class Variable:
     valid_min: float | None = None
     valid_max: float | None = None
     initial: float = 0.0
-    in_restart: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:

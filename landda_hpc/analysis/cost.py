@@ -195,31 +195,3 @@ class CostFunction:
 
     def _changeable(self, field: FloatArray) -> FloatArray:
         return np.where(self.background_variance > 0.0, field, 0.0)
-
-
-def cellwise_increment(
-    innovation: FloatArray, background_variance: FloatArray, layer_weights: FloatArray, precision: FloatArray
-) -> FloatArray:
-    """Return the minimum in closed form if all terms act cell by cell, dx = B H^T (H B H^T + R)^-1 d.
-
-    Parameters
-    ----------
-    innovation : d, m3 m-3, (n_lat, n_lon).
-    background_variance : m6 m-6, (n_layer, n_lat, n_lon).
-    layer_weights : H, (n_layer,).
-    precision : R^-1 for J_B + J_O; 1 / s^2 for J_B + J_I when S keeps everything; their sum for both; (n_lat, n_lon).
-
-    Returns
-    -------
-    Increment of each layer, m3 m-3, (n_layer, n_lat, n_lon).
-
-    Notes
-    -----
-    Local: no communication. See docs/methods.md, "3D-Var". Exact for J_I with S = I because C^T C = I.
-    """
-    reach = np.zeros(innovation.shape)
-    for weight, variance in zip(layer_weights, background_variance, strict=True):
-        reach += weight**2 * variance
-    pull = precision * innovation / (1.0 + reach * precision)
-    increment: FloatArray = background_variance * layer_weights[:, None, None] * pull
-    return increment

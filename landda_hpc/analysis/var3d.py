@@ -61,20 +61,6 @@ class ImageConstraint:
         return ImageTerm(self.frame, kept, self.std, counted)
 
 
-@dataclass(frozen=True, eq=False)
-class ColumnAnalysis:
-    """An analysis of several layers from one observed image.
-
-    Attributes
-    ----------
-    analysis : of the observed depth: its increment is H dx.
-    increments : dx of each layer, m3 m-3, (n_layer, n_lat, n_lon); zero outside the domain.
-    """
-
-    analysis: Analysis
-    increments: FloatArray
-
-
 class Var3d:
     """J_B + J_O, J_B + J_I or J_B + J_O + J_I, minimised by conjugate gradients.
 
@@ -96,8 +82,7 @@ class Var3d:
     -----
     B is diagonal, as in [S24]: errors of neighbouring columns are independent, and only J_I couples columns. The three
     top layers of [S24] are analysed one by one (``analyse_layers``): each has its own B, and the observation is
-    interpolated to its node (``layer_nodes.py``). ``analyse_column`` is the joint form: three layers in one control
-    vector, and one image of their weighted mean.
+    interpolated to its node (``layer_nodes.py``).
     """
 
     def __init__(
@@ -130,8 +115,8 @@ class Var3d:
         ShapeError : B has several layers, or another grid.
         DataError : B is missing or negative in a cell of the domain.
         """
-        self._require_layers(1, "analyse needs one layer; use analyse_layers or analyse_column for several")
-        return self._analyse(pair, self._variance, np.ones(1)).analysis
+        self._require_layers(1, "analyse needs one layer; use analyse_layers for several")
+        return self._analyse(pair, self._variance)
 
     def analyse_layers(self, pairs: Sequence[ImagePair]) -> list[Analysis]:
         """Analyse layers one by one, as in [S24]: each has its own B and its own image. Local.
@@ -142,24 +127,9 @@ class Var3d:
             layer's node.
         """
         self._require_layers(len(pairs), f"{len(pairs)} pairs of images are to be analysed")
-        return [
-            self._analyse(pair, variance[None], np.ones(1)).analysis
-            for pair, variance in zip(pairs, self._variance, strict=True)
-        ]
+        return [self._analyse(pair, variance[None]) for pair, variance in zip(pairs, self._variance, strict=True)]
 
-    def analyse_column(self, pair: ImagePair, layer_weights: FloatArray) -> ColumnAnalysis:
-        """Analyse several layers together from one image of their weighted mean. Local.
-
-        Parameters
-        ----------
-        pair : ``background`` is H x_b, the weighted mean of the layers.
-        layer_weights : H, weight of each layer in the observed depth, (n_layer,); see
-             ``regridding.depth.depth_weights``.
-        """
-        self._require_layers(layer_weights.size, f"{layer_weights.size} layer weights are given")
-        return self._analyse(pair, self._variance, layer_weights)
-
-    def _cost(self, pair: ImagePair, variance: FloatArray, layer_weights: FloatArray) -> CostFunction:
+    def _cost(self, pair: ImagePair, variance: FloatArray) -> CostFunction:
         if variance.shape[1:] != pair.domain.shape:
             raise ShapeError(
                 f"background variance is on {variance.shape[1:]} cells, the images on {pair.domain.shape}. Build the "
@@ -177,13 +147,13 @@ class Var3d:
         return CostFunction(
             pair.innovation,
             np.where(pair.domain, variance, 0.0),
-            layer_weights,
+            np.ones(1),
             observation_precision=precision,
             image=None if self._image is None else self._image.term(pair),
         )
 
-    def _analyse(self, pair: ImagePair, variance: FloatArray, layer_weights: FloatArray) -> ColumnAnalysis:
-        cost = self._cost(pair, variance, layer_weights)
+    def _analyse(self, pair: ImagePair, variance: FloatArray) -> Analysis:
+        cost = self._cost(pair, variance)
         minimum = minimise(cost, self._rule)
         if not minimum.converged:
             logger.warning(
@@ -195,8 +165,7 @@ class Var3d:
                 minimum.costs[-1].total,
             )
         increment = cost.observe(minimum.increment)
-        analysis = Analysis(increment=increment, diagnostics=diagnostics_of(minimum, increment, pair))
-        return ColumnAnalysis(analysis, minimum.increment)
+        return Analysis(increment=increment, diagnostics=diagnostics_of(minimum, increment, pair))
 
     def _require_layers(self, expected: int, what: str) -> None:
         if self.n_layers != expected:

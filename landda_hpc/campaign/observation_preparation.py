@@ -50,7 +50,7 @@ class Treatment:
     def __init__(self, config: CampaignConfig, domain: Domain) -> None:
         observations = config.observations
         quality = observations.quality
-        self._quality_config, self._cells = quality, domain.cells
+        self._cells = domain.cells
         self._errors = _error_sizes(config, domain.grid)
         self.bias = _bias(config, domain.grid)
         if self.bias.treated is not None:

@@ -64,20 +64,6 @@ def gaussian_spectrum(length_km: float) -> Spectrum:
     return Spectrum(np.exp(-0.5 * ell * (ell + 1.0) * s**2))
 
 
-def exponential_spectrum(length_km: float, degree: int) -> Spectrum:
-    """Spectrum of the correlation exp(-d / L), L = ``length_km``, truncated after ``degree``.
-
-    C_l is proportional to (1 + l (l + 1) (L / R)^2)^(-3/2), the plane's Fourier transform of the exponential.
-    Its tail is long: truncation smooths the field over distances of pi R / degree, and the rest is scaled to
-    unit variance.
-    """
-    if degree < 1:
-        raise ConfigError(f"exponential spectrum of degree {degree}; expected at least 1.")
-    ell = np.arange(degree + 1, dtype=np.float64)
-    base = 1.0 + ell * (ell + 1.0) * _relative(length_km) ** 2
-    return Spectrum(1.0 / (base * np.sqrt(base)))
-
-
 def mixed_spectrum(first: Spectrum, second: Spectrum, share: float) -> Spectrum:
     """Spectrum of sqrt(share) f + sqrt(1 - share) g for independent fields f and g of the two spectra."""
     if not 0.0 <= share <= 1.0:

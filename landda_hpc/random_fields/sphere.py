@@ -169,9 +169,3 @@ def grid_spacing_km(grid: Grid) -> float:
     """Mean distance between neighbouring rows, km: the unit of a correlation length in cells."""
     span = float(grid.lat[-1] - grid.lat[0]) / (grid.lat.size - 1)
     return float(np.deg2rad(span)) * EARTH_RADIUS * 1.0e-3
-
-
-def resolved_degree(grid: Grid) -> int:
-    """Highest degree whose half wavelength is at least the mean distance between rows."""
-    span = float(grid.lat[-1] - grid.lat[0]) / (grid.lat.size - 1)
-    return max(1, int(np.floor(180.0 / span + 1e-9)) - 1)

@@ -50,9 +50,6 @@ logger = logging.getLogger(__name__)
 SHEN2024: Final = Region("Shen et al. (2024)", 23.0, 68.0, 73.0, 117.0)
 """Their domain; at 1.40625 degrees 32 x 31 cells of the global grid have their centres in it."""
 
-PAPER_SPACING: Final = 360.0 / 256.0
-"""Degrees."""
-
 SMALLEST: Final = 17
 """Cells along a side."""
 

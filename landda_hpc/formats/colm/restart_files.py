@@ -43,11 +43,6 @@ class RestartFile:
     path: Path
     name: RestartName | None
 
-    @property
-    def is_of_patches(self) -> bool:
-        """Whether it is a block of the patches' state, which holds the soil water."""
-        return self.name is not None and not self.name.kind and bool(self.name.block)
-
     def at(self, label: str) -> Path:
         """Its path in the restart of another time: the label in its name replaced."""
         assert self.name is not None, "files that are named by time"

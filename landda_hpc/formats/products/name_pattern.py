@@ -99,11 +99,6 @@ class NamePattern:
         self._prefixes: tuple[NamePattern, ...] | None = None
         self._read: dict[str, list[NamedPeriod] | DataError] = {}
 
-    @property
-    def is_finer_than_day(self) -> bool:
-        """Whether a name states the hour."""
-        return self.level in ("hour", "minute", "second")
-
     def periods(self, name: str) -> list[NamedPeriod]:
         """Times that a name may state, in order; one if the name is clear.
 

@@ -16,7 +16,6 @@ import numpy as np
 from landda_hpc.config import parse_json
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.io.atomic import atomic_replacement, storage_errors, write_text
-from landda_hpc.io.hdf5_locks import locking_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -195,15 +194,6 @@ def write_csv(records: Iterable[ScoreRecord], path: Path) -> None:
     write_text(path, table.getvalue(), make_folder=True)
 
 
-def read_csv(path: Path) -> list[ScoreRecord]:
-    """Read what :func:`write_csv` wrote; the same errors as :func:`read_json_lines`."""
-    if not path.is_file():
-        raise MissingFileError(f"score table '{path}' does not exist.")
-    with path.open(newline="", encoding="utf-8") as file:
-        records = [_record(row, f"{path}, row {number}") for number, row in enumerate(csv.DictReader(file), start=1)]
-    return _last_of_each(records, path)
-
-
 def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
     """Scores as a CF data set.
 
@@ -295,41 +285,6 @@ def write_netcdf(records: Sequence[ScoreRecord], path: Path) -> None:
     }
     with storage_errors(path, "writing"), atomic_replacement(path, make_folder=True) as temporary:
         dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
-
-
-def read_netcdf(path: Path) -> list[ScoreRecord]:
-    """Read what :func:`write_netcdf` wrote, in time order.
-
-    Raises
-    ------
-    MissingFileError : no such file.
-    DataError : the file is not a score table.
-    """
-    if not path.is_file():
-        raise MissingFileError(f"score table '{path}' does not exist.")
-    import xarray as xr
-
-    try:
-        with xr.open_dataset(path, engine="netcdf4") as dataset:
-            values = {str(name): np.asarray(variable.values) for name, variable in dataset.variables.items()}
-            dims = tuple(str(d) for d in dataset["scc"].dims)
-        times = [_utc(str(t)) for t in values["time"].astype("datetime64[us]")]
-        records = []
-        for at in np.argwhere(values["window"] >= 0):
-            where = dict(zip(dims, at, strict=True))
-            plain: dict[str, Any] = {
-                "cycle": int(values["cycle"][where["time"]]),
-                "time": times[where["time"]],
-                "window": WINDOWS[int(values["window"][tuple(at)])],
-                "n_cells": int(values["n_cells"][tuple(at)]),
-            }
-            plain |= {name: str(values[name][where[name]]) for name in ("run", "reference", "layer", "stage")}
-            plain |= {name: float(values[name][tuple(at)]) for name in SCORES}
-            records.append(ScoreRecord(**plain))
-    except (OSError, KeyError, ValueError, IndexError) as error:
-        what = locking_fault(path, error) or "is not a score table as this program writes it:"
-        raise DataError(f"file '{path}' {what} {error!r}.") from error
-    return sorted(records, key=lambda r: r.time)
 
 
 def layer_depth(layer: str) -> tuple[float, str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.colm.case import find_case
-from landda_hpc.formats.colm.names import parse_const_name, parse_label, parse_state_name, time_label
+from landda_hpc.formats.colm.names import parse_const_name, parse_label, parse_state_file, time_label
 
 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)).map(lambda t: t.replace(microsecond=0)))
@@ -37,10 +37,10 @@ def test_fractions_of_seconds_have_no_label() -> None:
 
 
 def test_names_of_files() -> None:
-    parsed = parse_state_name("my_case_restart_2010-153-00000_lc2005_w180_s90.nc")
+    parsed = parse_state_file("my_case_restart_2010-153-00000_lc2005_w180_s90.nc")
     assert parsed is not None
     assert (parsed.case, parsed.label, parsed.lc_year, parsed.block) == ("my_case", "2010-153-00000", 2005, "w180_s90")
-    assert parse_state_name("my_case_restart_const_lc2005_e110_n35.nc") is None
+    assert parse_state_file("my_case_restart_const_lc2005_e110_n35.nc") is None
     assert parse_const_name("my_case_restart_const_lc2005.nc") is None
     parsed = parse_const_name("a_restart_const_lc2005_e110_n35.nc")
     assert parsed is not None

@@ -53,9 +53,8 @@ def test_every_kind_belongs_to_a_restart(case: ColmCase) -> None:
     files = restart_files(case, START)
     kinds = [file.name.kind for file in files if file.name is not None]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {"": 4, "pft": 4, "urban": 4, "bgc": 4, "gridriver": 1}
-    assert [file.path.name for file in files if file.is_of_patches] == [
-        case.state_file(START, block).name for block in case.blocks
-    ]
+    of_patches = [file.path.name for file in files if file.name is not None and not file.name.kind]
+    assert of_patches == [case.state_file(START, block).name for block in case.blocks]
     assert require_complete(case, START) == files
 
 

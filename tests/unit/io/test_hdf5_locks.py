@@ -21,14 +21,12 @@ from landda_hpc.io.atomic import storage_errors, write_text
 from landda_hpc.io.hdf5_locks import locking_fault
 from landda_hpc.storage.series_files import read_day
 from landda_hpc.verification.figures.image_set import read_images
-from landda_hpc.verification.tables.score_records import read_netcdf
 
 OPENERS: dict[str, Callable[[Path], object]] = {
     "observations": NetcdfFile,
     "colm": lambda path: open_colm_file(path).__enter__(),
     "series": read_day,
     "images": read_images,
-    "scores": read_netcdf,
 }
 
 NO_LOCKS = "#include <errno.h>\nint flock(int f, int o) { (void)f; (void)o; errno = %s; return -1; }\n"
@@ -36,7 +34,7 @@ NO_LOCKS = "#include <errno.h>\nint flock(int f, int o) { (void)f; (void)o; errn
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.unit.formats.test_hdf5_locks import OPENERS
+from tests.unit.io.test_hdf5_locks import OPENERS
 from landda_hpc.errors import LandDAError
 from landda_hpc.io.atomic import atomic_replacement
 import h5py, netCDF4

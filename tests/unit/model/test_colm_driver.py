@@ -15,7 +15,6 @@ import pytest
 from landda_hpc.config import CaseConfig
 from landda_hpc.errors import ConfigError, DataError, ModelError
 from landda_hpc.formats.colm.names import time_label
-from landda_hpc.formats.colm.restart_files import restart_files
 from landda_hpc.instances.colm_case import open_case
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.process import (
@@ -96,7 +95,7 @@ def test_an_analysis_in_the_restart_reaches_the_model(case: ModelCase, tmp_path:
     window = Window(wet, case.start, case.start + SIX_HOURS)
     window.prepare([])
     added = 0.0
-    blocks = [file.path.name for file in restart_files(wet.case, case.start, window.start_folder) if file.is_of_patches]
+    blocks = [wet.case.state_file(case.start, block).name for block in wet.case.blocks]
     for name in blocks:
         with netCDF4.Dataset(window.start_folder / name, "r+") as file:
             water = file["wliq_soisno"][:]
