@@ -44,6 +44,9 @@ from landda_hpc.config.model import (
     Variable,
 )
 from landda_hpc.config.observations import (
+    PRODUCT_ENTRIES,
+    STATION_ENTRIES,
+    AnyEntry,
     CatalogueEntry,
     CatalogueObservations,
     FileObservations,
@@ -136,7 +139,10 @@ __all__ = [
     "FIRST_YEAR",
     "LAST_YEAR",
     "METHODS",
+    "PRODUCT_ENTRIES",
+    "STATION_ENTRIES",
     "AnomalyConfig",
+    "AnyEntry",
     "AnyRun",
     "AssimilatingRun",
     "BiasConfig",

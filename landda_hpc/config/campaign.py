@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from landda_hpc.config.domain import CaseConfig, GridConfig, TilesConfig, TimeConfig
 from landda_hpc.config.forcing import Forcing, ForcingConfig
 from landda_hpc.config.model import ColmModelConfig, ColumnModelConfig, Model
-from landda_hpc.config.observations import CatalogueEntry, CatalogueObservations, Observations
+from landda_hpc.config.observations import AnyEntry, CatalogueObservations, Observations
 from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig
 from landda_hpc.config.problems import problems_of
 from landda_hpc.config.runs import METHODS, EnsembleConfig, Run
@@ -45,7 +45,7 @@ class CampaignConfig(Section):
     model: Model = Field(default_factory=ColumnModelConfig)
     forcing: Forcing = Field(default_factory=ForcingConfig)
     twin: TwinConfig | None = Field(None, description="the nature run, if the campaign is a twin experiment")
-    catalogue: dict[Word, CatalogueEntry] = Field(
+    catalogue: dict[Word, AnyEntry] = Field(
         {}, max_length=1000, description="data in files, each under a name: to assimilate, to verify against"
     )
     observations: Observations

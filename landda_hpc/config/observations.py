@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,11 +18,9 @@ from landda_hpc.config.quality import (
     RegriddingConfig,
 )
 from landda_hpc.config.section import (
-    THINNEST_M,
     DepthM,
     FilePattern,
     Fraction,
-    Hours,
     LengthKm,
     Section,
     SoilWater,
@@ -29,6 +28,9 @@ from landda_hpc.config.section import (
     UtcTime,
     Word,
 )
+from landda_hpc.plugins import AnyOf, Registry
+
+log = logging.getLogger(__name__)
 
 
 class InstantWindow(Section):
@@ -183,65 +185,81 @@ class CatalogueObservations(FileObservations):
 
 
 class CatalogueEntry(Section):
-    """Data in files: a gridded product, or stations."""
+    """Data in files under a name of the user. A subclass has ``product``, a literal, and its own keys.
 
-    product: Literal[
-        "gldas_noah", "era5", "era5_land", "cldas", "smap_l2", "smap_l3", "smap_l3_pm", "smap_l4", "smap_l4_update",
-        "esa_cci", "cf", "ismn", "cma_csv",
-    ] = Field(description="what the files hold; cf: any CF netCDF file whose variables are named")  # fmt: skip
+    ``formats.products.entry.GriddedEntry`` and ``formats.stations.entry.StationEntry`` say how files are read.
+    """
+
+    is_gridded: ClassVar[bool]
+    """Whether the data are images, which can be assimilated; else they are stations."""
+
+    product: str = Field(description="what the files hold")
     path: FilePattern = Field(
         description="under data_root: of a gridded product a pattern with strftime codes for the time (it defines the "
         "time, hour included, of files without a time axis), * for what cannot be known (versions; the newest counts), "
         "{layer} where each layer has its file; of stations a folder, a zip archive or a file",
     )
     damaged: Literal["error", "skip"] = Field(
-        "error", description="what a file is that cannot be read: an error, or skipped with a warning and counted"
-    )
-    variables: dict[Word, tuple[DepthM, DepthM]] = Field(
-        {},
-        max_length=1000,
-        description="for cf: variables of soil moisture, top and bottom of each, m; name[0], name[1] ... are places "
-        "along a further dimension, as of layers",
-    )
-    units: Word | dict[Word, Word] | None = Field(
-        None,
-        description="for cf: units to take instead of what the files say, of all variables or by variable: m3 m-3, "
-        "percent (by volume), kg m-2 or mm (in the layer), kg m-3",
-    )
-    step_hours: Hours = Field(
-        24.0,
-        description="for cf: hours between two times; the files state which times, and averages over more are refused",
-    )
-    utc_offset_hours: float = Field(
-        0.0, ge=-12.0, le=14.0, description="for cma_csv: hours that the files' times are ahead of UTC; 8 for Beijing"
-    )
-    table_units: Literal["detect", "percent", "fraction"] = Field(
-        "detect",
-        description="for cma_csv: unit of soil moisture where the columns' names state none: percent by volume, "
-        "fraction (m3 m-3), or detected from all values of the tables",
+        "error", description="treatment of a file that cannot be read: an error, or skipped with a warning and counted"
     )
 
-    @model_validator(mode="after")
-    def _named(self) -> Self:
-        if (self.product == "cf") != bool(self.variables):
-            raise ValueError(
-                "product cf needs variables, each with top and bottom in m" if self.product == "cf" else
-                f"variables are for product cf; {self.product} knows its own"
-            )  # fmt: skip
-        if self.units is not None and self.product != "cf":
-            raise ValueError(f"units are for product cf; {self.product} knows its own")
-        if isinstance(self.units, dict) and (unknown := set(self.units) - set(self.variables)):
-            raise ValueError(f"units name {', '.join(sorted(unknown))}, not in variables: {', '.join(self.variables)}")
-        for name, (top, bottom) in self.variables.items():
-            if not top + THINNEST_M <= bottom:
-                raise ValueError(f"variable {name}, {top} to {bottom} m: expected 0 <= top < bottom, 1 mm at least")
-        if self.product != "cma_csv" and self.table_units != "detect":
-            raise ValueError(f"table_units is for product cma_csv; {self.product} states its units")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _without_keys_of_others(cls, raw: Any) -> Any:
+        """Drop keys of other products that every entry of version 0.1.0 had, at their defaults or without effect."""
+        if not isinstance(raw, dict):
+            return raw
+        kept = {}
+        for key, value in raw.items():
+            if key in _OF_EVERY_ENTRY and key not in cls.model_fields:
+                if value == _OF_EVERY_ENTRY[key]:
+                    continue
+                if key in _WITHOUT_EFFECT:
+                    log.warning(
+                        "configuration: the catalogue's %s has no key %s; it is ignored, and an error in the next "
+                        "release",
+                        raw.get("product", "entry"),
+                        key,
+                    )
+                    continue
+            kept[key] = value
+        return kept
 
-    @property
-    def is_gridded(self) -> bool:
-        return self.product not in ("ismn", "cma_csv")
+
+_OF_EVERY_ENTRY: Final[dict[str, Any]] = {
+    "variables": {},
+    "units": None,
+    "step_hours": 24.0,
+    "utc_offset_hours": 0.0,
+    "table_units": "detect",
+}
+_WITHOUT_EFFECT: Final = ("step_hours", "utc_offset_hours")
+
+PRODUCT_ENTRIES: Final[Registry[CatalogueEntry]] = Registry(
+    "gridded product",
+    "landda_hpc.formats.products.entry:GriddedEntry",
+    "product",
+    "landda_hpc.formats.products.entries",
+    order=(
+        "gldas_noah", "era5", "era5_land", "cldas", "smap_l2", "smap_l3", "smap_l3_pm", "smap_l4", "smap_l4_update",
+        "esa_cci", "cf",
+    ),
+    group="landda_hpc.products",
+)  # fmt: skip
+"""Entries of gridded products by their ``product``."""
+
+STATION_ENTRIES: Final[Registry[CatalogueEntry]] = Registry(
+    "station reader",
+    "landda_hpc.formats.stations.entry:StationEntry",
+    "product",
+    "landda_hpc.formats.stations.entries",
+    order=("ismn", "cma_csv"),
+    group="landda_hpc.stations",
+)
+"""Entries of stations by their ``product``."""
+
+AnyEntry = Annotated[CatalogueEntry, AnyOf(PRODUCT_ENTRIES, STATION_ENTRIES)]
+"""An entry of the catalogue, of any product or stations."""
 
 
 Observations = Annotated[TwinObservations | GldasObservations | CatalogueObservations, Field(discriminator="kind")]

@@ -6,6 +6,7 @@ import difflib
 import reprlib
 import types
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -14,10 +15,12 @@ from landda_hpc.config.deprecated import current
 from landda_hpc.config.documents import shorten
 from landda_hpc.config.section import NO_KEY
 from landda_hpc.errors import ConfigError
-from landda_hpc.plugins import AnyOf
+from landda_hpc.plugins import AnyOf, not_known
 
 T = TypeVar("T", bound=BaseModel)
 
+_LITERALS: Final = ("kind", "method", "product")
+"""Fields by which a section is chosen among others."""
 _MAX_PROBLEMS: Final = 50
 _MAX_LENGTH: Final = 1500
 """Characters of a problem: the longest list of known keys has 700."""
@@ -38,15 +41,22 @@ def problems_of(error: ValidationError, root: Any) -> list[str]:
     for item in items[:_MAX_PROBLEMS]:
         location = [part for part in item["loc"] if not str(part).startswith(NO_KEY)]
         keys, last = _keys_on_the_way(location, sections), location[-1:]
-        where = shorten(".".join(str(part) for part, _ in keys), 200) or "configuration"
+        where = shorten(".".join(str(key.name) for key in keys), 200) or "configuration"
         if item["type"] == "extra_forbidden":
-            known = sorted({name for model in keys[-1][1] for name in model.model_fields})
+            known = sorted({name for model in keys[-1].sections for name in model.model_fields})
             key = str(last[0])
             close = difflib.get_close_matches(key[:80], known, n=1)
             hint = f" Did you mean '{close[0]}'?" if close else f" Known keys: {', '.join(known)}."
             # A letter of another alphabet may look the same.
             foreign = "" if key.isascii() else f" It holds other letters than a to z: {key[:80]!a}."
             problems.append(f"{where}: unknown key.{foreign}{hint}")
+        elif item["type"] == "union_tag_invalid":
+            problems.append(f"{where}{_not_a_choice(item['ctx'], keys, sections)}")
+        elif item["type"] == "union_tag_not_found":
+            known = [str(name) for section in (keys[-1].following if keys else sections) for name in _names_of(section)]
+            problems.append(
+                f"{where}: the key {item['ctx']['discriminator']} is missing; it is one of {', '.join(known)}"
+            )
         elif item["type"] == "value_error":
             problems.extend(f"{where}: {line}" for line in str(item["ctx"]["error"]).splitlines())
         elif item["type"] == "too_short" and any(
@@ -59,6 +69,16 @@ def problems_of(error: ValidationError, root: Any) -> list[str]:
     if len(items) > _MAX_PROBLEMS:
         problems.append(f"and {len(items) - _MAX_PROBLEMS} more problems")
     return [shorten(problem, _MAX_LENGTH) for problem in problems]
+
+
+def _not_a_choice(context: Mapping[str, Any], keys: list[_Key], sections: list[type[BaseModel]]) -> str:
+    """What is wrong with the name of a part (a method, a product, a kind of model): its key, the known names."""
+    key = str(context["discriminator"]).strip("'")
+    if not key.isidentifier():  # the choice has a default: pydantic names a function
+        following = keys[-1].following if keys else sections
+        key = next((name for name in _LITERALS if any(name in one.model_fields for one in following)), "kind")
+    known = [name.strip(" '") for name in str(context["expected_tags"]).split(",")]
+    return f".{key}: {not_known(str(context['tag']), known)}"
 
 
 def _in_words(value: Any) -> str:
@@ -85,30 +105,52 @@ def parse_section(section: type[T], plain: Mapping[str, Any], within: str = "") 
         raise ConfigError(problems_of(error, section)) from error
 
 
-def _keys_on_the_way(location: list[Any], sections: list[type[BaseModel]]) -> list[tuple[Any, list[type[BaseModel]]]]:
+@dataclass(frozen=True)
+class _Key:
+    """A key of an error's location.
+
+    Attributes
+    ----------
+    name : the key, or the place in a list.
+    sections : that may hold it; ``following``: that its value may be.
+    """
+
+    name: Any
+    sections: list[type[BaseModel]]
+    following: list[type[BaseModel]]
+
+
+def _keys_on_the_way(location: list[Any], sections: list[type[BaseModel]]) -> list[_Key]:
     """Keys of a pydantic error location, each with the sections that may hold it.
 
-    The location also names branches of unions by their tag, which is no key: these are left out.
+    The location also names branches of unions by their tag, which is not a key: these are left out.
     """
-    candidates, keys = sections, list[tuple[Any, list[type[BaseModel]]]]()
+    candidates, keys, is_name = sections, list[_Key](), False
     for part in location:
-        tagged = [
-            m
-            for m in candidates
-            if any((part,) == get_args(f.annotation) for n, f in m.model_fields.items() if n in ("kind", "method"))
-        ]
+        tagged = [] if is_name else [m for m in candidates if part in _names_of(m)]
         if tagged and isinstance(part, str) and not any(part in m.model_fields for m in candidates):
             candidates = tagged
             continue
-        keys.append((part, candidates))
         following: list[type[BaseModel]] = []
+        leads_to_names = False
         for model in candidates:
-            if isinstance(part, str) and part in model.model_fields:
-                following += _sections(model.model_fields[part].annotation)
-            elif isinstance(part, int):
+            if is_name or isinstance(part, int):
                 following.append(model)
+            elif part in model.model_fields:
+                found = model.model_fields[part]
+                following += _sections(found.annotation)
+                following += [one for note in found.metadata for one in _sections(note)]
+                leads_to_names = leads_to_names or get_origin(found.annotation) is dict
+        is_name = leads_to_names  # the user's own, as of entries of the catalogue
+        keys.append(_Key(part, candidates, following))
         candidates = following or candidates
     return keys
+
+
+def _names_of(section: type[BaseModel]) -> tuple[Any, ...]:
+    """The value of the literal field by which a section is chosen; empty for one that is not."""
+    named = [get_args(section.model_fields[key].annotation) for key in _LITERALS if key in section.model_fields]
+    return tuple(names[0] for names in named if len(names) == 1)
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:

@@ -17,9 +17,8 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.evaluation.recorded_series import CampaignSeries, unfrozen
 from landda_hpc.evaluation.twin_stations import draw_twin_stations
+from landda_hpc.formats.stations.entry import read_stations
 from landda_hpc.formats.stations.station import StationSeries, merge_series
-from landda_hpc.formats.stations.station_csv import read_station_csv
-from landda_hpc.formats.stations.station_ismn import read_ismn
 from landda_hpc.instances.domain import Domain, depth_name
 from landda_hpc.storage.series_files import SeriesSlice
 from landda_hpc.verification.omissions import Gaps
@@ -186,13 +185,7 @@ def load_stations(
     path = config.data_root / entry.path
     margin = timedelta(minutes=config.verification.tolerance_minutes)
     period = start - margin, end + margin
-    found = (
-        read_ismn(path, on_bad=entry.damaged, period=period)
-        if entry.product == "ismn"
-        else read_station_csv(
-            path, utc_offset_hours=entry.utc_offset_hours, on_bad=entry.damaged, units=entry.table_units
-        )
-    )
+    found = read_stations(settings.entry, entry, path, period)
     return [one.selected(settings.accept).between(*period) for one in found]
 
 

@@ -1,9 +1,10 @@
 """Files as others define them, and our own: each wing holds one kind. Reads and writes; no policy.
 
-``cf`` holds what all netCDF readers share. A gridded soil-moisture product is a ``products.product.Product`` named in
-``products.registry``; its files open as a ``ProductFile``, give a ``SoilMoistureProfile``, and are found by their times
-in ``products.dataset``. Stations give ``stations.station.StationSeries``. ``colm`` holds the files of both versions of
-CoLM, ``forcing`` those of meteorological forcing, ``own`` those whose layout is ours.
+``cf`` holds what all netCDF readers share. A gridded soil-moisture product is a ``products.product.Product`` that a
+section in ``products.entries`` builds; its files open as a ``ProductFile``, give a ``SoilMoistureProfile``, and are
+found by their times in ``products.dataset``. Readers of stations, in ``stations.entries``, give a list of
+``stations.station.StationSeries``. ``colm`` holds the files of both versions of CoLM, ``forcing`` those of
+meteorological forcing, ``own`` those whose layout is ours.
 """
 
 from __future__ import annotations

@@ -13,12 +13,11 @@ import numpy as np
 
 from landda_hpc.errors import ConfigError, DataError, MissingLayerError, UnfitFileError
 from landda_hpc.formats.cf.averaging import period_in_name
-from landda_hpc.formats.products.cf_layers import cf_product
+from landda_hpc.formats.products.entry import product_of_entry
 from landda_hpc.formats.products.file_contents import Contents, FileContents, Stamp, stamp_of
 from landda_hpc.formats.products.file_versions import LeftOut, merged, stack_layers
 from landda_hpc.formats.products.layered import choose_layers
 from landda_hpc.formats.products.named_files import NamedFiles
-from landda_hpc.formats.products.registry import product_of
 from landda_hpc.regridding.depth import is_covered
 
 if TYPE_CHECKING:
@@ -384,15 +383,12 @@ def make_dataset(name: str, entry: CatalogueEntry, data_root: Path) -> Dataset:
     Parameters
     ----------
     name : of the entry, for messages.
-    entry : product, pattern and what damage is; for product cf its variables, step and units.
+    entry : its section.
     data_root : folder of the data.
 
     Raises
     ------
-    ConfigError : no such gridded product, or a pattern that leaves ``data_root``.
+    ConfigError : the entry is of stations, or a pattern that leaves ``data_root``.
     """
-    if entry.product == "cf":
-        product = cf_product(entry.variables, timedelta(hours=entry.step_hours), entry.units)
-    else:
-        product = product_of(entry.product)
+    product = product_of_entry(name, entry)
     return Dataset(product, data_root, entry.path, damaged=entry.damaged, place=f"catalogue.{name}.path")

@@ -1,6 +1,6 @@
 """Gridded soil-moisture products: what every reader returns, and what is known of a product beforehand.
 
-A further product is one module with a ``Product`` and a function that opens a file of it, named in ``registry``.
+A further product is a ``Product``, a function that opens a file of it, and a section in ``entries`` that builds it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""The products that can be read, by the key that a configuration gives."""
+"""The built-in gridded products; sections of configurations are in ``formats.products.entries``."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from landda_hpc.errors import ConfigError
 from landda_hpc.formats.products.cldas import CLDAS
 from landda_hpc.formats.products.ecmwf import ERA5, ERA5_LAND
 from landda_hpc.formats.products.esa_cci import ESA_CCI
@@ -16,10 +15,3 @@ PRODUCTS: Final[dict[str, Product]] = {
     product.key: product for product in (GLDAS_NOAH, ERA5, ERA5_LAND, CLDAS, ESA_CCI, *SMAP)
 }
 """Gridded products; ``cf_layers.cf_product`` makes another of any variables of CF files."""
-
-
-def product_of(key: str) -> Product:
-    """The product of a key; ConfigError for one that is not known."""
-    if key not in PRODUCTS:
-        raise ConfigError(f"product '{key}' is not known; there are {', '.join(PRODUCTS)} and cf.")
-    return PRODUCTS[key]

@@ -13,14 +13,14 @@ import netCDF4
 import numpy as np
 import pytest
 
-from landda_hpc.config import CatalogueEntry
+from landda_hpc.config import PRODUCT_ENTRIES
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, DataError, LandDAError
 from landda_hpc.formats.products.dataset import Dataset, make_dataset
 from landda_hpc.formats.products.layered import choose_layers
 from landda_hpc.formats.products.precipitation import read_precipitation
 from landda_hpc.formats.products.region import Region
-from landda_hpc.formats.products.registry import PRODUCTS, product_of
+from landda_hpc.formats.products.registry import PRODUCTS
 
 DAY = datetime(2016, 6, 1)
 GLDAS = "GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
@@ -54,7 +54,7 @@ def gldas(root: Path, time: datetime, value: float, name: str | None = None) -> 
 
 
 def test_files_of_one_time(tmp_path: Path) -> None:
-    dataset = Dataset(product_of("gldas_noah"), tmp_path, "%Y/" + GLDAS)
+    dataset = Dataset(PRODUCTS["gldas_noah"], tmp_path, "%Y/" + GLDAS)
     times = [DAY + timedelta(hours=3 * k) for k in (0, 1, 3, 9)]
     for k, time in enumerate(times):
         gldas(tmp_path / "2016", time, 0.1 + 0.01 * k)
@@ -71,7 +71,7 @@ def test_files_of_one_time(tmp_path: Path) -> None:
 
 
 def test_the_last_version_by_name_counts(tmp_path: Path) -> None:
-    dataset = Dataset(product_of("gldas_noah"), tmp_path, "v*/x.A%Y%m%d.%H00.*.nc4")
+    dataset = Dataset(PRODUCTS["gldas_noah"], tmp_path, "v*/x.A%Y%m%d.%H00.*.nc4")
     for folder, version, value in (("v1", "020", 0.1), ("v1", "021", 0.2), ("v[2]", "019", 0.3), ("w3", "022", 0.4)):
         gldas(tmp_path / folder, DAY, value, f"x.A20160601.0000.{version}.nc4")
     (tmp_path / "v9").touch()
@@ -110,7 +110,7 @@ def test_of_versions_of_a_half_orbit_the_newest_counts(tmp_path: Path, caplog: p
     }
     for name, values in files.items():
         half_orbit(tmp_path / name, values)
-    dataset = Dataset(product_of("smap_l2"), tmp_path, "SMAP_L2_SM_P_*_%Y%m%dT*.h5")
+    dataset = Dataset(PRODUCTS["smap_l2"], tmp_path, "SMAP_L2_SM_P_*_%Y%m%dT*.h5")
     noon = DAY + timedelta(hours=12)
     with caplog.at_level("INFO"), dataset.listing():
         assert dataset.times_between(DAY, DAY + timedelta(days=1)) == [noon]
@@ -136,7 +136,7 @@ def test_of_versions_of_a_half_orbit_the_newest_counts(tmp_path: Path, caplog: p
 
 def test_files_of_many_times_stay_open(tmp_path: Path) -> None:
     opened: list[Path] = []
-    era5 = product_of("era5")
+    era5 = PRODUCTS["era5"]
 
     def opens(path: Path) -> object:
         opened.append(path)
@@ -169,8 +169,8 @@ def test_files_of_many_times_stay_open(tmp_path: Path) -> None:
 
 
 def test_a_file_for_each_layer(tmp_path: Path) -> None:
-    dataset = Dataset(product_of("cldas"), tmp_path, "Z_*_HOR-{layer}-%Y%m%d%H.nc")
-    for k, variable in enumerate(product_of("cldas").variables):
+    dataset = Dataset(PRODUCTS["cldas"], tmp_path, "Z_*_HOR-{layer}-%Y%m%d%H.nc")
+    for k, variable in enumerate(PRODUCTS["cldas"].variables):
         write(
             tmp_path / f"Z_20160601{k}_HOR-{variable.name}-2016060100.nc", {variable.name: 0.1 * (k + 1)}, [], "mm3/mm3"
         )
@@ -199,17 +199,17 @@ def test_a_file_for_each_layer(tmp_path: Path) -> None:
     ],
 )
 def test_layers_that_lie_inside_others(depth: tuple[float, float], chosen: list[int]) -> None:
-    layers = [v.depth_m for v in product_of("cldas").variables if v.depth_m is not None]
+    layers = [v.depth_m for v in PRODUCTS["cldas"].variables if v.depth_m is not None]
     assert choose_layers(depth, layers) == chosen
 
 
 def test_damage_is_an_error_or_a_counted_skip(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = gldas(tmp_path, DAY, 0.2)
     path.write_bytes(path.read_bytes()[:3000])
-    strict = Dataset(product_of("gldas_noah"), tmp_path, GLDAS)
+    strict = Dataset(PRODUCTS["gldas_noah"], tmp_path, GLDAS)
     with pytest.raises(DataError, match=r"A20160601\.0000"):
         strict.read(DAY)
-    lenient = Dataset(product_of("gldas_noah"), tmp_path, GLDAS, damaged="skip")
+    lenient = Dataset(PRODUCTS["gldas_noah"], tmp_path, GLDAS, damaged="skip")
     assert lenient.read(DAY) is None
     assert lenient.read(DAY) is None
     assert list(lenient.skipped) == [path]
@@ -219,7 +219,7 @@ def test_damage_is_an_error_or_a_counted_skip(tmp_path: Path, caplog: pytest.Log
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
     path = gldas(tmp_path, DAY, 0.2)
-    product = product_of("gldas_noah")
+    product = PRODUCTS["gldas_noah"]
 
     class Growing:
         def __init__(self, path: Path) -> None:
@@ -243,7 +243,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
 
 
 def test_entries_of_the_catalogue(tmp_path: Path) -> None:
-    entry = CatalogueEntry(product="cf", path="m_%Y.nc", variables={"a": (0.0, 0.1), "b": (0.1, 0.3)}, step_hours=24)
+    entry = PRODUCT_ENTRIES.make("cf", path="m_%Y.nc", variables={"a": (0.0, 0.1), "b": (0.1, 0.3)}, step_hours=24)
     write(tmp_path / "m_2016.nc", {"a": 0.1, "b": 0.2}, [DAY + timedelta(days=k) for k in range(3)], "m3 m-3")
     dataset = make_dataset("model", entry, tmp_path)
     assert len(dataset.times_between(DAY, DAY + timedelta(days=9))) == 3
@@ -251,14 +251,14 @@ def test_entries_of_the_catalogue(tmp_path: Path) -> None:
     assert profile is not None
     np.testing.assert_allclose(profile.values[:, 0, 0], [0.1, 0.2], rtol=1e-6)
     with pytest.raises(ConfigError, match=r"catalogue\.x\.path = '\.\./a'"):
-        make_dataset("x", CatalogueEntry(product="era5", path="../a"), tmp_path)
+        make_dataset("x", PRODUCT_ENTRIES.make("era5", path="../a"), tmp_path)
     for pattern in ("sm_?%Y%m%d.nc", "sm_[ab]%Y%m%d.nc"):
         with pytest.raises(ConfigError, match=r"\? and \[ \] are not wildcards here"):
-            make_dataset("x", CatalogueEntry(product="era5", path=pattern), tmp_path)
-    with pytest.raises(ValueError, match="needs variables"):
-        CatalogueEntry(product="cf", path="x")
-    with pytest.raises(ValueError, match="knows its own"):
-        CatalogueEntry(product="era5", path="x", variables={"a": (0.0, 0.1)})
+            make_dataset("x", PRODUCT_ENTRIES.make("era5", path=pattern), tmp_path)
+    with pytest.raises(ValueError, match=r"variables\n *Field required"):
+        PRODUCT_ENTRIES.make("cf", path="x")
+    with pytest.raises(ValueError, match=r"variables\n *Extra inputs are not permitted"):
+        PRODUCT_ENTRIES.make("era5", path="x", variables={"a": (0.0, 0.1)})
 
 
 # --------------------------------------------------------------------------- precipitation
@@ -271,7 +271,7 @@ def test_times_of_a_file_that_are_no_steps_from_midnight(tmp_path: Path, step_ho
     """Daily means are stamped at noon, months in their middle, and steps may be longer than a day."""
     times = [first + k * timedelta(hours=step_hours) for k in range(3)]
     write(tmp_path / "m_2016.nc", {"a": 0.2}, times, "m3 m-3")
-    entry = CatalogueEntry(product="cf", path="m_%Y.nc", variables={"a": (0.0, 0.1)}, step_hours=step_hours)
+    entry = PRODUCT_ENTRIES.make("cf", path="m_%Y.nc", variables={"a": (0.0, 0.1)}, step_hours=step_hours)
     dataset = make_dataset("model", entry, tmp_path)
     for time in times:
         assert dataset.times_between(time, time) == [time]

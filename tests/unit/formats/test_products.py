@@ -9,12 +9,14 @@ import netCDF4
 import numpy as np
 import pytest
 
+from landda_hpc.config import PRODUCT_ENTRIES, STATION_ENTRIES
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.products.cf_layers import cf_product, open_cf_layers
 from landda_hpc.formats.products.cldas import open_cldas
+from landda_hpc.formats.products.entry import product_of_entry
 from landda_hpc.formats.products.esa_cci import open_esa_cci
 from landda_hpc.formats.products.product import CONDITIONS
-from landda_hpc.formats.products.registry import PRODUCTS, product_of
+from landda_hpc.formats.products.registry import PRODUCTS
 from tests.unit.formats.horizontal_axes import LAT, LON, axes
 
 DAY = datetime(2016, 6, 1)
@@ -188,7 +190,7 @@ def test_the_registry_is_complete() -> None:
     tried = {key for key, product in PRODUCTS.items() if product.tried}
     assert tried == {"gldas_noah", "era5", "era5_land", "smap_l2", "esa_cci"}
     for key, product in PRODUCTS.items():
-        assert product_of(key) is product
+        assert product_of_entry("mine", PRODUCT_ENTRIES.make(key, path="x")) is product
         assert product.key == key
         assert product.label
         assert product.time_convention
@@ -203,5 +205,8 @@ def test_the_registry_is_complete() -> None:
             # The whole range fits into m3 m-3.
             assert variable.valid_range[1] * variable.factor == pytest.approx(1.0)
     assert set(CONDITIONS) >= {"frozen", "snow", "dense_vegetation", "water", "not_recommended"}
+    assert set(PRODUCT_ENTRIES) == {*PRODUCTS, "cf"}
     with pytest.raises(ConfigError, match="'gldas' is not known; there are gldas_noah"):
-        product_of("gldas")
+        PRODUCT_ENTRIES.make("gldas", path="x")
+    with pytest.raises(ConfigError, match=r"catalogue\.mine: product ismn is of stations; expected a gridded product"):
+        product_of_entry("mine", STATION_ENTRIES.make("ismn", path="x"))

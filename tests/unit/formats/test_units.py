@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landda_hpc.config import CatalogueEntry
+from landda_hpc.config import PRODUCT_ENTRIES
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.image import read_image
 from landda_hpc.formats.cf.units import canonical_unit, is_one_of, is_volumetric, soil_moisture_unit
@@ -81,21 +81,21 @@ def test_percent_is_clear_where_the_names_say_volume(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", ["%", {"sm": "percent"}, "vol.%"])
 def test_units_of_the_configuration(tmp_path: Path, given: str | dict[str, str]) -> None:
     write_image(tmp_path / "20100601.nc", 25.0, [DAY], units="")
-    entry = CatalogueEntry(product="cf", path="%Y%m%d.nc", variables={"sm": (0.0, 0.1)}, units=given)
+    entry = PRODUCT_ENTRIES.make("cf", path="%Y%m%d.nc", variables={"sm": (0.0, 0.1)}, units=given)
     profile = make_dataset("x", entry, tmp_path).read(DAY)
     assert profile is not None
     np.testing.assert_allclose(profile.values, 0.25, rtol=1e-6)
     # A wrong unit shows in the values.
-    wrong = CatalogueEntry(product="cf", path="%Y%m%d.nc", variables={"sm": (0.0, 0.1)}, units="m3 m-3")
+    wrong = PRODUCT_ENTRIES.make("cf", path="%Y%m%d.nc", variables={"sm": (0.0, 0.1)}, units="m3 m-3")
     with pytest.raises(DataError, match=r"outside \[0, 1\] m3 m-3"):
         make_dataset("x", wrong, tmp_path).read(DAY)
 
 
 def test_units_of_the_configuration_that_make_no_sense() -> None:
-    with pytest.raises(ValueError, match="units are for product cf"):
-        CatalogueEntry(product="era5", path="x", units="%")
+    with pytest.raises(ValueError, match=r"units\n *Extra inputs are not permitted"):
+        PRODUCT_ENTRIES.make("era5", path="x", units="%")
     with pytest.raises(ValueError, match="units name b, not in variables: a"):
-        CatalogueEntry(product="cf", path="x", variables={"a": (0.0, 0.1)}, units={"b": "%"})
+        PRODUCT_ENTRIES.make("cf", path="x", variables={"a": (0.0, 0.1)}, units={"b": "%"})
 
 
 def test_other_units_keep_their_meaning() -> None:

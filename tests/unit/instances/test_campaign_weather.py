@@ -46,7 +46,7 @@ def test_physics_decides_how_consistent_weather_is() -> None:
 
 def test_mistakes_are_named() -> None:
     for forcing, message in (
-        ({"kind": "files"}, "does not match any of the expected tags: 'stochastic', 'netcdf'"),
+        ({"kind": "files"}, "forcing.kind: 'files' is not known; there are stochastic, netcdf."),
         ({"step": 3}, "forcing.step: unknown key"),
         ({**FILES, "dataset": "era6"}, "forcing.dataset"),
         ({**FILES, "variables": {"shortwave": {"nam": "x"}}}, "nam: unknown key. Did you mean 'name'?"),

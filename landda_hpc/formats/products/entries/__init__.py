@@ -1,0 +1,5 @@
+"""Gridded products of the catalogue: sections of configurations, one module per provider.
+
+A section is a subclass of ``formats.products.entry.GriddedEntry``. A new module here is found without changes
+elsewhere.
+"""

@@ -1,0 +1,47 @@
+"""Base section of gridded products: an entry of the catalogue that says how its files are read."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from landda_hpc.config.observations import CatalogueEntry
+from landda_hpc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from landda_hpc.formats.products.product import Product
+
+
+class GriddedEntry(CatalogueEntry):
+    """Images of soil moisture in files. A subclass is a product.
+
+    A subclass has ``product: Literal["its_name"]``, its own keys, and ``build``. Readers are imported in ``build``, so
+    that reading a configuration does not load them.
+    """
+
+    is_gridded: ClassVar[bool] = True
+
+    @abstractmethod
+    def build(self) -> Product:
+        """What is known of the product, and how its files are opened. Local: no communication.
+
+        Raises
+        ------
+        ConfigError : the section cannot be used as it is, or a package that the reader needs is missing.
+        """
+
+
+def product_of_entry(name: str, entry: CatalogueEntry) -> Product:
+    """The product of an entry of the catalogue.
+
+    Parameters
+    ----------
+    name : of the entry, for messages.
+
+    Raises
+    ------
+    ConfigError : the entry is of stations; or as ``GriddedEntry.build``.
+    """
+    if not isinstance(entry, GriddedEntry):
+        raise ConfigError(f"catalogue.{name}: product {entry.product} is of stations; expected a gridded product.")
+    return entry.build()

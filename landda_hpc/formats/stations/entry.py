@@ -1,0 +1,62 @@
+"""Base section of station readers: an entry of the catalogue that says how its files are read."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from landda_hpc.config.observations import CatalogueEntry
+from landda_hpc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from landda_hpc.formats.stations.station import StationSeries
+
+
+class StationEntry(CatalogueEntry):
+    """Stations in files. A subclass is a reader.
+
+    A subclass has ``product: Literal["its_name"]``, its own keys, and ``read``.
+    """
+
+    is_gridded: ClassVar[bool] = False
+
+    @abstractmethod
+    def read(self, path: Path, period: tuple[datetime, datetime]) -> list[StationSeries]:
+        """Soil moisture of all sensors.
+
+        Parameters
+        ----------
+        path : the entry's ``path`` under ``data_root``.
+        period : first and last time that is needed, UTC; series may have more.
+
+        Raises
+        ------
+        MissingFileError : no such path.
+        DataError : a file cannot be read, and ``damaged`` is "error".
+
+        Notes
+        -----
+        Local: no communication. A file that cannot be read is skipped with a warning where ``damaged`` is "skip".
+        """
+
+
+def read_stations(
+    name: str, entry: CatalogueEntry, path: Path, period: tuple[datetime, datetime]
+) -> list[StationSeries]:
+    """Soil moisture of all sensors of an entry of the catalogue.
+
+    Parameters
+    ----------
+    name : of the entry, for messages.
+    path, period : as ``StationEntry.read``.
+
+    Raises
+    ------
+    ConfigError : the entry is a gridded product.
+    MissingFileError, DataError : as ``StationEntry.read``.
+    """
+    if not isinstance(entry, StationEntry):
+        raise ConfigError(f"catalogue.{name}: product {entry.product} is gridded; expected stations.")
+    return entry.read(path, period)
