@@ -180,7 +180,7 @@ def test_records_of_an_earlier_version_are_read(out: Path, monkeypatch: pytest.M
         header.records.pop(KEY, None)
         return header
 
-    for module in ("records", "start"):
+    for module in ("record_check", "start"):
         monkeypatch.setattr(f"landda_hpc.campaign.{module}.read_header", without_inventory)
     monkeypatch.setattr("landda_hpc.storage.retention.verify", without_inventory)
     assert resume(out).cycle == 6

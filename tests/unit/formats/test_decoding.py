@@ -347,7 +347,7 @@ def test_what_few_values_and_fill_values_are(tmp_path: Path, caplog: pytest.LogC
 
 
 def test_the_shipped_static_file_is_decoded_as_by_netcdf4() -> None:
-    path = Path(decoding.__file__).parents[1] / "data" / "static_0p5deg.nc"
+    path = Path(decoding.__file__).parents[2] / "data" / "static_0p5deg.nc"
     with netCDF4.Dataset(path) as file:
         names = [name for name, variable in file.variables.items() if variable.dtype != str]
         theirs = {name: np.ma.filled(np.ma.asarray(file[name][...], dtype=np.float64), np.nan) for name in names}
