@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
 from landda_hpc.analysis.protocol import Analysis, ImagePair
-from landda_hpc.analysis.var3d import Var3d
 from landda_hpc.constants import FloatArray
 from landda_hpc.regridding.depth import observe
 
 _SUMS: Final = ("cost", "cost_background", "cost_observation", "cost_image")
 
 
-def analyse_separately(method: Var3d, pairs: Sequence[ImagePair], layer_weights: FloatArray) -> Analysis:
+@runtime_checkable
+class LayeredMethod(Protocol):
+    """A method that analyses the uppermost soil layers one by one, as 3D-Var does."""
+
+    def analyse_layers(self, pairs: Sequence[ImagePair], /) -> Sequence[Analysis]:
+        """Analyse each layer, from the top down. Local: no communication."""
+        ...
+
+
+def analyse_separately(method: LayeredMethod, pairs: Sequence[ImagePair], layer_weights: FloatArray) -> Analysis:
     """Analyse layers one by one and combine them into the analysis of the observed depth. Local: no communication.
 
     Parameters

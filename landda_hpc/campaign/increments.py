@@ -1,19 +1,23 @@
-"""What becomes of a run's increments: how they go down the soil, and what is learned from them."""
+"""The update of a run: its analysis, the way of the increments down the soil, and the drift learned from them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 
 import numpy as np
 
 from landda_hpc.analysis.drift import DriftMemory
+from landda_hpc.analysis.layers import LayeredMethod, analyse_separately
+from landda_hpc.analysis.protocol import Analysis, AnalysisMethod, ImagePair
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.analysis.vertical import built_in_regression, layer_factors, read_regression
 from landda_hpc.config import AssimilatingRun, CampaignConfig, RegressionDepth, Run
 from landda_hpc.constants import N_SOIL, BoolArray, FloatArray
 from landda_hpc.instances.domain import Domain
+from landda_hpc.observation.image import ImageObservation
 from landda_hpc.regridding.depth import observe
 
 DRIFT_PREFIX: Final = "drift."
@@ -119,3 +123,92 @@ class RunMemory:
             self.method.restore({n: a for n, a in arrays.items() if not n.startswith(DRIFT_PREFIX)})
         if self.drift is not None:
             self.drift.restore(of_drift)
+
+
+class ImageAnalysis(Protocol):
+    """The analysis of a run from its cell means: of the observed depth, or of the uppermost layers one by one."""
+
+    def __call__(self, rows: FloatArray, observation: ImageObservation, time: datetime) -> Analysis:
+        """Analyse cell means, (n_cells, n_columns). Collective over the root group."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class AnalysisOfObservedDepth:
+    """One analysis, of the mean over the observed depth; an ``ImageAnalysis``."""
+
+    method: AnalysisMethod
+    domain: Domain
+
+    def __call__(self, rows: FloatArray, observation: ImageObservation, time: datetime) -> Analysis:
+        """See ``ImageAnalysis``."""
+        return self.method.analyse(_pair(self.domain, self.domain.columns.observed(rows), observation, time))
+
+
+@dataclass(frozen=True, eq=False)
+class AnalysisOfUpperLayers:
+    """One analysis for each of the uppermost soil layers; an ``ImageAnalysis``."""
+
+    method: LayeredMethod
+    domain: Domain
+    n_layers: int
+
+    def __call__(self, rows: FloatArray, observation: ImageObservation, time: datetime) -> Analysis:
+        """See ``ImageAnalysis``."""
+        theta = self.domain.columns.soil(rows).T[: self.n_layers]
+        pairs = [_pair(self.domain, layer, observation, time) for layer in theta]
+        return analyse_separately(self.method, pairs, self.domain.observed_weights[: self.n_layers])
+
+
+def _pair(domain: Domain, background: FloatArray, observation: ImageObservation, time: datetime) -> ImagePair:
+    return ImagePair(
+        background=domain.cells.to_image(background),
+        observation=observation.values,
+        domain=domain.is_soil,
+        time_key=time.isoformat(),
+        observation_std=observation.error_std,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class RunUpdate:
+    """How a run is updated by an observation.
+
+    Attributes
+    ----------
+    domain : of the campaign.
+    descent : of the increments of analyses, on this rank.
+    drift_descent : of the correction of the drift: the layers that overlap the observed depth.
+    analysis : on roots; None elsewhere, and for a run without analyses.
+    drift : that the run learns; None if it does not.
+    """
+
+    domain: Domain
+    descent: Descent
+    drift_descent: Descent
+    analysis: ImageAnalysis | None = None
+    drift: DriftMemory | None = None
+
+    def analyse(self, rows: FloatArray | None, observation: ImageObservation | None, time: datetime) -> Analysis | None:
+        """Analyse cell means; None outside the root group. Collective over the root group.
+
+        Parameters
+        ----------
+        rows : backgrounds, (n_cells, n_columns), m3 m-3; None on ranks that are not roots.
+        observation : the same on every root; None on other ranks.
+        """
+        if self.analysis is None or rows is None or observation is None:
+            return None
+        return self.analysis(rows, observation, time)
+
+    def increments(self, analysis: Analysis | None) -> FloatArray | None:
+        """Increments of an analysis, (n_cells, n_increments), m3 m-3; None without one. Local."""
+        if analysis is None:
+            return None
+        return np.stack([self.domain.cells.from_image(part.increment) for part in analysis.parts], axis=1)
+
+    def learn_drift(self, analysis: Analysis | None, observation: ImageObservation | None, time: datetime) -> None:
+        """Let the drift learn from an analysis, in observed cells. Local: roots."""
+        if self.drift is not None and analysis is not None and observation is not None:
+            observed = np.isfinite(self.domain.cells.from_image(observation.values))
+            self.drift.learn(time, self.domain.cells.from_image(analysis.increment), observed)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from landda_hpc.campaign.observation_warnings import doubts
+from landda_hpc.campaign.recorder import CycleImages
 from landda_hpc.config import CampaignConfig, CdfMatching, MeanVarianceMatching, TreatedObservations
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import LandDAError
@@ -17,9 +19,11 @@ from landda_hpc.model.protocol import SoilModel
 from landda_hpc.observation.bias import BiasTreatment, CdfTreatment, MeanVarianceTreatment, Untreated
 from landda_hpc.observation.bias_file import read_climatologies
 from landda_hpc.observation.error_std import ErrorSizes
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image import Flag, ImageObservation
 from landda_hpc.observation.quality import ModelSurface, QualityControl
 from landda_hpc.observation.quality_memory import SpikeMemory
+from landda_hpc.observation.source import ObservationSource
+from landda_hpc.observation.withheld import Withholding
 from landda_hpc.state import TileState
 
 logger = logging.getLogger(__name__)
@@ -94,6 +98,69 @@ class Treatment:
             [self._cells.to_image(rows[:, 0]) for rows in judges if rows is not None],
         )
         return checked.with_errors(std)
+
+
+class PreparedObservations:
+    """Observations of the cycles as they are analysed: treated, checked, without those that are withheld.
+
+    Implements ``parts.ObservationStep``.
+
+    Parameters
+    ----------
+    source : of the observations.
+    treatment : errors, bias treatment and quality control.
+    withholding : what is kept for verification; None for nothing.
+    domain : of the campaign.
+    depths_m : scored layers, m.
+    runs : names of the runs, which share the observations.
+
+    Notes
+    -----
+    Local: rank 0, which holds the backgrounds of all runs.
+    """
+
+    def __init__(
+        self,
+        source: ObservationSource,
+        treatment: Treatment,
+        withholding: Withholding | None,
+        domain: Domain,
+        depths_m: Sequence[tuple[float, float]],
+        runs: Sequence[str],
+    ) -> None:
+        self._source, self._treatment, self._withholding = source, treatment, withholding
+        self._cells, self._columns = domain.cells, domain.columns
+        self._layers = dict(zip(depths_m, domain.depth_names, strict=True))
+        self._runs = runs
+
+    def __call__(self, images: CycleImages, surface: FloatArray | None) -> ImageObservation | None:
+        """See ``parts.ObservationStep``.
+
+        Raises
+        ------
+        DataError : a file is not usable, or missing where the configuration treats that as an error.
+        """
+        time, nature = images.time, images.background.get("nature")
+        truth = None if nature is None else self._cells.to_image(self._columns.observed(nature))
+        observation = self._source.at(time, truth)
+        if observation is None:
+            return None
+        observation = self._treatment(observation, self._is_frozen(images), surface, images.background)
+        if self._withholding is not None:
+            observation = observation.reject(self._withholding.mask(time), Flag.WITHHELD)
+        backgrounds = [rows for name in self._runs if (rows := images.background[name]) is not None]
+        for warning in doubts(observation, backgrounds, self._cells):
+            logger.warning("%s: %s", time, warning)
+        others = self._source.other_layers(time, list(self._layers))
+        images.other_layers = {self._layers[depth]: image for depth, image in others.items()}
+        return observation
+
+    def _is_frozen(self, images: CycleImages) -> BoolArray:
+        """Cells with frozen soil in some run: one observation serves all runs, (n_lat, n_lon)."""
+        rows = [images.background[name] for name in self._runs]
+        frozen = np.any([self._columns.frozen(of_run) > 0.0 for of_run in rows if of_run is not None], axis=0)
+        is_frozen: BoolArray = self._cells.to_image(frozen.astype(np.float64), fill=0.0) > 0.0
+        return is_frozen
 
 
 def surface_is_asked_for(config: CampaignConfig) -> bool:

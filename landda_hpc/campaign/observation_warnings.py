@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.image.cells import LandCells
 from landda_hpc.observation.image import REASONS, Flag, ImageObservation
@@ -18,19 +17,14 @@ MAX_MEAN_INNOVATION = 0.10
 """m3 m-3; a larger mean difference from every run looks like a wrong unit, depth or grid."""
 
 
-def doubts(
-    observation: ImageObservation,
-    background: Mapping[str, FloatArray | None],
-    config: CampaignConfig,
-    cells: LandCells,
-) -> list[str]:
+def doubts(observation: ImageObservation, backgrounds: Iterable[FloatArray], cells: LandCells) -> list[str]:
     """What a person should look at, one line each; empty if nothing stands out. Local: rank 0.
 
     Parameters
     ----------
     observation : after quality control.
-    background : rows of every instance; the first column is the observed depth, m3 m-3, (n_cells, ...).
-    config, cells : of the campaign.
+    backgrounds : rows of every run; the first column is the observed depth, m3 m-3, (n_cells, ...).
+    cells : of the campaign.
     """
     found: list[str] = []
     counts = observation.counts
@@ -42,10 +36,9 @@ def doubts(
         found.append(f"{observation.source}: {rejected} cells out of range ({summary}); check its units and error_std")
     values = cells.from_image(observation.values)
     means = []
-    for run in config.runs:
-        rows = background[run.name]
-        both = None if rows is None else np.isfinite(values) & np.isfinite(rows[:, 0])
-        if rows is not None and both is not None and both.any():
+    for rows in backgrounds:
+        both = np.isfinite(values) & np.isfinite(rows[:, 0])
+        if both.any():
             means.append(float((values[both] - rows[both, 0]).mean()))
     if means and min(abs(mean) for mean in means) > MAX_MEAN_INNOVATION:
         found.append(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from landda_hpc import __version__
-from landda_hpc.config import CampaignConfig
+from landda_hpc.analysis.running_statistics import MethodMemory
+from landda_hpc.config import CheckpointConfig
+from landda_hpc.errors import StorageError
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_system import ModelSystem
@@ -15,7 +19,10 @@ from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, write_checkpoint
 from landda_hpc.storage.checkpoint_format import MODEL_FILES
+from landda_hpc.storage.method_memory import KEY as MEMORY
+from landda_hpc.storage.method_memory import Memory, encode_memory
 from landda_hpc.storage.rank_restart import MANIFEST, time_label
+from landda_hpc.storage.record_inventory import KEY, Inventory
 from landda_hpc.storage.retention import (
     apply_retention,
     checkpoint_name,
@@ -25,65 +32,115 @@ from landda_hpc.storage.retention import (
 )
 
 
-def save_state(
-    config: CampaignConfig,
-    domain: Domain,
-    world: Communicator,
-    folder: CampaignFolder,
-    models: ModelSystem,
-    instances: list[Instance],
-    cycle: int,
-    time: datetime,
-    records: dict[str, Any],
-    identity: str,
-) -> str:
-    """Write a checkpoint, and restart files where asked for; remove what retention does not keep. Collective.
+@dataclass(frozen=True)
+class CheckpointLabels:
+    """What every checkpoint of a campaign says of it.
 
-    Parameters
+    Attributes
     ----------
-    models : names the files that belong to the state next to the checkpoint.
-    records : what the analysis methods remember and the inventory of the campaign's records, on rank 0.
+    campaign : its name.
     identity : hash of the trajectory that the campaign was begun with.
-
-    Returns
-    -------
-    Digest of the state.
+    instances : names of the nature run and the runs.
+    variables : of the tiles' state, in restart order.
     """
-    files = models.files(instances, time)
-    header = CheckpointHeader(
-        campaign=config.name,
-        cycle=cycle,
-        valid_time=time.isoformat(),
-        config_hash=identity,
-        n_tiles=len(domain.tiles),
-        instances=config.instance_names,
-        software_version=__version__,
-        records=records | ({MODEL_FILES: files} if files else {}),
-        variables=config.state_names,
-    )
-    mine = domain.layout.tiles_of(world.rank)
-    parts = {i.name: LocalPart(i.state, mine) for i in instances if i.state is not None}
-    path = folder.checkpoints / checkpoint_name(cycle, time)
-    digest = write_checkpoint(path, world, header, parts, config.checkpoint.mode)
-    if config.checkpoint.restarts:
-        models.write_restarts(instances, time)
-    with together(world, "removing old checkpoints"):
-        if world.rank == 0:
-            remove_later(folder.checkpoints, cycle)
-            retain(config, folder, models, cycle)
-    return digest
+
+    campaign: str
+    identity: str
+    instances: tuple[str, ...]
+    variables: tuple[str, ...]
 
 
-def lacks_restarts(config: CampaignConfig, folder: CampaignFolder, time: datetime) -> bool:
+@dataclass(frozen=True, eq=False)
+class CheckpointKeeper:
+    """Writes the checkpoints of a campaign; implements ``parts.StateKeeper``.
+
+    Attributes
+    ----------
+    settings : when checkpoints are written, and which are kept.
+    cycle_hours : hours between analyses.
+    labels : what every checkpoint says of its campaign.
+    domain, world, folder : of the campaign.
+    models : names the files that belong to the state next to the checkpoint.
+    inventory : of the campaign's records, on rank 0.
+    memories : what learns from cycle to cycle, by run, on roots; rank 0 writes it.
+    """
+
+    settings: CheckpointConfig
+    cycle_hours: int
+    labels: CheckpointLabels
+    domain: Domain
+    world: Communicator
+    folder: CampaignFolder
+    models: ModelSystem
+    inventory: Inventory
+    memories: Mapping[str, MethodMemory]
+
+    def save(self, instances: list[Instance], cycle: int, time: datetime) -> str:
+        """Write a checkpoint, and restart files if asked for; remove what retention does not keep. Collective.
+
+        Returns
+        -------
+        Name of the file.
+        """
+        world, name = self.world, checkpoint_name(cycle, time)
+        records: dict[str, Any] = {}
+        with together(world, f"taking the inventory of the records up to {time}"):
+            if world.rank == 0:
+                memory = {name: remembering.state() for name, remembering in self.memories.items()}
+                records = {KEY: self.inventory.to_plain(time)} | ({MEMORY: encode_memory(memory)} if memory else {})
+        files = self.models.files(instances, time)
+        header = CheckpointHeader(
+            campaign=self.labels.campaign,
+            cycle=cycle,
+            valid_time=time.isoformat(),
+            config_hash=self.labels.identity,
+            n_tiles=len(self.domain.tiles),
+            instances=self.labels.instances,
+            software_version=__version__,
+            records=records | ({MODEL_FILES: files} if files else {}),
+            variables=self.labels.variables,
+        )
+        mine = self.domain.layout.tiles_of(world.rank)
+        parts = {i.name: LocalPart(i.state, mine) for i in instances if i.state is not None}
+        write_checkpoint(self.folder.checkpoints / name, world, header, parts, self.settings.mode)
+        if self.settings.restarts:
+            self.models.write_restarts(instances, time)
+        with together(world, "removing old checkpoints"):
+            if world.rank == 0:
+                remove_later(self.folder.checkpoints, cycle)
+                retain(self.settings, self.cycle_hours, self.folder, self.models, cycle)
+        return name
+
+    def restore_memory(self, memory: Memory) -> None:
+        """Give back what was learned at a checkpoint. Local: roots.
+
+        Raises
+        ------
+        StorageError : the checkpoint has nothing of a run that learns.
+        ShapeError : it is of another grid or method.
+        """
+        for name, remembering in self.memories.items():
+            if name not in memory:
+                raise StorageError(f"the checkpoint has no memory of run '{name}': written by another version?")
+            remembering.restore(memory[name])
+
+
+def lacks_restarts(settings: CheckpointConfig, names: Iterable[str], folder: CampaignFolder, time: datetime) -> bool:
     """Whether restart sets that the configuration asks for are missing or incomplete at a time. Local: rank 0.
 
     A job may be killed between a checkpoint and its restart sets.
+
+    Parameters
+    ----------
+    names : of the campaign's instances.
     """
-    sets = (folder.restart / time_label(time) / name / MANIFEST for name in config.instance_names)
-    return config.checkpoint.restarts and not all(path.is_file() for path in sets)
+    sets = (folder.restart / time_label(time) / name / MANIFEST for name in names)
+    return settings.restarts and not all(path.is_file() for path in sets)
 
 
-def retain(config: CampaignConfig, folder: CampaignFolder, models: ModelSystem, cycle: int) -> None:
+def retain(
+    settings: CheckpointConfig, cycle_hours: int, folder: CampaignFolder, models: ModelSystem, cycle: int
+) -> None:
     """Remove the checkpoints that retention does not keep, with the restart sets of their times. Local: rank 0.
 
     After every checkpoint, and at a resume: a job may be killed between a checkpoint and this.
@@ -92,8 +149,7 @@ def retain(config: CampaignConfig, folder: CampaignFolder, models: ModelSystem, 
     ----------
     cycle : of the checkpoint that the campaign is at; later ones, which a resume skipped, are left alone.
     """
-    settings = config.checkpoint
-    cadence = settings.every_hours // config.time.cycle_hours
+    cadence = settings.every_hours // cycle_hours
     apply_retention(folder.checkpoints, settings.keep_last, settings.keep_every, cadence, cycle)
     kept = checkpoint_times(folder.checkpoints)
     prune_restart_sets(folder.restart, kept)

@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from landda_hpc.campaign.cycle import BackgroundObserver, Campaign, Outcome
+from landda_hpc.campaign.builder import Foundation, build_parts
+from landda_hpc.campaign.cycle import Campaign, Outcome
+from landda_hpc.campaign.parts import BackgroundObserver
 from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.record_check import newest_checkpoint, restore_records
 from landda_hpc.campaign.reporting import report_campaign
@@ -119,20 +121,10 @@ def start_campaign(
         models = make_model_system(config, domain, world, folder)
         instances = models.make_instances()
         models.prepare(instances, stop)
-        campaign = Campaign(
-            config,
-            domain,
-            world,
-            folder,
-            models,
-            instances,
-            source,
-            cycle=0,
-            observer=observer,
-            identity=config_hash(config),
-        )
+        base = Foundation(config, domain, world, folder, models, instances, source, config_hash(config))
+        parts = build_parts(base, observer=observer)
         _save_survey(folder, source, world)
-        return campaign
+        return Campaign(parts)
 
 
 def resume_campaign(
@@ -197,19 +189,19 @@ def resume_campaign(
             with together(world, "cutting the records back"):
                 if world.rank == 0:
                     inventory = restore_records(folder, config, header, accept_gaps=accept_gaps)
-                    retain(config, folder, models, cycle)
-                    lacks_sets = header is not None and lacks_restarts(config, folder, config.time.valid_time(cycle))
+                    retain(config.checkpoint, config.time.cycle_hours, folder, models, cycle)
+                    lacks_sets = header is not None and lacks_restarts(
+                        config.checkpoint, config.instance_names, folder, config.time.valid_time(cycle)
+                    )
                     logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
             if world.broadcast(lacks_sets):
                 models.write_restarts(instances, config.time.valid_time(cycle))
-            campaign = Campaign(
-                config, domain, world, folder, models, instances, source, cycle, inventory=inventory, identity=name
-            )
+            parts = build_parts(Foundation(config, domain, world, folder, models, instances, source, name), inventory)
             with together(world, "restoring the methods' memory"):
                 if memory is not None:
-                    campaign.restore_memory(memory)
+                    parts.keeper.restore_memory(memory)
             _save_survey(folder, source, world)
-    return campaign
+    return Campaign(parts, cycle)
 
 
 def open_finished(

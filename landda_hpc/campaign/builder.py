@@ -1,0 +1,188 @@
+"""From the configuration of a campaign to the parts that its cycles work with: every choice is made here, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from landda_hpc.analysis.layers import LayeredMethod
+from landda_hpc.analysis.protocol import AnalysisMethod
+from landda_hpc.analysis.running_statistics import MethodMemory
+from landda_hpc.campaign.cell_exchange import TileExchange
+from landda_hpc.campaign.increments import (
+    AnalysisOfObservedDepth,
+    AnalysisOfUpperLayers,
+    Descent,
+    ImageAnalysis,
+    RunMemory,
+    RunUpdate,
+    make_descent,
+    make_drift,
+)
+from landda_hpc.campaign.observation_preparation import (
+    MEMORY_KEY,
+    PreparedObservations,
+    Treatment,
+    surface_is_asked_for,
+)
+from landda_hpc.campaign.parts import BackgroundObserver, CampaignParts, Schedule
+from landda_hpc.campaign.recorder import Recorder
+from landda_hpc.campaign.saving import CheckpointKeeper, CheckpointLabels
+from landda_hpc.campaign.series_recorder import SeriesRecorder
+from landda_hpc.config import CampaignConfig, Run
+from landda_hpc.errors import ConfigError
+from landda_hpc.instances.domain import Domain
+from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.model_system import ModelSystem
+from landda_hpc.methods.base.assembly import make_method
+from landda_hpc.observation.source import ObservationSource
+from landda_hpc.observation.withheld import Withholding
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.parallel.roots import RootTraffic
+from landda_hpc.parallel.together import together
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.record_inventory import Inventory
+
+
+@dataclass(frozen=True, eq=False)
+class Foundation:
+    """What a campaign has before its parts are built.
+
+    Attributes
+    ----------
+    config, domain : what is computed, and where.
+    world : all ranks.
+    folder : output folder; rank 0 writes in it.
+    models, instances : how the model is computed; nature run and runs with their models and states.
+    source : of the observations, used on rank 0.
+    identity : hash of the trajectory that the campaign was begun with, for its checkpoints.
+    """
+
+    config: CampaignConfig
+    domain: Domain
+    world: Communicator
+    folder: CampaignFolder
+    models: ModelSystem
+    instances: list[Instance]
+    source: ObservationSource
+    identity: str
+
+
+def build_parts(
+    base: Foundation, inventory: Inventory | None = None, observer: BackgroundObserver | None = None
+) -> CampaignParts:
+    """Build the parts of a campaign; reads the files that methods and treatments name. Collective.
+
+    Parameters
+    ----------
+    base : what is there already.
+    inventory : of the records so far, on rank 0; None for a campaign that begins.
+    observer : is called with every background.
+
+    Raises
+    ------
+    MissingFileError, DataError, ConfigError, ShapeError : a file is missing or not usable; on every rank.
+    """
+    config, domain, world, folder = base.config, base.domain, base.world, base.folder
+    inventory = inventory or Inventory(folder.path)
+    traffic = RootTraffic(world, domain.layout)
+    updates: dict[str, RunUpdate] = {}
+    memories: dict[str, MethodMemory] = {}
+    with together(world, "making the analysis methods"):
+        for run in config.runs:
+            method = None
+            if traffic.root_group is not None:
+                method = make_method(run, domain.grid, traffic.root_group, config.seed, config.data_root)
+            updates[run.name] = update = _update(config, domain, run, world.rank, method)
+            remembering = method if isinstance(method, MethodMemory) else None
+            if traffic.is_root and (remembering is not None or update.drift is not None):
+                memories[run.name] = RunMemory(remembering, update.drift)
+    observations = _observations(base, memories)
+    recorder = Recorder(config, domain, folder, inventory) if world.rank == 0 else None
+    settings = config.output.series
+    series = (
+        SeriesRecorder(config, settings, domain, world, traffic, folder, inventory) if settings is not None else None
+    )
+    labels = CheckpointLabels(config.name, base.identity, config.instance_names, config.state_names)
+    return CampaignParts(
+        config=config,
+        domain=domain,
+        world=world,
+        folder=folder,
+        schedule=_schedule(base),
+        models=base.models,
+        instances=base.instances,
+        exchange=TileExchange(domain, traffic),
+        updates=updates,
+        keeper=CheckpointKeeper(
+            config.checkpoint,
+            config.time.cycle_hours,
+            labels,
+            domain,
+            world,
+            folder,
+            base.models,
+            inventory,
+            memories,
+        ),
+        gathers_surface=surface_is_asked_for(config),
+        observations=observations,
+        recorder=recorder,
+        series=series,
+        observer=observer,
+    )
+
+
+def _update(config: CampaignConfig, domain: Domain, run: Run, rank: int, method: AnalysisMethod | None) -> RunUpdate:
+    """The update of a run by observations on this rank. Local."""
+    return RunUpdate(
+        domain=domain,
+        descent=make_descent(config, domain, run, rank),
+        drift_descent=Descent(domain.observed_weights > 0.0),
+        analysis=None if method is None else _analysis(run, method, domain),
+        drift=make_drift(config, len(domain.cells), run),
+    )
+
+
+def _analysis(run: Run, method: AnalysisMethod, domain: Domain) -> ImageAnalysis:
+    """The analysis of the observed depth, or of each of the uppermost layers. Local."""
+    if not run.n_analysed_layers:
+        return AnalysisOfObservedDepth(method, domain)
+    if not isinstance(method, LayeredMethod):
+        raise ConfigError(
+            f"run '{run.name}': {run.n_analysed_layers} layers are analysed one by one, but its method "
+            f"{type(method).__name__} has no analyse_layers. Analyse the observed depth instead."
+        )
+    return AnalysisOfUpperLayers(method, domain, run.n_analysed_layers)
+
+
+def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> PreparedObservations | None:
+    """Observations as they are analysed, on rank 0; puts the memory of their checks into ``memories``. Collective."""
+    config, domain, world = base.config, base.domain, base.world
+    treatment: Treatment | None = None
+    with together(world, "preparing the treatment of observations"):
+        if world.rank == 0:
+            treatment = Treatment(config, domain)
+            if treatment.memory is not None:
+                memories[MEMORY_KEY] = treatment.memory
+    rules = config.observations.withheld
+    withholding: Withholding | None = None
+    with together(world, "choosing the observations that are withheld"):
+        if treatment is not None and rules is not None:
+            withholding = Withholding(rules, domain.grid, config.seed, config.data_root, config.time.analyses)
+    if treatment is None:
+        return None
+    names = [run.name for run in config.runs]
+    return PreparedObservations(base.source, treatment, withholding, domain, config.verification.depths_m, names)
+
+
+def _schedule(base: Foundation) -> Schedule:
+    """What is due when, with the times of the free forecast that have observations. Collective."""
+    config, time = base.config, base.config.time
+    later = [time.valid_time(n) for n in range(time.n_analyses + 1, time.n_cycles + 1)]
+    found: list[datetime] | None = None
+    with together(base.world, "looking for observations in the forecast window"):
+        if base.world.rank == 0:
+            found = [when for when, _ in base.source.survey(later).found]
+    observed = frozenset(base.world.broadcast(found))
+    return Schedule(time, config.checkpoint.every_hours, config.observations.monitor_only, observed)

@@ -1,0 +1,175 @@
+"""The finished parts of a campaign, which ``builder`` makes once from the configuration, and their protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from landda_hpc.analysis.protocol import Analysis
+from landda_hpc.campaign.increments import Descent, RunUpdate
+from landda_hpc.campaign.recorder import CycleImages
+from landda_hpc.config import CampaignConfig, TimeConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.instances.domain import Domain
+from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.model_system import ModelSystem
+from landda_hpc.observation.image import ImageObservation
+from landda_hpc.parallel.communicator import Communicator
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.method_memory import Memory
+
+BackgroundObserver = Callable[[datetime, list[Instance]], None]
+"""Called on every rank with the backgrounds of all instances, before the analysis; it must change nothing."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What is due at which cycle; the same on every rank.
+
+    Attributes
+    ----------
+    time : the calendar.
+    checkpoint_hours : hours of simulated time between checkpoints.
+    is_monitoring : observations are compared with the backgrounds, and nothing is assimilated.
+    observed_later : times of the free forecast for which there are observations to compare with.
+    """
+
+    time: TimeConfig
+    checkpoint_hours: int
+    is_monitoring: bool = False
+    observed_later: frozenset[datetime] = frozenset()
+
+    def may_be_observed(self, time: datetime) -> bool:
+        """Whether an observation is looked for at a time."""
+        return time <= self.time.assimilation_end or time in self.observed_later
+
+    def may_be_analysed(self, cycle: int) -> bool:
+        """Whether an observation of a cycle is assimilated, if there is one."""
+        return cycle <= self.time.n_analyses and not self.is_monitoring
+
+    def is_saved(self, cycle: int) -> bool:
+        """Whether a checkpoint is due after a cycle: by cadence, and after the last one."""
+        return (cycle * self.time.cycle_hours) % self.checkpoint_hours == 0 or cycle == self.time.n_cycles
+
+
+class CellExchange(Protocol):
+    """Traffic between the tiles of all ranks and the cell means on the roots."""
+
+    def gather_means(self, instance: Instance) -> FloatArray | None:
+        """Cell means of an instance, (n_cells, n_columns), on roots; None elsewhere. Collective."""
+        ...
+
+    def gather_surface(self, instance: Instance) -> FloatArray | None:
+        """Ground temperature, K, and snow, kg m-2, of an instance, (n_cells, 2), on roots. Collective."""
+        ...
+
+    def broadcast_to_roots(self, observation: ImageObservation | None) -> ImageObservation | None:
+        """The observation of rank 0 on every root; None elsewhere. Collective."""
+        ...
+
+    def distribute(self, instance: Instance, increments: FloatArray | None, descent: Descent) -> FloatArray | None:
+        """Add increments to the tiles; return the water ledger, (n_cells, 5), on roots. Collective.
+
+        Parameters
+        ----------
+        increments : m3 m-3, (n_cells, n_increments), the same on every root; ignored elsewhere.
+        descent : how they go to the soil layers of this rank's cells.
+        """
+        ...
+
+
+class ObservationStep(Protocol):
+    """Observations of the cycles, treated and checked. Rank 0 only."""
+
+    def __call__(self, images: CycleImages, surface: FloatArray | None) -> ImageObservation | None:
+        """The observation of a time; None if there is none. Puts the product's other layers into ``images``. Local.
+
+        Parameters
+        ----------
+        images : backgrounds of every instance at the time.
+        surface : of the first run, as ``CellExchange.gather_surface``; None where no check needs it.
+        """
+        ...
+
+
+class CycleRecorder(Protocol):
+    """Writes what a campaign keeps of each cycle. Rank 0 only."""
+
+    def record(
+        self,
+        cycle: int,
+        time: datetime,
+        images: CycleImages,
+        analyses: dict[str, Analysis],
+        accounts: dict[str, FloatArray],
+        drift_accounts: dict[str, FloatArray],
+    ) -> str:
+        """Write the records and images of a cycle; return one line for the log. Local."""
+        ...
+
+    def record_seconds(
+        self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], peak_mb: list[float]
+    ) -> None:
+        """Write what differs between machines and layouts. Local."""
+        ...
+
+
+class WaterSeries(Protocol):
+    """Records soil water over time."""
+
+    def record(self, cycle: int, time: datetime, instances: list[Instance], rain: Mapping[str, FloatArray]) -> None:
+        """Record every instance at the end of a cycle. Collective."""
+        ...
+
+
+class StateKeeper(Protocol):
+    """Keeps the complete state of the campaign."""
+
+    def save(self, instances: list[Instance], cycle: int, time: datetime) -> str:
+        """Write a checkpoint and remove those that are not kept any more; return its file name. Collective."""
+        ...
+
+    def restore_memory(self, memory: Memory) -> None:
+        """Give the methods back what they had learned at a checkpoint. Local: roots."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class CampaignParts:
+    """What the cycles of a campaign work with, on this rank.
+
+    Attributes
+    ----------
+    config : the resolved configuration, for callers that report on the campaign; the cycles do not read it.
+    domain : grid, land cells, layout.
+    world : all ranks.
+    folder : output folder; rank 0 writes in it.
+    schedule : what is due when.
+    models : how the model is computed.
+    instances : nature run and runs, with model and state where this rank holds them.
+    exchange : between tiles and roots.
+    updates : analysis method, depth and drift by name of the runs.
+    keeper : of checkpoints.
+    gathers_surface : a check of the observations needs ground temperature or snow.
+    observations, recorder : on rank 0; None elsewhere.
+    series : soil water over time; None if it is not recorded.
+    observer : is called with every background.
+    """
+
+    config: CampaignConfig
+    domain: Domain
+    world: Communicator
+    folder: CampaignFolder
+    schedule: Schedule
+    models: ModelSystem
+    instances: list[Instance]
+    exchange: CellExchange
+    updates: Mapping[str, RunUpdate]
+    keeper: StateKeeper
+    gathers_surface: bool = False
+    observations: ObservationStep | None = None
+    recorder: CycleRecorder | None = None
+    series: WaterSeries | None = None
+    observer: BackgroundObserver | None = None
