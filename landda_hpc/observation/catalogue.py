@@ -54,4 +54,4 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
         dataset = Dataset(GLDAS_NOAH, config.data_root, observations.path, damaged=observations.damaged)
     else:
         dataset = make_dataset(observations.entry, config.catalogue[observations.entry], config.data_root)
-    return ProductSource.of(dataset, observations, config.data_root, grid, is_soil)
+    return ProductSource(dataset, observations, grid, is_soil, config.data_root)

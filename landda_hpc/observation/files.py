@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from landda_hpc.config import InstantWindow, ProductErrors, RegriddingConfig
+from landda_hpc.config import ProductErrors
 from landda_hpc.errors import ConfigError, DataError, LandDAError, MissingFileError, MissingLayerError, ShapeError
 from landda_hpc.formats.products.region import Region
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.observation.source import Survey
-from landda_hpc.observation.superobbing import CONDITION_FLAGS, Superobservation, make_regridder, superobserve
+from landda_hpc.observation.superobbing import Superobservation, make_regridder, superobserve
 from landda_hpc.observation.time_windows import ObservationWindow, mean_over
 from landda_hpc.regridding.depth import DepthRange, observe, range_from_product
 
@@ -40,16 +40,11 @@ class ProductSource:
     Parameters
     ----------
     dataset : the files.
+    config : observed layer, which the product's layers must cover; time window, regridding, conditions that are
+        refused; treatment of data that are missing or late.
     grid : the model grid.
     is_soil : the model's cells with updatable soil, shape (n_lat, n_lon).
-    depth_m : top and bottom of the observed layer, m; the product's layers must cover it.
-    when_missing : an analysis time without data is skipped (None), or an error.
-    window : selects the product's times for an analysis.
-    late : treatment of data that were missing when the times were first surveyed.
-    regridding : to the model grid; bilinear as in both papers.
     data_root : folder in which regridding weights are stored, if they are.
-    refuse : conditions of the product that exclude a pixel.
-    error_correlation : correlation of the errors of averaged pixels, 0..1.
 
     Raises
     ------
@@ -63,20 +58,9 @@ class ProductSource:
     """
 
     def __init__(
-        self,
-        dataset: Dataset,
-        grid: Grid,
-        is_soil: BoolArray,
-        depth_m: DepthRange = (0.0, 0.1),
-        *,
-        when_missing: Literal["skip", "error"] = "skip",
-        window: ObservationWindow | None = None,
-        late: Literal["ignore", "use", "error"] = "ignore",
-        regridding: RegriddingConfig | None = None,
-        data_root: Path = Path(),
-        refuse: Collection[str] = tuple(CONDITION_FLAGS),
-        error_correlation: float = 1.0,
+        self, dataset: Dataset, config: FileObservations, grid: Grid, is_soil: BoolArray, data_root: Path = Path()
     ) -> None:
+        depth_m = config.depth_m
         if is_soil.shape != grid.shape:
             raise ShapeError(f"the model's soil mask has shape {is_soil.shape}; the grid is {grid.describe()}.")
         if not dataset.covers(depth_m):
@@ -84,36 +68,13 @@ class ProductSource:
             range_from_product(depth_m, dataset.depths_m)
             raise ConfigError(f"observed depth {depth_m[0]:g}-{depth_m[1]:g} m is not covered by {dataset.label}.")
         self.label = dataset.label
-        self.depth_m = depth_m
-        self._dataset, self._grid, self._is_soil = dataset, grid, is_soil
+        self.depth_m: DepthRange = depth_m
+        self._dataset, self._config, self._grid, self._is_soil = dataset, config, grid, is_soil
+        self._data_root = data_root
         self._region = Region.of(grid)
-        self._when_missing: Literal["skip", "error"] = when_missing
-        self._window = window or ObservationWindow.of(InstantWindow())
-        self._late: Literal["ignore", "use", "error"] = late
-        self._regridding, self._data_root = regridding or RegriddingConfig(), data_root
-        self._refuse, self._error_correlation = tuple(refuse), error_correlation
+        self._window = ObservationWindow.of(config.window)
         self._surveyed: dict[datetime, tuple[datetime, ...]] = {}
         self._regridder: Regridder | None = None
-
-    @classmethod
-    def of(
-        cls, dataset: Dataset, config: FileObservations, data_root: Path, grid: Grid, is_soil: BoolArray
-    ) -> ProductSource:
-        """Return the source of a configuration."""
-        errors = config.errors
-        return cls(
-            dataset,
-            grid,
-            is_soil,
-            config.depth_m,
-            when_missing=config.missing,
-            window=ObservationWindow.of(config.window),
-            late=config.late,
-            regridding=config.regridding,
-            data_root=data_root,
-            refuse=config.quality.refuse,
-            error_correlation=errors.correlation if isinstance(errors, ProductErrors) else 1.0,
-        )
 
     def survey(self, times: Sequence[datetime]) -> Survey:
         """Look for the data; see ``ObservationSource.survey``. Data found by the first survey are not late."""
@@ -122,23 +83,23 @@ class ProductSource:
         with self._dataset.listing():
             for time in times:
                 chosen = self._available(time)
-                if self._late == "use" or time not in self._surveyed:
+                if self._config.late == "use" or time not in self._surveyed:
                     self._surveyed[time] = tuple(chosen)
                 elif any(moment not in self._surveyed[time] for moment in chosen):
                     chosen = self._still_there(time, chosen)
                 place = self._dataset.place_of(chosen[0] if chosen else time)
                 (found if chosen else missing).append((time, place))
             reason = self._dataset.why_missing(missing[0][0]) if missing else ""
-        return Survey(self.label, tuple(found), tuple(missing), self._when_missing, reason=reason)
+        return Survey(self.label, tuple(found), tuple(missing), self._config.missing, reason=reason)
 
     @property
     def surveyed(self) -> dict[datetime, tuple[datetime, ...]]:
         """See ``ObservationSource.surveyed``; empty where late data are used."""
-        return {} if self._late == "use" else dict(self._surveyed)
+        return {} if self._config.late == "use" else dict(self._surveyed)
 
     def recall(self, surveyed: Mapping[datetime, tuple[datetime, ...]], /) -> None:
         """See ``ObservationSource.recall``; nothing where late data are used."""
-        if self._late != "use":
+        if self._config.late != "use":
             self._surveyed = dict(surveyed)
 
     def probe(self, survey: Survey) -> tuple[str, ...]:
@@ -171,7 +132,7 @@ class ProductSource:
         """Read, average over the depth and the window, and regrid; see ``ObservationSource.at``."""
         chosen = self._chosen(time)
         if not chosen:
-            if self._when_missing == "skip":
+            if self._config.missing == "skip":
                 return None
             raise MissingFileError(
                 f"no observation of {self.label} at {time.isoformat()}: {self._dataset.why_missing(time)}. Provide it, "
@@ -226,7 +187,7 @@ class ProductSource:
         known = self._surveyed.get(time)
         if known and not now:
             logger.warning("data of %s for %s existed when the campaign started and are missing now", self.label, time)
-        if known is None or self._late == "use":
+        if known is None or self._config.late == "use":
             return now
         late = [moment for moment in now if moment not in known]
         if not late:
@@ -235,7 +196,7 @@ class ProductSource:
             f"data of {self.label} for {late[0].isoformat()} ('{self._dataset.place_of(late[0])}') did not exist when "
             "the campaign started"
         )
-        if self._late == "error":
+        if self._config.late == "error":
             raise DataError(
                 f"{message}. Remove the data and resume, or start again, with observations.late: ignore or use if "
                 "these data may be ignored or used."
@@ -259,13 +220,14 @@ class ProductSource:
         if profile is None:
             return None
         image, std = self._mean_depth(profile)
+        errors = self._config.errors
         return superobserve(
             image,
             self._regridder_of(profile.grid),
             error_std=std,
             conditions=profile.conditions,
-            refuse=self._refuse,
-            error_correlation=self._error_correlation,
+            refuse=self._config.quality.refuse,
+            error_correlation=errors.correlation if isinstance(errors, ProductErrors) else 1.0,
         )
 
     def _mean_depth(self, profile: SoilMoistureProfile) -> tuple[FloatArray, FloatArray | None]:
@@ -280,5 +242,5 @@ class ProductSource:
 
     def _regridder_of(self, grid: Grid) -> Regridder:
         if self._regridder is None or not self._regridder.serves(grid):
-            self._regridder = make_regridder(grid, self._grid, self._regridding, self._data_root)
+            self._regridder = make_regridder(grid, self._grid, self._config.regridding, self._data_root)
         return self._regridder

@@ -12,6 +12,7 @@ import netCDF4
 import numpy as np
 import pytest
 
+from landda_hpc.config import FileObservations
 from landda_hpc.formats.products.dataset import Dataset
 from landda_hpc.formats.products.gldas import GLDAS_NOAH
 from landda_hpc.grid import Grid, gaussian_grid
@@ -62,8 +63,8 @@ def test_an_observation_beside_its_bytes(tmp_path: Path, method: str) -> None:
         write(path, moment, number)
     grid: Grid = gaussian_grid(128, 256)
     dataset = Dataset(GLDAS_NOAH, tmp_path, PATTERN)
-    source = ProductSource(dataset, grid, np.ones(grid.shape, dtype=np.bool_))
-    source._regridding = source._regridding.model_copy(update={"method": method})
+    config = FileObservations.model_validate({"regridding": {"method": method}})
+    source = ProductSource(dataset, config, grid, np.ones(grid.shape, dtype=np.bool_))
 
     def plain() -> None:
         for path in paths:

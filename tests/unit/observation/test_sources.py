@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
-from landda_hpc.config import parse_config
+from landda_hpc.config import FileObservations, parse_config
 from landda_hpc.errors import ConfigError, DataError, MissingFileError, ShapeError
 from landda_hpc.formats.products.dataset import Dataset
 from landda_hpc.formats.products.gldas import GLDAS_NOAH
@@ -108,8 +109,8 @@ def test_twin_needs_the_truth() -> None:
     assert source.survey([TIME]).problems == ()
 
 
-def gldas(root: Path, missing: str = "skip", pattern: str = PATTERN) -> ProductSource:
-    return ProductSource(Dataset(GLDAS_NOAH, root, pattern), GRID, SOIL, when_missing=missing)
+def gldas(root: Path, missing: Literal["skip", "error"] = "skip", pattern: str = PATTERN) -> ProductSource:
+    return ProductSource(Dataset(GLDAS_NOAH, root, pattern), FileObservations(missing=missing), GRID, SOIL)
 
 
 def test_survey_finds_files_before_the_run(tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_the_real_file_becomes_an_observation(shared: Path) -> None:
     grid = regular_grid(128, 256)
     soil = np.ones(grid.shape, dtype=bool)
     dataset = Dataset(GLDAS_NOAH, shared / "data", PATTERN)
-    source = ProductSource(dataset, grid, soil)
+    source = ProductSource(dataset, FileObservations(), grid, soil)
     obs = source.at(REAL_TIME)
     assert obs is not None
     assert (obs.source, obs.time, obs.depth_m) == ("GLDAS Noah", REAL_TIME, (0.0, 0.1))
@@ -157,7 +158,7 @@ def test_the_real_file_becomes_an_observation(shared: Path) -> None:
     again = source.at(REAL_TIME)
     assert again is not None
     np.testing.assert_array_equal(obs.values, again.values)
-    deeper = ProductSource(dataset, grid, soil, (0.0, 0.4)).at(REAL_TIME)
+    deeper = ProductSource(dataset, FileObservations(depth_m=(0.0, 0.4)), grid, soil).at(REAL_TIME)
     assert deeper is not None
     assert deeper.n_used == 7685
 
@@ -200,13 +201,13 @@ def test_a_further_product_needs_a_reader_alone(tmp_path: Path) -> None:
         "made_up", "made up", layers, "", "instant", timedelta(hours=6), MadeUpFile, False, False, False, ""
     )  # fmt: skip
     (tmp_path / "day.nc").touch()
-    source = ProductSource(Dataset(product, tmp_path, "day.nc"), GRID, SOIL, (0.0, 0.1))
+    source = ProductSource(Dataset(product, tmp_path, "day.nc"), FileObservations(), GRID, SOIL)
     for _ in range(3):
         obs = source.at(TIME)
         assert obs is not None
         np.testing.assert_allclose(obs.values[SOIL], 0.2, rtol=1e-12)
     with pytest.raises(ConfigError, match="not covered by the product's layers"):
-        ProductSource(Dataset(product, tmp_path, "day.nc"), GRID, SOIL, (0.0, 0.5))
+        ProductSource(Dataset(product, tmp_path, "day.nc"), FileObservations(depth_m=(0.0, 0.5)), GRID, SOIL)
 
 
 def test_the_configuration_chooses_the_source(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from landda_hpc.config import InstantWindow, MeanWindow, NearestWindow, WithheldConfig
+from landda_hpc.config import FileObservations, InstantWindow, MeanWindow, NearestWindow, QualityConfig, WithheldConfig
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import ConfigError, DataError, MissingFileError, ShapeError
 from landda_hpc.formats.products.dataset import Dataset
@@ -143,7 +143,7 @@ def put(root: Path, *times: datetime, text: str = "") -> None:
 def source(root: Path, window: object = None, product: Product = PRODUCT, **options: object) -> ProductSource:
     damaged = options.pop("damaged", "error")
     dataset = Dataset(product, root, "%Y%m%d%H.txt", damaged=damaged)
-    return ProductSource(dataset, GRID, SOIL, window=ObservationWindow.of(window or InstantWindow()), **options)
+    return ProductSource(dataset, FileObservations(window=window or InstantWindow(), **options), GRID, SOIL)
 
 
 def test_a_mean_over_the_window(tmp_path: Path) -> None:
@@ -216,9 +216,9 @@ def test_damaged_and_missing_files(tmp_path: Path) -> None:
     problems = replace(lenient.survey([T]), unreadable=lenient.probe(lenient.survey([T]))).problems
     assert problems == (f"file '{tmp_path}/2016060112.txt' is damaged",)
     with pytest.raises(MissingFileError):
-        source(tmp_path, when_missing="error").at(T + 3 * HOUR)
+        source(tmp_path, missing="error").at(T + 3 * HOUR)
     with pytest.raises(ConfigError, match="not covered by the product's layers"):
-        ProductSource(Dataset(PRODUCT, tmp_path, "x"), GRID, SOIL, (0.0, 1.0))
+        ProductSource(Dataset(PRODUCT, tmp_path, "x"), FileObservations(depth_m=(0.0, 1.0)), GRID, SOIL)
 
 
 def test_overpasses_count_where_they_were_seen_in_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,8 +271,8 @@ def test_of_two_half_orbits_the_one_in_the_window_counts(tmp_path: Path) -> None
         put(tmp_path / name, noon, text=name)
     dataset = Dataset(product, tmp_path, "*/%Y%m%d%H.txt")
     for shift, value in ((-7, 0.05), (7, 0.19)):
-        window = ObservationWindow.of(NearestWindow(hours=1.5))
-        observation = ProductSource(dataset, GRID, SOIL, (0.0, 0.1), window=window).at(noon + shift * HOUR)
+        config = FileObservations(window=NearestWindow(hours=1.5))
+        observation = ProductSource(dataset, config, GRID, SOIL).at(noon + shift * HOUR)
         assert observation is not None and observation.n_used == GRID.n_cells
         np.testing.assert_allclose(observation.values[SOIL], value)
 
@@ -285,7 +285,7 @@ def test_conditions_of_the_product_become_reasons(tmp_path: Path, monkeypatch: p
     observation = source(tmp_path).at(T)
     assert observation is not None
     assert observation.counts["snow"] == 9 * 36
-    unmoved = source(tmp_path, refuse=()).at(T)
+    unmoved = source(tmp_path, quality=QualityConfig(refuse=())).at(T)
     assert unmoved is not None
     assert unmoved.n_used == GRID.n_cells
 
