@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from landda_hpc.analysis.running_statistics import checked
+from landda_hpc.config import DriftConfig
 from landda_hpc.constants import BoolArray, FloatArray
 
 
@@ -21,11 +22,7 @@ class DriftMemory:
     cycle_hours : hours between analyses; divides 24.
     start : of the campaign, UTC.
     assimilation_end : last analysis time, UTC.
-    share : weight of a new value in the mean, 1.
-    limit : bound of the mean, m3 m-3 a cycle.
-    per_time_of_day : one mean for every analysis time of the day, else one for all.
-    settle_days : days from the start whose increments are not learned from.
-    forecast_days : e-folding time of the correction in the free forecast, days.
+    config : weight of a new value in the mean, its bound, the times of day, when learning begins, how it fades.
 
     Notes
     -----
@@ -36,22 +33,11 @@ class DriftMemory:
     """
 
     def __init__(
-        self,
-        n_cells: int,
-        cycle_hours: int,
-        start: datetime,
-        assimilation_end: datetime,
-        *,
-        share: float,
-        limit: float,
-        per_time_of_day: bool,
-        settle_days: float,
-        forecast_days: float,
+        self, n_cells: int, cycle_hours: int, start: datetime, assimilation_end: datetime, config: DriftConfig
     ) -> None:
-        self._cycle_hours, self._end = cycle_hours, assimilation_end
-        self._from = start + timedelta(days=settle_days)
-        self._share, self._limit, self._forecast_days = share, limit, forecast_days
-        self._mean = np.zeros((24 // cycle_hours if per_time_of_day else 1, n_cells))
+        self._cycle_hours, self._end, self._config = cycle_hours, assimilation_end, config
+        self._from = start + timedelta(days=config.settle_days)
+        self._mean = np.zeros((24 // cycle_hours if config.per_time_of_day else 1, n_cells))
 
     def correction(self, time: datetime) -> FloatArray:
         """Correction of the forecast of the cycle that ends at ``time``, m3 m-3 at the observed depth, (n_cells,).
@@ -59,7 +45,7 @@ class DriftMemory:
         In the free forecast it fades with the days since the last analysis time. Local.
         """
         lead = max(0.0, (time - self._end) / timedelta(days=1))
-        fading: FloatArray = self._mean[self._slot(time)] * math.exp(-lead / self._forecast_days)
+        fading: FloatArray = self._mean[self._slot(time)] * math.exp(-lead / self._config.forecast_days)
         return fading
 
     def learn(self, time: datetime, increment: FloatArray, observed: BoolArray) -> None:
@@ -68,7 +54,7 @@ class DriftMemory:
             return
         slot = self._slot(time)
         old = self._mean[slot]
-        new = np.clip(old + self._share * increment, -self._limit, self._limit)
+        new = np.clip(old + self._config.share * increment, -self._config.limit, self._config.limit)
         self._mean[slot] = np.where(observed & np.isfinite(increment), new, old)
 
     def state(self) -> dict[str, FloatArray]:

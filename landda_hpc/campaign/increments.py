@@ -89,17 +89,7 @@ def make_drift(config: CampaignConfig, n_cells: int, run: Run) -> DriftMemory | 
     if not isinstance(run, AssimilatingRun) or run.drift is None:
         return None
     time = config.time
-    return DriftMemory(
-        n_cells,
-        time.cycle_hours,
-        time.start,
-        time.assimilation_end,
-        share=run.drift.share,
-        limit=run.drift.limit,
-        per_time_of_day=run.drift.per_time_of_day,
-        settle_days=run.drift.settle_days,
-        forecast_days=run.drift.forecast_days,
-    )
+    return DriftMemory(n_cells, time.cycle_hours, time.start, time.assimilation_end, run.drift)
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from landda_hpc.verification.omissions import Gaps
 from landda_hpc.verification.statistics.anomalies import AnomalyRule
 from landda_hpc.verification.statistics.daily import DailyAnomalies, DayAnomalies
 from landda_hpc.verification.statistics.dependence import Bootstrap
+from landda_hpc.verification.statistics.matching import ModelCells
 from landda_hpc.verification.statistics.regions import CHINA, GLOBE, UNITED_STATES, Region, station_regions
 from landda_hpc.verification.statistics.station_scores import WindowScores, score_stations
 from landda_hpc.verification.statistics.station_set import (
@@ -104,9 +105,7 @@ def verify_stations(
     stations = make_station_set(
         found,
         series.times,
-        domain.grid,
-        domain.cells.cell,
-        domain.cells.from_mask(domain.is_scored),
+        ModelCells(domain.grid, domain.cells.cell, domain.cells.from_mask(domain.is_scored)),
         layers=[(depth_name(depth), depth) for depth in asked.depths_m],
         n_layers=series.n_layers,
         method=asked.place,

@@ -93,7 +93,6 @@ def write_image(
     *,
     depth_m: tuple[float, float],
     is_land: BoolArray,
-    time_bounds: tuple[datetime, datetime] | None = None,
 ) -> Path:
     """Write the images of one run and time as a CF netCDF file, atomically. Local: one rank.
 
@@ -107,7 +106,6 @@ def write_image(
     provenance : global attributes.
     depth_m : top and bottom of the soil layer, m.
     is_land : land mask, shape (n_lat, n_lon).
-    time_bounds : period that the fields stand for; None: the instant.
 
     Returns
     -------
@@ -127,10 +125,8 @@ def write_image(
             for name, (image, attributes) in fields.items()
         },
         time=valid_time,
-        time_bounds=time_bounds,
         depth_m=depth_m,
         is_land=is_land,
-        with_cell_area=True,
         attributes={"run": run, **{key: value for key, value in vars(provenance).items() if value}},
     )
     return path

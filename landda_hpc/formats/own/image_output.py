@@ -47,10 +47,8 @@ def write_images(
     fields: Mapping[str, OutputField],
     *,
     time: datetime | None = None,
-    time_bounds: tuple[datetime, datetime] | None = None,
     depth_m: tuple[float, float] | None = None,
     is_land: BoolArray | None = None,
-    with_cell_area: bool = False,
     attributes: Mapping[str, str] | None = None,
     make_folder: bool = False,
 ) -> None:
@@ -62,10 +60,9 @@ def write_images(
     grid : cell centres and edges; rows are written south to north, with bounds.
     fields : by variable name; written with checksums, compressed, fill value NaN.
     time : valid time, UTC; a dimension of length 1. None: the fields have no time.
-    time_bounds : period that the fields stand for, only with ``time``; None: the instant.
     depth_m : top and bottom of the soil layer that the fields are means over, m; a scalar coordinate.
-    is_land : land mask, shape (n_lat, n_lon), written as ``land_mask``.
-    with_cell_area : write the cells' areas, m2, as ``cell_area``; the fields are then said to be means over them.
+    is_land : land mask, shape (n_lat, n_lon), written as ``land_mask``; with it the cells' areas, m2, as ``cell_area``,
+        and the fields are then said to be means over them.
     attributes : of the file.
     make_folder : make the folder if it is missing.
 
@@ -94,14 +91,13 @@ def write_images(
         common: dict[str, str] = {}
         methods = []
         if time is not None:
-            _write_time(file, time, time_bounds or (time, time))
+            _write_time(file, time)
         if depth_m is not None:
             _write_depth(file, depth_m)
             common["coordinates"] = "depth"
             methods.append("depth: mean")
         if is_land is not None:
             _write_land_mask(file, is_land)
-        if with_cell_area:
             area = {"standard_name": "cell_area", "long_name": "area of the grid cell", "units": "m2"}
             _write(file, "cell_area", ("lat", "lon"), grid.area, area)
             common["cell_measures"] = "area: cell_area"
@@ -139,8 +135,8 @@ def _write_grid(file: netCDF4.Dataset, grid: Grid) -> None:
         _write(file, f"{name}_bnds", (name, "bnds"), np.stack((edges[:-1], edges[1:]), axis=1), {})
 
 
-def _write_time(file: netCDF4.Dataset, time: datetime, bounds: tuple[datetime, datetime]) -> None:
-    hours = np.array([netCDF4.date2num(t, TIME_UNITS, calendar="standard") for t in (time, *bounds)], dtype=np.float64)
+def _write_time(file: netCDF4.Dataset, time: datetime) -> None:
+    hours = np.array([netCDF4.date2num(time, TIME_UNITS, calendar="standard")], dtype=np.float64)
     attributes = {
         "standard_name": "time",
         "long_name": "valid time",
@@ -151,8 +147,8 @@ def _write_time(file: netCDF4.Dataset, time: datetime, bounds: tuple[datetime, d
         "bounds": "time_bnds",
     }
     file.createDimension("time", 1)
-    _write(file, "time", ("time",), hours[:1], attributes)
-    _write(file, "time_bnds", ("time", "bnds"), hours[None, 1:], {})
+    _write(file, "time", ("time",), hours, attributes)
+    _write(file, "time_bnds", ("time", "bnds"), np.stack((hours, hours), axis=1), {})
 
 
 def _write_depth(file: netCDF4.Dataset, depth_m: tuple[float, float]) -> None:

@@ -152,14 +152,28 @@ def best_of_each_time(times: TimeArray, values: FloatArray, ranks: IntArray) -> 
     return np.asarray(order[is_first])
 
 
+@dataclass(frozen=True)
+class Sensor:
+    """Which sensor a series is of.
+
+    Attributes
+    ----------
+    network, station, name : as the provider writes them.
+    place : latitude, longitude, elevation (NaN where unknown).
+    depth_m : from, to.
+    """
+
+    network: str
+    station: str
+    name: str
+    place: tuple[float, float, float]
+    depth_m: DepthRange
+
+
 def make_series(
-    *,
-    network: str,
-    station: str,
-    sensor: str,
-    place: tuple[float, float, float],
-    depth_m: DepthRange,
+    sensor: Sensor,
     variable: StationVariable,
+    *,
     times: TimeArray,
     values: FloatArray,
     flags: TextArray,
@@ -170,7 +184,6 @@ def make_series(
 
     Parameters
     ----------
-    place : latitude, longitude, elevation.
     times, values, flags : as in the file, shape (n,); which of equal times counts: ``best_of_each_time``.
     ranks : how good the values are, smaller is better, shape (n,); default ``quality_rank`` of the flags.
 
@@ -178,7 +191,7 @@ def make_series(
     ------
     DataError : a place off the globe, a depth that ends above where it begins, or nothing but impossible values.
     """
-    lat, lon, elevation = place
+    (lat, lon, elevation), depth_m, station = sensor.place, sensor.depth_m, sensor.station
     if not (-90.0 <= lat <= 90.0 and -180.0 <= lon <= 360.0):
         raise DataError(f"station {station} in '{source}' lies at latitude {lat}, longitude {lon}; expected degrees.")
     if not -50.0 <= depth_m[0] <= depth_m[1] <= 50.0:
@@ -198,9 +211,9 @@ def make_series(
         "time out of order": int(np.count_nonzero(np.diff(times) < np.timedelta64(0))),
     }
     return StationSeries(
-        network=network,
+        network=sensor.network,
         station=station,
-        sensor=sensor,
+        sensor=sensor.name,
         lat=lat,
         lon=lon - 360.0 if lon >= 180.0 else lon,
         elevation_m=elevation,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from landda_hpc.errors import ConfigError, DataError
-from landda_hpc.formats.stations.station import VARIABLES, StationSeries, StationVariable, make_series
+from landda_hpc.formats.stations.station import VARIABLES, Sensor, StationSeries, StationVariable, make_series
 from landda_hpc.formats.stations.station_columns import Columns, find_columns
 from landda_hpc.formats.stations.station_rows import Rows
 from landda_hpc.formats.stations.station_units import detect_unit
@@ -178,12 +178,8 @@ def _series(
 ) -> StationSeries:
     divisors = np.array([stated or divisor for stated in sensor.divisors], np.float64)
     return make_series(
-        network=network,
-        station=station,
-        sensor="",
-        place=sensor.place,
-        depth_m=sensor.depth_m,
-        variable=variable,
+        Sensor(network, station, "", sensor.place, sensor.depth_m),
+        variable,
         times=np.array(sensor.times, dtype="datetime64[s]"),
         values=np.array(sensor.values, np.float64) / divisors,
         flags=np.array(sensor.flags, dtype=np.str_),

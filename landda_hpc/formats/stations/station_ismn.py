@@ -13,7 +13,14 @@ import numpy as np
 
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.stations.ismn_names import MISSING, SUFFIX, identify, parse_file_name
-from landda_hpc.formats.stations.station import VARIABLES, StationSeries, StationVariable, make_series, merge_series
+from landda_hpc.formats.stations.station import (
+    VARIABLES,
+    Sensor,
+    StationSeries,
+    StationVariable,
+    make_series,
+    merge_series,
+)
 from landda_hpc.formats.stations.text import MISSING_WORDS, decode_text, is_number, word_splitter
 from landda_hpc.formats.stations.text_archive import list_files
 
@@ -195,18 +202,8 @@ def _header_values(rows: list[tuple[int, list[str]]], source: str, variable: Sta
     found = identify(header, source)
     # Files that were put together have the header again.
     times, values, flags = _columns([row for row in rows[1:] if row[1] != header], 0, 2, source)
-    return make_series(
-        network=found.network,
-        station=found.station,
-        sensor=" ".join(header[found.n_words :]),
-        place=found.place,
-        depth_m=found.depth_m,
-        variable=variable,
-        times=times,
-        values=values,
-        flags=flags,
-        source=source,
-    )
+    sensor = Sensor(found.network, found.station, " ".join(header[found.n_words :]), found.place, found.depth_m)
+    return make_series(sensor, variable, times=times, values=values, flags=flags, source=source)
 
 
 def _ceop(rows: list[tuple[int, list[str]]], source: str, variable: StationVariable) -> StationSeries:
@@ -223,18 +220,8 @@ def _ceop(rows: list[tuple[int, list[str]]], source: str, variable: StationVaria
         )
     times, values, flags = _columns(rows, 0, value, source)
     name = parse_file_name(source)
-    return make_series(
-        network=found.network,
-        station=found.station,
-        sensor=name.sensor if name else "",
-        place=found.place,
-        depth_m=found.depth_m,
-        variable=variable,
-        times=times,
-        values=values,
-        flags=flags,
-        source=source,
-    )
+    sensor = Sensor(found.network, found.station, name.sensor if name else "", found.place, found.depth_m)
+    return make_series(sensor, variable, times=times, values=values, flags=flags, source=source)
 
 
 def _is_value_with_flags(words: Sequence[str]) -> bool:

@@ -65,12 +65,26 @@ class Placement:
             return np.asarray(np.where(weight >= _LEAST_WEIGHT - 1e-9, total / weight, np.nan))
 
 
+@dataclass(frozen=True, eq=False)
+class ModelCells:
+    """The cells of a model that can represent places.
+
+    Attributes
+    ----------
+    grid : the model grid.
+    cell : flat index of every land cell, ascending, (n_cells,).
+    is_usable : land cells that may represent a place, (n_cells,).
+    """
+
+    grid: Grid
+    cell: IntArray
+    is_usable: BoolArray
+
+
 def place(
     lat: FloatArray,
     lon: FloatArray,
-    grid: Grid,
-    cell: IntArray,
-    is_usable: BoolArray,
+    of_model: ModelCells,
     *,
     method: PlaceMethod = "nearest",
     max_km: float | None = None,
@@ -80,9 +94,7 @@ def place(
     Parameters
     ----------
     lat, lon : of the places, degrees, (n_place,).
-    grid : the model grid.
-    cell : flat index of every land cell, ascending, (n_cells,).
-    is_usable : land cells that may represent a place, (n_cells,).
+    of_model : where they can be placed.
     method : ``nearest``: the usable cell whose centre is nearest; ``bilinear``: the usable ones of the four around, as
         [B26] Fig. 12, where they hold at least half of the weight, else the nearest.
     max_km : places farther from the nearest usable cell are not placed; default: a cell's diagonal at that latitude.
@@ -91,6 +103,7 @@ def place(
     ------
     ShapeError : lengths differ.
     """
+    grid, cell, is_usable = of_model.grid, of_model.cell, of_model.is_usable
     if lat.shape != lon.shape or lat.ndim != 1 or cell.shape != is_usable.shape:
         raise ShapeError(f"places {lat.shape}, {lon.shape}; cells {cell.shape}, usable {is_usable.shape}.")
     n_place = lat.size

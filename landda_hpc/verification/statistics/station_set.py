@@ -13,6 +13,7 @@ import numpy as np
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.regridding.depth import DepthRange
 from landda_hpc.verification.statistics.matching import (
+    ModelCells,
     Placement,
     PlaceMethod,
     as_times,
@@ -118,9 +119,7 @@ class StationSet:
 def make_station_set(
     series: Sequence[StationSeries],
     times: Sequence[datetime],
-    grid: Grid,
-    cell: IntArray,
-    is_usable: BoolArray,
+    of_model: ModelCells,
     *,
     layers: Sequence[tuple[str, DepthRange]],
     n_layers: int,
@@ -134,7 +133,7 @@ def make_station_set(
     ----------
     series : soil moisture, m3 m-3; values refused by their flags are NaN already.
     times : of the model, ascending, UTC.
-    grid, cell, is_usable : as ``matching.place``.
+    of_model : as ``matching.place``.
     layers : name and depth of the scored layers; a sensor belongs to the first that holds its middle.
     n_layers : soil layers that the model's series have, from the top.
     method, tolerance_minutes : as ``matching.place`` and ``match_times``.
@@ -169,7 +168,7 @@ def make_station_set(
     for i, one in enumerate(kept):
         observed[:, i] = match_times(wanted, one.times, one.values, tolerance_minutes)
     lat, lon = (np.array([getattr(one, name) for one in kept], np.float64) for name in ("lat", "lon"))
-    placement = place(lat, lon, grid, cell, is_usable, method=method)
+    placement = place(lat, lon, of_model, method=method)
     enough = np.isfinite(observed).sum(axis=0) >= min_pairs
     left_out["no scored cell near"] += int((~placement.is_placed).sum())
     left_out[f"fewer than {min_pairs} usable values at the model's times"] += int((placement.is_placed & ~enough).sum())

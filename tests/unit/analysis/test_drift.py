@@ -11,6 +11,7 @@ import pytest
 
 from landda_hpc.analysis.drift import DriftMemory
 from landda_hpc.analysis.running_statistics import MethodMemory
+from landda_hpc.config import DriftConfig
 from landda_hpc.errors import ShapeError
 
 START = datetime(2022, 6, 2)
@@ -22,7 +23,7 @@ def drift_of(**changes: Any) -> DriftMemory:
     options = {
         "share": 0.25, "limit": 1.0, "per_time_of_day": True, "settle_days": 0.0, "forecast_days": 5.0,
     }  # fmt: skip
-    return DriftMemory(3, 6, START, END, **(options | changes))
+    return DriftMemory(3, 6, START, END, DriftConfig(**(options | changes)))
 
 
 def test_an_analysis_that_closes_the_gap_learns_the_drift_of_each_time_of_day() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from landda_hpc.errors import ConfigError, DataError, MissingFileError, ShapeError
 from landda_hpc.formats.stations import text_archive as archive
-from landda_hpc.formats.stations.station import VARIABLES, StationSeries, make_series
+from landda_hpc.formats.stations.station import VARIABLES, Sensor, StationSeries, make_series
 from landda_hpc.formats.stations.station_csv import _read_table, read_station_csv
 from landda_hpc.formats.stations.station_ismn import FLAGS, parse_stm, read_ismn
 
@@ -208,7 +208,7 @@ def test_files_of_one_sensor_are_one_series(tmp_path: Path) -> None:
 def test_the_flag_of_a_time_is_the_best_that_it_has(found: list[tuple[int, str]]) -> None:
     times = np.array([f"2010-06-01T0{h}" for h, _ in found], dtype="datetime64[s]")
     series = make_series(
-        network="N", station="S", sensor="", place=(1.0, 2.0, 3.0), depth_m=(0.0, 0.1), variable=SM, source="f",
+        Sensor("N", "S", "", (1.0, 2.0, 3.0), (0.0, 0.1)), SM, source="f",
         times=times, values=0.01 * np.arange(len(found)), flags=np.array([flag for _, flag in found], dtype=np.str_),
     )  # fmt: skip
     order = ["G", "U", "D01", "C03", "M"]
@@ -229,10 +229,9 @@ def test_ceop_lines_of_two_sensors_are_an_error() -> None:
 
 def test_series_are_brought_into_order() -> None:
     times = np.array(["2008-07-01T02", "2008-07-01T00", "2008-07-01T00", "2008-07-01T03"], dtype="datetime64[s]")
-    common = {"network": "N", "station": "S", "sensor": "", "depth_m": (0.0, 0.1), "variable": SM, "source": "f"}
     series = make_series(
-        place=(10.0, 190.0, math.nan), times=times, values=np.array([0.2, np.nan, 0.3, 1e30]),
-        flags=np.array(["G", "M", "G", "G"]), **common,
+        Sensor("N", "S", "", (10.0, 190.0, math.nan), (0.0, 0.1)), SM, source="f", times=times,
+        values=np.array([0.2, np.nan, 0.3, 1e30]), flags=np.array(["G", "M", "G", "G"]),
     )  # fmt: skip
     assert series.values.tolist()[:2] == [0.3, 0.2]
     assert np.isnan(series.values[2])

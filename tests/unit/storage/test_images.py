@@ -32,7 +32,6 @@ def test_round_trip(tmp_path: Path, grid, dtype: type) -> None:  # type: ignore[
         name: (np.where(is_land, rng.random(grid.shape), np.nan).astype(dtype), {"comment": "test"})
         for name in FIELD_ATTRIBUTES
     }
-    start = datetime(2022, 6, 3, 12)
     path = write_image(
         tmp_path,
         "enkf_like",
@@ -42,7 +41,6 @@ def test_round_trip(tmp_path: Path, grid, dtype: type) -> None:  # type: ignore[
         PROVENANCE,
         depth_m=(0.0, 0.1),
         is_land=is_land,
-        time_bounds=(start, TIME),
     )
     assert [p.name for p in tmp_path.iterdir()] == ["enkf_like_20220603T18.nc"]
     assert path.parent == tmp_path
@@ -64,7 +62,7 @@ def test_round_trip(tmp_path: Path, grid, dtype: type) -> None:  # type: ignore[
         )
     with xr.open_dataset(path) as data:
         assert data.time.values[0] == np.datetime64("2022-06-03T18")
-        np.testing.assert_array_equal(data.time_bnds.values[0], np.array(["2022-06-03T12", "2022-06-03T18"], "M8[ns]"))
+        np.testing.assert_array_equal(data.time_bnds.values[0], np.array(["2022-06-03T18"] * 2, "M8[ns]"))
         np.testing.assert_array_equal(data.lat, grid.lat)
         np.testing.assert_array_equal(data.lat_bnds, np.stack((grid.lat_edges[:-1], grid.lat_edges[1:]), axis=1))
         np.testing.assert_array_equal(data.lon_bnds[:, 1], grid.lon_edges[1:])

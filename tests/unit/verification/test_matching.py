@@ -13,7 +13,14 @@ from landda_hpc.formats.stations.station import StationSeries
 from landda_hpc.grid import Grid, regular_grid
 from landda_hpc.regridding.depth import depth_weights
 from landda_hpc.regridding.regrid import Regridder
-from landda_hpc.verification.statistics.matching import as_times, layer_of, match_times, place, sensor_weights
+from landda_hpc.verification.statistics.matching import (
+    ModelCells,
+    as_times,
+    layer_of,
+    match_times,
+    place,
+    sensor_weights,
+)
 from landda_hpc.verification.statistics.regions import CHINA, GLOBE, station_regions
 from landda_hpc.verification.statistics.station_set import make_station_set, representativeness
 
@@ -41,7 +48,7 @@ def test_the_nearest_cell_by_brute_force() -> None:
     rng = np.random.default_rng(1)
     usable = rng.random(grid.n_cells) < 0.3
     lat, lon = rng.uniform(-89, 89, 50), rng.uniform(-180, 180, 50)
-    placed = place(lat, lon, grid, np.arange(grid.n_cells), usable, max_km=30000.0)
+    placed = place(lat, lon, ModelCells(grid, np.arange(grid.n_cells), usable), max_km=30000.0)
     row, column = np.divmod(np.arange(grid.n_cells), 48)
     phi, theta = np.deg2rad(grid.lat[row]), np.deg2rad(grid.lon[column])
     for i in range(50):
@@ -59,7 +66,7 @@ def test_bilinear_places_agree_with_the_regridder() -> None:
     expected = Regridder(grid, target, "bilinear")(field)
     lat, lon = (a.ravel() for a in np.meshgrid(target.lat, target.lon, indexing="ij"))
     cell, usable = everywhere(grid)
-    found = place(lat, lon, grid, cell, usable, method="bilinear").values(field.ravel())
+    found = place(lat, lon, ModelCells(grid, cell, usable), method="bilinear").values(field.ravel())
     np.testing.assert_allclose(found.reshape(target.shape), expected, atol=1e-12)
 
 
@@ -69,7 +76,9 @@ def test_bilinear_falls_back_on_the_nearest_where_little_is_usable() -> None:
     usable[:] = False
     usable[10 * 36 + 5] = True
     near = grid.lat[10] + 2.0, grid.lon[5] + 2.0
-    placed = place(np.array([near[0], -60.0]), np.array([near[1], 0.0]), grid, cell, usable, method="bilinear")
+    placed = place(
+        np.array([near[0], -60.0]), np.array([near[1], 0.0]), ModelCells(grid, cell, usable), method="bilinear"
+    )
     assert placed.main_cell.tolist() == [10 * 36 + 5, -1]
     assert placed.is_placed.tolist() == [True, False]
     assert np.isnan(placed.values(np.ones(grid.n_cells))[1])
@@ -120,7 +129,7 @@ def test_what_cannot_be_compared_is_counted() -> None:
         station(35.0, 20.0, values=np.full(len(TIMES), np.nan)),
     ]
     found = make_station_set(
-        series, TIMES, grid, cell, usable, layers=LAYERS, n_layers=8, tolerance_minutes=30.0, min_pairs=10
+        series, TIMES, ModelCells(grid, cell, usable), layers=LAYERS, n_layers=8, tolerance_minutes=30.0, min_pairs=10
     )
     assert len(found) == 2 and found.layer.tolist() == [0, 1]
     assert found.label(0) == "N/40_100, 5 cm"
@@ -136,7 +145,7 @@ def test_stations_of_one_cell_tell_what_a_point_is_worth() -> None:
     cell, usable = everywhere(grid)
     series = [station(41.0, 101.0), station(42.0, 102.0), station(10.0, 10.0)]
     series[1] = station(42.0, 102.0, values=series[0].values + 0.06)
-    found = make_station_set(series, TIMES, grid, cell, usable, layers=LAYERS, n_layers=8)
+    found = make_station_set(series, TIMES, ModelCells(grid, cell, usable), layers=LAYERS, n_layers=8)
     points = representativeness(found, grid, cell, np.full(3, 0.02))
     alike = np.array([name != "10_10" for name in found.station])
     np.testing.assert_allclose(points.among_stations[alike], 0.06 / np.sqrt(2.0), atol=1e-12)
@@ -163,7 +172,7 @@ def test_real_stations_of_one_cell(shared: Path) -> None:
     kept = [s.selected(("G", "U")).between(times[0] - timedelta(hours=1), times[-1]) for s in series]
     grid = regular_grid(128, 256)
     cell, usable = everywhere(grid)
-    found = make_station_set(kept, times, grid, cell, usable, layers=LAYERS, n_layers=8, min_pairs=50)
+    found = make_station_set(kept, times, ModelCells(grid, cell, usable), layers=LAYERS, n_layers=8, min_pairs=50)
     assert set(found.station) == {"CST_01", "CST_02"} and set(found.network) == {"MAQU"}
     assert found.inside(CHINA).all() and found.layer.tolist() == [0] * len(found)
     known = found.observed[np.isfinite(found.observed)]
