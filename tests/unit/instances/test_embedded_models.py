@@ -1,0 +1,206 @@
+"""The embedded model's instances: who shares a state, what differs, spin-up that is stopped, failures, restarts."""
+
+from __future__ import annotations
+
+import signal
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from landda_hpc.config import ColmModelConfig, parse_config
+from landda_hpc.errors import DataError, ModelError, StoppedError
+from landda_hpc.instances.colm_models import ColmModels
+from landda_hpc.instances.domain import Domain, make_domain
+from landda_hpc.instances.embedded_models import EmbeddedModels, bare_instances, free_run
+from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.model_system import make_model_system
+from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
+from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
+from landda_hpc.state import TileState
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.rank_restart import MANIFEST, read_restart, time_label
+from tests.unit.campaign.fakes import HOUR, START, on_ranks
+from tests.unit.campaign.test_increments import RAW
+
+RUNS = [
+    {"method": "control"},
+    {"method": "pointwise"},
+    {"method": "control", "name": "member", "perturbation": {"wetness_sigma": 0.1, "log_rain_sigma": 0.5}},
+]
+TWIN = {"sand_sigma": 20.0, "wetness_sigma": 0.2, "log_rain_sigma": 0.6, "weather_correlation": 0.5}
+
+DOMAINS: dict[Any, Domain] = {}
+"""By ranks and instances: tests of this module share them."""
+
+
+def system(folder: Path, world: Communicator | None = None, domain: Domain | None = None, **raw: Any) -> EmbeddedModels:
+    world = world or SerialCommunicator()
+    model = {"spinup_days": 0, "timestep_s": 10800}
+    config = parse_config({**RAW, "model": model, "twin": TWIN, "runs": RUNS, **raw})
+    key = (world.size, config.instance_names)
+    if domain is None and key not in DOMAINS:
+        DOMAINS[key] = make_domain(config, world.size)
+    return EmbeddedModels(config, domain or DOMAINS[key], world, CampaignFolder(folder))
+
+
+def prepared(models: EmbeddedModels, stop: Any = None) -> dict[str, Instance]:
+    instances = models.make_instances()
+    models.prepare(instances, stop)
+    return {instance.name: instance for instance in instances}
+
+
+def bits(state: TileState | None) -> dict[str, bytes]:
+    assert state is not None
+    return {name: state[name].tobytes() for name in state}
+
+
+class StopAt:
+    """A stop request that comes when it is asked for the n-th time."""
+
+    def __init__(self, n: int) -> None:
+        self.left = n
+
+    def agreed(self, world: Communicator) -> signal.Signals | None:
+        self.left -= 1
+        return signal.SIGUSR1 if self.left < 0 else None
+
+
+def test_the_nature_run_comes_first() -> None:
+    config = parse_config({**RAW, "runs": RUNS})
+    instances = bare_instances(config)
+    assert [(i.name, i.index, i.assimilates) for i in instances] == [
+        ("nature", 0, False), ("control", 1, False), ("pointwise", 2, True), ("member", 3, False)
+    ]  # fmt: skip
+    assert all(i.model is None and i.state is None for i in instances)
+    assert [i.name for i in bare_instances(config.model_copy(update={"twin": None}))] == [i.name for i in instances[1:]]
+
+
+def test_unperturbed_runs_start_alike_with_states_of_their_own(tmp_path: Path) -> None:
+    made = prepared(system(tmp_path))
+    assert bits(made["control"].state) == bits(made["pointwise"].state)
+    made["pointwise"].state["wliq_soisno"][:] += 1.0
+    assert bits(made["control"].state) != bits(made["pointwise"].state)
+    assert bits(made["member"].state) != bits(made["control"].state), "a perturbed member has its own wetness"
+    assert bits(made["nature"].state) != bits(made["control"].state)
+    assert not np.array_equal(made["nature"].model.tiles.psi0, made["control"].model.tiles.psi0), "other soil"
+
+
+def test_without_errors_the_nature_run_is_the_control(tmp_path: Path) -> None:
+    models = system(tmp_path, twin={"weather_correlation": 1.0})
+    made = prepared(models)
+    rain = models.forecast(list(made.values()), START, START + 6 * HOUR)
+    assert set(rain) == set(made)
+    assert bits(made["nature"].state) == bits(made["control"].state)
+    assert rain["nature"].tobytes() == rain["control"].tobytes() != rain["member"].tobytes()
+
+
+def test_members_share_their_fields_between_runs_and_differ_from_each_other(tmp_path: Path) -> None:
+    perturbed = {"method": "control", "ensemble": {"members": 2, "wetness_sigma": 0.1}}
+    other = {"method": "pointwise", "ensemble": {"members": 1 + 1, "wetness_sigma": 0.1}}
+    made = prepared(system(tmp_path, runs=[perturbed, other]))
+    assert bits(made["control_001"].state) == bits(made["pointwise_001"].state)
+    assert bits(made["control_001"].state) != bits(made["control_002"].state)
+
+
+def test_the_state_does_not_depend_on_the_number_of_ranks(tmp_path: Path) -> None:
+    whole = prepared(system(tmp_path))
+    domain = make_domain(parse_config({**RAW, "runs": RUNS}), 2)
+    _ = domain.climatology  # threads must not read netCDF at the same time
+
+    def half(world: Communicator) -> tuple[slice, dict[str, Instance]]:
+        return domain.layout.tiles_of(world.rank), prepared(system(tmp_path, world, domain))
+
+    for mine, made in on_ranks(2, half):
+        for name, instance in made.items():
+            assert bits(instance.state) == bits(whole[name].state.take(mine))
+
+
+def test_a_model_that_fails_on_one_rank_stops_all(tmp_path: Path) -> None:
+    domain = make_domain(parse_config({**RAW, "runs": RUNS}), 2)
+    _ = domain.climatology
+
+    def work(world: Communicator) -> None:
+        models = system(tmp_path, world, domain)
+        made = prepared(models)
+        if world.rank == 1:
+            made["control"].state["wliq_soisno"][:] = np.nan
+        models.forecast(list(made.values()), START, START + 6 * HOUR)
+
+    first, second = on_ranks(2, work)
+    assert isinstance(first, ModelError) and isinstance(second, ModelError)
+    assert "rank 1 failed with ModelError" in str(first)
+
+
+def test_a_stopped_spin_up_is_kept_and_resumed_bit_for_bit(tmp_path: Path) -> None:
+    raw = {"model": {"spinup_days": 6, "timestep_s": 10800}, "runs": [RUNS[0], RUNS[2]]}
+    folders = [CampaignFolder.create(tmp_path / name, "name: small\n") for name in ("whole", "stopped")]
+    try:
+        whole = prepared(system(folders[0].path, **raw))
+        with pytest.raises(StoppedError, match="5 of 6 days of spin-up, which are kept"):
+            prepared(system(folders[1].path, **raw), StopAt(1))
+        kept = folders[1].path / SPIN_UP
+        assert kept.is_file()
+        with pytest.raises(StoppedError, match="before anything new"):
+            prepared(system(folders[1].path, **raw), StopAt(0))
+        models = system(folders[1].path, **raw)
+        resumed = prepared(models)
+        for name, instance in whole.items():
+            assert bits(resumed[name].state) == bits(instance.state)
+        models.release([])
+        assert kept.is_file(), "until there is a checkpoint"
+        models.release([START])
+        assert not kept.exists()
+    finally:
+        for folder in folders:
+            folder.unlock()
+
+
+def test_restart_sets_hold_every_instance(tmp_path: Path) -> None:
+    models = system(tmp_path)
+    made = prepared(models)
+    models.write_restarts(list(made.values()), START)
+    tiles = make_domain(models._config, 1).tiles
+    for name, instance in made.items():
+        folder = tmp_path / "restart" / time_label(START) / name
+        assert (folder / MANIFEST).is_file()
+        expected = instance.model.tiles if name == "nature" else tiles
+        found = read_restart(folder, slice(0, len(tiles)), expected)
+        assert bits(found) == bits(instance.state)
+    assert models.files(list(made.values()), START) == {} and models.objection({}, START) is None
+    models.take_up(list(made.values()), START)
+    # A campaign that begins from these sets has their bits; a run without a set takes the control's.
+    warm = {"spinup_days": 0, "initial": "restart", "initial_file": str(tmp_path / "restart" / time_label(START))}
+    again = prepared(system(tmp_path, model=warm))
+    assert all(bits(again[name].state) == bits(instance.state) for name, instance in made.items())
+    extra = prepared(system(tmp_path, model=warm, runs=[{"method": "smoothed"}]))
+    assert bits(extra["smoothed"].state) == bits(made["control"].state)
+
+
+def test_an_initial_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    model = {"spinup_days": 0, "initial": "file", "initial_file": str(tmp_path / "none.nc")}
+    with pytest.raises(DataError, match=r"none\.nc"):
+        prepared(system(tmp_path, model=model))
+
+
+def test_a_free_run_is_the_control(tmp_path: Path) -> None:
+    models = system(tmp_path)
+    made = prepared(models)
+    model, state = free_run(models._config, models._domain)
+    assert bits(state) == bits(made["control"].state)
+    end = START + timedelta(hours=6)
+    model.forecast(state, START, end)
+    models.forecast([made["control"]], START, end)
+    assert bits(state) == bits(made["control"].state)
+
+
+def test_the_kind_of_model_decides_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = parse_config({**RAW, "runs": RUNS})
+    domain = make_domain(config, 1)
+    found = make_model_system(config, domain, SerialCommunicator(), CampaignFolder(tmp_path))
+    assert isinstance(found, EmbeddedModels)
+    monkeypatch.setattr(ColmModels, "__init__", lambda self, *_: None)
+    colm = config.model_copy(update={"model": ColmModelConfig(executable=Path("colm.x"))})
+    assert isinstance(make_model_system(colm, domain, SerialCommunicator(), CampaignFolder(tmp_path)), ColmModels)
