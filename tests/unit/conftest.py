@@ -1,4 +1,4 @@
-"""A disk that is soon full."""
+"""What unit tests share: a disk that is soon full, checks of pictures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.unit.pictures import Pictures
 
 
 @pytest.fixture
@@ -24,3 +26,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"needs the right to mount a tmpfs: {mounted.stderr.strip()}")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def pictures() -> type[Pictures]:
+    """Give tests what they need for figures."""
+    return Pictures

@@ -7,7 +7,6 @@ import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,9 +50,3 @@ class Pictures:
         if "increment" in images:
             images["increment"] = images["increment"] - zonal
         return images
-
-
-@pytest.fixture(scope="session")
-def pictures() -> type[Pictures]:
-    """Give tests what they need for figures."""
-    return Pictures
