@@ -150,7 +150,7 @@ def spin_up(
             extrapolated = accelerate and is_time and not is_last
             if extrapolated:
                 with together(world, "extrapolating"):
-                    still = {"still_water": rule.water, "still_warmth": rule.temperature}
+                    still = {"water_tolerance": rule.water, "temperature_tolerance": rule.temperature}
                     extrapolate(model.tiles, states[1], before, state, recharge, YEAR_DAYS * 86400.0, **still)
                     model.diagnose(state)
                 drift = Drift(**(asdict(drift) | {"extrapolated": True}))

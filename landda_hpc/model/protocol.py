@@ -1,4 +1,4 @@
-"""What the campaign asks of a land model, and what a land model asks of the weather."""
+"""What the campaign requires of a land model, and what a land model requires of the forcing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from landda_hpc.state import Tiles, TileState
 
 @dataclass(frozen=True, eq=False)
 class Weather:
-    """Near-surface weather over one forcing step, one value per tile, float64, shape (n_tile,).
+    """Near-surface weather, means over one forcing step, one value per tile, float64, shape (n_tile,).
 
     Attributes
     ----------
@@ -24,9 +24,7 @@ class Weather:
     wind_speed : m s-1, at about 10 m.
     precipitation : rain and snow together, kg m-2 s-1.
 
-    Notes
-    -----
-    All values are means over the step; none may be NaN.
+    No value may be NaN.
     """
 
     shortwave: FloatArray
@@ -47,7 +45,7 @@ class WeatherSource(Protocol):
         ...
 
     def during(self, start: datetime) -> Weather:
-        """Mean weather over [start, start + step), a pure function of the valid time.
+        """Mean weather over [start, start + step); depends on the valid time alone.
 
         Local: no communication. ``start`` (UTC, naive) is a whole number of steps after midnight.
         """
@@ -56,16 +54,16 @@ class WeatherSource(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class EnergyReport:
-    """What a forecast did to the energy of each tile: means over the forecast, W m-2, shape (n_tile,).
+    """Energy budget of each tile in a forecast: means over the forecast, W m-2, shape (n_tile,).
 
     Attributes
     ----------
-    net_shortwave, net_longwave : taken in by leaves and ground.
-    sensible, latent : given to the atmosphere.
-    ground : stored in soil and snow, change of phase included.
+    net_shortwave, net_longwave : absorbed by canopy and ground.
+    sensible, latent : released to the atmosphere.
+    ground : stored in soil and snow, including phase change.
     max_residual : largest energy-budget residual of any tile and step, W m-2; 0 without tiles.
-    n_steps : sub-steps of the energy balance, over all tiles.
-    n_leaf : iterations of the leaf temperature, over all tiles.
+    n_steps : sub-steps of the energy balance, summed over tiles.
+    n_leaf : iterations of the leaf temperature, summed over tiles.
     """
 
     net_shortwave: FloatArray
@@ -80,24 +78,24 @@ class EnergyReport:
 
 @dataclass(frozen=True, eq=False)
 class ForecastReport:
-    """What a forecast did to the water of each tile; kg m-2 over the forecast, shape (n_tile,).
+    """Water budget of each tile in a forecast; kg m-2 over the forecast, shape (n_tile,).
 
     Attributes
     ----------
-    precipitation : received, after the model's rain factor.
+    precipitation : after multiplication by the model's rain factor.
     evapotranspiration : evaporation of soil, leaves, snow and open water (less dew and frost), and transpiration.
-    runoff : surface runoff, with ``overflow`` in it.
-    drainage : left the column at its lower end.
-    overflow : the part of ``runoff`` that had no room in the pores and was pushed out at the surface.
-    supply : water brought to wetlands from outside to keep them wet.
+    runoff : surface runoff, including ``overflow``.
+    drainage : outflow at the lower end of the column.
+    overflow : the part of ``runoff`` that exceeded the pore space and left at the surface.
+    supply : water added to wetlands from outside to keep them wet.
     max_residual : largest water-budget residual of any tile and model step, kg m-2; 0 without tiles.
-    n_solves : solutions of the soil-water equation, over all tiles and model steps.
-    seconds : wall time, that of making the weather included.
-    energy : the energy's budget; None where the model has no energy balance.
+    n_solves : solutions of the soil-water equation, summed over tiles and model steps.
+    seconds : wall time, including that of the forcing.
+    energy : energy budget; None for a model without energy balance.
 
     Notes
     -----
-    Sums over tiles are left to the caller: a sum over a rank's tiles would depend on the number of ranks.
+    Sums over tiles are left to the caller, because a sum over a rank's tiles would depend on the number of ranks.
     """
 
     precipitation: FloatArray
@@ -113,13 +111,13 @@ class ForecastReport:
 
     @property
     def storage_change(self) -> FloatArray:
-        """What the budget says that the tiles' water changed by, kg m-2."""
+        """Change of the tiles' water according to the budget, kg m-2."""
         change: FloatArray = self.precipitation + self.supply - self.evapotranspiration - self.runoff - self.drainage
         return change
 
 
 class SoilModel(Protocol):
-    """A land model between its forecasts: what an analysis asks of it, on the tiles of one rank."""
+    """A land model between its forecasts, as an analysis sees it, on the tiles of one rank."""
 
     @property
     def tiles(self) -> Tiles:
@@ -127,15 +125,15 @@ class SoilModel(Protocol):
         ...
 
     def diagnose(self, state: TileState) -> None:
-        """Bring what follows from soil water (smp, hk) in step with it, in place. Local: no communication.
+        """Update the variables that depend on soil water (smp, hk), in place. Local: no communication.
 
-        To be called after an analysis; layers whose water did not change keep their bits.
+        Call it after an analysis; layers whose water did not change keep their bits.
         """
         ...
 
 
 class LandModel(SoilModel, Protocol):
-    """A land model that computes in this process, on the tiles of one rank."""
+    """A land model that runs in this process, on the tiles of one rank."""
 
     def forecast(self, state: TileState, start: datetime, end: datetime) -> ForecastReport:
         """Advance the state in place from start to end (UTC, naive). Local: no communication.

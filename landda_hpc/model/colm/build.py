@@ -1,4 +1,4 @@
-"""With which options CoLM's program was built, read from the texts that are in it with these options alone."""
+"""The options with which CoLM's program was built, detected by texts that only these options put into it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TEXTS: Final[Mapping[str, bytes]] = {
 def build_options(program: Path) -> frozenset[str] | None:
     """Options (LULCC, CAMA) of a program; None where the file is not CoLM as a compiled program. Local.
 
-    A script that starts the model, or a program that cannot be read, says nothing: None.
+    None for a script that starts the model and for a program that cannot be read.
     """
     try:
         with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:

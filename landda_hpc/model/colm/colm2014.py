@@ -34,11 +34,11 @@ def patches_2014(case: Case2014, constants: Constants2014) -> tuple[Grid, Patche
     Returns
     -------
     The grid, rows south to north; a single cell spans half a degree. The patches, ordered by cell; ``position`` is the
-    place in the restart, ``block`` 0.
+    position in the restart, ``block`` is 0.
 
     Raises
     ------
-    DataError : the soil layers are not CoLM's ten, or rows or columns are not in order.
+    DataError : the soil layers are not CoLM's ten, or rows or columns are not sorted.
     """
     values = constants.values
     soil_types = values["itypwat"] != OCEAN
@@ -52,7 +52,7 @@ def patches_2014(case: Case2014, constants: Constants2014) -> tuple[Grid, Patche
     grid = _grid(case, lat if northward else lat[::-1], lon)
     n = constants.n_patch
     patchtype = values["itypwat"].astype(np.int64)
-    # 5 is a shallow lake; both kinds of lake are lakes here.
+    # 5 is a shallow lake; this software treats both kinds alike.
     patchtype = np.where(patchtype == 5, 4, patchtype)
     patches = Patches(
         block=np.zeros(n, dtype=np.int64),
@@ -80,7 +80,7 @@ def write_colm2014(
 
     Parameters
     ----------
-    case, time : the background restart; it stays as it is, unless ``destination`` is the same file.
+    case, time : the background restart; unchanged, unless ``destination`` is the same file.
     constants : of the case.
     increment : m3 m-3, shape (n_patch, 10), patches in file order.
     destination : the file to write; it appears whole or not at all.
@@ -135,7 +135,7 @@ def _grid(case: Case2014, lat: FloatArray, lon: FloatArray) -> Grid:
         return Grid(lat.copy(), lon.copy(), lat + np.array([-0.25, 0.25]), lon + np.array([-0.25, 0.25]), False)
     if lat.size < 2 or lon.size < 2 or np.any(np.diff(lat) <= 0) or np.any(np.diff(lon) <= 0):
         raise DataError(
-            f"{case.const_file}: {lat.size} latitudes and {lon.size} longitudes; both must be in order, and one or at "
-            "least two each."
+            f"{case.const_file}: {lat.size} latitudes and {lon.size} longitudes; both must be sorted, and one of them "
+            "must have at least two values."
         )
     return grid_from_centres(lat.copy(), lon.copy())

@@ -1,4 +1,4 @@
-"""What the model must have left at the end of a window: every file, of the right time and shape, without NaN."""
+"""Check what a forecast window left behind: every restart file, of the right time and shape, without NaN."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def check_window_end(
 
     Parameters
     ----------
-    case : with the restarts that the window wrote.
-    start_folder : restarts that the model started from.
-    n_patch : patches of every block.
+    case : the case whose restarts the window wrote.
+    start_folder : the restarts from which the model started.
+    n_patch : number of patches of each block.
 
     Raises
     ------
@@ -31,14 +31,14 @@ def check_window_end(
 
     Notes
     -----
-    Whatever kinds of files a build of the model keeps (patches, plant functional types, urban ...), it writes the same
-    ones for the same blocks each time, under names that differ in the time alone. Files of the start that are not named
-    by time are not expected at the end.
+    A build of the model writes the same kinds of files (patches, plant functional types, urban ...) for the same blocks
+    at each time. Their names differ only in the time. Files of the start without a time in their names are not expected
+    at the end.
     """
     folder = case.state_folder(end)
     if not folder.is_dir():
         others = ", ".join(time_label(time) for time in case.times() if time != start) or "none"
-        raise ModelError(f"it wrote no restart of {end.isoformat()} ({folder.name}); of other times: {others}")
+        raise ModelError(f"it wrote no restart of {end.isoformat()} ({folder.name}); it wrote those of: {others}")
     try:
         expected = _expected(case, start_folder, start, end)
         missing = sorted(str(name) for name in expected if not (folder / name).is_file())
@@ -56,7 +56,7 @@ def check_window_end(
 
 
 def _expected(case: ColmCase, start_folder: Path, start: datetime, end: datetime) -> dict[Path, Path]:
-    """Files that the model must have written, and the file of the start that each continues."""
+    """Files that the model must have written, each with the file at the window's start that it continues."""
     files, label = restart_files(case, start, start_folder), time_label(start)
     return {
         file.path.with_name(file.path.name.replace(label, time_label(end))): start_folder / file.path
@@ -66,14 +66,14 @@ def _expected(case: ColmCase, start_folder: Path, start: datetime, end: datetime
 
 
 def _other_land_cover(case: ColmCase, folder: Path) -> str:
-    """Words on files of another year of land cover, which a build with LULCC writes after a new year."""
+    """Text for a message about files of another land-cover year, which a build with LULCC writes after a new year."""
     names = [parse_state_file(path.name) for path in folder.iterdir()]
     years = sorted({name.lc_year for name in names if name is not None and name.lc_year != case.lc_year})
     if not years:
         return ""
     return (
-        f"; it has files of land cover {', '.join(map(str, years))} instead of {case.lc_year}: a build of CoLM with "
-        "LULCC (land use that changes from year to year) cannot be used"
+        f"; it has files of land-cover year {', '.join(map(str, years))} instead of {case.lc_year}. A build of CoLM "
+        "with LULCC (land use that changes from year to year) cannot be used"
     )
 
 
@@ -82,7 +82,7 @@ def _compare_dimensions(before: Path, after: Path) -> None:
         for name, dimension in old.dimensions.items():
             length = len(new.dimensions[name]) if name in new.dimensions else None
             if length != len(dimension):
-                raise DataError(f"{after}: dimension '{name}' is {length}, at the window's start {len(dimension)}.")
+                raise DataError(f"{after}: dimension '{name}' is {length}; at the window's start {len(dimension)}.")
         lost = sorted(set(old.variables) - set(new.variables))
         if lost:
             raise DataError(f"{after}: lacks {', '.join(lost[:5])}, which the restart at the window's start has.")

@@ -1,4 +1,4 @@
-"""What a restart file holds, as one hash: equal states have equal hashes, whenever they were written."""
+"""Hash of the contents of a restart file; equal states have equal hashes, whenever they were written."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from landda_hpc.errors import MissingFileError
 from landda_hpc.formats.colm.netcdf import open_colm_file
 
 _NETCDF: Final = (b"\x89HDF", b"CDF")
-"""Beginnings of netCDF files."""
+"""First bytes of netCDF files."""
 
 
 def fingerprint(path: Path) -> str:
     """Hex BLAKE2b of the names, dimensions, types and values of all variables of a netCDF file. Local.
 
-    Attributes are left out: CoLM writes the time of day into one. Of a file that is not netCDF every byte
-    counts.
+    Attributes are left out, because CoLM writes the time of day into one. For a file that is not netCDF, all bytes are
+    hashed.
 
     Raises
     ------

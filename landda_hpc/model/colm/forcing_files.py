@@ -1,8 +1,8 @@
-"""Which forcing files CoLM202X opens in a period, by its forcing namelist (nl_colm_forcing).
+"""The forcing files that CoLM202X opens in a period, derived from its forcing namelist (nl_colm_forcing).
 
-The model reads the records before and after each time step, and finds the file of a record by the data set, the
-variable's prefix and the record's year and month. A file that is missing ends the model with the first step that asks
-for it; the years that the namelist states only make it print a warning.
+The model reads the records before and after each time step. It finds the file of a record by the data set, the prefix
+of the variable, and the year and month of the record. If a file is missing, the model aborts at the first step that
+needs it. The years stated in the namelist do not prevent this: outside them the model only prints a warning.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NAMES: Final[dict[str, str]] = {
     "CLDAS": "{prefix}-{year:04d}{month:02d}.nc",
     **dict.fromkeys(("CMIP6", "CRA40", "IsoGSM"), "{prefix}_{year:04d}.nc"),
 }
-"""Names of files by data set, as the model makes them."""
+"""File names by data set, as the model composes them."""
 
 _NAMES_OF_VARIABLES: Final[dict[str, tuple[str, ...]]] = {
     "ERA5LAND": (
@@ -48,7 +48,7 @@ _NAMES_OF_VARIABLES: Final[dict[str, tuple[str, ...]]] = {
         "_mean_surface_downward_short_wave_radiation_flux.nc4", "_mean_surface_downward_long_wave_radiation_flux.nc4",
     ),
 }  # fmt: skip
-"""Ends of names by variable, after ``_UNDERSCORES``."""
+"""Suffixes of file names by variable, after ``_UNDERSCORES``."""
 
 _MOST_VARIABLES: Final = 8
 
@@ -56,15 +56,15 @@ DEFAULTS: Final = {
     "dtime": (21600, 21600, 21600, 21600, 0, 21600, 21600, 21600),
     "offset": (10800, 10800, 10800, 10800, 0, 10800, 0, 10800),
 }
-"""CoLM's own, s, where the namelist does not give them."""
+"""CoLM's default time steps and offsets, s, where the namelist gives none."""
 
 _UNIT: Final = re.compile(r"seconds since (\d{4})-(\d\d)-(\d\d).(\d\d):(\d\d):(\d\d)")
 
 
 def stated_problems(forcing: Namelist, begin: datetime, end: datetime) -> list[str]:
-    """What of a period lies outside the years and months that the forcing namelist states. Local.
+    """Parts of a period that lie outside the years and months stated in the forcing namelist. Local.
 
-    Only keys that are there count (DEF_forcing%startyr, startmo, endyr, endmo).
+    Only keys that are present count (DEF_forcing%startyr, startmo, endyr, endmo).
     """
     startyr, startmo, endyr, endmo = (
         forcing.number(f"DEF_forcing%{name}") for name in ("startyr", "startmo", "endyr", "endmo")
@@ -86,16 +86,16 @@ def stated_problems(forcing: Namelist, begin: datetime, end: datetime) -> list[s
 
 
 def file_problems(forcing: Namelist, begin: datetime, end: datetime, step: timedelta) -> list[str]:
-    """Forcing files of a period that the model would not find. Local: looks for names, reads the times of a point's.
+    """Forcing files of a period that the model would not find. Local; reads times only from a point's file.
 
     Parameters
     ----------
-    begin, end : of the campaign, UTC.
-    step : of the model.
+    begin, end : period of the campaign, UTC.
+    step : time step of the model.
 
     Returns
     -------
-    One line per fault; empty also where the data set is unknown here, so that its names are unknown too.
+    One line per problem. Empty if the file names of this data set are not known.
     """
     dataset, root = forcing.text_value("DEF_forcing%dataset") or "", forcing.text_value("DEF_dir_forcing")
     if root is None:
@@ -122,7 +122,7 @@ def file_problems(forcing: Namelist, begin: datetime, end: datetime, step: timed
 def _file_names(
     forcing: Namelist, dataset: str, number: int, begin: datetime, end: datetime, step: timedelta
 ) -> list[str]:
-    """Files of one variable in a period, in order of time; empty where their names are unknown or it has none."""
+    """Files of one variable in a period, in order of time; empty if their names are unknown or it has no files."""
     get = {name: forcing.element(f"DEF_forcing%{name}", number) for name in ("vname", "fprefix", "dtime", "offset")}
     name, prefix = get["vname"], get["fprefix"]
     dtime, offset = (DEFAULTS[key][number - 1] if get[key] is None else get[key] for key in ("dtime", "offset"))
@@ -145,9 +145,9 @@ def _file_names(
 def _months_of_records(
     forcing: Namelist, begin: datetime, end: datetime, step: timedelta, dtime: timedelta, offset: timedelta
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Year and month of the file of the record before the first step, and of the one after the last step.
+    """Year and month of the files of the last record before the first step and the first after the last step.
 
-    A record lies at the period's beginning + offset + n dtime; the period is the time that one file holds.
+    Records are at the period's beginning + offset + n dtime; the period is the time that one file covers.
     """
     period = begin.replace(hour=0, minute=0, second=0)
     groupby = forcing.text_value("DEF_forcing%groupby") or "month"
@@ -158,7 +158,7 @@ def _months_of_records(
     before = period + offset + ((begin - period - offset) // dtime) * dtime
     file_of_first = before
     if before < period or (before == period and offset):
-        # The record belongs to the file before, unless the forcing begins here: then the first record serves.
+        # The record is in the previous file. If the forcing begins here, the first record is used instead.
         starts = forcing.number("DEF_forcing%startyr"), forcing.number("DEF_forcing%startmo") or 1
         begins_here = (begin.year, begin.month) == starts and begin.day == 1
         file_of_first = period if begins_here else period - timedelta(seconds=1)
@@ -170,14 +170,14 @@ def _months_of_records(
 
 
 def _point_problems(forcing: Namelist, root: str, begin: datetime, end: datetime, step: timedelta) -> list[str]:
-    """What is wrong with the one file of a point's forcing, whose times must hold the whole period."""
+    """Problems of the one file of a point's forcing, whose times must cover the whole period."""
     prefix, where = forcing.element("DEF_forcing%fprefix", 1), f"forcing namelist '{forcing.source}'"
     if not isinstance(prefix, str):
         return []
-    # The model puts both together as they are, without a slash.
+    # The model concatenates both, without a slash.
     path = Path(f"{root}{prefix.strip()}")
     if not exists(path):
-        slash = "" if root.endswith("/") else " CoLM puts the file's name behind DEF_dir_forcing: end that with '/'."
+        slash = "" if root.endswith("/") else " CoLM appends the file name to DEF_dir_forcing: end that with '/'."
         return [f"{where}: forcing file {path} does not exist.{slash}"]
     try:
         first, last = _times_of_point(path)
@@ -193,14 +193,14 @@ def _point_problems(forcing: Namelist, root: str, begin: datetime, end: datetime
 
 
 def _times_of_point(path: Path) -> tuple[datetime, datetime]:
-    """First and last time of a point's forcing, by the clock of the file."""
+    """First and last time of a point's forcing file, as the file states them."""
     with open_colm_file(path) as file:
         seconds = read_array(file, path, "time").astype(np.float64).reshape(-1)
         units = str(getattr(file["time"], "units", ""))
     match = _UNIT.match(units)
     if match is None or not seconds.size:
         raise DataError(
-            f"{path}: {seconds.size} times in '{units}'; CoLM reads 'seconds since YYYY-MM-DD HH:MM:SS' alone."
+            f"{path}: {seconds.size} times in '{units}'; CoLM accepts only 'seconds since YYYY-MM-DD HH:MM:SS'."
         )
     year, month, day, hour, minute, second = (int(part) for part in match.groups())
     epoch = datetime(year, month, day, hour, minute, second)

@@ -1,4 +1,4 @@
-"""A run of the real model as the campaign holds it between windows: this rank's tiles, read from restarts."""
+"""The state of one run of the real model between forecast windows, on this rank's tiles, read from restarts."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from landda_hpc.variables import SOIL_WATER_STATE, STATE
 _WIDTHS: Final = {name: int(np.prod(STATE[name].shape, dtype=np.int64)) for name in WRITTEN}
 
 WIDTH: Final = sum(_WIDTHS.values())
-"""Numbers of a tile that an analysis may change."""
+"""Values per tile that an analysis may change."""
 
 
 class ColmModel:
-    """The model's side of one run on this rank's tiles; implements ``SoilModel``.
+    """One run of the real model on this rank's tiles; implements ``SoilModel``.
 
     Parameters
     ----------
     here : this rank's tiles of the case.
-    scheme : the model's soil water scheme.
+    scheme : soil water scheme of the model.
 
     Notes
     -----
-    Local: no communication. The model's own state, that an analysis starts from, is remembered when it is read: only
-    layers whose water differs from it get a new potential and conductivity, and a change taken back restores its bits.
+    Local: no communication. The state that was read, from which an analysis starts, is kept. Only layers whose water
+    differs from it get a new potential and conductivity; a change that is undone restores the original bits.
     """
 
     def __init__(self, here: CaseTiles, scheme: SoilWaterScheme) -> None:
@@ -45,15 +45,15 @@ class ColmModel:
 
     @property
     def tiles(self) -> Tiles:
-        """The rank's tiles; layers of rock, which the model leaves dry, have no pores."""
+        """The rank's tiles. Layers of rock have no pores, because the model keeps them dry."""
         return self._tiles
 
     def read(self, case: ColmCase, time: datetime) -> TileState:
-        """The state of the rank's tiles in a restart, which becomes the background.
+        """Read the state of the rank's tiles from a restart; it becomes the background.
 
         Raises
         ------
-        MissingFileError, DataError, ShapeError : files are missing, damaged or not of this case; soil is not finite.
+        MissingFileError, DataError, ShapeError : a file is missing, damaged or of another case; soil is not finite.
         """
         here = self.here
         values = {n: np.full((len(here.tiles), *STATE[n].shape), STATE[n].initial) for n in SOIL_WATER_STATE}
@@ -73,11 +73,11 @@ class ColmModel:
         return state
 
     def remember(self, state: TileState) -> None:
-        """Take a state as the model's own."""
+        """Keep a state as the one that the model computed."""
         self._background = _soil_water(state.copy())
 
     def diagnose(self, state: TileState) -> None:
-        """Bring what follows from soil water (smp, hk, zwt) in step with it, in place; see ``SoilModel``."""
+        """Update the variables that depend on soil water (smp, hk, zwt), in place; see ``SoilModel``."""
         assert self._background is not None, "a state was read before it is analysed"
         settled, _ = settle(
             self.here.soil, self._background, np.ascontiguousarray(state.soil("wliq_soisno")), self.scheme
@@ -88,7 +88,7 @@ class ColmModel:
 
 
 def pack(state: TileState, index: IntArray) -> FloatArray:
-    """What an analysis may have changed of some tiles, (n, WIDTH)."""
+    """The variables that an analysis may change, for some tiles, (n, WIDTH)."""
     return np.concatenate([state[name][index].reshape(index.size, width) for name, width in _WIDTHS.items()], axis=1)
 
 
@@ -114,7 +114,7 @@ def _soil_water(state: TileState) -> SoilWater:
 
 
 def _with_bounds(here: CaseTiles) -> Tiles:
-    """The tiles, layers of rock without pores and never drier than they are, so that no increment goes there."""
+    """The tiles; layers of rock get no pores and cannot become drier, so that no increment is added there."""
     rock = here.tiles.porsl <= np.maximum(here.soil.wimp, here.tiles.theta_r)
     return replace(
         here.tiles,

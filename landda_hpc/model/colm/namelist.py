@@ -1,8 +1,7 @@
-"""A Fortran namelist as its user wrote it: values are read and replaced, every other character stays.
+"""Read and replace values of a Fortran namelist; every other character stays as the user wrote it.
 
-The text is the user's own, with comments and an order that mean something to them; a parser that writes it again would
-lose both. So only the values that a forecast window decides are replaced, in place; keys that are not there yet are put
-before the group's end.
+A parser that writes the namelist again would lose the user's comments and order. This one replaces, in place, only
+the values that a forecast window needs. Keys that are missing are added before the end of the group.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _REPEAT: Final = re.compile(r"(\d+)\*(.+)", re.DOTALL)
 
 @dataclass(frozen=True)
 class _Assignment:
-    """One ``name = value`` of the group: key in canonical form and where the value stands in the text."""
+    """One ``name = value`` of the group: the key in canonical form, and the position of the value in the text."""
 
     key: str
     start: int
@@ -41,12 +40,12 @@ class Namelist:
     Parameters
     ----------
     text : the whole file.
-    group : name of the group, e.g. ``nl_colm``; upper and lower case are the same here and in keys.
+    group : name of the group, e.g. ``nl_colm``. Upper and lower case are equivalent, here and in keys.
     source : the file, for messages.
 
     Raises
     ------
-    DataError : the group is missing or does not end.
+    DataError : the group is missing or not terminated.
 
     Attributes
     ----------
@@ -54,8 +53,8 @@ class Namelist:
 
     Notes
     -----
-    Keys are as in the file: ``DEF_CASE_NAME``, ``DEF_simulation_time%start_year``, ``DEF_forcing%fprefix(4)``. Where a
-    key is given twice the later one counts, as in Fortran.
+    Keys are written as in the file: ``DEF_CASE_NAME``, ``DEF_simulation_time%start_year``, ``DEF_forcing%fprefix(4)``.
+    If a key occurs twice, the later one counts, as in Fortran.
     """
 
     def __init__(self, text: str, group: str = "nl_colm", source: str = "namelist") -> None:
@@ -80,11 +79,11 @@ class Namelist:
 
     @classmethod
     def from_file(cls, path: Path, group: str = "nl_colm") -> Namelist:
-        """The namelist in a file; bytes that are not UTF-8 (comments in another encoding) are kept as they are.
+        """Read the namelist in a file; bytes that are not UTF-8 (comments in another encoding) are kept.
 
         Raises
         ------
-        MissingFileError, DataError : there is no such file, or no such group in it.
+        MissingFileError, DataError : the file does not exist, or has no such group.
         """
         if not path.is_file():
             raise MissingFileError(f"namelist '{path}' does not exist.")
@@ -94,19 +93,19 @@ class Namelist:
         except OSError as error:
             raise DataError(f"namelist '{path}' cannot be read: {error.strerror}.") from error
         if len(content) > _LARGEST_FILE:
-            raise DataError(f"namelist '{path}' has more than {_LARGEST_FILE // 2**20} MB. Is it CoLM's namelist?")
+            raise DataError(f"namelist '{path}' is larger than {_LARGEST_FILE // 2**20} MB. Is it CoLM's namelist?")
         return cls(content.decode("utf-8", "surrogateescape"), group, str(path))
 
     @property
     def content(self) -> bytes:
-        """The text as bytes, as ``from_file`` read them but for values that were replaced."""
+        """The text as the bytes that ``from_file`` read, except for replaced values."""
         return self.text.encode("utf-8", "surrogateescape")
 
     def __contains__(self, key: str) -> bool:
         return _canonical(key) in self._assignments
 
     def values(self, key: str) -> tuple[Value, ...]:
-        """All values of a key, an array's in order; empty if the key is missing.
+        """All values of a key, those of an array in order; empty if the key is missing.
 
         Raises
         ------
@@ -118,10 +117,10 @@ class Namelist:
         return tuple(_values(self.text[place.start : place.stop], f"{self.source}: {key}"))
 
     def element(self, key: str, number: int) -> Value | None:
-        """Element of an array (from 1) that the file gives as a whole, in sections or one by one; None if it does not.
+        """Element (counted from 1) of an array that the file sets as a whole, by sections or by element; None if unset.
 
-        ``a = x, y``, ``a(1:2) = x, y`` and ``a(1) = x  a(2) = y`` give the same. Where several forms name an element,
-        the later one counts, as in Fortran.
+        ``a = x, y``, ``a(1:2) = x, y`` and ``a(1) = x  a(2) = y`` are equivalent. If an element is set more than once,
+        the last value counts, as in Fortran.
         """
         wanted, found, at = _canonical(key), None, -1
         for place in self._assignments.values():
@@ -133,7 +132,7 @@ class Namelist:
         return found
 
     def text_value(self, key: str) -> str | None:
-        """A key's text without blanks around it; None if the key is missing. DataError if it is not a text."""
+        """A key's text without surrounding blanks; None if the key is missing. DataError if it is not a text."""
         found = self._one(key)
         if found is not None and not isinstance(found, str):
             raise DataError(f"{self.source}: {key} is {found}; expected a text in quotes.")
@@ -147,18 +146,18 @@ class Namelist:
         return found
 
     def logical(self, key: str) -> bool | None:
-        """A key's truth value; None if the key is missing. DataError if it is not one."""
+        """A key's logical value; None if the key is missing. DataError if it is not a logical."""
         found = self._one(key)
         if found is not None and not isinstance(found, bool):
             raise DataError(f"{self.source}: {key} is {found!r}; expected .true. or .false.")
         return found
 
     def with_values(self, values: Mapping[str, Value]) -> Namelist:
-        """The namelist with other values; keys that are missing are put before the group's end.
+        """The namelist with other values; keys that are missing are added before the end of the group.
 
         Raises
         ------
-        DataError : a component of a structure that the file assigns as a whole: which would count is unknown.
+        DataError : the file assigns a structure as a whole and a component is to change: which one counts is unknown.
         """
         edits: list[tuple[int, int, str]] = []
         new: list[str] = []
@@ -185,7 +184,7 @@ class Namelist:
         return Namelist(text, self.group, self.source)
 
     def texts(self) -> dict[str, str]:
-        """Every key whose only value is a text, with that text; keys in small letters."""
+        """All keys whose only value is a text, with that text; keys in lower case."""
         found = {key: self.values(key) for key in self._assignments}
         return {key: value[0].strip() for key, value in found.items() if len(value) == 1 and isinstance(value[0], str)}
 
@@ -210,7 +209,7 @@ def _canonical(name: str) -> str:
 
 
 def _mask(text: str) -> str:
-    """The text with comments blanked and the insides of quotes made harmless; same length, same line ends."""
+    """The text with comments and the contents of quotes blanked out; same length, same line ends."""
     masked: list[str] = []
     quote, comment = "", False
     for character in text:
@@ -249,12 +248,12 @@ def _values(text: str, where: str) -> list[Value]:
 
 def _constant(token: str, where: str) -> Value:
     if token[0] in "'\"":
-        # A text that continues in the next line: the end of the line is not part of it.
+        # A text may continue on the next line; the line end does not belong to it.
         return re.sub(r"\r?\n", "", token[1:-1]).replace(token[0] * 2, token[0])
     if _LOGICAL.fullmatch(token):
         return token.lstrip(".")[0] in "tT"
     if len(token) > _LONGEST_NUMBER:
-        raise DataError(f"{where}: a number of {len(token)} characters; expected at most {_LONGEST_NUMBER}.")
+        raise DataError(f"{where}: a number has {len(token)} characters; expected at most {_LONGEST_NUMBER}.")
     for kind in (int, lambda t: float(re.sub("[dDqQ]", "e", t))):
         try:
             return kind(token)

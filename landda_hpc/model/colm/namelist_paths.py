@@ -1,4 +1,4 @@
-"""Paths in CoLM's namelists: which keys hold one, and what a relative one counts from."""
+"""Paths in CoLM's namelists: which keys hold a path, and to what a relative path refers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Final
 from landda_hpc.model.colm.namelist import Namelist
 
 LONGEST: Final = 256
-"""Characters of a text in CoLM's namelists; the model cuts longer ones without a word."""
+"""Longest text in CoLM's namelists, characters; the model truncates longer ones silently."""
 
 _PATH_KEY: Final = re.compile(r"dir|file|namelist|fsitedata|mesh_data")
-"""In the last component of a key, small letters: DEF_dir_forcing, DEF_UnitCatchment_file, DEF_HIST_vars_namelist ..."""
+"""Parts of the last component of a key, lower case: DEF_dir_forcing, DEF_UnitCatchment_file, DEF_HIST_vars_namelist"""
 
 _NO_PATH: Final = ("", "null", "none")
 _BELOW_A_FOLDER: Final = "def_forcing%"
-"""Beginning of keys whose texts count from DEF_dir_forcing, whatever they look like."""
+"""Prefix of keys whose texts are relative to DEF_dir_forcing in any case."""
 
 
 def paths(namelist: Namelist) -> dict[str, str]:
-    """Every key that holds a path by its name, with its text; without those that name nothing ('null')."""
+    """All keys whose names say that they hold a path, with their texts; without unused ones ('null')."""
     return {
         key: text
         for key, text in namelist.texts().items()
@@ -29,7 +29,7 @@ def paths(namelist: Namelist) -> dict[str, str]:
 
 
 def exists(path: Path) -> bool:
-    """Whether something lies at a path; not at one that no file can have (a name that is too long). Local."""
+    """Whether a path exists; False for a name too long for any file. Local."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -37,18 +37,18 @@ def exists(path: Path) -> bool:
 
 
 def with_absolute_paths(namelist: Namelist, *folders: Path) -> Namelist:
-    """The namelist, relative paths made absolute where something lies there. Local.
+    """Make relative paths absolute where they exist. Local.
 
     Parameters
     ----------
-    folders : what relative paths may count from, the first one that holds the path wins. CoLM's count from the folder
-        in which it is started, which is that of the case's namelist.
+    folders : folders to which relative paths may refer; the first one that contains the path counts. For CoLM, paths
+        are relative to the folder in which it is started, which is that of the case's namelist.
 
     Notes
     -----
-    Paths are texts of keys that hold a path by their name ('forcing.nml'), and of other keys where they have a slash
-    ('./forcing/ERA5.nml'): the name of a case or data set may be that of a folder by chance. A slash at the end stays,
-    since CoLM puts some names behind a folder without one.
+    A text is taken as a path if its key names one ('forcing.nml'), or if it contains a slash ('./forcing/ERA5.nml').
+    Other texts, such as the name of a case or data set, may equal the name of a folder by chance. A trailing slash is
+    kept, because CoLM appends some names to a folder without a slash.
     """
     known, absolute = paths(namelist), {}
     for key, text in namelist.texts().items():
@@ -61,5 +61,5 @@ def with_absolute_paths(namelist: Namelist, *folders: Path) -> Namelist:
 
 
 def overlong(namelist: Namelist) -> list[str]:
-    """Keys whose text CoLM would cut, see ``LONGEST``."""
+    """Keys whose texts CoLM would truncate, see ``LONGEST``."""
     return [key for key, text in namelist.texts().items() if len(text.encode("utf-8", "surrogateescape")) > LONGEST]

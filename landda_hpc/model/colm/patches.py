@@ -17,19 +17,19 @@ from landda_hpc.formats.colm.restart import BlockConstants, SoilConstants, read_
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """Patches of some blocks, ordered by grid cell; within a cell in the order of the restart file.
+    """Patches of some blocks, sorted by grid cell, and within a cell in the order of the restart file.
 
     Attributes
     ----------
-    block : name of the file of each patch, as index into ``ColmCase.blocks``, shape (n,).
+    block : file of each patch, as index into ``ColmCase.blocks``, shape (n,).
     position : place in that file, (n,).
     cell : flat cell of the case's grid, non-decreasing, (n,).
     fraction : share of the element's area; the shares of an element sum to 1, (n,).
     patchtype : 0 soil, 1 urban, 2 wetland, 3 glacier, 4 lake, 99 ocean, (n,).
     patchclass : class of the land cover, (n,).
-    is_active : patches that the model steps, (n,).
+    is_active : patches that the model computes, (n,).
     lat, lon : degrees_north, degrees_east, (n,).
-    soil : hydraulic constants of the n columns.
+    soil : hydraulic parameters of the n columns.
     """
 
     block: IntArray
@@ -47,17 +47,17 @@ class Patches:
         return int(self.cell.size)
 
     def take(self, index: slice | IntArray) -> Patches:
-        """The patches at a slice or index array, in that order."""
+        """The patches selected by a slice or an index array, in that order."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         soil = values.pop("soil")
         return Patches(**{name: value[index] for name, value in values.items()}, soil=soil.take(index))
 
     def gather(self, case: ColmCase, values: Mapping[str, FloatArray]) -> FloatArray:
-        """Values of these patches from arrays per block, patches of a block in file order.
+        """Collect values of these patches from arrays per block, whose patches are in file order.
 
         Parameters
         ----------
-        values : one array (n_patch of the block, ...) per block name; blocks without a patch here may be missing.
+        values : one array (n_patch of the block, ...) per block name; blocks without these patches may be missing.
 
         Returns
         -------
@@ -77,23 +77,23 @@ def read_patches(
     blocks: Sequence[str] | None = None,
     constants: Mapping[str, BlockConstants] | None = None,
 ) -> Patches:
-    """Patches of some blocks of a case, by default of all. Local; reads their mapping and constant files.
+    """Read the patches of some blocks of a case (default: all) from its mapping and constant files. Local.
 
     Parameters
     ----------
-    mesh : grid of the case, if it has been read already.
+    mesh : grid of the case, if already read.
     blocks : names of blocks.
-    constants : constant restarts, if they have been read already.
+    constants : constant restarts, if already read.
 
     Raises
     ------
-    DataError : a block is not of this case, or two blocks share a cell; what the readers raise.
+    DataError : a block does not belong to this case, two blocks share a cell, or a reader raises it.
     """
     mesh = mesh or read_mesh(case)
     chosen = case.blocks if blocks is None else tuple(blocks)
     unknown = sorted(set(chosen) - set(case.blocks))
     if unknown or not chosen:
-        raise DataError(f"{case.const}: blocks {unknown} are not of this case; it has {', '.join(case.blocks)}.")
+        raise DataError(f"{case.const}: blocks {unknown} do not belong to this case; it has {', '.join(case.blocks)}.")
     maps = [read_block_map(case, mesh, block) for block in chosen]
     parts = [constants[block] if constants else read_constants(case, block) for block in chosen]
     for block, where, part in zip(chosen, maps, parts, strict=True):
@@ -106,7 +106,7 @@ def read_patches(
     order = np.argsort(cell, kind="stable")
     shared = (np.diff(cell[order]) == 0) & (np.diff(block_of[order]) != 0)
     if shared.any():
-        raise DataError(f"{case.name}: a grid cell has patches in two blocks; an element of CoLM lies in one.")
+        raise DataError(f"{case.name}: a grid cell has patches in two blocks; each element of CoLM lies in one block.")
     patches = Patches(
         block=block_of,
         position=np.concatenate([np.arange(m.cell.size, dtype=np.int64) for m in maps]),

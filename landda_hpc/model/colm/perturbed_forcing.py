@@ -1,4 +1,4 @@
-"""A run's own weather: copies of the case's precipitation files, with a persistent factor on rain and snow."""
+"""Perturbed forcing of one run: copies of the case's precipitation files, multiplied by a constant factor."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from landda_hpc.model.colm.namelist import Namelist
 logger = logging.getLogger(__name__)
 
 PRECIPITATION: Final = 4
-"""Number of precipitation among CoLM's forcing variables (``fprefix(4)``, ``vname(4)``), whatever the data set."""
+"""Index of precipitation among CoLM's forcing variables (``fprefix(4)``, ``vname(4)``) in every data set."""
 
 FORCING_NAME: Final = "forcing.nml"
-"""The forcing namelist of a run, in its folder."""
+"""Forcing namelist of a run, in the run's folder."""
 
 _MARGIN: Final = timedelta(days=2)
-"""Beyond the campaign's period, since the model reads the records around its time step."""
+"""Margin around the campaign's period, because the model reads the records around each time step."""
 
 
 def perturb_rain(
     forcing: Namelist, grid: Grid, factor: FloatArray, folder: Path, period: tuple[datetime, datetime]
 ) -> Path:
-    """Write a run's forcing: ``forcing.nml`` and ``forcing/``, where precipitation is multiplied by a factor. Local.
+    """Write the forcing of a run: ``forcing.nml`` and ``forcing/``, with precipitation times a factor. Local.
 
     Parameters
     ----------
     forcing : the case's forcing namelist (group nl_colm_forcing).
-    grid, factor : factor of each cell, 1, shape (n_lat, n_lon); a forcing cell takes that of the nearest one.
-    folder : of the run.
-    period : begin and end of the campaign; files of months or days around it are written.
+    grid, factor : factor of each cell, 1, shape (n_lat, n_lon); a forcing cell takes the factor of the nearest cell.
+    folder : the run's folder.
+    period : begin and end of the campaign; the files of the months or days around it are written too.
 
     Returns
     -------
-    The new forcing namelist. All files but those of precipitation are links to the case's.
+    The new forcing namelist. All files except those of precipitation are links to the case's files.
 
     Raises
     ------
-    DataError : the forcing is of a kind whose precipitation cannot be found: not grouped by day, month or year in files
-        of its own prefix, or without latitude and longitude.
+    DataError : the precipitation files cannot be identified: they are not grouped by day, month or year with their own
+        prefix, or they have no latitude and longitude.
     """
     root = Path(_text(forcing, "DEF_dir_forcing"))
     prefix, variable = (_text(forcing, f"DEF_forcing%{name}", PRECIPITATION) for name in ("fprefix", "vname"))
@@ -83,10 +83,10 @@ def _text(forcing: Namelist, key: str, number: int | None = None) -> str:
 
 
 def _precipitation_files(root: Path, prefix: str, period: tuple[datetime, datetime]) -> list[Path]:
-    """Files of the prefix whose name's date touches the period; all of them where a name has no date."""
+    """Files with the prefix whose dates overlap the period; all of them if a file name has no date."""
     found = sorted(path for path in root.glob(f"{prefix}*") if path.is_file())
     if not found:
-        raise MissingFileError(f"no precipitation file {root / prefix}* of the case's forcing.")
+        raise MissingFileError(f"the case's forcing has no precipitation file {root / prefix}*.")
     begin, end = (period[0] - _MARGIN).date(), (period[1] + _MARGIN).date()
     kept = []
     for path in found:
@@ -119,11 +119,11 @@ def _multiply(path: Path, variable: str, names: list[str], grid: Grid, factor: F
     here = factor[row, column]
     with netCDF4.Dataset(path, "r+") as file:
         if variable not in file.variables:
-            raise DataError(f"{path}: has no variable '{variable}' (DEF_forcing%vname(4)).")
+            raise DataError(f"{path}: variable '{variable}' (DEF_forcing%vname(4)) is missing.")
         rain = file.variables[variable]
         if rain.shape[-2:] != here.shape:
-            raise DataError(f"{path}: '{variable}' has shape {rain.shape}, its latitudes and longitudes {here.shape}.")
-        # The library would replace rain by fill values where it is outside a valid range.
+            raise DataError(f"{path}: '{variable}' has shape {rain.shape}; latitude and longitude give {here.shape}.")
+        # The netCDF library would replace values outside a valid range by fill values.
         file.set_auto_maskandscale(False)
         decoder = decoder_of(rain, f"variable '{variable}' in '{path}'", with_range=False)
         for record in range(rain.shape[0]):

@@ -1,4 +1,4 @@
-"""Processes of the model: an environment of their own, a log, a time limit, no orphans."""
+"""Processes of the real model: separate environment, log file, time limit, no orphans."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from landda_hpc.parallel.process_identity import birth
 logger = logging.getLogger(__name__)
 
 PLACEHOLDERS: Final = ("exe", "namelist", "nodes", "slot")
-"""What a launch command may name in braces."""
+"""Names that a launch command may have in braces."""
 
 PROCESS_FILE: Final = "process.json"
-"""In a window's folder: which process works there, so that a resume can end one that outlived its campaign."""
+"""File in a window's folder that names its process; a resume can end a process that outlived its campaign."""
 
 GRACE_S: Final = 10.0
-"""Seconds between the request to end and the kill: mpirun needs them to end its own processes on other nodes."""
+"""Seconds between SIGTERM and SIGKILL; mpirun needs them to end its own processes on other nodes."""
 
 _OF_THE_PARENT: Final = (
     "OMPI_COMM_WORLD_", "OMPI_MCA_orte_", "OMPI_MCA_ess", "OMPI_MCA_pmix", "OMPI_MCA_initial_wdir", "OMPI_APP_CTX",
@@ -38,36 +38,36 @@ _OF_THE_PARENT: Final = (
     "SLURM_STEP", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_GTIDS", "SLURM_TASK_PID", "SLURM_SRUN_",
     "SLURM_LAUNCH_NODE", "SLURM_CPU_BIND", "SLURM_MEM_BIND", "SLURM_DISTRIBUTION", "SLURM_MPI_TYPE", "SLURM_PMI",
 )  # fmt: skip
-"""Beginnings of the variables by which an MPI process finds its own job. Left in place, a launcher inside would take
-itself for a rank of ours. Those of the batch job itself (SLURM_JOB_*, SLURM_NODELIST ...) stay: they are how the
-inner launcher finds the allocation; so do a person's own settings (OMPI_MCA_btl and the like)."""
+"""Prefixes of the variables by which an MPI process finds its job. If they stayed, an inner launcher would take itself
+for one of our ranks. The variables of the batch job (SLURM_JOB_*, SLURM_NODELIST ...) stay, since the inner launcher
+finds the allocation by them. The user's settings (OMPI_MCA_btl etc.) stay too."""
 
 
 def own_environment(parent: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
-    """The parent's environment without the variables of its MPI job, and with extra ones."""
+    """The parent's environment without the variables of its MPI job, plus extra variables."""
     kept = {name: value for name, value in parent.items() if not name.startswith(_OF_THE_PARENT)}
     return kept | dict(extra)
 
 
 def launch_command(template: str, executable: Path, namelist: str, nodes: str, slot: int) -> list[str]:
-    """Words of the command from a template such as ``mpirun -n 4 --host {nodes} {exe} {namelist}``.
+    """Split a command template such as ``mpirun -n 4 --host {nodes} {exe} {namelist}`` into words.
 
     Raises
     ------
-    ConfigError : the template names something else in braces, or quotes do not close.
+    ConfigError : the template has another name in braces, or unbalanced quotes.
     """
     given = dict(zip(PLACEHOLDERS, (str(executable), namelist, nodes, str(slot)), strict=True))
     try:
         return [word.format(**given) for word in shlex.split(template)]
     except (KeyError, IndexError, ValueError) as error:
         raise ConfigError(
-            f"model.launch = '{template}': {error}. In braces it may have {', '.join(PLACEHOLDERS)}."
+            f"model.launch = '{template}': {error}. Names allowed in braces: {', '.join(PLACEHOLDERS)}."
         ) from error
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended: its exit code, negative for a signal; None if it was ended for its time limit."""
+    """How a process ended: its exit code, negative for a signal; None if it exceeded its time limit."""
 
     code: int | None
     seconds: float
@@ -77,7 +77,7 @@ class Ending:
         return self.code == 0
 
     def describe(self) -> str:
-        """In words, for messages."""
+        """Describe the end of the process for a message."""
         if self.code is None:
             return f"did not end within its {self.seconds:.0f} s"
         if self.code < 0:
@@ -86,15 +86,15 @@ class Ending:
 
 
 class ModelProcess:
-    """One running model process (or launcher of several), in a session of its own.
+    """One running process of the model (or of its launcher), in its own session.
 
     Parameters
     ----------
     command : words of the command.
     folder : where it runs.
     log : file for its output and errors; overwritten.
-    environment : all of its variables.
-    timeout_s : seconds it may take.
+    environment : all of its environment variables.
+    timeout_s : time limit, s.
 
     Raises
     ------
@@ -122,7 +122,7 @@ class ModelProcess:
         (folder / PROCESS_FILE).write_text(json.dumps(identity), encoding="utf-8")
 
     def poll(self) -> Ending | None:
-        """How it ended; None while it runs. Ends it when its time is over."""
+        """Return how the process ended, None while it runs. Ends it when it exceeds its time limit."""
         if self._ending is None:
             code, seconds = self._process.poll(), time.monotonic() - self._began
             if code is not None:
@@ -133,12 +133,12 @@ class ModelProcess:
         return self._ending
 
     def end(self) -> None:
-        """End it and all of its session: by request, then by force. Nothing where it has ended already."""
+        """End the process and its session, first with SIGTERM, then with SIGKILL. Does nothing after it has ended."""
         end_session(self._process.pid, self._process)
 
 
 def end_session(pid: int, process: subprocess.Popen[bytes] | None = None) -> None:
-    """End the processes of a session that this program started, by its leader's id."""
+    """End the processes of a session that this program started; the session is given by its leader's id."""
 
     def is_over() -> bool:
         return process.poll() is not None if process is not None else birth(pid) is None
@@ -156,9 +156,9 @@ def end_session(pid: int, process: subprocess.Popen[bytes] | None = None) -> Non
 
 
 def end_orphan(folder: Path) -> bool:
-    """End the process that was started in a folder, if it is of this machine and still alive; True if one was ended.
+    """End a process started in a folder if it still runs on this machine; True if one was ended.
 
-    A campaign that is killed cannot take its model along; at the resume two would compute the same window.
+    A killed campaign cannot end its model; without this, a resume would let two processes compute the same window.
     """
     path = folder / PROCESS_FILE
     try:

@@ -1,12 +1,12 @@
-"""What in CoLM's restart follows the liquid water of the soil: matric potential and hydraulic conductivity.
+"""Matric potential and hydraulic conductivity in CoLM's restart, which depend on the liquid soil water.
 
-Two ways of the real model, chosen when it is built and in its namelist:
+The real model has two options, chosen when it is built and in its namelist:
 
 - retention curve: Campbell (1974), or van Genuchten-Mualem with an air-entry value (Ippisch et al. 2006);
 - soil water scheme: ``vsf``, the variably saturated flow (DEF_USE_VariablySaturatedFlow, the default), or
   ``colm2014``, the scheme of CoLM2014 (Campbell only).
 
-Kernels are plain loops in numba: the same bits for a patch wherever it lies in an array.
+Kernels are plain loops in numba, so that a patch gets the same bits wherever it lies in an array.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ ICE_IMPEDANCE: Final = 6.0
 """Exponent of the ice impedance: conductivity is multiplied by 10^(-6 ice fraction of the pores)."""
 
 _NODE_DISTANCE: Final[FloatArray] = np.diff(1000.0 * SOIL_Z)
-"""mm between the nodes of neighbouring soil layers."""
+"""mm, distance between the nodes of adjacent soil layers."""
 
 
 class SoilWaterScheme(StrEnum):
-    """Which of its two soil water schemes the model runs."""
+    """Soil water scheme of the model."""
 
     VSF = "vsf"
     COLM2014 = "colm2014"
@@ -60,24 +60,24 @@ def follow_liquid_water(
 
     Parameters
     ----------
-    soil : constants of n_patch columns.
+    soil : hydraulic parameters of n_patch columns.
     wliq, wice : kg m-2, (n_patch, 10).
     temperature : K, (n_patch, 10).
     where : layers to compute, (n_patch, 10); all others keep their values.
     smp : matric potential, mm, (n_patch, 10), changed in place.
     hk : hydraulic conductivity, mm s-1, (n_patch, 10), changed in place. In the CoLM2014 scheme it belongs to the
         interface below the layer.
-    scheme : the model's soil water scheme.
+    scheme : soil water scheme of the model.
 
     Raises
     ------
-    ConfigError : the CoLM2014 scheme with van Genuchten's curve, which CoLM does not have.
+    ConfigError : the CoLM2014 scheme with van Genuchten's curve, a combination that CoLM does not support.
 
     Notes
     -----
-    Local: no communication. The VSF scheme computes both from the state at the end of its step, so that on the
-    model's own restarts this function gives what the file has, to rounding; the CoLM2014 scheme leaves the values
-    of the beginning of its last step.
+    Local: no communication. The VSF scheme computes both from the state at the end of its step. For restarts of the
+    real model this function therefore reproduces the values in the file, to rounding. The CoLM2014 scheme keeps the
+    values of the beginning of its last step.
 
     References
     ----------
@@ -127,16 +127,16 @@ def follow_liquid_water(
 
 
 def require_retention(soil: SoilConstants, scheme: SoilWaterScheme) -> None:
-    """Raise ConfigError for a retention curve that CoLM does not have in a scheme."""
+    """Raise ConfigError for a retention curve that CoLM does not support in a scheme."""
     if scheme is SoilWaterScheme.COLM2014 and not soil.is_campbell:
         raise ConfigError(
-            "the CoLM2014 soil water scheme has Campbell's retention curve only, but the constant restart has van "
+            "the CoLM2014 soil water scheme supports only Campbell's retention curve, but the constant restart has van "
             "Genuchten's (alpha_vgm). Is DEF_USE_VariablySaturatedFlow really .false.?"
         )
 
 
 def effective_porosity(soil: SoilConstants, wice: FloatArray) -> FloatArray:
-    """Porosity that ice leaves for liquid water, at least wimp, as the VSF scheme has it; m3 m-3, (n_patch, 10)."""
+    """Porosity minus ice, at least wimp, as in the VSF scheme; m3 m-3, (n_patch, 10)."""
     share: FloatArray = np.maximum(soil.wimp, soil.porsl - np.minimum(soil.porsl, wice / (SOIL_DZ * RHO_ICE)))
     return share
 
@@ -246,7 +246,7 @@ def _colm2014(
             if room[k] < wimp or room[below] < wimp or liquid[k] <= 1.0e-3:
                 hk[p, k] = 0.0
                 continue
-            # Upstream: water goes up where the potential below is the higher one by more than gravity.
+            # Upstream weighting: water rises where the potential below exceeds that above by more than gravity.
             source = k
             if k < n_layers - 1 and (smp[p, k + 1] - smp[p, k]) / distance[k] - 1.0 > 0.0:
                 source = k + 1

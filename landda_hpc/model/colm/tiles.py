@@ -1,4 +1,4 @@
-"""A case's patches as tiles of this project, on the case's own grid."""
+"""The patches of a CoLM case as tiles of landda_hpc, on the case's own grid."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from landda_hpc.state import PatchType, Tiles
 
 @dataclass(frozen=True, eq=False)
 class CaseTiles:
-    """The tiles of a case and where each of them lies in its restart files.
+    """The tiles of a case and the position of each in its restart files.
 
     Attributes
     ----------
-    grid : the case's mesh around its elements, at least as large as asked for.
-    tiles : patches that the model steps, by cell, then as in the files; no ocean. Vegetation and climate are not in
-        CoLM's restarts: none, class 0. Soil class 0: parameters are the case's own.
-    block : number of the tile's block in ``blocks``, (n_tile,).
-    position : its place among the block's patches, (n_tile,).
-    soil : hydraulic constants, in the tiles' order.
+    grid : the case's mesh around its elements, at least as large as requested.
+    tiles : patches that the model computes, without ocean, sorted by cell, then as in the files. CoLM's restarts have
+        no vegetation and climate (class 0). Soil class is 0, because the parameters are the case's own.
+    block : index of the tile's block in ``blocks``, (n_tile,).
+    position : position among the patches of the block, (n_tile,).
+    soil : hydraulic parameters, in the order of the tiles.
     blocks : names of the blocks.
-    n_patch : patches of each block, those that are no tiles included.
+    n_patch : number of patches of each block, including those that are not tiles.
     """
 
     grid: Grid
@@ -41,7 +41,7 @@ class CaseTiles:
     n_patch: Mapping[str, int]
 
     def take(self, index: slice) -> CaseTiles:
-        """The same with a slice of the tiles."""
+        """The tiles selected by a slice."""
         return replace(
             self,
             tiles=self.tiles.take(index),
@@ -57,11 +57,11 @@ def read_case_tiles(case: ColmCase, least_size: int = 1) -> CaseTiles:
     Parameters
     ----------
     case : the case.
-    least_size : rows and columns that the grid has at least; cells without land are put around the case's.
+    least_size : minimum number of rows and columns of the grid; cells without land are added around the case's.
 
     Raises
     ------
-    MissingFileError, DataError, ShapeError : files are missing, damaged, or not of one case; no patch is land.
+    MissingFileError, DataError, ShapeError : a file is missing, damaged or of another case; no patch is land.
 
     Notes
     -----
@@ -76,7 +76,7 @@ def read_case_tiles(case: ColmCase, least_size: int = 1) -> CaseTiles:
         if constants.n_patch != place.cell.size:
             raise DataError(
                 f"block {block} of case {case.name} has {constants.n_patch} patches in its constant restart and "
-                f"{place.cell.size} in landpatch. Do they belong together?"
+                f"{place.cell.size} in landpatch. Do these files belong together?"
             )
         n_patch[block] = constants.n_patch
         known = np.isin(constants.patchtype, [int(kind) for kind in PatchType])
@@ -90,7 +90,7 @@ def read_case_tiles(case: ColmCase, least_size: int = 1) -> CaseTiles:
         soils.append(constants.soil.take(kept))
     cell = np.concatenate(cells).astype(np.int64)
     if cell.size == 0:
-        raise DataError(f"case {case.name} ({case.const}) has no patch of land that the model steps.")
+        raise DataError(f"case {case.name} ({case.const}) has no land patch that the model computes.")
     order = np.argsort(cell, kind="stable")
     soil = SoilConstants.stack(soils).take(order)
     return CaseTiles(
@@ -105,16 +105,16 @@ def read_case_tiles(case: ColmCase, least_size: int = 1) -> CaseTiles:
 
 
 def surrounded(grid: Grid, least: int) -> tuple[Grid, int, int]:
-    """A grid of at least so many rows and columns: cells of the outermost ones' size are put around it.
+    """Extend a grid to a minimum number of rows and columns, with cells of the size of the outermost ones.
 
     Returns
     -------
-    The grid, and how many rows were put in the south and columns in the west. No row lies beyond a pole: what has no
-    room on one side goes to the other. A periodic grid gets no columns.
+    The grid, and the numbers of rows added in the south and columns added in the west. Rows do not extend beyond a
+    pole; rows without room on one side are added on the other. A periodic grid gets no columns.
 
     Raises
     ------
-    DataError : the Earth has no room for so many rows of that size.
+    DataError : so many rows of that size do not fit on the Earth.
     """
     n_lat, n_lon = grid.shape
     lat_edges, lon_edges = grid.lat_edges, grid.lon_edges
@@ -122,7 +122,7 @@ def surrounded(grid: Grid, least: int) -> tuple[Grid, int, int]:
     d_south, d_north = lat_edges[1] - lat_edges[0], lat_edges[-1] - lat_edges[-2]
     room_south, room_north = int((lat_edges[0] + 90.0) / d_south + 1e-6), int((90.0 - lat_edges[-1]) / d_north + 1e-6)
     if missing_rows > room_south + room_north:
-        raise DataError(f"grid.least_size = {least}: there are not so many rows of {d_south:g} degrees on the Earth.")
+        raise DataError(f"grid.least_size = {least}: so many rows of {d_south:g} degrees do not fit on the Earth.")
     south = min(room_south, max(missing_rows // 2, missing_rows - room_north))
     north = missing_rows - south
     west = missing_columns // 2

@@ -1,4 +1,4 @@
-"""Does this software see a case as the model does? Cell means of its restarts against the model's own history."""
+"""Check that this software reads a case as the model does: cell means of restarts against the model's history."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from landda_hpc.model.colm.patches import Patches, read_patches
 from landda_hpc.state import soil_moisture
 
 TOLERANCE: Final = 1e-12
-"""Largest relative difference that counts as the same: the history's sums run in another order."""
+"""Largest relative difference that counts as equal; the history sums in another order."""
 
 
 @dataclass(frozen=True)
 class HistoryVariable:
-    """A variable that both restart and history have.
+    """A variable in both restart and history.
 
     Attributes
     ----------
     restart : name in the restart (``h2osoi`` is computed: volumetric soil water).
-    first_type, last_type : patch types that count in the mean.
+    first_type, last_type : range of patch types that count in the mean.
     is_instantaneous : the history has the value at the end of its interval, not a mean.
     """
 
@@ -85,7 +85,7 @@ class Comparison:
     ----------
     variable : name in the history.
     time : of the restart.
-    n_values : cells x levels that both have.
+    n_values : number of compared values, cells x levels.
     largest_difference : absolute, in the variable's unit.
     largest_relative : |restart - history| / max(|history|, |restart|) at its largest; 0 where both are 0.
     """
@@ -103,10 +103,10 @@ class Comparison:
 
 
 def verify_case(case: ColmCase) -> Iterator[Comparison]:
-    """Compare all times that have both a restart and a history of it. Local; one after another.
+    """Compare all times for which both a restart and a history exist. Local; one time after another.
 
-    Only histories of single time steps can be compared (DEF_HIST_FREQ TIMESTEP, or the instantaneous variables of
-    any): the mean over several steps is in no restart. Every restart compared is checked for completeness first.
+    Only histories of single time steps can be compared (DEF_HIST_FREQ TIMESTEP, or instantaneous variables of any
+    frequency), because restarts have no means over several steps. Each restart is first checked for completeness.
 
     Yields
     ------
@@ -114,7 +114,7 @@ def verify_case(case: ColmCase) -> Iterator[Comparison]:
 
     Raises
     ------
-    DataError where there is nothing to compare, or a cell is missing in one of the two.
+    DataError : there is nothing to compare, or a cell is missing in one of the two.
     """
     times = set(case.times())
     constants = {block: read_constants(case, block) for block in case.blocks}
@@ -142,7 +142,7 @@ def verify_case(case: ColmCase) -> Iterator[Comparison]:
                 values = _restart_values(case, time, constants, patches, VARIABLES[name].restart)
                 kinds = VARIABLES[name]
                 of_kind = (patches.patchtype >= kinds.first_type) & (patches.patchtype <= kinds.last_type)
-                # At a single point the model writes its patch as it is, whatever its type.
+                # At a single point the model writes its patch unchanged, whatever its type.
                 takes_part = of_kind & patches.is_active | case.is_single_point
                 means = cell_means(patches.cell, patches.fraction, takes_part, values, missing=CoLM_MISSING)
                 theirs = read_history(history, name, step, mesh.grid)[np.unique(patches.cell)]
@@ -152,8 +152,9 @@ def verify_case(case: ColmCase) -> Iterator[Comparison]:
                     yield comparison
     if n_compared == 0:
         raise DataError(
-            f"{case.name}: {n_files} history files and {len(times)} restarts, but none of one time step with its "
-            "restart. Run two steps or more with DEF_HIST_FREQ = 'TIMESTEP' and DEF_WRST_FREQ = 'TIMESTEP'."
+            f"{case.name}: {n_files} history files and {len(times)} restarts, but no history of one time step with a "
+            "restart of the same time. Run two steps or more with DEF_HIST_FREQ = 'TIMESTEP' and DEF_WRST_FREQ = "
+            "'TIMESTEP'."
         )
 
 
@@ -180,12 +181,12 @@ def _restart_values(
 
 def _compare(history: HistoryFile, name: str, time: datetime, ours: FloatArray, theirs: FloatArray) -> Comparison:
     if ours.shape != theirs.shape:
-        raise DataError(f"{history.path}: '{name}' has {theirs.shape[1]} levels, the restart {ours.shape[1]}.")
+        raise DataError(f"{history.path}: '{name}' has {theirs.shape[1]} levels; the restart has {ours.shape[1]}.")
     if np.any(np.isnan(ours) != np.isnan(theirs)):
         where = int(np.argmax(np.any(np.isnan(ours) != np.isnan(theirs), axis=1)))
         raise DataError(
-            f"{history.path}: '{name}' at {time}: land cell {where} has a value in one of restart and history only. "
-            "Is the case's mask (patchmask, missing forcing) that of the history?"
+            f"{history.path}: '{name}' at {time}: land cell {where} has a value in either the restart or the history, "
+            "but not in both. Do they use the same mask (patchmask, missing forcing)?"
         )
     known = np.isfinite(ours)
     difference = np.abs(ours - theirs)[known]

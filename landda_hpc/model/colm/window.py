@@ -1,4 +1,4 @@
-"""One forecast window of one run: a work folder, the model's process, the checks, and only then the chain.
+"""One forecast window of one run: work folder, model process, checks, and only then the chain of restarts.
 
 In the folder of a run::
 
@@ -12,9 +12,9 @@ In the folder of a run::
     logs/2010-152-00000.try1.log
     history/2010-152-00000/    what the model wrote of its history in the window, where it is kept
 
-The model runs inside its try's folder and writes there, so that nothing that it leaves behind, and nothing
-that an orphan of a killed job still writes, is ever part of the chain. A window's last restart enters the chain by one
-rename.
+The model runs in the folder of its try and writes there. Nothing that it leaves there, and nothing that an orphan of
+a killed job still writes, becomes part of the chain. A window's last restart enters the chain by one rename, after its
+checks.
 """
 
 from __future__ import annotations
@@ -42,24 +42,24 @@ logger = logging.getLogger(__name__)
 
 NAMELIST_NAME: Final = "case.nml"
 _LAST_LINES: Final = 12
-"""Of the model's log in an error message."""
+"""Lines of the model's log that an error message shows."""
 
 _POLL_S: Final = 0.02
 
 
 @dataclass(frozen=True)
 class Program:
-    """How the model is started.
+    """How to start the model.
 
     Attributes
     ----------
     executable : the model's program.
     launch : template of the command, see ``process.launch_command``.
-    nodes : texts for ``{nodes}``, one per slot; empty if the template does not name them.
-    side_by_side : processes at a time.
-    timeout_s : seconds that a window may take.
-    tries : how often a window is tried.
-    environment : further variables.
+    nodes : values of ``{nodes}``, one per slot; empty if the template does not use them.
+    side_by_side : number of processes that run at the same time.
+    timeout_s : time limit of a window, s.
+    tries : number of attempts per window.
+    environment : additional environment variables.
     keep_history : whether the model's history files are kept.
     """
 
@@ -74,13 +74,13 @@ class Program:
 
 
 class RunFolder:
-    """Everything that one run of the model has on disk.
+    """The folder of one run of the model.
 
     Parameters
     ----------
     path : the run's folder.
-    case : the case that all runs share; ``case`` of this object has the run's own restarts.
-    namelist : the template of its windows.
+    case : the case that all runs share; the attribute ``case`` has the run's own restarts.
+    namelist : template for its windows.
     n_patch : patches of every block of the case.
     """
 
@@ -100,23 +100,23 @@ class RunFolder:
 
     @property
     def work(self) -> Path:
-        """Folder of the windows that are being computed."""
+        """Folder of the windows in progress."""
         return self.path / "work"
 
     def begin(self, time: datetime) -> None:
-        """Make the folders and put the case's own restart of a time at the head of the chain. Local: one process.
+        """Create the folders and start the chain with the case's restart of a time. Local: one process.
 
         Raises
         ------
         DataError : the case has no such restart, or an incomplete one.
-        StorageError : it cannot be written.
+        StorageError : the folders cannot be written.
         """
         source, label = self.base.state_folder(time), time_label(time)
         if not source.is_dir():
             known = ", ".join(time_label(t) for t in self.base.times()) or "none"
             raise DataError(
                 f"case {self.base.name} has no restart of {time.isoformat()} ({source}); it has {known}. Run the model "
-                "to that time, or set time.start to one of these."
+                "to that time, or set time.start to one of these times."
             )
         files = require_complete(self.base, time)
         unknown = [str(file.path) for file in files if file.name is None]
@@ -135,7 +135,7 @@ class RunFolder:
             self.enter(temporary, time)
 
     def enter(self, folder: Path, time: datetime) -> None:
-        """Make a complete folder of restarts part of the chain: synced, then renamed. Local: one process."""
+        """Add a complete folder of restarts to the chain: synced, then renamed. Local: one process."""
         target = self.chain / time_label(time)
         with storage_errors(target, "adding to the chain of restarts"):
             for path in sorted(folder.rglob("*")):
@@ -150,7 +150,7 @@ class RunFolder:
             sync_folder(self.chain)
 
     def clear_work(self) -> None:
-        """End what an earlier job left running in the work folder and remove what it left there. Local: one process."""
+        """End processes of an earlier job in the work folder and remove their files. Local: one process."""
         if self.work.is_dir():
             for window in sorted(self.work.iterdir()):
                 for attempt in sorted(window.glob("try*")):
@@ -158,13 +158,13 @@ class RunFolder:
                 shutil.rmtree(window, ignore_errors=True)
 
     def remove_later(self, time: datetime) -> None:
-        """Remove the restarts of later times: a resume from ``time`` computes them again. Local: one process."""
+        """Remove the restarts of later times; a resume from ``time`` computes them again. Local: one process."""
         for later in (found for found in self.case.times() if found > time):
             with storage_errors(self.chain / time_label(later), "removing a restart"):
                 shutil.rmtree(self.chain / time_label(later))
 
     def prune(self, keep: set[datetime], newest: int) -> None:
-        """Drop the restarts and logs of times that are neither asked for nor among the newest. Local: one process."""
+        """Remove restarts and logs, except of the requested and the newest times. Local: one process."""
         for time in self.case.times()[:-newest]:
             if time not in keep:
                 label = time_label(time)
@@ -179,7 +179,7 @@ class Window:
     Parameters
     ----------
     run : the run.
-    start, end : of the window; the chain holds the restart of ``start``.
+    start, end : period of the window; the chain contains the restart of ``start``.
     """
 
     def __init__(self, run: RunFolder, start: datetime, end: datetime) -> None:
@@ -190,15 +190,15 @@ class Window:
 
     @property
     def start_folder(self) -> Path:
-        """Where the restarts that the model starts from are put."""
+        """Folder of the restarts from which the model starts."""
         return self.folder / "start"
 
     def prepare(self, written_apart: Sequence[str]) -> None:
-        """Make the work folder, with copies of the chain's files but those that others write. Local: one process.
+        """Create the work folder with copies of the chain's files, except those written by others. Local: one process.
 
         Parameters
         ----------
-        written_apart : names of files that ``start_folder`` gets from elsewhere (the analysis).
+        written_apart : names of files in ``start_folder`` that others write (the analysis).
         """
         source = self.run.chain / time_label(self.start)
         with storage_errors(self.folder, "making the work folder"):
@@ -226,7 +226,7 @@ class Window:
         return ModelProcess(command, folder, self.log, environment, program.timeout_s)
 
     def check(self, ending: Ending) -> None:
-        """Raise ModelError, saying what is wrong, unless the process ended well and left what it should. Local."""
+        """Raise ModelError unless the process ended well and wrote what it should. Local."""
         self.seconds = ending.seconds
         if not ending.is_good:
             raise ModelError(f"the model {ending.describe()}")
@@ -234,7 +234,7 @@ class Window:
         check_window_end(written, self.start_folder, self.start, self.end, self.run.n_patch)
 
     def commit(self, keep_history: bool) -> None:
-        """Bring the restart of the window's end into the chain, and clear the work folder. Local: one process."""
+        """Add the restart of the window's end to the chain and clear the work folder. Local: one process."""
         self.run.enter(self._result, self.end)
         if keep_history:
             self._keep_history()
@@ -273,24 +273,24 @@ class Window:
 
 
 def window_values(start: datetime, end: datetime) -> dict[str, Value]:
-    """What a window replaces in the namelist: where and when; nothing of the model's physics."""
+    """Namelist values that a window replaces: folders and times, none of the model's physics."""
     values: dict[str, Value] = {"DEF_dir_output": "./", "DEF_WRST_FREQ": "YEARLY"}
     for name, time in (("start", start), ("end", end)):
         seconds = time.hour * 3600 + time.minute * 60 + time.second
         parts = {"year": time.year, "month": time.month, "day": time.day, "sec": seconds}
         values |= {f"DEF_simulation_time%{name}_{part}": value for part, value in parts.items()}
-    # A spin-up of the template is over where a campaign begins: a year before every start switches it off.
+    # The template's spin-up ends before a campaign begins; a year before every start switches it off.
     values |= {"DEF_simulation_time%spinup_year": 0, "DEF_simulation_time%spinup_repeat": 0}
     return values
 
 
 def run_windows(windows: Sequence[Window], program: Program) -> None:
-    """Compute windows, so many side by side; every one is checked and in the chain afterwards. Local: one process.
+    """Compute windows, several at a time; each is checked and then added to the chain. Local: one process.
 
     Raises
     ------
-    ModelError : a window failed as often as it may be tried. Its work folder and logs stay, its chain ends with the
-        last good restart; windows that were still running are ended.
+    ModelError : a window failed in all of its tries. Its work folder and logs are kept, its chain ends with the last
+        good restart, and windows that were still running are ended.
     """
     waiting, running = list(windows), dict[int, tuple[Window, ModelProcess]]()
     try:
@@ -323,8 +323,8 @@ def _failure(window: Window, error: ModelError) -> ModelError:
     times = "once" if window.tried == 1 else f"{window.tried} times"
     return ModelError(
         f"run '{window.run.name}': the window from {window.start.isoformat()} to {window.end.isoformat()} failed "
-        f"{times}; the last time, {error}.\n  The end of its log, {window.log}:\n{window.last_lines()}\n"
-        f"  Everything of it is in {window.folder}; the last good restart is "
+        f"{times}; the last failure: {error}.\n  The end of its log, {window.log}:\n{window.last_lines()}\n"
+        f"  All its files are in {window.folder}; the last good restart is "
         f"{window.run.chain / time_label(window.start)}. Remove the cause (try the model there by hand: "
         f"{NAMELIST_NAME}), then 'landda resume' continues from the last checkpoint."
     )

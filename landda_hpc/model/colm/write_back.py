@@ -1,10 +1,10 @@
-"""An analysis increment goes into the real model's restart: what may change, by how much, and what must follow.
+"""Add an analysis increment to the real model's restart, and update the variables that depend on it.
 
-Only liquid water of unfrozen soil layers changes (wliq_soisno); matric potential and conductivity (smp, hk) follow
-where it did, because the model reads them in its first step (plant hydraulics). In the VSF scheme with the water table
-inside the column the model takes the layers below it as saturated, so where one is dried the table (zwt) goes down to
-its lower end, as the model itself would do. Nothing else: wa, ice, temperature, snow, lakes stay as they are, bit for
-bit.
+Only the liquid water of unfrozen soil layers changes (wliq_soisno). Where it does, matric potential and conductivity
+(smp, hk) are updated, because the model reads them in its first step (plant hydraulics). If the VSF scheme has its
+water table inside the column, the model takes the layers below the table as saturated. If an increment dries one of
+them, the table (zwt) is lowered to the lower end of that layer, as the model itself would do. Nothing else changes:
+wa, ice, temperature, snow and lakes keep their bits.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ from landda_hpc.state import PatchType
 from landda_hpc.water_ledger import WaterLedger
 
 WRITTEN: Final = ("wliq_soisno", "smp", "hk", "zwt")
-"""What an analysis may change in a restart."""
+"""Variables of a restart that an analysis may change."""
 
 
 _UNSATURATED: Final = 1.0e-8
-"""m3 m-3; a layer that lacks more than this is not saturated (the model's own tolerance)."""
+"""m3 m-3; a layer that lacks more water than this is not saturated (the model's own tolerance)."""
 
 
 @dataclass(frozen=True, eq=False)
 class SoilWater:
-    """What a write-back reads of n patches.
+    """The variables of n patches that a write-back reads.
 
     Attributes
     ----------
@@ -98,10 +98,10 @@ class PatchLedger(WaterLedger):
 
 
 def updatable(patchtype: IntArray, is_active: BoolArray) -> BoolArray:
-    """Patches that an analysis may change: soil that the model steps.
+    """Patches that an analysis may change: active soil patches.
 
-    Never urban (1), wetland (2), glacier (3), lake (4), ocean (99): there wliq means something else, or the model
-    sets it itself.
+    Excluded are urban (1), wetland (2), glacier (3), lake (4) and ocean (99), where wliq has another meaning or is
+    prescribed by the model.
     """
     may: BoolArray = (patchtype == PatchType.SOIL) & is_active
     return may
@@ -118,7 +118,7 @@ def apply_increment(
 
     Parameters
     ----------
-    soil : constants of n patches.
+    soil : hydraulic parameters of n patches.
     may_change : patches that may be changed (``updatable``), shape (n,).
     water : their state; not changed.
     increment : m3 m-3 per patch and layer, (n, 10). NaN counts as zero; a zero changes no bit.
@@ -126,31 +126,31 @@ def apply_increment(
 
     Returns
     -------
-    The state after the increment (arrays of its own), and the ledger.
+    The state after the increment (new arrays), and the ledger.
 
     Raises
     ------
-    ShapeError : increment or state have other patches than the constants.
-    ConfigError : the scheme and the retention curve do not go together.
+    ShapeError : increment or state have other patches than the parameters.
+    ConfigError : CoLM does not support this combination of scheme and retention curve.
 
     Notes
     -----
-    Local: no communication; a patch's result depends on that patch alone.
+    Local: no communication; the result of a patch depends on that patch alone.
 
     - Frozen layers (ice > 0.01 kg m-2) do not change.
-    - Wetting ends at porosity minus the ice's volume, drying at max(theta_r, 0.01 porosity). A value that lies outside
-      already stays or moves inwards; it is never "repaired".
-    - A layer without room to conduct water (porosity minus ice below max(wimp, theta_r): rock) takes nothing: the
-      model leaves it out of its soil-water equation. It counts as clipped.
-    - zwt changes in the VSF scheme only, with wa >= 0 and the table inside the column, and only downwards, to the lower
-      end of the deepest layer that the increment left unsaturated below it.
+    - Wetting is limited to porosity minus the volume of ice, drying to max(theta_r, 0.01 porosity). A value already
+      outside these bounds stays or moves towards them; it is not "repaired".
+    - A layer that cannot conduct water (porosity minus ice below max(wimp, theta_r): rock) is not changed, because the
+      model leaves it out of its soil-water equation. Its water counts as clipped.
+    - zwt changes in the VSF scheme only, where wa >= 0 and the table is inside the column. It is only lowered, to the
+      lower end of the deepest layer below it that the increment left unsaturated.
     """
     n_patch = soil.porsl.shape[0]
     require_retention(soil, scheme)
     if increment.shape != (n_patch, N_SOIL) or water.wliq.shape != (n_patch, N_SOIL) or may_change.shape != (n_patch,):
         raise ShapeError(
             f"increment has shape {increment.shape}, liquid water {water.wliq.shape}, the mask {may_change.shape}; "
-            f"the constants are of {n_patch} patches, {N_SOIL} layers."
+            f"the hydraulic parameters are of {n_patch} patches, {N_SOIL} layers."
         )
     wliq = water.wliq.copy()
     accounts, changed = _apply(
@@ -172,19 +172,19 @@ def apply_increment(
 def settle(
     soil: SoilConstants, before: SoilWater, wliq: FloatArray, scheme: SoilWaterScheme
 ) -> tuple[SoilWater, BoolArray]:
-    """Bring smp, hk and zwt in step with other liquid water: the second half of ``apply_increment``.
+    """Update smp, hk and zwt after a change of liquid water: the second half of ``apply_increment``.
 
     Parameters
     ----------
-    soil : constants of n patches.
+    soil : hydraulic parameters of n patches.
     before : the model's own state; not changed.
-    wliq : liquid water after the analysis, kg m-2, shape (n, 10); its bounds are the caller's.
-    scheme : the model's soil water scheme.
+    wliq : liquid water after the analysis, kg m-2, shape (n, 10), already within its bounds.
+    scheme : soil water scheme of the model.
 
     Returns
     -------
-    The state with that water, in which what does not depend on a changed layer keeps the bits of ``before``; and the
-    patches whose water table went down, (n,).
+    The state with that water, in which variables of unchanged layers keep the bits of ``before``; and the patches
+    whose water table was lowered, (n,).
 
     Notes
     -----
@@ -264,7 +264,7 @@ def _lower_water_table(
             if changed[p, k] and liquid < room[p, k] - _UNSATURATED and table <= zi[k]:
                 table = zi[k + 1]
         for k in range(n_layers):
-            # The layer that holds the table: what lies below it alone must not need more water than there is.
+            # The layer with the table: the part below the table alone must not need more water than the layer has.
             if changed[p, k] and zi[k] < table < zi[k + 1]:
                 if wliq[p, k] / RHO_WATER < room[p, k] * (zi[k + 1] - table):
                     table = zi[k + 1]

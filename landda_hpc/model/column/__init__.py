@@ -1,1 +1,1 @@
-"""The embedded land model, water alone or all of it: tiles from static fields, parameters, states, the model itself."""
+"""The embedded land model, soil water alone or complete: tiles, parameters, initial states and the models."""

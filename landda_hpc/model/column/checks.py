@@ -1,4 +1,4 @@
-"""Checks of what column models are given: times, weather, ranges; messages name tile, place and variable."""
+"""Checks of the input of column models: times, weather, ranges; messages name tile, place and variable."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def midnight(when: datetime) -> datetime:
 
 
 def place(tiles: Tiles, tile: int) -> str:
-    """Where a tile is, for messages."""
+    """Position of a tile, for messages."""
     return f"tile {tiles.global_index[tile]} ({tiles.place(tile)})"
 
 
 def per_tile_factor(name: str, value: FloatArray | float, n_tile: int) -> FloatArray:
-    """A factor for every tile; ShapeError, ModelError where it cannot be one."""
+    """A factor for every tile; ShapeError for a wrong shape, ModelError for values that are not valid factors."""
     array = np.asarray(value, dtype=np.float64)
     if array.ndim > 0 and array.shape != (n_tile,):
         raise ShapeError(f"{name} has shape {array.shape}; there are {n_tile} tiles.")
@@ -55,7 +55,7 @@ def check_times(start: datetime, end: datetime, timestep_s: int) -> None:
 
 
 def check_weather(tiles: Tiles, weather: Weather, start: datetime) -> None:
-    """ShapeError, ModelError unless the weather is of these tiles and within ``WEATHER_RANGE``."""
+    """Raise ShapeError or ModelError unless the weather has these tiles and lies within ``WEATHER_RANGE``."""
     for field in fields(weather):
         values = getattr(weather, field.name)
         if values.shape != (len(tiles),):
@@ -67,7 +67,7 @@ def check_weather(tiles: Tiles, weather: Weather, start: datetime) -> None:
 
 
 def check_range(tiles: Tiles, what: str, values: FloatArray, low: float, high: float, unit: str) -> None:
-    """ModelError, naming tile, place and layer, unless all values are within low and high (inclusive)."""
+    """Raise ModelError, naming tile, place and layer, unless all values are within low and high (inclusive)."""
     is_good = (values >= low) & (values <= high)
     if is_good.all():
         return
@@ -76,5 +76,5 @@ def check_range(tiles: Tiles, what: str, values: FloatArray, low: float, high: f
     layer = f", soil layer {first[1] + 1}" if len(first) > 1 else ""
     raise ModelError(
         f"{what} is {values[first]:g} {unit} at {place(tiles, first[0])}{layer}; "
-        f"expected {low:g} to {high:g} ({len(where)} values are outside). Check where it came from."
+        f"expected {low:g} to {high:g} ({len(where)} values are outside). Check their source."
     )

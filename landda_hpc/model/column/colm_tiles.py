@@ -1,4 +1,4 @@
-"""Tiles of a CoLM case for the embedded model: static fields that the case does not provide are added."""
+"""Add the static fields that a CoLM case does not provide to its tiles, for the embedded model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded model: soil water of every tile under prescribed temperature and given weather."""
+"""The embedded model: soil water of every tile under prescribed temperature and given forcing."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from landda_hpc.state import Tiles, TileState
 from landda_hpc.variables import STATE
 
 MAX_RESIDUAL: Final = 1.0e-9
-"""kg m-2; a model step whose water budget is off by more is an error."""
+"""kg m-2; a larger imbalance of the water budget of a model step is an error."""
 
 CHECKED_STATE: Final = ("wliq_soisno", "wice_soisno", "wetwat", "zwt")
-"""What the forecast reads of the state; smp, hk and temperatures are written by it."""
+"""Variables of the state that the forecast reads; it writes smp, hk and temperatures."""
 
 
 class ColumnModel:
-    """The water of every tile, each a column of its own; implements ``LandModel``.
+    """Soil water of every tile, each an independent column; implements ``LandModel``.
 
     Parameters
     ----------
@@ -50,11 +50,11 @@ class ColumnModel:
 
     Notes
     -----
-    Local: no communication. A tile's forecast depends on that tile alone: the same bits however tiles are
-    shared out, and however a period is cut into forecasts at multiples of the model step (the weather's steps
-    begin at midnight UTC).
+    Local: no communication. The forecast of a tile depends on that tile alone. It has the same bits for any
+    distribution of tiles over ranks, and for any division of a period into forecasts at multiples of the model step
+    (forcing steps begin at midnight UTC).
 
-    Temperature is prescribed, ice stays as it is, precipitation is liquid, the water table is fixed: see
+    Temperature is prescribed, ice is constant, all precipitation is liquid, and the water table is fixed; see
     ``hydrology``.
     """
 
@@ -69,8 +69,8 @@ class ColumnModel:
     ) -> None:
         if weather.step % timedelta(seconds=timestep_s) or timedelta(days=1) % weather.step:
             raise ConfigError(
-                f"model step of {timestep_s} s and forcing step of {weather.step}: the first must divide the "
-                "second, the second a day."
+                f"model step of {timestep_s} s and forcing step of {weather.step}: the model step must divide the "
+                "forcing step, and the forcing step must divide a day."
             )
         if len(temperature) != len(tiles):
             raise ShapeError(f"temperature climatology has {len(temperature)} tiles, expected {len(tiles)}.")
@@ -96,15 +96,14 @@ class ColumnModel:
 
         Parameters
         ----------
-        state : of the model's tiles. On ModelError it may be half advanced.
+        state : of the model's tiles. After a ModelError it may be partly advanced.
         start, end : UTC, naive, whole model steps after midnight.
 
         Raises
         ------
-        ConfigError : start or end is not a whole number of model steps after midnight, or they are out of
-            order.
+        ConfigError : start or end is not a whole number of model steps after midnight, or end is before start.
         ShapeError : the state or the weather has another number of tiles.
-        ModelError : state or weather outside the physical range, naming tile, place, variable and value; or
+        ModelError : state or weather is outside its physical range (names tile, place, variable and value), or
             the water budget of a step does not close.
         """
         begin = time.perf_counter()
@@ -119,8 +118,8 @@ class ColumnModel:
             forcing_start = now - (now - midnight(now)) % self._weather.step
             until = min(end, forcing_start + self._weather.step)
             self._load_demand(forcing_start)
-            # Roots ask whether layers are frozen: at the forcing step's start, so that cutting a forecast
-            # changes nothing.
+            # Root uptake depends on which layers are frozen, as of the start of the forcing step: then the division of
+            # a period into forecasts has no effect.
             self._prescribe_temperature(state, forcing_start)
             n_solves += hydrology.advance_tiles(
                 float(self._timestep_s),
@@ -156,11 +155,11 @@ class ColumnModel:
         )
 
     def diagnose(self, state: TileState) -> None:
-        """Bring smp and hk in step with soil water, in place; see ``LandModel.diagnose``."""
+        """Update smp and hk from soil water, in place; see ``LandModel.diagnose``."""
         diagnose_state(state, self._tiles.patchtype, self._parameters)
 
     def _load_demand(self, start: datetime) -> None:
-        """Demand of the forcing step at ``start``; kept until another step is asked for."""
+        """Demand of the forcing step at ``start``; cached until another step is requested."""
         if self._demand_start == start:
             return
         self._demand_start = None
@@ -187,7 +186,7 @@ class ColumnModel:
 
     def _check_state(self, state: TileState) -> None:
         if state.n_tile != len(self._tiles):
-            raise ShapeError(f"state has {state.n_tile} tiles, the model {len(self._tiles)}.")
+            raise ShapeError(f"state has {state.n_tile} tiles; the model has {len(self._tiles)}.")
         for name in CHECKED_STATE:
             variable = STATE[name]
             values = state.soil(name) if STATE[name].dims else state[name]
@@ -201,6 +200,6 @@ class ColumnModel:
             return
         worst = int(np.argmax(np.where(is_good, -1.0, np.nan_to_num(residual, nan=np.inf))))
         raise ModelError(
-            f"water budget of the forecast from {start} is off by {residual[worst]:g} kg m-2 in a step at "
+            f"water budget of the forecast from {start} has an imbalance of {residual[worst]:g} kg m-2 in a step at "
             f"{place(self._tiles, worst)}; expected at most {MAX_RESIDUAL:g}. Please report this with the state."
         )

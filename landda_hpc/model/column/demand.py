@@ -1,10 +1,10 @@
-"""What the weather asks of the soil: rain and potential evaporation, one row per tile and forcing step.
+"""Atmospheric demand on the soil: rain and potential evaporation, one row per tile and forcing step.
 
-Potential evaporation is Priestley and Taylor's (1972, Mon. Weather Rev., 100, 81-92), 1.26 D / (D + g) (R_n -
-G) / L, with the slope D of saturation vapour pressure, the psychrometric constant g and the form of net
-radiation of Allen et al. (1998, FAO Irrigation and Drainage Paper 56). R_n = (1 - albedo) SW + emissivity (LW
-- sigma T_air^4), G = 0.1 R_n. Only available energy above zero evaporates; there is no dew. A tile's
-vegetation shades its share of the ground: that share transpires, the rest evaporates from bare soil.
+Potential evaporation follows Priestley and Taylor (1972, Mon. Weather Rev., 100, 81-92): 1.26 D / (D + g) (R_n -
+G) / L, with the slope D of saturation vapour pressure, the psychrometric constant g and net radiation as in
+Allen et al. (1998, FAO Irrigation and Drainage Paper 56). R_n = (1 - albedo) SW + emissivity (LW - sigma
+T_air^4), G = 0.1 R_n. Only positive available energy evaporates water; there is no dew. The share of a tile
+that vegetation covers transpires; bare soil evaporates from the rest.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ EMISSIVITY: Final = 0.97
 GROUND_HEAT_SHARE: Final = 0.1
 PRIESTLEY_TAYLOR: Final = 1.26
 MIN_WIND: Final = 1.0  # m s-1; convection keeps exchange up in calm air
-# Logarithmic profile, neutral, from 10 m to the roughness length of bare soil, 0.01 m (CoLM's), for momentum
+# Neutral logarithmic profile from 10 m to the roughness length of bare soil, 0.01 m (as in CoLM), for momentum
 # and vapour.
 _DRAG: Final = (0.4 / math.log(10.0 / 0.01)) ** 2
 

@@ -1,12 +1,11 @@
-"""Campbell hydraulics in the packed form that the kernels read, and the diagnosed potential and conductivity.
+"""Campbell hydraulics in the packed form used by the kernels; diagnosed matric potential and conductivity.
 
 psi = psi0 s^-b and K = K_s s^(2b + 3) 10^(-6 f_ice), with s = theta_liquid / porosity within [0.01, 1] and
 f_ice the share of the pores (at most 1) that ice fills (Campbell 1974, Soil Sci., 117, 311-314; docs/column.md).
 Powers are one logarithm and one exponential each: ln|psi| = ln|psi0| - b ln s.
 
-Matric potential follows from liquid water in frozen layers as well. At the supercooled limit that gives the
-same value as the freezing-point relation; away from it ice would have to melt or form, which this version
-does not do.
+The matric potential follows from liquid water in frozen layers as well. At the supercooled limit this equals the
+freezing-point relation. Away from it ice would have to melt or form, which this model does not compute.
 """
 
 from __future__ import annotations
@@ -40,15 +39,15 @@ _WETLAND: Final = int(PatchType.WETLAND)
 
 
 def pack_parameters(tiles: Tiles) -> FloatArray:
-    """Soil parameters as the kernels read them.
+    """Pack soil parameters for the kernels.
 
     Returns
     -------
-    Shape (n_tile, 7, n_soil), C order: all that one tile needs is one block of 560 bytes, and a row is
+    Shape (n_tile, 7, n_soil), C order: the parameters of a tile are one block of 560 bytes, and a row is
     contiguous over layers. Rows: porosity; ln|psi0| (psi0 in mm); b; ln of the conductivity at the interface
-    below the layer (geometric mean of both layers, mm s-1; the last layer's own at the bottom); exponent 2b +
-    3 there (b the mean of both layers); the layer's own saturated conductivity, mm s-1; share of roots over 1
-    - psi0 / psi_wilting (docs/column.md's stress factor is the product of this with 1 - psi / psi_wilting).
+    below the layer (geometric mean of both layers, mm s-1; at the bottom that of the last layer); exponent 2b +
+    3 there (b is the mean of both layers); saturated conductivity of the layer, mm s-1; share of roots over 1
+    - psi0 / psi_wilting (the stress factor of docs/column.md is the product of this with 1 - psi / psi_wilting).
 
     Notes
     -----
@@ -70,7 +69,7 @@ def pack_parameters(tiles: Tiles) -> FloatArray:
 
 @compiled()
 def _log(values: FloatArray) -> FloatArray:
-    """Natural logarithm by the scalar library: a vector library's last bit may depend on the length."""
+    """Natural logarithm of the scalar library; the last bit of a vector library may depend on the array length."""
     flat = values.copy().ravel()
     for i in range(flat.size):
         flat[i] = math.log(flat[i])
@@ -97,8 +96,8 @@ def diagnose_tiles(
 ) -> None:
     """Write matric potential (mm) and conductivity (mm s-1) at the nodes of soil and wetland tiles.
 
-    Each value depends on its own layer alone, so it changes only where that layer's water changes. Other
-    tiles keep what they have.
+    Each value depends on its own layer alone, so it changes only where that layer's water changes. Values of other
+    tiles are kept.
 
     Parameters
     ----------
@@ -127,11 +126,11 @@ def diagnose_tiles(
 
 
 LAYER_DZ_MM: Final[FloatArray] = 1000.0 * SOIL_DZ
-"""Layer thickness, mm; a layer of pure water of that thickness weighs as many kg m-2."""
+"""Layer thickness, mm; a layer of pure water of that thickness has the same mass in kg m-2."""
 
 
 def diagnose_state(state: TileState, patchtype: IntArray, parameters: FloatArray) -> None:
-    """Bring smp and hk of a state in step with its water, in place; see ``diagnose_tiles``."""
+    """Update smp and hk of a state from its water, in place; see ``diagnose_tiles``."""
     diagnose_tiles(
         state["wliq_soisno"], state["wice_soisno"], patchtype, parameters, LAYER_DZ_MM, state["smp"], state["hk"]
     )

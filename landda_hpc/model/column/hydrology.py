@@ -1,20 +1,20 @@
-"""The water kernel: every tile through the model steps of one forcing step.
+"""The water kernel: advances every tile through the model steps of one forcing step.
 
-Order of loops and memory: tiles outside, model steps inside, layers innermost. A tile's soil parameters (560
-bytes), its 15-slot rows of water, ice and temperature and its demand (56 bytes) are each contiguous (C order,
-tile first) and are read once per forcing step; all else lives in one scratch array of a few kilobytes. A
-tile's result depends on that tile alone.
+Loops: tiles outermost, then model steps, layers innermost. Memory: a tile's soil parameters (560 bytes), its 15-slot
+rows of water, ice and temperature, and its demand (56 bytes) are each contiguous (C order, tile first) and are
+read once per forcing step. All other variables are in one scratch array of a few kilobytes. The result of a tile
+depends on that tile alone.
 
-What happens to water, by patch type:
+Treatment of water by patch type:
 
 - soil: SIMTOP surface runoff, infiltration, bare-soil evaporation, root uptake, Richards' equation, free
-  drainage. Ice stays as it is and narrows the pores (heat and phase change are not part of this version),
+  drainage. Ice is constant and reduces the pore space (heat and phase change are not part of this model),
   precipitation is liquid at any temperature, and the water table is a property of the climate class that only
-  sets the saturated share of the surface.
+  determines the saturated share of the surface.
 - wetland: saturated soil below a store of standing water (``wetwat``, at most ``WETLAND_STORE``) that rain
-  fills and open-water evaporation empties. What evaporates beyond the store is supplied from outside and
-  counted as such; rain beyond it runs off.
-- glacier, lake, and other types: the state stays as it is and precipitation runs off.
+  fills and open-water evaporation empties. Evaporation beyond the store is supplied from outside and counted as
+  supply; rain beyond the store runs off.
+- glacier, lake, and other types: the state is constant and precipitation runs off.
 """
 
 from __future__ import annotations
@@ -93,18 +93,18 @@ def soil_evaporation(
 ) -> float:
     """Evaporation from bare soil, kg m-2 s-1.
 
-    A dry surface layer of depth DSL resists by r_s = DSL / (D_0 tau) (Swenson and Lawrence 2014, J. Geophys.
-    Res. Atmos., 119, 10299-10312; docs/column.md). It enters the potential rate as a surface resistance does in
-    Penman and Monteith's equation, E = E_p (D + g) / (D + g (1 + r_s / r_a)), because the potential rate is
-    one of energy. Air over drying soil takes up less, and nothing once it is in equilibrium with the soil: E
-    falls with (h_s - h_a) / (1 - h_a), where h_s = exp(KELVIN psi).
+    The dry surface layer of depth DSL has the resistance r_s = DSL / (D_0 tau) (Swenson and Lawrence 2014, J. Geophys.
+    Res. Atmos., 119, 10299-10312; docs/column.md). Since the potential rate is limited by energy, the resistance enters
+    it as a surface resistance enters Penman and Monteith's equation: E = E_p (D + g) / (D + g (1 + r_s / r_a)).
+    Evaporation decreases as the soil dries and vanishes when air and soil are in equilibrium: E is proportional to
+    (h_s - h_a) / (1 - h_a), where h_s = exp(KELVIN psi).
 
     Parameters
     ----------
     potential : E_p, kg m-2 s-1.
     resistance, humidity, kelvin : see ``demand``.
     theta, psi : of the top layer, m3 m-3 and mm.
-    effective_porosity, porosity, theta_air : of the top layer, without ice, in all, and air-dry water
+    effective_porosity, porosity, theta_air : of the top layer: porosity minus ice, porosity, and air-dry water
         content, m3 m-3.
     tortuosity : tau, 1.
     thickness : of the top layer, m.
@@ -147,7 +147,7 @@ def advance_tiles(
     wliq, wice, t_soisno : kg m-2, kg m-2, K, (n_tile, 15); wliq is updated.
     wetwat : kg m-2, (n_tile,), updated.
     zwt : m, (n_tile,).
-    totals : kg m-2, (n_tile, 7), added to.
+    totals : kg m-2, (n_tile, 7), incremented.
     residual : largest absolute water-budget residual of any step so far, kg m-2, (n_tile,), updated.
     c : scratch, from ``richards.work_array``.
 
@@ -244,14 +244,14 @@ def _advance_soil(
         else:
             c[IMPEDANCE, j] = ice_impedance(0.5 * (ice_volume / porosity + ice_below / porosity_below), 1.0)
 
-    # Saturated share of the surface, then what exceeds the infiltration capacity elsewhere (SIMTOP).
+    # Runoff from the saturated share of the surface, then water above the infiltration capacity elsewhere (SIMTOP).
     rain = demand[i, RAIN]
     saturated = FSAT_MAX * math.exp(-FSAT_DECAY * zwt[i])
     runoff_rate = saturated * rain + (1.0 - saturated) * max(0.0, rain - max_infiltration_rate)
     infiltration_rate = rain - runoff_rate
     longest = step / math.ceil(max(1.0, infiltration_rate * step / MAX_INFILTRATION))
 
-    # The top layer's constants of the evaporation resistance.
+    # Evaporation resistance of the top layer.
     porosity_top = parameters[i, PORSL, 0]
     effective_top = c[W_MAX, 0] / layer_dz[0]
     log_air_dry = (parameters[i, LOG_PSI0, 0] - math.log(-PSI_AIR_DRY)) / parameters[i, BSW, 0]
@@ -333,7 +333,7 @@ def _advance_soil(
 
 @compiled()
 def _uptake(i: int, j: int, potential: float, parameters: FloatArray, t_soisno: FloatArray, c: FloatArray) -> float:
-    """Root uptake over a sub-step, kg m-2: falls linearly in psi, to nothing at the wilting point."""
+    """Root uptake over a sub-step, kg m-2; decreases linearly in psi to zero at the wilting point."""
     share = parameters[i, ROOT, j]
     if share <= 0.0 or potential <= 0.0 or t_soisno[i, N_SNOW + j] <= T_FREEZE:
         return 0.0

@@ -1,4 +1,4 @@
-"""Initial states: soil water from the climate or a profile, ice by temperature, what follows from them."""
+"""Initial states: soil water from climate or a profile, ice from temperature, and the diagnosed variables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MIN_WETNESS: Final = 0.02
 MAX_WETNESS: Final = 0.98
 """Limits of initial relative wetness theta / porosity: within the model's bounds, with room on both sides."""
 
-# Equilibrium guess: log10 of suction in mm runs from air-dry to field capacity as the climate gets wetter.
+# Equilibrium estimate: log10 of suction in mm decreases from air-dry to field capacity as the climate gets wetter.
 _DRY_PF: Final = 6.7
 _WET_PF: Final = 3.4
 _ARIDITY_SCALE: Final = 0.45
@@ -42,8 +42,8 @@ _ARIDITY_SCALE: Final = 0.45
 INITIAL_WETLAND_STORE: Final = 100.0  # kg m-2
 _NO_AQUIFER_CHANGE: Final = 4800.0  # kg m-2, CoLM2014's value at cold start; this version does not use it
 
-# Depth of the water table, m, by climate: humid lowland climates shallow, deserts deep (the order of Fan et
-# al. 2013, Science, 339, 940-943). It sets the saturated share of the surface and nothing else.
+# Depth of the water table, m, by climate: shallow in humid lowlands, deep in deserts (ordered as in Fan et
+# al. 2013, Science, 339, 940-943). It determines the saturated share of the surface and nothing else.
 _WATER_TABLE: Final = {
     "Af": 2.0, "Am": 2.5, "Aw": 5.0, "BW": 30.0, "BS": 15.0,
     "Cs": 8.0, "Cw": 5.0, "Cf": 4.0, "Ds": 6.0, "Dw": 4.0, "Df": 3.0, "ET": 2.0, "EF": 10.0,
@@ -53,7 +53,7 @@ _ZWT: Final[FloatArray] = np.array([_UNKNOWN_WATER_TABLE, *(_WATER_TABLE[name[:2
 
 
 def soil_water_by_climate(tiles: Tiles, climate: TileClimate, wetness_change: FloatArray | float = 0.0) -> FloatArray:
-    """Equilibrium guess of soil water from annual precipitation over potential evaporation.
+    """Equilibrium estimate of soil water from annual precipitation over potential evaporation.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def soil_water_by_climate(tiles: Tiles, climate: TileClimate, wetness_change: Fl
 
     Notes
     -----
-    Local: no communication. Suction is 10^pF mm with pF falling from 6.7 (aridity index 0) to 3.4 (humid) as
-    exp(-index / 0.45), the same in all layers; Campbell's curve turns it into water. A guess to start a
-    spin-up from.
+    Local: no communication. Suction is 10^pF mm; pF decreases from 6.7 (aridity index 0) to 3.4 (humid) as
+    exp(-index / 0.45), the same in all layers. Campbell's curve converts it to water. The estimate serves as the
+    start of a spin-up.
     """
     if len(climate) != len(tiles):
         raise ShapeError(f"climatology has {len(climate)} tiles, expected {len(tiles)}.")
@@ -89,9 +89,8 @@ def soil_water_from_profile(
     Parameters
     ----------
     tiles : global or a rank's; ``cell`` addresses the images.
-    profile : m3 m-3, shape (n_layer, n_lat, n_lon). NaN is allowed only where there is no soil or wetland
-        tile.
-    depths_m : top and bottom of the layers, m, from the surface down; the last one's value holds below it.
+    profile : m3 m-3, shape (n_layer, n_lat, n_lon). NaN is allowed only in cells without soil or wetland tiles.
+        depths_m : top and bottom of the layers, m, from the surface down; the value of the last layer is used below it.
     wetness_change : added to theta / porosity, 1, (n_tile,) or a number.
 
     Returns
@@ -101,11 +100,11 @@ def soil_water_from_profile(
     Raises
     ------
     ShapeError : images do not fit the depths or the tiles.
-    DataError : a soil or wetland tile has no value, or a value is outside [0, 1].
+    DataError : a value is missing for a soil or wetland tile, or is outside [0, 1].
 
     Notes
     -----
-    Local: no communication. Layers map by thickness overlap.
+    Local: no communication. Layers are mapped by thickness overlap.
     """
     weights = layers_from_product(depths_m)
     if profile.ndim != 3 or profile.shape[0] != len(depths_m):
@@ -113,8 +112,8 @@ def soil_water_from_profile(
     columns = profile.reshape(profile.shape[0], -1)
     if len(tiles) and tiles.cell[-1] >= columns.shape[1]:
         raise ShapeError(
-            f"soil water profile has {columns.shape[1]} cells, tiles name cell {tiles.cell[-1]}: "
-            "regrid it to the model grid."
+            f"soil water profile has {columns.shape[1]} cells, but a tile refers to cell {tiles.cell[-1]}: "
+            "regrid the profile to the model grid."
         )
     values = columns[:, tiles.cell]
     has_soil = (tiles.patchtype == PatchType.SOIL) | (tiles.patchtype == PatchType.WETLAND)
@@ -155,7 +154,7 @@ def supercooled_limit(tiles: Tiles, temperature: FloatArray) -> FloatArray:
 
 
 def initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: FloatArray) -> TileState:
-    """A complete state with the given soil water.
+    """Create a complete state with the given soil water.
 
     Parameters
     ----------
@@ -167,10 +166,10 @@ def initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: 
 
     Returns
     -------
-    The state. Soil and wetland: water above the supercooled limit is ice where the layer is below freezing
-    (as far as the pores hold it: ice takes more room), wetlands are saturated. Glaciers: ice, at most at
-    freezing point. Lakes: layers full of water. There is no snow; unused snow slots hold no water and the
-    registry's initial temperature.
+    The state. Soil and wetland: water above the supercooled limit is ice in layers below freezing, as far as the
+    pores can hold it (ice has a larger volume); wetlands are saturated. Glaciers: ice, at most at freezing point.
+    Lakes: layers full of water. There is no snow; unused snow slots have no water and the initial temperature of the
+    registry.
 
     Raises
     ------
@@ -178,8 +177,8 @@ def initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: 
 
     Notes
     -----
-    Local: no communication. To give the same bits on any number of ranks, build it for all tiles and take the
-    slice.
+    Local: no communication. To get the same bits on any number of ranks, create the state for all tiles and take
+    the slice.
     """
     if theta.shape != (len(tiles), N_SOIL):
         raise ShapeError(f"soil water has shape {theta.shape}; expected {(len(tiles), N_SOIL)}.")
@@ -211,7 +210,7 @@ def initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: 
 
 
 def keep_glaciers_cold(tiles: Tiles, state: TileState) -> None:
-    """Cap the prescribed temperatures of glacier tiles at freezing point, in place."""
+    """Limit the prescribed temperatures of glacier tiles to freezing point, in place."""
     is_glacier = tiles.patchtype == PatchType.GLACIER
     if is_glacier.any():
         for name in ("t_soisno", "t_grnd"):

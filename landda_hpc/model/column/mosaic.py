@@ -1,4 +1,4 @@
-"""The tile vector of a grid: soil by class, wetland, glacier, lake; no ocean."""
+"""The tiles of a grid: soil by class, wetland, glacier, lake; no ocean."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from landda_hpc.state import PatchType, Tiles
 
 _N_CLASS: Final = len(SOIL_CLASSES)
 _MEDIUM: Final = 2
-"""Soil class whose parameters fill the columns of tiles without soil; nothing computes with them."""
+"""Soil class whose parameters fill the columns of tiles without soil; no computation uses them."""
 
-# The kinds of tiles a cell can have, in the order of tiles within a cell: patch type, then soil class.
+# The kinds of tiles of a cell, in the order of tiles within a cell: patch type, then soil class.
 _KINDS: Final = (
     *((PatchType.SOIL, k) for k in range(1, _N_CLASS + 1)),
     (PatchType.WETLAND, 0),
@@ -31,31 +31,30 @@ _KINDS: Final = (
 
 
 def build_tiles(grid: Grid, config: TilesConfig, path: Path | None = None) -> Tiles:
-    """All tiles of a grid.
+    """Build all tiles of a grid.
 
     Parameters
     ----------
     grid : the model grid.
-    config : how many tiles a cell gets.
+    config : criteria for the tiles of a cell.
     path : file of static fields; the package's own by default.
 
     Returns
     -------
-    The global tile vector, ordered by cell, patch type, soil class. Cells with less land than
-    ``min_land_fraction`` have none.
+    The global tile vector, ordered by cell, patch type, soil class. Cells with less land than ``min_land_fraction``
+    have no tiles.
 
     Raises
     ------
-    MissingFileError, DataError : the file is absent or not usable; or no cell has enough land.
+    MissingFileError, DataError : the file is missing or not usable, or no cell has enough land.
 
     Notes
     -----
-    Local: no communication. The same bits on every rank. In a land cell the largest soil class always counts,
-    another one if it holds ``min_fraction`` of the soil, up to ``max_soil_tiles``; these share the whole soil
-    area. Soil, wetland, glacier and lake get tiles if they hold ``min_other_fraction`` of the cell, or are
-    the largest of them. Shares are then scaled to sum to the cell's land and lake. Wetland tiles have the
-    cell's most common soil class. Vegetation grows on soil tiles alone; the cell's vegetation is the same on
-    all of them.
+    Local: no communication. The same bits on every rank. In a land cell the largest soil class always gets a tile.
+    Another class gets one if it covers ``min_fraction`` of the soil, up to ``max_soil_tiles`` in all; these tiles share
+    the whole soil area. Soil, wetland, glacier and lake get tiles if they cover ``min_other_fraction`` of the cell, or
+    are the largest of them. The shares are then scaled to sum to the cell's land and lake. Wetland tiles have the
+    cell's most common soil class. Only soil tiles have vegetation; all soil tiles of a cell have the same.
     """
     cells = cell_fields(grid, path)
     is_land: BoolArray = (cells.land >= config.min_land_fraction) & (cells.land > 0.0)

@@ -1,4 +1,4 @@
-"""One step of the soil-water equation on a column: linearised implicit Richards, bounds that keep the budget.
+"""One step of the soil-water equation of a column: linearised implicit Richards, and bounds that conserve water.
 
 Vertical positions and water amounts are in mm (1 mm of water is 1 kg m-2), fluxes in mm s-1, positive
 downward: q = -K (d psi / d z - 1). Fluxes at the end of the step are expanded to first order in theta of the
@@ -53,7 +53,7 @@ def work_array() -> FloatArray:
 
 @compiled()
 def column_hydraulics(i: int, parameters: FloatArray, layer_dz: FloatArray, c: FloatArray) -> None:
-    """Potential at nodes and conductivity at interfaces, with derivatives, of the water in ``c[W]``.
+    """Potential at nodes and conductivity at interfaces, with derivatives, for the water in ``c[W]``.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def solve_column(
     uses_slope_of_k: bool,
     c: FloatArray,
 ) -> float:
-    """Solve for the change of theta over a step and the fluxes that belong to it.
+    """Solve for the change of theta over a step and the corresponding fluxes.
 
     Parameters
     ----------
@@ -104,12 +104,12 @@ def solve_column(
     node_distance : from node j to node j + 1, mm, (n_soil - 1,).
     uses_slope_of_k : expand the conductivity too. Without it the matrix is an M-matrix, which always has a
         solution.
-    c : work array; reads what ``column_hydraulics`` wrote and SINK, writes CHANGE and FLUX: FLUX[j] is the
+    c : work array; reads the output of ``column_hydraulics`` and SINK, writes CHANGE and FLUX: FLUX[j] is the
         water through the top of layer j over the step, FLUX[n_soil] the drainage, kg m-2.
 
     Returns
     -------
-    Largest change of theta of any layer, m3 m-3; -1 if elimination failed.
+    Largest change of theta of any layer, m3 m-3; -1 if the elimination failed.
     """
     n = layer_dz.size
     for j in range(n):
@@ -121,7 +121,7 @@ def solve_column(
             c[DQ_UP, j] = k * c[DPSI, j] / node_distance[j] - dk * gradient
             c[DQ_DOWN, j] = -k * c[DPSI, j + 1] / node_distance[j] - dk * gradient
         else:
-            # Free drainage: unit gradient below the last layer, whose theta stands for both sides of the
+            # Free drainage: unit gradient below the last layer, whose theta is used on both sides of the
             # interface.
             c[Q_BELOW, j] = k
             c[DQ_UP, j] = 2.0 * dk
@@ -155,19 +155,19 @@ def solve_column(
     for j in range(n):
         below = c[CHANGE, j + 1] if j < n - 1 else 0.0
         c[FLUX, j + 1] = step * (c[Q_BELOW, j] + c[DQ_UP, j] * c[CHANGE, j] + c[DQ_DOWN, j] * below)
-    # The expansion may overshoot where the last layer dries fast; free drainage never brings water.
+    # The expansion may overshoot if the last layer dries fast; free drainage is never upward.
     c[FLUX, n] = max(0.0, c[FLUX, n])
     return worst
 
 
 @compiled()
 def apply_fluxes(evaporation: float, n: int, c: FloatArray) -> tuple[float, float]:
-    """Move the water through the interfaces, reducing what would break a bound.
+    """Move water through the interfaces, and reduce fluxes that would violate a bound.
 
-    Lower bound: a layer that would fall below it first takes up less by roots, then evaporates less, then
-    passes less on. One sweep down and one up settle it, because each sweep only ever reduces what flows out
-    in its own direction into layers that it has still to visit. Upper bound: water that has no room moves
-    upward; what leaves the top layer is returned.
+    Lower bound: if a layer would fall below it, first its root uptake is reduced, then its evaporation, then its
+    outflow to other layers. One sweep down and one up are sufficient, because each sweep only reduces outflow in its
+    own direction, into layers that it has not yet visited. Upper bound: excess water moves upward; water that leaves
+    the top layer is returned.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def apply_fluxes(evaporation: float, n: int, c: FloatArray) -> tuple[float, floa
 
     Returns
     -------
-    evaporation, overflow : kg m-2, the evaporation that took place and the water pushed out at the surface.
+    evaporation, overflow : kg m-2, the actual evaporation and the water that left at the surface.
     """
     for j in range(n):
         lack = _lower_bound(j, c) - (c[W, j] + c[FLUX, j] - c[FLUX, j + 1] - c[SINK, j])
@@ -202,7 +202,7 @@ def apply_fluxes(evaporation: float, n: int, c: FloatArray) -> tuple[float, floa
 
 @compiled()
 def _lower_bound(j: int, c: FloatArray) -> float:
-    """A layer that is already drier than its bound only must not lose more."""
+    """Lower bound of a layer; a layer that is already drier must only not lose more."""
     bound: float = min(c[W_MIN, j], c[W, j])
     return bound
 

@@ -16,8 +16,8 @@ HEMIC_PEAT: Final = {"porsl": 0.88, "psi0": -10.2, "bsw": 6.1, "hksati": 2.0e-3}
 """Half-decomposed peat: m3 m-3, mm, 1, mm s-1 (Letts et al. 2000, Atmos.-Ocean, 38, 141-160, Table 1)."""
 
 PEAT_SHARE: Final = {6: 0.7, 7: 0.1}
-"""Share of peat in the organic classes; the rest is their mineral part. 0.7 gives HTESSEL's porosity of
-organic soil (0.766) within 0.02; tropical organic soil has the hydraulics of mineral soil there, nearly so
+"""Share of peat in the organic classes; the rest is mineral soil. With 0.7, porosity is within 0.02 of HTESSEL's
+for organic soil (0.766). HTESSEL gives tropical organic soil the hydraulics of mineral soil, as approximately
 here."""
 
 SAND_LIMITS: Final = (2.0, 95.0)  # percent
@@ -41,7 +41,7 @@ def campbell_parameters(
     Parameters
     ----------
     soil_class : ECMWF class 1..7, shape (n,).
-    sand_change : percent added to the class's sand, (n,); silt and clay keep their ratio. None: no change.
+    sand_change : percent added to the class's sand, (n,); the ratio of silt to clay is kept. None: no change.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def campbell_parameters(
     -----
     Local: no communication. Mineral soil: porsl = 0.489 - 0.00126 sand, psi0 = -10 x 10^(1.88 - 0.0131 sand),
     b = 2.91 + 0.159 clay, K_s = 0.0070556 x 10^(-0.884 + 0.0153 sand), sand and clay in percent. Peat is
-    mixed in by volume: linearly, K_s geometrically.
+    mixed by volume, linearly, but geometrically for K_s.
 
     References
     ----------
@@ -89,21 +89,21 @@ def with_perturbed_parameters(
     porosity: FloatArray | float = 0.0,
     vegetation: FloatArray | float = 0.0,
 ) -> Tiles:
-    """The same soil tiles with other parameters, within physical limits.
+    """Change the parameters of soil tiles, within physical limits.
 
     Parameters
     ----------
-    tiles : as built from static fields, with unperturbed parameters; or of another model's domain (soil class 0),
-        whose parameters change from where they are. Tiles that are not soil stay as they are.
-    sand : percent added to the class's sand content (silt and clay keep their ratio), (n_tile,) or a number.
-    log_b, log_psi, log_ksat : added to the natural logarithms of b, |psi0|, K_s after that.
-    porosity : m3 m-3, added after that.
-    vegetation : added to the vegetation fraction. Roots keep the shape that climate and trees give them.
+    tiles : either built from static fields, with unperturbed parameters, or from another model's domain (soil class
+            0), whose own parameters are changed. Tiles without soil stay unchanged.
+    sand : percent added to the class's sand content (the ratio of silt to clay is kept), (n_tile,) or a number.
+    log_b, log_psi, log_ksat : then added to the natural logarithms of b, |psi0| and K_s.
+    porosity : m3 m-3, then added.
+    vegetation : added to the vegetation fraction. The root profile of the climate and the trees is kept.
 
     Returns
     -------
-    New tiles; porsl, psi0, bsw, hksati and vegetation_fraction, and roots where there had been no vegetation,
-    may differ.
+    New tiles; porsl, psi0, bsw, hksati and vegetation_fraction may differ, and roots where there was no vegetation
+    before.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def with_perturbed_parameters(
 
     Notes
     -----
-    Local: no communication. To give the same bits on any number of ranks, perturb the global tiles and take
+    Local: no communication. To get the same bits on any number of ranks, perturb the global tiles and take
     the slice.
     """
     n = len(tiles)
@@ -157,17 +157,17 @@ def _per_tile(name: str, value: FloatArray | float, n: int) -> FloatArray:
 
 
 def _replace(values: FloatArray, where: BoolArray, new: FloatArray) -> FloatArray:
-    """A copy with other values for the tiles marked: one for all layers, (n, 1), or one for each, (n, n_soil)."""
+    """A copy with new values for the marked tiles: one for all layers, (n, 1), or one per layer, (n, n_soil)."""
     result = values.copy()
     result[where] = np.broadcast_to(new, (new.shape[0], N_SOIL))
     return result
 
 
 def _changed_texture(tiles: Tiles, soil: BoolArray, sand: FloatArray) -> tuple[FloatArray, ...]:
-    """porsl, psi0, bsw, hksati of the soil tiles marked, with other sand contents, (n, 1) or (n, n_soil).
+    """porsl, psi0, bsw, hksati of the marked soil tiles, with new sand contents, (n, 1) or (n, n_soil).
 
-    Tiles without a soil class have parameters of their own, whose texture is not known: they change by the slopes of
-    the regressions on sand; b, which follows clay, stays.
+    Tiles without a soil class have their own parameters and an unknown texture. They change by the slopes of the
+    regressions on sand; b, which depends on clay, is constant.
     """
     if (tiles.soil_class[soil] > 0).all():
         by_class = campbell_parameters(tiles.soil_class[soil], sand)

@@ -36,10 +36,10 @@ class CellFields:
     Attributes
     ----------
     grid : the grid.
-    land, lake : share of the cell's area, 0..1; together with the ocean 1.
+    land, lake : share of the cell's area, 0..1; land, lake and ocean sum to 1.
     glacier, wetland : share of the cell's area; parts of ``land``.
-    soil : share of the cell's area by ECMWF soil class 1..7, shape (7, n_cells); the rest of ``land``.
-    climate_class : Koeppen-Geiger class 1..30 that holds most of the land; 0 without land.
+    soil : share of the cell's area by ECMWF soil class 1..7, shape (7, n_cells); together the rest of ``land``.
+    climate_class : Koeppen-Geiger class 1..30 with the largest land area; 0 without land.
     high_vegetation, low_vegetation : share of the land, 0..1.
     """
 
@@ -64,13 +64,12 @@ def cell_fields(grid: Grid, path: Path | None = None) -> CellFields:
 
     Raises
     ------
-    MissingFileError : no such file.
-    DataError : the file is damaged; a variable is missing or has another shape than its axes.
+    MissingFileError : the file does not exist.
+    DataError : the file is damaged; a variable is missing or its shape differs from that of its axes.
 
     Notes
     -----
-    Local: no communication. The same bits on every rank. Shares of land are weighted by the land that they
-    are a share of.
+    Local: no communication. The same bits on every rank. Shares of land are weighted by land area.
     """
     source, values = _read(static_path() if path is None else path)
     to_cells = Regridder(source, grid, "conservative")
@@ -102,7 +101,7 @@ def cell_fields(grid: Grid, path: Path | None = None) -> CellFields:
 
 
 def cell_albedo(grid: Grid, path: Path | None = None) -> FloatArray:
-    """Annual mean albedo of the land without snow, broad band, shape (n_cells,); zero without land.
+    """Annual mean broadband albedo of snow-free land, shape (n_cells,); zero without land.
 
     Parameters, errors : as for ``cell_fields``. Local: no communication; the same bits on every rank.
     """
@@ -119,7 +118,7 @@ def cell_albedo(grid: Grid, path: Path | None = None) -> FloatArray:
 def _most_common(
     classes: FloatArray, weight: FloatArray, n_class: int, mean: Callable[[FloatArray], FloatArray]
 ) -> IntArray:
-    """Class 1..n_class with the largest area in each cell, the lower one at a tie; 0 where there is none."""
+    """Class 1..n_class with the largest area in each cell, the lower one in a tie; 0 if there is none."""
     best = np.zeros(1)
     winner = np.zeros(1, dtype=np.int64)
     for k in range(1, n_class + 1):
@@ -130,10 +129,10 @@ def _most_common(
 
 
 def _read(path: Path) -> tuple[Grid, dict[str, FloatArray]]:
-    """The fine grid and its fields of shape (n_lat, n_lon), soil classes (7, n_lat, n_lon)."""
+    """The fine grid and its fields, shape (n_lat, n_lon), and soil classes, (7, n_lat, n_lon)."""
     source, fields = read_static(path, _FIELDS)
     for name, field in fields.items():
         expected = (len(SOIL_CLASSES), *source.shape) if name == "soil_class_fraction" else source.shape
         if field.shape != expected:
-            raise DataError(f"'{name}' of '{path}' has shape {field.shape}; its axes say {expected}.")
+            raise DataError(f"'{name}' of '{path}' has shape {field.shape}; its axes give {expected}.")
     return source, fields

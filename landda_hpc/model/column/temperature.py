@@ -1,8 +1,7 @@
 """Soil temperature prescribed by the damped annual wave of the climatology.
 
-A stand-in until the model has an energy balance: T(z, t) = mean + sum over harmonics k = 1, 2 of the
-climatological surface wave, damped by exp(-z sqrt(k) / d) and delayed by as much phase. There is no daily
-cycle and no weather in it.
+Used by the model without energy balance: T(z, t) = mean + sum over harmonics k = 1, 2 of the climatological surface
+wave, damped by exp(-z sqrt(k) / d) and delayed by the same phase. It has no daily cycle and no weather.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class AnnualWave:
 
     Notes
     -----
-    Local: no communication. Elementwise, so a tile's temperature does not depend on the other tiles.
+    Local: no communication. Elementwise, so the temperature of a tile does not depend on other tiles.
     """
 
     def __init__(self, monthly: FloatArray) -> None:
@@ -51,7 +50,7 @@ class AnnualWave:
         return int(self.mean.size)
 
     def take(self, index: slice | IntArray) -> AnnualWave:
-        """The waves of the tiles at a slice or index array."""
+        """The waves of the tiles selected by a slice or an index array."""
         part = object.__new__(AnnualWave)
         part.mean = self.mean[index]
         part._cosine = [c[index] for c in self._cosine]
@@ -88,7 +87,7 @@ class AnnualWave:
 
 
 def _mean_over_months(monthly: FloatArray, weight: FloatArray) -> FloatArray:
-    """Month by month, so that the order of additions is fixed."""
+    """Mean over months, added month by month to fix the order of additions."""
     total = np.zeros(monthly.shape[0])
     for m in range(12):
         total += weight[m] * monthly[:, m]

@@ -1,4 +1,4 @@
-"""The climatology of each tile: monthly temperature and precipitation, and how dry that makes it."""
+"""Climatology of each tile: monthly temperature and precipitation, potential evaporation, aridity."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class TileClimate:
         return int(self.temperature.shape[0])
 
     def take(self, index: slice | IntArray) -> Self:
-        """The climatology of the tiles at a slice or index array, in that order."""
+        """The climatology of the tiles selected by a slice or an index array, in that order."""
         return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
 def tile_climate(tiles: Tiles, climatology: Climatology) -> TileClimate:
-    """The weather's climatology at the tiles: a cell's tiles share it.
+    """Climatology at the tiles; all tiles of a cell share that of the cell.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def tile_climate(tiles: Tiles, climatology: Climatology) -> TileClimate:
 
 
 def potential_evaporation(temperature: FloatArray, lat: FloatArray) -> FloatArray:
-    """Climatological potential evaporation from temperature and the sun, mm day-1.
+    """Climatological potential evaporation from temperature and solar radiation, mm day-1.
 
     Parameters
     ----------

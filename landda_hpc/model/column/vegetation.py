@@ -1,4 +1,4 @@
-"""What grows on a tile, by climate and trees: how much of the ground it shades, how deep it roots."""
+"""Vegetation of a tile by climate and trees: the share of the ground that it covers, and root depths."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from landda_hpc.constants import SOIL_ZI, FloatArray, IntArray
 from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 
-# Share of the ground that vegetation shades where it grows: ECMWF's c_veg by vegetation type (IFS
+# Share of the ground covered by vegetation where it grows: ECMWF's c_veg by vegetation type (IFS
 # documentation, part IV, chapter 8: tropical trees 0.99, other trees 0.90, grass and crops 0.85 to 0.90, tall
-# grass 0.70, shrubs 0.50, tundra 0.50, semi-desert 0.10). The type of each climate is our choice.
+# grass 0.70, shrubs 0.50, tundra 0.50, semi-desert 0.10). We chose the type of each climate.
 _TREES: Final = 0.90
 _TROPICAL_TREES: Final = 0.99
 _TALL_GRASS: Final = 0.70
@@ -21,7 +21,7 @@ _SEMI_DESERT_COVER: Final = 0.10
 _TUNDRA_COVER: Final = 0.50
 
 # Depths above which half, and 95 %, of the roots are, m: after Schenk and Jackson (2002, Ecol. Monogr., 72,
-# 311-328, their means by biome, rounded). The biome of each climate is our choice; crops count as grass.
+# 311-328; rounded means by biome). We chose the biome of each climate; crops count as grass.
 _TROPICAL_FOREST: Final = (0.15, 0.93)
 _SAVANNA: Final = (0.23, 1.30)
 _SEMI_DESERT: Final = (0.28, 1.29)
@@ -61,14 +61,14 @@ def _open_cover(koppen: str) -> float:
 
 
 def layer_shares(d50: float, d95: float) -> FloatArray:
-    """Shares of roots per layer: r(z) = 1 / (1 + (z / d50)^beta); the last layer takes what is below it."""
+    """Shares of roots per layer: r(z) = 1 / (1 + (z / d50)^beta); the last layer includes all deeper roots."""
     beta = np.log(0.95 / 0.05) / np.log(d50 / d95)
     above = np.concatenate(([0.0], 1.0 / (1.0 + (SOIL_ZI[1:-1] / d50) ** beta), [1.0]))
     shares: FloatArray = np.diff(above)
     return shares
 
 
-# Class 0 (unknown) takes prairie and boreal forest, the shallowest of each kind that is not tundra.
+# Class 0 (unknown) is treated as prairie and boreal forest, the shallowest of each kind except tundra.
 _OPEN: Final[FloatArray] = np.array(
     [layer_shares(*_PRAIRIE), *(layer_shares(*_biome(k, False)) for k in KOPPEN_CLASSES)]
 )
@@ -84,12 +84,12 @@ _FOREST_COVER: Final[FloatArray] = np.array(
 
 
 def vegetation_fraction(climate_class: IntArray, high: FloatArray, low: FloatArray) -> FloatArray:
-    """Share of the ground that vegetation shades, 0..1.
+    """Share of the ground covered by vegetation, 0..1.
 
     Parameters
     ----------
     climate_class : Koeppen-Geiger class 0..30, shape (n,).
-    high, low : share of the land on which trees, or low vegetation, grow, 0..1, (n,).
+    high, low : share of the land with trees, or with low vegetation, 0..1, (n,).
 
     Notes
     -----

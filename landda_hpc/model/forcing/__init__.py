@@ -1,4 +1,4 @@
-"""Near-surface weather for the land model: the seeded generator, its climatology, and files."""
+"""Forcing of the land model: the stochastic weather generator, its climatology, and netCDF files."""
 
 from landda_hpc.model.forcing.climatology import Climatology, load_climatology
 from landda_hpc.model.forcing.netcdf_forcing import NetcdfWeather

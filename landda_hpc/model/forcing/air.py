@@ -1,6 +1,6 @@
-"""Near-surface air: humidity, pressure, and the radiation through clear and cloudy sky.
+"""Near-surface air: humidity, pressure, and radiation through clear and cloudy sky.
 
-Element by element: arguments of any shapes that broadcast, results of the broadcast shape; NaN where an argument is.
+Elementwise functions: arguments broadcast; the result is NaN where an argument is NaN.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def standard_pressure(elevation: FloatArray) -> FloatArray:
 
 
 def shortwave_transmissivity(elevation: FloatArray, cloud: FloatArray) -> FloatArray:
-    """Share of the irradiance on top of the atmosphere that reaches the ground, 0..1.
+    """Share of the top-of-atmosphere irradiance that reaches the ground, 0..1.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def longwave_down(temperature: FloatArray, vapour_pressure: FloatArray, cloud: F
     References
     ----------
     Clear sky: Prata (1996), Q. J. R. Meteorol. Soc. 122, 1127-1151. Clouds: factor 1 + 0.22 c^2, the mean
-    over cloud types of Bolz (1949) in Oke (1987), Boundary Layer Climates, Table A2.3, up to a black sky.
+    over cloud types of Bolz (1949) in Oke (1987), Boundary Layer Climates, Table A2.3; at most a black body.
     """
     # Precipitable water, cm, from vapour pressure in hPa.
     water = 46.5 * (0.01 * vapour_pressure) / temperature

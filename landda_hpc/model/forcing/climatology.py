@@ -1,4 +1,4 @@
-"""Monthly climatology that the weather is conditioned on: temperature, precipitation, wet fraction."""
+"""Monthly climatology on which the weather is conditioned: temperature, precipitation, wet fraction."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ WET_CLIMATE: Final = 0.15  # wet fraction from which a climate counts as wet alt
 _ICE_SHEET: Final = 272.0  # K; where no month is warmer, the ice stays
 
 _SMOOTHING_PASSES: Final = 5
-"""Passes of (1 2 1) / 4 over 0.5-degree cells: a standard deviation of 1.6 cells, so that a border between
-climate classes is a slope of some 200 km and no wall."""
+"""Passes of (1 2 1) / 4 over 0.5-degree cells, a standard deviation of 1.6 cells. Borders between climate classes
+become slopes of some 200 km instead of steps."""
 
 _WET_RANGE: Final = (0.005, 0.6)
-"""Bounds of the monthly share of wet steps; beyond them the intensity follows the month instead."""
+"""Bounds of the monthly share of wet steps; beyond them the intensity depends on the month instead."""
 
 
 class ClimateNow(NamedTuple):
-    """The climatology at one time, interpolated between the middles of the months.
+    """Climatology at one time, interpolated between mid-months.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class ClimateNow(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Climatology:
-    """Monthly means over a grid or a set of cells, NaN where it is not known (no land or lake near).
+    """Monthly means over a grid or a set of cells; NaN where unknown (no land or lake nearby).
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Climatology:
 
     Raises
     ------
-    ShapeError : shapes do not fit together.
+    ShapeError : inconsistent shapes.
     DataError : a value outside its physical range.
     """
 
@@ -84,7 +84,7 @@ class Climatology:
                 )
             if np.any(values < low) or np.any(values > high):
                 raise DataError(
-                    f"climatology '{name}' runs from {np.nanmin(values):g} to {np.nanmax(values):g}; "
+                    f"climatology '{name}' ranges from {np.nanmin(values):g} to {np.nanmax(values):g}; "
                     f"expected {low:g} to {high:g}."
                 )
 
@@ -98,11 +98,11 @@ class Climatology:
         )
 
     def of_air(self) -> Self:
-        """The same climate with the temperature of the air; see ``air_from_land``."""
+        """The same climatology with the temperature of the air; see ``air_from_land``."""
         return replace(self, air_temperature=air_from_land(self.air_temperature, self.wet_fraction))
 
     def at(self, time: datetime) -> ClimateNow:
-        """Interpolate in time; the middle of a month has that month's values."""
+        """Interpolate in time; mid-month values equal the monthly means."""
         return ClimateNow(
             interpolate_months(self.air_temperature, time),
             interpolate_months(self.precipitation, time),
@@ -120,14 +120,14 @@ def air_from_land(land: FloatArray, wet_fraction: FloatArray) -> FloatArray:
 
     Notes
     -----
-    Local. Frozen ground follows the air with a lag and less of its swing, as snow lies on it; the ground is warmer
-    than the air, the more so where it is dry. With the change per month D and the deviation A from the annual mean,
+    Local. The temperature of frozen ground lags that of the air and varies less, because of snow. The ground is warmer
+    than the air, more so where it is dry. With the change per month D and the deviation A from the annual mean,
 
         air = land + w (0.6 months D + 0.15 A) - 0.7 K - 1.7 K (1 - wetness),
 
     w from 0 at 276 K to 1 at 266 K. Ice sheets lag more: air = land + 2 D - 1.5 D2 + 2 K, D2 the second difference.
-    Coefficients fitted to the 2 m temperature of Recommendation ITU-R P.1510-1: root mean square difference by cell
-    and month 1.7 K (before: 2.6 K), on ice sheets 3.5 K (7.0 K).
+    The coefficients are fitted to the 2 m temperature of Recommendation ITU-R P.1510-1. The root-mean-square difference
+    by cell and month is 1.7 K (without the fit 2.6 K), on ice sheets 3.5 K (7.0 K).
     """
     following, preceding = np.roll(land, -1, axis=0), np.roll(land, 1, axis=0)
     change = 0.5 * (following - preceding)
@@ -144,12 +144,12 @@ def air_from_land(land: FloatArray, wet_fraction: FloatArray) -> FloatArray:
 
 
 def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
-    """Read the static file and bring the climatology to a grid.
+    """Read the static file and map the climatology to a grid.
 
     Parameters
     ----------
     grid : the model grid.
-    path : file of static fields; the one that ships with the package by default.
+    path : file of static fields; the package's own by default.
 
     Returns
     -------
@@ -158,19 +158,19 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     DataError : the file is damaged or lacks a field.
 
     Notes
     -----
-    Local: no communication; identical on every rank. Precipitation and wet fraction follow the climate class
-    of 0.5-degree cells, are smoothed, and averaged over the land and lake in each grid cell. The wet share of
-    a month is the class's, times the month's precipitation over the year's: the intensity of wet steps stays,
-    as most of the season lies in how often it rains.
+    Local: no communication; identical on every rank. Precipitation and wet fraction are given by the climate class
+    of 0.5-degree cells, smoothed, and averaged over the land and lake in each grid cell. The wet fraction of
+    a month is that of the class, times the month's precipitation over the annual mean. The intensity on wet steps is
+    thereby constant, because seasons differ mainly in how often it rains.
     """
     source, fields = read_static(static_path() if path is None else path, _FIELDS)
     climate_class = fields["climate_class"].astype(np.int64)
-    # Cells without a class have no precipitation: they carry no weight either.
+    # Cells without a class have no precipitation and therefore no weight.
     weight = np.where(climate_class > 0, fields["land_fraction"] + fields["lake_fraction"], 0.0)
     annual = np.mean(_temperature(fields, source.lat[:, None], source.lon[None, :], fields["elevation"]), axis=0)
     regridder = Regridder(source, grid, "conservative")

@@ -1,20 +1,20 @@
-"""Weather whose variables belong together, for a model with an energy balance; one scalar function per relation.
+"""Weather with physically consistent variables, for a model with an energy balance; one function per relation.
 
-Rain is what it is without this module (see ``stochastic``). Around it, cell by cell and step by step:
+Rain is the same as without this module (see ``stochastic``). The other variables, by cell and step:
 
-- *Cloud* follows the latent field of rain: overcast where it rains.
-- *Front*: the latent's rise before, less its fall after, F = (z(t + 9 h) - z(t - 9 h)) / its standard deviation, is
-  the air ahead of rain (warm) against the air behind it (cold).
+- *Cloud* follows the latent field of rain: the sky is overcast where it rains.
+- *Front*: F = (z(t + 9 h) - z(t - 9 h)) / its standard deviation, the change of the rain latent, distinguishes
+  the warm air ahead of rain from the cold air behind it.
 - *Daily temperature* = climate + sigma (a z_T + b F) + kappa (cloud - its mean). Cloud cools under a high sun and
-  warms in winter. sigma grows with the annual range (continents) and in the cold season.
-- *Day*: a cosine that is warmest at 14:30, half as wide under cloud.
-- *Vapour*: relative humidity of the day rises with cloud, so vapour follows the day's temperature too; never above
+  warms in winter. sigma increases with the annual range (continents) and in the cold season.
+- *Daily cycle*: a cosine with its maximum at 14:30 and half the amplitude under cloud.
+- *Vapour*: daily relative humidity increases with cloud, so vapour also follows the daily temperature; never above
   saturation (over ice below freezing point).
-- *Short wave*: the clear sky's, from the sun's height, pressure and vapour, times that of cloud.
-- *Long wave*: Prata's clear sky from temperature and vapour, raised by cloud.
-- *Wind* is log-normal, stronger with rain and by day; *pressure* is the elevation's, lower with rain.
+- *Short-wave radiation*: clear-sky value from solar height, pressure and vapour, times the transmissivity of cloud.
+- *Long-wave radiation*: Prata's clear-sky value from temperature and vapour, increased by cloud.
+- *Wind* is log-normal, stronger with rain and by day; *pressure* depends on elevation and is lower with rain.
 
-All kernels are scalar loops: a cell's weather has the same bits whatever other cells are made with it.
+All kernels are scalar loops: the weather of a cell has the same bits whatever other cells are computed with it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from landda_hpc.model.forcing.climatology import Climatology
 
 FRONT_STEPS: Final = 3
-"""Steps before and after, whose rain latents make the front: 9 h."""
+"""Steps before and after the current one whose rain latents define the front: 9 h."""
 
 FRONT_SHARE: Final = 0.5  # b of the daily temperature; a^2 + b^2 = 1
 RAIN_WIND: Final = 0.2  # correlation of the wind's latent with rain's
@@ -53,7 +53,7 @@ LOW: Final = 0.007  # relative fall of pressure per unit of the rain latent, at 
 CLEAN_AIR: Final = 0.9  # K_t of the clear sky: 1 is clean, 0.5 extremely turbid
 SUB_STEPS: Final = 18  # samples of the sun's height in a step: 10 minutes
 SHALLOW_DAY: Final = 0.6
-"""Share of the diurnal cycle near the ground that long wave sees: the air above it keeps the day's temperature."""
+"""Share of the near-surface diurnal cycle that long-wave radiation has; air above keeps the daily temperature."""
 
 _MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: land air is hardly ever moister
 _SNOW_FREE: Final = 271.0  # K, of a month; colder ones have ever more snow on the ground
@@ -78,7 +78,7 @@ OUTPUTS: Final = (
 
 
 class RainLatents(NamedTuple):
-    """Latent field of rain at cells, (n_cell,) each: ``FRONT_STEPS`` steps before, now, and as many after."""
+    """Latent field of rain at cells, (n_cell,) each: ``FRONT_STEPS`` steps before, the current one, as many after."""
 
     before: FloatArray
     now: FloatArray
@@ -86,7 +86,7 @@ class RainLatents(NamedTuple):
 
 
 def cell_properties(grid: Grid, cells: IntArray, climate: Climatology, rain: LatentField) -> FloatArray:
-    """What does not change with time, (n_cell, 9).
+    """Properties of cells that do not change with time, (n_cell, 9).
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def cell_properties(grid: Grid, cells: IntArray, climate: Climatology, rain: Lat
 
     Notes
     -----
-    Local: no communication. Row by row or cell by cell: nothing depends on the number of cells.
+    Local: no communication. Computed by row or by cell; independent of the number of cells.
     """
     row, column = np.divmod(cells, grid.shape[1])
     phi, lam = np.deg2rad(grid.lat), np.deg2rad(grid.lon)
@@ -115,9 +115,9 @@ def cell_properties(grid: Grid, cells: IntArray, climate: Climatology, rain: Lat
 
 
 def _mean_wind(sine: FloatArray, wettest: FloatArray, annual_mean: FloatArray) -> FloatArray:
-    """Mean wind at 10 m, m s-1: weak in forests, stronger where it is dry, open or icy.
+    """Mean wind at 10 m, m s-1: weak in forests, stronger in dry, open or icy regions.
 
-    Round figures around the land mean of 3.3 m s-1 of Archer and Jacobson (2005, J. Geophys. Res., 110, D12110).
+    Rounded values around the land mean of 3.3 m s-1 of Archer and Jacobson (2005, J. Geophys. Res., 110, D12110).
     """
     wetness = np.minimum(wettest / WET_CLIMATE, 1.0)
     cold = np.minimum(np.maximum((268.0 - annual_mean) / 20.0, 0.0), 1.0)
@@ -126,10 +126,10 @@ def _mean_wind(sine: FloatArray, wettest: FloatArray, annual_mean: FloatArray) -
 
 
 def _front_deviation(rain: LatentField, cosine: FloatArray) -> FloatArray:
-    """Standard deviation of z(t + 9 h) - z(t - 9 h) at a place: sqrt(2 - 2 correlation over 18 h); by row."""
+    """Standard deviation of z(t + 9 h) - z(t - 9 h): sqrt(2 - 2 correlation over 18 h); by row."""
     lag = 2 * FRONT_STEPS * STEP
     in_time = math.exp(-0.5 * (lag / timedelta(hours=1) / rain.correlation_hours) ** 2)
-    # The pattern moves on meanwhile.
+    # The pattern moves during these hours.
     in_space = rain.spectrum.correlation(1e-3 * EARTH_RADIUS * rain.rotation(lag) * cosine)
     deviation: FloatArray = np.sqrt(2.0 - 2.0 * in_time * in_space)
     return deviation
@@ -143,7 +143,7 @@ def weather_of_cells(
     temperature: FloatArray,
     wind: FloatArray,
 ) -> dict[str, FloatArray]:
-    """Weather of cells, means over the step of three hours that begins at ``start``; by name, (n_cell,) each.
+    """Weather of cells by name, (n_cell,) each: means over the three-hour step that begins at ``start``.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def _fill(
     wind: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Fill ``out``, rows ``OUTPUTS``. ``from_warmest``: hour angle at longitude 0 since the warmest time."""
+    """Fill ``out``, rows ``OUTPUTS``. ``from_warmest``: hour angle at longitude 0 from the warmest time."""
     own_share = math.sqrt(1.0 - FRONT_SHARE**2)
     own_wind = math.sqrt(1.0 - RAIN_WIND**2)
     cos_warm, sin_warm = math.cos(from_warmest), math.sin(from_warmest)
@@ -256,7 +256,7 @@ def _fill(
 
 @compiled()
 def daily_sun(above: float, sin_lat: float, cos_lat: float, sin_dec: float, cos_dec: float) -> float:
-    """Daily mean irradiance on top of the atmosphere, W m-2; ``above``: at normal incidence."""
+    """Daily mean top-of-atmosphere irradiance, W m-2; ``above``: at normal incidence."""
     along, across = sin_lat * sin_dec, cos_lat * cos_dec
     if across <= abs(along):
         return above * max(along, 0.0)
@@ -266,14 +266,14 @@ def daily_sun(above: float, sin_lat: float, cos_lat: float, sin_dec: float, cos_
 
 @compiled()
 def temperature_deviation(month: float, annual_mean: float, annual_range: float) -> float:
-    """Standard deviation of daily temperature by synoptic weather, K: larger on continents and in winter."""
+    """Standard deviation of daily temperature due to synoptic weather, K: larger on continents and in winter."""
     cold = 2.0 * (annual_mean - month) / max(annual_range, 1.0)
     return min(0.8 + 0.085 * annual_range, 7.0) * (1.0 + 0.3 * min(max(cold, -1.0), 1.0))
 
 
 @compiled()
 def day_humidity(cloud: float, wetness: float, mean_temperature: float) -> float:
-    """Relative humidity at the day's mean temperature, 0..1: that of clear air in this climate, up to 0.95 overcast."""
+    """Relative humidity at the daily mean temperature, 0..1: clear-sky value of the climate, up to 0.95 overcast."""
     cold = min(max((283.0 - mean_temperature) / 20.0, 0.0), 1.0)
     clear = 0.12 + 0.43 * wetness + 0.15 * cold
     return clear + (0.95 - clear) * cloud * cloud
@@ -290,7 +290,7 @@ def saturation(temperature: float) -> float:
 
 @compiled()
 def clear_transmissivity(sine: float, pressure: float, vapour: float) -> float:
-    """Share of the irradiance above the atmosphere that a clear sky lets through, beam and diffuse, 0..1.
+    """Clear-sky transmissivity for short-wave radiation, direct and diffuse, 0..1.
 
     Parameters
     ----------
@@ -299,8 +299,8 @@ def clear_transmissivity(sine: float, pressure: float, vapour: float) -> float:
 
     References
     ----------
-    ASCE-EWRI (2005), The ASCE Standardized Reference Evapotranspiration Equation, Eqs D.1-D.6. The two lines of
-    diffuse light change over where they cross, at a beam of 0.144; at the reference's 0.15 there is a jump of 0.007.
+    ASCE-EWRI (2005), The ASCE Standardized Reference Evapotranspiration Equation, Eqs D.1-D.6. We change between the
+    two lines of diffuse radiation where they cross, at 0.144; at the reference's 0.15 there is a jump of 0.007.
     """
     kilopascal = 1e-3 * pressure
     water = 0.14 * 1e-3 * vapour * kilopascal + 2.1  # precipitable, mm
@@ -310,17 +310,17 @@ def clear_transmissivity(sine: float, pressure: float, vapour: float) -> float:
 
 @compiled()
 def cloud_transmissivity(cloud: float, snow: float) -> float:
-    """Share of the clear sky's short wave that cloud lets through, 0..1.
+    """Transmissivity of cloud for short-wave radiation, relative to the clear sky, 0..1.
 
     Parameters
     ----------
     cloud : cover, 0..1.
-    snow : share of the ground that is white, 0..1; light bounces between it and the cloud.
+    snow : snow-covered share of the ground, 0..1; light is reflected between it and the cloud.
 
     References
     ----------
     Kasten and Czeplak (1980), Solar Energy 24, 177-189: 1 - 0.75 c^3.4. Gardiner (1987), J. Climate Appl. Meteor. 26,
-    1109-1118: 1 / (1 - albedo of the ground times that of the cloud); here 0.8 of snow, and 0.8 of what cloud keeps.
+    1109-1118: 1 / (1 - albedo of the ground times that of the cloud); here 0.8 for snow, and 0.8 of what cloud absorbs.
     """
     if cloud <= 0.0:
         return 1.0
@@ -330,7 +330,7 @@ def cloud_transmissivity(cloud: float, snow: float) -> float:
 
 @compiled()
 def longwave_down(temperature: float, vapour: float, cloud: float) -> float:
-    """Long wave at the ground, W m-2, from K, Pa and 0..1: clear sky by Prata (1996), cloud by 1 + 0.22 c^2."""
+    """Long-wave radiation at the ground, W m-2, from K, Pa and 0..1: Prata (1996), times 1 + 0.22 c^2 for cloud."""
     water = 0.465 * vapour / temperature  # precipitable, cm
     clear = 1.0 - (1.0 + water) * math.exp(-math.sqrt(1.2 + 3.0 * water))
     emissivity = min(clear * (1.0 + 0.22 * cloud * cloud), 1.0)

@@ -1,4 +1,4 @@
-"""A forcing dataset as the configuration describes it: a named one, changed, or a user's own."""
+"""The forcing dataset of a configuration: a named one, possibly modified, or the user's own."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _USUAL: Final[dict[str, tuple[Literal["mean"], Literal["begin"], Literal["linear
     "longwave": ("mean", "begin", "linear"),
     "precipitation": ("mean", "begin", "uniform"),
 }
-"""Meaning, stamp and interpolation of fluxes for which the configuration gives none."""
+"""Meaning, stamp and interpolation of fluxes where the configuration gives none."""
 
 
 def forcing_set(forcing: NetcdfForcing) -> ForcingSet:
-    """The named dataset with the configuration's changes.
+    """Apply the configuration's changes to the named dataset.
 
     Raises
     ------
-    ConfigError : it lacks a variable, or what is needed to read one.
+    ConfigError : a variable is missing, or the description of a variable is incomplete.
     """
     base = SETS[forcing.dataset]
     if forcing.files is not None:
@@ -69,6 +69,6 @@ def forcing_set(forcing: NetcdfForcing) -> ForcingSet:
         needed.add("specific_humidity")
     if needed:
         raise ConfigError(
-            f"forcing.dataset = {forcing.dataset} lacks {', '.join(sorted(needed))}: describe it in forcing.variables."
+            f"forcing.dataset = {forcing.dataset} lacks {', '.join(sorted(needed))}: add them to forcing.variables."
         )
     return replace(base, variables={n: variables[n] for n in QUANTITIES if n in variables})

@@ -1,4 +1,4 @@
-"""One forcing variable along time at a rank's cells: of a gridded dataset, or of a site."""
+"""Time series of one forcing variable at a rank's cells, from a gridded dataset or a site."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from landda_hpc.grid import Grid
 
 _BLOCK_VALUES: Final = 2**22
-"""Values of a window that are read at once: many records where the window is small."""
+"""Number of values read at once: many records for a small window."""
 
 _BLOCK_RECORDS: Final = 24
 
 _LARGEST_FALL: Final = {"precipitation": 0.1}
-"""By so much an amount since 00 UTC may fall from one record to the next (packing), kg m-2."""
+"""Largest decrease of an amount since 00 UTC between records (due to packing), kg m-2."""
 _LARGEST_FALL_OF_ENERGY: Final = 2.0e4
 """As above, J m-2."""
 
 
 class Series(Protocol):
-    """One variable along time at the rank's cells."""
+    """Time series of one variable at the rank's cells."""
 
     @property
     def interpolation(self) -> Literal["linear", "uniform", "sun"]:
-        """How it is interpolated in time."""
+        """Method of interpolation in time."""
         ...
 
     @property
@@ -50,14 +50,14 @@ class Series(Protocol):
 
 
 class FileSeries:
-    """A variable of a gridded dataset, read as it is asked for.
+    """A variable of a gridded dataset, read on demand.
 
     Parameters
     ----------
     quantity : see ``forcing_sets.QUANTITIES``.
     variable : its files.
     timeline : its records.
-    first : a time that the files have; its record determines which places are valid.
+    first : a time within the files; its record determines which places are valid.
     grid, cells : the model grid and the rank's cells.
     space : interpolation.
     """
@@ -86,7 +86,7 @@ class FileSeries:
         self._held: dict[tuple[Path, int], FloatArray] = {}
 
     def values(self, record: Record) -> FloatArray:
-        """See ``Series``; DataError where a place that counts has no value."""
+        """See ``Series``; DataError where a valid place has no value."""
         meaning = self._variable.meaning
         if meaning in ("instant", "mean"):
             return self._read(record)
@@ -95,15 +95,15 @@ class FileSeries:
             before = self.timeline.preceding(record)
             if before is None:
                 raise DataError(
-                    f"'{record.path}': the amount since 00 UTC of {record.end} needs that of {record.begin} too, which "
-                    "is missing. Begin with a file that starts at 00 UTC."
+                    f"'{record.path}': the amount since 00 UTC of {record.end} also needs that of {record.begin}, "
+                    "which is missing. Begin with a file that starts at 00 UTC."
                 )
-            # Packing may leave a bit less than an hour before.
+            # Packing may leave an hour with a slightly negative amount.
             amount = amount - self._read(before)
             if amount.size and amount.min() < -_LARGEST_FALL.get(self._quantity, _LARGEST_FALL_OF_ENERGY):
                 raise DataError(
                     f"'{self._quantity}' in '{record.path}' falls by {-amount.min():.3g} from {record.begin} to "
-                    f"{record.end}; expected amounts that accumulate from 00 UTC. Are they of single hours, as in ERA5?"
+                    f"{record.end}; expected amounts accumulated from 00 UTC. Are they hourly amounts, as in ERA5?"
                 )
             amount = np.maximum(amount, 0.0)
         return amount / (record.end - record.begin).total_seconds()
@@ -115,7 +115,7 @@ class FileSeries:
         return self._held[key]
 
     def _load(self, record: Record) -> None:
-        """Read the block of records of the file that one is in; the block before is kept."""
+        """Read the block of records of the file that contains this one; the previous block is kept."""
         rows, columns = self._weights.rows, self._weights.columns
         area = (rows.stop - rows.start) * (columns.stop - columns.start)
         n_record = max(1, min(_BLOCK_RECORDS, _BLOCK_VALUES // area))
@@ -142,13 +142,13 @@ class FileSeries:
 
 
 def require_possible(values: FloatArray, quantity: str, path: Path) -> None:
-    """Raise DataError where values, NaN apart, cannot be of a quantity: interpolation would hide single ones."""
+    """Raise DataError for values (other than NaN) outside the range of a quantity; interpolation would hide them."""
     low, high = POSSIBLE[quantity]
     wrong = values[(values < low) | (values > high)]
     if wrong.size:
         raise DataError(
             f"'{quantity}' in '{path}' has {wrong.size} values outside {low:g} to {high:g}, e.g. {wrong[0]:g}. Is this "
-            "a fill value that the file does not declare, or another unit?"
+            "an undeclared fill value, or another unit?"
         )
 
 
@@ -168,7 +168,7 @@ class PointSeries:
 
 
 def point_timeline(forcing: PointForcing, utc_offset: timedelta) -> Timeline:
-    """Records of a site's weather; ``utc_offset``: local standard time less UTC."""
+    """Records of a site's weather; ``utc_offset``: local standard time minus UTC."""
     first = forcing.start - utc_offset
     records = [
         Record(forcing.path, i, first + i * forcing.step, first + (i + 1) * forcing.step) for i in range(forcing.n_time)

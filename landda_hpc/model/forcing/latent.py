@@ -1,17 +1,17 @@
-"""Latent weather: Gaussian fields in space and time that are a function of the valid time alone.
+"""Latent weather: Gaussian fields in space and time that depend on the valid time alone.
 
 At every step n (a fixed number of hours since 1970) there is one set of independent spherical-harmonic
-coefficients eps_n, drawn from a generator keyed by what it is for and by n. The latent field is a moving
+coefficients eps_n, from a random generator keyed by its purpose and n. The latent field is a moving
 average of them,
 
     z(t_n) = rotation by omega t_n of  sum over |k| <= K of w_k eps_(n+k),
     w_k ~ exp(-(k dt / T)^2),  sum of w_k^2 = 1,
 
-so that z is stationary, of unit variance, and correlated in time as exp(-1/2 (lag / T)^2) in a frame that
-turns eastward with the angular speed omega. A finite window needs no state: z at a time depends neither on
-where a run began, nor on its cycle length, nor on the rank that asks.
+so that z is stationary, has unit variance, and is correlated in time as exp(-1/2 (lag / T)^2) in a frame that
+rotates eastward with the angular speed omega. A finite window needs no state: z at a time depends neither on
+the start of a run, nor on its cycle length, nor on the rank that computes it.
 
-A twin's weather takes eps = rho eps_base + sqrt(1 - rho^2) eps_own, and rho is then the correlation of the
+In a twin, eps = rho eps_base + sqrt(1 - rho^2) eps_own; rho is then the correlation of the
 latent fields.
 """
 
@@ -40,24 +40,24 @@ STEP: Final = timedelta(hours=3)
 EPOCH: Final = datetime(1970, 1, 1)
 
 BASE_STREAM: Final = "base"
-"""Name of the stream with which others are correlated."""
+"""Name of the stream with which other streams are correlated."""
 
 _WINDOW: Final = 2.6
 """Half width of the moving average in units of T: weights at its end are exp(-2.6^2) = 1e-3 of the top."""
 
 
 def step_number(time: datetime) -> int:
-    """Return the number of the latent step that begins at a time.
+    """Number of the latent step that begins at a time.
 
     Raises
     ------
-    ConfigError : no step begins then.
+    ConfigError : no step begins at that time.
     """
     number, rest = divmod(time - EPOCH, STEP)
     if rest:
         raise ConfigError(
-            f"weather was asked for a step that begins at {time:%Y-%m-%dT%H:%M}; "
-            "steps begin at 00, 03, ... 21 UTC. Let time.start and the cycles fall on those hours."
+            f"a weather step was requested for {time:%Y-%m-%dT%H:%M}; "
+            "steps begin at 00, 03, ... 21 UTC. Choose time.start and cycles at those hours."
         )
     return number
 
@@ -69,7 +69,7 @@ class LatentField:
     Attributes
     ----------
     spectrum : correlation in space.
-    correlation_hours : T above, h, seen by someone who moves with the pattern.
+    correlation_hours : T above, h, in the frame that moves with the pattern.
     drift : eastward speed of the pattern at the equator, m s-1; at latitude phi it is drift cos(phi).
     """
 
@@ -88,16 +88,16 @@ class LatentField:
         return normalised
 
     def rotation(self, lag: timedelta) -> float:
-        """Eastward turn of the pattern after a lag, radians."""
+        """Eastward rotation of the pattern during a lag, radians."""
         return self.drift / EARTH_RADIUS * lag.total_seconds()
 
 
 class LatentWeather:
-    """Several latent fields of one stream.
+    """The latent fields of one stream.
 
     Parameters
     ----------
-    grid : where they are evaluated.
+    grid : grid of the fields.
     fields : statistics by name; fields of different names are independent.
     seed : the campaign's seed.
     stream : name of the stream; runs that name the same stream have the same weather.
@@ -105,7 +105,7 @@ class LatentWeather:
 
     Raises
     ------
-    ConfigError : correlation outside 0..1, or a stream that takes the base stream's name but not its weather.
+    ConfigError : correlation outside 0..1, or the base stream with a correlation other than 1.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class LatentWeather:
 
         Notes
         -----
-        Local: no communication; every rank computes the whole image and gets the same bits.
+        Local: no communication; every rank computes the whole image with the same bits.
         """
         return {name: self.one(name, step) for name in self._fields}
 
@@ -141,7 +141,7 @@ class LatentWeather:
         field = self._fields[name]
         degree = field.spectrum.degree
         m, _ = order_and_degree(degree)
-        # Reduced before it is multiplied by m: the turn since 1970 is thousands of circles.
+        # Reduced before the multiplication by m: the rotation since 1970 is thousands of turns.
         turn = field.rotation(step * STEP) % (2.0 * np.pi)
         phase = np.exp(-1j * turn * np.arange(degree + 1))[m]
         return synthesise(self._average(name, step) * self._amplitude[name] * phase, degree, self._grid)

@@ -1,4 +1,4 @@
-"""Weather from netCDF files: interpolated in space to the rank's cells, in time to the steps of the forcing."""
+"""Weather from netCDF files, interpolated in space to the rank's cells and in time to the forcing steps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KEPT: Final = timedelta(hours=24)
 _TURN: Final = 2.0 * math.pi / 86400.0  # radians per second
 
 MOST_NOISE: Final = {"shortwave": 5.0, "precipitation": 1.0e-5, "specific_humidity": 1.0e-3}
-"""How far below zero a value may be (packing, spectral ripples) and count as zero."""
+"""Largest negative value (from packing or spectral ripples) that counts as zero."""
 
 
 class NetcdfWeather:
@@ -40,19 +40,19 @@ class NetcdfWeather:
     Parameters
     ----------
     grid : the model grid.
-    tiles : the rank's tiles, any number, none included.
-    forcing : which files, how long a step is, how they are interpolated.
+    tiles : the rank's tiles; may be empty.
+    forcing : files, length of the step, interpolation.
     data_root : folder of external data.
 
     Raises
     ------
     ConfigError : the dataset lacks a variable that a land model needs.
-    DataError : from ``during`` too: files are missing, damaged, in other units, or have no value near a tile.
+    DataError : (also from ``during``) files are missing, damaged, in other units, or without value near a tile.
 
     Notes
     -----
-    Local: no communication. A rank reads the axes and one record of every variable for the places that are valid, and
-    then the windows around its cells. A tile's weather is a function of the files, the valid time and its cell alone.
+    Local: no communication. A rank reads the axes and one record of every variable to find the valid places, and
+    then the windows around its cells. The weather of a tile depends on the files, the valid time and its cell alone.
     """
 
     def __init__(self, grid: Grid, tiles: Tiles, forcing: NetcdfForcing, data_root: Path) -> None:
@@ -76,7 +76,7 @@ class NetcdfWeather:
         return self._step
 
     def during(self, start: datetime) -> Weather:
-        """Mean weather over [start, start + step), (n_tile,), read-only; the latest 24 hours are kept."""
+        """Mean weather over [start, start + step), (n_tile,), read-only; the latest 24 hours are cached."""
         if start not in self._kept:
             while len(self._kept) >= _KEPT // self._step:
                 del self._kept[next(iter(self._kept))]
@@ -95,7 +95,7 @@ class NetcdfWeather:
         return Weather(**{name: _read_only(v[self._cell_of_tile]) for name, v in weather.items()})
 
     def _open(self, first: datetime) -> dict[str, Series]:
-        """Every variable at the rank's cells; ``first`` is a time that the files have."""
+        """Every variable at the rank's cells; ``first`` is a time within the files."""
         if self._point is not None:
             timeline = point_timeline(*self._point)
             return {name: PointSeries(timeline, self._point[0].values[name], self._cells.size) for name in WEATHER}
@@ -107,7 +107,7 @@ class NetcdfWeather:
         return opened
 
     def _mean(self, series: Series, start: datetime, end: datetime) -> FloatArray:
-        """Mean of a variable over a step, by its interpolation."""
+        """Mean of a variable over a step, by its interpolation method."""
         total = np.zeros(self._cells.size)
         if series.interpolation == "linear":
             records = series.timeline.bracket(start, end)
@@ -122,9 +122,9 @@ class NetcdfWeather:
         return total
 
     def _lit(self, values: FloatArray, part: Part) -> FloatArray:
-        """Mean over a part of a record's interval of its short wave, spread as the sine of the sun's height is.
+        """Mean short-wave radiation over part of a record's interval, distributed as the sine of solar height.
 
-        Where the interval's mean is more than the sun sends, or negative, it is spread evenly: the mean is kept anyway.
+        A mean above the solar irradiance, or below zero, is distributed evenly, so that the mean is conserved.
         """
         record = part.record
         length = (record.end - record.begin).total_seconds()
@@ -148,7 +148,7 @@ class NetcdfWeather:
 def find_forcing_problems(
     forcing: NetcdfForcing, folder: Path, grid: Grid, cells: IntArray, begin: datetime, end: datetime
 ) -> list[str]:
-    """What is wrong with the files from begin to end, one line each; opens each for its times and attributes."""
+    """Problems of the files from begin to end, one line each; opens each file for its times and attributes."""
     if forcing.dataset == "point":
         try:
             point, offset = _read_point(forcing, folder)
@@ -176,7 +176,7 @@ def find_forcing_problems(
 
 
 def _read_point(forcing: NetcdfForcing, folder: Path) -> tuple[PointForcing, timedelta]:
-    """The site's weather and its local standard time less UTC; ``folder`` is the file."""
+    """The site's weather, and its local standard time minus UTC; ``folder`` is the file."""
     point = read_forcing(folder)
     for name in WEATHER:
         require_possible(point.values[name], name, folder)
@@ -185,7 +185,7 @@ def _read_point(forcing: NetcdfForcing, folder: Path) -> tuple[PointForcing, tim
 
 
 def _complete(values: dict[str, FloatArray]) -> dict[str, FloatArray]:
-    """The seven variables of ``Weather`` from those of a dataset; noise below zero and oversaturation removed."""
+    """Derive the variables of ``Weather`` from those of a dataset; removes noise below zero and supersaturation."""
     if "wind_speed" not in values:
         east, north = values.pop("eastward_wind"), values.pop("northward_wind")
         values["wind_speed"] = np.sqrt(east * east + north * north)

@@ -1,4 +1,4 @@
-"""Rain and cloud from the latent field that decides both: functions of it and of the month's share of wet steps."""
+"""Rain and cloud as functions of one latent field and the month's share of wet steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLOUD_MARGIN: Final = 2.5  # the latent's distance below the rain threshold at w
 
 
 def rain_rate(latent: FloatArray, mean: FloatArray, wet_fraction: FloatArray) -> FloatArray:
-    """Precipitation of a step, kg m-2 s-1; its expectation over a standard normal latent is ``mean``.
+    """Precipitation of a step, kg m-2 s-1; its expectation for a standard normal latent is ``mean``.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def rain_rate(latent: FloatArray, mean: FloatArray, wet_fraction: FloatArray) ->
 def cloud_cover(latent: FloatArray, wet_fraction: FloatArray) -> FloatArray:
     """Cloud cover, 0..1, shape of ``latent``.
 
-    Overcast where it rains, thinning with the latent's distance from the threshold.
+    The sky is overcast where it rains; cloud decreases with the latent's distance from the threshold.
     """
     distance = (-ndtri(wet_fraction) - latent) / CLOUD_MARGIN
     x = 1.0 - np.minimum(np.maximum(distance, 0.0), 1.0)
@@ -42,7 +42,7 @@ def cloud_cover(latent: FloatArray, wet_fraction: FloatArray) -> FloatArray:
 
 
 def mean_cloud_cover(wet_fraction: FloatArray) -> FloatArray:
-    """Expectation of ``cloud_cover`` over a standard normal latent, 0..1, to 1e-4.
+    """Expectation of ``cloud_cover`` for a standard normal latent, 0..1, to 1e-4.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Stochastic weather, conditioned on a monthly climatology and coherent in space, time and between variables.
+"""Stochastic weather, conditioned on a monthly climatology and correlated in space, time and between variables.
 
 Everything is a deterministic function of seed, stream, valid time and place. Three latent fields (see
-``latent``) carry the chance: one decides rain, and with it cloud, humidity and radiation; one the synoptic
+``latent``) are random. One determines rain, and with it cloud, humidity and radiation; one the synoptic
 anomaly of temperature; one wind.
 
 Rain is a Gaussian copula: with Q(z) = P(Z > z) of the latent z and f the wet fraction, a step is wet where
@@ -9,15 +9,15 @@ Q(z) < f, and
 
     precipitation = mean / f * ln(f / Q(z)),
 
-exponential amounts above the threshold, zero on it, whose expectation is the climatological mean exactly. The
-threshold varies in space and season with f; storms are the excursions of one smooth field, some hundred km
-wide, drifting east.
+with exponential amounts above the threshold and zero below it. The expectation is exactly the climatological
+mean. The threshold varies in space and season with f. Storms are the excursions of one smooth field, some
+hundred km wide, that drift eastward.
 
-Weather is made on steps of three hours, each variable a mean over the step; a longer forcing step is the mean
-of its three-hourly steps, so that its length does not change the weather.
+Weather is computed on steps of three hours; each variable is a mean over the step. A longer forcing step is the mean
+of its three-hourly steps, so its length does not change the weather.
 
-What surrounds the rain comes in two forms: simple relations for a model that needs potential evaporation alone,
-and variables that belong together for one with an energy balance (``covariation``).
+The other variables come in two forms: simple relations for a model that needs only potential evaporation,
+and physically consistent variables for a model with an energy balance (``covariation``).
 """
 
 from __future__ import annotations
@@ -82,15 +82,15 @@ class StochasticWeather:
     Parameters
     ----------
     grid : the model grid.
-    tiles : the rank's tiles, any number, none included.
-    config : length of the forcing step, storms' length and time.
+    tiles : the rank's tiles; may be empty.
+    config : length of the forcing step; length and time scale of storms.
     seed : the campaign's seed.
     stream : name of the weather; sources with the same seed, stream and correlation have the same weather.
-    correlation : of the latent fields with those of the stream ``base``, 0..1; at 1 the weather is the
-        base stream's.
+    correlation : of the latent fields with those of the stream ``base``, 0..1; with 1 the weather equals that of
+        the base stream.
     climatology : on the model grid.
-    consistent : all variables belong together, as an energy balance needs it (see ``covariation``); otherwise
-        simpler relations, which do for potential evaporation. Precipitation is the same, bit for bit.
+    consistent : physically consistent variables, as an energy balance needs them (see ``covariation``); otherwise
+        simpler relations, sufficient for potential evaporation. Precipitation is the same, bit for bit.
 
     Raises
     ------
@@ -100,8 +100,8 @@ class StochasticWeather:
 
     Notes
     -----
-    Local: no communication. Latent fields are computed on the whole image, identically on every rank; all
-    else per cell of the rank's tiles, so the weather of a place does not depend on the partition.
+    Local: no communication. Latent fields are computed on the whole image, identically on every rank; all other
+    variables per cell of the rank's tiles, so the weather of a place does not depend on the partition.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class StochasticWeather:
 
         Notes
         -----
-        Local. The latest 24 hours are kept, so that several model instances can share one source.
+        Local. The latest 24 hours are cached, so that several model instances can share one source.
         """
         first = step_number(start)
         parts = [self._weather(first + i) for i in range(self._step // STEP)]
@@ -181,7 +181,7 @@ class StochasticWeather:
         return Weather(**{name: _read_only(by_cell[name][self._cell_of_tile]) for name in _NAMES})
 
     def _rain_latents(self, step: int) -> RainLatents:
-        """Rain latent of the rank's cells around a step; images that the next steps need are kept."""
+        """Rain latent of the rank's cells around a step; images that later steps need are cached."""
         for n in (step - FRONT_STEPS, step, step + FRONT_STEPS):
             if n not in self._rain:
                 self._rain[n] = self._latents.one("rain", n).ravel()[self._cells]
@@ -201,7 +201,7 @@ class StochasticWeather:
         daily_temperature = climate.air_temperature + self._temperature_sigma * temperature
         air_temperature = daily_temperature + self._diurnal_cycle(start, wetness, cloud)
 
-        # Vapour follows the day's temperature, not the hour's: relative humidity falls at noon by itself.
+        # Vapour follows the daily temperature, not the hourly one: relative humidity then decreases at noon.
         dry_air = 0.20 + 0.35 * wetness
         relative_humidity = dry_air + (0.95 - dry_air) * cloud * cloud
         vapour = np.minimum(
@@ -228,7 +228,7 @@ class StochasticWeather:
         amplitude = (3.0 + 5.0 * (1.0 - wetness)) * sunlight * (1.0 - 0.5 * cloud)
         middle = hour_angle(start + 0.5 * STEP, sun) - float(np.deg2rad(15.0 * (WARMEST_HOUR - 12.0)))
         half_width = float(np.deg2rad(7.5)) * (STEP / timedelta(hours=1))
-        # The mean of a cosine over an interval is its value in the middle, times sin(h) / h.
+        # The mean of a cosine over an interval is its value at the centre, times sin(h) / h.
         cycle: FloatArray = amplitude * (np.cos(np.deg2rad(self._lon) + middle) * (np.sin(half_width) / half_width))
         return cycle
 

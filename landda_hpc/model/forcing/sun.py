@@ -1,4 +1,4 @@
-"""The sun: declination, distance, and the cosine of its zenith angle as a mean over a step."""
+"""The sun: declination, distance, and the mean cosine of its zenith angle over a step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SUBSTEP: Final = timedelta(minutes=10)
 
 
 class Sun(NamedTuple):
-    """Where the sun stands.
+    """Position of the sun.
 
     Attributes
     ----------
@@ -72,8 +72,8 @@ def mean_cosine_zenith(lat: FloatArray, lon: FloatArray, start: datetime, durati
 
     Notes
     -----
-    Local. The mean over the step, night included: times the solar constant it is the energy that
-    arrives, whatever the length of the step. Midpoint rule of 10 minutes.
+    Local. The mean over the step includes the night; times the solar constant it is the mean incoming
+    energy flux, for any length of the step. Midpoint rule with 10 minutes.
     """
     count = max(1, round(duration / _SUBSTEP))
     sun = sun_at(start + 0.5 * duration)
@@ -83,14 +83,14 @@ def mean_cosine_zenith(lat: FloatArray, lon: FloatArray, start: datetime, durati
     total = np.zeros_like(along)
     for i in range(count):
         angle = hour_angle(start + duration * ((i + 0.5) / count), sun)
-        # cos(angle + lon), expanded so that nothing but products is left to do per place.
+        # cos(angle + lon), expanded so that only products remain to be computed per place.
         total += np.maximum(0.0, along + east * np.cos(angle) - west * np.sin(angle))
     mean: FloatArray = total / count
     return mean
 
 
 def daily_insolation(lat: FloatArray, sun: Sun) -> FloatArray:
-    """Daily mean solar irradiance on top of the atmosphere, W m-2, in closed form.
+    """Daily mean top-of-atmosphere irradiance, W m-2, in closed form.
 
     Parameters
     ----------
@@ -116,11 +116,11 @@ def mean_sun_height(
     ----------
     lat, lon : degrees, (n,).
     sin_dec, cos_dec : of the declination.
-    begin, end : hour angles at longitude 0, radians, begin < end; more than a turn apart is fine.
+    begin, end : hour angles at longitude 0, radians, begin < end; they may be more than a turn apart.
 
     Notes
     -----
-    Local. With one declination means over parts add up to the mean over the whole, to rounding.
+    Local. With constant declination, integrals over parts add up to that over the whole, to rounding.
     """
     mean = np.empty(lat.size)
     for i in range(lat.size):

@@ -1,4 +1,4 @@
-"""Records of a forcing variable along time: which of them a step needs, and with what weights."""
+"""Records of a forcing variable in time: which of them a step needs, and with which weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Period = Literal["all", "year", "month", "day", "hour"]
 
 @dataclass(frozen=True)
 class Part:
-    """A record's share of a step: it holds from ``begin`` to ``end``, a piece of the step."""
+    """The part of a step, from ``begin`` to ``end``, for which a record is valid."""
 
     record: Record
     begin: datetime
@@ -29,12 +29,12 @@ class Part:
 
 
 class Timeline:
-    """Records of one variable; files are opened for their times as these are asked for.
+    """Records of one variable; a file is opened for its times when they are needed.
 
     Parameters
     ----------
     folder : of the dataset.
-    variable : where and what.
+    variable : location and names.
     clock, leap_days : see ``ForcingSet``.
     """
 
@@ -51,18 +51,18 @@ class Timeline:
 
     @classmethod
     def of_records(cls, folder: Path, variable: VariableFiles, records: list[Record]) -> Self:
-        """The timeline of records that are known already."""
+        """The timeline of given records."""
         timeline = cls(folder, variable, "stamps", True)
         timeline._period = "all"
         timeline._known = {_floor(records[0].begin, "all"): records}
         return timeline
 
     def path(self, time: datetime) -> Path:
-        """File that a time belongs to by its name."""
+        """File to which a time belongs by the file's name."""
         return self._folder / time.strftime(self._variable.path)
 
     def bracket(self, begin: datetime, end: datetime) -> list[Record]:
-        """Records whose nodes (instants, middles) span [begin, end], in order; the first or last alone at an edge.
+        """Records whose nodes (instants or midpoints) enclose [begin, end], in order; one record at an edge.
 
         Raises
         ------
@@ -99,12 +99,12 @@ class Timeline:
         return parts
 
     def preceding(self, record: Record) -> Record | None:
-        """The record whose interval ends where this one's begins; None where the files do not have it."""
+        """The record whose interval ends where this one's begins; None if no file has it."""
         records = self._around(record.begin, record.begin)
         return next((r for r in records if r.end == record.begin), None)
 
     def records(self, time: datetime) -> list[Record]:
-        """All records of the file that a time belongs to by its name.
+        """All records of the file to which a time belongs by the file's name.
 
         Raises
         ------
@@ -121,11 +121,11 @@ class Timeline:
         return self._known[start]
 
     def n_records(self, path: Path) -> int:
-        """Records of a file whose times were read."""
+        """Number of records of a file whose times have been read."""
         return self._counts[path]
 
     def files(self, begin: datetime, end: datetime) -> list[datetime]:
-        """A time in each file that [begin, end) belongs to by the files' names."""
+        """One time in each file that covers a part of [begin, end) by its name."""
         start = _floor(begin, self._period)
         times = [start]
         while self._period != "all" and _following(times[-1], self._period) < end:
@@ -133,7 +133,7 @@ class Timeline:
         return times
 
     def _around(self, begin: datetime, end: datetime) -> list[Record]:
-        """Records from before begin to after end, of the files of that time and, if necessary, of adjacent files."""
+        """Records from before begin to after end, from the file of that time and, if necessary, adjacent files."""
         times = self.files(begin, end)
         own = [r for t in times for r in self.records(t)]
         spare = 2 * _spacing(own)
@@ -145,7 +145,7 @@ class Timeline:
                 own = own + self.records(following)
         first = bisect_left(own, begin - spare, key=lambda r: r.begin)
         last = bisect_left(own, end + spare, key=lambda r: r.begin)
-        # At an edge of the files the first or last record must remain.
+        # At the edge of the files, the first or last record must be kept.
         return own[min(first, len(own) - 1) : max(last, 1)]
 
     def _missing(self, begin: datetime, end: datetime) -> DataError:
@@ -156,9 +156,9 @@ class Timeline:
 
 
 def line_weights(nodes: list[datetime], begin: datetime, end: datetime) -> list[float]:
-    """Weights of values at nodes in the mean over [begin, end) of the straight lines between them; sum 1.
+    """Weights of nodal values in the mean of their linear interpolation over [begin, end); they sum to 1.
 
-    Before the first and after the last node the value holds. ``begin`` == ``end`` gives the value at that time.
+    Values are constant before the first and after the last node. ``begin`` == ``end`` gives the value at that time.
     """
     x = [(node - begin).total_seconds() for node in nodes]
     length = (end - begin).total_seconds()
@@ -168,7 +168,7 @@ def line_weights(nodes: list[datetime], begin: datetime, end: datetime) -> list[
         return weights
     cuts = [0.0, *(t for t in x if 0.0 < t < length), length]
     for low, high in pairwise(cuts):
-        # The mean of a straight line is its value in the middle.
+        # The mean of a straight line is its value at the centre.
         _add_line(weights, x, 0.5 * (low + high), (high - low) / length)
     return weights
 
@@ -187,7 +187,7 @@ def _add_line(weights: list[float], x: list[float], at: float, share: float) -> 
 
 
 def find_gaps(timeline: Timeline, begin: datetime, end: datetime, *, as_line: bool) -> list[str]:
-    """What is wrong with a variable's files over a time, one line each: missing files, wrong times, gaps."""
+    """Problems of a variable's files in a period, one line each: missing files, wrong times, gaps."""
     problems = []
     for time in timeline.files(begin, end):
         try:
@@ -226,7 +226,7 @@ _CODES: Final[tuple[tuple[Period, tuple[str, ...]], ...]] = (
 
 
 def _period_of(pattern: str) -> Period:
-    """What a file covers, by the finest strftime code of its pattern."""
+    """Period that a file covers, by the finest strftime code of its pattern."""
     return next((period for period, codes in _CODES if any(code in pattern for code in codes)), "all")
 
 

@@ -34,7 +34,7 @@ FAULTS = {
     "nan": "is not a number",
     "lost_block": "lacks 1 of 4 files",
     "torn": "cannot be read",
-    "land_cover": "files of land cover 2006 instead of 2005: a build of CoLM with LULCC",
+    "land_cover": "files of land-cover year 2006 instead of 2005. A build of CoLM with LULCC",
     "wrong_time": "wrote no restart of 2010-06-01T06:00:00",
 }
 

@@ -144,4 +144,4 @@ def test_a_point_needs_the_whole_period(tmp_path: Path) -> None:
     with netCDF4.Dataset(tmp_path / "t.", "r+") as file:
         file["time"].units = "hours since 2010-06-01 00:00:00"
     (problem,) = file_problems(namelist, datetime(2010, 6, 1), datetime(2010, 6, 3), STEP)
-    assert "CoLM reads 'seconds since" in problem
+    assert "CoLM accepts only 'seconds since" in problem

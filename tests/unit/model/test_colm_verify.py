@@ -47,7 +47,7 @@ def test_a_mask_that_is_not_the_history_s(tmp_path: Path, colm_case: ModuleType)
     small = colm_case.write_case(tmp_path / "small", with_history=True)
     with netCDF4.Dataset(next((small.folder / "history").iterdir()), "r+") as file:
         file["f_t_grnd"][0, 2, 1] = -1.0e36
-    with pytest.raises(DataError, match="in one of restart and history only"):
+    with pytest.raises(DataError, match="in either the restart or the history"):
         list(verify_case(find_case(small.folder)))
 
 
@@ -79,7 +79,7 @@ def test_hourly_means_are_not_taken_for_states(tmp_path: Path, colm_case: Module
     with netCDF4.Dataset(next((small.folder / "history").iterdir()), "r+") as file:
         minutes = int(file["time"][0])
         file["time"][:] = [minutes - 30, minutes + 30]
-    with pytest.raises(DataError, match="none of one time step"):
+    with pytest.raises(DataError, match="no history of one time step"):
         list(verify_case(find_case(small.folder)))
 
 

@@ -269,7 +269,7 @@ def test_initial_water_from_a_profile(make_tiles) -> None:
     profile[1].flat[hole] = 0.2
     profile[:, other // 4, other % 4] = np.nan
     np.testing.assert_array_equal(soil_water_from_profile(tiles, profile)[soil], theta[soil])
-    with pytest.raises(ShapeError, match="regrid it"):
+    with pytest.raises(ShapeError, match="regrid the profile"):
         soil_water_from_profile(tiles, profile[:, :2])
     with pytest.raises(ShapeError, match="expected \\(3, n_lat, n_lon\\)"):
         soil_water_from_profile(tiles, profile[:2])

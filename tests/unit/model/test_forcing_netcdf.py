@@ -437,7 +437,7 @@ def test_fill_values_that_are_not_declared_are_no_weather(
     [path] = (tmp_path / "forcing").glob(pattern_)
     with netCDF4.Dataset(path, "a") as file:
         file[name][:, 1, 1] = value
-    with pytest.raises(DataError, match=f"'{quantity}' in .* values outside .*a fill value"):
+    with pytest.raises(DataError, match=f"'{quantity}' in .* values outside .*undeclared fill value"):
         weather_of(tmp_path, "gswp3", np.arange(GRID.n_cells)).during(MAY)
 
 
@@ -448,7 +448,7 @@ def test_amounts_since_midnight_that_fall_are_of_hours(tmp_path: Path) -> None:
         amounts = file[variable.names[0]]
         amounts[:] = np.where(np.arange(amounts.shape[0]) % 2, 1.0, 4.0)[:, None, None]
     source = weather_of(tmp_path, "era5_land_cds")
-    with pytest.raises(DataError, match="expected amounts that accumulate from 00 UTC"):
+    with pytest.raises(DataError, match="expected amounts accumulated from 00 UTC"):
         for k in range(4):
             source.during(MAY + (2 + k) * HOUR)
 

@@ -37,19 +37,19 @@ def test_geometric_decay_is_taken_to_its_end(make_tiles, ratio):
     np.testing.assert_array_equal(new["wliq_soisno"][:, : SLOW.start], upper)
 
 
-def test_what_stands_still_is_left_alone_but_for_its_table(make_tiles):
+def test_a_column_in_equilibrium_changes_only_its_water_table(make_tiles):
     tiles = make_tiles(4, only_soil=True, seed=3)
     pores = tiles.porsl * RHO_WATER * SOIL_DZ
     years = states_of(tiles, 0.7, 0.4 * pores, 0.4 * pores + 0.004 * RHO_WATER * SOIL_DZ)
     before = years[2].copy()
     change = 0.004 * (0.7 - 0.49)
     acceleration.extrapolate(
-        tiles, *years, np.full(4, 100.0), 365 * 86400.0, still_water=1.01 * change, still_warmth=0.1
+        tiles, *years, np.full(4, 100.0), 365 * 86400.0, water_tolerance=1.01 * change, temperature_tolerance=0.1
     )
     np.testing.assert_array_equal(years[2]["wliq_soisno"], before["wliq_soisno"])
     assert years[2]["zwt"] == pytest.approx(acceleration.table_of(100.0 / (365 * 86400.0)))
     acceleration.extrapolate(
-        tiles, *years, np.full(4, 100.0), 365 * 86400.0, still_water=0.99 * change, still_warmth=0.1
+        tiles, *years, np.full(4, 100.0), 365 * 86400.0, water_tolerance=0.99 * change, temperature_tolerance=0.1
     )
     assert (years[2]["wliq_soisno"][:, SLOW] != before["wliq_soisno"][:, SLOW]).all()
 

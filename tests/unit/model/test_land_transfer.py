@@ -45,7 +45,7 @@ def test_the_nearest_of_the_same_soil_within_reach_else_of_the_same_kind(make_ti
 def test_a_kind_that_the_source_lacks_is_named(make_tiles):
     source = make_tiles(20, only_soil=True, seed=4)
     tiles = replace(source, patchtype=np.full(20, int(PatchType.LAKE)))
-    with pytest.raises(DataError, match="no lake tile, the campaign has 20"):
+    with pytest.raises(DataError, match="no lake tile; the campaign has 20"):
         nearest_of_kind(source, tiles)
 
 

@@ -1,13 +1,13 @@
-"""Acceleration of a spin-up: estimates of the equilibrium of the slow parts of a column.
+"""Acceleration of a spin-up: estimates of the equilibrium of the slow components of a column.
 
-A year of the same weather maps the state onto another state, and a spin-up searches for the fixed point of this map.
-Fast parts reach it after a year or two. The remaining difference decays geometrically, with one ratio per column, so
-that two successive years determine its limit: Aitken's extrapolation, applied to water and to heat of the deep layers.
+A year of constant forcing maps the state to another state, and a spin-up searches for the fixed point of this map.
+Fast components reach it after a year or two. The remaining difference decays geometrically, with one ratio per column.
+Two successive years therefore determine its limit: Aitken's extrapolation, applied to water and heat of deep layers.
 Where water accumulates or drains below the roots the decay is not geometric, because fronts move through dry soil for
-decades. Their end is known, however: layers whose conductivity equals the year's recharge (``steady_water``). The water
-table moves by centimetres a year; its equilibrium is where baseflow equals the mean recharge of the year. Permafrost
-gains or loses ice at a steady rate for decades; the change is extrapolated at that rate, within the limits of pores and
-ice (projective integration: Gear and Kevrekidis 2003, https://doi.org/10.1137/S1064827501388157).
+decades. Their limit is known, however: the conductivity of layers equals the year's recharge (``steady_water``). The
+water table moves by centimetres per year; in equilibrium, baseflow equals the mean recharge of the year. Permafrost
+gains or loses ice at a steady rate for decades; the change is extrapolated at that rate, within the limits of pores
+and ice (projective integration: Gear and Kevrekidis 2003, https://doi.org/10.1137/S1064827501388157).
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from landda_hpc.model.column.land.groundwater import BASEFLOW_DECAY, DEEPEST, MA
 from landda_hpc.state import PatchType, Tiles, TileState
 
 FIRST_SLOW: Final = 5
-"""Index of the first layer that is extrapolated: what is above 0.29 m finds its own way within a year."""
+"""Index of the first layer that is extrapolated; layers above 0.29 m reach equilibrium within a year."""
 
 MAX_RATIO: Final = 0.9
-"""Bound of the yearly decay: an extrapolation goes at most nine yearly changes ahead."""
+"""Upper bound of the yearly decay ratio: an extrapolation spans at most nine yearly changes."""
 
 ALIGNED: Final = 0.95
-"""Cosine between two years' changes from which they count as one mode that decays; others are left alone."""
+"""Least cosine between the changes of two years that count as one decaying mode; others are not extrapolated."""
 
 MAX_WATER_CHANGE: Final = 0.02
-"""m3 m-3. Dry deep soil moves so slowly that what overshoots does not come back: better too short a step."""
+"""m3 m-3. Dry deep soil moves so slowly that an overshoot remains; a step that is too short is preferable."""
 
 MAX_ICE_CHANGE: Final = 0.05
-"""m3 m-3, of water and ice each in permafrost, where ice that fills the pores ends any overshoot."""
+"""m3 m-3, of water and of ice in permafrost, where any overshoot ends when ice fills the pores."""
 
 MAX_GROWTH: Final = 1.25
-"""Yearly growth up to which permafrost's changes count as steady."""
+"""Largest yearly growth of permafrost's changes that counts as steady."""
 
 MAX_TABLE_CHANGE: Final = 0.5  # m, over permafrost
 MAX_WARMTH_CHANGE: Final = 5.0  # K
@@ -47,7 +47,7 @@ MAX_WARMTH_CHANGE: Final = 5.0  # K
 MIN_SATURATION: Final = 0.02
 
 MOVING: Final = 1.0e-4
-"""m3 m-3 a-1. Layers that move by more are put where they pass on what the year brought."""
+"""m3 m-3 a-1. Layers that change faster get the water content at which they conduct the year's recharge."""
 
 
 def extrapolate(
@@ -58,24 +58,24 @@ def extrapolate(
     recharge: FloatArray,
     seconds: float,
     *,
-    still_water: float = 0.0,
-    still_warmth: float = 0.0,
+    water_tolerance: float = 0.0,
+    temperature_tolerance: float = 0.0,
 ) -> None:
-    """Move the slow parts of a state to where repeated years would take them, in place.
+    """Move the slow components of a state towards their equilibrium under repeated forcing, in place.
 
     Parameters
     ----------
     tiles : of the states.
-    older, old, state : at the ends of three successive years of the same weather.
-    recharge : drained into the aquifer in the last year, kg m-2, (n_tile,).
+    older, old, state : at the ends of three successive years of the same forcing.
+    recharge : drainage into the aquifer in the last year, kg m-2, (n_tile,).
     seconds : length of a year.
-    still_water, still_warmth : m3 m-3 and K. If no deep layer changed by more in the last year, water and heat are in
-        equilibrium and are not changed; a small change times nine would disturb them.
+    water_tolerance, temperature_tolerance : m3 m-3 and K. If no deep layer changed by more in the last year, water and
+        heat are in equilibrium and stay unchanged; a small change times nine would disturb them.
 
     Notes
     -----
-    Local; a tile depends only on itself. What holds ice at the end of one of the last two years keeps its water,
-    unless the lowest layer does: permafrost.
+    Local; a tile depends only on itself. Layers with ice at the end of one of the last two years keep their water,
+    except if the lowest layer has ice: permafrost.
     """
     for tile in np.flatnonzero(tiles.patchtype == PatchType.SOIL):
         i = int(tile)
@@ -85,7 +85,7 @@ def extrapolate(
             state["zwt"][i] = table_over_permafrost(older["zwt"][i], old["zwt"][i], state["zwt"][i])
         else:
             state["zwt"][i] = table_of(float(recharge[i]) / seconds)
-        if years[2].stands_still(years[1], still_water, still_warmth):
+        if years[2].is_in_equilibrium(years[1], water_tolerance, temperature_tolerance):
             continue
         move_warmth(*years)
         if has_ice[-1]:
@@ -97,7 +97,7 @@ def extrapolate(
 
 @dataclass(frozen=True)
 class Deep:
-    """What a column's layers below 0.29 m hold, (5,) each: views of a state's arrays."""
+    """Water, ice and temperature of a column's layers below 0.29 m, (5,) each: views of a state's arrays."""
 
     liquid: FloatArray  # kg m-2
     ice: FloatArray  # kg m-2
@@ -109,8 +109,8 @@ class Deep:
         slow = slice(N_SNOW + FIRST_SLOW, N_SNOW + N_SOIL)
         return cls(state["wliq_soisno"][i, slow], state["wice_soisno"][i, slow], state["t_soisno"][i, slow])
 
-    def stands_still(self, before: Deep, water: float, warmth: float) -> bool:
-        """Whether no layer changed by more than these, m3 m-3 and K."""
+    def is_in_equilibrium(self, before: Deep, water: float, warmth: float) -> bool:
+        """Whether no layer changed by more than these amounts, m3 m-3 and K."""
         volume = (self.liquid - before.liquid) / RHO_WATER + (self.ice - before.ice) / RHO_ICE
         moves = (np.abs(volume) > water * SOIL_DZ[FIRST_SLOW:]) | (np.abs(self.warmth - before.warmth) > warmth)
         return not moves.any()
@@ -118,7 +118,7 @@ class Deep:
 
 @dataclass(frozen=True)
 class FreeSoil:
-    """The soil of a column's lowest layers, (n,) each, and which of the deep layers they are."""
+    """The soil of a column's lowest layers, (n,) each, and the indices of these layers."""
 
     layers: slice
     thickness: FloatArray  # of water alone, kg m-2
@@ -128,7 +128,7 @@ class FreeSoil:
 
     @classmethod
     def of(cls, tiles: Tiles, i: int, first: int = 0) -> FreeSoil:
-        """Of tile i, from a deep layer on."""
+        """The soil of tile i from a deep layer downwards."""
         rows = slice(FIRST_SLOW + first, N_SOIL)
         thickness = RHO_WATER * SOIL_DZ[rows]
         pores = tiles.porsl[i, rows] * thickness
@@ -136,22 +136,22 @@ class FreeSoil:
 
 
 def move_warmth(older: Deep, old: Deep, new: Deep) -> None:
-    """Take the temperatures to their end, in place, as far as no layer comes to thaw or to freeze on the way."""
+    """Move temperatures to their limit, in place, unless a layer would thaw or freeze on the way."""
     change = new.warmth - old.warmth
     further = years_to_come(decay(old.warmth - older.warmth, change)) * change
     goal = new.warmth + np.clip(further, -MAX_WARMTH_CHANGE, MAX_WARMTH_CHANGE)
     is_free = (new.ice <= FROZEN_ICE) & (goal > T_FREEZE)
-    # What little water is liquid in cold ground follows its temperature within a step.
+    # The little liquid water of cold ground follows the temperature within a step.
     is_solid = (new.ice > FROZEN_ICE) & (goal < T_FREEZE)
     new.warmth[:] = np.where(is_free | is_solid, goal, new.warmth)
 
 
 def move_free_water(older: Deep, old: Deep, new: Deep, soil: FreeSoil, recharge: float, seconds: float) -> None:
-    """Take the water of the lowest layers, those without ice, to its end, in place.
+    """Move the water of the lowest layers, those without ice, to its limit, in place.
 
     Parameters
     ----------
-    older, old, new : years' ends.
+    older, old, new : states at the ends of years.
     soil : of these layers.
     recharge, seconds : see ``extrapolate``.
     """
@@ -169,7 +169,7 @@ def move_free_water(older: Deep, old: Deep, new: Deep, soil: FreeSoil, recharge:
 
 
 def move_permafrost(older: Deep, old: Deep, new: Deep, pores: FloatArray) -> None:
-    """Let water and ice go on at the rate of the last year, in place, as far as pores, kg m-2, and ice allow."""
+    """Extrapolate water and ice at the rate of the last year, in place, within the limits of pores, kg m-2, and ice."""
     liquid = new.liquid - old.liquid
     ice = new.ice - old.ice
     before = np.concatenate([old.liquid - older.liquid, old.ice - older.ice])
@@ -180,35 +180,35 @@ def move_permafrost(older: Deep, old: Deep, new: Deep, pores: FloatArray) -> Non
     room = np.maximum(0.0, pores - new.liquid - new.ice * (RHO_WATER / RHO_ICE))
     filling = liquid + ice * (RHO_WATER / RHO_ICE)
     share = np.minimum.reduce([share_of(filling, room), share_of(-liquid, new.liquid), share_of(-ice, new.ice)])
-    # A layer that gives all its water is left without a rounding error.
+    # A layer that loses all its water keeps no rounding error.
     new.liquid[:] = np.maximum(0.0, new.liquid + share * liquid)
     new.ice[:] = np.maximum(0.0, new.ice + share * ice)
 
 
 def table_over_permafrost(older: float, old: float, new: float) -> float:
-    """Depth of the table, m, below permafrost, which receives no recharge: extrapolated at its own rate."""
+    """Depth of the water table, m, below permafrost, which receives no recharge: extrapolated at its own rate."""
     change = new - old
     years = years_to_come(decay(np.array([old - older]), np.array([change])), MAX_GROWTH)
     return min(DEEPEST, max(0.0, new + min(MAX_TABLE_CHANGE, max(-MAX_TABLE_CHANGE, years * change))))
 
 
 def share_of(wanted: FloatArray, there: FloatArray) -> FloatArray:
-    """The available share of the wanted amount, 0..1; 1 where nothing is wanted."""
+    """The available share of the requested amount, 0..1; 1 if nothing is requested."""
     share: FloatArray = np.where(wanted > there, there / np.where(wanted > there, wanted, 1.0), 1.0)
     return share
 
 
 def steady_water(soil: FreeSoil, flux: float) -> FloatArray:
-    """Water of layers that conduct a flux, kg m-2 s-1, down by gravity alone, kg m-2, (n,)."""
+    """Water content, kg m-2, of layers that conduct a flux, kg m-2 s-1, by gravity alone, (n,)."""
     wetness = np.minimum(1.0, max(flux, 0.0) / soil.conductivity) ** (1.0 / (2.0 * soil.b + 3.0))
     water: FloatArray = wetness * soil.pores
     return water
 
 
 def years_to_come(ratio: float, most: float = 1.0) -> float:
-    """r + r^2 + ... = r / (1 - r): all that a yearly decay leaves to come, in last year's changes.
+    """r + r^2 + ... = r / (1 - r): the remaining change of a yearly decay, in units of last year's change.
 
-    0 where the changes grow by ``most`` or more; else at most what ``MAX_RATIO`` gives.
+    0 where the changes grow by ``most`` or more; otherwise at most the value for ``MAX_RATIO``.
     """
     if ratio >= most:
         return 0.0
@@ -218,7 +218,7 @@ def years_to_come(ratio: float, most: float = 1.0) -> float:
 
 @compiled()
 def decay(first: FloatArray, second: FloatArray) -> float:
-    """The number that turns one year's changes into the next year's; 0 where none does, 1 and more where they grow."""
+    """Ratio of one year's changes to those of the year before; 0 without changes, 1 or more for growth."""
     top = 0.0
     bottom = 0.0
     other = 0.0
@@ -233,7 +233,7 @@ def decay(first: FloatArray, second: FloatArray) -> float:
 
 @compiled()
 def table_of(recharge: float) -> float:
-    """Depth of the table, m, at which baseflow carries a recharge, kg m-2 s-1."""
+    """Depth of the water table, m, at which baseflow equals a recharge, kg m-2 s-1."""
     if recharge <= 0.0:
         return DEEPEST
     return min(DEEPEST, max(0.0, math.log(MAX_BASEFLOW / recharge) / BASEFLOW_DECAY))

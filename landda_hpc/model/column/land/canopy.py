@@ -1,8 +1,8 @@
-"""The canopy: how much of it there is now, water on it, its stomata, and the temperature of its leaves.
+"""The canopy: its present extent, intercepted water, stomata, and leaf temperature.
 
-Leaves, ground and the air above exchange heat and vapour with the air inside the canopy, which stores neither: a
-network of resistances (Zeng et al. 2005, J. Climate, 18, 4862-4881, for those at the ground; Dickinson et al. 1993 for
-the leaves'). Leaves store no heat: their temperature is the one at which their balance closes.
+Leaves, ground and the air above exchange heat and vapour with the canopy air, which stores neither: a network of
+resistances (Zeng et al. 2005, J. Climate, 18, 4862-4881, for the ground; Dickinson et al. 1993 for the leaves). Leaves
+store no heat: their temperature closes their energy balance.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ LEAF_TOLERANCE: Final = 0.02  # K; the rest of the balance is heat to the air, a
 
 @compiled()
 def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) -> None:
-    """What of the canopy stands above the snow, and what follows from it.
+    """Canopy above the snow, and the properties derived from it.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) 
 
     Notes
     -----
-    Roughness and displacement go from those of the ground to those of a dense canopy as leaves close (Zeng and Wang
-    2007, J. Hydrometeorol., 8, 730-737).
+    Roughness and displacement change from those of the ground to those of a dense canopy with increasing leaf area
+    (Zeng and Wang 2007, J. Hydrometeorol., 8, 730-737).
     """
     cover = properties[P_VEGETATION]
     height = properties[P_HEIGHT]
@@ -129,7 +129,7 @@ def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) 
 
 @compiled()
 def wet_share(water: float, area: float) -> float:
-    """Share of leaves that is wet, (water / capacity)^(2/3) (Deardorff 1978, J. Geophys. Res., 83, 1889-1903)."""
+    """Wet share of leaves, (water / capacity)^(2/3) (Deardorff 1978, J. Geophys. Res., 83, 1889-1903)."""
     if water <= 0.0 or area <= 0.0:
         return 0.0
     return min(1.0, math.exp(math.log(water / (WATER_PER_LEAF * area)) * (2.0 / 3.0)))
@@ -137,11 +137,11 @@ def wet_share(water: float, area: float) -> float:
 
 @compiled()
 def intercept(rain: float, x: FloatArray) -> float:
-    """Rain that reaches the ground, kg m-2; the rest stays on leaves up to their capacity.
+    """Throughfall, kg m-2; leaves intercept rain up to their capacity.
 
     Parameters
     ----------
-    rain : kg m-2 over the step. Snow falls through.
+    rain : kg m-2 over the step. Snow is not intercepted.
     x : scalars; reads LSAI, updates LDEW.
     """
     area = x[LSAI]
@@ -159,7 +159,7 @@ def intercept(rain: float, x: FloatArray) -> float:
 
 @compiled()
 def drip(x: FloatArray) -> float:
-    """Dew that leaves cannot hold, kg m-2; it falls to the ground."""
+    """Dew above the capacity of leaves, kg m-2; it falls to the ground."""
     excess: float = max(0.0, x[LDEW] - WATER_PER_LEAF * x[LSAI])
     x[LDEW] -= excess
     return excess
@@ -167,11 +167,11 @@ def drip(x: FloatArray) -> float:
 
 @compiled()
 def stomata(shortwave: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> None:
-    """Resistance of stomata per leaf area, s m-1, into x[STOMATA]; 0 where nothing transpires.
+    """Stomatal resistance per leaf area, s m-1, into x[STOMATA]; 0 where nothing transpires.
 
     r = r_min / (F1 F2 F3 F4): light, humidity, temperature and root water (Jarvis 1976, Phil. Trans. R. Soc. B, 273,
     593-610; light and temperature of Noilhan and Planton 1989, Mon. Weather Rev., 117, 536-549); F2 is the air's
-    relative humidity, in which Ball, Woodrow and Berry (1987) found conductance linear; F4 is x[BTRAN].
+    relative humidity, to which conductance is proportional (Ball, Woodrow and Berry 1987); F4 is x[BTRAN].
     """
     x[STOMATA] = 0.0
     if x[LAI] <= 0.0 or x[BTRAN] < MIN_BTRAN:
@@ -188,11 +188,11 @@ def stomata(shortwave: float, weather: FloatArray, properties: FloatArray, x: Fl
 
 @compiled()
 def active_leaves(area: float, cover: float) -> float:
-    """Leaf area that would transpire as much as the canopy does if all of it were at the top, m2 m-2.
+    """Effective leaf area: at the top of the canopy it would transpire as much as the whole canopy does, m2 m-2.
 
-    Capacity falls down the canopy as light does: (1 - exp(-k L)) / k, about twice the leaf conductance for a dense
-    canopy (Sellers et al. 1992, Remote Sens. Environ., 42, 187-216; Kelliher et al. 1995, Agric. For. Meteorol., 73,
-    1-16, measured about three times).
+    Stomatal capacity decreases down the canopy as light does: (1 - exp(-k L)) / k, about twice the leaf conductance
+    for a dense canopy (Sellers et al. 1992, Remote Sens. Environ., 42, 187-216; Kelliher et al. 1995, Agric. For.
+    Meteorol., 73, 1-16, measured about three times).
     """
     if area <= 0.0 or cover <= 0.0:
         return 0.0
@@ -201,11 +201,11 @@ def active_leaves(area: float, cover: float) -> float:
 
 @compiled()
 def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> int:
-    """Fluxes of a tile with a canopy, at the ground's present temperature, and their slopes to it.
+    """Fluxes of a tile with a canopy at the ground's present temperature, and their derivatives to it.
 
     Parameters
     ----------
-    step : s; bounds what evaporates from wet leaves.
+    step : s; limits evaporation from wet leaves.
     ground : temperature of the surface, K.
     weather, properties : of the tile.
     x : scalars; reads the canopy's, the ground surface's and SUN_*; writes TLEAF and all fluxes.
@@ -301,7 +301,7 @@ def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: F
     x[TLEAF] = leaf
     x[E_LEAF] = evaporated
     x[E_ROOT] = transpired
-    # Whatever the leaves take in and do not spend on vapour warms the air: their balance closes exactly.
+    # Energy that leaves absorb and do not use for evaporation warms the air: their balance closes exactly.
     ground_heat = heat * heat_ground * (ground - inside)
     x[SENSIBLE] = ground_heat + x[SUN_LEAF] + gain - latent * (evaporated + transpired)
     x[E_GROUND] = density * vapour_ground * (x[Q_G] - vapour)

@@ -1,4 +1,4 @@
-"""The energy balance of a tile over one step: surface fluxes, heat in snow and soil, what evaporates."""
+"""The energy balance of a tile over one step: surface fluxes, heat in snow and soil, evaporation."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from landda_hpc.model.column.land.layout import (
     SNOWDP,
     SUN_GROUND,
     SUN_LEAF,
-    TOLD,
+    T_BEFORE,
     W_LONG,
     WET_SHARE,
     Column,
@@ -71,7 +71,7 @@ _LAKE: Final = int(PatchType.LAKE)
 
 @compiled()
 def is_water(kind: int) -> bool:
-    """Whether a tile's surface is water or ice, whose level something outside of the model keeps."""
+    """Whether the surface is water or ice, whose level the model does not compute."""
     return kind in (_WETLAND, _GLACIER, _LAKE)
 
 
@@ -79,7 +79,7 @@ def is_water(kind: int) -> bool:
 def ground_surface(
     i: int, kind: int, top: int, weather: FloatArray, s: FloatArray, column: Column, x: FloatArray, c: FloatArray
 ) -> None:
-    """Albedo, humidity and latent heat of the surface as it is now."""
+    """Albedo, humidity and latent heat of the surface in its present state."""
     surface = s[T, top]
     if kind in (_WETLAND, _GLACIER, _LAKE):
         frozen = kind == _GLACIER or s[ICE, N_SNOW] > s[LIQ, N_SNOW]
@@ -108,7 +108,7 @@ def ground_surface(
 
 @compiled()
 def thermal_properties(i: int, kind: int, top: int, s: FloatArray, column: Column, x: FloatArray) -> None:
-    """Heat capacities and conductances of all layers as they are now."""
+    """Heat capacities and conductances of all layers in their present state."""
     if kind in (_GLACIER, _LAKE):
         water_thermal(s, column, kind == _LAKE)
     else:
@@ -120,14 +120,14 @@ def thermal_properties(i: int, kind: int, top: int, s: FloatArray, column: Colum
 
 @compiled()
 def evaporate(kind: int, top: int, wanted: float, s: FloatArray, x: FloatArray) -> float:
-    """Take evaporation from the ground, or give it dew or frost; what took place, kg m-2.
+    """Remove evaporation from the ground, or add dew or frost; returns the actual amount, kg m-2.
 
     Parameters
     ----------
     kind, top : patch type, slot of the uppermost layer.
     wanted : kg m-2 over the sub-step, negative for dew.
-    s, x : layers and scalars. Of soil without snow, liquid is booked in A_LIQUID for the soil-water equation, which
-        may find less; of water surfaces all of it.
+    s, x : layers and scalars. For soil without snow, liquid is recorded in A_LIQUID for the soil-water equation,
+            which may have less; for water surfaces all of it.
     """
     as_ice = x[HEAT] == LATENT_SUBLIMATION
     if top < N_SNOW:
@@ -156,20 +156,20 @@ def evaporate(kind: int, top: int, wanted: float, s: FloatArray, x: FloatArray) 
 def book_fluxes(
     kind: int, top: int, step: float, before: float, weather: FloatArray, s: FloatArray, x: FloatArray
 ) -> float:
-    """Bring the fluxes to the temperature at the end of the sub-step and add them up; the residual, W m-2.
+    """Correct the fluxes to the temperature at the end of the sub-step and add them up; the residual, W m-2.
 
     Parameters
     ----------
     before : temperature of the surface at the beginning, K.
-    s : layers; reads TOLD, T, CAP for the heat that was stored.
+    s : layers; reads T_BEFORE, T, CAP for the heat that was stored.
     """
     change = s[T, top] - before
     stored = LATENT_HEAT_FUSION * x[MELT]
     for k in range(top, N_SLOT):
-        stored += s[CAP, k] * (s[T, k] - s[TOLD, k])
+        stored += s[CAP, k] * (s[T, k] - s[T_BEFORE, k])
     wanted = (x[E_GROUND] + x[D_E_GROUND] * change) * step
     took = evaporate(kind, top, wanted, s, x)
-    # What the ground wanted to evaporate and did not have warms the air.
+    # Evaporation for which the ground lacks water becomes heat of the air.
     sensible = (x[SENSIBLE] + x[D_SENSIBLE] * change) * step + x[HEAT] * (wanted - took)
     upward = (x[LW_UP] + 4.0 * x[EMIS_G] * STEFAN_BOLTZMANN * before * before * before * change) * step
     from_leaf = min(x[E_LEAF] * step, x[LDEW])
@@ -202,13 +202,13 @@ def balance(
     x: FloatArray,
     c: FloatArray,
 ) -> tuple[int, int, float]:
-    """Advance temperatures, phases and surface fluxes by a model step, in sub-steps where the surface jumps.
+    """Advance temperatures, phases and surface fluxes by a model step, in sub-steps if the surface changes fast.
 
     Parameters
     ----------
     i, kind, top, step : tile, patch type, uppermost slot, s.
-    sun : short wave, W m-2.
-    c : water solver's work, as ``load_water`` left it (soil).
+    sun : short-wave radiation, W m-2.
+    c : work array of the water solver, as ``load_water`` left it (soil).
 
     Returns
     -------
@@ -244,7 +244,7 @@ def balance(
                 break
             sub_step *= 0.5
         for k in range(top, N_SLOT):
-            s[TOLD, k] = s[T, k]
+            s[T_BEFORE, k] = s[T, k]
         change_phase(i, top, sub_step, x[D_FLUX_G], has_soil, s, column, x)
         worst = max(worst, book_fluxes(kind, top, sub_step, before, weather, s, x))
         remaining -= sub_step
@@ -253,6 +253,6 @@ def balance(
 
 @compiled()
 def return_heat(unspent: float, x: FloatArray) -> None:
-    """Book vapour that the soil did not have after all, kg m-2, as heat to the air."""
+    """Record vapour for which the soil lacked water, kg m-2, as heat to the air."""
     x[J_LATENT] -= LATENT_HEAT_VAPORISATION * unspent
     x[J_SENSIBLE] += LATENT_HEAT_VAPORISATION * unspent

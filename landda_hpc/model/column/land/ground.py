@@ -1,4 +1,4 @@
-"""The ground's surface: how humid it is, what resists its evaporation, and its fluxes where nothing grows."""
+"""The ground surface: its humidity, the resistance to evaporation, and fluxes of bare ground."""
 
 from __future__ import annotations
 
@@ -76,17 +76,17 @@ def soil_humidity(
     properties: FloatArray,
     x: FloatArray,
 ) -> None:
-    """Humidity and dry-layer resistance of soil with its share of thin snow.
+    """Humidity and dry-layer resistance of soil with a share of thin snow.
 
-    Air in the pores is in equilibrium with the soil water (Philip 1957, J. Meteorol., 14, 354-366); a dry surface
-    layer of depth DSL resists by DSL / (D_0 tau) (Swenson and Lawrence 2014, J. Geophys. Res. Atmos., 119,
+    Air in the pores is in equilibrium with the soil water (Philip 1957, J. Meteorol., 14, 354-366). A dry surface
+    layer of depth DSL has the resistance DSL / (D_0 tau) (Swenson and Lawrence 2014, J. Geophys. Res. Atmos., 119,
     10299-10312; docs/column.md).
 
     Parameters
     ----------
     surface : temperature, K.
     psi, theta : of the top layer, mm and m3 m-3 of liquid.
-    effective_porosity, porosity : of the top layer without ice and in all, m3 m-3.
+    effective_porosity, porosity : of the top layer: porosity minus ice, and porosity, m3 m-3.
     thickness : of the top layer, m.
     x : scalars; reads FSNO, writes Q_G, DQ_G, RSS.
     """
@@ -109,14 +109,14 @@ def soil_humidity(
 
 @compiled()
 def wet_humidity(surface: float, weather: FloatArray, x: FloatArray) -> None:
-    """Humidity of snow, ice or water."""
+    """Humidity above snow, ice or water."""
     x[Q_G], x[DQ_G] = saturation(surface, weather[W_PRESSURE])
     x[RSS] = 0.0
 
 
 @compiled()
 def latent_heat(surface: float, has_ice: bool, has_liquid: bool) -> float:
-    """Heat that evaporation takes, J kg-1: of sublimation where it is cold and ice is all that can give vapour."""
+    """Latent heat of evaporation, J kg-1: of sublimation if it is cold and only ice is available."""
     if surface < T_FREEZE and has_ice and not has_liquid:
         return LATENT_SUBLIMATION
     return LATENT_HEAT_VAPORISATION
@@ -124,7 +124,7 @@ def latent_heat(surface: float, has_ice: bool, has_liquid: bool) -> float:
 
 @compiled()
 def bare_fluxes(ground: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> None:
-    """Fluxes of a tile without canopy, at the ground's present temperature, and their slopes to it.
+    """Fluxes of a tile without canopy at the ground's present temperature, and their derivatives to it.
 
     The roughness length for heat is z0 exp(-0.13 (u* z0 / nu)^0.45) (Zeng and Dickinson 1998, J. Climate, 11,
     537-550).

@@ -1,4 +1,4 @@
-"""The water table, the aquifer below the soil, and what leaves it to rivers.
+"""The water table, the aquifer below the soil, and baseflow.
 
 As in CoLM2014, the lowest layer drains freely into the aquifer, baseflow leaves the aquifer, and the table moves by the
 difference divided by the specific yield of the soil at its depth (docs/column.md, "Formulas of the soil-water scheme").
@@ -36,7 +36,7 @@ def layer_of(depth: float, column: Column) -> int:
 
 @compiled()
 def specific_yield(i: int, table: float, j: int, column: Column) -> float:
-    """What a table at this depth takes to rise, m3 m-3: porsl (1 - (1 - 1000 zwt / psi0)^(-1/b)), at least 0.02."""
+    """Water per rise of the table at this depth, m3 m-3: porsl (1 - (1 - 1000 zwt / psi0)^(-1/b)), at least 0.02."""
     h = column.hydraulic
     suction = math.log(1.0 + 1000.0 * table * math.exp(-h[i, LOG_PSI0, j]))
     share: float = max(MIN_YIELD, h[i, PORSL, j] * (1.0 - math.exp(-suction / h[i, BSW, j])))
@@ -45,11 +45,11 @@ def specific_yield(i: int, table: float, j: int, column: Column) -> float:
 
 @compiled()
 def sealed_by_ice(i: int, table: float, j: int, s: FloatArray, column: Column) -> float:
-    """The share of the ground that lets no baseflow through, 0..1.
+    """The share of the ground where ice prevents baseflow, 0..1.
 
-    (exp(-3 (1 - f)) - exp(-3)) / (1 - exp(-3)) with f the share of the pores that ice fills, on average from the layer
-    above the table down, in the lowest layer where the table is below it (Niu and Yang 2006, J. Hydrometeorol., 7,
-    937-952; Oleson et al. 2010, NCAR/TN-478, section 7.5; CoLM does the same).
+    (exp(-3 (1 - f)) - exp(-3)) / (1 - exp(-3)), where f is the mean ice-filled share of the pores from the layer
+    above the table downwards, or of the lowest layer if the table is below it (Niu and Yang 2006, J. Hydrometeorol., 7,
+    937-952; Oleson et al. 2010, NCAR/TN-478, section 7.5; the same in CoLM).
     """
     n = column.dz.size
     first = n - 1 if table > column.zi[n] else max(0, j - 1)
@@ -76,12 +76,12 @@ def baseflow(i: int, step: float, table: float, j: int, s: FloatArray, column: C
 
 @compiled()
 def move_table(i: int, step: float, recharge: float, s: FloatArray, column: Column, x: FloatArray) -> float:
-    """Bring aquifer and table to the end of a step.
+    """Advance aquifer and water table by a step.
 
     Parameters
     ----------
     i, step : tile, s.
-    recharge : what drained out of the lowest layer, kg m-2.
+    recharge : drainage of the lowest layer, kg m-2.
     s : layers (ice).
     x : scalars; updates WA, ZWT.
 

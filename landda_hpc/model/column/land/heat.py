@@ -1,8 +1,9 @@
-"""Heat in snow and soil: conductivity, diffusion, and the change of phase by energy excess.
+"""Heat in snow and soil: conductivity, diffusion, and phase change from excess energy.
 
-Conductivity of soil after Johansen (1975) in the form of Farouki (1981): dry, saturated, and Kersten's number between
-them; of snow after Jordan (1991). Diffusion is Crank-Nicolson between layers, implicit in the surface flux (Oleson et
-al. 2013, NCAR/TN-503, chapter 6, whose thinner effective top layer, C_a = 0.34, lets it follow the surface).
+Soil conductivity after Johansen (1975) in the form of Farouki (1981): dry and saturated values, interpolated by
+Kersten's number; snow conductivity after Jordan (1991). Diffusion is Crank-Nicolson between layers and implicit in
+the surface flux (Oleson et al. 2013, NCAR/TN-503, chapter 6, whose thinner effective top layer, C_a = 0.34, lets it
+follow the surface).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ MIN_CAPACITY: Final = 500.0  # J m-2 K-1
 
 @compiled()
 def soil_thermal(i: int, s: FloatArray, column: Column) -> None:
-    """Conductivity and heat capacity of soil layers from what they hold now."""
+    """Conductivity and heat capacity of soil layers from their present water and ice."""
     thermal = column.thermal
     for j in range(column.dz.size):
         k = N_SNOW + j
@@ -73,7 +74,7 @@ def soil_thermal(i: int, s: FloatArray, column: Column) -> None:
 
 @compiled()
 def water_thermal(s: FloatArray, column: Column, stirred: bool) -> None:
-    """The same where the layers are water and ice alone: lakes (stirred) and glaciers."""
+    """The same for layers of water and ice alone: lakes (mixed) and glaciers."""
     mixing = LAKE_MIXING if stirred else 1.0
     for j in range(column.dz.size):
         k = N_SNOW + j
@@ -98,9 +99,9 @@ def snow_thermal(top: int, s: FloatArray) -> None:
 
 @compiled()
 def conductances(top: int, s: FloatArray, column: Column, x: FloatArray) -> None:
-    """Conductance between layers, and the top layer's heat capacity as the surface feels it.
+    """Conductance between layers, and the effective heat capacity of the top layer at the surface.
 
-    Snow too thin for a layer of its own shares the capacity of the soil below it.
+    Snow too thin for its own layer adds its capacity to the soil below.
     """
     for k in range(top, N_SLOT - 1):
         # From the node of layer k to the interface, and from there to the next node, m.
@@ -121,13 +122,14 @@ def conductances(top: int, s: FloatArray, column: Column, x: FloatArray) -> None
 
 @compiled()
 def diffuse(top: int, step: float, flux: float, slope: float, s: FloatArray) -> float:
-    """Solve for the temperatures at the end of a step, into s[TNEW].
+    """Solve for the temperatures at the end of a step; writes s[TNEW].
 
     Parameters
     ----------
     top : slot of the uppermost layer.
     step : s.
-    flux, slope : heat into the surface, W m-2, at its present temperature, and its slope, W m-2 K-1 (negative).
+    flux, slope : heat flux into the surface at its present temperature, W m-2, and its derivative (negative),
+        W m-2 K-1.
     s : layers; reads T, CAP, BELOW.
 
     Returns
@@ -162,7 +164,7 @@ def diffuse(top: int, step: float, flux: float, slope: float, s: FloatArray) -> 
 
 @compiled()
 def supercooled(temperature: float, log_psi0: float, b: float, pores: float) -> float:
-    """Liquid that does not freeze, kg m-2: pores (psi(T) / psi0)^(-1/b) (Niu and Yang 2006; docs/column.md)."""
+    """Liquid water that does not freeze, kg m-2: pores (psi(T) / psi0)^(-1/b) (Niu and Yang 2006; docs/column.md)."""
     suction = FREEZING_SUCTION * (T_FREEZE - temperature) / temperature
     if suction <= 0.0:
         return pores
@@ -173,15 +175,15 @@ def supercooled(temperature: float, log_psi0: float, b: float, pores: float) -> 
 def change_phase(
     i: int, top: int, step: float, slope: float, has_soil: bool, s: FloatArray, column: Column, x: FloatArray
 ) -> None:
-    """Take the new temperatures over, melting and freezing with the energy beyond freezing point.
+    """Adopt the new temperatures; melt or freeze with the energy beyond freezing point.
 
     Parameters
     ----------
     i : tile.
-    top, step, slope : as for ``diffuse``; the surface flux belongs to the temperature after the change of phase.
-    has_soil : pores hold supercooled water (else the layers are water and ice alone).
+    top, step, slope : as for ``diffuse``; the surface flux refers to the temperature after the phase change.
+    has_soil : pores hold supercooled water (otherwise the layers are water and ice alone).
     s : layers; reads TNEW, updates T, LIQ, ICE.
-    x : scalars; MELT gets the net melt, kg m-2; THAW is added to where snow without a layer melts.
+    x : scalars; MELT is set to the net melt, kg m-2; THAW is incremented where snow without a layer melts.
     """
     melted = 0.0
     for k in range(top, N_SLOT):

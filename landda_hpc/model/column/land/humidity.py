@@ -35,7 +35,7 @@ def saturation(temperature: float, pressure: float) -> tuple[float, float]:
         below = max(20.0, celsius + 272.62)
         vapour = 611.2 * math.exp(22.46 * celsius / below)
         slope = vapour * 22.46 * 272.62 / (below * below)
-    # Boiling is outside of what the formulas are for; keep the air there at most half vapour.
+    # The formulas do not hold at boiling point; the vapour share of the air is limited to one half.
     if vapour > 0.5 * pressure:
         vapour = 0.5 * pressure
         slope = 0.0

@@ -17,7 +17,7 @@ from landda_hpc.variables import LAND_STATE
 
 
 def land_initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: FloatArray) -> TileState:
-    """A complete state from climatological temperatures and given soil water, without snow.
+    """Create a complete state from climatological temperatures and given soil water, without snow.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def land_initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, th
 
     Notes
     -----
-    Local: no communication. To give the same bits on any number of ranks, build it for all tiles and take the slice.
-    Snow, canopy water and the water table find their own values within the spin-up.
+    Local: no communication. To get the same bits on any number of ranks, create it for all tiles and take the slice.
+    Snow, canopy water and the water table adjust during the spin-up.
     """
     core = initial_state(tiles, temperature, time, theta)
     state = TileState.filled(len(tiles), LAND_STATE)
@@ -39,7 +39,7 @@ def land_initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, th
 def land_state_from_profile(
     tiles: Tiles, temperature: FloatArray, theta: FloatArray, water_table: FloatArray
 ) -> TileState:
-    """A snow-free state from profiles, as a site has them.
+    """Create a snow-free state from profiles, as available at a site.
 
     Parameters
     ----------
@@ -79,12 +79,12 @@ def land_state_from_profile(
 
 
 def fitted(state: TileState, tiles: Tiles, wetness_change: FloatArray) -> TileState:
-    """The state with its soil water changed by a share of the pores and fitted into the pores of other tiles.
+    """Perturb the soil water of a state by a share of the pores, and limit it to the pores of other tiles.
 
     Parameters
     ----------
     state : of tiles of the same kinds; changed in place and returned.
-    tiles : whose pores count: a nature run's soil may differ from that of the spin-up.
+    tiles : the tiles that define the pores; a nature run's soil may differ from that of the spin-up.
     wetness_change : added to theta / porosity of layers without ice, 1, (n_tile,).
     """
     pores = RHO_WATER * SOIL_DZ * tiles.porsl

@@ -1,8 +1,8 @@
-"""Where things stand in the packed arrays of the land kernels, and the constants that several of them share.
+"""Layout of the packed arrays of the land kernels, and constants that several of them share.
 
-A kernel works on one tile: ``s`` holds its fifteen layers (rows named here, columns are CoLM's soilsnow slots), ``x``
-its scalars. Both are scratch that is filled from the state once per forcing step and stays in the first-level cache.
-What does not change during a forcing step comes in rows of contiguous arrays, one row per tile.
+A kernel works on one tile: ``s`` holds its fifteen layers (rows named here, columns are CoLM's soil and snow slots),
+``x`` its scalars. Both are scratch arrays, filled from the state once per forcing step, that stay in the first-level
+cache. Values that are constant during a forcing step are rows of contiguous arrays, one row per tile.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COND: Final = 8  # thermal conductivity, W m-1 K-1
 ICE_SHARE: Final = 9  # ice share of a snow layer's mass before melt, 1
 UPTAKE: Final = 10  # transpiration taken from the soil layer over the step, kg m-2
 SHARE: Final = 11  # share of transpiration, 1
-TOLD: Final = 12  # temperature before the sub-step, K
+T_BEFORE: Final = 12  # temperature before the sub-step, K
 N_LAYER_ROW: Final = 13
 
 # Scalars of the tile, x. First the state.
@@ -41,7 +41,7 @@ FSNO: Final = 5  # share of the ground under snow, 1
 WA: Final = 6  # aquifer water, kg m-2
 ZWT: Final = 7  # depth of the water table, m
 WETWAT: Final = 8  # standing water of a wetland, kg m-2
-# Canopy as it is now.
+# Present canopy.
 LAI: Final = 9  # of the tile, exposed above snow, m2 m-2
 LSAI: Final = 10  # leaves and stems, m2 m-2
 EMIS_V: Final = 11  # emissivity (= absorptivity) of the canopy, 1
@@ -51,7 +51,7 @@ DISPLACEMENT: Final = 14  # m
 STOMATA: Final = 15  # leaf stomatal resistance, s m-1; 0: none transpires
 WET_SHARE: Final = 16  # wet share of leaves, 1
 OPEN: Final = 17  # exp(-LSAI): share of gaps for the exchange at the ground, 1
-# The ground's surface.
+# Ground surface.
 Q_G: Final = 18  # specific humidity, kg kg-1
 DQ_G: Final = 19  # its slope to temperature, K-1
 RSS: Final = 20  # resistance of the dry surface layer, s m-1
@@ -59,7 +59,7 @@ HEAT: Final = 21  # latent heat of the ground's evaporation, J kg-1
 EMIS_G: Final = 22  # 1
 ALBEDO_NIR: Final = 23  # and in the near infrared, 1
 Z0G: Final = 24  # m
-# Fluxes of a sub-step, W m-2 and kg m-2 s-1; upward positive but for radiation and FLUX_G.
+# Fluxes of a sub-step, W m-2 and kg m-2 s-1; positive upward, except radiation and FLUX_G.
 SUN_LEAF: Final = 25  # short wave taken by the canopy
 SUN_GROUND: Final = 26  # short wave taken by the ground
 LW_UP: Final = 27  # long wave to the sky
@@ -90,7 +90,7 @@ A_RUNOFF: Final = 50
 A_DRAINAGE: Final = 51
 A_OVERFLOW: Final = 52
 A_SUPPLY: Final = 53
-# Leaves and stems as a layer over black ground: share of short wave that they reflect and let through.
+# Leaves and stems as a layer over black ground: reflected and transmitted share of short-wave radiation.
 REFLECT_VIS: Final = 54
 PASS_VIS: Final = 55
 REFLECT_NIR: Final = 56
@@ -109,7 +109,7 @@ W_SNOW: Final = 7  # kg m-2 s-1
 W_DENSITY: Final = 8  # of air, kg m-3
 N_WEATHER: Final = 9
 
-# Properties of the tile that do not change, one row per tile.
+# Constant properties of the tile, one row per tile.
 P_ALBEDO_DRY: Final = 0
 P_ALBEDO_WET: Final = 1
 P_VEGETATION: Final = 2  # share of the ground with vegetation, 1
@@ -170,7 +170,7 @@ GAS_CONSTANT_AIR: Final = 287.04  # J kg-1 K-1
 
 
 class State(NamedTuple):
-    """The state's arrays as the kernels take them; shapes as in ``variables.STATE``, updated in place."""
+    """The state's arrays in the form of the kernels; shapes as in ``variables.STATE``, updated in place."""
 
     wliq: FloatArray
     wice: FloatArray
@@ -190,7 +190,7 @@ class State(NamedTuple):
 
 
 class Column(NamedTuple):
-    """What does not change in a forecast.
+    """Constants of a forecast.
 
     Attributes
     ----------
@@ -198,7 +198,7 @@ class Column(NamedTuple):
     hydraulic : from ``hydraulics.pack_parameters``, (n_tile, 7, n_soil).
     thermal : (n_tile, 4, n_soil), rows TH_*.
     properties : (n_tile, 17), columns P_*.
-    dz_mm, node_mm : layer thickness and distance of nodes, mm, (n_soil,), (n_soil - 1,).
+    dz_mm, node_mm : layer thickness and distance between nodes, mm, (n_soil,), (n_soil - 1,).
     dz, z, zi : thickness, nodes, interfaces of the soil, m.
     """
 
@@ -214,7 +214,7 @@ class Column(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Work space of one tile: layers, scalars, and the soil-water solver's."""
+    """Work arrays of one tile: layers, scalars, and those of the soil-water solver."""
 
     s: FloatArray
     x: FloatArray
@@ -222,7 +222,7 @@ class Scratch(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What a forecast adds up per tile: totals (n, 12), counts (n, 3), largest residuals (n, 2)."""
+    """Totals of a forecast per tile: totals (n, 12), counts (n, 3), largest residuals (n, 2)."""
 
     totals: FloatArray
     counts: IntArray
@@ -230,7 +230,7 @@ class Results(NamedTuple):
 
 
 def new_results(n_tile: int) -> Results:
-    """Results of nothing yet."""
+    """Results set to zero."""
     return Results(
         np.zeros((n_tile, N_TOTAL)), np.zeros((n_tile, N_COUNT), dtype=np.int64), np.zeros((n_tile, N_RESIDUAL))
     )

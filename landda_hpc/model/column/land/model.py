@@ -24,20 +24,20 @@ from landda_hpc.state import Tiles, TileState
 from landda_hpc.variables import LAND_STATE, STATE
 
 MAX_WATER_RESIDUAL: Final = 1.0e-9
-"""kg m-2; a model step whose water budget is off by more is an error."""
+"""kg m-2; a larger imbalance of the water budget of a model step is an error."""
 
 MAX_ENERGY_RESIDUAL: Final = 1.0e-3
-"""W m-2; a model step whose energy budget is off by more is an error."""
+"""W m-2; a larger imbalance of the energy budget of a model step is an error."""
 
 REFERENCE_HEIGHT: Final = 10.0
-"""m; of wind, temperature and humidity where the weather source does not say."""
+"""m; height of wind, temperature and humidity where the weather source gives none."""
 
 _UNUSED: Final = ("smp", "hk", "z_sno", "wdsrf")
-"""Written by the model or not used by it; what a caller left there does not matter."""
+"""Variables that the model writes or does not use; their values at the start are irrelevant."""
 
 
 class LandSurfaceModel:
-    """Energy and water of every tile, each a column of its own; implements ``LandModel``.
+    """Energy and water of every tile, each an independent column; implements ``LandModel``.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ class LandSurfaceModel:
 
     Notes
     -----
-    Local: no communication. A tile's forecast depends on that tile alone: the same bits however tiles are shared out,
-    and however a period is cut into forecasts at multiples of the model step (the weather's steps begin at midnight
-    UTC). Short wave follows the sun's height within a step of the weather.
+    Local: no communication. The forecast of a tile depends on that tile alone. It has the same bits for any
+    distribution of tiles over ranks, and for any division of a period into forecasts at multiples of the model step
+    (forcing steps begin at midnight UTC). Short-wave radiation follows solar height within a forcing step.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class LandSurfaceModel:
     ) -> None:
         if weather.step % timedelta(seconds=timestep_s) or timedelta(days=1) % weather.step:
             raise ConfigError(
-                f"model step of {timestep_s} s and forcing step of {weather.step}: the first must divide the "
-                "second, the second a day."
+                f"model step of {timestep_s} s and forcing step of {weather.step}: the model step must divide the "
+                "forcing step, and the forcing step must divide a day."
             )
         if len(parameters) != len(tiles):
             raise ShapeError(f"land parameters have {len(parameters)} tiles, expected {len(tiles)}.")
@@ -99,16 +99,16 @@ class LandSurfaceModel:
 
         Parameters
         ----------
-        state : of the model's tiles, with all variables of ``variables.LAND_STATE``. On ModelError it may be half
-            advanced.
+        state : of the model's tiles, with all variables of ``variables.LAND_STATE``. After a ModelError it may be
+                    partly advanced.
         start, end : UTC, naive, whole model steps after midnight.
 
         Raises
         ------
-        ConfigError : start or end is not a whole number of model steps after midnight, or they are out of order.
+        ConfigError : start or end is not a whole number of model steps after midnight, or end is before start.
         ShapeError : the state or the weather has another number of tiles, or the state lacks variables.
-        ModelError : state or weather outside the physical range, naming tile, place, variable and value; or a budget
-            of a step does not close.
+        ModelError : state or weather is outside its physical range (names tile, place, variable and value), or a budget
+                of a step does not close.
         """
         begin = time.perf_counter()
         check_times(start, end, self._timestep_s)
@@ -148,11 +148,11 @@ class LandSurfaceModel:
         return _report(results, (end - start).total_seconds(), begin)
 
     def diagnose(self, state: TileState) -> None:
-        """Bring smp and hk in step with soil water, in place; see ``LandModel.diagnose``."""
+        """Update smp and hk from soil water, in place; see ``LandModel.diagnose``."""
         diagnose_state(state, self._tiles.patchtype, self._column.hydraulic)
 
     def _load_weather(self, start: datetime) -> None:
-        """Weather of the forcing step at ``start``; kept until another step is asked for."""
+        """Weather of the forcing step at ``start``; cached until another step is requested."""
         if self._packed_start == start:
             return
         self._packed_start = None
@@ -172,7 +172,7 @@ class LandSurfaceModel:
         self._packed_start = start
 
     def _leaves(self, start: datetime) -> tuple[FloatArray, FloatArray]:
-        """Leaf and stem area index of the vegetated part in the middle of a forcing step."""
+        """Leaf and stem area index of the vegetated part at the centre of a forcing step."""
         first, second, share = between_months(start + 0.5 * self._weather.step)
         lai, sai = self._parameters.lai, self._parameters.sai
         leaf = (1.0 - share) * lai[:, first] + share * lai[:, second]
@@ -180,11 +180,11 @@ class LandSurfaceModel:
 
     def _check_state(self, state: TileState) -> None:
         if state.n_tile != len(self._tiles):
-            raise ShapeError(f"state has {state.n_tile} tiles, the model {len(self._tiles)}.")
+            raise ShapeError(f"state has {state.n_tile} tiles; the model has {len(self._tiles)}.")
         if state.names != LAND_STATE:
             raise ShapeError(
                 f"the state lacks {sorted(set(LAND_STATE) - set(state.names))}, which physics land_surface needs: "
-                "it is of physics soil_water."
+                "it was written by physics soil_water."
             )
         for name in LAND_STATE:
             if name in _UNUSED:
@@ -206,7 +206,7 @@ class LandSurfaceModel:
                 continue
             worst = int(np.argmax(np.where(is_good, -1.0, np.nan_to_num(residual, nan=np.inf))))
             raise ModelError(
-                f"{what} budget of the forecast from {start} is off by {residual[worst]:g} {unit} in a step at "
+                f"{what} budget of the forecast from {start}: imbalance of {residual[worst]:g} {unit} in a step at "
                 f"{place(self._tiles, worst)}; expected at most {limit:g}. Please report this with the state."
             )
 

@@ -1,4 +1,4 @@
-"""Parameters of the land physics per tile, and the packed form that the kernels read."""
+"""Parameters of the land physics per tile, and the packed form used by the kernels."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ WETTING: Final = 0.11  # dry minus wet
 
 @dataclass(frozen=True, eq=False)
 class LandParameters:
-    """What the land physics needs beyond ``Tiles``; float64, one row per tile.
+    """Parameters of the land physics beyond those of ``Tiles``; float64, one row per tile.
 
     Attributes
     ----------
     solid_conductivity, dry_conductivity : of the solids and of the dry soil, W m-1 K-1, shape (n_tile, n_soil).
     solid_heat_capacity : of the solids, J m-3 K-1, (n_tile, n_soil).
-    albedo_dry, albedo_wet : of bare soil in the broad band, (n_tile,).
-    vegetation_fraction : share of the ground under vegetation, 0..1.
+    albedo_dry, albedo_wet : broadband albedo of bare soil, (n_tile,).
+    vegetation_fraction : share of the ground covered by vegetation, 0..1.
     canopy_height : m.
-    canopy_albedo : of a dense canopy in the broad band.
+    canopy_albedo : broadband albedo of a dense canopy.
     min_stomatal_resistance : per leaf area, s m-1.
     radiation_half : of stomata, W m-2.
     leaf_width : m.
@@ -91,7 +91,7 @@ class LandParameters:
         return int(self.albedo_dry.shape[0])
 
     def take(self, index: slice | IntArray) -> Self:
-        """The parameters of the tiles at a slice or index array, in that order."""
+        """The parameters of the tiles selected by a slice or an index array, in that order."""
         return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
@@ -100,16 +100,16 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
 
     Parameters
     ----------
-    tiles, climate : of the same tiles; the tiles' porosity and vegetation fraction count.
+    tiles, climate : of the same tiles; porosity and vegetation fraction are the tiles'.
     grid : the model grid.
     path : file of static fields; the package's own by default.
 
     Notes
     -----
-    Local: no communication. Conductivity of solids k_q^q k_o^(1-q) with the quartz share q = sand share (Johansen
-    1975; Peters-Lidard et al. 1998, J. Atmos. Sci., 55, 1209-1224), dry soil (0.135 rho + 64.7) / (2700 - 0.947 rho);
-    peat is mixed in by volume as for the hydraulics. Soil albedo is what the climatology leaves for the ground
-    between leaves, within 0.10 and 0.45 dry.
+    Local: no communication. Conductivity of solids k_q^q k_o^(1-q), with the quartz share q equal to the sand share
+    (Johansen 1975; Peters-Lidard et al. 1998, J. Atmos. Sci., 55, 1209-1224), dry soil (0.135 rho + 64.7) / (2700 -
+    0.947 rho); peat is mixed by volume as for the hydraulics. Soil albedo is derived from the climatology after removal
+    of the leaves, and is limited to 0.10 to 0.45 for dry soil.
     """
     cells = cell_fields(grid, path)
     sand = np.minimum(_SAND[tiles.soil_class], 95.0) / 100.0
@@ -130,7 +130,7 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
     cover = np.where(is_soil, tiles.vegetation_fraction, 0.0)
     area = leaves.mean(axis=1) + stems
     ground = _ground_albedo(cell_albedo(grid, path)[tiles.cell], cover, area, infrared_scatter(canopy_albedo))
-    # Where leaves hide the ground the climatology says nothing about it.
+    # Where leaves cover the ground the climatology does not constrain its albedo.
     ground = np.where(cover * (1.0 - np.exp(-0.5 * area)) < 0.6, ground, 0.16)
     albedo_dry = np.clip(ground + 0.03, *ALBEDO_LIMITS)
     albedo_dry = np.where(is_soil, albedo_dry, ALBEDO_WATER)
@@ -152,13 +152,13 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
 
 
 def infrared_scatter(canopy_albedo: FloatArray) -> FloatArray:
-    """Share of near infrared light that leaves scatter, of the broadband albedo of their dense canopy; any shape."""
+    """Near-infrared scattering of leaves from the broadband albedo of their dense canopy; any shape."""
     return scattering(2.0 * canopy_albedo - DENSE_VISIBLE)
 
 
 @compiled()
 def _ground_albedo(total: FloatArray, cover: FloatArray, area: FloatArray, scatter: FloatArray) -> FloatArray:
-    """Albedo of the ground with which it and the leaves have a total one; within 0 and 1, by bisection."""
+    """Albedo of the ground for which ground and leaves have the given total; within 0 and 1, by bisection."""
     ground = np.empty_like(total)
     for i in range(total.shape[0]):
         low, high = 0.0, 1.0
@@ -180,7 +180,7 @@ def pack_column(
     rain_factor: FloatArray,
     potential_evaporation_factor: FloatArray,
 ) -> a.Column:
-    """Everything that a forecast does not change, as the kernels read it. Local."""
+    """Pack all constants of a forecast for the kernels. Local."""
     n = len(tiles)
     thermal = np.empty((n, a.N_THERMAL, N_SOIL))
     properties = np.zeros((n, a.N_PROPERTY))
@@ -240,7 +240,7 @@ def _pack(
     thermal: FloatArray,
     properties: FloatArray,
 ) -> None:
-    """Derived rows, by the scalar library: a vector library's last bit may depend on the number of tiles."""
+    """Derived rows, by the scalar library; the last bit of a vector library may depend on the number of tiles."""
     for i in range(lat.size):
         for j in range(dz.size):
             p = porosity[i, j]

@@ -1,4 +1,4 @@
-"""Vegetation classes: what grows by climate, how tall it is, how it shades, transpires and when it has leaves."""
+"""Vegetation classes by climate: height, albedo, stomata, and leaf area over the year."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Plant:
     ----------
     name : of the class.
     height : of the canopy, m.
-    lai_max, lai_min : leaf area index in the season's best and worst month, m2 m-2 of the vegetated part.
+    lai_max, lai_min : leaf area index in the months of maximum and minimum, m2 m-2 of the vegetated part.
     sai : stem area index, m2 m-2.
-    rs_min : least stomatal resistance per leaf area, s m-1.
-    rgl : short wave at which the light factor turns, W m-2.
+    rs_min : minimum stomatal resistance per leaf area, s m-1.
+    rgl : short-wave radiation at half of the light response, W m-2.
     leaf_width : m.
-    albedo : of a dense canopy in the broad band.
+    albedo : broadband albedo of a dense canopy.
     """
 
     name: str
@@ -38,10 +38,10 @@ class Plant:
     albedo: float
 
 
-# Heights and leaf areas: BATS (Dickinson et al. 1993, NCAR/TN-387, table 2) and CoLM's tables of USGS classes in
-# round figures; leaf areas of forests and grass from the means of MODIS by biome (Asner et al. 2003, Global Ecol.
+# Heights and leaf areas: BATS (Dickinson et al. 1993, NCAR/TN-387, table 2) and CoLM's tables of USGS classes,
+# rounded; leaf areas of forests and grass from the means of MODIS by biome (Asner et al. 2003, Global Ecol.
 # Biogeogr., 12, 191-205). Stomata and light factors: Chen and Dudhia (2001, Mon. Weather Rev., 129, 569-585, Noah's
-# vegetation table), a quarter less, as the humidity factor here is stronger than theirs.
+# vegetation table), reduced by a quarter, because the humidity factor here is stronger than theirs.
 TROPICAL_TREES: Final = Plant("tropical trees", 30.0, 5.5, 4.5, 1.0, 110.0, 30.0, 0.04, 0.13)
 SAVANNA_TREES: Final = Plant("savanna trees", 12.0, 3.0, 1.5, 0.8, 75.0, 45.0, 0.04, 0.16)
 BROADLEAF_TREES: Final = Plant("deciduous broadleaf trees", 20.0, 5.0, 0.6, 1.0, 75.0, 30.0, 0.04, 0.17)
@@ -75,13 +75,13 @@ def low_plants_of(koppen: str) -> Plant:
     return SHRUBS if koppen[:2] == "Cs" else GRASS
 
 
-# Class 0 (unknown) takes boreal trees and grass.
+# Class 0 (unknown) gets boreal trees and grass.
 _TREES: Final = (NEEDLE_TREES, *(trees_of(name) for name in KOPPEN_CLASSES))
 _LOW: Final = (GRASS, *(low_plants_of(name) for name in KOPPEN_CLASSES))
 
 
 def mixed(name: str, climate_class: IntArray, tree_share: FloatArray) -> FloatArray:
-    """A property of the mean vegetation, (n,): trees and low plants by their shares; heights by their logarithms."""
+    """A property of the mean vegetation, (n,): area-weighted over trees and low plants; heights by logarithms."""
     trees = np.array([getattr(p, name) for p in _TREES])[climate_class]
     low = np.array([getattr(p, name) for p in _LOW])[climate_class]
     if name == "height":
@@ -101,8 +101,8 @@ def leaf_area(climate_class: IntArray, tree_share: FloatArray, temperature: Floa
 
     Notes
     -----
-    Local: no communication. LAI falls from its maximum to its minimum as 1 - 0.0016 (298 - T)^2 does for soil colder
-    than 298 K (Dickinson et al. 1993); soil is taken as warm as the month's air.
+    Local: no communication. LAI decreases from its maximum to its minimum as 1 - 0.0016 (298 - T)^2 does for soil
+    colder than 298 K (Dickinson et al. 1993); monthly air temperature stands for that of the soil.
     """
     best = mixed("lai_max", climate_class, tree_share)[:, None]
     worst = mixed("lai_min", climate_class, tree_share)[:, None]

@@ -1,4 +1,4 @@
-"""Radiation at ground and canopy: albedo, how short wave is shared, long wave between sky, leaves and ground."""
+"""Radiation at ground and canopy: albedo, partition of short wave, long wave between sky, leaves and ground."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ SNOW_INFRARED: Final = 0.65
 OLDEST_SNOW_MASS: Final = 800.0  # kg m-2; deeper snow (ice sheets) does not age
 SNOW_GRAIN_RATE: Final = 1.0e-6  # s-1
 DENSE_VISIBLE: Final = 0.05  # albedo of any dense canopy in the visible
-# Share of what leaves scatter that goes back where it came from: 0.52 to 0.57 with the leaves of Dorman and Sellers
+# Backscattered share of the light that leaves scatter: 0.52 to 0.57 with the leaves of Dorman and Sellers
 # (1989, J. Appl. Meteorol., 28, 833-855) in the equations of Sellers (1985, Int. J. Remote Sens., 6, 1335-1372).
 BACK: Final = 0.54
 
 
 def scattering(dense: FloatArray) -> FloatArray:
-    """Share of light that leaves scatter where a canopy without end reflects ``dense`` (``leaf_layer``); any shape."""
+    """Scattering of leaves for which an infinite canopy reflects ``dense`` (``leaf_layer``); any shape."""
     return 2.0 * dense / (BACK * (1.0 + dense * dense) + 2.0 * (1.0 - BACK) * dense)
 
 
@@ -53,13 +53,13 @@ VISIBLE_SCATTER: Final = float(scattering(np.array(DENSE_VISIBLE)))
 
 @compiled()
 def leaf_layer(scatter: float, area: float) -> tuple[float, float]:
-    """What a layer of leaves over black ground reflects and what it lets through, of diffuse light in one band.
+    """Reflectance and transmittance of a layer of leaves over black ground, for diffuse light in one band.
 
-    Two streams (Sellers 1985) among leaves of all directions.
+    Two-stream approximation (Sellers 1985) for randomly oriented leaves.
 
     Parameters
     ----------
-    scatter : share of the light that meets a leaf and is not absorbed, below 1.
+    scatter : share of the light on a leaf that is not absorbed, below 1.
     area : leaves and stems, m2 m-2.
     """
     leaves = 1.0 - (1.0 - BACK) * scatter
@@ -72,14 +72,14 @@ def leaf_layer(scatter: float, area: float) -> tuple[float, float]:
 
 @compiled()
 def snow_albedo(age: float) -> tuple[float, float]:
-    """Albedo of snow by its age, visible and near infrared (BATS: Dickinson et al. 1993)."""
+    """Albedo of snow from its age, visible and near infrared (BATS: Dickinson et al. 1993)."""
     factor = 1.0 - 1.0 / (1.0 + age)
     return SNOW_VISIBLE * (1.0 - 0.2 * factor), SNOW_INFRARED * (1.0 - 0.5 * factor)
 
 
 @compiled()
 def age_snow(step: float, surface: float, mass_before: float, x: FloatArray) -> None:
-    """Advance the snow's age by a step: grains grow with temperature, fresh snow makes it young (BATS).
+    """Advance the snow age by a step: grains grow with temperature, fresh snow reduces the age (BATS).
 
     Parameters
     ----------
@@ -100,20 +100,20 @@ def age_snow(step: float, surface: float, mass_before: float, x: FloatArray) -> 
 
 @compiled()
 def soil_albedo(dry: float, wet: float, theta: float) -> float:
-    """Broadband albedo of bare soil: falls with the top layer's water to that of wet soil (BATS, CoLM)."""
+    """Broadband albedo of bare soil; decreases with water in the top layer to that of wet soil (BATS, CoLM)."""
     return min(dry, wet + max(0.0, 0.11 - 0.4 * theta))
 
 
 @compiled()
 def soil_bands(albedo: float) -> tuple[float, float]:
-    """Albedo of bare soil, visible and near infrared, of that in the broad band: 1 to 2 as in BATS, and not above 1."""
+    """Visible and near-infrared albedo of bare soil from its broadband albedo: ratio 1 to 2 as in BATS, at most 1."""
     apart = min(albedo, 1.0 - albedo) / 3.0
     return albedo - apart, albedo + apart
 
 
 @compiled()
 def soil_surface(theta: float, properties: FloatArray, x: FloatArray) -> None:
-    """Albedo and emissivity of soil with its share of snow."""
+    """Albedo and emissivity of soil, including its share of snow."""
     bare = soil_albedo(properties[P_ALBEDO_DRY], properties[P_ALBEDO_WET], theta)
     x[ALBEDO_VIS], x[ALBEDO_NIR] = soil_bands(bare)
     x[EMIS_G] = EMISSIVITY_SOIL
@@ -124,7 +124,7 @@ def soil_surface(theta: float, properties: FloatArray, x: FloatArray) -> None:
 
 @compiled()
 def water_surface(frozen: bool, x: FloatArray) -> None:
-    """Albedo and emissivity of water or ice with its share of snow."""
+    """Albedo and emissivity of water or ice, including its share of snow."""
     bare = ALBEDO_ICE if frozen else ALBEDO_WATER
     x[ALBEDO_VIS] = bare
     x[ALBEDO_NIR] = bare
@@ -142,18 +142,18 @@ def _lay_snow(x: FloatArray) -> None:
 
 @compiled()
 def shade(area: float, properties: FloatArray, x: FloatArray) -> None:
-    """What leaves and stems, m2 m-2 of the vegetated part, reflect and let through; writes REFLECT_* and PASS_*."""
+    """Reflectance and transmittance of leaves and stems, m2 m-2 of the vegetated part; writes REFLECT_*, PASS_*."""
     x[REFLECT_VIS], x[PASS_VIS] = leaf_layer(VISIBLE_SCATTER, area)
     x[REFLECT_NIR], x[PASS_NIR] = leaf_layer(properties[P_SCATTER_NIR], area)
 
 
 @compiled()
 def below_leaves(reflects: float, passes: float, ground: float) -> tuple[float, float]:
-    """Light that leaves above a ground send back, and that the ground takes in: all its ways between the two.
+    """Light reflected by leaves above a ground, and absorbed by the ground; all reflections between them included.
 
     Parameters
     ----------
-    reflects, passes : of the leaves above black ground.
+    reflects, passes : reflectance and transmittance of the leaves above black ground.
     ground : its albedo.
     """
     arrives = passes / (1.0 - reflects * ground)
@@ -162,9 +162,9 @@ def below_leaves(reflects: float, passes: float, ground: float) -> tuple[float, 
 
 @compiled()
 def share_sun(shortwave: float, properties: FloatArray, x: FloatArray) -> None:
-    """Short wave that leaves and ground take in, W m-2; half of it is visible, half near infrared.
+    """Short-wave radiation absorbed by leaves and ground, W m-2; half of it is visible, half near infrared.
 
-    Reads ALBEDO_*, LSAI and, where leaves are, REFLECT_* and PASS_*; writes SUN_LEAF, SUN_GROUND.
+    Reads ALBEDO_*, LSAI and, for a canopy, REFLECT_* and PASS_*; writes SUN_LEAF, SUN_GROUND.
     """
     visible = x[ALBEDO_VIS]
     infrared = x[ALBEDO_NIR]
@@ -181,7 +181,7 @@ def share_sun(shortwave: float, properties: FloatArray, x: FloatArray) -> None:
 
 @compiled()
 def albedo_with_leaves(ground: float, cover: float, area: float, scatter_nir: float) -> float:
-    """Broadband albedo of soil of a broadband albedo, part of it under leaves."""
+    """Broadband albedo of soil of given broadband albedo that is partly covered by leaves."""
     visible, infrared = soil_bands(ground)
     reflects, passes = leaf_layer(VISIBLE_SCATTER, area)
     back_vis, _ = below_leaves(reflects, passes, visible)
@@ -192,7 +192,7 @@ def albedo_with_leaves(ground: float, cover: float, area: float, scatter_nir: fl
 
 @compiled()
 def longwave(sky: float, leaf: float, ground: float, x: FloatArray) -> tuple[float, float, float]:
-    """Long wave between sky, a grey canopy and a grey ground.
+    """Long-wave radiation between sky, a grey canopy and a grey ground.
 
     Parameters
     ----------
@@ -202,8 +202,8 @@ def longwave(sky: float, leaf: float, ground: float, x: FloatArray) -> tuple[flo
 
     Returns
     -------
-    Net gain of the leaves, net gain of the ground, and what goes up to the sky, W m-2; gains plus what goes up are
-    what came down.
+    Net gain of the leaves, net gain of the ground, and upward flux to the sky, W m-2; their sum equals the downward
+    flux.
     """
     absorbs = x[EMIS_V]
     emits = x[EMIS_G]

@@ -1,7 +1,7 @@
-"""Snow: how it falls, settles, lets water through, and how its layers are kept.
+"""Snow: accumulation, compaction, percolation, and layers.
 
-Up to five layers in the slots above the soil, packed against it (Jordan 1991; Oleson et al. 2013, NCAR/TN-503, chapter
-7, for the limits of layers). Below 0.01 m snow has no layer of its own.
+Up to five layers in the slots directly above the soil (limits of layers from Jordan 1991; Oleson et al. 2013,
+NCAR/TN-503, chapter 7). Snow below 0.01 m has no layer of its own.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def fresh_density(air: float) -> float:
 
 @compiled()
 def snow_cover(x: FloatArray) -> None:
-    """Share of the ground under snow, into x[FSNO] (Niu and Yang 2007, J. Geophys. Res., 112, D21101)."""
+    """Snow-covered share of the ground, into x[FSNO] (Niu and Yang 2007, J. Geophys. Res., 112, D21101)."""
     if x[SCV] <= 0.0 or x[SNOWDP] <= 0.0:
         x[FSNO] = 0.0
         return
@@ -59,13 +59,13 @@ def snow_cover(x: FloatArray) -> None:
 
 @compiled()
 def fall(top: int, amount: float, air: float, s: FloatArray, x: FloatArray) -> int:
-    """Lay fresh snow on the ground; the slot of the uppermost layer then.
+    """Add fresh snow; returns the new slot of the uppermost layer.
 
     Parameters
     ----------
     top : slot of the uppermost layer, N_SNOW without snow layers.
     amount : kg m-2.
-    air : its temperature, K; snow brings at most freezing point.
+    air : temperature of the air, K; the temperature of fresh snow is at most freezing point.
     """
     if amount > 0.0:
         depth = amount / fresh_density(air)
@@ -85,7 +85,7 @@ def fall(top: int, amount: float, air: float, s: FloatArray, x: FloatArray) -> i
 
 @compiled()
 def percolate(top: int, s: FloatArray) -> float:
-    """Water that leaves the snow at its lower end, kg m-2: what exceeds the irreducible share moves down."""
+    """Water that leaves the snow at its lower end, kg m-2; water above the irreducible content moves down."""
     arriving = 0.0
     for k in range(top, N_SNOW):
         s[LIQ, k] += arriving
@@ -109,7 +109,7 @@ def percolate(top: int, s: FloatArray) -> float:
 
 @compiled()
 def compact(top: int, step: float, s: FloatArray) -> None:
-    """Settle the layers: grains change shape, the weight above presses, melt takes ice away (Anderson 1976)."""
+    """Compact the layers by metamorphism of grains, load, and melt (Anderson 1976)."""
     burden = 0.0
     for k in range(top, N_SNOW):
         mass = s[ICE, k] + s[LIQ, k]
@@ -139,7 +139,7 @@ def heat_capacity(k: int, s: FloatArray) -> float:
 
 @compiled()
 def join(upper: int, lower: int, s: FloatArray) -> None:
-    """Put a layer into another one: mass, thickness and sensible heat add up. The first is left empty."""
+    """Merge a layer into another: mass, thickness and sensible heat are added. The first is left empty."""
     c1 = heat_capacity(upper, s)
     c2 = heat_capacity(lower, s)
     if c1 + c2 > 0.0:
@@ -151,7 +151,7 @@ def join(upper: int, lower: int, s: FloatArray) -> None:
 
 @compiled()
 def shift_down(top: int, hole: int, s: FloatArray) -> int:
-    """Close an empty slot by moving the layers above it down by one; the new uppermost slot."""
+    """Close an empty slot by moving the layers above it down by one; returns the new uppermost slot."""
     for k in range(hole, top, -1):
         for row in (T, LIQ, ICE, DZ):
             s[row, k] = s[row, k - 1]
@@ -162,11 +162,11 @@ def shift_down(top: int, hole: int, s: FloatArray) -> int:
 
 @compiled()
 def combine(top: int, s: FloatArray, x: FloatArray) -> tuple[int, float]:
-    """Join layers that are too thin; snow as a whole too thin for a layer becomes snow without one.
+    """Merge layers that are too thin; if all snow is too thin for a layer, it becomes snow without one.
 
     Returns
     -------
-    The slot of the uppermost layer, and liquid water that is left without a layer, kg m-2.
+    The slot of the uppermost layer, and liquid water left without a layer, kg m-2.
     """
     k = top
     while k < N_SNOW:
@@ -201,13 +201,13 @@ def combine(top: int, s: FloatArray, x: FloatArray) -> tuple[int, float]:
 
 @compiled()
 def divide(top: int, s: FloatArray) -> int:
-    """Split layers that have become too thick; the slot of the uppermost layer then."""
+    """Split layers that are too thick; returns the new slot of the uppermost layer."""
     n = 0
     while n < 4 and top + n < N_SNOW:
         k = top + n
         if k == N_SNOW - 1:
             if s[DZ, k] > _SPLIT_DZ[n] and top > 0:
-                # A new lowest layer takes half: the ones above move up.
+                # A new lowest layer takes half; the layers above move up.
                 for m in range(top, N_SNOW):
                     for row in (T, LIQ, ICE, DZ):
                         s[row, m - 1] = s[row, m]
@@ -236,7 +236,7 @@ def hand_down(k: int, share: float, s: FloatArray) -> None:
 
 @compiled()
 def shed(top: int, s: FloatArray, x: FloatArray) -> float:
-    """Ice beyond the largest snow mass, kg m-2: taken from the lowest layer, it flows away."""
+    """Ice beyond the largest snow mass, kg m-2, removed from the lowest layer."""
     excess = 0.0
     if top < N_SNOW and x[SCV] > MAX_MASS:
         k = N_SNOW - 1

@@ -1,7 +1,7 @@
-"""Water in the soil over a step: runoff, infiltration, Richards' equation, ground water.
+"""Water in the soil over a step: runoff, infiltration, Richards' equation, groundwater.
 
-The equation and its bounds are those of ``richards``; here it gets the evaporation and the uptake by roots that the
-energy balance asked for, and the aquifer below.
+The equation and its bounds are those of ``richards``. The energy balance provides the demands of evaporation and root
+uptake; the aquifer lies below.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from landda_hpc.model.column.richards import (
 
 @compiled()
 def load_water(i: int, s: FloatArray, column: Column, c: FloatArray) -> None:
-    """Fill the solver's water, its bounds, the impedance of ice, potentials and conductivities."""
+    """Set the solver's water, its bounds, the impedance of ice, potentials and conductivities."""
     n = column.dz.size
     for j in range(n):
         porosity = column.hydraulic[i, PORSL, j]
@@ -65,7 +65,7 @@ def load_water(i: int, s: FloatArray, column: Column, c: FloatArray) -> None:
         below = min(j + 1, n - 1)
         ice_below = s[ICE, N_SNOW + below] * (1000.0 / RHO_ICE) / column.dz_mm[below]
         if ice > 0.0:
-            # Freezing may leave more water than the pores have room for; it stays (as in CoLM), no more comes in.
+            # Freezing may leave more water than fits into the pores; it stays (as in CoLM), and no more is added.
             c[W_MAX, j] = max(c[W_MAX, j], c[W, j])
         elif ice_below <= 0.0:
             c[IMPEDANCE, j] = 1.0
@@ -80,9 +80,10 @@ def load_water(i: int, s: FloatArray, column: Column, c: FloatArray) -> None:
 
 @compiled()
 def root_stress(i: int, s: FloatArray, column: Column, x: FloatArray, c: FloatArray) -> None:
-    """How well roots are supplied, into x[BTRAN], and each layer's share of the uptake, into s[SHARE].
+    """Water supply of roots, into x[BTRAN], and each layer's share of root uptake, into s[SHARE].
 
-    Stress falls linearly in psi, to nothing at the wilting point; frozen layers give nothing (docs/column.md).
+    The stress factor decreases linearly in psi to zero at the wilting point; it is zero in frozen layers
+    (docs/column.md).
     """
     total = 0.0
     for j in range(column.dz.size):
@@ -100,9 +101,9 @@ def root_stress(i: int, s: FloatArray, column: Column, x: FloatArray, c: FloatAr
 
 @compiled()
 def runoff_at_surface(i: int, water: float, step: float, table: float, s: FloatArray, column: Column) -> float:
-    """Water that runs off the surface, kg m-2 over the step: SIMTOP (docs/column.md).
+    """Surface runoff, kg m-2 over the step: SIMTOP (docs/column.md).
 
-    All of it from the saturated share of the ground, elsewhere what exceeds the capacity of the upper three layers.
+    All water on the saturated share of the ground; elsewhere water above the capacity of the upper three layers.
     """
     if water <= 0.0:
         return 0.0
@@ -121,9 +122,9 @@ def move_water(i: int, step: float, s: FloatArray, column: Column, x: FloatArray
     Parameters
     ----------
     i, step : tile, s.
-    s : layers; reads SHARE, writes LIQ and what roots took, UPTAKE.
-    x : scalars; reads WATER_IN; A_LIQUID and A_ROOT become what took place; updates WA, ZWT; adds to A_RUNOFF,
-        A_DRAINAGE, A_OVERFLOW.
+    s : layers; reads SHARE, writes LIQ and the root uptake, UPTAKE.
+    x : scalars; reads WATER_IN; sets A_LIQUID and A_ROOT to the actual amounts; updates WA, ZWT; increments A_RUNOFF,
+            A_DRAINAGE, A_OVERFLOW.
     c : as ``load_water`` left it.
 
     Returns
@@ -134,7 +135,7 @@ def move_water(i: int, step: float, s: FloatArray, column: Column, x: FloatArray
     dew = max(0.0, -x[A_LIQUID])
     wanted = max(0.0, x[A_LIQUID])
     inflow = x[WATER_IN] + dew
-    # What evaporates at once neither runs off nor seeps in.
+    # Water that evaporates immediately neither runs off nor infiltrates.
     runoff = runoff_at_surface(i, inflow - wanted, step, x[ZWT], s, column)
     infiltration = (inflow - runoff) / step
     evaporation_rate = wanted / step
@@ -184,7 +185,7 @@ def move_water(i: int, step: float, s: FloatArray, column: Column, x: FloatArray
             sub_step = min(longest, 2.0 * sub_step)
     flow = move_table(i, step, drained, s, column, x)
     for j in range(n):
-        # A frozen dry layer may be left with minus a rounding error.
+        # A frozen dry layer may have a negative rounding error.
         s[LIQ, N_SNOW + j] = max(0.0, c[W, j])
     x[A_LIQUID] = evaporated - dew
     x[A_ROOT] = taken

@@ -1,4 +1,4 @@
-"""One tile through the model steps of a forcing step, and all tiles of a rank."""
+"""Advance one tile, and all tiles of a rank, through the model steps of a forcing step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GLACIER: Final = int(PatchType.GLACIER)
 
 @compiled()
 def load_tile(i: int, state: State, s: FloatArray, x: FloatArray) -> int:
-    """Copy a tile's state into the work arrays; the slot of its uppermost layer."""
+    """Copy a tile's state into the work arrays; returns the slot of its uppermost layer."""
     top = N_SNOW
     for k in range(a.N_SLOT):
         s[a.T, k] = state.temperature[i, k]
@@ -50,7 +50,7 @@ def load_tile(i: int, state: State, s: FloatArray, x: FloatArray) -> int:
 
 @compiled()
 def store_tile(i: int, top: int, state: State, s: FloatArray, x: FloatArray) -> None:
-    """Copy the work arrays back; unused snow slots hold zeros."""
+    """Copy the work arrays back; unused snow slots are set to zero."""
     depth = 0.0
     for k in range(N_SNOW - 1, -1, -1):
         used = k >= top
@@ -79,7 +79,7 @@ def store_tile(i: int, top: int, state: State, s: FloatArray, x: FloatArray) -> 
 
 @compiled()
 def water_held(top: int, s: FloatArray, x: FloatArray) -> float:
-    """All water of the tile, kg m-2."""
+    """Total water of the tile, kg m-2."""
     total: float = x[a.LDEW] + x[a.WA] + x[a.WETWAT]
     if top == N_SNOW:
         total += x[a.SCV]
@@ -90,7 +90,7 @@ def water_held(top: int, s: FloatArray, x: FloatArray) -> float:
 
 @compiled()
 def settle_snow(top: int, step: float, throughfall: float, s: FloatArray, x: FloatArray) -> int:
-    """Let water through the snow and rearrange its layers; what leaves it is added to WATER_IN, ice to A_RUNOFF."""
+    """Let water percolate and rearrange snow layers; outflow is added to WATER_IN, ice to A_RUNOFF."""
     if top < N_SNOW:
         s[a.LIQ, top] += throughfall
         x[a.WATER_IN] += percolate(top, s)
@@ -108,10 +108,10 @@ def settle_snow(top: int, step: float, throughfall: float, s: FloatArray, x: Flo
 
 @compiled()
 def keep_level(kind: int, s: FloatArray, x: FloatArray) -> None:
-    """Water of wetlands, glaciers and lakes: what does not fit runs off, what lacks comes from outside.
+    """Water of wetlands, glaciers and lakes: excess runs off, a deficit is supplied from outside.
 
-    A wetland has a store of standing water; a glacier's melt water runs off and ice flows in for it; a lake keeps its
-    level.
+    A wetland has a store of standing water. Melt water of a glacier runs off and is replaced by ice. The level of a
+    lake is constant.
     """
     store = x[a.WETWAT] if kind == _WETLAND else 0.0
     water = store + x[a.WATER_IN] - x[a.A_LIQUID]
@@ -147,15 +147,15 @@ def tile_step(
     results: Results,
     work: Scratch,
 ) -> int:
-    """Advance one tile by one model step; the slot of its uppermost layer then.
+    """Advance one tile by one model step; returns the slot of its uppermost layer.
 
     Parameters
     ----------
     i, top, step : tile, slot of the uppermost layer, s.
-    sun : short wave of this step, W m-2.
+    sun : short-wave radiation of this step, W m-2.
     leaf, stem : area index of the vegetated part.
     weather : the tile's row.
-    results : added to.
+    results : incremented.
     work : the tile as ``load_tile`` left it.
     """
     s = work.s
@@ -198,7 +198,7 @@ def tile_step(
     if is_water(kind):
         keep_level(kind, s, x)
     else:
-        # Freezing and melting since the step began moved water between the phases.
+        # Freezing and melting since the beginning of the step moved water between the phases.
         if moved_phase(s, c):
             load_water(i, s, column, c)
         evaporation = x[a.A_LIQUID]
@@ -224,7 +224,7 @@ def tile_step(
     totals[a.TOT_SHORT] += x[a.J_SHORT]
     totals[a.TOT_LONG] += x[a.J_LONG]
     totals[a.TOT_GROUND] += x[a.J_GROUND]
-    # The residual of a NaN is not larger than anything: let it through.
+    # Written with "not" so that a NaN residual is kept, too: every comparison with NaN is false.
     worst = results.residual[i]
     if not unclosed <= worst[a.R_WATER]:
         worst[a.R_WATER] = unclosed
@@ -238,7 +238,7 @@ def tile_step(
 
 @compiled()
 def moved_phase(s: FloatArray, c: FloatArray) -> bool:
-    """Whether any soil layer's liquid water is not what the water solver was loaded with."""
+    """Whether the liquid water of any soil layer differs from that loaded into the water solver."""
     is_same = True
     for j in range(a.N_SLOT - N_SNOW):
         is_same = is_same and s[a.LIQ, N_SNOW + j] == c[W, j]
@@ -247,12 +247,12 @@ def moved_phase(s: FloatArray, c: FloatArray) -> bool:
 
 @compiled()
 def sun_weight(k: int, n: int, properties: FloatArray, angle: float, turn: float, sine: float, cosine: float) -> float:
-    """Short wave of part k of n of a forcing step over its mean: follows the sun's height.
+    """Ratio of short-wave radiation in part k of n to the mean of a forcing step; follows solar height.
 
     Parameters
     ----------
     angle : hour angle of the sun at Greenwich at the middle of the first part, radians.
-    turn : of the Earth in one part, radians.
+    turn : rotation of the Earth during one part, radians.
     sine, cosine : of the sun's declination.
     """
     if n == 1:
@@ -289,17 +289,17 @@ def advance_tiles(
     results: Results,
     work: Scratch,
 ) -> None:
-    """Advance all tiles through model steps of one forcing step, a tile at a time.
+    """Advance all tiles through model steps of one forcing step, one tile at a time.
 
     Parameters
     ----------
     step : s.
-    first, n_steps, n_parts : number of the first model step within the forcing step, how many, and how many it has.
+    first, n_steps, n_parts : index of the first model step in the forcing step, number of steps, and steps it has.
     angle, turn, sine, cosine : the sun, see ``sun_weight``.
     weather : rows W_*, (n_tile, 9).
     leaf, stem : area index of the vegetated part, (n_tile,).
     state, results : updated.
-    column : what does not change.
+    column : constants of the forecast.
     work : scratch.
     """
     for i in range(column.patchtype.size):

@@ -1,4 +1,4 @@
-"""States of other tiles: from the nearest of their kind, through differences of soil."""
+"""States for new tiles: from the nearest tile of the same kind, adapted to the difference of soil."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from landda_hpc.model.column.initial import MAX_WETNESS, MIN_WETNESS
 from landda_hpc.state import PatchType, TileState
 
 SAME_SOIL_WITHIN_KM: Final = 500.0
-"""A column of the same soil class is preferred up to this distance: beyond, climate counts for more than soil."""
+"""A column of the same soil class is preferred up to this distance; beyond it climate matters more than soil."""
 
 SOIL_COLUMNS: Final = (PatchType.SOIL, PatchType.URBAN)
-"""Kinds whose water the land physics moves alike: it has no town of its own."""
+"""Kinds whose water the land physics treats alike: it has no urban physics."""
 
 
 class Columns(Protocol):
-    """Where columns are and in what soil: ``Tiles`` are columns."""
+    """Position, kind and soil of columns; ``Tiles`` implement it."""
 
     @property
     def lat(self) -> FloatArray: ...
@@ -39,16 +39,16 @@ class Columns(Protocol):
 
 
 def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
-    """The source's column that every tile takes after.
+    """Source column for every tile.
 
     Returns
     -------
-    Index into the source, (n_tile,): of the same patch type, and of the same soil class where there is one within
-    ``SAME_SOIL_WITHIN_KM``; the nearest of them. Urban tiles take after soil where the source has none.
+    Index into the source, (n_tile,): the nearest column of the same patch type, with the same soil class if there is
+    one within ``SAME_SOIL_WITHIN_KM``. Urban tiles use soil columns if the source has no urban ones.
 
     Raises
     ------
-    DataError : the source has no column of a patch type that tiles have.
+    DataError : the source lacks a patch type of the tiles.
 
     Notes
     -----
@@ -64,8 +64,8 @@ def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
             usable = np.flatnonzero(source.patchtype == PatchType.SOIL)
         if usable.size == 0:
             raise DataError(
-                f"the spun-up state has no {PatchType(kind).name.lower()} tile, the campaign has {wanted.size}: spin "
-                "up a domain that has some (landda spinup --year), or take model.initial: climatology."
+                f"the spun-up state has no {PatchType(kind).name.lower()} tile; the campaign has {wanted.size}. Spin "
+                "up a domain that has some (landda land spinup --year), or set model.initial: climatology."
             )
         chosen[wanted] = usable[KDTree(there[usable]).query(here[wanted])[1]]
         for soil in np.unique(tiles.soil_class[wanted]):
@@ -79,17 +79,17 @@ def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
 
 
 def in_other_soil(state: TileState, source: Columns, tiles: Columns) -> None:
-    """Give a state of the source's soil the water that it has in the tiles' soil, in place.
+    """Adapt the soil water of a state to the soil of the tiles, in place.
 
     Parameters
     ----------
-    state : of the source's columns, which are one for each tile.
+    state : of the source's columns, one for each tile.
 
     Notes
     -----
-    Local. Soil without ice keeps its matric potential (Campbell's curve), which is what neighbouring soils share;
-    frozen layers and wetlands keep the share of the pores that liquid and ice fill. Where parameters are equal nothing
-    changes.
+    Local. Soil without ice keeps its matric potential (Campbell's curve), which neighbouring soils share. Frozen
+    layers and wetlands keep the share of the pores filled with liquid and ice. Nothing changes where parameters are
+    equal.
     """
     is_other = (source.porsl != tiles.porsl) | (source.psi0 != tiles.psi0) | (source.bsw != tiles.bsw)
     liquid, ice = state.soil("wliq_soisno"), state.soil("wice_soisno")
@@ -107,6 +107,6 @@ def in_other_soil(state: TileState, source: Columns, tiles: Columns) -> None:
 
 
 def _unit_vectors(lat: FloatArray, lon: FloatArray) -> FloatArray:
-    """Places on the unit sphere, (n, 3)."""
+    """Unit vectors of places, (n, 3)."""
     up, round_ = np.deg2rad(lat), np.deg2rad(lon)
     return np.stack([np.cos(up) * np.cos(round_), np.cos(up) * np.sin(round_), np.sin(up)], axis=1)

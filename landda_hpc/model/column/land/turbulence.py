@@ -1,7 +1,7 @@
 """Monin-Obukhov similarity: exchange between a surface and the air at reference height.
 
 Flux-profile relations of Businger et al. (1971) and Dyer (1974) as collected by Zeng et al. (1998, J. Climate, 11,
-2628-2644), with their strongly stable branch and gustiness; zeta = z / L is kept within -100 to 2.
+2628-2644), with their strongly stable branch and gustiness; zeta = z / L is limited to -100 to 2.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def psi_heat(zeta: float) -> float:
 
 @compiled()
 def first_zeta(height: float, log_m: float, wind: float, virtual: float, difference: float) -> float:
-    """First guess of zeta from the bulk Richardson number.
+    """First estimate of zeta from the bulk Richardson number.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def exchange(
     per_height = zeta / height
     momentum = log_m - psi_momentum(zeta) + psi_momentum(per_height * z0m)
     heat = log_h - psi_heat(per_height * scalar_height) + psi_heat(per_height * z0h)
-    # The profiles hold from the roughness length up: a floor where a rough canopy nears the reference height.
+    # The profiles hold above the roughness length: a lower bound if a rough canopy is close to the reference height.
     friction = VON_KARMAN * wind / max(0.5, momentum)
     return friction, max(0.5, heat) / (VON_KARMAN * friction)
 
@@ -85,7 +85,7 @@ def exchange(
 def next_zeta(
     friction: float, resistance: float, height: float, wind: float, virtual: float, difference: float
 ) -> tuple[float, float]:
-    """The zeta that the fluxes imply, and the wind with gusts of free convection, m s-1.
+    """The zeta implied by the fluxes, and the wind including gusts of free convection, m s-1.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The weather of a forcing step as the land kernels read it."""
+"""The weather of a forcing step in the packed form of the land kernels."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def pack_weather(
     Parameters
     ----------
     shortwave, ..., precipitation : see ``Weather``, (n_tile,).
-    properties : (n_tile, 17); the rain factor counts.
+    properties : (n_tile, 17); the rain factor is used.
 
     Notes
     -----
-    Local. Precipitation is snow at and below freezing point, rain from 2.5 K above it; between, 0.2 of it is rain for
-    each kelvin, at most 0.4 (Jordan 1991, CRREL special report 91-16; CoLM).
+    Local. Precipitation is snow at or below freezing point, and rain above 2.5 K. Between, the share of rain increases
+    by 0.2 per kelvin, up to 0.4 (Jordan 1991, CRREL special report 91-16; CoLM).
     """
     for i in range(shortwave.size):
         temperature = air_temperature[i]
