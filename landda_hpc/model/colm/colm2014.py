@@ -83,7 +83,7 @@ def write_colm2014(
     case, time : the background restart; unchanged, unless ``destination`` is the same file.
     constants : of the case.
     increment : m3 m-3, shape (n_patch, 10), patches in file order.
-    destination : the file to write; it appears whole or not at all.
+    destination : the file to write, atomically.
 
     Returns
     -------
@@ -91,8 +91,8 @@ def write_colm2014(
 
     Raises
     ------
-    MissingFileError, DataError, ShapeError where the background is missing, damaged or of another case;
-    StorageError where the copy cannot be written.
+    MissingFileError, DataError, ShapeError : the background is missing, damaged or of another case.
+    StorageError : the copy cannot be written.
     """
     n = constants.n_patch
     values = read_state_2014(case, time, ("wliq_soisno", "wice_soisno", "t_soisno", "zwt", "wa"), n)

@@ -1,4 +1,4 @@
-"""The patches of a case: where they lie, and what they are."""
+"""The patches of a case: position, type and soil."""
 
 from __future__ import annotations
 
