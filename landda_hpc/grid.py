@@ -142,9 +142,9 @@ def grid_from_centres(lat: FloatArray, lon: FloatArray) -> Grid:
     """
     if lat.size < 2 or lon.size < 2:
         raise ShapeError(f"a grid needs at least 2 x 2 cells, found {lat.size} x {lon.size}.")
-    lon_edges = _half_way(lon)
+    lon_edges = half_way_edges(lon)
     is_periodic = spans_circle(lon_edges)
-    lat_edges = np.clip(_half_way(lat), -90.0, 90.0)
+    lat_edges = np.clip(half_way_edges(lat), -90.0, 90.0)
     if is_periodic and 90.0 + lat[0] < lat[1] - lat[0]:
         lat_edges[0] = -90.0
     if is_periodic and 90.0 - lat[-1] < lat[-1] - lat[-2]:
@@ -157,7 +157,20 @@ def spans_circle(lon_edges: FloatArray) -> bool:
     return abs(float(lon_edges[-1] - lon_edges[0]) - 360.0) < 1e-3
 
 
-def _half_way(centres: FloatArray) -> FloatArray:
-    """Edges between cell centres and, by mirroring, beyond the outermost; shape (n + 1,)."""
+def half_way_edges(centres: FloatArray) -> FloatArray:
+    """Edges half-way between cell centres and, by mirroring, beyond the outermost; shape (n + 1,)."""
     middle = 0.5 * (centres[1:] + centres[:-1])
     return np.concatenate(([2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]))
+
+
+def unit_vectors(lat: FloatArray, lon: FloatArray) -> FloatArray:
+    """Places on the unit sphere from degrees; latitudes and longitudes broadcast, shape (..., 3)."""
+    up, turn = np.deg2rad(lat), np.deg2rad(lon)
+    x, y = np.cos(up) * np.cos(turn), np.cos(up) * np.sin(turn)
+    return np.stack(np.broadcast_arrays(x, y, np.sin(up)), axis=-1)
+
+
+def chord_km(chord: FloatArray) -> FloatArray:
+    """Distance along the Earth's surface, km, of places whose unit vectors are a chord apart."""
+    distance: FloatArray = 2.0 * EARTH_RADIUS / 1000.0 * np.arcsin(np.minimum(1.0, 0.5 * chord))
+    return distance

@@ -11,6 +11,8 @@ from landda_hpc import __version__
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.config import CheckpointConfig
 from landda_hpc.errors import StorageError
+from landda_hpc.formats.colm.names import time_label
+from landda_hpc.formats.colm.restart_files import MANIFEST
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_system import ModelSystem
@@ -21,7 +23,6 @@ from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, write_che
 from landda_hpc.storage.checkpoint_format import MODEL_FILES
 from landda_hpc.storage.method_memory import KEY as MEMORY
 from landda_hpc.storage.method_memory import Memory, encode_memory
-from landda_hpc.storage.rank_restart import MANIFEST, time_label
 from landda_hpc.storage.record_inventory import KEY, Inventory
 from landda_hpc.storage.retention import (
     apply_retention,

@@ -10,11 +10,12 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ
+from landda_hpc.constants import N_SOIL
 from landda_hpc.errors import ConfigError, MissingFileError, ModelError
 from landda_hpc.formats.colm.point import PointHistory, read_history
 from landda_hpc.formats.forcing.plumber import PointFluxes, PointForcing, hourly, read_fluxes, read_forcing, read_site
 from landda_hpc.formats.own.site_output import write_site_series
+from landda_hpc.image.aggregate import volumetric_water
 from landda_hpc.land_experiments.site_scores import (
     FLUX_NAMES,
     HOUR,
@@ -28,6 +29,7 @@ from landda_hpc.land_experiments.site_scores import (
     write_scores,
 )
 from landda_hpc.land_experiments.site_setup import SiteModel, prepare_site
+from landda_hpc.model.column.checks import midnight
 from landda_hpc.model.column.land.model import LandSurfaceModel
 from landda_hpc.storage.output_folder import claim_folder
 
@@ -217,14 +219,14 @@ def _pass(model: SiteModel, start: datetime, end: datetime) -> tuple[SiteSeries,
         energy = report.energy
         if energy is None:
             raise ModelError("the embedded model has no energy balance.")
-        weather = model.weather.during(utc - (utc - _midnight(utc)) % model.weather.step)
+        weather = model.weather.during(utc - (utc - midnight(utc)) % model.weather.step)
         fluxes["latent"][k] = energy.latent[0]
         fluxes["sensible"][k] = energy.sensible[0]
         fluxes["net_radiation"][k] = energy.net_shortwave[0] + energy.net_longwave[0]
         fluxes["longwave_up"][k] = weather.longwave[0] - energy.net_longwave[0]
         fluxes["shortwave_up"][k] = weather.shortwave[0] - energy.net_shortwave[0]
         fluxes["ground"][k] = energy.ground[0]
-        theta[k] = (state.soil("wliq_soisno")[0] / RHO_WATER + state.soil("wice_soisno")[0] / RHO_ICE) / SOIL_DZ
+        theta[k] = volumetric_water(state)[0]
         t_soil[k] = state.soil("t_soisno")[0]
         for name in _WATER:
             sums[name] += float(getattr(report, name)[0])
@@ -266,10 +268,6 @@ def series_of_tower(fluxes: PointFluxes, forcing: PointForcing) -> SiteSeries:
                 long[first : first + n] + short[first : first + n] - means["shortwave_up"] - means["net_radiation"]
             )
     return SiteSeries(start, means)
-
-
-def _midnight(time: datetime) -> datetime:
-    return time.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _place(forcing: PointForcing) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.constants import CONDUCTIVITY_WATER, N_SOIL, SOIL_ZI, FloatArray
+from landda_hpc.constants import CONDUCTIVITY_WATER, N_SOIL, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.colm.point import find_constants, read_point_constants, read_point_state
 from landda_hpc.formats.forcing.plumber import PointForcing, SiteRecord
@@ -26,6 +26,7 @@ from landda_hpc.model.column.land.plants import (
     TROPICAL_TREES,
     Plant,
 )
+from landda_hpc.model.column.vegetation import root_shares
 from landda_hpc.model.protocol import Weather
 from landda_hpc.state import PatchType, Tiles, TileState
 from landda_hpc.variables import LAND_STATE, STATE
@@ -182,13 +183,6 @@ def prepare_site(
             raise DataError(f"restart '{restart}' lacks {', '.join(sorted(missing))}.")
         state = TileState(found)
     return SiteModel(tiles, state, SiteWeather(forcing, offset), offset, site, parameters)
-
-
-def root_shares(d50: float, beta: float) -> FloatArray:
-    """Share of roots per layer, (n_soil,): cumulative 1 / (1 + (z / d50)^beta); the last takes what is below it."""
-    above = np.concatenate(([0.0], 1.0 / (1.0 + (SOIL_ZI[1:-1] / d50) ** beta), [1.0]))
-    shares: FloatArray = np.diff(above)
-    return shares
 
 
 def _soil_of_restart(path: Path) -> tuple[dict[str, FloatArray], dict[str, float]]:

@@ -9,11 +9,12 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.config import CampaignConfig
-from landda_hpc.constants import FROZEN_ICE, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
+from landda_hpc.constants import FROZEN_ICE, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError
+from landda_hpc.image.aggregate import volumetric_water
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES
-from landda_hpc.state import PatchType, TileState
+from landda_hpc.state import PatchType
 from landda_hpc.storage.checkpoint import read_header, read_instance
 
 SAME_TABLE_M: Final = 0.05
@@ -83,9 +84,9 @@ def compare_ends(config: CampaignConfig, path: Path, other: Path) -> Ends:
     same = is_soil & (np.abs(apart) <= SAME_TABLE_M)
     has_ice = (mine.soil("wice_soisno")[:, -1] > FROZEN_ICE) | (theirs.soil("wice_soisno")[:, -1] > FROZEN_ICE)
     moving = is_soil & ~same & ~has_ice
-    difference = np.abs(_theta(mine) - _theta(theirs))
+    change = volumetric_water(mine) - volumetric_water(theirs)
     upper = SOIL_DZ[:4] / SOIL_DZ[:4].sum()
-    surface = np.abs(((_theta(mine) - _theta(theirs))[:, :4] * upper).sum(axis=1))
+    surface = np.abs((change[:, :4] * upper).sum(axis=1))
     warmth = np.abs(mine.soil("t_soisno")[:, -1] - theirs.soil("t_soisno")[:, -1])
 
     def quantiles(values: FloatArray) -> tuple[float, ...]:
@@ -95,16 +96,10 @@ def compare_ends(config: CampaignConfig, path: Path, other: Path) -> Ends:
         years=read_header(path).cycle,
         other_years=read_header(other).cycle,
         same_table=int(np.count_nonzero(same)),
-        water=quantiles(difference[:, -1]),
+        water=quantiles(np.abs(change[:, -1])),
         surface=quantiles(surface),
         temperature=quantiles(warmth),
         frozen=int(np.count_nonzero(is_soil & ~same & has_ice)),
         moving=int(np.count_nonzero(moving)),
         towards=int(np.count_nonzero(moving & ((theirs["zwt"] - before["zwt"]) * apart > 0.0))),
     )
-
-
-def _theta(state: TileState) -> FloatArray:
-    """All water as volume, m3 m-3, (n_tile, n_soil)."""
-    theta: FloatArray = (state.soil("wliq_soisno") / RHO_WATER + state.soil("wice_soisno") / RHO_ICE) / SOIL_DZ
-    return theta

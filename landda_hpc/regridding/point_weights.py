@@ -8,15 +8,13 @@ whatever other cells a rank holds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from landda_hpc.constants import EARTH_RADIUS, BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
-
-if TYPE_CHECKING:
-    from landda_hpc.grid import Grid
+from landda_hpc.grid import Grid, half_way_edges
 
 MIN_WEIGHT: Final = 0.5
 """Share of a cell's weight that must come from valid places; otherwise the nearest valid place is used."""
@@ -169,15 +167,10 @@ def _interpolate(axis: FloatArray, points: FloatArray, is_circle: bool | None) -
     return np.stack((lower, lower + 1), axis=1) % axis.size, weight
 
 
-def _edges(axis: FloatArray) -> FloatArray:
-    middle = 0.5 * (axis[1:] + axis[:-1])
-    return np.concatenate(([2.0 * axis[0] - middle[0]], middle, [2.0 * axis[-1] - middle[-1]]))
-
-
 def _overlap_latitude(axis: FloatArray, target: FloatArray) -> Terms:
     if axis.size == 1:
         return np.zeros((target.size - 1, 1), dtype=np.int64), np.ones((target.size - 1, 1))
-    edges = np.clip(_edges(axis), -90.0, 90.0)
+    edges = np.clip(half_way_edges(axis), -90.0, 90.0)
     # The outermost rows of a global dataset reach the poles.
     if edges[0] < -90.0 + (axis[1] - axis[0]):
         edges[0] = -90.0
@@ -189,7 +182,7 @@ def _overlap_latitude(axis: FloatArray, target: FloatArray) -> Terms:
 def _overlap_longitude(axis: FloatArray, target: FloatArray, is_circle: bool) -> Terms:
     if axis.size == 1:
         return np.zeros((target.size - 1, 1), dtype=np.int64), np.ones((target.size - 1, 1))
-    edges = _edges(axis)
+    edges = half_way_edges(axis)
     if is_circle:
         edges[-1] = edges[0] + 360.0
     return _overlap(edges, target, (-720.0, -360.0, 0.0, 360.0, 720.0))

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.grid import unit_vectors
 from landda_hpc.regridding.regrid_weights import SNAP, Method, Terms, build_terms, squared_terms
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ def fill_from_nearest(values: FloatArray, grid: Grid, where: BoolArray) -> Float
     if values.shape[-2:] != grid.shape or where.shape != grid.shape:
         raise ShapeError(f"values {values.shape} and mask {where.shape} to fill; the grid is {grid.describe()}.")
     filled = values.copy()
-    points = _unit_vectors(grid)
+    points = unit_vectors(grid.lat[:, None], grid.lon)
     for index in np.ndindex(values.shape[:-2]):
         is_valid = np.isfinite(values[index])
         to_fill = where & ~is_valid
@@ -256,15 +257,6 @@ def fill_from_nearest(values: FloatArray, grid: Grid, where: BoolArray) -> Float
         _, nearest = cKDTree(points[is_valid]).query(points[to_fill])
         filled[index][to_fill] = values[index][is_valid][nearest]
     return filled
-
-
-def _unit_vectors(grid: Grid) -> FloatArray:
-    lat = np.deg2rad(grid.lat)[:, None]
-    lon = np.deg2rad(grid.lon)[None, :]
-    vectors: FloatArray = np.stack(
-        np.broadcast_arrays(np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)), axis=-1
-    )
-    return vectors
 
 
 def _apply(

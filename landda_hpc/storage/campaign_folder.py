@@ -27,7 +27,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 import numpy as np
@@ -56,10 +55,22 @@ class CampaignFolder:
     Parameters
     ----------
     path : the folder; use ``create`` for a new one and ``open`` for an existing one.
+
+    Attributes
+    ----------
+    config_file : the resolved configuration.
+    survey_file : the observations available at the start; missing if they do not matter.
+    status_file : the state of the campaign.
+    checkpoints, restart, images, figures : folders of the checkpoints, restart sets, CF images and pictures.
+    feedback : folder of the feedback files; made with the first.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.config_file, self.survey_file = path / "config.yaml", path / "observations.json"
+        self.status_file = path / "status.json"
+        self.checkpoints, self.restart = path / "checkpoints", path / "restart"
+        self.images, self.figures, self.feedback = path / "images", path / "figures", path / "feedback"
         self._lock = FolderLock(path / LOCK)
 
     @classmethod
@@ -128,7 +139,7 @@ class CampaignFolder:
                 lay_out(path, marker.configuration)
             elif not folder.config_file.is_file():
                 write_text(folder.config_file, marker.configuration)
-            folder.make_subfolders()
+            make_subfolders(path)
         except BaseException:
             folder.unlock()
             raise
@@ -144,46 +155,6 @@ class CampaignFolder:
     def has_begun(self) -> bool:
         """Whether there is anything that a new start would lose."""
         return has_begun(self.path)
-
-    @property
-    def config_file(self) -> Path:
-        """The resolved configuration."""
-        return self.path / "config.yaml"
-
-    @property
-    def survey_file(self) -> Path:
-        """File with the observations available at the start; missing if they do not matter."""
-        return self.path / "observations.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoints."""
-        return self.path / "checkpoints"
-
-    @property
-    def restart(self) -> Path:
-        """Root of the restart sets."""
-        return self.path / "restart"
-
-    @property
-    def images(self) -> Path:
-        """Folder of the CF image files."""
-        return self.path / "images"
-
-    @property
-    def figures(self) -> Path:
-        """Folder of the figures."""
-        return self.path / "figures"
-
-    @property
-    def feedback(self) -> Path:
-        """Folder of the feedback files; made with the first."""
-        return self.path / "feedback"
-
-    @property
-    def status_file(self) -> Path:
-        """File with the state of the campaign."""
-        return self.path / "status.json"
 
     def records_file(self, name: RecordName) -> Path:
         """``cycles.jsonl``, ``scores.jsonl`` or ``seconds.jsonl``."""
@@ -201,10 +172,6 @@ class CampaignFolder:
         self._lock.acquire(claim)
         remove_left_temporaries(self.path)
 
-    def make_subfolders(self) -> None:
-        """Make missing subfolders."""
-        make_subfolders(self.path)
-
     def unlock(self) -> None:
         """Release the folder."""
         self._lock.release()
@@ -217,9 +184,7 @@ class CampaignFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.unlock()
 
     def write_status(self, status: Status) -> None:
@@ -258,11 +223,6 @@ class CampaignFolder:
             return parse_status(parse_json(content))
         except (ValueError, RecursionError) as error:
             raise StorageError(f"{self.status_file} is damaged: it is not a status of a campaign. {advice}") from error
-
-    def was_killed(self) -> bool:
-        """Whether the status says running while the process that holds the folder is known to be dead."""
-        status = self.read_status()
-        return status is not None and status.state == "running" and self._lock.life() in ("free", "dead")
 
     def standing(self) -> Standing:
         """State of the campaign: that of the status, unless the process that wrote it is dead.

@@ -21,6 +21,8 @@ import numpy as np
 
 from landda_hpc.config import parse_json
 from landda_hpc.errors import ShapeError, StorageError
+from landda_hpc.formats.colm.names import time_label
+from landda_hpc.formats.colm.restart_files import MANIFEST
 from landda_hpc.io.atomic import atomic_replacement, storage_errors, write_text
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
@@ -31,7 +33,6 @@ from landda_hpc.variables import DIMENSIONS, SOIL_WATER_STATE, STATE
 
 FORMAT: Final = "landda_hpc restart set"
 FORMAT_VERSION: Final = 1
-MANIFEST: Final = "manifest.json"
 BYTES_PER_TILE: Final = sum(8 * int(np.prod(v.shape, dtype=np.int64)) for v in STATE.values()) + 24
 
 
@@ -55,12 +56,6 @@ class Manifest:
     n_tiles: int
     files: tuple[RestartFile, ...]
     variables: tuple[str, ...] = SOIL_WATER_STATE
-
-
-def time_label(valid_time: datetime) -> str:
-    """CoLM's label of a time, YYYY-DDD-SSSSS: day of the year, and seconds since its beginning."""
-    seconds = valid_time.hour * 3600 + valid_time.minute * 60 + valid_time.second
-    return f"{valid_time:%Y-%j}-{seconds:05d}"
 
 
 def write_restart(

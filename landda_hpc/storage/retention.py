@@ -11,10 +11,10 @@ from pathlib import Path
 from landda_hpc.config import parse_json
 from landda_hpc.errors import DataError, ShapeError, StorageError
 from landda_hpc.formats.colm.names import is_label, parse_label
+from landda_hpc.formats.colm.restart_files import MANIFEST
 from landda_hpc.io.atomic import storage_errors, sync_folder
 from landda_hpc.storage.checkpoint_format import CheckpointHeader
 from landda_hpc.storage.checkpoint_read import verify
-from landda_hpc.storage.rank_restart import MANIFEST
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ class Status:
     Attributes
     ----------
     state : running, stopped (by a signal, can be resumed), finished, or failed. A campaign whose state is running
-        while nobody holds the folder's lock was killed (``CampaignFolder.was_killed``).
+        while nobody holds the folder's lock was killed (``CampaignFolder.standing``).
     cycle : last finished cycle; n_cycles : cycles of the campaign.
     time : valid time after that cycle, ISO 8601, UTC.
     ranks : processes of the job.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from landda_hpc.constants import EARTH_RADIUS
 from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.grid import chord_km, unit_vectors
 from landda_hpc.studies.threshold_statistics import reconstruct
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def study_distances(
     original = original[:, complete]
     bands = np.diff(cumulative, axis=0, prepend=np.zeros((1, *cumulative.shape[1:])))
     least = 1e-10 * float(original.std(axis=0).max())
-    points = _unit_vectors(grid)[domain][complete]
+    points = unit_vectors(grid.lat[:, None], grid.lon)[domain][complete]
     distances, n_pairs, means = correlate_by_distance(
         [original, *bands, *cumulative], points, edges_km, least_std=least
     )
@@ -178,14 +178,8 @@ def _pairs(points: FloatArray, edges_km: FloatArray) -> Iterator[tuple[slice, In
         chord = np.zeros((rows.stop - start, n_cell - start))
         for axis in range(3):
             chord += (points[rows, axis][:, None] - points[None, start:, axis]) ** 2
-        km = 2.0 * EARTH_RADIUS / 1000.0 * np.arcsin(np.minimum(1.0, 0.5 * np.sqrt(chord)))
+        km = chord_km(np.sqrt(chord))
         bins = np.searchsorted(edges_km, km.ravel(), side="right") - 1
         later = np.arange(n_cell - start)[None, :] > np.arange(rows.stop - start)[:, None]
         chosen = np.flatnonzero(later.ravel() & (bins >= 0) & (bins < edges_km.size - 1))
         yield rows, chosen, bins[chosen], km.ravel()[chosen]
-
-
-def _unit_vectors(grid: Grid) -> FloatArray:
-    """Cell centres on the unit sphere, (n_lat, n_lon, 3)."""
-    lat, lon = np.deg2rad(grid.lat)[:, None], np.deg2rad(grid.lon)[None, :]
-    return np.stack(np.broadcast_arrays(np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)), axis=-1)

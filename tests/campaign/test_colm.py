@@ -264,7 +264,7 @@ def test_a_model_that_fails_twice_stops_the_campaign_and_a_resume_goes_on(
     ):
         assert words in done.stderr, done.stderr
     out = landda.folder / "out"
-    assert CampaignFolder(out).was_killed()
+    assert CampaignFolder(out).standing() == "failed"
     campaign = resume_campaign(out, SerialCommunicator(), {"model.environment.LANDDA_STAND_IN_FAULT": "none"})
     assert campaign.cycle == 1 and campaign.run().finished
     campaign.folder.unlock()

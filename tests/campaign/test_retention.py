@@ -11,9 +11,11 @@ import pytest
 from landda_hpc.campaign import saving
 from landda_hpc.campaign.start import resume_campaign, run_campaign
 from landda_hpc.config import parse_config
+from landda_hpc.formats.colm.names import time_label
+from landda_hpc.formats.colm.restart_files import MANIFEST
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.checkpoint import digest
-from landda_hpc.storage.rank_restart import MANIFEST, read_restart, time_label
+from landda_hpc.storage.rank_restart import read_restart
 from landda_hpc.storage.retention import list_checkpoints, prune_restart_sets
 from tests.campaign.conftest import CONFIG
 

@@ -40,17 +40,15 @@ class SoilMoistureImage:
     grid : the image's grid.
     variable : name in the file.
     time : valid time, UTC, or None if the file has none.
-    error_std : standard deviation of the errors, m3 m-3, same shape, NaN where unknown; or None.
     """
 
     values: FloatArray
     grid: Grid
     variable: str
     time: datetime | None = None
-    error_std: FloatArray | None = None
 
 
-def read_image(path: Path, variable: str | None = None, error_variable: str | None = None) -> SoilMoistureImage:
+def read_image(path: Path, variable: str | None = None) -> SoilMoistureImage:
     """Read one image of soil moisture.
 
     Parameters
@@ -58,7 +56,6 @@ def read_image(path: Path, variable: str | None = None, error_variable: str | No
     path : netCDF file with coordinates of latitude and longitude, 1-D or matrices of a regular grid, in any order.
     variable : its name; None takes the only field on latitude and longitude, and complains if there are
         several.
-    error_variable : name of the errors' standard deviation, if the file has one.
 
     Returns
     -------
@@ -68,28 +65,21 @@ def read_image(path: Path, variable: str | None = None, error_variable: str | No
     ------
     MissingFileError : no such file.
     DataError : damaged file; no such variable, or not just one; more than one time or level; units other than
-        m3 m-3; non-monotone axes; all missing; values outside [-1, 2] m3 m-3; an error standard deviation
-        that is not positive.
+        m3 m-3; non-monotone axes; all missing; values outside [-1, 2] m3 m-3.
 
     Notes
     -----
     Local: no communication.
     """
     with NetcdfFile(path) as file:
-        name = variable if variable is not None else _only_image(file, error_variable)
+        name = variable if variable is not None else _only_image(file)
         values, grid = _read_field(file, name)
-        require_range(file, name, values, *PLAUSIBLE, "m3 m-3", grid)
-        error_std = None
-        if error_variable is not None:
-            error_std, error_grid = _read_field(file, error_variable)
-            if not grid.same_points(error_grid):
-                raise DataError(f"variables '{name}' and '{error_variable}' in '{path}' are on different grids.")
-            require_range(file, error_variable, error_std, np.finfo(np.float64).tiny, PLAUSIBLE[1], "m3 m-3", grid)
+        require_range(path, name, values, PLAUSIBLE, "m3 m-3", grid)
         clock = find_clock(file, name, [one for one in _time_names(file, name) if _is_time(file, one)])
         times = [] if clock is None else read_time_axis(file, clock, STANDARD_CALENDARS).times
     if len(times) > 1:
         raise DataError(f"file '{path}' holds {len(times)} times; expected one image. Cut out the one that you mean.")
-    return SoilMoistureImage(values, grid, name, times[0] if times else None, error_std)
+    return SoilMoistureImage(values, grid, name, times[0] if times else None)
 
 
 def _time_names(file: NetcdfFile, variable: str) -> list[str]:
@@ -105,12 +95,11 @@ def _is_time(file: NetcdfFile, name: str) -> bool:
     return is_clock(file.attribute(name, "units"))
 
 
-def _only_image(file: NetcdfFile, error_variable: str | None) -> str:
+def _only_image(file: NetcdfFile) -> str:
     images = [
         name
         for name in file.names()
-        if name != error_variable
-        and file.is_numeric(name)
+        if file.is_numeric(name)
         and len(file.dims(name)) > 1
         and coordinate_of(file, name, "latitude") not in (None, name)
         and coordinate_of(file, name, "longitude") not in (None, name)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
-    from types import TracebackType
 
     from landda_hpc.constants import FloatArray
     from landda_hpc.grid import Grid
@@ -82,10 +81,8 @@ class NetcdfFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
+    def __exit__(self, *error: object) -> None:
+        if any(error):
             # A second fault of the same file must not hide the first.
             with suppress(Exception):
                 self._dataset.close()
@@ -250,23 +247,35 @@ def require_units(file: NetcdfFile, name: str, expected: Sequence[str]) -> None:
 
 
 def require_range(
-    file: NetcdfFile, name: str, values: FloatArray, low: float, high: float, units: str, grid: Grid
+    path: Path,
+    name: str,
+    values: FloatArray,
+    valid: tuple[float, float],
+    unit: str,
+    grid: Grid,
+    *,
+    may_be_empty: bool = False,
 ) -> None:
-    """Raise DataError if a value, NaN apart, leaves [low, high], or if there is no value at all.
+    """Raise DataError if a value, NaN apart, leaves its range, or if there is no value at all.
 
     Parameters
     ----------
     values : shape (..., n_lat, n_lon), on ``grid``; NaN is missing.
+    valid : smallest and largest possible value.
+    may_be_empty : no value at all is normal.
     """
-    is_valid = ~np.isnan(values)
-    if not is_valid.any():
-        raise DataError(f"variable '{name}' in '{file.path}' is missing everywhere; expected at least one value.")
-    outside = is_valid & ~((values >= low) & (values <= high))
-    if outside.any():
+    low, high = valid
+    # Two passes without temporary arrays; NaN is skipped.
+    least, greatest = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    if np.isnan(least):
+        if may_be_empty:
+            return
+        raise DataError(f"variable '{name}' in '{path}' is missing everywhere; expected at least one value.")
+    if least < low or greatest > high:
+        outside = ~np.isnan(values) & ~((values >= low) & (values <= high))
         worst = np.unravel_index(np.argmax(np.where(outside, np.abs(values - 0.5 * (low + high)), -1.0)), values.shape)
         raise DataError(
-            f"variable '{name}' in '{file.path}' has {np.count_nonzero(outside)} values outside "
-            f"[{low:g}, {high:g}] {units}, "
+            f"variable '{name}' in '{path}' has {np.count_nonzero(outside)} values outside [{low:g}, {high:g}] {unit}, "
             f"the farthest {values[worst]:g} at latitude {grid.lat[worst[-2]]:.3f}, longitude "
             f"{grid.lon[worst[-1]]:.3f}. Are the units and fill values those of the product?"
         )

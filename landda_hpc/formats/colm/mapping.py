@@ -11,7 +11,7 @@ from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.colm.case import ColmCase
 from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
-from landda_hpc.grid import Grid, spans_circle
+from landda_hpc.grid import Grid, half_way_edges, spans_circle
 
 SITE_CELL_DEGREES = 0.5
 """Width of the one cell of a single point, degrees; no result depends on it."""
@@ -177,8 +177,6 @@ def _site_mesh(case: ColmCase) -> Mesh:
 
 
 def _edges(path: Path, axis: str, centres: FloatArray) -> FloatArray:
-    steps = np.diff(centres)
-    if not np.all(steps > 0):
+    if not np.all(np.diff(centres) > 0):
         raise DataError(f"{path}: {axis} is neither ascending nor descending.")
-    middle = 0.5 * (centres[1:] + centres[:-1])
-    return np.concatenate(([2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]))
+    return half_way_edges(centres)

@@ -22,7 +22,7 @@ from landda_hpc.formats.cf.netcdf_file import (
     require_units,
 )
 from landda_hpc.regridding.months import interpolate_months
-from landda_hpc.regridding.regrid import Method, Regridder, fill_from_nearest
+from landda_hpc.regridding.regrid import Regridder, fill_from_nearest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,9 +67,7 @@ class SoilMoistureClimatology:
         """Climatology of a date, between mid-months, shape (n_layer, n_lat, n_lon), m3 m-3."""
         return interpolate_months(self.values, time)
 
-    def on_grid(
-        self, time: datetime, target: Grid, fill: BoolArray | None = None, method: Method = "bilinear"
-    ) -> FloatArray:
+    def on_grid(self, time: datetime, target: Grid, fill: BoolArray | None = None) -> FloatArray:
         """Climatology of a date on another grid.
 
         Parameters
@@ -78,13 +76,12 @@ class SoilMoistureClimatology:
         target : the model grid.
         fill : cells that must have a value, shape of the target: where the climatology has none (coasts,
             islands), they take the nearest cell's. None fills nothing.
-        method : regridding.
 
         Returns
         -------
         Shape (n_layer, n_lat, n_lon) of the target, m3 m-3; NaN where missing and not filled.
         """
-        values = Regridder(self.grid, target, method)(self.at(time))
+        values = Regridder(self.grid, target, "bilinear")(self.at(time))
         return values if fill is None else fill_from_nearest(values, target, fill)
 
 
@@ -119,7 +116,7 @@ def read_soil_moisture_climatology(path: Path) -> SoilMoistureClimatology:
             require_units(file, name, VOLUMETRIC_UNITS)
             months = file.values(name)
             values[:, k] = months[:, ::-1] if is_flipped else months
-            require_range(file, name, values[:, k], 0.0, 1.0, "m3 m-3", grid)
+            require_range(file.path, name, values[:, k], (0.0, 1.0), "m3 m-3", grid)
     return SoilMoistureClimatology(values=values, depths_m=tuple(LAYERS.values()), grid=grid)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile
 from landda_hpc.formats.products.layered import LayeredFile, Layout
-from landda_hpc.formats.products.product import Product, ProductVariable
+from landda_hpc.formats.products.product import Product, ProductVariable, volumetric_layer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,15 +20,7 @@ UNITS: Final = ("mm3/mm3", "m3/m3", "m3 m-3", "mm3 mm-3", "m^3/m^3", "m^3 m^-3",
 
 
 def _layer(code: str, top: float, bottom: float) -> ProductVariable:
-    return ProductVariable(
-        name=f"SM{code}",
-        long_name=f"volumetric soil water, {100 * top:g}-{100 * bottom:g} cm",
-        standard_name="volume_fraction_of_condensed_water_in_soil",
-        units=UNITS,
-        valid_range=(0.0, 1.0),
-        depth_m=(top, bottom),
-        slack=1e-4,
-    )
+    return volumetric_layer(f"SM{code}", (top, bottom), UNITS, slack=1e-4)
 
 
 VARIABLES: Final = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,7 @@ import numpy as np
 from landda_hpc.errors import AverageError, DataError, MissingFileError
 from landda_hpc.formats.products.grib import GribFile, is_grib
 from landda_hpc.formats.products.layered import Field, LayeredFile, Layout
-from landda_hpc.formats.products.product import Product, ProductFile, ProductVariable
+from landda_hpc.formats.products.product import Product, ProductFile, ProductVariable, volumetric_layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,16 +29,8 @@ NO_SOIL: Final = 1e-4
 
 
 def _layer(name: str, top: float, bottom: float) -> ProductVariable:
-    return ProductVariable(
-        name=name,
-        long_name=f"volumetric soil water, {100 * top:g}-{100 * bottom:g} cm",
-        standard_name="volume_fraction_of_condensed_water_in_soil",
-        units=UNITS,
-        valid_range=(0.0, 1.0),
-        depth_m=(top, bottom),
-        # Packing leaves values such as -2.7e-6; old netCDF of 16 bits a few 1e-4.
-        slack=1e-3,
-    )
+    # Packing leaves values such as -2.7e-6; old netCDF of 16 bits a few 1e-4.
+    return volumetric_layer(name, (top, bottom), UNITS, slack=1e-3)
 
 
 VARIABLES: Final = (
@@ -146,16 +139,10 @@ ERA5: Final = Product(
     reference="Hersbach et al. (2020), doi:10.1002/qj.3803; Climate Data Store, reanalysis-era5-single-levels",
 )
 
-ERA5_LAND: Final = Product(
+ERA5_LAND: Final = replace(
+    ERA5,
     key="era5_land",
     label="ERA5-Land",
-    variables=VARIABLES,
-    time_convention="at the instant of the time axis; hourly",
-    stamp="instant",
-    step=STEP,
     opens=open_era5_land,
-    many_times=True,
-    may_be_empty=False,
-    tried=True,
     reference="Munoz-Sabater et al. (2021), doi:10.5194/essd-13-4349-2021; Climate Data Store, reanalysis-era5-land",
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from landda_hpc.errors import AverageError
 from landda_hpc.formats.products.layered import Field, LayeredFile, Layout
-from landda_hpc.formats.products.product import Product, ProductVariable
+from landda_hpc.formats.products.product import Product, volumetric_layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,17 +17,7 @@ if TYPE_CHECKING:
 
     from landda_hpc.constants import BoolArray, FloatArray
 
-VARIABLES: Final = (
-    ProductVariable(
-        name="sm",
-        long_name="volumetric surface soil moisture",
-        standard_name="volume_fraction_of_condensed_water_in_soil",
-        units=("m3 m-3", "m3/m3", "m^3 m^-3", "m³ m⁻³"),
-        valid_range=(0.0, 1.0),
-        depth_m=(0.0, 0.05),
-        slack=1e-6,
-    ),
-)
+VARIABLES: Final = (volumetric_layer("sm", (0.0, 0.05), ("m3 m-3", "m3/m3", "m^3 m^-3", "m³ m⁻³"), slack=1e-6),)
 """The product of the merged sensors stands for the uppermost 2 to 5 cm."""
 
 FROZEN_BIT: Final = 1

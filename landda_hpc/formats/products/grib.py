@@ -18,16 +18,15 @@ from landda_hpc.errors import (
     MissingLayerError,
     UnfitFileError,
 )
-from landda_hpc.formats.cf.netcdf_file import MAX_VALUES
+from landda_hpc.formats.cf.netcdf_file import MAX_VALUES, require_range
 from landda_hpc.formats.cf.units import is_one_of
-from landda_hpc.formats.products.layered import choose_layers, require_values, stacked
+from landda_hpc.formats.products.layered import choose_layers, stacked
 from landda_hpc.formats.products.product import SoilMoistureProfile
 from landda_hpc.formats.products.region import Region, Slab, locate
 from landda_hpc.grid import Grid, gaussian_grid, grid_from_centres
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
     from landda_hpc.constants import FloatArray
     from landda_hpc.formats.products.product import ProductVariable
@@ -355,7 +354,15 @@ class GribFile:
         field = np.array(slab.read(lambda rows, columns: whole[rows, columns]))
         low, _ = variable.valid_range
         field[(field < low) & (field >= low - variable.slack)] = low
-        require_values(self.path, variable.name, field, variable, slab.grid, self._without_soil is None)
+        require_range(
+            self.path,
+            variable.name,
+            field,
+            variable.valid_range,
+            variable.units[0],
+            slab.grid,
+            may_be_empty=self._without_soil is None,
+        )
         if self._without_soil is not None:
             field[field <= self._without_soil] = np.nan
         field *= variable.factor
@@ -364,7 +371,5 @@ class GribFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         return None

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
-    from types import TracebackType
 
     from landda_hpc.constants import FloatArray
     from landda_hpc.formats.products.product import ProfileReader
@@ -125,9 +124,7 @@ class ImageSeries(Sequence[SoilMoistureImage]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _with(self, places: Sequence[_Place]) -> Self:

@@ -13,7 +13,7 @@ from landda_hpc.errors import DataError, MissingLayerError, UnfitFileError
 from landda_hpc.formats.cf.averaging import require_images
 from landda_hpc.formats.cf.experiment_version import EXPVER, best_stream, expver_ranks, is_preliminary
 from landda_hpc.formats.cf.file_grid import coordinate_of, read_file_grid
-from landda_hpc.formats.cf.netcdf_file import STANDARD_CALENDARS, NetcdfFile, require_units
+from landda_hpc.formats.cf.netcdf_file import STANDARD_CALENDARS, NetcdfFile, require_range, require_units
 from landda_hpc.formats.cf.time_axis import TimeAxis, find_clock, read_time_axis
 from landda_hpc.formats.products.product import SoilMoistureProfile
 from landda_hpc.formats.products.region import Region, Slab, locate
@@ -21,7 +21,6 @@ from landda_hpc.formats.products.region import Region, Slab, locate
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from types import TracebackType
 
     from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.formats.products.product import ProductVariable
@@ -97,7 +96,7 @@ class LayeredFile:
         try:
             self._open()
         except BaseException as error:
-            self._file.__exit__(type(error), error, None)
+            self._file.__exit__(error)
             raise
 
     def _open(self) -> None:
@@ -211,10 +210,8 @@ class LayeredFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        self._file.__exit__(*error)
 
     # ------------------------------------------------------------------ parts
 
@@ -252,7 +249,8 @@ class LayeredFile:
         low, _ = variable.valid_range
         if variable.slack:
             field[(field < low) & (field >= low - variable.slack)] = low
-        require_values(self.path, name, field, variable, slab.grid, self.layout.may_be_empty)
+        unit, may_be_empty = variable.units[0], self.layout.may_be_empty
+        require_range(self.path, name, field, variable.valid_range, unit, slab.grid, may_be_empty=may_be_empty)
         if self.layout.without_soil is not None:
             field[field <= self.layout.without_soil] = np.nan
         field *= variable.factor
@@ -352,31 +350,3 @@ def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[i
 def stacked(layers: Sequence[FloatArray]) -> FloatArray:
     """Layers above each other, shape (n_layer, n_lat, n_lon); a single one is not copied."""
     return layers[0][None] if len(layers) == 1 else np.stack(layers)
-
-
-def require_values(
-    path: Path, name: str, values: FloatArray, variable: ProductVariable, grid: Grid, may_be_empty: bool = False
-) -> None:
-    """Raise DataError if a value, NaN apart, leaves the variable's range, or if there is none at all.
-
-    Parameters
-    ----------
-    values : shape (n_lat, n_lon), on ``grid``, in the file's unit.
-    may_be_empty : no value at all is normal.
-    """
-    low, high = variable.valid_range
-    # Two passes without temporary arrays; NaN is passed over.
-    least, greatest = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
-    if np.isnan(least):
-        if may_be_empty:
-            return
-        raise DataError(f"variable '{name}' in '{path}' is missing everywhere; expected at least one value.")
-    if least < low or greatest > high:
-        outside = ~np.isnan(values) & ~((values >= low) & (values <= high))
-        worst = np.unravel_index(np.argmax(np.where(outside, np.abs(values - 0.5 * (low + high)), -1.0)), values.shape)
-        raise DataError(
-            f"variable '{name}' in '{path}' has {np.count_nonzero(outside)} values outside "
-            f"[{low:g}, {high:g}] {variable.units[0]}, the farthest {values[worst]:g} at latitude "
-            f"{grid.lat[worst[0]]:.3f}, longitude {grid.lon[worst[1]]:.3f}. Are the units and fill values those of "
-            "the product?"
-        )

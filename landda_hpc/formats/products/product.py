@@ -153,6 +153,19 @@ class ProductVariable:
         return (self.name, *self.aliases)
 
 
+def volumetric_layer(name: str, depth_m: DepthRange, units: tuple[str, ...], slack: float = 0.0) -> ProductVariable:
+    """A soil layer in m3 m-3; the arguments are those of ``ProductVariable``."""
+    return ProductVariable(
+        name=name,
+        long_name=f"volumetric soil water, {100 * depth_m[0]:g}-{100 * depth_m[1]:g} cm",
+        standard_name="volume_fraction_of_condensed_water_in_soil",
+        units=units,
+        valid_range=(0.0, 1.0),
+        depth_m=depth_m,
+        slack=slack,
+    )
+
+
 @dataclass(frozen=True)
 class Product:
     """What is known of a product before a file of it is opened.

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingLayerError
-from landda_hpc.formats.cf.netcdf_file import NetcdfFile, require_units
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, require_range, require_units
 from landda_hpc.formats.products.ease2 import SHAPES, ease2_grid
-from landda_hpc.formats.products.layered import choose_layers, require_values, stacked
-from landda_hpc.formats.products.product import Product, ProductVariable, SoilMoistureProfile
+from landda_hpc.formats.products.layered import choose_layers, stacked
+from landda_hpc.formats.products.product import Product, ProductVariable, SoilMoistureProfile, volumetric_layer
 from landda_hpc.formats.products.region import Region, Slab, locate
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
     from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.grid import Grid
@@ -45,16 +44,8 @@ _GRANULE: Final = re.compile(r"(SMAP_L2_.+_\d{5}_[AD])_\d{8}T\d{6}_([A-Z]\d{5}_\
 _NOON: Final = timedelta(hours=12)
 
 
-def _layer(name: str, bottom: float, aliases: tuple[str, ...] = (), high: float = 1.0) -> ProductVariable:
-    return ProductVariable(
-        name=name,
-        long_name=f"volumetric soil moisture, 0-{100 * bottom:g} cm",
-        standard_name="volume_fraction_of_condensed_water_in_soil",
-        units=UNITS,
-        valid_range=(0.0, high),
-        depth_m=(0.0, bottom),
-        aliases=aliases,
-    )
+def _layer(name: str, bottom: float) -> ProductVariable:
+    return volumetric_layer(name, (0.0, bottom), UNITS)
 
 
 @dataclass(frozen=True)
@@ -122,7 +113,7 @@ class SmapFile:
             self._times = (_time(path, level.has_overpasses),)
             self._open()
         except BaseException as error:
-            self._file.__exit__(type(error), error, None)
+            self._file.__exit__(error)
             raise
 
     def _open(self) -> None:
@@ -176,10 +167,8 @@ class SmapFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        self._file.__exit__(*error)
 
     # ------------------------------------------------------------------ parts
 
@@ -199,7 +188,8 @@ class SmapFile:
     def _values(self, variable: ProductVariable, slab: Slab, cells: BoolArray | None) -> FloatArray:
         require_units(self._file, variable.name, variable.units)
         field = self._field(variable.name, slab, cells)
-        require_values(self.path, variable.name, field, variable, slab.grid, may_be_empty=self._level.has_overpasses)
+        may_be_empty, unit = self._level.has_overpasses, variable.units[0]
+        require_range(self.path, variable.name, field, variable.valid_range, unit, slab.grid, may_be_empty=may_be_empty)
         return field
 
     def _errors(self, wanted: list[ProductVariable], slab: Slab, cells: BoolArray | None) -> FloatArray | None:

@@ -61,8 +61,12 @@ def _open_cover(koppen: str) -> float:
 
 
 def layer_shares(d50: float, d95: float) -> FloatArray:
-    """Shares of roots per layer: r(z) = 1 / (1 + (z / d50)^beta); the last layer includes all deeper roots."""
-    beta = np.log(0.95 / 0.05) / np.log(d50 / d95)
+    """Shares of roots per layer, from the depths, m, above which half and 95 % of them are."""
+    return root_shares(d50, np.log(0.95 / 0.05) / np.log(d50 / d95))
+
+
+def root_shares(d50: float, beta: float) -> FloatArray:
+    """Shares of roots per layer, (n_soil,): cumulative 1 / (1 + (z / d50)^beta); the last layer includes all deeper roots."""
     above = np.concatenate(([0.0], 1.0 / (1.0 + (SOIL_ZI[1:-1] / d50) ** beta), [1.0]))
     shares: FloatArray = np.diff(above)
     return shares

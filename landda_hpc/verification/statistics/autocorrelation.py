@@ -58,8 +58,8 @@ def autocorrelation(series: FloatArray) -> tuple[FloatArray, FloatArray]:
             pairs = np.round(_lagged(present.astype(np.float64), n_lags))
             variance = (departure**2).sum(axis=0) / n
             mean_product = np.where(pairs > 0.0, products / pairs, 0.0)
-            is_constant = _is_constant(series[:, part])
-            rho[:, part] = np.where(is_constant, np.nan, mean_product / variance)
+            constant = is_constant(series[:, part])
+            rho[:, part] = np.where(constant, np.nan, mean_product / variance)
             share[:, part] = np.where(n > 0, pairs / n, 0.0)
     return rho, share
 
@@ -157,7 +157,8 @@ def _counts(series: FloatArray) -> FloatArray:
     return np.asarray(np.isfinite(series).sum(axis=0), dtype=np.float64)
 
 
-def _is_constant(series: FloatArray) -> BoolArray:
+def is_constant(series: FloatArray) -> BoolArray:
+    """Columns whose values, NaN apart, are all the same; also without any."""
     # A constant column has a rounding-error variance, not always zero: compare the values themselves.
     present = np.isfinite(series)
     low = np.min(np.where(present, series, np.inf), axis=0, initial=np.inf)

@@ -21,6 +21,7 @@ from landda_hpc.verification.statistics.autocorrelation import (
     effective_size_of_correlation,
     effective_size_of_mean,
     effective_size_of_variance,
+    is_constant,
 )
 from landda_hpc.verification.statistics.sample_size import LEVEL
 
@@ -75,7 +76,7 @@ def estimate_mean(series: FloatArray) -> Estimate:
     mean, variance = _moments(series)
     size = effective_size_of_mean(series)
     # A series without variance has no effective size; its mean is exact.
-    is_sure = np.isfinite(mean) & ~_varies(series)
+    is_sure = np.isfinite(mean) & is_constant(series)
     with np.errstate(invalid="ignore", divide="ignore"):
         half = _student(size - 1.0) * np.sqrt(variance / (size - 1.0))
         half = np.where(is_sure, 0.0, np.where(size >= FEWEST, half, np.nan))
@@ -180,7 +181,7 @@ def correlation(x: FloatArray, y: FloatArray) -> FloatArray:
         (mean_x, variance_x), (mean_y, variance_y) = _moments(x), _moments(y)
         product = _moments((x - mean_x) * (y - mean_y))[0]
         r = product / (np.sqrt(variance_x) * np.sqrt(variance_y))
-    return np.asarray(np.where(_varies(x) & _varies(y), np.clip(r, -1.0, 1.0), np.nan))
+    return np.asarray(np.where(is_constant(x) | is_constant(y), np.nan, np.clip(r, -1.0, 1.0)))
 
 
 def _moments(series: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -209,13 +210,6 @@ def _defined(value: FloatArray, low: FloatArray, high: FloatArray, size: FloatAr
     with np.errstate(invalid="ignore"):
         known = np.isfinite(value) & (size >= FEWEST)
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
-
-
-def _varies(series: FloatArray) -> BoolArray:
-    present = np.isfinite(series)
-    low = np.min(np.where(present, series, np.inf), axis=0, initial=np.inf)
-    high = np.max(np.where(present, series, -np.inf), axis=0, initial=-np.inf)
-    return np.asarray(high > low)
 
 
 def _all_equal(x: FloatArray, other: FloatArray) -> BoolArray:

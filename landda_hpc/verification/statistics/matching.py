@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from landda_hpc.constants import EARTH_RADIUS, SOIL_Z, SOIL_ZI, BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ShapeError
-from landda_hpc.grid import Grid
+from landda_hpc.grid import Grid, chord_km, unit_vectors
 from landda_hpc.regridding.depth import DepthRange, depth_weights
 
 PlaceMethod = Literal["nearest", "bilinear"]
@@ -113,10 +113,10 @@ def place(
     if n_place == 0 or usable.size == 0:
         return Placement(cells, weights, distance)
     row, column = np.divmod(cell, grid.shape[1])
-    centres = _vectors(grid.lat[row], grid.lon[column])
-    points = _vectors(lat, lon)
+    centres = unit_vectors(grid.lat[row], grid.lon[column])
+    points = unit_vectors(lat, lon)
     chord, found = cKDTree(centres[usable]).query(points)
-    distance = _kilometres(chord)
+    distance = chord_km(chord)
     limit = _diagonal(grid, lat) if max_km is None else np.full(n_place, max_km)
     near = distance <= limit
     cells[:, 0], weights[:, 0] = usable[found], 1.0
@@ -131,7 +131,7 @@ def place(
         weights[enough] = shares[enough] / shares[enough].sum(axis=1, keepdims=True)
     weights[~near] = 0.0
     main = cells[np.arange(n_place), weights.argmax(axis=1)]
-    distance = np.where(near, _kilometres(np.linalg.norm(centres[main] - points, axis=1)), np.nan)
+    distance = np.where(near, chord_km(np.linalg.norm(centres[main] - points, axis=1)), np.nan)
     return Placement(cells, weights, np.asarray(distance))
 
 
@@ -208,15 +208,6 @@ def match_times(model: Times, observed: Times, values: FloatArray, tolerance_min
 def as_times(times: Sequence[datetime]) -> Times:
     """Naive UTC times as datetime64[s]."""
     return np.array(times, dtype="datetime64[s]")
-
-
-def _vectors(lat: FloatArray, lon: FloatArray) -> FloatArray:
-    phi, theta = np.deg2rad(lat), np.deg2rad(lon)
-    return np.stack([np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)], axis=-1)
-
-
-def _kilometres(chord: npt.NDArray[Any]) -> FloatArray:
-    return np.asarray(2.0 * EARTH_RADIUS / 1000.0 * np.arcsin(np.minimum(1.0, 0.5 * chord)))
 
 
 def _diagonal(grid: Grid, lat: FloatArray) -> FloatArray:

@@ -14,6 +14,8 @@ from landda_hpc.campaign.saving import CheckpointKeeper, CheckpointLabels, lacks
 from landda_hpc.config import CheckpointConfig, parse_config
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError, StorageError
+from landda_hpc.formats.colm.names import time_label
+from landda_hpc.formats.colm.restart_files import MANIFEST
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
@@ -21,7 +23,6 @@ from landda_hpc.state import TileState
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.checkpoint import digest, read_header, read_instance
 from landda_hpc.storage.method_memory import decode_memory
-from landda_hpc.storage.rank_restart import MANIFEST, time_label
 from landda_hpc.storage.record_inventory import KEY, Inventory
 from landda_hpc.storage.retention import list_checkpoints
 from landda_hpc.variables import STATE_OF_PHYSICS

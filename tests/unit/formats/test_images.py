@@ -32,19 +32,18 @@ def image_with_gaps(shape: tuple[int, int]) -> np.ndarray:
     ],
 )
 def test_what_is_written_is_read(tmp_path: Path, grid: Grid) -> None:
-    values, error = image_with_gaps(grid.shape), np.full(grid.shape, 0.04)
+    values = image_with_gaps(grid.shape)
     time = datetime(2022, 6, 2, 6)
     path = tmp_path / "folder" / "image.nc"
     write_images(
         path,
         grid,
-        {"sm": OutputField(values, UNITS), "sm_error": OutputField(error, UNITS)},
+        {"sm": OutputField(values, UNITS)},
         time=time,
         make_folder=True,
     )
-    image = read_image(path, error_variable="sm_error")
+    image = read_image(path)
     np.testing.assert_array_equal(image.values, values)
-    np.testing.assert_array_equal(image.error_std, error)
     assert (image.variable, image.time) == ("sm", time)
     assert image.grid.same_points(grid)
     assert image.grid.is_periodic == grid.is_periodic
@@ -118,17 +117,6 @@ def test_bad_files_are_data_errors(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=message) as caught:
             read_image(make_file(tmp_path / name, **change))
         assert name in str(caught.value)
-
-
-def test_errors_must_be_positive(tmp_path: Path) -> None:
-    grid = regular_grid(18, 36)
-    fields = {
-        "sm": OutputField(np.full(grid.shape, 0.1), UNITS),
-        "std": OutputField(np.zeros(grid.shape), UNITS),
-    }
-    write_images(tmp_path / "zero.nc", grid, fields)
-    with pytest.raises(DataError, match=r"'std' in .*outside"):
-        read_image(tmp_path / "zero.nc", error_variable="std")
 
 
 def test_the_real_reanalysis_file_needs_one_time(shared: Path) -> None:

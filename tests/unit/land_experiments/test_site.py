@@ -14,7 +14,8 @@ import pytest
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.forcing.plumber import PointForcing, SiteRecord
 from landda_hpc.land_experiments.site import SiteJob, compare_at_site, read_references, run_site
-from landda_hpc.land_experiments.site_setup import SiteModel, SiteWeather, prepare_site, root_shares
+from landda_hpc.land_experiments.site_setup import SiteModel, SiteWeather, prepare_site
+from landda_hpc.model.column.vegetation import root_shares
 
 START = datetime(2008, 5, 1)
 

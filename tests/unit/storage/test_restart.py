@@ -18,9 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from landda_hpc.errors import ShapeError, StorageError
+from landda_hpc.formats.colm.names import time_label
+from landda_hpc.formats.colm.restart_files import MANIFEST
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.storage.rank_restart import MANIFEST, read_manifest, read_restart, time_label, write_restart
+from landda_hpc.storage.rank_restart import read_manifest, read_restart, write_restart
 from landda_hpc.variables import STATE
 
 COMM = SerialCommunicator()

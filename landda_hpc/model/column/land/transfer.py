@@ -9,6 +9,7 @@ from scipy.spatial import KDTree
 
 from landda_hpc.constants import EARTH_RADIUS, FROZEN_ICE, RHO_WATER, SOIL_DZ, FloatArray, IntArray
 from landda_hpc.errors import DataError
+from landda_hpc.grid import unit_vectors
 from landda_hpc.model.column.initial import MAX_WETNESS, MIN_WETNESS
 from landda_hpc.state import PatchType, TileState
 
@@ -54,7 +55,7 @@ def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
     -----
     Local. Depends on each tile and the source alone.
     """
-    there, here = _unit_vectors(source.lat, source.lon), _unit_vectors(tiles.lat, tiles.lon)
+    there, here = unit_vectors(source.lat, source.lon), unit_vectors(tiles.lat, tiles.lon)
     chosen = np.full(tiles.lat.size, -1, dtype=np.int64)
     reach = 2.0 * np.sin(500.0 * SAME_SOIL_WITHIN_KM / EARTH_RADIUS)
     for kind in np.unique(tiles.patchtype):
@@ -104,9 +105,3 @@ def in_other_soil(state: TileState, source: Columns, tiles: Columns) -> None:
     changed = np.where(is_free, by_potential, by_share)
     liquid[:] = np.where(is_other & is_porous, changed, liquid)
     ice[:] = np.where(is_other & is_porous & ~is_free, ice * (tiles.porsl / source.porsl), ice)
-
-
-def _unit_vectors(lat: FloatArray, lon: FloatArray) -> FloatArray:
-    """Unit vectors of places, (n, 3)."""
-    up, round_ = np.deg2rad(lat), np.deg2rad(lon)
-    return np.stack([np.cos(up) * np.cos(round_), np.cos(up) * np.sin(round_), np.sin(up)], axis=1)
