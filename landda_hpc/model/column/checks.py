@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,7 +12,8 @@ import numpy as np
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, ModelError, ShapeError
 from landda_hpc.model.protocol import Weather
-from landda_hpc.state import Tiles
+from landda_hpc.state import Tiles, TileState
+from landda_hpc.variables import STATE
 
 WEATHER_RANGE: Final[dict[str, tuple[float, float, str]]] = {
     "shortwave": (0.0, 1500.0, "W m-2"),
@@ -52,6 +54,49 @@ def check_times(start: datetime, end: datetime, timestep_s: int) -> None:
         raise ConfigError(
             f"forecast from {start} to {end}: expected start <= end, both whole steps of {timestep_s} s after midnight."
         )
+
+
+def check_steps(timestep_s: int, forcing_step: timedelta) -> None:
+    """ConfigError unless the model step divides the forcing step, and that a day."""
+    if forcing_step % timedelta(seconds=timestep_s) or timedelta(days=1) % forcing_step:
+        raise ConfigError(
+            f"model step of {timestep_s} s and forcing step of {forcing_step}: the model step must divide the "
+            "forcing step, and the forcing step must divide a day."
+        )
+
+
+def forcing_steps(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime, datetime]]:
+    """Parts of a period: begin of the forcing step, begin and end of the part of it that lies in the period."""
+    now = start
+    while now < end:
+        forcing_start = now - (now - midnight(now)) % step
+        until = min(end, forcing_start + step)
+        yield forcing_start, now, until
+        now = until
+
+
+def check_state(tiles: Tiles, state: TileState, names: Iterable[str]) -> None:
+    """Raise ShapeError or ModelError unless the state has these tiles and these variables are within their range."""
+    if state.n_tile != len(tiles):
+        raise ShapeError(f"state has {state.n_tile} tiles; the model has {len(tiles)}.")
+    for name in names:
+        variable = STATE[name]
+        values = state.soil(name) if "soilsnow" in variable.dims else state[name]
+        low = -np.inf if variable.valid_min is None else variable.valid_min
+        high = np.inf if variable.valid_max is None else variable.valid_max
+        check_range(tiles, f"state variable '{name}'", values, low, high, variable.units)
+
+
+def check_residual(tiles: Tiles, residual: FloatArray, start: datetime, budget: str, limit: float, unit: str) -> None:
+    """Raise ModelError, naming the worst tile, unless the residuals of a budget, (n_tile,), are within a limit."""
+    is_good = residual <= limit
+    if is_good.all():
+        return
+    worst = int(np.argmax(np.where(is_good, -1.0, np.nan_to_num(residual, nan=np.inf))))
+    raise ModelError(
+        f"{budget} budget of the forecast from {start} has an imbalance of {residual[worst]:g} {unit} in a step at "
+        f"{place(tiles, worst)}; expected at most {limit:g}. Please report this with the state."
+    )
 
 
 def check_weather(tiles: Tiles, weather: Weather, start: datetime) -> None:

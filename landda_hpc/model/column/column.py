@@ -9,15 +9,16 @@ from typing import Final
 import numpy as np
 
 from landda_hpc.constants import SOIL_Z, FloatArray
-from landda_hpc.errors import ConfigError, ModelError, ShapeError
+from landda_hpc.errors import ShapeError
 from landda_hpc.model.column import hydrology
 from landda_hpc.model.column.checks import (
-    check_range,
+    check_residual,
+    check_state,
+    check_steps,
     check_times,
     check_weather,
-    midnight,
+    forcing_steps,
     per_tile_factor,
-    place,
 )
 from landda_hpc.model.column.demand import N_DEMAND, weather_demand
 from landda_hpc.model.column.hydraulics import LAYER_DZ_MM, diagnose_state, pack_parameters
@@ -26,7 +27,6 @@ from landda_hpc.model.column.richards import work_array
 from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.protocol import ForecastReport, WeatherSource
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.variables import STATE
 
 MAX_RESIDUAL: Final = 1.0e-9
 """kg m-2; a larger imbalance of the water budget of a model step is an error."""
@@ -67,11 +67,7 @@ class ColumnModel:
         rain_factor: FloatArray | float = 1.0,
         potential_evaporation_factor: FloatArray | float = 1.0,
     ) -> None:
-        if weather.step % timedelta(seconds=timestep_s) or timedelta(days=1) % weather.step:
-            raise ConfigError(
-                f"model step of {timestep_s} s and forcing step of {weather.step}: the model step must divide the "
-                "forcing step, and the forcing step must divide a day."
-            )
+        check_steps(timestep_s, weather.step)
         if len(temperature) != len(tiles):
             raise ShapeError(f"temperature climatology has {len(temperature)} tiles, expected {len(tiles)}.")
         self._tiles = tiles
@@ -108,15 +104,12 @@ class ColumnModel:
         """
         begin = time.perf_counter()
         check_times(start, end, self._timestep_s)
-        self._check_state(state)
+        check_state(self._tiles, state, CHECKED_STATE)
         n = len(self._tiles)
         totals = np.zeros((n, hydrology.N_TOTAL))
         residual = np.zeros(n)
         n_solves = 0
-        now = start
-        while now < end:
-            forcing_start = now - (now - midnight(now)) % self._weather.step
-            until = min(end, forcing_start + self._weather.step)
+        for forcing_start, now, until in forcing_steps(start, end, self._weather.step):
             self._load_demand(forcing_start)
             # Root uptake depends on which layers are frozen, as of the start of the forcing step: then the division of
             # a period into forecasts has no effect.
@@ -138,8 +131,7 @@ class ColumnModel:
                 residual,
                 self._work,
             )
-            now = until
-        self._check_residual(residual, start)
+        check_residual(self._tiles, residual, start, "water", MAX_RESIDUAL, "kg m-2")
         self._prescribe_temperature(state, end)
         self.diagnose(state)
         return ForecastReport(
@@ -183,23 +175,3 @@ class ColumnModel:
     def _prescribe_temperature(self, state: TileState, when: datetime) -> None:
         self._temperature.prescribe(state, when)
         keep_glaciers_cold(self._tiles, state)
-
-    def _check_state(self, state: TileState) -> None:
-        if state.n_tile != len(self._tiles):
-            raise ShapeError(f"state has {state.n_tile} tiles; the model has {len(self._tiles)}.")
-        for name in CHECKED_STATE:
-            variable = STATE[name]
-            values = state.soil(name) if STATE[name].dims else state[name]
-            low = -np.inf if variable.valid_min is None else variable.valid_min
-            high = np.inf if variable.valid_max is None else variable.valid_max
-            check_range(self._tiles, f"state variable '{name}'", values, low, high, variable.units)
-
-    def _check_residual(self, residual: FloatArray, start: datetime) -> None:
-        is_good = residual <= MAX_RESIDUAL
-        if is_good.all():
-            return
-        worst = int(np.argmax(np.where(is_good, -1.0, np.nan_to_num(residual, nan=np.inf))))
-        raise ModelError(
-            f"water budget of the forecast from {start} has an imbalance of {residual[worst]:g} kg m-2 in a step at "
-            f"{place(self._tiles, worst)}; expected at most {MAX_RESIDUAL:g}. Please report this with the state."
-        )

@@ -66,7 +66,7 @@ def layer_shares(d50: float, d95: float) -> FloatArray:
 
 
 def root_shares(d50: float, beta: float) -> FloatArray:
-    """Shares of roots per layer, (n_soil,): cumulative 1 / (1 + (z / d50)^beta); the last layer includes all deeper roots."""
+    """Shares of roots per layer, (n_soil,): r(z) = 1 / (1 + (z / d50)^beta); the last layer has all deeper roots."""
     above = np.concatenate(([0.0], 1.0 / (1.0 + (SOIL_ZI[1:-1] / d50) ** beta), [1.0]))
     shares: FloatArray = np.diff(above)
     return shares

@@ -8,9 +8,17 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.constants import FloatArray
-from landda_hpc.errors import ConfigError, ModelError, ShapeError
-from landda_hpc.model.column.checks import check_range, check_times, check_weather, midnight, per_tile_factor, place
+from landda_hpc.constants import SECONDS_PER_DAY, FloatArray
+from landda_hpc.errors import ShapeError
+from landda_hpc.model.column.checks import (
+    check_residual,
+    check_state,
+    check_steps,
+    check_times,
+    check_weather,
+    forcing_steps,
+    per_tile_factor,
+)
 from landda_hpc.model.column.hydraulics import diagnose_state
 from landda_hpc.model.column.land import layout as a
 from landda_hpc.model.column.land.parameters import LandParameters, pack_column
@@ -21,7 +29,7 @@ from landda_hpc.model.forcing.sun import hour_angle, sun_at
 from landda_hpc.model.protocol import EnergyReport, ForecastReport, WeatherSource
 from landda_hpc.regridding.months import between_months
 from landda_hpc.state import Tiles, TileState
-from landda_hpc.variables import LAND_STATE, STATE
+from landda_hpc.variables import LAND_STATE
 
 MAX_WATER_RESIDUAL: Final = 1.0e-9
 """kg m-2; a larger imbalance of the water budget of a model step is an error."""
@@ -66,11 +74,7 @@ class LandSurfaceModel:
         rain_factor: FloatArray | float = 1.0,
         potential_evaporation_factor: FloatArray | float = 1.0,
     ) -> None:
-        if weather.step % timedelta(seconds=timestep_s) or timedelta(days=1) % weather.step:
-            raise ConfigError(
-                f"model step of {timestep_s} s and forcing step of {weather.step}: the model step must divide the "
-                "forcing step, and the forcing step must divide a day."
-            )
+        check_steps(timestep_s, weather.step)
         if len(parameters) != len(tiles):
             raise ShapeError(f"land parameters have {len(parameters)} tiles, expected {len(tiles)}.")
         self._tiles = tiles
@@ -112,16 +116,18 @@ class LandSurfaceModel:
         """
         begin = time.perf_counter()
         check_times(start, end, self._timestep_s)
-        self._check_state(state)
+        if state.names != LAND_STATE:
+            raise ShapeError(
+                f"the state lacks {sorted(set(LAND_STATE) - set(state.names))}, which physics land_surface needs: "
+                "it was written by physics soil_water."
+            )
+        check_state(self._tiles, state, (name for name in LAND_STATE if name not in _UNUSED))
         results = a.new_results(len(self._tiles))
         arrays = _arrays(state)
         part = timedelta(seconds=self._timestep_s)
         n_parts = self._weather.step // part
-        turn = 2.0 * np.pi * self._timestep_s / 86400.0
-        now = start
-        while now < end:
-            forcing_start = now - (now - midnight(now)) % self._weather.step
-            until = min(end, forcing_start + self._weather.step)
+        turn = 2.0 * np.pi * self._timestep_s / SECONDS_PER_DAY
+        for forcing_start, now, until in forcing_steps(start, end, self._weather.step):
             self._load_weather(forcing_start)
             sun = sun_at(forcing_start + 0.5 * self._weather.step)
             leaf, stem = self._leaves(forcing_start)
@@ -142,8 +148,11 @@ class LandSurfaceModel:
                 results,
                 self._work,
             )
-            now = until
-        self._check_residuals(results, start)
+        for budget, column, limit, unit in (
+            ("water", a.R_WATER, MAX_WATER_RESIDUAL, "kg m-2"),
+            ("energy", a.R_ENERGY, MAX_ENERGY_RESIDUAL, "W m-2"),
+        ):
+            check_residual(self._tiles, results.residual[:, column], start, budget, limit, unit)
         self.diagnose(state)
         return _report(results, (end - start).total_seconds(), begin)
 
@@ -177,38 +186,6 @@ class LandSurfaceModel:
         lai, sai = self._parameters.lai, self._parameters.sai
         leaf = (1.0 - share) * lai[:, first] + share * lai[:, second]
         return leaf, (1.0 - share) * sai[:, first] + share * sai[:, second]
-
-    def _check_state(self, state: TileState) -> None:
-        if state.n_tile != len(self._tiles):
-            raise ShapeError(f"state has {state.n_tile} tiles; the model has {len(self._tiles)}.")
-        if state.names != LAND_STATE:
-            raise ShapeError(
-                f"the state lacks {sorted(set(LAND_STATE) - set(state.names))}, which physics land_surface needs: "
-                "it was written by physics soil_water."
-            )
-        for name in LAND_STATE:
-            if name in _UNUSED:
-                continue
-            variable = STATE[name]
-            values = state.soil(name) if "soilsnow" in variable.dims else state[name]
-            low = -np.inf if variable.valid_min is None else variable.valid_min
-            high = np.inf if variable.valid_max is None else variable.valid_max
-            check_range(self._tiles, f"state variable '{name}'", values, low, high, variable.units)
-
-    def _check_residuals(self, results: a.Results, start: datetime) -> None:
-        for what, column, limit, unit in (
-            ("water", a.R_WATER, MAX_WATER_RESIDUAL, "kg m-2"),
-            ("energy", a.R_ENERGY, MAX_ENERGY_RESIDUAL, "W m-2"),
-        ):
-            residual = results.residual[:, column]
-            is_good = residual <= limit
-            if is_good.all():
-                continue
-            worst = int(np.argmax(np.where(is_good, -1.0, np.nan_to_num(residual, nan=np.inf))))
-            raise ModelError(
-                f"{what} budget of the forecast from {start}: imbalance of {residual[worst]:g} {unit} in a step at "
-                f"{place(self._tiles, worst)}; expected at most {limit:g}. Please report this with the state."
-            )
 
 
 def _arrays(state: TileState) -> a.State:
