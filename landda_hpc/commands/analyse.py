@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from landda_hpc.commands.console.options import parse_overrides
+from landda_hpc.commands.console.options import Regrid, parse_overrides
 from landda_hpc.config import METHODS, Run, apply_overrides, current, problems_of
 from landda_hpc.errors import ConfigError
 
@@ -26,14 +25,6 @@ _OPTION_OF = {
     "members": "--members",
 }
 """Options for frequently used keys of the run's section."""
-
-
-class Regrid(StrEnum):
-    """Treatment of an observation on another grid."""
-
-    no = "no"
-    bilinear = "bilinear"
-    conservative = "conservative"
 
 
 def command(
@@ -100,7 +91,7 @@ def command(
         ImageFile(observation, observation_variable),
         run,
         output,
-        None if regrid is Regrid.no else ("bilinear" if regrid is Regrid.bilinear else "conservative"),
+        regrid.method,
         seed,
     )
     console = Console()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,20 +12,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from landda_hpc.commands.console.options import parse_frame
+from landda_hpc.commands.console.options import (
+    FirstTime,
+    LastTime,
+    ModelImages,
+    Regrid,
+    parse_frame,
+    require_one_source,
+)
 from landda_hpc.errors import ConfigError
 
 if TYPE_CHECKING:
     from landda_hpc.formats.products.image_series import ImageSeries
     from landda_hpc.studies.error_archive import DifferenceSeries
-
-
-class Regrid(StrEnum):
-    """Treatment of an observation on another grid."""
-
-    no = "no"
-    bilinear = "bilinear"
-    conservative = "conservative"
 
 
 def command(
@@ -43,10 +41,7 @@ def command(
             "innovation_layers among output.fields.",
         ),
     ] = False,
-    model: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Model images: files or folders. May be given several times."),
-    ] = None,
+    model: ModelImages = None,
     observation: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="Observation images: files or folders. May be given several times."),
@@ -66,8 +61,8 @@ def command(
     regrid: Annotated[
         Regrid, typer.Option(help="Regrid the observation to the model's grid if the grids differ.")
     ] = Regrid.no,
-    first: Annotated[datetime | None, typer.Option(help="First time, UTC.")] = None,
-    last: Annotated[datetime | None, typer.Option(help="Last time, UTC.")] = None,
+    first: FirstTime = None,
+    last: LastTime = None,
     wedges: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Also write variances per wedge (errors of kind climatological).")
     ] = None,
@@ -89,8 +84,7 @@ def command(
     """
     from landda_hpc.studies.error_archive import build_archive, campaign_differences
 
-    if (campaign is None) == (not model or not observation) or (campaign and (model or observation)):
-        raise ConfigError("Give either --campaign, or --model and --observation.")
+    require_one_source(campaign, model, observation)
     if layers and campaign is None:
         raise ConfigError("--layers needs --campaign; for series of images give a --model-variable per layer.")
     if campaign is not None:
@@ -150,12 +144,8 @@ def _from_series(
 ) -> DifferenceSeries:
     from landda_hpc.studies.error_archive import series_differences
 
-    return series_differences(
-        model,
-        observation,
-        depths_m=[_depth(text) for text in depths or []],
-        regrid=None if regrid is Regrid.no else ("bilinear" if regrid is Regrid.bilinear else "conservative"),
-    )
+    depths_m = [_depth(text) for text in depths or []]
+    return series_differences(model, observation, depths_m=depths_m, regrid=regrid.method)
 
 
 def _depth(text: str) -> tuple[float, float]:

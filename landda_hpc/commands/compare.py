@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_overrides
+from landda_hpc.commands.console.options import ConfigFile, SetOption, VerboseOption, parse_overrides
 from landda_hpc.errors import ConfigError
 
 Number = TypeVar("Number", int, float)
@@ -70,7 +70,7 @@ def command(
         bool,
         typer.Option("--overwrite", help="Run all seeds again, and replace those in the folder but no other files."),
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Compare methods with the same weather, truth and observations, over several seeds, in one table.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,28 +12,27 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from landda_hpc.commands.console.options import SetOption, parse_overrides
+from landda_hpc.commands.console.options import (
+    FirstTime,
+    LastTime,
+    ModelImages,
+    Regrid,
+    SetOption,
+    parse_overrides,
+    require_one_source,
+)
 from landda_hpc.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from landda_hpc.campaign.observation_report import ObservationReport
-    from landda_hpc.regridding.regrid import Method
     from landda_hpc.studies.climatologies import TrainingArchive
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Observations: report how many are used or rejected and why; make climatologies for bias treatment.",
 )
-
-
-class Regrid(StrEnum):
-    """Treatment of a product on another grid."""
-
-    no = "no"
-    bilinear = "bilinear"
-    conservative = "conservative"
 
 
 @app.command()
@@ -63,10 +61,7 @@ def climatology(
         Path | None, typer.Option(metavar="DIR", help="Use backgrounds and observations of a run of this campaign.")
     ] = None,
     run: Annotated[str, typer.Option(help="With --campaign: the run; it must not assimilate.")] = "control",
-    model: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Model images: files or folders. May be given several times."),
-    ] = None,
+    model: ModelImages = None,
     observation: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="Product images: files or folders. May be given several times."),
@@ -75,8 +70,8 @@ def climatology(
     observation_variable: Annotated[str | None, typer.Option(help="Variable of the product.")] = None,
     depth: Annotated[str, typer.Option(metavar="TOP-BOTTOM", help="With --model: depth of both, m.")] = "0-0.1",
     regrid: Annotated[Regrid, typer.Option(help="Regrid the product to the model's grid.")] = Regrid.no,
-    first: Annotated[datetime | None, typer.Option(help="First time, UTC.")] = None,
-    last: Annotated[datetime | None, typer.Option(help="Last time, UTC.")] = None,
+    first: FirstTime = None,
+    last: LastTime = None,
 ) -> None:
     """Make climatologies of model and product for the bias treatment, cell by cell, from their common times.
 
@@ -85,8 +80,7 @@ def climatology(
     """
     from landda_hpc.studies.climatologies import build_climatologies, campaign_archive, training_warnings
 
-    if (campaign is None) == (not model or not observation) or (campaign and (model or observation)):
-        raise ConfigError("Give either --campaign, or --model and --observation.")
+    require_one_source(campaign, model, observation)
     if campaign is not None:
         archive = campaign_archive(campaign, run, first, last)
     else:
@@ -198,7 +192,4 @@ def _from_series(
     one, other = (
         open_image_series(paths, name).between(*period) for paths, name in zip((model, product), variables, strict=True)
     )
-    method: Method | None = (
-        None if regrid is Regrid.no else ("bilinear" if regrid is Regrid.bilinear else "conservative")
-    )
-    return series_archive(one, other, (top, bottom), method)
+    return series_archive(one, other, (top, bottom), regrid.method)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from landda_hpc.commands.console.options import SetOption, parse_overrides
+from landda_hpc.commands.console.options import SetOption, VerboseOption, parse_overrides
 from landda_hpc.errors import ConfigError
 
 
@@ -43,7 +43,7 @@ def command(
             "--overwrite", help="Run all campaigns again, and replace those in the folder but no other files."
         ),
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Run the experiment of a paper and write reproduction.md, which compares results with the published ones.
 

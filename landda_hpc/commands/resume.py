@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from landda_hpc.commands.console.options import (
     AcceptGapsOption,
     CampaignDir,
     SetOption,
     TakeOverOption,
+    VerboseOption,
     WaitOption,
     parse_overrides,
 )
@@ -22,7 +19,7 @@ def command(
     accept_gaps: AcceptGapsOption = False,
     wait: WaitOption = 0.0,
     take_over: TakeOverOption = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Resume a campaign that was stopped or killed, on any number of ranks.
 

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from landda_hpc.commands.console.options import ConfigFile, SetOption, TakeOverOption, WaitOption, parse_overrides
+from landda_hpc.commands.console.options import (
+    ConfigFile,
+    SetOption,
+    TakeOverOption,
+    VerboseOption,
+    WaitOption,
+    parse_overrides,
+)
 
 
 def command(
@@ -25,7 +32,7 @@ def command(
     ] = False,
     wait: WaitOption = 0.0,
     take_over: TakeOverOption = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Run a campaign: model, observations, analyses, checkpoints, scores, figures.
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from landda_hpc.config import FrameConfig, apply_overrides, parse_yaml, problems_of, shorten
 from landda_hpc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from landda_hpc.regridding.regrid import Method
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="Campaign configuration (YAML).")]
 CampaignDir = Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of a campaign.")]
@@ -48,6 +53,31 @@ TakeOverOption = Annotated[
         "after all, it stops.",
     ),
 ]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")]
+FirstTime = Annotated[datetime | None, typer.Option(help="First time, UTC.")]
+LastTime = Annotated[datetime | None, typer.Option(help="Last time, UTC.")]
+ModelImages = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="Model images: files or folders. May be given several times.")
+]
+
+
+class Regrid(StrEnum):
+    """Treatment of an image on another grid."""
+
+    no = "no"
+    bilinear = "bilinear"
+    conservative = "conservative"
+
+    @property
+    def method(self) -> Method | None:
+        """The method; None for no regridding."""
+        return None if self is Regrid.no else "bilinear" if self is Regrid.bilinear else "conservative"
+
+
+def require_one_source(campaign: Path | None, model: list[Path] | None, observation: list[Path] | None) -> None:
+    """Raise ConfigError unless images come either from a campaign or from two series."""
+    if (campaign is None) == (not model or not observation) or (campaign and (model or observation)):
+        raise ConfigError("Give either --campaign, or --model and --observation.")
 
 
 def parse_overrides(items: list[str] | None) -> dict[str, Any]:
