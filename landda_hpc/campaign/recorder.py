@@ -6,18 +6,18 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from landda_hpc import __version__
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.depths import profile_cells, profile_records, write_layers
 from landda_hpc.config import CampaignConfig, Run
 from landda_hpc.constants import N_UPPER, FloatArray
 from landda_hpc.instances.domain import Domain, depth_name
+from landda_hpc.io.provenance import history, software
 from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.storage.campaign_folder import CampaignFolder, RecordName
@@ -335,8 +335,8 @@ class Recorder:
     def _provenance(self, run: str) -> Provenance:
         return Provenance(
             title=f"Soil moisture images of run {run}, campaign {self._config.name}",
-            history=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} landda_hpc {__version__}",
-            source=f"landda_hpc {__version__}, embedded column model; configuration beside this folder (config.yaml)",
+            history=history(),
+            source=f"{software()}, embedded column model; configuration next to this folder (config.yaml)",
             references="Bai et al. (2026), doi:10.5194/gmd-19-4977-2026; "
             "Shen et al. (2024), doi:10.5194/gmd-17-3447-2024",
         )

@@ -7,12 +7,12 @@ from datetime import datetime
 
 import numpy as np
 
-from landda_hpc import __version__
 from landda_hpc.config import CampaignConfig, SeriesConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
+from landda_hpc.io.provenance import software
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
@@ -58,7 +58,7 @@ class SeriesRecorder:
                 frame = SeriesFrame.of(domain.grid, domain.cells.cell, config.verification.depths_m)
                 attributes = {
                     "title": f"Soil water over time, campaign {config.name}",
-                    "source": f"landda_hpc {__version__}; configuration in config.yaml of the campaign",
+                    "source": f"{software()}; configuration in config.yaml of the campaign",
                 }
                 self._writer = SeriesWriter(series_folder(folder.path), frame, attributes)
 

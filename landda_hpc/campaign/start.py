@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from landda_hpc import fourier
 from landda_hpc.campaign.builder import Foundation, build_parts
 from landda_hpc.campaign.cycle import Campaign, Outcome
 from landda_hpc.campaign.parts import BackgroundObserver
@@ -377,3 +378,4 @@ def _describe(
         logger.info("layout: %s", domain.layout.describe())
         logger.info("observations: %s, %g-%g m", source.label, *source.depth_m)
         logger.info("checkpoints: %s HDF5", mode)
+        logger.info("Fourier transforms: %s", fourier.version(config.fourier))

@@ -20,6 +20,8 @@ from landda_hpc.config.runs import METHODS, EnsembleConfig, Run
 from landda_hpc.config.section import THINNEST_M, Section, Word, changed_fields
 from landda_hpc.config.twin import TwinConfig
 from landda_hpc.config.verification import VerificationConfig
+from landda_hpc.fourier import DEFAULT as DEFAULT_LIBRARY
+from landda_hpc.fourier import FourierName
 from landda_hpc.variables import STATE_OF_PHYSICS
 
 MAX_RUNS = 2000
@@ -34,6 +36,11 @@ class CampaignConfig(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="name of the campaign")
     description: str = Field("", max_length=4096, description="what the campaign is for")
+    fourier: FourierName = Field(
+        DEFAULT_LIBRARY,
+        description="Fourier transforms and spherical harmonics: ducc0 (GPL, extra 'ducc0') or scipy (BSD, slower); "
+        "results agree to round-off, digests differ",
+    )
     seed: int = Field(1, ge=0, lt=2**63, description="seed of every random number")
     data_root: Path = Field(Path(), description="folder of external data; relative to the configuration file")
     time: TimeConfig

@@ -4,8 +4,8 @@ A curvelet is a small oriented wave: a coefficient measures how much structure o
 image has at a certain place. This package computes the fast discrete curvelet transform by wrapping (Candes,
 Demanet, Donoho, Ying 2006) of real or complex images of any N1 x N2, 17 cells a side or more. For statistics of
 images it also provides exact variances of coefficients, sums over ensembles that never store coefficients, and
-boundaries for regions and for the sphere. It needs NumPy, ducc0 and numba, and only the exceptions of this
-project.
+boundaries for regions and for the sphere. It needs NumPy, numba and ducc0 or SciPy, and of this project only the
+exceptions, the compiled loops and the choice of the Fourier library.
 
 Use
 ---

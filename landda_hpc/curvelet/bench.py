@@ -17,7 +17,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import ducc0
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +26,8 @@ from landda_hpc.curvelet.boundary import Boundary
 from landda_hpc.curvelet.frame import Curvelet2D
 from landda_hpc.curvelet.plan import make_plan
 from landda_hpc.curvelet.windows import Finest
+from landda_hpc.fourier import FOURIER_LIBRARIES, chosen, library, version
+from landda_hpc.fourier import is_installed as is_library_installed
 
 Array = npt.NDArray[Any]
 Action = Callable[[], object]
@@ -54,10 +55,11 @@ def measure(
     Returns
     -------
     A JSON-able dictionary. `curvelets` and `wavelets`, by the kind of the finest scale: see `measure_transform`.
-    `variance_s`: see `measure_variance`. `growth`: see `measure_growth`. `memory`, `start`: see `bench_process`.
-    Machine, versions, load.
+    `fourier`: see `measure_libraries`. `variance_s`: see `measure_variance`. `growth`: see `measure_growth`.
+    `memory`, `start`: see `bench_process`. Machine, versions, load.
     """
-    packages = ["numpy", "ducc0", "numba", "llvmlite"]
+    packages = ["numpy", "scipy", "numba", "llvmlite"]
+    packages += ["ducc0"] if is_library_installed("ducc0") else []
     packages += ["curvelets"] if is_installed("udct") else []
     packages += ["curvelops"] if is_installed("curvelops") else []
     result: dict[str, Any] = {
@@ -71,6 +73,7 @@ def measure(
     }
     for finest in FINEST:
         result[finest] = measure_transform(shape, finest, batch, rounds)
+    result["fourier"] = measure_libraries(shape, batch, rounds)
     result["variance_s"] = measure_variance(shape)
     if large is not None:
         result["growth"] = measure_growth(shape, large, large_rounds)
@@ -161,6 +164,43 @@ def measure_transform(shape: tuple[int, int], finest: Finest, batch: int, rounds
     }
 
 
+def measure_libraries(shape: tuple[int, int], batch: int, rounds: int) -> dict[str, Any]:
+    """Time the same transforms with each installed library of Fourier transforms, in pairs.
+
+    Returns
+    -------
+    By kind of the finest scale and library: `ms_per_field` of forward + inverse and of the sum of energies; and, paired
+    round by round, the median of the times over those of ducc0, with its quartiles.
+    """
+    images = np.random.default_rng(0).standard_normal((batch, *shape))
+    installed = [name for name in FOURIER_LIBRARIES if is_library_installed(name)]
+    found: dict[str, Any] = {"chosen": chosen(), "libraries": [version(name) for name in installed]}
+    for finest in FINEST:
+        actions: dict[str, Action] = {}
+        for name in installed:
+            frame = Curvelet2D(shape, finest=finest, fft=name)
+            c, back = np.empty(frame.n_coef), np.empty(shape)
+            energy = np.zeros(frame.n_var)
+
+            def transform(frame: Curvelet2D = frame, c: Array = c, back: Array = back) -> None:
+                for image in images:
+                    frame.inverse(frame.forward(image, out=c), out=back)
+
+            def stream(frame: Curvelet2D = frame, energy: Array = energy) -> None:
+                for image in images:
+                    frame.accumulate_energy(image, energy)
+
+            actions |= {f"forward_inverse {name}": transform, f"stream {name}": stream}
+        seconds = _rounds(actions, rounds)
+        found[finest] = {"ms_per_field": {k: 1e3 * median(v) / batch for k, v in seconds.items()}}
+        if len(installed) == 2:
+            for way in ("forward_inverse", "stream"):
+                ratio = np.array(seconds[f"{way} scipy"]) / np.array(seconds[f"{way} ducc0"])
+                low, middle, high = np.quantile(ratio, (0.25, 0.5, 0.75)).tolist()
+                found[finest][f"{way}, scipy over ducc0"] = {"median": middle, "quartiles": [low, high]}
+    return found
+
+
 def measure_growth(small: tuple[int, int], large: tuple[int, int], rounds: int) -> dict[str, Any]:
     """Time forward + inverse of one image and their bare FFTs at two sizes, curvelets at the finest scale.
 
@@ -204,6 +244,7 @@ def bare_ffts(frame: Curvelet2D, is_round_trip: bool) -> Action:
     spectrum = np.zeros(frame.plan.spectrum_shape, dtype=np.complex128)
     room = np.zeros(max(g.size for g in frame.plan.groups))
     stacks, halves = [], []
+    fft = library(frame.fft)
     for group in frame.plan.groups:
         for s in group.stacks:
             part = room[s.start : s.start + s.size]
@@ -213,16 +254,16 @@ def bare_ffts(frame: Curvelet2D, is_round_trip: bool) -> Action:
                 stacks.append(part.view(np.complex128).reshape(s.count, *s.shape))
 
     def run() -> None:
-        ducc0.fft.r2c(image, axes=(0, 1), out=spectrum, nthreads=1)
+        fft.r2c(image, (0, 1), norm=0, out=spectrum)
         for direction in (False, True) if is_round_trip else (False,):
             for stack in stacks:
-                ducc0.fft.c2c(stack, axes=(1, 2), forward=direction, inorm=1, out=stack, nthreads=1)
+                fft.c2c(stack, (1, 2), forward=direction, norm=1, out=stack)
         for half, wedge in halves:
-            ducc0.fft.c2r(half, axes=(0, 1), lastsize=wedge.shape[1], forward=False, out=wedge, nthreads=1)
+            fft.c2r(half, (0, 1), wedge.shape[1], norm=0, out=wedge)
             if is_round_trip:
-                ducc0.fft.r2c(wedge, axes=(0, 1), out=half, nthreads=1)
+                fft.r2c(wedge, (0, 1), norm=0, out=half)
         if is_round_trip:
-            ducc0.fft.c2r(spectrum, axes=(0, 1), lastsize=image.shape[1], forward=False, out=image, nthreads=1)
+            fft.c2r(spectrum, (0, 1), image.shape[1], norm=0, out=image)
 
     return run
 
@@ -277,6 +318,11 @@ def _processor() -> str:
 
 def _interleaved(actions: dict[str, Action], rounds: int) -> dict[str, float]:
     """Return the median seconds of each action; every round runs each of them once."""
+    return {name: median(values) for name, values in _rounds(actions, rounds).items()}
+
+
+def _rounds(actions: dict[str, Action], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of each action in every round, which runs each of them once."""
     for action in actions.values():
         action()  # first use: compiled loops, FFT plans, page faults
     seconds: dict[str, list[float]] = {name: [] for name in actions}
@@ -285,7 +331,7 @@ def _interleaved(actions: dict[str, Action], rounds: int) -> dict[str, float]:
             start = time.perf_counter()
             action()
             seconds[name].append(time.perf_counter() - start)
-    return {name: median(values) for name, values in seconds.items()}
+    return seconds
 
 
 def _udct(shape: tuple[int, int], finest: Finest, images: Array) -> dict[str, Action]:

@@ -68,6 +68,11 @@ def bars(result: dict[str, Any]) -> list[Bar]:
         found.append(
             Bar(f"plan build at {n1} x {n2}, {finest} finest", result[finest]["plan_s"], 1.0, at_least=False, unit="s")
         )
+    for finest in FINEST:
+        for way in ("forward_inverse", "stream"):
+            ratio = result["fourier"][finest].get(f"{way}, scipy over ducc0")
+            name = f"time with scipy / with ducc0, {way}, {finest} finest"
+            found.append(Bar(name, None if ratio is None else ratio["median"], why="ducc0 is not installed"))
     for kind, seconds in result["variance_s"].items():
         found.append(Bar(f"exact variance of a new map, {kind}", seconds["first"], unit="s"))
         found.append(Bar(f"exact variance of a multiple of it, {kind}", seconds["again"], unit="s"))

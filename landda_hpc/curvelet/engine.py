@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import ducc0
 import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.curvelet import kernels
 from landda_hpc.curvelet.boundary import Boundary, extend, fold
 from landda_hpc.curvelet.plan import Group, Plan
+from landda_hpc.fourier import FourierLibrary
 
 AnyArray = npt.NDArray[Any]
 
@@ -80,9 +80,11 @@ class Engine:
     ----------
     plan, boundary : of the frame.
     dtype : real type of images and coefficients.
+    fft : library of its Fourier transforms.
     """
 
-    def __init__(self, plan: Plan, boundary: Boundary, dtype: np.dtype[Any]) -> None:
+    def __init__(self, plan: Plan, boundary: Boundary, dtype: np.dtype[Any], fft: FourierLibrary) -> None:
+        self._fft = fft
         self.plan = plan
         self.boundary: Boundary = boundary
         self.dtype = dtype
@@ -111,23 +113,23 @@ class Engine:
         source = image
         if self.boundary != "none":
             source = extend(image, self.boundary, work.image)
-        transform = ducc0.fft.r2c if self.plan.is_real else ducc0.fft.c2c
-        transform(source, axes=(0, 1), forward=True, inorm=1, out=work.spectrum, nthreads=1)
+        if self.plan.is_real:
+            self._fft.r2c(source, (0, 1), norm=1, out=work.spectrum)
+        else:
+            self._fft.c2c(source, (0, 1), forward=True, norm=1, out=work.spectrum)
 
     def analyse(self, group: Group, work: Workspace, target: Part, member: int) -> None:
         """Write the coefficients of one group to `target`, for one member of it."""
         if group.is_real:
             wrapped = work.halves_flat[group.number]
             kernels.window_and_wrap(work.spectrum_flat, group.segments, group.values, wrapped)
-            ducc0.fft.c2r(
-                work.halves[group.number], axes=(0, 1), lastsize=group.stacks[0].shape[1], forward=False, inorm=1,
-                out=target.stacks[0][member], nthreads=1, allow_overwriting_input=True,
-            )  # fmt: skip
+            half, real = work.halves[group.number], target.stacks[0][member]
+            self._fft.c2r(half, (0, 1), group.stacks[0].shape[1], norm=1, out=real)
             return
         kernels.window_and_wrap(work.spectrum_flat, group.segments, group.values, target.entries[member])
         for stack in target.stacks:
             wedges = stack[member]
-            ducc0.fft.c2c(wedges, axes=(1, 2), forward=False, inorm=1, out=wedges, nthreads=1)
+            self._fft.c2c(wedges, (1, 2), forward=False, norm=1, out=wedges)
 
     def sum_groups(self, work: Workspace, add: Callable[[Group], None]) -> None:
         """Zero `work.total` and call `add`, which accumulates into it, for every group."""
@@ -148,15 +150,12 @@ class Engine:
     def accumulate(self, group: Group, work: Workspace, coefficients: Part, member: int) -> None:
         """Add one group of one member to the spectrum `work.total`; overwrites `work.groups`."""
         if group.is_real:
-            ducc0.fft.r2c(
-                coefficients.stacks[0][member], axes=(0, 1), forward=True, inorm=1,
-                out=work.halves[group.number], nthreads=1,
-            )  # fmt: skip
+            self._fft.r2c(coefficients.stacks[0][member], (0, 1), norm=1, out=work.halves[group.number])
             entries, factor = work.halves_flat[group.number], 1.0
         else:
             scratch = work.groups[group.number]
             for stack, room in zip(coefficients.stacks, scratch.stacks, strict=True):
-                ducc0.fft.c2c(stack[member], axes=(1, 2), forward=True, inorm=1, out=room[0], nthreads=1)
+                self._fft.c2c(stack[member], (1, 2), forward=True, norm=1, out=room[0])
             entries, factor = scratch.entries[0], 0.5 if self.plan.is_real else 1.0
         kernels.unwrap_and_add(entries, group.segments, group.values, factor, work.total_flat)
 
@@ -164,12 +163,9 @@ class Engine:
         """Write the image whose spectrum is `work.total`."""
         target = image if self.boundary == "none" else work.image
         if self.plan.is_real:
-            ducc0.fft.c2r(
-                work.total, axes=(0, 1), lastsize=self.plan.shape[1], forward=False, inorm=1,
-                out=target, nthreads=1, allow_overwriting_input=True,
-            )  # fmt: skip
+            self._fft.c2r(work.total, (0, 1), self.plan.shape[1], norm=1, out=target)
         else:
-            ducc0.fft.c2c(work.total, axes=(0, 1), forward=False, inorm=1, out=target, nthreads=1)
+            self._fft.c2c(work.total, (0, 1), forward=False, norm=1, out=target)
         if self.boundary != "none":
             fold(target, self.boundary, image)
 

@@ -16,6 +16,7 @@ from landda_hpc.curvelet.engine import Engine, Workspace
 from landda_hpc.curvelet.plan import Block, Group, Plan, make_plan
 from landda_hpc.curvelet.windows import Finest, Sizes
 from landda_hpc.errors import ConfigError, ShapeError
+from landda_hpc.fourier import FourierName, library
 
 AnyArray = npt.NDArray[Any]
 RealArray = npt.NDArray[np.floating]
@@ -39,6 +40,8 @@ class Curvelet2D:
     boundary : `none`, `reflect` (regions) or `double_fourier_sphere` (global images); see boundary.py.
     dtype : np.float64 or np.float32, the precision of images, coefficients and variances.
     real : images are real, and half of the wedges is stored; False for complex images, all wedges.
+    fft : library of the Fourier transforms, `ducc0` or `scipy` (see `landda_hpc.fourier`); by default the
+        process's choice.
 
     Attributes
     ----------
@@ -77,7 +80,9 @@ class Curvelet2D:
         boundary: Boundary = "none",
         dtype: npt.DTypeLike = np.float64,
         real: bool = True,
+        fft: FourierName | None = None,
     ) -> None:
+        transforms = library(fft)
         if finest not in ("curvelets", "wavelets"):
             raise ConfigError(f"finest={finest!r}; expected 'curvelets' or 'wavelets'.")
         if sizes not in ("smooth", "curvelab"):
@@ -90,8 +95,10 @@ class Curvelet2D:
         self.shape = (int(shape[0]), int(shape[1]))
         self.boundary: Boundary = boundary
         self.real = bool(real)
+        self.fft: FourierName = transforms.name
+        self._fft = transforms
         setting = (int(angles_coarse), finest, scales, sizes)
-        self._arguments = (self.shape, *setting, boundary, self.dtype.name, self.real)
+        self._arguments = (self.shape, *setting, boundary, self.dtype.name, self.real, transforms.name)
         self.transform_shape = extended_shape(self.shape, boundary)
         self.plan: Plan = make_plan(self.transform_shape, *setting, self.real, self.dtype.name)
         self.finest: Finest = finest
@@ -100,9 +107,9 @@ class Curvelet2D:
         self.blocks: tuple[Block, ...] = self.plan.blocks
         self.n_coef = self.plan.n_coef
         self.n_var = self.plan.n_var
-        self._engine = Engine(self.plan, boundary, self.dtype)
+        self._engine = Engine(self.plan, boundary, self.dtype, transforms)
         self.coef_dtype = self._engine.coef_dtype
-        self._diagonal_variance = variance.DiagonalVariance(self.plan, boundary)
+        self._diagonal_variance = variance.DiagonalVariance(self.plan, boundary, transforms)
 
     def __reduce__(self) -> tuple[type[Curvelet2D], tuple[Any, ...]]:
         return Curvelet2D, self._arguments
@@ -111,7 +118,8 @@ class Curvelet2D:
         n1, n2 = self.shape
         return (
             f"Curvelet2D({n1} x {n2}, scales={self.n_scales}, angles={self.angles}, "
-            f"boundary={self.boundary!r}, real={self.real}, dtype={self.dtype.name}, n_coef={self.n_coef})"
+            f"boundary={self.boundary!r}, real={self.real}, dtype={self.dtype.name}, fft={self.fft!r}, "
+            f"n_coef={self.n_coef})"
         )
 
     @property
@@ -285,7 +293,7 @@ class Curvelet2D:
         if self.boundary == "reflect":
             exact = variance.sum_over_modes(self, spectrum, self.real)
         else:
-            exact = variance.spectral_variance(self.plan, self.boundary, spectrum)
+            exact = variance.spectral_variance(self.plan, self.boundary, spectrum, self._fft)
         return exact.astype(self.dtype, copy=False)
 
     # ------------------------------------------------------------------ wedges, scales, thresholds

@@ -18,7 +18,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-import ducc0
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +26,7 @@ from landda_hpc.curvelet.boundary import Boundary, extend
 from landda_hpc.curvelet.plan import Block
 from landda_hpc.curvelet.windows import Window, smooth_numbers
 from landda_hpc.errors import ShapeError
+from landda_hpc.fourier import FourierLibrary, library
 
 FloatArray = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex128]
@@ -152,14 +152,13 @@ def _next_smooth(n: int) -> int:
     return next(m for m in smooth_numbers(2 * n + 2) if m >= n)
 
 
-def _autocorrelation(w: FloatArray) -> FloatArray:
+def _autocorrelation(w: FloatArray, fft: FourierLibrary) -> FloatArray:
     """Return R(q) = sum_k W(k) W(k + q) at q mod its shape, which exceeds 2 h - 2 in each axis."""
     padded = np.zeros((_next_smooth(2 * w.shape[0] - 1), _next_smooth(2 * w.shape[1] - 1)))
     padded[: w.shape[0], : w.shape[1]] = w
-    spectrum = ducc0.fft.r2c(padded, axes=(0, 1), nthreads=1)
+    spectrum = fft.r2c(padded, (0, 1), norm=0)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.complex128)
-    out: FloatArray = ducc0.fft.c2r(power, axes=(0, 1), lastsize=padded.shape[1], forward=False, inorm=2, nthreads=1)
-    return out
+    return fft.c2r(power, (0, 1), padded.shape[1], norm=2)
 
 
 def _cosine_table(s: ComplexArray, reach: tuple[int, int]) -> FloatArray:
@@ -196,6 +195,7 @@ class DiagonalVariance:
     ----------
     frame : windows and layout of the coefficients.
     boundary : of the frame; `frame.shape` is that of the extended image.
+    fft : library of the Fourier transforms; None: the process's choice.
 
     Notes
     -----
@@ -206,8 +206,9 @@ class DiagonalVariance:
     of a campaign's background and observation errors, share one result.
     """
 
-    def __init__(self, frame: WindowedFrame, boundary: Boundary) -> None:
+    def __init__(self, frame: WindowedFrame, boundary: Boundary, fft: FourierLibrary | None = None) -> None:
         self._frame = frame
+        self._fft = fft or library()
         self._boundary: Boundary = boundary
         self._kept: deque[tuple[FloatArray, FloatArray]] = deque(maxlen=0 if boundary == "none" else 2)
 
@@ -228,23 +229,23 @@ class DiagonalVariance:
         for known, variances in tuple(self._kept):
             if np.array_equal(known, relative):
                 return peak * variances
-        variances = _diagonal_variance(self._frame, self._boundary, relative)
+        variances = _diagonal_variance(self._frame, self._boundary, relative, self._fft)
         self._kept.append((relative, variances))
         return peak * variances
 
 
-def _diagonal_variance(frame: WindowedFrame, boundary: Boundary, sigma2: FloatArray) -> FloatArray:
+def _diagonal_variance(frame: WindowedFrame, boundary: Boundary, sigma2: FloatArray, fft: FourierLibrary) -> FloatArray:
     n1, n2 = frame.shape
     out = np.empty(frame.n_var)
     # E carries 1 / sqrt 2 (sphere) or 1 / 2 (reflection), and sigma^2 its square.
     amplitude = {"none": 1.0, "reflect": 0.5, "double_fourier_sphere": math.sqrt(0.5)}[boundary]
     extended = extend(amplitude * sigma2, boundary, np.empty(frame.shape))
-    s: ComplexArray = ducc0.fft.c2c(extended.astype(np.complex128), axes=(0, 1), nthreads=1)
+    s: ComplexArray = fft.c2c(extended.astype(np.complex128), (0, 1), forward=True, norm=0)
     for window, block in zip(frame.windows, frame.blocks, strict=True):
         low1, low2, w = window.box()
         h1, h2 = w.shape
         folded = np.zeros(block.shape, dtype=np.complex128)
-        _fold_product(_autocorrelation(w), s, h1, h2, folded)
+        _fold_product(_autocorrelation(w, fft), s, h1, h2, folded)
         if boundary == "double_fourier_sphere":
             _fold(_mirror_sphere(w, low1, low2, s), folded)
         elif boundary == "reflect":
@@ -254,31 +255,34 @@ def _diagonal_variance(frame: WindowedFrame, boundary: Boundary, sigma2: FloatAr
             phase1 = np.exp(1j * np.pi * np.arange(h1) / n1)
             phase2 = np.exp(1j * np.pi * np.arange(-h2 + 1, h2) / n2)
             _fold(g * phase1[:, None] * phase2[None, :], folded)
-        v = ducc0.fft.c2c(folded, axes=(0, 1), forward=False, nthreads=1).real
+        v = fft.c2c(folded, (0, 1), forward=False, norm=0).real
         v *= block.multiplicity / (n1 * n2 * block.shape[0] * block.shape[1])
         # The true value is a sum of squares; rounding may give -1e-20 for atoms without errors in their support.
         out[block.variances] = np.maximum(v, 0.0).reshape(-1)
     return out
 
 
-def _extended_modes(n1: int) -> tuple[ComplexArray, ComplexArray]:
+def _extended_modes(n1: int, fft: FourierLibrary) -> tuple[ComplexArray, ComplexArray]:
     """Return the unitary DFT of E times each Fourier mode of a meridian, for even and odd k2: (2 N1, N1)."""
     x = np.arange(n1)
     modes = np.exp(2j * np.pi * (np.multiply.outer(x, x) % n1) / n1) / math.sqrt(n1)
     both = []
     for sign in (1.0, -1.0):
         z = math.sqrt(0.5) * np.concatenate([modes, sign * modes[::-1]])
-        both.append(ducc0.fft.c2c(z, axes=(0,), inorm=1, nthreads=1))
+        both.append(fft.c2c(z, (0,), forward=True, norm=1))
     return both[0], both[1]
 
 
-def spectral_variance(frame: WindowedFrame, boundary: Boundary, power: FloatArray) -> FloatArray:
+def spectral_variance(
+    frame: WindowedFrame, boundary: Boundary, power: FloatArray, fft: FourierLibrary | None = None
+) -> FloatArray:
     """Return E|c|^2 for errors homogeneous on the periodic N1 x N2 grid, exactly; boundaries none and sphere.
 
     Parameters
     ----------
     frame, boundary : windows and layout; for `reflect`, which couples both axes, see `sum_over_modes`.
     power : P(k) = E|X(k)|^2 of the unitary DFT, (N1, N2), np.fft order.
+    fft : library of the Fourier transforms; None: the process's choice.
 
     Returns
     -------
@@ -287,7 +291,8 @@ def spectral_variance(frame: WindowedFrame, boundary: Boundary, power: FloatArra
     """
     out = np.empty(frame.n_var)
     n1, n2 = power.shape
-    modes = _extended_modes(n1) if boundary == "double_fourier_sphere" else None
+    fft = fft or library()
+    modes = _extended_modes(n1, fft) if boundary == "double_fourier_sphere" else None
     for window, block in zip(frame.windows, frame.blocks, strict=True):
         l1, l2 = block.shape
         if modes is None:
@@ -303,7 +308,7 @@ def spectral_variance(frame: WindowedFrame, boundary: Boundary, power: FloatArra
             spectrum = modes[column % 2][rows % frame.shape[0]] * w[:, j, None]
             wrapped = np.zeros((l1, n1), dtype=np.complex128)
             np.add.at(wrapped, rows % l1, spectrum)
-            c = ducc0.fft.c2c(wrapped, axes=(0,), forward=False, inorm=1, nthreads=1)
+            c = fft.c2c(wrapped, (0,), forward=False, norm=1)
             v += np.sum((c.real**2 + c.imag**2) * power[None, :, column % n2], axis=1)
         out[block.variances] = np.repeat(block.multiplicity * v / l2, l2)
     return out

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from rich.table import Table
 
-from landda_hpc import __version__
 from landda_hpc.config import CampaignConfig, CatalogueObservations
 from landda_hpc.evaluation import references, stations
 from landda_hpc.evaluation.daily_rain import daily_rain
@@ -27,6 +25,7 @@ from landda_hpc.evaluation.settings import write_settings
 from landda_hpc.evaluation.station_figures import draw_score_maps, draw_station_days, draw_station_series
 from landda_hpc.instances.domain import Domain
 from landda_hpc.io.atomic import write_text
+from landda_hpc.io.provenance import history, software
 from landda_hpc.verification.omissions import Gap, Gaps, gap_lines
 from landda_hpc.verification.statistics.daily import DayAnomalies
 from landda_hpc.verification.statistics.grid_scores import PATTERN, PatternSeries
@@ -312,6 +311,6 @@ def reference_note(config: CampaignConfig, name: str, n_missing: int, n_times: i
 def _attributes(config: CampaignConfig, what: str) -> dict[str, str]:
     return {
         "title": f"Campaign {config.name} against {what}",
-        "source": f"landda_hpc {__version__}",
-        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} landda_hpc {__version__}",
+        "source": software(),
+        "history": history(),
     }

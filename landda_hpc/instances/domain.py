@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from landda_hpc import fourier
 from landda_hpc.config import CampaignConfig, GridConfig
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ConfigError
@@ -74,13 +75,15 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
 
     Raises
     ------
-    ConfigError : the grid has no land.
+    ConfigError : the grid has no land, or the library of Fourier transforms is not installed.
     MissingFileError, DataError : a case's files are missing or not usable.
 
     Notes
     -----
-    Local: no communication; every rank computes the same.
+    Local: no communication; every rank computes the same. From here on this process uses the library of Fourier
+    transforms that the configuration names (``fourier.choose``).
     """
+    fourier.choose(config.fourier)
     case = None
     if config.case is None:
         grid = make_grid(config.grid)

@@ -23,6 +23,7 @@ from landda_hpc.instances.embedded_models import free_run
 from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES
 from landda_hpc.instances.trajectory import config_hash
 from landda_hpc.io.atomic import final_name, remove_temporaries, write_text
+from landda_hpc.io.provenance import software
 from landda_hpc.model.column.land.acceleration import extrapolate
 from landda_hpc.model.protocol import LandModel
 from landda_hpc.parallel.communicator import Communicator
@@ -207,7 +208,7 @@ def _write_year(
             columns = SpunUpColumns(**{name: getattr(domain.tiles, name) for name in names})
             attributes = {
                 "title": "States of the land model through a spun-up year",
-                "source": f"landda_hpc {__version__}, land_surface, {years} years of one weather, seed {config.seed}",
+                "source": f"{software()}, land_surface, {years} years of one weather, seed {config.seed}",
                 "grid": domain.grid.describe(),
                 "configuration": config_hash(config),
             }

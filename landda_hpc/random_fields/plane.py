@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ducc0
 import numpy as np
 
+from landda_hpc import fourier
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.random_fields.keyed import keyed_generator
@@ -44,9 +44,7 @@ def periodic_field(power: FloatArray, seed: int, *key: str | int) -> FloatArray:
 
 def periodic_filter(image: FloatArray, response: FloatArray) -> FloatArray:
     """Multiply an image's DFT by an even, real response, (n_lat, n_lon), order of np.fft.fft2. Local."""
-    spectrum = ducc0.fft.r2c(image, axes=(0, 1), nthreads=1)
+    library = fourier.library()
+    spectrum = library.r2c(image, (0, 1), norm=0)
     spectrum *= response[:, : spectrum.shape[1]]
-    filtered: FloatArray = ducc0.fft.c2r(
-        spectrum, axes=(0, 1), lastsize=image.shape[1], forward=False, inorm=2, nthreads=1
-    )
-    return filtered
+    return library.c2r(spectrum, (0, 1), image.shape[1], norm=2)

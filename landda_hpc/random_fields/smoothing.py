@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ducc0
 import numpy as np
 
+from landda_hpc import fourier
 from landda_hpc.constants import EARTH_RADIUS, FloatArray
 from landda_hpc.errors import ConfigError, ShapeError
 from landda_hpc.grid import Grid
@@ -44,6 +44,7 @@ class GaussianSmoother:
                 f"smoothing needs longitudes that are a part of an equally spaced circle; found {grid.describe()}."
             )
         self.shape = grid.shape
+        self._library = fourier.library()
         length = length_km * 1.0e3 / EARTH_RADIUS
         lat = np.deg2rad(grid.lat)
         turn = np.arange(self._n_ring) * (2.0 * np.pi / self._n_ring)
@@ -58,7 +59,7 @@ class GaussianSmoother:
                 half = np.sin(0.5 * (lat[j] - lat[i])) ** 2 + np.cos(lat[i]) * np.cos(lat[j]) * across
                 distance = 2.0 * np.arcsin(np.sqrt(np.minimum(half, 1.0))) / length
                 kernel = np.where(distance <= _REACH, np.exp(-0.5 * distance**2), 0.0)
-                row.append(ducc0.fft.r2c(kernel, axes=(0,), nthreads=1).real)
+                row.append(self._library.r2c(kernel, (0,), norm=0).real)
             self._kernels.append(row)
 
     def __call__(self, field: FloatArray) -> FloatArray:
@@ -68,12 +69,12 @@ class GaussianSmoother:
         n_lat, n_lon = self.shape
         ring = np.zeros((n_lat, self._n_ring))
         ring[:, :n_lon] = field
-        spectrum = ducc0.fft.r2c(ring, axes=(1,), nthreads=1)
+        spectrum = self._library.r2c(ring, (1,), norm=0)
         smooth = np.zeros_like(spectrum)
         for i, row in enumerate(self._kernels):
             for offset, kernel in enumerate(row):
                 smooth[i] += kernel * spectrum[i + offset]
                 if offset:
                     smooth[i + offset] += kernel * spectrum[i]
-        out = ducc0.fft.c2r(smooth, axes=(1,), lastsize=self._n_ring, forward=False, inorm=2, nthreads=1)
+        out = self._library.c2r(smooth, (1,), self._n_ring, norm=2)
         return np.ascontiguousarray(out[:, :n_lon])

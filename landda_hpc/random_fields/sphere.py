@@ -9,24 +9,21 @@ gives the same bits on any rank, because every rank synthesises the whole image 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import ducc0
 import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.constants import EARTH_RADIUS, FloatArray, IntArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.random_fields.angular_spectra import Spectrum, gaussian_spectrum, mixed_spectrum
+from landda_hpc.random_fields.harmonics import point_synthesis, ring_synthesis
 from landda_hpc.random_fields.keyed import keyed_generator
 
 if TYPE_CHECKING:
     from landda_hpc.grid import Grid
 
 ComplexArray = npt.NDArray[np.complex128]
-
-_OFF_RING_ACCURACY = 1.0e-12
-"""Relative accuracy of the synthesis where longitudes are not a part of an equally spaced circle."""
 
 
 def coefficient_count(degree: int) -> int:
@@ -94,34 +91,14 @@ def synthesise(coefficients: ComplexArray, degree: int, grid: Grid) -> FloatArra
         raise ShapeError(
             f"coefficients have shape {coefficients.shape}; degree {degree} needs ({coefficient_count(degree)},)."
         )
-    n_lat, n_lon = grid.shape
+    n_lon = grid.shape[1]
     colatitude = np.deg2rad(90.0 - grid.lat)
     spacing = np.diff(grid.lon)
     n_ring = round(360.0 / float(spacing[0])) if n_lon > 1 else 1
     if n_lon <= n_ring and np.allclose(spacing * n_ring, 360.0, rtol=1e-9, atol=0.0):
-        image: npt.NDArray[Any] = ducc0.sht.synthesis(
-            alm=coefficients[None],
-            theta=colatitude,
-            lmax=degree,
-            nphi=np.full(n_lat, n_ring, dtype=np.uint64),
-            phi0=np.full(n_lat, np.deg2rad(grid.lon[0] % 360.0)),
-            ringstart=np.arange(n_lat, dtype=np.uint64) * np.uint64(n_ring),
-            spin=0,
-            nthreads=1,
-        )
-        return np.ascontiguousarray(image[0].reshape(n_lat, n_ring)[:, :n_lon])
-    places = np.empty((n_lat, n_lon, 2))
-    places[..., 0] = colatitude[:, None]
-    places[..., 1] = np.deg2rad(grid.lon % 360.0)[None, :]
-    values: npt.NDArray[Any] = ducc0.sht.synthesis_general(
-        alm=coefficients[None],
-        loc=places.reshape(-1, 2),
-        lmax=degree,
-        spin=0,
-        epsilon=_OFF_RING_ACCURACY,
-        nthreads=1,
-    )
-    return np.ascontiguousarray(values[0].reshape(n_lat, n_lon))
+        image = ring_synthesis(coefficients, degree, colatitude, float(np.deg2rad(grid.lon[0] % 360.0)), n_ring)
+        return np.ascontiguousarray(image[:, :n_lon])
+    return np.ascontiguousarray(point_synthesis(coefficients, degree, colatitude, np.deg2rad(grid.lon % 360.0)))
 
 
 def random_field(grid: Grid, spectrum: Spectrum, seed: int, *key: str | int) -> FloatArray:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ducc0
 import numpy as np
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.grid import Grid
+from landda_hpc.random_fields.harmonics import ring_analysis
 from landda_hpc.random_fields.sphere import coefficient_count, synthesise
 
 
@@ -46,14 +46,7 @@ class SphereCovariance:
             raise ShapeError(f"the image has shape {image.shape}; this covariance needs {self._grid.shape}.")
         ring = np.zeros((n_lat, self._n_ring))
         ring[:, :n_lon] = image
-        coefficients = ducc0.sht.adjoint_synthesis(
-            map=ring.reshape(1, -1),
-            theta=np.deg2rad(90.0 - self._grid.lat),
-            lmax=self._degree,
-            nphi=np.full(n_lat, self._n_ring, dtype=np.uint64),
-            phi0=np.full(n_lat, np.deg2rad(self._grid.lon[0] % 360.0)),
-            ringstart=np.arange(n_lat, dtype=np.uint64) * np.uint64(self._n_ring),
-            spin=0,
-            nthreads=1,
+        coefficients = ring_analysis(
+            ring, self._degree, np.deg2rad(90.0 - self._grid.lat), float(np.deg2rad(self._grid.lon[0] % 360.0))
         )
-        return synthesise(coefficients[0] * self._power, self._degree, self._grid)
+        return synthesise(coefficients * self._power, self._degree, self._grid)
