@@ -17,10 +17,10 @@ from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.instances.domain import depth_name, make_domain
 from landda_hpc.io.atomic import write_text
 from landda_hpc.methods.var3d import Var3dRun
+from landda_hpc.regions import named_regions
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
 from landda_hpc.verification.figures.image_set import ImageSet, read_images
-from landda_hpc.verification.statistics.regions import CHINA, UNITED_STATES
 from landda_hpc.verification.tables.score_records import ScoreRecord, write_csv, write_netcdf
 from landda_hpc.verification.tables.summary import SUMMARY, Part, read_scores, write_summary
 
@@ -120,7 +120,8 @@ def _frame(config: CampaignConfig) -> MapFrame:
     from landda_hpc.verification.figures.report_figures import MapFrame
 
     domain, layer = make_domain(config, n_ranks=1), depth_name(config.observations.depth_m)
-    return MapFrame(domain.grid, domain.is_land, domain.is_scored, _coastline(), (CHINA, UNITED_STATES), layer)
+    regions = named_regions(config.verification.regions, config.data_root)
+    return MapFrame(domain.grid, domain.is_land, domain.is_scored, _coastline(), regions, layer)
 
 
 def _coastline() -> Coastline:

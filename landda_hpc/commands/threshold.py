@@ -15,7 +15,7 @@ from landda_hpc.commands.console.options import parse_frame
 from landda_hpc.errors import ConfigError
 
 if TYPE_CHECKING:
-    from landda_hpc.verification.statistics.regions import Region
+    from landda_hpc.regions import Region
 
 
 class Product(StrEnum):
@@ -110,10 +110,12 @@ def command(
 
 
 def _region(text: str) -> Region:
+    from landda_hpc.regions import GLOBE, Region, named_regions
+    from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
     from landda_hpc.studies.threshold_study import SHEN2024
-    from landda_hpc.verification.statistics.regions import CHINA, GLOBE, UNITED_STATES, Region
 
-    known = {"globe": GLOBE, "shen2024": SHEN2024, "china": CHINA, "us": UNITED_STATES}
+    china, united_states = named_regions(BAI2026_REGIONS, Path())
+    known = {"globe": GLOBE, "shen2024": SHEN2024, "china": china, "us": united_states}
     if text.lower() in known:
         return known[text.lower()]
     try:

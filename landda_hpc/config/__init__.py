@@ -25,6 +25,8 @@ from landda_hpc.config.domain import (
     Box,
     CaseConfig,
     GridConfig,
+    RegionConfig,
+    RegionStd,
     TilesConfig,
     TimeConfig,
 )
@@ -192,6 +194,8 @@ __all__ = [
     "ProductErrors",
     "QualityConfig",
     "ReferenceConfig",
+    "RegionConfig",
+    "RegionStd",
     "RegressionDepth",
     "RegriddingConfig",
     "Run",

@@ -7,7 +7,7 @@ a key or a value, add a line to ``RENAMED_KEYS`` or ``RENAMED_VALUES``. Remove t
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from landda_hpc.errors import ConfigError
@@ -16,8 +16,22 @@ log = logging.getLogger(__name__)
 
 RENAMED_KEYS: Final[Mapping[str, str]] = {
     "runs.*.told_errors": "reported_errors",
+    "observations.error_std_china": "error_std_regions",
+    "runs.*.observation_std_china": "observation_std_regions",
 }
 """Dotted place of a former key -> its present name. ``*`` stands for any item of a list or any key."""
+
+
+def _std_in_china(std: Any) -> Any:
+    """The errors of observations inside China, as those of a region."""
+    return [] if std is None else [{"name": "China", "file": "package:papers/china.geojson", "std": std}]
+
+
+CHANGED_VALUES: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "observations.error_std_regions": _std_in_china,
+    "runs.*.observation_std_regions": _std_in_china,
+}
+"""Dotted place of a present key -> its value from that of the former key, where the form of the value has changed."""
 
 RENAMED_VALUES: Final[Mapping[str, Mapping[str, str]]] = {
     "runs.*.observation_errors.kind": {"told": "reported"},
@@ -52,20 +66,22 @@ def current(raw: Mapping[str, Any], within: str = "", *, warn: bool = True) -> d
     return translated
 
 
-def current_key(dotted: str, within: str = "") -> str:
-    """Return a dotted key with its last part under its present name; logs a warning where that differs.
+def current_override(dotted: str, value: Any, within: str = "") -> tuple[str, Any]:
+    """Return a dotted key with its last part under its present name, and its value; logs a warning where they differ.
 
     Parameters
     ----------
     dotted : key of an override, e.g. ``runs.var3d_point.told_errors``.
+    value : of the key.
     within : as in ``current``.
     """
     *parents, last = dotted.split(".")
-    name = _present_name((*filter(None, within.split(".")), *parents, last))
+    place = (*filter(None, within.split(".")), *parents)
+    name = _present_name((*place, last))
     if name is None:
-        return dotted
+        return dotted, value
     log.warning("configuration: %s is now named %s. The former name is accepted in this release only.", dotted, name)
-    return ".".join((*parents, name))
+    return ".".join((*parents, name)), _present_form((*place, name), value)
 
 
 def _translate(node: Any, place: tuple[str, ...], shown: tuple[str, ...], found: list[str]) -> Any:
@@ -83,6 +99,7 @@ def _translate(node: Any, place: tuple[str, ...], shown: tuple[str, ...], found:
                 raise ConfigError(f"{where} is now named {name}, and both are given. Remove {key}.")
             found.append(f"{where} is now named {name}")
             below = (*place, name)
+            value = _present_form(below, value)
         section[key if name is None else name] = _translate(value, below, (*shown, str(key)), found)
     return section
 
@@ -90,6 +107,11 @@ def _translate(node: Any, place: tuple[str, ...], shown: tuple[str, ...], found:
 def _present_name(place: tuple[str, ...]) -> str | None:
     """Present name of the last key of a place; None where the key has not been renamed."""
     return next((name for pattern, name in RENAMED_KEYS.items() if _matches(place, pattern)), None)
+
+
+def _present_form(place: tuple[str, ...], value: Any) -> Any:
+    """Value of a key from that of its former name."""
+    return next((form(value) for pattern, form in CHANGED_VALUES.items() if _matches(place, pattern)), value)
 
 
 def _present_value(value: Any, place: tuple[str, ...], shown: tuple[str, ...], found: list[str]) -> Any:

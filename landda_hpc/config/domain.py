@@ -8,7 +8,17 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from landda_hpc.config.section import Fraction, Latitude, Longitude, Section, UtcTime, changed_fields
+from landda_hpc.config.section import (
+    DataFile,
+    Fraction,
+    Latitude,
+    Longitude,
+    Section,
+    SoilWater,
+    UtcTime,
+    Word,
+    changed_fields,
+)
 
 FIRST_YEAR, LAST_YEAR = 1700, 9900
 """Years of a campaign: the standard calendar, with room for spin-up before and for what reckons with days after."""
@@ -145,3 +155,40 @@ class CaseConfig(Section):
 
 Box = tuple[Latitude, Latitude, Longitude, Longitude]
 """South, north, west, east edges, degrees."""
+
+
+def check_boxes(boxes: tuple[Box, ...]) -> None:
+    """Raise ValueError for a box without extent."""
+    for south, north, west, east in boxes:
+        if not (-90.0 <= south < north <= 90.0 and west < east <= west + 360.0):
+            raise ValueError(
+                f"box {south:g}, {north:g}, {west:g}, {east:g}: expected south < north and west < east, degrees, "
+                "east at most a turn beyond west"
+            )
+
+
+class RegionConfig(Section):
+    """A named region: boxes, or the polygons of a file."""
+
+    name: Word = Field(min_length=1, description="name in tables and figures")
+    boxes: tuple[Box, ...] = Field(
+        (), max_length=1000, description="south, north, west, east of the boxes that make up the region, degrees"
+    )
+    file: DataFile | None = Field(
+        None,
+        description="in place of boxes: GeoJSON file with the region's polygons in longitude and latitude, under "
+        "data_root, or package:papers/china.geojson",
+    )
+
+    @model_validator(mode="after")
+    def _has_extent(self) -> Self:
+        if bool(self.boxes) == (self.file is not None):
+            raise ValueError(f"region '{self.name}': give boxes or a file, and not both")
+        check_boxes(self.boxes)
+        return self
+
+
+class RegionStd(RegionConfig):
+    """A region with errors of its own."""
+
+    std: SoilWater = Field(description="standard deviation of the errors in the region, m3 m-3")

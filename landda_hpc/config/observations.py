@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from landda_hpc.config.domain import MAX_CYCLES, Box
+from landda_hpc.config.domain import MAX_CYCLES, Box, RegionStd, check_boxes
 from landda_hpc.config.quality import (
     BiasTreatment,
     ConstantErrors,
@@ -85,12 +85,7 @@ class WithheldConfig(Section):
 
     @model_validator(mode="after")
     def _withholds(self) -> Self:
-        for south, north, west, east in self.boxes:
-            if not (-90.0 <= south < north <= 90.0 and west < east <= west + 360.0):
-                raise ValueError(
-                    f"box {south:g}, {north:g}, {west:g}, {east:g}: expected south < north and west < east, degrees, "
-                    "east at most a turn beyond west"
-                )
+        check_boxes(self.boxes)
         if not (self.fraction or self.boxes or self.list_file or self.times):
             raise ValueError("withholds nothing: give fraction, boxes, list_file or times")
         return self
@@ -128,8 +123,11 @@ class TwinObservations(ObservationUse):
     kind: Literal["twin"] = "twin"
     depth_m: tuple[DepthM, DepthM] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
     error_std: SoilWater = Field(0.06, description="standard deviation of the white error put on the truth, m3 m-3")
-    error_std_china: SoilWater | None = Field(
-        None, description="the same inside China, m3 m-3, for [S24]'s Figs 6-7 (0.30 there, 0.01 outside); none: no map"
+    error_std_regions: tuple[RegionStd, ...] = Field(
+        (),
+        max_length=100,
+        description="regions where the white error has another standard deviation, which the observations report; of "
+        "regions that overlap the last one counts",
     )
     correlated_std: SoilWaterOrZero = Field(
         0.0, description="standard deviation of a spatially correlated error beside the white one, m3 m-3"

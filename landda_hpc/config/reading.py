@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from landda_hpc.config.campaign import CampaignConfig
-from landda_hpc.config.deprecated import current, current_key
+from landda_hpc.config.deprecated import current, current_override
 from landda_hpc.config.documents import MAX_DEPTH, read_document, shorten
 from landda_hpc.config.problems import problems_of
 from landda_hpc.errors import ConfigError, MissingFileError
@@ -99,7 +99,7 @@ def apply_overrides(raw: dict[str, Any], overrides: dict[str, Any], within: str 
     """
     changed = copy.deepcopy(raw)
     for key, value in overrides.items():
-        _override(changed, current_key(key, within), value)
+        _override(changed, *current_override(key, value, within))
     return changed
 
 

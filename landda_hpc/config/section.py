@@ -21,6 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+from landda_hpc.data import PACKAGE
+
 MAX_PATH: Final = 2000
 MAX_NAME: Final = 255
 """Bytes of a path and of one name in it. The system takes 255 and 4096, of which data_root may be one half."""
@@ -101,6 +103,17 @@ SoilWaterOrZeroOrFile = Annotated[
     Discriminator(_number_or_file),
     BeforeValidator(_number_first),
 ]
+
+
+def _within_package(value: Path) -> Path:
+    name = str(value).removeprefix(PACKAGE)
+    if name != str(value) and (Path(name).is_absolute() or ".." in Path(name).parts or not name):
+        raise ValueError(f"expected {PACKAGE} and the name of a file of landda_hpc; found {str(value)[:80]}")
+    return value
+
+
+DataFile = Annotated[Path, AfterValidator(_within_package)]
+"""A file under data_root, or one that ships with this package: ``data.data_file`` finds it."""
 
 
 class Section(BaseModel):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from landda_hpc.config.domain import RegionConfig
 from landda_hpc.config.section import (
     THINNEST_M,
     Days,
@@ -65,7 +66,10 @@ class TwinStationsConfig(Section):
     """Stations that are drawn from a twin's nature run: its cell means with errors of place and instrument."""
 
     per_region: int = Field(
-        40, ge=1, le=10000, description="stations in each region (China, United States), drawn at random"
+        40,
+        ge=1,
+        le=10000,
+        description="stations in each of verification.regions, or in the whole domain without regions, at random",
     )
     offset_std: SoilWaterOrZero = Field(
         0.06, description="standard deviation of a station's lasting difference from its cell, m3 m-3"
@@ -98,6 +102,11 @@ class VerificationConfig(Section):
     discard_days: int = Field(
         0, ge=0, le=36500, description="days from the start that count in no mean of the tables; [S24] leaves out 15"
     )
+    regions: tuple[RegionConfig, ...] = Field(
+        (),
+        max_length=100,
+        description="regions with maps, means and figures of their own, next to those of the whole domain",
+    )
     references: tuple[ReferenceConfig, ...] = Field(
         (), max_length=100, description="gridded products that landda score compares with"
     )
@@ -129,6 +138,15 @@ class VerificationConfig(Section):
         max_length=10000,
         description="stations whose series are drawn, 'network/station'; default three of each region by rule",
     )
+
+    @field_validator("regions")
+    @classmethod
+    def _names(cls, value: tuple[RegionConfig, ...]) -> tuple[RegionConfig, ...]:
+        names = [region.name for region in value]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"'{twice}' is the name of two regions")
+        return value
 
     @field_validator("depths_m")
     @classmethod

@@ -4,7 +4,8 @@
 vegetation and albedo on a regular 0.5-degree grid, and a coarser temperature climatology; its attributes
 document every variable; `CREDITS.md` lists the sources, licences and approximations. `climate` turns climate
 classes into monthly precipitation. `spun_up_1p4deg.nc` holds the spun-up states of the land physics on the global
-1.4-degree grid (`landda spinup experiments/spinup.yaml --year`) at six dates of a year.
+1.4-degree grid (`landda spinup experiments/spinup.yaml --year`) at six dates of a year. `papers/` holds what the
+papers' experiments name: published scores, and an outline of China.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["SOIL_CLASSES", "STATIC_CREDIT", "SoilClass", "spun_up_path", "static_path"]
+__all__ = ["SOIL_CLASSES", "STATIC_CREDIT", "SoilClass", "data_file", "spun_up_path", "static_path"]
+
+PACKAGE: Final = "package:"
+"""Beginning of the name of a file that ships with this package, e.g. ``package:papers/china.geojson``."""
 
 STATIC_CREDIT: Final = (
     "Land, elevation, soil, vegetation, albedo, snow and temperature: SpeedyWeatherAssets, "
@@ -65,6 +69,14 @@ SOIL_CLASSES: Final = (
     SoilClass(7, "tropical organic", 42.4, 18.0, 0.439, 0.347, 0.151, organic=True),
 )
 """The classes of `soil_class_fraction`, in its order."""
+
+
+def data_file(name: Path, data_root: Path) -> Path:
+    """Return the path of a file that a configuration names: under ``data_root``, or ``package:`` and a name in here."""
+    text = str(name)
+    if text.startswith(PACKAGE):
+        return Path(__file__).parent / text.removeprefix(PACKAGE)
+    return data_root / name
 
 
 def spun_up_path() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -16,9 +17,9 @@ from landda_hpc.data import static_path
 from landda_hpc.evaluation.daily_rain import DailyRain, bars_of_cell, rainiest_day
 from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.instances.domain import Domain
+from landda_hpc.regions import Region
 from landda_hpc.verification.figures.maps import Coastline
 from landda_hpc.verification.figures.station_maps import DayPanel, Ground
-from landda_hpc.verification.statistics.regions import Region
 
 Kind = Literal["scores at stations", "series at stations", "day", "patterns", "scores of cells"]
 
@@ -56,6 +57,7 @@ class Drawing:
     rain : of every day; None where it could not be had.
     ground : of maps.
     folder : gets the pictures.
+    regions : with figures of their own.
     """
 
     config: CampaignConfig
@@ -64,6 +66,7 @@ class Drawing:
     rain: DailyRain | None
     ground: Ground
     folder: Path
+    regions: Sequence[Region] = ()
 
     def area_of(self, region: Region) -> FloatArray:
         """Area of the region's scored cells, m2, (n_cells,); zero elsewhere."""

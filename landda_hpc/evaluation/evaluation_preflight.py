@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
-from landda_hpc.config import CampaignConfig, ReferenceConfig, StationsConfig
+from landda_hpc.config import CampaignConfig, ReferenceConfig, RegionConfig, StationsConfig
 from landda_hpc.constants import SOIL_Z, SOIL_ZI
 from landda_hpc.errors import LandDAError
 from landda_hpc.evaluation.daily_rain import rain_files
@@ -17,6 +17,7 @@ from landda_hpc.formats.products.precipitation import read_precipitation
 from landda_hpc.formats.products.region import Region
 from landda_hpc.grid import Grid
 from landda_hpc.instances.domain import depth_name
+from landda_hpc.regions import named_regions
 from landda_hpc.regridding.depth import layers_down_to
 from landda_hpc.verification.statistics.matching import layer_of, sensor_weights
 from landda_hpc.verification.statistics.station_set import count_depths
@@ -41,6 +42,8 @@ def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
         if problem:
             problems.append(f"{where}: {problem}")
 
+    for region in asked.regions:
+        attempt(f"verification.regions, {region.name}", partial(_look_at_region, config, region))
     for stations in asked.stations:
         attempt(f"verification.stations, {stations.entry}", partial(_look_at_stations, config, stations))
     for reference in asked.references:
@@ -50,6 +53,11 @@ def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
         name = f"verification.precipitation, {asked.precipitation}"
         attempt(name, partial(_look_at_rain, config, asked.precipitation, grid))
     return problems
+
+
+def _look_at_region(config: CampaignConfig, region: RegionConfig) -> str:
+    named_regions([region], config.data_root)
+    return ""
 
 
 def _look_at_stations(config: CampaignConfig, settings: StationsConfig) -> str:

@@ -26,6 +26,7 @@ from landda_hpc.evaluation.station_figures import draw_score_maps, draw_station_
 from landda_hpc.instances.domain import Domain
 from landda_hpc.io.atomic import write_text
 from landda_hpc.io.provenance import history, software
+from landda_hpc.regions import Region, named_regions
 from landda_hpc.verification.omissions import Gap, Gaps, gap_lines
 from landda_hpc.verification.statistics.daily import DayAnomalies
 from landda_hpc.verification.statistics.grid_scores import PATTERN, PatternSeries
@@ -103,11 +104,11 @@ def verify_campaign(
     """
     series = CampaignSeries(folder, config, domain)
     gaps = Gaps()
-    page = _Page(output, config)
+    page = _Page(output, config, gaps)
     drawing = None
     if with_figures:
         rain = gaps.attempt("rain", lambda: daily_rain(series, config, domain), None)
-        drawing = Drawing(config, domain, series.baseline, rain, make_ground(domain), output / "figures")
+        drawing = Drawing(config, domain, series.baseline, rain, make_ground(domain), output / "figures", page.regions)
     _report_stations(page, series, config, domain, drawing, gaps)
     _report_references(page, series, config, domain, drawing, gaps)
     return page.write(gaps.list())
@@ -116,8 +117,11 @@ def verify_campaign(
 class _Page:
     """Collects what goes to the screen, to verification.md and to the caller."""
 
-    def __init__(self, output: Path, config: CampaignConfig) -> None:
+    def __init__(self, output: Path, config: CampaignConfig, gaps: Gaps) -> None:
         self.output = output
+        nothing: tuple[Region, ...] = ()
+        read = partial(named_regions, config.verification.regions, config.data_root)
+        self.regions = gaps.attempt("regions", read, nothing)
         self.tables: list[Table] = []
         self.notes: list[str] = []
         self.files: list[Path] = []
@@ -171,7 +175,7 @@ def _report_stations(
     page: _Page, series: CampaignSeries, config: CampaignConfig, domain: Domain, drawing: Drawing | None, gaps: Gaps
 ) -> None:
     """Tables, files and, where they are drawn, figures of the stations."""
-    found = gaps.attempt("stations", lambda: stations.verify_stations(series, config, domain, gaps), None)
+    found = gaps.attempt("stations", lambda: stations.verify_stations(series, config, domain, page.regions, gaps), None)
     if found is None:
         return
     of_set, windows = found.stations, found.windows
@@ -226,7 +230,7 @@ def _report_references(
     figures: dict[str, list[Figure]] = {}
     scored: dict[str, set[str]] = {}
     rows = page.reference_rows
-    for found in references.verify_references(series, config, domain, gaps):
+    for found in references.verify_references(series, config, domain, page.regions, gaps):
         name = found.compared.reference
         is_first = name not in patterns
         patterns.setdefault(name, []).append(found.patterns)
@@ -270,7 +274,8 @@ def _report_references(
 
 
 def _draw_days(found: references.ReferenceVerification, domain: Domain, drawing: Drawing, gaps: Gaps) -> list[Figure]:
-    return draw_reference_days(found, references.anomalies_of_days(found, domain, drawing.days, gaps), drawing)
+    days = references.anomalies_of_days(found, domain, drawing.regions, drawing.days, gaps)
+    return draw_reference_days(found, days, drawing)
 
 
 _PLACES: Final = {

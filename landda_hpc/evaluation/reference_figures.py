@@ -10,11 +10,11 @@ from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.evaluation.drawing import Drawing, Figure, capital, file_name
 from landda_hpc.evaluation.references import ReferenceVerification, region_cells
 from landda_hpc.instances.domain import Domain
+from landda_hpc.regions import Region
 from landda_hpc.verification.figures.rain_series import ScoreLine, draw_scores_with_rain
 from landda_hpc.verification.figures.station_maps import DayPanel, draw_day, draw_station_scores, score_rows
 from landda_hpc.verification.statistics.daily import DayAnomalies
 from landda_hpc.verification.statistics.grid_scores import PatternSeries
-from landda_hpc.verification.statistics.regions import Region
 from landda_hpc.verification.tables.score_records import TRUTH
 
 
@@ -23,7 +23,7 @@ def draw_patterns_with_rain(layers: Sequence[PatternSeries], drawing: Drawing) -
     first, domain = layers[0], drawing.domain
     area = domain.cells.from_image(domain.grid.area)
     panels, bars = {}, {}
-    for region, cells in region_cells(domain).items():
+    for region, cells in region_cells(domain, drawing.regions).items():
         lines = [
             ScoreLine(run, of_layer.layer, scores["scc"])
             for of_layer in layers[:2]

@@ -19,6 +19,7 @@ from landda_hpc.formats.products.dataset import Dataset, make_dataset
 from landda_hpc.formats.products.product import SoilMoistureProfile
 from landda_hpc.formats.products.region import Region as FileRegion
 from landda_hpc.instances.domain import Domain, depth_name
+from landda_hpc.regions import Region
 from landda_hpc.regridding.depth import DepthRange, is_covered, observe, range_from_product
 from landda_hpc.regridding.regrid import Regridder
 from landda_hpc.storage.series_files import SeriesSlice
@@ -33,11 +34,11 @@ from landda_hpc.verification.statistics.grid_scores import (
     score_cells,
     score_patterns,
 )
-from landda_hpc.verification.statistics.regions import CHINA, GLOBE, UNITED_STATES, Region, covers
+from landda_hpc.verification.statistics.regions import covers
 from landda_hpc.verification.statistics.station_scores import GroupRow
 from landda_hpc.verification.tables.score_records import TRUTH
 
-REGIONS: Final = (GLOBE, CHINA, UNITED_STATES)
+ALL_CELLS: Final = "all cells"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,32 +65,32 @@ class ReferenceVerification:
     n_missing: int
 
 
-def region_cells(domain: Domain) -> dict[str, IntArray]:
-    """Scored cells of the regions that the grid covers; the first has all, others are there only if they have fewer."""
-    found: dict[str, IntArray] = {}
-    for region in REGIONS:
-        if region == GLOBE or covers(domain.grid, region):
-            name = "all cells" if region == GLOBE else region.name
-            mask = (region.mask(domain.grid) | (region == GLOBE)) & domain.is_scored
-            found[name] = np.flatnonzero(domain.cells.from_mask(mask))
-    everything = found["all cells"].size
-    return {name: c for name, c in found.items() if name == "all cells" or 0 < c.size < everything}
+def region_cells(domain: Domain, regions: Sequence[Region]) -> dict[str, IntArray]:
+    """Scored cells: all of them, and those of regions that the grid covers where these have fewer."""
+    everything = np.flatnonzero(domain.cells.from_mask(domain.is_scored))
+    found = {ALL_CELLS: everything}
+    for region in (r for r in regions if covers(domain.grid, r)):
+        cells = np.flatnonzero(domain.cells.from_mask(region.mask(domain.grid) & domain.is_scored))
+        if 0 < cells.size < everything.size:
+            found[region.name] = cells
+    return found
 
 
 def verify_references(
-    series: CampaignSeries, config: CampaignConfig, domain: Domain, gaps: Gaps
+    series: CampaignSeries, config: CampaignConfig, domain: Domain, regions: Sequence[Region], gaps: Gaps
 ) -> Iterator[ReferenceVerification]:
     """Compare every run with the truth of a twin and with every reference, layer by layer. Local.
 
     Parameters
     ----------
+    regions : with means of their own.
     gaps : gets the references and layers that cannot be read, or have nothing of the campaign's time.
 
     Yields
     ------
     One at a time: the series of all cells take most of the memory.
     """
-    judge = _Judge(series, config, domain)
+    judge = _Judge(series, config, domain, regions)
 
     def judged(name: str, depth: DepthRange, take: Callable[[], ReferenceVerification]) -> list[ReferenceVerification]:
         found = gaps.attempt(f"scores against {name}, {depth_name(depth)}", take, None)
@@ -113,12 +114,14 @@ def verify_references(
 class _Judge:
     """Scores the runs against one layer of a reference; holds what all layers share."""
 
-    def __init__(self, series: CampaignSeries, config: CampaignConfig, domain: Domain) -> None:
+    def __init__(
+        self, series: CampaignSeries, config: CampaignConfig, domain: Domain, regions: Sequence[Region]
+    ) -> None:
         self._series, self._config = series, config
         self._scored = np.flatnonzero(domain.cells.from_mask(domain.is_scored))
         place = np.full(len(domain.cells), -1)
         place[self._scored] = np.arange(self._scored.size)
-        self._regions = {name: place[cells] for name, cells in region_cells(domain).items()}
+        self._regions = {name: place[cells] for name, cells in region_cells(domain, regions).items()}
         self._area = domain.cells.from_image(domain.grid.area)[self._scored]
 
     def of_depth(self, instance: str, depth: DepthRange) -> FloatArray:
@@ -273,9 +276,13 @@ def chosen_depths(settings: ReferenceConfig, dataset: Dataset, recorded_m: float
 
 
 def anomalies_of_days(
-    found: ReferenceVerification, domain: Domain, days_of_region: Callable[[Region], Sequence[date]], gaps: Gaps
+    found: ReferenceVerification,
+    domain: Domain,
+    regions: Sequence[Region],
+    days_of_region: Callable[[Region], Sequence[date]],
+    gaps: Gaps,
 ) -> list[DayAnomalies]:
-    """Anomalies of single days from the mean of the assimilation window, in China and the United States."""
+    """Anomalies of single days from the mean of the assimilation window, in each region that the grid covers."""
     compared, window = found.compared, found.windows["assimilation"]
     times = [time for time, inside in zip(compared.times, window, strict=True) if inside]
     if not times:
@@ -283,7 +290,7 @@ def anomalies_of_days(
     runs = {name: values[window] for name, values in compared.runs.items()}
     anomalies = DailyAnomalies(runs, compared.values[window], times)
     chosen: list[DayAnomalies] = []
-    for region in (r for r in (CHINA, UNITED_STATES) if covers(domain.grid, r)):
+    for region in (r for r in regions if covers(domain.grid, r)):
         inside = domain.cells.from_mask(region.mask(domain.grid) & domain.is_scored)[found.scored]
         for day in days_of_region(region):
             of_day = anomalies.of(day, region, inside)

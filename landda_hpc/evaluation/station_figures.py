@@ -8,7 +8,8 @@ import numpy as np
 
 from landda_hpc.config import CampaignConfig
 from landda_hpc.evaluation.drawing import Drawing, Figure, capital, file_name
-from landda_hpc.evaluation.stations import REGIONS, StationVerification
+from landda_hpc.evaluation.stations import StationVerification
+from landda_hpc.regions import Region
 from landda_hpc.verification.figures.rain_series import StationPanel, draw_stations
 from landda_hpc.verification.figures.station_maps import (
     DayPanel,
@@ -17,7 +18,7 @@ from landda_hpc.verification.figures.station_maps import (
     score_rows,
 )
 from landda_hpc.verification.statistics.daily import DayAnomalies
-from landda_hpc.verification.statistics.regions import Region, station_regions
+from landda_hpc.verification.statistics.regions import station_regions
 from landda_hpc.verification.statistics.station_set import StationSet
 from landda_hpc.verification.statistics.temporal import METRICS
 from landda_hpc.verification.tables.station_table import TITLES
@@ -32,7 +33,7 @@ def draw_score_maps(found: StationVerification, drawing: Drawing) -> list[Figure
             chosen = np.flatnonzero((stations.layer == number) & (window.scores.n > 0))
             if not chosen.size:
                 continue
-            regions = station_regions(stations.lat[chosen], stations.lon[chosen], REGIONS)
+            regions = station_regions(stations.lat[chosen], stations.lon[chosen], found.regions)
             for metric, (long_name, units) in METRICS.items():
                 scores = {run: metrics[metric].value[chosen] for run, metrics in window.scores.scores.items()}
                 if not any(np.isfinite(values).any() for values in scores.values()):
@@ -66,7 +67,7 @@ def draw_station_series(found: StationVerification, drawing: Drawing) -> list[Fi
         return []
     figures: list[Figure] = []
     stations, window = found.stations, found.windows[0]
-    for region in station_regions(stations.lat, stations.lon, REGIONS):
+    for region in station_regions(stations.lat, stations.lon, found.regions):
         chosen, rule = _drawn(found, region, drawing.config)
         panels = []
         for i in chosen:

@@ -20,13 +20,14 @@ from landda_hpc.evaluation.twin_stations import draw_twin_stations
 from landda_hpc.formats.stations.entry import read_stations
 from landda_hpc.formats.stations.station import StationSeries, merge_series
 from landda_hpc.instances.domain import Domain, depth_name
+from landda_hpc.regions import GLOBE, Region
 from landda_hpc.storage.series_files import SeriesSlice
 from landda_hpc.verification.omissions import Gaps
 from landda_hpc.verification.statistics.anomalies import AnomalyRule
 from landda_hpc.verification.statistics.daily import DailyAnomalies, DayAnomalies
 from landda_hpc.verification.statistics.dependence import Bootstrap
 from landda_hpc.verification.statistics.matching import ModelCells
-from landda_hpc.verification.statistics.regions import CHINA, GLOBE, UNITED_STATES, Region, station_regions
+from landda_hpc.verification.statistics.regions import station_regions
 from landda_hpc.verification.statistics.station_scores import WindowScores, score_stations
 from landda_hpc.verification.statistics.station_set import (
     Representativeness,
@@ -40,8 +41,6 @@ logger = logging.getLogger(__name__)
 
 _DEPTH_SLACK_M: Final = 1e-6
 
-REGIONS: Final = (CHINA, UNITED_STATES, GLOBE)
-
 
 @dataclass(frozen=True, eq=False)
 class StationVerification:
@@ -53,12 +52,14 @@ class StationVerification:
     runs : by name, m3 m-3, (n_time, n_place), NaN where frozen.
     points : how far points and cells may differ.
     windows : scores of each window.
+    regions : with means, maps and figures of their own.
     """
 
     stations: StationSet
     runs: Mapping[str, FloatArray]
     points: Representativeness
     windows: Sequence[WindowScores]
+    regions: Sequence[Region]
 
 
 def anomaly_rule(config: CampaignConfig) -> AnomalyRule:
@@ -67,12 +68,13 @@ def anomaly_rule(config: CampaignConfig) -> AnomalyRule:
 
 
 def verify_stations(
-    series: CampaignSeries, config: CampaignConfig, domain: Domain, gaps: Gaps
+    series: CampaignSeries, config: CampaignConfig, domain: Domain, regions: Sequence[Region], gaps: Gaps
 ) -> StationVerification | None:
     """Compare every run with every station that the configuration names. Local.
 
     Parameters
     ----------
+    regions : with means of their own; stations of a twin are drawn in each of them.
     gaps : gets the stations that cannot be read, and why windows have no scores.
 
     Returns
@@ -96,7 +98,7 @@ def verify_stations(
         outside[_outside_words(settings)] += len(of_entry) - len(chosen)
         found += chosen
     if asked.twin_stations is not None:
-        draw = partial(draw_twin_stations, series, config, domain, asked.twin_stations)
+        draw = partial(draw_twin_stations, series, config, domain, regions)
         found += gaps.attempt("stations of the twin", draw, [])
     if not found:
         return None
@@ -127,14 +129,14 @@ def verify_stations(
         stations,
         runs,
         series.windows(),
-        regions=REGIONS,
+        regions=(*regions, GLOBE),
         rule=anomaly_rule(config),
         baseline=series.baseline,
         min_pairs=asked.min_pairs,
         bootstrap=Bootstrap(asked.replicates, config.seed),
     )
     note_windows("scores at stations", series, {window.window for window in windows}, asked.min_pairs, gaps)
-    return StationVerification(stations, runs, points, windows)
+    return StationVerification(stations, runs, points, windows, regions)
 
 
 def note_windows(what: str, series: CampaignSeries, scored: Collection[str], min_pairs: int, gaps: Gaps) -> None:
@@ -159,7 +161,7 @@ def anomalies_of_days(
     anomalies = DailyAnomalies(runs, stations.observed[window.is_inside], times)
     surface = stations.layer == min(stations.layer)
     chosen: list[DayAnomalies] = []
-    for region in station_regions(stations.lat[surface], stations.lon[surface], REGIONS):
+    for region in station_regions(stations.lat[surface], stations.lon[surface], found.regions):
         for day in days_of_region(region):
             of_day = anomalies.of(day, region, surface & stations.inside(region))
             if of_day is None:

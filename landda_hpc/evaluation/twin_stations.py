@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 
-from landda_hpc.config import CampaignConfig, TwinStationsConfig
-from landda_hpc.constants import FloatArray
+from landda_hpc.config import CampaignConfig
+from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.evaluation.recorded_series import NATURE, CampaignSeries, unfrozen
 from landda_hpc.formats.stations.station import StationSeries
 from landda_hpc.grid import Grid
 from landda_hpc.instances.domain import Domain
 from landda_hpc.random_fields.keyed import keyed_generator
+from landda_hpc.regions import GLOBE, Region
 from landda_hpc.storage.series_files import SeriesSlice
 from landda_hpc.verification.statistics.matching import as_times, sensor_weights
-from landda_hpc.verification.statistics.regions import CHINA, GLOBE, UNITED_STATES, Region
 from landda_hpc.verification.tables.station_table import TWIN_NETWORK
+
+_MOST_TRIES: Final = 100
+"""Places in a cell that are tried until one lies in the region."""
 
 
 def draw_twin_stations(
-    series: CampaignSeries, config: CampaignConfig, domain: Domain, settings: TwinStationsConfig
+    series: CampaignSeries, config: CampaignConfig, domain: Domain, regions: Sequence[Region]
 ) -> list[StationSeries]:
     """Stations whose values are the nature run's cell means, with a lasting offset and white errors.
 
-    In each of China and the United States, or anywhere where the grid has neither. Random numbers are keyed by the
-    campaign's seed.
+    Random numbers are keyed by the campaign's seed.
+
+    Parameters
+    ----------
+    regions : stations lie in each of those that have scored cells, or anywhere in the domain where none has.
 
     Raises
     ------
     ConfigError : no nature run was recorded, or the sensor is deeper than the recorded layers.
     """
+    settings = config.verification.twin_stations
+    assert settings is not None, "they are asked for"
     weights = sensor_weights(settings.depth_m, series.n_layers)
     if NATURE not in series.instances or weights is None:
         raise ConfigError(
@@ -40,9 +51,8 @@ def draw_twin_stations(
     generator = keyed_generator(config.seed, "twin stations")
     row, column = np.divmod(domain.cells.cell, domain.grid.shape[1])
     chosen: list[tuple[Region, int]] = []
-    regions = [region for region in (CHINA, UNITED_STATES) if (region.mask(domain.grid) & domain.is_scored).any()]
-    for region in regions or [GLOBE]:
-        inside = np.flatnonzero(domain.cells.from_mask(region.mask(domain.grid) & domain.is_scored))
+    inside_of = [(region, _scored_cells(domain, region)) for region in regions]
+    for region, inside in [found for found in inside_of if found[1].size] or [(GLOBE, _scored_cells(domain, GLOBE))]:
         cells = generator.choice(inside, size=min(settings.per_region, inside.size), replace=False)
         chosen += [(region, int(cell)) for cell in np.sort(cells)]
     cells = np.array([cell for _, cell in chosen])
@@ -82,9 +92,18 @@ def draw_twin_stations(
     return found
 
 
+def _scored_cells(domain: Domain, region: Region) -> IntArray:
+    """Numbers of the scored cells in a region."""
+    return np.flatnonzero(domain.cells.from_mask(region.mask(domain.grid) & domain.is_scored))
+
+
 def _place(generator: np.random.Generator, grid: Grid, i: int, j: int, region: Region) -> tuple[float, float]:
     """Somewhere in a cell, not at its centre, but in the region that the centre is in; degrees."""
-    lat = generator.uniform(max(grid.lat_edges[i], region.south), min(grid.lat_edges[i + 1], region.north))
     turn = np.mod(grid.lon[j] - region.west, 360.0) + region.west - grid.lon[j]
     west, east = max(grid.lon_edges[j] + turn, region.west), min(grid.lon_edges[j + 1] + turn, region.east)
-    return float(lat), float(np.mod(generator.uniform(west, east) + 180.0, 360.0) - 180.0)
+    for _ in range(_MOST_TRIES):
+        lat = generator.uniform(max(grid.lat_edges[i], region.south), min(grid.lat_edges[i + 1], region.north))
+        lon = np.mod(generator.uniform(west, east) + 180.0, 360.0) - 180.0
+        if region.holds(np.asarray(lat), np.asarray(lon)):
+            return float(lat), float(lon)
+    return float(grid.lat[i]), float(np.mod(grid.lon[j] + 180.0, 360.0) - 180.0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from landda_hpc.config.domain import RegionStd
 from landda_hpc.config.frame import FrameConfig
 from landda_hpc.config.section import SoilWater, SoilWaterOrZeroOrFile
 from landda_hpc.constants import N_UPPER, SOIL_ZI, BoolArray, FloatArray
@@ -149,9 +150,10 @@ class Var3dObservationTerm(Var3dRun):
     reported_errors: bool = Field(
         False, description="J_O takes the errors that each observation reports (observations.errors) instead"
     )
-    observation_std_china: SoilWater | None = Field(
-        None,
-        description="the same inside China, m3 m-3, for Figs 6-7 of [S24] (0.30 there, 0.01 outside); if absent no map",
+    observation_std_regions: tuple[RegionStd, ...] = Field(
+        (),
+        max_length=100,
+        description="regions where J_O assumes another standard deviation; of regions that overlap the last one counts",
     )
 
     @model_validator(mode="after")
@@ -163,14 +165,15 @@ class Var3dObservationTerm(Var3dRun):
         return self
 
     def build(self, context: MethodContext) -> Var3d | WithReportedErrors:
-        """See ``Var3dRun.build``."""
+        """See ``Var3dRun.build``; DataError also for the file of a region."""
         from landda_hpc.analysis.reported_errors import WithReportedErrors
-        from landda_hpc.random_fields.error_map import china_error_map
+        from landda_hpc.regions import std_by_region
 
-        by_errors, inside, outside = self._by_errors(context), self.observation_std_china, self.observation_std
+        by_errors = self._by_errors(context)
         if self.reported_errors:
             return WithReportedErrors(by_errors)
-        return by_errors(outside if inside is None else china_error_map(context.grid, inside, outside))
+        std = std_by_region(context.grid, self.observation_std, self.observation_std_regions, context.data_root)
+        return by_errors(std)
 
 
 class Var3dImageTerm(Var3dRun):

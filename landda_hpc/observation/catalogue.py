@@ -9,10 +9,10 @@ from landda_hpc.formats.products.dataset import Dataset, make_dataset
 from landda_hpc.formats.products.gldas import GLDAS_NOAH
 from landda_hpc.observation.files import ProductSource
 from landda_hpc.observation.twin_observations import TwinObservationSource
-from landda_hpc.random_fields.error_map import china_error_map
+from landda_hpc.regions import std_by_region
 
 if TYPE_CHECKING:
-    from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.constants import BoolArray
     from landda_hpc.grid import Grid
     from landda_hpc.observation.source import ObservationSource
 
@@ -29,6 +29,7 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
     Raises
     ------
     ConfigError : a file pattern leads out of data_root, or the product does not cover the observed depth.
+    MissingFileError, DataError : the file of a region with errors of its own.
 
     Notes
     -----
@@ -36,9 +37,7 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
     """
     observations = config.observations
     if isinstance(observations, TwinObservations):
-        std: float | FloatArray = observations.error_std
-        if observations.error_std_china is not None:
-            std = china_error_map(grid, observations.error_std_china, observations.error_std)
+        std = std_by_region(grid, observations.error_std, observations.error_std_regions, config.data_root)
         return TwinObservationSource(
             config.seed,
             grid,

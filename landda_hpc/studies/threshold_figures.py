@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib import colormaps
 
+from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.maps import Coastline, draw_maps
-from landda_hpc.verification.statistics.regions import GLOBE, Region
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -23,6 +23,7 @@ from landda_hpc.formats.products.image_series import ImageSeries
 from landda_hpc.grid import Grid, regular_grid, spans_circle
 from landda_hpc.io.atomic import write_text
 from landda_hpc.methods.base.curvelet_frame import make_frame
+from landda_hpc.regions import GLOBE, Region
 from landda_hpc.regridding.regrid import Method as RegridMethod
 from landda_hpc.regridding.regrid import Regridder
 from landda_hpc.storage.output_folder import claim_folder
@@ -42,7 +43,7 @@ from landda_hpc.studies.threshold_statistics import (
     study_reconstructions,
 )
 from landda_hpc.verification.figures.maps import Coastline
-from landda_hpc.verification.statistics.regions import GLOBE, Region, window_of
+from landda_hpc.verification.statistics.regions import window_of
 from landda_hpc.verification.statistics.sample_size import FEWEST_TIMES
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ import pytest
 from landda_hpc.errors import ConfigError
 from landda_hpc.formats.products.image_series import open_image_series
 from landda_hpc.grid import regular_grid
+from landda_hpc.regions import GLOBE, Region
 from landda_hpc.studies.threshold_study import SHEN2024, ThresholdSettings, cut_grid, study_thresholds
-from landda_hpc.verification.statistics.regions import GLOBE, Region
 from tests.campaign.conftest import Landda
 
 GRID = regular_grid(32, 31, south=22.5, north=67.5, west=73.125, east=116.71875)

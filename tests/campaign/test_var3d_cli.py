@@ -16,7 +16,8 @@ from landda_hpc.config import METHODS
 from landda_hpc.formats.own.wedge_spectra import read_wedge_spectrum
 from landda_hpc.formats.products.image_series import open_image_series
 from landda_hpc.grid import regular_grid
-from landda_hpc.random_fields.error_map import outline_mask
+from landda_hpc.regions import named_regions
+from landda_hpc.studies.reproduction.paper_regions import INSIDE_CHINA
 from landda_hpc.verification.tables.score_records import TRUTH, UNOBSERVED_TRUTH
 from tests.campaign.conftest import Landda, assert_same
 from tests.unit.formats.test_image_series import VALUES, write_series
@@ -30,6 +31,9 @@ ANALYSING = [name for name in METHODS if METHODS[name].assimilates]
 """Every method that a campaign's run may have."""
 
 
+IN_CHINA = {"name": "China", "file": "package:papers/china.geojson", "std": 0.3}
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Landda:
     """A small campaign of 3D-Var in the paper's domain, errors large inside China, in ``out``."""
@@ -37,10 +41,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Landda:
     file = run.write(
         time={"start": "2016-07-01T00:00", "assimilation_end": "2016-07-03T00:00", "end": "2016-07-03T12:00"},
         grid=REGION,
-        observations={"kind": "twin", "depth_m": [0.0, 0.07], "error_std": 0.01, "error_std_china": 0.3},
+        observations={"kind": "twin", "depth_m": [0.0, 0.07], "error_std": 0.01, "error_std_regions": [IN_CHINA]},
         runs=[
             {"method": "control"},
-            {"method": "var3d_point", "observation_std": 0.01, "observation_std_china": 0.3},
+            {"method": "var3d_point", "observation_std": 0.01, "observation_std_regions": [IN_CHINA]},
             {"method": "var3d_image"},
         ],
         output={"every_hours": 6, "figures": False,
@@ -74,7 +78,8 @@ def test_observations_have_the_errors_of_the_map(finished: Landda) -> None:
             open_image_series([path], name, (-3.0, 3.0))[0].values for name in ("observation", "truth")
         )
         errors.append(observation - truth)
-    inside = outline_mask(GRID)
+    (china,) = named_regions((INSIDE_CHINA,), Path())
+    inside = china.mask(GRID)
     stack = np.array(errors)
     assert abs(float(np.nanstd(stack[:, inside])) - 0.30) < 0.02
     assert abs(float(np.nanstd(stack[:, ~inside])) - 0.01) < 0.001

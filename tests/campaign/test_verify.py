@@ -27,13 +27,13 @@ from landda_hpc.evaluation.evaluation_preflight import find_verification_problem
 from landda_hpc.evaluation.recorded_series import CampaignSeries
 from landda_hpc.instances.domain import make_domain, make_grid
 from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.regions import Region
 from landda_hpc.regridding.depth import depth_weights
 from landda_hpc.storage.checkpoint import digest as checkpoint_digest
 from landda_hpc.storage.folder_contents import look_through
 from landda_hpc.storage.retention import list_checkpoints
 from landda_hpc.storage.series_files import list_series, read_day, series_folder
 from landda_hpc.studies.comparison import open_seed
-from landda_hpc.verification.statistics.regions import CHINA
 from tests.campaign.conftest import CONFIG, Landda
 
 CHANGES: dict[str, Any] = {
@@ -43,6 +43,7 @@ CHANGES: dict[str, Any] = {
     "output": {"every_hours": 720, "figures": False, "series": {"to_depth_m": 0.4}},
     "verification": {
         "depths_m": [[0.0, 0.1]],
+        "regions": [{"name": "China", "boxes": [[15.0, 55.0, 70.0, 140.0]]}],
         "twin_stations": {"per_region": 10},
         "min_pairs": 5,
         "replicates": 60,
@@ -128,7 +129,8 @@ def test_recorded_means_are_those_of_the_scores(verified: Path) -> None:
 
 def test_stations_are_the_truth_of_their_cell_with_errors(verified: Path) -> None:
     with netCDF4.Dataset(verified / "verification/stations.nc") as file:
-        assert CHINA.holds(np.asarray(file["lat"][:]), np.asarray(file["lon"][:])).all(), "as their network says"
+        china = Region("China", 15.0, 55.0, 70.0, 140.0)
+        assert china.holds(np.asarray(file["lat"][:]), np.asarray(file["lon"][:])).all(), "as their network says"
         observed = np.ma.filled(file["observed"][:], np.nan)
         model = np.ma.filled(file["model"][:], np.nan)
         runs, windows = list(file["run"][:]), list(file["window"][:])

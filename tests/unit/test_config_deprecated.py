@@ -11,6 +11,7 @@ import yaml
 
 from landda_hpc.config import (
     METHODS,
+    TwinObservations,
     apply_overrides,
     current,
     deprecated,
@@ -76,6 +77,24 @@ def test_former_names_in_one_section(caplog: pytest.LogCaptureFixture) -> None:
     assert len(uses(caplog)) == 2
     with pytest.raises(ConfigError, match="unknown key"):
         parse_section(METHODS["var3d_point"], plain)
+
+
+def test_errors_inside_china_are_those_of_a_region(caplog: pytest.LogCaptureFixture) -> None:
+    """The form of the value changes too: in files, overrides, sections of a run and where there was none."""
+    run = {"method": "var3d_point", "observation_std": 0.01, "observation_std_china": 0.3}
+    config = parse_config({**FORMER, "observations": {"kind": "twin", "error_std_china": 0.25}, "runs": [run]})
+    assert len(uses(caplog)) == 2
+    assert isinstance(config.observations, TwinObservations) and isinstance(config.runs[0], Var3dPointRun)
+    (observed,), (assumed,) = config.observations.error_std_regions, config.runs[0].observation_std_regions
+    assert (observed.name, observed.std, assumed.std) == ("China", 0.25, 0.3)
+    present = {"observations": {"kind": "twin", "error_std_regions": [observed.model_dump(mode="json")]}}
+    assert parse_config({**FORMER, **present, "runs": [run]}) == config
+    plain = apply_overrides({"observations": {}}, {"observations.error_std_china": 0.25})
+    assert plain["observations"]["error_std_regions"][0]["std"] == 0.25
+    nowhere = current({"observations": {"kind": "twin", "error_std_china": None}}, warn=False)
+    assert nowhere == {"observations": {"kind": "twin", "error_std_regions": []}}
+    with pytest.raises(ConfigError, match=r"observations\.error_std_regions\.0\.std"):
+        parse_config({**FORMER, "observations": {"kind": "twin", "error_std_china": 30.0}})
 
 
 def test_both_names_are_refused() -> None:

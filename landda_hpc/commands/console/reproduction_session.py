@@ -20,7 +20,7 @@ from landda_hpc.verification.omissions import Gap, exit_code
 
 _MAIN: Final = "campaign"
 _CHINA: Final[dict[str, dict[str, Any]]] = {
-    "ideal": {"observations.error_std_china": None},
+    "ideal": {"observations.error_std_regions": []},
     "with errors": {},
 }
 """The observation-error experiment of [S24]: kinds of observations, and the keys that they change."""

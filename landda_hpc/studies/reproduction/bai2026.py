@@ -8,6 +8,7 @@ from pathlib import Path
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.evaluation.drawing import capital
+from landda_hpc.regions import named_regions
 from landda_hpc.studies.reproduction.bai2026_explanations import explanations
 from landda_hpc.studies.reproduction.bai2026_modes import write_modes
 from landda_hpc.studies.reproduction.bai2026_stations import write_station_table, write_stations
@@ -18,7 +19,7 @@ from landda_hpc.studies.reproduction.material import Material
 from landda_hpc.studies.reproduction.page import Page, WrittenPage
 from landda_hpc.studies.reproduction.sentences import enumerated
 from landda_hpc.verification.figures.paper_series import Line, draw_lines
-from landda_hpc.verification.statistics.regions import CHINA, UNITED_STATES, covers
+from landda_hpc.verification.statistics.regions import covers
 from landda_hpc.verification.tables.published import BAI2026_FIGURES, ScoreOf, published
 
 _COLOURS = {"0-10 cm": "#D62728", "10-40 cm": "#2CA02C", "40-100 cm": "#1F77B4"}
@@ -77,7 +78,8 @@ def _maps(page: Page, m: Material) -> None:
     title = f"Soil moisture {m.layer}"
     m.draw(images, time, page.figure_file("fig04_globe"), panels=panels, title=title, columns=1)
     page.figure("Fig. 4", "fig04_globe", f"Background, analysis and increment. {time_words(time, wanted)}")
-    regions = [region for region in (CHINA, UNITED_STATES) if covers(m.domain.grid, region)]
+    papers = named_regions(BAI2026.regions, m.config.data_root)
+    regions = [region for region in papers if covers(m.domain.grid, region)]
     if len(regions) < 2:
         page.lacks("Fig. 5", "China and the United States", f"the grid ({m.domain.grid.describe()}) lacks them")
         return

@@ -157,7 +157,7 @@ def worse_words(m: Material, rows: Sequence[GroupRow]) -> str:
             row.group: row.difference.value
             for row in rows
             if (row.kind, row.metric, row.window) == ("region", metric, "assimilation")
-            and row.group in ("China", "United States")
+            and row.group in {region.name for region in m.experiment.regions}
             and (row.run, row.layer) == (m.roles.assimilation, m.layer)
             and row.difference is not None
         }

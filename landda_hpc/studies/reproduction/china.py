@@ -14,11 +14,12 @@ from landda_hpc.config import Run
 from landda_hpc.errors import ConfigError
 from landda_hpc.evaluation.drawing import capital
 from landda_hpc.methods.var3d import Var3dPointRun
-from landda_hpc.random_fields.error_map import china_error_map
+from landda_hpc.regions import named_regions, std_by_region
 from landda_hpc.studies.reproduction.common import time_words
 from landda_hpc.studies.reproduction.experiment import SHEN2024
 from landda_hpc.studies.reproduction.material import Material
 from landda_hpc.studies.reproduction.page import Page
+from landda_hpc.studies.reproduction.paper_regions import INSIDE_CHINA
 from landda_hpc.verification.statistics.scores import score
 
 
@@ -85,7 +86,8 @@ def _write_one(page: Page, kind: str, folder: Path) -> None:
     title = f"Soil moisture {m.layer}, observations {kind}"
     m.draw(shown, time, page.figure_file(name), panels=panels, title=title, labels=labels, columns=2)
     observed = np.isfinite(images["observation"])
-    inside_china = china_error_map(m.domain.grid, 1.0, 0.0) > 0.0
+    (china,) = named_regions((INSIDE_CHINA,), m.config.data_root)
+    inside_china = china.mask(m.domain.grid)
     texts = []
     for run in ("control", "point", "image"):
         parts = []
@@ -103,15 +105,16 @@ def _write_one(page: Page, kind: str, folder: Path) -> None:
 
 def _write_error_map(page: Page, m: Material, point: Var3dPointRun) -> None:
     """Fig. 6: the errors that the conventional 3D-Var assumes."""
-    outside, inside = point.observation_std, point.observation_std_china or point.observation_std
-    errors = np.where(m.domain.is_land, china_error_map(m.domain.grid, inside, outside), np.nan)
+    outside, regions = point.observation_std, point.observation_std_regions
+    assumed = std_by_region(m.domain.grid, outside, regions, m.config.data_root)
+    errors = np.where(m.domain.is_land, assumed, np.nan)
     panels = ["Assumed by the 3D-Var"]
     m.draw(
         {panels[0]: errors}, None, page.figure_file("fig06_errors"), panels=panels, title="Observation errors",
         columns=1, quantity="Standard deviation",
     )  # fmt: skip
     words = f"Observation errors: {outside:g} m3 m-3"
-    words += f", and {inside:g} inside China" if inside != outside else ", the same inside China"
+    words += "".join(f", and {one.std:g} inside {one.name}" for one in regions) or ", the same inside China"
     page.figure(
         "Fig. 6", "fig06_errors", f"{words}. The paper says 'negligible' and 'significant' and gives no values."
     )

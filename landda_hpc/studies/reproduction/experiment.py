@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Final, Literal
 
 import landda_hpc
-from landda_hpc.config import CampaignConfig, Run, SeriesConfig, TwinStationsConfig
+from landda_hpc.config import CampaignConfig, RegionConfig, Run, SeriesConfig, TwinStationsConfig
 from landda_hpc.errors import ConfigError
 from landda_hpc.methods.control import ControlRun
 from landda_hpc.methods.enkf_like import EnkfLikeRun
 from landda_hpc.methods.var3d import Var3dImageRun
+from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.tables.side_by_side import Roles
 
 PaperName = Literal["bai2026", "shen2024"]
@@ -61,6 +62,7 @@ class Experiment:
     fields : images that its figures take.
     twin_stations : drawn in a twin where the paper has stations; None where it has none.
     days : whose anomalies at stations it shows.
+    regions : of its maps and means at stations.
     """
 
     name: PaperName
@@ -73,6 +75,7 @@ class Experiment:
     fields: tuple[str, ...] = FIELDS
     twin_stations: TwinStationsConfig | None = None
     days: tuple[date, ...] = ()
+    regions: tuple[RegionConfig, ...] = ()
 
     def roles(self, config: CampaignConfig) -> Roles:
         """Which runs stand for the paper's control and assimilation.
@@ -100,13 +103,15 @@ class Experiment:
         return self.verified(config.model_copy(update={"output": config.output.model_copy(update=changes)}))
 
     def verified(self, config: CampaignConfig) -> CampaignConfig:
-        """The configuration with what stands for the paper's stations in a twin, and the days that it shows.
+        """The configuration with what stands for the paper's stations in a twin, its regions and the days it shows.
 
-        Stations that the configuration names itself, real or of the twin, stay.
+        Stations, regions and days that the configuration names itself stay.
         """
         asked, changes = config.verification, dict[str, object]()
         if config.twin is not None and not asked.stations and asked.twin_stations is None:
             changes["twin_stations"] = self.twin_stations
+        if not asked.regions:
+            changes["regions"] = self.regions
         if not asked.days:
             first, end = config.scored_since, config.time.assimilation_end
             changes["days"] = tuple(day for day in self.days if first.date() <= day < end.date())
@@ -141,6 +146,7 @@ BAI2026: Final = Experiment(
     ),
     twin_stations=TwinStationsConfig(per_region=148),
     days=(date(2022, 6, 18),),
+    regions=BAI2026_REGIONS,
 )
 
 SHEN2024: Final = Experiment(

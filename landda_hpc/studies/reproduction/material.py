@@ -18,12 +18,12 @@ from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.formats.products.registry import PRODUCTS
 from landda_hpc.instances.domain import Domain, depth_name, make_domain
 from landda_hpc.instances.trajectory import presented, require_same_trajectory
+from landda_hpc.regions import Region
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
 from landda_hpc.studies.reproduction.experiment import Experiment
 from landda_hpc.verification.figures.image_set import read_images
 from landda_hpc.verification.figures.maps import Coastline, draw_maps
-from landda_hpc.verification.statistics.regions import Region
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord, read_json_lines
 from landda_hpc.verification.tables.side_by_side import Roles
 

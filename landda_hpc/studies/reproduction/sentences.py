@@ -91,8 +91,9 @@ def nature_differences(twin: TwinConfig, config: CampaignConfig) -> list[str]:
 def twin_observation_words(observations: TwinObservations) -> str:
     """What the observations of a twin are."""
     parts = [f"white errors of {observations.error_std:g} m3 m-3"]
-    if observations.error_std_china is not None:
-        parts[0] += f" ({observations.error_std_china:g} inside China)"
+    if observations.error_std_regions:
+        inside = [f"{region.std:g} inside {region.name}" for region in observations.error_std_regions]
+        parts[0] += f" ({enumerated(inside)})"
     if observations.correlated_std:
         parts.append(
             f"errors of {observations.correlated_std:g} m3 m-3 that are correlated over "
@@ -110,7 +111,7 @@ def has_white_noise_alone(config: CampaignConfig) -> bool:
     return (
         isinstance(observations, TwinObservations)
         and not observations.correlated_std
-        and observations.error_std_china is None
+        and not observations.error_std_regions
     )
 
 

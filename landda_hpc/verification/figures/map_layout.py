@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from landda_hpc.constants import FloatArray
-    from landda_hpc.verification.statistics.regions import Region
+    from landda_hpc.regions import Region
 
 _TITLE = 0.42
 """Height of a panel's title and tick labels, inches."""

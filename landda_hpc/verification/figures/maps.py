@@ -12,10 +12,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.image_set import DIFFERENCES, FIELDS
 from landda_hpc.verification.figures.map_layout import Layout, Panel, arrange, arrange_in_grid, shrinking
-from landda_hpc.verification.statistics.regions import GLOBE, Region, Window, window_of
+from landda_hpc.verification.statistics.regions import Window, window_of
 from landda_hpc.verification.statistics.scores import score
 
 if TYPE_CHECKING:

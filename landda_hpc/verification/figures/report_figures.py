@@ -9,10 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from landda_hpc.errors import ShapeError
+from landda_hpc.regions import GLOBE
 from landda_hpc.verification.figures.maps import draw_maps
 from landda_hpc.verification.figures.minimisation import draw_minimisation, read_minimisations
 from landda_hpc.verification.figures.score_series import draw_innovations, draw_score_series, read_innovations
-from landda_hpc.verification.statistics.regions import GLOBE, covers
+from landda_hpc.verification.statistics.regions import covers
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE
 from landda_hpc.verification.tables.score_table import CONTROL, in_order_of_trust
 from landda_hpc.verification.tables.summary import Part
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
     from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.grid import Grid
+    from landda_hpc.regions import Region
     from landda_hpc.verification.figures.image_set import ImageSet
     from landda_hpc.verification.figures.maps import Coastline
-    from landda_hpc.verification.statistics.regions import Region
     from landda_hpc.verification.tables.score_records import ScoreRecord
 
 logger = logging.getLogger(__name__)

@@ -18,10 +18,11 @@ from matplotlib.lines import Line2D
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.grid import Grid
+from landda_hpc.regions import Region
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.map_layout import aspect
 from landda_hpc.verification.figures.maps import Coastline, frame_map
-from landda_hpc.verification.statistics.regions import Region, window_of
+from landda_hpc.verification.statistics.regions import window_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

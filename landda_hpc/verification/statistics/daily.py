@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.regions import Region
 from landda_hpc.verification.statistics.anomalies import period_anomalies
-from landda_hpc.verification.statistics.regions import Region
 from landda_hpc.verification.statistics.scores import Score, score
 
 

@@ -1,4 +1,4 @@
-"""Named regions of verification, and their positions on a grid."""
+"""Regions on a grid and around stations."""
 
 from __future__ import annotations
 
@@ -8,45 +8,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from landda_hpc.errors import DataError
+from landda_hpc.regions import GLOBE, Region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from landda_hpc.constants import BoolArray, FloatArray, IntArray
+    from landda_hpc.constants import FloatArray, IntArray
     from landda_hpc.grid import Grid
 
-
-@dataclass(frozen=True)
-class Region:
-    """A latitude-longitude box; west and east in degrees_east, west < east, at most 360 degrees wide."""
-
-    name: str
-    south: float
-    north: float
-    west: float
-    east: float
-
-    def __post_init__(self) -> None:
-        if not (-90.0 <= self.south < self.north <= 90.0 and 0.0 < self.east - self.west <= 360.0):
-            raise DataError(
-                f"region '{self.name}' spans latitude {self.south} to {self.north}, longitude {self.west} to "
-                f"{self.east}; expected south < north and west < east, at most 360 degrees."
-            )
-
-    def holds(self, lat: FloatArray, lon: FloatArray) -> BoolArray:
-        """Which places (degrees) lie in the region; in the broadcast shape of both."""
-        rows = (lat >= self.south) & (lat <= self.north)
-        return np.asarray(rows & (np.mod(lon - self.west, 360.0) <= self.east - self.west))
-
-    def mask(self, grid: Grid) -> BoolArray:
-        """Whether the centre of each cell lies in the region, shape (n_lat, n_lon)."""
-        return self.holds(grid.lat[:, None], grid.lon[None, :])
-
-
-GLOBE: Final = Region("Globe", -90.0, 90.0, -180.0, 180.0)
-CHINA: Final = Region("China", 15.0, 55.0, 70.0, 140.0)
-UNITED_STATES: Final = Region("United States", 25.0, 50.0, -125.0, -65.0)
-"""The regions of [B26] section 4.2.2."""
 
 _MARGIN: Final = 3.0
 """Degrees around stations that lie in none of the regions."""

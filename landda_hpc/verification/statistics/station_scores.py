@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
+from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.statistics.anomalies import AnomalyRule
 from landda_hpc.verification.statistics.dependence import Bootstrap, score_dependence
 from landda_hpc.verification.statistics.groups import GroupMean, group_mean
-from landda_hpc.verification.statistics.regions import GLOBE, Region
 from landda_hpc.verification.statistics.station_set import StationSet
 from landda_hpc.verification.statistics.temporal import METRICS, TemporalScores, temporal_scores
 

@@ -26,7 +26,7 @@ from landda_hpc.verification.statistics.matching import (
 if TYPE_CHECKING:
     from landda_hpc.formats.stations.station import StationSeries
     from landda_hpc.grid import Grid
-    from landda_hpc.verification.statistics.regions import Region
+    from landda_hpc.regions import Region
 
 UNITS: Final = ("m3 m-3", "m3/m3", "m^3/m^3")
 """Spellings of the unit that stations must have."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.io.atomic import write_text
-from landda_hpc.verification.statistics.regions import CHINA, UNITED_STATES, Region
 from landda_hpc.verification.tables.score_records import read_json_lines, write_csv, write_netcdf
 from landda_hpc.verification.tables.score_table import markdown_tables, summarise
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from landda_hpc.constants import BoolArray
     from landda_hpc.grid import Grid
+    from landda_hpc.regions import Region
     from landda_hpc.verification.figures.image_set import ImageSet
     from landda_hpc.verification.figures.maps import Coastline
     from landda_hpc.verification.tables.score_records import ScoreRecord
@@ -52,7 +52,7 @@ def write_report(
     land: BoolArray | None = None,
     score_mask: BoolArray | None = None,
     coastline: Coastline | None = None,
-    regions: Sequence[Region] = (CHINA, UNITED_STATES),
+    regions: Sequence[Region] = (),
     innovations: Path | None = None,
     layer: str = "0-10 cm",
     since: datetime | None = None,

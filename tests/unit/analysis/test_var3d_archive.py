@@ -16,10 +16,12 @@ from landda_hpc.analysis.background_archive import (
     write_archive,
 )
 from landda_hpc.analysis.layer_nodes import at_nodes, node_weights
+from landda_hpc.config import RegionStd
 from landda_hpc.constants import SOIL_Z, FloatArray
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
 from landda_hpc.grid import regular_grid
-from landda_hpc.random_fields.error_map import china_error_map, outline_mask
+from landda_hpc.regions import Region, named_regions, std_by_region
+from landda_hpc.studies.reproduction.paper_regions import INSIDE_CHINA
 
 GRID = regular_grid(18, 20, south=20.0, north=56.0, west=73.0, east=117.0)
 
@@ -137,7 +139,8 @@ def test_linear_profiles_stay_linear_and_gaps_stay_gaps() -> None:
 @pytest.mark.parametrize("west", [-180.0, 0.0])
 def test_china_is_where_it_is(west: float) -> None:
     grid = regular_grid(180, 360, west=west, east=west + 360.0)
-    inside = outline_mask(grid)
+    (china,) = named_regions((INSIDE_CHINA,), Path())
+    inside = china.mask(grid)
 
     def at(lat: float, lon: float) -> bool:
         column = int(np.argmin(np.abs((grid.lon - lon + 180.0) % 360.0 - 180.0)))
@@ -161,7 +164,8 @@ def test_china_is_where_it_is(west: float) -> None:
 
 def test_china_error_map() -> None:
     grid = regular_grid(32, 32, south=23.0, north=68.0, west=73.0, east=117.0)
-    errors = china_error_map(grid)
+    china = RegionStd(**INSIDE_CHINA.model_dump(), std=0.30)
+    errors = np.asarray(std_by_region(grid, 0.01, (china,), Path()))
     assert set(np.unique(errors)) == {0.01, 0.30}
     assert 0.35 < np.mean(errors == 0.30) < 0.6
 
@@ -169,8 +173,8 @@ def test_china_error_map() -> None:
 def test_outlines_in_either_sense_and_a_plain_square() -> None:
     grid = regular_grid(18, 36)
     square = ((-12.0, -20.0), (38.0, -20.0), (38.0, 30.0), (-12.0, 30.0))
-    inside = outline_mask(grid, square)
+    inside = Region.polygon("square", (square,)).mask(grid)
     lon = (grid.lon + 180.0) % 360.0 - 180.0
     expected = ((grid.lat > -20) & (grid.lat < 30))[:, None] & ((lon > -12) & (lon < 38))[None, :]
     assert np.array_equal(inside, expected)
-    assert np.array_equal(outline_mask(grid, square[::-1]), expected)
+    assert np.array_equal(Region.polygon("square", (square[::-1],)).mask(grid), expected)

@@ -12,7 +12,7 @@ from landda_hpc.analysis.background_archive import archive_of, write_archive
 from landda_hpc.analysis.error_models import ClimatologicalErrors
 from landda_hpc.analysis.protocol import AnalysisMethod, ImagePair
 from landda_hpc.analysis.wedge_variances import WedgeSpectrum
-from landda_hpc.config import parse_config
+from landda_hpc.config import RegionStd, parse_config
 from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.errors import ConfigError, DataError, MissingFileError
@@ -26,6 +26,7 @@ from landda_hpc.parallel.communicator import SerialCommunicator
 
 GRID = regular_grid(32, 32, south=23.0, north=68.0, west=73.0, east=117.0)
 FRAME = Curvelet2D(GRID.shape)
+IN_CHINA = {"name": "China", "file": "package:papers/china.geojson", "std": 0.30}
 
 
 def campaign(*runs: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def test_runs_by_method_name() -> None:
     config = parse_config(
         campaign(
             {"method": "control"},
-            {"method": "var3d_point", "observation_std": 0.01, "observation_std_china": 0.30},
+            {"method": "var3d_point", "observation_std": 0.01, "observation_std_regions": [IN_CHINA]},
             {"method": "var3d_image", "keep_fraction": 0.3, "frame": {"boundary": "reflect"}},
             {"method": "var3d_both", "name": "both_terms", "image_std": 1.0},
         )
@@ -91,7 +92,7 @@ def test_each_run_analyses(run: Var3dRun) -> None:
 def test_china_error_map_leaves_china_to_the_background() -> None:
     """[S24] Fig. 7c: the analysis is the observation outside China and near the background inside."""
     images = pair()
-    method = made(Var3dPointRun(observation_std=0.01, observation_std_china=0.30))
+    method = made(Var3dPointRun(observation_std=0.01, observation_std_regions=(RegionStd.model_validate(IN_CHINA),)))
     analysis = method.analyse(images)
     gain = analysis.increment[images.observed] / images.innovation[images.observed]
     inside, outside = 0.16**2 / (0.16**2 + 0.30**2), 0.16**2 / (0.16**2 + 0.01**2)

@@ -1,9 +1,10 @@
-"""Twin observations whose errors differ between China and the rest."""
+"""Twin observations whose errors differ between a region and the rest."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,33 +13,35 @@ from landda_hpc.grid import regular_grid
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.error_std import ErrorSizes
 from landda_hpc.observation.quality import ModelSurface, QualityControl
-from landda_hpc.random_fields.error_map import outline_mask
+from landda_hpc.regions import named_regions
+from landda_hpc.studies.reproduction.paper_regions import INSIDE_CHINA
 from tests.campaign.conftest import CONFIG
 
 GRID = regular_grid(32, 31, south=22.5, north=67.5, west=73.125, east=116.71875)
 TIME = datetime(2016, 5, 1)
+IN_CHINA = {"name": "China", "file": "package:papers/china.geojson", "std": 0.3}
+INSIDE = named_regions((INSIDE_CHINA,), Path())[0].mask(GRID)
 
 
-def errors(**observations: float) -> np.ndarray:
+def errors(**observations: Any) -> np.ndarray:
     raw = {**CONFIG, "observations": {"kind": "twin", **observations}}
     source = open_source(parse_config(raw), GRID, np.ones(GRID.shape, dtype=bool))
     return source.at(TIME, np.full(GRID.shape, 0.25)).given - 0.25  # type: ignore[union-attr]
 
 
 def test_the_map_scales_the_same_random_numbers() -> None:
-    plain, mapped = errors(error_std=0.01), errors(error_std=0.01, error_std_china=0.3)
-    inside = outline_mask(GRID)
-    np.testing.assert_allclose(mapped[inside], 30.0 * plain[inside], rtol=1e-9, atol=1e-12)
-    np.testing.assert_array_equal(mapped[~inside], plain[~inside])
+    plain, mapped = errors(error_std=0.01), errors(error_std=0.01, error_std_regions=[IN_CHINA])
+    np.testing.assert_allclose(mapped[INSIDE], 30.0 * plain[INSIDE], rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(mapped[~INSIDE], plain[~INSIDE])
 
 
 def test_quality_control_takes_the_map_that_the_observation_brings() -> None:
-    raw = {**CONFIG, "observations": {"kind": "twin", "error_std": 0.01, "error_std_china": 0.3}}
+    raw = {**CONFIG, "observations": {"kind": "twin", "error_std": 0.01, "error_std_regions": [IN_CHINA]}}
     source = open_source(parse_config(raw), GRID, np.ones(GRID.shape, dtype=bool))
     observation = source.at(TIME, np.full(GRID.shape, 0.25))
     assert observation is not None and observation.error_std is not None
     std = ErrorSizes(0.01, None, 0.0, GRID, Path())(observation)
     checks = QualityControl(QualityConfig(frozen_model=False), np.full(GRID.shape, 0.45))
     checked = checks(observation, std, ModelSurface())
-    used = checked.is_used[outline_mask(GRID)]
+    used = checked.is_used[INSIDE]
     assert used.mean() > 0.99  # 4 sigma of 0.3; with 0.01 a third would be refused

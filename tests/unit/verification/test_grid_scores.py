@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from landda_hpc.grid import regular_grid
+from landda_hpc.regions import named_regions
+from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.figures.maps import Coastline
 from landda_hpc.verification.figures.rain_series import ScoreLine, StationPanel, draw_scores_with_rain, draw_stations
 from landda_hpc.verification.figures.station_maps import DayPanel, Ground, draw_day, draw_station_scores, score_rows
@@ -19,11 +21,11 @@ from landda_hpc.verification.statistics.anomalies import AnomalyRule
 from landda_hpc.verification.statistics.dependence import Bootstrap
 from landda_hpc.verification.statistics.grid_scores import Compared, mean_patterns, score_cells, score_patterns
 from landda_hpc.verification.statistics.intervals import estimate_mean
-from landda_hpc.verification.statistics.regions import CHINA, UNITED_STATES
 from landda_hpc.verification.tables.grid_table import reference_markdown, write_pattern_csv, write_reference_netcdf
 from landda_hpc.verification.tables.station_table import group_table
 
 GRID = regular_grid(18, 36)
+CHINA, UNITED_STATES = named_regions(BAI2026_REGIONS, Path())
 N_TIME = 80
 TIMES = tuple(datetime(2022, 6, 2) + timedelta(hours=6 * i) for i in range(N_TIME))
 CELLS = np.arange(200, 330)

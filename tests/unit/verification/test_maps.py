@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +11,14 @@ import xarray as xr
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.grid import gaussian_grid, grid_from_centres, regular_grid
+from landda_hpc.regions import GLOBE, Region, named_regions
+from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.maps import Coastline, default_panels, draw_maps
-from landda_hpc.verification.statistics.regions import CHINA, GLOBE, UNITED_STATES, Region, window_of
+from landda_hpc.verification.statistics.regions import window_of
 
 TIME = datetime(2022, 6, 2, 6)
+CHINA, UNITED_STATES = named_regions(BAI2026_REGIONS, Path())
 NAMES = ("background", "observation", "analysis", "increment")
 
 

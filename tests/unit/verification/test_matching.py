@@ -11,8 +11,10 @@ import pytest
 from landda_hpc.constants import SOIL_Z, SOIL_ZI
 from landda_hpc.formats.stations.station import StationSeries
 from landda_hpc.grid import Grid, regular_grid
+from landda_hpc.regions import GLOBE, named_regions
 from landda_hpc.regridding.depth import depth_weights
 from landda_hpc.regridding.regrid import Regridder
+from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.statistics.matching import (
     ModelCells,
     as_times,
@@ -21,9 +23,10 @@ from landda_hpc.verification.statistics.matching import (
     place,
     sensor_weights,
 )
-from landda_hpc.verification.statistics.regions import CHINA, GLOBE, station_regions
+from landda_hpc.verification.statistics.regions import station_regions
 from landda_hpc.verification.statistics.station_set import make_station_set, representativeness
 
+CHINA, _ = named_regions(BAI2026_REGIONS, Path())
 LAYERS = [("0-10 cm", (0.0, 0.1)), ("10-40 cm", (0.1, 0.4))]
 TIMES = [datetime(2022, 6, 2) + timedelta(hours=6 * i) for i in range(40)]
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError
+from landda_hpc.regions import GLOBE
 from landda_hpc.verification.figures.map_layout import Panel, arrange_in_grid
 from landda_hpc.verification.figures.paper_series import Line, draw_lines, draw_sections, read_profiles
-from landda_hpc.verification.statistics.regions import GLOBE
 from landda_hpc.verification.tables.published import (
     BAI2026_FIGURES,
     SHEN2024_FIGURES,

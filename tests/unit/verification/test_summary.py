@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +12,15 @@ import xarray as xr
 
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
 from landda_hpc.grid import regular_grid
+from landda_hpc.regions import named_regions
+from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.figures.image_set import ImageSet, read_images
 from landda_hpc.verification.tables.score_records import ScoreRecord
 from landda_hpc.verification.tables.summary import write_report
 
 TIME = datetime(2022, 6, 2, 6)
 GRID = regular_grid(32, 64)
+REGIONS = named_regions(BAI2026_REGIONS, Path())
 
 
 @pytest.fixture
@@ -71,6 +75,7 @@ def test_whole_report(pictures, tmp_path, scores):
         grid=GRID,
         land=pictures.example_land(GRID),
         innovations=cycles,
+        regions=REGIONS,
     )
     assert sorted(p.relative_to(folder).as_posix() for p in written) == [
         "figures/innovations.png",
@@ -102,7 +107,7 @@ def test_scores_alone_and_a_regional_grid(pictures, tmp_path, scores):
     land = np.ones(asia.shape, bool)
     item = ImageSet("control", TIME, asia, pictures.example_images(asia, land, ("background",)))
     empty = ImageSet("enkf_like", TIME + timedelta(hours=6), asia, {})
-    written = write_report(tmp_path / "b", scores, images=[item, empty], grid=asia, land=land)
+    written = write_report(tmp_path / "b", scores, images=[item, empty], grid=asia, land=land, regions=REGIONS)
     # The grid has only half of China and nothing of the United States.
     assert [p.name for p in written if "202206" in p.name] == ["map_control_20220602T06.png"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.regions import GLOBE
 from landda_hpc.verification.statistics.anomalies import AnomalyRule, anomalies, period_anomalies
 from landda_hpc.verification.statistics.daily import DailyAnomalies, daily_means, days_of
-from landda_hpc.verification.statistics.regions import GLOBE
 from landda_hpc.verification.statistics.temporal import temporal_scores
 
 START = datetime(2022, 6, 2)
