@@ -20,7 +20,6 @@ from landda_hpc.campaign.increments import (
     make_drift,
 )
 from landda_hpc.campaign.observation_preparation import (
-    MEMORY_KEY,
     PreparedObservations,
     Treatment,
     surface_is_asked_for,
@@ -163,8 +162,7 @@ def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> Prepar
     with together(world, "preparing the treatment of observations"):
         if world.rank == 0:
             treatment = Treatment(config, domain)
-            if treatment.memory is not None:
-                memories[MEMORY_KEY] = treatment.memory
+            memories |= treatment.memories
     rules = config.observations.withheld
     withholding: Withholding | None = None
     with together(world, "choosing the observations that are withheld"):

@@ -18,9 +18,10 @@ from landda_hpc.instances.domain import Domain
 from landda_hpc.model.protocol import SoilModel
 from landda_hpc.observation.bias import BiasTreatment, CdfTreatment, MeanVarianceTreatment, Untreated
 from landda_hpc.observation.bias_file import read_climatologies
+from landda_hpc.observation.check_section import CheckContext, CheckMemory, CheckSection, ModelSurface
 from landda_hpc.observation.error_std import ErrorSizes
 from landda_hpc.observation.image import Flag, ImageObservation
-from landda_hpc.observation.quality import ModelSurface, QualityControl
+from landda_hpc.observation.quality import QualityControl
 from landda_hpc.observation.quality_memory import SpikeMemory
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.withheld import Withholding
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 MEMORY_KEY = "observations/spikes"
 """Place of the temporal check among what a campaign remembers; no run can have that name."""
+
+FURTHER_KEY = "observations/checks/"
+"""Begin of the places of further checks that remember."""
 
 _SURFACE = ("t_grnd", "scv")
 """State variables behind ``ModelSurface``, in the order of the gathered columns."""
@@ -48,24 +52,28 @@ class Treatment:
 
     Notes
     -----
-    Local: rank 0, which holds the observations; ``memory`` belongs in the checkpoint.
+    Local: rank 0, which holds the observations; ``memories`` belong in the checkpoint.
     """
 
     def __init__(self, config: CampaignConfig, domain: Domain) -> None:
         observations = config.observations
         quality = observations.quality
-        self._cells = domain.cells
+        self._cells, asked = domain.cells, quality.all_checks
         self._errors = _error_sizes(config, domain.grid)
         self.bias = _bias(config, domain.grid)
         if self.bias.treated is not None:
             treated = int(np.count_nonzero(self.bias.treated & domain.is_soil))
             logger.info("bias treatment: %d of %d soil cells", treated, int(domain.is_soil.sum()))
-        self.memory = None if quality.spike is None else SpikeMemory(quality.spike, domain.grid.shape)
-        self._checks = QualityControl(quality, domain.porosity, self.memory)
+        spikes = None if quality.spike is None else SpikeMemory(quality.spike, domain.grid.shape)
+        context = CheckContext(domain.grid, domain.porosity, config.data_root, config.seed)
+        self._checks = QualityControl(quality, context, spikes)
+        self.memories: dict[str, CheckMemory] = {} if spikes is None else {MEMORY_KEY: spikes}
+        self.memories |= {FURTHER_KEY + name: memory for name, memory in self._checks.memories.items()}
         innovation = quality.innovation
-        every_run = tuple(run.name for run in config.runs)
-        self._judges = () if innovation is None else every_run if innovation.run is None else (innovation.run,)
-        self._vegetation = None if quality.vegetation_fraction is None else _vegetation(domain)
+        self._runs = tuple(run.name for run in config.runs)
+        self._judges = () if innovation is None else self._runs if innovation.run is None else (innovation.run,)
+        self._vegetation = _vegetation(domain) if any(check.needs_vegetation for check in asked) else None
+        self._shows_backgrounds = any(check.needs_backgrounds for check in asked)
 
     def __call__(
         self,
@@ -91,11 +99,13 @@ class Treatment:
         observation, std = self.bias(observation, std)
         temperature, snow = (None, None) if surface is None else (self._cells.to_image(c) for c in surface.T)
         judges = [backgrounds[name] for name in self._judges]
+        shown = {name: backgrounds.get(name) for name in self._runs} if self._shows_backgrounds else {}
         checked = self._checks(
             observation,
             std,
             ModelSurface(is_frozen, temperature, snow, self._vegetation),
             [self._cells.to_image(rows[:, 0]) for rows in judges if rows is not None],
+            {name: self._cells.to_image(rows[:, 0]) for name, rows in shown.items() if rows is not None},
         )
         return checked.with_errors(std)
 
@@ -165,8 +175,7 @@ class PreparedObservations:
 
 def surface_is_asked_for(config: CampaignConfig) -> bool:
     """Whether a check needs the model's ground temperature or snow; the same on every rank."""
-    quality = config.observations.quality
-    return quality.frozen_temperature is not None or quality.snow_amount is not None
+    return any(check.needs_surface for check in config.observations.quality.all_checks)
 
 
 def surface_rows(model: SoilModel, state: TileState) -> FloatArray:
@@ -185,6 +194,7 @@ def find_unusable(config: CampaignConfig, grid: Grid) -> list[str]:
     parts: tuple[tuple[str, Callable[[CampaignConfig, Grid], object]], ...] = (
         ("observations.errors", _error_sizes),
         ("observations.bias", _bias),
+        ("observations.quality.checks", _further_checks),
     )
     for where, make in parts:
         try:
@@ -192,6 +202,14 @@ def find_unusable(config: CampaignConfig, grid: Grid) -> list[str]:
         except LandDAError as error:
             problems.append(f"{where}: {error}")
     return problems
+
+
+def _further_checks(config: CampaignConfig, grid: Grid) -> None:
+    """Build the further checks as a campaign does, to find out whether they can be built."""
+    context = CheckContext(grid, np.full(grid.shape, np.nan), config.data_root, config.seed)
+    for section in config.observations.quality.checks:
+        assert isinstance(section, CheckSection), "checked by the registry"
+        section.build(context)
 
 
 def _error_sizes(config: CampaignConfig, grid: Grid) -> ErrorSizes:

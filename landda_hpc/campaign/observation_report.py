@@ -72,11 +72,16 @@ def report_observations(config: CampaignConfig, domain: Domain, source: Observat
         raise ConfigError("the observations of a twin come from its nature run: run it, then report on its folder.")
     standing = {name: getattr(observations.quality, name) for name in CHECKS_OF_A_FORECAST}
     off = {name: False if isinstance(value, bool) else None for name, value in standing.items()}
-    quality = observations.quality.model_copy(update=off)
+    further = observations.quality.checks
+    kept = [c for c in further if not (c.needs_model or c.needs_surface or c.needs_backgrounds)]
+    quality = observations.quality.model_copy(update={**off, "checks": tuple(kept)})
     without_model = config.model_copy(update={"observations": observations.model_copy(update={"quality": quality})})
     treatment = Treatment(without_model, domain)
     report = ObservationReport(
-        left_out=tuple(name for name, value in standing.items() if value not in (None, False)),
+        left_out=(
+            *(name for name, value in standing.items() if value not in (None, False)),
+            *(f"checks: {check.kind}" for check in further if check not in kept),
+        ),
         bias=observations.bias.kind,
     )
     climatology = treatment.bias.model_mean

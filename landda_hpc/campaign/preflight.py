@@ -113,9 +113,10 @@ def _problems_of_run(config: CampaignConfig, run: Run, grid: Grid, *, are_missin
 
 
 def _named_files(config: CampaignConfig) -> list[tuple[str, Path]]:
-    """Every file that the model, a run or the list of withheld observations names, with its place."""
+    """Every file that the model, a run, a further check or the list of withheld observations names, with its place."""
     sections: list[tuple[BaseModel, str]] = [(config.model, "model")]
     sections += [(run, f"run '{run.name}'") for run in config.runs]
+    sections += [(c, f"observations.quality.checks.{k}") for k, c in enumerate(config.observations.quality.checks)]
     if config.observations.withheld is not None:
         sections.append((config.observations.withheld, "observations.withheld"))
     return [found for section, where in sections for found in _files_of_section(section, where)]

@@ -74,6 +74,8 @@ from landda_hpc.config.problems import (
     problems_of,
 )
 from landda_hpc.config.quality import (
+    CHECKS,
+    AnyCheck,
     BiasConfig,
     BiasTreatment,
     CdfMatching,
@@ -138,12 +140,14 @@ from landda_hpc.config.verification import (
 
 __all__ = [
     "BUILT_IN_DEPTH_M",
+    "CHECKS",
     "FIRST_YEAR",
     "LAST_YEAR",
     "METHODS",
     "PRODUCT_ENTRIES",
     "STATION_ENTRIES",
     "AnomalyConfig",
+    "AnyCheck",
     "AnyEntry",
     "AnyRun",
     "AssimilatingRun",

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from landda_hpc.config.domain import MAX_CYCLES, Box, RegionStd, check_boxes
 from landda_hpc.config.quality import (
@@ -92,7 +92,10 @@ class WithheldConfig(Section):
 
 
 class ObservationUse(Section):
-    """What is done with observations beside assimilating them."""
+    """What is done with observations besides assimilating them."""
+
+    # Until a configuration is read, quality checks need not be loaded.
+    model_config = ConfigDict(defer_build=True)
 
     withheld: WithheldConfig | None = Field(None, description="observations that are kept for verification; none")
     monitor_only: bool = Field(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from landda_hpc.config.section import Fraction, Hours, Section, SoilWater, Word
+from landda_hpc.plugins import AnyOf, Registry
 
 
 class SpikeCheck(Section):
@@ -35,12 +36,47 @@ class InnovationCheck(Section):
     )
 
 
+class AnyCheck(Section):
+    """A further check of observations. A subclass has ``kind``, a literal, and its own keys.
+
+    ``observation.check_section.CheckSection`` says how a check is built.
+    """
+
+    needs_model: ClassVar[bool] = False
+    """Whether it depends on the model's state: a report from files alone leaves such checks out."""
+    needs_surface: ClassVar[bool] = False
+    """Whether the check is given ground temperature and snow of the model."""
+    needs_vegetation: ClassVar[bool] = False
+    """Whether it is given the model's vegetation cover."""
+    needs_backgrounds: ClassVar[bool] = False
+    """Whether it is given the backgrounds of all runs."""
+
+    if TYPE_CHECKING:
+        kind: str
+
+
+CHECKS: Final[Registry[AnyCheck]] = Registry(
+    "quality check",
+    "landda_hpc.observation.check_section:CheckSection",
+    "kind",
+    "landda_hpc.observation.checks",
+    ("range", "frozen_soil", "cold_ground", "snow", "dense_vegetation"),
+    group="landda_hpc.quality_checks",
+)
+"""Quality checks by their ``kind``."""
+
+Check = Annotated[AnyCheck, AnyOf(CHECKS)]
+"""A quality check of any kind."""
+
 Condition = Literal["not_recommended", "frozen", "snow", "dense_vegetation", "water"]
 """What a product's own flags may say of a pixel."""
 
 
 class QualityConfig(Section):
     """Quality control: each check that is on gives its own counted reason; the first that fails is the reason."""
+
+    # Until a configuration is read, checks need not be loaded.
+    model_config = ConfigDict(defer_build=True)
 
     range_sigmas: float | None = Field(
         4.0,
@@ -67,6 +103,29 @@ class QualityConfig(Section):
     )
     spike: SpikeCheck | None = Field(None, description="temporal check; none: no check")
     innovation: InnovationCheck | None = Field(None, description="check against the background; none: no check")
+    checks: tuple[Check, ...] = Field(
+        (),
+        max_length=100,
+        description="further checks, after those above and in this order, also of installed packages (docs/plugins.md)",
+    )
+
+    def standard_checks(self) -> tuple[AnyCheck, ...]:
+        """The checks that the keys switch on and that need no memory and no background, in their order."""
+        asked: tuple[tuple[str, str, object], ...] = (
+            ("range", "sigmas", self.range_sigmas),
+            ("frozen_soil", "", self.frozen_model or None),
+            ("cold_ground", "below", self.frozen_temperature),
+            ("snow", "above", self.snow_amount),
+            ("dense_vegetation", "above", self.vegetation_fraction),
+        )
+        return tuple(
+            CHECKS.make(kind, **({key: limit} if key else {})) for kind, key, limit in asked if limit is not None
+        )
+
+    @property
+    def all_checks(self) -> tuple[AnyCheck, ...]:
+        """The standard checks and the further ones."""
+        return self.standard_checks() + self.checks
 
 
 class RegriddingConfig(Section):

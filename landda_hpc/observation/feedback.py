@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +16,7 @@ from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
 from landda_hpc.formats.own.image_output import CONVENTIONS, TIME_UNITS
 from landda_hpc.io.atomic import atomic_replacement
-from landda_hpc.observation.image import REASONS, Flag, ImageObservation
+from landda_hpc.observation.image import REASONS, ImageObservation
 
 if TYPE_CHECKING:
     from landda_hpc.constants import FloatArray, IntArray
@@ -39,9 +39,10 @@ class Feedback:
     cell : flat index in the model grid, (n,).
     value : as observed (after any bias treatment), m3 m-3, (n,).
     error_std : of the errors, m3 m-3, NaN where not reported, (n,).
-    flag : values of ``observation.image.Flag``, (n,).
+    flag : values of ``reasons``, (n,).
     runs : names.
     background, analysis : at the observed depth, m3 m-3, (n_run, n); NaN where a run has no value.
+    reasons : flag values in words: those of ``observation.image.Flag``, and of further checks.
     """
 
     time: datetime
@@ -56,6 +57,7 @@ class Feedback:
     runs: tuple[str, ...]
     background: FloatArray
     analysis: FloatArray
+    reasons: Mapping[int, str] = field(default_factory=lambda: {int(flag): words for flag, words in REASONS.items()})
 
 
 def collect(
@@ -106,6 +108,7 @@ def collect(
         runs=runs,
         background=at_cells([backgrounds[name] for name in runs]),
         analysis=at_cells([analyses.get(name, nothing) for name in runs]),
+        reasons=observation.reasons,
     )
 
 
@@ -173,8 +176,8 @@ def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str]
         flag = {
             "standard_name": "status_flag",
             "long_name": "what became of the observation",
-            "flag_values": np.array([int(f) for f in Flag], dtype=np.uint8),
-            "flag_meanings": " ".join(REASONS[f].replace(" ", "_").replace("'", "") for f in Flag),
+            "flag_values": np.array(list(feedback.reasons), dtype=np.uint8),
+            "flag_meanings": " ".join(words.replace(" ", "_").replace("'", "") for words in feedback.reasons.values()),
             "coordinates": common["coordinates"],
         }
         _write(file, "flag", point, feedback.flag, flag)

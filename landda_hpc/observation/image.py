@@ -53,6 +53,9 @@ REASONS: Final[dict[Flag, str]] = {
 }
 """The flags in words."""
 
+FIRST_FURTHER: Final = 64
+"""Value of the first reason that is not a ``Flag``: of checks of other packages, numbered as they first reject."""
+
 
 @dataclass(frozen=True, eq=False)
 class ImageObservation:
@@ -69,6 +72,7 @@ class ImageObservation:
     error_std : standard deviation of the errors that the source reports, m3 m-3, shape (n_lat, n_lon), or
         None.
     untreated : ``given`` before a bias treatment, m3 m-3, shape (n_lat, n_lon); None without one.
+    further : reasons of further checks in words; flag values ``FIRST_FURTHER`` and up, in this order.
     """
 
     given: FloatArray
@@ -78,6 +82,7 @@ class ImageObservation:
     source: str
     error_std: FloatArray | None = None
     untreated: FloatArray | None = None
+    further: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.given.ndim != 2 or self.flags.shape != self.given.shape:
@@ -153,9 +158,16 @@ class ImageObservation:
     @property
     def counts(self) -> dict[str, int]:
         """Number of cells by reason; cells outside the soil count only if the source gave a value."""
-        counted = np.where((self.flags == Flag.OUTSIDE_SOIL) & np.isnan(self.given), len(Flag), self.flags)
-        numbers = np.bincount(counted.ravel(), minlength=len(Flag) + 1)
-        return {REASONS[flag]: int(numbers[flag]) for flag in Flag}
+        reasons = self.reasons
+        nothing = max(reasons) + 1
+        counted = np.where((self.flags == Flag.OUTSIDE_SOIL) & np.isnan(self.given), nothing, self.flags)
+        numbers = np.bincount(counted.ravel(), minlength=nothing + 1)
+        return {words: int(numbers[value]) for value, words in reasons.items()}
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        """Every flag value that may occur, in words."""
+        return {int(flag): words for flag, words in REASONS.items()} | dict(enumerate(self.further, FIRST_FURTHER))
 
     def with_errors(self, error_std: FloatArray) -> ImageObservation:
         """Return the observation with these standard deviations of its errors, m3 m-3, (n_lat, n_lon)."""
@@ -163,8 +175,25 @@ class ImageObservation:
             raise ShapeError(f"errors have shape {error_std.shape}; the observation has {self.given.shape}.")
         return replace(self, error_std=error_std)
 
-    def reject(self, where: BoolArray, flag: Flag) -> ImageObservation:
-        """Return the observation with the used cells of ``where``, shape (n_lat, n_lon), flagged."""
+    def reject_as(self, where: BoolArray, reason: str) -> ImageObservation:
+        """Return the observation with the used cells of ``where``, shape (n_lat, n_lon), flagged for a reason in words.
+
+        A reason of ``REASONS`` gets its flag. Any other is added to ``further``, also where no cell is rejected, so
+        that every time has the same reasons.
+        """
+        known = next((flag for flag, words in REASONS.items() if words == reason), None)
+        if known is not None:
+            return self.reject(where, known)
+        further = self.further if reason in self.further else (*self.further, reason)
+        return replace(self, further=further).reject(where, FIRST_FURTHER + further.index(reason))
+
+    def reject(self, where: BoolArray, flag: int) -> ImageObservation:
+        """Return the observation with the used cells of ``where``, shape (n_lat, n_lon), flagged.
+
+        Parameters
+        ----------
+        flag : a ``Flag``, or the value of a further reason.
+        """
         if where.shape != self.flags.shape:
             raise ShapeError(
                 f"mask of cells to reject has shape {where.shape}; the observation has {self.flags.shape}."

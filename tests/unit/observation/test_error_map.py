@@ -11,11 +11,13 @@ import numpy as np
 from landda_hpc.config import QualityConfig, parse_config
 from landda_hpc.grid import regular_grid
 from landda_hpc.observation.catalogue import open_source
+from landda_hpc.observation.check_section import ModelSurface
 from landda_hpc.observation.error_std import ErrorSizes
-from landda_hpc.observation.quality import ModelSurface, QualityControl
+from landda_hpc.observation.quality import QualityControl
 from landda_hpc.regions import named_regions
 from landda_hpc.studies.reproduction.paper_regions import INSIDE_CHINA
 from tests.campaign.conftest import CONFIG
+from tests.unit.observation.check_context import context
 
 GRID = regular_grid(32, 31, south=22.5, north=67.5, west=73.125, east=116.71875)
 TIME = datetime(2016, 5, 1)
@@ -41,7 +43,7 @@ def test_quality_control_takes_the_map_that_the_observation_brings() -> None:
     observation = source.at(TIME, np.full(GRID.shape, 0.25))
     assert observation is not None and observation.error_std is not None
     std = ErrorSizes(0.01, None, 0.0, GRID, Path())(observation)
-    checks = QualityControl(QualityConfig(frozen_model=False), np.full(GRID.shape, 0.45))
+    checks = QualityControl(QualityConfig(frozen_model=False), context(np.full(GRID.shape, 0.45)))
     checked = checks(observation, std, ModelSurface())
     used = checked.is_used[INSIDE]
     assert used.mean() > 0.99  # 4 sigma of 0.3; with 0.01 a third would be refused

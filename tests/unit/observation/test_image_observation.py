@@ -9,8 +9,10 @@ import pytest
 
 from landda_hpc.config import QualityConfig
 from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.observation.check_section import ModelSurface
 from landda_hpc.observation.image import REASONS, Flag, ImageObservation
-from landda_hpc.observation.quality import ModelSurface, QualityControl
+from landda_hpc.observation.quality import QualityControl
+from tests.unit.observation.check_context import context
 
 TIME = datetime(2022, 6, 2, 6)
 SHAPE = (3, 4)
@@ -22,7 +24,7 @@ def control(
     obs: ImageObservation, porosity: np.ndarray, std: float, frozen: np.ndarray | None = None
 ) -> ImageObservation:
     """The checks that are on by default; frozen soil where it is told."""
-    checks = QualityControl(QualityConfig(frozen_model=frozen is not None), porosity)
+    checks = QualityControl(QualityConfig(frozen_model=frozen is not None), context(porosity))
     own = np.full(obs.given.shape, std) if obs.error_std is None else obs.error_std
     return checks(obs, own, ModelSurface(frozen))
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landda_hpc.config import InnovationCheck, QualityConfig, SpikeCheck
-from landda_hpc.errors import ShapeError
+from landda_hpc.config import CHECKS, InnovationCheck, QualityConfig, SpikeCheck, parse_section
+from landda_hpc.errors import ConfigError, ShapeError
+from landda_hpc.observation.check_section import CheckContext, CheckInput, CheckSection, ModelSurface, QualityCheck
 from landda_hpc.observation.image import Flag, ImageObservation
-from landda_hpc.observation.quality import ModelSurface, QualityControl, reject_far_from_background
+from landda_hpc.observation.quality import QualityControl, reject_far_from_background
 from landda_hpc.observation.quality_memory import SpikeMemory
+from tests.unit.observation.check_context import context
 
 TIME = datetime(2022, 6, 2, 6)
 SHAPE = (1, 6)
@@ -43,7 +47,7 @@ def test_every_check_counts_its_reason_and_the_first_one_stays() -> None:
     )
     spikes = SpikeMemory(SpikeCheck(), SHAPE)
     spikes.check(image([0.2, 0.2, 0.2, 0.2, 0.45, 0.2], -6.0))
-    checks = QualityControl(config, POROSITY, spikes)
+    checks = QualityControl(config, context(POROSITY), spikes)
     surface = ModelSurface(
         is_frozen=where(0, 1),
         temperature=np.where(where(1), 270.0, 280.0),
@@ -61,22 +65,24 @@ def test_every_check_counts_its_reason_and_the_first_one_stays() -> None:
 def test_limits_themselves_pass() -> None:
     config = QualityConfig(frozen_temperature=273.15, snow_amount=0.0, vegetation_fraction=0.5, frozen_model=False)
     surface = ModelSurface(None, np.full(SHAPE, 273.15), np.zeros(SHAPE), np.full(SHAPE, 0.5))
-    assert QualityControl(config, POROSITY)(image(0.2), STD, surface).n_used == 6
+    assert QualityControl(config, context(POROSITY))(image(0.2), STD, surface).n_used == 6
     none = QualityConfig(range_sigmas=None, frozen_model=False)
-    assert QualityControl(none, POROSITY)(image(5.0), STD, ModelSurface()).n_used == 6
+    assert QualityControl(none, context(POROSITY))(image(5.0), STD, ModelSurface()).n_used == 6
     bare = QualityConfig(range_sigmas=0.0, frozen_model=False)
-    obs = QualityControl(bare, POROSITY)(image([0.0, -1e-9, 0.45, 0.4500001, 0.3, np.nan]), STD, ModelSurface())
+    obs = QualityControl(bare, context(POROSITY))(
+        image([0.0, -1e-9, 0.45, 0.4500001, 0.3, np.nan]), STD, ModelSurface()
+    )
     np.testing.assert_array_equal(obs.is_used[0], [True, False, True, False, True, False])
 
 
 def test_a_check_without_its_image_is_a_mistake() -> None:
     for config in (QualityConfig(), QualityConfig(frozen_model=False, snow_amount=1.0)):
         with pytest.raises(ShapeError, match="is missing"):
-            QualityControl(config, POROSITY)(image(0.2), STD, ModelSurface())
+            QualityControl(config, context(POROSITY))(image(0.2), STD, ModelSurface())
     with pytest.raises(ShapeError, match="needs its memory"):
-        QualityControl(QualityConfig(spike=SpikeCheck()), POROSITY)
+        QualityControl(QualityConfig(spike=SpikeCheck()), context(POROSITY))
     with pytest.raises(ShapeError, match="0 backgrounds"):
-        QualityControl(QualityConfig(frozen_model=False, innovation=InnovationCheck()), POROSITY)(
+        QualityControl(QualityConfig(frozen_model=False, innovation=InnovationCheck()), context(POROSITY))(
             image(0.2), STD, ModelSurface()
         )
 
@@ -165,3 +171,66 @@ def test_another_memory_is_refused() -> None:
         memory.restore({"accepted": np.zeros(SHAPE)})
     with pytest.raises(ShapeError, match="observation has shape"):
         SpikeMemory(LIMITS, (2, 2)).check(image(0.2))
+
+
+def test_further_checks_follow_and_have_reasons_of_their_own() -> None:
+    class Counting:
+        """Rejects the first used cell, and remembers how often it was asked."""
+
+        def __init__(self) -> None:
+            self.calls = np.zeros(1)
+
+        def __call__(self, observation: ImageObservation, given: CheckInput, /) -> np.ndarray:
+            self.calls += 1.0
+            np.testing.assert_array_equal(given.error_std, STD)
+            assert set(given.backgrounds) == {"control"}
+            return where(int(np.flatnonzero(observation.is_used[0])[0]))
+
+        def state(self) -> dict[str, np.ndarray]:
+            return {"calls": self.calls.copy()}
+
+        def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+            self.calls = arrays["calls"].copy()
+
+    class FirstCell(CheckSection):
+        kind: Literal["first_cell"] = "first_cell"
+
+        def build(self, context: CheckContext) -> Counting:
+            return Counting()
+
+    class Wet(CheckSection):
+        reason: ClassVar[str] = "too wet"
+        kind: Literal["wet"] = "wet"
+
+        def build(self, context: CheckContext) -> QualityCheck:
+            return lambda observation, given: observation.given > 0.4
+
+    config = QualityConfig(frozen_model=False).model_copy(
+        update={"checks": (CHECKS.make("range", sigmas=0.0), FirstCell(), Wet())}
+    )
+    checks = QualityControl(config, context(POROSITY))
+    assert list(checks.memories) == ["1_first_cell"]
+    obs = checks(image([0.5, 0.2, 0.42, 0.3, 0.3, 0.3]), STD, ModelSurface(), all_backgrounds={"control": STD})
+    assert obs.flags.tolist() == [[Flag.OUT_OF_RANGE, 64, 65, 0, 0, 0]]
+    counts = {reason: n for reason, n in obs.counts.items() if n}
+    assert counts == {"used": 3, "out of range": 1, "first cell": 1, "too wet": 1}
+    # Every time has the same reasons, in the same order.
+    dry = checks(image(0.2), STD, ModelSurface(), all_backgrounds={"control": STD})
+    assert dry.reasons == obs.reasons and dry.counts["too wet"] == 0
+    memory = checks.memories["1_first_cell"]
+    assert memory.state()["calls"] == 2.0
+    again = QualityControl(config, context(POROSITY))
+    again.memories["1_first_cell"].restore(memory.state())
+    assert again.memories["1_first_cell"].state() == {"calls": 2.0}
+
+
+def test_built_in_checks_can_be_asked_for_as_further_ones() -> None:
+    config = QualityConfig(
+        range_sigmas=None, frozen_model=False, checks=[{"kind": "snow", "above": 3.0}, {"kind": "frozen_soil"}]
+    )
+    surface = ModelSurface(is_frozen=where(5), snow=np.where(where(1, 5), 5.0, 1.0))
+    obs = QualityControl(config, context(POROSITY))(image(0.2), STD, surface)
+    assert obs.flags.tolist() == [[0, Flag.SNOW, 0, 0, 0, Flag.SNOW]] and obs.further == ()
+    assert [check.needs_surface for check in config.all_checks] == [True, False]
+    with pytest.raises(ConfigError, match=r"^checks\.0\.kind: 'snwo' is not known; .*Did you mean 'snow'\?"):
+        parse_section(QualityConfig, {"checks": [{"kind": "snwo"}]})
