@@ -1,6 +1,6 @@
 # make run   the main experiment              make test    unit tests, then the parallel ones on 2, 3 and 4 ranks
 # make lint  style, types, import contracts   make verify  the long known-answer tests      make env  the environment alone
-# make bench times and memory, beside what they should be
+# make bench times and memory, next to their expected values
 # Variables: RANKS=2 CONFIG=experiments/twin.yaml OUT=runs/twin ARGS= (such as ARGS=--overwrite); LANDDA_ENV=system|wheels
 # (see env/setup.sh)
 
@@ -27,7 +27,7 @@ pytest := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 timeout -k 5
 results := test-results
 
 # Byte code is kept, whatever the machine's default: without it every one of the hundreds of processes that the tests start
-# compiles what it imports, two thousand files, anew: half of the time of a small campaign.
+# compiles what it imports, two thousand files, again: half of the time of a small campaign.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: env run test lint verify bench clean
@@ -53,7 +53,7 @@ test: env
 
 lint: env
 	@status=0
-	for check in "ruff check ." "ruff format --check ." "mypy --strict landda_hpc" "lint-imports"; do
+	for check in "ruff check ." "ruff format --check ." "mypy --strict landda_hpc" "lint-imports" "python tools/check_words.py"; do
 	  echo "--- $$check"
 	  $(bin)/$$check || status=1
 	done
@@ -65,7 +65,7 @@ verify: env
 	$(bin)/python tests/mpi/launch.py --ranks $(TEST_RANKS) --limit 3600 -- -m "mpi and not bench" --timeout=1800 || status=1
 	exit $$status
 
-# Figures are printed beside their bars and kept in $(results); nothing fails for a slow machine.
+# Measurements are printed next to their limits and kept in $(results); nothing fails for a slow machine.
 bench: env
 	@mkdir -p $(results); export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 	$(bin)/landda bench curvelet --json $(results)/bench_curvelet.json

@@ -114,7 +114,7 @@ if ((${#missing[@]})); then
 fi
 
 # --- the environment ----------------------------------------------------------------------------------------------------
-# A venv of another mode, place or interpreter is not mended but made anew.
+# A venv of another mode, place or interpreter is not repaired but created again.
 identity="$mode $top $("$python" -c 'import sys; print(sys.version.replace("\n", " "), sys.base_prefix)')"
 [[ -r $venv/landda-identity && $(<"$venv/landda-identity") == "$identity" ]] || rm -rf "$venv"
 rm -f "$venv/landda-stamp"

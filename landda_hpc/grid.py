@@ -124,7 +124,7 @@ def gaussian_grid(n_lat: int, n_lon: int) -> Grid:
 
 
 def grid_from_centres(lat: FloatArray, lon: FloatArray) -> Grid:
-    """Grid of a data file that tells only its cell centres; edges half-way between them.
+    """Grid of a data file that gives only cell centres; edges are half-way between them.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ DIMENSIONS: Final[dict[str, int]] = {
     "soil": N_SOIL,
     "snow": N_SNOW,
 }
-"""Length of every dimension beside ``patch``; soil layer k is soilsnow slot N_SNOW + k."""
+"""Length of every dimension except ``patch``; soil layer k is soilsnow slot N_SNOW + k."""
 
 
 @dataclass(frozen=True)

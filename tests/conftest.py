@@ -38,10 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder of real sample data beside the checkout; skips, visibly, where there is none."""
+    """Folder of real sample data next to the checkout; skips, visibly, where there is none."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
-        pytest.skip("needs ../shared (real sample data beside the checkout)")
+        pytest.skip("needs ../shared (real sample data next to the checkout)")
     return folder
 
 

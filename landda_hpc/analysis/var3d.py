@@ -36,7 +36,7 @@ class ImageConstraint:
     fill : function that fills cells outside the domain (ocean) in the observed image before its coefficients are
         ranked; see ``fill_with_mean`` and ``fill_with_zero``.
     gaps : treatment of unobserved cells of the domain. ``zero_innovation``: the observed image is H x_b there, and
-        increments spread into gaps from their surroundings; ``excluded``: residuals there are not compared, and with a
+        increments spread into gaps from adjacent cells; ``excluded``: residuals there are not compared, and with a
         diagonal B the analysis equals the background there.
     """
 

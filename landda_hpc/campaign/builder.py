@@ -12,16 +12,15 @@ from landda_hpc.campaign.cell_exchange import TileExchange
 from landda_hpc.campaign.increments import (
     AnalysisOfObservedDepth,
     AnalysisOfUpperLayers,
-    Descent,
     ImageAnalysis,
     RunMemory,
     RunUpdate,
-    make_descent,
+    VerticalSpreading,
     make_drift,
+    make_vertical_spreading,
 )
 from landda_hpc.campaign.observation_preparation import (
     PreparedObservations,
-    Treatment,
     surface_is_asked_for,
 )
 from landda_hpc.campaign.parts import BackgroundObserver, CampaignParts, Schedule
@@ -136,8 +135,8 @@ def _update(config: CampaignConfig, domain: Domain, run: Run, rank: int, method:
     """The update of a run by observations on this rank. Local."""
     return RunUpdate(
         domain=domain,
-        descent=make_descent(config, domain, run, rank),
-        drift_descent=Descent(domain.observed_weights > 0.0),
+        spreading=make_vertical_spreading(config, domain, run, rank),
+        drift_spreading=VerticalSpreading(domain.observed_weights > 0.0),
         analysis=None if method is None else _analysis(run, method, domain),
         drift=make_drift(config, len(domain.cells), run),
     )
@@ -158,7 +157,7 @@ def _analysis(run: Run, method: AnalysisMethod, domain: Domain) -> ImageAnalysis
 def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> PreparedObservations | None:
     """Observations as they are analysed, on rank 0; puts the memory of their checks into ``memories``. Collective."""
     config, domain, world = base.config, base.domain, base.world
-    treatment: Treatment | None = None
+    processing: ObservationProcessing | None = None
     with together(world, "preparing the treatment of observations"):
         if world.rank == 0:
             treatment = Treatment(config, domain)
@@ -166,12 +165,12 @@ def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> Prepar
     rules = config.observations.withheld
     withholding: Withholding | None = None
     with together(world, "choosing the observations that are withheld"):
-        if treatment is not None and rules is not None:
+        if processing is not None and rules is not None:
             withholding = Withholding(rules, domain.grid, config.seed, config.data_root, config.time.analyses)
-    if treatment is None:
+    if processing is None:
         return None
     names = [run.name for run in config.runs]
-    return PreparedObservations(base.source, treatment, withholding, domain, config.verification.depths_m, names)
+    return PreparedObservations(base.source, processing, withholding, domain, config.verification.depths_m, names)
 
 
 def _schedule(base: Foundation) -> Schedule:

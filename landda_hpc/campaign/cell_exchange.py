@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from landda_hpc.campaign.increments import Descent
+from landda_hpc.campaign.increments import VerticalSpreading
 from landda_hpc.campaign.observation_preparation import surface_rows
 from landda_hpc.constants import FloatArray
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
@@ -52,11 +52,13 @@ class TileExchange:
         group = self._traffic.root_group
         return None if group is None else group.broadcast(observation)
 
-    def distribute(self, instance: Instance, increments: FloatArray | None, descent: Descent) -> FloatArray | None:
+    def distribute(
+        self, instance: Instance, increments: FloatArray | None, spreading: VerticalSpreading
+    ) -> FloatArray | None:
         """Add increments, (n_cells, n_increments) on roots, to the tiles; the water ledger on roots. Collective."""
-        mine = self._traffic.scatter(instance.index, increments, descent.n_increments)
+        mine = self._traffic.scatter(instance.index, increments, spreading.n_increments)
         ledger: WaterLedger | None = None
         if mine is not None and instance.model is not None and instance.state is not None:
-            ledger = distribute(instance.model.tiles, instance.state, descent.columns(mine), descent.layers)
+            ledger = distribute(instance.model.tiles, instance.state, spreading.columns(mine), spreading.layers)
             instance.model.diagnose(instance.state)
         return self._traffic.gather(instance.index, None if ledger is None else ledger.rows, 5)

@@ -114,7 +114,7 @@ class Campaign:
                     analysis = update.analyse(images.background[instance.name], images.observation, end)
                     update.learn_drift(analysis, images.observation, end)
                 with clock("distribute"):
-                    ledger = parts.exchange.distribute(instance, update.increments(analysis), update.descent)
+                    ledger = parts.exchange.distribute(instance, update.increments(analysis), update.spreading)
                     images.analysis[instance.name] = parts.exchange.gather_means(instance)
                 if analysis is not None and ledger is not None:
                     analyses[instance.name], accounts[instance.name] = analysis, ledger
@@ -140,7 +140,7 @@ class Campaign:
             if update is None or update.drift is None:
                 continue
             correction = update.drift.correction(time)[:, None]
-            ledger = self.parts.exchange.distribute(instance, correction, update.drift_descent)
+            ledger = self.parts.exchange.distribute(instance, correction, update.drift_spreading)
             if ledger is not None:
                 accounts[instance.name] = ledger
         return accounts

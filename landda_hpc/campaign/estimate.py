@@ -224,7 +224,7 @@ def _model_runs(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain
     folder = case.case.state_folder(config.time.start)
     size = sum((folder / file.path).stat().st_size for file in restart_files(case.case, config.time.start))
     runs = len(config.instance_names)
-    # Beside those that are kept: a window's start, its copy, and its end.
+    # In addition to those that are kept: a window's start, its copy, and its end.
     disk = runs * size * (max(model.keep_restarts, kept) + 3)
     return (
         f"{runs} runs, {model.side_by_side} at a time; a restart has {size / 1e6:.1f} MB, "

@@ -25,7 +25,7 @@ DRIFT_PREFIX: Final = "drift."
 
 
 @dataclass(frozen=True, eq=False)
-class Descent:
+class VerticalSpreading:
     """How increments go to the layers of this rank's cells.
 
     Attributes
@@ -59,7 +59,7 @@ class Descent:
         return whole
 
 
-def make_descent(config: CampaignConfig, domain: Domain, run: Run, rank: int) -> Descent:
+def make_vertical_spreading(config: CampaignConfig, domain: Domain, run: Run, rank: int) -> VerticalSpreading:
     """The way down of a run's increments on this rank. Local: no communication.
 
     Raises
@@ -72,7 +72,7 @@ def make_descent(config: CampaignConfig, domain: Domain, run: Run, rank: int) ->
         upper_weights = domain.observed_weights[: run.n_analysed_layers]
         analysed = np.arange(N_SOIL) < run.n_analysed_layers
     if not isinstance(run, AssimilatingRun) or not isinstance(run.depth, RegressionDepth):
-        return Descent(analysed, upper_weights=upper_weights)
+        return VerticalSpreading(analysed, upper_weights=upper_weights)
     depth_m = config.observations.depth_m
     if run.depth.file is None:
         regression = built_in_regression(domain.grid, depth_m)
@@ -81,7 +81,7 @@ def make_descent(config: CampaignConfig, domain: Domain, run: Run, rank: int) ->
     cell = domain.cells.cell[domain.layout.cells_of(rank)]
     slopes = regression.complete.reshape(N_SOIL, -1)[:, cell].T
     factors = layer_factors(slopes, domain.observed_weights > 0.0, run.depth.share)
-    return Descent(np.ones(N_SOIL, dtype=np.bool_), np.ascontiguousarray(factors), upper_weights)
+    return VerticalSpreading(np.ones(N_SOIL, dtype=np.bool_), np.ascontiguousarray(factors), upper_weights)
 
 
 def make_drift(config: CampaignConfig, n_cells: int, run: Run) -> DriftMemory | None:
@@ -167,15 +167,15 @@ class RunUpdate:
     Attributes
     ----------
     domain : of the campaign.
-    descent : of the increments of analyses, on this rank.
-    drift_descent : of the correction of the drift: the layers that overlap the observed depth.
+    spreading : of the increments of analyses, on this rank.
+    drift_spreading : of the correction of the drift: the layers that overlap the observed depth.
     analysis : on roots; None elsewhere, and for a run without analyses.
     drift : that the run learns; None if it does not.
     """
 
     domain: Domain
-    descent: Descent
-    drift_descent: Descent
+    spreading: VerticalSpreading
+    drift_spreading: VerticalSpreading
     analysis: ImageAnalysis | None = None
     drift: DriftMemory | None = None
 

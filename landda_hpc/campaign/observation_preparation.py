@@ -1,4 +1,4 @@
-"""What becomes of an observation before it is analysed: error sizes, bias treatment, quality control."""
+"""What becomes of an observation before it is analysed: error sizes, bias processing, quality control."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from landda_hpc.campaign.observation_warnings import doubts
+from landda_hpc.campaign.observation_warnings import plausibility_warnings
 from landda_hpc.campaign.recorder import CycleImages
 from landda_hpc.config import CampaignConfig, CdfMatching, MeanVarianceMatching, TreatedObservations
 from landda_hpc.constants import BoolArray, FloatArray
@@ -39,7 +39,7 @@ _SURFACE = ("t_grnd", "scv")
 """State variables behind ``ModelSurface``, in the order of the gathered columns."""
 
 
-class Treatment:
+class ObservationProcessing:
     """The observations' way from source to analysis.
 
     Parameters
@@ -132,13 +132,13 @@ class PreparedObservations:
     def __init__(
         self,
         source: ObservationSource,
-        treatment: Treatment,
+        processing: ObservationProcessing,
         withholding: Withholding | None,
         domain: Domain,
         depths_m: Sequence[tuple[float, float]],
         runs: Sequence[str],
     ) -> None:
-        self._source, self._treatment, self._withholding = source, treatment, withholding
+        self._source, self._processing, self._withholding = source, processing, withholding
         self._cells, self._columns = domain.cells, domain.columns
         self._layers = dict(zip(depths_m, domain.depth_names, strict=True))
         self._runs = runs
@@ -155,11 +155,11 @@ class PreparedObservations:
         observation = self._source.at(time, truth)
         if observation is None:
             return None
-        observation = self._treatment(observation, self._is_frozen(images), surface, images.background)
+        observation = self._processing(observation, self._is_frozen(images), surface, images.background)
         if self._withholding is not None:
             observation = observation.reject(self._withholding.mask(time), Flag.WITHHELD)
         backgrounds = [rows for name in self._runs if (rows := images.background[name]) is not None]
-        for warning in doubts(observation, backgrounds, self._cells):
+        for warning in plausibility_warnings(observation, backgrounds, self._cells):
             logger.warning("%s: %s", time, warning)
         others = self._source.other_layers(time, list(self._layers))
         images.other_layers = {self._layers[depth]: image for depth, image in others.items()}
@@ -189,7 +189,7 @@ def _vegetation(domain: Domain) -> FloatArray:
 
 
 def find_unusable(config: CampaignConfig, grid: Grid) -> list[str]:
-    """What is wrong with the files that the treatment reads, one line each; empty if they can be used. Local."""
+    """Problems of the files that the processing reads, one line each; empty if they can be used. Local."""
     problems = []
     parts: tuple[tuple[str, Callable[[CampaignConfig, Grid], object]], ...] = (
         ("observations.errors", _error_sizes),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from landda_hpc.campaign.observation_preparation import Treatment
+from landda_hpc.campaign.observation_preparation import ObservationProcessing
 from landda_hpc.config import CampaignConfig, FrameConfig, TreatedObservations
 from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet.backends import Frame
@@ -25,7 +25,7 @@ CHECKS_OF_A_FORECAST = ("frozen_model", "frozen_temperature", "snow_amount", "sp
 
 @dataclass(eq=False)
 class ObservationReport:
-    """Observations of the analysis times, as far as files alone tell.
+    """Observations of the analysis times, as far as the files alone show.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class ObservationReport:
     counts : cells by reason, summed over the times.
     left_out : checks of the configuration that were not made, as they need the running model.
     statistics : of used values, m3 m-3: mean, standard deviation, mean error standard deviation.
-    bias : the treatment's name.
+    bias : name of the bias treatment.
     effect : of the bias treatment; None without one.
     """
 
@@ -76,7 +76,7 @@ def report_observations(config: CampaignConfig, domain: Domain, source: Observat
     kept = [c for c in further if not (c.needs_model or c.needs_surface or c.needs_backgrounds)]
     quality = observations.quality.model_copy(update={**off, "checks": tuple(kept)})
     without_model = config.model_copy(update={"observations": observations.model_copy(update={"quality": quality})})
-    treatment = Treatment(without_model, domain)
+    processing = ObservationProcessing(without_model, domain)
     report = ObservationReport(
         left_out=(
             *(name for name, value in standing.items() if value not in (None, False)),
@@ -84,7 +84,7 @@ def report_observations(config: CampaignConfig, domain: Domain, source: Observat
         ),
         bias=observations.bias.kind,
     )
-    climatology = treatment.bias.model_mean
+    climatology = processing.bias.model_mean
     report.effect = None if climatology is None else StructureEffect()
     energies = scale_energies(make_frame(FrameConfig(), domain.grid))
     nothing = np.zeros(domain.grid.shape, dtype=np.bool_)
@@ -95,7 +95,7 @@ def report_observations(config: CampaignConfig, domain: Domain, source: Observat
         (report.missing if given is None else report.times).append(time)
         if given is None:
             continue
-        checked = treatment(given, nothing, None, {})
+        checked = processing(given, nothing, None, {})
         add_counts(report.counts, checked.counts)
         used = checked.values[checked.is_used]
         assert checked.error_std is not None, "the treatment gives every observation its errors"
@@ -148,7 +148,7 @@ def counts_table(n_times: int, counts: Mapping[str, int]) -> list[tuple[str, str
 
 
 def counts_markdown(n_times: int, counts: Mapping[str, int]) -> str:
-    """The counts as a page for people."""
+    """The counts as a Markdown page."""
     lines = [
         "# Observations",
         "",

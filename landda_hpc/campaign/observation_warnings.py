@@ -17,8 +17,10 @@ MAX_MEAN_INNOVATION = 0.10
 """m3 m-3; a larger mean difference from every run looks like a wrong unit, depth or grid."""
 
 
-def doubts(observation: ImageObservation, backgrounds: Iterable[FloatArray], cells: LandCells) -> list[str]:
-    """What a person should look at, one line each; empty if nothing stands out. Local: rank 0.
+def plausibility_warnings(
+    observation: ImageObservation, backgrounds: Iterable[FloatArray], cells: LandCells
+) -> list[str]:
+    """Warnings about implausible observations, one line each; may be empty. Local: rank 0.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from landda_hpc.analysis.protocol import Analysis
-from landda_hpc.campaign.increments import Descent, RunUpdate
+from landda_hpc.campaign.increments import RunUpdate, VerticalSpreading
 from landda_hpc.campaign.recorder import CycleImages
 from landda_hpc.config import CampaignConfig, TimeConfig
 from landda_hpc.constants import FloatArray
@@ -69,13 +69,15 @@ class CellExchange(Protocol):
         """The observation of rank 0 on every root; None elsewhere. Collective."""
         ...
 
-    def distribute(self, instance: Instance, increments: FloatArray | None, descent: Descent) -> FloatArray | None:
+    def distribute(
+        self, instance: Instance, increments: FloatArray | None, spreading: VerticalSpreading
+    ) -> FloatArray | None:
         """Add increments to the tiles; return the water ledger, (n_cells, 5), on roots. Collective.
 
         Parameters
         ----------
         increments : m3 m-3, (n_cells, n_increments), the same on every root; ignored elsewhere.
-        descent : how they go to the soil layers of this rank's cells.
+        spreading : how they go to the soil layers of this rank's cells.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What can be known to go wrong before a campaign starts: files and packages that are not there."""
+"""Problems that can be found before a campaign starts: missing files and packages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def find_problems(
     survey : of the analysis times.
     grid : the model grid, which every run's frame must fit.
     case : the CoLM case of the campaign, if it has one.
-    begins : whether it reads its initial state; one that goes on from a checkpoint does not.
+    begins : whether it reads its initial state; a resumed one does not.
     """
     problems = list(survey.problems)
     missing = set()

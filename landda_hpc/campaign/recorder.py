@@ -59,7 +59,7 @@ class CycleImages:
         return (self.analysis if stage == "analysis" else self.background).get(name)
 
     def latest(self, name: str) -> FloatArray | None:
-        """What the instance goes on with: after the analysis where there was one."""
+        """The state from which the forecast continues: the analysis, if there was one."""
         analysed = self.analysis.get(name)
         return self.background.get(name) if analysed is None else analysed
 
@@ -281,7 +281,7 @@ class Recorder:
             if analysis is not None and "analysis" in wanted:
                 fields["analysis"] = self._image(analysis)
             if analysis is not None and "increment" in wanted:
-                # What reached the soil; what was asked for beside it is in the water ledger of cycles.jsonl.
+                # The increment that reached the soil; the requested one is in the water ledger of cycles.jsonl.
                 fields["increment"] = self._image(analysis) - self._image(background)
             spread = analyses[run].spread if is_analysed else None
             if spread is not None and "spread" in wanted:

@@ -88,7 +88,7 @@ def _describe(state: Standing, owner: str) -> str:
     if state == "failed":
         return f"failed: killed, no job works on it ({owner})" if owner else "failed: killed, no job works on it"
     if state == "unknown":
-        return f"cannot tell: {owner}; that machine may have stopped, or its file system"
+        return f"unknown: {owner}; that machine may have stopped, or its file system"
     if state == "not begun":
         return "not begun: a start was interrupted before the first checkpoint"
     return state

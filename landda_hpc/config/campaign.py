@@ -29,7 +29,7 @@ MAX_RUNS = 2000
 
 
 class CampaignConfig(Section):
-    """A whole campaign: one nature run or real observations, and any number of runs beside each other."""
+    """A whole campaign: one nature run or real observations, and any number of runs."""
 
     # Until a configuration is read, methods need not be loaded.
     model_config = ConfigDict(defer_build=True)
@@ -208,7 +208,7 @@ class CampaignConfig(Section):
         for key, name, is_gridded in wanted:
             entry = self.catalogue.get(name)
             if entry is None or entry.is_gridded != is_gridded:
-                found = "is not there" if entry is None else f"has product {entry.product}"
+                found = "is missing" if entry is None else f"has product {entry.product}"
                 problems.append(
                     f"verification.{key}: needs an entry of {'a gridded product' if is_gridded else 'stations'} in the "
                     f"catalogue; '{name}' {found} (entries: {', '.join(self.catalogue) or 'none'})"

@@ -69,7 +69,9 @@ class ColmModelConfig(Section):
     timeout_minutes: float = Field(60.0, ge=0.001, le=527040.0, description="time that a window may take, min")
     tries: int = Field(2, ge=1, le=5, description="how often a window is tried before the campaign stops")
     environment: dict[Word, Variable] = Field(
-        {}, max_length=1000, description="environment variables of the model, beside the campaign's; texts or numbers"
+        {},
+        max_length=1000,
+        description="additional environment variables of the model; texts or numbers",
     )
     keep_restarts: Count = Field(
         2, description="newest restarts that stay in each run's folder; those of kept checkpoints stay anyhow"

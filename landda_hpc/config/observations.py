@@ -72,7 +72,7 @@ class WithheldConfig(Section):
         le=180.0,
         description="size of the blocks, degrees of latitude and longitude; 0: each cell by itself",
     )
-    anew: bool = Field(False, description="draw anew for every time; else the same cells all through")
+    redraw: bool = Field(False, description="draw other blocks for every time; otherwise the same at all times")
     boxes: tuple[Box, ...] = Field(
         (), max_length=1000, description="south, north, west, east of regions that are withheld, degrees"
     )
@@ -133,14 +133,14 @@ class TwinObservations(ObservationUse):
         "regions that overlap the last one counts",
     )
     correlated_std: SoilWaterOrZero = Field(
-        0.0, description="standard deviation of a spatially correlated error beside the white one, m3 m-3"
+        0.0, description="standard deviation of a spatially correlated error in addition to the white one, m3 m-3"
     )
     correlated_length_km: LengthKm = Field(250.0, description="L of its correlation exp(-1/2 (d / L)^2), km")
     missing_fraction: Fraction = Field(0.0, description="share of the cells without observation")
     gaps: Literal["random", "swaths", "blobs", "stripes"] = Field(
         "random",
-        description="which ones: 'random' = every cell by itself, anew each time, 'swaths' = between slanted swaths "
-        "that move, 'blobs' = patches, 'stripes' = meridional, about twelve cells wide; both always the same",
+        description="which ones: 'random' = cells drawn independently at each time, 'swaths' = between slanted, "
+        "moving swaths, 'blobs' = patches, 'stripes' = meridional, about twelve cells wide; both constant in time",
     )
     quality: QualityConfig = Field(default_factory=QualityConfig)
 
@@ -160,8 +160,8 @@ class FileObservations(TreatedObservations):
     window: Window = Field(InstantWindow(), description="which of the product's times belong to an analysis")
     late: Literal["ignore", "use", "error"] = Field(
         "ignore",
-        description="what a file is that was not there at the start: left out with a warning, so that the run is what "
-        "landda check saw; used; or an error",
+        description="a file that appears after the start is ignored with a warning, so that the run uses the files "
+        "that landda check found; used; or an error",
     )
 
 
@@ -174,7 +174,7 @@ class GldasObservations(FileObservations):
         "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
     )
     damaged: Literal["error", "skip"] = Field(
-        "error", description="what a file is that cannot be read: as in catalogue"
+        "error", description="a file that cannot be read is an error, or skipped; as in catalogue"
     )
 
 

@@ -19,7 +19,7 @@ class SpikeCheck(Section):
 
     max_rise: SoilWater = Field(0.30, description="largest increase between two observations, m3 m-3; rain is quick")
     max_fall: SoilWater = Field(0.15, description="largest decrease between two observations, m3 m-3; drying is slow")
-    within_hours: Hours = Field(48.0, description="older observations are no comparison, h")
+    within_hours: Hours = Field(48.0, description="largest age of the observation that is compared, h")
 
 
 class InnovationCheck(Section):
@@ -138,7 +138,7 @@ class RegriddingConfig(Section):
         0.5, gt=0.0, description="share of a cell's weight that must come from valid pixels, else it is missing, 1"
     )
     cache: Path | None = Field(
-        None, description="folder that keeps weights between runs, under data_root; none: made anew at every start"
+        None, description="folder that keeps weights between runs, under data_root; none: computed at every start"
     )
 
 

@@ -49,7 +49,7 @@ def read_resolved(path: Path, overrides: dict[str, Any] | None = None) -> Campai
 
 
 def absolute_root(folder: Path, data_root: Any) -> Any:
-    """``data_root`` of a file in a folder as an absolute path; what is no text stays, for the schema to refuse.
+    """``data_root`` of a file in a folder as an absolute path; other values are kept for the schema to report.
 
     Raises
     ------

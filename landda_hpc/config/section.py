@@ -34,7 +34,7 @@ THINNEST_M: Final = 0.001
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(ge=1e-12, le=1e12)]
 NonNegative = Annotated[float, Field(ge=0.0, le=1e12)]
-"""Numbers of methods from other packages, where no type below fits: tell its bounds where they are known."""
+"""Numbers of methods from other packages, where no type below fits; give its bounds where they are known."""
 SoilWater = Annotated[float, Field(ge=1e-6, le=1.0)]
 """A difference or standard deviation of volumetric soil water, m3 m-3: 15 is a slip for 0.15."""
 SoilWaterOrZero = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -64,7 +64,7 @@ class RainClimate:
 #
 # Amounts. A: Af has every month >= 60 mm, Am and Aw at least one below it, Am with a total >= 25 (100 -
 # driest month). B: shares of the threshold, low for BWh (the hyper-arid Sahara and Arabia are half its area),
-# about the middle of the defining range for BS. C, D, ET: round figures chosen for this table as typical of
+# about the middle of the defining range for BS. C, D, ET: rounded values chosen for this table as typical of
 # the class, in keeping with long-term station totals (about 800 mm in Rome, 1250 in Atlanta, 600 in Beijing,
 # 700 in Moscow, 250 in Yakutsk). EF: 166 mm over Antarctica with its shelves (Vaughan et al. 1999, J.
 # Climate, 12, 933-946).
@@ -75,7 +75,7 @@ class RainClimate:
 # Wet share. Precipitation falls in 8 % of all hours over land (11 % of the globe) at 0.25 degree, in more
 # than 30 % in the convergence zones, below 4 % in deserts, 25 % more often in 3-hour steps, and 35 % more
 # often at 1 degree (Trenberth and Zhang 2018, Bull. Amer. Meteor. Soc., 99, 289-298); the shares of the
-# classes are round figures within these bounds, which give a mean of 12 % over land.
+# classes are rounded values within these bounds, which give a mean of 12 % over land.
 KOPPEN_RAIN: Final = (
     RainClimate("Af", 2300.0, 0.2, 0.30),
     RainClimate("Am", 2200.0, 1.0, 0.25),

@@ -43,7 +43,7 @@ ALL_CELLS: Final = "all cells"
 
 @dataclass(frozen=True, eq=False)
 class ReferenceVerification:
-    """Runs beside one layer of one reference.
+    """Runs and one layer of one reference.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a campaign is verified against, as a small YAML file beside the configuration: read and written."""
+"""Read and write the verification settings, a small YAML file next to the configuration."""
 
 from __future__ import annotations
 

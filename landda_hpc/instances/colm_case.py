@@ -102,12 +102,12 @@ def read_namelist(path: Path) -> Namelist:
 def read_forcing(namelist: Namelist) -> CaseForcing:
     """The forcing namelist that a case's namelist names. Local.
 
-    Relative paths in it count from the folder of the case's namelist, as for the model that is started there; what is
-    not there is looked for next to the forcing namelist.
+    Relative paths in it refer to the folder of the case's namelist, where the model is started. Files missing there are
+    searched next to the forcing namelist.
 
     Raises
     ------
-    MissingFileError, DataError : none is named, there is no such file, or no such group in it.
+    MissingFileError, DataError : no forcing namelist is named, it does not exist, or lacks the group.
     """
     text = namelist.text_value("DEF_forcing_namelist")
     if text is None or text.lower() in ("", "null"):

@@ -146,7 +146,7 @@ class ColmModels:
         return together_found
 
     def objection(self, files: Mapping[str, Any], time: datetime) -> str | None:
-        """Why a checkpoint's restarts cannot be gone on from. Local: rank 0."""
+        """Why a campaign cannot be resumed from a checkpoint's restarts. Local: rank 0."""
         for name, run in self._runs.items():
             folder = run.chain / time_label(time)
             for file, expected in files.get(name, {}).items():

@@ -171,7 +171,7 @@ class EmbeddedModels:
         Raises
         ------
         DataError : the initial file is missing or not usable.
-        StoppedError : a stop request came during the spin-up, which is kept; a resume goes on from there.
+        StoppedError : a stop request came during the spin-up, which is saved; a resume continues it.
         """
         config, world = self._config, self._world
         begin = config.time.start - timedelta(days=self._model.spinup_days)

@@ -49,15 +49,15 @@ class ModelSystem(Protocol):
         ...
 
     def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:
-        """Hashes of files that belong to the state beside the checkpoint, on rank 0; empty elsewhere. Collective."""
+        """Hashes of the state's files outside the checkpoint, on rank 0; empty elsewhere. Collective."""
         ...
 
     def objection(self, files: Mapping[str, Any], time: datetime) -> str | None:
-        """Why the files of a checkpoint cannot be gone on from; None if they can. Local: rank 0."""
+        """Why a campaign cannot be resumed from the files of a checkpoint; None if it can. Local: rank 0."""
         ...
 
     def take_up(self, instances: list[Instance], time: datetime) -> None:
-        """Prepare to go on from states that came from a checkpoint. Collective.
+        """Prepare to continue from states read from a checkpoint. Collective.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """The states of a campaign's own spin-up (``model.spinup_days``), kept while it runs: a stop loses nothing of it.
 
 The file is that of a checkpoint. It holds the nature run, every perturbed run and the first of the other runs, whose
-state the others take; so any number of ranks and member groups goes on from it with the same bits.
+state the others take; so any number of ranks and member groups resumes from it with the same bits.
 """
 
 from __future__ import annotations

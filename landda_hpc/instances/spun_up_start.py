@@ -87,7 +87,7 @@ def _states_near(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState]
     if apart > MAX_DAYS_APART:
         raise ConfigError(
             f"{path} has no state within {MAX_DAYS_APART} days of {begin:%d %B}, where the model starts (time.start "
-            f"less model.spinup_days); the nearest is {apart} days away. Make it anew: landda spinup --year."
+            f"less model.spinup_days); the nearest is {apart} days away. Create another: landda land spinup --year."
         )
     return columns, states
 
@@ -96,7 +96,7 @@ def _require_fit(path: Path, header: CheckpointHeader, domain: Domain | None, be
     """Raise ConfigError unless a file is a spin-up of the domain's tiles (of any: None) and of the time of the year."""
     if header.instances != INSTANCES:
         raise ConfigError(
-            f"{path} is no spin-up: it holds {', '.join(header.instances) or 'nothing'}. Expected spinup.h5 of "
+            f"{path} is not a spin-up file: it holds {', '.join(header.instances) or 'nothing'}. Expected spinup.h5 of "
             "'landda spinup', or the netCDF file of its --year."
         )
     # Files of earlier versions do not say which grid they are of.

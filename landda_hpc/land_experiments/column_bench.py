@@ -1,4 +1,4 @@
-"""Time of the land model per tile and step, by kind of tile, beside a bare kernel in the same run."""
+"""Time of the land model per tile and step, by kind of tile, compared with a bare kernel in the same run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The land model's own climate: annual means by climate zone, frozen ground, and soil moisture beside a climatology."""
+"""The land model's own climate: annual means by climate zone, frozen ground, soil moisture against a climatology."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run of the embedded land model at one site, hour by hour, beside other models' histories and a tower's fluxes."""
+"""A run of the embedded land model at one site, hourly, compared with other models' histories and tower fluxes."""
 
 from __future__ import annotations
 

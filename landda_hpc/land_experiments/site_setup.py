@@ -63,7 +63,7 @@ _RAW_LAYER: Final = (0, 0, 1, 2, 3, 4, 5, 6, 7, 7)
 """Layer of the site file, whose lower ends are at 0.045, 0.091, 0.166 ... 2.3 m, in which each model layer lies."""
 
 _DEFAULT_ALBEDO: Final = (0.32, 0.21)
-"""Dry and wet soil in the broad band where the files tell nothing: colour 10 of 20 of Lawrence and Chase (2007)."""
+"""Broadband albedo of dry and wet soil if the files give none: colour 10 of 20 of Lawrence and Chase (2007)."""
 
 COLD_START_SATURATION: Final = 0.5
 COLD_START_WATER_TABLE: Final = 4.0  # m
@@ -149,14 +149,14 @@ def prepare_site(
     forcing, site : as read from their files.
     restart : CoLM's time-varying restart of a one-patch case, whose variables become the initial state; None starts
         cold: half saturated, at the forcing's mean temperature.
-    constants : CoLM's constant restart with the soil; None takes the one beside ``restart``, or without a restart the
+    constants : CoLM's constant restart with the soil; None takes the one next to ``restart``, or without a restart the
         soil of the site file.
     utc_offset_hours : local standard time minus UTC, h; None takes the longitude's, to the hour.
     site_soil : take the soil of the site file, whatever restart is given.
 
     Raises
     ------
-    DataError : the land cover has no soil tile here, the soil is not told, or a file is not usable.
+    DataError : the land cover has no soil tile here, the soil is unknown, or a file is not usable.
     """
     cover = _COVERS.get(site.igbp)
     if cover is None:
@@ -205,8 +205,8 @@ def _soil_of_site(site: SiteRecord) -> tuple[dict[str, FloatArray], dict[str, fl
              if name not in site.soil or site.soil[name].size < max(_RAW_LAYER) + 1]  # fmt: skip
     if short:
         raise DataError(
-            f"'{site.path}' does not tell the soil ({', '.join(short)}); name CoLM's constant restart of the site with "
-            "--constants, or a start state with --initial."
+            f"'{site.path}' does not describe the soil ({', '.join(short)}); name CoLM's constant restart of the site "
+            "with --constants, or a start state with --initial."
         )
     layers = {name: values[list(_RAW_LAYER)] for name, values in site.soil.items()}
     return {

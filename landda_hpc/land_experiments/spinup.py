@@ -1,4 +1,4 @@
-"""Spin-up: the same year of weather again and again until the deepest soil stands still, accelerated."""
+"""Spin-up: the same year of forcing is repeated until the deepest soil is in equilibrium, with acceleration."""
 
 from __future__ import annotations
 

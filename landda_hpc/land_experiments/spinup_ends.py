@@ -1,4 +1,4 @@
-"""Whether two spin-ups of the same columns end in the same place: an accelerated one beside plain cycling."""
+"""Compare the final states of two spin-ups of the same columns: with and without acceleration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUANTILES: Final = (0.5, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class Ends:
-    """Two ends beside each other, over all soil tiles.
+    """Differences of two final states, over all soil tiles.
 
     Attributes
     ----------
@@ -67,7 +67,9 @@ def compare_ends(config: CampaignConfig, path: Path, other: Path) -> Ends:
     for file in (path, other):
         header = read_header(file)
         if header.instances != INSTANCES:
-            raise ConfigError(f"{file} is no spin-up: it holds {', '.join(header.instances)}. Name another folder.")
+            raise ConfigError(
+                f"{file} is not a spin-up file: it holds {', '.join(header.instances)}. Name another folder."
+            )
         if header.n_tiles != n or header.records.get(GRID_RECORD, grid) != grid:
             raise ConfigError(
                 f"{file} holds {header.n_tiles} tiles of {header.records.get(GRID_RECORD, 'a grid')}, the "

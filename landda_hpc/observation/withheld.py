@@ -67,7 +67,7 @@ class Withholding:
         if config.list_file is not None:
             self._read_list(data_root / config.list_file)
             self._require_analyses(data_root / config.list_file, analyses or ())
-        if config.fraction > 0.0 and not config.anew:
+        if config.fraction > 0.0 and not config.redraw:
             self._always |= self._draw("always")
 
     def mask(self, time: datetime) -> BoolArray:
@@ -75,7 +75,7 @@ class Withholding:
         if time in self._config.times:
             return np.ones(self._grid.shape, dtype=np.bool_)
         mask = self._always.copy()
-        if self._config.fraction > 0.0 and self._config.anew:
+        if self._config.fraction > 0.0 and self._config.redraw:
             mask |= self._draw(time.isoformat())
         if time in self._listed:
             mask.ravel()[self._listed[time]] = True

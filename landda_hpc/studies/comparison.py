@@ -183,7 +183,7 @@ def _with_settings(run: Mapping[str, Any], settings: str) -> dict[str, Any]:
     for item in settings.split(";"):
         key, separator, value = (part.strip() for part in item.partition("="))
         if not separator or not key or key == "method":
-            raise ConfigError(f"'{item}' is no setting of a method; expected key=value, e.g. gain=0.3")
+            raise ConfigError(f"'{item}' is not a setting of a method; expected key=value, e.g. gain=0.3")
         overrides[key] = parse_yaml(value, f"'{shorten(item)}': the value")
     # A section that is absent so far is None in plain data and has to be made before its keys are set.
     parents = {key.split(".")[0] for key in overrides if "." in key}
@@ -309,11 +309,11 @@ def _state_of(config: CampaignConfig, output: Path, same_records: bool) -> Liter
 
 
 def tuning_campaign(config: CampaignConfig, seed: int, gains: Sequence[float]) -> CampaignConfig:
-    """The campaign that tells the best constant gain: a pointwise run per gain, no forecast window, no images.
+    """The campaign that finds the best constant gain: one pointwise run per gain, no forecast window, no images.
 
     Raises
     ------
-    ConfigError : the campaign is no twin (there is no truth), or a gain is outside 0..1 or given twice.
+    ConfigError : the campaign is not a twin (it has no truth), or a gain is outside 0..1 or given twice.
     """
     if config.twin is None:
         raise ConfigError("--tune-gain needs the truth of a twin experiment; this campaign has none.")

@@ -10,7 +10,7 @@ from landda_hpc.errors import ConfigError
 
 PLAIN: Final = "plain"
 OPTIONS: Final = ("depth", "drift")
-"""What increments can do beside the analysis: go down by regression, teach the model's drift."""
+"""Options for increments after the analysis: regression to deeper layers, estimation of the model's drift."""
 
 OptionSet = tuple[str, ...]
 

@@ -104,7 +104,7 @@ def campaign_differences(
     Parameters
     ----------
     folder : of the campaign, with ``innovation`` (or ``innovation_layers``) among its ``output.fields``.
-    run : one that does not assimilate; the innovations of another are no errors of the free model.
+    run : a run without assimilation; innovations of other runs are not errors of the free model.
     first, last : period, both included.
     with_layers : CoLM's three uppermost layers against the observation, for runs with ``layers: upper_three``.
 

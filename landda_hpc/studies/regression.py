@@ -171,7 +171,7 @@ def _run_pair(config: CampaignConfig, world: Communicator, folder: Path) -> tupl
 
 @contextmanager
 def _scratch(output: Path, world: Communicator) -> Iterator[Path]:
-    """A folder beside the output for a campaign whose files nobody needs; removed in the end."""
+    """A temporary folder next to the output for a campaign whose files are not needed; removed at the end."""
     folder = output.with_name(f".{output.name}.pair")
     with together(world, f"clearing {folder}"):
         if world.rank == 0:

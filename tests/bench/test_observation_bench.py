@@ -1,4 +1,4 @@
-"""What an observation costs beside reading its bytes: plain netCDF4, the reader with its checks, the whole way."""
+"""Cost of an observation compared with reading its bytes: plain netCDF4, the reader with its checks, the whole way."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def chain(output: Path, run: str) -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def reference(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The campaign on one rank, its model standing still."""
+    """The campaign on one rank, its model not computing anything."""
     path = tmp_path_factory.mktemp("reference") / "out"
     assert run_campaign(parse_config(raw_config(synthetic, model=still())), path).finished
     newest = latest_valid(path / "checkpoints")
@@ -185,7 +185,7 @@ def test_every_kind_of_file_is_in_a_set_of_restarts(tmp_path: Path, many_kinds: 
                 same = (folder / path.name).read_bytes() == path.read_bytes()
                 assert same or (run != "control" and re.search(r"restart_2010-.*_[ew]\d{3}_[ns]\d{2}\.nc", path.name))
     assert look_through(out).unknown == ()
-    # The model goes on from the set: with every file, in the place of the case's own restart.
+    # The model continues from the set: with every file, in the place of the case's own restart.
     member = tmp_path / "forecast"
     for name in ("landdata", "restart/const"):
         shutil.copytree(many_kinds / "synthetic" / name, member / "synthetic" / name)

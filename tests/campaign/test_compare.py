@@ -100,7 +100,7 @@ class TestChoosingMethods:
         with pytest.raises(ConfigError) as caught:
             plan_comparison(config, ["pointwis", "smoothed:length", "nudging"], seeds=(1, 1), last_days=9.0)
         text = str(caught.value)
-        for words in ("Did you mean 'pointwise'?", "'length' is no setting", "nudging", "--seeds 1,1", "at most 1"):
+        for words in ("Did you mean 'pointwise'?", "'length' is not a setting", "nudging", "--seeds 1,1", "at most 1"):
             assert words in text, text
         with pytest.raises(ConfigError, match=r"--baseline smothed.*Did you mean 'smoothed'"):
             plan_comparison(config, ["smoothed"], baseline="smothed")

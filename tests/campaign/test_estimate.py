@@ -1,4 +1,4 @@
-"""What `landda check` predicts beside what campaigns take: memory of the ranks, disk, time."""
+"""Predictions of `landda check` compared with the use of campaigns: memory of the ranks, disk, time."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_a_spin_up_goes_on_where_it_ended_and_starts_a_campaign(landda: Landda) 
     )  # fmt: skip
     done = landda(1, "run", other, "--output", "other")
     assert done.returncode == 0, done.stdout + done.stderr
-    # Two spin-ups beside each other: these are the same.
+    # Comparison of two identical spin-ups.
     done = landda(1, "spinup", file, "-o", "once", "--max-years", 2, *options, "--against", "twice")
     assert done.returncode != 0 and "has run for one year" in done.stderr
     wrong = start | {"start": "2022-10-02T00:00", "assimilation_end": "2022-10-02T06:00", "end": "2022-10-02T06:00"}

@@ -52,7 +52,7 @@ def test_the_page_of_bai2026_shows_what_a_twin_allows(bai: Landda) -> None:
     assert "Grey bars: daily precipitation that the model took (the truth's differs)." in text
     assert "**Stations of the twin**, no real ones" in text
     assert "K = 0.692" in text
-    assert "the paper's is 1 August 2022, 00:00 UTC" in text, "the short calendar is told"
+    assert "the paper's is 1 August 2022, 00:00 UTC" in text, "the page mentions the short calendar"
 
 
 def test_the_table_has_the_scores_of_the_campaign(bai: Landda) -> None:

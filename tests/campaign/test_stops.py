@@ -87,12 +87,12 @@ def test_stop_requests_are_held_back_before_the_application_is_loaded() -> None:
         "import landda_hpc.cli\n"
         "assert 'numpy' not in sys.modules and 'typer' not in sys.modules\n"
         "import builtins; real = builtins.__import__\n"
-        "def told(name, *rest):\n"
+        "def announced(name, *rest):\n"
         "    if name == 'landda_hpc.commands.application':\n"
         "        print(signal.SIGUSR1 in signal.pthread_sigmask(signal.SIG_BLOCK, set()))\n"
         "        raise SystemExit(0)\n"
         "    return real(name, *rest)\n"
-        "builtins.__import__ = told\n"
+        "builtins.__import__ = announced\n"
         "landda_hpc.cli.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
@@ -121,7 +121,7 @@ def test_sigterm_to_mpirun_costs_at_most_the_cycles_since_the_last_checkpoint(
     process.send_signal(signal.SIGTERM)
     text, _ = process.communicate(timeout=60)
     assert process.returncode != 0, text
-    # So small a campaign may be at its end before the ranks are told, a second later: nothing to resume is right too.
+    # So small a campaign may be at its end before the ranks know, a second later: nothing to resume is right too.
     assert landda(1, "resume", "out").returncode == 0
     assert_same(output, reference, landda)
 

@@ -208,7 +208,9 @@ class TestLayersOneByOne:
         runs = [{"method": "var3d_image", "layers": "upper_three", "background_archive": "b.nc",
                  "archive_observation_std": 0.04}]  # fmt: skip
         done = layered(1, "run", write_layered(layered, layered.folder, "archive.yaml", runs=runs), "-o", "again")
-        assert "no cell of the domain with 10 times" in " ".join(done.stderr.split())  # four times are no climatology
+        assert "no cell of the domain with 10 times" in " ".join(
+            done.stderr.split()
+        )  # four times do not make a climatology
 
 
 def test_an_archive_of_two_series(landda: Landda, caplog: pytest.LogCaptureFixture) -> None:

@@ -58,6 +58,14 @@ def test_former_names_give_the_same_configuration_and_one_warning_each(caplog: p
     assert FORMER["runs"][2]["told_errors"], "the caller's data stay as they are"
 
 
+def test_a_former_key_in_a_section_of_the_observations(caplog: pytest.LogCaptureFixture) -> None:
+    withheld = {"fraction": 0.2, "anew": True}
+    config = parse_config(FORMER | {"observations": {"kind": "twin", "withheld": withheld}, "runs": FORMER["runs"][:1]})
+    assert isinstance(config.observations, TwinObservations)
+    assert config.observations.withheld is not None and config.observations.withheld.redraw
+    assert [text.count("observations.withheld.anew is now named redraw") for text in uses(caplog)] == [1]
+
+
 def test_former_names_in_files_and_overrides(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "campaign.yaml"
     path.write_text(yaml.safe_dump(FORMER), encoding="utf-8")

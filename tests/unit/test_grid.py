@@ -1,4 +1,4 @@
-"""Grids: what cell centres alone tell."""
+"""Grids from cell centres alone."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def write_restart_copy(source: Path, destination: Path, changed: Mapping[str, np
     source : a netCDF-4 file that CoLM wrote; it is not changed.
     destination : it appears whole or not at all (temporary name, read-back, fsync, rename); may replace ``source``.
     changed : new values by variable, in the shape and type of the file. A variable whose bits are all as in the file
-        is not touched, so that without a change the copy has the very bytes of the source.
+        is not touched, so that, if nothing changes, the copy equals the source byte for byte.
 
     Raises
     ------

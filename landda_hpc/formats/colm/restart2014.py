@@ -180,7 +180,7 @@ def write_copy_2014(source: Path, destination: Path, changed: Mapping[str, Float
     ----------
     source : it is not changed.
     destination : it appears whole or not at all (temporary name, read-back, fsync, rename).
-    changed : new values by variable. Without a change the copy has the very bytes of the source.
+    changed : new values by variable. If nothing changes, the copy equals the source byte for byte.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Meteorological forcing as users of CoLM have it on disk: what each dataset's files and records mean.
 
-File names and variables are those of CoLM's forcing namelists (CoLM202X, ``run/forcing``); what a record stands for is
-that of the datasets' own documentation. What CoLM's namelists do otherwise is said in docs/forcing.md.
+File names and variables are those of CoLM's forcing namelists (CoLM202X, ``run/forcing``); the meaning of
+a record follows the documentation of the dataset. docs/forcing.md lists where CoLM's namelists differ.
 """
 
 from __future__ import annotations

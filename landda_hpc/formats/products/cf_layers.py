@@ -52,7 +52,7 @@ def open_cf_layers(
     path : the file.
     depths_m : top and bottom of the layer of each variable, m. ``name[k]`` is the k-th place, from 0, along the one
         dimension that a variable has besides time, latitude and longitude, e.g. ``SoilMoist_inst[0]``.
-    told : warnings on times and their spacing that were already logged for other files; extended here.
+    logged : warnings on times and their spacing that were already logged for other files; extended here.
     step : between two images; averages over more are refused. None: not checked.
     time_of_name : time of a file without a time axis, by the configured pattern; without a pattern the one date in its
         name, and the time of day if it follows at once.

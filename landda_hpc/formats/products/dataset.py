@@ -45,7 +45,7 @@ class Dataset:
     pattern : file names under ``root`` with strftime codes, e.g.
         ``gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4``. ``*`` stands for what cannot be known, as times of
         production and versions: the newest version by name counts. ``{layer}`` stands for a layer's variable.
-    damaged : what a file is that cannot be read: an error, or skipped with a warning and counted.
+    damaged : a file that cannot be read is an error, or is skipped with a warning and counted.
     place : of the pattern in the configuration, for messages.
 
     Attributes

@@ -47,7 +47,7 @@ class SoilMoistureProfile:
         reports none; or None.
     conditions : by name of ``CONDITIONS``, shape (n_lat, n_lon): cells of which the product says so.
     cell_seconds : seconds after ``time`` at which each cell was seen, shape (n_lat, n_lon), NaN where the product does
-        not tell; None where all cells are of ``time``.
+        not give it; None where all cells are of ``time``.
     """
 
     values: FloatArray

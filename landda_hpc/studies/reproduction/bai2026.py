@@ -12,10 +12,10 @@ from landda_hpc.regions import named_regions
 from landda_hpc.studies.reproduction.bai2026_explanations import explanations
 from landda_hpc.studies.reproduction.bai2026_modes import write_modes
 from landda_hpc.studies.reproduction.bai2026_stations import write_station_table, write_stations
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.common import time_words, write_head, write_sections, write_table
 from landda_hpc.studies.reproduction.experiment import BAI2026
 from landda_hpc.studies.reproduction.independent import Independent
-from landda_hpc.studies.reproduction.material import Material
 from landda_hpc.studies.reproduction.page import Page, WrittenPage
 from landda_hpc.studies.reproduction.sentences import enumerated
 from landda_hpc.verification.figures.paper_series import Line, draw_lines
@@ -41,7 +41,7 @@ def write_page(campaign: Path, output: Path, asked: CampaignConfig | None = None
     StorageError, ConfigError, DataError : the campaign is not finished, lacks a run of the paper or its scores, or has
         another trajectory than is asked for. Whatever else is missing is said on the page.
     """
-    m = Material(campaign, BAI2026, asked)
+    m = CampaignData(campaign, BAI2026, asked)
     page = Page(output, "Bai et al. (2026), EnKF-like image assimilation of soil moisture: paper and campaign")
     independent = Independent(m, output, page.gaps)
     write_head(page, m, "GLDAS-2.1", "CoLM", _OF_CONTROL)
@@ -63,9 +63,9 @@ def write_page(campaign: Path, output: Path, asked: CampaignConfig | None = None
     return page.write()
 
 
-def _maps(page: Page, m: Material) -> None:
+def _maps(page: Page, m: CampaignData) -> None:
     """Figs 4 and 5."""
-    wanted, run = BAI2026.moments["first analysis"].paper, m.roles.assimilation
+    wanted, run = BAI2026.moments["first analysis"].paper, m.compared.assimilation
     time = m.nearest(run, wanted)
     images = {} if time is None else m.images(run, time)
     panels = ["background", "analysis", "increment"]
@@ -93,9 +93,9 @@ def _maps(page: Page, m: Material) -> None:
     )
 
 
-def _end_of_window(page: Page, m: Material) -> None:
+def _end_of_window(page: Page, m: CampaignData) -> None:
     """Fig. 6."""
-    wanted, run = BAI2026.moments["end of the window"].paper, m.roles.assimilation
+    wanted, run = BAI2026.moments["end of the window"].paper, m.compared.assimilation
     time = m.nearest(run, wanted)
     papers = ("0-10 cm", "10-40 cm")
     layers = [name for name in m.domain.depth_names if name in papers]
@@ -103,7 +103,7 @@ def _end_of_window(page: Page, m: Material) -> None:
     labels: dict[str, str] = {}
     for layer in layers if time is not None else ():
         assert time is not None
-        mine, control = m.layer_image(layer, run, time), m.layer_image(layer, m.roles.control, time)
+        mine, control = m.layer_image(layer, run, time), m.layer_image(layer, m.compared.control, time)
         if layer == m.layer and not mine:  # the observed layer is always stored
             stored = m.images(run, time)
             mine = {"forecast": stored["analysis"]} if "analysis" in stored else {}
@@ -139,7 +139,7 @@ def _end_of_window(page: Page, m: Material) -> None:
     page.figure("Fig. 6", "fig06_end_of_window", caption + time_words(time, wanted) + lost)
 
 
-def _why_no_layer(m: Material, layer: str) -> str:
+def _why_no_layer(m: CampaignData, layer: str) -> str:
     if layer not in m.domain.depth_names:
         return f"not shown, as the campaign scored {enumerated(m.domain.depth_names)} (`verification.depths_m`)"
     if layer != m.layer and not m.config.output.layers:
@@ -149,7 +149,7 @@ def _why_no_layer(m: Material, layer: str) -> str:
     return "not shown, as the campaign stored no such images"
 
 
-def _series(page: Page, m: Material) -> None:
+def _series(page: Page, m: CampaignData) -> None:
     """Fig. 8, once per reference."""
     if not m.references:
         page.lacks(
@@ -161,7 +161,7 @@ def _series(page: Page, m: Material) -> None:
         lines = []
         for i, layer in enumerate(layers):
             colour = _COLOURS.get(layer, ("#9467BD", "#8C564B", "#E377C2")[i % 3])
-            for run, assimilates in ((m.roles.assimilation, True), (m.roles.control, False)):
+            for run, assimilates in ((m.compared.assimilation, True), (m.compared.control, False)):
                 paper = published(layer, "assimilation", assimilates=assimilates)
                 means = {} if paper is None else {"scc": paper.scc, "ubrmse": paper.ubrmse}
                 printed = {score: value for score, value in means.items() if value is not None}
@@ -175,5 +175,5 @@ def _series(page: Page, m: Material) -> None:
             "Fig. 8",
             name,
             f"SCC (a) and ubRMSE (b) against the {reference}, every {m.config.time.cycle_hours} h (the paper: 3 h). "
-            f"Solid: {m.roles.assimilation}, dashed: {m.roles.control}{dotted}.",
+            f"Solid: {m.compared.assimilation}, dashed: {m.compared.control}{dotted}.",
         )

@@ -9,10 +9,10 @@ from landda_hpc.methods.enkf_like import EnkfLikeRun
 from landda_hpc.studies.reproduction import sentences
 from landda_hpc.studies.reproduction.bai2026_modes import image_run
 from landda_hpc.studies.reproduction.bai2026_stations import station_words
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.common import calendar_words, depth_words, frozen_words
 from landda_hpc.studies.reproduction.experiment import BAI2026
 from landda_hpc.studies.reproduction.independent import Independent
-from landda_hpc.studies.reproduction.material import Material
 from landda_hpc.verification.tables.published import ScoreOf, Statistic
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH
 from landda_hpc.verification.tables.side_by_side import measure
@@ -34,13 +34,13 @@ _BEFORE, _AFTER = 0.118, 0.095
 """ubRMSE before and after the first analysis, [B26] Fig. 8b, m3 m-3."""
 
 
-def explanations(m: Material, independent: Independent) -> list[str]:
+def explanations(m: CampaignData, independent: Independent) -> list[str]:
     """Paragraphs; each follows from what ran."""
     run = image_run(m)
 
     def value(assimilates: bool, statistic: Statistic, reference: str) -> float:
         return measure(
-            m.records, ScoreOf(m.layer, "assimilation", "ubrmse", assimilates, statistic), m.roles, reference
+            m.records, ScoreOf(m.layer, "assimilation", "ubrmse", assimilates, statistic), m.compared, reference
         )
 
     texts = [

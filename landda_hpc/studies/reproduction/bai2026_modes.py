@@ -11,9 +11,9 @@ from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.curvelet.backends import Frame
 from landda_hpc.methods.base.curvelet_frame import make_frame
 from landda_hpc.methods.enkf_like import EnkfLikeRun
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.common import time_words
 from landda_hpc.studies.reproduction.experiment import BAI2026
-from landda_hpc.studies.reproduction.material import Material
 from landda_hpc.studies.reproduction.page import Page
 from landda_hpc.studies.reproduction.sentences import white_stds
 
@@ -22,17 +22,17 @@ _ROUNDING = 1e-9
 """Of a reconstruction from all modes, m3 m-3."""
 
 
-def image_run(m: Material) -> EnkfLikeRun:
+def image_run(m: CampaignData) -> EnkfLikeRun:
     """Settings of the campaign's run that stands for the paper's assimilation."""
-    assert isinstance(m.run, EnkfLikeRun), "the roles say so"
+    assert isinstance(m.run, EnkfLikeRun), "checked when the campaign was read"
     return m.run
 
 
-def write_modes(page: Page, m: Material) -> None:
+def write_modes(page: Page, m: CampaignData) -> None:
     """Fig. 1 and Fig. 3."""
     wanted = BAI2026.moments["first analysis"].paper
-    time = m.nearest(m.roles.assimilation, wanted)
-    images = {} if time is None else m.images(m.roles.assimilation, time)
+    time = m.nearest(m.compared.assimilation, wanted)
+    images = {} if time is None else m.images(m.compared.assimilation, time)
     if time is None or "background" not in images:
         for number in ("Fig. 1", "Fig. 3"):
             page.lacks(number, "modes of the background", "the campaign stored no background within the window")
@@ -64,10 +64,12 @@ def write_modes(page: Page, m: Material) -> None:
     _write_first_mode(page, m, background, frame, sums[0])
 
 
-def _write_first_mode(page: Page, m: Material, background: FloatArray, frame: Frame, first_mode: FloatArray) -> None:
+def _write_first_mode(
+    page: Page, m: CampaignData, background: FloatArray, frame: Frame, first_mode: FloatArray
+) -> None:
     """Fig. 3: the background less the first mode of a perturbed background, and the spread of perturbations."""
     run, known = image_run(m), np.isfinite(background)
-    time = m.nearest(m.roles.assimilation, BAI2026.moments["first analysis"].paper)
+    time = m.nearest(m.compared.assimilation, BAI2026.moments["first analysis"].paper)
     assert time is not None, "there is a background"
     errors = WhiteErrors(run.background_std, m.config.seed, "background")
     first = np.empty((run.members, *background.shape))

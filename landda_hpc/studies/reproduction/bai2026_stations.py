@@ -8,8 +8,8 @@ from landda_hpc.config import CampaignConfig, TwinObservations
 from landda_hpc.evaluation.drawing import Figure, capital
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.methods.enkf_like import EnkfLikeRun
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.independent import Independent, write_independent_table
-from landda_hpc.studies.reproduction.material import Material
 from landda_hpc.studies.reproduction.page import Page
 from landda_hpc.studies.reproduction.sentences import (
     constant_gain,
@@ -21,13 +21,13 @@ from landda_hpc.verification.statistics.station_scores import GroupRow
 from landda_hpc.verification.tables.published import BAI2026_INDEPENDENT, BAI2026_SERIES
 
 
-def write_station_table(page: Page, m: Material, independent: Independent) -> None:
+def write_station_table(page: Page, m: CampaignData, independent: Independent) -> None:
     """The paper's scores at stations, and what stands for its stations here."""
     found = independent.verification
     if found is None or not found.stations:
         return
     page.section("At stations: published, and here")
-    if not write_independent_table(page, independent, BAI2026_INDEPENDENT, m.roles):
+    if not write_independent_table(page, independent, BAI2026_INDEPENDENT, m.compared):
         page.text(f"Not shown. {capital(independent.why_no_stations())}.")
         return
     page.text(
@@ -102,7 +102,7 @@ def write_stations(page: Page, independent: Independent) -> None:
             page.lacks(number, what, independent.why_no_stations())
 
 
-def station_words(m: Material, independent: Independent) -> list[str]:
+def station_words(m: CampaignData, independent: Independent) -> list[str]:
     """Why scores at stations are not the paper's."""
     config = independent.config
     texts = []
@@ -149,7 +149,7 @@ def drawn_station_words(config: CampaignConfig) -> str:
     )
 
 
-def worse_words(m: Material, rows: Sequence[GroupRow]) -> str:
+def worse_words(m: CampaignData, rows: Sequence[GroupRow]) -> str:
     """Why ubRMSE at stations rises where it does, while the paper's falls; empty where it does not."""
 
     def changes(metric: str) -> dict[str, float]:
@@ -172,7 +172,7 @@ def worse_words(m: Material, rows: Sequence[GroupRow]) -> str:
     if gain is not None and isinstance(observations, TwinObservations) and has_white_noise_alone(m.config):
         text += (
             f" It is an error in time: K = {gain:.2f} lets {gain * observations.error_std:.3f} m3 m-3 of the "
-            "observations' white errors into every analysis, while errors of the control that last are no part of "
+            "observations' white errors into every analysis, while persistent errors of the control are not part of "
             "ubRMSE. GLDAS is a model's field, smooth in time, and brings no such noise."
         )
     r = changes("r")

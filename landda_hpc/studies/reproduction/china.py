@@ -17,7 +17,6 @@ from landda_hpc.methods.var3d import Var3dPointRun
 from landda_hpc.regions import named_regions, std_by_region
 from landda_hpc.studies.reproduction.common import time_words
 from landda_hpc.studies.reproduction.experiment import SHEN2024
-from landda_hpc.studies.reproduction.material import Material
 from landda_hpc.studies.reproduction.page import Page
 from landda_hpc.studies.reproduction.paper_regions import INSIDE_CHINA
 from landda_hpc.verification.statistics.scores import score
@@ -53,17 +52,17 @@ def write_china(page: Page, china: Mapping[str, Path]) -> None:
 
 def _write_one(page: Page, kind: str, folder: Path) -> None:
     """Figs 6 and 7 from one campaign."""
-    m = Material(folder, SHEN2024)
+    m = CampaignData(folder, SHEN2024)
     point = _conventional(m)
     if not isinstance(point, Var3dPointRun):
         raise ConfigError(f"campaign {folder} has no run of method var3d_point.")
-    time = m.nearest(m.roles.assimilation, m.config.time.valid_time(1))
+    time = m.nearest(m.compared.assimilation, m.config.time.valid_time(1))
     if time is None:
         page.lacks("Fig. 7", f"analyses, observations {kind}", f"campaign {folder} stored no images")
         return
     if "Fig. 6" not in page.shown:
         _write_error_map(page, m, point)
-    images, of_point = m.images(m.roles.assimilation, time), m.images(point.name, time)
+    images, of_point = m.images(m.compared.assimilation, time), m.images(point.name, time)
     lost = [name for name in (m.reference_image, "background", "analysis", "observation") if name not in images]
     lost += [] if "analysis" in of_point else [f"analysis of {point.name}"]
     if lost:
@@ -103,7 +102,7 @@ def _write_one(page: Page, kind: str, folder: Path) -> None:
     )
 
 
-def _write_error_map(page: Page, m: Material, point: Var3dPointRun) -> None:
+def _write_error_map(page: Page, m: CampaignData, point: Var3dPointRun) -> None:
     """Fig. 6: the errors that the conventional 3D-Var assumes."""
     outside, regions = point.observation_std, point.observation_std_regions
     assumed = std_by_region(m.domain.grid, outside, regions, m.config.data_root)
@@ -124,5 +123,5 @@ def _number(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _conventional(m: Material) -> Run | None:
+def _conventional(m: CampaignData) -> Run | None:
     return next((run for run in m.config.runs if isinstance(run, Var3dPointRun)), None)

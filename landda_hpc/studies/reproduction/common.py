@@ -11,9 +11,9 @@ from landda_hpc.config import CampaignConfig, TwinObservations
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.studies.reproduction import sentences
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.experiment import Place
 from landda_hpc.studies.reproduction.independent import Independent
-from landda_hpc.studies.reproduction.material import Material
 from landda_hpc.studies.reproduction.page import Page, stamp
 from landda_hpc.verification.figures.paper_series import DAILY_FROM_DAYS, Profile, draw_sections, read_profiles
 from landda_hpc.verification.tables.published import PublishedFigure, ScoreOf
@@ -21,7 +21,7 @@ from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE
 from landda_hpc.verification.tables.side_by_side import measure, side_by_side
 
 
-def write_head(page: Page, m: Material, product: str, model: str, scores: Sequence[ScoreOf]) -> None:
+def write_head(page: Page, m: CampaignData, product: str, model: str, scores: Sequence[ScoreOf]) -> None:
     """Say what this is: period, runs, and what stands in for the paper's model and product.
 
     Parameters
@@ -42,8 +42,8 @@ def write_head(page: Page, m: Material, product: str, model: str, scores: Sequen
     )
     page.text(
         f"Campaign `{config.name}`, seed {config.seed}: {stamp(time.start)} to {stamp(time.end)}, {assimilation}; "
-        f"{m.domain.grid.describe()}; runs {runs}. The paper's control is `{m.roles.control}`, its assimilation "
-        f"`{m.roles.assimilation}`."
+        f"{m.domain.grid.describe()}; runs {runs}. The paper's control is `{m.compared.control}`, its assimilation "
+        f"`{m.compared.assimilation}`."
     )
 
 
@@ -88,10 +88,10 @@ def real_words(config: CampaignConfig, read: str, product: str, model: str, *, i
     )
 
 
-def _control_words(m: Material, scores: Sequence[ScoreOf]) -> str:
+def _control_words(m: CampaignData, scores: Sequence[ScoreOf]) -> str:
     """How far the control is from the truth, in numbers."""
     reference = m.references[0] if m.references else ""
-    found = [(one, measure(m.records, one, m.roles, reference, m.since)) for one in scores]
+    found = [(one, measure(m.records, one, m.compared, reference, m.since)) for one in scores]
     names = {"scc": "SCC", "rmse": "RMSE", "ubrmse": "ubRMSE"}
     known = [f"{names[one.score]} {value:.3f}" for one, value in found if value == value]
     if not known:
@@ -102,10 +102,10 @@ def _control_words(m: Material, scores: Sequence[ScoreOf]) -> str:
     )
 
 
-def write_table(page: Page, m: Material, figures: Sequence[PublishedFigure]) -> None:
+def write_table(page: Page, m: CampaignData, figures: Sequence[PublishedFigure]) -> None:
     """Every published value next to the campaign's."""
     page.section("Published values and these")
-    page.text(side_by_side(figures, m.records, m.roles, m.references, m.since, m.config.time.assimilation_end))
+    page.text(side_by_side(figures, m.records, m.compared, m.references, m.since, m.config.time.assimilation_end))
     left_out = f" Means leave out what lies before {stamp(m.since)}." if m.since is not None else ""
     last, days = m.last_time("forecast"), ""
     if last is not None and any(one.ours.paper_day is not None for one in figures):
@@ -117,7 +117,7 @@ def write_table(page: Page, m: Material, figures: Sequence[PublishedFigure]) -> 
     )
 
 
-def _why_no_score(m: Material) -> str:
+def _why_no_score(m: CampaignData) -> str:
     """Why layers lack scores against what was observed."""
     others = [name for name in m.domain.depth_names if name != m.layer]
     if m.is_twin and others and ASSIMILATED_REFERENCE in m.references:
@@ -127,7 +127,7 @@ def _why_no_score(m: Material) -> str:
 
 def write_sections(
     page: Page,
-    m: Material,
+    m: CampaignData,
     number: str,
     name: str,
     places: Sequence[Place],
@@ -139,12 +139,12 @@ def write_sections(
     recorded = m.config.output.profiles
     are_papers = recorded[: len(places)] == tuple((p.lat, p.lon) for p in places)
     wanted = range(min(len(places), len(recorded)))
-    known = [i for i in wanted if (i, m.roles.assimilation) in profiles and (i, m.roles.control) in profiles]
+    known = [i for i in wanted if (i, m.compared.assimilation) in profiles and (i, m.compared.control) in profiles]
     chosen = [
         (
             places[i].name if are_papers else f"place {i + 1}",
-            profiles[i, m.roles.assimilation],
-            profiles[i, m.roles.control],
+            profiles[i, m.compared.assimilation],
+            profiles[i, m.compared.control],
         )
         for i in known
     ]
@@ -156,14 +156,14 @@ def write_sections(
             "it runs the campaign itself",
         )
         return
-    run = m.roles.assimilation.replace("_", "-")
+    run = m.compared.assimilation.replace("_", "-")
     rain = independent.rain_at([recorded[i] for i in known])
     label = "" if independent.rain is None else f"daily {independent.rain.label}"
     draw_sections(
         chosen,
         page.figure_file(name),
         window_end=m.config.time.assimilation_end,
-        title=f"Soil moisture: {run} minus {m.roles.control} (shading), {run} (contours)",
+        title=f"Soil moisture: {run} minus {m.compared.control} (shading), {run} (contours)",
         rain=rain,
         rain_label=label,
     )
@@ -180,8 +180,8 @@ def write_sections(
     page.figure(
         number,
         name,
-        f"{paper} Here: shading {m.roles.assimilation} minus {m.roles.control}, contours {m.roles.assimilation}; "
-        f"depths are those of the model's nodes.{means} The difference exceeds 0.01 m3 m-3 first: {reached}. "
+        f"{paper} Shading {m.compared.assimilation} minus {m.compared.control}, contours {m.compared.assimilation}"
+        f"; depths are those of the model's nodes.{means} The difference exceeds 0.01 m3 m-3 first: {reached}. "
         f"{where}{bars}",
     )
 
@@ -211,9 +211,9 @@ def time_words(found: datetime, wanted: datetime) -> str:
     return f"{stamp(found)}; the paper's is {stamp(wanted)}, of which this campaign has no image."
 
 
-def frozen_words(m: Material) -> str:
+def frozen_words(m: CampaignData) -> str:
     """How many cells were frozen, which no analysis touches and no score counts; empty without records of it."""
-    counts = [int(r["frozen_cells"]) for r in m.folder.read_records("cycles") if r["run"] == m.roles.control]
+    counts = [int(r["frozen_cells"]) for r in m.folder.read_records("cycles") if r["run"] == m.compared.control]
     if not counts:
         return ""
     n_cells = int(np.count_nonzero(m.domain.is_soil))
@@ -223,11 +223,11 @@ def frozen_words(m: Material) -> str:
     stays = ", the same from the first cycle to the last" if min(counts) == max(counts) and len(counts) > 1 else ""
     return (
         f"**Frozen soil.** {often} of {n_cells} cells with soil are frozen in the observed layer of "
-        f"`{m.roles.control}`{stays}; frozen cells are not analysed and count in no score of the table."
+        f"`{m.compared.control}`{stays}; frozen cells are not analysed and count in no score of the table."
     )
 
 
-def depth_words(m: Material) -> str:
+def depth_words(m: CampaignData) -> str:
     """How deep the increments reach, and what scores below the surface depend on."""
     model = "the embedded model" if sentences.is_embedded(m.config) else "CoLM"
     soils = " and of the twin's soils" if m.is_twin else ""

@@ -77,18 +77,18 @@ class Experiment:
     days: tuple[date, ...] = ()
     regions: tuple[RegionConfig, ...] = ()
 
-    def roles(self, config: CampaignConfig) -> Roles:
+    def compared(self, config: CampaignConfig) -> ComparedRuns:
         """Which runs stand for the paper's control and assimilation.
 
         Raises
         ------
         ConfigError : the campaign lacks one of them.
         """
-        return Roles(_only(config, ControlRun, self.name), _only(config, self.method, self.name))
+        return ComparedRuns(_only(config, ControlRun, self.name), _only(config, self.method, self.name))
 
     def prepared(self, config: CampaignConfig) -> CampaignConfig:
         """The configuration with the images, profiles and series that the figures take; results stay the same."""
-        self.roles(config)
+        self.compared(config)
         times = {*config.output.times, *(moment.of(config) for moment in self.moments.values())}
         if self.series is not None:
             times |= set(self.times_of_series(config))

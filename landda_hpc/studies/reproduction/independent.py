@@ -19,11 +19,11 @@ from landda_hpc.evaluation.recorded_series import CampaignSeries
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.instances.trajectory import changed_records
 from landda_hpc.storage.series_files import list_series, series_folder
-from landda_hpc.studies.reproduction.material import Material
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.page import Page
 from landda_hpc.verification.omissions import Gaps
 from landda_hpc.verification.tables.published import IndependentScore
-from landda_hpc.verification.tables.side_by_side import Roles
+from landda_hpc.verification.tables.side_by_side import ComparedRuns
 
 Bars = Sequence[tuple[datetime, float]]
 
@@ -46,7 +46,7 @@ class Independent:
     why_not : why there are none; empty where there are.
     """
 
-    def __init__(self, m: Material, folder: Path, gaps: Gaps) -> None:
+    def __init__(self, m: CampaignData, folder: Path, gaps: Gaps) -> None:
         self.config = m.experiment.verified(m.asked)
         self._m, self._folder, self._gaps = m, folder / "verification", gaps
         same = not changed_records(m.config, self.config)
@@ -81,7 +81,7 @@ class Independent:
         if self.config.verification.precipitation is not None:
             read = partial(daily_rain, self.series, self.config, self._domain)
         else:
-            read = partial(recorded_rain, self.series, self._m.roles.control)
+            read = partial(recorded_rain, self.series, self._m.compared.control)
         found: DailyRain | None = self._gaps.attempt("rain", read, None)
         return found
 
@@ -135,7 +135,9 @@ class Independent:
         return "the verification drew no such figure"
 
 
-def write_independent_table(page: Page, found: Independent, scores: Sequence[IndependentScore], roles: Roles) -> bool:
+def write_independent_table(
+    page: Page, found: Independent, scores: Sequence[IndependentScore], compared: ComparedRuns
+) -> bool:
     """Published scores against independent data next to the campaign's, with intervals; False where it has none."""
     if found.verification is None:
         return False
@@ -145,7 +147,7 @@ def write_independent_table(page: Page, found: Independent, scores: Sequence[Ind
     ]
     has_any = False
     for score in scores:
-        ours = [_measured(found.verification, score, run) for run in (roles.control, roles.assimilation)]
+        ours = [_measured(found.verification, score, run) for run in (compared.control, compared.assimilation)]
         has_any |= any(not math.isnan(value[0]) for value in ours)
         what = f"{score.against}, {score.region}, {score.layer}, {_WHAT[score.metric]}"
         numbers = " | ".join(_words(*value[:3]) for value in ours)

@@ -34,7 +34,7 @@ class WrittenPage:
 
 
 class Page:
-    """Text and figures in the order in which they are told.
+    """Text and figures in the order of the page.
 
     Attributes
     ----------

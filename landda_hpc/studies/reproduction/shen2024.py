@@ -10,6 +10,7 @@ from pathlib import Path
 from landda_hpc.config import CampaignConfig, TwinObservations
 from landda_hpc.methods.var3d import Var3dImageRun
 from landda_hpc.studies.reproduction import sentences
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.china import write_china
 from landda_hpc.studies.reproduction.common import (
     calendar_words,
@@ -21,7 +22,6 @@ from landda_hpc.studies.reproduction.common import (
 )
 from landda_hpc.studies.reproduction.experiment import SHEN2024
 from landda_hpc.studies.reproduction.independent import Independent, write_independent_table
-from landda_hpc.studies.reproduction.material import Material
 from landda_hpc.studies.reproduction.page import Page, WrittenPage
 from landda_hpc.studies.reproduction.shen2024_results import (
     write_cldas,
@@ -63,7 +63,7 @@ def write_page(
     StorageError, ConfigError, DataError : the campaign is not finished, lacks a run of the paper or its scores, or has
         another trajectory than is asked for. Whatever else is missing is said on the page.
     """
-    m = Material(campaign, SHEN2024, asked)
+    m = CampaignData(campaign, SHEN2024, asked)
     page = Page(output, "Shen et al. (2024), 3D-Var with image structure: paper and campaign")
     independent = Independent(m, output, page.gaps)
     write_head(page, m, "ERA5-Land", "CoLM", _OF_CONTROL)
@@ -93,8 +93,8 @@ def write_page(
     return page.write()
 
 
-def _write_cldas_table(page: Page, m: Material, independent: Independent) -> None:
-    if write_independent_table(page, independent, SHEN2024_INDEPENDENT, m.roles):
+def _write_cldas_table(page: Page, m: CampaignData, independent: Independent) -> None:
+    if write_independent_table(page, independent, SHEN2024_INDEPENDENT, m.compared):
         page.text(
             "Against CLDAS, in the part of the domain that it covers: means over the assimilation window with "
             "intervals of 95 % (the paper's are from 16 May to 30 September). All tables are in "
@@ -102,12 +102,12 @@ def _write_cldas_table(page: Page, m: Material, independent: Independent) -> Non
         )
 
 
-def explanations(m: Material) -> list[str]:
+def explanations(m: CampaignData) -> list[str]:
     """Conflicts within the paper, and what the campaign does; each paragraph follows from what ran."""
     run = image_run(m)
     scc = ScoreOf(m.layer, "assimilation", "scc", True)
     texts = [
-        acceptance_words(run, measure(m.records, scc, m.roles, ASSIMILATED_REFERENCE, m.since)),
+        acceptance_words(run, measure(m.records, scc, m.compared, ASSIMILATED_REFERENCE, m.since)),
         (
             "**Threshold** 'by value' and 'by rank': here by rank, the largest "
             f"{100 * run.keep_fraction:g} % of the coefficients."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from landda_hpc.regridding.depth import depth_weights
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.common import time_words
 from landda_hpc.studies.reproduction.experiment import SHEN2024
 from landda_hpc.studies.reproduction.independent import Independent
-from landda_hpc.studies.reproduction.material import Material
 from landda_hpc.studies.reproduction.page import Page, stamp
 from landda_hpc.studies.reproduction.shen2024_transform import image_run
 from landda_hpc.verification.figures.minimisation import (
@@ -21,22 +21,22 @@ from landda_hpc.verification.figures.paper_series import Line, draw_lines, draw_
 from landda_hpc.verification.tables.published import SHEN2024_FIGURES, ScoreOf
 
 
-def write_minimisation(page: Page, m: Material) -> None:
+def write_minimisation(page: Page, m: CampaignData) -> None:
     """Fig. 8: the cost function over its iterations."""
     wanted = SHEN2024.moments["after 15 days"]
     cycles = m.folder.records_file("cycles")
     when, records = read_minimisations(cycles, wanted.of(m.config))
-    if when is None or m.roles.assimilation not in records:
+    if when is None or m.compared.assimilation not in records:
         page.lacks(
             "Fig. 8",
             "the cost function over its iterations",
-            f"the campaign recorded no minimisation of {m.roles.assimilation} then",
+            f"the campaign recorded no minimisation of {m.compared.assimilation} then",
         )
         return
-    record = records[m.roles.assimilation]
+    record = records[m.compared.assimilation]
     run = image_run(m)
     draw_minimisation(
-        {m.roles.assimilation: record},
+        {m.compared.assimilation: record},
         page.figure_file("fig08_cost"),
         with_published=True,
         tolerance=None if run.tolerance_is_relative else run.tolerance,
@@ -63,9 +63,9 @@ def write_minimisation(page: Page, m: Material) -> None:
     )
 
 
-def write_maps(page: Page, m: Material) -> None:
+def write_maps(page: Page, m: CampaignData) -> None:
     """Figs 9, 10 and 11: maps of reference, analysis and control."""
-    run = m.roles.assimilation
+    run = m.compared.assimilation
     lower = next((name for name in m.domain.depth_names if name != m.layer), None)
     for number, moment, layer in (
         ("Fig. 9", "after 15 days", m.layer),
@@ -77,7 +77,7 @@ def write_maps(page: Page, m: Material) -> None:
         images = {} if time is None else m.images(run, time)
         third = "control"
         if layer != m.layer and time is not None and layer is not None:
-            mine, control = m.layer_image(layer, run, time), m.layer_image(layer, m.roles.control, time)
+            mine, control = m.layer_image(layer, run, time), m.layer_image(layer, m.compared.control, time)
             images = {"truth": mine["truth"]} if "truth" in mine else {}
             images |= {"analysis": mine["forecast"]} if mine else {}
             images |= {"control": control["forecast"]} if control else {}
@@ -101,7 +101,7 @@ def write_maps(page: Page, m: Material) -> None:
         page.figure(number, name, words)
 
 
-def write_cldas(page: Page, m: Material, independent: Independent) -> None:
+def write_cldas(page: Page, m: CampaignData, independent: Independent) -> None:
     """Fig. 14: the spatial correlation with CLDAS, where the campaign is verified against it."""
     pictures = independent.pictures("patterns", lambda one: one.reference == "CLDAS")
     for one in pictures:
@@ -118,7 +118,7 @@ def write_cldas(page: Page, m: Material, independent: Independent) -> None:
 
 def write_series(
     page: Page,
-    m: Material,
+    m: CampaignData,
     number: str,
     kind: Literal["scc", "rmse"],
     name: str,
@@ -137,8 +137,8 @@ def write_series(
             if layer not in present:
                 continue
             for run, colour, assimilates in (
-                (m.roles.assimilation, analysed, True),
-                (m.roles.control, free, False),
+                (m.compared.assimilation, analysed, True),
+                (m.compared.control, free, False),
             ):
                 printed = _published_mean(layer, kind, assimilates=assimilates)
                 lines.append(Line(run, layer, f"{run.replace('_', '-')}, {layer}", colour, "-", printed))
@@ -177,13 +177,13 @@ def _published_mean(layer: str, kind: Literal["scc", "rmse"], *, assimilates: bo
     return {}
 
 
-def write_place(page: Page, m: Material) -> None:
+def write_place(page: Page, m: CampaignData) -> None:
     """Fig. 15: soil moisture at one place."""
     profiles = read_profiles(m.folder.records_file("profiles"))
     number = len(SHEN2024.places) - 1
     place = SHEN2024.places[number]
     recorded = m.config.output.profiles
-    runs = {"control": m.roles.control, "assimilation": m.roles.assimilation, "truth": "nature"}
+    runs = {"control": m.compared.control, "assimilation": m.compared.assimilation, "truth": "nature"}
     chosen = {label: profiles[number, run] for label, run in runs.items() if (number, run) in profiles}
     if len(recorded) <= number or recorded[number] != (place.lat, place.lon) or len(chosen) < 2:
         why = "the campaign recorded no profile there (`output.profiles`)"
@@ -205,6 +205,6 @@ def write_place(page: Page, m: Material) -> None:
         "Fig. 15",
         "fig15_tianshan",
         "Soil moisture at one place in the Tianshan at the end of every cycle, after the analysis where there was one: "
-        f"blue {m.roles.control}, red {m.roles.assimilation}{black}. The paper marks it on a map and prints no "
+        f"blue {m.compared.control}, red {m.compared.assimilation}{black}. The paper marks it on a map and prints no "
         "coordinates.",
     )

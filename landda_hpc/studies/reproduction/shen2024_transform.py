@@ -16,8 +16,8 @@ from landda_hpc.methods.base.curvelet_frame import make_frame
 from landda_hpc.methods.var3d import Var3dImageRun
 from landda_hpc.storage.image_files import list_images
 from landda_hpc.studies.error_archive import campaign_differences
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.experiment import SHEN2024
-from landda_hpc.studies.reproduction.material import Material
 from landda_hpc.studies.reproduction.page import Page, stamp
 from landda_hpc.studies.reproduction.sentences import twin_observation_words
 from landda_hpc.studies.threshold_statistics import reconstruct
@@ -27,17 +27,17 @@ from landda_hpc.verification.statistics.sample_size import variance_warnings
 logger = logging.getLogger(__name__)
 
 
-def image_run(m: Material) -> Var3dImageRun:
+def image_run(m: CampaignData) -> Var3dImageRun:
     """Settings of the campaign's run that stands for the paper's assimilation."""
-    assert isinstance(m.run, Var3dImageRun), "the roles say so"
+    assert isinstance(m.run, Var3dImageRun), "checked when the campaign was read"
     return m.run
 
 
-def write_thresholded(page: Page, m: Material) -> None:
+def write_thresholded(page: Page, m: CampaignData) -> None:
     """Fig. 1: an image and what the largest coefficients keep of it."""
     wanted = SHEN2024.moments["first analysis"].paper
-    time = m.nearest(m.roles.assimilation, wanted)
-    image = None if time is None else m.images(m.roles.assimilation, time).get("background")
+    time = m.nearest(m.compared.assimilation, wanted)
+    image = None if time is None else m.images(m.compared.assimilation, time).get("background")
     if time is None or image is None:
         page.lacks(
             "Fig. 1", "an image and its largest coefficients", "the campaign stored no background within the window"
@@ -55,10 +55,10 @@ def write_thresholded(page: Page, m: Material) -> None:
     page.figure("Fig. 1", "fig01_threshold", words + "paper's is of 1 May 2016.")
 
 
-def write_background_errors(page: Page, m: Material) -> None:
+def write_background_errors(page: Page, m: CampaignData) -> None:
     """Fig. 2: variance over time of control minus observation, layer by layer."""
     since = m.config.scored_since
-    stored = [time for time in m.stored(m.roles.control) if time >= since]
+    stored = [time for time in m.stored(m.compared.control) if time >= since]
     if "innovation_layers" not in m.config.output.fields or len(stored) < 3:
         why = (
             "it takes images of the control's `innovation_layers` at three times or more (`output.fields`); the "
@@ -67,7 +67,7 @@ def write_background_errors(page: Page, m: Material) -> None:
         )
         page.lacks("Fig. 2", "variance of simulation errors", why)
         return
-    with campaign_differences(m.folder.path, m.roles.control, since, with_layers=True) as differences:
+    with campaign_differences(m.folder.path, m.compared.control, since, with_layers=True) as differences:
         count = len(differences)
         nothing = np.zeros(differences[0].shape)
         variance = archive_of((difference, nothing) for difference in differences).variance
@@ -117,9 +117,9 @@ def write_background_errors(page: Page, m: Material) -> None:
     )
 
 
-def write_thresholds(page: Page, m: Material) -> None:
-    """Figs 3 to 5: the threshold study of the truth and of the observations, and its numbers beside the paper's."""
-    paths = list_images(m.folder.images, m.roles.control)
+def write_thresholds(page: Page, m: CampaignData) -> None:
+    """Figs 3 to 5: the threshold study of the truth and of the observations, and its numbers next to the paper's."""
+    paths = list_images(m.folder.images, m.compared.control)
     wanted = [time for time in SHEN2024.times_of_series(m.config) if time in paths]
     if len(wanted) < 3:
         for number in ("Fig. 3", "Fig. 4", "Fig. 5"):

@@ -138,7 +138,7 @@ def _numbers(row: SummaryRow) -> tuple[str, ...]:
 
 
 def _published_rows(layer: str, window: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Collect roles and numbers of the published figures, in the columns of :func:`_numbers`."""
+    """Collect runs and values of the published numbers, in the columns of :func:`_numbers`."""
     rows = []
     for role, assimilates in (("control", False), ("assim.", True)):
         paper = published(layer, window, assimilates=assimilates)

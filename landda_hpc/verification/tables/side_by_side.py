@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Roles:
+class ComparedRuns:
     """Runs of a campaign that correspond to the paper's experiments."""
 
     control: str
@@ -27,7 +27,11 @@ class Roles:
 
 
 def measure(
-    records: Sequence[ScoreRecord], wanted: ScoreOf, roles: Roles, reference: str, since: datetime | None = None
+    records: Sequence[ScoreRecord],
+    wanted: ScoreOf,
+    compared: ComparedRuns,
+    reference: str,
+    since: datetime | None = None,
 ) -> float:
     """Find a score in a campaign's records; NaN where it has none.
 
@@ -35,7 +39,7 @@ def measure(
     ----------
     records : scores.
     wanted : which.
-    roles : the runs.
+    compared : the runs that correspond to the paper's.
     reference : against which.
     since : means leave out earlier times; first times and the onset do not.
 
@@ -43,7 +47,7 @@ def measure(
     -----
     A run's state at a time is its analysis, where it has one.
     """
-    series = _series(records, wanted, roles, reference)
+    series = _series(records, wanted, compared, reference)
     if wanted.statistic == "mean" and since is not None:
         series = [r for r in series if r.time >= since]
     values = [float(getattr(r, wanted.score)) for r in series]
@@ -57,9 +61,11 @@ def measure(
     return math.fsum(present) / len(present) if present else math.nan
 
 
-def _series(records: Sequence[ScoreRecord], wanted: ScoreOf, roles: Roles, reference: str) -> list[ScoreRecord]:
-    """Records of a score over its window, in order of time: at each time the state that the run goes on with."""
-    run = roles.assimilation if wanted.assimilates else roles.control
+def _series(
+    records: Sequence[ScoreRecord], wanted: ScoreOf, compared: ComparedRuns, reference: str
+) -> list[ScoreRecord]:
+    """Records of a score over its window, in order of time, each of the state from which the run continues."""
+    run = compared.assimilation if wanted.assimilates else compared.control
     chosen = [
         r
         for r in records
@@ -72,7 +78,7 @@ def _series(records: Sequence[ScoreRecord], wanted: ScoreOf, roles: Roles, refer
 def side_by_side(
     figures: Sequence[PublishedFigure],
     records: Sequence[ScoreRecord],
-    roles: Roles,
+    compared: ComparedRuns,
     references: Sequence[str],
     since: datetime | None = None,
     forecast_from: datetime | None = None,
@@ -89,7 +95,7 @@ def side_by_side(
         "|---|---|---:|" + "---:|" * len(columns),
     ]
     for figure in figures:
-        cells = [_cell(records, figure.ours, roles, reference, since, forecast_from) for reference in references]
+        cells = [_cell(records, figure.ours, compared, reference, since, forecast_from) for reference in references]
         lines.append(f"| {figure.place} | {figure.what} | {figure.text} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
@@ -97,16 +103,16 @@ def side_by_side(
 def _cell(
     records: Sequence[ScoreRecord],
     wanted: ScoreOf,
-    roles: Roles,
+    compared: ComparedRuns,
     reference: str,
     since: datetime | None,
     forecast_from: datetime | None,
 ) -> str:
     """A score; with its day where the published value is of another day of the forecast."""
-    value = measure(records, wanted, roles, reference, since)
+    value = measure(records, wanted, compared, reference, since)
     if math.isnan(value):
         return "-"
     if wanted.paper_day is None or forecast_from is None:
         return f"{value:.3f}"
-    day = (_series(records, wanted, roles, reference)[-1].time - forecast_from) / timedelta(days=1)
+    day = (_series(records, wanted, compared, reference)[-1].time - forecast_from) / timedelta(days=1)
     return f"{value:.3f}" if day == wanted.paper_day else f"{value:.3f} (day {day:g})"

@@ -55,7 +55,7 @@ TWIN_NETWORK: Final = "twin "
 def _difference_of_scale(stations: StationSet, points: Representativeness) -> str:
     """How far a point and its cell may differ, as far as it is known."""
     among = points.among_stations[np.isfinite(points.among_stations)]
-    beside = (
+    compared = (
         f"stations that share a cell differ from each other by {np.mean(among):.3f} m3 m-3 (standard deviation, "
         f"{among.size} sensors in {np.unique(stations.placement.main_cell[np.isfinite(points.among_stations)]).size} "
         "cells)"
@@ -66,8 +66,8 @@ def _difference_of_scale(stations: StationSet, points: Representativeness) -> st
     spread = f", whose own standard deviation is {np.mean(tiles):.3f} m3 m-3" if tiles.size else ""
     return (
         f"A station is a point; the model's value stands for a cell of about {np.median(points.cell_km):.0f} km "
-        f"(median), its mean over updatable tiles{spread}; {beside}. The bias, and a part of ubRMSE and of 1 - R, are "
-        "due to this difference of scale and not to the model. "
+        f"(median), its mean over updatable tiles{spread}; {compared}. The bias, and a part of ubRMSE and of 1 - R, "
+        "are due to this difference of scale and not to the model. "
         f"Stations are {np.nanmedian(stations.placement.distance_km):.0f} km (median) from the centre of their cell."
     )
 

@@ -21,7 +21,7 @@ def members() -> Callable[[int], MemberSums]:
 
 @pytest.fixture
 def pair_of() -> Callable[..., ImagePair]:
-    """A pair with given innovations, observed where told."""
+    """A pair with given innovations, observed in the given cells."""
 
     def make(innovation: FloatArray, observed: BoolArray, domain: BoolArray, time_key: str = "t") -> ImagePair:
         background = np.where(domain, 0.25, np.nan)

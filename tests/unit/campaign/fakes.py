@@ -139,8 +139,8 @@ class FakeExchange:
     def broadcast_to_roots(self, observation: ImageObservation | None) -> ImageObservation | None:
         return observation
 
-    def distribute(self, instance: Instance, increments: FloatArray | None, descent: Any) -> FloatArray:
-        self.event(f"distribute {instance.name} {descent}")
+    def distribute(self, instance: Instance, increments: FloatArray | None, spreading: Any) -> FloatArray:
+        self.event(f"distribute {instance.name} {spreading}")
         assert increments is not None
         self.rows.setdefault(instance.name, np.full((N_CELLS, 3), float(instance.index)))[:, 0] += increments[:, 0]
         return np.full((N_CELLS, 5), float(increments.sum()))
@@ -168,7 +168,7 @@ class FakeDrift:
 class FakeUpdate:
     """An update of ones; ``drift`` as given."""
 
-    descent, drift_descent = "by analysis", "by drift"
+    spreading, drift_spreading = "by analysis", "by drift"
 
     def __init__(self, event: Events, name: str, drift: FakeDrift | None = None) -> None:
         self.event, self.name, self.drift = event, name, drift

@@ -85,7 +85,7 @@ def test_every_run_gets_its_analysis_and_memory(tmp_path: Path) -> None:
     assert updates["control"].analysis is None and updates["control"].drift is None
     assert isinstance(updates["pointwise"].analysis, AnalysisOfObservedDepth)
     assert isinstance(updates["var3d_point"].analysis, AnalysisOfUpperLayers)
-    assert updates["var3d_point"].descent.n_increments == 3 and updates["pointwise"].descent.n_increments == 1
+    assert updates["var3d_point"].spreading.n_increments == 3 and updates["pointwise"].spreading.n_increments == 1
     assert updates["pointwise"].drift is not None and updates["adaptive_pointwise"].drift is None
     memories = parts.keeper.memories
     assert set(memories) == {"pointwise", "adaptive_pointwise", MEMORY_KEY}
@@ -218,7 +218,7 @@ def test_a_drift_learns_in_observed_cells_only(update: RunUpdate) -> None:
     learned = update.drift.correction(late - 48 * HOUR) != 0.0
     used = np.isfinite(update.domain.cells.from_image(seen.values))
     assert learned.any() and np.array_equal(learned, used)
-    assert np.array_equal(update.drift_descent.layers, update.domain.observed_weights > 0.0)
+    assert np.array_equal(update.drift_spreading.layers, update.domain.observed_weights > 0.0)
 
 
 def test_upper_layers_are_analysed_one_by_one(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_upper_layers_are_analysed_one_by_one(tmp_path: Path) -> None:
     used = np.isfinite(parts.domain.cells.from_image(seen.values))
     means = increments[used].mean(axis=0)
     assert means[0] > means[1] > 0.0 and abs(means[2]) < 1e-8, "the lowest layer agrees with the observation"
-    assert update.descent.columns(increments).shape == (len(parts.domain.cells), N_SOIL)
+    assert update.spreading.columns(increments).shape == (len(parts.domain.cells), N_SOIL)
 
 
 def test_memory_of_method_and_drift_go_together(tmp_path: Path) -> None:

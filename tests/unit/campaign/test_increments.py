@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.analysis.vertical import VerticalRegression, write_regression
-from landda_hpc.campaign.increments import Descent, make_descent
+from landda_hpc.campaign.increments import VerticalSpreading, make_vertical_spreading
 from landda_hpc.campaign.preflight import find_problems
 from landda_hpc.config import AssimilatingRun, CampaignConfig, TwinObservations, parse_config
 from landda_hpc.constants import N_SOIL, RHO_WATER, SOIL_DZ, FloatArray
@@ -59,19 +59,19 @@ def slopes_file(domain: Domain, folder: Path) -> Path:
     return folder / "v.nc"
 
 
-def descents(domain: Domain, folder: Path) -> list[Descent]:
+def descents(domain: Domain, folder: Path) -> list[VerticalSpreading]:
     file = {"kind": "regression", "file": str(slopes_file(domain, folder))}
     configs = [config_of(depth) for depth in ({"kind": "overlap"}, {"kind": "regression"}, file, file | {"share": 0.3})]
-    return [make_descent(config, domain, config.runs[0], 0) for config in configs]
+    return [make_vertical_spreading(config, domain, config.runs[0], 0) for config in configs]
 
 
 def test_h_d_is_the_identity_for_any_descent(domain: Domain, tmp_path: Path) -> None:
     increment: FloatArray = np.random.default_rng(2).uniform(-0.03, 0.03, (len(domain.cells), 1))
     deep = []
-    for descent in descents(domain, tmp_path):
+    for spreading in descents(domain, tmp_path):
         state = moist(domain)
         old = aggregate(domain.tiles, volumetric_water(state))
-        distribute(domain.tiles, state, descent.columns(increment), descent.layers)
+        distribute(domain.tiles, state, spreading.columns(increment), spreading.layers)
         gained = aggregate(domain.tiles, volumetric_water(state)) - old
         soil = np.isfinite(gained[:, 0])
         np.testing.assert_allclose(observe(gained, domain.observed_weights)[soil], increment[soil, 0], atol=1e-14)
@@ -80,20 +80,20 @@ def test_h_d_is_the_identity_for_any_descent(domain: Domain, tmp_path: Path) -> 
 
 
 def test_a_zero_increment_changes_no_bit(domain: Domain, tmp_path: Path) -> None:
-    for descent in descents(domain, tmp_path):
+    for spreading in descents(domain, tmp_path):
         state = moist(domain)
         before = {name: state[name].tobytes() for name in state}
-        ledger = distribute(domain.tiles, state, descent.columns(np.zeros((len(domain.cells), 1))), descent.layers)
+        ledger = distribute(domain.tiles, state, spreading.columns(np.zeros((len(domain.cells), 1))), spreading.layers)
         assert {name: state[name].tobytes() for name in state} == before
         assert not ledger.rows.any()
 
 
 def test_overlap_is_what_it_was(domain: Domain) -> None:
     config = parse_config(RAW)
-    descent = make_descent(config, domain, config.runs[0], 0)
+    spreading = make_vertical_spreading(config, domain, config.runs[0], 0)
     increment = np.random.default_rng(3).normal(size=(len(domain.cells), 1))
-    assert descent.columns(increment).tobytes() == np.repeat(increment, N_SOIL, axis=1).tobytes()
-    assert np.array_equal(descent.layers, domain.observed_weights > 0.0)
+    assert spreading.columns(increment).tobytes() == np.repeat(increment, N_SOIL, axis=1).tobytes()
+    assert np.array_equal(spreading.layers, domain.observed_weights > 0.0)
 
 
 @pytest.mark.parametrize("depth", [{"kind": "overlap"}, {"kind": "regression", "file": "v.nc"}])
@@ -106,12 +106,12 @@ def test_upper_layers_take_their_own_increments(tmp_path: Path, depth: dict[str,
     slopes = np.broadcast_to(np.linspace(1.0, 0.1, N_SOIL)[:, None, None], (N_SOIL, *shallow.grid.shape)).copy()
     slopes[:3] = 1.0
     write_regression(tmp_path / "v.nc", shallow.grid, VerticalRegression(slopes, slopes[:, 0, 0], (0.0, 0.07)), "test")
-    descent = make_descent(config, shallow, config.runs[0], 0)
-    assert descent.n_increments == 3
+    spreading = make_vertical_spreading(config, shallow, config.runs[0], 0)
+    assert spreading.n_increments == 3
     given = np.random.default_rng(4).uniform(-0.03, 0.03, (len(shallow.cells), 3))
     state = moist(shallow)
     old = aggregate(shallow.tiles, volumetric_water(state))
-    distribute(shallow.tiles, state, descent.columns(given), descent.layers)
+    distribute(shallow.tiles, state, spreading.columns(given), spreading.layers)
     gained = aggregate(shallow.tiles, volumetric_water(state)) - old
     soil = np.isfinite(gained[:, 0])
     np.testing.assert_allclose(gained[soil, :3], given[soil], atol=1e-14)
@@ -120,7 +120,7 @@ def test_upper_layers_take_their_own_increments(tmp_path: Path, depth: dict[str,
     below = slopes[3:, 0, 0] * mean[soil, None] if depth["kind"] == "regression" else 0.0
     np.testing.assert_allclose(gained[soil, 3:], np.broadcast_to(below, gained[soil, 3:].shape), atol=1e-14)
     before = {name: state[name].tobytes() for name in state}
-    distribute(shallow.tiles, state, descent.columns(np.zeros_like(given)), descent.layers)
+    distribute(shallow.tiles, state, spreading.columns(np.zeros_like(given)), spreading.layers)
     assert {name: state[name].tobytes() for name in state} == before
 
 

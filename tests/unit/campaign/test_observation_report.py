@@ -1,4 +1,4 @@
-"""Reports on observations without a model run; climatologies from campaigns and series; the way of a treatment."""
+"""Reports on observations without a model run; climatologies from campaigns and series; the way of a processing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landda_hpc.campaign.observation_preparation import Treatment
+from landda_hpc.campaign.observation_preparation import ObservationProcessing
 from landda_hpc.campaign.observation_report import (
     counts_of_records,
     counts_table,
@@ -126,7 +126,7 @@ def test_treatment_brings_the_models_pattern_and_the_report_shows_it(
     with caplog.at_level(logging.INFO):
         report = report_observations(config, domain, Made(domain))
     n = int(domain.is_soil.sum())
-    assert f"bias treatment: {n} of {n} soil cells" in caplog.text
+    assert f"bias processing: {n} of {n} soil cells" in caplog.text
     effect = report.effect
     assert effect is not None
     assert effect.n_images == 3
@@ -139,10 +139,10 @@ def test_treatment_brings_the_models_pattern_and_the_report_shows_it(
     scales = sum(e for name, e in effect.energy_after.items() if "wedge" not in name)
     assert wedges == pytest.approx(scales)
     assert wedges == pytest.approx(n * effect.std_after**2, rel=0.01)
-    treatment = Treatment(config, domain)
+    processing = ObservationProcessing(config, domain)
     obs = Made(domain).at(datetime(2022, 6, 2))
     assert obs is not None
-    treated = treatment(obs, np.zeros(domain.grid.shape, dtype=bool), None, {})
+    treated = processing(obs, np.zeros(domain.grid.shape, dtype=bool), None, {})
     assert treated.untreated is not None
     assert treated.error_std is not None
     soil = domain.is_soil
@@ -159,7 +159,7 @@ def test_checks_see_the_treated_value(domain: Domain, trained: Path) -> None:
     obs = Made(domain).at(datetime(2022, 6, 2))
     assert obs is not None
     high = ImageObservation.flagged(obs.given + 0.4, domain.is_soil, obs.time, obs.depth_m, "x")
-    treated = Treatment(config, domain)(high, np.zeros(domain.grid.shape, dtype=bool), None, {})
+    treated = ObservationProcessing(config, domain)(high, np.zeros(domain.grid.shape, dtype=bool), None, {})
     assert (treated.flags == Flag.OUT_OF_RANGE).sum() > 0.9 * domain.is_soil.sum()
 
 
@@ -171,7 +171,7 @@ def test_files_that_are_not_usable_are_found_before_the_run(domain: Domain, trai
     problems = find_problems(config, survey, domain.grid)
     assert [problem.split(":")[0] for problem in problems] == ["observations.errors", "observations.bias"]
     with pytest.raises(MissingFileError):
-        Treatment(config, domain)
+        ObservationProcessing(config, domain)
     grid = regular_grid(16, 32)
     elsewhere = config_of(trained, bias={"kind": "cdf", "file": "bias.nc"})
     (problem,) = find_problems(elsewhere, survey, grid)

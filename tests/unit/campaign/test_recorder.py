@@ -221,7 +221,7 @@ def test_layers_profiles_and_feedback_on_request(made: Any) -> None:
     assert [line["run"] for line in profiles] == ["nature", "control", "pointwise"]
     assert all(len(line["water"]) == 10 and abs(line["lat"] - 35.0) < 3.0 for line in profiles)
     analysed = {line["run"]: line["water"][0] for line in profiles}
-    assert analysed["pointwise"] - analysed["control"] == pytest.approx(0.04), "what the run goes on with"
+    assert analysed["pointwise"] - analysed["control"] == pytest.approx(0.04), "the state from which the run continues"
 
 
 def test_layers_that_are_analysed_one_by_one_are_recorded(made: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -123,7 +123,7 @@ def test_of_versions_of_a_half_orbit_the_newest_counts(tmp_path: Path, caplog: p
     image = profile.values[0, ::-1]
     assert [float(image[cell]) for cell in (both, there)] == pytest.approx([0.30, 0.41])
     assert np.isfinite(image).sum() == 2
-    # A version that comes while a campaign runs is told when it is met; a name of another kind stands for itself.
+    # A version that comes while a campaign runs is reported when it is found; a name of another kind stands for itself.
     half_orbit(tmp_path / "SMAP_L2_SM_P_02801_D_20160601T021853_R18290_002.h5", {there: 0.42})
     half_orbit(tmp_path / "SMAP_L2_SM_P_mine_20160601T000000_x.h5", {here: 0.5})
     with caplog.at_level("INFO"):

@@ -168,7 +168,7 @@ RANGES = {
     "type of scale": ("i2", {"scale_factor": SCALE, "valid_range": np.array([0, 1], "f4")}, True),
     "type of offset": ("i2", {"scale_factor": SCALE, "add_offset": 0.0, "valid_range": np.array([0.0, 1.0])}, True),
     "stored type": ("i2", {"scale_factor": SCALE, "valid_range": np.array([0, 10000], "i2")}, False),
-    "double beside single": ("i2", {"scale_factor": SCALE, "valid_range": np.array([0.0, 1.0])}, True),
+    "double next to single": ("i2", {"scale_factor": SCALE, "valid_range": np.array([0.0, 1.0])}, True),
     "fractions": ("i2", {"scale_factor": SCALE, "valid_range": np.array([0.0, 0.9999])}, True),
     "limits apart": ("i2", {"scale_factor": SCALE, "valid_min": np.float32(0), "valid_max": np.float32(1)}, True),
     "upper limit alone": ("i2", {"scale_factor": SCALE, "valid_max": 1.0}, True),

@@ -74,7 +74,7 @@ def test_what_does_not_fit_is_said_with_what_to_do(tmp_path: Path, domain: Domai
         (n + 1, winter, of_this, None, f"holds {n + 1} tiles"),
         (n, winter, {GRID_RECORD: "another region"}, None, "of another region, the campaign has"),
         (n, datetime(2022, 7, 1), of_this, None, "on 01 March .*122 days away"),
-        (n, winter, of_this, other, "is no spin-up: it holds control"),
+        (n, winter, of_this, other, "is not a spin-up file: it holds control"),
     ):
         path = write(tmp_path, tiles, date, records, states)
         (problem,) = initial_problems(config(tmp_path), domain)

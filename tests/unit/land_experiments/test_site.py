@@ -127,7 +127,7 @@ def test_leaf_area_is_the_years_own() -> None:
 def test_what_cannot_be_run_is_refused() -> None:
     with pytest.raises(DataError, match="land cover 17"):
         prepare_site(forcing(), site(17), None, None)
-    with pytest.raises(DataError, match="does not tell the soil"):
+    with pytest.raises(DataError, match="does not describe the soil"):
         prepare_site(forcing(), replace(site(), soil={}), None, None)
     with pytest.raises(ConfigError, match="whole hours"):
         run_site(model(), START, START + timedelta(minutes=90))

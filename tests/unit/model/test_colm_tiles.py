@@ -40,7 +40,7 @@ def tiles(tmp_path: Path, colm_case: ModuleType) -> CaseTiles:
 def test_every_tile_knows_its_place_in_the_files(tmp_path: Path, colm_case: ModuleType, tiles: CaseTiles) -> None:
     case = find_case(tmp_path / "small")
     assert tiles.grid.shape == (4, 4) and (np.diff(tiles.tiles.cell) >= 0).all()
-    assert sum(tiles.n_patch.values()) > len(tiles.tiles)  # the masked patch is no tile
+    assert sum(tiles.n_patch.values()) > len(tiles.tiles)  # the masked patch is not a tile
     for number, block in enumerate(tiles.blocks):
         constants = read_constants(case, block)
         mine = np.flatnonzero(tiles.block == number)

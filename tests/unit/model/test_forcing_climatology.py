@@ -87,7 +87,7 @@ def test_ocean_is_missing_and_borders_are_slopes(tmp_path: Path) -> None:
     across = found.precipitation[6, 60, 84:96]  # 12 cells over the border
     assert np.all(np.diff(across) <= 1e-12)
     assert np.max(-np.diff(across)) < 0.35 * (across[0] - across[-1])
-    # The coast is no border: ocean has no say.
+    # The coast is not a border: ocean has no weight.
     inland, coast = found.precipitation[6, 70, 45], found.precipitation[6, 46, 45]
     assert coast == pytest.approx(inland, rel=0.02)
 

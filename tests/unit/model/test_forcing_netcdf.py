@@ -530,7 +530,7 @@ def test_real_samples(shared: Path, sample: str) -> None:
             ("surface_pressure", 8e4, 1.04e5), ("wind_speed", 0.0, 20.0), ("precipitation", 0.0, 1e-3),
         ):  # fmt: skip
             assert np.all((getattr(weather, name) >= low) & (getattr(weather, name) <= high)), name
-    if sample != "point":  # whose long table is read anew each time
+    if sample != "point":  # whose long table is read again each time
         assert find_forcing_problems(forcing, data / forcing.folder, grid, cells, begin, datetime(2031, 1, 1)) != []
 
 

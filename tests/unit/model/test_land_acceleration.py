@@ -68,7 +68,7 @@ def test_steady_and_growing_changes_stay_bounded_and_ice_stays(make_tiles):
     low, high = 0.02 * pores[:, acceleration.FIRST_SLOW :], pores[:, acceleration.FIRST_SLOW :]
     keep = [0, 2, 3]
     assert ((water >= low) & (water <= high))[keep].all()
-    # What grows is no mode that decays: left as it is.
+    # A growing change is not a decaying mode: it is not extrapolated.
     _, _, last = states_of(tiles, 1.3, 0.9 * pores, 0.8 * pores)
     np.testing.assert_allclose(new["wliq_soisno"][keep], last["wliq_soisno"][keep])
     np.testing.assert_array_equal(new["wliq_soisno"][1], frozen)

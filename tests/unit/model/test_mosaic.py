@@ -21,7 +21,7 @@ N_LAT, N_LON = 18, 36
 
 
 def _write(path: Path, **changes: np.ndarray) -> Path:
-    """Static fields on a 10-degree grid: land everywhere, medium soil, climate 14, unless told otherwise."""
+    """Static fields on a 10-degree grid: land everywhere, medium soil, climate 14, by default."""
     shape = (N_LAT, N_LON)
     soil = np.zeros((len(SOIL_CLASSES), *shape))
     soil[1] = 1.0

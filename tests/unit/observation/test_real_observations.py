@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landda_hpc.campaign.observation_preparation import Treatment
+from landda_hpc.campaign.observation_preparation import ObservationProcessing
 from landda_hpc.campaign.observation_report import report_observations
 from landda_hpc.config import parse_config
 from landda_hpc.formats.products.gldas import read_gldas
@@ -69,7 +69,7 @@ def test_the_real_file_is_counted_and_checked(shared: Path) -> None:
     given = source.at(TIME)
     assert given is not None
     frozen = domain.grid.lat[:, None] + np.zeros(domain.grid.shape) > 45.0
-    checked = Treatment(config, domain)(given, frozen, None, {})
+    checked = ObservationProcessing(config, domain)(given, frozen, None, {})
     assert (checked.flags[frozen] != Flag.USED).all()
     assert checked.n_used < report.counts["used"]
     porosity = domain.porosity[checked.is_used]

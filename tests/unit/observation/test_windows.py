@@ -1,4 +1,4 @@
-"""Windows, late and damaged files, overpasses, layers beside the observed one, withheld observations, feedback."""
+"""Windows, late and damaged files, overpasses, layers besides the observed one, withheld observations, feedback."""
 
 from __future__ import annotations
 
@@ -299,9 +299,9 @@ def test_withheld_by_fraction_and_block() -> None:
     assert abs(share - 0.3) < 5 * np.sqrt(0.21 / GRID.n_cells)
     np.testing.assert_array_equal(always.mask(T), always.mask(T + HOUR))
     assert (Withholding(WithheldConfig(fraction=0.3), GRID, 2, Path()).mask(T) != always.mask(T)).any()
-    anew = Withholding(WithheldConfig(fraction=0.3, anew=True), GRID, 1, Path())
-    assert (anew.mask(T) != anew.mask(T + HOUR)).any()
-    np.testing.assert_array_equal(anew.mask(T), anew.mask(T))
+    redrawn = Withholding(WithheldConfig(fraction=0.3, redraw=True), GRID, 1, Path())
+    assert (redrawn.mask(T) != redrawn.mask(T + HOUR)).any()
+    np.testing.assert_array_equal(redrawn.mask(T), redrawn.mask(T))
     blocks = Withholding(WithheldConfig(fraction=0.5, block_deg=30.0), GRID, 1, Path()).mask(T)
     by_block = blocks.reshape(6, 3, 12, 3)
     assert (by_block.all(axis=(1, 3)) | ~by_block.any(axis=(1, 3))).all()

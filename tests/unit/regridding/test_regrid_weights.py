@@ -186,7 +186,7 @@ def test_weights_are_read_and_not_made_where_they_are_kept(tmp_path: Path, monke
     Regridder(source, target, cache=cache)
 
     def never(*_: object) -> None:
-        raise AssertionError("made anew")
+        raise AssertionError("computed again")
 
     monkeypatch.setattr(regrid_cache, "build_terms", never)
     Regridder(source, target, cache=cache)

@@ -123,7 +123,7 @@ def test_a_folder_of_another_kind_or_a_later_version_is_refused(tmp_path: Path) 
         CampaignFolder.create(tmp_path / "run", "", overwrite=True)
     (tmp_path / "run" / MARKER).unlink()
     (tmp_path / "mark").write_text(json.dumps(mark))
-    (tmp_path / "run" / MARKER).symlink_to(tmp_path / "mark")  # a link is no mark of this folder
+    (tmp_path / "run" / MARKER).symlink_to(tmp_path / "mark")  # a link is not a mark of this folder
     with pytest.raises(StorageError, match="leaves it alone"):
         CampaignFolder.create(tmp_path / "run", "", overwrite=True)
 

@@ -20,7 +20,7 @@ from landda_hpc.studies.reproduction.common import calendar_words, real_words, t
 from landda_hpc.verification.tables.published import BAI2026_FIGURES
 from landda_hpc.verification.tables.score_records import TRUTH, ScoreRecord
 from landda_hpc.verification.tables.score_table import markdown_tables, summarise
-from landda_hpc.verification.tables.side_by_side import Roles, side_by_side
+from landda_hpc.verification.tables.side_by_side import ComparedRuns, side_by_side
 
 PAPER_END = datetime(2022, 8, 1)
 TWIN: dict[str, Any] = {
@@ -215,8 +215,8 @@ def record(day: float, window: str, layer: str = "0-10 cm", reference: str = TRU
 
 def test_the_day_of_a_forecast_is_the_campaigns_own() -> None:
     records = [record(0, "assimilation"), record(1, "forecast"), record(3, "forecast")]
-    roles = Roles("control", "enkf_like")
-    table = side_by_side(BAI2026_FIGURES, records, roles, [TRUTH], None, datetime(2022, 6, 4))
+    compared = ComparedRuns("control", "enkf_like")
+    table = side_by_side(BAI2026_FIGURES, records, compared, [TRUTH], None, datetime(2022, 6, 4))
     row = next(line for line in table.splitlines() if "day 30 of the forecast" in line)
     assert row.endswith("| 0.700 (day 3) |")
     assert "(day" not in next(line for line in table.splitlines() if "start of the forecast" in line)

@@ -114,7 +114,7 @@ def test_white_noise_is_recommended_away() -> None:
 
 
 def test_neighbours_of_white_and_of_smooth_errors() -> None:
-    """The correlation of neighbours tells noise from structure: an error of one large curvelet, and of noise."""
+    """Correlation of neighbours distinguishes noise from structure: an error of one large curvelet, and of noise."""
 
     class Biased:
         """A frame whose reconstruction lacks a given field."""

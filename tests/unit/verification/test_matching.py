@@ -1,4 +1,4 @@
-"""Stations beside a model: cells, layers, times; real stations."""
+"""Stations matched to a model: cells, layers, times; real stations."""
 
 from __future__ import annotations
 

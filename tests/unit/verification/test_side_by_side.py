@@ -1,4 +1,4 @@
-"""Published figures beside a campaign's, and the papers' series and sections."""
+"""Published numbers next to a campaign's, and the papers' series and sections."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from landda_hpc.verification.tables.published import (
     published,
 )
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord
-from landda_hpc.verification.tables.side_by_side import Roles, measure, side_by_side
+from landda_hpc.verification.tables.side_by_side import ComparedRuns, measure, side_by_side
 
 START = datetime(2022, 6, 2)
-ROLES = Roles("control", "enkf_like")
+ROLES = ComparedRuns("control", "enkf_like")
 
 
 def record(hours: int, run: str, stage: str, window: str, scc: float) -> ScoreRecord:

@@ -1,4 +1,4 @@
-"""The summary: means, order, labels, published figures beside it."""
+"""The summary: means, order, labels, published numbers next to it."""
 
 from __future__ import annotations
 

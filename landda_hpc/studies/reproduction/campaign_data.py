@@ -1,4 +1,4 @@
-"""A campaign as material of a page: its records, images of any scored layer, words for what stands in for a product."""
+"""Data of a campaign for a page: its records, images of any scored layer, names of the references."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from landda_hpc.studies.reproduction.experiment import Experiment
 from landda_hpc.verification.figures.image_set import read_images
 from landda_hpc.verification.figures.maps import Coastline, draw_maps
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord, read_json_lines
-from landda_hpc.verification.tables.side_by_side import Roles
+from landda_hpc.verification.tables.side_by_side import ComparedRuns
 
 
-class Material:
+class CampaignData:
     """A finished campaign, for reading. Local: one rank.
 
     Attributes
@@ -37,7 +37,7 @@ class Material:
     folder, domain, records : the campaign's.
     config : the campaign's, looked at as it was asked for.
     asked : what is asked for of the verification: at other layers than the campaign scored, say.
-    roles : which runs stand for the paper's.
+    compared : runs that correspond to the paper's.
     is_twin : whether a nature run stands for the paper's product.
     references : that scores are against, the most trustworthy first.
     layer : the observed one.
@@ -65,7 +65,7 @@ class Material:
         self.asked: CampaignConfig = asked or began
         self.config: CampaignConfig = began if asked is None else presented(began, asked)
         self.domain: Domain = make_domain(self.config, n_ranks=1)
-        self.roles: Roles = experiment.roles(self.config)
+        self.compared: ComparedRuns = experiment.compared(self.config)
         self.is_twin = self.config.twin is not None
         self.records: list[ScoreRecord] = read_json_lines(self.folder.records_file("scores"))
         present = {r.reference for r in self.records}
@@ -101,12 +101,12 @@ class Material:
     @cached_property
     def n_analyses(self) -> int:
         """Analyses that the run of the paper's method made; fewer than planned where observations were missing."""
-        return sum("water" in r for r in self.folder.read_records("cycles") if r["run"] == self.roles.assimilation)
+        return sum("water" in r for r in self.folder.read_records("cycles") if r["run"] == self.compared.assimilation)
 
     @property
     def run(self) -> Run:
         """The run of the paper's method."""
-        return next(run for run in self.config.runs if run.name == self.roles.assimilation)
+        return next(run for run in self.config.runs if run.name == self.compared.assimilation)
 
     def last_time(self, window: str) -> datetime | None:
         """The last scored time of a window."""
@@ -141,7 +141,7 @@ class Material:
         """Images of a run, by name; with ``control``, the control run's state, where it was stored."""
         stored = list_images(self.folder.images, run)
         images = dict(read_images(stored[time])[0].images) if time in stored else {}
-        controls = list_images(self.folder.images, self.roles.control)
+        controls = list_images(self.folder.images, self.compared.control)
         if time in controls and "control" not in images:
             control = read_images(controls[time])[0].images
             name = next((n for n in ("analysis", "forecast", "background") if n in control), None)
