@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 RENAMED_KEYS: Final[Mapping[str, str]] = {
     "runs.*.told_errors": "reported_errors",
+    "observations.withheld.anew": "redraw",
     "observations.error_std_china": "error_std_regions",
     "runs.*.observation_std_china": "observation_std_regions",
 }

@@ -158,7 +158,7 @@ def worse_words(m: CampaignData, rows: Sequence[GroupRow]) -> str:
             for row in rows
             if (row.kind, row.metric, row.window) == ("region", metric, "assimilation")
             and row.group in {region.name for region in m.experiment.regions}
-            and (row.run, row.layer) == (m.roles.assimilation, m.layer)
+            and (row.run, row.layer) == (m.compared.assimilation, m.layer)
             and row.difference is not None
         }
 

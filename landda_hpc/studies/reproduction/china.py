@@ -15,6 +15,7 @@ from landda_hpc.errors import ConfigError
 from landda_hpc.evaluation.drawing import capital
 from landda_hpc.methods.var3d import Var3dPointRun
 from landda_hpc.regions import named_regions, std_by_region
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.common import time_words
 from landda_hpc.studies.reproduction.experiment import SHEN2024
 from landda_hpc.studies.reproduction.page import Page
