@@ -160,8 +160,8 @@ def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> Prepar
     processing: ObservationProcessing | None = None
     with together(world, "preparing the treatment of observations"):
         if world.rank == 0:
-            treatment = Treatment(config, domain)
-            memories |= treatment.memories
+            processing = ObservationProcessing(config, domain)
+            memories |= processing.memories
     rules = config.observations.withheld
     withholding: Withholding | None = None
     with together(world, "choosing the observations that are withheld"):

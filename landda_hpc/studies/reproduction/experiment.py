@@ -15,6 +15,7 @@ from landda_hpc.methods.control import ControlRun
 from landda_hpc.methods.enkf_like import EnkfLikeRun
 from landda_hpc.methods.var3d import Var3dImageRun
 from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
+from landda_hpc.verification.tables.side_by_side import ComparedRuns
 
 PaperName = Literal["bai2026", "shen2024"]
 FIELDS: Final = ("background", "analysis", "increment", "innovation", "observation", "truth")
