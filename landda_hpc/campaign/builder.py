@@ -20,6 +20,7 @@ from landda_hpc.campaign.increments import (
     make_vertical_spreading,
 )
 from landda_hpc.campaign.observation_preparation import (
+    ObservationProcessing,
     PreparedObservations,
     surface_is_asked_for,
 )

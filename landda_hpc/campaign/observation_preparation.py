@@ -1,4 +1,4 @@
-"""What becomes of an observation before it is analysed: error sizes, bias processing, quality control."""
+"""What becomes of an observation before it is analysed: error sizes, bias treatment, quality control."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_treatment_brings_the_models_pattern_and_the_report_shows_it(
     with caplog.at_level(logging.INFO):
         report = report_observations(config, domain, Made(domain))
     n = int(domain.is_soil.sum())
-    assert f"bias processing: {n} of {n} soil cells" in caplog.text
+    assert f"bias treatment: {n} of {n} soil cells" in caplog.text
     effect = report.effect
     assert effect is not None
     assert effect.n_images == 3

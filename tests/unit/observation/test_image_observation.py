@@ -23,7 +23,7 @@ SOIL[0] = False
 def control(
     obs: ImageObservation, porosity: np.ndarray, std: float, frozen: np.ndarray | None = None
 ) -> ImageObservation:
-    """The checks that are on by default; frozen soil where it is told."""
+    """The checks that are on by default; frozen soil where given."""
     checks = QualityControl(QualityConfig(frozen_model=frozen is not None), context(porosity))
     own = np.full(obs.given.shape, std) if obs.error_std is None else obs.error_std
     return checks(obs, own, ModelSurface(frozen))
