@@ -12,7 +12,7 @@ Kernels are plain loops in numba, so that a patch gets the same bits wherever it
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -85,45 +85,8 @@ def follow_liquid_water(
     Fuchs et al. (1978), Soil Sci. Soc. Am. J. 42, 379-385 (potential of frozen soil).
     """
     require_retention(soil, scheme)
-    if scheme is SoilWaterScheme.VSF:
-        _vsf(
-            soil.is_campbell,
-            soil.porsl,
-            soil.theta_r,
-            soil.psi0,
-            soil.hksati,
-            soil.bsw,
-            soil.alpha_vgm,
-            soil.n_vgm,
-            soil.L_vgm,
-            soil.sc_vgm,
-            soil.fc_vgm,
-            soil.wimp,
-            wliq,
-            wice,
-            temperature,
-            where,
-            SOIL_DZ,
-            smp,
-            hk,
-        )
-    else:
-        _colm2014(
-            soil.porsl,
-            soil.psi0,
-            soil.hksati,
-            soil.bsw,
-            soil.wimp,
-            soil.smpmin,
-            wliq,
-            wice,
-            temperature,
-            where,
-            SOIL_DZ,
-            _NODE_DISTANCE,
-            smp,
-            hk,
-        )
+    kernel = _vsf if scheme is SoilWaterScheme.VSF else _colm2014
+    kernel(_Columns(**vars(soil)), wliq, wice, temperature, where, smp, hk)
 
 
 def require_retention(soil: SoilConstants, scheme: SoilWaterScheme) -> None:
@@ -141,25 +104,31 @@ def effective_porosity(soil: SoilConstants, wice: FloatArray) -> FloatArray:
     return share
 
 
+class _Columns(NamedTuple):
+    """``SoilConstants`` in the form that the kernels read."""
+
+    porsl: FloatArray
+    theta_r: FloatArray
+    psi0: FloatArray
+    hksati: FloatArray
+    bsw: FloatArray
+    alpha_vgm: FloatArray
+    n_vgm: FloatArray
+    L_vgm: FloatArray
+    sc_vgm: FloatArray
+    fc_vgm: FloatArray
+    is_campbell: bool
+    wimp: float
+    smpmin: float
+
+
 @compiled(nogil=False, error_model="python")
 def _vsf(
-    is_campbell: bool,
-    porsl: FloatArray,
-    theta_r: FloatArray,
-    psi0: FloatArray,
-    hksati: FloatArray,
-    bsw: FloatArray,
-    alpha: FloatArray,
-    n_vgm: FloatArray,
-    tortuosity: FloatArray,
-    sc: FloatArray,
-    fc: FloatArray,
-    wimp: float,
+    soil: _Columns,
     wliq: FloatArray,
     wice: FloatArray,
     temperature: FloatArray,
     where: BoolArray,
-    dz: FloatArray,
     smp: FloatArray,
     hk: FloatArray,
 ) -> None:
@@ -167,55 +136,48 @@ def _vsf(
         for k in range(wliq.shape[1]):
             if not where[p, k]:
                 continue
-            ice = min(porsl[p, k], wice[p, k] / (dz[k] * RHO_ICE))
-            room = max(wimp, porsl[p, k] - ice)
-            liquid = min(room, max(0.0, wliq[p, k] / (dz[k] * RHO_WATER)))
-            if room <= max(wimp, theta_r[p, k]):
+            ice = min(soil.porsl[p, k], wice[p, k] / (SOIL_DZ[k] * RHO_ICE))
+            room = max(soil.wimp, soil.porsl[p, k] - ice)
+            liquid = min(room, max(0.0, wliq[p, k] / (SOIL_DZ[k] * RHO_WATER)))
+            if room <= max(soil.wimp, soil.theta_r[p, k]):
                 liquid = 0.0
-            air_entry = psi0[p, k]
-            residual = theta_r[p, k]
+            air_entry = soil.psi0[p, k]
+            residual = soil.theta_r[p, k]
             if liquid >= room:
                 psi = air_entry
             elif liquid <= max(residual, 1.0e-8):
                 psi = LEAST_POTENTIAL
-            elif is_campbell:
-                psi = max(air_entry * (liquid / room) ** (-bsw[p, k]), LEAST_POTENTIAL)
+            elif soil.is_campbell:
+                psi = max(air_entry * (liquid / room) ** (-soil.bsw[p, k]), LEAST_POTENTIAL)
             else:
-                n = n_vgm[p, k]
+                n = soil.n_vgm[p, k]
                 m = 1.0 - 1.0 / n
                 saturation = (liquid - residual) / (room - residual)
-                psi = -(((saturation * sc[p, k]) ** (-1.0 / m) - 1.0) ** (1.0 / n)) / alpha[p, k]
+                psi = -(((saturation * soil.sc_vgm[p, k]) ** (-1.0 / m) - 1.0) ** (1.0 / n)) / soil.alpha_vgm[p, k]
                 psi = max(psi, LEAST_POTENTIAL)
             if psi >= air_entry:
-                conductivity = hksati[p, k]
-            elif is_campbell:
-                conductivity = hksati[p, k] * (psi / air_entry) ** (-3.0 / bsw[p, k] - 2.0)
+                conductivity = soil.hksati[p, k]
+            elif soil.is_campbell:
+                conductivity = soil.hksati[p, k] * (psi / air_entry) ** (-3.0 / soil.bsw[p, k] - 2.0)
             else:
-                n = n_vgm[p, k]
+                n = soil.n_vgm[p, k]
                 m = 1.0 - 1.0 / n
-                saturation = (1.0 + (-alpha[p, k] * psi) ** n) ** (-m) / sc[p, k]
-                share = (1.0 - (1.0 - (saturation * sc[p, k]) ** (1.0 / m)) ** m) / fc[p, k]
-                conductivity = hksati[p, k] * saturation ** tortuosity[p, k] * share**2
+                saturation = (1.0 + (-soil.alpha_vgm[p, k] * psi) ** n) ** (-m) / soil.sc_vgm[p, k]
+                share = (1.0 - (1.0 - (saturation * soil.sc_vgm[p, k]) ** (1.0 / m)) ** m) / soil.fc_vgm[p, k]
+                conductivity = soil.hksati[p, k] * saturation ** soil.L_vgm[p, k] * share**2
             if temperature[p, k] <= T_FREEZE:
-                conductivity *= 10.0 ** (-ICE_IMPEDANCE * max(ice, 0.0) / porsl[p, k])
+                conductivity *= 10.0 ** (-ICE_IMPEDANCE * max(ice, 0.0) / soil.porsl[p, k])
             smp[p, k] = psi
             hk[p, k] = conductivity
 
 
 @compiled(nogil=False, error_model="python")
 def _colm2014(
-    porsl: FloatArray,
-    psi0: FloatArray,
-    hksati: FloatArray,
-    bsw: FloatArray,
-    wimp: float,
-    smpmin: float,
+    soil: _Columns,
     wliq: FloatArray,
     wice: FloatArray,
     temperature: FloatArray,
     where: BoolArray,
-    dz: FloatArray,
-    distance: FloatArray,
     smp: FloatArray,
     hk: FloatArray,
 ) -> None:
@@ -225,30 +187,32 @@ def _colm2014(
     ice_share = np.empty(n_layers)
     for p in range(wliq.shape[0]):
         for k in range(n_layers):
-            ice = min(porsl[p, k], wice[p, k] / (dz[k] * RHO_ICE))
-            room[k] = max(0.01, porsl[p, k] - ice)
-            liquid[k] = min(room[k], wliq[p, k] / (dz[k] * RHO_WATER))
-            ice_share[k] = 0.0 if porsl[p, k] < 1.0e-6 else min(1.0, ice / porsl[p, k])
+            ice = min(soil.porsl[p, k], wice[p, k] / (SOIL_DZ[k] * RHO_ICE))
+            room[k] = max(0.01, soil.porsl[p, k] - ice)
+            liquid[k] = min(room[k], wliq[p, k] / (SOIL_DZ[k] * RHO_WATER))
+            ice_share[k] = 0.0 if soil.porsl[p, k] < 1.0e-6 else min(1.0, ice / soil.porsl[p, k])
             if not where[p, k]:
                 continue
             if temperature[p, k] < T_FREEZE:
                 psi = 1.0e3 * LATENT_HEAT_FUSION / GRAVITY * (temperature[p, k] - T_FREEZE) / temperature[p, k]
-            elif porsl[p, k] < 1.0e-6:
-                psi = psi0[p, k]
+            elif soil.porsl[p, k] < 1.0e-6:
+                psi = soil.psi0[p, k]
             else:
-                wetness = min(1.0, max(liquid[k] / porsl[p, k], 0.01))
-                psi = psi0[p, k] * wetness ** (-bsw[p, k])
-            smp[p, k] = max(smpmin, psi)
+                wetness = min(1.0, max(liquid[k] / soil.porsl[p, k], 0.01))
+                psi = soil.psi0[p, k] * wetness ** (-soil.bsw[p, k])
+            smp[p, k] = max(soil.smpmin, psi)
         for k in range(n_layers):
             if not where[p, k]:
                 continue
             below = min(n_layers - 1, k + 1)
-            if room[k] < wimp or room[below] < wimp or liquid[k] <= 1.0e-3:
+            if room[k] < soil.wimp or room[below] < soil.wimp or liquid[k] <= 1.0e-3:
                 hk[p, k] = 0.0
                 continue
             # Upstream weighting: water rises where the potential below exceeds that above by more than gravity.
             source = k
-            if k < n_layers - 1 and (smp[p, k + 1] - smp[p, k]) / distance[k] - 1.0 > 0.0:
+            if k < n_layers - 1 and (smp[p, k + 1] - smp[p, k]) / _NODE_DISTANCE[k] - 1.0 > 0.0:
                 source = k + 1
-            conductivity = hksati[p, source] * (liquid[source] / porsl[p, source]) ** (2.0 * bsw[p, source] + 3.0)
+            conductivity = soil.hksati[p, source] * (liquid[source] / soil.porsl[p, source]) ** (
+                2.0 * soil.bsw[p, source] + 3.0
+            )
             hk[p, k] = conductivity * 10.0 ** (-ICE_IMPEDANCE * 0.5 * (ice_share[k] + ice_share[below]))
