@@ -41,7 +41,7 @@ def distribute(tiles: Tiles, state: TileState, increment: FloatArray, layers: Bo
     the increment adds; a value that already lies outside is never "repaired" (docs/methods.md).
     """
     first = cell_starts(tiles.cell)
-    columns = np.ascontiguousarray(increment, dtype=np.float64)
+    columns = np.where(layers, np.asarray(increment, dtype=np.float64), 0.0)
     accounts, changed = _distribute(
         first,
         tiles.is_updatable,
@@ -49,10 +49,8 @@ def distribute(tiles: Tiles, state: TileState, increment: FloatArray, layers: Bo
         tiles.porsl,
         np.maximum(tiles.theta_r, DRY_SHARE * tiles.porsl),
         columns,
-        layers,
         state.soil("wliq_soisno"),
         state.soil("wice_soisno"),
-        SOIL_DZ,
     )
     requested, applied, clipped_wet, clipped_dry, frozen = (accounts[:, i].copy() for i in range(5))
     return WaterLedger(requested, applied, clipped_wet, clipped_dry, frozen, changed)
@@ -66,10 +64,8 @@ def _distribute(
     porosity: FloatArray,
     dry_bound: FloatArray,
     increment: FloatArray,
-    layers: BoolArray,
     wliq: FloatArray,
     wice: FloatArray,
-    dz: FloatArray,
 ) -> tuple[FloatArray, BoolArray]:
     n_cells = first.size - 1
     accounts = np.zeros((n_cells, 5))
@@ -83,11 +79,11 @@ def _distribute(
             if not updatable[t]:
                 continue
             share = area[t] / total
-            for k in range(dz.size):
+            for k in range(SOIL_DZ.size):
                 wanted = increment[c, k]
-                if not layers[k] or wanted == 0.0 or np.isnan(wanted):
+                if wanted == 0.0 or np.isnan(wanted):
                     continue
-                mass = RHO_WATER * dz[k]
+                mass = RHO_WATER * SOIL_DZ[k]
                 accounts[c, 0] += share * wanted * mass
                 if wice[t, k] > FROZEN_ICE:
                     accounts[c, 4] += share * wanted * mass
@@ -95,7 +91,7 @@ def _distribute(
                 old = wliq[t, k] / mass
                 new = old + wanted
                 if wanted > 0.0:
-                    new = min(new, max(old, porosity[t, k] - wice[t, k] / (RHO_ICE * dz[k])))
+                    new = min(new, max(old, porosity[t, k] - wice[t, k] / (RHO_ICE * SOIL_DZ[k])))
                     accounts[c, 2] += share * (old + wanted - new) * mass
                 else:
                     new = max(new, min(old, dry_bound[t, k]))
