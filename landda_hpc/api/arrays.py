@@ -59,7 +59,7 @@ def analyse(
     data_root: Path | str = Path(),
     **settings: Any,
 ) -> Any:
-    """Analyse one image with a method of the campaigns, built in or of an installed package.
+    """Analyse one image with a method of the campaigns, built in or of an installed package. Local.
 
     Parameters
     ----------
@@ -83,10 +83,6 @@ def analyse(
     ------
     ConfigError : an unknown method or setting, or a method that does not analyse single images.
     ShapeError : the images or the grid differ in shape.
-
-    Notes
-    -----
-    Local: no communication.
     """
     from landda_hpc.analysis.protocol import ImagePair
     from landda_hpc.config import METHODS, parse_section
@@ -143,7 +139,7 @@ def _labelled(background: xr.DataArray, result: Analysis) -> xr.Dataset:
 
 
 def score(image: Any, reference: Any, *, mask: Any = None, weights: Any = None) -> Score:
-    """Compare an image with a reference: SCC, RMSE, bias, ubRMSE.
+    """Compare an image with a reference: SCC, RMSE, bias, ubRMSE. Local.
 
     Parameters
     ----------
@@ -155,10 +151,6 @@ def score(image: Any, reference: Any, *, mask: Any = None, weights: Any = None) 
     Raises
     ------
     ShapeError, DataError : as ``landda_hpc.verification.statistics.scores.score``.
-
-    Notes
-    -----
-    Local: no communication.
     """
     from landda_hpc.verification.statistics.scores import score as score_arrays
 

@@ -160,7 +160,7 @@ class CampaignResults:
 
 
 def open_campaign(path: Path | str) -> CampaignResults:
-    """Open the results of a campaign.
+    """Open the results of a campaign. Local.
 
     Parameters
     ----------
@@ -174,9 +174,5 @@ def open_campaign(path: Path | str) -> CampaignResults:
     ------
     StorageError : the folder does not hold a campaign.
     ConfigError : its resolved configuration cannot be read.
-
-    Notes
-    -----
-    Local: no communication.
     """
     return CampaignResults(Path(path))

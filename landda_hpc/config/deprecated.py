@@ -43,7 +43,7 @@ _MOST_WARNINGS: Final = 50
 
 
 def current(raw: Mapping[str, Any], within: str = "", *, warn: bool = True) -> dict[str, Any]:
-    """Return plain configuration data with present names in place of former ones.
+    """Return plain configuration data with present names in place of former ones. Local.
 
     Parameters
     ----------
@@ -54,10 +54,6 @@ def current(raw: Mapping[str, Any], within: str = "", *, warn: bool = True) -> d
     Raises
     ------
     ConfigError : a section holds a former key and also its present name.
-
-    Notes
-    -----
-    Local: no communication.
     """
     found: list[str] = []
     translated: dict[str, Any] = _translate(raw, tuple(filter(None, within.split("."))), (), found)

@@ -232,7 +232,7 @@ def monthly_precipitation(
 
 
 def wet_fraction(class_index: npt.ArrayLike) -> _Floats:
-    """Return the share of 3-hour steps with precipitation over a cell of about 1 degree, mean over the year.
+    """Return the share of 3-hour steps with precipitation over a cell of about 1 degree, mean over the year. Local.
 
     Parameters
     ----------
@@ -245,10 +245,6 @@ def wet_fraction(class_index: npt.ArrayLike) -> _Floats:
     Raises
     ------
     DataError : a class outside 0..30, or not an integer.
-
-    Notes
-    -----
-    Local: no communication.
     """
     result: _Floats = np.asarray(_WET[_checked(class_index)])
     return result
@@ -261,7 +257,7 @@ def bilinear(
     latitude: npt.ArrayLike,
     longitude: npt.ArrayLike,
 ) -> _Floats:
-    """Interpolate a global field bilinearly, periodic in longitude, constant beyond the last rows.
+    """Interpolate a global field bilinearly, periodic in longitude, constant beyond the last rows. Local.
 
     Parameters
     ----------
@@ -277,10 +273,6 @@ def bilinear(
     Raises
     ------
     ShapeError : the axes do not fit the field.
-
-    Notes
-    -----
-    Local: no communication.
     """
     ny, nx = node_lat.size, node_lon.size
     if field.shape[-2:] != (ny, nx):

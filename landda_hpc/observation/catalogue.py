@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> ObservationSource:
-    """Return the configured source of observations.
+    """Return the configured source of observations. Local.
 
     Parameters
     ----------
@@ -30,10 +30,6 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
     ------
     ConfigError : a file pattern leads out of data_root, or the product does not cover the observed depth.
     MissingFileError, DataError : the file of a region with errors of its own.
-
-    Notes
-    -----
-    Local: no communication.
     """
     observations = config.observations
     if isinstance(observations, TwinObservations):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ErrorSizes:
-    """Standard deviations of the errors of an observation.
+    """Standard deviations of the errors of an observation. Local.
 
     Parameters
     ----------
@@ -35,10 +35,6 @@ class ErrorSizes:
     Raises
     ------
     MissingFileError, DataError : the map does not exist, is not an image in m3 m-3, or is not positive.
-
-    Notes
-    -----
-    Local: no communication.
     """
 
     def __init__(

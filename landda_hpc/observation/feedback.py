@@ -66,7 +66,7 @@ def collect(
     backgrounds: Mapping[str, FloatArray],
     analyses: Mapping[str, FloatArray],
 ) -> Feedback:
-    """Collect the feedback of one time: every cell for which the source gave a value.
+    """Collect the feedback of one time: every cell for which the source gave a value. Local.
 
     Parameters
     ----------
@@ -78,10 +78,6 @@ def collect(
     Raises
     ------
     ShapeError : an image of another shape.
-
-    Notes
-    -----
-    Local: no communication.
     """
     images = [observation.given, *backgrounds.values(), *analyses.values()]
     if any(image.shape != grid.shape for image in images):

@@ -68,7 +68,7 @@ def superobserve(
     refuse: Collection[str] = tuple(CONDITION_FLAGS),
     error_correlation: float = 1.0,
 ) -> Superobservation:
-    """Regrid a product's image to the model grid, without the pixels that its flags refuse.
+    """Regrid a product's image to the model grid, without the pixels that its flags refuse. Local.
 
     Parameters
     ----------
@@ -88,10 +88,6 @@ def superobserve(
     ------
     ShapeError : an image that is not on the source grid.
     DataError : a condition without a reason.
-
-    Notes
-    -----
-    Local: no communication.
     """
     named = conditions or {}
     unknown = sorted(set(named) - set(CONDITION_FLAGS))

@@ -121,7 +121,7 @@ def layers_from_product(depths_m: Sequence[DepthRange], interfaces: FloatArray =
 
 
 def range_from_product(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> FloatArray:
-    """Weights of a product's layers in the mean over a depth range that they must cover completely.
+    """Weights of a product's layers in the mean over a depth range that they must cover completely. Local.
 
     Parameters
     ----------
@@ -135,10 +135,6 @@ def range_from_product(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> F
     Raises
     ------
     ConfigError : the layers do not cover the range.
-
-    Notes
-    -----
-    Local: no communication.
     """
     top, bottom = depth_m
     overlap = _overlaps(depth_m, depths_m)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def interpolate_months(monthly: FloatArray, time: datetime) -> FloatArray:
-    """Interpolate monthly means between the middles of the months.
+    """Interpolate monthly means between the middles of the months. Local.
 
     Parameters
     ----------
@@ -22,10 +22,6 @@ def interpolate_months(monthly: FloatArray, time: datetime) -> FloatArray:
     Returns
     -------
     Shape (...), the same unit; in the middle of a month that month's mean. NaN where either month is missing.
-
-    Notes
-    -----
-    Local: no communication.
     """
     first, second, share = between_months(time)
     mixed: FloatArray = (1.0 - share) * monthly[first] + share * monthly[second]

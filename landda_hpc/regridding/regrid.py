@@ -222,7 +222,7 @@ def _without_unused(matrix: csr_array) -> tuple[IntArray | slice, csr_array]:
 
 
 def fill_from_nearest(values: FloatArray, grid: Grid, where: BoolArray) -> FloatArray:
-    """Give missing cells the value of the nearest valid cell (great-circle distance between centres).
+    """Give missing cells the value of the nearest valid cell (great-circle distance between centres). Local.
 
     Parameters
     ----------
@@ -238,10 +238,6 @@ def fill_from_nearest(values: FloatArray, grid: Grid, where: BoolArray) -> Float
     ------
     ShapeError : shapes differ from the grid's.
     DataError : an image has no valid cell at all.
-
-    Notes
-    -----
-    Local: no communication.
     """
     if values.shape[-2:] != grid.shape or where.shape != grid.shape:
         raise ShapeError(f"values {values.shape} and mask {where.shape} to fill; the grid is {grid.describe()}.")

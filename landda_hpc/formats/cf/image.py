@@ -49,7 +49,7 @@ class SoilMoistureImage:
 
 
 def read_image(path: Path, variable: str | None = None) -> SoilMoistureImage:
-    """Read one image of soil moisture.
+    """Read one image of soil moisture. Local.
 
     Parameters
     ----------
@@ -66,10 +66,6 @@ def read_image(path: Path, variable: str | None = None) -> SoilMoistureImage:
     MissingFileError : no such file.
     DataError : damaged file; no such variable, or not just one; more than one time or level; units other than
         m3 m-3; non-monotone axes; all missing; values outside [-1, 2] m3 m-3.
-
-    Notes
-    -----
-    Local: no communication.
     """
     with NetcdfFile(path) as file:
         name = variable if variable is not None else _only_image(file)

@@ -85,7 +85,7 @@ def find_case(
     landdata: Path | None = None,
     history: Path | None = None,
 ) -> ColmCase:
-    """Find the files of a case.
+    """Find the files of a case. Local.
 
     Parameters
     ----------
@@ -101,10 +101,6 @@ def find_case(
     ------
     MissingFileError where a folder or the constant restart is missing.
     DataError where the constant restart is not unique or not written in blocks.
-
-    Notes
-    -----
-    Local: no communication.
     """
     restart = restart or folder / "restart"
     const = const or restart / "const"

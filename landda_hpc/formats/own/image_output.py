@@ -52,7 +52,7 @@ def write_images(
     attributes: Mapping[str, str] | None = None,
     make_folder: bool = False,
 ) -> None:
-    """Write images of one grid to a CF-1.11 netCDF file, whole or not at all.
+    """Write images of one grid to a CF-1.11 netCDF file, whole or not at all. Local.
 
     Parameters
     ----------
@@ -71,10 +71,6 @@ def write_images(
     ShapeError : a field or the mask does not have the grid's shape, or a field is not float32 or float64 or has no
         units.
     StorageError : the file cannot be written.
-
-    Notes
-    -----
-    Local: no communication.
     """
     for name, field in fields.items():
         _check(name, field, grid)

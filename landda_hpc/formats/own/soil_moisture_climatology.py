@@ -86,7 +86,7 @@ class SoilMoistureClimatology:
 
 
 def read_soil_moisture_climatology(path: Path) -> SoilMoistureClimatology:
-    """Read a monthly soil-moisture climatology.
+    """Read a monthly soil-moisture climatology. Local.
 
     Parameters
     ----------
@@ -97,10 +97,6 @@ def read_soil_moisture_climatology(path: Path) -> SoilMoistureClimatology:
     MissingFileError : no such file.
     DataError : damaged file, missing variable, other dimensions, units or axes, all missing, values outside
         [0, 1]; a time axis whose times are not in January to December, in order.
-
-    Notes
-    -----
-    Local: no communication.
     """
     with NetcdfFile(path) as file:
         _require_months(file)

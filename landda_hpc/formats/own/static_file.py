@@ -17,7 +17,7 @@ _REMEDY: Final = "make it again with tools/make_static.py."
 
 
 def read_static(path: Path, names: Iterable[str]) -> tuple[Grid, dict[str, FloatArray]]:
-    """Read fields of a static file, and its fine grid with the cell bounds that the file gives.
+    """Read fields of a static file, and its fine grid with the cell bounds that the file gives. Local.
 
     Parameters
     ----------
@@ -34,10 +34,6 @@ def read_static(path: Path, names: Iterable[str]) -> tuple[Grid, dict[str, Float
     MissingFileError : no such file.
     DataError : damaged file; a variable is missing, or does not have the shape of its axes; axes that do not ascend;
         bounds with gaps.
-
-    Notes
-    -----
-    Local: no communication.
     """
     wanted = list(names)
     if not path.is_file():

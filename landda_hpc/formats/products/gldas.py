@@ -88,7 +88,7 @@ def open_gldas(path: Path) -> LayeredFile:
 
 
 def read_gldas(path: Path, depth_m: DepthRange | None = None, region: Region | None = None) -> SoilMoistureProfile:
-    """Read the one time of a GLDAS Noah file.
+    """Read the one time of a GLDAS Noah file. Local.
 
     Parameters
     ----------
@@ -105,10 +105,6 @@ def read_gldas(path: Path, depth_m: DepthRange | None = None, region: Region | N
     MissingFileError : no such file.
     DataError : damaged file; a wanted layer is missing (or all of them); other dimensions, units, axes or
         calendar than the provider's; nothing but missing values; a water content below 0 or above 1 m3 m-3.
-
-    Notes
-    -----
-    Local: no communication.
     """
     with open_gldas(path) as file:
         return file.read(file.times[0], depth_m, region)

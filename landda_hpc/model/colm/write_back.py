@@ -172,7 +172,7 @@ def apply_increment(
 def settle(
     soil: SoilConstants, before: SoilWater, wliq: FloatArray, scheme: SoilWaterScheme
 ) -> tuple[SoilWater, BoolArray]:
-    """Update smp, hk and zwt after a change of liquid water: the second half of ``apply_increment``.
+    """Update smp, hk and zwt after a change of liquid water: the second half of ``apply_increment``. Local.
 
     Parameters
     ----------
@@ -185,10 +185,6 @@ def settle(
     -------
     The state with that water, in which variables of unchanged layers keep the bits of ``before``; and the patches
     whose water table was lowered, (n,).
-
-    Notes
-    -----
-    Local: no communication.
     """
     changed: BoolArray = wliq != before.wliq
     smp, hk, zwt = before.smp.copy(), before.hk.copy(), before.zwt.copy()

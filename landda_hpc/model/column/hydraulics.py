@@ -39,7 +39,7 @@ _WETLAND: Final = int(PatchType.WETLAND)
 
 
 def pack_parameters(tiles: Tiles) -> FloatArray:
-    """Pack soil parameters for the kernels.
+    """Pack soil parameters for the kernels. Local.
 
     Returns
     -------
@@ -48,10 +48,6 @@ def pack_parameters(tiles: Tiles) -> FloatArray:
     below the layer (geometric mean of both layers, mm s-1; at the bottom that of the last layer); exponent 2b +
     3 there (b is the mean of both layers); saturated conductivity of the layer, mm s-1; share of roots over 1
     - psi0 / psi_wilting (the stress factor of docs/column.md is the product of this with 1 - psi / psi_wilting).
-
-    Notes
-    -----
-    Local: no communication.
     """
     packed = np.empty((len(tiles), N_PARAMETER, N_SOIL))
     log_k = _log(tiles.hksati)

@@ -39,7 +39,7 @@ class TileClimate:
 
 
 def tile_climate(tiles: Tiles, climatology: Climatology) -> TileClimate:
-    """Climatology at the tiles; all tiles of a cell share that of the cell.
+    """Climatology at the tiles; all tiles of a cell share that of the cell. Local.
 
     Parameters
     ----------
@@ -49,10 +49,6 @@ def tile_climate(tiles: Tiles, climatology: Climatology) -> TileClimate:
     Raises
     ------
     DataError : the climatology is missing at a tile.
-
-    Notes
-    -----
-    Local: no communication.
     """
     at_tiles = climatology.take(tiles.cell)
     climate = TileClimate(

@@ -88,16 +88,12 @@ _FOREST_COVER: Final[FloatArray] = np.array(
 
 
 def vegetation_fraction(climate_class: IntArray, high: FloatArray, low: FloatArray) -> FloatArray:
-    """Share of the ground covered by vegetation, 0..1.
+    """Share of the ground covered by vegetation, 0..1. Local.
 
     Parameters
     ----------
     climate_class : Koeppen-Geiger class 0..30, shape (n,).
     high, low : share of the land with trees, or with low vegetation, 0..1, (n,).
-
-    Notes
-    -----
-    Local: no communication.
     """
     shaded: FloatArray = high * _FOREST_COVER[climate_class] + low * _OPEN_COVER[climate_class]
     return shaded

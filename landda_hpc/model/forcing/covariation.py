@@ -143,16 +143,12 @@ def weather_of_cells(
     temperature: FloatArray,
     wind: FloatArray,
 ) -> dict[str, FloatArray]:
-    """Weather of cells by name, (n_cell,) each: means over the three-hour step that begins at ``start``.
+    """Weather of cells by name, (n_cell,) each: means over the three-hour step that begins at ``start``. Local.
 
     Parameters
     ----------
     climate, properties : of the cells.
     rain, temperature, wind : latents, standard normal.
-
-    Notes
-    -----
-    Local: no communication.
     """
     middle = start + 0.5 * STEP
     now = climate.at(middle)

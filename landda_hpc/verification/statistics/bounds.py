@@ -83,7 +83,7 @@ def edges_within(
     *,
     is_difference: bool = False,
 ) -> tuple[FloatArray, FloatArray]:
-    """Ends of intervals that stay between floor and ceiling.
+    """Ends of intervals that stay between floor and ceiling. Local.
 
     Parameters
     ----------
@@ -96,10 +96,6 @@ def edges_within(
     -------
     low, high : (n,), floor <= low <= centre <= high <= ceiling. NaN where centre or the half-width is NaN, or where the
         centre is outside its range.
-
-    Notes
-    -----
-    Local: no communication.
     """
     with np.errstate(invalid="ignore"):
         if is_difference:
