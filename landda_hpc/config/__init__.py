@@ -1,7 +1,8 @@
 """The configuration of a campaign: typed, frozen, validated before any work starts.
 
-Every field states its unit and meaning; ``landda schema`` prints them. Validation is pure and needs no MPI. One module
-per part of a configuration file; ``campaign`` joins them, ``reading`` turns files into them. All names stand here.
+Every field states its unit and meaning; ``landda schema`` prints them. Validation is pure and needs no MPI. Each part
+of a configuration file has one module. ``campaign`` joins them, and ``reading`` reads files. This package exports
+all names.
 """
 
 from __future__ import annotations

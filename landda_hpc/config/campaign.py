@@ -1,4 +1,4 @@
-"""The whole configuration of a campaign, and what must hold between its sections."""
+"""The configuration of a campaign, and the consistency of its sections."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from landda_hpc.fourier import FourierName
 from landda_hpc.variables import STATE_OF_PHYSICS
 
 MAX_RUNS = 2000
-"""Runs of a campaign, members of ensembles counted."""
+"""Largest number of runs of a campaign, members of ensembles included."""
 
 
 class CampaignConfig(Section):
-    """A whole campaign: one nature run or real observations, and any number of runs."""
+    """A campaign: a nature run or real observations, and any number of runs."""
 
     # Until a configuration is read, methods need not be loaded.
     model_config = ConfigDict(defer_build=True)
@@ -47,13 +47,13 @@ class CampaignConfig(Section):
     grid: GridConfig = Field(default_factory=GridConfig)
     tiles: TilesConfig = Field(default_factory=TilesConfig)
     case: CaseConfig | None = Field(
-        None, description="a CoLM case whose patches are the tiles, for either model; grid.kind = case goes with it"
+        None, description="a CoLM case whose patches are the tiles, for either model; needs grid.kind = case"
     )
     model: Model = Field(default_factory=ColumnModelConfig)
     forcing: Forcing = Field(default_factory=ForcingConfig)
     twin: TwinConfig | None = Field(None, description="the nature run, if the campaign is a twin experiment")
     catalogue: dict[Word, AnyEntry] = Field(
-        {}, max_length=1000, description="data in files, each under a name: to assimilate, to verify against"
+        {}, max_length=1000, description="datasets by name, for assimilation and verification"
     )
     observations: Observations
     runs: tuple[Run, ...] = Field(
@@ -70,7 +70,7 @@ class CampaignConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _spread_ensembles(cls, raw: Any) -> Any:
-        """A run with the key 'ensemble' becomes its members, each with a name and a perturbation of its own."""
+        """Replace a run with the key 'ensemble' by its members, each with its own name and perturbation."""
         if not isinstance(raw, dict) or not isinstance(raw.get("runs"), list | tuple):
             return raw
         runs: list[Any] = []
@@ -102,7 +102,7 @@ class CampaignConfig(Section):
         names = [run.name for run in self.runs]
         if len(set(names)) < len(names):
             twice = [name for name, count in Counter(names).items() if count > 1]
-            problems.append(f"runs: {_some(twice)} is the name of several: give each run a name of its own")
+            problems.append(f"runs: {_some(twice)} names several runs: give each run a different name")
         if "nature" in names:
             problems.append("'nature' is the name of the twin's truth: choose another name for the run")
         if self.observations.kind == "twin" and self.twin is None:
@@ -132,13 +132,13 @@ class CampaignConfig(Section):
             problems.append(f"observations.withheld.times: {_some(strange)} is not an analysis time")
         if self.scored_since > self.time.assimilation_end and self.verification.discard_days:
             problems.append(
-                f"verification.discard_days = {self.verification.discard_days} leaves nothing of the assimilation "
+                f"verification.discard_days = {self.verification.discard_days} discards the whole assimilation "
                 f"window, which ends at {self.time.assimilation_end.isoformat()}"
             )
         top, bottom = self.observations.depth_m
         if not top + THINNEST_M <= bottom <= 3.433:
             problems.append(
-                f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m, 1 mm at least"
+                f"observations.depth_m = ({top}, {bottom}): expected 0 <= top < bottom <= 3.433 m, at least 1 mm thick"
             )
         innovation = self.observations.quality.innovation
         if innovation is not None and innovation.run not in (None, *names):
@@ -151,10 +151,10 @@ class CampaignConfig(Section):
         return self
 
     def _problems_of_model(self) -> list[str]:
-        """What is wrong between the model's section and the others."""
+        """Conflicts between the section of the model and the others."""
         problems: list[str] = []
         if (self.grid.kind == "case") != (self.case is not None):
-            problems.append("grid.kind = case and the section 'case' belong together: give both or neither")
+            problems.append("grid.kind = case and the section 'case' are used together: give both or neither")
         if isinstance(self.model, ColmModelConfig):
             if self.case is None:
                 problems.append("model.kind = colm needs the section 'case' (the case that the model runs)")
@@ -167,14 +167,14 @@ class CampaignConfig(Section):
                 )
             if changed_fields(self.forcing):
                 problems.append(
-                    "forcing is the embedded model's; CoLM has the weather of its own namelist: leave it out"
+                    "remove the section forcing, which is for the embedded model; CoLM's namelist names its own"
                 )
             return problems
         if self.model.initial in ("file", "restart") and self.model.initial_file is None:
             problems.append(f"model.initial = {self.model.initial} needs model.initial_file")
         if self.model.initial == "climatology" and self.model.initial_file is not None:
             problems.append(
-                "model.initial_file is not read where model.initial = climatology: write initial: file or spun_up"
+                "model.initial_file is not used with model.initial = climatology; set initial: file or spun_up"
             )
         if self.model.initial == "spun_up" and self.model.physics != "land_surface":
             problems.append("model.initial = spun_up needs model.physics = land_surface")
@@ -186,7 +186,7 @@ class CampaignConfig(Section):
         if self.forcing.kind == "netcdf" and self.twin is not None and self.twin.weather_correlation != 1.0:
             problems.append(
                 f"twin.weather_correlation = {self.twin.weather_correlation}: with forcing.kind = netcdf the nature "
-                "run has the weather of the files as well; write 1.0"
+                "run also has the weather of the files; set 1.0"
             )
         if (self.time.cycle_hours * 3600) % self.model.timestep_s:
             problems.append(
@@ -198,7 +198,7 @@ class CampaignConfig(Section):
         asked, problems = self.verification, []
         if (asked.references or asked.stations or asked.twin_stations) and self.output.series is None:
             problems.append(
-                "verification.references and .stations need the campaign's soil water over time: add output.series: {}"
+                "verification.references and .stations need recorded series of soil water: add output.series: {}"
             )
         if asked.twin_stations is not None and self.twin is None:
             problems.append("verification.twin_stations needs the section 'twin' (the nature run)")
@@ -217,7 +217,7 @@ class CampaignConfig(Section):
 
     @property
     def physics(self) -> Literal["soil_water", "land_surface"]:
-        """Which state the tiles have: the embedded model's physics; of the real model, its soil water."""
+        """Physics that defines the state of the tiles: that of the embedded model, or soil water for the real model."""
         return self.model.physics if isinstance(self.model, ColumnModelConfig) else "soil_water"
 
     @property
@@ -227,7 +227,7 @@ class CampaignConfig(Section):
 
     @property
     def consistent_weather(self) -> bool:
-        """Whether the generator's variables co-vary as an energy balance needs it."""
+        """Whether the generated variables co-vary as required by an energy balance."""
         if not isinstance(self.forcing, ForcingConfig):
             return False
         if self.forcing.consistent is None:
@@ -236,7 +236,7 @@ class CampaignConfig(Section):
 
     @property
     def scored_since(self) -> datetime:
-        """From here on scores count in the means of the tables."""
+        """First time whose scores count in the means of the tables."""
         return self.time.start + timedelta(days=self.verification.discard_days)
 
     @property
@@ -246,7 +246,7 @@ class CampaignConfig(Section):
 
 
 def _some(found: Sequence[str | datetime]) -> str:
-    """The first of many names or times, in words."""
+    """The first of many names or times, for a message."""
     first = [item.isoformat() if isinstance(item, datetime) else item for item in found[:5]]
     more = f" and {len(found) - len(first)} more" if len(found) > len(first) else ""
     return ", ".join(first) + more

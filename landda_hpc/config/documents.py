@@ -1,8 +1,9 @@
-"""Plain data from YAML and JSON texts, whoever wrote them: every size is bounded, nothing is guessed.
+"""Read plain data from untrusted YAML and JSON texts: every size is bounded, nothing is guessed.
 
-YAML 1.1, which PyYAML reads, has surprises: ``no`` is false, ``12:30`` is 750, ``010`` is 8, of a repeated key the last
-one counts, and a few aliases of aliases fill the memory. Here ``yes``, ``no``, ``on`` and ``off`` are texts, as
-in YAML 1.2 (a field that is true or false takes them), and so is ``12:30``; ``010`` and repeated keys are errors.
+YAML 1.1, which PyYAML reads, has surprises: ``no`` is false, ``12:30`` is 750, ``010`` is 8, the last
+of repeated keys counts, and a few nested aliases fill the memory. Here ``yes``, ``no``, ``on`` and ``off`` are
+texts, as in YAML 1.2 (a field that is true or false takes them), and so is ``12:30``; ``010`` and repeated keys are
+errors.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ import yaml
 from landda_hpc.errors import ConfigError, MissingFileError
 
 MAX_BYTES: Final = 4 * 2**20
-"""Length of a file: a resolved configuration with a thousand runs has 1.5 MB."""
+"""Largest file, bytes; a resolved configuration with a thousand runs has 1.5 MB."""
 MAX_VALUES: Final = 200_000
-"""Keys and values of a document, aliases written out."""
+"""Largest number of keys and values of a document, with aliases expanded."""
 MAX_DEPTH: Final = 40
 MAX_TEXT: Final = 65_536
 MAX_KEY: Final = 256
@@ -43,12 +44,12 @@ def read_document(path: Path, what: str) -> Any:
 
     Parameters
     ----------
-    what : how messages call it, e.g. "configuration".
+    what : name in messages, e.g. "configuration".
 
     Raises
     ------
     MissingFileError : no such file.
-    ConfigError : it cannot be read, is not a regular file, or not a document as ``parse_yaml`` takes it.
+    ConfigError : it cannot be read, is not a regular file, or ``parse_yaml`` rejects it.
     """
     return parse_yaml(read_text(path, what), f"{what} '{path}'")
 
@@ -85,15 +86,15 @@ def parse_yaml(text: str, where: str) -> Any:
 
     Parameters
     ----------
-    where : what messages begin with, e.g. the file.
+    where : beginning of messages, e.g. the file.
 
     Returns
     -------
-    None for an empty text. Aliases are copies: a change of one is none of the others.
+    None for an empty text. Aliases are independent copies.
 
     Raises
     ------
-    ConfigError : not YAML, too large, or with values that are not plain; each problem names its line and key.
+    ConfigError : not YAML, too large, or with values other than plain data; each problem names its line and key.
     """
     if len(text) > MAX_BYTES:
         raise ConfigError(f"{where} has {len(text)} characters; expected at most {MAX_BYTES}.")
@@ -111,7 +112,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 def parse_json(content: str | bytes) -> Any:
-    """Turn a JSON text of ours into plain data; ValueError for one that is damaged, too deep or has a key twice."""
+    """Parse a JSON text written by this package; ValueError if it is damaged, too deep or has a repeated key."""
     try:
         return json.loads(content, object_pairs_hook=_unique, parse_int=_bounded_int)
     except RecursionError as error:
@@ -119,7 +120,7 @@ def parse_json(content: str | bytes) -> Any:
 
 
 def shorten(text: str, length: int = 80) -> str:
-    """The text, or its beginning and its length; characters that cannot be seen are written as escapes."""
+    """The text, or its beginning and its length; invisible characters are escaped."""
     seen = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text[:length])
     return seen if len(text) <= length else f"{seen}... ({len(text)} characters)"
 
@@ -300,7 +301,8 @@ class _Builder:
         self._count += size
         if self._count > MAX_VALUES:
             raise ConfigError(
-                f"{self._where}, line {line}: more than {MAX_VALUES} values, aliases written out. Shorten the document."
+                f"{self._where}, line {line}: more than {MAX_VALUES} values with aliases expanded. Shorten the "
+                f"document."
             )
 
     def _object(self, line: int, path: str, problem: str) -> None:
@@ -308,7 +310,7 @@ class _Builder:
 
 
 _MERGE: Final = "\0<<"
-"""Stands for the merge key: no text of a document has this character."""
+"""Represents the merge key; no text of a document has this character."""
 
 
 def _tag_name(tag: str) -> str:
@@ -316,7 +318,7 @@ def _tag_name(tag: str) -> str:
 
 
 def _scalar_value(event: yaml.ScalarEvent) -> tuple[Any, str]:
-    """Value of a scalar, and what is wrong with it."""
+    """Value of a scalar, and its problem."""
     text = event.value
     if len(text) > MAX_TEXT:
         return "", f"a text of {len(text)} characters; expected at most {MAX_TEXT}"
@@ -336,7 +338,7 @@ def _scalar_value(event: yaml.ScalarEvent) -> tuple[Any, str]:
 
 
 def _converted(text: str, kind: str) -> tuple[Any, str]:
-    """Value of a text of the kind that YAML 1.1 sees in it; ValueError or KeyError if it is none."""
+    """Value of a text of a YAML 1.1 type; ValueError or KeyError if it is not valid."""
     if kind in ("int", "float") and _SEXAGESIMAL.fullmatch(text):
         return text, ""
     if kind == "int":

@@ -1,4 +1,4 @@
-"""When and where: calendar, grid, tiles, a CoLM case's own domain."""
+"""Calendar, grid, tiles, and the domain of a CoLM case."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from landda_hpc.config.section import (
 )
 
 FIRST_YEAR, LAST_YEAR = 1700, 9900
-"""Years of a campaign: the standard calendar, with room for spin-up before and for what reckons with days after."""
+"""Allowed years: standard calendar, with a margin for spin-up before and for days after."""
 FINEST_DEG = 0.0001
 """Least size of a grid cell, degrees."""
 MAX_CYCLES = 200_000
-"""Cycles of a campaign: 136 years of six hours, 22 years of one."""
+"""Largest number of cycles: 136 years of six-hour cycles, or 22 years of one-hour cycles."""
 
 
 class TimeConfig(Section):
     """Calendar of the campaign (UTC, standard calendar)."""
 
     start: UtcTime = Field(description="time of the initial state, ISO 8601, UTC")
-    assimilation_end: UtcTime = Field(description="last analysis time, UTC; from here the forecast is free")
+    assimilation_end: UtcTime = Field(description="last analysis time, UTC; then the free forecast begins")
     end: UtcTime = Field(description="end of the free forecast, UTC")
     cycle_hours: int = Field(6, ge=1, le=24, description="hours between analyses; divides 24")
 
@@ -92,8 +92,8 @@ class GridConfig(Section):
 
     kind: Literal["regular", "gaussian", "case"] = Field(
         "regular",
-        description="latitudes: equally spaced or Gaussian; 'case' = the mesh of the section 'case', which also says "
-        "how large it is",
+        description="latitudes: equally spaced or Gaussian; 'case' = the mesh of the section 'case', which also "
+        "defines its size",
     )
     n_lat: int = Field(128, ge=17, le=3600, description="rows of the image")
     n_lon: int = Field(256, ge=17, le=7200, description="columns of the image")
@@ -101,7 +101,8 @@ class GridConfig(Section):
         17,
         ge=2,
         le=3600,
-        description="of kind case: rows and columns at least, made up by cells without land; curvelets need 17",
+        description="of kind case: minimum of rows and columns, reached by adding cells without land; curvelets need "
+        "17",
     )
     south: float = Field(-90.0, ge=-90.0, le=90.0, description="southern edge, degrees_north")
     north: float = Field(90.0, ge=-90.0, le=90.0, description="northern edge, degrees_north")
@@ -115,40 +116,40 @@ class GridConfig(Section):
         rows, columns = (self.north - self.south) / self.n_lat, (self.east - self.west) / self.n_lon
         if self.kind != "case" and min(rows, columns) < FINEST_DEG:
             raise ValueError(
-                f"cells of {rows:.3g} by {columns:.3g} degrees; expected {FINEST_DEG} at least, which is 11 m"
+                f"cells of {rows:.3g} by {columns:.3g} degrees; expected at least {FINEST_DEG}, which is 11 m"
             )
         if self.kind == "gaussian" and not self.is_global:
-            raise ValueError("a Gaussian grid is global: leave south, north, west, east out")
+            raise ValueError("a Gaussian grid is global: remove south, north, west, east")
         if self.kind == "case" and changed_fields(self) - {"kind", "least_size"}:
-            raise ValueError("a case brings its own grid: leave n_lat, n_lon, south, north, west, east out")
+            raise ValueError("a case has its own grid: remove n_lat, n_lon, south, north, west, east")
         return self
 
     @property
     def is_global(self) -> bool:
-        """Whether the keys say so; of a case only its files know."""
+        """Whether the grid is global according to the keys; for a case, only its files show it."""
         return self.kind != "case" and (self.south, self.north) == (-90.0, 90.0) and self.east - self.west == 360.0
 
 
 class TilesConfig(Section):
-    """How many tiles a cell has."""
+    """Criteria for the tiles of a cell."""
 
-    max_soil_tiles: int = Field(2, ge=1, le=7, description="soil tiles of a cell at most, by soil class")
+    max_soil_tiles: int = Field(2, ge=1, le=7, description="largest number of soil tiles in a cell, one per soil class")
     min_fraction: Fraction = Field(
-        0.20, description="share of the cell's soil that a further soil class needs for a tile of its own"
+        0.20, description="least share of the cell's soil for the tile of a further soil class"
     )
     min_other_fraction: Fraction = Field(
-        0.05, description="share of the cell that wetland, glacier or lake needs for a tile of its own"
+        0.05, description="least share of the cell for a tile of wetland, glacier or lake"
     )
-    min_land_fraction: Fraction = Field(0.40, description="share of land that makes a cell a land cell")
+    min_land_fraction: Fraction = Field(0.40, description="least share of land in a land cell")
 
 
 class CaseConfig(Section):
-    """An existing CoLM202X case: its grid, its land, its patches as tiles, and its restarts to begin from."""
+    """An existing CoLM202X case: grid, land, patches as tiles, and initial restarts."""
 
     namelist: Path = Field(description="the case's namelist, under data_root or absolute; template of every window")
     folder: Path | None = Field(
         None,
-        description="folder of the case, with restart/ and landdata/; if absent DEF_dir_output/DEF_CASE_NAME of the "
+        description="folder of the case, with restart/ and landdata/; default DEF_dir_output/DEF_CASE_NAME of the "
         "namelist",
     )
 

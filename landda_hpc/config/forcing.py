@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from landda_hpc.config.section import FilePattern, Hours, LengthKm, Section, Word
 
 Height = Annotated[float, Field(ge=0.1, le=1000.0)]
-"""Of a measurement above ground, m."""
+"""Height of a measurement above ground, m."""
 
 
 class ForcingConfig(Section):
@@ -22,8 +22,8 @@ class ForcingConfig(Section):
     storm_hours: Hours = Field(15.0, description="correlation time of rain, h")
     consistent: bool | None = Field(
         None,
-        description="radiation, humidity, temperature, wind and pressure co-vary with rain as an energy balance needs "
-        "it; if absent, with model.physics = land_surface only. Rain is the same either way",
+        description="radiation, humidity, temperature, wind and pressure co-vary with rain, as an energy balance "
+        "requires; default: with model.physics = land_surface only. Rain is the same in both cases",
     )
 
     @property
@@ -32,51 +32,53 @@ class ForcingConfig(Section):
 
 
 class ForcingVariable(Section):
-    """Where a variable of the forcing is, and what its records mean; what is absent is as in the named dataset."""
+    """Location and meaning of a forcing variable; keys that are absent are as in the named dataset."""
 
     path: FilePattern | None = Field(
         None, description="file pattern with strftime codes, under folder, e.g. TPQW/clmforc.%Y-%m.nc"
     )
     name: Word | None = Field(None, description="name of the variable in the file")
-    units: Word | None = Field(None, description="units to take instead of what the file's attribute says")
+    units: Word | None = Field(None, description="units that replace the file's attribute")
     meaning: Literal["instant", "mean", "amount", "amount_since_midnight"] | None = Field(
-        None, description="what a record holds: a value at its time, or mean, amount over its interval, or since 00 UTC"
+        None,
+        description="meaning of a record: value at its time, mean or amount over its interval, or amount since 00 UTC",
     )
     stamp: Literal["begin", "middle", "end"] | None = Field(
-        None, description="where in its interval the time of a record lies; no matter for instants"
+        None, description="position of a record's time in its interval; not used for instants"
     )
     offset_minutes: float | None = Field(
         None, ge=-44640.0, le=44640.0, description="added to the file's times, minutes"
     )
     interpolation: Literal["linear", "uniform", "sun"] | None = Field(
         None,
-        description="in time: between instants or middles of intervals; the interval's value all through it; or that "
-        "spread by the cosine of the sun's zenith angle",
+        description="in time: linear between instants or centres of intervals; constant over the interval; or "
+        "distributed by the cosine of the solar zenith angle",
     )
 
 
 class NetcdfForcing(Section):
-    """Near-surface weather from netCDF files as users of CoLM have them (docs/forcing.md)."""
+    """Near-surface weather from netCDF files in the layouts that CoLM uses (docs/forcing.md)."""
 
     kind: Literal["netcdf"] = Field(description="read from files")
     dataset: Literal[
         "era5", "era5_cds", "era5_cds_split", "era5_land", "era5_land_cds", "era5_land_cds_split", "gswp3",
         "cruncep_v4", "cruncep_v7", "point", "custom",
     ] = Field(
-        description="whose files; 'split': the Climate Data Store's instantaneous and accumulated variables in two "
-        "files; 'custom' is described in 'variables' alone"
+        description="dataset of the files; 'split': the Climate Data Store's instantaneous and accumulated variables "
+        "in two "
+        "files; 'custom' is described completely in 'variables'"
     )  # fmt: skip
     files: str | None = Field(
         None,
         min_length=1,
-        description="of the Climate Data Store: pattern of the files with strftime codes, under folder, for all "
-        "variables, {type} for 'instant' or 'accum' where these are apart, e.g. "
-        "%Y/%m/data_stream-oper_stepType-{type}.nc; the dataset's if absent",
+        description="for the Climate Data Store: file pattern with strftime codes, under folder, for all "
+        "variables, {type} for 'instant' or 'accum' if these are separate, e.g. "
+        "%Y/%m/data_stream-oper_stepType-{type}.nc; default: that of the dataset",
     )
     folder: Path = Field(description="folder of the dataset, under data_root")
     step_minutes: int = Field(30, ge=1, le=1440, description="length of a forcing step, minutes; divides a day")
     space: Literal["bilinear", "area"] = Field(
-        "bilinear", description="between the places of the files, or means over the model's cells"
+        "bilinear", description="interpolation between the points of the files, or means over the model's cells"
     )
     variables: dict[
         Literal[
@@ -85,10 +87,12 @@ class NetcdfForcing(Section):
         ],
         ForcingVariable,
     ] = Field({}, description="changes of the dataset, by variable; for 'custom' all of it")  # fmt: skip
-    wind_height: Height | None = Field(None, description="height of the wind above ground, m; the dataset's if absent")
-    scalar_height: Height | None = Field(None, description="the same of temperature and humidity, m")
+    wind_height: Height | None = Field(
+        None, description="height of the wind above ground, m; default: that of the dataset"
+    )
+    scalar_height: Height | None = Field(None, description="height of temperature and humidity, m")
     utc_offset_hours: float | None = Field(
-        None, ge=-14, le=14, description="point: local standard time less UTC, h; from the longitude if absent"
+        None, ge=-14, le=14, description="point: local standard time minus UTC, h; default: from the longitude"
     )
 
     @model_validator(mode="after")
@@ -107,7 +111,7 @@ class NetcdfForcing(Section):
 
 
 def _forcing_kind(value: Any) -> Any:
-    """Tag of a forcing section; without a kind it is the generator's."""
+    """Tag of a forcing section; the generator by default."""
     if isinstance(value, dict):
         return value.get("kind", "stochastic")
     return getattr(value, "kind", "stochastic")

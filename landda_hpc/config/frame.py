@@ -1,4 +1,4 @@
-"""The curvelet frame that analyses work in."""
+"""The curvelet frame of an analysis."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ class FrameConfig(Section):
     """The curvelet frame."""
 
     backend: Literal["ours", "curvelops", "udct"] = Field(
-        "ours", description="whose transform; the others need their packages (udct: angles_coarse 12, 24 ...)"
+        "ours", description="implementation; others than 'ours' need their packages (udct: angles_coarse 12, 24 ...)"
     )
     angles_coarse: int = Field(16, ge=4, le=1024, multiple_of=4, description="angles at the coarsest directional scale")
     finest: Literal["curvelets", "wavelets"] = Field("curvelets", description="kind of the finest scale")
-    scales: int | None = Field(None, ge=2, le=12, description="number of scales; by the image's size if absent")
-    sizes: Literal["smooth", "curvelab"] = Field("smooth", description="wedge sizes: fast, or the reference's")
+    scales: int | None = Field(None, ge=2, le=12, description="number of scales; default: from the image size")
+    sizes: Literal["smooth", "curvelab"] = Field(
+        "smooth", description="wedge sizes: fast, or as in the reference implementation"
+    )
     boundary: Literal["none", "reflect", "double_fourier_sphere"] = Field(
-        "none", description="what happens at the image's edges; 'none' is the papers' plain wrap"
+        "none", description="treatment of the image's edges; 'none' is the periodic wrap of the papers"
     )
 
     @model_validator(mode="after")
@@ -33,13 +35,15 @@ class FrameConfig(Section):
                 "backend udct has curvelets at the finest scale only: with wavelets it is not a tight frame"
             )
         if self.backend == "udct" and self.angles_coarse % 12:
-            raise ValueError(f"backend udct takes 12, 24 ... angles_coarse; found {self.angles_coarse}")
+            raise ValueError(f"backend udct needs angles_coarse = 12, 24 ...; found {self.angles_coarse}")
         if self.backend != "ours" and self.sizes != "smooth":
-            raise ValueError(f"sizes: {self.sizes} is a choice of backend ours; backend {self.backend} has its own")
+            raise ValueError(
+                f"sizes: {self.sizes} exists for backend ours only; backend {self.backend} has its own sizes"
+            )
         return self
 
     def problems(self, grid: GridConfig) -> list[str]:
-        """What does not fit between frame and grid, one line each."""
+        """Conflicts between frame and grid, one line each."""
         if self.boundary == "double_fourier_sphere" and (not grid.is_global or grid.n_lon % 2):
             return ["boundary double_fourier_sphere needs the globe and an even number of longitudes"]
         return []

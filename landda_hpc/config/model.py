@@ -24,24 +24,26 @@ class ColumnModelConfig(Section):
     timestep_s: int = Field(1800, ge=60, le=10800, description="time step, s; divides the forcing step")
     initial: Literal["climatology", "file", "spun_up", "restart"] = Field(
         "climatology",
-        description="initial state: 'climatology' = a guess of soil water by climate class, 'file' = volumetric soil "
-        "water of a monthly climatology in initial_file, 'spun_up' = the whole state of a spun-up model (land_surface "
-        "only): the package's own where no initial_file is named, 'restart' = the restart sets of another campaign",
+        description="initial state: 'climatology' = an estimate of soil water by climate class, 'file' = volumetric "
+        "soil "
+        "water of a monthly climatology in initial_file, 'spun_up' = the complete state of a spun-up model "
+        "(land_surface "
+        "only), by default that of the package, 'restart' = the restart sets of another campaign",
     )
     initial_file: Path | None = Field(
         None,
         description="under data_root (by default the configuration's folder): netCDF with monthly swl1..3 (m3 m-3); "
-        "or with spun_up what 'landda spinup' wrote: the file of its --year (any tiles and time of the year), or "
-        "spinup.h5 (these very tiles, and a model start within 31 days of the spin-up's day of the year); "
-        "with restart the folder of a time, restart/YYYY-DDD-SSSSS (these very tiles, and a model start at that time)",
+        "with spun_up, output of 'landda land spinup': the file of its --year (any tiles and time of the year), or "
+        "spinup.h5 (the same tiles, and a model start within 31 days of the spin-up's day of the year); "
+        "with restart, the folder restart/YYYY-DDD-SSSSS of a time (the same tiles, and a model start at that time)",
     )
     spinup_days: int = Field(
-        30, ge=0, le=36500, description="days that the model runs before the campaign's start, under its own weather"
+        30, ge=0, le=36500, description="days of model run before the campaign's start, with its own weather"
     )
 
 
 def _number_as_text(value: Any) -> Any:
-    # Not of yes, no, true: what YAML makes of them is not what was written.
+    # Not for yes, no, true, which YAML converts to other values than written.
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
@@ -50,7 +52,7 @@ Variable = Annotated[str, Field(max_length=32768), BeforeValidator(_number_as_te
 
 
 class ColmModelConfig(Section):
-    """The user's own CoLM, run as processes of its own; tiles and start come from the section 'case'."""
+    """The user's CoLM, run as separate processes; tiles and initial restart come from the section 'case'."""
 
     kind: Literal["colm"] = "colm"
     executable: Path = Field(description="the model's program (colm.x), under data_root or absolute")
@@ -58,35 +60,37 @@ class ColmModelConfig(Section):
         "{exe} {namelist}",
         max_length=4096,
         description="command that runs one window, e.g. 'mpirun -n 8 {exe} {namelist}' or 'srun --exact -n 8 {exe} "
-        "{namelist}'; in braces: exe, namelist, nodes (see nodes), slot (number among those side by side, from 0)",
+        "{namelist}'; in braces: exe, namelist, nodes (see nodes), slot (number of the run among simultaneous ones, "
+        "from 0)",
     )
-    side_by_side: Count = Field(1, description="runs that each member group of ranks computes at a time")
+    side_by_side: Count = Field(1, description="number of runs that each member group of ranks computes simultaneously")
     nodes: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
         (),
         max_length=100_000,
-        description="text for {nodes} of each slot, e.g. 'n1,n2': disjoint sets of nodes; one for each slot",
+        description="compute nodes of each slot, which replace {nodes} in launch, e.g. 'n1,n2'; the sets must be "
+        "disjoint",
     )
-    timeout_minutes: float = Field(60.0, ge=0.001, le=527040.0, description="time that a window may take, min")
-    tries: int = Field(2, ge=1, le=5, description="how often a window is tried before the campaign stops")
+    timeout_minutes: float = Field(60.0, ge=0.001, le=527040.0, description="time limit of a window, min")
+    tries: int = Field(2, ge=1, le=5, description="number of attempts per window before the campaign stops")
     environment: dict[Word, Variable] = Field(
         {},
         max_length=1000,
         description="additional environment variables of the model; texts or numbers",
     )
     keep_restarts: Count = Field(
-        2, description="newest restarts that stay in each run's folder; those of kept checkpoints stay anyhow"
+        2, description="number of newest restarts kept in each run's folder, besides those of kept checkpoints"
     )
     keep_history: bool = Field(False, description="keep the model's history files, in a folder per window")
 
     OPERATION: ClassVar[frozenset[str]] = frozenset(
         {"launch", "side_by_side", "nodes", "timeout_minutes", "tries", "environment", "keep_restarts", "keep_history"}
     )
-    """Keys that change how the model is run, never what it computes: a resume may change them."""
+    """Keys that affect how the model runs but not its results; a resume may change them."""
 
     @model_validator(mode="after")
     def _launchable(self) -> Self:
         if ("{nodes" in self.launch) != bool(self.nodes):
-            raise ValueError("nodes and '{nodes}' in launch belong together: give both or neither")
+            raise ValueError("nodes and '{nodes}' in launch are used together: give both or neither")
         if self.nodes and len(self.nodes) < self.side_by_side:
             raise ValueError(f"nodes has {len(self.nodes)} sets; side_by_side = {self.side_by_side} needs one for each")
         try:
@@ -101,14 +105,14 @@ class ColmModelConfig(Section):
             "nodes",
             "slot",
         }:
-            raise ValueError("launch: in braces it may have exe, namelist, nodes, slot, and nothing else")
+            raise ValueError("launch: only exe, namelist, nodes and slot are allowed in braces")
         if "{exe}" not in self.launch or "{namelist}" not in self.launch:
             raise ValueError("launch must name {exe} and {namelist}")
         return self
 
 
 def _kind_of_model(value: Any) -> str:
-    """Tag of a model's section; the embedded model where none is named."""
+    """Tag of a model's section; the embedded model by default."""
     kind = value.get("kind", "column") if isinstance(value, dict) else getattr(value, "kind", "column")
     return str(kind)
 

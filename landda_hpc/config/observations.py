@@ -1,4 +1,4 @@
-"""Where observations come from, and which of them are used."""
+"""Sources of observations, and which observations are used."""
 
 from __future__ import annotations
 
@@ -40,22 +40,24 @@ class InstantWindow(Section):
 
 
 class NearestWindow(Section):
-    """The observation nearest to the analysis time; of overpasses, each cell that was seen near to it."""
+    """The observation nearest to the analysis time; for overpasses, in each cell."""
 
     kind: Literal["nearest"] = "nearest"
-    hours: float = Field(1.5, ge=0.01, le=24.0, description="farthest from the analysis time, h, either side")
+    hours: float = Field(1.5, ge=0.01, le=24.0, description="largest distance from the analysis time, h")
 
 
 class MeanWindow(Section):
     """The mean of the observations in a window."""
 
     kind: Literal["mean"] = "mean"
-    hours: float = Field(24.0, ge=0.01, le=744.0, description="length of the window, h; its earlier end does not count")
+    hours: float = Field(24.0, ge=0.01, le=744.0, description="length of the window, h; its beginning is excluded")
     position: Literal["centred", "before"] = Field(
         "centred", description="the analysis time is in the middle of the window, or at its end"
     )
     min_share: Fraction = Field(
-        0.5, description="share of the product's times in the window that a cell needs, 1; of overpasses one is enough"
+        0.5,
+        description="least share of the product's times in the window that a cell must have, 1; for overpasses one "
+        "time",
     )
 
 
@@ -63,14 +65,14 @@ Window = Annotated[InstantWindow | NearestWindow | MeanWindow, Field(discriminat
 
 
 class WithheldConfig(Section):
-    """Observations that pass every check and are yet not assimilated: for verification. Any of the rules is enough."""
+    """Observations that pass every check but are kept for verification; one rule is sufficient."""
 
     fraction: Fraction = Field(0.0, description="share of the blocks that is withheld, drawn by the campaign's seed")
     block_deg: float = Field(
         0.0,
         ge=0.0,
         le=180.0,
-        description="size of the blocks, degrees of latitude and longitude; 0: each cell by itself",
+        description="size of the blocks, degrees of latitude and longitude; 0: single cells",
     )
     redraw: bool = Field(False, description="draw other blocks for every time; otherwise the same at all times")
     boxes: tuple[Box, ...] = Field(
@@ -97,7 +99,9 @@ class ObservationUse(Section):
     # Until a configuration is read, quality checks need not be loaded.
     model_config = ConfigDict(defer_build=True)
 
-    withheld: WithheldConfig | None = Field(None, description="observations that are kept for verification; none")
+    withheld: WithheldConfig | None = Field(
+        None, description="observations that are kept for verification; default none"
+    )
     monitor_only: bool = Field(
         False, description="compare with the backgrounds (O-B), assimilate nothing: every run is a free run"
     )
@@ -109,13 +113,13 @@ class ObservationUse(Section):
 
 
 class TreatedObservations(ObservationUse):
-    """What is done with the observations of every product; see docs/regridding_and_quality.md."""
+    """Processing of the observations of a product; see docs/regridding_and_quality.md."""
 
     regridding: RegriddingConfig = Field(default_factory=RegriddingConfig)
     quality: QualityConfig = Field(default_factory=QualityConfig)
     errors: ObservationErrors = Field(default_factory=ConstantErrors)
     representativeness_std: SoilWaterOrZero = Field(
-        0.0, description="error of what the grid cell does not share with the pixels, added in squares, m3 m-3"
+        0.0, description="representativeness error of pixels for the grid cell, added in quadrature, m3 m-3"
     )
     bias: BiasTreatment = Field(default_factory=NoBias)
 
@@ -125,7 +129,7 @@ class TwinObservations(ObservationUse):
 
     kind: Literal["twin"] = "twin"
     depth_m: tuple[DepthM, DepthM] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
-    error_std: SoilWater = Field(0.06, description="standard deviation of the white error put on the truth, m3 m-3")
+    error_std: SoilWater = Field(0.06, description="standard deviation of the white error added to the truth, m3 m-3")
     error_std_regions: tuple[RegionStd, ...] = Field(
         (),
         max_length=100,
@@ -139,14 +143,14 @@ class TwinObservations(ObservationUse):
     missing_fraction: Fraction = Field(0.0, description="share of the cells without observation")
     gaps: Literal["random", "swaths", "blobs", "stripes"] = Field(
         "random",
-        description="which ones: 'random' = cells drawn independently at each time, 'swaths' = between slanted, "
+        description="kind of gaps: 'random' = cells drawn independently at each time, 'swaths' = between slanted, "
         "moving swaths, 'blobs' = patches, 'stripes' = meridional, about twelve cells wide; both constant in time",
     )
     quality: QualityConfig = Field(default_factory=QualityConfig)
 
 
 class FileObservations(TreatedObservations):
-    """What observations from files have in common."""
+    """Keys common to all observations from files."""
 
     depth_m: tuple[DepthM, DepthM] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
     error_std: SoilWater = Field(
@@ -154,10 +158,8 @@ class FileObservations(TreatedObservations):
         description="standard deviation of errors that quality control assumes, m3 m-3: values outside [0, porosity] "
         "by more than four of them are rejected",
     )
-    missing: Literal["skip", "error"] = Field(
-        "skip", description="what a missing analysis time is: counted, or an error"
-    )
-    window: Window = Field(InstantWindow(), description="which of the product's times belong to an analysis")
+    missing: Literal["skip", "error"] = Field("skip", description="a missing analysis time is counted, or is an error")
+    window: Window = Field(InstantWindow(), description="which times of the product are used in an analysis")
     late: Literal["ignore", "use", "error"] = Field(
         "ignore",
         description="a file that appears after the start is ignored with a warning, so that the run uses the files "
@@ -166,7 +168,7 @@ class FileObservations(TreatedObservations):
 
 
 class GldasObservations(FileObservations):
-    """GLDAS-2.1 Noah files as the provider ships them; the short form of a catalogue with one entry."""
+    """GLDAS-2.1 Noah files as the provider ships them; a short form of a catalogue with one entry."""
 
     kind: Literal["gldas"] = "gldas"
     path: FilePattern = Field(
@@ -179,22 +181,22 @@ class GldasObservations(FileObservations):
 
 
 class CatalogueObservations(FileObservations):
-    """Observations of a product that the catalogue names."""
+    """Observations of a product in the catalogue."""
 
     kind: Literal["catalogue"] = "catalogue"
     entry: Word = Field(description="name of the entry in the catalogue")
 
 
 class CatalogueEntry(Section):
-    """Data in files under a name of the user. A subclass has ``product``, a literal, and its own keys.
+    """Named data in files. A subclass has ``product``, a literal, and its own keys.
 
     ``formats.products.entry.GriddedEntry`` and ``formats.stations.entry.StationEntry`` say how files are read.
     """
 
     is_gridded: ClassVar[bool]
-    """Whether the data are images, which can be assimilated; else they are stations."""
+    """Whether the data are images, which can be assimilated, or stations."""
 
-    product: str = Field(description="what the files hold")
+    product: str = Field(description="product in the files")
     path: FilePattern = Field(
         description="under data_root: of a gridded product a pattern with strftime codes for the time (it defines the "
         "time, hour included, of files without a time axis), * for what cannot be known (versions; the newest counts), "

@@ -1,4 +1,4 @@
-"""Processes, checkpoints, what is written."""
+"""Processes, checkpoints, output."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from landda_hpc.config.section import Count, Latitude, Longitude, Section, UtcTi
 
 
 class ParallelConfig(Section):
-    """Process layout; changes speed, never a bit of the result."""
+    """Process layout; affects speed but not the bits of the result."""
 
     member_groups: Count = Field(1, description="groups of ranks that hold whole model instances")
     roots: Count | None = Field(None, description="ranks of the root group; default min(ranks, 10)")
 
 
 class CheckpointConfig(Section):
-    """When the cycle state is saved, and what is kept."""
+    """When checkpoints are written, and which are kept."""
 
     every_hours: Count = Field(24, description="hours of simulated time between checkpoints")
     keep_last: Count = Field(2, description="newest checkpoints kept")
-    keep_every: Count | None = Field(None, description="also keep every n-th for good")
+    keep_every: Count | None = Field(None, description="also keep every n-th permanently")
     mode: Literal["auto", "parallel", "serial"] = Field(
-        "auto", description="parallel HDF5, gathered to one rank, or whichever h5py can do"
+        "auto", description="parallel HDF5, gathered to one rank, or automatic by the capability of h5py"
     )
     restarts: bool = Field(
         False,
-        description="also write restart files with each checkpoint, in restart/, which are removed with it: of the "
-        "embedded model one per rank in CoLM's layout; of your own CoLM every file of each run's analysed restart",
+        description="also write restart files with each checkpoint, in restart/, and remove them with it: for the "
+        "embedded model one per rank in CoLM's layout, for your CoLM every file of each run's analysed restart",
     )
 
 
@@ -40,7 +40,7 @@ class SeriesConfig(Section):
 
 
 class OutputConfig(Section):
-    """What goes to CF netCDF files and pictures."""
+    """Output to CF netCDF files and figures."""
 
     fields: tuple[
         Literal[
@@ -53,7 +53,7 @@ class OutputConfig(Section):
     )
     every_hours: Count = Field(24, description="hours of simulated time between image files")
     times: tuple[UtcTime, ...] = Field(
-        (), max_length=MAX_CYCLES, description="further times of image files, UTC, each the end of a cycle"
+        (), max_length=MAX_CYCLES, description="additional times of image files, UTC, each the end of a cycle"
     )
     layers: bool = Field(False, description="also write every scored layer, to images/<layer>/")
     profiles: tuple[tuple[Latitude, Longitude], ...] = Field(
@@ -64,5 +64,5 @@ class OutputConfig(Section):
     )
     figures: bool = Field(True, description="draw maps and score series at the end")
     series: SeriesConfig | None = Field(
-        None, description="record soil water of all cells and the rain of every cycle, for verification; none if absent"
+        None, description="record soil water of all cells and rain in every cycle, for verification; default none"
     )

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words."""
+"""Messages about the problems of a configuration."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from landda_hpc.plugins import AnyOf, not_known
 T = TypeVar("T", bound=BaseModel)
 
 _LITERALS: Final = ("kind", "method", "product")
-"""Fields by which a section is chosen among others."""
+"""Fields that select a section among others."""
 _MAX_PROBLEMS: Final = 50
 _MAX_LENGTH: Final = 1500
-"""Characters of a problem: the longest list of known keys has 700."""
+"""Largest length of a message, characters; the longest list of known keys has 700."""
 _REPR: Final = reprlib.Repr()
 _REPR.maxlevel, _REPR.maxdict, _REPR.maxlist, _REPR.maxtuple, _REPR.maxstring, _REPR.maxother = 2, 3, 5, 5, 80, 80
 
@@ -48,8 +48,8 @@ def problems_of(error: ValidationError, root: Any) -> list[str]:
             close = difflib.get_close_matches(key[:80], known, n=1)
             hint = f" Did you mean '{close[0]}'?" if close else f" Known keys: {', '.join(known)}."
             # A letter of another alphabet may look the same.
-            foreign = "" if key.isascii() else f" It holds other letters than a to z: {key[:80]!a}."
-            problems.append(f"{where}: unknown key.{foreign}{hint}")
+            other_letters = "" if key.isascii() else f" It has letters other than a to z: {key[:80]!a}."
+            problems.append(f"{where}: unknown key.{other_letters}{hint}")
         elif item["type"] == "union_tag_invalid":
             problems.append(f"{where}{_not_a_choice(item['ctx'], keys, sections)}")
         elif item["type"] == "union_tag_not_found":
@@ -72,7 +72,7 @@ def problems_of(error: ValidationError, root: Any) -> list[str]:
 
 
 def _not_a_choice(context: Mapping[str, Any], keys: list[_Key], sections: list[type[BaseModel]]) -> str:
-    """What is wrong with the name of a part (a method, a product, a kind of model): its key, the known names."""
+    """Message about an unknown name of a part (a method, a product, a kind of model), with the known names."""
     key = str(context["discriminator"]).strip("'")
     if not key.isidentifier():  # the choice has a default: pydantic names a function
         following = keys[-1].following if keys else sections
@@ -82,7 +82,7 @@ def _not_a_choice(context: Mapping[str, Any], keys: list[_Key], sections: list[t
 
 
 def _in_words(value: Any) -> str:
-    """A value that was found, however large or strange, in one short line."""
+    """A value of any size and type in one short line."""
     return shorten(_REPR.repr(value).replace("\n", " "), 100)
 
 
@@ -112,7 +112,7 @@ class _Key:
     Attributes
     ----------
     name : the key, or the place in a list.
-    sections : that may hold it; ``following``: that its value may be.
+    sections : sections that may contain it; ``following``: sections that its value may be.
     """
 
     name: Any
@@ -123,7 +123,7 @@ class _Key:
 def _keys_on_the_way(location: list[Any], sections: list[type[BaseModel]]) -> list[_Key]:
     """Keys of a pydantic error location, each with the sections that may hold it.
 
-    The location also names branches of unions by their tag, which is not a key: these are left out.
+    The location also names branches of unions by their tag, which is not a key: these are omitted.
     """
     candidates, keys, is_name = sections, list[_Key](), False
     for part in location:
@@ -148,7 +148,7 @@ def _keys_on_the_way(location: list[Any], sections: list[type[BaseModel]]) -> li
 
 
 def _names_of(section: type[BaseModel]) -> tuple[Any, ...]:
-    """The value of the literal field by which a section is chosen; empty for one that is not."""
+    """The value of the literal field that selects a section; empty without one."""
     named = [get_args(section.model_fields[key].annotation) for key in _LITERALS if key in section.model_fields]
     return tuple(names[0] for names in named if len(names) == 1)
 

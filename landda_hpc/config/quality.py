@@ -1,4 +1,4 @@
-"""What becomes of observations before they are assimilated: checks, regridding, errors, bias treatment."""
+"""Processing of observations before assimilation: checks, regridding, errors, bias treatment."""
 
 from __future__ import annotations
 
@@ -12,27 +12,31 @@ from landda_hpc.plugins import AnyOf, Registry
 
 
 class SpikeCheck(Section):
-    """Change of a cell's observation since the last one that was accepted; too large a change is not used.
+    """Check of the change of a cell's observation since the last accepted one; too large a change is rejected.
 
-    The next observation confirms it, if it agrees: then it was a step, and counts from there on.
+    If the next observation agrees with a rejected one, the change was a step, and observations are accepted again.
     """
 
-    max_rise: SoilWater = Field(0.30, description="largest increase between two observations, m3 m-3; rain is quick")
+    max_rise: SoilWater = Field(0.30, description="largest increase between two observations, m3 m-3; rain acts fast")
     max_fall: SoilWater = Field(0.15, description="largest decrease between two observations, m3 m-3; drying is slow")
     within_hours: Hours = Field(48.0, description="largest age of the observation that is compared, h")
 
 
 class InnovationCheck(Section):
-    """Departure of an observation from the background (O-B) against the errors expected of both."""
+    """Check of the innovation (O-B) against the expected errors of observation and background."""
 
     sigmas: float = Field(
-        4.0, ge=0.01, le=1000.0, description="rejected where |O-B| exceeds so many sqrt(std_o^2 + background_std^2)"
+        4.0,
+        ge=0.01,
+        le=1000.0,
+        description="reject where |O-B| exceeds this factor times sqrt(std_o^2 + background_std^2)",
     )
     background_std: SoilWater = Field(0.15, description="standard deviation of background errors, m3 m-3")
     run: Word | None = Field(
         None,
-        description="whose background judges; none: an observation stays if it agrees with the background of any run "
-        "(all runs of a campaign take the same observations)",
+        description="run whose background is used; default: an observation is accepted if it agrees with the "
+        "background of any "
+        "run (all runs of a campaign use the same observations)",
     )
 
 
@@ -69,11 +73,11 @@ Check = Annotated[AnyCheck, AnyOf(CHECKS)]
 """A quality check of any kind."""
 
 Condition = Literal["not_recommended", "frozen", "snow", "dense_vegetation", "water"]
-"""What a product's own flags may say of a pixel."""
+"""Conditions of a pixel that a product's flags report."""
 
 
 class QualityConfig(Section):
-    """Quality control: each check that is on gives its own counted reason; the first that fails is the reason."""
+    """Quality control: every check counts its rejections; the first check that fails gives the reason."""
 
     # Until a configuration is read, checks need not be loaded.
     model_config = ConfigDict(defer_build=True)
@@ -82,24 +86,29 @@ class QualityConfig(Section):
         4.0,
         ge=0.0,
         le=1000.0,
-        description="values outside [0, porosity] by more error standard deviations are rejected; none: no check",
+        description="reject values outside [0, porosity] by more than this number of error standard deviations; "
+        "none: no check",
     )
     frozen_model: bool = Field(True, description="reject where the model has ice in the observed layers")
     frozen_temperature: float | None = Field(
         None,
         ge=150.0,
         le=350.0,
-        description="reject where the model's ground is colder, K, e.g. 273.15; none: no check",
+        description="reject where the model's ground is colder than this, K, e.g. 273.15; none: no check",
     )
     snow_amount: float | None = Field(
-        None, ge=0.0, le=100000.0, description="reject where the model has more snow, kg m-2, e.g. 1; none: no check"
+        None,
+        ge=0.0,
+        le=100000.0,
+        description="reject where the model has more snow than this, kg m-2, e.g. 1; none: no check",
     )
     vegetation_fraction: Fraction | None = Field(
-        None, description="reject where the model's vegetation shades a larger share of the soil, 1; none: no check"
+        None,
+        description="reject where the model's vegetation covers more than this share of the soil, 1; none: no check",
     )
     refuse: tuple[Condition, ...] = Field(
         ("not_recommended", "frozen", "snow", "dense_vegetation", "water"),
-        description="pixels that the product flags so are left out before regridding",
+        description="pixels with these flags of the product are excluded before regridding",
     )
     spike: SpikeCheck | None = Field(None, description="temporal check; none: no check")
     innovation: InnovationCheck | None = Field(None, description="check against the background; none: no check")
@@ -129,21 +138,24 @@ class QualityConfig(Section):
 
 
 class RegriddingConfig(Section):
-    """How a product comes to the model grid."""
+    """Regridding of a product to the model grid."""
 
     method: Literal["bilinear", "conservative"] = Field(
-        "bilinear", description="between cell centres, as both papers; or the mean over the cell's area (superobbing)"
+        "bilinear",
+        description="interpolation between cell centres, as in both papers; or the mean over the cell's area "
+        "(superobbing)",
     )
     min_valid_fraction: Fraction = Field(
-        0.5, gt=0.0, description="share of a cell's weight that must come from valid pixels, else it is missing, 1"
+        0.5, gt=0.0, description="least share of a cell's weight from valid pixels, 1; with less, the cell is missing"
     )
     cache: Path | None = Field(
-        None, description="folder that keeps weights between runs, under data_root; none: computed at every start"
+        None,
+        description="folder that stores weights for later campaigns, under data_root; none: computed at every start",
     )
 
 
 class ConstantErrors(Section):
-    """Observation errors of one size: error_std."""
+    """Constant observation errors: error_std."""
 
     kind: Literal["constant"] = "constant"
 
@@ -153,7 +165,7 @@ class MapErrors(Section):
 
     kind: Literal["map"] = "map"
     file: Path = Field(description="netCDF image of the standard deviation, m3 m-3, under data_root")
-    variable: Word | None = Field(None, description="its variable; none: the only image in the file")
+    variable: Word | None = Field(None, description="variable of the image; default: the only image in the file")
 
 
 class ProductErrors(Section):
@@ -161,38 +173,43 @@ class ProductErrors(Section):
 
     kind: Literal["product"] = "product"
     correlation: Fraction = Field(
-        1.0, description="correlation of the errors of pixels that are averaged, 1: 1 keeps their size, 0 divides by n"
+        1.0,
+        description="correlation between errors of averaged pixels, 1; with 1 the variance is kept, with 0 it is "
+        "divided by n",
     )
-    minimum: SoilWater = Field(0.01, description="smallest standard deviation believed, m3 m-3")
+    minimum: SoilWater = Field(0.01, description="lower bound of the standard deviation, m3 m-3")
 
 
 ObservationErrors = Annotated[ConstantErrors | MapErrors | ProductErrors, Field(discriminator="kind")]
 
 
 class NoBias(Section):
-    """Observations as they are: the papers' default."""
+    """Observations without bias treatment, as in both papers."""
 
     kind: Literal["none"] = "none"
 
 
 class BiasConfig(Section):
-    """What the treatments share."""
+    """Keys common to all bias treatments."""
 
-    file: Path = Field(description="climatologies of model and product, made by landda observations climatology")
+    file: Path = Field(description="climatologies of model and product, written by landda observations climatology")
     min_count: int = Field(
-        20, ge=2, le=1_000_000, description="times that a cell's climatology needs; cells with fewer stay as is"
+        20,
+        ge=2,
+        le=1_000_000,
+        description="least number of times of a cell's climatology; cells with fewer stay unchanged",
     )
 
 
 class MeanVarianceMatching(BiasConfig):
-    """Mean and variance of each cell's observations become the model's."""
+    """Match mean and variance of each cell's observations to the model's."""
 
     kind: Literal["mean_variance"] = "mean_variance"
-    max_scale: float = Field(4.0, ge=1.0, le=1000.0, description="largest factor on anomalies (and its inverse), 1")
+    max_scale: float = Field(4.0, ge=1.0, le=1000.0, description="largest factor on anomalies (and largest inverse), 1")
 
 
 class CdfMatching(BiasConfig):
-    """The distribution of each cell's observations becomes the model's."""
+    """Match the distribution of each cell's observations to the model's."""
 
     kind: Literal["cdf"] = "cdf"
 

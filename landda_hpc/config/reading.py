@@ -18,7 +18,7 @@ from landda_hpc.errors import ConfigError, MissingFileError
 
 
 def load_config(path: Path, overrides: dict[str, Any] | None = None) -> CampaignConfig:
-    """Read, override, validate a YAML configuration.
+    """Read a YAML configuration, apply overrides, and validate it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Campaign
     try:
         raw = apply_overrides(current(_read_yaml(path)), overrides or {})
     except MissingFileError as error:
-        raise MissingFileError(f"{error} Ready ones are in experiments/.") from error
+        raise MissingFileError(f"{error} Examples are in experiments/.") from error
     raw["data_root"] = absolute_root(path.parent, raw.get("data_root", "."))
     return parse_config(raw)
 
@@ -53,7 +53,7 @@ def absolute_root(folder: Path, data_root: Any) -> Any:
 
     Raises
     ------
-    ConfigError : not a path that the system can follow.
+    ConfigError : the system cannot resolve the path.
     """
     if not isinstance(data_root, str | Path):
         return data_root
@@ -61,17 +61,15 @@ def absolute_root(folder: Path, data_root: Any) -> Any:
         return str((folder / data_root).resolve())
     except (OSError, RuntimeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(
-            f"data_root: '{shorten(str(data_root))}' is not a path that can be followed: {reason}"
-        ) from error
+        raise ConfigError(f"data_root: '{shorten(str(data_root))}' cannot be resolved: {reason}") from error
 
 
 def read_plain(path: Path) -> dict[str, Any]:
-    """Plain data of a configuration file as it stands there, not validated.
+    """Plain data of a configuration file, not validated.
 
     Raises
     ------
-    MissingFileError, ConfigError : no such file; no YAML of keys and values.
+    MissingFileError, ConfigError : the file does not exist, or is not YAML of keys and values.
     """
     return _read_yaml(path)
 
@@ -134,11 +132,11 @@ def _override(raw: dict[str, Any], dotted: str, value: Any) -> None:
     except (ValueError, IndexError, TypeError, AttributeError) as error:
         if isinstance(error, ConfigError):
             raise
-        raise ConfigError(f"--set {dotted}: the configuration does not have such a place") from error
+        raise ConfigError(f"--set {dotted}: the configuration has no such key") from error
 
 
 def _place(sections: list[Any], part: str, dotted: str) -> int:
-    """Index in a list of sections, by number or by name: a run's ``name``, its method where it has none."""
+    """Index in a list of sections, by number or by name: a run's ``name``, its method if it has none."""
     if part.lstrip("-").isdigit():
         return int(part)
     names = [str(s.get("name", s.get("method", s.get("entry", "")))) if isinstance(s, dict) else "" for s in sections]

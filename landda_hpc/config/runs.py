@@ -1,4 +1,4 @@
-"""What runs have in common, whatever their method: perturbations, ensembles, depth of increments, drift."""
+"""Keys of all runs, independent of the method: perturbations, ensembles, depth of increments, drift."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from landda_hpc.config.campaign import CampaignConfig
 
 BUILT_IN_DEPTH_M = (0.0, 0.1)
-"""Observed depth that the built-in vertical regression is for, m."""
+"""Observed depth for which the built-in vertical regression is valid, m."""
 
 
 class PerturbationConfig(Section):
-    """How a run differs from the unperturbed one: a member of an ensemble. Fields are keyed by name and member."""
+    """Perturbations of a run, as a member of an ensemble. Random fields are keyed by name and member."""
 
-    member: Count = Field(1, description="number of the member: each has fields of its own")
+    member: Count = Field(1, description="number of the member; each has its own random fields")
     wetness_sigma: Fraction = Field(0.0, description="standard deviation of initial relative wetness, 1")
     log_rain_sigma: LogSigma = Field(
         0.0, description="log-sigma of a persistent factor on rain: a correlated field of mean 1"
@@ -29,92 +29,92 @@ class PerturbationConfig(Section):
 
 
 class EnsembleConfig(PerturbationConfig):
-    """One run as an ensemble: it becomes 'members' runs, <name>_001 and so on, each perturbed."""
+    """An ensemble: the run becomes 'members' perturbed runs, <name>_001 and so on."""
 
     members: int = Field(ge=2, le=999, description="number of members")
 
 
 class AnyRun(Section):
-    """What every run can be, whatever its method.
+    """Keys of every run, independent of its method.
 
-    A subclass of which a configuration can name the method has two fields more: ``method``, a literal, and ``name``.
+    A subclass whose method can be named in a configuration has two more fields: ``method``, a literal, and ``name``.
     """
 
     assimilates: ClassVar[bool] = False
     """Whether the method makes analyses."""
 
-    perturbation: PerturbationConfig | None = Field(
-        None, description="makes the run a perturbed member; none if absent"
-    )
+    perturbation: PerturbationConfig | None = Field(None, description="makes the run a perturbed member; default none")
     ensemble: EnsembleConfig | None = Field(None, description="makes the run an ensemble of perturbed members")
 
     if TYPE_CHECKING:
-        # Fields of the subclasses: there they come after these.
+        # Fields of the subclasses come after these.
         method: str
         name: str
 
     @property
     def shared_members(self) -> int | None:
-        """Perturbed images that the root group shares in each analysis; None where there is no such number."""
+        """Perturbed images that the root group shares in each analysis; None if the method has no such number."""
         return None
 
     @property
     def n_analysed_layers(self) -> int:
-        """Uppermost soil layers that are analysed one by one; 0 where the observed depth is analysed as a whole."""
+        """Number of uppermost soil layers analysed separately; 0 if the observed depth is analysed as a whole."""
         return 0
 
     def problems(self, campaign: CampaignConfig) -> list[str]:  # noqa: ARG002 - for methods that look at it
-        """What does not fit between this run and the rest of its campaign, one line each."""
+        """Conflicts between this run and the rest of the campaign, one line each."""
         return []
 
 
 class OverlapDepth(Section):
-    """The increment goes to every layer that overlaps the observed depth, and to no other."""
+    """Add the increment to the layers that overlap the observed depth, and to no others."""
 
     kind: Literal["overlap"] = "overlap"
 
 
 class RegressionDepth(Section):
-    """Layers below the observed depth take their climatological regression on it; those that overlap it all of it."""
+    """Layers that overlap the observed depth get the full increment; layers below get its climatological regression."""
 
     kind: Literal["regression"] = "regression"
     file: Path | None = Field(
         None,
-        description="netCDF of slopes that 'landda regress' wrote, under data_root; if absent the built-in profile, "
+        description="netCDF of slopes that 'landda regress' wrote, under data_root; default: the built-in profile, "
         "one slope per layer, for an observed depth of 0-0.1 m",
     )
-    share: Fraction = Field(1.0, description="share of the regression that the layers below take, 1")
+    share: Fraction = Field(1.0, description="share of the regression that is added to the layers below, 1")
 
 
 Depth = Annotated[OverlapDepth | RegressionDepth, Field(discriminator="kind")]
 
 
 class DriftConfig(Section):
-    """Learning of the model's own drift from increments: kept per cell and time of day, added in every forecast.
+    """Estimation of the model's drift from increments, by cell and time of day; it is added in every forecast.
 
-    It goes to the layers that overlap the observed depth, also where increments go deeper by regression: slopes are
-    of errors, and layers below do not drift with the surface.
+    The correction is added to the layers that overlap the observed depth, even if increments are spread deeper by
+    regression, because the slopes describe errors, and deeper layers do not drift with the surface.
     """
 
     share: Fraction = Field(
-        0.05, description="share of each analysis increment that goes into the drift of its time of day, 1"
+        0.05, description="share of each analysis increment that is added to the drift of its time of day, 1"
     )
-    limit: SoilWater = Field(0.01, description="bound of the drift at the observed depth, m3 m-3 a cycle, either sign")
-    per_time_of_day: bool = Field(True, description="a drift for every analysis time of the day; else one for all")
+    limit: SoilWater = Field(0.01, description="largest absolute drift at the observed depth, m3 m-3 per cycle")
+    per_time_of_day: bool = Field(
+        True, description="estimate a drift for every analysis time of the day; otherwise one for all"
+    )
     settle_days: float = Field(
         2.0,
         ge=0.0,
         le=36525.0,
-        description="days from the start whose increments teach nothing: they remove the initial error",
+        description="days from the start whose increments are not used, because they remove the initial error",
     )
-    forecast_days: Days = Field(10.0, description="time scale on which the drift fades by e in the free forecast, days")
+    forecast_days: Days = Field(10.0, description="e-folding time of the drift correction in the free forecast, days")
 
 
 class AssimilatingRun(AnyRun):
-    """What every run that assimilates can do with its increments, whatever the method."""
+    """Keys of every assimilating run for its increments, independent of the method."""
 
-    depth: Depth = Field(OverlapDepth(), description="how the increment of the observed depth goes down the soil")
-    drift: DriftConfig | None = Field(None, description="learning of the model's drift; none if absent")
+    depth: Depth = Field(OverlapDepth(), description="vertical spreading of the increment of the observed depth")
+    drift: DriftConfig | None = Field(None, description="estimation of the model's drift; default none")
 
     assimilates: ClassVar[bool] = True
 

@@ -1,4 +1,4 @@
-"""What all sections of a configuration share: numbers with both bounds, times, paths."""
+"""Base of all sections of a configuration, and common types: numbers with both bounds, times, paths."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from landda_hpc.data import PACKAGE
 
 MAX_PATH: Final = 2000
 MAX_NAME: Final = 255
-"""Bytes of a path and of one name in it. The system takes 255 and 4096, of which data_root may be one half."""
+"""Largest numbers of bytes of a path and of a name in it. The system allows 4096 and 255; data_root takes half."""
 _LONGEST_CODE: Final = 24
-"""Characters that a strftime code may become."""
+"""Largest number of characters of an expanded strftime code."""
 THINNEST_M: Final = 0.001
-"""A layer of soil has this thickness at least, m."""
+"""Least thickness of a soil layer, m."""
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(ge=1e-12, le=1e12)]
@@ -39,14 +39,14 @@ SoilWater = Annotated[float, Field(ge=1e-6, le=1.0)]
 """A difference or standard deviation of volumetric soil water, m3 m-3: 15 is a slip for 0.15."""
 SoilWaterOrZero = Annotated[float, Field(ge=0.0, le=1.0)]
 LogSigma = Annotated[float, Field(ge=0.0, le=5.0)]
-"""Standard deviation of a natural logarithm: with 5 a third of the factors is beyond 150 or its inverse."""
+"""Standard deviation of a natural logarithm: with 5, a third of the factors is above 150 or below its inverse."""
 LengthKm = Annotated[float, Field(ge=0.01, le=20040.0)]
 """A distance on the Earth, km: at most half of its circumference."""
 DepthM = Annotated[float, Field(ge=0.0, le=100.0)]
 """A depth in the soil, m."""
 Latitude = Annotated[float, Field(ge=-90.0, le=90.0)]
 Longitude = Annotated[float, Field(ge=-360.0, le=720.0)]
-"""Degrees east; a box that crosses a meridian of 0 or 180 degrees may begin or end a turn away."""
+"""Degrees east; a box that crosses the meridian of 0 or 180 degrees may begin or end 360 degrees away."""
 Hours = Annotated[float, Field(ge=0.01, le=87660.0)]
 """A time span, h: at most ten years."""
 Days = Annotated[float, Field(ge=0.01, le=36525.0)]
@@ -54,12 +54,12 @@ Days = Annotated[float, Field(ge=0.01, le=36525.0)]
 Minutes = Annotated[float, Field(ge=0.0, le=44640.0)]
 """A distance in time, minutes: at most 31 days."""
 Word = Annotated[str, Field(max_length=200)]
-"""A name: of a variable, a run, an entry of the catalogue."""
+"""Name of a variable, a run, or an entry of the catalogue."""
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 def _no_number(value: Any) -> Any:
-    """A number would count as seconds since 1970."""
+    """A number would be read as seconds since 1970."""
     if isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"\s*[-+]?[\d.]+\s*", value)):
         raise ValueError(f"expected a time as 2022-06-02T00:00 or a day as 2022-06-02; found {str(value)[:40]}")
     return value
@@ -72,16 +72,16 @@ def _without_offset(value: datetime) -> datetime:
 
 
 UtcTime = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(_without_offset)]
-"""A time, UTC. One with an offset would never be equal to a time of the campaign."""
+"""A time, UTC. A time with an offset would never equal a time of the campaign."""
 UtcDay = Annotated[date, BeforeValidator(_no_number)]
 
 
 NO_KEY: Final = "<"
-"""Begins tags of unions that are not sections: pydantic puts them among the keys of a problem."""
+"""Prefix of tags of unions that are not sections; pydantic reports them among the keys of a problem."""
 
 
 def _number_first(value: Any) -> Any:
-    """YAML takes 1e-2 as a text; where a number or a file may be meant, a number is."""
+    """YAML reads 1e-2 as a text; if a number or a file is allowed, this is a number."""
     if isinstance(value, bool):
         raise ValueError(f"expected a number or a file; found {str(value).lower()}")
     try:
@@ -117,14 +117,14 @@ DataFile = Annotated[Path, AfterValidator(_within_package)]
 
 
 class Section(BaseModel):
-    """Base of all sections: frozen, unknown keys are errors, true and false are not numbers, paths can be opened."""
+    """Base of all sections: frozen; unknown keys are errors; true and false are not numbers; paths can be opened."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _true_is_not_one(cls, raw: Any) -> Any:
-        """True and false as texts where a number is expected, which are then refused with their key."""
+        """Convert true and false to texts where a number is expected, so that they are rejected with their key."""
         if not isinstance(raw, dict):
             return raw
         return {name: _bools_as_texts(value) if _is_number(cls, name) else value for name, value in raw.items()}
@@ -147,14 +147,14 @@ FilePattern = Annotated[str, Field(min_length=1, max_length=MAX_PATH), AfterVali
 
 
 def changed_fields(section: Section) -> set[str]:
-    """Names of the fields that do not have their default value."""
+    """Names of the fields whose values differ from the default."""
     fields = type(section).model_fields
     return {name for name, f in fields.items() if getattr(section, name) != f.get_default(call_default_factory=True)}
 
 
 @functools.cache
 def _is_number(section: type[BaseModel], name: str) -> bool:
-    """Whether a field takes numbers alone, singly or in lists."""
+    """Whether a field accepts only numbers, singly or in lists."""
     found = section.model_fields.get(name)
     return found is not None and _kinds_in(found.annotation) <= {int, float}
 
@@ -177,13 +177,13 @@ def _bools_as_texts(value: Any) -> Any:
 def _check_path(path: Path, codes: bool = False) -> None:
     text = str(path)
     if "\0" in text:
-        raise ValueError("a path does not hold the character NUL")
+        raise ValueError("a path must not contain the character NUL")
     try:
         sizes = [len(os.fsencode(part)) for part in (text, *path.parts)]
         if codes:
             sizes = [n + _LONGEST_CODE * part.count("%") for n, part in zip(sizes, (text, *path.parts), strict=True)]
     except UnicodeEncodeError as error:
-        raise ValueError("a path of characters that cannot be written") from error
+        raise ValueError("a path with characters that cannot be encoded") from error
     if sizes[0] > MAX_PATH or max(sizes[1:], default=0) > MAX_NAME:
         up_to = "up to " if codes else ""
         raise ValueError(

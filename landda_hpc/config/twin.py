@@ -8,21 +8,21 @@ from landda_hpc.config.section import Fraction, LogSigma, Section
 
 
 class TwinConfig(Section):
-    """Nature run of a twin experiment: how it differs from the model that assimilates.
+    """Nature run of a twin experiment: its differences from the model of the assimilating runs.
 
     Log-sigmas are standard deviations of the natural logarithm; every field is a correlated random field.
     """
 
     weather_correlation: Fraction = Field(
-        0.8, description="correlation of the weather's latent fields (the embedded model's; CoLM has one weather)"
+        0.8, description="correlation of the latent fields of the weather (embedded model only; CoLM uses one weather)"
     )
     sand_sigma: float = Field(0.0, ge=0.0, le=100.0, description="standard deviation of sand content, percent")
     log_b_sigma: LogSigma = Field(0.0, description="log-sigma of Campbell's b")
     log_psi_sigma: LogSigma = Field(0.0, description="log-sigma of saturated matric potential")
     log_ksat_sigma: LogSigma = Field(0.0, description="log-sigma of saturated conductivity")
     porosity_sigma: float = Field(0.0, ge=0.0, le=0.2, description="standard deviation of porosity, m3 m-3")
-    log_rain_sigma: LogSigma = Field(0.0, description="log-sigma of the rain's persistent bias")
-    log_pet_sigma: LogSigma = Field(0.0, description="log-sigma of potential evaporation's persistent bias")
+    log_rain_sigma: LogSigma = Field(0.0, description="log-sigma of a persistent bias of rain")
+    log_pet_sigma: LogSigma = Field(0.0, description="log-sigma of a persistent bias of potential evaporation")
     vegetation_sigma: Fraction = Field(0.0, description="standard deviation of vegetation fraction, 1")
     wetness_sigma: Fraction = Field(0.0, description="standard deviation of initial relative wetness, 1")
     length_cells: float = Field(

@@ -311,4 +311,4 @@ def test_the_experiments_can_run(landda: Landda, name: str) -> None:
 
 def test_discarding_everything_is_a_problem(landda: Landda) -> None:
     done = landda.here("check", landda.write(verification={"discard_days": 15}))
-    assert done.returncode == 2 and "leaves nothing of the assimilation window" in " ".join(done.stderr.split())
+    assert done.returncode == 2 and "discards the whole assimilation window" in " ".join(done.stderr.split())

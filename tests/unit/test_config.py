@@ -62,7 +62,7 @@ def test_all_problems_are_reported_together() -> None:
         ({"time": {**MINIMAL["time"], "end": "2022-06-02T12:00"}}, "expected start"),  # type: ignore[dict-item]
         ({"time": {**MINIMAL["time"], "start": "2022-06-02T00:00+08:00"}}, "UTC"),  # type: ignore[dict-item]
         ({"twin": None}, "needs the section 'twin'"),
-        ({"runs": [{"method": "control"}, {"method": "pointwise", "name": "control"}]}, "name of its own"),
+        ({"runs": [{"method": "control"}, {"method": "pointwise", "name": "control"}]}, "a different name"),
         ({"runs": [{"method": "control", "name": "nature"}]}, "twin's truth"),
         ({"checkpoint": {"every_hours": 7}}, "not a multiple"),
         ({"verification": {"depths_m": [[0.1, 0.1]]}}, "expected 0 <= top < bottom"),
@@ -111,7 +111,7 @@ def test_load_resolves_paths_and_overrides(tmp_path: Path) -> None:
     file.write_text("- 1")
     with pytest.raises(ConfigError, match="expected keys"):
         load_config(file)
-    with pytest.raises(ConfigError, match="does not have such a place"):
+    with pytest.raises(ConfigError, match="has no such key"):
         load_config_with_bad_override(tmp_path)
 
 

@@ -130,14 +130,14 @@ def aliases() -> Iterator[tuple[bytes, str]]:
         return first + "".join(f"{c}: &{c} {form % ','.join([f'*{p}'] * 9)}\n" for p, c in levels)
 
     lists = bomb("a: &a [" + "x," * 9 + "]\n", "[%s]")
-    yield lists.encode(), "aliases written out"
-    yield (lists + BASE).encode(), "aliases written out"
+    yield lists.encode(), "aliases expanded"
+    yield (lists + BASE).encode(), "aliases expanded"
     maps = "a: &a {k: v}\n"
     maps += "".join(f"{c}: &{c} {{{', '.join(f'k{i}: *{p}' for i in range(9))}}}\n" for p, c in levels)
-    yield maps.encode(), "aliases written out"
-    yield bomb("a: &a {k: v}\n", "{<<: [%s]}").encode(), "aliases written out"
+    yield maps.encode(), "aliases expanded"
+    yield bomb("a: &a {k: v}\n", "{<<: [%s]}").encode(), "aliases expanded"
     wide = "a: &a [" + "x," * 400 + "]\nb: &b [" + "*a," * 400 + "]\nc: [" + "*b," * 400 + "]\n"
-    yield wide.encode(), "aliases written out"
+    yield wide.encode(), "aliases expanded"
     for text in ("&a [*a]", "a: &a {b: *a}\n", "a: &a {<<: *a}\n", "a: &a {b: &b {c: *a}}\nd: *b\n"):
         yield text.encode(), "contains itself"
     yield added("x: *nowhere\n"), "no anchor"
@@ -149,7 +149,7 @@ def aliases() -> Iterator[tuple[bytes, str]]:
     yield added("  - {<<: 5, method: control}\n"), "merges"
     yield added("  - &r {method: pointwise}\n  - {<<: *r, <<: *r, name: o}\n"), "given twice"
     yield added("  - {<<: {a: 1}, method: control, name: b}\n"), "runs.1.a"
-    yield added("  - &r {method: pointwise}\n  - *r\n"), "name of several"
+    yield added("  - &r {method: pointwise}\n  - *r\n"), "names several runs"
     yield added("a: &a x\noutput: {profiles: [" + "*a," * 20_000 + "]}\n"), "output.profiles.0"
 
 
