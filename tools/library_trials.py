@@ -243,6 +243,8 @@ def fortran(_: Path | None, scratch: Path) -> None:
     scipy_io: Any = importlib.import_module("scipy.io")
     from landda_hpc.formats.colm.fortran import scan_records, write_records
 
+    harmonic = importlib.import_module("scipy.special").sph_harm_y(1200, 5, np.deg2rad([1.0, 40.0]), 0.3)
+    print(f"spherical harmonic of degree 1200, order 5, at colatitudes of 1 and 40 degrees: {harmonic}")
     content = np.arange(4, dtype=">f8").tobytes()
     big, pieces = scratch / "big", scratch / "pieces"
     write_records(big, [content], ">")
