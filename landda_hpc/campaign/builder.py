@@ -22,10 +22,9 @@ from landda_hpc.campaign.increments import (
 from landda_hpc.campaign.observation_preparation import (
     ObservationProcessing,
     PreparedObservations,
-    surface_is_asked_for,
 )
 from landda_hpc.campaign.parts import BackgroundObserver, CampaignParts, Schedule
-from landda_hpc.campaign.recorder import Recorder
+from landda_hpc.campaign.recorder import Recorder, RecordSettings
 from landda_hpc.campaign.saving import CheckpointKeeper, CheckpointLabels
 from landda_hpc.campaign.series_recorder import SeriesRecorder
 from landda_hpc.config import CampaignConfig, Run
@@ -97,7 +96,7 @@ def build_parts(
             if traffic.is_root and (remembering is not None or update.drift is not None):
                 memories[run.name] = RunMemory(remembering, update.drift)
     observations = _observations(base, memories)
-    recorder = Recorder(config, domain, folder, inventory) if world.rank == 0 else None
+    recorder = Recorder(RecordSettings.of(config), domain, folder, inventory) if world.rank == 0 else None
     settings = config.output.series
     series = (
         SeriesRecorder(config, settings, domain, world, traffic, folder, inventory) if settings is not None else None
@@ -124,7 +123,7 @@ def build_parts(
             inventory,
             memories,
         ),
-        gathers_surface=surface_is_asked_for(config),
+        gathers_surface=config.observations.quality.needs_surface,
         observations=observations,
         recorder=recorder,
         series=series,
@@ -136,10 +135,10 @@ def _update(config: CampaignConfig, domain: Domain, run: Run, rank: int, method:
     """The update of a run by observations on this rank. Local."""
     return RunUpdate(
         domain=domain,
-        spreading=make_vertical_spreading(config, domain, run, rank),
+        spreading=make_vertical_spreading(run, domain, rank, config.observations.depth_m, config.data_root),
         drift_spreading=VerticalSpreading(domain.observed_weights > 0.0),
         analysis=None if method is None else _analysis(run, method, domain),
-        drift=make_drift(config, len(domain.cells), run),
+        drift=make_drift(run, config.time, len(domain.cells)),
     )
 
 
@@ -161,7 +160,9 @@ def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> Prepar
     processing: ObservationProcessing | None = None
     with together(world, "preparing the treatment of observations"):
         if world.rank == 0:
-            processing = ObservationProcessing(config, domain)
+            processing = ObservationProcessing(
+                config.observations, [run.name for run in config.runs], domain, config.data_root, config.seed
+            )
             memories |= processing.memories
     rules = config.observations.withheld
     withholding: Withholding | None = None

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.instances.domain import Domain
 from landda_hpc.io.atomic import storage_errors
@@ -23,7 +22,7 @@ def layer_folder(images: Path, layer: str) -> Path:
 
 def write_layers(
     images: Path,
-    config: CampaignConfig,
+    depths_m: Iterable[tuple[float, float]],
     domain: Domain,
     run: str,
     time: datetime,
@@ -35,6 +34,7 @@ def write_layers(
 
     Parameters
     ----------
+    depths_m : the scored layers.
     state : cell means as in ``CycleImages``, after the analysis where there was one; written as ``forecast``.
     truth : the same of the nature run; None without one.
 
@@ -47,7 +47,7 @@ def write_layers(
     StorageError : a file cannot be written.
     """
     written = []
-    for i, (layer, depth) in enumerate(zip(domain.depth_names, config.verification.depths_m, strict=True)):
+    for i, (layer, depth) in enumerate(zip(domain.depth_names, depths_m, strict=True)):
         fields = {"forecast": state} | ({} if truth is None else {"truth": truth})
         folder = layer_folder(images, layer)
         with storage_errors(folder, "making the folder"):

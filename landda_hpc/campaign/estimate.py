@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import numpy as np
 
 from landda_hpc.campaign.trial import Trial
-from landda_hpc.config import CampaignConfig, ColmModelConfig, ColumnModelConfig
+from landda_hpc.config import CampaignConfig, CheckpointConfig, ColmModelConfig, OutputConfig, Run, TimeConfig
 from landda_hpc.formats.colm.restart_files import restart_files
 from landda_hpc.grid import Grid
 from landda_hpc.instances.case_checks import remarks
@@ -115,8 +116,8 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
     clock, pixels = config.time, sizes.grid.n_cells
     instances = len(config.instance_names)
     state = 8 * sum(int(np.prod(STATE[name].shape, dtype=np.int64)) for name in config.state_names)
-    kept = _kept_checkpoints(config)
-    with_analysis, without = _image_times(config)
+    kept = _kept_checkpoints(config.time, config.checkpoint)
+    with_analysis, without = _image_times(config.time, config.output)
     days = math.ceil(clock.n_cycles * clock.cycle_hours / 24.0)
     members = max((run.shared_members or 0 for run in config.runs), default=0)
     if trial is None:
@@ -141,10 +142,10 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
         "feedback": clock.n_analyses * trial.feedback,
         # Tables repeat the scores twice, as CSV and netCDF.
         "records": 2.0 * clock.n_cycles * trial.records,
-        "figures": _figure_bytes(config, with_analysis, without),
+        "figures": _figure_bytes(config.runs, with_analysis, without) if config.output.figures else 0.0,
     }
     parts = {kind: size for kind, size in parts.items() if size > 0.0}
-    spinup = config.model.spinup_days * 24.0 / clock.cycle_hours if isinstance(config.model, ColumnModelConfig) else 0.0
+    spinup = config.model.spinup / clock.cycle
     core_seconds = trial.start * sizes.n_ranks + (spinup + clock.n_cycles) * trial.forecast
     core_seconds += clock.n_analyses * trial.analysis + clock.n_cycles * trial.rest
     return Needs(memory, sum(parts.values()), parts, trial.checkpoint + restarts, core_seconds)
@@ -171,38 +172,36 @@ def estimate(config: CampaignConfig, sizes: Sizes, trial: Trial | None = None, w
         words["time"] = f"about {_duration(found.core_seconds)} of one core here, without the report"
     elif why_not:
         words["time"] = f"not measured: {why_not}"
-    if isinstance(config.model, ColmModelConfig) and sizes.domain.case is not None:
-        words["model"] = _model_runs(config, config.model, sizes.domain.case, _kept_checkpoints(config))
-        notes = remarks(config, config.model, sizes.domain.case)
+    if config.model.kind == "colm" and sizes.domain.case is not None:
+        kept, runs = _kept_checkpoints(config.time, config.checkpoint), len(config.instance_names)
+        words["model"] = _model_runs(config.model, sizes.domain.case, runs, config.time.start, kept)
+        notes = remarks(config.time.cycle_hours, config.model, sizes.domain.case)
         if notes:
             words["note"] = "; ".join(notes)
     return words
 
 
-def _kept_checkpoints(config: CampaignConfig) -> int:
+def _kept_checkpoints(clock: TimeConfig, checkpoint: CheckpointConfig) -> int:
     """Checkpoints that are there at the end."""
-    written = config.time.n_cycles * config.time.cycle_hours // config.checkpoint.every_hours + 1
-    for_good = written // config.checkpoint.keep_every if config.checkpoint.keep_every else 0
-    return min(written, config.checkpoint.keep_last + for_good)
+    written = clock.n_cycles * clock.cycle_hours // checkpoint.every_hours + 1
+    for_good = written // checkpoint.keep_every if checkpoint.keep_every else 0
+    return min(written, checkpoint.keep_last + for_good)
 
 
-def _image_times(config: CampaignConfig) -> tuple[int, int]:
+def _image_times(clock: TimeConfig, output: OutputConfig) -> tuple[int, int]:
     """Output times of images with, and without analysis."""
-    clock = config.time
     ends = [clock.valid_time(n) for n in range(1, clock.n_cycles + 1)]
-    step = config.output.every_hours
-    times = {t for n, t in enumerate(ends, start=1) if (n * clock.cycle_hours) % step == 0} | set(config.output.times)
+    step = output.every_hours
+    times = {t for n, t in enumerate(ends, start=1) if (n * clock.cycle_hours) % step == 0} | set(output.times)
     analysed = sum(1 for time in times if time <= clock.assimilation_end)
     return analysed, len(times) - analysed
 
 
-def _figure_bytes(config: CampaignConfig, with_analysis: int, without: int) -> float:
+def _figure_bytes(runs: Sequence[Run], with_analysis: int, without: int) -> float:
     """Size of the figures: maps of each assimilating run, and the series of scores."""
-    if not config.output.figures:
-        return 0.0
-    runs = sum(1 for run in config.runs if run.assimilates)
+    assimilating = sum(1 for run in runs if run.assimilates)
     analysed, forecasts = min(2, with_analysis), min(1, without)
-    return runs * (analysed * _MAP_WITH_ANALYSIS + forecasts * _MAP_OF_FORECAST) + 3 * _CURVES
+    return assimilating * (analysed * _MAP_WITH_ANALYSIS + forecasts * _MAP_OF_FORECAST) + 3 * _CURVES
 
 
 def _size(size: float) -> str:
@@ -219,11 +218,10 @@ def _duration(seconds: float) -> str:
     )
 
 
-def _model_runs(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain, kept: int) -> str:
+def _model_runs(model: ColmModelConfig, case: CaseDomain, runs: int, start: datetime, kept: int) -> str:
     """What the real model's runs take on disk, from the size of the case's own restart."""
-    folder = case.case.state_folder(config.time.start)
-    size = sum((folder / file.path).stat().st_size for file in restart_files(case.case, config.time.start))
-    runs = len(config.instance_names)
+    folder = case.case.state_folder(start)
+    size = sum((folder / file.path).stat().st_size for file in restart_files(case.case, start))
     # In addition to those that are kept: a window's start, its copy, and its end.
     disk = runs * size * (max(model.keep_restarts, kept) + 3)
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from landda_hpc.analysis.layers import LayeredMethod, analyse_separately
 from landda_hpc.analysis.protocol import Analysis, AnalysisMethod, ImagePair
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.analysis.vertical import built_in_regression, layer_factors, read_regression
-from landda_hpc.config import AssimilatingRun, CampaignConfig, RegressionDepth, Run
+from landda_hpc.config import Run, TimeConfig
 from landda_hpc.constants import N_SOIL, BoolArray, FloatArray
 from landda_hpc.instances.domain import Domain
 from landda_hpc.observation.image import ImageObservation
@@ -59,8 +60,15 @@ class VerticalSpreading:
         return whole
 
 
-def make_vertical_spreading(config: CampaignConfig, domain: Domain, run: Run, rank: int) -> VerticalSpreading:
+def make_vertical_spreading(
+    run: Run, domain: Domain, rank: int, depth_m: tuple[float, float], data_root: Path
+) -> VerticalSpreading:
     """The way down of a run's increments on this rank. Local: no communication.
+
+    Parameters
+    ----------
+    depth_m : the observed depth.
+    data_root : folder of the file of slopes.
 
     Raises
     ------
@@ -71,25 +79,23 @@ def make_vertical_spreading(config: CampaignConfig, domain: Domain, run: Run, ra
     if run.n_analysed_layers:
         upper_weights = domain.observed_weights[: run.n_analysed_layers]
         analysed = np.arange(N_SOIL) < run.n_analysed_layers
-    if not isinstance(run, AssimilatingRun) or not isinstance(run.depth, RegressionDepth):
+    if run.slopes is None:
         return VerticalSpreading(analysed, upper_weights=upper_weights)
-    depth_m = config.observations.depth_m
-    if run.depth.file is None:
+    if run.slopes.file is None:
         regression = built_in_regression(domain.grid, depth_m)
     else:
-        regression = read_regression(config.data_root / run.depth.file, domain.grid, depth_m)
+        regression = read_regression(data_root / run.slopes.file, domain.grid, depth_m)
     cell = domain.cells.cell[domain.layout.cells_of(rank)]
     slopes = regression.complete.reshape(N_SOIL, -1)[:, cell].T
-    factors = layer_factors(slopes, domain.observed_weights > 0.0, run.depth.share)
+    factors = layer_factors(slopes, domain.observed_weights > 0.0, run.slopes.share)
     return VerticalSpreading(np.ones(N_SOIL, dtype=np.bool_), np.ascontiguousarray(factors), upper_weights)
 
 
-def make_drift(config: CampaignConfig, n_cells: int, run: Run) -> DriftMemory | None:
+def make_drift(run: Run, time: TimeConfig, n_cells: int) -> DriftMemory | None:
     """The drift that a run learns; None where it does not. Local."""
-    if not isinstance(run, AssimilatingRun) or run.drift is None:
+    if run.learned_drift is None:
         return None
-    time = config.time
-    return DriftMemory(n_cells, time.cycle_hours, time.start, time.assimilation_end, run.drift)
+    return DriftMemory(n_cells, time.cycle_hours, time.start, time.assimilation_end, run.learned_drift)
 
 
 @dataclass(frozen=True, eq=False)

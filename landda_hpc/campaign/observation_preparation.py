@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from landda_hpc.campaign.observation_warnings import plausibility_warnings
 from landda_hpc.campaign.recorder import CycleImages
-from landda_hpc.config import CampaignConfig, CdfMatching, MeanVarianceMatching, TreatedObservations
+from landda_hpc.config import Observations
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import LandDAError
 from landda_hpc.grid import Grid
@@ -44,7 +45,11 @@ class ObservationProcessing:
 
     Parameters
     ----------
-    config, domain : of the campaign.
+    observations : their section of the configuration.
+    runs : names of the campaign's runs, which judge innovations.
+    domain : of the campaign.
+    data_root : folder of the files that the section names.
+    seed : of the campaign.
 
     Raises
     ------
@@ -55,22 +60,23 @@ class ObservationProcessing:
     Local: rank 0, which holds the observations; ``memories`` belong in the checkpoint.
     """
 
-    def __init__(self, config: CampaignConfig, domain: Domain) -> None:
-        observations = config.observations
+    def __init__(
+        self, observations: Observations, runs: Sequence[str], domain: Domain, data_root: Path, seed: int
+    ) -> None:
         quality = observations.quality
         self._cells, asked = domain.cells, quality.all_checks
-        self._errors = _error_sizes(config, domain.grid)
-        self.bias = _bias(config, domain.grid)
+        self._errors = _error_sizes(observations, domain.grid, data_root)
+        self.bias = _bias(observations, domain.grid, data_root)
         if self.bias.treated is not None:
             treated = int(np.count_nonzero(self.bias.treated & domain.is_soil))
             logger.info("bias treatment: %d of %d soil cells", treated, int(domain.is_soil.sum()))
         spikes = None if quality.spike is None else SpikeMemory(quality.spike, domain.grid.shape)
-        context = CheckContext(domain.grid, domain.porosity, config.data_root, config.seed)
+        context = CheckContext(domain.grid, domain.porosity, data_root, seed)
         self._checks = QualityControl(quality, context, spikes)
         self.memories: dict[str, CheckMemory] = {} if spikes is None else {MEMORY_KEY: spikes}
         self.memories |= {FURTHER_KEY + name: memory for name, memory in self._checks.memories.items()}
         innovation = quality.innovation
-        self._runs = tuple(run.name for run in config.runs)
+        self._runs = tuple(runs)
         self._judges = () if innovation is None else self._runs if innovation.run is None else (innovation.run,)
         self._vegetation = _vegetation(domain) if any(check.needs_vegetation for check in asked) else None
         self._shows_backgrounds = any(check.needs_backgrounds for check in asked)
@@ -173,11 +179,6 @@ class PreparedObservations:
         return is_frozen
 
 
-def surface_is_asked_for(config: CampaignConfig) -> bool:
-    """Whether a check needs the model's ground temperature or snow; the same on every rank."""
-    return any(check.needs_surface for check in config.observations.quality.all_checks)
-
-
 def surface_rows(model: SoilModel, state: TileState) -> FloatArray:
     """Ground temperature, K, and snow, kg m-2: means over each cell's soil tiles, (n_cells_local, 2). Local."""
     return aggregate(model.tiles, np.stack([state[name] for name in _SURFACE], axis=1))
@@ -188,47 +189,40 @@ def _vegetation(domain: Domain) -> FloatArray:
     return domain.cells.to_image(rows[:, 0])
 
 
-def find_unusable(config: CampaignConfig, grid: Grid) -> list[str]:
+def find_unusable(observations: Observations, grid: Grid, data_root: Path, seed: int) -> list[str]:
     """Problems of the files that the processing reads, one line each; empty if they can be used. Local."""
     problems = []
-    parts: tuple[tuple[str, Callable[[CampaignConfig, Grid], object]], ...] = (
-        ("observations.errors", _error_sizes),
-        ("observations.bias", _bias),
-        ("observations.quality.checks", _further_checks),
+    parts: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("observations.errors", lambda: _error_sizes(observations, grid, data_root)),
+        ("observations.bias", lambda: _bias(observations, grid, data_root)),
+        ("observations.quality.checks", lambda: _further_checks(observations, grid, data_root, seed)),
     )
     for where, make in parts:
         try:
-            make(config, grid)
+            make()
         except LandDAError as error:
             problems.append(f"{where}: {error}")
     return problems
 
 
-def _further_checks(config: CampaignConfig, grid: Grid) -> None:
+def _further_checks(observations: Observations, grid: Grid, data_root: Path, seed: int) -> None:
     """Build the further checks as a campaign does, to find out whether they can be built."""
-    context = CheckContext(grid, np.full(grid.shape, np.nan), config.data_root, config.seed)
-    for section in config.observations.quality.checks:
+    context = CheckContext(grid, np.full(grid.shape, np.nan), data_root, seed)
+    for section in observations.quality.checks:
         assert isinstance(section, CheckSection), "checked by the registry"
         section.build(context)
 
 
-def _error_sizes(config: CampaignConfig, grid: Grid) -> ErrorSizes:
-    observations = config.observations
-    if not isinstance(observations, TreatedObservations):
-        return ErrorSizes(observations.error_std, None, 0.0, grid, config.data_root)
-    return ErrorSizes(
-        observations.error_std, observations.errors, observations.representativeness_std, grid, config.data_root
-    )
+def _error_sizes(observations: Observations, grid: Grid, data_root: Path) -> ErrorSizes:
+    added = observations.representativeness_std
+    return ErrorSizes(observations.error_std, observations.errors, added, grid, data_root)
 
 
-def _bias(config: CampaignConfig, grid: Grid) -> BiasTreatment:
-    observations = config.observations
-    if not isinstance(observations, TreatedObservations):
-        return Untreated()
+def _bias(observations: Observations, grid: Grid, data_root: Path) -> BiasTreatment:
     wanted = observations.bias
-    if not isinstance(wanted, MeanVarianceMatching | CdfMatching):
+    if wanted.kind == "none":
         return Untreated()
-    pair = read_climatologies(config.data_root / wanted.file, grid, observations.depth_m)
-    if isinstance(wanted, MeanVarianceMatching):
+    pair = read_climatologies(data_root / wanted.file, grid, observations.depth_m)
+    if wanted.kind == "mean_variance":
         return MeanVarianceTreatment(pair, wanted.min_count, wanted.max_scale)
     return CdfTreatment(pair, wanted.min_count)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from landda_hpc.campaign.observation_preparation import ObservationProcessing
-from landda_hpc.config import CampaignConfig, FrameConfig, TreatedObservations
+from landda_hpc.config import CampaignConfig, FrameConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet.backends import Frame
 from landda_hpc.errors import ConfigError
@@ -68,15 +68,15 @@ def report_observations(config: CampaignConfig, domain: Domain, source: Observat
     DataError, MissingFileError : a file is not usable.
     """
     observations = config.observations
-    if not isinstance(observations, TreatedObservations):
+    if observations.kind == "twin":
         raise ConfigError("the observations of a twin come from its nature run: run it, then report on its folder.")
     standing = {name: getattr(observations.quality, name) for name in CHECKS_OF_A_FORECAST}
     off = {name: False if isinstance(value, bool) else None for name, value in standing.items()}
     further = observations.quality.checks
     kept = [c for c in further if not (c.needs_model or c.needs_surface or c.needs_backgrounds)]
     quality = observations.quality.model_copy(update={**off, "checks": tuple(kept)})
-    without_model = config.model_copy(update={"observations": observations.model_copy(update={"quality": quality})})
-    processing = ObservationProcessing(without_model, domain)
+    without_model = observations.model_copy(update={"quality": quality})
+    processing = ObservationProcessing(without_model, [], domain, config.data_root, config.seed)
     report = ObservationReport(
         left_out=(
             *(name for name, value in standing.items() if value not in (None, False)),

@@ -10,21 +10,12 @@ from pydantic import BaseModel
 
 from landda_hpc.analysis.vertical import read_regression
 from landda_hpc.campaign.observation_preparation import find_unusable
-from landda_hpc.config import (
-    AssimilatingRun,
-    CampaignConfig,
-    ColmModelConfig,
-    ColumnModelConfig,
-    FrameConfig,
-    RegressionDepth,
-    Run,
-)
+from landda_hpc.config import CampaignConfig, ColumnModelConfig, Run, TimeConfig
 from landda_hpc.errors import LandDAError, MissingFileError
 from landda_hpc.formats.own.soil_moisture_climatology import read_soil_moisture_climatology
 from landda_hpc.grid import Grid
 from landda_hpc.instances.case_checks import model_problems
 from landda_hpc.instances.colm_case import CaseDomain
-from landda_hpc.instances.warm_start import is_warm_start
 from landda_hpc.methods.base.assembly import make_method
 from landda_hpc.methods.base.curvelet_frame import check_frame
 from landda_hpc.observation.source import ObservationSource, Survey
@@ -34,9 +25,9 @@ from landda_hpc.parallel.communicator import SerialCommunicator
 INITIAL_FILE: Final = "model.initial_file"
 
 
-def survey_analyses(config: CampaignConfig, source: ObservationSource) -> Survey:
+def survey_analyses(time: TimeConfig, source: ObservationSource) -> Survey:
     """Which analysis times have observations, and whether the first of them can be read. Local."""
-    survey = source.survey([config.time.valid_time(n) for n in range(1, config.time.n_analyses + 1)])
+    survey = source.survey(time.analyses)
     return replace(survey, unreadable=source.probe(survey))
 
 
@@ -55,8 +46,10 @@ def find_problems(
     """
     problems = list(survey.problems)
     missing = set()
+    embedded = config.model.embedded
+    is_folder = embedded is not None and embedded.file_of("restart") is not None
     for where, path in _named_files(config):
-        if where == INITIAL_FILE and (not begins or is_warm_start(config)):
+        if where == INITIAL_FILE and (not begins or is_folder):
             continue  # not read, or a folder that is checked with the tiles
         if not (config.data_root / path).is_file():
             missing.add(where)
@@ -64,8 +57,8 @@ def find_problems(
                 f"{where}: '{config.data_root / path}' does not exist. Check data_root ({config.data_root}) and name."
             )
     if begins and INITIAL_FILE not in missing:
-        problems += _problems_of_initial_file(config)
-    problems += find_unusable(config, grid)
+        problems += _problems_of_climatology(config.model.embedded, config.data_root)
+    problems += find_unusable(config.observations, grid, config.data_root, config.seed)
     if config.observations.withheld is not None:
         try:
             Withholding(config.observations.withheld, grid, config.seed, config.data_root, config.time.analyses)
@@ -73,20 +66,20 @@ def find_problems(
             pass  # said above
         except LandDAError as error:
             problems.append(str(error))
-    if isinstance(config.model, ColmModelConfig) and case is not None:
+    if config.model.kind == "colm" and case is not None:
         problems += model_problems(config, config.model, case, begins=begins)
     for run in config.runs:
         problems += _problems_of_run(config, run, grid, are_missing=any(f"'{run.name}'" in where for where in missing))
     return problems
 
 
-def _problems_of_initial_file(config: CampaignConfig) -> list[str]:
+def _problems_of_climatology(model: ColumnModelConfig | None, data_root: Path) -> list[str]:
     """What is wrong with a climatology that the model begins from; a spun-up state is checked with the tiles."""
-    model = config.model
-    if not isinstance(model, ColumnModelConfig) or model.initial != "file" or model.initial_file is None:
+    file = None if model is None else model.file_of("file")
+    if file is None:
         return []
     try:
-        read_soil_moisture_climatology(config.data_root / model.initial_file)
+        read_soil_moisture_climatology(data_root / file)
     except LandDAError as error:
         return [f"{INITIAL_FILE}: {error}"]
     return []
@@ -94,17 +87,16 @@ def _problems_of_initial_file(config: CampaignConfig) -> list[str]:
 
 def _problems_of_run(config: CampaignConfig, run: Run, grid: Grid, *, are_missing: bool) -> list[str]:
     """What would stop a run's method: its frame, and every file that it reads, with the reader of the campaign."""
-    frame = getattr(run, "frame", None)
-    if isinstance(frame, FrameConfig):
+    if run.curvelet_frame is not None:
         try:
-            check_frame(frame, grid)
+            check_frame(run.curvelet_frame, grid)
         except LandDAError as error:
             return [f"run '{run.name}', frame: {error}"]
     if are_missing:
         return []
     try:
-        if isinstance(run, AssimilatingRun) and isinstance(run.depth, RegressionDepth) and run.depth.file is not None:
-            read_regression(config.data_root / run.depth.file, grid, config.observations.depth_m)
+        if run.slopes is not None and run.slopes.file is not None:
+            read_regression(config.data_root / run.slopes.file, grid, config.observations.depth_m)
         if _files_of_section(run, ""):
             make_method(run, grid, SerialCommunicator(), config.seed, config.data_root)
     except LandDAError as error:

@@ -100,7 +100,7 @@ def restore_records(
     gaps = [*known.get("gaps", []), *(str(lack) for lack in lacks if lack.is_result)]
     for gap in gaps:
         logger.warning("resumed without records that are missing: %s", gap)
-    return Inventory.of_folder(folder.path, now, lambda time: cycle_of(config, time), gaps)
+    return Inventory.of_folder(folder.path, now, config.time.cycle_of, gaps)
 
 
 def require_records(
@@ -138,11 +138,6 @@ def what_to_do(folder: CampaignFolder) -> str:
         "checkpoint is left; or leave them out with --accept-gaps (of landda resume, score and plot), and tables and "
         "figures say so; or start again with 'landda run --overwrite'."
     )
-
-
-def cycle_of(config: CampaignConfig, time: datetime) -> int:
-    """Number of the cycle that ends at a time or, between two ends, the one before."""
-    return int((time - config.time.start).total_seconds() // (3600 * config.time.cycle_hours))
 
 
 def _newest_header(folder: CampaignFolder) -> CheckpointHeader | None:

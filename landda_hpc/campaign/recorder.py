@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.depths import profile_cells, profile_records, write_layers
-from landda_hpc.config import CampaignConfig, Run
+from landda_hpc.config import CampaignConfig, Observations, OutputConfig, Run, TimeConfig, VerificationConfig
 from landda_hpc.constants import N_UPPER, FloatArray
 from landda_hpc.instances.domain import Domain, depth_name
 from landda_hpc.io.provenance import history, software
@@ -64,16 +64,56 @@ class CycleImages:
         return self.background.get(name) if analysed is None else analysed
 
 
+@dataclass(frozen=True, eq=False)
+class RecordSettings:
+    """The sections of a configuration that decide what is recorded.
+
+    Attributes
+    ----------
+    campaign : its name.
+    runs : of the campaign.
+    has_nature : there is a nature run, the truth.
+    time, observations, verification, output : of the configuration.
+    """
+
+    campaign: str
+    runs: tuple[Run, ...]
+    has_nature: bool
+    time: TimeConfig
+    observations: Observations
+    verification: VerificationConfig
+    output: OutputConfig
+
+    @classmethod
+    def of(cls, config: CampaignConfig) -> Self:
+        """Those of a campaign."""
+        return cls(
+            config.name,
+            config.runs,
+            config.twin is not None,
+            config.time,
+            config.observations,
+            config.verification,
+            config.output,
+        )
+
+    def writes_images(self, cycle: int, time: datetime) -> bool:
+        """Whether images of a cycle are written: by cadence, or at a further time."""
+        output = self.output
+        return (cycle * self.time.cycle_hours) % output.every_hours == 0 or time in output.times
+
+
 class Recorder:
     """Turns a cycle's images into records and files, and notes them in the campaign's inventory."""
 
-    def __init__(self, config: CampaignConfig, domain: Domain, folder: CampaignFolder, inventory: Inventory) -> None:
-        self._config, self._domain, self._folder, self._inventory = config, domain, folder, inventory
-        self._observed_layer = depth_name(config.observations.depth_m)
+    def __init__(self, settings: RecordSettings, domain: Domain, folder: CampaignFolder, inventory: Inventory) -> None:
+        self._settings, self._domain, self._folder, self._inventory = settings, domain, folder, inventory
+        self._output, self._runs = settings.output, settings.runs
+        self._observed_layer = depth_name(settings.observations.depth_m)
         self._columns = domain.columns
         self._is_scored = domain.cells.from_mask(domain.is_scored)
-        self._profile_cells = profile_cells(domain, config.output.profiles)
-        self._image_names = {run.name: self._names_of_images(run) for run in config.runs}
+        self._profile_cells = profile_cells(domain, settings.output.profiles)
+        self._image_names = {run.name: self._names_of_images(run) for run in settings.runs}
 
     def record(
         self,
@@ -93,14 +133,13 @@ class Recorder:
             for layer in line.get("layers", ()):
                 step_log.info("%d %s", cycle, _layer_line(line["run"], layer))
         if self._profile_cells:
-            states = ((name, images.latest(name)) for name in self._config.instance_names)
+            states = ((name, images.latest(name)) for name in images.background)
             lines = list(profile_records(cycle, time, self._domain, self._profile_cells, states))
             self._append("profiles", cycle, lines)
-        if self._config.observations.feedback and images.observation is not None:
+        if self._settings.observations.feedback and images.observation is not None:
             self._inventory.wrote(self._write_feedback(images.observation, images), cycle)
-        output = self._config.output
-        if (cycle * self._config.time.cycle_hours) % output.every_hours == 0 or time in output.times:
-            for run in self._config.runs:
+        if self._settings.writes_images(cycle, time):
+            for run in self._runs:
                 for path in self._write_images(run.name, time, images, analyses):
                     self._inventory.wrote(path, cycle)
         return _headline(scores, self._observed_layer)
@@ -129,9 +168,9 @@ class Recorder:
     # ------------------------------------------------------------------ scores
 
     def _scores(self, cycle: int, images: CycleImages, analyses: dict[str, Analysis]) -> Iterator[ScoreRecord]:
-        window = "assimilation" if cycle <= self._config.time.n_analyses else "forecast"
+        window = "assimilation" if cycle <= self._settings.time.n_analyses else "forecast"
         truth = images.background.get("nature")
-        for run in self._config.runs:
+        for run in self._runs:
             stages = ("background", "analysis") if run.name in analyses else ("forecast",)
             for stage in stages:
                 rows = images.rows(stage, run.name)
@@ -142,7 +181,7 @@ class Recorder:
                     for i, layer in enumerate(self._domain.depth_names):
                         mine, true = self._columns.depth(rows, i), self._columns.depth(truth, i)
                         yield self._score(rows, mine, true, reference=TRUTH, layer=layer, **common)
-                if truth is not None and images.observation is not None and self._config.verification.unobserved:
+                if truth is not None and images.observation is not None and self._settings.verification.unobserved:
                     seen = self._domain.cells.from_mask(images.observation.is_used)
                     for i, layer in enumerate(self._domain.depth_names):
                         unseen = np.where(seen, np.nan, self._columns.depth(truth, i))
@@ -181,7 +220,7 @@ class Recorder:
         accounts: dict[str, FloatArray],
         drift_accounts: dict[str, FloatArray],
     ) -> Iterator[dict[str, Any]]:
-        for run in self._config.runs:
+        for run in self._runs:
             rows = images.background[run.name]
             assert rows is not None, "rank 0 is a root and holds all rows"
             frozen = int(np.count_nonzero(self._columns.frozen(rows) > 0.0))
@@ -191,7 +230,7 @@ class Recorder:
                 pair = observed(rows), None if after is None else observed(after)
                 record |= self._innovations(*pair, images.observation)
                 record["observations"] = images.observation.counts
-                if self._config.observations.withheld is not None:
+                if self._settings.observations.withheld is not None:
                     record["withheld"] = self._withheld(*pair, images.observation)
             if run.name in analyses:
                 record |= analyses[run.name].diagnostics
@@ -252,7 +291,7 @@ class Recorder:
 
     def _write_feedback(self, observation: ImageObservation, images: CycleImages) -> Path:
         """Write every observation of the time, with what the runs had there; return the file."""
-        cells, runs = self._domain.cells, [run.name for run in self._config.runs]
+        cells, runs = self._domain.cells, [run.name for run in self._runs]
         rows = {name: images.background[name] for name in runs}
         after = {name: images.analysis.get(name) for name in runs}
         feedback = collect(
@@ -262,13 +301,13 @@ class Recorder:
             {name: cells.to_image(self._columns.observed(image)) for name, image in after.items() if image is not None},
         )
         path = self._folder.feedback / feedback_name(observation.time)
-        write_feedback(path, feedback, {"campaign": self._config.name})
+        write_feedback(path, feedback, {"campaign": self._settings.campaign})
         return path
 
     def _write_images(self, run: str, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> list[Path]:
         """Write the images of a run that the configuration asks for; return the files."""
         written: list[Path] = []
-        wanted = set(self._config.output.fields)
+        wanted = set(self._output.fields)
         # Every file of a run has the same variables; what does not exist at this time is missing everywhere.
         fields = {name: np.full(self._domain.grid.shape, np.nan) for name in self._image_names[run]}
         background, analysis, truth = images.background[run], images.analysis.get(run), images.background.get("nature")
@@ -305,28 +344,28 @@ class Recorder:
                 time,
                 {name: (image, {}) for name, image in fields.items()},
                 self._provenance(run),
-                depth_m=self._config.observations.depth_m,
+                depth_m=self._settings.observations.depth_m,
                 is_land=self._domain.is_land,
             )
             written.append(path)
 
         state = images.latest(run)
-        if self._config.output.layers and state is not None:
+        if self._output.layers and state is not None:
             provenance = self._provenance(run)
-            images_folder = self._folder.images
-            written += write_layers(images_folder, self._config, self._domain, run, time, state, truth, provenance)
+            images_folder, depths_m = self._folder.images, self._settings.verification.depths_m
+            written += write_layers(images_folder, depths_m, self._domain, run, time, state, truth, provenance)
         return written
 
     def _names_of_images(self, run: Run) -> tuple[str, ...]:
         """Variables of the run's image files, in their order."""
-        wanted = set(self._config.output.fields)
+        wanted = set(self._output.fields)
         names = ["background"] if run.assimilates and "background" in wanted else []
         names += ["forecast"] if wanted & {"background", "analysis"} else []
         names += [name for name in ("analysis", "increment", "spread") if run.assimilates and name in wanted]
         names += [name for name in ("observation", "innovation") if name in wanted]
         if "innovation_layers" in wanted:
             names += [layer_innovation_name(k) for k in range(1, N_UPPER + 1)]
-        return (*names, "truth") if "truth" in wanted and self._config.twin is not None else tuple(names)
+        return (*names, "truth") if "truth" in wanted and self._settings.has_nature else tuple(names)
 
     def _image(self, rows: FloatArray) -> FloatArray:
         """The observed depth as an image."""
@@ -334,7 +373,7 @@ class Recorder:
 
     def _provenance(self, run: str) -> Provenance:
         return Provenance(
-            title=f"Soil moisture images of run {run}, campaign {self._config.name}",
+            title=f"Soil moisture images of run {run}, campaign {self._settings.campaign}",
             history=history(),
             source=f"{software()}, embedded column model; configuration next to this folder (config.yaml)",
             references="Bai et al. (2026), doi:10.5194/gmd-19-4977-2026; "

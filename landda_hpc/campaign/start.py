@@ -333,7 +333,7 @@ def _open_source(
             saved = None if resumed is None else read_survey(resumed.survey_file)
             if saved is not None:
                 source.recall(saved)
-            survey = survey_analyses(config, source)
+            survey = survey_analyses(config.time, source)
             begins = resumed is None or not list_checkpoints(resumed.checkpoints)
             if not begins and saved is None and source.surveyed:
                 logger.warning("no survey of the start was kept: the observations that are there now count")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from landda_hpc.compiled_code import n_compiled
-from landda_hpc.config import CampaignConfig, ColumnModelConfig, parse_config
+from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.errors import LandDAError
 from landda_hpc.model.colm.process import own_environment
 from landda_hpc.process_memory import peak_bytes, resident_bytes
@@ -91,7 +91,7 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
     ------
     TrialError : the model is the user's own, the process failed, or it took too long.
     """
-    if not isinstance(config.model, ColumnModelConfig):
+    if config.model.embedded is None:
         raise TrialError("the model is a program of yours, which a check does not start")
     cells = config.grid.n_lat * config.grid.n_lon
     if config.case is not None or cells <= CELLS_AT_ONCE:

@@ -218,7 +218,7 @@ class CampaignConfig(Section):
     @property
     def physics(self) -> Literal["soil_water", "land_surface"]:
         """Physics that defines the state of the tiles: that of the embedded model, or soil water for the real model."""
-        return self.model.physics if isinstance(self.model, ColumnModelConfig) else "soil_water"
+        return self.model.physics
 
     @property
     def state_names(self) -> tuple[str, ...]:

@@ -82,6 +82,10 @@ class TimeConfig(Section):
         """Whether a cycle of the campaign ends at a time."""
         return self.start < time <= self.end and not (time - self.start) % self.cycle
 
+    def cycle_of(self, time: datetime) -> int:
+        """Number of the cycle that ends at a time or, between two ends, of the one before."""
+        return (time - self.start) // self.cycle
+
     def valid_time(self, cycle: int) -> datetime:
         """Time at the end of cycle number ``cycle`` (1 is the first)."""
         return self.start + cycle * self.cycle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import timedelta
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -40,6 +41,20 @@ class ColumnModelConfig(Section):
     spinup_days: int = Field(
         30, ge=0, le=36500, description="days of model run before the campaign's start, with its own weather"
     )
+
+    @property
+    def embedded(self) -> ColumnModelConfig:
+        """The section itself: this model computes in the campaign's processes."""
+        return self
+
+    @property
+    def spinup(self) -> timedelta:
+        """How long the model runs before the campaign's start."""
+        return timedelta(days=self.spinup_days)
+
+    def file_of(self, initial: Literal["file", "spun_up", "restart"]) -> Path | None:
+        """What ``initial_file`` names, if the model begins from such a file; else None."""
+        return self.initial_file if self.initial == initial else None
 
 
 def _number_as_text(value: Any) -> Any:
@@ -86,6 +101,19 @@ class ColmModelConfig(Section):
         {"launch", "side_by_side", "nodes", "timeout_minutes", "tries", "environment", "keep_restarts", "keep_history"}
     )
     """Keys that affect how the model runs but not its results; a resume may change them."""
+
+    physics: ClassVar[Literal["soil_water"]] = "soil_water"
+    """Of the tiles' state: its soil water."""
+
+    @property
+    def embedded(self) -> None:
+        """The section of an embedded model: none, it is a program of its own."""
+        return None
+
+    @property
+    def spinup(self) -> timedelta:
+        """How long the model runs before the campaign's start: the case has begun already."""
+        return timedelta(0)
 
     @model_validator(mode="after")
     def _launchable(self) -> Self:

@@ -123,6 +123,13 @@ class TreatedObservations(ObservationUse):
     )
     bias: BiasTreatment = Field(default_factory=NoBias)
 
+    are_from_files: ClassVar[bool] = True
+
+    @property
+    def catalogue_entry(self) -> str | None:
+        """Name of the assimilated entry of the catalogue; None where the files are named in place."""
+        return None
+
 
 class TwinObservations(ObservationUse):
     """Observations drawn from the nature run."""
@@ -147,6 +154,24 @@ class TwinObservations(ObservationUse):
         "moving swaths, 'blobs' = patches, 'stripes' = meridional, about twelve cells wide; both constant in time",
     )
     quality: QualityConfig = Field(default_factory=QualityConfig)
+
+    are_from_files: ClassVar[bool] = False
+    representativeness_std: ClassVar[float] = 0.0
+
+    @property
+    def errors(self) -> None:
+        """Where error sizes come from: the source itself says them."""
+        return None
+
+    @property
+    def bias(self) -> NoBias:
+        """The bias treatment: a twin's observations have no bias."""
+        return NoBias()
+
+    @property
+    def catalogue_entry(self) -> None:
+        """Name of the assimilated entry of the catalogue: none."""
+        return None
 
 
 class FileObservations(TreatedObservations):
@@ -185,6 +210,11 @@ class CatalogueObservations(FileObservations):
 
     kind: Literal["catalogue"] = "catalogue"
     entry: Word = Field(description="name of the entry in the catalogue")
+
+    @property
+    def catalogue_entry(self) -> str:
+        """See ``TreatedObservations.catalogue_entry``."""
+        return self.entry
 
 
 class CatalogueEntry(Section):

@@ -136,6 +136,11 @@ class QualityConfig(Section):
         """The standard checks and the further ones."""
         return self.standard_checks() + self.checks
 
+    @property
+    def needs_surface(self) -> bool:
+        """Whether a check needs the model's ground temperature or snow."""
+        return any(check.needs_surface for check in self.all_checks)
+
 
 class RegriddingConfig(Section):
     """Regridding of a product to the model grid."""

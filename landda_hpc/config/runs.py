@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from landda_hpc.config.frame import FrameConfig
 from landda_hpc.config.section import Count, Days, Fraction, LengthKm, LogSigma, Section, SoilWater
 from landda_hpc.plugins import AnyOf, Registry
 
@@ -60,6 +61,21 @@ class AnyRun(Section):
     def n_analysed_layers(self) -> int:
         """Number of uppermost soil layers analysed separately; 0 if the observed depth is analysed as a whole."""
         return 0
+
+    @property
+    def slopes(self) -> RegressionDepth | None:
+        """How increments reach below the observed depth; None if they do not."""
+        return None
+
+    @property
+    def learned_drift(self) -> DriftConfig | None:
+        """How the run learns the model's drift; None if it does not."""
+        return None
+
+    @property
+    def curvelet_frame(self) -> FrameConfig | None:
+        """The frame of its curvelets; None for a method without curvelets."""
+        return None
 
     def problems(self, campaign: CampaignConfig) -> list[str]:  # noqa: ARG002 - for methods that look at it
         """Conflicts between this run and the rest of the campaign, one line each."""
@@ -118,10 +134,20 @@ class AssimilatingRun(AnyRun):
 
     assimilates: ClassVar[bool] = True
 
+    @property
+    def slopes(self) -> RegressionDepth | None:
+        """See ``AnyRun.slopes``."""
+        return self.depth if isinstance(self.depth, RegressionDepth) else None
+
+    @property
+    def learned_drift(self) -> DriftConfig | None:
+        """See ``AnyRun.learned_drift``."""
+        return self.drift
+
     def problems(self, campaign: CampaignConfig) -> list[str]:
         """See ``AnyRun.problems``."""
-        (top, bottom), depth = campaign.observations.depth_m, self.depth
-        if isinstance(depth, RegressionDepth) and depth.file is None and (top, bottom) != BUILT_IN_DEPTH_M:
+        (top, bottom), slopes = campaign.observations.depth_m, self.slopes
+        if slopes is not None and slopes.file is None and (top, bottom) != BUILT_IN_DEPTH_M:
             problem = (
                 f"the built-in slopes are for a depth of 0-0.1 m, observed are {top}-{bottom} m: make some with landda "
                 "regress, name them in depth.file"

@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.table import Table
 
-from landda_hpc.config import CampaignConfig, CatalogueObservations
+from landda_hpc.config import CampaignConfig
 from landda_hpc.evaluation import references, stations
 from landda_hpc.evaluation.daily_rain import daily_rain
 from landda_hpc.evaluation.drawing import Drawing, Figure, file_name, make_ground
@@ -304,9 +304,9 @@ def reference_note(config: CampaignConfig, name: str, n_missing: int, n_times: i
     if config.observations.monitor_only:
         return f"{text} The campaign assimilated nothing."
     assimilated = (
-        config.catalogue[observed.entry].product if isinstance(observed, CatalogueObservations) else "gldas_noah"
+        config.catalogue[observed.catalogue_entry].product if observed.catalogue_entry is not None else "gldas_noah"
     )
-    if isinstance(observed, CatalogueObservations) and observed.entry == settings.entry:
+    if observed.catalogue_entry == settings.entry:
         return f"{text} It was assimilated: the scores say how well it was fitted, not how good the analysis is."
     if assimilated == entry.product and assimilated != "cf":
         return f"{text} The same product ({assimilated}) was assimilated: it is not independent evidence."

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import numpy as np
 
-from landda_hpc.config import CampaignConfig, ColumnModelConfig, NetcdfForcing
+from landda_hpc.config import CampaignConfig
 from landda_hpc.instances.domain import Domain
 from landda_hpc.model.forcing.latent import BASE_STREAM
 from landda_hpc.model.forcing.netcdf_forcing import NetcdfWeather, find_forcing_problems
@@ -30,7 +28,7 @@ def make_weather(
     DataError : the files do not fit, or have no value near a tile.
     """
     forcing = config.forcing
-    if isinstance(forcing, NetcdfForcing):
+    if forcing.kind == "netcdf":
         return NetcdfWeather(domain.grid, tiles, forcing, config.data_root)
     return StochasticWeather(
         domain.grid, tiles, forcing, config.seed, stream, correlation, domain.climatology, config.consistent_weather
@@ -43,9 +41,9 @@ def weather_problems(config: CampaignConfig, domain: Domain) -> list[str]:
     Every file is opened; its times and attributes are read, and one record of each variable.
     """
     forcing = config.forcing
-    if not isinstance(forcing, NetcdfForcing) or not isinstance(config.model, ColumnModelConfig):
+    if forcing.kind != "netcdf" or config.model.embedded is None:
         return []
-    begin = config.time.start - timedelta(days=config.model.spinup_days)
+    begin = config.time.start - config.model.spinup
     cells = np.unique(domain.tiles.cell)
     folder = config.data_root / forcing.folder
     found = find_forcing_problems(forcing, folder, domain.grid, cells, begin, config.time.end)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from landda_hpc.config import CampaignConfig, ColmModelConfig
+from landda_hpc.config import CampaignConfig, ColmModelConfig, TimeConfig
 from landda_hpc.errors import ConfigError, LandDAError
 from landda_hpc.formats.colm.names import time_label
 from landda_hpc.formats.colm.restart_files import require_complete
@@ -104,22 +104,22 @@ def model_problems(config: CampaignConfig, model: ColmModelConfig, case: CaseDom
     problems += _problems_of_launch(model, program)
     problems += unsupported(case, program if program.is_file() else None)
     if begins:
-        problems += _problems_of_start(config, case)
-    problems += _problems_of_namelist(config, case.namelist)
-    problems += _problems_of_forcing(config, case.namelist)
-    problems += _problems_of_leaf_area(config, case)
+        problems += _problems_of_start(config.time.start, case)
+    problems += _problems_of_namelist(config.time, case.namelist)
+    problems += _problems_of_forcing(config.time, case.namelist)
+    problems += _problems_of_leaf_area(config.time, case)
     return problems
 
 
-def remarks(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain) -> list[str]:
+def remarks(cycle_hours: int, model: ColmModelConfig, case: CaseDomain) -> list[str]:
     """What does not stop the model but may not be what is wanted, one line each. Local."""
     frequency = (case.namelist.text_value("DEF_HIST_FREQ") or "none").upper()
     found = []
     if model.keep_history and frequency == "NONE":
         found.append("model.keep_history: DEF_HIST_FREQ of the case is 'none', so there is no history to keep")
-    elif model.keep_history and _HISTORY_S.get(frequency, 0) > 3600 * config.time.cycle_hours:
+    elif model.keep_history and _HISTORY_S.get(frequency, 0) > 3600 * cycle_hours:
         found.append(
-            f"model.keep_history: DEF_HIST_FREQ = '{frequency}' exceeds a window of {config.time.cycle_hours} h; "
+            f"model.keep_history: DEF_HIST_FREQ = '{frequency}' exceeds a window of {cycle_hours} h; "
             "the model writes a mean at the end of each window, of that window alone"
         )
     return found
@@ -146,9 +146,9 @@ def _problems_of_launch(model: ColmModelConfig, program: Path) -> list[str]:
     return []
 
 
-def _problems_of_start(config: CampaignConfig, case: CaseDomain) -> list[str]:
+def _problems_of_start(start: datetime, case: CaseDomain) -> list[str]:
     """What is wrong with the case's restart of the campaign's start."""
-    files, start = case.case, config.time.start
+    files = case.case
     if not files.state_folder(start).is_dir():
         known = ", ".join(time_label(time) for time in files.times()) or "none"
         return [
@@ -161,7 +161,7 @@ def _problems_of_start(config: CampaignConfig, case: CaseDomain) -> list[str]:
     return []
 
 
-def _problems_of_namelist(config: CampaignConfig, namelist: Namelist) -> list[str]:
+def _problems_of_namelist(clock: TimeConfig, namelist: Namelist) -> list[str]:
     where, problems = f"namelist '{namelist.source}'", []
     if namelist.logical("DEF_simulation_time%greenwich") is False:
         problems.append(
@@ -174,18 +174,18 @@ def _problems_of_namelist(config: CampaignConfig, namelist: Namelist) -> list[st
             f"{where}: time step of {step:g} s; CoLM takes whole seconds up to {LONGEST_TIMESTEP_S:g} s "
             "(DEF_simulation_time%timestep)."
         )
-    elif (config.time.cycle_hours * 3600) % step:
-        problems.append(f"{where}: time step of {step:g} s does not divide the cycle of {config.time.cycle_hours} h.")
+    elif (clock.cycle_hours * 3600) % step:
+        problems.append(f"{where}: time step of {step:g} s does not divide the cycle of {clock.cycle_hours} h.")
     routing = namelist.number("DEF_GRIDBASED_ROUTING_MAX_DT")
     rivers = namelist.text_value("DEF_UnitCatchment_file") or "null"
-    if routing and rivers.lower() != "null" and (config.time.cycle_hours * 3600) % routing:
+    if routing and rivers.lower() != "null" and (clock.cycle_hours * 3600) % routing:
         problems.append(
             f"{where}: rivers take up runoff every {routing:g} s (DEF_GRIDBASED_ROUTING_MAX_DT), which does not divide "
-            f"the cycle of {config.time.cycle_hours} h: runoff that waits at the end of a window is in no restart and "
+            f"the cycle of {clock.cycle_hours} h: runoff that waits at the end of a window is in no restart and "
             "would be lost. Choose a divisor, e.g. 3600."
         )
     try:
-        namelist.with_values(window_values(config.time.start, config.time.end))
+        namelist.with_values(window_values(clock.start, clock.end))
     except LandDAError as error:
         problems.append(str(error))
     for key in overlong(namelist):
@@ -199,7 +199,7 @@ def _problems_of_namelist(config: CampaignConfig, namelist: Namelist) -> list[st
     return problems
 
 
-def _problems_of_forcing(config: CampaignConfig, namelist: Namelist) -> list[str]:
+def _problems_of_forcing(clock: TimeConfig, namelist: Namelist) -> list[str]:
     try:
         forcing = read_forcing(namelist).namelist
     except LandDAError as error:
@@ -215,14 +215,14 @@ def _problems_of_forcing(config: CampaignConfig, namelist: Namelist) -> list[str
         f"forcing namelist '{forcing.source}': {key} has more than 256 characters, which CoLM would cut."
         for key in overlong(forcing)
     ]
-    begin, end, step = config.time.start, config.time.end, timedelta(seconds=time_step(namelist))
+    begin, end, step = clock.start, clock.end, timedelta(seconds=time_step(namelist))
     try:
         return problems + stated_problems(forcing, begin, end) + file_problems(forcing, begin, end, step)
     except LandDAError as error:
         return [*problems, str(error)]
 
 
-def _problems_of_leaf_area(config: CampaignConfig, case: CaseDomain) -> list[str]:
+def _problems_of_leaf_area(clock: TimeConfig, case: CaseDomain) -> list[str]:
     """Months that the campaign enters without a file of leaf area; the model reads it at the turn of each month."""
     namelist, files = case.namelist, case.case
     if files.landdata is None or not (files.landdata / "LAI").is_dir() or case.case.is_single_point:
@@ -232,8 +232,8 @@ def _problems_of_leaf_area(config: CampaignConfig, case: CaseDomain) -> list[str
     changes = namelist.logical("DEF_LAI_CHANGE_YEARLY") is not False
     first, last = (namelist.number(f"DEF_LAI_{name}_YEAR") for name in ("START", "END"))
     missing = []
-    month = _next_month(config.time.start)
-    while month <= config.time.end:
+    month = _next_month(clock.start)
+    while month <= clock.end:
         year = month.year if changes else files.lc_year
         year = int(min(2020 if last is None else last, max(2000 if first is None else first, year)))
         folder = files.landdata / "LAI" / f"{year:04d}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from landda_hpc.config import CampaignConfig, CaseConfig
+from landda_hpc.config import CaseConfig, Model
 from landda_hpc.errors import ConfigError, DataError, MissingFileError
 from landda_hpc.formats.colm.case import ColmCase, find_case
 from landda_hpc.model.colm.namelist import Namelist
@@ -40,11 +40,11 @@ class CaseDomain:
         vsf = self.namelist.logical("DEF_USE_VariablySaturatedFlow")
         return SoilWaterScheme.COLM2014 if vsf is False else SoilWaterScheme.VSF
 
-    def tiles_for(self, config: CampaignConfig) -> Tiles:
+    def tiles_for(self, model: Model) -> Tiles:
         """The tiles as the campaign's model takes them: the embedded one adds vegetation and climate of its own."""
-        return (
-            with_static_fields(self.tiles.tiles, self.tiles.grid) if config.model.kind == "column" else self.tiles.tiles
-        )
+        if model.embedded is None:
+            return self.tiles.tiles
+        return with_static_fields(self.tiles.tiles, self.tiles.grid)
 
 
 @dataclass(frozen=True, eq=False)

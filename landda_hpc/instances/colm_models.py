@@ -25,8 +25,8 @@ from landda_hpc.formats.colm.restart_files import copy_restart, restart_files
 from landda_hpc.image.distribute import distribute
 from landda_hpc.instances.colm_case import read_forcing
 from landda_hpc.instances.domain import Domain
-from landda_hpc.instances.embedded_models import bare_instances, member_field, member_rain_factor
-from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.embedded_models import member_field, member_rain_factor
+from landda_hpc.instances.instance import Instance, bare_instances
 from landda_hpc.io.atomic import storage_errors, sync_file, write_bytes
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.model import WIDTH, ColmModel, pack, unpack
@@ -58,7 +58,7 @@ class ColmModels:
     """
 
     def __init__(self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder) -> None:
-        assert isinstance(config.model, ColmModelConfig) and domain.case is not None, "checked by the configuration"
+        assert config.model.kind == "colm" and domain.case is not None, "checked by the configuration"
         self._config, self._domain, self._world = config, domain, world
         self._model, self._case = config.model, domain.case
         self._root = (folder.path / FOLDER).absolute()
@@ -73,15 +73,15 @@ class ColmModels:
         self._starts = rank == self._first
         self._models: dict[str, ColmModel] = {}
         self._forcing = read_forcing(self._case.namelist)
-        self._runs = {i.name: self._run_folder(i) for i in bare_instances(config)}
-        self._program = _program(config, self._model)
+        self._runs = {i.name: self._run_folder(i) for i in self._bare()}
+        self._program = _program(self._model, config.data_root)
 
     # ------------------------------------------------------------------ what a campaign asks
 
     def make_instances(self) -> list[Instance]:
         """Every instance of the campaign; with a model where this rank holds it. Local."""
         here = self._case.tiles.take(self._domain.layout.tiles_of(self._world.rank))
-        instances = bare_instances(self._config)
+        instances = self._bare()
         for instance in instances:
             if instance.index in self._domain.layout.instances_of(self._world.rank):
                 instance.model = self._models[instance.name] = ColmModel(here, self._case.scheme)
@@ -207,6 +207,10 @@ class ColmModels:
 
     # ------------------------------------------------------------------ its parts
 
+    def _bare(self) -> list[Instance]:
+        """Every instance, without models and states."""
+        return bare_instances(self._config.runs, has_nature=self._config.twin is not None)
+
     def _mine_to_start(self, instances: list[Instance]) -> list[Instance]:
         """Instances whose processes this rank starts: the first rank of a member group starts all of the group's."""
         return [i for i in instances if i.model is not None] if self._starts else []
@@ -306,9 +310,9 @@ class ColmModels:
         instance.model.diagnose(instance.state)
 
 
-def _program(config: CampaignConfig, model: ColmModelConfig) -> Program:
+def _program(model: ColmModelConfig, data_root: Path) -> Program:
     return Program(
-        executable=(config.data_root / model.executable).absolute(),
+        executable=(data_root / model.executable).absolute(),
         launch=model.launch,
         nodes=model.nodes,
         side_by_side=model.side_by_side,

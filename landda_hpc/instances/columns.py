@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import OutputConfig, Run
 from landda_hpc.constants import N_SOIL, N_UPPER, BoolArray, FloatArray
 from landda_hpc.regridding.depth import observe
 
@@ -62,12 +63,17 @@ class Columns:
         return np.stack([*parts, frozen.astype(np.float64)], axis=1)
 
 
-def make_columns(config: CampaignConfig) -> Columns:
-    """The columns that a campaign's methods and records need. Local."""
+def make_columns(runs: Iterable[Run], output: OutputConfig, n_depths: int) -> Columns:
+    """The columns that a campaign's methods and records need. Local.
+
+    Parameters
+    ----------
+    n_depths : scored layers.
+    """
     n_soil = 0
-    analysed = any(run.n_analysed_layers for run in config.runs)
-    if analysed or "innovation_layers" in config.output.fields:
+    analysed = any(run.n_analysed_layers for run in runs)
+    if analysed or "innovation_layers" in output.fields:
         n_soil = N_UPPER
-    if config.output.profiles:
+    if output.profiles:
         n_soil = N_SOIL
-    return Columns(len(config.verification.depths_m), n_soil)
+    return Columns(n_depths, n_soil)

@@ -90,7 +90,7 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         tiles = build_tiles(grid, config.tiles)
     else:
         case = open_case(config.case, config.data_root, config.grid.least_size)
-        grid, tiles = case.tiles.grid, case.tiles_for(config)
+        grid, tiles = case.tiles.grid, case.tiles_for(config.model)
     cells = LandCells.of(grid, tiles)
     is_soil = cells.mask()
     if not is_soil.any():
@@ -113,7 +113,7 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
         observed_weights=depth_weights(*config.observations.depth_m),
         depth_weights=np.array([depth_weights(*depth) for depth in depths]),
         depth_names=tuple(depth_name(depth) for depth in depths),
-        columns=make_columns(config),
+        columns=make_columns(config.runs, config.output, len(config.verification.depths_m)),
         is_land=cells.to_image(np.ones(len(cells)), fill=0.0) > 0.0,
         is_soil=is_soil,
         is_scored=cells.mask(config.verification.min_soil_fraction),

@@ -7,7 +7,9 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 
@@ -18,11 +20,11 @@ from landda_hpc.formats.own.soil_moisture_climatology import read_soil_moisture_
 from landda_hpc.grid import Grid
 from landda_hpc.instances.campaign_weather import make_weather
 from landda_hpc.instances.domain import Domain
-from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.instance import Instance, bare_instances
 from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
 from landda_hpc.instances.saved_spinup import SavedSpinUp
 from landda_hpc.instances.spun_up_start import spun_up_state
-from landda_hpc.instances.warm_start import is_warm_start, warm_state
+from landda_hpc.instances.warm_start import RestartSets
 from landda_hpc.io.atomic import storage_errors
 from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
@@ -101,10 +103,36 @@ _KEPT_EVERY_S: Final = 600.0
 """Seconds of computing after which a spin-up is kept, for a kill."""
 
 
-def bare_instances(config: CampaignConfig) -> list[Instance]:
-    """Every instance of a campaign, without models and states: the nature run first, if there is one."""
-    instances = [Instance("nature", 0, None)] if config.twin else []
-    return instances + [Instance(run.name, len(instances) + i, run) for i, run in enumerate(config.runs)]
+@dataclass(frozen=True, eq=False)
+class EmbeddedSetup:
+    """The sections of a campaign that decide models and initial states.
+
+    Attributes
+    ----------
+    model, twin : of the embedded model, and of the nature run if there is one.
+    seed : keys every random number.
+    data_root : folder of external data.
+    start : of the campaign.
+    domain : of the campaign.
+    """
+
+    model: ColumnModelConfig
+    twin: TwinConfig | None
+    seed: int
+    data_root: Path
+    start: datetime
+    domain: Domain
+
+    @classmethod
+    def of(cls, config: CampaignConfig, domain: Domain) -> Self:
+        """Those of a campaign with the embedded model."""
+        assert config.model.embedded is not None, "the other kinds have systems of their own"
+        return cls(config.model.embedded, config.twin, config.seed, config.data_root, config.time.start, domain)
+
+    @cached_property
+    def restart_sets(self) -> RestartSets | None:
+        """The sets that the model begins from; None if it begins otherwise."""
+        return RestartSets.of(self.model, self.data_root, self.start)
 
 
 def member_field(perturbation: PerturbationConfig, grid: Grid, seed: int, name: str) -> FloatArray:
@@ -130,9 +158,8 @@ class EmbeddedModels:
     """
 
     def __init__(self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder) -> None:
-        assert isinstance(config.model, ColumnModelConfig), "the other kinds have systems of their own"
         self._config, self._domain, self._world, self._folder = config, domain, world, folder
-        self._model = config.model
+        self._setup = EmbeddedSetup.of(config, domain)
         self._columns: dict[str, LandModel] = {}
 
     def make_instances(self) -> list[Instance]:
@@ -146,9 +173,9 @@ class EmbeddedModels:
         config, domain = self._config, self._domain
         mine = domain.layout.tiles_of(self._world.rank)
         held = domain.layout.instances_of(self._world.rank)
-        instances = bare_instances(config)
+        instances = bare_instances(config.runs, has_nature=config.twin is not None)
         weather = make_weather(config, domain, domain.tiles.take(mine))
-        make = _model_maker(config, domain, mine)
+        make = _model_maker(self._setup, mine)
         for instance in instances:
             if instance.index not in held:
                 continue
@@ -174,7 +201,7 @@ class EmbeddedModels:
         StoppedError : a stop request came during the spin-up, which is saved; a resume continues it.
         """
         config, world = self._config, self._world
-        begin = config.time.start - timedelta(days=self._model.spinup_days)
+        begin, sets = config.time.start - self._setup.model.spinup, self._setup.restart_sets
         saved = SavedSpinUp(config, self._domain, world, self._folder.path / SPIN_UP)
         reached = saved.time()
         with together(world, "initial state"):
@@ -182,16 +209,14 @@ class EmbeddedModels:
             for instance in instances:
                 if instance.model is None:
                     continue
-                if is_warm_start(config):
-                    instance.state = warm_state(
-                        config, self._domain, instance, self._domain.layout.tiles_of(world.rank)
-                    )
+                if sets is not None:
+                    instance.state = sets.state(self._domain, instance, self._domain.layout.tiles_of(world.rank))
                     continue
                 is_plain = instance.run is not None and instance.run.perturbation is None
                 if is_plain and first_run is not None:
                     continue
                 if reached is None:
-                    whole = _initial_state(config, self._domain, instance, begin)
+                    whole = _initial_state(self._setup, instance, begin)
                     instance.state = whole.take(self._domain.layout.tiles_of(world.rank))
                 else:
                     instance.state = saved.state(instance)
@@ -251,7 +276,7 @@ class EmbeddedModels:
 
     def _spin_up(self, instances: list[Instance], now: datetime, saved: SavedSpinUp, stop: StopRequest | None) -> None:
         """Run the instances that have a state from now to the campaign's start. Collective."""
-        world, end, days = self._world, self._config.time.start, self._model.spinup_days
+        world, end, days = self._world, self._config.time.start, self._setup.model.spinup_days
         is_saved, kept_at = False, time.monotonic()
         while now < end:
             received = stop.agreed(world) if stop else None
@@ -282,8 +307,9 @@ def free_run(config: CampaignConfig, domain: Domain, mine: slice | None = None) 
     """One model of all tiles, or a slice, on the base weather, and its state at the campaign's start. Local."""
     mine = slice(0, len(domain.tiles)) if mine is None else mine
     weather = make_weather(config, domain, domain.tiles.take(mine))
-    model = _model_maker(config, domain, mine)(domain.tiles, weather, 1.0, 1.0)
-    state = _initial_state(config, domain, Instance("free", 0, METHODS.make("control")), config.time.start)
+    setup = EmbeddedSetup.of(config, domain)
+    model = _model_maker(setup, mine)(domain.tiles, weather, 1.0, 1.0)
+    state = _initial_state(setup, Instance("free", 0, METHODS.make("control")), setup.start)
     return model, state.take(mine)
 
 
@@ -293,11 +319,10 @@ class _MakeModel(Protocol):
     ) -> LandModel: ...
 
 
-def _model_maker(config: CampaignConfig, domain: Domain, mine: slice) -> _MakeModel:
+def _model_maker(setup: EmbeddedSetup, mine: slice) -> _MakeModel:
     """Makes models of the configured physics on this rank's slice from global tiles and weather. Local."""
-    assert isinstance(config.model, ColumnModelConfig), "the other kinds have systems of their own"
+    domain, step = setup.domain, setup.model.timestep_s
     climate = tile_climate(domain.tiles, domain.climatology)
-    step = config.model.timestep_s
     wave = AnnualWave(climate.temperature).take(mine)
 
     def soil_water(
@@ -312,35 +337,35 @@ def _model_maker(config: CampaignConfig, domain: Domain, mine: slice) -> _MakeMo
         parameters = land_parameters(tiles, domain.grid, climate).take(mine)
         return LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation)
 
-    return land_surface if config.physics == "land_surface" else soil_water
+    return land_surface if setup.model.physics == "land_surface" else soil_water
 
 
-def _initial_state(config: CampaignConfig, domain: Domain, instance: Instance, time: datetime) -> TileState:
+def _initial_state(setup: EmbeddedSetup, instance: Instance, time: datetime) -> TileState:
     """State of all tiles of an instance, so that its bits do not depend on the partition."""
-    assert isinstance(config.model, ColumnModelConfig), "the other kinds have systems of their own"
-    if is_warm_start(config):  # of the free model; the instances of a campaign read their own tiles alone
-        return warm_state(config, domain, instance, slice(0, len(domain.tiles)))
+    domain, twin, model = setup.domain, setup.twin, setup.model
+    if setup.restart_sets is not None:  # of the free model; the instances of a campaign read their own tiles alone
+        return setup.restart_sets.state(domain, instance, slice(0, len(domain.tiles)))
     climate = tile_climate(domain.tiles, domain.climatology)
     tiles, change = domain.tiles, np.zeros(len(domain.tiles))
-    if instance.run is None and config.twin is not None:
-        errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
+    if instance.run is None and twin is not None:
+        errors = nature_errors(twin, domain.tiles, domain.grid, setup.seed)
         tiles, change = errors.tiles, errors.wetness_change
     elif instance.run is not None and instance.run.perturbation is not None:
         perturbation = instance.run.perturbation
-        image = member_field(perturbation, domain.grid, config.seed, "wetness")
+        image = member_field(perturbation, domain.grid, setup.seed, "wetness")
         change = perturbation.wetness_sigma * image.reshape(-1)[tiles.cell]
-    if config.model.initial == "spun_up":
-        name = config.model.initial_file
-        path = None if name is None else config.data_root / name
+    if model.initial == "spun_up":
+        name = model.initial_file
+        path = None if name is None else setup.data_root / name
         return fitted(spun_up_state(path, domain, tiles, time), tiles, change)
-    if config.model.initial == "file":
-        assert config.model.initial_file is not None, "checked by the configuration"
-        product = read_soil_moisture_climatology(config.data_root / config.model.initial_file)
+    if model.initial == "file":
+        assert model.initial_file is not None, "checked by the configuration"
+        product = read_soil_moisture_climatology(setup.data_root / model.initial_file)
         profile = product.on_grid(time, domain.grid, fill=domain.is_land)
         theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
     else:
         theta = soil_water_by_climate(tiles, climate, change)
-    if config.physics == "land_surface":
+    if model.physics == "land_surface":
         return land_initial_state(tiles, AnnualWave(climate.temperature), time, theta)
     # Ice stays as it is in this physics, so it is that of the campaign's start, not of the spin-up's.
-    return initial_state(tiles, AnnualWave(climate.temperature), config.time.start, theta)
+    return initial_state(tiles, AnnualWave(climate.temperature), setup.start, theta)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from landda_hpc.config import Run
@@ -30,3 +31,9 @@ class Instance:
     @property
     def assimilates(self) -> bool:
         return self.run is not None and self.run.assimilates
+
+
+def bare_instances(runs: Sequence[Run], *, has_nature: bool) -> list[Instance]:
+    """Every instance of a campaign, without models and states: the nature run first, if there is one."""
+    instances = [Instance("nature", 0, None)] if has_nature else []
+    return instances + [Instance(run.name, len(instances) + i, run) for i, run in enumerate(runs)]

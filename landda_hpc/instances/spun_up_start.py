@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from landda_hpc.config import CampaignConfig, ColumnModelConfig
+from landda_hpc.config import CampaignConfig
 from landda_hpc.data import spun_up_path
 from landda_hpc.errors import ConfigError, LandDAError
 from landda_hpc.formats.own.spun_up import SpunUpColumns, days_apart, read_spun_up
 from landda_hpc.instances.domain import Domain
-from landda_hpc.instances.warm_start import is_warm_start, warm_start_problems
+from landda_hpc.instances.instance import bare_instances
+from landda_hpc.instances.warm_start import RestartSets
 from landda_hpc.model.column.land.transfer import in_other_soil, nearest_of_kind
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.storage.checkpoint import CheckpointHeader, read_header, read_instance
@@ -63,15 +64,20 @@ def initial_problems(config: CampaignConfig, domain: Domain, *, is_whole: bool =
     domain : of the campaign, or a coarser one over the same area.
     is_whole : whether it is the campaign's own.
     """
-    if is_warm_start(config):
-        return warm_start_problems(config, len(domain.tiles) if is_whole else None)
-    if not isinstance(config.model, ColumnModelConfig) or config.model.initial != "spun_up":
+    model, start = config.model.embedded, config.time.start
+    if model is None:
         return []
-    name = config.model.initial_file
+    sets = RestartSets.of(model, config.data_root, start)
+    if sets is not None:
+        instances = bare_instances(config.runs, has_nature=config.twin is not None)
+        return sets.problems(instances, len(domain.tiles) if is_whole else None)
+    if model.initial != "spun_up":
+        return []
+    name = model.initial_file
     path = spun_up_path() if name is None else config.data_root / name
     if not path.is_file() and name is not None:
         return []  # said of every file that is named
-    begin = config.time.start - timedelta(days=config.model.spinup_days)
+    begin = start - model.spinup
     try:
         if path.suffix == ".h5":
             _require_fit(path, read_header(path), domain if is_whole else None, begin)

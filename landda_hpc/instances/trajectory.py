@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from landda_hpc.config import CampaignConfig, CatalogueObservations, ColmModelConfig, read_plain, read_resolved
+from landda_hpc.config import CampaignConfig, ColmModelConfig, read_plain, read_resolved
 from landda_hpc.errors import ConfigError
 
 RECORD_KEYS: Final = ("depths_m", "min_soil_fraction", "unobserved")
@@ -140,8 +140,8 @@ def presented(campaign: CampaignConfig, asked: CampaignConfig) -> CampaignConfig
     """
     recorded = {name: getattr(campaign.verification, name) for name in RECORD_KEYS}
     catalogue = dict(asked.catalogue)
-    if isinstance(campaign.observations, CatalogueObservations):
-        entry = campaign.observations.entry
+    entry = campaign.observations.catalogue_entry
+    if entry is not None:
         catalogue[entry] = campaign.catalogue[entry]
     return campaign.model_copy(
         update={

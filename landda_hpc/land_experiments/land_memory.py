@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig, ColumnModelConfig
+from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FROZEN_ICE, RHO_WATER, SOIL_DZ, SOIL_Z, FloatArray, IntArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.image.aggregate import volumetric_water
@@ -110,7 +110,8 @@ def land_memory(
     -----
     Local. Depths are those of the layers' nodes, between which the anomaly is interpolated.
     """
-    if not isinstance(config.model, ColumnModelConfig) or config.physics != "land_surface":
+    section = config.model.embedded
+    if section is None or section.physics != "land_surface":
         raise ConfigError("the memory of the land needs model.physics: land_surface.")
     domain = make_domain(config, 1)
     index = np.array([_nearest(domain.tiles, site) for site in sites])
@@ -127,7 +128,7 @@ def land_memory(
         sites,
     )
     _, whole = free_run(config, domain)
-    model = LandSurfaceModel(tiles, make_weather(config, domain, tiles), parameters, config.model.timestep_s)
+    model = LandSurfaceModel(tiles, make_weather(config, domain, tiles), parameters, section.timestep_s)
     control = whole.take(index)
     now = config.time.start - timedelta(days=settle_days)
     model.forecast(control, now, config.time.start)

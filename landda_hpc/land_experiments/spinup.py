@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from landda_hpc import __version__
-from landda_hpc.config import CampaignConfig, ColumnModelConfig
+from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError, StoppedError, StorageError
 from landda_hpc.formats.own.spun_up import YEAR_DAYS, SpunUpColumns, write_spun_up
@@ -123,7 +123,8 @@ def spin_up(
     -----
     Collective. The same bits on any number of ranks: columns are independent, drifts are counted.
     """
-    if not isinstance(config.model, ColumnModelConfig) or config.physics != "land_surface":
+    section = config.model.embedded
+    if section is None or section.physics != "land_surface":
         raise ConfigError("a spin-up needs model.physics: land_surface; soil_water has no slow parts to wait for.")
     if year_file is not None and year_file.suffix == ".h5":
         raise ConfigError(f"--year {year_file}: a campaign takes .h5 for a spinup.h5 of its very tiles; name it .nc.")
@@ -147,7 +148,7 @@ def spin_up(
             number = len(past) + 1
             drift = _drift(domain, mine, before, state, number, rule, world)
             is_last = _is_still(drift, rule) or number >= rule.max_years
-            is_time = number >= FIRST_EXTRAPOLATION[config.model.initial] and number % PATIENCE == 0
+            is_time = number >= FIRST_EXTRAPOLATION[section.initial] and number % PATIENCE == 0
             extrapolated = accelerate and is_time and not is_last
             if extrapolated:
                 with together(world, "extrapolating"):

@@ -196,6 +196,11 @@ class Var3dImageTerm(Var3dRun):
     )
     frame: FrameConfig = Field(default_factory=FrameConfig)
 
+    @property
+    def curvelet_frame(self) -> FrameConfig:
+        """See ``AnyRun.curvelet_frame``."""
+        return self.frame
+
     def problems(self, campaign: CampaignConfig) -> list[str]:
         """See ``AnyRun.problems``."""
         return super().problems(campaign) + self.frame.problems(campaign.grid)

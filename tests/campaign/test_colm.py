@@ -471,7 +471,7 @@ def test_a_history_that_is_longer_than_a_window_is_remarked(tmp_path: Path, synt
         folder = edited(synthetic, tmp_path / frequency, (END, f"DEF_HIST_FREQ = '{frequency}'\n DEF_LC_YEAR"))
         config = parse_config(raw_config(folder, model={"keep_history": True}))
         assert isinstance(config.model, ColmModelConfig)
-        found = remarks(config, config.model, open_case(CaseConfig(namelist=Path("case.nml")), folder))
+        found = remarks(config.time.cycle_hours, config.model, open_case(CaseConfig(namelist=Path("case.nml")), folder))
         assert len(found) == bool(words) and all(re.search(words, remark) for remark in found)
 
 

@@ -169,7 +169,7 @@ def problems(path: Path) -> list[str]:
     """What ``landda check`` would say, without a process of its own."""
     config = load_config(path)
     domain = make_domain(config, 1)
-    survey = survey_analyses(config, open_source(config, domain.grid, domain.is_soil))
+    survey = survey_analyses(config.time, open_source(config, domain.grid, domain.is_soil))
     return find_problems(config, survey, domain.grid)
 
 

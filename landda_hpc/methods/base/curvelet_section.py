@@ -37,6 +37,11 @@ class CurveletRun(AnalysingRun):
         500, ge=1, le=100_000, description="solve: largest number of conjugate-gradient iterations"
     )
 
+    @property
+    def curvelet_frame(self) -> FrameConfig:
+        """See ``AnyRun.curvelet_frame``."""
+        return self.frame
+
     def problems(self, campaign: CampaignConfig) -> list[str]:
         """See ``AnyRun.problems``."""
         return super().problems(campaign) + self.frame.problems(campaign.grid)

@@ -20,7 +20,7 @@ from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.constants import N_SOIL
 from landda_hpc.errors import ConfigError, DataError, StorageError
 from landda_hpc.instances.domain import make_domain
-from landda_hpc.instances.embedded_models import bare_instances
+from landda_hpc.instances.instance import bare_instances
 from landda_hpc.observation.image import ImageObservation
 from landda_hpc.observation.source import Survey
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
@@ -65,7 +65,9 @@ def foundations(path: Path, size: int, **raw: Any) -> Callable[[Communicator], F
     def make(world: Communicator) -> Foundation:
         folder, models = CampaignFolder(path), FakeModels(Events())
         source = Source(domain.grid.shape, domain.is_soil)
-        return Foundation(config, domain, world, folder, models, bare_instances(config), source, "0" * 32)
+        return Foundation(
+            config, domain, world, folder, models, bare_instances(config.runs, has_nature=True), source, "0" * 32
+        )
 
     return make
 

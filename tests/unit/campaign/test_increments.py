@@ -59,10 +59,14 @@ def slopes_file(domain: Domain, folder: Path) -> Path:
     return folder / "v.nc"
 
 
+def spreading_of(config: CampaignConfig, domain: Domain) -> VerticalSpreading:
+    return make_vertical_spreading(config.runs[0], domain, 0, config.observations.depth_m, config.data_root)
+
+
 def descents(domain: Domain, folder: Path) -> list[VerticalSpreading]:
     file = {"kind": "regression", "file": str(slopes_file(domain, folder))}
     configs = [config_of(depth) for depth in ({"kind": "overlap"}, {"kind": "regression"}, file, file | {"share": 0.3})]
-    return [make_vertical_spreading(config, domain, config.runs[0], 0) for config in configs]
+    return [spreading_of(config, domain) for config in configs]
 
 
 def test_h_d_is_the_identity_for_any_descent(domain: Domain, tmp_path: Path) -> None:
@@ -90,7 +94,7 @@ def test_a_zero_increment_changes_no_bit(domain: Domain, tmp_path: Path) -> None
 
 def test_overlap_is_what_it_was(domain: Domain) -> None:
     config = parse_config(RAW)
-    spreading = make_vertical_spreading(config, domain, config.runs[0], 0)
+    spreading = spreading_of(config, domain)
     increment = np.random.default_rng(3).normal(size=(len(domain.cells), 1))
     assert spreading.columns(increment).tobytes() == np.repeat(increment, N_SOIL, axis=1).tobytes()
     assert np.array_equal(spreading.layers, domain.observed_weights > 0.0)
@@ -106,7 +110,7 @@ def test_upper_layers_take_their_own_increments(tmp_path: Path, depth: dict[str,
     slopes = np.broadcast_to(np.linspace(1.0, 0.1, N_SOIL)[:, None, None], (N_SOIL, *shallow.grid.shape)).copy()
     slopes[:3] = 1.0
     write_regression(tmp_path / "v.nc", shallow.grid, VerticalRegression(slopes, slopes[:, 0, 0], (0.0, 0.07)), "test")
-    spreading = make_vertical_spreading(config, shallow, config.runs[0], 0)
+    spreading = spreading_of(config, shallow)
     assert spreading.n_increments == 3
     given = np.random.default_rng(4).uniform(-0.03, 0.03, (len(shallow.cells), 3))
     state = moist(shallow)

@@ -139,7 +139,9 @@ def test_treatment_brings_the_models_pattern_and_the_report_shows_it(
     scales = sum(e for name, e in effect.energy_after.items() if "wedge" not in name)
     assert wedges == pytest.approx(scales)
     assert wedges == pytest.approx(n * effect.std_after**2, rel=0.01)
-    processing = ObservationProcessing(config, domain)
+    processing = ObservationProcessing(
+        config.observations, [run.name for run in config.runs], domain, config.data_root, config.seed
+    )
     obs = Made(domain).at(datetime(2022, 6, 2))
     assert obs is not None
     treated = processing(obs, np.zeros(domain.grid.shape, dtype=bool), None, {})
@@ -159,7 +161,9 @@ def test_checks_see_the_treated_value(domain: Domain, trained: Path) -> None:
     obs = Made(domain).at(datetime(2022, 6, 2))
     assert obs is not None
     high = ImageObservation.flagged(obs.given + 0.4, domain.is_soil, obs.time, obs.depth_m, "x")
-    treated = ObservationProcessing(config, domain)(high, np.zeros(domain.grid.shape, dtype=bool), None, {})
+    treated = ObservationProcessing(
+        config.observations, [run.name for run in config.runs], domain, config.data_root, config.seed
+    )(high, np.zeros(domain.grid.shape, dtype=bool), None, {})
     assert (treated.flags == Flag.OUT_OF_RANGE).sum() > 0.9 * domain.is_soil.sum()
 
 
@@ -171,7 +175,9 @@ def test_files_that_are_not_usable_are_found_before_the_run(domain: Domain, trai
     problems = find_problems(config, survey, domain.grid)
     assert [problem.split(":")[0] for problem in problems] == ["observations.errors", "observations.bias"]
     with pytest.raises(MissingFileError):
-        ObservationProcessing(config, domain)
+        ObservationProcessing(
+            config.observations, [run.name for run in config.runs], domain, config.data_root, config.seed
+        )
     grid = regular_grid(16, 32)
     elsewhere = config_of(trained, bias={"kind": "cdf", "file": "bias.nc"})
     (problem,) = find_problems(elsewhere, survey, grid)

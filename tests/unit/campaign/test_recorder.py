@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from landda_hpc.analysis.protocol import Analysis
-from landda_hpc.campaign.recorder import CycleImages, Recorder
+from landda_hpc.campaign.recorder import CycleImages, Recorder, RecordSettings
 from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.constants import FloatArray
 from landda_hpc.instances.domain import Domain, make_domain
@@ -35,7 +35,7 @@ class Made:
         self.domain: Domain = make_domain(self.config, 1)
         self.folder = CampaignFolder.create(path, "name: small\n")
         self.inventory = Inventory(path)
-        self.recorder = Recorder(self.config, self.domain, self.folder, self.inventory)
+        self.recorder = Recorder(RecordSettings.of(self.config), self.domain, self.folder, self.inventory)
 
     def rows(self, value: float, frozen: float = 0.0) -> FloatArray:
         """Rows with a pattern about a value, the same in every column; a share of frozen soil."""

@@ -14,8 +14,8 @@ from landda_hpc.config import ColmModelConfig, parse_config
 from landda_hpc.errors import DataError, ModelError, StoppedError
 from landda_hpc.instances.colm_models import ColmModels
 from landda_hpc.instances.domain import Domain, make_domain
-from landda_hpc.instances.embedded_models import EmbeddedModels, bare_instances, free_run
-from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.embedded_models import EmbeddedModels, free_run
+from landda_hpc.instances.instance import Instance, bare_instances
 from landda_hpc.instances.model_system import make_model_system
 from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
@@ -70,12 +70,12 @@ class StopAt:
 
 def test_the_nature_run_comes_first() -> None:
     config = parse_config({**RAW, "runs": RUNS})
-    instances = bare_instances(config)
+    instances = bare_instances(config.runs, has_nature=True)
     assert [(i.name, i.index, i.assimilates) for i in instances] == [
         ("nature", 0, False), ("control", 1, False), ("pointwise", 2, True), ("member", 3, False)
     ]  # fmt: skip
     assert all(i.model is None and i.state is None for i in instances)
-    assert [i.name for i in bare_instances(config.model_copy(update={"twin": None}))] == [i.name for i in instances[1:]]
+    assert [i.name for i in bare_instances(config.runs, has_nature=False)] == [i.name for i in instances[1:]]
 
 
 def test_unperturbed_runs_start_alike_with_states_of_their_own(tmp_path: Path) -> None:

@@ -69,7 +69,9 @@ def test_the_real_file_is_counted_and_checked(shared: Path) -> None:
     given = source.at(TIME)
     assert given is not None
     frozen = domain.grid.lat[:, None] + np.zeros(domain.grid.shape) > 45.0
-    checked = ObservationProcessing(config, domain)(given, frozen, None, {})
+    checked = ObservationProcessing(
+        config.observations, [run.name for run in config.runs], domain, config.data_root, config.seed
+    )(given, frozen, None, {})
     assert (checked.flags[frozen] != Flag.USED).all()
     assert checked.n_used < report.counts["used"]
     porosity = domain.porosity[checked.is_used]
