@@ -12,6 +12,7 @@ import numpy as np
 from landda_hpc.constants import N_SNOW, N_SOIL, CoLM_MISSING
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
+from landda_hpc.formats.forcing.plumber import SOIL_ALBEDO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,12 +32,6 @@ HISTORY: Final[dict[str, str]] = {
 """Our name, the name in a history file; W m-2."""
 
 _CONSTANTS: Final = ("porsl", "psi0", "bsw", "hksati", "theta_r", "csol", "dkdry", "dksatu")
-_ALBEDO: Final = {
-    "saturated_visible": "soil_s_v_alb",
-    "dry_visible": "soil_d_v_alb",
-    "saturated_infrared": "soil_s_n_alb",
-    "dry_infrared": "soil_d_n_alb",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +105,7 @@ def read_point_constants(path: Path) -> PointConstants:
                 "Campbell's. Name those of a Campbell build with --constants, or take the site's (--site-soil)."
             )
         soil = {name: _patch(file, name, (N_SOIL,)) for name in _CONSTANTS}
-        albedo = {ours: float(_patch(file, name, ())) for ours, name in _ALBEDO.items()}
+        albedo = {ours: float(_patch(file, name, ())) for ours, name in SOIL_ALBEDO.items()}
     return PointConstants(path, soil, albedo)
 
 

@@ -200,12 +200,13 @@ _SOIL: Final[dict[str, tuple[str, float]]] = {
     "saturated_conductivity": ("soil_tksatu", 1.0),
 }
 
-_ALBEDO: Final = {
+SOIL_ALBEDO: Final = {
     "saturated_visible": "soil_s_v_alb",
     "dry_visible": "soil_d_v_alb",
     "saturated_infrared": "soil_s_n_alb",
     "dry_infrared": "soil_d_n_alb",
 }
+"""Our name, CoLM's name in site files and constant restarts."""
 
 
 def read_site(path: Path) -> SiteRecord:
@@ -237,7 +238,7 @@ def read_site(path: Path) -> SiteRecord:
             lai,
             sai,
             soil,
-            {ours: _scalar(file, name) for ours, name in _ALBEDO.items() if file.has(name)},
+            {ours: _scalar(file, name) for ours, name in SOIL_ALBEDO.items() if file.has(name)},
         )
 
 
