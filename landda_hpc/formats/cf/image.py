@@ -9,7 +9,7 @@ import numpy as np
 
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.clock import is_clock
-from landda_hpc.formats.cf.file_grid import coordinate_of, read_file_grid
+from landda_hpc.formats.cf.file_grid import FileGrid, coordinate_of, read_file_grid
 from landda_hpc.formats.cf.netcdf_file import (
     STANDARD_CALENDARS,
     VOLUMETRIC_UNITS,
@@ -20,6 +20,7 @@ from landda_hpc.formats.cf.netcdf_file import (
 from landda_hpc.formats.cf.time_axis import find_clock, read_time_axis
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -68,10 +69,18 @@ def read_image(path: Path, variable: str | None = None) -> SoilMoistureImage:
         m3 m-3; non-monotone axes; all missing; values outside [-1, 2] m3 m-3.
     """
     with NetcdfFile(path) as file:
-        name = variable if variable is not None else _only_image(file)
-        values, grid = _read_field(file, name)
+        name = variable if variable is not None else only_image(file)
+        places = find_places(file, name)
+        dims, grid = file.dims(name), places.grid
+        others = {dim: n for dim, n in dims.items() if dim not in places.dims}
+        if any(n != 1 for n in others.values()):
+            raise DataError(
+                f"variable '{name}' in '{path}' has dimensions {dims}; expected one image, so length 1 along "
+                f"{', '.join(others)}. Cut out the time or level that you mean."
+            )
+        values = read_field(file, name, places)
         require_range(path, name, values, PLAUSIBLE, "m3 m-3", grid)
-        clock = find_clock(file, name, [one for one in _time_names(file, name) if _is_time(file, one)])
+        clock = find_clock(file, name, [one for one in _time_names(file, name) if is_time(file, one)])
         times = [] if clock is None else read_time_axis(file, clock, STANDARD_CALENDARS).times
     if len(times) > 1:
         raise DataError(f"file '{path}' holds {len(times)} times; expected one image. Cut out the one that you mean.")
@@ -86,48 +95,59 @@ def _time_names(file: NetcdfFile, variable: str) -> list[str]:
     ]
 
 
-def _is_time(file: NetcdfFile, name: str) -> bool:
-    """Whether a variable is a time coordinate; one without units (a mere index) is not."""
-    return is_clock(file.attribute(name, "units"))
+def only_image(file: NetcdfFile, unit: Callable[[str], bool] | None = None) -> str:
+    """Name of the only field on latitude and longitude, with a unit of soil moisture where ``unit`` decides that.
 
-
-def _only_image(file: NetcdfFile) -> str:
+    Raises
+    ------
+    DataError : there is no such field, or several.
+    """
     images = [
         name
         for name in file.names()
         if file.is_numeric(name)
+        and (unit is None or unit(file.attribute(name, "units")))
         and len(file.dims(name)) > 1
         and coordinate_of(file, name, "latitude") not in (None, name)
         and coordinate_of(file, name, "longitude") not in (None, name)
     ]
     if len(images) != 1:
         raise DataError(
-            f"file '{file.path}' has {len(images)} fields on latitude and longitude "
-            f"({', '.join(images) or 'none'}; all "
-            f"variables: {', '.join(file.names()) or 'none'}). Name the one to read."
+            f"file '{file.path}' has {len(images)} fields {'' if unit is None else 'of soil moisture '}on latitude and "
+            f"longitude ({', '.join(images) or 'none'}; all variables: {', '.join(file.names()) or 'none'}). Name the "
+            "one to read."
         )
     return images[0]
 
 
-def _read_field(file: NetcdfFile, name: str) -> tuple[FloatArray, Grid]:
+def find_places(file: NetcdfFile, name: str) -> FileGrid:
+    """The grid of a field of soil moisture, m3 m-3; DataError without coordinates, or with another unit."""
     latitude, longitude = coordinate_of(file, name, "latitude"), coordinate_of(file, name, "longitude")
-    dims = file.dims(name)
     if latitude is None or longitude is None:
         raise DataError(
-            f"variable '{name}' in '{file.path}' has dimensions {dims}; expected coordinate variables of latitude "
-            "(units degrees_north) and longitude (degrees_east) on them."
-        )
-    found = read_file_grid(file, latitude, longitude)
-    others = {dim: n for dim, n in dims.items() if dim not in found.dims}
-    if any(n != 1 for n in others.values()):
-        raise DataError(
-            f"variable '{name}' in '{file.path}' has dimensions {dims}; expected one image, so length 1 "
-            f"along {', '.join(others)}. Cut out the time or level that you mean."
+            f"variable '{name}' in '{file.path}' has dimensions {file.dims(name)}; expected coordinate variables of "
+            "latitude (units degrees_north) and longitude (degrees_east) on them."
         )
     require_units(file, name, VOLUMETRIC_UNITS)
-    order = list(dims)
-    places = slice(0, found.grid.shape[1])
-    values = file.values(name, {found.dims[1]: found.columns(places)})
-    values = np.moveaxis(values, [order.index(dim) for dim in found.dims], (-2, -1)).reshape(found.grid.shape)
-    values = found.west_to_east(values)
-    return np.ascontiguousarray(values[::-1] if found.is_flipped else values), found.grid
+    return read_file_grid(file, latitude, longitude)
+
+
+def read_field(file: NetcdfFile, name: str, places: FileGrid, at: Mapping[str, int] | None = None) -> FloatArray:
+    """One image, shape of the grid, rows south to north, columns west to east.
+
+    Parameters
+    ----------
+    places : from ``find_places``.
+    at : place along the other dimensions that are longer than 1.
+    """
+    order = list(file.dims(name))
+    columns = places.columns(slice(0, places.grid.shape[1]))
+    values = file.values(name, {**(at or {}), places.dims[1]: columns})
+    values = np.moveaxis(values, [order.index(dim) for dim in places.dims], (-2, -1)).reshape(places.grid.shape)
+    values = places.west_to_east(values)
+    return np.ascontiguousarray(values[::-1] if places.is_flipped else values)
+
+
+def is_time(file: NetcdfFile, name: str) -> bool:
+    """Whether a variable is a time coordinate; one without units (a mere index) is not."""
+    return file.has(name) and is_clock(file.attribute(name, "units"))

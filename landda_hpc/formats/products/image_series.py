@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Final, Self, overload
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
-from landda_hpc.formats.cf.clock import is_clock
-from landda_hpc.formats.cf.image import PLAUSIBLE, SoilMoistureImage
-from landda_hpc.formats.cf.netcdf_file import (
-    VOLUMETRIC_UNITS,
-    NetcdfFile,
-    axis_of,
-    read_grid,
-    read_times,
-    require_units,
+from landda_hpc.formats.cf.image import (
+    PLAUSIBLE,
+    SoilMoistureImage,
+    find_places,
+    is_time,
+    only_image,
+    read_field,
 )
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
 from landda_hpc.formats.cf.units import is_volumetric
 from landda_hpc.regridding.depth import observe, range_from_product
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from landda_hpc.constants import FloatArray
+    from landda_hpc.formats.cf.file_grid import FileGrid
     from landda_hpc.formats.products.product import ProfileReader
     from landda_hpc.grid import Grid
     from landda_hpc.regridding.depth import DepthRange
@@ -162,15 +162,15 @@ def open_image_series(
     name, grid = variable, None
     for path in _files(paths):
         with NetcdfFile(path) as file:
-            name = name or _only_variable(file)
+            name = name or only_image(file, is_volumetric)
             layout = _layout(file, name)
             times = _times(file, layout)
         if grid is None:
-            grid = layout.grid
-        elif not layout.grid.same_points(grid):
+            grid = layout.places.grid
+        elif not layout.places.grid.same_points(grid):
             raise ShapeError(
-                f"'{path}' is on {layout.grid.describe()}; the series began on {grid.describe()}. Give images of one "
-                "grid."
+                f"'{path}' is on {layout.places.grid.describe()}; the series began on {grid.describe()}. Give images "
+                "of one grid."
             )
         layouts[path] = layout
         indices: list[int | None] = [None] if layout.time is None else list(range(layout.n_times))
@@ -220,15 +220,11 @@ def open_product_series(paths: Iterable[Path], reader: ProfileReader, depth_m: D
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """How one file holds the variable: its axes, the length of the time dimension (1 without), the grid."""
+    """How one file holds the variable: its places, its time dimension, and the length of that (1 without)."""
 
-    dims: tuple[str, ...]
-    latitude: str
-    longitude: str
+    places: FileGrid
     time: str | None
     n_times: int
-    grid: Grid
-    is_flipped: bool
 
 
 class _CfReader:
@@ -244,16 +240,14 @@ class _CfReader:
             self._file = NetcdfFile(place.path)
         layout = self._layouts[place.path]
         at = {} if layout.time is None or place.index is None else {layout.time: place.index}
-        values = self._file.values(self._variable, at)
-        order = layout.dims.index(layout.latitude), layout.dims.index(layout.longitude)
-        image = np.moveaxis(values, order, (-2, -1)).reshape(layout.grid.shape)
+        image = read_field(self._file, self._variable, layout.places, at)
         self._check(image, place)
-        return image[::-1].copy() if layout.is_flipped else image
+        return image
 
     def close(self) -> None:
         if self._file is not None:
             file, self._file = self._file, None
-            file.__exit__(None, None, None)
+            file.__exit__()
 
     def _check(self, image: FloatArray, place: _Place) -> None:
         low, high = self._plausible
@@ -283,53 +277,23 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def _only_variable(file: NetcdfFile) -> str:
-    images = [
-        name
-        for name in file.names()
-        if file.is_numeric(name)
-        and is_volumetric(file.attribute(name, "units"))
-        and axis_of(file, name, "latitude") is not None
-        and axis_of(file, name, "longitude") is not None
-    ]
-    if len(images) != 1:
-        raise DataError(
-            f"file '{file.path}' has {len(images)} fields of soil moisture on latitude and longitude "
-            f"({', '.join(images) or 'none'}; all variables: {', '.join(file.names()) or 'none'}). Name the one to "
-            "read."
-        )
-    return images[0]
-
-
 def _layout(file: NetcdfFile, name: str) -> _Layout:
-    dims = file.dims(name)
-    latitude, longitude = axis_of(file, name, "latitude"), axis_of(file, name, "longitude")
-    if latitude is None or longitude is None:
-        raise DataError(
-            f"variable '{name}' in '{file.path}' has dimensions {dims}; expected 1-D coordinates of latitude and "
-            "longitude among them."
-        )
-    require_units(file, name, VOLUMETRIC_UNITS)
-    others = [dim for dim, n in dims.items() if dim not in (latitude, longitude) and n != 1]
-    timed = [dim for dim in dims if dim not in (latitude, longitude) and _is_time(file, dim)]
+    places, dims = find_places(file, name), file.dims(name)
+    others = [dim for dim, n in dims.items() if dim not in places.dims and n != 1]
+    timed = [dim for dim in dims if dim not in places.dims and is_time(file, dim)]
     if len(others) > 1 or (timed and others and others != timed[:1]):
         raise DataError(
             f"variable '{name}' in '{file.path}' has dimensions {dims}; expected time, latitude and longitude. Cut out "
             f"one place along {', '.join(d for d in others if d not in timed)}."
         )
     time = next(iter(timed or others), None)
-    grid, is_flipped = read_grid(file, latitude, longitude)
-    return _Layout(tuple(dims), latitude, longitude, time, 1 if time is None else dims[time], grid, is_flipped)
-
-
-def _is_time(file: NetcdfFile, name: str) -> bool:
-    return file.has(name) and is_clock(file.attribute(name, "units"))
+    return _Layout(places, time, 1 if time is None else dims[time])
 
 
 def _times(file: NetcdfFile, layout: _Layout) -> list[datetime]:
     """Times of a file's images; empty if it has none."""
     name = layout.time or next((name for name in _TIME_NAMES if file.has(name)), None)
-    if name is None or not _is_time(file, name):
+    if name is None or not is_time(file, name):
         return []
     times = read_times(file, name)
     if len(times) != layout.n_times:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
+from landda_hpc.formats.cf.image import read_image
 from landda_hpc.formats.products.gldas import read_gldas
 from landda_hpc.formats.products.image_series import open_image_series, open_product_series
 from landda_hpc.grid import Grid, regular_grid
@@ -92,6 +93,20 @@ def test_files_without_times_keep_their_order(tmp_path: Path) -> None:
 def test_a_dimension_of_length_one_may_stand_beside_time(tmp_path: Path) -> None:
     path = write_series(tmp_path / "a.nc", VALUES, [0, 1, 2, 3, 4, 5], extra=("level", 1))
     np.testing.assert_array_equal(open_image_series([path])[5].values, VALUES[5])
+
+
+def test_columns_from_east_to_west_are_those_of_a_single_image(tmp_path: Path) -> None:
+    path = write_series(tmp_path / "a.nc", VALUES, [0, 6, 12, 18, 24, 30])
+    with netCDF4.Dataset(path, "a") as file:
+        file["lon"][:] = file["lon"][::-1]
+        file["sm"][:] = file["sm"][:, :, ::-1]
+    with open_image_series([path]) as series:
+        assert series.grid.same_points(GRID)
+        np.testing.assert_array_equal(series[3].values, VALUES[3])
+    with netCDF4.Dataset(write_series(tmp_path / "b.nc", VALUES[:1], None), "a") as file:
+        file["lon"][:] = file["lon"][::-1]
+    np.testing.assert_array_equal(read_image(tmp_path / "b.nc", "sm").values, VALUES[0, :, ::-1])
+    np.testing.assert_array_equal(open_image_series([tmp_path / "b.nc"])[0].values, VALUES[0, :, ::-1])
 
 
 def test_faults_are_named(tmp_path: Path) -> None:
