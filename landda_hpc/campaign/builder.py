@@ -99,7 +99,11 @@ def build_parts(
     recorder = Recorder(RecordSettings.of(config), domain, folder, inventory) if world.rank == 0 else None
     settings = config.output.series
     series = (
-        SeriesRecorder(config, settings, domain, world, traffic, folder, inventory) if settings is not None else None
+        None
+        if settings is None
+        else SeriesRecorder(
+            settings, config.name, config.verification.depths_m, domain, world, traffic, folder, inventory
+        )
     )
     labels = CheckpointLabels(config.name, base.identity, config.instance_names, config.state_names)
     return CampaignParts(

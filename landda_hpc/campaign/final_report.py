@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import CampaignConfig, Run
 from landda_hpc.data import static_path
 from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.instances.domain import depth_name, make_domain
@@ -111,7 +111,7 @@ def _figures(
 
     cycles = folder.records_file("cycles")
     innovations = cycles if cycles.is_file() else None
-    parts = plan_series(records, folder.figures, innovations, since, _tolerance(config))
+    parts = plan_series(records, folder.figures, innovations, since, _tolerance(config.runs))
     sources = _sources(folder, config)
     return parts + (plan_maps(sources, folder.figures, _frame(config)) if sources else [])
 
@@ -132,9 +132,9 @@ def _coastline() -> Coastline:
     return Coastline(grid, static["land_fraction"] + static["lake_fraction"])
 
 
-def _tolerance(config: CampaignConfig) -> float | None:
+def _tolerance(runs: Sequence[Run]) -> float | None:
     """The gradient at which the 3D-Var runs end, where all have the same absolute one."""
-    rules = {None if run.tolerance_is_relative else run.tolerance for run in config.runs if isinstance(run, Var3dRun)}
+    rules = {None if run.tolerance_is_relative else run.tolerance for run in runs if isinstance(run, Var3dRun)}
     return rules.pop() if len(rules) == 1 else None
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig, SeriesConfig
+from landda_hpc.config import SeriesConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_water
 from landda_hpc.instances.domain import Domain
@@ -27,7 +27,9 @@ class SeriesRecorder:
 
     Parameters
     ----------
-    config : the campaign's; ``output.series`` is set.
+    settings : which layers are recorded.
+    campaign : its name.
+    depths_m : scored layers.
     domain : of the campaign.
     world, traffic : all ranks, and their traffic with the roots.
     folder : of the campaign; rank 0 writes.
@@ -41,8 +43,9 @@ class SeriesRecorder:
 
     def __init__(
         self,
-        config: CampaignConfig,
         settings: SeriesConfig,
+        campaign: str,
+        depths_m: tuple[tuple[float, float], ...],
         domain: Domain,
         world: Communicator,
         traffic: RootTraffic,
@@ -55,9 +58,9 @@ class SeriesRecorder:
         self._writer: SeriesWriter | None = None
         with together(world, "making the folder of the series"):
             if world.rank == 0:
-                frame = SeriesFrame.of(domain.grid, domain.cells.cell, config.verification.depths_m)
+                frame = SeriesFrame.of(domain.grid, domain.cells.cell, depths_m)
                 attributes = {
-                    "title": f"Soil water over time, campaign {config.name}",
+                    "title": f"Soil water over time, campaign {campaign}",
                     "source": f"{software()}; configuration in config.yaml of the campaign",
                 }
                 self._writer = SeriesWriter(series_folder(folder.path), frame, attributes)

@@ -18,7 +18,7 @@ from landda_hpc.campaign.preflight import find_problems, survey_analyses
 from landda_hpc.campaign.record_check import newest_checkpoint, restore_records
 from landda_hpc.campaign.reporting import report_campaign
 from landda_hpc.campaign.saving import lacks_restarts, retain
-from landda_hpc.config import CampaignConfig, dump_config, load_config, read_resolved
+from landda_hpc.config import CampaignConfig, TimeConfig, dump_config, load_config, read_resolved
 from landda_hpc.errors import ConfigError, StoppedError, StorageError
 from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
 from landda_hpc.instances.campaign_weather import weather_problems
@@ -41,7 +41,7 @@ from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder, Claim, Status
-from landda_hpc.storage.checkpoint import CheckpointHeader, choose_mode, read_header, read_instance
+from landda_hpc.storage.checkpoint import CheckpointHeader, Mode, choose_mode, read_header, read_instance
 from landda_hpc.storage.method_memory import Memory, decode_memory
 from landda_hpc.storage.observation_survey import read_survey, write_survey
 from landda_hpc.storage.record_inventory import Inventory
@@ -110,12 +110,12 @@ def start_campaign(
     """
     domain = make_domain(config, world.size)
     source = _open_source(config, domain, world)
-    mode = _checkpoint_mode(config, world)
+    mode = _checkpoint_mode(config.checkpoint.mode, world)
     folder = CampaignFolder(output)
     with together(world, f"making {output}", asleep=True):
         if world.rank == 0:
             folder = CampaignFolder.create(output, dump_config(config), overwrite=overwrite, claim=claim)
-    with _unlocking_on_error(folder), _shown_as_running(folder, config, world):
+    with _unlocking_on_error(folder), _shown_as_running(folder, config.time, world):
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
         _describe(config, domain, source, mode, world)
@@ -167,10 +167,10 @@ def resume_campaign(
             name = identity(folder.config_file)
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
-        with _shown_as_running(folder, config, world):
+        with _shown_as_running(folder, config.time, world):
             domain = make_domain(config, world.size)
             source = _open_source(config, domain, world, folder)
-            _describe(config, domain, source, _checkpoint_mode(config, world), world)
+            _describe(config, domain, source, _checkpoint_mode(config.checkpoint.mode, world), world)
             models = make_model_system(config, domain, world, folder)
             path: Path | None = None
             with together(world, f"looking for checkpoints in {output}"):
@@ -263,9 +263,9 @@ def _unlocking_on_error(folder: CampaignFolder) -> Iterator[None]:
 
 
 @contextmanager
-def _shown_as_running(folder: CampaignFolder, config: CampaignConfig, world: Communicator) -> Iterator[None]:
+def _shown_as_running(folder: CampaignFolder, time: TimeConfig, world: Communicator) -> Iterator[None]:
     """Write to the status that the campaign runs while it starts, and how the start ended. Collective."""
-    time, before, content = config.time, None, None
+    before, content = None, None
     running = Status("running", 0, time.n_cycles, time.start.isoformat(), world.size)
     with together(world, "writing the status"):
         if world.rank == 0:
@@ -363,10 +363,10 @@ def _save_survey(folder: CampaignFolder, source: ObservationSource, world: Commu
             write_survey(folder.survey_file, source.surveyed)
 
 
-def _checkpoint_mode(config: CampaignConfig, world: Communicator) -> str:
+def _checkpoint_mode(mode: Mode, world: Communicator) -> str:
     """How checkpoints will be written; an error on every rank where that cannot work here. Collective."""
     with together(world, "choosing the checkpoint mode"):
-        return choose_mode(config.checkpoint.mode, world)
+        return choose_mode(mode, world)
 
 
 def _describe(

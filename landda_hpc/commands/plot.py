@@ -33,7 +33,7 @@ def command(folder: CampaignDir, accept_gaps: AcceptGapsOption = False) -> None:
     output = campaign.path / "verification"
     if (output / settings.NAME).is_file():
         config = read_resolved(campaign.config_file, settings.read_settings(output / settings.NAME))
-    if is_asked(config):
+    if is_asked(config.verification):
         found = verify_campaign(campaign.path, config, make_domain(config, n_ranks=1), output)
         for path in found.files:
             typer.echo(path)

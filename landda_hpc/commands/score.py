@@ -60,7 +60,7 @@ def command(
     campaign = CampaignFolder.open(folder)
     began, config = read_resolved(campaign.config_file), read_resolved(campaign.config_file, changes)
     require_same_trajectory(began, config, f"score --set {' '.join(changes)}")
-    strict = (*TABLES, "series") if is_asked(config) else TABLES
+    strict = (*TABLES, "series") if is_asked(config.verification) else TABLES
     for gap in require_records(campaign, began, strict, accept_gaps=accept_gaps):
         Console(stderr=True).print(f"missing: {gap}", highlight=False, soft_wrap=True)
     records = read_json_lines(campaign.records_file("scores"))
@@ -77,7 +77,7 @@ def command(
         Console(stderr=True).print(f"scores.csv and scores.nc were not written: {error}", highlight=False)
     else:
         Console().print(f"Written: {campaign.path}/scores.csv, {campaign.path}/scores.nc", highlight=False)
-    if is_asked(config):
+    if is_asked(config.verification):
         _verify(campaign.path, config, output or campaign.path / "verification", figures)
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.evaluation.recorded_series import NATURE, CampaignSeries
-from landda_hpc.formats.products.dataset import make_dataset
+from landda_hpc.evaluation.setup import Catalogue, EvaluationSetup
 from landda_hpc.formats.products.precipitation import RAIN, read_precipitation
 from landda_hpc.formats.products.region import Region
 from landda_hpc.instances.domain import Domain
@@ -65,12 +64,12 @@ def bars_of_cell(rain: DailyRain, cell: int) -> list[tuple[datetime, float]]:
     return rain.bars(weights)
 
 
-def rainiest_day(config: CampaignConfig, rain: DailyRain, weights: FloatArray) -> date | None:
-    """The day of the assimilation window with the most rain, weighted over cells."""
+def rainiest_day(rain: DailyRain, weights: FloatArray, since: datetime, until: datetime) -> date | None:
+    """The whole day of a period with the most rain, weighted over cells."""
     inside = [
         (amount, begin.date())
         for begin, amount in rain.bars(weights)
-        if config.scored_since <= begin and begin + timedelta(days=1) <= config.time.assimilation_end
+        if since <= begin and begin + timedelta(days=1) <= until
     ]
     return max(inside)[1] if inside else None
 
@@ -80,7 +79,7 @@ def day_of(end: datetime) -> date:
     return (end - timedelta(microseconds=1)).date()
 
 
-def daily_rain(series: CampaignSeries, config: CampaignConfig, domain: Domain) -> DailyRain:
+def daily_rain(series: CampaignSeries, setup: EvaluationSetup) -> DailyRain:
     """Rain for figures: of the product that the configuration names, else what the model took.
 
     In a twin the nature run's: it is what the stations and the truth saw.
@@ -90,8 +89,8 @@ def daily_rain(series: CampaignSeries, config: CampaignConfig, domain: Domain) -
     DataError, ConfigError, StorageError : the product's files, or the campaign's series, cannot be read, or there is no
         rain in them.
     """
-    if config.verification.precipitation is not None:
-        return _rain_of_product(series, config, domain, config.verification.precipitation)
+    if setup.asked.precipitation is not None:
+        return _rain_of_product(series, setup.catalogue, setup.domain, setup.asked.precipitation)
     return recorded_rain(series, NATURE if NATURE in series.instances else series.runs[0])
 
 
@@ -114,7 +113,7 @@ def _collected(series: CampaignSeries, instance: str) -> FloatArray:
     return series.collect(instance, {"rain": lambda values: values.precipitation.astype(np.float64)})["rain"]
 
 
-def rain_files(config: CampaignConfig, name: str, start: datetime, end: datetime) -> list[Path]:
+def rain_files(catalogue: Catalogue, name: str, start: datetime, end: datetime) -> list[Path]:
     """Files of a catalogue entry from start to end, in order of their times.
 
     Raises
@@ -122,13 +121,13 @@ def rain_files(config: CampaignConfig, name: str, start: datetime, end: datetime
     ConfigError : the entry's product gives no precipitation; a pattern that leaves ``data_root``.
     DataError : a file of many times that cannot be read.
     """
-    entry = config.catalogue[name]
+    entry = catalogue.entries[name]
     if entry.product not in RAIN:
         raise ConfigError(
             f"verification.precipitation: entry '{name}' is of product {entry.product}, which gives no precipitation; "
             f"expected one of {', '.join(RAIN)}."
         )
-    dataset = make_dataset(name, entry, config.data_root)
+    dataset = catalogue.dataset(name)
     found: dict[Path, None] = {}
     with dataset.listing():
         hour = start
@@ -138,13 +137,13 @@ def rain_files(config: CampaignConfig, name: str, start: datetime, end: datetime
     return list(found)
 
 
-def _rain_of_product(series: CampaignSeries, config: CampaignConfig, domain: Domain, name: str) -> DailyRain:
-    entry = config.catalogue[name]
-    paths = rain_files(config, name, series.times[0] - config.time.cycle, series.times[-1])
+def _rain_of_product(series: CampaignSeries, catalogue: Catalogue, domain: Domain, name: str) -> DailyRain:
+    entry = catalogue.entries[name]
+    paths = rain_files(catalogue, name, series.times[0] - series.cycle, series.times[-1])
     days: dict[date, FloatArray] = {}
     regridder: Regridder | None = None
     for field in read_precipitation(entry.product, paths, Region.of(domain.grid)):
-        if not series.times[0] - config.time.cycle < field.end <= series.times[-1]:
+        if not series.times[0] - series.cycle < field.end <= series.times[-1]:
             continue
         if regridder is None or not regridder.source.same_points(field.grid):
             regridder = Regridder(field.grid, domain.grid, "conservative")
@@ -156,7 +155,7 @@ def _rain_of_product(series: CampaignSeries, config: CampaignConfig, domain: Dom
     amounts = np.stack([days[day] for day in ordered]) if ordered else np.empty((0, len(domain.cells)))
     if not np.isfinite(amounts).any():
         raise DataError(
-            f"entry '{name}' has no precipitation over the land of the grid from {series.times[0] - config.time.cycle} "
+            f"entry '{name}' has no precipitation over the land of the grid from {series.times[0] - series.cycle} "
             f"to {series.times[-1]}; {len(paths)} files were read. Check its pattern and dates."
         )
     return DailyRain(label, tuple(ordered), amounts)

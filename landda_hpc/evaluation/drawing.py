@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import VerificationConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.data import static_path
 from landda_hpc.evaluation.daily_rain import DailyRain, bars_of_cell, rainiest_day
@@ -52,7 +52,9 @@ class Drawing:
 
     Attributes
     ----------
-    config, domain : of the campaign.
+    asked : the section of the verification.
+    window : of the assimilation: when scores begin to count, and its end.
+    domain : of the campaign.
     baseline : the run that others are compared with; None with a single run.
     rain : of every day; None where it could not be had.
     ground : of maps.
@@ -60,7 +62,8 @@ class Drawing:
     regions : with figures of their own.
     """
 
-    config: CampaignConfig
+    asked: VerificationConfig
+    window: tuple[datetime, datetime]
     domain: Domain
     baseline: str | None
     rain: DailyRain | None
@@ -75,8 +78,8 @@ class Drawing:
 
     def days(self, region: Region) -> tuple[date, ...]:
         """Days whose anomalies are drawn: those of the configuration, or the region's rainiest."""
-        rainiest = None if self.rain is None else rainiest_day(self.config, self.rain, self.area_of(region))
-        return self.config.verification.days or (() if rainiest is None else (rainiest,))
+        rainiest = None if self.rain is None else rainiest_day(self.rain, self.area_of(region), *self.window)
+        return self.asked.days or (() if rainiest is None else (rainiest,))
 
     def bars(self, weights: FloatArray) -> list[tuple[datetime, float]]:
         """Rain of each day, weighted over the land cells; empty without rain."""

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
-from landda_hpc.config import CampaignConfig, ReferenceConfig, RegionConfig, StationsConfig
+from landda_hpc.config import (
+    CampaignConfig,
+    ReferenceConfig,
+    RegionConfig,
+    StationsConfig,
+    TimeConfig,
+    VerificationConfig,
+)
 from landda_hpc.constants import SOIL_Z, SOIL_ZI
 from landda_hpc.errors import LandDAError
 from landda_hpc.evaluation.daily_rain import rain_files
 from landda_hpc.evaluation.references import chosen_depths
+from landda_hpc.evaluation.setup import Catalogue
 from landda_hpc.evaluation.stations import choose_depths, load_stations
-from landda_hpc.formats.products.dataset import make_dataset
 from landda_hpc.formats.products.precipitation import read_precipitation
 from landda_hpc.formats.products.region import Region
 from landda_hpc.grid import Grid
@@ -32,7 +40,9 @@ def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
     Stations are read for the campaign's dates; of gridded references times are looked for and the first sound one is
     read; of precipitation the first field is read.
     """
-    asked, problems = config.verification, []
+    asked, catalogue = config.verification, Catalogue.of(config)
+    time, series, problems = config.time, config.output.series, []
+    n_layers = None if series is None else layers_down_to(series.to_depth_m)
 
     def attempt(where: str, look: Callable[[], str]) -> None:
         try:
@@ -43,26 +53,31 @@ def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
             problems.append(f"{where}: {problem}")
 
     for region in asked.regions:
-        attempt(f"verification.regions, {region.name}", partial(_look_at_region, config, region))
+        attempt(f"verification.regions, {region.name}", partial(_look_at_region, config.data_root, region))
     for stations in asked.stations:
-        attempt(f"verification.stations, {stations.entry}", partial(_look_at_stations, config, stations))
+        attempt(
+            f"verification.stations, {stations.entry}",
+            partial(_look_at_stations, catalogue, asked, time, stations, n_layers),
+        )
     for reference in asked.references:
         name = f"verification.references, {reference.name or reference.entry}"
-        attempt(name, partial(_look_at_reference, config, reference, grid))
+        attempt(name, partial(_look_at_reference, catalogue, time, reference, grid, n_layers))
     if asked.precipitation is not None:
         name = f"verification.precipitation, {asked.precipitation}"
-        attempt(name, partial(_look_at_rain, config, asked.precipitation, grid))
+        attempt(name, partial(_look_at_rain, catalogue, time, asked.precipitation, grid))
     return problems
 
 
-def _look_at_region(config: CampaignConfig, region: RegionConfig) -> str:
-    named_regions([region], config.data_root)
+def _look_at_region(data_root: Path, region: RegionConfig) -> str:
+    named_regions([region], data_root)
     return ""
 
 
-def _look_at_stations(config: CampaignConfig, settings: StationsConfig) -> str:
-    start, end = config.time.valid_time(1), config.time.end
-    found = choose_depths(load_stations(config, settings, start, end), settings)
+def _look_at_stations(
+    catalogue: Catalogue, asked: VerificationConfig, time: TimeConfig, settings: StationsConfig, n_layers: int | None
+) -> str:
+    start, end = time.valid_time(1), time.end
+    found = choose_depths(load_stations(catalogue, settings, start, end, asked.tolerance_minutes), settings)
     usable = [one for one in found if one.good(settings.accept).any()]
     if not usable:
         return (
@@ -70,8 +85,8 @@ def _look_at_stations(config: CampaignConfig, settings: StationsConfig) -> str:
             f"{end}. Other flags are named with 'accept'; are the files of this period?"
         )
     depths = [one.depth_m for one in usable]
-    layers = config.verification.depths_m
-    n_layers = SOIL_Z.size if config.output.series is None else layers_down_to(config.output.series.to_depth_m)
+    layers = asked.depths_m
+    n_layers = SOIL_Z.size if n_layers is None else n_layers
     if any(layer_of(depth, layers) is not None and sensor_weights(depth, n_layers) is not None for depth in depths):
         return ""
     return (
@@ -81,29 +96,30 @@ def _look_at_stations(config: CampaignConfig, settings: StationsConfig) -> str:
     )
 
 
-def _look_at_reference(config: CampaignConfig, settings: ReferenceConfig, grid: Grid) -> str:
-    dataset = make_dataset(settings.entry, config.catalogue[settings.entry], config.data_root)
-    if config.output.series is not None:
-        chosen_depths(settings, dataset, float(SOIL_ZI[layers_down_to(config.output.series.to_depth_m)]))
-    start, end = config.time.valid_time(1), config.time.end
+def _look_at_reference(
+    catalogue: Catalogue, time: TimeConfig, settings: ReferenceConfig, grid: Grid, n_layers: int | None
+) -> str:
+    dataset = catalogue.dataset(settings.entry)
+    if n_layers is not None:
+        chosen_depths(settings, dataset, float(SOIL_ZI[n_layers]))
+    start, end = time.valid_time(1), time.end
     try:
         with dataset.listing():
             times = dataset.times_between(start, end)
         if not times:
             return f"no file from {start} to {end}: {dataset.why_missing(start)}. Check data_root and the pattern."
-        for time in times[:MAX_PROBES]:
-            if dataset.read(time, None, Region.of(grid)) is not None:
+        for one in times[:MAX_PROBES]:
+            if dataset.read(one, None, Region.of(grid)) is not None:
                 return ""
     finally:
         dataset.close()
     return "; ".join(dict.fromkeys(dataset.skipped.values())) or f"nothing could be read of {times[0]}"
 
 
-def _look_at_rain(config: CampaignConfig, name: str, grid: Grid) -> str:
-    entry = config.catalogue[name]
-    files = rain_files(config, name, config.time.start, config.time.end)
+def _look_at_rain(catalogue: Catalogue, time: TimeConfig, name: str, grid: Grid) -> str:
+    files = rain_files(catalogue, name, time.start, time.end)
     if not files:
-        reason = make_dataset(name, entry, config.data_root).why_missing(config.time.start)
-        return f"no file from {config.time.start} to {config.time.end}: {reason}."
-    first = list(islice(read_precipitation(entry.product, files[:1], Region.of(grid)), 1))
+        reason = catalogue.dataset(name).why_missing(time.start)
+        return f"no file from {time.start} to {time.end}: {reason}."
+    first = list(islice(read_precipitation(catalogue.entries[name].product, files[:1], Region.of(grid)), 1))
     return "" if first else f"'{files[0]}' has no precipitation"

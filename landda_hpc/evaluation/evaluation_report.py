@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.table import Table
 
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import CampaignConfig, VerificationConfig
 from landda_hpc.evaluation import references, stations
 from landda_hpc.evaluation.daily_rain import daily_rain
 from landda_hpc.evaluation.drawing import Drawing, Figure, file_name, make_ground
@@ -22,6 +22,7 @@ from landda_hpc.evaluation.reference_figures import (
     draw_reference_days,
 )
 from landda_hpc.evaluation.settings import write_settings
+from landda_hpc.evaluation.setup import Catalogue, EvaluationSetup
 from landda_hpc.evaluation.station_figures import draw_score_maps, draw_station_days, draw_station_series
 from landda_hpc.instances.domain import Domain
 from landda_hpc.io.atomic import write_text
@@ -76,9 +77,8 @@ class Verification:
     gaps: Sequence[Gap]
 
 
-def is_asked(config: CampaignConfig) -> bool:
-    """Whether the configuration names anything to verify against."""
-    asked = config.verification
+def is_asked(asked: VerificationConfig) -> bool:
+    """Whether the section names anything to verify against."""
     return bool(asked.references or asked.stations or asked.twin_stations)
 
 
@@ -105,12 +105,16 @@ def verify_campaign(
     series = CampaignSeries(folder, config, domain)
     gaps = Gaps()
     page = _Page(output, config, gaps)
+    setup = EvaluationSetup(config.verification, Catalogue.of(config), config.seed, domain, page.regions)
     drawing = None
     if with_figures:
-        rain = gaps.attempt("rain", lambda: daily_rain(series, config, domain), None)
-        drawing = Drawing(config, domain, series.baseline, rain, make_ground(domain), output / "figures", page.regions)
-    _report_stations(page, series, config, domain, drawing, gaps)
-    _report_references(page, series, config, domain, drawing, gaps)
+        rain = gaps.attempt("rain", lambda: daily_rain(series, setup), None)
+        window, figures = (series.scored_since, series.time.assimilation_end), output / "figures"
+        drawing = Drawing(
+            setup.asked, window, domain, series.baseline, rain, make_ground(domain), figures, page.regions
+        )
+    _report_stations(page, series, setup, drawing, gaps)
+    _report_references(page, series, setup, drawing, gaps)
     return page.write(gaps.list())
 
 
@@ -170,21 +174,29 @@ class _Page:
             gaps,
         )
 
+    def attributes(self, what: str) -> dict[str, str]:
+        """Global attributes of a netCDF file."""
+        return {"title": f"Campaign {self._config.name} against {what}", "source": software(), "history": history()}
+
+    def reference_note(self, name: str, n_missing: int, n_times: int) -> str:
+        """See ``reference_note``."""
+        return reference_note(self._config, name, n_missing, n_times)
+
 
 def _report_stations(
-    page: _Page, series: CampaignSeries, config: CampaignConfig, domain: Domain, drawing: Drawing | None, gaps: Gaps
+    page: _Page, series: CampaignSeries, setup: EvaluationSetup, drawing: Drawing | None, gaps: Gaps
 ) -> None:
     """Tables, files and, where they are drawn, figures of the stations."""
-    found = gaps.attempt("stations", lambda: stations.verify_stations(series, config, domain, page.regions, gaps), None)
+    found = gaps.attempt("stations", lambda: stations.verify_stations(series, setup, gaps), None)
     if found is None:
         return
     of_set, windows = found.stations, found.windows
     rows = [row for window in windows for row in window.groups]
     scale = representativeness_note(of_set, found.points)
     intervals = interval_note(
-        stations.anomaly_rule(config).describe(),
+        stations.anomaly_rule(setup.asked.anomaly).describe(),
         {window.window: window.block_steps for window in windows},
-        float(config.time.cycle_hours),
+        float(series.time.cycle_hours),
     )
     left_out = "; ".join(f"{n} {reason}" for reason, n in sorted(of_set.left_out.items())) or "none"
     page.stations = (
@@ -194,7 +206,7 @@ def _report_stations(
     page.section(
         "Stations",
         f"{page.stations}; left out: {left_out}. Values are matched within "
-        f"{config.verification.tolerance_minutes:g} minutes; {_PLACES[config.verification.place]}; frozen times are "
+        f"{setup.asked.tolerance_minutes:g} minutes; {_PLACES[setup.asked.place]}; frozen times are "
         f"left out. {_differences_from(series)}",
         group_markdown(rows),
         page.weak_intervals(mean for row in rows for mean in (row.score, row.difference) if mean is not None),
@@ -207,7 +219,7 @@ def _report_stations(
     files = [page.output / name for name in ("stations.csv", "station_groups.csv", "stations.nc")]
     write_station_csv(files[0], of_set, found.points, windows)
     write_group_csv(files[1], [("stations", row) for row in rows])
-    notes = {**_attributes(config, "stations"), "comment": f"{scale} {intervals}".strip()}
+    notes = {**page.attributes("stations"), "comment": f"{scale} {intervals}".strip()}
     write_station_netcdf(files[2], of_set, found.points, found.runs, windows, notes)
     page.files += files
     if drawing is None:
@@ -222,7 +234,7 @@ def _report_stations(
 
 
 def _report_references(
-    page: _Page, series: CampaignSeries, config: CampaignConfig, domain: Domain, drawing: Drawing | None, gaps: Gaps
+    page: _Page, series: CampaignSeries, setup: EvaluationSetup, drawing: Drawing | None, gaps: Gaps
 ) -> None:
     """Tables, files and, where they are drawn, figures of every reference; one layer in memory at a time."""
     patterns: dict[str, list[PatternSeries]] = {}
@@ -230,7 +242,7 @@ def _report_references(
     figures: dict[str, list[Figure]] = {}
     scored: dict[str, set[str]] = {}
     rows = page.reference_rows
-    for found in references.verify_references(series, config, domain, page.regions, gaps):
+    for found in references.verify_references(series, setup, gaps):
         name = found.compared.reference
         is_first = name not in patterns
         patterns.setdefault(name, []).append(found.patterns)
@@ -242,20 +254,20 @@ def _report_references(
             drawn = figures.setdefault(name, [])
             drawn += gaps.attempt(f"maps of scores against {of_layer}", partial(draw_cell_maps, found, drawing), [])
             if is_first:
-                draw = partial(_draw_days, found, domain, drawing, gaps)
+                draw = partial(_draw_days, found, setup.domain, drawing, gaps)
                 drawn += gaps.attempt(f"anomalies of days next to {of_layer}", draw, [])
         path = page.output / f"reference_{file_name(name)}_{found.compared.layer.replace(' ', '')}.nc"
-        cell = domain.cells.cell[found.scored]
-        write_reference_netcdf(path, domain.grid, cell, found.patterns, found.cells, _attributes(config, name))
+        cell = setup.domain.cells.cell[found.scored]
+        write_reference_netcdf(path, setup.domain.grid, cell, found.patterns, found.cells, page.attributes(name))
         page.files.append(path)
     if not rows:
         return
     for name, layers in patterns.items():
         what = f"scores of cells against {name}"
-        stations.note_windows(what, series, scored[name], config.verification.min_pairs, gaps)
+        stations.note_windows(what, series, scored[name], setup.asked.min_pairs, gaps)
         page.section(
             f"Gridded reference: {name}",
-            reference_note(config, name, missing[name], len(layers[0].times)),
+            page.reference_note(name, missing[name], len(layers[0].times)),
             reference_markdown(rows[name]),
             page.weak_intervals(mean for row in rows[name] for mean in (row.score, row.difference) if mean is not None),
         )
@@ -311,11 +323,3 @@ def reference_note(config: CampaignConfig, name: str, n_missing: int, n_times: i
     if assimilated == entry.product and assimilated != "cf":
         return f"{text} The same product ({assimilated}) was assimilated: it is not independent evidence."
     return f"{text} It was not assimilated."
-
-
-def _attributes(config: CampaignConfig, what: str) -> dict[str, str]:
-    return {
-        "title": f"Campaign {config.name} against {what}",
-        "source": software(),
-        "history": history(),
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,8 @@ class CampaignSeries:
     ----------
     instances : with series; the nature run first, if there is one.
     times : regular, in steps of a cycle, from the first recorded time to the last; gaps are NaN.
+    time : the campaign's calendar.
+    scored_since : from here on scores count.
     n_layers : soil layers that were recorded, from the top.
     scored_depths_m : layers whose standard deviation among tiles was recorded, m.
     baseline : the run that others are compared with: the control, if there is one; None with a single run.
@@ -51,7 +53,7 @@ class CampaignSeries:
                 f"{folder} has no series of its runs ({series_folder(folder).name}/ is missing or empty). They are "
                 "recorded where the configuration has 'output: {series: {}}'; run the campaign again with it."
             )
-        self._config, self._domain = config, domain
+        self.time, self.scored_since = config.time, config.scored_since
         first = read_day(next(iter(self._files[self.runs[0]].values())))
         if not np.array_equal(first.frame.cell, domain.cells.cell) or first.frame.shape != domain.grid.shape:
             raise StorageError(
@@ -69,6 +71,11 @@ class CampaignSeries:
     def runs(self) -> tuple[str, ...]:
         """Instances without the nature run."""
         return tuple(name for name in self._files if name != NATURE)
+
+    @property
+    def cycle(self) -> timedelta:
+        """Time between two states."""
+        return self.time.cycle
 
     @property
     def to_depth_m(self) -> float:
@@ -99,9 +106,9 @@ class CampaignSeries:
 
     def windows(self) -> dict[str, BoolArray]:
         """Times of the assimilation window (without what scores leave out) and of the free forecast."""
-        time = self._config.time
+        time = self.time
         return {
-            "assimilation": np.array([self._config.scored_since <= t <= time.assimilation_end for t in self.times]),
+            "assimilation": np.array([self.scored_since <= t <= time.assimilation_end for t in self.times]),
             "forecast": np.array([t > time.assimilation_end for t in self.times]),
         }
 
@@ -114,7 +121,7 @@ class CampaignSeries:
         for days in self._files.values():
             ends = sorted(days)
             found += [*read_day(days[ends[0]]).slices, *read_day(days[ends[-1]]).slices]
-        first, last, step = min(found), max(found), self._config.time.cycle
+        first, last, step = min(found), max(found), self.cycle
         return tuple(first + i * step for i in range((last - first) // step + 1))
 
 

@@ -43,7 +43,7 @@ def draw_patterns_with_rain(layers: Sequence[PatternSeries], drawing: Drawing) -
         bars,
         path,
         title=f"Spatial correlation with {_described(first.reference)}",
-        window_end=drawing.config.time.assimilation_end,
+        window_end=drawing.window[1],
         rain_label=f"{drawing.rain_label}, mean of the region",
     )
     and_rain = f", and {drawing.rain_label}" if any(bars.values()) else ""

@@ -10,12 +10,13 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig, ReferenceConfig
+from landda_hpc.config import ReferenceConfig
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.evaluation.recorded_series import NATURE, CampaignSeries, unfrozen
+from landda_hpc.evaluation.setup import EvaluationSetup
 from landda_hpc.evaluation.stations import anomaly_rule
-from landda_hpc.formats.products.dataset import Dataset, make_dataset
+from landda_hpc.formats.products.dataset import Dataset
 from landda_hpc.formats.products.product import SoilMoistureProfile
 from landda_hpc.formats.products.region import Region as FileRegion
 from landda_hpc.instances.domain import Domain, depth_name
@@ -76,36 +77,34 @@ def region_cells(domain: Domain, regions: Sequence[Region]) -> dict[str, IntArra
     return found
 
 
-def verify_references(
-    series: CampaignSeries, config: CampaignConfig, domain: Domain, regions: Sequence[Region], gaps: Gaps
-) -> Iterator[ReferenceVerification]:
+def verify_references(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) -> Iterator[ReferenceVerification]:
     """Compare every run with the truth of a twin and with every reference, layer by layer. Local.
 
     Parameters
     ----------
-    regions : with means of their own.
+    setup : what is asked for.
     gaps : gets the references and layers that cannot be read, or have nothing of the campaign's time.
 
     Yields
     ------
     One at a time: the series of all cells take most of the memory.
     """
-    judge = _Judge(series, config, domain, regions)
+    judge = _Judge(series, setup)
 
     def judged(name: str, depth: DepthRange, take: Callable[[], ReferenceVerification]) -> list[ReferenceVerification]:
         found = gaps.attempt(f"scores against {name}, {depth_name(depth)}", take, None)
         return [] if found is None else [found]
 
     if NATURE in series.instances:
-        for depth in config.verification.depths_m:
+        for depth in setup.asked.depths_m:
             if depth[1] <= series.to_depth_m + 1e-3:
                 yield from judged(TRUTH, depth, partial(judge.of_truth, depth))
             else:
                 why = f"the series reach down to {series.to_depth_m:.3f} m (output.series.to_depth_m)"
                 gaps.add(f"scores against the {TRUTH}, {depth_name(depth)}", why, is_fault=False)
-    for settings in config.verification.references:
+    for settings in setup.asked.references:
         name = settings.name or settings.entry
-        images = _ProductImages(series, config, domain, settings)
+        images = _ProductImages(series, setup, settings)
         nothing: dict[DepthRange, FloatArray] = {}
         for depth, values in gaps.attempt(f"reference '{name}'", images.read, nothing).items():
             yield from judged(name, depth, partial(judge, name, depth, values, images.day_begin))
@@ -114,14 +113,12 @@ def verify_references(
 class _Judge:
     """Scores the runs against one layer of a reference; holds what all layers share."""
 
-    def __init__(
-        self, series: CampaignSeries, config: CampaignConfig, domain: Domain, regions: Sequence[Region]
-    ) -> None:
-        self._series, self._config = series, config
+    def __init__(self, series: CampaignSeries, setup: EvaluationSetup) -> None:
+        self._series, self._setup, domain = series, setup, setup.domain
         self._scored = np.flatnonzero(domain.cells.from_mask(domain.is_scored))
         place = np.full(len(domain.cells), -1)
         place[self._scored] = np.arange(self._scored.size)
-        self._regions = {name: place[cells] for name, cells in region_cells(domain, regions).items()}
+        self._regions = {name: place[cells] for name, cells in region_cells(domain, setup.regions).items()}
         self._area = domain.cells.from_image(domain.grid.area)[self._scored]
 
     def of_depth(self, instance: str, depth: DepthRange) -> FloatArray:
@@ -141,14 +138,14 @@ class _Judge:
         self, name: str, depth: DepthRange, values: FloatArray, day_begin: timedelta | None = None
     ) -> ReferenceVerification:
         """Compare; ``values`` as ``of_depth``, one row a time or, averaged over days that begin then, a day."""
-        series, asked = self._series, self._config.verification
+        series, asked = self._series, self._setup.asked
         runs = {run: self.of_depth(run, depth) for run in series.runs}
         times, windows = series.times, series.windows()
         if day_begin is not None:
             since_begin = [time - day_begin for time in series.times]
             times = days_of(since_begin)
             # Of the campaign's first and last day there may be one time: no mean of the day.
-            half = -(-24 // self._config.time.cycle_hours) / 2.0
+            half = -(-24 // series.time.cycle_hours) / 2.0
             runs = {run: daily_means(field, since_begin, times, half) for run, field in runs.items()}
             of_day = {time.date(): i for i, time in enumerate(times)}
             # A day belongs to a window if all its times do.
@@ -166,10 +163,10 @@ class _Judge:
             windows,
             self._regions,
             self._area,
-            rule=anomaly_rule(self._config),
+            rule=anomaly_rule(asked.anomaly),
             baseline=series.baseline,
             min_pairs=asked.min_pairs,
-            bootstrap=Bootstrap(asked.replicates, self._config.seed),
+            bootstrap=Bootstrap(asked.replicates, self._setup.seed),
         )
         rows = [*mean_patterns(patterns, windows, series.baseline), *(row for found in cells for row in found.groups)]
         n_missing = int((~np.isfinite(values).any(axis=1)).sum())
@@ -179,11 +176,9 @@ class _Judge:
 class _ProductImages:
     """Reads a product at the campaign's times onto the scored cells."""
 
-    def __init__(
-        self, series: CampaignSeries, config: CampaignConfig, domain: Domain, settings: ReferenceConfig
-    ) -> None:
-        self._series, self._domain, self._settings = series, domain, settings
-        self._dataset = make_dataset(settings.entry, config.catalogue[settings.entry], config.data_root)
+    def __init__(self, series: CampaignSeries, setup: EvaluationSetup, settings: ReferenceConfig) -> None:
+        self._series, self._domain, self._settings, domain = series, setup.domain, settings, setup.domain
+        self._dataset = setup.catalogue.dataset(settings.entry)
         self._scored = domain.cells.from_mask(domain.is_scored)
         self._regridder: Regridder | None = None
         self.day_begin = self._dataset.product.day_begin if settings.averaging == "day" else None

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig
 from landda_hpc.evaluation.drawing import Drawing, Figure, capital, file_name
 from landda_hpc.evaluation.stations import StationVerification
 from landda_hpc.regions import Region
@@ -68,7 +67,7 @@ def draw_station_series(found: StationVerification, drawing: Drawing) -> list[Fi
     figures: list[Figure] = []
     stations, window = found.stations, found.windows[0]
     for region in station_regions(stations.lat, stations.lon, found.regions):
-        chosen, rule = _drawn(found, region, drawing.config)
+        chosen, rule = _drawn(found, region, drawing.asked.drawn_stations)
         panels = []
         for i in chosen:
             words = {run: _r_words(run, metrics["r"].at(i)) for run, metrics in window.scores.scores.items()}
@@ -82,7 +81,7 @@ def draw_station_series(found: StationVerification, drawing: Drawing) -> list[Fi
                 stations.times,
                 path,
                 title=f"Soil moisture at stations, {region.name}",
-                window_end=drawing.config.time.assimilation_end,
+                window_end=drawing.window[1],
                 rain_label=drawing.rain_label,
             )
             text = f"Soil moisture at stations, {region.name}, {rule}; R over the {window.window} window."
@@ -126,11 +125,10 @@ def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], 
     return figures
 
 
-def _drawn(found: StationVerification, region: Region, config: CampaignConfig) -> tuple[list[int], str]:
+def _drawn(found: StationVerification, region: Region, names: Sequence[str]) -> tuple[list[int], str]:
     """Which stations of a region are drawn, and the rule in words: by what the last of the runs changes."""
     stations, window = found.stations, found.windows[0]
     inside = stations.inside(region) & (stations.layer == min(stations.layer)) & (window.scores.n > 0)
-    names = config.verification.drawn_stations
     if names:
         listed = [i for i in np.flatnonzero(inside) if f"{stations.network[i]}/{stations.station[i]}" in names]
         return [int(i) for i in listed], "as configured"

@@ -12,15 +12,17 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig, StationsConfig
+from landda_hpc.config import AnomalyConfig, StationsConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.evaluation.recorded_series import CampaignSeries, unfrozen
+from landda_hpc.evaluation.setup import Catalogue, EvaluationSetup
 from landda_hpc.evaluation.twin_stations import draw_twin_stations
 from landda_hpc.formats.stations.entry import read_stations
 from landda_hpc.formats.stations.station import StationSeries, merge_series
-from landda_hpc.instances.domain import Domain, depth_name
+from landda_hpc.instances.domain import depth_name
 from landda_hpc.regions import GLOBE, Region
+from landda_hpc.regridding.depth import DepthRange
 from landda_hpc.storage.series_files import SeriesSlice
 from landda_hpc.verification.omissions import Gaps
 from landda_hpc.verification.statistics.anomalies import AnomalyRule
@@ -62,19 +64,17 @@ class StationVerification:
     regions: Sequence[Region]
 
 
-def anomaly_rule(config: CampaignConfig) -> AnomalyRule:
+def anomaly_rule(asked: AnomalyConfig) -> AnomalyRule:
     """The anomalies that the configuration asks for."""
-    return AnomalyRule(config.verification.anomaly.kind, config.verification.anomaly.window_days)
+    return AnomalyRule(asked.kind, asked.window_days)
 
 
-def verify_stations(
-    series: CampaignSeries, config: CampaignConfig, domain: Domain, regions: Sequence[Region], gaps: Gaps
-) -> StationVerification | None:
+def verify_stations(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) -> StationVerification | None:
     """Compare every run with every station that the configuration names. Local.
 
     Parameters
     ----------
-    regions : with means of their own; stations of a twin are drawn in each of them.
+    setup : what is asked for; stations of a twin are drawn in each of its regions.
     gaps : gets the stations that cannot be read, and why windows have no scores.
 
     Returns
@@ -85,12 +85,14 @@ def verify_stations(
     ------
     DataError, StorageError : the campaign's series cannot be read.
     """
-    asked = config.verification
+    asked, domain, regions = setup.asked, setup.domain, setup.regions
     found: list[StationSeries] = []
     outside: Counter[str] = Counter()
     nothing: list[StationSeries] = []
     for settings in asked.stations:
-        load = partial(load_stations, config, settings, series.times[0], series.times[-1])
+        load = partial(
+            load_stations, setup.catalogue, settings, series.times[0], series.times[-1], asked.tolerance_minutes
+        )
         of_entry = gaps.attempt(f"stations '{settings.entry}'", load, nothing)
         if not of_entry:
             continue
@@ -98,7 +100,7 @@ def verify_stations(
         outside[_outside_words(settings)] += len(of_entry) - len(chosen)
         found += chosen
     if asked.twin_stations is not None:
-        draw = partial(draw_twin_stations, series, config, domain, regions)
+        draw = partial(draw_twin_stations, series, asked.twin_stations, setup)
         found += gaps.attempt("stations of the twin", draw, [])
     if not found:
         return None
@@ -124,16 +126,18 @@ def verify_stations(
         return None
     take = {"water": lambda values: stations.at_places(unfrozen(values))}
     runs = {name: series.collect(name, take)["water"] for name in series.runs}
-    points = representativeness(stations, domain.grid, domain.cells.cell, _among_tiles(series, stations, config))
+    points = representativeness(
+        stations, domain.grid, domain.cells.cell, _among_tiles(series, stations, asked.depths_m)
+    )
     windows = score_stations(
         stations,
         runs,
         series.windows(),
         regions=(*regions, GLOBE),
-        rule=anomaly_rule(config),
+        rule=anomaly_rule(asked.anomaly),
         baseline=series.baseline,
         min_pairs=asked.min_pairs,
-        bootstrap=Bootstrap(asked.replicates, config.seed),
+        bootstrap=Bootstrap(asked.replicates, setup.seed),
     )
     note_windows("scores at stations", series, {window.window for window in windows}, asked.min_pairs, gaps)
     return StationVerification(stations, runs, points, windows, regions)
@@ -173,18 +177,22 @@ def anomalies_of_days(
 
 
 def load_stations(
-    config: CampaignConfig, settings: StationsConfig, start: datetime, end: datetime
+    catalogue: Catalogue, settings: StationsConfig, start: datetime, end: datetime, tolerance_minutes: float
 ) -> list[StationSeries]:
     """Soil moisture of the stations of a catalogue entry, without what their flags refuse, from start to end.
+
+    Parameters
+    ----------
+    tolerance_minutes : by which a value may lie outside the period.
 
     Raises
     ------
     ConfigError : no such file.
     DataError : the files cannot be read.
     """
-    entry = config.catalogue[settings.entry]
-    path = config.data_root / entry.path
-    margin = timedelta(minutes=config.verification.tolerance_minutes)
+    entry = catalogue.entries[settings.entry]
+    path = catalogue.data_root / entry.path
+    margin = timedelta(minutes=tolerance_minutes)
     period = start - margin, end + margin
     found = read_stations(settings.entry, entry, path, period)
     return [one.selected(settings.accept).between(*period) for one in found]
@@ -218,13 +226,13 @@ def _outside_words(settings: StationsConfig) -> str:
     return f"of {settings.entry} not within {100 * top:g} to {100 * bottom:g} cm (sensor_depths_m)"
 
 
-def _among_tiles(series: CampaignSeries, stations: StationSet, config: CampaignConfig) -> FloatArray:
+def _among_tiles(series: CampaignSeries, stations: StationSet, depths_m: Sequence[DepthRange]) -> FloatArray:
     """Mean standard deviation among the tiles of each station's cell, in its layer, over the baseline's times.
 
     NaN for a layer that the campaign did not record: it may be verified at others than it scored.
     """
     recorded = series.scored_depths_m
-    row = np.array([recorded.index(d) if d in recorded else -1 for d in config.verification.depths_m])[stations.layer]
+    row = np.array([recorded.index(d) if d in recorded else -1 for d in depths_m])[stations.layer]
     main, known = stations.placement.main_cell, row >= 0
 
     def take(values: SeriesSlice) -> FloatArray:

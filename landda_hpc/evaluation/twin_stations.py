@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import TwinStationsConfig
 from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.evaluation.recorded_series import NATURE, CampaignSeries, unfrozen
+from landda_hpc.evaluation.setup import EvaluationSetup
 from landda_hpc.formats.stations.station import StationSeries
 from landda_hpc.grid import Grid
 from landda_hpc.instances.domain import Domain
@@ -25,7 +25,7 @@ _MOST_TRIES: Final = 100
 
 
 def draw_twin_stations(
-    series: CampaignSeries, config: CampaignConfig, domain: Domain, regions: Sequence[Region]
+    series: CampaignSeries, settings: TwinStationsConfig, setup: EvaluationSetup
 ) -> list[StationSeries]:
     """Stations whose values are the nature run's cell means, with a lasting offset and white errors.
 
@@ -33,14 +33,13 @@ def draw_twin_stations(
 
     Parameters
     ----------
-    regions : stations lie in each of those that have scored cells, or anywhere in the domain where none has.
+    setup : stations lie in each of its regions that have scored cells, or anywhere in the domain where none has.
 
     Raises
     ------
     ConfigError : no nature run was recorded, or the sensor is deeper than the recorded layers.
     """
-    settings = config.verification.twin_stations
-    assert settings is not None, "they are asked for"
+    domain, regions = setup.domain, setup.regions
     weights = sensor_weights(settings.depth_m, series.n_layers)
     if NATURE not in series.instances or weights is None:
         raise ConfigError(
@@ -48,7 +47,7 @@ def draw_twin_stations(
             f"recorded {series.to_depth_m:.3f} m; found instances {', '.join(series.instances)} and a sensor at "
             f"{settings.depth_m[0]:g}-{settings.depth_m[1]:g} m."
         )
-    generator = keyed_generator(config.seed, "twin stations")
+    generator = keyed_generator(setup.seed, "twin stations")
     row, column = np.divmod(domain.cells.cell, domain.grid.shape[1])
     chosen: list[tuple[Region, int]] = []
     inside_of = [(region, _scored_cells(domain, region)) for region in regions]

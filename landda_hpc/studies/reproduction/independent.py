@@ -16,6 +16,7 @@ from landda_hpc.evaluation.daily_rain import DailyRain, bars_of_cell, daily_rain
 from landda_hpc.evaluation.drawing import Figure
 from landda_hpc.evaluation.evaluation_report import Verification, is_asked, verify_campaign
 from landda_hpc.evaluation.recorded_series import CampaignSeries
+from landda_hpc.evaluation.setup import Catalogue, EvaluationSetup
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.instances.trajectory import changed_records
 from landda_hpc.storage.series_files import list_series, series_folder
@@ -66,7 +67,7 @@ class Independent:
     @cached_property
     def verification(self) -> Verification | None:
         """Against all that the configuration names; None where it names nothing, or without series."""
-        if self.series is None or not is_asked(self.config):
+        if self.series is None or not is_asked(self.config.verification):
             return None
         verify = partial(verify_campaign, self._m.folder.path, self.config, self._domain, self._folder)
         found: Verification | None = self._gaps.attempt("verification", verify, None)
@@ -79,7 +80,10 @@ class Independent:
         if self.series is None:
             return None
         if self.config.verification.precipitation is not None:
-            read = partial(daily_rain, self.series, self.config, self._domain)
+            setup = EvaluationSetup(
+                self.config.verification, Catalogue.of(self.config), self.config.seed, self._domain, ()
+            )
+            read = partial(daily_rain, self.series, setup)
         else:
             read = partial(recorded_rain, self.series, self._m.compared.control)
         found: DailyRain | None = self._gaps.attempt("rain", read, None)
