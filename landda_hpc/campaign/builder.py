@@ -1,4 +1,4 @@
-"""From the configuration of a campaign to the parts that its cycles work with: every choice is made here, once."""
+"""Build the parts of a campaign from its configuration: every choice is made here, once."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ from landda_hpc.storage.record_inventory import Inventory
 
 @dataclass(frozen=True, eq=False)
 class Foundation:
-    """What a campaign has before its parts are built.
+    """Components of a campaign that exist before its parts are built.
 
     Attributes
     ----------
-    config, domain : what is computed, and where.
+    config, domain : configuration and domain.
     world : all ranks.
     folder : output folder; rank 0 writes in it.
     models, instances : how the model is computed; nature run and runs with their models and states.
     source : of the observations, used on rank 0.
-    identity : hash of the trajectory that the campaign was begun with, for its checkpoints.
+    identity : hash of the trajectory at the campaign's start, for its checkpoints.
     """
 
     config: CampaignConfig
@@ -73,8 +73,8 @@ def build_parts(
 
     Parameters
     ----------
-    base : what is there already.
-    inventory : of the records so far, on rank 0; None for a campaign that begins.
+    base : existing components.
+    inventory : of the records so far, on rank 0; None for a new campaign.
     observer : is called with every background.
 
     Raises
@@ -152,17 +152,17 @@ def _analysis(run: Run, method: AnalysisMethod, domain: Domain) -> ImageAnalysis
         return AnalysisOfObservedDepth(method, domain)
     if not isinstance(method, LayeredMethod):
         raise ConfigError(
-            f"run '{run.name}': {run.n_analysed_layers} layers are analysed one by one, but its method "
+            f"run '{run.name}': {run.n_analysed_layers} layers are analysed separately, but its method "
             f"{type(method).__name__} has no analyse_layers. Analyse the observed depth instead."
         )
     return AnalysisOfUpperLayers(method, domain, run.n_analysed_layers)
 
 
 def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> PreparedObservations | None:
-    """Observations as they are analysed, on rank 0; puts the memory of their checks into ``memories``. Collective."""
+    """Processed observations, on rank 0; adds the memory of their checks to ``memories``. Collective."""
     config, domain, world = base.config, base.domain, base.world
     processing: ObservationProcessing | None = None
-    with together(world, "preparing the treatment of observations"):
+    with together(world, "preparing the processing of observations"):
         if world.rank == 0:
             processing = ObservationProcessing(
                 config.observations, [run.name for run in config.runs], domain, config.data_root, config.seed
@@ -170,7 +170,7 @@ def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> Prepar
             memories |= processing.memories
     rules = config.observations.withheld
     withholding: Withholding | None = None
-    with together(world, "choosing the observations that are withheld"):
+    with together(world, "selecting withheld observations"):
         if processing is not None and rules is not None:
             withholding = Withholding(rules, domain.grid, config.seed, config.data_root, config.time.analyses)
     if processing is None:
@@ -180,7 +180,7 @@ def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> Prepar
 
 
 def _schedule(base: Foundation) -> Schedule:
-    """What is due when, with the times of the free forecast that have observations. Collective."""
+    """The schedule, with the times of the free forecast that have observations. Collective."""
     config, time = base.config, base.config.time
     later = [time.valid_time(n) for n in range(time.n_analyses + 1, time.n_cycles + 1)]
     found: list[datetime] | None = None

@@ -1,4 +1,4 @@
-"""Traffic of a cycle between the tiles of all ranks and the cell means on the roots: aggregate and distribute."""
+"""Communication in a cycle between the tiles of all ranks and the cell means on the roots: aggregate and distribute."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TileExchange:
     Parameters
     ----------
     domain : of the campaign.
-    traffic : of all ranks with the roots.
+    traffic : communication of all ranks with the roots.
     """
 
     def __init__(self, domain: Domain, traffic: RootTraffic) -> None:
@@ -30,7 +30,7 @@ class TileExchange:
         self._observed = domain.observed_weights > 0.0
 
     def gather_means(self, instance: Instance) -> FloatArray | None:
-        """Cell means on the roots, (n_cells, n_columns), as ``Columns`` has them. Collective."""
+        """Cell means on the roots, (n_cells, n_columns), in the layout of ``Columns``. Collective."""
         domain, rows = self._domain, None
         if instance.model is not None and instance.state is not None:
             frozen = np.any(frozen_layers(instance.state) & self._observed, axis=1)
@@ -41,7 +41,7 @@ class TileExchange:
         return self._traffic.gather(instance.index, rows, domain.columns.size)
 
     def gather_surface(self, instance: Instance) -> FloatArray | None:
-        """Ground temperature and snow on the roots, (n_cells, 2), as ``surface_rows`` has them. Collective."""
+        """Ground temperature and snow on the roots, (n_cells, 2), in the layout of ``surface_rows``. Collective."""
         rows = None
         if instance.model is not None and instance.state is not None:
             rows = surface_rows(instance.model, instance.state)

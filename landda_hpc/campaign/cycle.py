@@ -1,4 +1,4 @@
-"""One cycle after the other: forecast, aggregate, observe, analyse, distribute, checkpoint, diagnose."""
+"""The cycles of a campaign: forecast, aggregate, observe, analyse, distribute, checkpoint, diagnose."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from landda_hpc.storage.report_state import forget_report
 from landda_hpc.storage.retention import list_checkpoints
 
 step_log = logging.getLogger("landda_hpc.steps")
-"""One line per step and cycle: goes to the campaign's log file, and to the screen with --verbose."""
+"""Logger of one line per step and cycle, in the campaign's log file, and on the screen with --verbose."""
 
 Progress = Callable[[int, int, str], None]
 """Called on rank 0 after each cycle with (cycle, number of cycles, one line)."""
@@ -45,7 +45,7 @@ class Campaign:
     Parameters
     ----------
     parts : the finished parts of the campaign; ``builder.build_parts`` makes them.
-    cycle : cycles done so far.
+    cycle : number of completed cycles.
     """
 
     def __init__(self, parts: CampaignParts, cycle: int = 0) -> None:
@@ -58,11 +58,11 @@ class Campaign:
     # ------------------------------------------------------------------ the loop
 
     def run(self, progress: Progress | None = None, stop: StopRequest | None = None) -> Outcome:
-        """Cycle to the end of the campaign or to a stop request. Collective over the world.
+        """Run cycles until the end of the campaign or a stop request. Collective over the world.
 
         Raises
         ------
-        ModelError, DataError, StorageError : on every rank; the last checkpoint stays as it is.
+        ModelError, DataError, StorageError : on every rank; the last checkpoint is kept.
         StoppedError : a stop request came before the first cycle, and the state had been saved by an earlier job.
         """
         time, world = self._schedule.time, self._world
@@ -129,10 +129,10 @@ class Campaign:
     # ------------------------------------------------------------------ steps
 
     def _add_drift(self, time: datetime) -> dict[str, FloatArray]:
-        """Add the learned correction of each run's drift to its forecast; water ledgers by run, on roots. Collective.
+        """Add the estimated drift correction of each run to its forecast; water ledgers by run, on roots. Collective.
 
-        The correction goes to the layers that overlap the observed depth and to no deeper ones: the regression below
-        the observed depth describes errors, not drifts.
+        The correction is added only to the layers that overlap the observed depth, because the regression below the
+        observed depth describes errors, not drifts.
         """
         accounts: dict[str, FloatArray] = {}
         for instance in self._instances:
@@ -164,7 +164,7 @@ class Campaign:
         return self.parts.exchange.gather_surface(next(i for i in self._instances if i.run is not None))
 
     def _observe(self, images: CycleImages, surface: FloatArray | None) -> ImageObservation | None:
-        """The treated and checked observation on every root; None if there is none. Collective."""
+        """The processed observation on every root; None without one. Collective."""
         if not self._schedule.may_be_observed(images.time):
             return None
         observation: ImageObservation | None = None
@@ -180,13 +180,13 @@ class Campaign:
     # ------------------------------------------------------------------ keeping
 
     def _save(self) -> None:
-        """Keep the state after the current cycle. Collective."""
+        """Write a checkpoint of the state after the current cycle. Collective."""
         with self._clock("checkpoint"):
             time = self._schedule.time.valid_time(self.cycle)
             self._saved = self.parts.keeper.save(self._instances, self.cycle, time)
 
     def _record_times(self) -> None:
-        """Record seconds, traffic, memory and status, which are not part of the result. Collective."""
+        """Record times, communication, memory and status, which are not part of the result. Collective."""
         number = self.cycle
         seconds = self._clock.collect(self._world)
         peak_mb = round(peak_bytes() / 1e6, 1)
@@ -200,7 +200,7 @@ class Campaign:
                         step_log.info("%s %s: %.3f s, mean %.3f s", number, step, used["max"], used["mean"])
 
     def _conclude(self, state: State) -> None:
-        """Write how the cycles ended. A finished campaign is finished before its report begins. Collective."""
+        """Record the end of the cycles; the campaign is marked as finished before its report begins. Collective."""
         with together(self._world, "writing the status"):
             if self._world.rank == 0:
                 if state == "finished":

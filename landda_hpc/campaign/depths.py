@@ -1,4 +1,4 @@
-"""What a campaign writes about depths below the observed one: images of every scored layer, profiles at places."""
+"""Output for all depths: images of every scored layer, and profiles at places."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def profile_records(
     Parameters
     ----------
     cells : from ``profile_cells``.
-    states : instances with their cell means, after the analysis where there was one.
+    states : instances with their cell means, after the analysis, if there was one.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""What a campaign will take: useful ranks, memory, disk, time."""
+"""Predict the requirements of a campaign: ranks, memory, disk space, time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from landda_hpc.regridding.depth import layers_down_to
 from landda_hpc.variables import STATE
 
 LARGEST_COUNTED: Final = 200_000
-"""Cells of the largest grid whose tiles are counted; they are built for it, 10 us a cell."""
+"""Largest grid, in cells, whose tiles are built and counted (10 us per cell)."""
 
 _MAP_WITH_ANALYSIS, _MAP_OF_FORECAST, _CURVES = 0.9e6, 0.5e6, 0.13e6  # bytes of the figures of one time, measured
 _BASE_MEMORY = 250e6  # bytes of an interpreter with the libraries and the static fields, measured
@@ -30,16 +30,16 @@ _REDUNDANCY = 16.0  # real numbers per pixel: coefficients, variances and worksp
 
 @dataclass(frozen=True)
 class Sizes:
-    """What memory and disk follow from.
+    """Sizes that determine memory and disk space.
 
     Attributes
     ----------
     grid : the model grid.
     n_land, n_tiles : land cells and tiles.
-    fullest : tiles of the rank that has most, all its instances together.
+    fullest : largest number of tiles on a rank, over all its instances.
     n_ranks, n_roots : ranks, and those of the root group.
-    domain : what was counted: the campaign's own, or of a coarser grid over the same area, whose numbers stand scaled.
-    is_scaled : whether it was.
+    domain : the domain that was counted: the campaign's, or one on a coarser grid, whose numbers are scaled.
+    is_scaled : whether the numbers are scaled.
     """
 
     grid: Grid
@@ -53,7 +53,7 @@ class Sizes:
 
 
 def measure(config: CampaignConfig, n_ranks: int) -> Sizes:
-    """Count land cells and tiles; on a large grid count those of a coarser one and scale, to answer in seconds. Local.
+    """Count land cells and tiles; for a large grid, count on a coarser one and scale, which takes seconds. Local.
 
     Raises
     ------
@@ -61,8 +61,8 @@ def measure(config: CampaignConfig, n_ranks: int) -> Sizes:
 
     Notes
     -----
-    The static fields have 0.5 degrees: a finer grid repeats them, so that numbers scale with its cells. A CoLM case
-    is counted as it is: its tiles come from its own files.
+    The static fields have 0.5 degrees: a finer grid repeats them, so numbers scale with its cells. The
+    tiles of a CoLM case are always counted, because they come from its files.
     """
     cells = config.grid.n_lat * config.grid.n_lon
     step = 1 if config.case is not None else math.ceil(math.sqrt(cells / LARGEST_COUNTED))
@@ -88,14 +88,14 @@ def measure(config: CampaignConfig, n_ranks: int) -> Sizes:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a campaign takes.
+    """Requirements of a campaign.
 
     Attributes
     ----------
-    memory : of the rank that needs most, bytes.
+    memory : largest memory of a rank, bytes.
     disk : of the whole folder at the end, bytes; ``parts`` : by kind.
-    written_beside : of the checkpoint that is being written while the older ones are kept, bytes.
-    core_seconds : of all ranks together, without waiting; None where nothing was measured.
+    written_beside : temporary size of a checkpoint that is being written next to the older ones, bytes.
+    core_seconds : summed over ranks, without waiting; None if not measured.
     """
 
     memory: float
@@ -106,12 +106,12 @@ class Needs:
 
 
 def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
-    """Memory, disk and time of a campaign: measured quantities times how often they come, or from sizes alone.
+    """Memory, disk and time of a campaign: from measured quantities and their frequency, or from sizes alone.
 
     Parameters
     ----------
     sizes : counted for a number of ranks.
-    trial : of this configuration; None where it could not be run: numbers are then right to a factor of two.
+    trial : of this configuration; None if it could not be run; numbers are then right to a factor of two.
     """
     clock, pixels = config.time, sizes.grid.n_cells
     instances = len(config.instance_names)
@@ -129,7 +129,7 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
         parts = {"checkpoints": float(kept * checkpoint), "images": float((with_analysis + without) * image)}
         parts |= {"series": _series_bytes(config, sizes)}
         return Needs(memory, sum(parts.values()), parts, checkpoint, None)
-    # Ranks share the tiles' states; what is left of the peak each root needs for images and transforms.
+    # Ranks share the tiles' states; each root needs the rest of the peak for images and transforms.
     states = sizes.n_tiles * state * instances
     held = states * (sizes.fullest / max(1, sizes.n_tiles * instances))
     memory = trial.peak - states + held
@@ -152,11 +152,11 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
 
 
 def estimate(config: CampaignConfig, sizes: Sizes, trial: Trial | None = None, why_not: str = "") -> dict[str, str]:
-    """Ranks, memory per rank, disk and time in words.
+    """Describe ranks, memory per rank, disk space and time.
 
     Parameters
     ----------
-    trial : what three cycles took here; None: from sizes alone.
+    trial : measurement of three cycles on this machine; None: from sizes alone.
     why_not : why there is no trial.
     """
     found = needs(config, sizes, trial)

@@ -1,4 +1,4 @@
-"""The report of a campaign's folder, part by part: tables, then figures, then the page that shows them."""
+"""The report of a campaign, part by part: tables, then figures, then the page with both."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Made:
-    """A part that was made: its path relative to the campaign's folder, its caption, parts so far and in all."""
+    """A finished part: path relative to the campaign's folder, caption, number of parts so far and in total."""
 
     name: str
     caption: str | None
@@ -45,13 +45,13 @@ def make_report(
     done: Mapping[str, str | None] | None = None,
     notes: Sequence[str] = (),
 ) -> Iterator[Made]:
-    """Write scores.csv, scores.nc, observations.md, where asked for the figures, and summary.md. Local: one process.
+    """Write scores.csv, scores.nc, observations.md, figures if requested, and summary.md. Local: one process.
 
     Parameters
     ----------
     config : of the campaign; ``output.figures`` says whether figures are drawn.
-    done : parts that exist, with the captions of figures: they are not made again.
-    notes : sentences to be read before the tables.
+    done : existing parts with the captions of figures; they are not written again.
+    notes : sentences above the tables.
 
     Yields
     ------
@@ -60,7 +60,7 @@ def make_report(
 
     Raises
     ------
-    DataError, StorageError : as the parts do; what was made stays.
+    DataError, StorageError : from the parts; finished parts are kept.
     """
     done = dict(done or {})
     records = read_scores(folder.records_file("scores"))
@@ -106,7 +106,7 @@ def _tables(folder: CampaignFolder, records: list[ScoreRecord]) -> list[Part]:
 def _figures(
     folder: CampaignFolder, config: CampaignConfig, records: list[ScoreRecord], since: datetime | None
 ) -> list[Part]:
-    # Here: tables alone do without the plotting library.
+    # Imported here, because tables do not need the plotting library.
     from landda_hpc.verification.figures.report_figures import plan_maps, plan_series
 
     cycles = folder.records_file("cycles")
@@ -125,7 +125,7 @@ def _frame(config: CampaignConfig) -> MapFrame:
 
 
 def _coastline() -> Coastline:
-    """That of the data that come with the package."""
+    """The coastline of the package's data."""
     from landda_hpc.verification.figures.maps import Coastline
 
     grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))

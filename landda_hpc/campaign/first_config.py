@@ -6,12 +6,12 @@ from typing import Final
 
 FIRST_CONFIG: Final = """\
 # A first campaign: a twin experiment with the embedded land model. All times are UTC.
-#   landda check FILE      what is wrong, and what the campaign takes
+#   landda check FILE      problems, and requirements of the campaign
 #   landda run FILE        under a minute on one process
 # `landda schema` prints every key with its unit, meaning and default.
 name: first
 description: a first twin experiment
-seed: 1                               # of every random number
+seed: 1                               # of all random numbers
 
 time:
   start: 2022-06-02T00:00
@@ -22,7 +22,7 @@ time:
 grid: {n_lat: 64, n_lon: 128}         # global; 128 x 256 is the 1.4-degree grid of the papers
 
 model:
-  spinup_days: 5                      # the cheap physics, soil water alone; physics: land_surface is the whole model
+  spinup_days: 5                      # with soil water alone; physics: land_surface is the complete model
 
 # The nature run is the truth. It differs from the model by its weather, soil and initial state.
 twin:
@@ -40,7 +40,7 @@ observations:
 # Runs share weather and observations, so that one table compares them.
 runs:
   - {method: control}                 # no assimilation
-  - {method: pointwise, gain: 0.5}    # each cell by itself: a constant gain
+  - {method: pointwise, gain: 0.5}    # each cell separately, with a constant gain
   - method: enkf_like                 # the image: perturbed members in curvelet space
     members: 20
     background_std: 0.06              # m3 m-3; the gain follows from these two

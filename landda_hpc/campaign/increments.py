@@ -1,4 +1,4 @@
-"""The update of a run: its analysis, the way of the increments down the soil, and the drift learned from them."""
+"""The update of a run: its analysis, the vertical spreading of increments, and the drift estimated from them."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from landda_hpc.observation.image import ImageObservation
 from landda_hpc.regridding.depth import observe
 
 DRIFT_PREFIX: Final = "drift."
-"""Before the names of a drift's arrays among what a run remembers."""
+"""Prefix of the names of a drift's arrays in the memory of a run."""
 
 
 @dataclass(frozen=True, eq=False)
 class VerticalSpreading:
-    """How increments go to the layers of this rank's cells.
+    """Vertical spreading of increments to the soil layers, for this rank's cells.
 
     Attributes
     ----------
-    layers : those that take part, (n_soil,).
-    factors : of each layer, 1, (n_cells_local, n_soil); None: 1 in the layers that take part.
-    upper_weights : H, weights of the uppermost layers in the observed depth, (n_upper,), where these come with an
-        increment each; None: there is one increment, of the observed depth.
+    layers : layers that receive increments, (n_soil,).
+    factors : factor of each layer, 1, (n_cells_local, n_soil); None: 1 in the layers that receive increments.
+    upper_weights : H, weights of the uppermost layers in the observed depth, (n_upper,), if each of
+        them has its own increment; None: one increment of the observed depth.
     """
 
     layers: BoolArray
@@ -43,13 +43,13 @@ class VerticalSpreading:
 
     @property
     def n_increments(self) -> int:
-        """Increments per cell that go down."""
+        """Number of increments per cell."""
         return 1 if self.upper_weights is None else self.upper_weights.size
 
     def columns(self, increments: FloatArray) -> FloatArray:
         """Increments of all layers, m3 m-3, (n_cells_local, n_soil), from (n_cells_local, n_increments).
 
-        Layers below those that have their own take their part of the increment of the observed depth.
+        Layers without their own increment get their share of the increment of the observed depth.
         """
         observed = increments if self.upper_weights is None else observe(increments, self.upper_weights)[:, None]
         whole = np.repeat(observed, N_SOIL, axis=1)
@@ -100,7 +100,7 @@ def make_drift(run: Run, time: TimeConfig, n_cells: int) -> DriftMemory | None:
 
 @dataclass(frozen=True, eq=False)
 class RunMemory:
-    """Everything that a run remembers, its method and its drift, as one MethodMemory."""
+    """The memory of a run, of its method and its drift, as one MethodMemory."""
 
     method: MethodMemory | None
     drift: DriftMemory | None
@@ -113,7 +113,7 @@ class RunMemory:
         return arrays
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
-        """Take up what ``state`` gave; ShapeError if it is another's. Local."""
+        """Restore the output of ``state``; ShapeError if it belongs to another run. Local."""
         of_drift = {n.removeprefix(DRIFT_PREFIX): a for n, a in arrays.items() if n.startswith(DRIFT_PREFIX)}
         if self.method is not None:
             self.method.restore({n: a for n, a in arrays.items() if not n.startswith(DRIFT_PREFIX)})
@@ -122,7 +122,7 @@ class RunMemory:
 
 
 class ImageAnalysis(Protocol):
-    """The analysis of a run from its cell means: of the observed depth, or of the uppermost layers one by one."""
+    """The analysis of a run from its cell means: of the observed depth, or of each of the uppermost layers."""
 
     def __call__(self, rows: FloatArray, observation: ImageObservation, time: datetime) -> Analysis:
         """Analyse cell means, (n_cells, n_columns). Collective over the root group."""
@@ -168,15 +168,15 @@ def _pair(domain: Domain, background: FloatArray, observation: ImageObservation,
 
 @dataclass(frozen=True, eq=False)
 class RunUpdate:
-    """How a run is updated by an observation.
+    """Update of a run by an observation.
 
     Attributes
     ----------
     domain : of the campaign.
-    spreading : of the increments of analyses, on this rank.
-    drift_spreading : of the correction of the drift: the layers that overlap the observed depth.
+    spreading : vertical spreading of analysis increments, on this rank.
+    drift_spreading : vertical spreading of the drift correction, to the layers that overlap the observed depth.
     analysis : on roots; None elsewhere, and for a run without analyses.
-    drift : that the run learns; None if it does not.
+    drift : drift estimation; None without one.
     """
 
     domain: Domain
@@ -204,7 +204,7 @@ class RunUpdate:
         return np.stack([self.domain.cells.from_image(part.increment) for part in analysis.parts], axis=1)
 
     def learn_drift(self, analysis: Analysis | None, observation: ImageObservation | None, time: datetime) -> None:
-        """Let the drift learn from an analysis, in observed cells. Local: roots."""
+        """Update the drift estimate from an analysis, in observed cells. Local: roots."""
         if self.drift is not None and analysis is not None and observation is not None:
             observed = np.isfinite(self.domain.cells.from_image(observation.values))
             self.drift.learn(time, self.domain.cells.from_image(analysis.increment), observed)

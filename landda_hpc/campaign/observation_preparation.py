@@ -1,4 +1,4 @@
-"""What becomes of an observation before it is analysed: error sizes, bias treatment, quality control."""
+"""Processing of an observation before its analysis: errors, bias treatment, quality control."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from landda_hpc.state import TileState
 logger = logging.getLogger(__name__)
 
 MEMORY_KEY = "observations/spikes"
-"""Place of the temporal check among what a campaign remembers; no run can have that name."""
+"""Key of the temporal check's memory in a checkpoint; no run can have this name."""
 
 FURTHER_KEY = "observations/checks/"
-"""Begin of the places of further checks that remember."""
+"""Prefix of the keys of further checks with memory."""
 
 _SURFACE = ("t_grnd", "scv")
-"""State variables behind ``ModelSurface``, in the order of the gathered columns."""
+"""State variables of ``ModelSurface``, in the order of the gathered columns."""
 
 
 class ObservationProcessing:
-    """The observations' way from source to analysis.
+    """Process observations from their source to the analysis.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class ObservationProcessing:
 
     Notes
     -----
-    Local: rank 0, which holds the observations; ``memories`` belong in the checkpoint.
+    Local: rank 0, which holds the observations; ``memories`` are part of the checkpoint.
     """
 
     def __init__(
@@ -88,13 +88,13 @@ class ObservationProcessing:
         surface: FloatArray | None,
         backgrounds: Mapping[str, FloatArray | None],
     ) -> ImageObservation:
-        """Treat and check an observation.
+        """Apply bias treatment and checks to an observation.
 
         Parameters
         ----------
         observation : as the source gives it.
         is_frozen : cells with ice in the observed layers, (n_lat, n_lon).
-        surface : of the first run, from ``surface_rows``, (n_cells, 2); None where no check asks for it.
+        surface : of the first run, from ``surface_rows``, (n_cells, 2); None if no check needs it.
         backgrounds : rows by run, observed depth first, m3 m-3, (n_cells, ...).
 
         Returns
@@ -117,15 +117,15 @@ class ObservationProcessing:
 
 
 class PreparedObservations:
-    """Observations of the cycles as they are analysed: treated, checked, without those that are withheld.
+    """Observations of the cycles in the form that is analysed: processed, and without withheld ones.
 
     Implements ``parts.ObservationStep``.
 
     Parameters
     ----------
     source : of the observations.
-    treatment : errors, bias treatment and quality control.
-    withholding : what is kept for verification; None for nothing.
+    processing : errors, bias treatment and quality control.
+    withholding : observations kept for verification; None for none.
     domain : of the campaign.
     depths_m : scored layers, m.
     runs : names of the runs, which share the observations.
@@ -154,7 +154,7 @@ class PreparedObservations:
 
         Raises
         ------
-        DataError : a file is not usable, or missing where the configuration treats that as an error.
+        DataError : a file is not usable, or is missing and the configuration treats this as an error.
         """
         time, nature = images.time, images.background.get("nature")
         truth = None if nature is None else self._cells.to_image(self._columns.observed(nature))

@@ -1,4 +1,4 @@
-"""What became of a campaign's observations: counts by reason, and what the bias treatment does to their structure."""
+"""Report on a campaign's observations: counts by reason, and the effect of the bias treatment on their structure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from landda_hpc.observation.bias_report import Energies, StructureEffect, add_im
 from landda_hpc.observation.source import ObservationSource
 
 CHECKS_OF_A_FORECAST = ("frozen_model", "frozen_temperature", "snow_amount", "spike", "innovation")
-"""Checks that need a running model, or its memory: a report from files alone leaves them out."""
+"""Checks that need a running model, or its memory; a report from files alone omits them."""
 
 
 @dataclass(eq=False)
@@ -32,7 +32,7 @@ class ObservationReport:
     times : with an observation.
     missing : times without one.
     counts : cells by reason, summed over the times.
-    left_out : checks of the configuration that were not made, as they need the running model.
+    left_out : checks of the configuration that were omitted, because they need the running model.
     statistics : of used values, m3 m-3: mean, standard deviation, mean error standard deviation.
     bias : name of the bias treatment.
     effect : of the bias treatment; None without one.
@@ -47,7 +47,7 @@ class ObservationReport:
     effect: StructureEffect | None = None
 
     def to_plain(self) -> dict[str, Any]:
-        """Numbers and text that JSON can hold."""
+        """Numbers and texts for JSON."""
         return {
             "times": [time.isoformat() for time in self.times],
             "missing": [time.isoformat() for time in self.missing],
@@ -60,11 +60,11 @@ class ObservationReport:
 
 
 def report_observations(config: CampaignConfig, domain: Domain, source: ObservationSource) -> ObservationReport:
-    """Read every observation of a campaign's analysis times and treat it as the campaign would. Local.
+    """Read every observation of a campaign's analysis times and process it as the campaign would. Local.
 
     Raises
     ------
-    ConfigError : a twin, whose observations come from a model that would have to run.
+    ConfigError : a twin, whose observations need a model run.
     DataError, MissingFileError : a file is not usable.
     """
     observations = config.observations
@@ -98,7 +98,7 @@ def report_observations(config: CampaignConfig, domain: Domain, source: Observat
         checked = processing(given, nothing, None, {})
         add_counts(report.counts, checked.counts)
         used = checked.values[checked.is_used]
-        assert checked.error_std is not None, "the treatment gives every observation its errors"
+        assert checked.error_std is not None, "processing gives every observation its errors"
         sums += used.size, used.sum(), (used**2).sum(), checked.error_std[checked.is_used].sum()
         if report.effect is not None and climatology is not None and checked.untreated is not None:
             before = np.where(checked.is_used, checked.untreated, np.nan)
@@ -120,7 +120,7 @@ def add_counts(total: dict[str, int], counts: Mapping[str, int]) -> None:
 def counts_of_records(records: Iterable[Mapping[str, Any]]) -> tuple[int, dict[str, int]]:
     """Number of times with observations, and cells by reason summed over them, from the lines of cycles.jsonl.
 
-    All runs of a cycle take the same observations: the first line of a cycle counts.
+    All runs of a cycle use the same observations, so only the first line of a cycle is used.
     """
     total: dict[str, int] = {}
     seen: set[int] = set()
@@ -133,7 +133,7 @@ def counts_of_records(records: Iterable[Mapping[str, Any]]) -> tuple[int, dict[s
 
 
 def counts_table(n_times: int, counts: Mapping[str, int]) -> list[tuple[str, str, str]]:
-    """Rows (reason, cells, share of the cells with a value on the model's soil), those that occurred.
+    """Rows (reason, cells, share of the cells with a value on the model's soil), for reasons that occurred.
 
     Cells that are missing, or outside the model's soil, have no share.
     """
@@ -152,7 +152,7 @@ def counts_markdown(n_times: int, counts: Mapping[str, int]) -> str:
     lines = [
         "# Observations",
         "",
-        f"Times with observations: {n_times}. Cells by the first reason against their use, summed over the times.",
+        f"Times with observations: {n_times}. Cells by the first reason for rejection, summed over the times.",
         "",
         "| reason | cells | share of the values on soil |",
         "|---|---:|---:|",

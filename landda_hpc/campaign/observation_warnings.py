@@ -1,4 +1,4 @@
-"""Signs that observations are not what the configuration takes them for."""
+"""Warnings about observations that are implausible for the configuration."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from landda_hpc.image.cells import LandCells
 from landda_hpc.observation.image import REASONS, Flag, ImageObservation
 
 MAX_REJECTED = 0.05
-"""Share of the observed soil cells out of range from which something is likely to be wrong with the product."""
+"""Share of the observed soil cells out of range above which the product is suspect."""
 
 MAX_MEAN_INNOVATION = 0.10
-"""m3 m-3; a larger mean difference from every run looks like a wrong unit, depth or grid."""
+"""m3 m-3; a larger mean difference from every run suggests a wrong unit, depth or grid."""
 
 
 def plausibility_warnings(
@@ -44,7 +44,7 @@ def plausibility_warnings(
             means.append(float((values[both] - rows[both, 0]).mean()))
     if means and min(abs(mean) for mean in means) > MAX_MEAN_INNOVATION:
         found.append(
-            f"{observation.source} differs from every run by {min(means, key=abs):+.3f} m3 m-3 in the mean; check its "
+            f"{observation.source} differs from every run by {min(means, key=abs):+.3f} m3 m-3 on average; check its "
             "units, depth and grid"
         )
     return found

@@ -1,4 +1,4 @@
-"""The finished parts of a campaign, which ``builder`` makes once from the configuration, and their protocols."""
+"""The parts of a campaign, which ``builder`` creates once from the configuration, and their protocols."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.method_memory import Memory
 
 BackgroundObserver = Callable[[datetime, list[Instance]], None]
-"""Called on every rank with the backgrounds of all instances, before the analysis; it must change nothing."""
+"""Called on every rank with the backgrounds of all instances, before the analysis; it must not change them."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What is due at which cycle; the same on every rank.
+    """Schedule of the cycles; the same on every rank.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Schedule:
     observed_later: frozenset[datetime] = frozenset()
 
     def may_be_observed(self, time: datetime) -> bool:
-        """Whether an observation is looked for at a time."""
+        """Whether observations of a time are read."""
         return time <= self.time.assimilation_end or time in self.observed_later
 
     def may_be_analysed(self, cycle: int) -> bool:
@@ -77,27 +77,27 @@ class CellExchange(Protocol):
         Parameters
         ----------
         increments : m3 m-3, (n_cells, n_increments), the same on every root; ignored elsewhere.
-        spreading : how they go to the soil layers of this rank's cells.
+        spreading : vertical spreading to the soil layers of this rank's cells.
         """
         ...
 
 
 class ObservationStep(Protocol):
-    """Observations of the cycles, treated and checked. Rank 0 only."""
+    """Processed observations of the cycles. Rank 0 only."""
 
     def __call__(self, images: CycleImages, surface: FloatArray | None) -> ImageObservation | None:
-        """The observation of a time; None if there is none. Puts the product's other layers into ``images``. Local.
+        """The observation of a time; None if there is none. Adds the product's other layers to ``images``. Local.
 
         Parameters
         ----------
         images : backgrounds of every instance at the time.
-        surface : of the first run, as ``CellExchange.gather_surface``; None where no check needs it.
+        surface : of the first run, as ``CellExchange.gather_surface``; None if no check needs it.
         """
         ...
 
 
 class CycleRecorder(Protocol):
-    """Writes what a campaign keeps of each cycle. Rank 0 only."""
+    """Writes the records of each cycle. Rank 0 only."""
 
     def record(
         self,
@@ -114,7 +114,7 @@ class CycleRecorder(Protocol):
     def record_seconds(
         self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], peak_mb: list[float]
     ) -> None:
-        """Write what differs between machines and layouts. Local."""
+        """Write records that differ between machines and layouts. Local."""
         ...
 
 
@@ -130,17 +130,17 @@ class StateKeeper(Protocol):
     """Keeps the complete state of the campaign."""
 
     def save(self, instances: list[Instance], cycle: int, time: datetime) -> str:
-        """Write a checkpoint and remove those that are not kept any more; return its file name. Collective."""
+        """Write a checkpoint and remove those that are no longer kept; return its file name. Collective."""
         ...
 
     def restore_memory(self, memory: Memory) -> None:
-        """Give the methods back what they had learned at a checkpoint. Local: roots."""
+        """Restore the memories of the methods from a checkpoint. Local: roots."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class CampaignParts:
-    """What the cycles of a campaign work with, on this rank.
+    """The parts used by the cycles of a campaign, on this rank.
 
     Attributes
     ----------
@@ -148,10 +148,10 @@ class CampaignParts:
     domain : grid, land cells, layout.
     world : all ranks.
     folder : output folder; rank 0 writes in it.
-    schedule : what is due when.
-    models : how the model is computed.
+    schedule : times of analyses and checkpoints.
+    models : the system that computes the model.
     instances : nature run and runs, with model and state where this rank holds them.
-    exchange : between tiles and roots.
+    exchange : communication between tiles and roots.
     updates : analysis method, depth and drift by name of the runs.
     keeper : of checkpoints.
     gathers_surface : a check of the observations needs ground temperature or snow.

@@ -34,7 +34,7 @@ def survey_analyses(time: TimeConfig, source: ObservationSource) -> Survey:
 def find_problems(
     config: CampaignConfig, survey: Survey, grid: Grid, case: CaseDomain | None = None, *, begins: bool = True
 ) -> list[str]:
-    """Everything that would stop the campaign later, one line each; empty if it can start. Local.
+    """Problems that would stop the campaign later, one line each; empty if it can start. Local.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def find_problems(
     survey : of the analysis times.
     grid : the model grid, which every run's frame must fit.
     case : the CoLM case of the campaign, if it has one.
-    begins : whether it reads its initial state; a resumed one does not.
+    begins : whether the campaign reads its initial state; a resumed one does not.
     """
     problems = list(survey.problems)
     missing = set()

@@ -1,4 +1,4 @@
-"""Whether a campaign's records are complete: at a resume, and before tables and figures are made of them."""
+"""Check that a campaign's records are complete, at a resume and before tables and figures are made from them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from landda_hpc.storage.series_files import cut_series, series_folder
 logger = logging.getLogger(__name__)
 
 TABLES = ("scores.jsonl", "cycles.jsonl")
-"""The records that tables are made of."""
+"""The records from which tables are made."""
 
 
 def newest_checkpoint(
@@ -32,12 +32,12 @@ def newest_checkpoint(
 
     Parameters
     ----------
-    models : may object to a checkpoint, for files that belong to it; None: files of a model are not looked at.
-    accept_gaps : take the newest whole checkpoint, whatever its records lack.
+    models : checks the model's files of a checkpoint; None: these are not checked.
+    accept_gaps : take the newest whole checkpoint, even if records are missing.
 
     Raises
     ------
-    StorageError : no checkpoint can be used; says of each why, and what to do.
+    StorageError : no checkpoint can be used; with the reason for each, and the remedy.
     """
     check = RecordCheck(folder.path)
     incomplete: list[str] = []
@@ -76,7 +76,7 @@ def restore_records(
     Parameters
     ----------
     header : of the checkpoint; None for a campaign that begins again.
-    accept_gaps : what is missing is noted in the inventory, and the campaign goes on without it.
+    accept_gaps : missing records are noted in the inventory, and the campaign continues without them.
 
     Raises
     ------
@@ -106,16 +106,16 @@ def restore_records(
 def require_records(
     folder: CampaignFolder, config: CampaignConfig, strict: Collection[str] = TABLES, *, accept_gaps: bool = False
 ) -> list[str]:
-    """What is missing of the records up to the newest checkpoint, in words. Local: rank 0; reads files, changes none.
+    """Describe missing records up to the newest checkpoint. Local: rank 0; reads files, changes none.
 
     Parameters
     ----------
-    strict : beginnings of the names of files that must be complete.
-    accept_gaps : none must.
+    strict : prefixes of the names of files that must be complete.
+    accept_gaps : no file must be complete.
 
     Returns
     -------
-    Every gap, also those that a resume accepted.
+    All gaps, including those that a resume accepted.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def require_records(
 
 
 def what_to_do(folder: CampaignFolder) -> str:
-    """Advice where records are missing."""
+    """Advice for missing records."""
     return (
         f"Put the files back from a copy; or 'landda resume {folder.path}' computes them again where an earlier "
         "checkpoint is left; or leave them out with --accept-gaps (of landda resume, score and plot), and tables and "
@@ -141,7 +141,7 @@ def what_to_do(folder: CampaignFolder) -> str:
 
 
 def _newest_header(folder: CampaignFolder) -> CheckpointHeader | None:
-    """Header of the newest readable checkpoint; not of one that a resume skipped and that is computed again."""
+    """Header of the newest readable checkpoint; but not of one that a resume skipped and computes again."""
     status = folder.read_status()
     for cycle, path in reversed(list_checkpoints(folder.checkpoints)):
         if status is not None and cycle > status.cycle:
@@ -156,7 +156,7 @@ def _newest_header(folder: CampaignFolder) -> CheckpointHeader | None:
 def _lacking(
     folder: CampaignFolder, config: CampaignConfig, header: CheckpointHeader, check: RecordCheck
 ) -> list[Lack]:
-    """What the records lack at a checkpoint; one of an earlier version has no inventory, but records of every cycle."""
+    """Missing records at a checkpoint; those of earlier versions have no inventory, but records of every cycle."""
     known = header.records.get(KEY)
     if known is not None:
         return check.lacking(known, datetime.fromisoformat(header.valid_time))

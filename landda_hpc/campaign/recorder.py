@@ -1,4 +1,4 @@
-"""What a campaign writes down after each cycle: scores, innovation statistics, water ledger, images. Rank 0 only."""
+"""Records of a campaign after each cycle: scores, innovation statistics, water ledger, images. Rank 0 only."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class CycleImages:
     time : valid time.
     background, analysis : by instance, before and after the analysis; shape (n_cells, n_columns), see ``Columns``;
         m3 m-3, NaN without updatable soil.
-    observation : what was observed, after quality control; None where nothing was.
+    observation : after quality control; None without one.
     other_layers : the product's layers that are not assimilated, by layer name, m3 m-3, (n_lat, n_lon).
     """
 
@@ -104,7 +104,7 @@ class RecordSettings:
 
 
 class Recorder:
-    """Turns a cycle's images into records and files, and notes them in the campaign's inventory."""
+    """Writes a cycle's images to records and files, and adds them to the campaign's inventory."""
 
     def __init__(self, settings: RecordSettings, domain: Domain, folder: CampaignFolder, inventory: Inventory) -> None:
         self._settings, self._domain, self._folder, self._inventory = settings, domain, folder, inventory
@@ -124,7 +124,7 @@ class Recorder:
         accounts: dict[str, FloatArray],
         drift_accounts: dict[str, FloatArray],
     ) -> str:
-        """Write everything that the configuration asks for; return one line for the log."""
+        """Write all output that the configuration requests; return one line for the log."""
         scores = list(self._scores(cycle, images, analyses))
         self._append("scores", cycle, [json.loads(s.to_json()) for s in scores])
         lines = list(self._cycle_records(cycle, time, images, analyses, accounts, drift_accounts))
@@ -147,7 +147,7 @@ class Recorder:
     def record_seconds(
         self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], peak_mb: list[float]
     ) -> None:
-        """Write what differs between machines and layouts, apart from the results."""
+        """Write records that differ between machines and layouts, separate from the results."""
         self._append(
             "seconds",
             cycle,
@@ -246,7 +246,7 @@ class Recorder:
     def _layer_records(
         self, background: FloatArray, analysis: FloatArray, analysed: Analysis, observation: ImageObservation
     ) -> list[dict[str, Any]]:
-        """What is known of each layer that was analysed on its own, from the top down."""
+        """Records of each separately analysed layer, from the top down."""
         before, after = self._columns.soil(background), self._columns.soil(analysis)
         return [
             {"layer": k + 1, **self._innovations(before[:, k], after[:, k], observation), **layer.diagnostics}
@@ -262,7 +262,7 @@ class Recorder:
     def _withheld(
         self, background: FloatArray, analysis: FloatArray | None, observation: ImageObservation
     ) -> dict[str, float | int | None]:
-        """The same over cells whose observation was withheld."""
+        """Departures over cells whose observation was withheld."""
         values = np.where(observation.is_withheld, observation.given, np.nan)
         return self._departures(background, analysis, values)
 
@@ -305,7 +305,7 @@ class Recorder:
         return path
 
     def _write_images(self, run: str, time: datetime, images: CycleImages, analyses: dict[str, Analysis]) -> list[Path]:
-        """Write the images of a run that the configuration asks for; return the files."""
+        """Write the requested images of a run; return the files."""
         written: list[Path] = []
         wanted = set(self._output.fields)
         # Every file of a run has the same variables; what does not exist at this time is missing everywhere.

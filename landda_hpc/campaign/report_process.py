@@ -1,8 +1,8 @@
-"""The report in a process of its own, whose memory is given back and which can be ended at any moment.
+"""The report in a separate process, which frees its memory at its end and can be terminated at any time.
 
-``ReportProcess`` starts it and reads what it reports; ``python -m landda_hpc.campaign.report_process`` is it. One JSON
-object comes in by its standard input, which then stays open: the process ends when the other end closes, that is with
-its parent, however that ends. JSON lines go out by its standard output. It changes no file but those of the report.
+``ReportProcess`` starts the process ``python -m landda_hpc.campaign.report_process`` and reads its messages. The
+process reads one JSON object from its standard input, which then stays open; it ends when the other end closes,
+i.e. with its parent. It writes JSON lines to its standard output, and changes no files except those of the report.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from landda_hpc.model.colm.process import own_environment
 logger = logging.getLogger(__name__)
 
 _GRACE_S: Final = 2.0
-"""Seconds between the request to end and the kill. The process has nothing to save."""
+"""Seconds between SIGTERM and SIGKILL. The process has nothing to save."""
 
 _LOOK_EVERY_S: Final = 0.05
 
 
 class ReportProcess:
-    """The process of a report, as its parent sees it. Local: rank 0.
+    """Handle of the process of a report, for its parent. Local: rank 0.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class ReportProcess:
 
     Raises
     ------
-    StorageError : it cannot be started.
+    StorageError : the process cannot be started.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class ReportProcess:
         }
         command = [sys.executable, "-m", __name__]
         try:
-            # A session of its own: signals to our process group are ours to answer. Without the variables of the MPI
-            # job, in which it takes no part.
+            # A separate session, because we handle signals to our process group. Without the variables of the MPI
+            # job, to which the process does not belong.
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=own_environment(os.environ, {}),
                 start_new_session=True,
@@ -71,11 +71,11 @@ class ReportProcess:
         self._unread = b""
 
     def parts(self, wait_s: float) -> tuple[list[dict[str, Any]], bool]:
-        """Parts that were made since the last call, and whether the report is complete; waits so long for either.
+        """Parts made since the last call, and whether the report is complete; waits for either, at most so long.
 
         Raises
         ------
-        The error of the process where it failed; StorageError where it was ended.
+        The error of the process if it failed; StorageError if it was terminated.
         """
         until = time.monotonic() + wait_s
         while True:
@@ -90,7 +90,7 @@ class ReportProcess:
             time.sleep(_LOOK_EVERY_S)
 
     def end(self) -> None:
-        """End it, by request and then by force; nothing where it has ended. The files it was writing do not appear."""
+        """Terminate it with SIGTERM, then SIGKILL, unless it has ended. Incomplete files do not appear."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -103,7 +103,7 @@ class ReportProcess:
                 pipe.close()
 
     def _messages(self) -> Iterator[dict[str, Any]]:
-        """What it reported; log records are passed on, an error is raised."""
+        """Its messages; log records are passed on, errors are raised."""
         assert self._process.stdout is not None
         self._unread += self._process.stdout.read() or b""
         *lines, self._unread = self._unread.split(b"\n")
@@ -149,7 +149,7 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Make the report that the standard input asks for."""
+    """Make the report requested on the standard input."""
     request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.captureWarnings(True)
@@ -171,9 +171,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # What libraries print must not mix with the messages.
+    # Output of libraries must not mix with the messages.
     _OUT = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     main()
-    # Not by the interpreter's own end: it would wait for the thread that reads the standard input.
+    # Not by the interpreter's normal exit, which would wait for the thread that reads the standard input.
     os._exit(0)

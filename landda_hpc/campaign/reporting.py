@@ -1,8 +1,8 @@
-"""The report as a step of its own after the cycles: shown, interruptible, resumable; ranks without a part in it sleep.
+"""The report as a separate step after the cycles: with progress, interruptible, resumable; other ranks sleep.
 
-The campaign is finished before the report begins, so that nothing that happens to the report makes it unfinished.
-Figures are drawn by a process of its own: its memory is given back, a signal ends it at once, and no file appears half
-written. The other ranks wait asleep until it ends. They cannot end earlier: under mpirun a rank that leaves without
+The campaign is finished before the report begins, so a failure of the report does not affect its state.
+A separate process draws the figures: its memory is freed, a signal ends it immediately, and no incomplete file
+appears. The other ranks sleep until it ends. They cannot end earlier: under mpirun a rank that leaves without
 MPI_Finalize ends the job, and after MPI_Finalize srun may end the job once the first rank has left (--wait).
 """
 
@@ -32,10 +32,10 @@ from landda_hpc.storage.report_state import ReportState, ReportStep, read_report
 logger = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.2
-"""Between looks for a stop request, on every rank."""
+"""Seconds between checks for a stop request, on every rank."""
 
 OnPart = Callable[[Made], None]
-"""Called on rank 0 with every part when it is complete."""
+"""Called on rank 0 with every completed part."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +56,19 @@ def report_campaign(
     on_part: OnPart | None = None,
     accept_gaps: bool = False,
 ) -> ReportOutcome:
-    """Make the report of a finished campaign, or what is missing of it. Collective.
+    """Make the report of a finished campaign, or its missing parts. Collective.
 
     Parameters
     ----------
     folder : of the campaign, held by this job.
     config : of the campaign; ``output.figures`` says whether figures are drawn.
     stop : asked several times a second.
-    accept_gaps : make it also where scores or cycles are missing in the records.
+    accept_gaps : make it even if scores or cycles are missing in the records.
 
     Raises
     ------
     StorageError, DataError : records are missing, or a part cannot be made; on every rank. The campaign stays finished
-        and the parts that were made stay; a resume tries again.
+        and finished parts are kept; a resume tries again.
     """
     _give_memory_back()
     report: _Report | None = None
@@ -98,7 +98,7 @@ def report_campaign(
 
 
 def _give_memory_back() -> None:
-    """Return what the cycles used to the system: objects that refer to themselves, and free memory of the C library.
+    """Return memory of the cycles to the system: objects in reference cycles, and free memory of the C library.
 
     glibc keeps it otherwise (698 MB instead of 430 MB after a cycle of twin.yaml on one rank); other libraries have no
     such call.
@@ -118,7 +118,7 @@ class _Maker(Protocol):
 
 
 class _InThisProcess:
-    """Tables alone: quickly made, one part at a time."""
+    """Tables only, one part at a time; fast."""
 
     def __init__(
         self, folder: CampaignFolder, config: CampaignConfig, done: Mapping[str, str | None], notes: Sequence[str]
@@ -133,8 +133,8 @@ class _InThisProcess:
         return None
 
 
-class _InOneOfItsOwn:
-    """Tables and figures in a process of their own."""
+class _InSeparateProcess:
+    """Tables and figures in a separate process."""
 
     def __init__(
         self, folder: CampaignFolder, config: CampaignConfig, done: Mapping[str, str | None], notes: Sequence[str]
@@ -150,7 +150,7 @@ class _InOneOfItsOwn:
 
 
 class _Report:
-    """The report on rank 0: what was made so far, and who makes it. Local."""
+    """The report on rank 0: finished parts, and the maker of the others. Local."""
 
     def __init__(self, folder: CampaignFolder, config: CampaignConfig, on_part: OnPart | None) -> None:
         self._folder, self._config, self._on_part = folder, config, on_part
@@ -160,18 +160,18 @@ class _Report:
         self._began = time.monotonic()
 
     def begin(self, *, accept_gaps: bool) -> None:
-        """Check the records and start what makes the parts."""
+        """Check the records and start making the parts."""
         with self._failing():
             gaps = require_records(self._folder, self._config, accept_gaps=accept_gaps)
             for gap in gaps:
                 logger.warning("missing in the records: %s", gap)
             notes = [f"Missing in the records: {gap}." for gap in gaps]
             self._write("running")
-            make = _InOneOfItsOwn if self._config.output.figures else _InThisProcess
+            make = _InSeparateProcess if self._config.output.figures else _InThisProcess
             self._maker = make(self._folder, self._config, self._parts, notes)
 
     def advance(self) -> bool:
-        """Go on for a short while; whether the report is complete."""
+        """Continue for a short time; return whether the report is complete."""
         assert self._maker is not None
         with self._failing():
             made, is_over = self._maker.advance()
@@ -186,7 +186,7 @@ class _Report:
         return is_over
 
     def end(self, state: ReportStep | None = None) -> None:
-        """End what works on it; set its state, if one is given."""
+        """Stop making parts; set the state, if one is given."""
         if self._maker is not None:
             self._maker.end()
         for path in (self._folder.path, self._folder.figures):

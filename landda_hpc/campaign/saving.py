@@ -1,4 +1,4 @@
-"""Keeping the state: checkpoints by cadence, restart files on request, and reading them back."""
+"""Saving the state: periodic checkpoints, restart files on request, and reading them."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from landda_hpc.storage.retention import (
 
 @dataclass(frozen=True)
 class CheckpointLabels:
-    """What every checkpoint of a campaign says of it.
+    """Labels of every checkpoint of a campaign.
 
     Attributes
     ----------
     campaign : its name.
-    identity : hash of the trajectory that the campaign was begun with.
+    identity : hash of the trajectory at the campaign's start.
     instances : names of the nature run and the runs.
     variables : of the tiles' state, in restart order.
     """
@@ -59,11 +59,11 @@ class CheckpointKeeper:
     ----------
     settings : when checkpoints are written, and which are kept.
     cycle_hours : hours between analyses.
-    labels : what every checkpoint says of its campaign.
+    labels : labels of every checkpoint.
     domain, world, folder : of the campaign.
-    models : names the files that belong to the state next to the checkpoint.
+    models : names the state's files outside the checkpoint.
     inventory : of the campaign's records, on rank 0.
-    memories : what learns from cycle to cycle, by run, on roots; rank 0 writes it.
+    memories : memories of methods, by run, on roots; rank 0 writes them.
     """
 
     settings: CheckpointConfig
@@ -77,7 +77,7 @@ class CheckpointKeeper:
     memories: Mapping[str, MethodMemory]
 
     def save(self, instances: list[Instance], cycle: int, time: datetime) -> str:
-        """Write a checkpoint, and restart files if asked for; remove what retention does not keep. Collective.
+        """Write a checkpoint, and restart files if asked for; remove files that are not retained. Collective.
 
         Returns
         -------
@@ -113,12 +113,12 @@ class CheckpointKeeper:
         return name
 
     def restore_memory(self, memory: Memory) -> None:
-        """Give back what was learned at a checkpoint. Local: roots.
+        """Restore the memories from a checkpoint. Local: roots.
 
         Raises
         ------
-        StorageError : the checkpoint has nothing of a run that learns.
-        ShapeError : it is of another grid or method.
+        StorageError : the checkpoint lacks the memory of a run.
+        ShapeError : the memory is of another grid or method.
         """
         for name, remembering in self.memories.items():
             if name not in memory:
@@ -127,7 +127,7 @@ class CheckpointKeeper:
 
 
 def lacks_restarts(settings: CheckpointConfig, names: Iterable[str], folder: CampaignFolder, time: datetime) -> bool:
-    """Whether restart sets that the configuration asks for are missing or incomplete at a time. Local: rank 0.
+    """Whether requested restart sets are missing or incomplete at a time. Local: rank 0.
 
     A job may be killed between a checkpoint and its restart sets.
 
@@ -142,13 +142,13 @@ def lacks_restarts(settings: CheckpointConfig, names: Iterable[str], folder: Cam
 def retain(
     settings: CheckpointConfig, cycle_hours: int, folder: CampaignFolder, models: ModelSystem, cycle: int
 ) -> None:
-    """Remove the checkpoints that retention does not keep, with the restart sets of their times. Local: rank 0.
+    """Remove checkpoints that are not retained, with the restart sets of their times. Local: rank 0.
 
-    After every checkpoint, and at a resume: a job may be killed between a checkpoint and this.
+    Called after every checkpoint, and at a resume, because a job may be killed between a checkpoint and this call.
 
     Parameters
     ----------
-    cycle : of the checkpoint that the campaign is at; later ones, which a resume skipped, are left alone.
+    cycle : of the current checkpoint; later ones, which a resume skipped, are not removed.
     """
     cadence = settings.every_hours // cycle_hours
     apply_retention(folder.checkpoints, settings.keep_last, settings.keep_every, cadence, cycle)

@@ -23,7 +23,7 @@ from landda_hpc.storage.series_files import SeriesFrame, SeriesSlice, SeriesWrit
 
 
 class SeriesRecorder:
-    """Collects what the series of a campaign need and writes it.
+    """Collects and writes the series of a campaign.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class SeriesRecorder:
     campaign : its name.
     depths_m : scored layers.
     domain : of the campaign.
-    world, traffic : all ranks, and their traffic with the roots.
+    world, traffic : all ranks, and their communication with the roots.
     folder : of the campaign; rank 0 writes.
-    inventory : of its records, kept on rank 0.
+    inventory : of its records, on rank 0.
 
     Notes
     -----
@@ -90,7 +90,7 @@ class SeriesRecorder:
             return None
         tiles, theta = instance.model.tiles, volumetric_water(instance.state)
         of_depths = np.stack([observe(theta, weights) for weights in self._domain.depth_weights], axis=1)
-        # About the cell's own mean: a mean of squares less a squared mean would lose digits.
+        # Relative to the cell's mean; the mean of squares minus the squared mean would lose digits.
         _, cell = np.unique(tiles.cell, return_inverse=True)
         squares = aggregate(tiles, (of_depths - aggregate(tiles, of_depths)[cell]) ** 2)
         frozen = (frozen_layers(instance.state) & self._observed).any(axis=1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Beginning a campaign, taking one up again, and running one in a few lines of Python."""
+"""Start or resume a campaign, or run one from Python."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def run_campaign(config: CampaignConfig | Path | str, output: Path | str, world:
     Parameters
     ----------
     config : configuration, or path of its YAML file.
-    output : folder to make.
+    output : folder that is created.
     world : communicator; this process alone by default.
 
     Examples
@@ -74,7 +74,7 @@ def run_campaign(config: CampaignConfig | Path | str, output: Path | str, world:
     folder = campaign.folder
     try:
         outcome = campaign.run()
-        del campaign  # its memory: the report needs none of it
+        del campaign  # frees its memory, which the report does not need
         report_campaign(folder, config, world)
     finally:
         folder.unlock()
@@ -92,21 +92,21 @@ def start_campaign(
     on_folder: OnFolder | None = None,
     claim: Claim | None = None,
 ) -> Campaign:
-    """Make a campaign's folder, domain and initial state. Collective.
+    """Create a campaign's folder, domain and initial state. Collective.
 
     Parameters
     ----------
     overwrite : remove an earlier campaign of the same folder first.
     observer : is called with every background (``landda regress`` collects its differences in this way).
-    stop : asked during the spin-up.
-    on_folder : called on rank 0 with the folder as soon as it is there (the log moves in).
-    claim : how the folder is taken where another job may hold it.
+    stop : checked during the spin-up.
+    on_folder : called on rank 0 with the folder as soon as it exists (the log moves there).
+    claim : rule for claiming the folder if another job may hold it.
 
     Raises
     ------
     ConfigError, DataError : the configuration cannot be run; nothing was written.
     StorageError : the folder holds another campaign already, or cannot be written.
-    StoppedError : a stop request came during the spin-up, which is kept.
+    StoppedError : a stop request came during the spin-up, which is saved.
     """
     domain = make_domain(config, world.size)
     source = _open_source(config, domain, world)
@@ -141,20 +141,20 @@ def resume_campaign(
 ) -> Campaign:
     """Resume a campaign at its newest whole checkpoint with complete records, on any number of ranks. Collective.
 
-    A campaign that was stopped before its first checkpoint begins again.
+    A campaign that was stopped before its first checkpoint starts again.
 
     Parameters
     ----------
-    overrides : dotted keys; none that decides the trajectory or the scores of every cycle.
-    asked : a configuration of the same trajectory, whose presentation counts (``trajectory.presented``).
-    accept_gaps : resume at the newest whole checkpoint, also where records up to it are missing or damaged.
-    claim : how the folder is taken where another job may hold it.
+    overrides : dotted keys, except those that determine the trajectory or the scores of every cycle.
+    asked : a configuration of the same trajectory, whose presentation is used (``trajectory.presented``).
+    accept_gaps : resume at the newest whole checkpoint, even if records up to it are missing or damaged.
+    claim : rule for claiming the folder if another job may hold it.
 
     Raises
     ------
     StorageError : no such campaign, it is running in another job, no checkpoint is whole, or records up to every one
         of them are missing.
-    ConfigError : an override changes what decides the result.
+    ConfigError : an override would change the result.
     StoppedError : as ``start_campaign``.
     """
     folder = CampaignFolder(output)
@@ -214,10 +214,10 @@ def open_finished(
     accept_gaps: bool = False,
     claim: Claim | None = None,
 ) -> tuple[CampaignFolder, CampaignConfig] | None:
-    """Take the folder of a campaign that is finished, for its report; None where cycles are left. Collective.
+    """Claim the folder of a finished campaign, for its report; None if cycles remain. Collective.
 
-    Finished is a campaign whose last checkpoint is whole and whose records are complete: otherwise ``resume_campaign``
-    computes again what is missing, or says why it cannot.
+    A campaign is finished if its last checkpoint is whole and its records are complete. Otherwise ``resume_campaign``
+    computes the missing part again, or reports why it cannot.
 
     Raises
     ------
@@ -240,7 +240,7 @@ def open_finished(
 def _config_if_finished(
     folder: CampaignFolder, overrides: dict[str, Any], *, accept_gaps: bool
 ) -> CampaignConfig | None:
-    """Configuration of a campaign without cycles left; else its folder is given free again. Local: rank 0."""
+    """Configuration of a campaign without remaining cycles; otherwise its folder is released. Local: rank 0."""
     is_finished = False
     try:
         config = _resumed_config(folder.config_file, overrides)
@@ -254,7 +254,7 @@ def _config_if_finished(
 
 @contextmanager
 def _unlocking_on_error(folder: CampaignFolder) -> Iterator[None]:
-    """Give the folder free where a campaign does not come about."""
+    """Release the folder if the campaign cannot start."""
     try:
         yield
     except BaseException:
@@ -279,11 +279,11 @@ def _shown_as_running(folder: CampaignFolder, time: TimeConfig, world: Communica
         yield
     except BaseException as error:
         if world.rank == 0:
-            with suppress(StorageError):  # what ended the start is the error to report
+            with suppress(StorageError):  # the error of the start is reported
                 if isinstance(error, StoppedError):
                     folder.write_status(replace(running, state="stopped"))
                 elif content is not None:
-                    # A start that was refused changes nothing.
+                    # A refused start changes nothing.
                     folder.restore_status(content)
         raise
 
@@ -296,13 +296,13 @@ def _read_state(
     path: Path,
     world: Communicator,
 ) -> tuple[CheckpointHeader, Memory]:
-    """Give every instance its state from a checkpoint; its header and the methods' memory. Collective."""
+    """Read every instance's state from a checkpoint; return its header and the methods' memory. Collective."""
     with together(world, f"reading {path}"):
         header = read_header(path)
         if header.config_hash not in accepted_identities(config_file) or header.n_tiles != len(domain.tiles):
             raise ConfigError(
-                f"{path} was written with another configuration than {config_file} holds, in keys that decide the "
-                f"trajectory. Undo the change of that file, or begin another campaign. May change: {FREE}."
+                f"{path} was written with another configuration than that in {config_file}; keys that determine the "
+                f"trajectory differ. Undo the change of that file, or start another campaign. May change: {FREE}."
             )
         for instance in instances:
             if instance.model is not None:
@@ -326,8 +326,8 @@ def _resumed_config(path: Path, overrides: dict[str, Any], asked: CampaignConfig
 def _open_source(
     config: CampaignConfig, domain: Domain, world: Communicator, resumed: CampaignFolder | None = None
 ) -> ObservationSource:
-    """The observations, surveyed on rank 0; of a campaign that is taken up only those of its start. Collective."""
-    with together(world, "looking for observations"):
+    """The observations, surveyed on rank 0; for a resumed campaign, only those of its start. Collective."""
+    with together(world, "searching observations"):
         source = open_source(config, domain.grid, domain.is_soil)
         if world.rank == 0:
             saved = None if resumed is None else read_survey(resumed.survey_file)
@@ -336,7 +336,7 @@ def _open_source(
             survey = survey_analyses(config.time, source)
             begins = resumed is None or not list_checkpoints(resumed.checkpoints)
             if not begins and saved is None and source.surveyed:
-                logger.warning("no survey of the start was kept: the observations that are there now count")
+                logger.warning("the survey of the start was not saved: the observations that exist now are used")
             # A campaign with a checkpoint no longer needs its initial state.
             problems = find_problems(config, survey, domain.grid, domain.case, begins=begins)
             problems += weather_problems(config, domain)
@@ -344,7 +344,7 @@ def _open_source(
             if resumed is None:
                 problems += of_verification
             for problem in of_verification if resumed is not None else ():
-                # What has begun does not stop for it: verification says what it had to leave out.
+                # A running campaign does not stop for this; verification reports what is missing.
                 logger.warning("verification will be incomplete: %s", problem)
             problems += initial_problems(config, domain) if begins else []
             if problems:
@@ -354,11 +354,11 @@ def _open_source(
 
 
 def _save_survey(folder: CampaignFolder, source: ObservationSource, world: Communicator) -> None:
-    """Keep what was found at the start, unless it is kept: what comes later is late at a resume too. Collective.
+    """Save the survey of the start, unless it exists: later files are also late at a resume. Collective.
 
-    Before the first checkpoint: a campaign that dies earlier begins again, with what is there then.
+    Called before the first checkpoint; a campaign that fails earlier starts again, with the files that then exist.
     """
-    with together(world, "keeping the survey of observations"):
+    with together(world, "saving the survey of observations"):
         if world.rank == 0 and source.surveyed and not folder.survey_file.is_file():
             write_survey(folder.survey_file, source.surveyed)
 

@@ -1,4 +1,4 @@
-"""Where a campaign's time went: seconds per simulated day by step, traffic, memory."""
+"""Time of a campaign: seconds per simulated day by step, communication, memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Timetable:
 
     Attributes
     ----------
-    seconds : per step, seconds of wall time a simulated day on the slowest rank, on the mean rank, and CPU seconds of
+    seconds : per step, seconds of wall time per simulated day on the slowest rank, on the mean rank, and CPU seconds of
         the mean rank.
     balance : per step, mean over maximum of the ranks' CPU seconds, 1 is perfect.
-    megabytes_sent : array data that the busiest rank sends a simulated day.
-    peak_memory_mb : of the rank that used most.
-    days : simulated days that the means are over.
+    megabytes_sent : array data that the busiest rank sends per simulated day.
+    peak_memory_mb : largest memory of a rank.
+    days : number of simulated days in the means.
     """
 
     seconds: dict[str, tuple[float, float, float]]
@@ -31,7 +31,7 @@ class Timetable:
 
 
 def timetable(records: Sequence[dict[str, Any]], cycle_hours: int) -> Timetable | None:
-    """Summarise the lines of ``seconds.jsonl``; None where there are none. Local."""
+    """Summarise the lines of ``seconds.jsonl``; None without lines. Local."""
     if not records:
         return None
     days = len(records) * cycle_hours / 24.0

@@ -1,7 +1,8 @@
-"""A short run of a campaign on this machine, in a process of its own: what it takes is measured, not guessed.
+"""A short run of a campaign on this machine, in a separate process, to measure its requirements.
 
-The trial runs the campaign's own code for three cycles, two with an analysis, in a temporary folder. On a large grid it
-runs on two coarser ones over the same area, and every quantity is extrapolated linearly in the number of cells.
+The trial runs the campaign's own code for three cycles, two of them with an analysis, in a temporary folder. On a
+large grid it runs on two coarser ones over the same area, and every quantity is extrapolated linearly in the number
+of cells.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from landda_hpc.process_memory import peak_bytes, resident_bytes
 logger = logging.getLogger(__name__)
 
 CELLS_AT_ONCE: Final = 40_000
-"""Cells of the largest grid that a trial runs on as it is: 128 x 256, the 1.4-degree grid, is below."""
+"""Largest grid, in cells, on which a trial runs unchanged; 128 x 256, the 1.4-degree grid, is smaller."""
 
 _STEPS: Final = ("forecast", "aggregate", "observe", "analyse", "distribute", "checkpoint", "diagnostics")
 _ANALYSES, _CYCLES = 2, 3
@@ -36,18 +37,18 @@ _ANALYSES, _CYCLES = 2, 3
 
 @dataclass(frozen=True)
 class Trial:
-    """What one process took. Times are seconds of CPU, sizes bytes.
+    """Requirements of one process. Times are CPU seconds, sizes bytes.
 
     Attributes
     ----------
-    start : until the first cycle, without spin-up; loading of the libraries included.
+    start : time until the first cycle, without spin-up, including loading of libraries.
     forecast, analysis, rest : of a cycle: the models' forecasts; the analyses of all runs; everything else.
-    libraries : memory before the campaign is made.
+    libraries : memory before the campaign is built.
     domain : memory that every rank needs for grid, tiles and static fields.
     peak : the largest memory of the whole run.
-    checkpoint, restarts : size of one checkpoint, and of the restart files that go with it.
+    checkpoint, restarts : size of one checkpoint, and of its restart files.
     images, forecast_images : size of the image files of one output time with, and without analysis.
-    records, series, feedback : size of what a cycle records; of a day of series; of the feedback of an analysis.
+    records, series, feedback : size of the records of a cycle; of a day of series; of the feedback of an analysis.
     """
 
     start: float
@@ -67,11 +68,11 @@ class Trial:
 
 
 class TrialError(Exception):
-    """The trial could not be run; says why.
+    """The trial could not be run; the message gives the reason.
 
     Attributes
     ----------
-    of_campaign : whether the campaign itself would end so: the trial ran on its own grid and was refused.
+    of_campaign : whether the campaign itself would fail in the same way, because the trial ran on its grid.
     """
 
     def __init__(self, why: str, *, of_campaign: bool = False) -> None:
@@ -84,12 +85,12 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
 
     Parameters
     ----------
-    config : of the whole campaign, which has the embedded model.
+    config : of the complete campaign, with the embedded model.
     timeout_s : longest time that the process may take.
 
     Raises
     ------
-    TrialError : the model is the user's own, the process failed, or it took too long.
+    TrialError : the model is the user's CoLM, the process failed, or it took too long.
     """
     if config.model.embedded is None:
         raise TrialError("the model is a program of yours, which a check does not start")
@@ -108,7 +109,7 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
 
 
 def _coarser(config: CampaignConfig, cells: int, share: float) -> CampaignConfig:
-    """The campaign on a coarser grid over the same area, with a share of the cells that a trial can have."""
+    """The campaign on a coarser grid over the same area, with at most the cells of a trial."""
     step = math.sqrt(cells / (share * CELLS_AT_ONCE))
     even = {name: max(18, 2 * round(getattr(config.grid, name) / step / 2)) for name in ("n_lat", "n_lon")}
     return config.model_copy(update={"grid": config.grid.model_copy(update=even)})
@@ -123,7 +124,7 @@ def _measured(config: CampaignConfig, timeout_s: float, *, of_campaign: bool, ag
             text=True,
             timeout=timeout_s,
             check=False,
-            # It takes no part in an MPI job that this process may be of.
+            # It must not join an MPI job of this process.
             env=own_environment(os.environ, {}),
         )
     except subprocess.TimeoutExpired as error:
@@ -138,7 +139,7 @@ def _measured(config: CampaignConfig, timeout_s: float, *, of_campaign: bool, ag
 
 
 def _shortened(config: CampaignConfig) -> CampaignConfig:
-    """Three cycles of the campaign, every kind of file among them, without spin-up and figures."""
+    """Three cycles of the campaign with every kind of file, without spin-up and figures."""
     plain = config.model_dump(mode="json")
     clock = config.time
     plain["time"] |= {
@@ -157,7 +158,7 @@ def _shortened(config: CampaignConfig) -> CampaignConfig:
 
 
 def main() -> None:
-    """Run the configuration on standard input and print what it took, as JSON. The process is a trial's own."""
+    """Run the configuration from standard input and print its requirements as JSON; main program of a trial."""
     from landda_hpc.campaign.start import start_campaign
     from landda_hpc.instances.domain import make_domain
     from landda_hpc.parallel.communicator import SerialCommunicator
@@ -194,7 +195,7 @@ def main() -> None:
 
 
 def _sizes(output: Path, config: CampaignConfig) -> dict[str, float]:
-    """Bytes of what the trial wrote, by kind."""
+    """Bytes of the files of the trial, by kind."""
     clock = config.time
     analysed = {clock.valid_time(n).strftime("%Y%m%dT%H") for n in range(1, _ANALYSES + 1)}
     images = list((output / "images").rglob("*.nc"))

@@ -1,1 +1,1 @@
-"""Model instances of a campaign: where it happens, the models that it runs, their initial states and weather."""
+"""Model instances of a campaign: domain, models, initial states and weather."""

@@ -1,4 +1,4 @@
-"""The weather that a campaign's configuration asks for, and what can be known to be wrong with it beforehand."""
+"""The weather of a campaign's configuration, and checks of its files before the start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_weather(
 
     Raises
     ------
-    DataError : the files do not fit, or have no value near a tile.
+    DataError : the files are not usable, or have no value near a tile.
     """
     forcing = config.forcing
     if forcing.kind == "netcdf":
@@ -36,7 +36,7 @@ def make_weather(
 
 
 def weather_problems(config: CampaignConfig, domain: Domain) -> list[str]:
-    """What is wrong with the forcing's files over the campaign and its spin-up, one line each. Local.
+    """Problems of the forcing files for the campaign and its spin-up, one line each. Local.
 
     Every file is opened; its times and attributes are read, and one record of each variable.
     """

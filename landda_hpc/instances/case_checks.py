@@ -1,4 +1,4 @@
-"""What in a CoLM case would stop a campaign later: builds that cannot be used, and facts of its namelists."""
+"""Problems of a CoLM case that would stop a campaign later: unsupported builds, and settings of its namelists."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from landda_hpc.model.colm.process import launch_command
 from landda_hpc.model.colm.window import window_values
 
 DEFAULT_TIMESTEP_S: Final = 1800.0
-"""CoLM's own default of DEF_simulation_time%timestep."""
+"""CoLM's default of DEF_simulation_time%timestep."""
 
 LONGEST_TIMESTEP_S: Final = 3600.0
-"""CoLM stops with a longer one."""
+"""CoLM aborts with a longer time step."""
 
 _OWN_ASSIMILATION: Final = ("DEF_DA_SM", "DEF_DA_TWS", "DEF_DA_ENS_SM")
 _FOLDERS_OF_OTHER_VERSIONS: Final = ("DEF_dir_landdata", "DEF_dir_restart", "DEF_dir_history")
@@ -34,17 +34,17 @@ _READ_AT_RUN_TIME: Final = (
     "def_dir_runtime", "def_hist_vars_namelist", "def_unitcatchment_file", "def_reservoirpara_file",
     "def_elementneighbour_file", "def_ds_hirestopographydatadir",
 )  # fmt: skip
-"""Paths that colm.x itself reads where its build asks for them; others serve the making of a case."""
+"""Paths that colm.x itself reads if its build needs them; others are used to prepare a case."""
 
 _HISTORY_S: Final = {"HOURLY": 3600, "DAILY": 86400, "MONTHLY": 28 * 86400, "YEARLY": 365 * 86400}
 
 
 def unsupported(case: CaseDomain, executable: Path | None) -> list[str]:
-    """Why windows of the real model cannot be run on a case at all, one line each; empty if they can. Local.
+    """Reasons why the real model cannot be run in windows on a case, one line each; empty if it can. Local.
 
     Parameters
     ----------
-    executable : the model's program, if it is known; its build options count for more than signs in the case.
+    executable : the model's program, if it is known; its build options take precedence over signs in the case.
     """
     namelist, files, where = case.namelist, case.case, f"namelist '{case.namelist.source}'"
     options = build_options(executable) if executable is not None else None
@@ -59,7 +59,7 @@ def unsupported(case: CaseDomain, executable: Path | None) -> list[str]:
         sign = f"the case has restarts of CaMa-Flood ({files.restart / 'CaMa'})"
     if sign is not None:
         problems.append(
-            f"{sign}: CaMa-Flood keeps rivers in restarts of its own, named in its own namelist, which a campaign does "
+            f"{sign}: CaMa-Flood keeps rivers in separate restarts, named in its namelist, which a campaign does "
             "not carry from window to window. Use a build of CoLM without it (GridRiverLakeFlow is supported), and "
             "remove DEF_CaMa_Namelist and restart/CaMa."
         )
@@ -72,8 +72,8 @@ def unsupported(case: CaseDomain, executable: Path | None) -> list[str]:
         sign = f"the case has transfers of land use ({files.landdata / 'lulcc'})"
     if sign is not None:
         problems.append(
-            f"{sign}: with LULCC the patches change from year to year, so that the restarts of a campaign do not stay "
-            "those of one set of patches. Use a build without LULCC (DEF_LC_YEAR), and remove DEF_LULCC_SCHEME."
+            f"{sign}: with LULCC the patches change from year to year, so the restarts of a campaign do not have "
+            "a constant set of patches. Use a build without LULCC (DEF_LC_YEAR), and remove DEF_LULCC_SCHEME."
         )
     own = [key for key in _OWN_ASSIMILATION if namelist.logical(key)]
     if own:
@@ -91,11 +91,11 @@ def unsupported(case: CaseDomain, executable: Path | None) -> list[str]:
 
 
 def model_problems(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain, *, begins: bool) -> list[str]:
-    """Everything that would stop the real model inside the campaign, one line each. Local.
+    """Problems that would stop the real model in the campaign, one line each. Local.
 
     Parameters
     ----------
-    begins : whether the campaign starts from the case's restart; one that is resumed does not.
+    begins : whether the campaign starts from the case's restart; a resumed one does not.
     """
     program = config.data_root / model.executable
     problems: list[str] = []
@@ -189,11 +189,11 @@ def _problems_of_namelist(clock: TimeConfig, namelist: Namelist) -> list[str]:
     except LandDAError as error:
         problems.append(str(error))
     for key in overlong(namelist):
-        problems.append(f"{where}: {key} has more than 256 characters, which CoLM would cut. Use a shorter path.")
+        problems.append(f"{where}: {key} has more than 256 characters, which CoLM would truncate. Use a shorter path.")
     for key, text in paths(namelist).items():
         if key in _READ_AT_RUN_TIME and not Path(text).is_absolute():
             problems.append(
-                f"{where}: {key} = '{text}' is a relative path, but there is no such thing in "
+                f"{where}: {key} = '{text}' is a relative path, but does not exist in "
                 f"{Path(namelist.source).parent}. Give an absolute path: the model runs in folders of the campaign."
             )
     return problems
@@ -208,11 +208,11 @@ def _problems_of_forcing(clock: TimeConfig, namelist: Namelist) -> list[str]:
     if root is None or not Path(root).is_absolute():
         problem = (
             f"forcing namelist '{forcing.source}': DEF_dir_forcing = '{root}': expected an absolute path, or one that "
-            f"counts from {Path(namelist.source).parent} and exists."
+            f"refers to {Path(namelist.source).parent} and exists."
         )
         return [problem]
     problems = [
-        f"forcing namelist '{forcing.source}': {key} has more than 256 characters, which CoLM would cut."
+        f"forcing namelist '{forcing.source}': {key} has more than 256 characters, which CoLM would truncate."
         for key in overlong(forcing)
     ]
     begin, end, step = clock.start, clock.end, timedelta(seconds=time_step(namelist))

@@ -1,4 +1,4 @@
-"""A first configuration for an existing CoLM case: what the case decides is filled in, the rest is explained."""
+"""A first configuration for an existing CoLM case: values of the case are filled in, the others are explained."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from landda_hpc.model.colm.forcing_files import stated_problems
 from landda_hpc.state import PatchType
 
 _FIRST_DAYS: Final = timedelta(days=5)
-"""Length of the first assimilation: long enough to see, short enough to try."""
+"""Length of the first assimilation: long enough to see an effect, short enough for a test."""
 
 
 def starter_config(namelist: Path, executable: Path | None = None, folder: Path | None = None) -> str:
-    """YAML of a campaign on a case, with comments; it passes the configuration's checks. Local.
+    """YAML of a campaign for a case, with comments; it passes the configuration's checks. Local.
 
     Parameters
     ----------
     namelist : of the case.
-    executable : the model's program; a place to fill in if None.
-    folder : of the case, where it is not the one that the namelist names.
+    executable : the model's program; left to fill in if None.
+    folder : of the case, if it differs from that in the namelist.
 
     Raises
     ------
     MissingFileError, DataError, ConfigError : the case is incomplete, of a kind that cannot be assimilated into, or has
-        no restart to begin from.
+        no restart for the start.
     """
     namelist = namelist.absolute()
     place = CaseConfig(namelist=namelist, folder=None if folder is None else folder.absolute())
@@ -54,15 +54,15 @@ def starter_config(namelist: Path, executable: Path | None = None, folder: Path 
 
 
 def _start(domain: CaseDomain, times: list[datetime]) -> datetime | None:
-    """The newest restart that a campaign can begin from; None if there is none of a whole hour.
+    """The newest restart from which a campaign can start; None if there is none at a whole hour.
 
-    The model may have written restarts at other times than whole hours, and at the end of its weather.
+    The model may have written restarts at other times, and at the end of its forcing.
     """
     whole = [t for t in reversed(times) if not t.minute and not t.second]
     try:
         forcing = read_forcing(domain.namelist).namelist
     except LandDAError:
-        return next(iter(whole), None)  # 'landda check' says what is wrong with the forcing
+        return next(iter(whole), None)  # 'landda check' reports problems of the forcing
     covered = (t for t in whole if not stated_problems(forcing, t, t + _FIRST_DAYS))
     return next(covered, next(iter(whole), None))
 
@@ -78,12 +78,13 @@ def _text(
     end = start + _FIRST_DAYS
     folder = "" if place.folder is None else f", folder: {_quoted(place.folder)}"
     step = time_step(domain.namelist)
-    return f"""# A first assimilation into the CoLM case {case.name}, made by: landda init --from-colm {place.namelist}
-# Every key with its meaning: landda schema.   Can it run, and what does it take: landda check THIS_FILE
+    return f"""# A first assimilation into the CoLM case {case.name}, written by: landda init --from-colm
+    {place.namelist}
+# Every key with its meaning: landda schema.   Problems and requirements: landda check THIS_FILE
 #
 # The case: {len(tiles)} patches ({soil} of soil) in {cells} cells, {len(case.blocks)} blocks, time step {step:g} s,
 # soil water scheme {domain.scheme.value}, grid {domain.tiles.grid.describe()}.
-# Restarts to begin from: {times[0].isoformat()} to {times[-1].isoformat()} ({len(times)}).
+# Restarts for the start: {times[0].isoformat()} to {times[-1].isoformat()} ({len(times)}).
 name: {name}
 time:
   start: {start.isoformat()}              # the case must have a restart of this time (UTC)

@@ -16,17 +16,17 @@ from landda_hpc.model.column.colm_tiles import with_static_fields
 from landda_hpc.state import Tiles
 
 DEFAULT_LAND_COVER_YEAR = 2005
-"""CoLM's own default of DEF_LC_YEAR."""
+"""CoLM's default of DEF_LC_YEAR."""
 
 
 @dataclass(frozen=True, eq=False)
 class CaseDomain:
-    """A case as a campaign uses it.
+    """The CoLM case of a campaign.
 
     Attributes
     ----------
     case : its files.
-    namelist : its namelist; relative paths are absolute where something lies next to it.
+    namelist : its namelist; relative paths are made absolute if they exist next to it.
     tiles : its tiles on the campaign's grid.
     """
 
@@ -36,7 +36,7 @@ class CaseDomain:
 
     @property
     def scheme(self) -> SoilWaterScheme:
-        """The soil water scheme that the namelist chooses (CoLM's default is VSF)."""
+        """The soil water scheme chosen in the namelist (CoLM's default is VSF)."""
         vsf = self.namelist.logical("DEF_USE_VariablySaturatedFlow")
         return SoilWaterScheme.COLM2014 if vsf is False else SoilWaterScheme.VSF
 
@@ -53,8 +53,8 @@ class CaseForcing:
 
     Attributes
     ----------
-    namelist : group nl_colm_forcing; relative paths are absolute where something lies there.
-    is_changed : whether that changed it, so that the model needs the changed one.
+    namelist : group nl_colm_forcing; relative paths are made absolute if they exist.
+    is_changed : whether this changed the namelist, so that the model needs the changed one.
     """
 
     namelist: Namelist
@@ -66,15 +66,15 @@ def open_case(config: CaseConfig, data_root: Path, least_size: int = 1) -> CaseD
 
     Parameters
     ----------
-    config : where it is.
-    data_root : folder that relative paths count from.
+    config : location of the case.
+    data_root : folder to which relative paths refer.
     least_size : see ``read_case_tiles``.
 
     Raises
     ------
     MissingFileError, DataError, ConfigError : the case is incomplete or of a kind that cannot be assimilated into.
     """
-    # The model runs in folders of its own, so no path may count from here.
+    # The model runs in other folders, so no path may be relative to this one.
     root = data_root.absolute()
     namelist = read_namelist(root / config.namelist)
     folder = case_folder(namelist, root / config.namelist) if config.folder is None else root / config.folder
@@ -88,7 +88,7 @@ def open_case(config: CaseConfig, data_root: Path, least_size: int = 1) -> CaseD
 
 
 def read_namelist(path: Path) -> Namelist:
-    """A case's namelist; relative paths in it are absolute where something lies next to the file.
+    """A case's namelist; relative paths in it are made absolute if they exist next to the file.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def read_forcing(namelist: Namelist) -> CaseForcing:
     if not path.is_absolute() or not exists(path):
         raise MissingFileError(
             f"namelist '{namelist.source}': DEF_forcing_namelist = '{text}' does not exist; give an absolute path, or "
-            f"one that counts from {Path(namelist.source).parent}."
+            f"one relative to {Path(namelist.source).parent}."
         )
     found = Namelist.from_file(path, "nl_colm_forcing")
     absolute = with_absolute_paths(found, Path(namelist.source).parent, path.parent)
@@ -132,7 +132,5 @@ def case_folder(namelist: Namelist, path: Path) -> Path:
     """
     output, name = namelist.text_value("DEF_dir_output"), namelist.text_value("DEF_CASE_NAME")
     if not output or not name:
-        raise ConfigError(
-            f"namelist '{path}' has no DEF_dir_output or no DEF_CASE_NAME; name the folder in case.folder."
-        )
+        raise ConfigError(f"namelist '{path}' has no DEF_dir_output or no DEF_CASE_NAME; set case.folder.")
     return path.parent / output / name

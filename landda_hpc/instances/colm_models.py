@@ -1,8 +1,8 @@
-"""The real model's instances: each run has a folder with its chain of restarts, each window is a process of its own.
+"""The real model's instances: each run has a folder with its chain of restarts; each window is a separate process.
 
-A cycle's forecast has four steps, each agreed on by all ranks: the starter of each member group makes the work folders;
-every block's owner writes its part of the analysis into copies of the restarts; the starters run the model, the other
-ranks wait asleep; every rank reads its own tiles from the new restarts.
+A cycle's forecast has four steps, each agreed on by all ranks. The first rank of each member group creates the work
+folders. The owner of each block writes its part of the analysis into copies of the restarts. The first ranks run the
+model while the others sleep. Every rank reads its tiles from the new restarts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from landda_hpc.storage.retention import checkpoint_times
 logger = logging.getLogger(__name__)
 
 FOLDER: Final = "models"
-"""Folder of the runs inside the campaign's."""
+"""Folder of the runs in the campaign's folder."""
 
 
 class ColmModels:
@@ -68,7 +68,7 @@ class ColmModels:
         self._first = int(layout.group_bounds[self._group_of_world])
         self._group_size = int(layout.group_bounds[self._group_of_world + 1]) - self._first
         group = world.split(self._group_of_world)
-        assert group is not None, "every rank has a colour"
+        assert group is not None, "every rank has a group"
         self._group = group
         self._starts = rank == self._first
         self._models: dict[str, ColmModel] = {}
@@ -76,10 +76,10 @@ class ColmModels:
         self._runs = {i.name: self._run_folder(i) for i in self._bare()}
         self._program = _program(self._model, config.data_root)
 
-    # ------------------------------------------------------------------ what a campaign asks
+    # ------------------------------------------------------------------ interface of a campaign
 
     def make_instances(self) -> list[Instance]:
-        """Every instance of the campaign; with a model where this rank holds it. Local."""
+        """Every instance of the campaign; with a model if this rank holds it. Local."""
         here = self._case.tiles.take(self._domain.layout.tiles_of(self._world.rank))
         instances = self._bare()
         for instance in instances:
@@ -128,7 +128,7 @@ class ColmModels:
         return {i.name: np.full(len(i.model.tiles), np.nan) for i in instances if i.model is not None}
 
     def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:
-        """Hashes of the restarts that the states are the analyses of, by run and file. Collective."""
+        """Hashes of the restarts on which the states are based, by run and file. Collective."""
         found: dict[str, dict[str, str]] = {}
         with together(self._world, f"hashing the restarts of {time}"):
             for instance in instances:
@@ -160,7 +160,7 @@ class ColmModels:
         return None
 
     def take_up(self, instances: list[Instance], time: datetime) -> None:
-        """Clear what a killed job left; read the backgrounds of the checkpoint's states. Collective."""
+        """Remove files of a killed job; read the backgrounds of the checkpoint's states. Collective."""
         with together(self._world, "clearing the runs' work folders"):
             for instance in self._mine_to_start(instances):
                 self._runs[instance.name].clear_work()
@@ -173,19 +173,19 @@ class ColmModels:
                     self._models[instance.name].read(self._runs[instance.name].case, time)
 
     def release(self, kept: Collection[datetime]) -> None:
-        """Drop restarts that are neither of a kept checkpoint nor among the newest. Local: rank 0."""
+        """Remove restarts that do not belong to a kept checkpoint and are not among the newest. Local: rank 0."""
         for run in self._runs.values():
             run.prune(set(kept), self._model.keep_restarts)
 
     def write_restarts(self, instances: list[Instance], time: datetime) -> None:
-        """The analysed restarts, as the next window would start from them, in restart/<time>/<run>/. Collective."""
+        """Write the analysed restarts from which the next window starts, to restart/<time>/<run>/. Collective."""
         blocks = {i.name: self._gather_blocks(i) for i in instances if i.state is not None}
         for name, rows in blocks.items():
             self._write_set(name, rows, time)
-        self._world.barrier()  # a group may be done with its instances before another: the cycle goes on together
+        self._world.barrier()  # a group may finish its instances before another; the cycle continues together
 
     def _write_set(self, name: str, rows: FloatArray, time: datetime) -> None:
-        """One run's set of restart files: analysed blocks, all else as it is, the list. Collective in the group."""
+        """Write one run's set of restart files: analysed blocks, unchanged files, the list. Collective in the group."""
         run, target, doing = self._runs[name], self._folder.restart / time_label(time) / name, f"restart of '{name}'"
         apart = [self._block_name(time, block) for block in self._case.tiles.blocks]
         with together(self._group, doing):
@@ -212,7 +212,7 @@ class ColmModels:
         return bare_instances(self._config.runs, has_nature=self._config.twin is not None)
 
     def _mine_to_start(self, instances: list[Instance]) -> list[Instance]:
-        """Instances whose processes this rank starts: the first rank of a member group starts all of the group's."""
+        """Instances whose processes this rank starts; the first rank of a member group starts all of the group."""
         return [i for i in instances if i.model is not None] if self._starts else []
 
     def _run_folder(self, instance: Instance) -> RunFolder:
@@ -232,12 +232,12 @@ class ColmModels:
         return state_name(case.name, time_label(time), case.lc_year, block)
 
     def _owner(self, block: IntArray | int) -> IntArray:
-        """Rank of the group that writes a block: blocks are shared out in order."""
+        """Rank of the group that writes a block; blocks are distributed in order."""
         owners: IntArray = np.asarray(block) * self._group_size // len(self._case.tiles.blocks)
         return owners
 
     def _gather_blocks(self, instance: Instance) -> FloatArray:
-        """What may have changed of the tiles in this rank's own blocks, (n, WIDTH). Collective in the group."""
+        """Variables that may have changed for the tiles in this rank's blocks, (n, WIDTH). Collective in the group."""
         assert instance.state is not None, "the group's instances have states"
         tiles, layout = self._case.tiles, self._domain.layout
         mine = layout.tiles_of(self._world.rank)
@@ -250,7 +250,7 @@ class ColmModels:
         return np.concatenate(self._group.exchange(outgoing, incoming)).reshape(-1, WIDTH)
 
     def _write_blocks(self, rows: FloatArray, time: datetime, run: RunFolder, folder: Path) -> None:
-        """Write this rank's own blocks of a run's analysed restart. Local."""
+        """Write this rank's blocks of a run's analysed restart. Local."""
         tiles = self._case.tiles
         own = np.flatnonzero(self._owner(tiles.block) == self._world.rank - self._first)
         for number, block in enumerate(tiles.blocks):
@@ -277,7 +277,7 @@ class ColmModels:
         return two_scale_field(grid, long_km, spacing, twin.long_share, self._config.seed, "twin", name)
 
     def _write_forcing(self, instance: Instance) -> None:
-        """Write a run's own forcing files or forcing namelist, if it has any. Local: one process."""
+        """Write a run's forcing files or forcing namelist, if it has its own. Local: one process."""
         sigma, perturbation = self._log_rain_sigma(instance), instance.run.perturbation if instance.run else None
         forcing, folder = self._forcing.namelist, self._runs[instance.name].path
         if sigma == 0.0:
@@ -292,7 +292,7 @@ class ColmModels:
         perturb_rain(forcing, self._domain.grid, factor, folder, period)
 
     def _perturb_state(self, instance: Instance) -> None:
-        """Add a run's own perturbation to its initial soil water, within the bounds of an analysis. Local."""
+        """Add a run's perturbation to its initial soil water, within the bounds of an analysis. Local."""
         if instance.model is None or instance.state is None:
             return
         perturbation = instance.run.perturbation if instance.run is not None else None

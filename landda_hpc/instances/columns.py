@@ -1,4 +1,4 @@
-"""What a row of cell means holds: the numbers per land cell that travel from the tiles to the roots."""
+"""Layout of a row of cell means: the values per land cell that are sent from the tiles to the roots."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Columns:
     Attributes
     ----------
     n_depths : scored layers.
-    n_soil : soil layers from the top that travel as they are: 0, the upper three, or all.
+    n_soil : number of soil layers from the top that are included: 0, three, or all.
     """
 
     n_depths: int
@@ -27,7 +27,7 @@ class Columns:
 
     @property
     def size(self) -> int:
-        """Numbers per cell."""
+        """Number of values per cell."""
         return 2 + self.n_depths + self.n_soil
 
     def observed(self, rows: FloatArray) -> FloatArray:
@@ -39,7 +39,7 @@ class Columns:
         return rows[:, 1 + number]
 
     def soil(self, rows: FloatArray) -> FloatArray:
-        """The soil layers that travel, m3 m-3, (n_cells, n_soil)."""
+        """The soil layers that are included, m3 m-3, (n_cells, n_soil)."""
         return rows[:, 1 + self.n_depths : 1 + self.n_depths + self.n_soil]
 
     def frozen(self, rows: FloatArray) -> FloatArray:
@@ -49,7 +49,7 @@ class Columns:
     def of_tiles(
         self, theta: FloatArray, frozen: BoolArray, observed_weights: FloatArray, depth_weights: FloatArray
     ) -> FloatArray:
-        """The same numbers of tiles, (n_tiles, size), to be averaged over cells.
+        """The same values for tiles, (n_tiles, size), to be averaged over cells.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Where a campaign happens: grid, tiles, land cells, layout; the same on every rank."""
+"""Domain of a campaign: grid, tiles, land cells, process layout; the same on every rank."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from landda_hpc.state import PatchType, Tiles
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """The parts that do not change during a campaign.
+    """Domain of a campaign, which is constant.
 
     Attributes
     ----------
     grid, tiles, cells : the model grid, all tiles of the campaign, its land cells.
-    layout : who holds what.
+    layout : process layout.
     observed_weights : weights of the soil layers in the observed depth, shape (n_soil,).
     depth_weights : the same for each scored layer, shape (n_depths, n_soil).
     depth_names : e.g. "0-10 cm".
-    columns : what rows of cell means hold.
+    columns : layout of rows of cell means.
     is_land : cells with tiles of any kind, (n_lat, n_lon).
     is_soil : cells with updatable soil, (n_lat, n_lon).
-    is_scored : cells with more updatable soil than the configuration asks for.
+    is_scored : cells with more updatable soil than the configured minimum.
     porosity : of updatable soil, m3 m-3, (n_lat, n_lon), NaN elsewhere.
-    case : the CoLM case that grid and tiles are of; None where they are the package's own.
+    case : the CoLM case of grid and tiles; None for those of the package.
     """
 
     grid: Grid
@@ -57,7 +57,7 @@ class Domain:
 
     @cached_property
     def climatology(self) -> Climatology:
-        """What weather and initial states are conditioned on, on the grid."""
+        """Climatology for weather and initial states, on the grid."""
         return load_climatology(self.grid)
 
 
@@ -71,7 +71,7 @@ def make_grid(config: GridConfig) -> Grid:
 
 
 def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
-    """Build the domain of a campaign on so many ranks.
+    """Build the domain of a campaign for a number of ranks.
 
     Raises
     ------
@@ -80,8 +80,8 @@ def make_domain(config: CampaignConfig, n_ranks: int) -> Domain:
 
     Notes
     -----
-    Local: no communication; every rank computes the same. From here on this process uses the library of Fourier
-    transforms that the configuration names (``fourier.choose``).
+    Local: no communication; every rank computes the same. Afterwards this process uses the library of Fourier
+    transforms in the configuration (``fourier.choose``).
     """
     fourier.choose(config.fourier)
     case = None

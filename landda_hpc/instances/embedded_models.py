@@ -1,4 +1,4 @@
-"""The embedded model's instances: the nature run with its errors put in, and the runs, each on this rank's tiles."""
+"""The embedded model's instances: the nature run with its errors, and the runs, each on this rank's tiles."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ NATURE_STREAM = "nature"
 
 @dataclass(frozen=True, eq=False)
 class NatureErrors:
-    """How the nature run differs from the runs, per tile of the global vector, (n_tile,).
+    """Differences of the nature run from the runs, per tile of the global vector, (n_tile,).
 
     Attributes
     ----------
@@ -97,10 +97,10 @@ def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> Na
 
 
 _SPIN_UP_PART = timedelta(days=5)
-"""Between looks for a stop request, and lines in the log."""
+"""Seconds between checks for a stop request, and between lines in the log."""
 
 _KEPT_EVERY_S: Final = 600.0
-"""Seconds of computing after which a spin-up is kept, for a kill."""
+"""Seconds of computing after which the state of a spin-up is saved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ class EmbeddedSetup:
 
 
 def member_field(perturbation: PerturbationConfig, grid: Grid, seed: int, name: str) -> FloatArray:
-    """A member's field of zero mean and unit variance, (n_lat, n_lon); all runs' member n has the same one. Local."""
+    """A member's field of zero mean and unit variance, (n_lat, n_lon); the same in all runs. Local."""
     key = ("member", perturbation.member, name)
     return two_scale_field(grid, perturbation.length_km, perturbation.length_km, 1.0, seed, *key)
 
@@ -154,7 +154,7 @@ class EmbeddedModels:
     Parameters
     ----------
     config, domain, world : of the campaign.
-    folder : its output folder.
+    folder : output folder.
     """
 
     def __init__(self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder) -> None:
@@ -163,12 +163,12 @@ class EmbeddedModels:
         self._columns: dict[str, LandModel] = {}
 
     def make_instances(self) -> list[Instance]:
-        """Every instance of the campaign; with a model where this rank holds it. Local: no communication.
+        """Every instance of the campaign; with a model if this rank holds it. Local: no communication.
 
         Notes
         -----
-        All runs have the weather of the base stream. The nature run's weather shares part of it: its latent fields have
-        the configured correlation with the base stream's.
+        All runs have the weather of the base stream. The latent fields of the nature run's weather have
+        the configured correlation with those of the base stream.
         """
         config, domain = self._config, self._domain
         mine = domain.layout.tiles_of(self._world.rank)
@@ -191,7 +191,7 @@ class EmbeddedModels:
         return instances
 
     def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:
-        """Give every instance its state at the campaign's start: initial guess or file, then the spin-up. Collective.
+        """Give every instance its state at the campaign's start: estimate or file, then the spin-up. Collective.
 
         All unperturbed runs have the same model and weather, so one of them is spun up and the others take its state.
 
@@ -238,18 +238,18 @@ class EmbeddedModels:
         return rain
 
     def files(self, instances: list[Instance], time: datetime) -> dict[str, Any]:  # noqa: ARG002 - of the protocol
-        """No files: the checkpoint has all of it. Local."""
+        """No files; the checkpoint is complete. Local."""
         return {}
 
     def objection(self, files: Mapping[str, Any], time: datetime) -> str | None:  # noqa: ARG002 - of the protocol
-        """None: the checkpoint has all of it. Local."""
+        """None; the checkpoint is complete. Local."""
         return None
 
     def take_up(self, instances: list[Instance], time: datetime) -> None:
-        """Nothing to do: the states came from the checkpoint. Collective."""
+        """Nothing to do; the states are from the checkpoint. Collective."""
 
     def release(self, kept: Collection[datetime]) -> None:
-        """Drop the saved spin-up once there is a checkpoint. Local: rank 0."""
+        """Remove the saved spin-up once a checkpoint exists. Local: rank 0."""
         if kept:
             with storage_errors(self._folder.path / SPIN_UP, "removing"):
                 (self._folder.path / SPIN_UP).unlink(missing_ok=True)
@@ -257,14 +257,14 @@ class EmbeddedModels:
     def write_restarts(self, instances: list[Instance], time: datetime) -> None:
         """One CoLM-layout file per rank and instance. Collective."""
         group = self._world.split(self._domain.layout.group_of(self._world.rank))
-        assert group is not None, "every rank has a colour"
+        assert group is not None, "every rank has a group"
         for instance in instances:
             if instance.state is not None and instance.model is not None:
                 write_restart(
                     self._folder.restart, group, self._config.name, instance.name, time, instance.state,
                     instance.model.tiles,
                 )  # fmt: skip
-        self._world.barrier()  # a group may be done with its instances before another: the cycle goes on together
+        self._world.barrier()  # a group may finish its instances before another; the cycle continues together
 
     def _rain_factor(self, instance: Instance, mine: slice) -> FloatArray | float:
         perturbation = instance.run.perturbation if instance.run is not None else None
@@ -283,12 +283,12 @@ class EmbeddedModels:
             if received or world.broadcast(time.monotonic() - kept_at > _KEPT_EVERY_S):
                 done = days - (end - now).days
                 if received and not is_saved:
-                    raise StoppedError(f"Stopped by {received.name} before anything new was computed.", received)
+                    raise StoppedError(f"Stopped by {received.name} before any new step was computed.", received)
                 saved.save(instances, now)
                 kept_at = time.monotonic()
                 if received:
                     raise StoppedError(
-                        f"Stopped by {received.name} after {done} of {days} days of spin-up, which are kept. Resume "
+                        f"Stopped by {received.name} after {done} of {days} days of spin-up, which are saved. Resume "
                         f"with: landda resume {self._folder.path}",
                         received,
                         is_saved=True,
@@ -333,7 +333,7 @@ def _model_maker(setup: EmbeddedSetup, mine: slice) -> _MakeModel:
     def land_surface(
         tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
     ) -> LandModel:
-        # From the global vector: what numpy computes of a slice may differ in the last bit.
+        # From the global vector, because numpy's result for a slice may differ in the last bit.
         parameters = land_parameters(tiles, domain.grid, climate).take(mine)
         return LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation)
 

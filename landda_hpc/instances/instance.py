@@ -12,12 +12,12 @@ from landda_hpc.state import TileState
 
 @dataclass(eq=False)
 class Instance:
-    """One model trajectory of the campaign, as far as this rank holds it.
+    """One model trajectory of the campaign, with this rank's part of it.
 
     Attributes
     ----------
     name : 'nature' or the run's name.
-    index : its number among the campaign's instances.
+    index : number among the campaign's instances.
     run : the run's configuration; None for the nature run.
     model, state : on the rank's tiles; None on ranks of other member groups.
     """

@@ -1,4 +1,4 @@
-"""How a campaign has its model computed, whatever model it is."""
+"""Protocol between a campaign and any kind of model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from landda_hpc.storage.campaign_folder import CampaignFolder
 
 
 class ModelSystem(Protocol):
-    """All instances of a campaign as one kind of model runs them: in this process, or as programs of their own."""
+    """All instances of a campaign with one kind of model, in this process or as separate programs."""
 
     def make_instances(self) -> list[Instance]:
-        """Every instance of the campaign, with its model where this rank holds it, still without a state. Local."""
+        """Every instance of the campaign, with its model if this rank holds it, without a state. Local."""
         ...
 
     def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:
@@ -29,7 +29,7 @@ class ModelSystem(Protocol):
 
         Raises
         ------
-        DataError : what it starts from is missing or not usable.
+        DataError : an initial file is missing or not usable.
         StoppedError : a stop request came; nothing was saved.
         """
         ...
@@ -66,7 +66,7 @@ class ModelSystem(Protocol):
         ...
 
     def release(self, kept: Collection[datetime]) -> None:
-        """Drop files that belong to none of the checkpoints that are kept, by their times. Local: rank 0."""
+        """Remove files that do not belong to a kept checkpoint, given by its time. Local: rank 0."""
         ...
 
     def write_restarts(self, instances: list[Instance], time: datetime) -> None:
@@ -77,7 +77,7 @@ class ModelSystem(Protocol):
 def make_model_system(
     config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
 ) -> ModelSystem:
-    """The system of the campaign's kind of model. Local."""
+    """Create the system for the campaign's kind of model. Local."""
     kinds: dict[str, Callable[[CampaignConfig, Domain, Communicator, CampaignFolder], ModelSystem]]
     kinds = {"column": EmbeddedModels, "colm": ColmModels}
     return kinds[config.model.kind](config, domain, world, folder)

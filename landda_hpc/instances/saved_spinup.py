@@ -1,7 +1,7 @@
-"""The states of a campaign's own spin-up (``model.spinup_days``), kept while it runs: a stop loses nothing of it.
+"""The states of a campaign's spin-up (``model.spinup_days``), saved while it runs, so that a stop loses no work.
 
-The file is that of a checkpoint. It holds the nature run, every perturbed run and the first of the other runs, whose
-state the others take; so any number of ranks and member groups resumes from it with the same bits.
+The file has the format of a checkpoint. It holds the nature run, every perturbed run and the first of the other
+runs, whose state the others use; so any number of ranks and member groups resumes from it with the same bits.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from landda_hpc.state import TileState
 from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, read_header, read_instance, write_checkpoint
 
 NAME: Final = "spinup.h5"
-"""The file in the campaign's folder; removed with the first checkpoint."""
+"""Name of the file in the campaign's folder; removed with the first checkpoint."""
 
 
 class SavedSpinUp:
-    """Keeps and reads the states of a spin-up.
+    """Saves and reads the states of a spin-up.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class SavedSpinUp:
         self._plain = plain[0] if plain else ""
 
     def time(self) -> datetime | None:
-        """Valid time of the states; None where none are kept. Collective.
+        """Valid time of the states; None if none are saved. Collective.
 
         Raises
         ------
@@ -56,7 +56,8 @@ class SavedSpinUp:
                 header = read_header(self._path)
                 if (header.config_hash, header.instances) != (config_hash(self._config), self._names):
                     raise ConfigError(
-                        f"{self._path} is the spin-up of another configuration than the config.yaml next to it. Undo "
+                        f"{self._path} is the spin-up of another configuration than that of the config.yaml next to "
+                        f"it. Undo "
                         "the change, or remove the file: the spin-up then begins again."
                     )
                 found = datetime.fromisoformat(header.valid_time)
@@ -68,7 +69,7 @@ class SavedSpinUp:
         return read_instance(self._path, name, self._mine)
 
     def save(self, instances: list[Instance], time: datetime) -> None:
-        """Keep the states of a time. Collective."""
+        """Save the states of a time. Collective."""
         header = CheckpointHeader(
             campaign=self._config.name,
             cycle=0,

@@ -1,4 +1,4 @@
-"""Beginning a campaign from the state at the end of a spin-up."""
+"""Start a campaign from the state at the end of a spin-up."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from landda_hpc.state import Tiles, TileState
 from landda_hpc.storage.checkpoint import CheckpointHeader, read_header, read_instance
 
 MAX_DAYS_APART: Final = 31
-"""Half of two months: a file of six dates always has one near enough."""
+"""Half of two months: a file of six dates always has one close enough."""
 
 GRID_RECORD: Final = "grid"
-"""Record of a spin-up's checkpoint: which grid its tiles are of."""
+"""Record of a spin-up's checkpoint: the grid of its tiles."""
 
 INSTANCES: Final = ("state", "year_before", "two_years_before")
-"""In a spin-up's checkpoint: the ends of its last three years."""
+"""Instances of a spin-up's checkpoint: the states at the ends of its last three years."""
 
 
 def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: datetime) -> TileState:
@@ -32,11 +32,11 @@ def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: dateti
 
     Parameters
     ----------
-    path : ``spinup.h5`` of ``spin_up``, of these very tiles; or a file of a year's states, of tiles anywhere (a tile
-        takes the state of the nearest one of its kind). None: the package's own.
+    path : ``spinup.h5`` of ``spin_up``, of the same tiles; or a file of a year's states, of any tiles (a tile
+        gets the state of the nearest one of its kind). None: the package's own.
     domain : of the campaign.
     tiles : the domain's, or a nature run's, whose soil may differ.
-    begin : where the campaign's model starts.
+    begin : start of the campaign's model.
 
     Raises
     ------
@@ -57,12 +57,12 @@ def spun_up_state(path: Path | None, domain: Domain, tiles: Tiles, begin: dateti
 
 
 def initial_problems(config: CampaignConfig, domain: Domain, *, is_whole: bool = True) -> list[str]:
-    """What is wrong with the spun-up state or restart sets that a campaign begins from, one line each. Local.
+    """Problems of the spun-up state or restart sets from which a campaign starts, one line each. Local.
 
     Parameters
     ----------
     domain : of the campaign, or a coarser one over the same area.
-    is_whole : whether it is the campaign's own.
+    is_whole : whether it is the campaign's domain.
     """
     model, start = config.model.embedded, config.time.start
     if model is None:
@@ -93,7 +93,7 @@ def _states_near(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState]
     if apart > MAX_DAYS_APART:
         raise ConfigError(
             f"{path} has no state within {MAX_DAYS_APART} days of {begin:%d %B}, where the model starts (time.start "
-            f"less model.spinup_days); the nearest is {apart} days away. Create another: landda land spinup --year."
+            f"minus model.spinup_days); the nearest is {apart} days away. Create another: landda land spinup --year."
         )
     return columns, states
 
@@ -103,21 +103,22 @@ def _require_fit(path: Path, header: CheckpointHeader, domain: Domain | None, be
     if header.instances != INSTANCES:
         raise ConfigError(
             f"{path} is not a spin-up file: it holds {', '.join(header.instances) or 'nothing'}. Expected spinup.h5 of "
-            "'landda spinup', or the netCDF file of its --year."
+            "'landda land spinup', or the netCDF file of its --year."
         )
-    # Files of earlier versions do not say which grid they are of.
+    # Files of earlier versions do not contain their grid.
     grid = header.records.get(GRID_RECORD)
     if domain is not None and (header.n_tiles != len(domain.tiles) or grid not in (None, domain.grid.describe())):
         raise ConfigError(
             f"{path} holds {header.n_tiles} tiles of {grid or 'a grid'}, the campaign has {len(domain.tiles)} of "
-            f"{domain.grid.describe()}: make it again, or take the file of a year's states that 'landda spinup --year' "
+            f"{domain.grid.describe()}: create it for these tiles, or use the file of a year's states that 'landda "
+            f"land spinup --year' "
             "writes, which fits any tiles."
         )
     start = datetime.fromisoformat(header.valid_time)
     apart = days_apart(begin, start)
     if apart > MAX_DAYS_APART:
         raise ConfigError(
-            f"{path} is a spin-up of years from {start:%d %B}; the model starts on {begin:%d %B} (time.start less "
-            f"model.spinup_days), {apart} days away: at most {MAX_DAYS_APART} may lie between them. Take the file of a "
-            "year's states that 'landda spinup --year' writes, or another model.spinup_days."
+            f"{path} is a spin-up of years from {start:%d %B}; the model starts on {begin:%d %B} (time.start minus "
+            f"model.spinup_days), {apart} days away: at most {MAX_DAYS_APART} may lie between them. Use the file of a "
+            "year's states that 'landda land spinup --year' writes, or another model.spinup_days."
         )

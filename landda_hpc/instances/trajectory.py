@@ -1,10 +1,10 @@
-"""Which keys decide what: the trajectory of a campaign, its records, or only how a finished campaign is looked at.
+"""Classes of keys: those that determine the trajectory of a campaign, its records, or only its presentation.
 
-The *trajectory* is every state of every instance, bit by bit. Its keys must not change while a campaign lives: a hash
+The *trajectory* is every state of every instance, bit by bit. Its keys must not change during a campaign: a hash
 of them is in every checkpoint. *Records* (scores.jsonl, series/, images/ ...) are written as a campaign runs: a change
-of their keys would mix records of two kinds, so ``verification.depths_m``, ``.min_soil_fraction`` and ``.unobserved``
-stay as the campaign began, while ``output.*`` may change for the cycles to come. Everything else is *presentation*,
-and may change at any time: what a campaign is verified against, which times count in means, which figures are drawn.
+of their keys would mix records of two kinds. Therefore ``verification.depths_m``, ``.min_soil_fraction`` and
+``.unobserved`` are constant, while ``output.*`` may change for later cycles. Everything else is *presentation*,
+and may change at any time: references of verification, times that count in means, figures.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from landda_hpc.config import CampaignConfig, ColmModelConfig, read_plain, read_
 from landda_hpc.errors import ConfigError
 
 RECORD_KEYS: Final = ("depths_m", "min_soil_fraction", "unobserved")
-"""Of ``verification``: what the scores of every cycle are taken of. They do not change the trajectory."""
+"""Keys of ``verification`` that define the scores of every cycle. They do not affect the trajectory."""
 
 APART: Final = ("name", "description", "data_root", "parallel", "checkpoint", "output", "verification")
-"""Sections that decide nothing of the trajectory."""
+"""Sections that do not affect the trajectory."""
 
 FREE: Final = (
     "parallel.*, checkpoint.*, output.*, data_root, name, description, verification.* but for depths_m, "
     "min_soil_fraction and unobserved, entries of the catalogue that are not assimilated, and how CoLM is run "
     f"(model.{', '.join(sorted(ColmModelConfig.OPERATION))})"
 )
-"""What a resume may change, in words."""
+"""Keys that a resume may change, for messages."""
 
 
 def trajectory_of(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a configuration that decides the trajectory.
+    """The part of a configuration that determines the trajectory.
 
     Parameters
     ----------
@@ -59,10 +59,10 @@ def config_hash(config: CampaignConfig) -> str:
 
 
 def identity(config_file: Path) -> str:
-    """Hash of the trajectory of a campaign that has begun, from its ``config.yaml`` as it stands there. Local.
+    """Hash of the trajectory of a campaign that has begun, from its ``config.yaml``. Local.
 
-    A later version of the program may know more keys: the file, which says what the campaign was begun with, has one
-    hash for all of them.
+    A later version of the program may know more keys. The file, which holds the keys at the campaign's start, has the
+    same hash in all versions.
 
     Raises
     ------
@@ -74,8 +74,8 @@ def identity(config_file: Path) -> str:
 def accepted_identities(config_file: Path) -> tuple[str, ...]:
     """Hashes that a checkpoint of the campaign of ``config.yaml`` may have. Local.
 
-    That of the file, of what it means to this version (the same values may be written in another way), and both as
-    version 0.1.0 made them.
+    The hash of the file, that of its content as this version reads it (the same values may be written in another way),
+    and both as computed by version 0.1.0.
     """
     plain, meant = read_plain(config_file), read_resolved(config_file).model_dump(mode="json")
     found = [hash_of(data) for data in (plain, meant) for hash_of in (_hash_of_now, _hash_of_0_1_0)]
@@ -83,28 +83,28 @@ def accepted_identities(config_file: Path) -> tuple[str, ...]:
 
 
 def require_same_trajectory(before: CampaignConfig, after: CampaignConfig, what: str) -> None:
-    """Raise ConfigError, naming the keys, where two configurations differ in what decides the trajectory.
+    """Raise ConfigError, naming the keys, if the trajectories of two configurations differ.
 
     Parameters
     ----------
-    what : tried to change it, for the message.
+    what : attempted the change, for the message.
     """
     changed = changed_trajectory(before, after)
     if changed:
         raise ConfigError(
-            f"{what}: {listed(changed)} would change the trajectory, which has begun. May change: {FREE}. For anything "
-            "else begin another campaign."
+            f"{what}: {listed(changed)} would change the trajectory, which has begun. May change: {FREE}. For other "
+            "changes start another campaign."
         )
 
 
 def require_same_records(before: CampaignConfig, after: CampaignConfig, what: str) -> None:
-    """Raise ConfigError where two configurations differ in what the scores of every cycle are taken of."""
+    """Raise ConfigError if two configurations define the scores of every cycle differently."""
     changed = changed_records(before, after)
     if changed:
         raise ConfigError(
-            f"{what}: {listed(changed)} would change what the scores of every cycle are taken of, and scores.jsonl "
+            f"{what}: {listed(changed)} would change the definition of the scores of every cycle, and scores.jsonl "
             "would hold two kinds. The state does not depend on it: 'landda score DIR --set ...' verifies a campaign "
-            "that recorded output.series at other layers; for other scores begin another campaign."
+            "that recorded output.series at other layers; for other scores start another campaign."
         )
 
 
@@ -124,13 +124,13 @@ def changed_records(before: CampaignConfig, after: CampaignConfig) -> list[str]:
 
 
 def listed(keys: Sequence[str], most: int = 6) -> str:
-    """Keys in words, a few of many."""
+    """List keys for a message, the first few of many."""
     more = f" and {len(keys) - most} more keys" if len(keys) > most else ""
     return ", ".join(keys[:most]) + more
 
 
 def presented(campaign: CampaignConfig, asked: CampaignConfig) -> CampaignConfig:
-    """A campaign's own configuration, looked at as another one asks for.
+    """A campaign's configuration with the presentation of another one.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _hash(text: str) -> str:
 
 
 def _differences(before: Any, after: Any, place: str = "") -> Iterable[str]:
-    """Dotted keys in which two trees of plain data differ, the innermost that both have."""
+    """Dotted keys in which two trees of plain data differ, the innermost common ones."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for name in dict.fromkeys((*before, *after)):
             dotted = f"{place}.{name}" if place else str(name)
@@ -220,7 +220,7 @@ _OPERATION_OF_0_1_0: Final[dict[str, Any]] = {
 
 
 def _hash_of_0_1_0(plain: Mapping[str, Any]) -> str:
-    """What version 0.1.0 wrote into checkpoints: of the whole file, with defaults for what decided nothing."""
+    """The hash that version 0.1.0 wrote to checkpoints: of the whole file, with defaults for keys without effect."""
     kept = {name: _DEFAULTS_OF_0_1_0.get(name, value) for name, value in plain.items()}
     kept["verification"] = {
         name: _VERIFICATION_OF_0_1_0.get(name, value) for name, value in (plain.get("verification") or {}).items()

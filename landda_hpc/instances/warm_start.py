@@ -1,4 +1,4 @@
-"""Beginning a campaign from the restart sets of another one (``model.initial: restart``), on any number of ranks."""
+"""Start a campaign from the restart sets of another one (``model.initial: restart``), on any number of ranks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from landda_hpc.storage.rank_restart import Manifest, read_manifest, read_restar
 from landda_hpc.variables import STATE_OF_PHYSICS
 
 _CONTROL: Final = "control"
-"""Run whose set serves unperturbed runs without one of their own: they have the same model and weather."""
+"""Run whose set is used for unperturbed runs without a set; they have the same model and weather."""
 
 
 @dataclass(frozen=True)

@@ -271,7 +271,7 @@ def test_resume_refuses_records_without_their_checkpoints(landda: Landda, refere
     done = landda(1, "resume", "out")
     assert done.returncode == 3 and "records are missing" in done.stderr
     refused = landda(1, "resume", "out", "--set", "verification.min_soil_fraction=0.9")
-    assert refused.returncode == 2 and "what the scores of every cycle are taken of" in " ".join(refused.stderr.split())
+    assert refused.returncode == 2 and "the definition of the scores of every cycle" in " ".join(refused.stderr.split())
     (out / "config.yaml").write_text("x: [")
     for done in (landda.here("status", "out"), landda(1, "resume", "out"), landda.here("score", "out")):
         assert done.returncode == 2 and "not valid YAML" in done.stderr and "bug" not in done.stderr

@@ -139,11 +139,11 @@ def test_a_stopped_spin_up_is_kept_and_resumed_bit_for_bit(tmp_path: Path) -> No
     folders = [CampaignFolder.create(tmp_path / name, "name: small\n") for name in ("whole", "stopped")]
     try:
         whole = prepared(system(folders[0].path, **raw))
-        with pytest.raises(StoppedError, match="5 of 6 days of spin-up, which are kept"):
+        with pytest.raises(StoppedError, match="5 of 6 days of spin-up, which are saved"):
             prepared(system(folders[1].path, **raw), StopAt(1))
         kept = folders[1].path / SPIN_UP
         assert kept.is_file()
-        with pytest.raises(StoppedError, match="before anything new"):
+        with pytest.raises(StoppedError, match="before any new step"):
             prepared(system(folders[1].path, **raw), StopAt(0))
         models = system(folders[1].path, **raw)
         resumed = prepared(models)
