@@ -73,7 +73,7 @@ def test_a_signal_within_the_spin_up_loses_nothing_of_it(
     process.send_signal(number)
     text, _ = process.communicate(timeout=100)
     assert process.returncode == (0 if number == signal.SIGUSR1 else 128 + number), said + text
-    assert f"Stopped by {number.name} after" in text and "of 15 days of spin-up, which are kept" in text
+    assert f"Stopped by {number.name} after" in text and "of 15 days of spin-up, which are saved" in text
     assert landda.here("status", "out", "--state").stdout.strip() == "stopped"
     done = landda(1, "run", "tiny.yaml", "-o", "out")  # would lose the spin-up
     assert done.returncode == 3 and "not empty" in done.stderr
