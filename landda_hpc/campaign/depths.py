@@ -35,8 +35,8 @@ def write_layers(
     Parameters
     ----------
     depths_m : the scored layers.
-    state : cell means as in ``CycleImages``, after the analysis where there was one; written as ``forecast``.
-    truth : the same of the nature run; None without one.
+    state : cell means as in ``CycleImages``, after the analysis, if there was one; written as ``forecast``.
+    truth : cell means of the nature run; None without one.
 
     Returns
     -------

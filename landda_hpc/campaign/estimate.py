@@ -182,7 +182,7 @@ def estimate(config: CampaignConfig, sizes: Sizes, trial: Trial | None = None, w
 
 
 def _kept_checkpoints(clock: TimeConfig, checkpoint: CheckpointConfig) -> int:
-    """Checkpoints that are there at the end."""
+    """Number of checkpoints at the end."""
     written = clock.n_cycles * clock.cycle_hours // checkpoint.every_hours + 1
     for_good = written // checkpoint.keep_every if checkpoint.keep_every else 0
     return min(written, checkpoint.keep_last + for_good)
@@ -219,7 +219,7 @@ def _duration(seconds: float) -> str:
 
 
 def _model_runs(model: ColmModelConfig, case: CaseDomain, runs: int, start: datetime, kept: int) -> str:
-    """What the real model's runs take on disk, from the size of the case's own restart."""
+    """Disk space of the real model's runs, from the size of the case's restart."""
     folder = case.case.state_folder(start)
     size = sum((folder / file.path).stat().st_size for file in restart_files(case.case, start))
     # In addition to those that are kept: a window's start, its copy, and its end.

@@ -133,7 +133,7 @@ def _coastline() -> Coastline:
 
 
 def _tolerance(runs: Sequence[Run]) -> float | None:
-    """The gradient at which the 3D-Var runs end, where all have the same absolute one."""
+    """The gradient tolerance of the 3D-Var runs, if all have the same absolute one."""
     rules = {None if run.tolerance_is_relative else run.tolerance for run in runs if isinstance(run, Var3dRun)}
     return rules.pop() if len(rules) == 1 else None
 

@@ -63,7 +63,7 @@ class VerticalSpreading:
 def make_vertical_spreading(
     run: Run, domain: Domain, rank: int, depth_m: tuple[float, float], data_root: Path
 ) -> VerticalSpreading:
-    """The way down of a run's increments on this rank. Local: no communication.
+    """Create the vertical spreading of a run's increments on this rank. Local: no communication.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def make_vertical_spreading(
 
 
 def make_drift(run: Run, time: TimeConfig, n_cells: int) -> DriftMemory | None:
-    """The drift that a run learns; None where it does not. Local."""
+    """The drift estimation of a run; None without one. Local."""
     if run.learned_drift is None:
         return None
     return DriftMemory(n_cells, time.cycle_hours, time.start, time.assimilation_end, run.learned_drift)

@@ -206,7 +206,7 @@ def find_unusable(observations: Observations, grid: Grid, data_root: Path, seed:
 
 
 def _further_checks(observations: Observations, grid: Grid, data_root: Path, seed: int) -> None:
-    """Build the further checks as a campaign does, to find out whether they can be built."""
+    """Build the further checks as a campaign does, to test whether this is possible."""
     context = CheckContext(grid, np.full(grid.shape, np.nan), data_root, seed)
     for section in observations.quality.checks:
         assert isinstance(section, CheckSection), "checked by the registry"

@@ -69,7 +69,9 @@ def report_observations(config: CampaignConfig, domain: Domain, source: Observat
     """
     observations = config.observations
     if observations.kind == "twin":
-        raise ConfigError("the observations of a twin come from its nature run: run it, then report on its folder.")
+        raise ConfigError(
+            "the observations of a twin come from its nature run: run the campaign, then report on its folder."
+        )
     standing = {name: getattr(observations.quality, name) for name in CHECKS_OF_A_FORECAST}
     off = {name: False if isinstance(value, bool) else None for name, value in standing.items()}
     further = observations.quality.checks

@@ -26,7 +26,7 @@ INITIAL_FILE: Final = "model.initial_file"
 
 
 def survey_analyses(time: TimeConfig, source: ObservationSource) -> Survey:
-    """Which analysis times have observations, and whether the first of them can be read. Local."""
+    """Find the analysis times with observations, and check that the first can be read. Local."""
     survey = source.survey(time.analyses)
     return replace(survey, unreadable=source.probe(survey))
 
@@ -74,7 +74,7 @@ def find_problems(
 
 
 def _problems_of_climatology(model: ColumnModelConfig | None, data_root: Path) -> list[str]:
-    """What is wrong with a climatology that the model begins from; a spun-up state is checked with the tiles."""
+    """Problems of an initial climatology; a spun-up state is checked with the tiles."""
     file = None if model is None else model.file_of("file")
     if file is None:
         return []
@@ -86,7 +86,7 @@ def _problems_of_climatology(model: ColumnModelConfig | None, data_root: Path) -
 
 
 def _problems_of_run(config: CampaignConfig, run: Run, grid: Grid, *, are_missing: bool) -> list[str]:
-    """What would stop a run's method: its frame, and every file that it reads, with the reader of the campaign."""
+    """Problems of a run's method: its frame, and every file that it reads, checked with the campaign's reader."""
     if run.curvelet_frame is not None:
         try:
             check_frame(run.curvelet_frame, grid)

@@ -290,7 +290,7 @@ class Recorder:
     # ------------------------------------------------------------------ images
 
     def _write_feedback(self, observation: ImageObservation, images: CycleImages) -> Path:
-        """Write every observation of the time, with what the runs had there; return the file."""
+        """Write every observation of the time, with the values of the runs; return the file."""
         cells, runs = self._domain.cells, [run.name for run in self._runs]
         rows = {name: images.background[name] for name in runs}
         after = {name: images.analysis.get(name) for name in runs}
@@ -308,7 +308,7 @@ class Recorder:
         """Write the requested images of a run; return the files."""
         written: list[Path] = []
         wanted = set(self._output.fields)
-        # Every file of a run has the same variables; what does not exist at this time is missing everywhere.
+        # Every file of a run has the same variables; variables that do not exist at this time are missing everywhere.
         fields = {name: np.full(self._domain.grid.shape, np.nan) for name in self._image_names[run]}
         background, analysis, truth = images.background[run], images.analysis.get(run), images.background.get("nature")
         if background is not None:

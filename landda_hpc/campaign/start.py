@@ -264,7 +264,7 @@ def _unlocking_on_error(folder: CampaignFolder) -> Iterator[None]:
 
 @contextmanager
 def _shown_as_running(folder: CampaignFolder, time: TimeConfig, world: Communicator) -> Iterator[None]:
-    """Write to the status that the campaign runs while it starts, and how the start ended. Collective."""
+    """Record in the status that the campaign is starting, and how the start ended. Collective."""
     before, content = None, None
     running = Status("running", 0, time.n_cycles, time.start.isoformat(), world.size)
     with together(world, "writing the status"):
@@ -364,7 +364,7 @@ def _save_survey(folder: CampaignFolder, source: ObservationSource, world: Commu
 
 
 def _checkpoint_mode(mode: Mode, world: Communicator) -> str:
-    """How checkpoints will be written; an error on every rank where that cannot work here. Collective."""
+    """How checkpoints will be written; an error on every rank if the mode does not work here. Collective."""
     with together(world, "choosing the checkpoint mode"):
         return choose_mode(mode, world)
 

@@ -93,7 +93,7 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
     TrialError : the model is the user's CoLM, the process failed, or it took too long.
     """
     if config.model.embedded is None:
-        raise TrialError("the model is a program of yours, which a check does not start")
+        raise TrialError("the model is an external program, which a check does not start")
     cells = config.grid.n_lat * config.grid.n_lon
     if config.case is not None or cells <= CELLS_AT_ONCE:
         return _measured(config, timeout_s, of_campaign=True)

@@ -112,7 +112,7 @@ def model_problems(config: CampaignConfig, model: ColmModelConfig, case: CaseDom
 
 
 def remarks(cycle_hours: int, model: ColmModelConfig, case: CaseDomain) -> list[str]:
-    """What does not stop the model but may not be what is wanted, one line each. Local."""
+    """Settings that do not stop the model but may not be intended, one line each. Local."""
     frequency = (case.namelist.text_value("DEF_HIST_FREQ") or "none").upper()
     found = []
     if model.keep_history and frequency == "NONE":
@@ -147,7 +147,7 @@ def _problems_of_launch(model: ColmModelConfig, program: Path) -> list[str]:
 
 
 def _problems_of_start(start: datetime, case: CaseDomain) -> list[str]:
-    """What is wrong with the case's restart of the campaign's start."""
+    """Problems of the case's restart at the campaign's start."""
     files = case.case
     if not files.state_folder(start).is_dir():
         known = ", ".join(time_label(time) for time in files.times()) or "none"
@@ -223,7 +223,7 @@ def _problems_of_forcing(clock: TimeConfig, namelist: Namelist) -> list[str]:
 
 
 def _problems_of_leaf_area(clock: TimeConfig, case: CaseDomain) -> list[str]:
-    """Months that the campaign enters without a file of leaf area; the model reads it at the turn of each month."""
+    """Months of the campaign without a file of leaf area, which the model reads at the start of each month."""
     namelist, files = case.namelist, case.case
     if files.landdata is None or not (files.landdata / "LAI").is_dir() or case.case.is_single_point:
         return []

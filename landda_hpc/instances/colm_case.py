@@ -41,7 +41,7 @@ class CaseDomain:
         return SoilWaterScheme.COLM2014 if vsf is False else SoilWaterScheme.VSF
 
     def tiles_for(self, model: Model) -> Tiles:
-        """The tiles as the campaign's model takes them: the embedded one adds vegetation and climate of its own."""
+        """The tiles for the campaign's model; for the embedded model, with vegetation and climate added."""
         if model.embedded is None:
             return self.tiles.tiles
         return with_static_fields(self.tiles.tiles, self.tiles.grid)

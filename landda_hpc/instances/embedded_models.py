@@ -126,7 +126,7 @@ class EmbeddedSetup:
     @classmethod
     def of(cls, config: CampaignConfig, domain: Domain) -> Self:
         """Those of a campaign with the embedded model."""
-        assert config.model.embedded is not None, "the other kinds have systems of their own"
+        assert config.model.embedded is not None, "other kinds have other systems"
         return cls(config.model.embedded, config.twin, config.seed, config.data_root, config.time.start, domain)
 
     @cached_property
@@ -320,7 +320,7 @@ class _MakeModel(Protocol):
 
 
 def _model_maker(setup: EmbeddedSetup, mine: slice) -> _MakeModel:
-    """Makes models of the configured physics on this rank's slice from global tiles and weather. Local."""
+    """Create models of the configured physics on this rank's slice from global tiles and weather. Local."""
     domain, step = setup.domain, setup.model.timestep_s
     climate = tile_climate(domain.tiles, domain.climatology)
     wave = AnnualWave(climate.temperature).take(mine)
@@ -343,7 +343,7 @@ def _model_maker(setup: EmbeddedSetup, mine: slice) -> _MakeModel:
 def _initial_state(setup: EmbeddedSetup, instance: Instance, time: datetime) -> TileState:
     """State of all tiles of an instance, so that its bits do not depend on the partition."""
     domain, twin, model = setup.domain, setup.twin, setup.model
-    if setup.restart_sets is not None:  # of the free model; the instances of a campaign read their own tiles alone
+    if setup.restart_sets is not None:  # of the free model; instances of a campaign read only their tiles
         return setup.restart_sets.state(domain, instance, slice(0, len(domain.tiles)))
     climate = tile_climate(domain.tiles, domain.climatology)
     tiles, change = domain.tiles, np.zeros(len(domain.tiles))
@@ -367,5 +367,5 @@ def _initial_state(setup: EmbeddedSetup, instance: Instance, time: datetime) -> 
         theta = soil_water_by_climate(tiles, climate, change)
     if model.physics == "land_surface":
         return land_initial_state(tiles, AnnualWave(climate.temperature), time, theta)
-    # Ice stays as it is in this physics, so it is that of the campaign's start, not of the spin-up's.
+    # Ice is constant in this physics, so it is taken for the campaign's start, not for the spin-up's.
     return initial_state(tiles, AnnualWave(climate.temperature), setup.start, theta)

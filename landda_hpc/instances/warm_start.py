@@ -48,12 +48,12 @@ class RestartSets:
         return None if name is None else cls(data_root / name, start - model.spinup, model.physics)
 
     def state(self, domain: Domain, instance: Instance, mine: slice) -> TileState:
-        """State of an instance on a slice of the tiles, bit for bit as its restart set has it. Local.
+        """State of an instance on a slice of the tiles, bit for bit as in its restart set. Local.
 
         Raises
         ------
         StorageError : the set is missing, incomplete, damaged, or of another time, physics or number of tiles.
-        ShapeError : it is of other tiles.
+        ShapeError : the set is of other tiles.
         """
         is_plain = instance.run is not None and instance.run.perturbation is None
         folder = self._folder_of(instance.name, is_plain=is_plain)
@@ -66,7 +66,7 @@ class RestartSets:
         Parameters
         ----------
         instances : of the campaign.
-        n_tiles : of the campaign; None where they were not counted.
+        n_tiles : of the campaign; None if not counted.
         """
         problems = []
         for instance in instances:
@@ -79,7 +79,7 @@ class RestartSets:
         return problems
 
     def _folder_of(self, name: str, *, is_plain: bool) -> Path:
-        """The instance's own set; of an unperturbed run without one that of a control."""
+        """The set of the instance; for an unperturbed run without one, that of the control."""
         root, own, control = self.folder, self.folder / name, self.folder / _CONTROL
         if not own.is_dir() and is_plain and control.is_dir():
             return control
@@ -97,7 +97,7 @@ class RestartSets:
         time, variables = datetime.fromisoformat(manifest.time), STATE_OF_PHYSICS[self.physics]
         if time != self.time:
             raise StorageError(
-                f"{folder} is of {time}, the model starts at {self.time} (time.start less model.spinup_days). Set "
+                f"{folder} is of {time}, the model starts at {self.time} (time.start minus model.spinup_days). Set "
                 "time.start to the time of the set and model.spinup_days to 0."
             )
         if manifest.variables != variables:
