@@ -1,4 +1,4 @@
-"""What scripts and notebooks use: run a campaign, open its results, analyse and score arrays.
+"""Interface for scripts and notebooks: run a campaign, open its results, analyse and score arrays.
 
 >>> import landda_hpc
 >>> campaign = landda_hpc.open_campaign("runs/twin")  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""Analyses and scores of images that are in memory."""
+"""Analyses and scores of images in memory."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def analyse(
     data_root: Path | str = Path(),
     **settings: Any,
 ) -> Any:
-    """Analyse one image with a method of the campaigns, built in or of an installed package. Local.
+    """Analyse one image with any method of campaigns, built in or from an installed package. Local.
 
     Parameters
     ----------
@@ -68,16 +68,16 @@ def analyse(
         of the observation is missing.
     method : name of the method, as in a configuration (``landda schema``).
     grid : of the arrays; by default that of the coordinates, or a regular global grid of the arrays' shape.
-    domain : cells that may change, (n_lat, n_lon); by default those with a background.
+    domain : cells that may change, (n_lat, n_lon); default: those with a background.
     seed : of the perturbations.
-    observation_std : standard deviation of the observation's errors, m3 m-3, for methods that take reported errors.
-    data_root : folder of files that the settings name.
+    observation_std : standard deviation of the observation's errors, m3 m-3, for methods that use reported errors.
+    data_root : folder of files named in the settings.
     settings : keys of the method's section, e.g. ``members=20`` or ``frame={"boundary": "reflect"}``.
 
     Returns
     -------
     For arrays the ``Analysis``: increment, spread, diagnostics. For data arrays a data set of analysis, increment and,
-    where the method has one, spread, on the coordinates of the background.
+    if the method has one, spread, on the coordinates of the background.
 
     Raises
     ------
@@ -110,11 +110,11 @@ def analyse(
     run = parse_section(METHODS[method], {"method": method, **settings}, within="runs.*")
     if run.n_analysed_layers:
         raise ConfigError(
-            f"method {method} analyses soil layers one by one; one image is one layer (layers: observed)."
+            f"method {method} analyses soil layers separately; one image is one layer (layers: observed)."
         )
     made = make_method(run, grid, SerialCommunicator(), seed, Path(data_root))
     if made is None:
-        raise ConfigError(f"method {method} does not analyse; name another method.")
+        raise ConfigError(f"method {method} does not analyse images; choose another method.")
     reported = None if observation_std is None else np.asarray(observation_std, dtype=np.float64)
     inside = np.isfinite(first) if domain is None else domain & np.isfinite(first)
     result = made.analyse(ImagePair(first, second, inside, "one image", reported))
@@ -145,8 +145,8 @@ def score(image: Any, reference: Any, *, mask: Any = None, weights: Any = None) 
     ----------
     image, reference : same shape and unit, arrays or ``xarray.DataArray``; NaN is missing.
     mask : cells that are scored; all by default.
-    weights : of the cells, as their area; by default the cosine of latitude where the image has a coordinate lat, else
-        equal weights.
+    weights : of the cells, e.g. their area; default: the cosine of latitude if the image has a coordinate lat,
+        otherwise equal weights.
 
     Raises
     ------

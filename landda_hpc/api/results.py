@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CampaignResults:
-    """The results of a campaign, finished or not. It reads; it never writes.
+    """The results of a campaign, finished or running; read-only.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class CampaignResults:
 
     Notes
     -----
-    Local: no communication. Tables are read at each access, so that a running campaign shows its newest cycles.
+    Local: no communication. Tables are read at each access, so a running campaign shows its newest cycles.
     Times are UTC.
     """
 
@@ -52,12 +52,12 @@ class CampaignResults:
 
     @property
     def status(self) -> Status | None:
-        """Where the campaign stands; None before its first cycle."""
+        """Status of the campaign; None before its first cycle."""
         return self._folder.read_status()
 
     @property
     def missing_records(self) -> list[str]:
-        """What is missing or damaged of the records up to the newest checkpoint, in words; tables leave it out.
+        """Missing or damaged records up to the newest checkpoint; tables omit them.
 
         Every file is read once and compared with its hash.
         """
@@ -82,7 +82,7 @@ class CampaignResults:
 
     @property
     def scores_dataset(self) -> xr.Dataset:
-        """The same on the dimensions (reference, run, layer, stage, time); NaN where there is no score.
+        """The scores on the dimensions (reference, run, layer, stage, time); NaN where there is no score.
 
         Raises
         ------
@@ -94,30 +94,30 @@ class CampaignResults:
 
     @property
     def innovations(self) -> pd.DataFrame:
-        """Innovation statistics and what else each cycle records, one row per run and cycle.
+        """Innovation statistics and other records of each cycle, one row per run and cycle.
 
         Columns: cycle, time, run, n_observations, frozen_cells; innovation_mean, innovation_std, residual_mean,
-        residual_std (m3 m-3, NaN without analysis); and what the method and the configuration add. Records inside a
-        record have dotted names, as ``observations.used`` and ``water.applied``.
+        residual_std (m3 m-3, NaN without analysis); and columns of the method and the configuration. Nested records
+        have dotted names, e.g. ``observations.used`` and ``water.applied``.
         """
         return self._table("cycles")
 
     @property
     def seconds(self) -> pd.DataFrame:
-        """Time, traffic and memory of each cycle, maxima and means over ranks; differs from machine to machine."""
+        """Time, communication and memory of each cycle, maxima and means over ranks; machine-dependent."""
         return self._table("seconds")
 
     @property
     def profiles(self) -> pd.DataFrame:
-        """Soil profiles at the places of ``output.profiles``; empty where there are none."""
+        """Soil profiles at the places of ``output.profiles``; empty if there are none."""
         return self._table("profiles")
 
     def images(self, run: str) -> xr.Dataset:
         """Images of a run at all its output times, loaded when they are used (dask), dimensions (time, lat, lon).
 
         Variables are those of ``output.fields``, in m3 m-3: background, forecast, analysis, increment, observation,
-        innovation, truth, spread; NaN where a time does not have them. ``xarray.open_mfdataset`` on the files gives
-        the same.
+        innovation, truth, spread; NaN at times without them. ``xarray.open_mfdataset`` on the files gives
+        the same data set.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class CampaignResults:
 
         if not files:
             raise DataError(f"campaign '{self.path}' has no {what} of run '{run}'.")
-        # Bounds, land mask and cell areas are the same in every file: they are read once.
+        # Bounds, land mask and cell areas are the same in every file and are read once.
         return xr.open_mfdataset(sorted(files), data_vars="minimal", coords="minimal", compat="override")
 
     def _table(self, name: Any) -> pd.DataFrame:

@@ -1,10 +1,10 @@
-"""Compiled loops, and where their machine code is kept between processes.
+"""Compiled loops and the cache of their machine code.
 
-numba's own cache looks at the file of the function alone. It does not see that a function or a constant from another
-file, which was compiled into it, has changed. It stops with an error where it finds no folder to write to. Ours
-(`KernelCache`) keeps the code of a module by the content of all sources that it imports (`sources`), in the first
-folder that can be written (`folders`), and compiles without a cache where there is none. It serves the loops of this
-package only: the environment and numba's settings stay as they are, and NUMBA_CACHE_DIR is respected.
+numba's cache checks only the file of the function. It does not detect changes of functions or constants from other
+files that were compiled into it, and it raises an error without a writable folder. Our cache (`KernelCache`) identifies
+the code of a module by the content of all sources that it imports (`sources`). It uses the first writable folder
+(`folders`), and compiles without a cache if there is none. It serves the loops of this package only: the environment
+and numba's settings are not changed, and NUMBA_CACHE_DIR is respected.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def compiled(*, nogil: bool = True, error_model: Literal["numpy", "python"] = "n
 
     Notes
     -----
-    No fastmath and no parallel loops: sums keep their order, so the same bits on any number of ranks.
+    No fastmath and no parallel loops: sums keep their order, which gives the same bits on any number of ranks.
     """
 
     def decorate(function: F) -> F:
@@ -46,5 +46,5 @@ def compiled(*, nogil: bool = True, error_model: Literal["numpy", "python"] = "n
 
 
 def n_compiled() -> int:
-    """Count the loops that this process has compiled, rather than found compiled."""
+    """Number of loops that this process has compiled instead of loading them."""
     return KernelCache.n_compiled

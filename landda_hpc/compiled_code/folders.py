@@ -1,8 +1,8 @@
-"""Folders that keep compiled code: the first that can be written, and none of them for ever.
+"""Folders for compiled code: the first writable one is used; old code is removed.
 
 In this order: NUMBA_CACHE_DIR where it is set; __pycache__ of the package; the user's cache folder; a private folder
-among the temporary files. Code in a folder of the package is read even where it cannot be written, so an image of a
-container may ship with it.
+among the temporary files. Code in a folder of the package is read even if the folder is read-only, so a
+container image may include it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from numba import config
 
 _DAY: Final = 86400.0
 _UNUSED: Final = 7 * _DAY
-"""Code that no process has used for so long is removed."""
+"""Code that has not been used for this time is removed."""
 _KEPT: Final = 5
-"""Older states of a module beyond so many are removed a day after their last use."""
+"""Further old states of a module are removed a day after their last use."""
 _OURS: Final = re.compile(r"(?P<module>[A-Za-z_][\w.]*)-[0-9a-f]{16}")
 _FORMER: Final = re.compile(r"compiled-[0-9a-f]{16}")
 """Folders of earlier versions, in __pycache__ and in the user's cache folder."""
@@ -33,13 +33,13 @@ _FORMER: Final = re.compile(r"compiled-[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Folders:
-    """Where compiled code is written and read.
+    """Folders in which compiled code is written and read.
 
     Attributes
     ----------
-    writable : None where no folder can be written.
-    readable : all that are read, the writable one first.
-    refused : for each folder that was tried in vain, why.
+    writable : None if no folder is writable.
+    readable : all folders that are read, the writable one first.
+    refused : the reason for each folder that cannot be used.
     """
 
     writable: Path | None
@@ -49,7 +49,7 @@ class Folders:
 
 @functools.cache
 def find_folders(package: Path) -> Folders:
-    """Find the folders for the compiled code of the package in a folder; tried once in a process."""
+    """Find the folders for the compiled code of the package in a folder; once per process."""
     refused: list[str] = []
     read_only: list[Path] = []
     for folder, private in _candidates(package):
@@ -76,7 +76,7 @@ def mark_as_used(folder: Path) -> None:
 def remove_unused(root: Path) -> None:
     """Remove folders of former states of the sources that no process uses any more; at most once a day.
 
-    Processes that load from such a folder compile again if it vanishes, so there is nothing to lock.
+    Processes that load from such a folder compile again if it vanishes, so no lock is needed.
     """
     mark = root / ".cleaned"
     try:
@@ -84,7 +84,7 @@ def remove_unused(root: Path) -> None:
             return
         mark.touch()
         for folder in [*_old_states(root), *_former(root.parent)]:
-            # A name of its own first: nobody writes into a folder that is being removed.
+            # Renamed first, so that no process writes into a folder that is being removed.
             apart = folder.with_name(f".removed-{uuid.uuid4().hex}")
             folder.rename(apart)
             shutil.rmtree(apart, ignore_errors=True)
@@ -117,10 +117,10 @@ def _home_cache() -> str:
 
 
 def _prepare(folder: Path, private: bool) -> None:
-    """Create the folder and try to write into it; OSError says why it does not serve."""
+    """Create the folder and try to write into it; OSError gives the reason if it cannot be used."""
     folder.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
     if private:
-        # Machine code is run as it is read: it must not come from anybody else.
+        # Machine code is executed, so it must not come from another user.
         status = folder.lstat()
         if folder.is_symlink() or status.st_uid != os.geteuid() or status.st_mode & 0o022:
             raise PermissionError("not private to this user")

@@ -1,4 +1,4 @@
-"""The cache that a compiled function of ours asks for its machine code."""
+"""The cache of the machine code of compiled functions."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _UNREADABLE: Final = (
     TypeError,
     ValueError,
 )
-"""What reading a damaged or foreign file can raise."""
+"""Exceptions from reading a damaged file or a file of another program."""
 
 
 class KernelCache:
     """Machine code of one function, a file for each combination of argument types and kind of CPU.
 
-    Has the methods that a dispatcher of numba calls. A file begins with the hash of what follows, appears whole by
-    renaming, and is named after everything that it depends on: processes that compile at the same time write the same
+    It has the methods that a dispatcher of numba calls. A file begins with the hash of its content, is renamed into
+    place when complete, and is named by all its dependencies: processes that compile at the same time write the same
     content, and a damaged file is compiled again.
 
     Parameters
@@ -52,24 +52,24 @@ class KernelCache:
     _warned = False
     _cleaned = False
     n_compiled = 0
-    """Loops that this process has compiled, rather than found compiled."""
+    """Number of loops that this process has compiled instead of loading them."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name = f"{function.__qualname__}-{function.__code__.co_firstlineno}"
         self._module = function.__module__
-        # Taken now, as the sources may change before the first call.
+        # Computed now, because the sources may change before the first call.
         key = None if function.__closure__ else sources_key(self._module)
         self._folder_name = None if key is None else f"{self._module}-{key}"
         self._folders: Folders | None = None
 
     @property
     def cache_path(self) -> str | None:
-        """Folder that the code is written to; None where it is not kept."""
+        """Folder to which the code is written; None without a cache."""
         folders = self._find()
         return None if folders is None or folders.writable is None else str(folders.writable / str(self._folder_name))
 
     def load_overload(self, signature: Any, target: Any) -> Any:
-        """Return the compiled code for argument types on a target, or None where there is none."""
+        """Return the compiled code for argument types on a target, or None if there is none."""
         target.refresh()
         folders = self._find()
         if folders is None:
@@ -91,7 +91,7 @@ class KernelCache:
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
-        """Keep what was compiled, where there is a folder for it."""
+        """Save compiled code if there is a folder for it."""
         KernelCache.n_compiled += 1
         folders = self._find()
         if folders is None or result.lifted or result.library.has_dynamic_globals:
@@ -112,7 +112,7 @@ class KernelCache:
             remove_unused(folders.writable)
 
     def flush(self) -> None:
-        """Forget the files of this function, as numba does before it compiles again."""
+        """Discard the files of this function, as numba does before it compiles again."""
         if self.cache_path is not None:
             for file in Path(self.cache_path).glob(f"{self._name}.*.code"):
                 file.unlink(missing_ok=True)
@@ -124,7 +124,7 @@ class KernelCache:
         return self._folders
 
     def _key(self, signature: Any, codegen: Any) -> str:
-        """Everything but the sources that the machine code depends on."""
+        """All dependencies of the machine code except the sources."""
         versions = (numba.__version__, llvmlite.__version__, sys.implementation.cache_tag, getattr(sys, "abiflags", ""))
         return repr((self._module, self._name, signature, codegen.magic_tuple(), versions))
 
@@ -157,7 +157,7 @@ def _warn_once(refused: tuple[str, ...]) -> None:
     if not KernelCache._warned:
         KernelCache._warned = True
         _LOG.warning(
-            "Compiled loops are not kept, so every start compiles them again: no folder can be written. Tried %s. "
-            "Set NUMBA_CACHE_DIR to a folder that can be written.",
+            "Compiled loops are not saved, so every start compiles them again: no folder is writable. Tried %s. "
+            "Set NUMBA_CACHE_DIR to a writable folder.",
             ", ".join(refused),
         )

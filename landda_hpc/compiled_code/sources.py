@@ -1,4 +1,4 @@
-"""Which state of the sources a compiled function belongs to."""
+"""Identify the state of the sources of a compiled function."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def sources_key(module: str) -> str | None:
     Returns
     -------
     16 hexadecimal digits from the content of the module and of every module of its package that it imports, directly
-    or not: functions of theirs may be compiled into its own, and so are their constants. None if there are no source
-    files, or if one has changed since this process began: what runs may then not be what is on disk.
+    or indirectly, because their functions and constants may be compiled into its own. None if there are no source
+    files, or if one has changed since this process began, because the running code may then differ from that on disk.
     """
     found = hashlib.sha256()
     try:
@@ -48,7 +48,7 @@ def _package_folder(module: str) -> Path:
 
 
 def _source(module: str, folder: Path) -> Path | None:
-    """Source file of a module of the package in `folder`; None where there is none."""
+    """Source file of a module of the package in `folder`; None if there is none."""
     path = folder.joinpath(*module.split(".")[1:])
     for file in (path / "__init__.py", path.with_suffix(".py")):
         if file.is_file():
@@ -70,7 +70,7 @@ def _imported(module: str, folder: Path) -> set[str]:
 
 @functools.cache
 def _imports_of(module: str, folder: Path) -> frozenset[str]:
-    """Modules of the same package that a module names in its import statements, wherever they stand."""
+    """Modules of the same package that a module names in its import statements, at any place."""
     path = _source(module, folder)
     if path is None:
         raise ValueError(module)

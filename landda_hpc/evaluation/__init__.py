@@ -1,1 +1,1 @@
-"""What a campaign is verified against: references, stations, rain and recorded series, read and checked."""
+"""Verification data of a campaign: references, stations, rain and recorded series, read and checked."""

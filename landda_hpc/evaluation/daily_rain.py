@@ -1,4 +1,4 @@
-"""Rain of every day on the land cells, for figures: what the model took, or a product's."""
+"""Daily rain on the land cells, for figures: that of the model, or of a product."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DailyRain:
 
     Attributes
     ----------
-    label : where it is from; in a twin also whether truth and runs had other rain.
+    label : its source; in a twin also whether truth and runs had different rain.
     days : ascending.
     amounts : mm, (n_days, n_cells), NaN where unknown.
     """
@@ -35,11 +35,11 @@ class DailyRain:
 
     @property
     def name(self) -> str:
-        """The label without what it adds in brackets, for the title of a panel."""
+        """The label without its brackets, for the title of a panel."""
         return self.label.partition(" (")[0]
 
     def bars(self, weights: FloatArray) -> list[tuple[datetime, float]]:
-        """Weighted mean over cells of each day, by the day's begin; without days that are not known."""
+        """Weighted mean over cells of each day, by the day's begin; without unknown days."""
         known = np.isfinite(self.amounts) & (weights > 0.0)
         total = np.where(known, weights, 0.0).sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -51,7 +51,7 @@ class DailyRain:
         ]
 
     def of(self, day: date) -> FloatArray:
-        """Amounts of a day, (n_cells,); NaN where it is not known."""
+        """Amounts of a day, (n_cells,); NaN where unknown."""
         if day not in self.days:
             return np.full(self.amounts.shape[1], np.nan)
         return np.asarray(self.amounts[self.days.index(day)])
@@ -75,19 +75,19 @@ def rainiest_day(rain: DailyRain, weights: FloatArray, since: datetime, until: d
 
 
 def day_of(end: datetime) -> date:
-    """Day to which what fell up to a time belongs; midnight closes the day before."""
+    """Day of the rain that fell before a time; midnight ends the previous day."""
     return (end - timedelta(microseconds=1)).date()
 
 
 def daily_rain(series: CampaignSeries, setup: EvaluationSetup) -> DailyRain:
-    """Rain for figures: of the product that the configuration names, else what the model took.
+    """Rain for figures: of the product in the configuration, otherwise that of the model.
 
-    In a twin the nature run's: it is what the stations and the truth saw.
+    In a twin, that of the nature run, which determines the truth and the stations.
 
     Raises
     ------
-    DataError, ConfigError, StorageError : the product's files, or the campaign's series, cannot be read, or there is no
-        rain in them.
+    DataError, ConfigError, StorageError : the product's files, or the campaign's series, cannot be read, or contain no
+        rain.
     """
     if setup.asked.precipitation is not None:
         return _rain_of_product(series, setup.catalogue, setup.domain, setup.asked.precipitation)
@@ -95,13 +95,13 @@ def daily_rain(series: CampaignSeries, setup: EvaluationSetup) -> DailyRain:
 
 
 def recorded_rain(series: CampaignSeries, instance: str) -> DailyRain:
-    """Rain that an instance of the campaign took."""
+    """Rain of an instance of the campaign."""
     rain = _collected(series, instance)
-    label = "precipitation of the nature run" if instance == NATURE else "precipitation that the model took"
+    label = "precipitation of the nature run" if instance == NATURE else "precipitation of the model"
     if NATURE in series.instances:
         other = series.runs[0] if instance == NATURE else NATURE
         if not np.array_equal(rain, _collected(series, other), equal_nan=True):
-            label += " (the model took other)" if instance == NATURE else " (the truth's differs)"
+            label += " (different from the model's)" if instance == NATURE else " (different from the truth's)"
     days = sorted({day_of(time) for time in series.times})
     of_time = np.array([days.index(day_of(time)) for time in series.times])
     amounts = np.stack([rain[of_time == i].sum(axis=0) for i in range(len(days))])

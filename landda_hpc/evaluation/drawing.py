@@ -1,4 +1,4 @@
-"""What the figures of a verification have in common: the ground they are drawn on, where they go, what they show."""
+"""Common parts of the figures of a verification: map background, folder, data."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Kind = Literal["scores at stations", "series at stations", "day", "patterns", "s
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure that was written.
+    """A written figure.
 
     Attributes
     ----------
-    kind : what it shows.
-    path : of the picture.
-    caption : below the picture.
-    window, metric, layer, region, reference : what it is of, empty where it is of several or of none.
+    kind : kind of content.
+    path : of the file.
+    caption : caption of the figure.
+    window, metric, layer, region, reference : its subject; empty if it has several or none.
     """
 
     kind: Kind
@@ -48,7 +48,7 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """What every figure needs.
+    """Data needed for every figure.
 
     Attributes
     ----------
@@ -56,10 +56,10 @@ class Drawing:
     window : of the assimilation: when scores begin to count, and its end.
     domain : of the campaign.
     baseline : the run that others are compared with; None with a single run.
-    rain : of every day; None where it could not be had.
-    ground : of maps.
-    folder : gets the pictures.
-    regions : with figures of their own.
+    rain : of every day; None if not available.
+    ground : background of maps.
+    folder : for the files.
+    regions : regions with separate figures.
     """
 
     asked: VerificationConfig
@@ -90,7 +90,7 @@ class Drawing:
         return [] if self.rain is None else bars_of_cell(self.rain, cell)
 
     def rain_panel(self, day: date) -> DayPanel | None:
-        """Map of a day's rain; None where it is not known."""
+        """Map of a day's rain; None if unknown."""
         amounts = None if self.rain is None else self.rain.of(day)
         if self.rain is None or amounts is None or not np.isfinite(amounts).any():
             return None
@@ -98,7 +98,7 @@ class Drawing:
 
     @property
     def rain_label(self) -> str:
-        """Where the rain is from; empty without rain."""
+        """Source of the rain; empty without rain."""
         return "" if self.rain is None else self.rain.label
 
 
@@ -109,10 +109,10 @@ def make_ground(domain: Domain) -> Ground:
 
 
 def capital(text: str) -> str:
-    """With a capital letter."""
+    """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
 def file_name(name: str) -> str:
-    """A region's or reference's name in names of files."""
+    """A region's or reference's name for file names."""
     return re.sub(r"[^A-Za-z0-9.-]+", "_", name)

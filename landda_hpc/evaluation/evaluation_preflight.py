@@ -1,4 +1,4 @@
-"""What a verification would fail for, found out before the campaign runs: its files are looked for and opened."""
+"""Check before a campaign runs that its verification will work: its files are searched and opened."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from landda_hpc.verification.statistics.matching import layer_of, sensor_weights
 from landda_hpc.verification.statistics.station_set import count_depths
 
 MAX_PROBES = 5
-"""Times of a reference that are read until one is sound."""
+"""Number of times of a reference that are tried until one can be read."""
 
 
 def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
-    """Open what the section ``verification`` names: one line for each entry that cannot serve. Local.
+    """Open all data of the section ``verification``; one line for each entry that cannot be used. Local.
 
-    Stations are read for the campaign's dates; of gridded references times are looked for and the first sound one is
-    read; of precipitation the first field is read.
+    Stations are read for the campaign's dates, gridded references for the first valid time, and precipitation for the
+    first field.
     """
     asked, catalogue = config.verification, Catalogue.of(config)
     time, series, problems = config.time, config.output.series, []
@@ -82,7 +82,7 @@ def _look_at_stations(
     if not usable:
         return (
             f"none of {len(found)} sensors has a usable value (flags {', '.join(settings.accept)}) from {start} to "
-            f"{end}. Other flags are named with 'accept'; are the files of this period?"
+            f"{end}. Set other flags with 'accept'; do the files cover this period?"
         )
     depths = [one.depth_m for one in usable]
     layers = asked.depths_m
@@ -92,7 +92,7 @@ def _look_at_stations(
     return (
         f"no sensor with usable values lies within the scored layers (verification.depths_m: "
         f"{', '.join(depth_name(layer) for layer in layers)}) and the {SOIL_ZI[n_layers]:.2f} m that output.series "
-        f"records; there are sensors at {count_depths(depths)}."
+        f"records; sensors are at {count_depths(depths)}."
     )
 
 
@@ -113,7 +113,7 @@ def _look_at_reference(
                 return ""
     finally:
         dataset.close()
-    return "; ".join(dict.fromkeys(dataset.skipped.values())) or f"nothing could be read of {times[0]}"
+    return "; ".join(dict.fromkeys(dataset.skipped.values())) or f"no data could be read of {times[0]}"
 
 
 def _look_at_rain(catalogue: Catalogue, time: TimeConfig, name: str, grid: Grid) -> str:

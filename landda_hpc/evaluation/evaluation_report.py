@@ -51,19 +51,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """What was found and written.
+    """Results and files of a verification.
 
     Attributes
     ----------
-    tables : for the screen.
-    notes : to be read with them.
-    files : written, the page first.
-    figures : those of them that are pictures.
+    tables : for the terminal.
+    notes : notes on the tables.
+    files : written files, the page first.
+    figures : figures among the files.
     station_rows : means over networks and regions of stations.
     reference_rows : means of scores against gridded references, by reference.
     station_days : anomalies of single days at stations.
-    stations : how many sensors were compared, in words; empty without stations.
-    gaps : what could not be shown, and why.
+    stations : text on the number of compared sensors; empty without stations.
+    gaps : missing parts, with reasons.
     """
 
     tables: Sequence[Table]
@@ -85,18 +85,18 @@ def is_asked(asked: VerificationConfig) -> bool:
 def verify_campaign(
     folder: Path, config: CampaignConfig, domain: Domain, output: Path, *, with_figures: bool = True
 ) -> Verification:
-    """Verify a campaign against all that its configuration names. Local: one process.
+    """Verify a campaign with all data in its configuration. Local: one process.
 
     Parameters
     ----------
     folder : of the campaign, with series.
     config : of the campaign, with ``verification.stations`` and ``.references``.
     domain : of the campaign.
-    output : gets verification.md, verify.yaml (what was asked for), tables (CSV), netCDF files and figures/.
+    output : folder for verification.md, verify.yaml (the settings), tables (CSV), netCDF files and figures/.
 
     Returns
     -------
-    Verification : what cannot be read, or has too few values, is among its gaps; everything else is there.
+    Verification : data that cannot be read, or have too few values, are listed in its gaps.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def verify_campaign(
 
 
 class _Page:
-    """Collects what goes to the screen, to verification.md and to the caller."""
+    """Collects output for the terminal, for verification.md and for the caller."""
 
     def __init__(self, output: Path, config: CampaignConfig, gaps: Gaps) -> None:
         self.output = output
@@ -138,7 +138,7 @@ class _Page:
         self._lines = [f"# Verification of {config.name}", ""]
 
     def section(self, title: str, *paragraphs: str) -> None:
-        """Add a section; empty paragraphs are left out."""
+        """Add a section; empty paragraphs are omitted."""
         self._lines += [f"## {title}", ""]
         for paragraph in paragraphs:
             self._lines += [paragraph, ""] if paragraph else []
@@ -150,7 +150,7 @@ class _Page:
             self._lines += [f"![{one.caption}]({picture})", "", one.caption, ""]
 
     def weak_intervals(self, means: Iterable[GroupMean]) -> str:
-        """Log and note that intervals rest on few values; the sentence, empty where they do not."""
+        """Log and note that intervals are based on few values; returns the sentence, or an empty text."""
         warnings = effective_size_warnings(means)
         for warning in warnings:
             logger.warning("%s", warning)
@@ -186,7 +186,7 @@ class _Page:
 def _report_stations(
     page: _Page, series: CampaignSeries, setup: EvaluationSetup, drawing: Drawing | None, gaps: Gaps
 ) -> None:
-    """Tables, files and, where they are drawn, figures of the stations."""
+    """Tables, files and, if drawn, figures of the stations."""
     found = gaps.attempt("stations", lambda: stations.verify_stations(series, setup, gaps), None)
     if found is None:
         return
@@ -205,7 +205,7 @@ def _report_stations(
     )
     page.section(
         "Stations",
-        f"{page.stations}; left out: {left_out}. Values are matched within "
+        f"{page.stations}; excluded: {left_out}. Values are matched within "
         f"{setup.asked.tolerance_minutes:g} minutes; {_PLACES[setup.asked.place]}; frozen times are "
         f"left out. {_differences_from(series)}",
         group_markdown(rows),
@@ -236,7 +236,7 @@ def _report_stations(
 def _report_references(
     page: _Page, series: CampaignSeries, setup: EvaluationSetup, drawing: Drawing | None, gaps: Gaps
 ) -> None:
-    """Tables, files and, where they are drawn, figures of every reference; one layer in memory at a time."""
+    """Tables, files and, if drawn, figures of every reference; one layer in memory at a time."""
     patterns: dict[str, list[PatternSeries]] = {}
     missing: dict[str, int] = {}
     figures: dict[str, list[Figure]] = {}
@@ -291,35 +291,35 @@ def _draw_days(found: references.ReferenceVerification, domain: Domain, drawing:
 
 
 _PLACES: Final = {
-    "nearest": "the nearest scored cell stands for a station",
-    "bilinear": "the four cells around stand for a station, weighted bilinearly",
+    "nearest": "a station is compared with the nearest scored cell",
+    "bilinear": "a station is compared with the bilinear mean of the four cells around it",
 }
 
 
 def _differences_from(series: CampaignSeries) -> str:
     if series.baseline is None:
-        return "There is one run only, so there are no differences."
+        return "There is only one run, so there are no differences."
     return f"Differences are from {series.baseline}."
 
 
 def reference_note(config: CampaignConfig, name: str, n_missing: int, n_times: int) -> str:
-    """What a reference is to the campaign: its truth, what it assimilated, or independent of it."""
+    """Relation of a reference to the campaign: its truth, assimilated, or independent."""
     if name == TRUTH:
         return "The truth is the nature run's."
-    text = f"The reference is brought to the model grid; {n_missing} of {n_times} times lack it."
+    text = f"The reference is regridded to the model grid; it is missing at {n_missing} of {n_times} times."
     settings = next((one for one in config.verification.references if (one.name or one.entry) == name), None)
     if settings is None:
         return text
     entry, observed = config.catalogue[settings.entry], config.observations
     if config.twin is not None:
-        return f"{text} The campaign is a twin: it has generated observations, and knows nothing of this reference."
+        return f"{text} The campaign is a twin: its observations are synthetic, so this reference is independent."
     if config.observations.monitor_only:
         return f"{text} The campaign assimilated nothing."
     assimilated = (
         config.catalogue[observed.catalogue_entry].product if observed.catalogue_entry is not None else "gldas_noah"
     )
     if observed.catalogue_entry == settings.entry:
-        return f"{text} It was assimilated: the scores say how well it was fitted, not how good the analysis is."
+        return f"{text} It was assimilated: the scores show how well it was fitted, not the quality of the analysis."
     if assimilated == entry.product and assimilated != "cf":
         return f"{text} The same product ({assimilated}) was assimilated: it is not independent evidence."
     return f"{text} It was not assimilated."

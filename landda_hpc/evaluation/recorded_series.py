@@ -1,4 +1,4 @@
-"""A finished campaign's soil water over time, read back for verification."""
+"""Read the recorded soil water of a finished campaign for verification."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NATURE = "nature"
 """Name of the truth of a twin."""
 
 Take = Callable[[SeriesSlice], FloatArray]
-"""What is wanted of a time: one array, always of the same shape."""
+"""Function that takes one array of constant shape from each time."""
 
 
 class CampaignSeries:
@@ -42,7 +42,7 @@ class CampaignSeries:
 
     Raises
     ------
-    StorageError : no series, of other cells than the configuration's, or damaged.
+    StorageError : there are no series, or they are damaged or have other cells than the configuration.
     """
 
     def __init__(self, folder: Path, config: CampaignConfig, domain: Domain) -> None:
@@ -51,7 +51,7 @@ class CampaignSeries:
         if not self.runs:
             raise StorageError(
                 f"{folder} has no series of its runs ({series_folder(folder).name}/ is missing or empty). They are "
-                "recorded where the configuration has 'output: {series: {}}'; run the campaign again with it."
+                "recorded if the configuration has 'output: {series: {}}'; run the campaign again with it."
             )
         self.time, self.scored_since = config.time, config.scored_since
         first = read_day(next(iter(self._files[self.runs[0]].values())))
@@ -87,7 +87,7 @@ class CampaignSeries:
 
         Parameters
         ----------
-        wanted : what to take of each time, by name.
+        wanted : functions of each time, by name.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class CampaignSeries:
         return found
 
     def windows(self) -> dict[str, BoolArray]:
-        """Times of the assimilation window (without what scores leave out) and of the free forecast."""
+        """Times of the assimilation window (without times excluded from scores) and of the free forecast."""
         time = self.time
         return {
             "assimilation": np.array([self.scored_since <= t <= time.assimilation_end for t in self.times]),
@@ -113,7 +113,7 @@ class CampaignSeries:
         }
 
     def weights(self, depth_m: DepthRange) -> FloatArray:
-        """Weights of the recorded layers in the mean over a depth; ConfigError where they do not reach so far."""
+        """Weights of the recorded layers in the mean over a depth; ConfigError if they are not deep enough."""
         return depth_weights(*depth_m, SOIL_ZI[: self.n_layers + 1])
 
     def _axis(self) -> tuple[datetime, ...]:

@@ -121,7 +121,7 @@ def draw_cell_maps(found: ReferenceVerification, drawing: Drawing) -> list[Figur
 
 
 def drawn_region(domain: Domain) -> Region:
-    """The part of the grid that maps of all cells show: without the Antarctic where no cell of it is scored."""
+    """The part of the grid that maps of all cells show: without the Antarctic if it has no scored cell."""
     grid = domain.grid
     if not grid.is_periodic:
         south, north = float(grid.lat_edges[0]), float(grid.lat_edges[-1])

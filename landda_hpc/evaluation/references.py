@@ -67,7 +67,7 @@ class ReferenceVerification:
 
 
 def region_cells(domain: Domain, regions: Sequence[Region]) -> dict[str, IntArray]:
-    """Scored cells: all of them, and those of regions that the grid covers where these have fewer."""
+    """Scored cells: all, and those of covered regions if these have fewer."""
     everything = np.flatnonzero(domain.cells.from_mask(domain.is_scored))
     found = {ALL_CELLS: everything}
     for region in (r for r in regions if covers(domain.grid, r)):
@@ -78,16 +78,16 @@ def region_cells(domain: Domain, regions: Sequence[Region]) -> dict[str, IntArra
 
 
 def verify_references(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) -> Iterator[ReferenceVerification]:
-    """Compare every run with the truth of a twin and with every reference, layer by layer. Local.
+    """Compare every run with the truth of a twin and with every reference, for each layer. Local.
 
     Parameters
     ----------
     setup : what is asked for.
-    gaps : gets the references and layers that cannot be read, or have nothing of the campaign's time.
+    gaps : collects references and layers that cannot be read, or have no data in the campaign's period.
 
     Yields
     ------
-    One at a time: the series of all cells take most of the memory.
+    One at a time, because the series of all cells take most of the memory.
     """
     judge = _Judge(series, setup)
 
@@ -111,7 +111,7 @@ def verify_references(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps
 
 
 class _Judge:
-    """Scores the runs against one layer of a reference; holds what all layers share."""
+    """Scores the runs against one layer of a reference; holds data common to all layers."""
 
     def __init__(self, series: CampaignSeries, setup: EvaluationSetup) -> None:
         self._series, self._setup, domain = series, setup, setup.domain
@@ -137,14 +137,14 @@ class _Judge:
     def __call__(
         self, name: str, depth: DepthRange, values: FloatArray, day_begin: timedelta | None = None
     ) -> ReferenceVerification:
-        """Compare; ``values`` as ``of_depth``, one row a time or, averaged over days that begin then, a day."""
+        """Compare; ``values`` as ``of_depth``, one row per time or, for daily means, per day."""
         series, asked = self._series, self._setup.asked
         runs = {run: self.of_depth(run, depth) for run in series.runs}
         times, windows = series.times, series.windows()
         if day_begin is not None:
             since_begin = [time - day_begin for time in series.times]
             times = days_of(since_begin)
-            # Of the campaign's first and last day there may be one time: no mean of the day.
+            # The campaign's first and last day may have only one time, which is not a daily mean.
             half = -(-24 // series.time.cycle_hours) / 2.0
             runs = {run: daily_means(field, since_begin, times, half) for run, field in runs.items()}
             of_day = {time.date(): i for i, time in enumerate(times)}
@@ -174,7 +174,7 @@ class _Judge:
 
 
 class _ProductImages:
-    """Reads a product at the campaign's times onto the scored cells."""
+    """Reads a product at the campaign's times and regrids it to the scored cells."""
 
     def __init__(self, series: CampaignSeries, setup: EvaluationSetup, settings: ReferenceConfig) -> None:
         self._series, self._domain, self._settings, domain = series, setup.domain, settings, setup.domain
@@ -182,20 +182,21 @@ class _ProductImages:
         self._scored = domain.cells.from_mask(domain.is_scored)
         self._regridder: Regridder | None = None
         self.day_begin = self._dataset.product.day_begin if settings.averaging == "day" else None
-        """After 00 UTC of the day that is named; None where instants are compared."""
+        """Offset from 00 UTC of the day; None for instants."""
 
     def read(self) -> dict[DepthRange, FloatArray]:
         """Every layer, (n_time or n_days, n_scored), m3 m-3, NaN where missing.
 
         Raises
         ------
-        DataError : no file of the campaign's time, or an unusable one.
+        DataError : there is no file in the campaign's period, or it is not usable.
         """
         series, settings, dataset = self._series, self._settings, self._dataset
         rows = self._rows()
         if not rows:
             raise DataError(
-                f"reference {settings.name or settings.entry} has no file of the campaign's time, {series.times[0]} to "
+                f"reference {settings.name or settings.entry} has no file in the campaign's period, "
+                f"{series.times[0]} to "
                 f"{series.times[-1]}: {dataset.why_missing(series.times[0])}. Check data_root and the pattern."
             )
         depths = chosen_depths(settings, dataset, series.to_depth_m)
@@ -218,12 +219,12 @@ class _ProductImages:
                 f"reference {settings.name or settings.entry} has no value in the scored cells at {len(rows)} times "
                 f"from {min(rows)} to {max(rows)}{f' ({reasons})' if reasons else ''}."
             )
-        # Of an instant there is one image; of a day as many as the product has, and all count.
+        # There is one image of an instant, and any number of images of a day, which are averaged.
         with np.errstate(invalid="ignore", divide="ignore"):
             return {depth: np.asarray(totals[depth] / counts[depth]) for depth in depths}
 
     def _rows(self) -> dict[datetime, int]:
-        """Row of the comparison that each of the product's times belongs to; of several near an instant the nearest."""
+        """Row of the comparison for each of the product's times; the nearest one for an instant."""
         series, dataset = self._series, self._dataset
         begin = self.day_begin
         if begin is not None:
@@ -242,7 +243,7 @@ class _ProductImages:
         return {time: row for row, time in best.items()}
 
     def _days(self) -> tuple[datetime, ...]:
-        """Days of the campaign by the product's reckoning, by 00 UTC of the day that is named."""
+        """Days of the campaign as the product defines them, given by their 00 UTC."""
         return days_of([time - (self.day_begin or timedelta(0)) for time in self._series.times])
 
     def _on_model(self, profile: SoilMoistureProfile, depth: DepthRange) -> FloatArray:
@@ -253,11 +254,11 @@ class _ProductImages:
 
 
 def chosen_depths(settings: ReferenceConfig, dataset: Dataset, recorded_m: float) -> tuple[DepthRange, ...]:
-    """Layers in which a reference is compared: those that are named, or all of its own that were recorded.
+    """Layers in which a reference is compared: those in the settings, or all recorded ones.
 
     Raises
     ------
-    ConfigError : none ends within the recorded depth, m.
+    ConfigError : no layer ends within the recorded depth, m.
     """
     depths = settings.depths_m or dataset.depths_m
     chosen = tuple(depth for depth in depths if depth[1] <= recorded_m + 1e-3)
@@ -265,7 +266,7 @@ def chosen_depths(settings: ReferenceConfig, dataset: Dataset, recorded_m: float
         raise ConfigError(
             f"reference {settings.name or settings.entry}: {'none' if not chosen else 'not all'} of its layers "
             f"({', '.join(depth_name(depth) for depth in depths)}) end within the recorded {recorded_m:.3f} m. Record "
-            "more (output.series.to_depth_m), or name depths_m."
+            "more (output.series.to_depth_m), or set depths_m."
         )
     return chosen
 

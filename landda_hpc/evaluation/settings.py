@@ -12,10 +12,10 @@ from landda_hpc.errors import ConfigError
 from landda_hpc.io.atomic import write_text
 
 SECTIONS: Final = ("verification", "catalogue", "data_root")
-"""What such a file may hold: what decides no result of the campaign."""
+"""Sections allowed in such a file; they do not affect results of the campaign."""
 
 NAME: Final = "verify.yaml"
-"""The file in the folder of a verification; ``landda score --with`` takes it, ``landda plot`` looks for it."""
+"""The file in the folder of a verification; ``landda score --with`` and ``landda plot`` read it."""
 
 
 def read_settings(file: Path) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def read_settings(file: Path) -> dict[str, Any]:
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     ConfigError : not YAML, or other sections than ``SECTIONS``.
     """
     content = read_document(file, "settings of a verification")
@@ -41,7 +41,7 @@ def read_settings(file: Path) -> dict[str, Any]:
 
 
 def write_settings(config: CampaignConfig, folder: Path) -> Path:
-    """Write what a campaign was verified against; returns the file.
+    """Write the verification settings of a campaign; returns the file.
 
     Raises
     ------

@@ -61,7 +61,7 @@ def draw_score_maps(found: StationVerification, drawing: Drawing) -> list[Figure
 
 
 def draw_station_series(found: StationVerification, drawing: Drawing) -> list[Figure]:
-    """Stations, runs and rain over time, one figure a region; as [B26] Fig. 11."""
+    """Stations, runs and rain over time, one figure per region; as [B26] Fig. 11."""
     if not found.windows:
         return []
     figures: list[Figure] = []
@@ -126,7 +126,7 @@ def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], 
 
 
 def _drawn(found: StationVerification, region: Region, names: Sequence[str]) -> tuple[list[int], str]:
-    """Which stations of a region are drawn, and the rule in words: by what the last of the runs changes."""
+    """Select the stations of a region that are drawn, by the effect of the last run; with a description of the rule."""
     stations, window = found.stations, found.windows[0]
     inside = stations.inside(region) & (stations.layer == min(stations.layer)) & (window.scores.n > 0)
     if names:

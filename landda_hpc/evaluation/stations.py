@@ -1,4 +1,4 @@
-"""Verification against stations: which there are, and how the runs score at them."""
+"""Verification against stations: selection of the stations, and scores of the runs."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class StationVerification:
 
     Attributes
     ----------
-    stations : what could be compared.
+    stations : compared stations.
     runs : by name, m3 m-3, (n_time, n_place), NaN where frozen.
-    points : how far points and cells may differ.
+    points : representativeness differences between points and cells.
     windows : scores of each window.
-    regions : with means, maps and figures of their own.
+    regions : regions with separate means, maps and figures.
     """
 
     stations: StationSet
@@ -65,21 +65,21 @@ class StationVerification:
 
 
 def anomaly_rule(asked: AnomalyConfig) -> AnomalyRule:
-    """The anomalies that the configuration asks for."""
+    """The definition of anomalies in the configuration."""
     return AnomalyRule(asked.kind, asked.window_days)
 
 
 def verify_stations(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) -> StationVerification | None:
-    """Compare every run with every station that the configuration names. Local.
+    """Compare every run with every station of the configuration. Local.
 
     Parameters
     ----------
     setup : what is asked for; stations of a twin are drawn in each of its regions.
-    gaps : gets the stations that cannot be read, and why windows have no scores.
+    gaps : collects stations that cannot be read, and reasons for windows without scores.
 
     Returns
     -------
-    None where no station is named, or none could be compared.
+    None if no station is configured, or none could be compared.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def verify_stations(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) 
     )
     stations.left_out.update(+outside)
     for reason, number in sorted(stations.left_out.items()):
-        logger.info("%d sensors left out: %s", number, reason)
+        logger.info("%d sensors excluded: %s", number, reason)
     if not len(stations):
         reasons = "; ".join(f"{number} {reason}" for reason, number in sorted(stations.left_out.items()))
         why = f"none of {len(found)} sensors can be compared ({reasons}; see verification.min_pairs and .depths_m)"
@@ -144,7 +144,7 @@ def verify_stations(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) 
 
 
 def note_windows(what: str, series: CampaignSeries, scored: Collection[str], min_pairs: int, gaps: Gaps) -> None:
-    """Note the windows that have no scores in time, and why; a window without times is none."""
+    """Note the windows without temporal scores, with the reason; windows without times are ignored."""
     for window, is_inside in series.windows().items():
         n_times = int(is_inside.sum())
         if n_times and window not in scored:
@@ -156,7 +156,7 @@ def note_windows(what: str, series: CampaignSeries, scored: Collection[str], min
 def anomalies_of_days(
     found: StationVerification, days_of_region: Callable[[Region], Sequence[date]], gaps: Gaps
 ) -> list[DayAnomalies]:
-    """Anomalies of single days from the mean of the first window, at the uppermost sensors, region by region."""
+    """Anomalies of single days from the mean of the first window, at the uppermost sensors, for each region."""
     if not found.windows:
         return []
     stations, window = found.stations, found.windows[0]
@@ -179,7 +179,7 @@ def anomalies_of_days(
 def load_stations(
     catalogue: Catalogue, settings: StationsConfig, start: datetime, end: datetime, tolerance_minutes: float
 ) -> list[StationSeries]:
-    """Soil moisture of the stations of a catalogue entry, without what their flags refuse, from start to end.
+    """Soil moisture of the stations of a catalogue entry, without flagged values, from start to end.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def load_stations(
 
     Raises
     ------
-    ConfigError : no such file.
+    ConfigError : the file does not exist.
     DataError : the files cannot be read.
     """
     entry = catalogue.entries[settings.entry]
@@ -199,11 +199,11 @@ def load_stations(
 
 
 def choose_depths(found: Sequence[StationSeries], settings: StationsConfig) -> list[StationSeries]:
-    """The sensors that lie within ``sensor_depths_m`` of the settings; all of them without it.
+    """The sensors within ``sensor_depths_m`` of the settings; all sensors without it.
 
     Raises
     ------
-    ConfigError : none does; the message says which depths there are.
+    ConfigError : no sensor is; the message lists the available depths.
     """
     if settings.sensor_depths_m is None:
         return list(found)
@@ -214,7 +214,7 @@ def choose_depths(found: Sequence[StationSeries], settings: StationsConfig) -> l
     if not chosen:
         raise ConfigError(
             f"none of {len(found)} sensors of '{settings.entry}' lies within sensor_depths_m, {top:g} to {bottom:g} m; "
-            f"there are sensors at {count_depths(one.depth_m for one in found)}."
+            f"sensors are at {count_depths(one.depth_m for one in found)}."
         )
     return chosen
 
@@ -229,7 +229,7 @@ def _outside_words(settings: StationsConfig) -> str:
 def _among_tiles(series: CampaignSeries, stations: StationSet, depths_m: Sequence[DepthRange]) -> FloatArray:
     """Mean standard deviation among the tiles of each station's cell, in its layer, over the baseline's times.
 
-    NaN for a layer that the campaign did not record: it may be verified at others than it scored.
+    NaN for a layer that the campaign did not record; layers of verification may differ from the scored ones.
     """
     recorded = series.scored_depths_m
     row = np.array([recorded.index(d) if d in recorded else -1 for d in depths_m])[stations.layer]

@@ -1,4 +1,4 @@
-"""Stations of a twin: drawn from its nature run, with errors of place and instrument."""
+"""Synthetic stations of a twin from its nature run, with errors of representativeness and instrument."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from landda_hpc.verification.statistics.matching import as_times, sensor_weights
 from landda_hpc.verification.tables.station_table import TWIN_NETWORK
 
 _MOST_TRIES: Final = 100
-"""Places in a cell that are tried until one lies in the region."""
+"""Number of places in a cell that are tried until one is in the region."""
 
 
 def draw_twin_stations(
     series: CampaignSeries, settings: TwinStationsConfig, setup: EvaluationSetup
 ) -> list[StationSeries]:
-    """Stations whose values are the nature run's cell means, with a lasting offset and white errors.
+    """Stations whose values are the nature run's cell means, plus a constant offset and white errors.
 
     Random numbers are keyed by the campaign's seed.
 
     Parameters
     ----------
-    setup : stations lie in each of its regions that have scored cells, or anywhere in the domain where none has.
+    setup : stations lie in each of its regions that have scored cells, or anywhere in the domain if none has.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def draw_twin_stations(
     for number, (region, cell) in enumerate(chosen):
         lat, lon = _place(generator, domain.grid, int(row[cell]), int(column[cell]), region)
         truth_here = water[:, number]
-        # No soil is drier than dry: the offset never takes more than what the driest time has.
+        # Soil moisture must not be negative: the offset is limited to the minimum in time.
         driest = float(np.min(truth_here[np.isfinite(truth_here)], initial=np.inf))
         offset = max(settings.offset_std * generator.normal(), -driest)
         errors = offset + settings.error_std * generator.normal(size=times.size)
@@ -97,7 +97,7 @@ def _scored_cells(domain: Domain, region: Region) -> IntArray:
 
 
 def _place(generator: np.random.Generator, grid: Grid, i: int, j: int, region: Region) -> tuple[float, float]:
-    """Somewhere in a cell, not at its centre, but in the region that the centre is in; degrees."""
+    """A random place in a cell, in the same region as the cell's centre; degrees."""
     turn = np.mod(grid.lon[j] - region.west, 360.0) + region.west - grid.lon[j]
     west, east = max(grid.lon_edges[j] + turn, region.west), min(grid.lon_edges[j + 1] + turn, region.east)
     for _ in range(_MOST_TRIES):

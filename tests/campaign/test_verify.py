@@ -500,8 +500,8 @@ def test_the_legend_tells_whose_rain_it_is(verified: Path) -> None:
     alike = {"nature": [1.0, np.nan], "control": [1.0, np.nan]}
     taken, natural = "precipitation that the model took", "precipitation of the nature run"
     for amounts, instance, label in (
-        (other, "control", f"{taken} (the truth's differs)"),
-        (other, "nature", f"{natural} (the model took other)"),
+        (other, "control", f"{taken} (different from the truth's)"),
+        (other, "nature", f"{natural} (different from the model's)"),
         (alike, "control", taken),
         (alike, "nature", natural),
         ({"control": [1.0, 2.0]}, "control", taken),
@@ -511,9 +511,9 @@ def test_the_legend_tells_whose_rain_it_is(verified: Path) -> None:
     # Of a real twin, whose weather is half correlated.
     config = parse_config({**CONFIG, **CHANGES})
     series = CampaignSeries(verified, config, make_domain(config, 1))
-    assert recorded_rain(series, "control").label.endswith("(the truth's differs)")
+    assert recorded_rain(series, "control").label.endswith("(different from the truth's)")
     page = (verified / "verification" / "verification.md").read_text(encoding="utf-8")
-    assert f"{natural} (the model took other)" in page
+    assert f"{natural} (different from the model's)" in page
 
 
 def test_configuration_wants_what_verification_needs() -> None:
