@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 SIZES: Final[dict[str, int]] = {"soilsnow": 15, "snow": 5, "soil": 10, "lake": 10, "two": 2, "date": 3}
 """Lengths that the model has as constants; patch, lat and lon are of the case."""
 
@@ -21,21 +23,10 @@ class Array:
     kind: str
     dims: tuple[str, ...]
 
-    def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """Shape for the sizes of a case."""
-        return tuple(sizes[d] for d in self.dims)
 
-    def n_bytes(self, sizes: Mapping[str, int]) -> int:
-        """Bytes in the record."""
-        count = int(self.kind[1:])
-        for length in self.shape(sizes):
-            count *= length
-        return count
-
-
-def record_bytes(record: Sequence[Array], sizes: Mapping[str, int]) -> int:
-    """Bytes of a record for the sizes of a case."""
-    return sum(array.n_bytes(sizes) for array in record)
+def record_type(record: Sequence[Array], sizes: Mapping[str, int], byte_order: str = "=") -> np.dtype[np.void]:
+    """The arrays of a record as the fields of one type, for the sizes of a case."""
+    return np.dtype([(a.name, byte_order + a.kind, tuple(sizes[dim] for dim in a.dims)) for a in record])
 
 
 def _reals(names: str, *dims: str) -> tuple[Array, ...]:

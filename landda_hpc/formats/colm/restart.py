@@ -273,7 +273,6 @@ def check_restart(case: ColmCase, time: datetime, n_patch: Mapping[str, int]) ->
 
 
 def _overwrite(source: Path, path: Path, changed: Mapping[str, npt.NDArray[Any]]) -> list[str]:
-    written = []
     differing = {}
     with storage_errors(source, "reading", "Is the file truncated or damaged?"), h5py.File(path, "r") as file:
         for name, values in changed.items():
@@ -291,8 +290,7 @@ def _overwrite(source: Path, path: Path, changed: Mapping[str, npt.NDArray[Any]]
         with storage_errors(path, "writing"), h5py.File(path, "r+") as file:
             for name, values in differing.items():
                 file[name][...] = values
-                written.append(name)
-    return written
+    return list(differing)
 
 
 def _same_bits(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:

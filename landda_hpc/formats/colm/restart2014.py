@@ -27,7 +27,7 @@ from landda_hpc.formats.colm.layout2014 import (
     SIZES,
     TIME_VARYING,
     Array,
-    record_bytes,
+    record_type,
 )
 from landda_hpc.formats.colm.names import is_label, parse_label, time_label
 from landda_hpc.io.atomic import atomic_replacement
@@ -147,7 +147,7 @@ def read_state_2014(case: Case2014, time: datetime, names: Sequence[str], n_patc
     unknown = sorted(set(names) - {array.name for array in TIME_VARYING})
     if unknown:
         raise DataError(f"{path}: CoLM2014's restarts have no variables {', '.join(unknown)}.")
-    values = _read(file, 0, [a for a in TIME_VARYING if a.name in ("id", *names)], sizes, TIME_VARYING)
+    values = _read(file, 0, TIME_VARYING, sizes, ("id", *names))
     year, day, second = (int(x) for x in values.pop("id"))
     if time_label(time) != f"{year:04d}-{day:03d}-{second:05d}":
         raise DataError(
@@ -187,16 +187,15 @@ def write_copy_2014(source: Path, destination: Path, changed: Mapping[str, Float
     MissingFileError, DataError, ShapeError, StorageError as for ``restart.write_restart_copy``.
     """
     file = scan_records(source)
-    sizes = _state_sizes(file)
-    arrays = {array.name: (array, start) for array, start in _places(TIME_VARYING, sizes)}
+    layout = record_type(TIME_VARYING, _state_sizes(file), file.byte_order)
     parts: list[tuple[int, bytes]] = []
     for name, values in changed.items():
-        if name not in arrays:
+        if name not in (layout.names or ()):
             raise DataError(f"{source}: has no variable '{name}' to change.")
-        array, start = arrays[name]
-        if values.shape != array.shape(sizes):
-            raise ShapeError(f"{source}: '{name}' is {array.shape(sizes)}; the new values are {values.shape}.")
-        parts.append((start, values.astype(f"{file.byte_order}{array.kind}").tobytes()))
+        kind, start = _field(layout, name)
+        if values.shape != kind.shape:
+            raise ShapeError(f"{source}: '{name}' is {kind.shape}; the new values are {values.shape}.")
+        parts.append((start, values.astype(kind.base).tobytes()))
     with atomic_replacement(destination, source.stat().st_size, make_folder=True) as temporary:
         shutil.copyfile(source, temporary)
         record = file.records[0]
@@ -209,8 +208,8 @@ def write_copy_2014(source: Path, destination: Path, changed: Mapping[str, Float
 
 
 def _state_sizes(file: FortranFile) -> dict[str, int]:
-    fixed = record_bytes(TIME_VARYING, {**SIZES, "patch": 0})
-    per_patch = record_bytes(TIME_VARYING, {**SIZES, "patch": 1}) - fixed
+    fixed = record_type(TIME_VARYING, {**SIZES, "patch": 0}).itemsize
+    per_patch = record_type(TIME_VARYING, {**SIZES, "patch": 1}).itemsize - fixed
     if len(file.records) != 1 or (file.records[0].size - fixed) % per_patch or file.records[0].size <= fixed:
         lengths = ", ".join(str(record.size) for record in file.records)
         raise DataError(
@@ -223,8 +222,8 @@ def _state_sizes(file: FortranFile) -> dict[str, int]:
 def _grid_sizes(file: FortranFile, n_patch: int) -> list[tuple[int, int]]:
     """Candidates for (n_lat, n_lon): their product and sum follow from the lengths of the records."""
     none = {**SIZES, "patch": n_patch, "lat": 0, "lon": 0}
-    area, area_rest = divmod(file.records[0].size - record_bytes(CONSTANT_MAP, none), 8)
-    total, total_rest = divmod(file.records[1].size - record_bytes(CONSTANT_SOIL, none), 8)
+    area, area_rest = divmod(file.records[0].size - record_type(CONSTANT_MAP, none).itemsize, 8)
+    total, total_rest = divmod(file.records[1].size - record_type(CONSTANT_SOIL, none).itemsize, 8)
     square = total * total - 4 * area
     if area_rest or total_rest or area < 1 or total < 2 or square < 0 or math.isqrt(square) ** 2 != square:
         return []
@@ -241,26 +240,22 @@ def _is_consistent(values: Mapping[str, npt.NDArray[Any]], n_lat: int, n_lon: in
     return bool(near_lat.all() and np.all(np.minimum(away, 360.0 - away) < 1e-4))
 
 
-def _places(record: Sequence[Array], sizes: Mapping[str, int]) -> list[tuple[Array, int]]:
-    places, start = [], 0
-    for array in record:
-        places.append((array, start))
-        start += array.n_bytes(sizes)
-    return places
+def _field(layout: np.dtype[np.void], name: str) -> tuple[np.dtype[Any], int]:
+    """Type of a field, with its shape, and its first byte in the record."""
+    assert layout.fields is not None, "a record has fields"
+    kind, start = layout.fields[name][:2]
+    return kind, start
 
 
 def _read(
-    file: FortranFile,
-    index: int,
-    wanted: Sequence[Array],
-    sizes: Mapping[str, int],
-    layout: Sequence[Array] | None = None,
+    file: FortranFile, index: int, record: Sequence[Array], sizes: Mapping[str, int], names: Sequence[str] = ()
 ) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of a record by name, all or some, in native byte order."""
+    layout = record_type(record, sizes, file.byte_order)
     values = {}
     with file.path.open("rb") as stream:
-        for array, start in _places(layout or wanted, sizes):
-            if array in wanted:
-                content = file.records[index].read(stream, start, array.n_bytes(sizes))
-                raw = np.frombuffer(content, dtype=f"{file.byte_order}{array.kind}").reshape(array.shape(sizes))
-                values[array.name] = raw.astype(array.kind)
+        for name in names or layout.names or ():
+            kind, start = _field(layout, name)
+            content = file.records[index].read(stream, start, kind.itemsize)
+            values[name] = np.frombuffer(content, kind.base).reshape(kind.shape).astype(kind.base.newbyteorder("="))
     return values

@@ -82,26 +82,18 @@ class RunFolder:
     case : the case that all runs share; the attribute ``case`` has the run's own restarts.
     namelist : template for its windows.
     n_patch : patches of every block of the case.
+
+    Attributes
+    ----------
+    name : of the run.
+    chain, work : folders of the restarts, and of the windows in progress.
     """
 
     def __init__(self, path: Path, case: ColmCase, namelist: Namelist, n_patch: Mapping[str, int]) -> None:
         self.path = path.absolute()
+        self.name, self.chain, self.work = self.path.name, self.path / "restart", self.path / "work"
         self.base, self.namelist, self.n_patch = case, namelist, n_patch
-        self.case = case.with_restart(self.path / "restart")
-
-    @property
-    def name(self) -> str:
-        return self.path.name
-
-    @property
-    def chain(self) -> Path:
-        """Folder of the restarts."""
-        return self.path / "restart"
-
-    @property
-    def work(self) -> Path:
-        """Folder of the windows in progress."""
-        return self.path / "work"
+        self.case = case.with_restart(self.chain)
 
     def begin(self, time: datetime) -> None:
         """Create the folders and start the chain with the case's restart of a time. Local: one process.
