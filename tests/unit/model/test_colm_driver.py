@@ -238,7 +238,7 @@ def test_the_environment_is_the_models_own() -> None:
 def test_launch_templates() -> None:
     words = launch_command("srun -n 8 -w {nodes} 'a b' {exe} {namelist}", Path("/x y/colm.x"), "case.nml", "n1,n2", 1)
     assert words == ["srun", "-n", "8", "-w", "n1,n2", "a b", "/x y/colm.x", "case.nml"]
-    with pytest.raises(ConfigError, match="exe, namelist, nodes and slot"):
+    with pytest.raises(ConfigError, match="exe, namelist, nodes, slot"):
         launch_command("{program}", Path("x"), "case.nml", "", 0)
 
 
