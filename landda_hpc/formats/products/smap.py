@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
@@ -294,32 +295,7 @@ def granule_of(name: str) -> tuple[str, str] | None:
     return None if found is None else (found.group(1), found.group(2))
 
 
-def open_smap_l2(path: Path) -> SmapFile:
-    """Open a half orbit of the 36 km product (SPL2SMP); errors as ``SmapFile``."""
-    return SmapFile(path, _L2)
-
-
-def open_smap_l3(path: Path) -> SmapFile:
-    """Open the morning overpasses of a day, 36 km (SPL3SMP) or 9 km (SPL3SMP_E); errors as ``SmapFile``."""
-    return SmapFile(path, _L3_AM)
-
-
-def open_smap_l3_pm(path: Path) -> SmapFile:
-    """Open the afternoon overpasses of a day; as ``open_smap_l3``."""
-    return SmapFile(path, _L3_PM)
-
-
-def open_smap_l4(path: Path) -> SmapFile:
-    """Open a 3-hour mean of the assimilation (SPL4SMGP); errors as ``SmapFile``."""
-    return SmapFile(path, _L4)
-
-
-def open_smap_l4_update(path: Path) -> SmapFile:
-    """Open an analysis with its ensemble's spread (SPL4SMAU); errors as ``SmapFile``."""
-    return SmapFile(path, _L4_UPDATE)
-
-
-def _product(key: str, level: _Level, opens: Callable[[Path], SmapFile], convention: str, reference: str) -> Product:
+def _product(key: str, level: _Level, convention: str, reference: str) -> Product:
     is_mean = key == "smap_l4"
     return Product(
         key=key,
@@ -328,7 +304,7 @@ def _product(key: str, level: _Level, opens: Callable[[Path], SmapFile], convent
         time_convention=convention,
         stamp="overpasses" if level.has_overpasses else ("mean" if is_mean else "instant"),
         step=timedelta(days=1) if level.has_overpasses else timedelta(hours=3),
-        opens=opens,
+        opens=partial(SmapFile, level=level),
         many_times=False,
         may_be_empty=level.has_overpasses,
         tried=key == "smap_l2",
@@ -341,13 +317,9 @@ def _product(key: str, level: _Level, opens: Callable[[Path], SmapFile], convent
 
 _OVERPASSES: Final = "overpasses of the file's day, each cell at its tb_time_seconds; the image is of noon"
 SMAP: Final = (
-    _product(
-        "smap_l2", _L2, open_smap_l2, _OVERPASSES, "SPL2SMP, doi:10.5067/K7Y2D8QQVZ4L; half orbits of a day merge"
-    ),
-    _product("smap_l3", _L3_AM, open_smap_l3, _OVERPASSES, "SPL3SMP and SPL3SMP_E, descending, 6 h local solar time"),
-    _product("smap_l3_pm", _L3_PM, open_smap_l3_pm, _OVERPASSES, "the same, ascending, 18 h local solar time"),
-    _product("smap_l4", _L4, open_smap_l4, "mean over 3 hours around the time of the file's name", "SPL4SMGP"),
-    _product(
-        "smap_l4_update", _L4_UPDATE, open_smap_l4_update, "at the instant of the file's name; 3-hourly", "SPL4SMAU"
-    ),
+    _product("smap_l2", _L2, _OVERPASSES, "SPL2SMP, doi:10.5067/K7Y2D8QQVZ4L; half orbits of a day merge"),
+    _product("smap_l3", _L3_AM, _OVERPASSES, "SPL3SMP and SPL3SMP_E, descending, 6 h local solar time"),
+    _product("smap_l3_pm", _L3_PM, _OVERPASSES, "the same, ascending, 18 h local solar time"),
+    _product("smap_l4", _L4, "mean over 3 hours around the time of the file's name", "SPL4SMGP"),
+    _product("smap_l4_update", _L4_UPDATE, "at the instant of the file's name; 3-hourly", "SPL4SMAU"),
 )

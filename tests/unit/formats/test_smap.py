@@ -12,13 +12,9 @@ import pytest
 from landda_hpc.errors import DataError, MissingLayerError, ShapeError
 from landda_hpc.formats.products.ease2 import SHAPES, ease2_grid
 from landda_hpc.formats.products.region import Region
-from landda_hpc.formats.products.smap import (
-    open_smap_l2,
-    open_smap_l3,
-    open_smap_l3_pm,
-    open_smap_l4,
-    open_smap_l4_update,
-)
+from landda_hpc.formats.products.smap import SMAP
+
+open_smap_l2, open_smap_l3, open_smap_l3_pm, open_smap_l4, open_smap_l4_update = (product.opens for product in SMAP)
 
 
 def test_ease2_grids_are_equal_area_and_closed() -> None:
