@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from landda_hpc.constants import N_SOIL, SOIL_Z
-from landda_hpc.io.atomic import write_text
+from landda_hpc.io.csv_table import write_csv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -230,14 +228,9 @@ def write_scores(scores: Sequence[SiteScore], ranges: Sequence[RangeScore], fold
     for rows, file in ((scores, "scores.csv"), (ranges, "ranges.csv")):
         if not rows:
             continue
-        text = io.StringIO()
         names = list(type(rows[0]).__dataclass_fields__)
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(names)
-        for row in rows:
-            values = (getattr(row, n) for n in names)
-            writer.writerow([f"{x:.6g}" if isinstance(x, float) else str(x) for x in values])
-        write_text(folder / file, text.getvalue(), make_folder=True)
+        values = ([getattr(row, name) for name in names] for row in rows)
+        write_csv(folder / file, names, values, digits=6, missing="nan")
 
 
 def _scores(variable: str, name: str, series: SiteSeries, against: str, other: SiteSeries) -> list[SiteScore]:

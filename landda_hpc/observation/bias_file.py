@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import netCDF4
 import numpy as np
 
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_grid, require_units
-from landda_hpc.io.atomic import atomic_replacement
+from landda_hpc.io.netcdf_writer import NetcdfWriter, new_netcdf
 from landda_hpc.observation.bias import Climatology, ClimatologyPair
 
 if TYPE_CHECKING:
@@ -40,23 +39,18 @@ def write_climatologies(
     StorageError : the file cannot be written.
     """
     n_bytes = 8 * grid.n_cells * (5 + 2 * pair.probabilities.size) + 65536
-    with (
-        atomic_replacement(path, n_bytes, make_folder=True) as temporary,
-        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
-    ):
-        file.setncatts({"Conventions": "CF-1.11", "title": "climatologies for bias treatment", "source": source})
-        if warnings:
-            file.comment = " ".join(warnings)
+    attributes = {"title": "climatologies for bias treatment", "source": source}
+    if warnings:
+        attributes["comment"] = " ".join(warnings)
+    with new_netcdf(path, n_bytes, attributes) as file:
         for name, values, edges, units in (
             ("lat", grid.lat, grid.lat_edges, "degrees_north"),
             ("lon", grid.lon, grid.lon_edges, "degrees_east"),
         ):
-            file.createDimension(name, values.size)
+            file.dimensions({name: values.size, "bnds": 2})
             _write(file, name, (name,), values, units=units, bounds=f"{name}_bnds")
-            if "bnds" not in file.dimensions:
-                file.createDimension("bnds", 2)
             _write(file, f"{name}_bnds", (name, "bnds"), np.stack((edges[:-1], edges[1:]), axis=1))
-        file.createDimension("probability", pair.probabilities.size)
+        file.dimensions({"probability": pair.probabilities.size})
         _write(file, "probability", ("probability",), pair.probabilities, units="1", long_name="of the quantiles")
         _write(file, "depth_bnds", ("bnds",), np.array(depth_m), units="m", long_name="top and bottom of the layer")
         _write(file, "count", ("lat", "lon"), pair.count, units="1", long_name="times with a value of both")
@@ -104,7 +98,5 @@ def read_climatologies(path: Path, grid: Grid, depth_m: DepthRange) -> Climatolo
             raise DataError(f"file '{path}' is not a file of climatologies: {error}") from error
 
 
-def _write(file: netCDF4.Dataset, name: str, dims: tuple[str, ...], values: FloatArray, **attributes: str) -> None:
-    variable = file.createVariable(name, "f8", dims, compression="zlib" if len(dims) > 1 else None, complevel=1)
-    variable.setncatts(attributes)
-    variable[...] = values
+def _write(file: NetcdfWriter, name: str, dims: tuple[str, ...], values: FloatArray, **attributes: str) -> None:
+    file.write(name, dims, values, attributes, dtype="f8", level=int(len(dims) > 1))

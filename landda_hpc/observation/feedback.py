@@ -8,14 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import netCDF4
 import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
-from landda_hpc.formats.own.image_output import CONVENTIONS, TIME_UNITS
-from landda_hpc.io.atomic import atomic_replacement
+from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, new_netcdf
 from landda_hpc.observation.image import REASONS, ImageObservation
 
 if TYPE_CHECKING:
@@ -131,26 +129,17 @@ def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str]
     Local: no communication. Discrete sampling geometry of CF, points; variables of the runs have a dimension ``run``.
     """
     n, n_run = feedback.value.size, len(feedback.runs)
-    with (
-        atomic_replacement(path, 8 * n * (8 + 2 * n_run) + 65536, make_folder=True) as temporary,
-        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
-    ):
-        file.setncatts(
-            {
-                "Conventions": CONVENTIONS,
-                "featureType": "point",
-                "title": "observations, what became of them, and the runs there",
-                "source": feedback.source,
-                "runs": " ".join(feedback.runs),
-                **(attributes or {}),
-            }
-        )
-        file.createDimension("observation", n)
-        file.createDimension("run", n_run)
-        file.createDimension("name_length", _NAME_LENGTH)
-        file.createDimension("bnds", 2)
-        names = file.createVariable("run_name", "S1", ("run", "name_length"))
-        names.setncatts({"long_name": "name of the run", "_Encoding": "ascii"})
+    of_file = {
+        "featureType": "point",
+        "title": "observations, what became of them, and the runs there",
+        "source": feedback.source,
+        "runs": " ".join(feedback.runs),
+        **(attributes or {}),
+    }
+    with new_netcdf(path, 8 * n * (8 + 2 * n_run) + 65536, of_file) as file:
+        file.dimensions({"observation": n, "run": n_run, "name_length": _NAME_LENGTH, "bnds": 2})
+        encoded = {"long_name": "name of the run", "_Encoding": "ascii"}
+        names = file.create("run_name", "S1", ("run", "name_length"), encoded)
         if n_run:
             names[:] = np.array(feedback.runs, dtype=f"S{_NAME_LENGTH}")
         _write(file, "time", (), feedback_hours(feedback.time), {"standard_name": "time", "units": TIME_UNITS})
@@ -216,11 +205,7 @@ def feedback_hours(time: datetime) -> float:
     return (time - datetime(1970, 1, 1)).total_seconds() / 3600.0
 
 
-def _write(file: Any, name: str, dims: tuple[str, ...], values: Any, attributes: Mapping[str, Any]) -> None:
+def _write(file: NetcdfWriter, name: str, dims: tuple[str, ...], values: Any, attributes: Mapping[str, Any]) -> None:
     array = np.asarray(values)
     fill = np.nan if array.dtype.kind == "f" else None
-    options = {"zlib": True, "complevel": 1, "fletcher32": True} if dims else {}
-    variable = file.createVariable(name, array.dtype, dims, fill_value=fill, **options)
-    variable.setncatts(dict(attributes))
-    if array.size:
-        variable[...] = array
+    file.write(name, dims, array, attributes, fill=fill, level=int(bool(dims)), checksum=bool(dims))

@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from landda_hpc.constants import SOIL_ZI, FloatArray, IntArray
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.own.image_output import CONVENTIONS, TIME_UNITS
 from landda_hpc.grid import Grid
-from landda_hpc.io.atomic import atomic_replacement, storage_errors
+from landda_hpc.io.atomic import storage_errors
+from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, new_netcdf
 from landda_hpc.storage.hashing import hash_array, hash_bytes
 
 Float32Array = npt.NDArray[np.float32]
@@ -229,8 +229,7 @@ def write_day(path: Path, run: str, day: SeriesDay) -> None:
     hours = np.array([(time - _EPOCH) / timedelta(hours=1) for time in day.slices])
     arrays = {name: np.stack([getattr(v, name) for v in day.slices.values()]) for name in _FIELDS}
     n_bytes = sum(a.nbytes for a in arrays.values()) + 24 * frame.cell.size + _ROOM
-    with atomic_replacement(path, n_bytes) as temporary, netCDF4.Dataset(temporary, "w", format="NETCDF4") as file:
-        file.setncatts({"Conventions": CONVENTIONS, **day.attributes, "run": run})
+    with new_netcdf(path, n_bytes, {**day.attributes, "run": run}, make_folder=False) as file:
         sizes = {
             "time": hours.size,
             "layer": arrays["soil_moisture"].shape[1],
@@ -240,8 +239,7 @@ def write_day(path: Path, run: str, day: SeriesDay) -> None:
             "lon": frame.shape[1],
             "bnds": 2,
         }
-        for name, size in sizes.items():
-            file.createDimension(name, size)
+        file.dimensions(sizes)
         _write(file, "time", ("time",), hours, _TIME)
         _write(file, "cell", ("cell",), frame.cell, {"long_name": "land cell of the grid", "compress": "lat lon"})
         _write(file, "cell_lat", ("cell",), frame.lat, {"standard_name": "latitude", "units": "degrees_north"})
@@ -250,12 +248,8 @@ def write_day(path: Path, run: str, day: SeriesDay) -> None:
         _write(file, "layer_bnds", ("layer", "bnds"), np.stack((interfaces[:-1], interfaces[1:]), axis=1), _DEPTH)
         _write(file, "depth_bnds", ("depth", "bnds"), np.array(frame.depths_m, np.float64).reshape(-1, 2), _DEPTH)
         for name, (dims, attributes) in _FIELDS.items():
-            variable = file.createVariable(
-                name, "f4", dims, fill_value=np.float32(np.nan), compression="zlib", complevel=1, shuffle=True,
-                fletcher32=True,
-            )  # fmt: skip
-            variable.setncatts({**attributes, "coordinates": "cell_lat cell_lon"})
-            variable[...] = arrays[name]
+            texts = {**attributes, "coordinates": "cell_lat cell_lon"}
+            file.write(name, dims, arrays[name], texts, dtype="f4", fill=np.nan, level=1, checksum=True)
 
 
 def read_day(path: Path) -> SeriesDay:
@@ -292,8 +286,6 @@ _DEPTH: Final = {"long_name": "top and bottom, below the surface", "units": "m"}
 
 
 def _write(
-    file: netCDF4.Dataset, name: str, dims: tuple[str, ...], values: npt.NDArray[Any], attributes: Mapping[str, str]
+    file: NetcdfWriter, name: str, dims: tuple[str, ...], values: npt.NDArray[Any], attributes: Mapping[str, str]
 ) -> None:
-    variable = file.createVariable(name, values.dtype, dims, fill_value=False)
-    variable.setncatts(attributes)
-    variable[...] = values
+    file.write(name, dims, values, attributes, fill=False)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +20,7 @@ from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.formats.products.image_series import ImageSeries
 from landda_hpc.grid import Grid, regular_grid, spans_circle
 from landda_hpc.io.atomic import write_text
+from landda_hpc.io.csv_table import csv_text
 from landda_hpc.methods.base.curvelet_frame import make_frame
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.regridding.regrid import Method as RegridMethod
@@ -271,7 +270,7 @@ def _error_rows(study: ReconstructionStudy, recommendation: Recommendation) -> l
 
 
 def _error_table(study: ReconstructionStudy, recommendation: Recommendation) -> str:
-    return _csv(_COLUMNS, _error_rows(study, recommendation))
+    return csv_text(_COLUMNS, _error_rows(study, recommendation))
 
 
 def _distance_table(result: DistanceCorrelation) -> str:
@@ -280,17 +279,7 @@ def _distance_table(result: DistanceCorrelation) -> str:
     names += [f"band_{a:g}_{b:g}" for a, b in zip(lower, result.limits, strict=True)]
     names += [f"cumulative_{b:g}" for b in result.limits]
     columns = [result.distances_km, result.n_pairs, result.original, *result.bands, *result.cumulative]
-    return _csv(names, zip(*(column.tolist() for column in columns), strict=True))
-
-
-def _csv(names: Sequence[str], rows: Iterable[Sequence[float]]) -> str:
-    """CSV; NaN is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow(["" if value != value else value for value in row])
-    return text.getvalue()
+    return csv_text(names, zip(*(column.tolist() for column in columns), strict=True))
 
 
 def _page(

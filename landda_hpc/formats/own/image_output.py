@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import netCDF4
 import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.errors import ShapeError
-from landda_hpc.io.atomic import atomic_replacement
+from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, hours_since_1970, new_netcdf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 
     from landda_hpc.constants import BoolArray
     from landda_hpc.grid import Grid
-
-CONVENTIONS: Final = "CF-1.11"
-TIME_UNITS: Final = "hours since 1970-01-01 00:00:00"
 
 _COORDINATE_BYTES: Final = 65536
 """What coordinates, attributes and HDF5's own structures take at the most, on grids up to about 1000 rows."""
@@ -52,7 +48,7 @@ def write_images(
     attributes: Mapping[str, str] | None = None,
     make_folder: bool = False,
 ) -> None:
-    """Write images of one grid to a CF-1.11 netCDF file, whole or not at all. Local.
+    """Write images of one grid to a CF netCDF file, whole or not at all. Local.
 
     Parameters
     ----------
@@ -77,12 +73,8 @@ def write_images(
     if is_land is not None and is_land.shape != grid.shape:
         raise ShapeError(f"land mask has shape {is_land.shape}; expected {grid.shape}.")
     n_bytes = sum(field.values.nbytes for field in fields.values()) + 9 * grid.n_cells + _COORDINATE_BYTES
-    with (
-        atomic_replacement(path, n_bytes, make_folder=make_folder) as temporary,
-        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
-    ):
-        file.setncatts({"Conventions": CONVENTIONS, **(attributes or {})})
-        file.createDimension("bnds", 2)
+    with new_netcdf(path, n_bytes, attributes, make_folder=make_folder) as file:
+        file.dimensions({"bnds": 2})
         _write_grid(file, grid)
         common: dict[str, str] = {}
         methods = []
@@ -114,12 +106,12 @@ def _check(name: str, field: OutputField, grid: Grid) -> None:
         raise ShapeError(f"field '{name}' has no units. Give them in its attributes ('1' if it has no dimension).")
 
 
-def _write_grid(file: netCDF4.Dataset, grid: Grid) -> None:
+def _write_grid(file: NetcdfWriter, grid: Grid) -> None:
     for name, long_name, units, axis, centres, edges in (
         ("lat", "latitude", "degrees_north", "Y", grid.lat, grid.lat_edges),
         ("lon", "longitude", "degrees_east", "X", grid.lon, grid.lon_edges),
     ):
-        file.createDimension(name, centres.size)
+        file.dimensions({name: centres.size})
         attributes = {
             "standard_name": long_name,
             "long_name": long_name,
@@ -131,8 +123,8 @@ def _write_grid(file: netCDF4.Dataset, grid: Grid) -> None:
         _write(file, f"{name}_bnds", (name, "bnds"), np.stack((edges[:-1], edges[1:]), axis=1), {})
 
 
-def _write_time(file: netCDF4.Dataset, time: datetime) -> None:
-    hours = np.array([netCDF4.date2num(time, TIME_UNITS, calendar="standard")], dtype=np.float64)
+def _write_time(file: NetcdfWriter, time: datetime) -> None:
+    hours = hours_since_1970([time])
     attributes = {
         "standard_name": "time",
         "long_name": "valid time",
@@ -142,12 +134,12 @@ def _write_time(file: netCDF4.Dataset, time: datetime) -> None:
         "units_metadata": "leap_seconds: none",
         "bounds": "time_bnds",
     }
-    file.createDimension("time", 1)
+    file.dimensions({"time": 1})
     _write(file, "time", ("time",), hours, attributes)
     _write(file, "time_bnds", ("time", "bnds"), np.stack((hours, hours), axis=1), {})
 
 
-def _write_depth(file: netCDF4.Dataset, depth_m: tuple[float, float]) -> None:
+def _write_depth(file: NetcdfWriter, depth_m: tuple[float, float]) -> None:
     attributes = {
         "standard_name": "depth",
         "long_name": "depth below the surface",
@@ -160,7 +152,7 @@ def _write_depth(file: netCDF4.Dataset, depth_m: tuple[float, float]) -> None:
     _write(file, "depth_bnds", ("bnds",), np.array(depth_m), {})
 
 
-def _write_land_mask(file: netCDF4.Dataset, is_land: BoolArray) -> None:
+def _write_land_mask(file: NetcdfWriter, is_land: BoolArray) -> None:
     attributes = {
         "standard_name": "land_binary_mask",
         "long_name": "land mask",
@@ -172,31 +164,19 @@ def _write_land_mask(file: netCDF4.Dataset, is_land: BoolArray) -> None:
 
 
 def _write_field(
-    file: netCDF4.Dataset,
+    file: NetcdfWriter,
     name: str,
     image: npt.NDArray[np.floating[Any]],
     attributes: Mapping[str, Any],
     *,
     has_time: bool,
 ) -> None:
-    variable = file.createVariable(
-        name,
-        image.dtype,
-        ("time", "lat", "lon") if has_time else ("lat", "lon"),
-        fill_value=image.dtype.type(np.nan),
-        compression="zlib",
-        complevel=1,
-        shuffle=True,
-        fletcher32=True,
-    )
-    variable.setncatts(attributes)
-    variable[...] = image[None] if has_time else image
+    dims = ("time", "lat", "lon") if has_time else ("lat", "lon")
+    values = image[None] if has_time else image
+    file.write(name, dims, values, attributes, fill=np.nan, level=1, checksum=True)
 
 
 def _write(
-    file: netCDF4.Dataset, name: str, dims: tuple[str, ...], values: npt.NDArray[Any], attributes: Mapping[str, Any]
+    file: NetcdfWriter, name: str, dims: tuple[str, ...], values: npt.NDArray[Any], attributes: Mapping[str, Any]
 ) -> None:
-    compression: Any = "zlib" if len(dims) == 2 else None
-    variable = file.createVariable(name, values.dtype, dims, compression=compression, complevel=1, fill_value=False)
-    variable.setncatts(attributes)
-    variable[...] = values
+    file.write(name, dims, values, attributes, fill=False, level=int(len(dims) == 2))

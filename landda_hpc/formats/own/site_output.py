@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import netCDF4
 import numpy as np
 
 from landda_hpc.constants import SOIL_DZ, SOIL_Z, SOIL_ZI
-from landda_hpc.io.atomic import atomic_replacement, storage_errors
+from landda_hpc.io.atomic import storage_errors
+from landda_hpc.io.netcdf_writer import new_netcdf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,34 +41,22 @@ def write_site_series(
     first = start - utc_offset
     n_hour = next(iter(values.values()))[0].shape[0]
     size = 8 * sum(v[0].size for v in values.values())
-    with (
-        atomic_replacement(path, size, make_folder=True) as temporary,
-        storage_errors(path, "writing"),
-        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
-    ):
-        file.setncatts({"Conventions": "CF-1.10", **attributes})
-        file.createDimension("time", n_hour)
-        file.createDimension("depth", SOIL_Z.size)
-        file.createDimension("bounds", 2)
-        time = file.createVariable("time", "f8", ("time",))
-        time.setncatts({
-            "units": f"hours since {first:%Y-%m-%d %H:%M:%S}", "calendar": "standard",
-            "standard_name": "time", "bounds": "time_bounds",
-        })  # fmt: skip
-        time[:] = np.arange(n_hour) + 0.5
-        file.createVariable("time_bounds", "f8", ("time", "bounds"))[:] = np.arange(n_hour)[:, None] + [0.0, 1.0]
-        depth = file.createVariable("depth", "f8", ("depth",))
-        depth.setncatts({
-            "units": "m", "positive": "down", "standard_name": "depth", "bounds": "depth_bounds",
-        })  # fmt: skip
-        depth[:] = SOIL_Z
-        file.createVariable("depth_bounds", "f8", ("depth", "bounds"))[:] = np.stack(
-            [SOIL_ZI[:-1], SOIL_ZI[:-1] + SOIL_DZ], axis=1
-        )
+    of_time = {
+        "units": f"hours since {first:%Y-%m-%d %H:%M:%S}", "calendar": "standard", "standard_name": "time",
+        "bounds": "time_bounds",
+    }  # fmt: skip
+    of_depth = {"units": "m", "positive": "down", "standard_name": "depth", "bounds": "depth_bounds"}
+    hours = np.arange(n_hour)
+    with storage_errors(path, "writing"), new_netcdf(path, size, attributes) as file:
+        file.dimensions({"time": n_hour, "depth": SOIL_Z.size, "bounds": 2})
+        file.write("time", ("time",), hours + 0.5, of_time)
+        file.write("time_bounds", ("time", "bounds"), hours[:, None] + np.array([0.0, 1.0]), {})
+        file.write("depth", ("depth",), SOIL_Z, of_depth, dtype="f8")
+        layers = np.stack([SOIL_ZI[:-1], SOIL_ZI[:-1] + SOIL_DZ], axis=1)
+        file.write("depth_bounds", ("depth", "bounds"), layers, {}, dtype="f8")
         for name, (array, units, long_name, standard_name) in values.items():
             dims = ("time", "depth")[: array.ndim]
-            variable = file.createVariable(name, "f4", dims, zlib=True, complevel=1, fill_value=np.float32(np.nan))
-            variable.setncatts({"units": units, "long_name": long_name, "cell_methods": "time: mean"})
+            texts = {"units": units, "long_name": long_name, "cell_methods": "time: mean"}
             if standard_name:
-                variable.setncattr("standard_name", standard_name)
-            variable[:] = array
+                texts["standard_name"] = standard_name
+            file.write(name, dims, array, texts, dtype="f4", fill=np.nan, level=1)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-import netCDF4
 import numpy as np
 
 from landda_hpc.constants import N_SNOW, N_SOIL, FloatArray, IntArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
-from landda_hpc.io.atomic import atomic_replacement, storage_errors
+from landda_hpc.io.atomic import storage_errors
+from landda_hpc.io.netcdf_writer import new_netcdf
 from landda_hpc.state import PatchType, TileState
 from landda_hpc.variables import DIMENSIONS, LAND_STATE, STATE
 
@@ -99,30 +99,21 @@ def write_spun_up(
     """
     n = columns.lat.size
     size = 4 * n * len(states) * sum(int(np.prod(STATE[name].shape)) for name in LAND_STATE)
-    with (
-        atomic_replacement(path, size, make_folder=True) as temporary,
-        storage_errors(path, "writing"),
-        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
-    ):
-        file.setncatts({"Conventions": "CF-1.10", **attributes})
-        for name, length in (("time", len(states)), ("patch", n), ("soilsnow", N_SNOW + N_SOIL), ("soil", N_SOIL),
-                             ("snow", N_SNOW)):  # fmt: skip
-            file.createDimension(name, length)
-        time = file.createVariable("time", "f8", ("time",))
+    with storage_errors(path, "writing"), new_netcdf(path, size, attributes) as file:
+        sizes = {"time": len(states), "patch": n, "soilsnow": N_SNOW + N_SOIL, "soil": N_SOIL, "snow": N_SNOW}
+        file.dimensions(sizes)
         first = states[0][0]
-        time.setncatts({
+        of_time = {
             "units": f"days since {first:%Y-%m-%d %H:%M:%S}", "calendar": "standard", "standard_name": "time",
-        })  # fmt: skip
-        time[:] = [(date - first) / timedelta(days=1) for date, _ in states]
+        }  # fmt: skip
+        file.write("time", ("time",), [(date - first) / timedelta(days=1) for date, _ in states], of_time, dtype="f8")
         for name, (units, long_name) in _COLUMNS.items():
             kind = "f4" if name in ("lat", "lon") else "i1"
-            variable = file.createVariable(name, kind, ("patch",), zlib=True, shuffle=True)
-            variable.setncatts({"units": units, "long_name": long_name})
-            variable[:] = getattr(columns, name)
+            texts = {"units": units, "long_name": long_name}
+            file.write(name, ("patch",), getattr(columns, name), texts, dtype=kind, level=4)
         for name, (units, long_name) in _SOIL.items():
-            variable = file.createVariable(name, "f8", ("soil", "patch"), zlib=True, shuffle=True)
-            variable.setncatts({"units": units, "long_name": long_name})
-            variable[:] = getattr(columns, name).T
+            texts = {"units": units, "long_name": long_name}
+            file.write(name, ("soil", "patch"), getattr(columns, name).T, texts, dtype="f8", level=4)
         for name in LAND_STATE:
             if name in REBUILT:
                 continue
@@ -130,10 +121,10 @@ def write_spun_up(
             # A layer of all tiles is contiguous: neighbours are alike, and that is what compresses.
             dims = ("time", *known.dims, "patch")
             chunks = (1,) * (len(dims) - 1) + (n,)
-            variable = file.createVariable(name, "f4", dims, zlib=True, shuffle=True, complevel=9, chunksizes=chunks)
-            variable.setncatts({"units": known.units, "long_name": known.long_name})
+            texts = {"units": known.units, "long_name": known.long_name}
             if known.standard_name:
-                variable.setncattr("standard_name", known.standard_name)
+                texts["standard_name"] = known.standard_name
+            variable = file.create(name, "f4", dims, texts, level=9, chunks=chunks)
             bits = EXACT_BITS.get(name, USUAL_BITS)
             for k, (_, state) in enumerate(states):
                 variable[k] = rounded(np.moveaxis(state[name], 0, -1), bits)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.io.csv_table import write_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,9 +76,5 @@ def read_wedge_spectrum(path: Path) -> tuple[IntArray, IntArray, FloatArray]:
 
 def write_wedge_spectrum(path: Path, scale: IntArray, wedge: IntArray, variance: FloatArray) -> None:
     """Write the table; every number is read back to the bit."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(NOTE + "\n")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for a, b, value in zip(scale.tolist(), wedge.tolist(), variance.tolist(), strict=True):
-            writer.writerow([a, b, repr(value)])
+    rows = zip(scale.tolist(), wedge.tolist(), variance.tolist(), strict=True)
+    write_csv(path, COLUMNS, rows, comment=NOTE)

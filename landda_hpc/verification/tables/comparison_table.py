@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
@@ -16,7 +14,7 @@ from rich.table import Table
 from scipy.special import stdtrit
 
 from landda_hpc.errors import DataError
-from landda_hpc.io.atomic import write_text
+from landda_hpc.io.csv_table import write_csv
 from landda_hpc.verification.statistics.bounds import RANGES, difference_range, interval_within
 from landda_hpc.verification.statistics.sample_size import LEVEL, plus_minus, seed_warnings
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, SCORES, TRUTH, layer_depth
@@ -259,14 +257,10 @@ def write_comparison_csv(rows: Sequence[ComparisonRow], path: Path) -> None:
 
     Columns are the fields of :class:`ComparisonRow`. Makes the folder.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     names = [field.name for field in fields(ComparisonRow)]
-    writer.writerow(names)
-    for row in rows:
-        plain = asdict(row) | {"first_time": row.first_time.isoformat(), "last_time": row.last_time.isoformat()}
-        writer.writerow(["" if isinstance(v, float) and math.isnan(v) else v for v in (plain[n] for n in names)])
-    write_text(path, text.getvalue(), make_folder=True)
+    times = ("first_time", "last_time")
+    plain = (asdict(row) | {name: getattr(row, name).isoformat() for name in times} for row in rows)
+    write_csv(path, names, ([row[name] for name in names] for row in plain))
 
 
 def comparison_tables(rows: Sequence[ComparisonRow]) -> list[Table]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-import netCDF4
 import numpy as np
 
 from landda_hpc.constants import FloatArray, IntArray
-from landda_hpc.formats.own.image_output import CONVENTIONS, TIME_UNITS
 from landda_hpc.grid import Grid
-from landda_hpc.io.atomic import atomic_replacement, write_text
+from landda_hpc.io.csv_table import write_csv
+from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, hours_since_1970, new_netcdf
 from landda_hpc.verification.statistics.grid_scores import PATTERN, CellScores, PatternSeries
 from landda_hpc.verification.statistics.groups import GroupMean
 from landda_hpc.verification.statistics.sample_size import MARK, is_weak
@@ -34,19 +31,16 @@ PATTERN_NAMES: Final[dict[str, tuple[str, str]]] = {
 
 def write_pattern_csv(path: Path, series: Iterable[PatternSeries]) -> None:
     """Write one row per reference, layer, region, run and time, whole or not at all; m3 m-3, NaN is empty."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["reference", "layer", "region", "run", "time", *PATTERN])
-    for one in series:
-        for region, of_region in one.scores.items():
-            for run, scores in of_region.items():
-                for i, time in enumerate(one.times):
-                    values = [float(scores[name][i]) for name in PATTERN]
-                    if all(math.isnan(v) for v in values):
-                        continue
-                    texts = ["" if math.isnan(v) else f"{v:.7g}" for v in values]
-                    writer.writerow([one.reference, one.layer, region, run, time.isoformat(), *texts])
-    write_text(path, table.getvalue(), make_folder=True)
+    rows = (
+        [one.reference, one.layer, region, run, time.isoformat(), *values]
+        for one in series
+        for region, of_region in one.scores.items()
+        for run, scores in of_region.items()
+        for i, time in enumerate(one.times)
+        for values in [[float(scores[name][i]) for name in PATTERN]]
+        if not all(math.isnan(v) for v in values)
+    )
+    write_csv(path, ["reference", "layer", "region", "run", "time", *PATTERN], rows, digits=7)
 
 
 def reference_markdown(rows: Sequence[GroupRow]) -> str:
@@ -114,18 +108,10 @@ def write_reference_netcdf(
     regions = list(patterns.scores)
     runs = list(next(iter(patterns.scores.values())))
     n_bytes = 8 * len(windows) * len(runs) * grid.n_cells * 7 * len(METRICS) + 8 * len(patterns.times) * 64
-    with (
-        atomic_replacement(path, n_bytes, make_folder=True) as temporary,
-        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
-    ):
-        file.setncatts({"Conventions": CONVENTIONS, "reference": patterns.reference, "layer": patterns.layer, **notes})
+    with new_netcdf(path, n_bytes, {"reference": patterns.reference, "layer": patterns.layer, **notes}) as file:
         for name, texts in (("region", regions), ("run", runs), ("window", [w.window for w in windows])):
-            file.createDimension(name, len(texts))
-            variable = file.createVariable(name, str, (name,))
-            if texts:
-                variable[:] = np.array(texts, dtype=object)
-        hours = netCDF4.date2num(list(patterns.times), TIME_UNITS, "standard")
-        _axis(file, "time", np.asarray(hours, np.float64), {"standard_name": "time", "units": TIME_UNITS})
+            file.write_texts(name, name, texts, {})
+        _axis(file, "time", hours_since_1970(patterns.times), {"standard_name": "time", "units": TIME_UNITS})
         _axis(file, "lat", grid.lat, {"standard_name": "latitude", "units": "degrees_north"})
         _axis(file, "lon", grid.lon, {"standard_name": "longitude", "units": "degrees_east"})
         for name, (long_name, units) in PATTERN_NAMES.items():
@@ -163,16 +149,12 @@ def _part(window: CellScores, run: str, metric: str, part: str) -> FloatArray | 
     return values
 
 
-def _axis(file: netCDF4.Dataset, name: str, values: FloatArray, attributes: Mapping[str, str]) -> None:
-    file.createDimension(name, values.size)
-    variable = file.createVariable(name, "f8", (name,))
-    variable.setncatts(attributes)
-    variable[:] = values
+def _axis(file: NetcdfWriter, name: str, values: FloatArray, attributes: Mapping[str, str]) -> None:
+    file.dimensions({name: values.size})
+    file.write(name, (name,), values, attributes, dtype="f8")
 
 
 def _field(
-    file: netCDF4.Dataset, name: str, dims: tuple[str, ...], values: FloatArray, attributes: Mapping[str, str]
+    file: NetcdfWriter, name: str, dims: tuple[str, ...], values: FloatArray, attributes: Mapping[str, str]
 ) -> None:
-    variable = file.createVariable(name, "f4", dims, fill_value=np.float32(np.nan), compression="zlib", complevel=1)
-    variable.setncatts(attributes)
-    variable[...] = values
+    file.write(name, dims, values, attributes, dtype="f4", fill=np.nan, level=1)

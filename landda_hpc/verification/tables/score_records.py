@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 import math
@@ -15,7 +13,8 @@ import numpy as np
 
 from landda_hpc.config import parse_json
 from landda_hpc.errors import DataError, MissingFileError
-from landda_hpc.io.atomic import atomic_replacement, storage_errors, write_text
+from landda_hpc.io import csv_table
+from landda_hpc.io.netcdf_writer import write_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -184,14 +183,9 @@ def write_csv(records: Iterable[ScoreRecord], path: Path) -> None:
     Columns are the fields of :class:`ScoreRecord`; times ISO 8601 UTC; rmse, bias, ubrmse in m3 m-3; NaN is
     empty. Makes the folder.
     """
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
     names = [field.name for field in fields(ScoreRecord)]
-    writer.writerow(names)
-    for record in sorted(records, key=lambda r: r.time):
-        plain = asdict(record) | {"time": record.time.isoformat()}
-        writer.writerow(["" if isinstance(v, float) and math.isnan(v) else v for v in (plain[n] for n in names)])
-    write_text(path, table.getvalue(), make_folder=True)
+    plain = (asdict(r) | {"time": r.time.isoformat()} for r in sorted(records, key=lambda r: r.time))
+    csv_table.write_csv(path, names, ([row[name] for name in names] for row in plain))
 
 
 def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
@@ -265,7 +259,6 @@ def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
         {"long_name": "number of the cycle that ends at this time"},
     )
     attributes = {
-        "Conventions": "CF-1.11",
         "title": "Scores of soil moisture images",
         "comment": f"A score against the '{ASSIMILATED_REFERENCE}' is a fit to what was assimilated.",
     }
@@ -283,8 +276,7 @@ def write_netcdf(records: Sequence[ScoreRecord], path: Path) -> None:
         "dtype": "int64",
         "_FillValue": None,
     }
-    with storage_errors(path, "writing"), atomic_replacement(path, make_folder=True) as temporary:
-        dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+    write_dataset(path, dataset, encoding)
 
 
 def layer_depth(layer: str) -> tuple[float, str]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import netCDF4
 import numpy as np
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from landda_hpc.constants import FloatArray
-from landda_hpc.formats.own.image_output import CONVENTIONS, TIME_UNITS
-from landda_hpc.io.atomic import atomic_replacement, write_text
+from landda_hpc.io.csv_table import write_csv
+from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, hours_since_1970, new_netcdf
 from landda_hpc.verification.statistics.intervals import Estimate
 from landda_hpc.verification.statistics.sample_size import FEWEST_EFFECTIVE, LEVEL, MARK, is_weak, plus_minus
 from landda_hpc.verification.statistics.station_scores import GroupRow, WindowScores
@@ -128,7 +125,7 @@ def write_station_csv(
                     difference = window.scores.differences.get(run, {}).get(metric)
                     row += ["", "", ""] if difference is None else difference.at(i)[:3]
                 rows.append(row)
-    _write_csv(path, header, rows)
+    write_csv(path, header, rows, digits=7)
 
 
 def write_group_csv(path: Path, rows: Iterable[tuple[str, GroupRow]]) -> None:
@@ -148,7 +145,7 @@ def write_group_csv(path: Path, rows: Iterable[tuple[str, GroupRow]]) -> None:
         change: tuple[object, ...] = ("", "", "") if d is None else (d.value, d.low, d.high)
         names = (reference, row.window, row.kind, row.group, row.layer, row.run, row.metric)
         lines.append([*names, s.value, s.low, s.high, s.spread, s.n_eff, s.n_places, *change])
-    _write_csv(path, header, lines)
+    write_csv(path, header, lines, digits=7)
 
 
 def group_table(rows: Sequence[GroupRow], title: str, metrics: Sequence[str] = tuple(METRICS)) -> list[Table]:
@@ -215,22 +212,15 @@ def write_station_netcdf(
         "sensor_name": stations.sensor,
         "layer_name": [stations.layers[int(i)] for i in stations.layer],
     }
-    with (
-        atomic_replacement(path, 8 * n * (len(stations.times) * (len(runs) + 1) + 200), make_folder=True) as temporary,
-        netCDF4.Dataset(temporary, "w", format="NETCDF4") as file,
-    ):
-        file.setncatts({"Conventions": CONVENTIONS, "featureType": "timeSeries", **notes})
-        for name, size in {"time": len(stations.times), "station": n, "edge": len(_EDGES), "bnds": 2}.items():
-            file.createDimension(name, size)
-        _strings(file, "run", list(runs), "run of the campaign")
-        _strings(file, "window", [w.window for w in windows], "window of the campaign")
-        hours = netCDF4.date2num(list(stations.times), TIME_UNITS, "standard")
+    n_bytes = 8 * n * (len(stations.times) * (len(runs) + 1) + 200)
+    with new_netcdf(path, n_bytes, {"featureType": "timeSeries", **notes}) as file:
+        file.dimensions({"time": len(stations.times), "station": n, "edge": len(_EDGES), "bnds": 2})
+        file.write_texts("run", "run", list(runs), {"long_name": "run of the campaign"})
+        file.write_texts("window", "window", [w.window for w in windows], {"long_name": "window of the campaign"})
         attributes = {"standard_name": "time", "units": TIME_UNITS, "calendar": "standard"}
-        _values(file, "time", ("time",), np.asarray(hours, np.float64), attributes)
+        _values(file, "time", ("time",), hours_since_1970(stations.times), attributes)
         for name, texts in names.items():
-            variable = file.createVariable(name, str, ("station",))
-            variable[:] = np.array(texts, dtype=object)
-            variable.long_name = name.replace("_", " ")
+            file.write_texts(name, "station", list(texts), {"long_name": name.replace("_", " ")})
         plain = {
             "lat": (stations.lat, "degrees_north", "latitude"),
             "lon": (stations.lon, "degrees_east", "longitude"),
@@ -277,37 +267,10 @@ def _stacked(estimate: Estimate | None, n: int) -> FloatArray:
     return np.stack([estimate.value, estimate.low, estimate.high])
 
 
-def _strings(file: netCDF4.Dataset, name: str, texts: Sequence[str], long_name: str) -> None:
-    file.createDimension(name, len(texts))
-    variable = file.createVariable(name, str, (name,))
-    if texts:
-        variable[:] = np.array(texts, dtype=object)
-    variable.long_name = long_name
-
-
 def _values(
-    file: netCDF4.Dataset, name: str, dims: tuple[str, ...], values: FloatArray, attributes: Mapping[str, str]
+    file: NetcdfWriter, name: str, dims: tuple[str, ...], values: FloatArray, attributes: Mapping[str, str]
 ) -> None:
-    compression: Any = "zlib" if len(dims) > 1 else None
-    variable = file.createVariable(name, "f8", dims, fill_value=np.nan, compression=compression, complevel=1)
-    variable.setncatts(attributes)
-    variable[...] = values
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([_plain(value) for value in row])
-    write_text(path, table.getvalue(), make_folder=True)
-
-
-def _plain(value: object) -> object:
-    """Seven digits are more than any score has."""
-    if isinstance(value, float | np.floating):
-        return "" if math.isnan(value) else f"{float(value):.7g}"
-    return value
+    file.write(name, dims, values, attributes, dtype="f8", fill=np.nan, level=int(len(dims) > 1))
 
 
 def _pm(row: GroupRow) -> str:
