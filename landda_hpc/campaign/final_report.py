@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
 from landda_hpc.config import CampaignConfig, Run
-from landda_hpc.data import static_path
-from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.instances.domain import depth_name, make_domain
 from landda_hpc.io.atomic import write_text
 from landda_hpc.methods.var3d import Var3dRun
@@ -25,7 +23,6 @@ from landda_hpc.verification.tables.score_records import ScoreRecord, write_csv,
 from landda_hpc.verification.tables.summary import SUMMARY, Part, read_scores, write_summary
 
 if TYPE_CHECKING:
-    from landda_hpc.verification.figures.maps import Coastline
     from landda_hpc.verification.figures.report_figures import MapFrame, MapSource
 
 
@@ -117,19 +114,12 @@ def _figures(
 
 
 def _frame(config: CampaignConfig) -> MapFrame:
+    from landda_hpc.verification.figures.maps import Coastline
     from landda_hpc.verification.figures.report_figures import MapFrame
 
     domain, layer = make_domain(config, n_ranks=1), depth_name(config.observations.depth_m)
     regions = named_regions(config.verification.regions, config.data_root)
-    return MapFrame(domain.grid, domain.is_land, domain.is_scored, _coastline(), regions, layer)
-
-
-def _coastline() -> Coastline:
-    """The coastline of the package's data."""
-    from landda_hpc.verification.figures.maps import Coastline
-
-    grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
-    return Coastline(grid, static["land_fraction"] + static["lake_fraction"])
+    return MapFrame(domain.grid, domain.is_land, domain.is_scored, Coastline.shipped(), regions, layer)
 
 
 def _tolerance(runs: Sequence[Run]) -> float | None:

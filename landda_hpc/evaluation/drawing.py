@@ -13,9 +13,7 @@ import numpy as np
 
 from landda_hpc.config import VerificationConfig
 from landda_hpc.constants import FloatArray
-from landda_hpc.data import static_path
 from landda_hpc.evaluation.daily_rain import DailyRain, bars_of_cell, rainiest_day
-from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.instances.domain import Domain
 from landda_hpc.regions import Region
 from landda_hpc.verification.figures.maps import Coastline
@@ -104,8 +102,7 @@ class Drawing:
 
 def make_ground(domain: Domain) -> Ground:
     """The campaign's land and the coast."""
-    grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
-    return Ground(domain.grid, domain.is_land, Coastline(grid, static["land_fraction"] + static["lake_fraction"]))
+    return Ground(domain.grid, domain.is_land, Coastline.shipped())
 
 
 def capital(text: str) -> str:

@@ -14,9 +14,7 @@ import numpy as np
 from landda_hpc.config import FrameConfig
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.curvelet.backends import Frame
-from landda_hpc.data import static_path
 from landda_hpc.errors import ConfigError, DataError
-from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.formats.products.image_series import ImageSeries
 from landda_hpc.grid import Grid, regular_grid, spans_circle
 from landda_hpc.io.atomic import write_text
@@ -138,7 +136,12 @@ def study_thresholds(
     claim_folder(output, "threshold", FILES, is_known=is_known)
     files = [output / name for name in FILES[:2]]
     draw_reconstructions(
-        _part(whole, settings.map_fractions), cut.grid, domain, series.times[-1], files[0], coastline=_coastline()
+        _part(whole, settings.map_fractions),
+        cut.grid,
+        domain,
+        series.times[-1],
+        files[0],
+        coastline=Coastline.shipped(),
     )
     draw_error_densities(compared, files[1], recommendation=recommendation)
     if distances is not None:
@@ -248,11 +251,6 @@ def distance_warnings(n_images: int) -> list[str]:
             f"{chance:.2f} (standard deviation) by chance. {FEWEST_TIMES} images or more are advisable."
         )
     ]
-
-
-def _coastline() -> Coastline:
-    grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
-    return Coastline(grid, static["land_fraction"] + static["lake_fraction"])
 
 
 _COLUMNS: Final = (

@@ -12,9 +12,7 @@ from landda_hpc.campaign.depths import layer_folder
 from landda_hpc.campaign.record_check import require_records
 from landda_hpc.config import CampaignConfig, CatalogueObservations, Run, TwinObservations, read_resolved
 from landda_hpc.constants import FloatArray
-from landda_hpc.data import static_path
 from landda_hpc.errors import StorageError
-from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.formats.products.registry import PRODUCTS
 from landda_hpc.instances.domain import Domain, depth_name, make_domain
 from landda_hpc.instances.trajectory import presented, require_same_trajectory
@@ -72,8 +70,7 @@ class CampaignData:
         known = [name for name in (TRUTH, ASSIMILATED_REFERENCE) if name in present]
         self.references: list[str] = [*known, *sorted(present - set(known))]
         self.layer = depth_name(self.config.observations.depth_m)
-        grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
-        self.coast = Coastline(grid, static["land_fraction"] + static["lake_fraction"])
+        self.coast = Coastline.shipped()
 
     @property
     def product_key(self) -> str:

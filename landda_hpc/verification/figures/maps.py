@@ -11,7 +11,9 @@ from matplotlib.colors import BoundaryNorm, Colormap, to_rgb
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from landda_hpc.data import static_path
 from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.image_set import DIFFERENCES, FIELDS
@@ -51,6 +53,12 @@ class Coastline:
 
     grid: Grid
     land_fraction: FloatArray
+
+    @classmethod
+    def shipped(cls) -> Coastline:
+        """The coast of the static fields that come with the package, with lakes as land."""
+        grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
+        return cls(grid, static["land_fraction"] + static["lake_fraction"])
 
     def __post_init__(self) -> None:
         if self.land_fraction.shape != self.grid.shape:

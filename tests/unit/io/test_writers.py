@@ -1,0 +1,98 @@
+"""One writer of CSV tables, one of netCDF files: contents, and nothing half written."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from landda_hpc.errors import StorageError
+from landda_hpc.io.csv_table import csv_text, write_csv
+from landda_hpc.io.markdown import table_lines
+from landda_hpc.io.netcdf_writer import TIME_UNITS, hours_since_1970, new_netcdf, write_dataset
+from landda_hpc.io.provenance import CONVENTIONS
+from landda_hpc.verification.figures.maps import Coastline
+
+ROWS = [["a, b", 1, 0.1 + 0.2, np.float32(0.25)], ["c", 2, float("nan"), np.nan], ['"', -3, 1e-300, 1.0]]
+
+
+def test_tables_keep_every_bit_or_so_many_digits(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "t.csv"
+    write_csv(path, ["name", "n", "x", "y"], ROWS)
+    assert path.read_text() == ('name,n,x,y\n"a, b",1,0.30000000000000004,0.25\nc,2,,\n"""",-3,1e-300,1.0\n')
+    read = pd.read_csv(path)
+    assert read.x.tolist()[::2] == [0.1 + 0.2, 1e-300] and read.name.tolist() == ["a, b", "c", '"']
+    assert csv_text(["x"], [[1 / 3], [np.nan], [7]], digits=3, missing="nan") == "x\n0.333\nnan\n7\n"
+    assert csv_text(["x"], [], comment="# note").splitlines() == ["# note", "x"]
+
+
+def test_a_table_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("old")
+
+    def rows():
+        yield [1]
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        write_csv(path, ["x"], rows())
+    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_netcdf_files_are_cf_and_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "f.nc"
+    times = [datetime(2022, 6, 2, 6), datetime(2022, 6, 2, 12)]
+    with new_netcdf(path, 1000, {"title": "t"}) as file:
+        file.dimensions({"time": 2, "x": 3})
+        file.dimensions({"x": 3})  # is there already
+        file.write("time", ("time",), hours_since_1970(times), {"units": TIME_UNITS})
+        file.write(
+            "v", ("time", "x"), [[1, 2, np.nan]] * 2, {"units": "1"}, dtype="f4", fill=np.nan, level=1, checksum=True
+        )
+        file.write("n", ("x",), np.arange(3), {}, fill=False)
+        file.write_texts("run", "run", ["control", "enkf_like"], {"long_name": "run"})
+        file.create("empty", "f8", ("x",), {}, chunks=(2,))
+        assert not path.exists()
+    with xr.open_dataset(path) as found:
+        assert found.attrs == {"Conventions": CONVENTIONS, "title": "t"}
+        assert pd.DatetimeIndex(found.time).to_pydatetime().tolist() == times
+        np.testing.assert_array_equal(found.v, [[1, 2, np.nan]] * 2)
+        assert found.run.values.tolist() == ["control", "enkf_like"] and found.v.dtype == np.float32
+    with netCDF4.Dataset(path) as raw:
+        assert raw["v"].filters()["fletcher32"] and raw["v"].filters()["zlib"] and "_FillValue" in raw["v"].ncattrs()
+        assert not raw["n"].filters()["zlib"] and raw["empty"].chunking() == [2]
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), OSError(28, "No space left on device")])
+def test_a_netcdf_file_that_fails_is_not_there(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(StorageError, match="writing failed"), new_netcdf(tmp_path / "f.nc") as file:
+        file.dimensions({"x": 1})
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_sets_have_the_same_conventions(tmp_path: Path) -> None:
+    write_dataset(
+        tmp_path / "d.nc", xr.Dataset({"a": ("x", [1.0, np.nan])}, attrs={"title": "t"}), {"a": {"zlib": True}}
+    )
+    with xr.open_dataset(tmp_path / "d.nc") as found:
+        assert found.attrs == {"Conventions": CONVENTIONS, "title": "t"} and np.isnan(found.a[1])
+
+
+def test_markdown_tables_align_numbers_right() -> None:
+    rows = [["a", "", "1.0"], ["", "b", ""]]
+    assert table_lines(("what", "where", "value"), rows, n_texts=2) == [
+        "| what | where | value |", "|---|---|---:|", "| a | | 1.0 |", "| | b | |",
+    ]  # fmt: skip
+    assert table_lines(("x", "y"), []) == ["| x | y |", "|---|---:|"]
+
+
+def test_there_is_one_coast() -> None:
+    coast = Coastline.shipped()
+    assert coast.land_fraction.shape == coast.grid.shape == (360, 720)
+    assert 0.25 < np.average(coast.land_fraction, weights=coast.grid.area) < 0.32
