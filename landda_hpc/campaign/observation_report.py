@@ -15,6 +15,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet.backends import Frame
 from landda_hpc.errors import ConfigError
 from landda_hpc.instances.domain import Domain
+from landda_hpc.io.markdown import table_lines
 from landda_hpc.methods.base.curvelet_frame import make_frame
 from landda_hpc.observation.bias_report import Energies, StructureEffect, add_image
 from landda_hpc.observation.source import ObservationSource
@@ -156,9 +157,7 @@ def counts_markdown(n_times: int, counts: Mapping[str, int]) -> str:
         "",
         f"Times with observations: {n_times}. Cells by the first reason for rejection, summed over the times.",
         "",
-        "| reason | cells | share of the values on soil |",
-        "|---|---:|---:|",
-        *(f"| {reason} | {cells} | {share} |" for reason, cells, share in counts_table(n_times, counts)),
+        *table_lines(("reason", "cells", "share of the values on soil"), counts_table(n_times, counts)),
     ]
     return "\n".join(lines) + "\n"
 

@@ -19,6 +19,7 @@ from landda_hpc.evaluation.recorded_series import CampaignSeries
 from landda_hpc.evaluation.setup import Catalogue, EvaluationSetup
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.instances.trajectory import changed_records
+from landda_hpc.io.markdown import table_lines
 from landda_hpc.storage.series_files import list_series, series_folder
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.page import Page
@@ -145,20 +146,18 @@ def write_independent_table(
     """Published scores against independent data next to the campaign's, with intervals; False where it has none."""
     if found.verification is None:
         return False
-    lines = [
-        "| where | what | published: control | assimilation | here: control | assimilation | places |",
-        "|---|---|---:|---:|---:|---:|---:|",
-    ]
+    texts: list[Sequence[str]] = []
     has_any = False
     for score in scores:
         ours = [_measured(found.verification, score, run) for run in (compared.control, compared.assimilation)]
         has_any |= any(not math.isnan(value[0]) for value in ours)
         what = f"{score.against}, {score.region}, {score.layer}, {_WHAT[score.metric]}"
-        numbers = " | ".join(_words(*value[:3]) for value in ours)
+        numbers = [_words(*value[:3]) for value in ours]
         places = f"{ours[0][3]}" if ours[0][3] else "-"
-        lines.append(f"| {score.place} | {what} | {score.control:g} | {score.assimilation:g} | {numbers} | {places} |")
+        texts.append([score.place, what, f"{score.control:g}", f"{score.assimilation:g}", *numbers, places])
     if has_any:
-        page.text("\n".join(lines))
+        headings = ("where", "what", "published: control", "assimilation", "here: control", "assimilation", "places")
+        page.text("\n".join(table_lines(headings, texts, n_texts=2)))
     return has_any
 
 

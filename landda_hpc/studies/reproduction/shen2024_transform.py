@@ -12,6 +12,7 @@ from landda_hpc.config import TwinObservations
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.products.image_series import open_image_series
+from landda_hpc.io.markdown import table_lines
 from landda_hpc.methods.base.curvelet_frame import make_frame
 from landda_hpc.methods.var3d import Var3dImageRun
 from landda_hpc.storage.image_files import list_images
@@ -139,7 +140,6 @@ def write_thresholds(page: Page, m: CampaignData) -> None:
         for number in ("Fig. 3", "Fig. 4", "Fig. 5"):
             page.lacks(number, "threshold study", "none was possible; the end of the page says why")
         return
-    lines = ["| sigma 0.5 | published | " + " | ".join(reports) + " |", "|---|---:|" + "---:|" * len(reports)]
     found = {name: next(e for e in r.study.errors if e.fraction == 0.5) for name, r in reports.items()}
     rows = [
         ("SCC with the original", "> 0.99", [f"{e.scc:.4f}" for e in found.values()]),
@@ -151,8 +151,8 @@ def write_thresholds(page: Page, m: CampaignData) -> None:
         reach = [report.distances.reach_km(r) if report.distances else np.nan for report in reports.values()]
         texts = ["never" if np.isnan(km) else f"{km:.0f}" for km in reach]
         rows.append((f"original's correlation above {r:g} to, km", printed, texts))
-    lines += [f"| {what} | {printed} | {' | '.join(ours)} |" for what, printed, ours in rows]
-    page.text("\n".join(lines))
+    cells = [[what, printed, *ours] for what, printed, ours in rows]
+    page.text("\n".join(table_lines(("sigma 0.5", "published", *reports), cells)))
     period = f"{len(wanted)} images, {stamp(wanted[0])} to {stamp(wanted[-1])}"
     for name, report in reports.items():
         of = f"Of the {name}, {period}."

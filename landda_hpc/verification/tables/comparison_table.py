@@ -15,6 +15,7 @@ from scipy.special import stdtrit
 
 from landda_hpc.errors import DataError
 from landda_hpc.io.csv_table import write_csv
+from landda_hpc.io.markdown import table_lines
 from landda_hpc.verification.statistics.bounds import RANGES, difference_range, interval_within
 from landda_hpc.verification.statistics.sample_size import LEVEL, plus_minus, seed_warnings
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, SCORES, TRUTH, layer_depth
@@ -299,12 +300,11 @@ def comparison_markdown(rows: Sequence[ComparisonRow]) -> str:
     """Lay out the same tables in Markdown."""
     lines: list[str] = []
     for reference, blocks in _by_reference(rows):
-        lines += [f"## {_title(reference)}", "", f"| layer | state | method | {' | '.join(_HEADINGS)} |"]
-        lines += ["|---|---|---|" + "---:|" * len(_HEADINGS)]
-        for (layer, window, stage), texts in blocks:
-            state = _state_name(window, stage)
-            lines += [f"| {' | '.join((layer, state, *text))} |" for text in texts]
-        lines += [""]
+        texts = [
+            (layer, _state_name(window, stage), *text) for (layer, window, stage), block in blocks for text in block
+        ]
+        table = table_lines(("layer", "state", "method", *_HEADINGS), texts, n_texts=3)
+        lines += [f"## {_title(reference)}", "", *table, ""]
     return "\n".join([*lines, _caption(rows), ""])
 
 

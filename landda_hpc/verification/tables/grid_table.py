@@ -13,6 +13,7 @@ import numpy as np
 from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.grid import Grid
 from landda_hpc.io.csv_table import write_csv
+from landda_hpc.io.markdown import table_lines
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, hours_since_1970, new_netcdf
 from landda_hpc.verification.statistics.grid_scores import PATTERN, CellScores, PatternSeries
 from landda_hpc.verification.statistics.groups import GroupMean
@@ -53,18 +54,18 @@ def reference_markdown(rows: Sequence[GroupRow]) -> str:
         of_kind = [row for row in rows if row.kind == kind]
         if not of_kind:
             continue
-        parts += [f"**{title}**", "", "| window | region | layer | run | " + " | ".join(names) + " |"]
-        parts += ["|---|---|---|---|" + "---:|" * len(names)]
+        lines: list[Sequence[str]] = []
         keys = groupby(of_kind, key=lambda r: (r.window, r.group, r.layer, r.run))
         for (window, group, layer, run), block in keys:
             found = {row.metric: row for row in block}
             scores = [words(found[n].score) if n in found else "-" for n in names]
-            parts.append(f"| {window} | {group} | {layer} | {run} | {' | '.join(scores)} |")
+            lines.append([window, group, layer, run, *scores])
             changes = {n: row.difference for n, row in found.items() if row.difference is not None}
             if changes:
                 texts = [change_words(changes[n], is_bold=n != "bias") if n in changes else "-" for n in names]
-                parts.append(f"| | | | change | {' | '.join(texts)} |")
-        parts.append("")
+                lines.append(["", "", "", "change", *texts])
+        headings = ["window", "region", "layer", "run", *names]
+        parts += [f"**{title}**", "", *table_lines(headings, lines, n_texts=4), ""]
     return "\n".join(parts)
 
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from landda_hpc.errors import DataError
+from landda_hpc.io.markdown import table_lines
 from landda_hpc.verification.tables.published import REFERENCE, SOURCE, published
 from landda_hpc.verification.tables.score_records import (
     ASSIMILATED_REFERENCE,
@@ -196,18 +197,16 @@ def markdown_tables(rows: Sequence[SummaryRow]) -> str:
     """Lay out the same tables in Markdown."""
     lines: list[str] = []
     for reference, of_reference in groupby(rows, key=lambda r: r.reference):
-        lines += [f"## Scores against {described(reference)}", ""]
-        lines += [f"| layer | window | run | stage | {' | '.join(_NUMBERS)} | times | cells |"]
-        lines += ["|---|---|---|---|" + "---:|" * (len(_NUMBERS) + 2)]
+        texts: list[Sequence[str]] = []
         for (layer, window), block in groupby(of_reference, key=lambda r: (r.layer, r.window)):
-            texts = [
+            texts += [
                 (layer, window, row.run, row.stage, *_numbers(row), str(row.n_times), str(row.n_cells)) for row in block
             ]
             texts += [
                 (layer, window, SOURCE, role, *numbers, "", "") for role, numbers in _published_rows(layer, window)
             ]
-            lines += [f"| {' | '.join(line)} |" for line in texts]
-        lines += [""]
+        headings = ("layer", "window", "run", "stage", *_NUMBERS, "times", "cells")
+        lines += [f"## Scores against {described(reference)}", "", *table_lines(headings, texts, n_texts=4), ""]
     units = "SCC in 1; ubRMSE, RMSE and bias in m3 m-3; means over the window's times."
     return "\n".join([*lines, f"{units} {note(rows)}".strip(), ""])
 

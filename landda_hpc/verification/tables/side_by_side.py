@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from landda_hpc.io.markdown import table_lines
 from landda_hpc.verification.tables.score_records import last_stage
 from landda_hpc.verification.tables.score_table import described
 
@@ -90,14 +91,11 @@ def side_by_side(
     forecast_from : last analysis time: the day of a forecast's value is said where it is not that of the paper's.
     """
     columns = [f"here, against {described(reference)}" for reference in references]
-    lines = [
-        f"| where | what | published | {' | '.join(columns)} |",
-        "|---|---|---:|" + "---:|" * len(columns),
-    ]
+    texts: list[Sequence[str]] = []
     for figure in figures:
         cells = [_cell(records, figure.ours, compared, reference, since, forecast_from) for reference in references]
-        lines.append(f"| {figure.place} | {figure.what} | {figure.text} | {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+        texts.append([figure.place, figure.what, figure.text, *cells])
+    return "\n".join([*table_lines(("where", "what", "published", *columns), texts, n_texts=2), ""])
 
 
 def _cell(

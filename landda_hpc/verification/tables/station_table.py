@@ -15,6 +15,7 @@ from rich.table import Table
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.io.csv_table import write_csv
+from landda_hpc.io.markdown import table_lines
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, hours_since_1970, new_netcdf
 from landda_hpc.verification.statistics.intervals import Estimate
 from landda_hpc.verification.statistics.sample_size import FEWEST_EFFECTIVE, LEVEL, MARK, is_weak, plus_minus
@@ -175,19 +176,19 @@ def group_markdown(rows: Sequence[GroupRow]) -> str:
     lines: list[str] = []
     for window, members in groupby(rows, key=lambda r: r.window):
         lines += [f"### {window.capitalize()} window", ""]
-        lines += ["| group | layer | run | " + " | ".join(TITLES[m] for m in METRICS) + " | places | median n_eff |"]
-        lines += ["|---|---|---|" + "---:|" * (len(METRICS) + 2)]
+        texts: list[Sequence[str]] = []
         for (group, layer, run), block in groupby(members, key=lambda r: (r.group, r.layer, r.run)):
             found = {row.metric: row for row in block}
             cells = [words(found[m].score) if m in found else "-" for m in METRICS]
             n = max(row.score.n_places for row in found.values())
             n_eff = found["r"].score.n_eff if "r" in found else math.nan
-            lines.append(f"| {group} | {layer} | {run} | {' | '.join(cells)} | {n} | {_number(n_eff, 0)} |")
+            texts.append([group, layer, run, *cells, str(n), _number(n_eff, 0)])
             changes = {m: row.difference for m, row in found.items() if row.difference is not None}
             if changes:
-                texts = [change_words(changes[m], is_bold=m != "bias") if m in changes else "-" for m in METRICS]
-                lines.append(f"| | | change | {' | '.join(texts)} | | |")
-        lines.append("")
+                cells = [change_words(changes[m], is_bold=m != "bias") if m in changes else "-" for m in METRICS]
+                texts.append(["", "", "change", *cells, "", ""])
+        headings = ["group", "layer", "run", *(TITLES[m] for m in METRICS), "places", "median n_eff"]
+        lines += [*table_lines(headings, texts, n_texts=3), ""]
     return "\n".join(lines)
 
 
