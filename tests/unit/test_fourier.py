@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.special import sph_harm_y
 
 from landda_hpc import fourier
+from landda_hpc.config import load_config
 from landda_hpc.curvelet import Curvelet2D
 from landda_hpc.errors import ConfigError
 from landda_hpc.grid import gaussian_grid, regular_grid
+from landda_hpc.instances.domain import make_domain
+from landda_hpc.instances.trajectory import changed_trajectory
 from landda_hpc.io.provenance import software
 from landda_hpc.random_fields.angular_spectra import gaussian_spectrum
 from landda_hpc.random_fields.harmonics import ring_analysis, ring_synthesis
@@ -171,3 +175,23 @@ def test_a_missing_library_is_an_error_that_names_the_other(monkeypatch: pytest.
         assert fourier.chosen() == "scipy"
     finally:
         fourier._loaded.cache_clear()
+
+
+def test_a_campaign_decides_and_its_trajectory_has_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = Path(__file__).parents[2] / "experiments" / "smoke.yaml"
+    small = {"grid.n_lat": 17, "grid.n_lon": 34}
+    usual, other = load_config(file, small), load_config(file, small | {"fourier": "scipy"})
+    assert usual.fourier == "ducc0" and changed_trajectory(usual, other) == ["fourier"]
+    make_domain(other, 1)
+    assert fourier.chosen() == "scipy"
+    make_domain(usual, 1)
+    assert fourier.chosen() == "ducc0"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, find=importlib.util.find_spec: None)
+    fourier._loaded.cache_clear()
+    try:
+        with pytest.raises(ConfigError, match="--set fourier=scipy"):
+            make_domain(usual, 1)
+    finally:
+        fourier._loaded.cache_clear()
+    with pytest.raises(ConfigError, match="fourier"):
+        load_config(file, {"fourier": "fftw"})
