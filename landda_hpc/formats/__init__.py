@@ -1,10 +1,10 @@
-"""Files as others define them, and our own: each wing holds one kind. Reads and writes; no policy.
+"""File formats of others and of this package, one kind per sub-package. Only reading and writing; no policy.
 
-``cf`` holds what all netCDF readers share. A gridded soil-moisture product is a ``products.product.Product`` that a
-section in ``products.entries`` builds; its files open as a ``ProductFile``, give a ``SoilMoistureProfile``, and are
-found by their times in ``products.dataset``. Readers of stations, in ``stations.entries``, give a list of
-``stations.station.StationSeries``. ``colm`` holds the files of both versions of CoLM, ``forcing`` those of
-meteorological forcing, ``own`` those whose layout is ours.
+``cf`` holds the common part of all netCDF readers. A gridded soil-moisture product is a
+``products.product.Product`` that a section in ``products.entries`` builds; its files open as a ``ProductFile``,
+give a ``SoilMoistureProfile``, and are found by their times in ``products.dataset``. Readers of stations, in
+``stations.entries``, give a list of ``stations.station.StationSeries``. ``colm`` holds the files of both versions
+of CoLM, ``forcing`` those of meteorological forcing, ``own`` those whose layout this package defines.
 """
 
 from __future__ import annotations
@@ -63,6 +63,6 @@ MOVED: Final = {
     "units": "cf.units",
     "wedge_spectra": "own.wedge_spectra",
 }
-"""Former names of the readers' modules, within this package, and their present ones. Kept until version 0.3."""
+"""Former and present names of the readers' modules in this package. Kept until version 0.3."""
 
 install(__name__, MOVED)

@@ -35,7 +35,7 @@ AIM: Final = 4.0
 
 
 class KeptWeather:
-    """A day of weather, made once: the benchmark times the model, not the generator."""
+    """A day of weather, generated once, because the benchmark times the model and not the generator."""
 
     def __init__(self, source: WeatherSource, start: datetime, index: IntArray) -> None:
         self.step = source.step
@@ -51,18 +51,18 @@ class KeptWeather:
 
 
 def measure(n_lat: int = 64, rounds: int = 7) -> dict[str, Any]:
-    """Time both physics on the tiles of a global grid, one core.
+    """Time both physics on the tiles of a global grid, on one core.
 
     Parameters
     ----------
     n_lat : rows of the grid, twice as many columns.
-    rounds : simulated days per figure; figures are medians.
+    rounds : simulated days per result; results are medians.
 
     Returns
     -------
     A JSON-able dictionary. ``microseconds_per_tile_step`` : snow-free soil, all physics. ``by_kind`` : the same for
     soil without canopy, with canopy, under snow, wetland, glacier, lake. ``soil_water`` : physics soil_water.
-    ``bare_kernel`` : ten tridiagonal rows with two power laws each. ``half_of_the_tiles`` : the first figure with
+    ``bare_kernel`` : ten tridiagonal rows with two power laws each. ``half_of_the_tiles`` : the first value with
     half as many tiles. ``sub_steps``, ``solves``, ``leaf_iterations`` : means per tile and step of snow-free soil.
     """
     config = parse_config(_CONFIG | {"grid": {"n_lat": n_lat, "n_lon": 2 * n_lat}})
@@ -154,7 +154,7 @@ class _Bench:
         return 1e6 * statistics.median(found[1:]) / (STEPS_PER_DAY * n)
 
     def _time(self, model: LandModel, state: TileState, start: datetime, settle_days: int) -> tuple[float, float]:
-        """Median seconds of a day, and the quartiles' distance over it; the same day again and again."""
+        """Median seconds of a day, and the relative interquartile range; the same day is repeated."""
         end = start + timedelta(days=1)
         for _ in range(settle_days):
             model.forecast(state, start, end)
@@ -172,7 +172,7 @@ class _Bench:
 def bare_kernel(
     wetness: FloatArray, b: FloatArray, dz: FloatArray, node: FloatArray, step: float, n_steps: int
 ) -> None:
-    """Diffusion of water in columns with Campbell's two power laws and nothing else, (n_tile, n_soil), in place."""
+    """Diffusion of water in columns with only Campbell's two power laws, (n_tile, n_soil), in place."""
     n = dz.size
     upper = np.zeros(n)
     right = np.zeros(n)

@@ -39,7 +39,7 @@ ZONES: Final[dict[str, tuple[str, ...]]] = {
     "boreal (Dc, Dd)": ("Dfc", "Dfd", "Dwc", "Dwd", "Dsc", "Dsd"),
     "tundra (ET)": ("ET",),
 }
-"""Climate zones by the beginnings of their Koeppen-Geiger symbols."""
+"""Climate zones by the prefixes of their Koeppen-Geiger symbols."""
 
 SIBERIA: Final = (60.0, 72.0, 90.0, 140.0)
 """South, north, west, east, degrees."""
@@ -53,9 +53,9 @@ class ZoneMeans:
 
     Attributes
     ----------
-    precipitation, evapotranspiration, runoff : mm a-1; runoff is what runs off the surface and baseflow.
+    precipitation, evapotranspiration, runoff : mm a-1; runoff is surface runoff plus baseflow.
     runoff_ratio : runoff over precipitation, 1.
-    baseflow_share : of the runoff, 1.
+    baseflow_share : share of baseflow in runoff, 1.
     sensible, latent : W m-2.
     evaporative_fraction : latent over latent and sensible heat, 1.
     surface, root_zone : soil moisture of 0-10 cm and 0-100 cm, m3 m-3, ice included.
@@ -77,19 +77,19 @@ class ZoneMeans:
 
 @dataclass(frozen=True)
 class LandClimate:
-    """What a free run of the land model says of its climate.
+    """Climate of a free run of the land model.
 
     Attributes
     ----------
-    zones : means of all years but the first (of the only one).
-    frozen_january, frozen_july : share of Siberia's soil whose upper 10 cm hold ice at the month's end, 0..1; of the
+    zones : means of all years except the first (of the only one).
+    frozen_january, frozen_july : share of Siberia's soil with ice in the upper 10 cm at the month's end, 0..1; of the
         last year.
     snow_january : mean snow mass of Siberia, kg m-2.
     correlation : spatial correlation of annual-mean surface soil moisture with a climatology, on the model's grid; None
         without one.
     correlation_own : the same on the climatology's own grid, which may be coarser: model means over its cells.
     max_water_residual, max_energy_residual : of any tile and step of the whole run, kg m-2 and W m-2.
-    years : that were run.
+    years : number of simulated years.
     """
 
     zones: tuple[ZoneMeans, ...]
@@ -114,18 +114,18 @@ def land_climate(
     climatology: Path | None = None,
     progress: Progress | None = None,
 ) -> LandClimate:
-    """Run the model freely from the configuration's start for whole years; means are of all but the first of several.
+    """Run the model freely from the configuration's start for whole years; return annual means.
 
     Parameters
     ----------
     config : grid, tiles, weather, physics and initial state are used; the physics must be land_surface.
-    years : to run.
+    years : number of years.
     climatology : file of monthly volumetric soil water, as for ``model.initial_file``.
 
     Raises
     ------
     ConfigError : another physics, or no year.
-    DataError, MissingFileError : the climatology cannot be read; said before the model runs.
+    DataError, MissingFileError : the climatology cannot be read; reported before the model runs.
     ModelError : as ``LandModel.forecast``.
 
     Notes
@@ -142,7 +142,7 @@ def land_climate(
             product = read_soil_moisture_climatology(climatology)
         model, state = free_run(config, domain, mine)
     start = config.time.start
-    # The first year is for the surface to forget the initial guess.
+    # In the first year the surface adjusts to the forcing.
     first = start + timedelta(days=365 * min(1, years - 1))
     end = start + timedelta(days=365 * years)
     sums: dict[str, FloatArray] = {}
@@ -240,17 +240,17 @@ def _mean(values: FloatArray, inside: BoolArray, domain: Domain) -> float:
 
 
 def _is_frozen(state: TileState) -> FloatArray:
-    """1 where all of the upper 10 cm hold ice, else 0."""
+    """1 if all layers of the upper 10 cm hold ice, otherwise 0."""
     return np.asarray((state.soil("wice_soisno")[:, :3] > FROZEN_ICE).all(axis=1), dtype=np.float64)
 
 
 def _whole(values: FloatArray, world: Communicator) -> FloatArray:
-    """An array of all tiles from every rank's. Collective."""
+    """Gather an array of all tiles from all ranks. Collective."""
     return np.concatenate(world.all_gather(values))
 
 
 def _correlations(domain: Domain, theta: FloatArray, product: SoilMoistureClimatology) -> tuple[float, float]:
-    """Model's annual mean of 0-7 cm and the climatology's upper layer where there is mostly soil: on either's grid."""
+    """Model's annual mean of 0-7 cm and the climatology's upper layer in cells with mostly soil, on both grids."""
     months = [datetime(2022, month, 15) for month in range(1, 13)]
     images = [product.on_grid(when, domain.grid, fill=domain.is_land)[0] for when in months]
     mine = domain.cells.to_image(aggregate(domain.tiles, theta @ depth_weights(0.0, 0.07)[:, None])[:, 0])

@@ -1,4 +1,4 @@
-"""Memory of the land: how deep and how long a surface that an analysis holds moist is felt, by vegetation type."""
+"""Memory of the land: depth and duration of the effect of a surface that is kept moist, by vegetation type."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Site:
     Attributes
     ----------
     name : for tables and figures.
-    lat, lon : degrees_north, degrees_east; the nearest soil tile stands for it.
+    lat, lon : degrees_north, degrees_east; the nearest soil tile is used.
     plant : its vegetation.
-    cover : share of the ground under it.
+    cover : share of the ground that it covers.
     roots : depths above which half, and 95 %, of the roots are, m (Schenk and Jackson 2002).
     """
 
@@ -53,7 +53,7 @@ SITES: Final = (
 )
 
 DEPTHS_M: Final = (0.12, 0.5, 1.0)
-"""The first is the node of the uppermost layer that is not held."""
+"""The first is the node of the uppermost free layer."""
 
 HELD_DEPTH_M: Final = 0.1
 CYCLE: Final = timedelta(hours=6)
@@ -61,17 +61,17 @@ CYCLE: Final = timedelta(hours=6)
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """What the held surface did below.
+    """Effect of the held surface on deeper layers.
 
     Attributes
     ----------
     days : since the surface was first held, (n_time,).
-    anomaly : soil moisture with the surface held less without, m3 m-3, (n_site, n_time, n_soil).
-    arrival : days until the anomaly at each of ``DEPTHS_M`` exceeds the threshold; NaN where it never does,
+    anomaly : soil moisture with the surface held minus without, m3 m-3, (n_site, n_time, n_soil).
+    arrival : days until the anomaly at each of ``DEPTHS_M`` exceeds the threshold; NaN if it never does,
         (n_site, n_depth).
-    memory : days from the end of holding until the anomaly of the upper metre's water has fallen by e; NaN where it
-        lasts longer than the run, (n_site,).
-    held_days : for which the surface was held.
+    memory : days from the end of holding until the anomaly of the upper metre's water has decreased by a factor e;
+        NaN if it lasts longer than the run, (n_site,).
+    held_days : number of days for which the surface was held.
     """
 
     sites: tuple[Site, ...]
@@ -92,15 +92,15 @@ def land_memory(
     settle_days: int = 365,
     threshold: float = 0.003,
 ) -> Memory:
-    """Hold the upper 0.1 m of a second run moister than the first one's, every six hours, then let it go.
+    """Hold the upper 0.1 m of a second run moister than the first one's, every six hours, then release it.
 
     Parameters
     ----------
     config : grid, tiles and weather; the physics must be land_surface. The holding begins at time.start.
-    anomaly : of the held layers, m3 m-3, as far as pores have room.
-    held_days, free_days : how long the surface is held, and watched afterwards.
-    settle_days : for which the columns run beforehand.
-    threshold : m3 m-3, from which an anomaly counts as arrived.
+    anomaly : of the held layers, m3 m-3, limited by the pore space.
+    held_days, free_days : number of days with the surface held, and afterwards.
+    settle_days : number of days that the columns run beforehand.
+    threshold : anomaly that counts as arrived, m3 m-3.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def _planted(
 
 
 def _hold(tiles: Tiles, control: TileState, held: TileState, anomaly: float) -> None:
-    """Set the liquid of the held layers to the control's plus the anomaly, in place; frozen layers stay."""
+    """Set the liquid of the held layers to the control's plus the anomaly, in place; frozen layers are unchanged."""
     mass = RHO_WATER * SOIL_DZ
     layers = SOIL_Z < HELD_DEPTH_M
     wanted = control.soil("wliq_soisno") + anomaly * mass

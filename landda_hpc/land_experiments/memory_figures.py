@@ -22,11 +22,11 @@ def draw_memory(path: Path, names: Sequence[str], days: FloatArray, anomaly: Flo
     names : of the panels, (n,).
     days : (n_time,).
     anomaly : m3 m-3, (n, n_time, n_soil), at the layers' nodes.
-    held_days : until when the surface was held; a line marks it.
+    held_days : end of the period in which the surface was held, marked by a line.
 
     Notes
     -----
-    Local. Depth is drawn as its square root, so that the upper centimetres can be seen.
+    Local. Depth is drawn as its square root, to make the upper centimetres visible.
     """
     figure = Figure(figsize=(9.0, 2.4 * len(names)), layout="constrained")
     axes = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))

@@ -59,17 +59,17 @@ _WATER: Final = ("precipitation", "evapotranspiration", "runoff", "drainage", "s
 
 @dataclass(frozen=True)
 class SiteJob:
-    """What is to be run and compared; see ``landda site --help``.
+    """Settings of a run and its comparisons; see ``landda site --help``.
 
     Attributes
     ----------
-    forcing, site, initial, constants, observations : files; None where there is none.
-    site_soil : take the soil of ``site`` though a restart is given.
+    forcing, site, initial, constants, observations : files; None if not given.
+    site_soil : use the soil of ``site`` even if a restart is given.
     output : folder.
-    references : ``[NAME=]PATH`` of hourly CoLM histories, the first the one that counts most.
-    start, end : local standard time; None takes the whole hours of the forcing.
-    spin_up : passes before the one that counts.
-    utc_offset_hours : local standard time minus UTC; None by longitude.
+    references : ``[NAME=]PATH`` of hourly CoLM histories, the first is the main reference.
+    start, end : local standard time; None: the whole hours of the forcing.
+    spin_up : number of passes before the evaluated one.
+    utc_offset_hours : local standard time minus UTC; None: from the longitude.
     figures : whether to draw.
     """
 
@@ -90,7 +90,7 @@ class SiteJob:
 
 @dataclass(frozen=True, eq=False)
 class SiteResult:
-    """Scores of a job, its water budget, and the files written."""
+    """Scores of a run, its water budget, and the written files."""
 
     budget: WaterBudget
     scores: list[SiteScore]
@@ -106,8 +106,8 @@ def compare_at_site(job: SiteJob) -> SiteResult:
     ------
     ConfigError : two references of one name, or a period without whole hours.
     DataError, MissingFileError : a file is missing or not usable.
-    ModelError : state or weather leaves the physical range.
-    StorageError : the output cannot be written, or would replace files of a folder that is not ours.
+    ModelError : state or weather is outside the physical range.
+    StorageError : the output cannot be written, or its folder has files of other programs.
     """
     forcing = read_forcing(job.forcing)
     references = read_references(job.references)
@@ -143,11 +143,11 @@ def compare_at_site(job: SiteJob) -> SiteResult:
 
 
 def read_references(items: tuple[str, ...]) -> dict[str, SiteSeries]:
-    """Histories by name from ``[NAME=]PATH``; a folder stands for its ``*_hist_*.nc``.
+    """Histories by name from ``[NAME=]PATH``; for a folder, its files ``*_hist_*.nc`` are read.
 
     Raises
     ------
-    ConfigError : two of one name, or one named like the embedded model or the tower.
+    ConfigError : two have the same name, or one has the name of the embedded model or the tower.
     DataError, MissingFileError : no such file, none in the folder, or not an hourly history of one patch.
     """
     found: dict[str, SiteSeries] = {}
@@ -156,7 +156,7 @@ def read_references(items: tuple[str, ...]) -> dict[str, SiteSeries]:
         path = Path(text if separator else item)
         name = name if separator else path.stem if path.suffix == ".nc" else path.resolve().name
         if name in found or name in (EMBEDDED, "tower") or not name:
-            raise ConfigError(f"--reference {item}: the name '{name}' is taken; give another, NAME=PATH.")
+            raise ConfigError(f"--reference {item}: the name '{name}' is used already; give another, NAME=PATH.")
         files = sorted(path.glob("*_hist_*.nc")) if path.is_dir() else [path]
         if not files:
             raise MissingFileError(f"--reference {item}: no *_hist_*.nc in '{path}'.")
@@ -171,18 +171,18 @@ def run_site(model: SiteModel, start: datetime, end: datetime, spin_up: int = 0)
     ----------
     model : its state is the initial one, and is advanced in place.
     start, end : local standard time, whole hours.
-    spin_up : passes over [start, end) before the one that counts.
+    spin_up : number of passes over [start, end) before the evaluated one.
 
     Raises
     ------
     ConfigError : start is not before end, or not a whole hour.
     DataError : the forcing does not cover the period.
-    ModelError : state or weather leaves the physical range, or a budget does not close.
+    ModelError : state or weather is outside the physical range, or a budget does not close.
 
     Notes
     -----
-    Leaf area is the site's of each year. Means are over the ends of the model's steps, as CoLM's history has them.
-    Upward short wave comes only with a forcing step of at most an hour.
+    Leaf area is the site's of each year. Means are over the ends of the model's steps, as in CoLM's history.
+    Upward short-wave radiation is only available with a forcing step of at most an hour.
     """
     whole = all(t == t.replace(minute=0, second=0, microsecond=0) for t in (start, end))
     if not (whole and start < end):
@@ -233,7 +233,7 @@ def _pass(model: SiteModel, start: datetime, end: datetime) -> tuple[SiteSeries,
         water_residual = max(water_residual, report.max_residual)
         energy_residual = max(energy_residual, energy.max_residual)
     if model.weather.step > HOUR:
-        del fluxes["shortwave_up"]  # the model spreads a forcing step's short wave over its own steps
+        del fluxes["shortwave_up"]  # the model distributes short-wave radiation of a forcing step over its steps
     values = {name: series.reshape(-1, per_hour).mean(axis=1) for name, series in fluxes.items()}
     values["soil_moisture"] = theta.reshape(-1, per_hour, N_SOIL).mean(axis=1)
     values["soil_temperature"] = t_soil.reshape(-1, per_hour, N_SOIL).mean(axis=1)
@@ -250,9 +250,9 @@ def series_of_history(history: PointHistory) -> SiteSeries:
 
 
 def series_of_tower(fluxes: PointFluxes, forcing: PointForcing) -> SiteSeries:
-    """Hourly means of what a tower measured; an hour counts where all of it was measured.
+    """Hourly means of tower measurements; an hour needs complete measurements.
 
-    Upward long wave, the surface's temperature as the tower sees it, is what net radiation leaves of the other three.
+    Upward long-wave radiation is the residual of net radiation and the other three components.
     """
     means = {}
     start = fluxes.start
@@ -300,7 +300,7 @@ def _draw(
         draw_diurnal,
         draw_fluxes,
         draw_soil,
-    )  # here: a run without figures needs no plotting library
+    )  # imported here, because a run without figures does not need the plotting library
 
     paths = [folder / name for name in _FIGURES]
     for variable, path in zip(("soil_moisture", "soil_temperature"), paths[:2], strict=True):

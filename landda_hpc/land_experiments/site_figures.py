@@ -1,4 +1,4 @@
-"""Figures of one site: soil by depth in the range of the references, fluxes by day and by hour of the day."""
+"""Figures of one site: soil by depth with the range of the references, daily and diurnal fluxes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OFFSETS: Final = {"soil_moisture": 0.0, "soil_temperature": 273.15}
 def draw_soil(
     variable: str, name: str, series: SiteSeries, references: Mapping[str, SiteSeries], site: str, path: Path
 ) -> None:
-    """Draw daily means of five layers, the references' range shaded; one PNG.
+    """Draw daily means of five layers, with the references' range shaded; one PNG.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def draw_soil(
 def draw_fluxes(
     name: str, series: SiteSeries, references: Mapping[str, SiteSeries], tower: SiteSeries | None, site: str, path: Path
 ) -> None:
-    """Draw running means of the fluxes, of all models only over hours that the tower measured; one PNG."""
+    """Draw running means of the fluxes, for all models over the hours of tower measurements; one PNG."""
     shown = [v for v in ("latent", "sensible", "net_radiation", "longwave_up", "shortwave_up") if v in series.values]
     figure = appearance.new_figure(8.0, 2.0 * len(shown))
     panels = figure.subplots(len(shown), 1, sharex=True)
@@ -87,7 +87,7 @@ def draw_fluxes(
 def draw_diurnal(
     name: str, series: SiteSeries, references: Mapping[str, SiteSeries], tower: SiteSeries | None, site: str, path: Path
 ) -> None:
-    """Draw mean days of each season for latent and sensible heat, over the hours that the tower measured; one PNG."""
+    """Draw the mean diurnal cycle of latent and sensible heat by season, over hours of measurements; one PNG."""
     shown = ("latent", "sensible")
     figure = appearance.new_figure(9.0, 5.0)
     panels = figure.subplots(len(shown), len(SEASONS), sharex=True, sharey="row")
@@ -128,7 +128,7 @@ def _mean_day(values: FloatArray, hours: IntArray, chosen: BoolArray) -> FloatAr
 
 
 def _daily(series: SiteSeries, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Days as matplotlib counts them, and means of whole days; NaN where an hour is unknown."""
+    """Days in matplotlib's units, and means of whole days; NaN if an hour is unknown."""
     skip = -series.start.hour % 24
     n_day = (values.size - skip) // 24
     first = np.datetime64(series.start + skip * HOUR, "D").astype(np.float64)
@@ -137,7 +137,7 @@ def _daily(series: SiteSeries, values: FloatArray) -> tuple[FloatArray, FloatArr
 
 
 def _smooth(series: SiteSeries, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Means over blocks of days, of the hours that are known; NaN where fewer than a quarter are."""
+    """Means over blocks of days of the known hours; NaN if fewer than a quarter are known."""
     block = 24 * SMOOTH_DAYS
     n = values.size // block
     first = np.datetime64(series.start, "h").astype(np.float64) / 24.0
@@ -157,7 +157,7 @@ def _style(axes: Axes) -> None:
 
 
 def _finish(figure: Figure, panels: Sequence[Axes], title: str, path: Path) -> None:
-    """Dates below panels that share them, legend and title above; saved."""
+    """Add dates below shared panels, legend and title, and save the figure."""
     appearance.date_axis(panels[-1])
     panels[0].legend(fontsize=appearance.SMALL_FONT, ncols=3, frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
     figure.suptitle(title, fontsize=appearance.FONT + 1, x=0.01, ha="left")

@@ -1,4 +1,4 @@
-"""Scores of models at one site: against each other by layer, against a tower, within the range that references span."""
+"""Scores of models at one site: against each other by layer, against a tower, and in the range of references."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class SiteSeries:
         return int(next(iter(self.values.values())).shape[0])
 
     def over(self, start: datetime, n_hour: int) -> SiteSeries:
-        """The hours from ``start`` on; NaN where there are none."""
+        """The hours from ``start`` on; NaN if they do not exist."""
         skip = (start - self.start) // HOUR
         first, last = max(0, skip), min(self.n_hour, skip + n_hour)
         moved = {}
@@ -80,9 +80,9 @@ class SiteScore:
     layer : 1..n_soil; 0 for a flux.
     depth_m : of the layer's node; 0 for a flux.
     series, against : names.
-    n_hour : hours compared.
+    n_hour : number of compared hours.
     rmse, bias : in ``units``; bias is series minus the other.
-    correlation : 1; NaN where one of them does not vary.
+    correlation : 1; NaN if one of them is constant.
     """
 
     variable: str
@@ -107,7 +107,7 @@ class RangeScore:
     spread : largest RMSE between any two references.
     own : RMSE of the series against the first reference.
     nearest : smallest RMSE of the series against any reference.
-    share_within : share of hours in which it lies within the range of the references, 0..1.
+    share_within : share of hours within the range of the references, 0..1.
     outside : root mean square of the distance to that range, 0 within it.
     is_within : whether ``own`` is at most ``spread``, the difference between references.
     """
@@ -137,7 +137,7 @@ class FluxBar:
 
 
 def score(a: FloatArray, b: FloatArray) -> tuple[int, float, float, float]:
-    """Hours that both have, RMSE, mean of a - b, and correlation; NaN where there is none. Shapes (n_hour,)."""
+    """Number of common hours, RMSE, mean of a - b, and correlation; NaN without common hours. Shapes (n_hour,)."""
     both = np.isfinite(a) & np.isfinite(b)
     n = int(both.sum())
     if n == 0:
@@ -153,7 +153,7 @@ def score(a: FloatArray, b: FloatArray) -> tuple[int, float, float, float]:
 def compare_sites(
     name: str, series: SiteSeries, references: Mapping[str, SiteSeries], tower: SiteSeries | None
 ) -> list[SiteScore]:
-    """Score a series against every reference, and all of them against the tower.
+    """Score a series against every reference, and all series against the tower.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def compare_sites(
 
     Returns
     -------
-    First against the tower, then against the references in their order, by variable and layer.
+    Scores against the tower, then against the references in their order, by variable and layer.
     """
     scores = []
     if tower is not None:
@@ -179,7 +179,7 @@ def compare_sites(
 def compare_ranges(series: SiteSeries, references: Mapping[str, SiteSeries]) -> list[RangeScore]:
     """Position of soil moisture and temperature of each layer in the range of at least two references.
 
-    All must be ``over`` the same hours. Empty with fewer than two references.
+    All series must have the same hours (``over``). Empty with fewer than two references.
     """
     if len(references) < 2:
         return []
@@ -212,7 +212,7 @@ def compare_ranges(series: SiteSeries, references: Mapping[str, SiteSeries]) -> 
 
 
 def flux_bars(name: str, reference: str, scores: Sequence[SiteScore]) -> list[FluxBar]:
-    """RMSE of a series and of a reference against the tower, for every flux that all three have."""
+    """RMSE of a series and of a reference against the tower, for every flux available in all three."""
     rmse = {(s.variable, s.series): s.rmse for s in scores if s.against == TOWER}
     return [
         FluxBar(

@@ -34,14 +34,14 @@ from landda_hpc.variables import LAND_STATE, STATE
 
 @dataclass(frozen=True)
 class _Cover:
-    """What an IGBP class means here: the plant, and Schenk-Jackson's d50 (m) and exponent of its roots."""
+    """Properties of an IGBP class: the plant, and Schenk-Jackson's d50 (m) and exponent of its roots."""
 
     plant: Plant
     d50: float
     beta: float
 
 
-# Classes without soil of their own (11 wetland, 13 urban, 15 ice, 17 water) have no entry. Roots: the values that CoLM
+# Classes without soil (11 wetland, 13 urban, 15 ice, 17 water) have no entry. Roots: the values that CoLM
 # assigns to IGBP classes, after Schenk and Jackson (2002, Ecol. Monogr., 72, 311-328).
 _COVERS: Final[dict[int, _Cover]] = {
     1: _Cover(NEEDLE_TREES, 0.15, -1.623),
@@ -71,14 +71,14 @@ COLD_START_WATER_TABLE: Final = 4.0  # m
 
 @dataclass(frozen=True, eq=False)
 class SiteModel:
-    """What a run at one site needs; one tile.
+    """Model of one site, with one tile.
 
     Attributes
     ----------
     tiles, state : of the one tile.
     weather : on UTC.
     utc_offset : local standard time minus UTC.
-    site : leaf area by year.
+    site : site record with leaf area by year.
     parameters : with the leaf area of the forcing's first year.
     """
 
@@ -91,16 +91,16 @@ class SiteModel:
 
 
 class SiteWeather:
-    """The forcing of one site as the model asks for it; implements ``WeatherSource`` on UTC.
+    """The forcing of one site in the form of the model; implements ``WeatherSource`` on UTC.
 
     Parameters
     ----------
-    forcing : on local standard time; it may begin at any of its steps.
+    forcing : on local standard time; it may begin at any step.
     utc_offset : local standard time minus UTC, whole forcing steps.
 
     Notes
     -----
-    ``wind_height`` and ``scalar_height`` are the instruments', m.
+    ``wind_height`` and ``scalar_height`` are those of the instruments, m.
     """
 
     def __init__(self, forcing: PointForcing, utc_offset: timedelta) -> None:
@@ -142,17 +142,17 @@ def prepare_site(
     *,
     site_soil: bool = False,
 ) -> SiteModel:
-    """Set the embedded model up at a site. Local: no communication.
+    """Set up the embedded model at a site. Local: no communication.
 
     Parameters
     ----------
-    forcing, site : as read from their files.
-    restart : CoLM's time-varying restart of a one-patch case, whose variables become the initial state; None starts
-        cold: half saturated, at the forcing's mean temperature.
-    constants : CoLM's constant restart with the soil; None takes the one next to ``restart``, or without a restart the
+    forcing, site : contents of the files.
+    restart : CoLM's time-varying restart of a one-patch case, whose variables become the initial state; None: a cold
+        start, half saturated, at the forcing's mean temperature.
+    constants : CoLM's constant restart with the soil; None: the one next to ``restart``, or without a restart the
         soil of the site file.
-    utc_offset_hours : local standard time minus UTC, h; None takes the longitude's, to the hour.
-    site_soil : take the soil of the site file, whatever restart is given.
+    utc_offset_hours : local standard time minus UTC, h; None: from the longitude, to the hour.
+    site_soil : use the soil of the site file even if a restart is given.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def _soil_of_site(site: SiteRecord) -> tuple[dict[str, FloatArray], dict[str, fl
     if short:
         raise DataError(
             f"'{site.path}' does not describe the soil ({', '.join(short)}); name CoLM's constant restart of the site "
-            "with --constants, or a start state with --initial."
+            "with --constants, or an initial state with --initial."
         )
     layers = {name: values[list(_RAW_LAYER)] for name, values in site.soil.items()}
     return {
@@ -233,7 +233,7 @@ def _tile(forcing: PointForcing, soil: dict[str, FloatArray], cover: _Cover) -> 
         cell=one.copy(),
         area_fraction=np.ones(1),
         patchtype=np.full(1, int(PatchType.SOIL), dtype=np.int64),
-        soil_class=one + 3,  # not used: soil and plants come from the site's files
+        soil_class=one + 3,  # not used, because soil and plants are from the site's files
         climate_class=one.copy(),
         lat=np.array([forcing.latitude]),
         lon=np.array([forcing.longitude]),
@@ -251,7 +251,7 @@ def _parameters(
     site: SiteRecord, soil: dict[str, FloatArray], albedo: dict[str, float], plant: Plant, year: int
 ) -> LandParameters:
     dry, wet = _DEFAULT_ALBEDO
-    if albedo:  # visible and infrared light carry about half of the energy each
+    if albedo:  # visible and infrared radiation each have about half of the energy
         dry = 0.5 * (albedo["dry_visible"] + albedo["dry_infrared"])
         wet = 0.5 * (albedo["saturated_visible"] + albedo["saturated_infrared"])
     lai, sai = site.leaf_area(year)

@@ -39,24 +39,24 @@ from landda_hpc.storage.output_folder import claim_folder
 logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 3
-"""Years from one extrapolation to the next: one to forget it, two to see where the changes lead."""
+"""Years between extrapolations: one to adjust, two to determine the direction of changes."""
 
 FIRST_EXTRAPOLATION: Final = {"spun_up": 3, "climatology": 6, "file": 6}
-"""Year, by the initial state: before, fast parts still move the slow ones."""
+"""First year of extrapolation by initial state; earlier, fast components still change the slow ones."""
 
 Progress = Callable[["Drift"], None]
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What a year changed.
+    """Change during a year.
 
     Attributes
     ----------
     year : number of the year, from 1.
-    water : change of the deepest layer's water, m3 m-3, that the share of soil tiles given by the rule stays below.
-    temperature : the same of its temperature, K.
-    moving : share of soil tiles whose deepest layer moves by more than the tolerance.
+    water : quantile, given by the rule, of the change of the deepest layer's water over soil tiles, m3 m-3.
+    temperature : the same for its temperature, K.
+    moving : share of soil tiles whose deepest layer changes by more than the tolerance.
     extrapolated : whether the state was extrapolated at the year's end.
     """
 
@@ -76,7 +76,7 @@ class StopRule:
     water : m3 m-3 a-1.
     temperature : K a-1.
     moving : share of soil tiles, 0..1.
-    max_years : at which it ends in any case.
+    max_years : maximum number of years.
     """
 
     water: float = 1.0e-3
@@ -96,19 +96,19 @@ def spin_up(
     stop: StopRequest | None = None,
     year_file: Path | None = None,
 ) -> list[Drift]:
-    """Repeat the year from the configuration's start until the stop rule holds; go on where an earlier call ended.
+    """Repeat the year from the configuration's start until the stop rule holds; resumes an earlier call.
 
     Parameters
     ----------
     config : grid, tiles, weather, model and its initial state; the physics must be land_surface.
     folder : for ``spinup.h5`` (the state at the end of the last year, and two earlier ones) and ``spinup.json``.
-    rule : when to end.
-    accelerate : extrapolate the slow parts every third year, from the sixth on (from the third, where the initial state
-        is one of another spin-up, on a coarser grid).
+    rule : stop rule.
+    accelerate : extrapolate the slow components every third year, from the sixth on (from the third, if the initial
+        state is from another spin-up, on a coarser grid).
     progress : called on rank 0 after each year.
-    stop : asked between months; the year in progress is then lost.
+    stop : checked between months; the year in progress is then lost.
     year_file : netCDF file for the states of one year more, after the last, every two months from its start; see
-        ``formats.own.spun_up``. None writes none.
+        ``formats.own.spun_up``. None: not written.
 
     Returns
     -------
@@ -125,11 +125,13 @@ def spin_up(
     """
     section = config.model.embedded
     if section is None or section.physics != "land_surface":
-        raise ConfigError("a spin-up needs model.physics: land_surface; soil_water has no slow parts to wait for.")
+        raise ConfigError("a spin-up needs model.physics: land_surface; soil_water has no slow components.")
     if year_file is not None and year_file.suffix == ".h5":
-        raise ConfigError(f"--year {year_file}: a campaign takes .h5 for a spinup.h5 of its very tiles; name it .nc.")
+        raise ConfigError(
+            f"--year {year_file}: campaigns interpret .h5 as a spinup.h5 of the same tiles; use the suffix .nc."
+        )
     domain = make_domain(config, world.size)
-    # Whatever groups a campaign would make.
+    # Independent of the groups that a campaign would create.
     mine = even_share(len(domain.tiles), world.rank, world.size)
     with together(world, "making the spin-up's model"):
         model, whole = free_run(config, domain, mine)
@@ -168,7 +170,7 @@ def spin_up(
 
 @contextmanager
 def _held(folder: Path, path: Path, world: Communicator) -> Iterator[None]:
-    """Hold the folder of a spin-up, so that no second one works there; what a killed one left half-written goes."""
+    """Claim the folder of a spin-up for this process, and remove incomplete files of a killed one."""
     lock = FolderLock(folder / LOCK)
     names = (path.name, path.with_suffix(".json").name)
     with together(world, f"making {folder}", asleep=True):
@@ -193,7 +195,7 @@ def _write_year(
     world: Communicator,
     stop: StopRequest | None,
 ) -> None:
-    """Run one year more and keep the state every two months. Collective."""
+    """Run one more year and save the state every two months. Collective."""
     kept: list[tuple[datetime, TileState]] = []
 
     def keep(date: datetime, now: TileState) -> None:
@@ -209,7 +211,7 @@ def _write_year(
             columns = SpunUpColumns(**{name: getattr(domain.tiles, name) for name in names})
             attributes = {
                 "title": "States of the land model through a spun-up year",
-                "source": f"{software()}, land_surface, {years} years of one weather, seed {config.seed}",
+                "source": f"{software()}, land_surface, {years} years of the same weather, seed {config.seed}",
                 "grid": domain.grid.describe(),
                 "configuration": config_hash(config),
             }
@@ -240,7 +242,8 @@ def _one_year(
         received = stop.agreed(world) if stop else None
         if received:
             raise StoppedError(
-                f"Stopped by {received.name} within a year; the years before are kept: the same command goes on there.",
+                f"Stopped by {received.name} within a year; earlier years are saved, and the same command continues "
+                f"from there.",
                 received,
             )
     recharge: FloatArray = state["wa"] - aquifer + baseflow
@@ -250,7 +253,7 @@ def _one_year(
 def _drift(
     domain: Domain, mine: slice, before: TileState, after: TileState, number: int, rule: StopRule, world: Communicator
 ) -> Drift:
-    """What the year changed, over all ranks. Collective."""
+    """Change during the year, over all ranks. Collective."""
     is_soil = domain.tiles.patchtype[mine] == PatchType.SOIL
 
     def deepest(state: TileState) -> FloatArray:
@@ -302,7 +305,7 @@ def _write(
     mine: slice,
     world: Communicator,
 ) -> None:
-    """Keep the last three states and the drifts. Collective."""
+    """Save the last three states and the drifts. Collective."""
     full = [*states, *[states[-1]] * (len(INSTANCES) - len(states))]
     parts = {name: LocalPart(state, mine) for name, state in zip(INSTANCES, full, strict=True)}
     records = header.records | {"drifts": [asdict(d) for d in past], "states": len(states)}

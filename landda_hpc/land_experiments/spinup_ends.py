@@ -27,13 +27,13 @@ class Ends:
 
     Attributes
     ----------
-    years, other_years : that each ran.
+    years, other_years : number of years of each.
     same_table : tiles whose water tables are within ``SAME_TABLE_M``.
-    water, surface, temperature : quantiles (``QUANTILES``) over those of the difference of the deepest layer's water,
-        of 0-10 cm water, m3 m-3, and of the deepest layer's temperature, K.
-    frozen : other tiles, whose deepest layer holds ice in one of the ends.
-    moving : the rest: the tables are apart.
-    towards : those of them where the other spin-up's last year moved its table towards this one's.
+    water, surface, temperature : quantiles (``QUANTILES``) over these tiles of the difference of the deepest
+        layer's water, of 0-10 cm water, m3 m-3, and of the deepest layer's temperature, K.
+    frozen : other tiles, whose deepest layer holds ice in one of the states.
+    moving : the other tiles, whose water tables differ.
+    towards : tiles among them in which the last year of the other spin-up moved its table towards this one.
     """
 
     years: int
@@ -48,7 +48,7 @@ class Ends:
 
 
 def compare_ends(config: CampaignConfig, path: Path, other: Path) -> Ends:
-    """Compare the ends of two spin-ups. Local.
+    """Compare the final states of two spin-ups. Local.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def compare_ends(config: CampaignConfig, path: Path, other: Path) -> Ends:
 
     Raises
     ------
-    ConfigError : they are of other tiles, or the other one has run for a single year.
+    ConfigError : they have other tiles, or the other spin-up has only one year.
     StorageError : a file is missing or damaged.
     """
     domain = make_domain(config, 1)
@@ -73,11 +73,11 @@ def compare_ends(config: CampaignConfig, path: Path, other: Path) -> Ends:
         if header.n_tiles != n or header.records.get(GRID_RECORD, grid) != grid:
             raise ConfigError(
                 f"{file} holds {header.n_tiles} tiles of {header.records.get(GRID_RECORD, 'a grid')}, the "
-                f"configuration has {n} of {grid}: ends can be compared of the same tiles only."
+                f"configuration has {n} of {grid}: only states of the same tiles can be compared."
             )
     if read_header(other).cycle < 2:
         raise ConfigError(
-            f"{other} has run for one year; two are needed to see where it goes: run it on with --max-years."
+            f"{other} has run for one year; two are needed to determine its direction: continue it with --max-years."
         )
     mine, theirs = (read_instance(file, "state", slice(0, n)) for file in (path, other))
     before = read_instance(other, "year_before", slice(0, n))

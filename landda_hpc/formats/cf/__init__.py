@@ -1,4 +1,4 @@
-"""What all readers of netCDF files share: opening, decoding, axes, clock, units; single images."""
+"""Common part of all readers of netCDF files: opening, decoding, axes, times, units; single images."""
 
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile
 

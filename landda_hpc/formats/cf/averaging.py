@@ -1,4 +1,4 @@
-"""Averages over more than a product's step (months, dekads, weeks), which must not count as images of a time."""
+"""Detect averages over more than a product's step (months, dekads, weeks), which are not images of a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WORDS: Final[tuple[tuple[str, str, float], ...]] = (
     ("seasonal", r"seasonal|seasmean", 80.0),
     ("yearly", r"yearly|annual|yearmean|YR(?=\.nc)", 350.0),
 )
-"""Word for messages, what names say, and the least number of days that it stands for."""
+"""Word for messages, spellings in names, and the least number of days of the period."""
 
 _PATTERNS: Final = tuple(
     (word, re.compile(rf"(?:(?<=[^A-Za-z0-9])|^)(?:{text})(?![A-Za-z])", re.IGNORECASE), timedelta(days=days))
@@ -56,14 +56,14 @@ _SPAN: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?: (\d{2}):\d{2}:\d{2})?")
 """``delta_t`` and ``avg_period`` of NOAA's Physical Sciences Laboratory: years, months, days, hours."""
 _UNIT_DAYS: Final = {"s": 1 / 86400, "m": 1 / 1440, "h": 1 / 24, "d": 1.0}
 _LONGEST: Final = timedelta(days=400)
-"""Attributes that state more than this are of a whole record."""
+"""Longer periods in attributes describe a whole record."""
 
 _SLACK: Final = 1.5
-"""A period longer than so many steps is not the product's."""
+"""A period of more than this number of steps is not that of the product."""
 
 
 def period_in_name(name: str) -> tuple[str, timedelta] | None:
-    """The averaging period that a file's name says, a word and the least length; None if it says none.
+    """The averaging period in a file's name: a word and the least length; None without one.
 
     Examples
     --------
@@ -92,8 +92,8 @@ def require_images(
     -----
     Local: no communication. Signs are the bounds of the times, ``cell_methods``, attributes of time coverage and
     frequency, the name, and the name that the attribute ``id`` keeps when a file is renamed. Names and attributes of
-    the coverage say nothing of a file that holds times at the product's step: a month of hourly images is often called
-    monthly. C3S states ``time_coverage_resolution = P1D`` in its means of a month: no sign rules another one out.
+    the coverage are ignored if the file holds times at the product's step, because a month of hourly images is often
+    called monthly. C3S states ``time_coverage_resolution = P1D`` in its monthly means, so no sign excludes another.
     """
     spacing = min((b - a for a, b in pairwise(times)), default=None)
     signs = _signs_of_axis(file, variables, time, spacing, step)
@@ -103,15 +103,16 @@ def require_images(
     if signs:
         raise AverageError(
             f"file '{file.path}' holds averages, which are not images of a time: {'; '.join(signs)}. The product's "
-            f"images are {_hours(step)} apart. Give the files of single times; of product cf set step_hours to the "
-            "period that the files average over, if a mean is what you want to compare."
+            f"images are {_hours(step)} apart. Use files of single times. To compare means, use product cf with "
+            f"step_hours equal to the "
+            "averaging period."
         )
 
 
 def _signs_of_axis(
     file: NetcdfFile, variables: Sequence[str], time: str | None, spacing: timedelta | None, step: timedelta
 ) -> list[str]:
-    """What the variables themselves say."""
+    """Signs in the variables and their times."""
     signs: list[str] = []
     methods = [file.attribute(name, "cell_methods") for name in variables]
     if time is not None:
@@ -132,7 +133,7 @@ def _signs_of_axis(
 
 
 def _signs_of_file(file: NetcdfFile, times: Sequence[datetime], step: timedelta) -> list[str]:
-    """What name and attributes of a file say that does not hold times at the product's step."""
+    """Signs in name and attributes of a file that does not hold times at the product's step."""
     signs: list[str] = []
     for what, text in (("its name says", file.path.name), ("its attribute id says", file.file_attribute("id"))):
         period = period_in_name(text)
@@ -157,7 +158,7 @@ def _signs_of_file(file: NetcdfFile, times: Sequence[datetime], step: timedelta)
 
 
 def _signs_of_tools(file: NetcdfFile, variables: Sequence[str], time: str | None, step: timedelta) -> list[str]:
-    """What titles, and the attributes that programs leave, say of such a file."""
+    """Signs in titles and in attributes written by programs."""
     signs: list[str] = []
     texts = [("title", file.file_attribute("title")), ("LongName", file.file_attribute("LongName"))]
     texts += [(f"long_name of {name}", file.attribute(name, "long_name")) for name in variables]
@@ -181,7 +182,7 @@ def _signs_of_tools(file: NetcdfFile, variables: Sequence[str], time: str | None
 
 
 def _bounds_length(file: NetcdfFile, time: str) -> timedelta | None:
-    """Length of the longest interval in the bounds of a time axis; None where it has none that can be read."""
+    """Length of the longest interval in the bounds of a time axis; None if there are none that can be read."""
     name = file.attribute(time, "bounds")
     name = name or next((guess for guess in (f"{time}_bnds", f"{time}_bounds") if file.has(guess)), "")
     unit = file.attribute(time, "units").lower()

@@ -1,4 +1,4 @@
-"""Cell bounds of CF axes: where a file has the edges of its cells, they count, not the middles between centres."""
+"""Cell bounds of CF axes: if a file has the edges of its cells, they replace the midpoints between centres."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TOLERANCE: Final = 0.02
-"""Gap or overlap of neighbouring cells, in cells, that is still rounding (single precision on a fine grid)."""
+"""Largest gap or overlap of adjacent cells, in cells, due to rounding (single precision on a fine grid)."""
 
 
 def with_bounds(file: NetcdfFile, latitude: str, longitude: str, grid: Grid, rows: IntArray, columns: IntArray) -> Grid:
@@ -27,17 +27,17 @@ def with_bounds(file: NetcdfFile, latitude: str, longitude: str, grid: Grid, row
     Parameters
     ----------
     latitude, longitude : coordinate variables; their attribute ``bounds`` names the variable of edges, (n, 2). Without
-        the attribute ``<name>_bnds`` or ``<name>_bounds`` is taken if it is there.
+        the attribute ``<name>_bnds`` or ``<name>_bounds`` is used if it exists.
     grid : from the centres alone, rows from south to north.
     rows, columns : the grid's in the file.
 
     Returns
     -------
-    Grid : as ``grid`` on axes without bounds: Gaussian rows, for one, do not end half-way between their centres.
+    Grid : as ``grid`` on axes without bounds: Gaussian rows, for one, are not bounded half-way between their centres.
 
     Raises
     ------
-    DataError : bounds of another shape, with gaps, overlaps or missing values, or that do not hold their centres.
+    DataError : bounds of another shape, with gaps, overlaps or missing values, or that do not contain their centres.
 
     Notes
     -----
@@ -54,7 +54,7 @@ def with_bounds(file: NetcdfFile, latitude: str, longitude: str, grid: Grid, row
 def _edges(
     file: NetcdfFile, axis: str, centres: FloatArray, places: IntArray, period: float | None
 ) -> FloatArray | None:
-    """Edges of the cells of an axis, ascending, (n + 1,); None where the file has none."""
+    """Edges of the cells of an axis, ascending, (n + 1,); None if the file has none."""
     name = file.attribute(axis, "bounds")
     if name and not file.has(name):
         logger.warning("'%s': axis '%s' names its bounds '%s', which are missing", file.path, axis, name)
@@ -82,7 +82,7 @@ def _edges(
     if gap > _TOLERANCE * width or outside > _TOLERANCE * width or not np.all(high > low):
         raise DataError(
             f"bounds '{name}' of axis '{axis}' in '{file.path}' do not fit its centres: neighbours are up to {gap:g} "
-            f"degrees apart, centres up to {max(outside, 0.0):g} outside; expected cells side by side. Remove the "
-            "bounds from the file to take the middles between centres."
+            f"degrees apart, centres up to {max(outside, 0.0):g} outside; expected contiguous cells. Remove the "
+            "bounds from the file to use the midpoints between centres."
         )
     return np.concatenate((low[:1], 0.5 * (low[1:] + high[:-1]), high[-1:]))

@@ -1,7 +1,7 @@
-"""Numbers of a CF time coordinate become times, UTC: the one clock of all readers. It is right, or it refuses.
+"""Convert numbers of a CF time coordinate to times, UTC, for all readers. Ambiguous times are errors.
 
-The rules are those of CF (4.4, time coordinate) and UDUNITS-2: numbers, ``<unit> since <reference>``, calendar. What
-these leave open (names of time zones, months, lost digits) is an error that says so.
+The rules are those of CF (4.4, time coordinate) and UDUNITS-2: numbers, ``<unit> since <reference>``, calendar.
+Cases that these leave open (names of time zones, months, lost digits) are errors.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ _EVEN: Final = ((3600.0, 1.0), (86400.0, 3600.0), (86400.0, 8640.0))
 """Usual steps divide the first number of seconds and are multiples of the second."""
 _HALF_SECOND: Final = 0.5
 _CLOSE: Final = 10.0
-"""Times that are known to so many seconds are used as they are if they do not lie on one of the steps."""
+"""Times known to this precision, s, are used unchanged if they are not multiples of a step."""
 _ROUGH: Final = 45.0
-"""Beyond so many seconds, numbers that only look rounded are taken as such only if a series of them shows it."""
+"""Above this error, s, numbers that look rounded are taken as rounded only if several of them show it."""
 _LONGEST: Final = 1e12
 """Seconds, 31,700 years: larger numbers are not times."""
 _EXACT: Final = 0.01
-"""Times that differ by so many seconds are the same: double precision of days since the year 1 leaves 1e-5 s."""
+"""Times that differ by less than this, s, are equal: double precision of days since the year 1 leaves 1e-5 s."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Reference:
 
 
 def is_clock(units: str) -> bool:
-    """Whether a unit is meant to be one of times: ``<unit> since <time>``, or an absolute ``day as %Y%m%d.%f``."""
+    """Whether a unit is one of times: ``<unit> since <time>``, or an absolute ``day as %Y%m%d.%f``."""
     text = units.lower()
     return " since " in text or " as %" in text
 
@@ -126,13 +126,13 @@ def parse_units(units: str, place: str) -> Reference:
         raise DataError(f"{place} has units '{units}'; expected one time zone, an offset or UTC.")
     zone = 0 if reference["utc"] else offset
     if hour > 23 or minute > 59 or second >= 60.0 or (zone is not None and abs(zone) > 14 * 60):
-        raise DataError(f"{place} has units '{units}'; expected a time of day and a time zone that exist.")
+        raise DataError(f"{place} has units '{units}'; expected a valid time of day and time zone.")
     date = int(reference["year"]), int(reference["month"]), int(reference["day"])
     return Reference(_SECONDS[name], date, 3600.0 * hour + 60.0 * minute + second, zone)
 
 
 def _minutes(offset: str) -> int:
-    """Minutes of an offset from UTC: +8, +08, +8:00, +800 or +0800; more than any zone has if they are not minutes."""
+    """Minutes of an offset from UTC: +8, +08, +8:00, +800 or +0800; a value beyond all zones if they are not valid."""
     digits = offset[1:].replace(":", "")
     hours, minutes = (int(digits), 0) if len(digits) <= 2 else (int(digits[:-2]), int(digits[-2:]))
     if minutes > 59:
@@ -153,25 +153,25 @@ def decode_times(
     Parameters
     ----------
     values : numbers, (n_time,).
-    kind : type in which the file has them: it bounds their precision.
+    kind : type in the file, which limits their precision.
     units : as ``parse_units``.
     calendar : the attribute; empty is the standard calendar: Julian until 4 October 1582, Gregorian since the 15th.
     place : the variable and its file, for messages.
-    calendars : those that are allowed. A day of the noleap calendar is the day of that name.
+    calendars : allowed calendars. A day of the noleap calendar is the day with that date.
 
     Raises
     ------
     DataError : a calendar that is not allowed, or a unit that is not understood; no values, or missing ones; a
         reference that is not a day of its calendar; times before 15 October 1582 in the standard calendar, or outside
-        the years 1 to 9999; digits that are lost, so that the times cannot be known.
+        the years 1 to 9999; lost digits, so that the times are unknown.
 
     Notes
     -----
     Local: no communication. Numbers in single precision, in double precision that was single, and days or hours rounded
-    to a few decimals miss the times that they stand for: 01:00 is read as 01:01:52 from days since 1900 in single
-    precision. If all times of the coordinate lie within the rounding error of multiples of a step (1, 5, 10, 15 or 30
-    minutes, 1, 3, 6 or 12 hours, a day; at least twice the resolution), they are these. If they do not, they are used
-    as they are if they are known to 10 s, and refused otherwise.
+    to a few decimals differ from the times that they represent: 01:00 is read as 01:01:52 from days since 1900 in
+    single precision. If all times of the coordinate lie within the rounding error of multiples of a step (1, 5, 10,
+    15 or 30 minutes, 1, 3, 6 or 12 hours, a day; at least twice the resolution), these are used. Otherwise they are
+    used unchanged if they are known to 10 s, and rejected if not.
     """
     counted = calendar.strip().lower() or "standard"
     if counted not in calendars:
@@ -191,7 +191,7 @@ def decode_times(
         on_steps = f", and not evenly on steps of {step / 60.0:g} minutes" if step is not None else ""
         raise DataError(
             f"{place} has units '{units}' and {rounding.reason}, from {values[0]:.12g} on: times known to "
-            f"{rounding.error:.0f} s{on_steps}. Which times they stand for cannot be known. Write them in double "
+            f"{rounding.error:.0f} s{on_steps}. The times that they represent are unknown. Write them in double "
             "precision with all decimals, or as integers in seconds or minutes."
         )
     shift = -60.0 * (reference.zone_minutes or 0)
@@ -237,12 +237,12 @@ def _as_python(moment: cftime.datetime) -> datetime:
 
 @dataclass(frozen=True)
 class _Rounding:
-    """How far the numbers of a time axis may be from the times that they stand for.
+    """Rounding error of the numbers of a time axis.
 
     Attributes
     ----------
     error : half of the resolution, s; 0 if the numbers are exact.
-    is_certain : the numbers cannot be more precise; else they look rounded and may be exact.
+    is_certain : the numbers cannot be more precise; otherwise they look rounded and may be exact.
     minutes_tell : numbers that are whole minutes are likely exact. Whole numbers of minutes and multiples of 0.1 hours
         or 0.1 days always are, and every fifth of 0.01 days: these show nothing.
     reason : for messages.
@@ -261,7 +261,7 @@ def _rounding_of(values: FloatArray, kind: np.dtype[Any], unit: float) -> _Round
     is_single, single = kind.itemsize <= 4, values.astype(np.float32)
     largest = np.abs(single).max()
     is_whole = bool((values == np.floor(values)).all())
-    # Numbers in double precision that were single: fractions show it at once, whole numbers only if there are several.
+    # Numbers in double precision that were single: fractions show it directly, whole numbers only if there are several.
     is_widened = bool((single == values).all()) and (not is_whole or (values.size >= 4 and largest >= 2.0**24))
     spacing = float(np.spacing(largest if is_single or is_widened else np.float64(largest)))
     decimals = _decimals(values, spacing) if unit >= 3600.0 else None
@@ -285,7 +285,7 @@ def _decimals(values: FloatArray, spacing: float) -> int | None:
 def _without_rounding(
     seconds: FloatArray, values: FloatArray, rounding: _Rounding
 ) -> tuple[FloatArray | None, float | None]:
-    """The seconds that rounded numbers stand for, None if that cannot be known, and the step that was tried.
+    """The seconds that rounded numbers represent, None if unknown, and the step that was tried.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Stored numbers of a netCDF variable become values: fill and missing values, valid range, packing.
+"""Decode stored numbers of a netCDF variable: fill and missing values, valid range, packing.
 
-The rules are those of the NetCDF User Guide (appendix A, attribute conventions) and of CF (2.5.1 and 8.1). Files depart
-from them; ``Decoder`` says how such files are read.
+The rules are those of the NetCDF User Guide (appendix A, attribute conventions) and of CF (2.5.1 and 8.1). Some
+files do not follow them; ``Decoder`` describes how these are read.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def is_first(*key: object) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """Values of a variable, and how many the valid range takes out.
+    """Values of a variable, and the number that the valid range removes.
 
     Attributes
     ----------
     values : float64, unpacked, in the shape of the stored numbers; NaN where fill, missing or outside the valid range.
     n_outside : values that are neither fill nor missing, and outside the valid range.
-    n_kept : values that are left.
+    n_kept : number of remaining values.
     outside : least and greatest of the values outside the range, unpacked; NaN if there is none.
     """
 
@@ -137,7 +137,7 @@ class Decoder:
         return Decoded(values, n_outside, n_kept, extremes)
 
     def encode(self, values: FloatArray, numbers: Numbers) -> Numbers:
-        """Stored numbers of values; where a value is NaN, the given stored number.
+        """Encode values as stored numbers; NaN becomes the given stored number.
 
         Raises
         ------
@@ -197,7 +197,7 @@ class Decoder:
         return found
 
     def _slack(self, limit: float, is_unpacked: bool) -> float:
-        """How far a limit and a value of another type may be apart and still be equal."""
+        """Largest difference between a limit and a value of another type that counts as equal."""
         if not np.isfinite(limit):
             return 0.0
         if not is_unpacked:
@@ -319,7 +319,7 @@ class Decoder:
     def _ignore(self, name: str, attribute: Any, reason: str) -> None:
         if is_first("ignored", name, str(attribute)):
             logger.warning(
-                "%s: %s = %s is ignored (%s); no value is taken out by it. Further files with this attribute are not "
+                "%s: %s = %s is ignored (%s) and removes no value. Further files with this attribute are not "
                 "reported", self._place, name, attribute, reason,
             )  # fmt: skip
 
@@ -330,8 +330,8 @@ def decoder_of(variable: netCDF4.Variable[Any], place: str, *, with_range: bool 
     Parameters
     ----------
     place : as ``Decoder``.
-    with_range : values outside the valid range are missing.
-    usual : attributes that count if the variable lacks them.
+    with_range : whether values outside the valid range are missing.
+    usual : default attributes if the variable lacks them.
 
     Raises
     ------
@@ -343,7 +343,7 @@ def decoder_of(variable: netCDF4.Variable[Any], place: str, *, with_range: bool 
 
 
 def _signedness(stored: np.dtype[Any], unsigned: Any) -> np.dtype[Any]:
-    """The stored type, as the attribute _Unsigned says; classic netCDF has no unsigned types."""
+    """The stored type with the signedness of the attribute _Unsigned; classic netCDF has no unsigned types."""
     text = str(unsigned).strip().lower()
     if stored.kind == "i" and text == "true":
         return np.dtype(f"u{stored.itemsize}")

@@ -1,4 +1,4 @@
-"""ECMWF's version of an experiment: ERA5 counts before the preliminary ERA5T, in whatever order a file has them."""
+"""ECMWF's version of an experiment: ERA5 takes precedence over the preliminary ERA5T, in any order of a file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from landda_hpc.formats.cf.netcdf_file import NetcdfFile
 
 EXPVER: Final = "expver"
-"""The coordinate: 1 is ERA5, 5 ERA5T; numbers or texts, along a dimension of its own or along time."""
+"""The coordinate: 1 is ERA5, 5 ERA5T; numbers or texts, along its own dimension or along time."""
 
 _RANKS: Final = {"1": 0, "5": 1}
 
 
 def expver_rank(text: str) -> int:
-    """Which version counts first: ERA5, then ERA5T, then any other."""
+    """Precedence of a version: ERA5, then ERA5T, then any other."""
     return _RANKS.get(text.strip().removesuffix(".0").lstrip("0"), 2)
 
 
 def expver_ranks(file: NetcdfFile, time: str) -> list[int] | None:
-    """Ranks of the records of a time axis; None where all are of one version, or nothing says it."""
+    """Ranks of the records of a time axis; None if all are of one version, or it is unknown."""
     if not file.has(EXPVER) or not file.dims(time) or file.dims(EXPVER) != file.dims(time):
         return None
     ranks = [expver_rank(text) for text in file.texts(EXPVER)]
@@ -37,11 +37,12 @@ def is_preliminary(file: NetcdfFile) -> bool:
 
 
 def best_stream(file: NetcdfFile, name: str, streams: FloatArray) -> FloatArray:
-    """Of the streams of a variable ERA5's value where there is one, else ERA5T's.
+    """The value of ERA5 among the streams of a variable, or that of ERA5T if ERA5 has none.
 
     Parameters
     ----------
-    streams : values along the dimension ``expver``, (n_stream, ...); NaN is missing. A single one is given back.
+    streams : values along the dimension ``expver``, (n_stream, ...); NaN is missing. A single stream is returned
+        unchanged.
 
     Raises
     ------
@@ -54,7 +55,8 @@ def best_stream(file: NetcdfFile, name: str, streams: FloatArray) -> FloatArray:
     is_known = len(versions) == len(streams)
     if not is_known and (np.isfinite(streams).sum(axis=0) > 1).any():
         raise DataError(
-            f"variable '{name}' in '{file.path}' has {len(streams)} streams along {EXPVER}, and nothing says which of "
+            f"variable '{name}' in '{file.path}' has {len(streams)} streams along {EXPVER}, and the file does not "
+            f"show which of "
             "them is ERA5 (1) and which ERA5T (5). Write the coordinate expver into the file."
         )
     order = sorted(range(len(streams)), key=lambda k: expver_rank(versions[k]) if is_known else k)

@@ -1,4 +1,4 @@
-"""Where the values of a netCDF file lie: its latitudes and longitudes, and the order of its rows and columns."""
+"""The grid of a netCDF file: latitudes and longitudes, and the order of rows and columns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NO_DEGREES: Final = frozenset(
 )
 
 _CLOSE: Final = 0.01
-"""Share of a cell by which rows and columns of a matrix of coordinates may be off."""
+"""Largest error of rows and columns of a matrix of coordinates, as a share of a cell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class FileGrid:
         return not self.is_reversed and self.n_columns == self.grid.shape[1]
 
     def columns(self, wanted: slice) -> slice:
-        """Where columns of the grid are in the file."""
+        """Positions of the grid's columns in the file."""
         if not self.is_reversed:
             return wanted
         return slice(self.n_columns - wanted.stop, self.n_columns - wanted.start)
@@ -74,12 +74,12 @@ def axis_of(file: NetcdfFile, name: str, kind: Kind) -> str | None:
 
 
 def coordinate_of(file: NetcdfFile, name: str, kind: Kind) -> str | None:
-    """Name of the variable of a variable's latitudes or longitudes, 1-D or a matrix; None where there is none.
+    """Name of the variable of a variable's latitudes or longitudes, 1-D or a matrix; None if there is none.
 
     Notes
     -----
-    A coordinate of its own dimension comes first, then those that the attribute ``coordinates`` names, then any other
-    variable that says it is one, on dimensions of the variable.
+    Coordinate variables come first, then those in the attribute ``coordinates``, then any other coordinate with
+    dimensions of the variable.
     """
     axis = axis_of(file, name, kind)
     if axis is not None:
@@ -140,9 +140,9 @@ def read_file_grid(file: NetcdfFile, latitude: str, longitude: str) -> FileGrid:
 
     Returns
     -------
-    Edges are the file's bounds where it has some; else the middles between centres, and a global grid's outermost rows
+    Edges are the file's bounds, or without bounds the midpoints between centres; the outermost rows of a global grid
     reach the poles. Longitudes may begin anywhere on the circle, in either direction, and the first column may be
-    repeated at the end, where it is left out.
+    repeated at the end, in which case it is omitted.
 
     Raises
     ------
@@ -283,7 +283,7 @@ def _matrix(file: NetcdfFile, name: str) -> tuple[tuple[str, str], FloatArray]:
 
 
 def _common(rows: FloatArray) -> FloatArray | None:
-    """The value that each row of a matrix has all along; None if one varies, or one without values is not clear."""
+    """The constant value of each row of a matrix; None if a row varies, or a row without values is ambiguous."""
     known = np.isfinite(rows).any(axis=1)
     if np.count_nonzero(known) < 2 or rows.shape[0] < 2:
         return None

@@ -1,4 +1,4 @@
-"""A check that the HDF5 library lacks: damaged global heaps, on which opening a netCDF-4 file never returns.
+"""Check for damaged global heaps, for which the HDF5 library never returns from opening a netCDF-4 file.
 
 The library walks a heap object by object and trusts their sizes; a block of zeros in the heap (a hole left by
 a failed transfer) has size 0, so the walk does not advance. In an MPI job that is a hang until the wall time.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from landda_hpc.grid import Grid
 
 PLAUSIBLE: Final = (-1.0, 2.0)
-"""m3 m-3; an image with errors may leave [0, 1], by far less than this."""
+"""m3 m-3; an image with errors may exceed [0, 1], but by far less than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def read_image(path: Path, variable: str | None = None) -> SoilMoistureImage:
     Parameters
     ----------
     path : netCDF file with coordinates of latitude and longitude, 1-D or matrices of a regular grid, in any order.
-    variable : its name; None takes the only field on latitude and longitude, and complains if there are
+    variable : its name; None: the only field on latitude and longitude; an error if there are
         several.
 
     Returns
@@ -64,7 +64,7 @@ def read_image(path: Path, variable: str | None = None) -> SoilMoistureImage:
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     DataError : damaged file; no such variable, or not just one; more than one time or level; units other than
         m3 m-3; non-monotone axes; all missing; values outside [-1, 2] m3 m-3.
     """
@@ -76,19 +76,19 @@ def read_image(path: Path, variable: str | None = None) -> SoilMoistureImage:
         if any(n != 1 for n in others.values()):
             raise DataError(
                 f"variable '{name}' in '{path}' has dimensions {dims}; expected one image, so length 1 along "
-                f"{', '.join(others)}. Cut out the time or level that you mean."
+                f"{', '.join(others)}. Extract the intended time or level."
             )
         values = read_field(file, name, places)
         require_range(path, name, values, PLAUSIBLE, "m3 m-3", grid)
         clock = find_clock(file, name, [one for one in _time_names(file, name) if is_time(file, one)])
         times = [] if clock is None else read_time_axis(file, clock, STANDARD_CALENDARS).times
     if len(times) > 1:
-        raise DataError(f"file '{path}' holds {len(times)} times; expected one image. Cut out the one that you mean.")
+        raise DataError(f"file '{path}' holds {len(times)} times; expected one image. Extract the intended one.")
     return SoilMoistureImage(values, grid, name, times[0] if times else None)
 
 
 def _time_names(file: NetcdfFile, variable: str) -> list[str]:
-    """What may be a variable's time, the usual names first."""
+    """Names of a variable's possible time, the usual ones first."""
     coordinates = file.attribute(variable, "coordinates").split()
     return [
         name for name in dict.fromkeys(("valid_time", "time", *file.dims(variable), *coordinates)) if file.has(name)

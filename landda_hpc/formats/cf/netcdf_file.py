@@ -1,4 +1,4 @@
-"""What all netCDF readers share: opening, decoding, axes, times; any fault of a file becomes a DataError."""
+"""Common part of all netCDF readers: opening, decoding, axes, times; any fault of a file raises DataError."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VOLUMETRIC_UNITS: Final = ("m3 m-3", "cm3 cm-3", "mm3 mm-3", "1")
 """Units of volumetric soil moisture, in any spelling (``units.canonical_unit``)."""
 
 FEWEST_VALUES: Final = 10
-"""A valid range that takes out fewer values than this, and leaves none, is reported and is not an error."""
+"""A valid range that removes all of fewer values than this is reported, but is not an error."""
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +70,9 @@ class NetcdfFile:
                 is_zip = file.read(4) == b"PK\x03\x04"
             damaged = find_damaged_heap(path) if scan and not is_zip else None
         if is_zip:
-            raise DataError(f"file '{path}' is a zip archive; unpack it and name what is in it (docs/forcing.md).")
+            raise DataError(f"file '{path}' is a zip archive; unpack it and configure its files (docs/forcing.md).")
         if damaged is not None:
-            raise DataError(f"file '{path}' is damaged: its HDF5 heap at byte {damaged} is broken. Fetch it again.")
+            raise DataError(f"file '{path}' is damaged: its HDF5 heap at byte {damaged} is damaged. Download it again.")
         self._decoders: dict[str, Decoder] = {}
         with self._library("cannot be opened as netCDF; is it complete (truncated download)?"):
             self._dataset = netCDF4.Dataset(path, mode="r")
@@ -92,7 +92,7 @@ class NetcdfFile:
 
     @contextmanager
     def _library(self, complaint: str) -> Iterator[None]:
-        """Turn whatever the library raises on a damaged file into a DataError."""
+        """Convert any exception of the library into a DataError."""
         try:
             yield
         except DataError:
@@ -128,14 +128,14 @@ class NetcdfFile:
             return isinstance(variable.dtype, np.dtype) and variable.dtype.kind in "iuf"
 
     def attribute(self, name: str, attribute: str) -> str:
-        """Text of a variable's attribute, inner and outer white space reduced; empty where it has none."""
+        """Text of a variable's attribute, inner and outer white space reduced; empty if there is none."""
         variable = self._variable(name)
         with self._library(f"has an unreadable attribute '{attribute}' of variable '{name}'."):
             value: Any = variable.getncattr(attribute) if attribute in variable.ncattrs() else ""
             return " ".join(str(value).split())
 
     def file_attribute(self, attribute: str) -> str:
-        """Text of an attribute of the file itself; empty where it has none."""
+        """Text of an attribute of the file itself; empty if there is none."""
         with self._library(f"has an unreadable attribute '{attribute}'."):
             value: Any = self._dataset.getncattr(attribute) if attribute in self._dataset.ncattrs() else ""
             return " ".join(str(value).split())
@@ -166,7 +166,7 @@ class NetcdfFile:
 
         Notes
         -----
-        ``decoding.Decoder`` has the rules. A warning reports a valid range that takes out most of the values read.
+        ``decoding.Decoder`` has the rules. A warning reports a valid range that removes most of the values read.
         """
         chosen = {
             dim: slice(where, where + 1) if isinstance(where, int) else where for dim, where in (at or {}).items()
@@ -178,7 +178,7 @@ class NetcdfFile:
             raise DataError(
                 f"variable '{name}' in '{self.path}' has {math.prod(dims.values())} values, dimensions "
                 f"{dims}; expected "
-                f"at most {MAX_VALUES}. If the file is sound, cut out the region or time that you need."
+                f"at most {MAX_VALUES}. If the file is valid, extract the needed region or time."
             )
         decoded = self._decoded(name, chosen)
         if decoded.n_outside > decoded.n_kept:
@@ -203,9 +203,9 @@ class NetcdfFile:
             return decoder.decode(np.asarray(variable[place]))
 
     def _report_range(self, name: str, chosen: Mapping[str, slice], decoded: Decoded) -> None:
-        """Report a valid range that takes out most values; an error if it takes out the whole image."""
+        """Report a valid range that removes most values; an error if it removes the whole image."""
         if decoded.n_kept == 0:
-            # Part of an image may lie outside altogether: the verdict does not depend on the part that a rank reads.
+            # A part of an image may be completely outside; the verdict does not depend on the part that a rank reads.
             times = {
                 dim: where for dim, where in chosen.items() if self.has(dim) and is_clock(self.attribute(dim, "units"))
             }
@@ -216,16 +216,16 @@ class NetcdfFile:
                 decoded = self._decoded(name, times)
         range_text = self._decoder(name).range_text
         n_values, (low, high) = decoded.n_outside + decoded.n_kept, decoded.outside
-        found = f"variable '{name}' in '{self.path}': {range_text} takes out {decoded.n_outside} of {n_values} values"
+        found = f"variable '{name}' in '{self.path}': {range_text} removes {decoded.n_outside} of {n_values} values"
         remedy = (
             "Are the range and its units right? If not, correct or remove the attribute (for example with ncatted)."
         )
         if decoded.n_kept == 0 and n_values >= FEWEST_VALUES:
-            raise DataError(f"{found}, which lie between {low:g} and {high:g}; none is left. {remedy}")
-        # Of times a range is often the product's period, and fill values are taken out by it.
+            raise DataError(f"{found}, which are between {low:g} and {high:g}; none remains. {remedy}")
+        # For times, a range is often the product's period, and it removes fill values.
         is_time = is_clock(self.attribute(name, "units"))
         if decoded.n_outside > decoded.n_kept and not is_time and is_first("range", str(self.path), name):
-            logger.warning("%s, which lie between %g and %g; %d are left. %s", found, low, high, decoded.n_kept, remedy)
+            logger.warning("%s, which are between %g and %g; %d remain. %s", found, low, high, decoded.n_kept, remedy)
 
     def _variable(self, name: str) -> Any:
         names = self.names(name.rpartition("/")[0])
@@ -282,7 +282,7 @@ def require_range(
 
 
 def read_times(file: NetcdfFile, name: str, calendars: Sequence[str] = STANDARD_CALENDARS) -> list[datetime]:
-    """Read the times of a CF time coordinate, to the second, naive UTC; of several dimensions flattened in order.
+    """Read the times of a CF time coordinate, to the second, naive UTC; several dimensions are flattened.
 
     Parameters
     ----------

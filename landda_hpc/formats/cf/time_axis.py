@@ -1,4 +1,4 @@
-"""Which coordinate of a netCDF file is a variable's valid time, and where each time is along its dimensions."""
+"""The valid time of a variable of a netCDF file, and the position of each time along its dimensions."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class TimeAxis:
 
     Attributes
     ----------
-    name : of the coordinate; None where the file has none, and its name states the time.
-    dims : dimensions of the coordinate: none of a single time, or several (start and lead time of forecasts).
+    name : of the coordinate; None if the file has none and its name states the time.
+    dims : dimensions of the coordinate: none for a single time, or several (start and lead time of forecasts).
     times : UTC, ascending.
     places : of each time, index along ``dims``.
     """
@@ -54,9 +54,9 @@ def find_clock(file: NetcdfFile, variable: str, names: Sequence[str]) -> str | N
 
     Returns
     -------
-    Of those that vary with the variable the one along most of its dimensions (``valid_time`` of start and lead time, as
-    cfgrib writes it), and of those the usual one; else of those with a single time the usual one; else the first that
-    there is; or None.
+    Among coordinates that vary with the variable, the one with most of its dimensions (``valid_time`` of start and lead
+    time, as in cfgrib), and among those the usual one; otherwise the usual one with a single time; otherwise the
+    first one; or None.
     """
     dims = file.dims(variable)
     present = [name for name in names if file.has(name)]
@@ -78,8 +78,8 @@ def read_time_axis(
     ----------
     name : of the coordinate: single, 1-D or along start and lead time.
     calendars : that it may have.
-    ranks : of the records of a 1-D coordinate: of two of one time the lower counts, as ERA5 before ERA5T. None: each
-        time comes once.
+    ranks : of the records of a 1-D coordinate: for duplicate times the lower rank is used, as ERA5 before ERA5T.
+        None: each time occurs once.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Spellings of units: one canonical form, and what soil moisture in a unit is in m3 m-3."""
+"""Spellings of units: a canonical form, and conversion of soil moisture to m3 m-3."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ def is_one_of(unit: str, expected: Iterable[str]) -> bool:
 
 @dataclass(frozen=True)
 class SoilMoistureUnit:
-    """How soil moisture is given.
+    """Unit of soil moisture.
 
     Attributes
     ----------
     factor : m3 m-3 per unit.
-    full : the unit's value of a layer that is water alone.
+    full : value of a layer of pure water in this unit.
     """
 
     factor: float
@@ -108,15 +108,16 @@ def is_volumetric(unit: str) -> bool:
 
 
 def soil_moisture_unit(unit: str, depth_m: DepthRange, meaning: str, *, is_certain: bool = False) -> SoilMoistureUnit:
-    """What a unit of soil moisture is in m3 m-3.
+    """Conversion of a unit of soil moisture to m3 m-3.
 
     Parameters
     ----------
     unit : in any spelling: m3 m-3 and other volumes per volume, 1 and fraction; percent by volume, or percent alone;
         kg m-2 or mm in the layer; kg m-3.
     depth_m : top and bottom of the layer, m.
-    meaning : names of the variable (name, ``long_name``, ``standard_name``), which say what a number without unit is.
-    is_certain : the user says that this is the unit: percent is by volume then.
+    meaning : names of the variable (name, ``long_name``, ``standard_name``), which show the meaning of a number
+        without unit.
+    is_certain : the user gave this unit; percent is then by volume.
 
     Raises
     ------
@@ -135,7 +136,7 @@ def soil_moisture_unit(unit: str, depth_m: DepthRange, meaning: str, *, is_certa
     is_of_saturation = not is_certain and _OF_SATURATION.search(meaning) is not None
     if name in _DIMENSIONLESS | _PERCENT and is_of_saturation:
         raise ValueError(
-            f"units '{unit}' of what is called '{meaning}', which may be a degree of saturation; expected volume of "
+            f"units '{unit}' of '{meaning}', which may be a degree of saturation; expected volume of "
             "water per volume of soil"
         )
     if name in _DIMENSIONLESS:

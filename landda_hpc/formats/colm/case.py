@@ -1,4 +1,4 @@
-"""Where the files of a CoLM202X case lie."""
+"""Locations of the files of a CoLM202X case."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from landda_hpc.formats.colm.names import (
 
 @dataclass(frozen=True)
 class ColmCase:
-    """Folders and names of a case; nothing is read but directory listings.
+    """Folders and names of a case; only directory listings are read.
 
     Attributes
     ----------
@@ -28,8 +28,8 @@ class ColmCase:
     lc_year : DEF_LC_YEAR, the year of the land cover, also in file names.
     restart : folder of the time-varying restarts, one sub-folder per time.
     const : folder of the constant restart.
-    landdata : folder that mksrfdata wrote; None for a single point, which needs none.
-    history : folder of the history files; None where there is none.
+    landdata : folder that mksrfdata wrote; None for a single point.
+    history : folder of the history files; None if there is none.
     blocks : blocks that have patches, in the order of their names: those of the constant restart.
     """
 
@@ -65,11 +65,11 @@ class ColmCase:
     def landdata_file(self, kind: str, name: str) -> Path:
         """A mapping file, e.g. kind ``landpatch``, name ``patchfrac_elm_e110_n35.nc``."""
         if self.landdata is None:
-            raise DataError(f"{self.restart}: no landdata folder is known. Name it (landdata).")
+            raise DataError(f"{self.restart}: the landdata folder is unknown. Set it (landdata).")
         return self.landdata / kind / f"{self.lc_year:04d}" / name
 
     def times(self) -> list[datetime]:
-        """Times that have a folder of restarts, ascending; whether they are complete is not asked."""
+        """Times that have a folder of restarts, ascending; which may be incomplete."""
         if not self.restart.is_dir():
             return []
         return sorted(parse_label(entry.name) for entry in self.restart.iterdir() if is_label(entry.name))
@@ -90,8 +90,8 @@ def find_case(
     Parameters
     ----------
     folder : ``<DEF_dir_output>/<DEF_CASE_NAME>``: it has the folders restart, landdata and history.
-    name, lc_year : needed only where the constant restart has several.
-    restart, const, landdata, history : folders that lie elsewhere; relative paths do not count from ``folder``.
+    name, lc_year : needed only if the constant restart has several.
+    restart, const, landdata, history : folders at other places; relative paths do not refer to ``folder``.
 
     Returns
     -------
@@ -99,15 +99,16 @@ def find_case(
 
     Raises
     ------
-    MissingFileError where a folder or the constant restart is missing.
-    DataError where the constant restart is not unique or not written in blocks.
+    MissingFileError : a folder or the constant restart is missing.
+    DataError : the constant restart is not unique or not written in blocks.
     """
     restart = restart or folder / "restart"
     const = const or restart / "const"
     if not const.is_dir():
         raise MissingFileError(
-            f"{const}: no such folder. A CoLM case is <DEF_dir_output>/<DEF_CASE_NAME>, with restart/const from "
-            "mkinidata.x; name folders that lie elsewhere."
+            f"{const}: the folder does not exist. A CoLM case is <DEF_dir_output>/<DEF_CASE_NAME>, with "
+            f"restart/const from "
+            "mkinidata.x; give the names of other folders."
         )
     landdata = _optional_folder(landdata, folder / "landdata")
     history = _optional_folder(history, folder / "history")

@@ -16,12 +16,12 @@ from landda_hpc.errors import DataError, MissingFileError
 
 MARKER: Final = 4
 LARGEST_SUBRECORD: Final = 2**31 - 9
-"""Bytes; what gfortran and ifort put into one subrecord at most."""
+"""Largest subrecord of gfortran and ifort, bytes."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record: where its bytes lie in the file.
+    """One record: the positions of its bytes in the file.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Record:
     def spans(self, start: int, length: int) -> Iterator[tuple[int, int]]:
         """Places in the file, (offset, length), of the bytes ``start`` to ``start + length`` of the record."""
         if start < 0 or length < 0 or start + length > self.size:
-            raise DataError(f"bytes {start} to {start + length} of a record of {self.size} bytes were asked for.")
+            raise DataError(f"bytes {start} to {start + length} of a record of {self.size} bytes were requested.")
         begin = 0
         for offset, size in self.pieces:
             first, last = max(start, begin), min(start + length, begin + size)
@@ -54,7 +54,7 @@ class Record:
             parts.append(file.read(size))
         content = b"".join(parts)
         if len(content) != length:
-            raise DataError(f"{file.name}: ends within a record; it was cut off while being read.")
+            raise DataError(f"{file.name}: ends within a record; it was truncated while being read.")
         return content
 
     def write(self, file: BinaryIO, start: int, content: bytes) -> None:
@@ -87,8 +87,9 @@ def scan_records(path: Path) -> FortranFile:
 
     Raises
     ------
-    MissingFileError where it does not exist; DataError where no byte order gives records whose markers agree to the end
-    of the file: it is cut off, damaged, or no unformatted sequential file with 4-byte markers.
+    MissingFileError : the file does not exist.
+    DataError : in no byte order do the markers of records agree to the end of the file: it is truncated, damaged,
+    or not an unformatted sequential file with 4-byte markers.
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file.")
@@ -101,7 +102,8 @@ def scan_records(path: Path) -> FortranFile:
                 return FortranFile(path, byte_order, tuple(records))
             problems.append((len(records), problem))
     raise DataError(
-        f"{path}: not a whole Fortran unformatted file: {max(problems)[1]}. Is it cut off, or written with other than "
+        f"{path}: not a whole Fortran unformatted file: {max(problems)[1]}. Is it truncated, or written with other "
+        f"than "
         "4-byte record markers?"
     )
 
@@ -109,13 +111,13 @@ def scan_records(path: Path) -> FortranFile:
 def write_records(
     path: Path, contents: Sequence[bytes], byte_order: str = "<", largest: int = LARGEST_SUBRECORD
 ) -> None:
-    """Write an unformatted file. Local; the caller sees to atomicity.
+    """Write an unformatted file. Local; atomicity is left to the caller.
 
     Parameters
     ----------
     contents : one byte string per record.
     byte_order : ``<`` or ``>``.
-    largest : bytes of a subrecord at most.
+    largest : largest subrecord, bytes.
     """
     with path.open("wb") as file:
         for content in contents:

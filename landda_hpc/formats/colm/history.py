@@ -28,7 +28,7 @@ class HistoryFile:
     Attributes
     ----------
     path : of the file.
-    stamps : its time stamps, ascending order not promised. CoLM stamps the end of a time step, but the middle of
+    stamps : its time stamps, not necessarily ascending. CoLM stamps the end of a time step, but the centre of
         hourly (30 min), daily, monthly and yearly means.
     variables : names beginning with ``f_``.
     """
@@ -80,11 +80,11 @@ def read_history(history: HistoryFile, name: str, step: int, grid: Grid) -> Floa
 
     Returns
     -------
-    Shape (n_cells, n_levels), rows south to north; NaN where the history has none or the missing value.
+    Shape (n_cells, n_levels), rows south to north; NaN where the history has no value.
 
     Raises
     ------
-    DataError where the history is on another grid.
+    DataError : the history is on another grid.
     """
     with open_colm_file(history.path) as file:
         variable = file.variables[name]
@@ -108,7 +108,7 @@ def _places(path: Path, wanted: FloatArray, axis: FloatArray) -> list[int]:
     places = [int(np.argmin(np.abs(axis - value))) for value in wanted]
     if any(abs(axis[p] - value) > 1e-4 for p, value in zip(places, wanted, strict=True)):
         raise DataError(
-            f"{path}: its grid does not hold the case's cells. Write the history on the grid of the elements "
+            f"{path}: its grid does not contain the case's cells. Write the history on the grid of the elements "
             "(DEF_HIST_lon_res, DEF_HIST_lat_res), into one file (DEF_HIST_mode = 'one')."
         )
     return places

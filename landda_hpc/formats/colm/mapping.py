@@ -1,4 +1,4 @@
-"""Where CoLM202X's patches lie: the mesh of elements (grid cells) and the patches of each block."""
+"""Positions of CoLM202X's patches: the mesh of elements (grid cells) and the patches of each block."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Mesh:
 
         Raises
         ------
-        DataError where an element lies outside the box.
+        DataError : an element is outside the box.
         """
         index = element - 1
         column = index % self.n_lon_mesh - self.first_column
@@ -48,7 +48,7 @@ class Mesh:
         if np.any((index < 0) | (latitude >= self.n_lat_mesh)):
             raise DataError(
                 f"element {int(element[(index < 0) | (latitude >= self.n_lat_mesh)][0])} is not on CoLM's mesh of "
-                f"{self.n_lat_mesh} x {self.n_lon_mesh} cells. Do landpatch and mesh belong to one case?"
+                f"{self.n_lat_mesh} x {self.n_lon_mesh} cells. Do landpatch and mesh belong to the same case?"
             )
         row = self.row_of_latitude[latitude]
         n_lat, n_lon = self.grid.shape
@@ -79,7 +79,7 @@ def read_mesh(case: ColmCase) -> Mesh:
 
     Raises
     ------
-    DataError where the mesh is not of longitudes and latitudes (catchments, unstructured).
+    DataError : the mesh does not consist of longitudes and latitudes (catchments, unstructured).
     """
     if case.is_single_point:
         return _site_mesh(case)
@@ -122,14 +122,14 @@ def read_block_map(case: ColmCase, mesh: Mesh, block: str) -> BlockMap:
 
     Raises
     ------
-    DataError, ShapeError, MissingFileError where the mapping files do not fit each other.
+    DataError, ShapeError, MissingFileError : the mapping files are missing or inconsistent.
     """
     if case.is_single_point:
         n_patch = _n_patch(case, block)
         if n_patch != 1 or len(case.blocks) != 1:
             raise DataError(
-                f"{case.const}: {len(case.blocks)} blocks, {n_patch} patches, but no landpatch folder that says where "
-                "they lie. Name the landdata folder of the case."
+                f"{case.const}: {len(case.blocks)} blocks, {n_patch} patches, but no landpatch folder with "
+                "their positions. Set the landdata folder of the case."
             )
         return BlockMap(np.zeros(1, dtype=np.int64), np.ones(1))
     element = _elements(case, block)
@@ -137,11 +137,11 @@ def read_block_map(case: ColmCase, mesh: Mesh, block: str) -> BlockMap:
     with open_colm_file(path) as file:
         fraction = read_array(file, path, "patchfrac_elm", (element.size,)).astype(np.float64)
     if not np.all((fraction >= 0.0) & (fraction <= 1.0 + 1e-9)):
-        raise DataError(f"{path}: area fractions lie outside 0..1 or are NaN.")
+        raise DataError(f"{path}: area fractions are outside 0..1 or NaN.")
     if _n_patch(case, block) != element.size:
         raise ShapeError(
             f"{case.const_file(block)}: {_n_patch(case, block)} patches, landpatch has {element.size}. "
-            "Do the folders belong to one case?"
+            "Do the folders belong to the same case?"
         )
     return BlockMap(mesh.cell_of(element), fraction)
 

@@ -20,7 +20,7 @@ _CONST_FILE: Final = re.compile(rf"(.+)_restart_(?:([A-Za-z]\w*?)_)?const_lc(\d{
 
 @dataclass(frozen=True)
 class RestartName:
-    """What the name of a restart file says.
+    """Information in the name of a restart file.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ def time_label(time: datetime) -> str:
 
     Raises
     ------
-    DataError where the time is not a whole second.
+    DataError : the time is not a whole second.
     """
     if time.microsecond:
         raise DataError(f"{time}: CoLM names its restarts by whole seconds.")
@@ -59,7 +59,7 @@ def parse_label(label: str) -> datetime:
 
     Raises
     ------
-    DataError where the label is not one, or names a day or second that does not exist.
+    DataError : the label is not valid, or names a day or second that does not exist.
     """
     match = _LABEL.fullmatch(label)
     if match is None:
@@ -81,19 +81,19 @@ def is_label(name: str) -> bool:
 
 
 def parse_state_file(name: str) -> RestartName | None:
-    """What the name of a file of a time-varying restart says, of any kind, in blocks or not; None for another file."""
+    """Parse the name of a file of a time-varying restart, of any kind, in blocks or not; None for another file."""
     match = _STATE_FILE.fullmatch(name)
     return RestartName(match[1], match[3], int(match[4]), match[5] or "", match[2] or "") if match else None
 
 
 def parse_const_file(name: str) -> RestartName | None:
-    """What the name of a file of the constant restart says, of any kind, in blocks or not; None for another file."""
+    """Parse the name of a file of the constant restart, of any kind, in blocks or not; None for another file."""
     match = _CONST_FILE.fullmatch(name)
     return RestartName(match[1], "", int(match[3]), match[4] or "", match[2] or "") if match else None
 
 
 def parse_const_name(name: str) -> RestartName | None:
-    """What the name of a block of the patches' constant restart says; None for another file."""
+    """Parse the name of a block of the patches' constant restart; None for another file."""
     found = parse_const_file(name)
     return found if found is not None and found.block and not found.kind else None
 
@@ -105,5 +105,5 @@ def state_name(case: str, label: str, lc_year: int, block: str, kind: str = "") 
 
 
 def const_name(case: str, lc_year: int, block: str | None) -> str:
-    """Name of a block of the constant restart; of the file of scalars without a block."""
+    """Name of a block of the constant restart; without a block, of the file of scalars."""
     return f"{case}_restart_const_lc{lc_year:04d}" + (f"_{block}" if block else "") + ".nc"

@@ -1,4 +1,4 @@
-"""Reading CoLM's netCDF files: variables with the dimensions that are expected, or a clear error."""
+"""Read variables of CoLM's netCDF files, and check their dimensions."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def open_colm_file(path: Path) -> Iterator[netCDF4.Dataset]:
 
     Raises
     ------
-    MissingFileError where it does not exist; DataError where it is damaged.
+    MissingFileError : the file does not exist. DataError : it is damaged.
     """
     if not path.is_file():
-        raise MissingFileError(f"{path}: no such file. Is the output of CoLM complete?")
+        raise MissingFileError(f"{path}: the file does not exist. Is the output of CoLM complete?")
     try:
         with netCDF4.Dataset(path) as file:
             file.set_auto_maskandscale(False)
@@ -45,7 +45,7 @@ def open_colm_file(path: Path) -> Iterator[netCDF4.Dataset]:
 def read_array(
     file: netCDF4.Dataset, path: Path, name: str, shape: Sequence[int | None] | None = None
 ) -> npt.NDArray[Any]:
-    """A variable as it lies in the file.
+    """A variable in the layout of the file.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ def read_array(
 
     Raises
     ------
-    DataError where it is missing; ShapeError where it has other dimensions.
+    DataError : the variable is missing. ShapeError : it has other dimensions.
     """
     if name not in file.variables:
-        raise DataError(f"{path}: has no variable '{name}'. Is it the file of another version or build of CoLM?")
+        raise DataError(f"{path}: has no variable '{name}'. Is it from another version or build of CoLM?")
     variable = file.variables[name]
     if shape is not None and (
         len(shape) != len(variable.shape)
@@ -67,7 +67,7 @@ def read_array(
         expected = ", ".join("any" if e is None else str(e) for e in shape)
         raise ShapeError(
             f"{path}: '{name}' has shape {tuple(variable.shape)} {variable.dimensions}, expected ({expected}). "
-            "Do the files belong to one case?"
+            "Do the files belong to the same case?"
         )
     return np.asarray(variable[...])
 
@@ -83,9 +83,9 @@ def read_values(file: netCDF4.Dataset, path: Path, name: str, record: int) -> Fl
 
     Raises
     ------
-    DataError where it is missing, or its attributes cannot be decoded.
+    DataError : the variable is missing, or its attributes cannot be decoded.
     """
     if name not in file.variables:
-        raise DataError(f"{path}: has no variable '{name}'. Is it the file of another version or build of CoLM?")
+        raise DataError(f"{path}: has no variable '{name}'. Is it from another version or build of CoLM?")
     decoder = decoder_of(file.variables[name], f"variable '{name}' in '{path}'", missing_value=CoLM_MISSING)
     return decoder.decode(np.asarray(file.variables[name][record])).values

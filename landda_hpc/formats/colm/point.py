@@ -79,14 +79,14 @@ def find_constants(restart: Path) -> Path:
 
     Raises
     ------
-    MissingFileError : none there, or more than one.
+    MissingFileError : there is none, or more than one.
     """
     folder = restart.parent.parent / "const"
     found = sorted(p for p in folder.glob("*_restart_const_*.nc") if p.stem.rsplit("_lc", 1)[-1].count("_"))
     if len(found) != 1:
         raise MissingFileError(
             f"'{folder}' has {len(found)} constant restarts with a block in their names; expected 1, next to the "
-            f"folder of '{restart.name}'. Name it with --constants."
+            f"folder of '{restart.name}'. Give it with --constants."
         )
     return found[0]
 
@@ -96,13 +96,13 @@ def read_point_constants(path: Path) -> PointConstants:
 
     Raises
     ------
-    MissingFileError, DataError : no such file, damaged, of a van Genuchten build, or with more than one patch.
+    MissingFileError, DataError : the file is missing, damaged, of a van Genuchten build, or with more than one patch.
     """
     with NetcdfFile(path) as file:
         if file.has("alpha_vgm"):
             raise DataError(
-                f"'{path}' is of a van Genuchten build, whose psi0 is not that of its soil; the embedded model needs "
-                "Campbell's. Name those of a Campbell build with --constants, or take the site's (--site-soil)."
+                f"'{path}' is of a van Genuchten build, whose psi0 is not that of the soil; the embedded model needs "
+                "Campbell's. Give those of a Campbell build with --constants, or use the site's (--site-soil)."
             )
         soil = {name: _patch(file, name, (N_SOIL,)) for name in _CONSTANTS}
         albedo = {ours: float(_patch(file, name, ())) for ours, name in SOIL_ALBEDO.items()}
@@ -118,11 +118,11 @@ def read_point_state(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str
 
     Returns
     -------
-    Those that the file has, each of shape (1, ...).
+    The variables in the file, each of shape (1, ...).
 
     Raises
     ------
-    MissingFileError, DataError : no such file, damaged, more than one patch, another shape, or a missing value.
+    MissingFileError, DataError : the file is missing, damaged, more than one patch, another shape, or a missing value.
     """
     with NetcdfFile(path) as file:
         return {name: _patch(file, name, shape)[None] for name, shape in shapes.items() if file.has(name)}
@@ -141,7 +141,7 @@ def read_history(paths: Iterable[Path]) -> PointHistory:
     for before, after in itertools.pairwise(parts):
         expected = before.start + timedelta(hours=before.n_hour)
         if after.start != expected:
-            raise DataError(f"the history continues at {after.start}, but {expected} is expected; name all its files.")
+            raise DataError(f"the history continues at {after.start}, but {expected} is expected; give all its files.")
     return PointHistory(
         parts[0].start,
         {name: np.concatenate([p.fluxes[name] for p in parts]) for name in HISTORY},

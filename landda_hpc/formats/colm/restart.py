@@ -72,11 +72,11 @@ class SoilConstants:
 
         Raises
         ------
-        DataError where the blocks are not of one build.
+        DataError : the blocks are of different builds.
         """
         first = parts[0]
         if any((p.is_campbell, p.wimp, p.smpmin) != (first.is_campbell, first.wimp, first.smpmin) for p in parts):
-            raise DataError("blocks of the constant restart are of different builds of CoLM. Make them again.")
+            raise DataError("blocks of the constant restart are of different builds of CoLM. Create them again.")
         values: dict[str, Any] = {f.name: getattr(first, f.name) for f in fields(cls)}
         for name, value in values.items():
             if isinstance(value, np.ndarray):
@@ -92,7 +92,7 @@ class BlockConstants:
     ----------
     patchtype : 0 soil, 1 urban, 2 wetland, 3 glacier, 4 lake, 99 ocean; shape (n,).
     patchclass : class of the land cover (IGBP 1..17 or USGS 1..24), (n,).
-    is_active : patchmask, the patches that the model steps, (n,).
+    is_active : patchmask, the patches that the model computes, (n,).
     lat, lon : degrees_north, degrees_east, (n,).
     soil : hydraulic constants.
     """
@@ -115,7 +115,7 @@ def read_constants(case: ColmCase, block: str) -> BlockConstants:
 
     Raises
     ------
-    MissingFileError, DataError, ShapeError where a file is missing, damaged or of another build.
+    MissingFileError, DataError, ShapeError : a file is missing, damaged or of another build.
     """
     scalars = case.const_file(None)
     with open_colm_file(scalars) as file:
@@ -128,7 +128,7 @@ def read_constants(case: ColmCase, block: str) -> BlockConstants:
         def layers(name: str) -> FloatArray:
             values: FloatArray = read_array(file, path, name, (n, N_SOIL)).astype(np.float64)
             if np.isnan(values[patchtype == 0]).any():
-                raise DataError(f"{path}: '{name}' of soil patches has NaN. Make the constant restart again.")
+                raise DataError(f"{path}: '{name}' of soil patches has NaN. Create the constant restart again.")
             return values
 
         def along(name: str) -> npt.NDArray[Any]:
@@ -172,7 +172,7 @@ def read_variables(
 
     Raises
     ------
-    MissingFileError, DataError, ShapeError where the file is missing, damaged or not of this case.
+    MissingFileError, DataError, ShapeError : the file is missing, damaged or not of this case.
     """
     path = case.state_file(time, block)
     with open_colm_file(path) as file:
@@ -182,7 +182,7 @@ def read_variables(
             expected = None if inner is None else (n_patch, *inner)
             array = read_array(file, path, name, expected)
             if n_patch is not None and array.shape[:1] != (n_patch,):
-                raise ShapeError(f"{path}: '{name}' has {array.shape[:1]} patches, the case has {n_patch}.")
+                raise ShapeError(f"{path}: '{name}' has {array.shape[:1]} patches; the case has {n_patch}.")
             values[name] = array.astype(np.float64, copy=False)
         return values
 
@@ -193,18 +193,18 @@ def write_restart_copy(source: Path, destination: Path, changed: Mapping[str, np
     Parameters
     ----------
     source : a netCDF-4 file that CoLM wrote; it is not changed.
-    destination : it appears whole or not at all (temporary name, read-back, fsync, rename); may replace ``source``.
-    changed : new values by variable, in the shape and type of the file. A variable whose bits are all as in the file
-        is not touched, so that, if nothing changes, the copy equals the source byte for byte.
+    destination : written atomically (temporary name, read-back, fsync, rename); may replace ``source``.
+    changed : new values by variable, in the shape and type of the file. A variable whose bits equal those in the file
+        is not written, so that, if nothing changes, the copy equals the source byte for byte.
 
     Raises
     ------
-    DataError, ShapeError where the file has no such variable, or of another shape or type.
-    StorageError where the copy cannot be written or does not read back bit for bit.
+    DataError, ShapeError : the file lacks the variable, or it has another shape or type.
+    StorageError : the copy cannot be written or does not read back bit for bit.
 
     Notes
     -----
-    Dimensions, chunks, compression, attributes and all other variables survive because nothing else is written.
+    Dimensions, chunks, compression, attributes and all other variables are kept because nothing else is written.
     """
     if not source.is_file():
         raise MissingFileError(f"{source}: no such file. Is the output of CoLM complete?")
@@ -215,7 +215,9 @@ def write_restart_copy(source: Path, destination: Path, changed: Mapping[str, np
         for name in written:
             with h5py.File(temporary, "r") as file:
                 if not _same_bits(file[name][...], np.asarray(changed[name])):
-                    raise StorageError(f"{destination}: '{name}' does not read back as it was written. Check the disk.")
+                    raise StorageError(
+                        f"{destination}: '{name}' reads back differently from what was written. Check the disk."
+                    )
 
 
 def check_block(case: ColmCase, time: datetime, block: str, n_patch: int) -> None:
@@ -230,9 +232,9 @@ def check_block(case: ColmCase, time: datetime, block: str, n_patch: int) -> Non
 
     Notes
     -----
-    A restart does not carry its time, only folder and file name do; ``check_restart`` compares these.
-    Variables that this project does not know are reported in the log if not finite: CoLM writes memory that it never
-    set where an option is off.
+    A restart does not contain its time; only folder and file name do, and ``check_restart`` compares these.
+    Unknown variables are reported in the log if not finite, because CoLM writes uninitialised memory if an option
+    is off.
     """
     path = case.state_file(time, block)
     with open_colm_file(path) as file:
@@ -249,7 +251,7 @@ def check_block(case: ColmCase, time: datetime, block: str, n_patch: int) -> Non
                 f"{int(np.argmax(bad))}). The model failed; the state of an earlier time is the last good one."
             )
         if name in ("wliq_soisno", "wice_soisno") and (flat < -1e-3).any():
-            raise DataError(f"{path}: '{name}' is {flat.min():.3g} kg m-2 at its least; water is not negative.")
+            raise DataError(f"{path}: '{name}' is {flat.min():.3g} kg m-2 at its minimum; water must not be negative.")
 
 
 def check_restart(case: ColmCase, time: datetime, n_patch: Mapping[str, int]) -> None:
@@ -266,7 +268,7 @@ def check_restart(case: ColmCase, time: datetime, n_patch: Mapping[str, int]) ->
     folder = case.state_folder(time)
     if not folder.is_dir():
         known = ", ".join(time_label(t) for t in case.times()[-3:]) or "none"
-        raise MissingFileError(f"{folder}: no restart of {time}; the last times are: {known}. Did the model get there?")
+        raise MissingFileError(f"{folder}: no restart of {time}; the last times are: {known}. Did the model reach it?")
     require_complete(case, time)
     for block, count in n_patch.items():
         check_block(case, time, block, count)

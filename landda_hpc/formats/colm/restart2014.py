@@ -53,7 +53,7 @@ class Case2014:
         return self.folder / f"{self.site}{_STATE}{time_label(time)}"
 
     def times(self) -> list[datetime]:
-        """Times that have a restart, ascending; whether it is whole is not asked."""
+        """Times that have a restart, ascending; which may be incomplete."""
         begin = f"{self.site}{_STATE}"
         names = [entry.name[len(begin) :] for entry in self.folder.iterdir() if entry.name.startswith(begin)]
         return sorted(parse_label(name) for name in names if is_label(name))
@@ -81,10 +81,10 @@ def find_case_2014(folder: Path, site: str | None = None) -> Case2014:
 
     Raises
     ------
-    MissingFileError where there is no constant restart; DataError where there are several and no site is named.
+    MissingFileError : there is no constant restart. DataError : there are several and no site is given.
     """
     if not folder.is_dir():
-        raise MissingFileError(f"{folder}: no such folder (dir_restart_hist of CoLM2014's namelist).")
+        raise MissingFileError(f"{folder}: the folder does not exist (dir_restart_hist of CoLM2014's namelist).")
     sites = sorted(entry.name[: -len(_CONST)] for entry in folder.iterdir() if entry.name.endswith(_CONST))
     chosen = [s for s in sites if site in (None, s)]
     if not chosen:
@@ -101,7 +101,7 @@ def count_patches_2014(case: Case2014, time: datetime) -> int:
 
     Raises
     ------
-    MissingFileError, DataError where the file is missing or damaged.
+    MissingFileError, DataError : the file is missing or damaged.
     """
     return _state_sizes(scan_records(case.state_file(time)))["patch"]
 
@@ -115,7 +115,7 @@ def read_constants_2014(case: Case2014, n_patch: int) -> Constants2014:
 
     Raises
     ------
-    MissingFileError, DataError where the file is missing, damaged or of another number of patches.
+    MissingFileError, DataError : the file is missing, damaged or has another number of patches.
     """
     path = case.const_file
     file = scan_records(path)
@@ -137,13 +137,13 @@ def read_state_2014(case: Case2014, time: datetime, names: Sequence[str], n_patc
 
     Raises
     ------
-    MissingFileError, DataError, ShapeError where the file is missing, damaged, of another time or of other patches.
+    MissingFileError, DataError, ShapeError : the file is missing, damaged, of another time or of other patches.
     """
     path = case.state_file(time)
     file = scan_records(path)
     sizes = _state_sizes(file)
     if sizes["patch"] != n_patch:
-        raise ShapeError(f"{path}: {sizes['patch']} patches, the case has {n_patch}.")
+        raise ShapeError(f"{path}: {sizes['patch']} patches; the case has {n_patch}.")
     unknown = sorted(set(names) - {array.name for array in TIME_VARYING})
     if unknown:
         raise DataError(f"{path}: CoLM2014's restarts have no variables {', '.join(unknown)}.")
@@ -151,7 +151,7 @@ def read_state_2014(case: Case2014, time: datetime, names: Sequence[str], n_patc
     year, day, second = (int(x) for x in values.pop("id"))
     if time_label(time) != f"{year:04d}-{day:03d}-{second:05d}":
         raise DataError(
-            f"{path}: its record is of {year:04d}-{day:03d}-{second:05d}, its name says {time_label(time)}. "
+            f"{path}: its record is of {year:04d}-{day:03d}-{second:05d}, but its name gives {time_label(time)}. "
             "Was the file renamed?"
         )
     return values
@@ -178,13 +178,13 @@ def write_copy_2014(source: Path, destination: Path, changed: Mapping[str, Float
 
     Parameters
     ----------
-    source : it is not changed.
-    destination : it appears whole or not at all (temporary name, read-back, fsync, rename).
+    source : not changed.
+    destination : written atomically (temporary name, read-back, fsync, rename).
     changed : new values by variable. If nothing changes, the copy equals the source byte for byte.
 
     Raises
     ------
-    MissingFileError, DataError, ShapeError, StorageError as for ``restart.write_restart_copy``.
+    MissingFileError, DataError, ShapeError, StorageError : as for ``restart.write_restart_copy``.
     """
     file = scan_records(source)
     layout = record_type(TIME_VARYING, _state_sizes(file), file.byte_order)
@@ -204,7 +204,7 @@ def write_copy_2014(source: Path, destination: Path, changed: Mapping[str, Float
                 record.write(copy, start, content)
         with temporary.open("rb") as copy:
             if any(record.read(copy, start, len(content)) != content for start, content in parts):
-                raise StorageError(f"{destination}: does not read back as it was written. Check the disk.")
+                raise StorageError(f"{destination}: reads back differently from what was written. Check the disk.")
 
 
 def _state_sizes(file: FortranFile) -> dict[str, int]:

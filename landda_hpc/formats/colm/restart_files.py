@@ -1,8 +1,8 @@
-"""Which files a restart of CoLM202X consists of.
+"""The files of a restart of CoLM202X.
 
-A restart of a time is every file below its time folder, but those that are named as files of another case or of another
-year of land cover. Files whose names are not CoLM's belong to it as well: nothing is left out because this project does
-not know it. To run on from a restart the model also needs the constant restart and landdata of the case
+A restart of a time consists of all files below its time folder, except those named as files of another case or of
+another land-cover year. Files whose names are not CoLM's belong to it as well, so that no unknown file is omitted. To
+continue from a restart the model also needs the constant restart and landdata of the case
 (``ColmCase.const``, ``ColmCase.landdata``), which do not change with time.
 """
 
@@ -24,7 +24,7 @@ from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
 logger = logging.getLogger(__name__)
 
 MANIFEST: Final = "manifest.json"
-"""List of files that this project puts into its sets of restart files; never part of a restart."""
+"""List of files that landda_hpc adds to its sets of restart files; never part of a restart."""
 
 _KIND_OF_CONST: Final = {"urb": "urban"}
 """Kinds whose name in the time-varying restart is not that in the constant restart."""
@@ -37,7 +37,7 @@ class RestartFile:
     Attributes
     ----------
     path : below the restart's folder.
-    name : what its name says; None where the name is not CoLM's.
+    name : information in its name; None if the name is not CoLM's.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class RestartFile:
 
     def at(self, label: str) -> Path:
         """Its path in the restart of another time: the label in its name replaced."""
-        assert self.name is not None, "files that are named by time"
+        assert self.name is not None, "the name contains a time"
         return self.path.with_name(self.path.name.replace(self.name.label, label))
 
 
@@ -54,12 +54,12 @@ def restart_files(case: ColmCase, time: datetime, folder: Path | None = None) ->
 
     Parameters
     ----------
-    folder : where the restart lies, if not in the case's folder of that time.
+    folder : folder of the restart, if not the case's folder of that time.
 
     Raises
     ------
-    MissingFileError : there is no such folder.
-    DataError : a restart of another time lies in it, or something that is not a file (a link that leads nowhere).
+    MissingFileError : the folder does not exist.
+    DataError : it contains a restart of another time, or an entry that is not a file (e.g. a dangling link).
 
     Notes
     -----
@@ -77,7 +77,7 @@ def restart_files(case: ColmCase, time: datetime, folder: Path | None = None) ->
         if path.is_dir() and not path.is_symlink():
             continue
         if not path.is_file():
-            raise DataError(f"{path}: is not a file, but lies in the restart of {time.isoformat()}. Remove it.")
+            raise DataError(f"{path}: is not a file, but is in the restart of {time.isoformat()}. Remove it.")
         name = parse_state_file(path.name)
         if name is not None and name.case != case.name:
             logger.info("%s: a file of case %s, not part of the restart of %s", path, name.case, case.name)
@@ -107,14 +107,15 @@ def missing_files(case: ColmCase, files: Iterable[RestartFile], time: datetime) 
         if name is not None and (name.case, name.lc_year) == (case.name, case.lc_year) and name.block and name.kind:
             wanted.add((_KIND_OF_CONST.get(name.kind, name.kind), name.block))
     if case.is_single_point and not _is_soil(case):
-        # At a point the model keeps the state of plant functional types for soil alone, their constants for every type.
+        # At a point the model has the state of plant functional types only for soil, but their constants for every
+        # type.
         wanted = {(kind, block) for kind, block in wanted if kind != "pft"}
     names = (state_name(case.name, label, case.lc_year, block, kind) for kind, block in sorted(wanted))
     return [name for name in names if name not in have]
 
 
 def require_complete(case: ColmCase, time: datetime, folder: Path | None = None) -> tuple[RestartFile, ...]:
-    """The files of a restart, which must be complete according to its case. Local.
+    """The files of a restart, which must be complete for its case. Local.
 
     Raises
     ------
@@ -127,7 +128,7 @@ def require_complete(case: ColmCase, time: datetime, folder: Path | None = None)
         hint = f" It has files of land cover {', '.join(map(str, others))}; DEF_LC_YEAR is {case.lc_year}."
         raise MissingFileError(
             f"{folder or case.state_folder(time)}: the restart of {time.isoformat()} lacks {len(missing)} "
-            f"{'file' if len(missing) == 1 else 'files'} that the case's constant restart ({case.const}) asks for; the "
+            f"{'file' if len(missing) == 1 else 'files'} required by the case's constant restart ({case.const}); the "
             f"first is {missing[0]}.{hint if others else ''} Write this restart again, or copy it completely."
         )
     return files
@@ -141,12 +142,12 @@ def copy_restart(
     Parameters
     ----------
     files : of the restart in ``source``.
-    target : is made if missing; existing files are replaced.
-    without : names of files that are written there by others.
+    target : created if missing; existing files are replaced.
+    without : names of files that others write there.
 
     Returns
     -------
-    The copies. They are not synced: the caller makes them durable.
+    The copies. They are not synced: the caller must sync them.
     """
     copies = []
     for file in files:

@@ -1,1 +1,1 @@
-"""Files whose layout is our own: images, site series, spun-up states, static fields, spectra."""
+"""Files in layouts of this package: images, site series, spun-up states, static fields, spectra."""

@@ -1,4 +1,4 @@
-"""Writing images as CF netCDF: fields on latitude and longitude, of one time and soil layer."""
+"""Write images as CF netCDF: fields on latitude and longitude, of one time and soil layer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from landda_hpc.grid import Grid
 
 _COORDINATE_BYTES: Final = 65536
-"""What coordinates, attributes and HDF5's own structures take at the most, on grids up to about 1000 rows."""
+"""Largest size of coordinates, attributes and HDF5 structures, bytes, on grids up to about 1000 rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class OutputField:
 
     Attributes
     ----------
-    values : shape (n_lat, n_lon), float32 or float64, written as such; NaN where there is no value.
+    values : shape (n_lat, n_lon), float32 or float64, written in this type; NaN where there is no value.
     attributes : of CF; ``units`` must be among them ('1' if the field has no dimension).
     """
 
@@ -58,9 +58,9 @@ def write_images(
     time : valid time, UTC; a dimension of length 1. None: the fields have no time.
     depth_m : top and bottom of the soil layer that the fields are means over, m; a scalar coordinate.
     is_land : land mask, shape (n_lat, n_lon), written as ``land_mask``; with it the cells' areas, m2, as ``cell_area``,
-        and the fields are then said to be means over them.
+        and the fields are declared as means over them.
     attributes : of the file.
-    make_folder : make the folder if it is missing.
+    make_folder : create the folder if it is missing.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def _check(name: str, field: OutputField, grid: Grid) -> None:
             f"float64 of the grid's shape {grid.shape}."
         )
     if "units" not in field.attributes:
-        raise ShapeError(f"field '{name}' has no units. Give them in its attributes ('1' if it has no dimension).")
+        raise ShapeError(f"field '{name}' has no units. Set them in its attributes ('1' if it has no dimension).")
 
 
 def _write_grid(file: NetcdfWriter, grid: Grid) -> None:

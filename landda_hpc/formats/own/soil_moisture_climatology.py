@@ -38,7 +38,7 @@ LAYERS: Final[dict[str, DepthRange]] = {"swl1": (0.0, 0.07), "swl2": (0.07, 0.28
 _DIMENSIONS: Final = ("time", "lat", "lon")
 
 _SHORTEST: Final = timedelta(days=15)
-"""Times of two months that follow each other are at least so far apart."""
+"""Least interval between the times of two consecutive months."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class SoilMoistureClimatology:
     ----------
     values : m3 m-3, shape (12, n_layer, n_lat, n_lon), January first; NaN is missing.
     depths_m : top and bottom of each layer, m.
-    grid : the climatology's own grid.
+    grid : grid of the climatology.
     """
 
     values: FloatArray
@@ -74,8 +74,8 @@ class SoilMoistureClimatology:
         ----------
         time : the date, UTC.
         target : the model grid.
-        fill : cells that must have a value, shape of the target: where the climatology has none (coasts,
-            islands), they take the nearest cell's. None fills nothing.
+        fill : cells that must have a value, shape of the target: if the climatology has none (coasts,
+            islands), that of the nearest cell is used. None: no filling.
 
         Returns
         -------
@@ -94,7 +94,7 @@ def read_soil_moisture_climatology(path: Path) -> SoilMoistureClimatology:
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     DataError : damaged file, missing variable, other dimensions, units or axes, all missing, values outside
         [0, 1]; a time axis whose times are not in January to December, in order.
     """
@@ -117,7 +117,7 @@ def read_soil_moisture_climatology(path: Path) -> SoilMoistureClimatology:
 
 
 def _require_months(file: NetcdfFile) -> None:
-    """Raise DataError if the times of a file are not one in each month from January on; numbers alone say nothing."""
+    """Raise DataError unless the times of a file are one per month from January on; plain numbers are not checked."""
     units = file.attribute("time", "units").lower() if file.has("time") else ""
     if not is_clock(units) or units.startswith("month"):
         return

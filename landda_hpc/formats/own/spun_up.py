@@ -1,4 +1,4 @@
-"""States of the land physics through a year, compact and free of a grid: what a campaign anywhere can begin from."""
+"""States of the land physics through a year, compact and independent of a grid, as initial states of any campaign."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 YEAR_DAYS: Final = 365
 
 REBUILT: Final = ("smp", "hk", "z_sno", "wdsrf")
-"""Variables that follow from others, or that the physics does not use: not in the file."""
+"""Variables that are diagnosed from others, or not used by the physics; not in the file."""
 
 EXACT_BITS: Final = {"t_soisno": 13, "t_grnd": 13, "tleaf": 13, "wa": 16}
-"""Bits of the fraction that are kept: temperature to 0.016 K. Of others ``USUAL_BITS``."""
+"""Bits of the fraction that are kept, for temperature to 0.016 K; for others ``USUAL_BITS``."""
 
 USUAL_BITS: Final = 9
 """A relative error of at most 1e-3."""
@@ -52,12 +52,12 @@ _LIMITS: Final = {
     "psi0": (-1.0e6, -1.0e-3),
     "bsw": (1.0e-2, 100.0),
 }
-"""Of the columns' values, inclusive."""
+"""Valid ranges of the columns' values, inclusive."""
 
 
 @dataclass(frozen=True, eq=False)
 class SpunUpColumns:
-    """Where the states are and in what soil.
+    """Positions and soil of the states.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class SpunUpColumns:
     bsw: FloatArray
 
     def take(self, index: IntArray) -> SpunUpColumns:
-        """The columns at an index array, in that order."""
+        """The columns selected by an index array, in that order."""
         return SpunUpColumns(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
@@ -118,7 +118,7 @@ def write_spun_up(
             if name in REBUILT:
                 continue
             known = STATE[name]
-            # A layer of all tiles is contiguous: neighbours are alike, and that is what compresses.
+            # A layer of all tiles is contiguous, because similar neighbours compress well.
             dims = ("time", *known.dims, "patch")
             chunks = (1,) * (len(dims) - 1) + (n,)
             texts = {"units": known.units, "long_name": known.long_name}
@@ -135,12 +135,12 @@ def read_spun_up(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState,
 
     Returns
     -------
-    The columns; their state, with what the file leaves out rebuilt but smp and hk (``LandModel.diagnose`` gives
-    them); and the days between that date and ``begin``, whatever the years.
+    The columns; their state, with omitted variables rebuilt, except smp and hk (from ``LandModel.diagnose``); and
+    the days between that date and ``begin``, whatever the years.
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     DataError : damaged file; a variable is missing, has another shape, missing values or values out of range.
     """
     with NetcdfFile(path) as file:
@@ -171,7 +171,7 @@ def read_spun_up(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState,
 
 
 def rebuild_snow(state: TileState) -> None:
-    """Make a state's snow agree with itself, in place: depths of its layers, its mass and its depth."""
+    """Make a state's snow consistent, in place: depths of layers, mass and depth."""
     thickness = state["dz_sno"]
     has_layers = thickness[:, -1] > 0.0
     below = np.cumsum(thickness[:, ::-1], axis=1)[:, ::-1]
@@ -184,7 +184,7 @@ def rebuild_snow(state: TileState) -> None:
 
 
 def rounded(values: FloatArray, bits: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """Single-precision values with ``bits`` bits of their fraction, to nearest: the rest is zero and compresses."""
+    """Single-precision values rounded to ``bits`` bits of their fraction; the other bits are zero and compress well."""
     whole = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
     dropped = np.uint32(23 - bits)
     half = np.uint32(1) << (dropped - np.uint32(1))
@@ -212,29 +212,29 @@ def _require_within(file: NetcdfFile, name: str, values: FloatArray, low: float,
     if not is_good.all():
         raise DataError(
             f"variable '{name}' in '{file.path}' has {np.count_nonzero(~is_good)} values outside [{low:g}, {high:g}], "
-            f"the first {values[~is_good][0]:g}: make the file again with 'landda land spinup --year'."
+            f"the first {values[~is_good][0]:g}: create the file again with 'landda land spinup --year'."
         )
 
 
 def _require_physical(file: NetcdfFile, state: TileState) -> None:
-    """Raise DataError where a state leaves the registry's range, or has layers of snow above an empty one."""
+    """Raise DataError if a state is outside the registry's range, or has layers of snow above an empty one."""
     has_layer = state["dz_sno"] > 0.0
     for name in LAND_STATE:
         known = STATE[name]
         low = -np.inf if known.valid_min is None else known.valid_min
         high = np.inf if known.valid_max is None else known.valid_max
         values = state[name]
-        if "soilsnow" in known.dims:  # what stands in empty slots of snow does not count
+        if "soilsnow" in known.dims:  # values in empty slots of snow are ignored
             values = np.concatenate((values[:, :N_SNOW][has_layer], state.soil(name).ravel()))
         _require_within(file, name, values, low, high)
     if (has_layer[:, :-1] & ~has_layer[:, 1:]).any():
         raise DataError(
-            f"variable 'dz_sno' in '{file.path}' has layers of snow above an empty one: make the file again with "
+            f"variable 'dz_sno' in '{file.path}' has layers of snow above an empty one: create the file again with "
             "'landda land spinup --year'."
         )
 
 
 def days_apart(begin: datetime, date: datetime) -> int:
-    """Days between two dates' places in the year, whatever the years. Local."""
+    """Days between the days of the year of two dates, ignoring the years. Local."""
     days = abs((begin - datetime(begin.year, 1, 1)).days - (date - datetime(date.year, 1, 1)).days)
     return min(days, YEAR_DAYS - days)

@@ -1,4 +1,4 @@
-"""The static file that ships with the package, and any other of its layout."""
+"""The static file of the package, and other files in its layout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile
 from landda_hpc.grid import Grid, spans_circle
 
-_REMEDY: Final = "make it again with tools/make_static.py."
+_REMEDY: Final = "create it again with tools/make_static.py."
 
 
 def read_static(path: Path, names: Iterable[str]) -> tuple[Grid, dict[str, FloatArray]]:
@@ -31,13 +31,13 @@ def read_static(path: Path, names: Iterable[str]) -> tuple[Grid, dict[str, Float
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     DataError : damaged file; a variable is missing, or does not have the shape of its axes; axes that do not ascend;
         bounds with gaps.
     """
     wanted = list(names)
     if not path.is_file():
-        raise MissingFileError(f"file of static fields '{path}' does not exist; tools/make_static.py makes it.")
+        raise MissingFileError(f"file of static fields '{path}' does not exist; tools/make_static.py creates it.")
     with NetcdfFile(path) as file:
         missing = [name for name in ("lat", "lon", "lat_bnds", "lon_bnds", *wanted) if not file.has(name)]
         if missing:

@@ -35,7 +35,7 @@ def read_wedge_spectrum(path: Path) -> tuple[IntArray, IntArray, FloatArray]:
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     DataError : another header, a line that is not two whole numbers and a finite number of at least 0, or none.
 
     Notes
@@ -55,7 +55,8 @@ def read_wedge_spectrum(path: Path) -> tuple[IntArray, IntArray, FloatArray]:
     if NOTE not in notes:
         logger.warning(
             "%s does not say that its variances are of the errors themselves, without the mixing of wedges by a mask. "
-            "Those of older versions of 'landda study archive' are not: make it again. If they are, begin it with: %s",
+            "Those of older versions of 'landda study archive' are not: create it again. If they are, start the file "
+            "with: %s",
             path, NOTE,
         )  # fmt: skip
     scale, wedge, variance = [], [], []

@@ -50,17 +50,17 @@ def open_cf_layers(
     Parameters
     ----------
     path : the file.
-    depths_m : top and bottom of the layer of each variable, m. ``name[k]`` is the k-th place, from 0, along the one
-        dimension that a variable has besides time, latitude and longitude, e.g. ``SoilMoist_inst[0]``.
+    depths_m : top and bottom of the layer of each variable, m. ``name[k]`` is the k-th level, from 0, along the one
+        dimension of a variable besides time, latitude and longitude, e.g. ``SoilMoist_inst[0]``.
     logged : warnings on times and their spacing that were already logged for other files; extended here.
-    step : between two images; averages over more are refused. None: not checked.
+    step : between two images; averages over longer periods are rejected. None: not checked.
     time_of_name : time of a file without a time axis, by the configured pattern; without a pattern the one date in its
         name, and the time of day if it follows at once.
-    units : taken instead of what the files say, of all variables or by variable; None trusts the files.
+    units : replace the units in the files, for all variables or by variable; None: as in the files.
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     UnfitFileError : a variable is missing, or the file holds averages over more than ``step``.
     DataError : damaged file; latitudes and longitudes that are not those of rows and columns;
         units that are not of soil moisture, or may be of another quantity; no time axis, and a name that states no time
@@ -68,7 +68,7 @@ def open_cf_layers(
 
     Notes
     -----
-    Local. Times may be of the noleap calendar: its days are those of the same name.
+    Local. Times may be of the noleap calendar: its days are those with the same date.
     """
     with NetcdfFile(path) as file:
         names = {name: _split(file, name) for name in depths_m}
@@ -110,7 +110,7 @@ def open_cf_layers(
 
 
 def _warn_far_apart(file: LayeredFile, step: timedelta | None, told: set[object]) -> None:
-    """Say where times are farther apart than images should be: monthly means may have no other sign."""
+    """Report times with larger intervals than images should have; monthly means may have no other sign."""
     spacing = min((after - before for before, after in pairwise(file.times)), default=None)
     if step is None or spacing is None or spacing <= 1.5 * step or spacing in told:
         return
@@ -182,7 +182,7 @@ def _variable(
 
 
 def _time_of_name(path: Path) -> datetime:
-    """The one time in a file's name; of several on one day the first, as of the begin of a period."""
+    """The one time in a file's name; the first of several on one day, as the beginning of a period."""
     found: list[datetime] = []
     for match in _STAMP.finditer(path.name):
         year, _, *rest = match.groups()
@@ -192,8 +192,8 @@ def _time_of_name(path: Path) -> datetime:
     if not found or len({time.date() for time in found}) > 1:
         what = " and ".join(time.isoformat() for time in found[:3]) or "no time"
         raise DataError(
-            f"file '{path}' has no time axis, and its name states {what}; expected one date. Read it by a pattern that "
-            "says where the time is."
+            f"file '{path}' has no time axis, and its name states {what}; expected one date. Use a pattern that "
+            "contains the time."
         )
     return found[0]
 
@@ -201,7 +201,7 @@ def _time_of_name(path: Path) -> datetime:
 def cf_product(
     depths_m: Mapping[str, DepthRange], step: timedelta, units: str | Mapping[str, str] | None = None
 ) -> Product:
-    """The product that variables of CF files make.
+    """A product from variables of CF files.
 
     Parameters
     ----------
@@ -224,5 +224,5 @@ def cf_product(
         many_times=True,
         may_be_empty=True,
         tried=True,
-        reference="CF conventions; tried on mrsos of CMIP6 and on SMOS L3",
+        reference="CF conventions; tested with mrsos of CMIP6 and on SMOS L3",
     )

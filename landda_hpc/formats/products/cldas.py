@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNITS: Final = ("mm3/mm3", "m3/m3", "m3 m-3", "mm3 mm-3", "m^3/m^3", "m^3 m^-3", "1", "")
-"""An empty unit is let pass: values are held against 0 to 1, and a percentage would leave that range."""
+"""An empty unit is accepted, because values are checked against 0 to 1, which percentages would exceed."""
 
 
 def _layer(code: str, top: float, bottom: float) -> ProductVariable:
@@ -70,13 +70,13 @@ def open_cldas(path: Path) -> LayeredFile:
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     DataError : damaged file; no field that can be identified as a layer; other axes or units.
 
     Notes
     -----
-    Local. A variable counts as the layer that its name says; where the file has one field only, by another name, the
-    layer is that of the file's name. Shi et al. (2011), doi:10.1007/s11430-010-4160-3.
+    Local. The name of a variable gives its layer. If the file has only one field with another name, the
+    file name gives the layer. Shi et al. (2011), doi:10.1007/s11430-010-4160-3.
     """
     with NetcdfFile(path) as file:
         known = {name for variable in VARIABLES for name in variable.names}
@@ -95,7 +95,7 @@ def open_cldas(path: Path) -> LayeredFile:
                 f"file '{path}' has the fields {', '.join(fields) or 'none'}; expected "
                 f"{', '.join(v.name for v in VARIABLES)}, or one field in a file whose name gives the layer."
             )
-    # Its place among the layers stays, so that depths are chosen as ever.
+    # Its position among the layers is kept, so that depths are selected as usual.
     variables = tuple(replace(v, aliases=(fields[0],)) if v is layer else v for v in VARIABLES)
     return LayeredFile(path, replace(_LAYOUT, variables=variables))
 

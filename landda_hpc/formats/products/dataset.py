@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LAYER: Final = "{layer}"
-"""Stands in a pattern for the name of a layer's variable, where a product has a file for each."""
+"""Placeholder in a pattern for the variable of a layer, for products with one file per layer."""
 
 
 class Dataset:
@@ -40,18 +40,18 @@ class Dataset:
 
     Parameters
     ----------
-    product : what they hold.
+    product : product in the files.
     root : folder of the data (``data_root``).
     pattern : file names under ``root`` with strftime codes, e.g.
-        ``gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4``. ``*`` stands for what cannot be known, as times of
-        production and versions: the newest version by name counts. ``{layer}`` stands for a layer's variable.
+        ``gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4``. ``*`` stands for unknown parts such as times of
+        production and versions; the newest version by name is used. ``{layer}`` stands for a layer's variable.
     damaged : a file that cannot be read is an error, or is skipped with a warning and counted.
     place : of the pattern in the configuration, for messages.
 
     Attributes
     ----------
-    skipped : files that were skipped for damage.
-    superseded : files that are left out for a newer version of the same granule, with that version.
+    skipped : damaged files that were skipped.
+    superseded : files replaced by a newer version of the same granule, with that version.
 
     Raises
     ------
@@ -59,13 +59,13 @@ class Dataset:
 
     Notes
     -----
-    Local: no communication; one process reads and hands on. The file that was read last stays open until another one is
+    Local: no communication; one process reads and distributes. The last file stays open until another one is
     read. Use as a context manager, or ``close``.
 
-    Of files with many times that match one name those whose times overlap are versions, of which the newest counts (of
-    ERA5 a final one before a preliminary one); others are pieces, and all count. A file whose times all lie outside of
-    what its name states is an error. Averages over more than the product's step are never images: a wildcard passes
-    over them with a warning, and a file that the pattern itself names is an error.
+    If several files with many times match one name, those with overlapping times are versions, of which the newest is
+    used (for ERA5, a final one before a preliminary one); the others are parts, which are all used. A file whose times
+    are all outside the period in its name is an error. Averages over more than the product's step are not images: if a
+    wildcard matches them they are skipped with a warning; if the pattern names them they are an error.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Dataset:
         damaged: Literal["error", "skip"] = "error",
         place: str = "observations.path",
     ) -> None:
-        # By the text alone: archives are often links that lead elsewhere, and that is the user's business.
+        # By the text alone, because archives are often links to other places.
         path = PurePosixPath(pattern)
         if not pattern or "\0" in pattern or path.is_absolute() or ".." in path.parts:
             raise ConfigError(
@@ -86,8 +86,8 @@ class Dataset:
             )
         if "?" in pattern or "[" in pattern:
             raise ConfigError(
-                f"{place} = '{pattern}': ? and [ ] are not wildcards here, and files would not be found. Write * for "
-                "what is not known."
+                f"{place} = '{pattern}': ? and [ ] are not wildcards here, and files would not be found. Use * for "
+                "unknown parts."
             )
         if product.opens_named is not None:
             product = replace(product, opens=product.opens_named(self._time_of_name))
@@ -103,7 +103,7 @@ class Dataset:
 
     @property
     def depths_m(self) -> tuple[DepthRange, ...]:
-        """Layers that the product has, m; a file may lack some."""
+        """Layers of the product, m; a file may lack some."""
         return tuple(v.depth_m for v in self.product.variables if v.depth_m is not None)
 
     def covers(self, depth_m: DepthRange) -> bool:
@@ -112,17 +112,17 @@ class Dataset:
         return is_covered(depth_m, [depths[k] for k in choose_layers(depth_m, depths)])
 
     def place_of(self, time: datetime) -> str:
-        """Where the file of a time is looked for."""
+        """Expected path of the file of a time."""
         return str(self._root / self._named.at(time))
 
     def why_missing(self, time: datetime) -> str:
-        """Why there is no image of a time, for messages: the file does not exist, or what is found instead."""
+        """Reason why there is no image of a time, for messages: the file does not exist, or has other contents."""
         text = self._named.at(time)
         paths = self._named.matches(text.replace(LAYER, "*"))
         averages = [path for path in paths if self._is_average(path)]
         if paths and len(averages) == len(paths):
             word, _ = period_in_name(averages[-1].name) or ("longer", None)
-            return f"'{averages[-1]}' holds a {word} mean by its name, which is not an image of a time"
+            return f"'{averages[-1]}' is a {word} mean according to its name, which is not an image of a time"
         if paths and LAYER in text:
             return f"'{paths[0]}' exists, but not the files of all layers"
         if paths and self.product.many_times:
@@ -139,35 +139,35 @@ class Dataset:
         return self._named.describe(time, text)
 
     def files(self, time: datetime) -> list[Path]:
-        """Files of a time that exist, in order of name: for a product that merges files all of them, else one.
+        """Files of a time that exist, in order of name: all of them for a product that merges files, otherwise one.
 
-        Of several versions of a granule the newest alone.
+        Only the newest of several versions of a granule.
         """
         text = self._named.at(time)
         if LAYER in text:
-            # One for each layer; they are put together when they are read.
+            # One for each layer; they are combined when read.
             return [path for v in self.product.variables for path in self._matches(text.replace(LAYER, v.name))[-1:]]
         paths = self._matches(text)
         return self._left_out.newest(paths, self.product.granule) if self.product.merges else paths[-1:]
 
     def times_between(self, start: datetime, end: datetime) -> list[datetime]:
-        """Times from ``start`` to ``end``, both included, of which there are data; files of many times are opened.
+        """Times from ``start`` to ``end``, both included, with data; files with many times are opened.
 
         Raises
         ------
-        DataError : a file of many times cannot be read, and damage is an error.
+        DataError : a file with many times cannot be read, and damage is an error.
         """
         if not self.product.many_times:
             return [time for time in self._regular(start, end) if self.files(time)]
         found = self._times_of(self._named.names_between(start, end), start, end)
         if start not in found and (before := self._named.name_before(start)) is not None:
-            # A day's file may end at 24 UTC, and one that is named by its first hour holds others.
+            # A daily file may end at 24 UTC, and a file named by its first hour contains others.
             found |= self._times_of([before], start, end)
         return sorted(found)
 
     @contextmanager
     def listing(self) -> Iterator[None]:
-        """A block in which folders are listed once, for many times at once; older versions are counted at its end."""
+        """Context in which folders are listed once for many times; older versions are counted at its end."""
         self._named.keep_listings(True)
         try:
             with self._left_out.counting():
@@ -182,20 +182,20 @@ class Dataset:
         region: Region | None = None,
         counts: Callable[[SoilMoistureProfile], BoolArray] | None = None,
     ) -> SoilMoistureProfile | None:
-        """Read one time; None where there is no file of it, or only damaged ones and these are skipped.
+        """Read one time; None if it has no file, or only damaged files, which are skipped.
 
         Parameters
         ----------
         time, depth_m, region : as ``ProductFile.read``.
-        counts : says which cells of a file count, (n_lat, n_lon), before files of one time are put together: of two
-            half orbits that saw a cell the one in the window. All by default.
+        counts : selects the cells of a file, (n_lat, n_lon), before files of one time are combined; for two half
+            orbits over a cell, the one in the window. Default: all cells.
 
         Raises
         ------
-        MissingLayerError : a sound file lacks a layer that the depth needs.
-        DataError : a file is not usable, is of another time than its name, holds an average, or changes while it is
+        MissingLayerError : a valid file lacks a layer needed for the depth.
+        DataError : a file is not usable, has another time than its name, holds an average, or changes while it is
             read.
-        ConfigError : a package is missing that reads it.
+        ConfigError : a package needed to read it is missing.
         """
         if LAYER in self._pattern:
             return self._read_layers(time, depth_m, region)
@@ -209,7 +209,7 @@ class Dataset:
         return merged(found)
 
     def close(self) -> None:
-        """Close the file that is open."""
+        """Close the open file."""
         if self._open is not None:
             (_, _, file), self._open = self._open, None
             with suppress(DataError):
@@ -218,7 +218,7 @@ class Dataset:
     # ------------------------------------------------------------------ names
 
     def _time_of_name(self, path: Path) -> datetime:
-        """The time that the configured pattern reads in a file's name."""
+        """The time in a file's name by the configured pattern."""
         return self._named.pattern.time_of(self._relative(path), self.product.step)
 
     def _relative(self, path: Path) -> str:
@@ -236,39 +236,39 @@ class Dataset:
         return times
 
     def _matches(self, text: str) -> list[Path]:
-        """Files that match a name, the newest version last, without averages that a wildcard takes in."""
+        """Files that match a name, the newest version last, without averages that match a wildcard."""
         return [path for path in self._named.matches(text) if not self._is_average(path)]
 
     def _is_average(self, path: Path) -> bool:
-        """Whether a wildcard took in a file whose name says that it holds an average; of many times contents say it."""
+        """Whether a file matched by a wildcard is an average by its name (with many times: by its contents)."""
         if self.product.many_times or "*" not in self._pattern or period_in_name(self._pattern) is not None:
             return False
         period = period_in_name(path.name)
         if period is None or period[1] <= 1.5 * self.product.step:
             return False
-        self._left_out.tell_unfit(path, f"a {period[0]} mean by its name")
+        self._left_out.warn_unfit(path, f"a {period[0]} mean by its name")
         return True
 
     # ------------------------------------------------------------------ contents
 
     def _times_of(self, names: list[str], start: datetime, end: datetime) -> set[datetime]:
-        """Times from start to end that the files of some names hold, of whatever layer."""
+        """Times from start to end in the files of some names, for any layer."""
         layers = [v.name for v in self.product.variables] if LAYER in self._pattern else [""]
         texts = dict.fromkeys(name.replace(LAYER, layer) for name in names for layer in layers)
         return {t for text in texts for one in self._contents(text) for t in one.times if start <= t <= end}
 
     def _contents(self, text: str) -> list[Contents]:
-        """What the files of a name hold, of many times."""
+        """Contents of the files of a name, for files with many times."""
         return self._held.of(self._matches(text))
 
     def _require_named(self, path: Path, times: Sequence[datetime]) -> None:
-        """Raise DataError if none of a file's times belongs to what its name states."""
+        """Raise DataError if none of a file's times is in the period in its name."""
         periods = self._named.pattern.periods(self._relative(path))
         if periods and times and not any(p.begin <= t <= p.end for p in periods for t in times):
             raise DataError(
                 f"file '{path}' holds {len(times)} time(s) from {times[0].isoformat()} to {times[-1].isoformat()}; by "
                 f"{self._place} its name states {periods[0].begin.isoformat()} to {periods[0].end.isoformat()}. "
-                "Correct the file or the pattern; with * in place of a part of the time, the time axis alone counts."
+                "Correct the file or the pattern; with * in place of a part of the time, only the time axis is used."
             )
         is_of_month = bool(periods) and all(period.level in ("month", "year") for period in periods)
         if is_of_month and len(times) == 1 and self.product.step <= timedelta(days=1):
@@ -280,13 +280,13 @@ class Dataset:
     def _read_newest(
         self, time: datetime, depth_m: DepthRange | None, region: Region | None, layer: str = ""
     ) -> SoilMoistureProfile | None:
-        """Read the best of the files of one time; where each layer has a file, of one layer."""
+        """Read the best of the files of one time (of one layer, if each layer has a file)."""
         text = self._named.at(time).replace(LAYER, layer)
         paths = self._matches(text)
         if not self.product.many_times:
             return self._read_version(paths, time, depth_m, region)
         if len(paths) == 1:
-            # The usual case: no other file is looked into.
+            # The usual case: no other file is read.
             profile = self._try(paths[0], time, depth_m, region)
             if profile is not None or paths[0] in self.skipped:
                 return profile
@@ -300,13 +300,13 @@ class Dataset:
     def _read_version(
         self, paths: list[Path], time: datetime, depth_m: DepthRange | None, region: Region | None
     ) -> SoilMoistureProfile | None:
-        """Read the newest version that holds an image of the product."""
+        """Read the newest version with an image of the product."""
         for path in reversed(paths[1:]):
             try:
                 return self._try(path, time, depth_m, region, may_be_unfit=True)
             except UnfitFileError as error:
                 self.close()
-                self._left_out.tell_unfit(path, str(error))
+                self._left_out.warn_unfit(path, str(error))
         return self._try(paths[0], time, depth_m, region) if paths else None
 
     def _try(
@@ -318,7 +318,7 @@ class Dataset:
         *,
         may_be_unfit: bool = False,
     ) -> SoilMoistureProfile | None:
-        """Read a file; None where it lacks the time or is skipped for damage. UnfitFileError where it may be that."""
+        """Read a file; None if it lacks the time, or is damaged and skipped. UnfitFileError if this is allowed."""
         try:
             return self._read(path, time, depth_m, region)
         except MissingLayerError:
@@ -331,7 +331,7 @@ class Dataset:
             return None
 
     def _skip(self, path: Path, error: DataError) -> None:
-        """Count a damaged file; raise where that is an error."""
+        """Count a damaged file; raise if that is an error."""
         if self._damaged == "error":
             raise error
         if path not in self.skipped:
@@ -364,7 +364,7 @@ class Dataset:
     def _read_layers(
         self, time: datetime, depth_m: DepthRange | None, region: Region | None
     ) -> SoilMoistureProfile | None:
-        """Put together a product that has a file for each layer."""
+        """Combine the files of a product with one file per layer."""
         variables = self.product.variables
         places = range(len(variables)) if depth_m is None else choose_layers(depth_m, self.depths_m)
         found: list[SoilMoistureProfile] = []
@@ -378,7 +378,7 @@ class Dataset:
 
 
 def make_dataset(name: str, entry: CatalogueEntry, data_root: Path) -> Dataset:
-    """The files that an entry of the catalogue names.
+    """The files of an entry of the catalogue.
 
     Parameters
     ----------

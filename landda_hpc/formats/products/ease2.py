@@ -48,11 +48,11 @@ def _latitude(y: npt.NDArray[np.floating[Any]]) -> FloatArray:
 
 @cache
 def ease2_grid(n_rows: int, n_columns: int) -> Grid:
-    """The grid of so many rows and columns, rows from south to north (files have them from north to south).
+    """The grid with a number of rows and columns, rows from south to north (north to south in files).
 
     Raises
     ------
-    ShapeError : no such grid.
+    ShapeError : the grid does not exist.
 
     Notes
     -----

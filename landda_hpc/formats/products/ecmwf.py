@@ -25,7 +25,7 @@ UNITS: Final = ("m**3 m**-3", "m3 m-3", "m^3 m^-3")
 STEP: Final = timedelta(hours=1)
 
 NO_SOIL: Final = 1e-4
-"""m3 m-3. ERA5 has water contents over the sea too: zero, to the packing. A soil never dries out so far."""
+"""m3 m-3. ERA5 also has values over the sea: zero, to packing precision. Soil is never that dry."""
 
 
 def _layer(name: str, top: float, bottom: float) -> ProductVariable:
@@ -45,22 +45,22 @@ PARAMETERS: Final = {39: "swvl1", 40: "swvl2", 41: "swvl3", 42: "swvl4"}
 
 
 def require_no_months(path: Path, times: Sequence[datetime]) -> None:
-    """Raise AverageError where two times or more are all 00 UTC on the first day of a month.
+    """Raise AverageError if at least two times are all 00 UTC on the first day of a month.
 
     Notes
     -----
-    These are the monthly means of the Climate Data Store, which in the files of the old store have no other sign.
+    These are monthly means of the Climate Data Store; files of the old store have no other sign.
     """
     if len(times) > 1 and all((time.day, time.hour, time.minute) == (1, 0, 0) for time in times):
         raise AverageError(
             f"file '{path}' has {len(times)} times, all at 00 UTC on the first day of a month: monthly means, which "
-            "are not images of a time. Fetch hourly data; if these are hourly values, read them as product cf, with "
+            "are not images of a time. Download hourly data; if these are hourly values, read them as product cf, with "
             "step_hours: 744."
         )
 
 
 def layout(label: str) -> Layout:
-    """Layout of the netCDF files: the old and the new Climate Data Store call the time axis differently."""
+    """Layout of the netCDF files: the old and the new Climate Data Store name the time axis differently."""
     return Layout(
         label=label,
         variables=VARIABLES,
@@ -75,7 +75,7 @@ def layout(label: str) -> Layout:
 
 
 class EcmwfFile(LayeredFile):
-    """A netCDF file; cells whose share of land the file says to be below a half are missing."""
+    """A netCDF file; cells with a land fraction below one half in the file are missing."""
 
     def extras(
         self,
@@ -98,7 +98,7 @@ def _open(path: Path, label: str) -> ProductFile:
     with path.open("rb") as file:
         if file.read(4) == b"PK\x03\x04":
             raise DataError(
-                f"file '{path}' is a zip archive of the Climate Data Store; unpack it and name what is in it."
+                f"file '{path}' is a zip archive of the Climate Data Store; unpack it and configure its files."
             )
     return EcmwfFile(path, layout(label))
 
@@ -108,14 +108,14 @@ def open_era5(path: Path) -> ProductFile:
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     DataError : damaged file; none of swvl1..4; other axes or times than the provider's; a zip archive.
     ConfigError : a GRIB file, and ecCodes is not installed.
 
     Notes
     -----
-    Local. Where an old file has the streams of ERA5 and of the preliminary ERA5T (``expver`` 1 and 5) as a dimension,
-    the first that has a value counts. Hersbach et al. (2020), doi:10.1002/qj.3803.
+    Local. If an old file has the streams of ERA5 and of the preliminary ERA5T (``expver`` 1 and 5) as a dimension,
+    the first with a value is used. Hersbach et al. (2020), doi:10.1002/qj.3803.
     """
     return _open(path, "ERA5")
 

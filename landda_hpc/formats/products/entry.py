@@ -1,4 +1,4 @@
-"""Base section of gridded products: an entry of the catalogue that says how its files are read."""
+"""Base section of gridded products: an entry of the catalogue with the description of its files."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class GriddedEntry(CatalogueEntry):
 
     @abstractmethod
     def build(self) -> Product:
-        """What is known of the product, and how its files are opened. Local: no communication.
+        """Create the product: its properties, and the function that opens its files. Local: no communication.
 
         Raises
         ------
-        ConfigError : the section cannot be used as it is, or a package that the reader needs is missing.
+        ConfigError : the section is not valid, or a package that the reader needs is missing.
         """
 
 

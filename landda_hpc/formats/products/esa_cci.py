@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from landda_hpc.constants import BoolArray, FloatArray
 
 VARIABLES: Final = (volumetric_layer("sm", (0.0, 0.05), ("m3 m-3", "m3/m3", "m^3 m^-3", "m³ m⁻³"), slack=1e-6),)
-"""The product of the merged sensors stands for the uppermost 2 to 5 cm."""
+"""The product of the merged sensors represents the uppermost 2 to 5 cm."""
 
 FROZEN_BIT: Final = 1
 DENSE_VEGETATION_BIT: Final = 2
 REJECTED_BITS: Final = 4 | 8 | 16 | 32
-"""No convergence; beyond physical bounds; too little weight; all sensors unreliable. 64, barren ground, is advice."""
+"""No convergence; beyond physical bounds; too little weight; all sensors unreliable. 64, barren ground, is advisory."""
 
 _EPOCH: Final = datetime(1970, 1, 1)
 _LAYOUT: Final = Layout(
@@ -39,14 +39,14 @@ _LAYOUT: Final = Layout(
 
 
 class EsaCciFile(LayeredFile):
-    """One day: with the product's own errors, its flags, and the time of each cell."""
+    """One day, with the product's errors, flags, and the time of each cell."""
 
     def _open(self) -> None:
         super()._open()
         if self._file.has("nobs") and not (self._file.has("t0") or self._file.has("flag")):
             raise AverageError(
                 f"file '{self.path}' holds averages, which are not images of a time: it counts observations (nobs) and "
-                "has neither their time (t0) nor flags, as the monthly and dekadal files of C3S. Fetch the daily files."
+                "has neither their time (t0) nor flags, like the monthly and dekadal files of C3S. Use the daily files."
             )
 
     def extras(
@@ -70,7 +70,7 @@ class EsaCciFile(LayeredFile):
             }
         if seen is not None:
             seen = (seen - (time - _EPOCH) / timedelta(days=1)) * 86400.0
-            # Days off is damage, or a fill value without its attribute.
+            # An offset of days is damage, or a fill value without its attribute.
             seen = np.where(np.abs(seen) <= 2 * 86400.0, seen, np.nan)
         return std, conditions, seen
 
@@ -80,10 +80,10 @@ def open_esa_cci(path: Path) -> EsaCciFile:
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     AverageError : a monthly or dekadal file.
-    DataError : damaged file; other axes, times or units than the provider's (ACTIVE is in percent of saturation, and
-        no water content).
+    DataError : damaged file; other axes, times or units than the provider's (ACTIVE is in percent of saturation,
+        not a water content).
 
     Notes
     -----

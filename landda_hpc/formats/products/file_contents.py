@@ -1,4 +1,4 @@
-"""What files of many times hold, and which of several files of one name count."""
+"""Contents of files with many times, and selection among several files of one name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Contents:
     ----------
     path : the file.
     times : UTC, ascending.
-    is_preliminary : all of it is preliminary (ERA5T).
+    is_preliminary : all data are preliminary (ERA5T).
     """
 
     path: Path
@@ -35,19 +35,19 @@ class Contents:
 
 
 class FileContents:
-    """Looks into files and remembers what they hold until they change.
+    """Reads the contents of files and caches them until the files change.
 
     Parameters
     ----------
     opens : opens a file of the product.
-    check : raises DataError where a file's times are not those of its name.
+    check : raises DataError if a file's times differ from those of its name.
     skip : counts a file that cannot be read, or raises.
-    left_out : reports what is not used.
+    left_out : reports unused files.
 
     Notes
     -----
-    Local: no communication. Files whose times overlap are versions, of which the best counts: a final one before a
-    preliminary one, and of those the newest by name. Others are pieces, which all count.
+    Local: no communication. Files whose times overlap are versions, of which the best is used: a final one before a
+    preliminary one, then the newest by name. Others are parts, which are all used.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class FileContents:
         self._known: dict[Path, tuple[Stamp, Contents | UnfitFileError]] = {}
 
     def of(self, paths: Sequence[Path]) -> list[Contents]:
-        """What the files of one name hold, the newest last in ``paths``: the best versions, and pieces.
+        """Contents of the files of one name, the newest last in ``paths``: the best versions, and parts.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class FileContents:
                 found.append(contents)
         for path, reason in unfit:
             if found:
-                self._left_out.tell_unfit(path, str(reason))
+                self._left_out.warn_unfit(path, str(reason))
             else:
                 self._skip(path, reason)
         kept: list[Contents] = []
@@ -90,7 +90,7 @@ class FileContents:
         return kept
 
     def _look(self, path: Path) -> Contents | UnfitFileError | None:
-        """What a file holds, or why it is not of the product; None where it is skipped for damage."""
+        """Contents of a file, or the reason why it is not of the product; None if damaged and skipped."""
         try:
             stamp = stamp_of(path)
             known = self._known.get(path)
@@ -113,14 +113,14 @@ class FileContents:
 
 
 def stamp_of(path: Path) -> Stamp:
-    """What changes when a file is written again.
+    """Stamp that changes when a file is rewritten.
 
     Raises
     ------
-    DataError : the file was there and is not any more.
+    DataError : the file has been removed.
     """
     try:
         status = path.stat()
     except OSError as error:
-        raise DataError(f"file '{path}' was there and is not any more: {error}.") from error
+        raise DataError(f"file '{path}' has been removed: {error}.") from error
     return status.st_mtime_ns, status.st_size

@@ -1,4 +1,4 @@
-"""Several files of one time: which of them is the newest version, and what the better value of a cell is."""
+"""Several files of one time: selection of the newest version, and of the better value of a cell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _PRELIMINARY: Final = re.compile(
     r"(?<![A-Za-z0-9])(EP(?=\.)|ERA5T|ERA5-?Land-?T|ICDR|prelim(inary)?|early)(?![A-Za-z0-9])", re.IGNORECASE
 )
-"""GLDAS' early product, ERA5T, the interim record of C3S, and what users call so."""
+"""Names of GLDAS' early product, ERA5T, the interim record of C3S, and similar names of users."""
 
 _NUMBER: Final = re.compile(r"(\d+)")
 
@@ -51,7 +51,7 @@ def newest_last(paths: Sequence[Path], root: Path) -> list[Path]:
 
 
 class LeftOut:
-    """Files that are not used: for a newer version, or because they hold something else; each is reported once.
+    """Files that are not used, because of a newer version or other contents; each is reported once.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class LeftOut:
 
     Attributes
     ----------
-    superseded : files that are left out for a newer version of the same granule, with that version.
+    superseded : files replaced by a newer version of the same granule, with that version.
     """
 
     def __init__(self, label: str) -> None:
@@ -76,7 +76,7 @@ class LeftOut:
         newest: dict[str, tuple[str, Path]] = {}
         for path in paths:
             granule, version = granule_of(path.name) or (str(path), "")
-            # Of copies in several folders the last, as for other products.
+            # The last of copies in several folders, as for other products.
             if granule not in newest or version_key(version) >= version_key(newest[granule][0]):
                 newest[granule] = version, path
         chosen = {path for _, path in newest.values()}
@@ -87,27 +87,27 @@ class LeftOut:
         return [path for path in paths if path in chosen]
 
     def supersede(self, path: Path, newer: Path) -> None:
-        """Leave a file out for a newer version."""
+        """Replace a file by a newer version."""
         if path not in self.superseded:
             self.superseded[path] = newer
             if not self._is_counting:
-                self._tell(path, 1)
+                self._report(path, 1)
 
-    def tell_unfit(self, path: Path, what: str) -> None:
-        """Warn that a file is left out that does not hold images of the product."""
+    def warn_unfit(self, path: Path, what: str) -> None:
+        """Warn that a file without images of the product is skipped."""
         if path not in self._unfit:
             self._unfit.add(path)
-            logger.warning("%s: '%s' is left out: %s", self._label, path, what)
+            logger.warning("%s: '%s' is skipped: %s", self._label, path, what)
 
     def warn_once(self, text: str) -> None:
-        """Warn of a file as an example of all."""
+        """Warn of one file as an example of all."""
         if not self._has_warned:
             self._has_warned = True
             logger.warning("%s: %s", self._label, text)
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """A block at the end of which the older versions that it met are reported together."""
+        """Context that reports the older versions found in it together at its end."""
         n_known = len(self.superseded)
         self._is_counting = True
         try:
@@ -116,17 +116,17 @@ class LeftOut:
             self._is_counting = False
         found = list(self.superseded)[n_known:]
         if found:
-            self._tell(found[0], len(found))
+            self._report(found[0], len(found))
 
-    def _tell(self, example: Path, n_new: int) -> None:
+    def _report(self, example: Path, n_new: int) -> None:
         logger.info(
-            "%s: %d older versions left out, %d so far, e.g. '%s' for '%s'",
+            "%s: %d older versions skipped, %d so far, e.g. '%s' for '%s'",
             self._label, n_new, len(self.superseded), example, self.superseded[example].name,
         )  # fmt: skip
 
 
 def merged(profiles: Sequence[SoilMoistureProfile]) -> SoilMoistureProfile | None:
-    """Images of one time put together, as of half orbits: where several have a cell, the better value counts.
+    """Combine images of one time, e.g. half orbits: if several have a cell, the better value is used.
 
     Parameters
     ----------
@@ -134,8 +134,8 @@ def merged(profiles: Sequence[SoilMoistureProfile]) -> SoilMoistureProfile | Non
 
     Returns
     -------
-    Of the values of a cell the one that the provider recommends; of those the one with fewer other conditions; of those
-    the one with the smaller error, if both report one; of those the first. None without a profile.
+    For each cell the value recommended by the provider, then that with fewer other conditions, then that with the
+    smaller error (if both report one), then the first. None without a profile.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def merged(profiles: Sequence[SoilMoistureProfile]) -> SoilMoistureProfile | Non
 
     Notes
     -----
-    Local: no communication. Errors, conditions and seconds are those of the value that counts.
+    Local: no communication. Errors, conditions and seconds are those of the value used.
     """
     if len(profiles) <= 1:
         return profiles[0] if profiles else None
@@ -193,7 +193,7 @@ def merged(profiles: Sequence[SoilMoistureProfile]) -> SoilMoistureProfile | Non
 
 
 def _rank(profile: SoilMoistureProfile) -> FloatArray:
-    """How good the values of cells are, (n_lat, n_lon): 0 is best, infinite where there is none."""
+    """Quality of the values of cells, (n_lat, n_lon): 0 is best, infinite without value."""
     rank = np.where(np.isfinite(profile.values).any(axis=0), 0.0, np.inf)
     for name, image in profile.conditions.items():
         rank += np.where(image, 10.0 if name == "not_recommended" else 1.0, 0.0)
@@ -201,7 +201,7 @@ def _rank(profile: SoilMoistureProfile) -> FloatArray:
 
 
 def _error(profile: SoilMoistureProfile) -> FloatArray:
-    """Greatest error of a cell's layers, (n_lat, n_lon); NaN where one is not known."""
+    """Greatest error of a cell's layers, (n_lat, n_lon); NaN if one is unknown."""
     if profile.error_std is None:
         return np.full(profile.grid.shape, np.nan)
     greatest: FloatArray = profile.error_std.max(axis=0)
@@ -209,7 +209,7 @@ def _error(profile: SoilMoistureProfile) -> FloatArray:
 
 
 def stack_layers(profiles: Sequence[SoilMoistureProfile]) -> SoilMoistureProfile | None:
-    """One profile of the layers in several files of one time; None without one.
+    """Combine the layers in several files of one time into one profile; None without files.
 
     Raises
     ------

@@ -44,7 +44,7 @@ _SPACINGS: Final = (0.25, 1.0)
 
 
 def require_gldas_grid(path: Path, grid: Grid) -> None:
-    """Cell centres must be those of the provider's lattice: a damaged axis would shift the soil."""
+    """Check that cell centres are those of the provider's grid; a damaged axis would shift the soil."""
     spacing = float(grid.lat[1] - grid.lat[0])
     d = min(_SPACINGS, key=lambda known: abs(known - spacing))
     for axis, origin in ((grid.lat, -60.0), (grid.lon, -180.0)):
@@ -72,11 +72,11 @@ _LAYOUT: Final = Layout(
 
 
 def open_gldas(path: Path) -> LayeredFile:
-    """Open one GLDAS Noah file as the provider ships it, e.g. ``GLDAS_NOAH025_3H.A20160101.0300.021.nc4``.
+    """Open one GLDAS Noah file in the provider's format, e.g. ``GLDAS_NOAH025_3H.A20160101.0300.021.nc4``.
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     DataError : damaged file; other axes, times, grid or calendar than the provider's.
 
     Notes
@@ -93,8 +93,8 @@ def read_gldas(path: Path, depth_m: DepthRange | None = None, region: Region | N
     Parameters
     ----------
     path : the file.
-    depth_m : read only the layers that a mean over this range needs; None reads every layer in the file.
-    region : read only the part around it; None reads all.
+    depth_m : read only the layers that a mean over this range needs; None: every layer in the file.
+    region : read only the part around it; None: everything.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def read_gldas(path: Path, depth_m: DepthRange | None = None, region: Region | N
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     DataError : damaged file; a wanted layer is missing (or all of them); other dimensions, units, axes or
         calendar than the provider's; nothing but missing values; a water content below 0 or above 1 m3 m-3.
     """

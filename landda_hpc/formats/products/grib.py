@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from landda_hpc.regridding.depth import DepthRange
 
 MAX_MESSAGES: Final = 200_000
-"""Most messages of a file: a year of hourly fields has 35,040 of four layers."""
+"""Largest number of messages of a file: a year of hourly fields has 35,040 of four layers."""
 
 PRELIMINARY: Final = 5
 """Version of the experiment (expver) of ERA5T, which ERA5 (1) replaces after some months."""
@@ -56,16 +56,16 @@ def _eccodes() -> Any:
         import eccodes
     except (ImportError, RuntimeError) as error:
         raise ConfigError(
-            f"GRIB files need ecCodes, which is not here ({error}). Install landda-hpc[grib], or fetch netCDF files."
+            f"GRIB files need ecCodes, which is not installed ({error}). Install landda-hpc[grib], or use netCDF files."
         ) from error
     return eccodes
 
 
 @dataclass(frozen=True)
 class Message:
-    """One field of a file: where it lies, what it is, when it is valid, over how many hours (0: an instant), its shape.
+    """One field of a file: position, parameter, valid time, length of the interval in hours (0: an instant), shape.
 
-    ``version`` is ECMWF's version of the experiment: 1 is ERA5, 5 the preliminary ERA5T; 0 where there is none.
+    ``version`` is ECMWF's version of the experiment: 1 is ERA5, 5 the preliminary ERA5T; 0 if there is none.
     """
 
     offset: int
@@ -77,16 +77,16 @@ class Message:
 
 
 class GribIndex:
-    """What is in a GRIB file.
+    """Index of a GRIB file.
 
     Parameters
     ----------
     path : the file.
-    parameters : ECMWF's numbers of the variables that count; others are passed over.
+    parameters : ECMWF's numbers of the indexed variables; others are ignored.
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     UnfitFileError : none of the parameters, or monthly means.
     DataError : not GRIB, truncated or damaged; a field that is not on a latitude-longitude or
         Gaussian grid; two fields of one time, parameter and version of the experiment.
@@ -94,7 +94,7 @@ class GribIndex:
 
     Notes
     -----
-    Local: no communication. Only headers are decoded here. Values are read message by message, so memory holds one
+    Local: no communication. Only headers are decoded. Values are read message by message, so memory holds one
     field.
     """
 
@@ -179,7 +179,7 @@ class GribIndex:
             file.seek(message.offset)
             handle = self._codes.codes_grib_new_from_file(file)
             if handle is None:
-                raise DataError(f"file '{self.path}' ends before its field at byte {message.offset}; was it changed?")
+                raise DataError(f"file '{self.path}' ends before its field at byte {message.offset}; was it modified?")
             try:
                 yield handle
             finally:
@@ -196,12 +196,13 @@ class GribIndex:
         if stream in _MONTHLY:
             raise AverageError(
                 f"field '{name}' in '{self.path}' is of stream '{stream}', monthly means, which are not images of a "
-                "time. Fetch hourly data."
+                "time. Download hourly data."
             )
         kind = str(get(handle, "gridType"))
         if kind not in _GRIDS:
             raise DataError(
-                f"field '{name}' in '{self.path}' is on a grid of type '{kind}'; expected {' or '.join(_GRIDS)}. Fetch "
+                f"field '{name}' in '{self.path}' is on a grid of type '{kind}'; expected {' or '.join(_GRIDS)}. "
+                f"Download "
                 "it interpolated to latitudes and longitudes."
             )
         date, clock = int(get(handle, "validityDate")), int(get(handle, "validityTime"))
@@ -220,7 +221,7 @@ class GribIndex:
         return Message(offset, parameter, time, hours, shape, int(version) if version.isdigit() else 0)
 
     def _key(self, handle: Any, name: str) -> str:
-        """A key that other centres' messages lack; empty then."""
+        """A key that messages of other centres lack; empty in that case."""
         return str(self._codes.codes_get(handle, name)) if self._codes.codes_is_defined(handle, name) else ""
 
     def _grid(self, handle: Any) -> tuple[Grid, bool]:
@@ -264,7 +265,7 @@ class GribFile:
     label : of the product.
     variables : its soil layers.
     parameters : their names by ECMWF's numbers.
-    without_soil : at or below this a value says that there is no soil; None for other variables than soil moisture.
+    without_soil : values at or below this mean that there is no soil; None for other variables than soil moisture.
 
     Raises
     ------
@@ -272,7 +273,7 @@ class GribFile:
 
     Notes
     -----
-    Local: no communication. A field is decoded whole, whatever the region: packed values cannot be read in part.
+    Local: no communication. A field is always decoded completely, because packed values cannot be read in part.
     """
 
     def __init__(
@@ -311,7 +312,7 @@ class GribFile:
         return SoilMoistureProfile(values, depths, slab.grid, time, self._label, self.path)
 
     def image(self, variable: ProductVariable, time: datetime, region: Region | None = None) -> tuple[FloatArray, Grid]:
-        """One variable at one time, in its own unit times its factor, and the grid of that part; as ``LayeredFile``."""
+        """One variable at one time, in its unit times its factor, and the grid of that part; as ``LayeredFile``."""
         message = self._index.messages.get((self._number[variable], time))
         if message is None:
             raise DataError(f"file '{self.path}' has no {variable.name} at {time.isoformat()}.")

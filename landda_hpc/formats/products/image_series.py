@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from landda_hpc.regridding.depth import DepthRange
 
 SUFFIXES: Final = (".nc", ".nc4", ".cdf")
-"""Files that are taken from a folder."""
+"""Suffixes of the files that are read from a folder."""
 
 _TIME_NAMES: Final = ("time", "valid_time")
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where one image lies: a file, its place along the time dimension (None: the file is the image), its time."""
+    """Position of one image: a file, the index along the time dimension (None: the file is the image), and its time."""
 
     path: Path
     index: int | None
@@ -49,7 +49,7 @@ class _Place:
 
 
 class ImageSeries(Sequence[SoilMoistureImage]):
-    """Images of one variable on one grid, in the order of their times, read when they are asked for.
+    """Images of one variable on one grid, in the order of their times, read on demand.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class ImageSeries(Sequence[SoilMoistureImage]):
 
     Notes
     -----
-    Local. The file that was read last stays open until another one is read; use the series as a context manager, or
+    Local. The last file stays open until another one is read; use the series as a context manager, or
     ``close`` it. Made by ``open_image_series`` and ``open_product_series``.
     """
 
@@ -95,11 +95,11 @@ class ImageSeries(Sequence[SoilMoistureImage]):
         return SoilMoistureImage(values, self.grid, self.variable, place.time)
 
     def between(self, first: datetime | None = None, last: datetime | None = None) -> Self:
-        """The images from one time to another, both included; None leaves that end open.
+        """The images from one time to another, both included; None: open end.
 
         Raises
         ------
-        DataError : the files have no times, or none lies between.
+        DataError : the files have no times, or none is in the period.
         """
         if first is None and last is None:
             return self
@@ -111,13 +111,13 @@ class ImageSeries(Sequence[SoilMoistureImage]):
                 chosen.append(place)
         if not chosen:
             raise DataError(
-                f"no image of '{self.variable}' lies between {first or 'the beginning'} and {last or 'the end'}; the "
+                f"no image of '{self.variable}' is between {first or 'the beginning'} and {last or 'the end'}; the "
                 f"series goes from {self._places[0].time} to {self._places[-1].time}."
             )
         return self._with(chosen)
 
     def close(self) -> None:
-        """Close the file that is open."""
+        """Close the open file."""
         for closer in self._closers:
             closer()
 
@@ -140,8 +140,8 @@ def open_image_series(
 
     Parameters
     ----------
-    paths : files, and folders whose netCDF files are all taken.
-    variable : its name; None takes the only field on latitude and longitude in m3 m-3, and complains if there are
+    paths : files, and folders whose netCDF files are all used.
+    variable : its name; None: the only field on latitude and longitude in m3 m-3; an error if there are
         several.
     plausible : values outside are an error, m3 m-3.
 
@@ -152,7 +152,7 @@ def open_image_series(
 
     Raises
     ------
-    MissingFileError : no such file, or a folder without netCDF files.
+    MissingFileError : a file does not exist, or a folder has no netCDF files.
     DataError : damaged file; no such variable, or not just one; units other than m3 m-3; a dimension besides time,
         latitude and longitude; two images of one time; values that are not plausible, or missing everywhere.
     ShapeError : a file on another grid than the first.
@@ -187,7 +187,7 @@ def open_product_series(paths: Iterable[Path], reader: ProfileReader, depth_m: D
 
     Parameters
     ----------
-    paths : files, and folders whose netCDF files are all taken.
+    paths : files, and folders whose netCDF files are all used.
     reader : of the product, e.g. ``formats.products.gldas.read_gldas``.
     depth_m : top and bottom of the layer, m; the product's layers must cover it.
 
@@ -220,7 +220,7 @@ def open_product_series(paths: Iterable[Path], reader: ProfileReader, depth_m: D
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """How one file holds the variable: its places, its time dimension, and the length of that (1 without)."""
+    """How one file holds the variable: its grid, its time dimension, and the length of that dimension (1 without)."""
 
     places: FileGrid
     time: str | None
@@ -283,7 +283,7 @@ def _layout(file: NetcdfFile, name: str) -> _Layout:
     timed = [dim for dim in dims if dim not in places.dims and is_time(file, dim)]
     if len(others) > 1 or (timed and others and others != timed[:1]):
         raise DataError(
-            f"variable '{name}' in '{file.path}' has dimensions {dims}; expected time, latitude and longitude. Cut out "
+            f"variable '{name}' in '{file.path}' has dimensions {dims}; expected time, latitude and longitude. Extract "
             f"one place along {', '.join(d for d in others if d not in timed)}."
         )
     time = next(iter(timed or others), None)
@@ -302,7 +302,7 @@ def _times(file: NetcdfFile, layout: _Layout) -> list[datetime]:
 
 
 def _in_order(places: list[_Place]) -> list[_Place]:
-    """By time, if all have one; DataError for two of one time."""
+    """Sort by time, if all have one; DataError for duplicate times."""
     times = [place.time for place in places]
     known = [time for time in times if time is not None]
     if len(known) < len(times):
@@ -310,5 +310,5 @@ def _in_order(places: list[_Place]) -> list[_Place]:
     ordered = [places[i] for i in sorted(range(len(places)), key=lambda i: known[i])]
     for one, other in pairwise(ordered):
         if one.time == other.time:
-            raise DataError(f"two images of {one.time}: in '{one.path}' and '{other.path}'. Give each time once.")
+            raise DataError(f"two images of {one.time}: in '{one.path}' and '{other.path}'. Each time must occur once.")
     return ordered

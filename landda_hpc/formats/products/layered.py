@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from landda_hpc.regridding.depth import DepthRange
 
 Field = Callable[[str], "FloatArray | None"]
-"""Gives a variable of the file at the time that is read, shape of the slab; None where the file lacks it."""
+"""Returns a variable of the file at the time that is read, shape of the slab; None if the file lacks it."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the files of a product are laid out.
+    """Layout of the files of a product.
 
     Attributes
     ----------
@@ -41,16 +41,16 @@ class Layout:
     variables : its soil layers.
     latitude, longitude, time : names of the coordinates, the usual one first.
     must_have_time : the time axis is a dimension of every layer, of length 1.
-    trusts_units : the units of the variables are what the user says, whatever the files' attributes are.
+    trusts_units : the units of the variables are those given by the user, not those in the files.
     one_time : more than one time is an error.
     may_be_empty : an image without any value is normal.
-    calendars : that the time axis may have.
-    check_grid : raises DataError where the grid is not the product's.
-    check_times : raises DataError where the times are not the product's.
-    time_of_name : time by the file's name, where no time axis is; None if that is an error.
-    step : between two images; averages over more are refused. None: not checked.
-    constant : fields that do not change in time, as a land-sea mask; they may be missing at some times.
-    without_soil : at or below this a value says that there is no soil, in the file's unit.
+    calendars : allowed calendars of the time axis.
+    check_grid : raises DataError if the grid is not that of the product.
+    check_times : raises DataError if the times are not those of the product.
+    time_of_name : time from the file's name, if there is no time axis; None if that is an error.
+    step : between two images; averages over longer periods are rejected. None: not checked.
+    constant : fields that do not change in time, e.g. a land-sea mask; they may be missing at some times.
+    without_soil : values at or below this mean that there is no soil, in the file's unit.
     """
 
     label: str
@@ -72,7 +72,7 @@ class Layout:
 
 
 class LayeredFile:
-    """A ``ProductFile`` of this kind.
+    """A ``ProductFile`` of such a product.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ class LayeredFile:
 
     Raises
     ------
-    MissingFileError : no such file.
+    MissingFileError : the file does not exist.
     UnfitFileError : it has none of the layers, or averages over more than the layout's step.
-    DataError : damaged file; axes, grid or times that are not the product's.
+    DataError : damaged file; axes, grid or times differ from those of the product.
 
     Notes
     -----
@@ -128,7 +128,7 @@ class LayeredFile:
             require_images(file, tuple(self._names.values()), self._axis.name, times, layout.step)
 
     def _time_axis(self, first: str) -> TimeAxis:
-        """Times of the file, of the coordinate that varies with the first layer or of its name."""
+        """Times of the file, from the coordinate that varies with the first layer, or from its name."""
         file, layout = self._file, self.layout
         time = find_clock(file, first, layout.time)
         if time is not None:
@@ -178,7 +178,7 @@ class LayeredFile:
         )
 
     def image(self, variable: ProductVariable, time: datetime, region: Region | None = None) -> tuple[FloatArray, Grid]:
-        """One of the layout's variables at one time, in its own unit times its factor, and the grid of that part.
+        """One of the layout's variables at one time, in its unit times its factor, and the grid of that part.
 
         Raises
         ------
@@ -197,7 +197,7 @@ class LayeredFile:
         field: Field,  # noqa: ARG002 - for other products
         time: datetime,  # noqa: ARG002 - for other products
     ) -> tuple[FloatArray | None, Mapping[str, BoolArray], FloatArray | None]:
-        """What the product reports besides its layers: errors, conditions, seconds; see ``SoilMoistureProfile``.
+        """Other data that the product reports: errors, conditions, seconds; see ``SoilMoistureProfile``.
 
         Parameters
         ----------
@@ -264,7 +264,7 @@ class LayeredFile:
         Parameters
         ----------
         level : index along the one dimension besides time, latitude and longitude.
-        may_be_static : the variable need not have a time, as a land-sea mask.
+        may_be_static : the variable may have no time, e.g. a land-sea mask.
         """
         dims = self._file.dims(name)
         latitude, longitude = self._places.dims
@@ -277,7 +277,7 @@ class LayeredFile:
         def part(rows: slice, columns: slice) -> FloatArray:
             values = self._file.values(name, {**at, latitude: rows, longitude: self._places.columns(columns)})
             values = np.moveaxis(values, (order.index(latitude), order.index(longitude)), (-2, -1))
-            # What is left before the two axes are dimensions of length 1, or the two streams of an old ERA5 file.
+            # The remaining dimensions before the two axes have length 1, or are the two streams of an old ERA5 file.
             stack = values.reshape(-1, *values.shape[-2:])
             return self._places.west_to_east(best_stream(self._file, name, stack))
 
@@ -300,7 +300,7 @@ class LayeredFile:
             lengths = (len(axis.times), *shape.values())
             levels = [dim for dim, n in others.items() if n > 1]
             hint = (
-                f" Name one place along {levels[0]}, e.g. {name}[0]."
+                f" Select one level along {levels[0]}, e.g. {name}[0]."
                 if len(levels) == 1 and is_on_grid and has_time and level is None and self.layout.trusts_units
                 else ""
             )
@@ -311,7 +311,7 @@ class LayeredFile:
 
 
 def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[int]:
-    """The layers that a mean over a depth range needs, where some of a product's layers lie inside others.
+    """The layers that a mean over a depth range needs, if some of a product's layers are inside others.
 
     Parameters
     ----------
@@ -320,8 +320,8 @@ def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[i
 
     Returns
     -------
-    Places in ``depths_m``: layers that follow each other and cover the range, the thickest that fit; else the thinnest
-    one that covers it alone; else all that overlap it (which then do not cover it).
+    Indices in ``depths_m``: consecutive layers that cover the range, the thickest that fit; otherwise the thinnest
+    single layer that covers it; otherwise all that overlap it (which do not cover it).
     """
     top, bottom = depth_m
     chosen: list[int] = []
@@ -334,7 +334,7 @@ def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[i
         ]
         if not here:
             break
-        # The thickest that ends within the range; else the one that sticks out least.
+        # The thickest that ends within the range; otherwise the one that exceeds it least.
         inside = [k for k in here if depths_m[k][1] <= bottom + 1e-6]
         best = max(inside, key=lambda k: depths_m[k][1]) if inside else min(here, key=lambda k: depths_m[k][1])
         chosen.append(best)
@@ -348,5 +348,5 @@ def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[i
 
 
 def stacked(layers: Sequence[FloatArray]) -> FloatArray:
-    """Layers above each other, shape (n_layer, n_lat, n_lon); a single one is not copied."""
+    """Stacked layers, shape (n_layer, n_lat, n_lon); a single one is not copied."""
     return layers[0][None] if len(layers) == 1 else np.stack(layers)

@@ -1,4 +1,4 @@
-"""Times in the names of files: a pattern with strftime codes, read backwards."""
+"""Times in the names of files: parse names with a pattern of strftime codes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from landda_hpc.errors import DataError
 Level = Literal["year", "month", "day", "hour", "minute", "second"]
 
 LEVELS: Final[tuple[Level, ...]] = ("year", "month", "day", "hour", "minute", "second")
-"""How finely a name states a time, from coarse to fine."""
+"""Resolution of the time in a name, from coarse to fine."""
 
 _DIGITS: Final = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "j": 3}
 _COMPOSED: Final = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y"}
 _MONTHS: Final = {"b": calendar.month_abbr, "h": calendar.month_abbr, "B": calendar.month_name}
 _FIELD: Final = {"y": "Y", "b": "m", "h": "m", "B": "m"}
-"""Codes that state the same field as another."""
+"""Codes for the same field as another."""
 _CODE: Final = re.compile(r"%(-?)([A-Za-z%])|(\*)")
 
 _FIXED: Final = {
@@ -30,26 +30,26 @@ _FIXED: Final = {
     "H": re.compile(r"(\d{2})(\d{2})?(?!\d)"),
     "M": re.compile(r"(\d{2})(?!\d)"),
 }
-"""Digits that a pattern has right after a code are the next finer parts of the time: ``%Y%m%d120000``, ``%H00``."""
+"""Digits directly after a code in a pattern are the next finer parts of the time: ``%Y%m%d120000``, ``%H00``."""
 _NEXT: Final = {"d": "HMS", "j": "HMS", "H": "MS", "M": "S"}
 
 _HINT: Final = "?"
 """Field of digits under a wildcard that look like a finer part of the time."""
 
 _KEPT: Final = 100_000
-"""Names of which the times are remembered."""
+"""Number of names whose times are cached."""
 
 _Fields = frozenset[tuple[str, int]]
 
 
 @dataclass(frozen=True, order=True)
 class NamedPeriod:
-    """The time that a name states.
+    """The time in a name.
 
     Attributes
     ----------
-    begin, end : the name stands for [begin, end), UTC.
-    level : the finest part of the time that the name states.
+    begin, end : period [begin, end), UTC.
+    level : the finest part of the time in the name.
     """
 
     begin: datetime
@@ -57,7 +57,7 @@ class NamedPeriod:
     level: Level = field(compare=False)
 
     def overlaps(self, start: datetime, end: datetime) -> bool:
-        """Whether some of [start, end], both included, lies in the period."""
+        """Whether [start, end], both included, overlaps the period."""
         return self.begin <= end and self.end > start
 
 
@@ -72,17 +72,17 @@ class _Token:
 
 
 class NamePattern:
-    """File names with strftime codes for the time and ``*`` for what is not known.
+    """File names with strftime codes for the time and ``*`` for unknown parts.
 
     Parameters
     ----------
-    text : relative to some folder, e.g. ``%Y/%j/X.A%Y%m%d.%H00.*.nc``. Digits right after ``%d``, ``%j``, ``%H`` or
+    text : relative to a folder, e.g. ``%Y/%j/X.A%Y%m%d.%H00.*.nc``. Digits right after ``%d``, ``%j``, ``%H`` or
         ``%M`` are hours, minutes and seconds.
 
     Notes
     -----
     Parts of the time may stand in folders and be repeated. Codes other than those of year, month, day, day of the year,
-    hour, minute and second are passed over when a name is read.
+    hour, minute and second are ignored when a name is parsed.
     """
 
     def __init__(self, text: str) -> None:
@@ -91,7 +91,7 @@ class NamePattern:
         stated = {_FIELD.get(token.text, token.text) for token in self._tokens if token.kind == "code"}
         stated |= {name for token in self._tokens for name, _ in token.states}
         self.level: Level | None = None
-        """The finest part of the time that the pattern has; None if it has none."""
+        """The finest part of the time in the pattern; None if it has none."""
         for level, name in zip(LEVELS, "YmdHMS", strict=True):
             if name in stated or (level == "day" and "j" in stated):
                 self.level = level
@@ -100,11 +100,11 @@ class NamePattern:
         self._read: dict[str, list[NamedPeriod] | DataError] = {}
 
     def periods(self, name: str) -> list[NamedPeriod]:
-        """Times that a name may state, in order; one if the name is clear.
+        """Possible times of a name, in order; one if the name is unambiguous.
 
         Raises
         ------
-        DataError : the parts of the name contradict each other, or state no time of the calendar.
+        DataError : the parts of the name contradict each other, or are not a valid time.
         """
         known = self._read.get(name)
         if known is None:
@@ -130,12 +130,12 @@ class NamePattern:
         return sorted(found)
 
     def time_of(self, name: str, step: timedelta) -> datetime:
-        """The time that a name states, for a file without a time axis.
+        """The time in a name, for a file without a time axis.
 
         Parameters
         ----------
         name : as the pattern, relative to its folder.
-        step : between two images. Of a day or more, a name without an hour is of 00 UTC.
+        step : between two images. With a day or more, a name without an hour means 00 UTC.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class NamePattern:
         """
         ways = _ways(self._tokens, name, whole=False)
         if not ways:
-            raise DataError(f"the name '{name}' does not match the pattern '{self.text}', so that it states no time.")
+            raise DataError(f"the name '{name}' does not match the pattern '{self.text}', so its time is unknown.")
         found = self.periods(name)
         if not found or found[0].level in ("year", "month"):
             raise DataError(
@@ -154,7 +154,7 @@ class NamePattern:
         if len(found) > 1:
             raise DataError(
                 f"file '{name}' has no time axis, and by the pattern '{self.text}' its name may state "
-                f"{' or '.join(period.begin.isoformat() for period in found)}. Write more of the name into the pattern."
+                f"{' or '.join(period.begin.isoformat() for period in found)}. Make the pattern more specific."
             )
         if all(_HINT in dict(fields) for fields in ways):
             raise DataError(
@@ -165,7 +165,7 @@ class NamePattern:
             raise DataError(
                 f"file '{name}' has no time axis, and the pattern '{self.text}' states no hour, while images are "
                 f"{step / timedelta(hours=1):g} h apart. Write %H where the hour is in the name; of daily images set "
-                "step_hours: 24, and they are taken as of 00 UTC."
+                "step_hours: 24, and they are valid at 00 UTC."
             )
         return found[0].begin
 
@@ -176,17 +176,17 @@ class NamePattern:
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> Iterator[tuple[Path, NamedPeriod | None]]:
-        """Files that match the pattern at any time, or whose name states one from ``start`` to ``end``.
+        """Files that match the pattern, at any time or from ``start`` to ``end``.
 
         Parameters
         ----------
-        root : the folder that the pattern is relative to.
-        listed : gives the names in a folder, sorted.
+        root : the folder to which the pattern is relative.
+        listed : returns the names in a folder, sorted.
 
         Yields
         ------
-        Files in order of name, and the period that the name states (the first, if several); None if it states none, or
-        contradicts itself, which is left out where times are given.
+        Files in order of name, and the period in the name (the first, if several); None if it has none, or
+        contradicts itself; such files are omitted if times are given.
         """
         folders = [("", root)]
         if self._prefixes is None:
@@ -261,11 +261,11 @@ def _add_text(tokens: list[_Token], text: str, rest: str) -> None:
 
 
 def _ways(tokens: tuple[_Token, ...], name: str, *, whole: bool) -> set[_Fields]:
-    """All ways to read a name: the fields of the time that each gives.
+    """All ways to parse a name: the resulting fields of the time.
 
     Parameters
     ----------
-    whole : a number behind a wildcard begins where its digits begin.
+    whole : a number after a wildcard begins with its first digit.
     """
     states: dict[int, set[_Fields]] = {0: {frozenset()}}
     previous: _Token | None = None
@@ -284,7 +284,7 @@ def _ways(tokens: tuple[_Token, ...], name: str, *, whole: bool) -> set[_Fields]
 
 
 def _hint(previous: _Token | None, rest: str) -> _Fields:
-    """What digits right after a code would state if the pattern had codes where it has a wildcard."""
+    """Meaning of digits directly after a code if the pattern had codes in place of the wildcard."""
     code = previous.text if previous is not None and previous.kind == "code" else ""
     match = _FIXED[code].match(rest) if code in _FIXED else None
     if match is None or not any(int(digits) for digits in match.groups() if digits):
@@ -293,7 +293,7 @@ def _hint(previous: _Token | None, rest: str) -> _Fields:
 
 
 def _steps(token: _Token, name: str, place: int) -> Iterator[tuple[int, _Fields]]:
-    """Where a token may end that begins at a place of a name, and what it states."""
+    """Possible ends of a token that begins at a position of a name, and its meaning."""
     if token.kind == "text":
         if name.startswith(token.text, place):
             yield place + len(token.text), token.states
@@ -323,7 +323,7 @@ def _has_year(fields: _Fields) -> bool:
 
 
 def _period(fields: _Fields) -> NamedPeriod | None:
-    """The period that fields state; None without a year, for a date that is not in the calendar or for two at once."""
+    """The period of the fields; None without a year, for an invalid date or for two dates."""
     found = dict(fields)
     hinted = found.pop(_HINT, None) is not None
     if len(found) + hinted < len(fields) or "Y" not in found or not 1 <= found["Y"] <= 9998:

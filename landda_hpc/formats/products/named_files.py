@@ -1,4 +1,4 @@
-"""Files under a folder that a pattern names: by time, by version, and what is there instead."""
+"""Files under a folder that a pattern names: by time and version; with reasons for missing files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from landda_hpc.formats.products.file_versions import newest_last
 from landda_hpc.formats.products.name_pattern import NamePattern
 
 MAX_ENUMERATED: Final = 400
-"""Names of so many times are made one by one; of more the folders are listed."""
+"""Up to this number of times, names are generated; beyond it, folders are listed."""
 
 _UNITS: Final = {
     "hour": timedelta(hours=1), "minute": timedelta(minutes=1), "second": timedelta(seconds=1),
 }  # fmt: skip
 _LISTED: Final = 2000
-"""Files that are looked at to say what is there."""
+"""Largest number of files that are inspected for a message."""
 
 
 class NamedFiles:
@@ -29,7 +29,7 @@ class NamedFiles:
     ----------
     root : folder of the data.
     pattern : file names under ``root``, see ``NamePattern``.
-    layer : what stands in the pattern for the name of a layer; it is kept in names, and read as ``*``.
+    layer : placeholder in the pattern for the name of a layer; it is kept in names, and read as ``*``.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class NamedFiles:
 
     Notes
     -----
-    Local: no communication. Nothing is opened.
+    Local: no communication. No file is opened.
     """
 
     def __init__(self, root: Path, pattern: str, layer: str) -> None:
@@ -47,7 +47,7 @@ class NamedFiles:
         self._listings: dict[Path, list[str]] | None = None
 
     def at(self, time: datetime) -> str:
-        """The name of the files of a time, with a wildcard where it has one."""
+        """The name of the files of a time, including wildcards."""
         return time.strftime(self._text)
 
     def keep_listings(self, kept: bool) -> None:
@@ -55,7 +55,7 @@ class NamedFiles:
         self._listings = {} if kept else None
 
     def matches(self, text: str) -> list[Path]:
-        """Files that match a name in which the time is filled in, the newest version last."""
+        """Files that match a name with the time inserted, the newest version last."""
         if "*" not in text:
             path = self.root / text
             return [path] if path.is_file() else []
@@ -67,7 +67,7 @@ class NamedFiles:
         return newest_last([path for path in found if path.is_file()], self.root)
 
     def names_between(self, start: datetime, end: datetime) -> list[str]:
-        """Names, with the time filled in, that may stand for times from start to end, both included."""
+        """Names, with the time inserted, of times from start to end, both included."""
         unit = _UNITS.get(self.pattern.level or "", timedelta(days=1))
         first = datetime.min + (start - datetime.min) // unit * unit
         n = (end - first) // unit + 1
@@ -79,9 +79,9 @@ class NamedFiles:
         return list(dict.fromkeys(self.at(time) for time in times))
 
     def name_before(self, time: datetime) -> str | None:
-        """The name before that of a time, of files that are there or may be; None without one.
+        """The previous name before that of a time, of existing or possible files; None without one.
 
-        Of names with hours the last of the day before the time.
+        For names with hours, the last of the day before the time.
         """
         level = self.pattern.level
         if level is None:
@@ -104,12 +104,12 @@ class NamedFiles:
         return self.at(begin - timedelta(seconds=1))
 
     def describe(self, time: datetime, text: str) -> str:
-        """Why no file is found for a time: what is there instead.
+        """Reason why no file is found for a time, with existing similar files.
 
         Parameters
         ----------
-        time : that was looked for.
-        text : the name that was looked for.
+        time : requested time.
+        text : requested name.
         """
         place = self.root / text
         margin = timedelta(days=40)
@@ -124,7 +124,7 @@ class NamedFiles:
                 f"{period.begin.isoformat()}"
             )
         if near:
-            return f"'{place}' does not exist; '{near[0][0]}' matches the pattern, but its name states no sound time"
+            return f"'{place}' does not exist; '{near[0][0]}' matches the pattern, but its name has no valid time"
         folder = place.parent
         while not folder.is_dir() and folder != self.root and self.root in folder.parents:
             folder = folder.parent
@@ -138,7 +138,7 @@ class NamedFiles:
         return f"'{place}' does not exist{where}, and no file matches the pattern; '{folder}' has {few}"
 
     def listed(self, folder: Path) -> list[str]:
-        """Names in a folder, sorted, without hidden ones; none where it cannot be read."""
+        """Names in a folder, sorted, without hidden ones; none if it cannot be read."""
         if self._listings is not None and folder in self._listings:
             return self._listings[folder]
         try:

@@ -44,20 +44,20 @@ _RATE: Final = ProductVariable(
 )
 
 SLACK_MM: Final = 0.1
-"""By so much an accumulated amount may fall from one hour to the next: packing."""
+"""Largest decrease of an accumulated amount between hours due to packing."""
 
 
 @dataclass(frozen=True)
 class Rain:
-    """How a product gives precipitation.
+    """Precipitation of a product.
 
     Attributes
     ----------
-    label : name in figures and messages.
+    label : name in plots and messages.
     variable : in the files.
-    kind : the amount of the step that ends at the time; or what has fallen since 00 UTC (at 00 UTC: in the day before).
-    step : before the time.
-    convention : description of the amounts, in words.
+    kind : the amount of the step that ends at the time; or the amount since 00 UTC (at 00 UTC: of the previous day).
+    step : length of the interval before the time.
+    convention : description of the amounts.
     """
 
     label: str
@@ -81,12 +81,12 @@ RAIN: Final[dict[str, Rain]] = {
 
 @dataclass(frozen=True, eq=False)
 class PrecipitationField:
-    """What fell between two times.
+    """Precipitation between two times.
 
     Attributes
     ----------
     amount : kg m-2 (mm), shape (n_lat, n_lon), rows south to north; NaN is missing.
-    grid : of the product, or the part of it that was asked for.
+    grid : of the product, or the requested part of it.
     begin, end : UTC.
     label : of the product.
     path : the file.
@@ -109,7 +109,7 @@ def read_precipitation(
     ----------
     product : key of ``RAIN``.
     paths : files in order of their times; netCDF, or GRIB of ERA5.
-    region : only the part around it; None reads all.
+    region : only the part around it; None: everything.
 
     Yields
     ------
@@ -119,16 +119,16 @@ def read_precipitation(
     Raises
     ------
     ConfigError : another product; ecCodes is missing.
-    MissingFileError : no such file.
-    DataError : damaged file; other axes, units or times; files that overlap or are out of order; an accumulation that
-        falls; another grid than before.
+    MissingFileError : the file does not exist.
+    DataError : damaged file; other axes, units or times; files that overlap or are out of order; a decreasing
+        accumulation; another grid than before.
 
     Notes
     -----
     Local: no communication. One field is in memory at a time.
     """
     if product not in RAIN:
-        raise ConfigError(f"product '{product}' gives no precipitation; there are {', '.join(RAIN)}.")
+        raise ConfigError(f"product '{product}' has no precipitation; expected one of {', '.join(RAIN)}.")
     rain = RAIN[product]
     before: tuple[datetime, FloatArray, Grid] | None = None
     for path in paths:
@@ -184,13 +184,13 @@ def _open(product: str, path: Path, rain: Rain) -> LayeredFile | GribFile:
 
 
 def _require_hours(path: Path, times: Sequence[datetime]) -> None:
-    """Raise DataError where amounts of an hour may be totals of days: no two times follow each other by a step."""
+    """Raise DataError if hourly amounts may be daily totals, because no two times are one step apart."""
     require_no_months(path, times)
     spacing = min((after - before for before, after in pairwise(times)), default=timedelta())
     if spacing >= timedelta(days=1):
         raise DataError(
             f"'{path}' has precipitation of times that are at least {spacing / timedelta(hours=1):g} h apart; expected "
-            "hourly times. Are these totals of days? ERA5's own amounts are of the hour before the time: fetch all "
+            "hourly times. Are these daily totals? ERA5's amounts are those of the hour before the time: use all "
             "hours."
         )
 
@@ -198,8 +198,8 @@ def _require_hours(path: Path, times: Sequence[datetime]) -> None:
 def _since(
     path: Path, time: datetime, total: FloatArray, grid: Grid, before: tuple[datetime, FloatArray, Grid] | None
 ) -> tuple[datetime, FloatArray]:
-    """Begin and amount of the interval that ends at a time, of what accumulates from 00 UTC."""
-    # The value of 00 UTC closes the day before.
+    """Begin and amount of the interval that ends at a time, of amounts accumulated from 00 UTC."""
+    # The value of 00 UTC ends the previous day.
     day = (time - timedelta(microseconds=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     if before is None or before[0] <= day:
         return day, total
@@ -209,7 +209,7 @@ def _since(
     amount = total - earlier
     if np.nanmin(amount, initial=0.0) < -SLACK_MM:
         raise DataError(
-            f"tp in '{path}' falls by {-float(np.nanmin(amount)):.3g} mm from {last} to {time}; expected amounts that "
-            "accumulate from 00 UTC, as in ERA5-Land. Is it ERA5, whose amounts are of single hours?"
+            f"tp in '{path}' falls by {-float(np.nanmin(amount)):.3g} mm from {last} to {time}; expected amounts "
+            "accumulated from 00 UTC, as in ERA5-Land. Is it ERA5, which has hourly amounts?"
         )
     return last, np.maximum(amount, 0.0)

@@ -1,6 +1,6 @@
-"""Gridded soil-moisture products: what every reader returns, and what is known of a product beforehand.
+"""Gridded soil-moisture products: common output of all readers, and properties of a product.
 
-A further product is a ``Product``, a function that opens a file of it, and a section in ``entries`` that builds it.
+A new product needs a ``Product``, a function that opens its files, and a section in ``entries`` that creates it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CONDITIONS: Final[dict[str, str]] = {
     "frozen": "frozen soil",
     "snow": "snow or ice on the ground",
-    "dense_vegetation": "vegetation too dense to see the soil through",
+    "dense_vegetation": "vegetation too dense to observe the soil",
     "water": "open water in the footprint",
     "not_recommended": "the provider does not recommend the value",
 }
@@ -33,21 +33,21 @@ CONDITIONS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, eq=False)
 class SoilMoistureProfile:
-    """Soil moisture of one time on a product's own grid.
+    """Soil moisture of one time on the product's grid.
 
     Attributes
     ----------
     values : m3 m-3, shape (n_layer, n_lat, n_lon), rows south to north; NaN is missing.
     depths_m : top and bottom of each layer, m, in the product's order.
-    grid : the product's grid, or the part of it that was asked for.
-    time : valid time, UTC; for a product of many overpasses the middle of the day that it is for.
+    grid : the product's grid, or the requested part of it.
+    time : valid time, UTC; for a product of many overpasses the centre of its day.
     label : name of the product, for output and messages.
     path : the file.
-    error_std : standard deviation of the errors as the product reports it, m3 m-3, shape of ``values``, NaN where it
-        reports none; or None.
-    conditions : by name of ``CONDITIONS``, shape (n_lat, n_lon): cells of which the product says so.
-    cell_seconds : seconds after ``time`` at which each cell was seen, shape (n_lat, n_lon), NaN where the product does
-        not give it; None where all cells are of ``time``.
+    error_std : standard deviation of the errors reported by the product, m3 m-3, shape of ``values``, NaN if not
+        reported; or None.
+    conditions : by name of ``CONDITIONS``, shape (n_lat, n_lon): cells with this condition.
+    cell_seconds : seconds after ``time`` at which each cell was observed, shape (n_lat, n_lon), NaN where the
+        product does not give it; None if all cells are valid at ``time``.
     """
 
     values: FloatArray
@@ -80,8 +80,8 @@ class ProfileReader(Protocol):
 
         Raises
         ------
-        MissingFileError : no such file.
-        DataError : the file is damaged or not as the provider defines it; names file, variable and
+        MissingFileError : the file does not exist.
+        DataError : the file is damaged or deviates from the provider's definition; names file, variable and
             expectation.
         """
         ...
@@ -103,12 +103,12 @@ class ProductFile(Protocol):
         Parameters
         ----------
         time : one of ``times``.
-        depth_m : only the layers that are needed to cover this range, m; None reads all.
-        region : only the part of the grid around it; None reads all.
+        depth_m : only the layers needed to cover this range, m; None: all.
+        region : only the part of the grid around it; None: all.
 
         Raises
         ------
-        DataError : no such time; the file is damaged or not as the provider defines it.
+        DataError : no such time; the file is damaged or deviates from the provider's definition.
         """
         ...
 
@@ -121,19 +121,19 @@ class ProductFile(Protocol):
 
 @dataclass(frozen=True)
 class ProductVariable:
-    """A variable of a product, as its files hold it.
+    """A variable in the files of a product.
 
     Attributes
     ----------
     name : in the files, with the group before it.
-    aliases : other names under which versions of the product have it.
-    long_name, standard_name : of CF; None where CF has none.
+    aliases : other names in versions of the product.
+    long_name, standard_name : of CF; None if CF has none.
     units : spellings of its unit in the files; the first is the usual one.
     valid_range : in that unit, inclusive.
     factor : of m3 m-3 (or, for precipitation, kg m-2) per unit of the file.
     depth_m : top and bottom, m; None for anything but a soil layer.
-    level : place along a further dimension of the variable, from 0; None where it has none.
-    slack : values so far below the range are rounding of the provider's packing and become its lower end.
+    level : index along a further dimension of the variable, from 0; None if it has none.
+    slack : values below the range by at most this are due to packing and are set to its lower end.
     """
 
     name: str
@@ -168,27 +168,27 @@ def volumetric_layer(name: str, depth_m: DepthRange, units: tuple[str, ...], sla
 
 @dataclass(frozen=True)
 class Product:
-    """What is known of a product before a file of it is opened.
+    """Properties of a product, known before a file is opened.
 
     Attributes
     ----------
     key : in configurations.
     label : name in tables and messages.
     variables : soil layers.
-    time_convention : meaning of a value's time, in words.
+    time_convention : meaning of a value's time, as a text.
     stamp : the same for programs: the value is of that instant, a mean around it, or of many overpasses of the day.
     step : between two times.
     opens : opens a file.
     many_times : one file holds many times.
     may_be_empty : an image without any value is normal (a swath outside the region).
-    tried : a real file was read with it; else its reader follows the documentation alone.
-    reference : where the product is described.
+    tried : tested with a real file; otherwise the reader follows only the documentation.
+    reference : description of the product.
     first : first time of a day, after 00 UTC.
-    merges : files of one time (half orbits) are put together; else the newest version by name counts.
+    merges : files of one time (half orbits) are combined; otherwise the newest version by name is used.
     opens_named : makes ``opens`` of a function that gives the time by the configured pattern, for files that may have
         no time axis; None where names have the provider's form.
-    granule : for a product that merges: what a file is of (the half orbit) and which version, by its name; of versions
-        the greatest counts. None for a name that gives neither: the file is its only version.
+    granule : for a product that merges: granule (half orbit) and version of a file, by its name; the greatest
+        version is used. None for a name without them: the file is its only version.
     """
 
     key: str
@@ -209,10 +209,10 @@ class Product:
 
     @property
     def day_begin(self) -> timedelta:
-        """Begin of a day of the product, after 00 UTC of the day that its files name.
+        """Begin of a day of the product, relative to 00 UTC of the day in its file names.
 
-        An image of a day's overpasses has those of half a day to either side of its nominal time: of 00 UTC from noon
-        to noon (ESA CCI), of noon from midnight to midnight (SMAP). Of all other products days are those of UTC.
+        An image of a day's overpasses covers half a day on either side of its nominal time: from noon to noon for
+        00 UTC (ESA CCI), from midnight to midnight for noon (SMAP). Days of all other products are UTC days.
         """
         is_daily = self.stamp == "overpasses" and self.step == timedelta(days=1)
         return self.first - timedelta(hours=12) if is_daily else timedelta(0)

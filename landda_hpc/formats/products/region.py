@@ -1,4 +1,4 @@
-"""The part of a product's grid that a region needs, so that no more than that is read."""
+"""The part of a product's grid that a region needs; only this part is read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Region:
 
     @classmethod
     def of(cls, grid: Grid) -> Self:
-        """The region that a grid covers."""
+        """The region covered by a grid."""
         return cls(
             float(grid.lat_edges[0]), float(grid.lat_edges[-1]), float(grid.lon_edges[0]), float(grid.lon_edges[-1])
         )
@@ -42,15 +42,15 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Slab:
-    """Where a region lies in a file's arrays.
+    """Position of a region in a file's arrays.
 
     Attributes
     ----------
     rows : along the file's latitudes, in the file's order.
-    columns : along the file's longitudes, from west to east: one stretch, or two where the region crosses the file's
+    columns : along the file's longitudes, from west to east: one range, or two if the region crosses the file's
         seam.
     is_flipped : the file's rows run north to south.
-    grid : of what is read, south to north; longitudes ascend across a seam.
+    grid : of the part that is read, south to north; longitudes ascend across a seam.
     """
 
     rows: slice
@@ -81,9 +81,9 @@ def locate(grid: Grid, is_flipped: bool, region: Region | None) -> Slab:
     ----------
     grid : of the whole file, rows south to north.
     is_flipped : the file's rows run north to south.
-    region : what is wanted; None is everything. Rows and columns beyond its edges come along for interpolation. What
-        lies outside the file is left out; if nothing is left, the whole file is given, so that a caller sees where
-        it lies.
+    region : requested region; None: everything. Rows and columns beyond its edges are included for interpolation.
+        Parts outside the file are omitted; if nothing remains, the whole file is returned, so that a caller sees its
+        position.
 
     Notes
     -----
@@ -131,7 +131,7 @@ def _columns(grid: Grid, region: Region) -> BoolArray:
 
 
 def _stretches(is_wanted: BoolArray, is_periodic: bool) -> tuple[slice, ...]:
-    """The wanted columns from west to east: one stretch, gaps included, or two around the seam."""
+    """The wanted columns from west to east: one range, including gaps, or two around the seam."""
     n = is_wanted.size
     places = np.flatnonzero(is_wanted)
     starts = places[~is_wanted[places - 1] | (places == 0)]

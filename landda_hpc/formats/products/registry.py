@@ -14,4 +14,4 @@ from landda_hpc.formats.products.smap import SMAP
 PRODUCTS: Final[dict[str, Product]] = {
     product.key: product for product in (GLDAS_NOAH, ERA5, ERA5_LAND, CLDAS, ESA_CCI, *SMAP)
 }
-"""Gridded products; ``cf_layers.cf_product`` makes another of any variables of CF files."""
+"""Gridded products; ``cf_layers.cf_product`` creates another one from variables of CF files."""

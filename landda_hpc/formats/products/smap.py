@@ -34,10 +34,10 @@ SURFACE_BITS: Final[dict[str, int]] = {
     "dense_vegetation": 1024,
 }
 """Bits of surface_flag: static and radar water; snow or ice, permanent ice; frozen by radiometer and by model; dense
-vegetation. Coast, town, rain, mountains and nadir pass."""
+vegetation. Coast, town, rain, mountains and nadir are accepted."""
 
 NOT_RECOMMENDED_BIT: Final = 1
-"""Of retrieval_qual_flag."""
+"""Bit of retrieval_qual_flag."""
 
 _EPOCH: Final = datetime(2000, 1, 1, 12)
 _DAY: Final = re.compile(r"_(\d{8})(?:T(\d{6}))?_")
@@ -57,8 +57,8 @@ class _Level:
     ----------
     variables : soil layers, with their group.
     suffix : of the variables in the group, for an afternoon overpass.
-    has_overpasses : cells have flags and times of their own; else the whole image is of the time in the file's name.
-    errors : name of the errors' standard deviation by that of the layer.
+    has_overpasses : cells have individual flags and times; otherwise the whole image has the time in the file's name.
+    errors : name of the errors' standard deviation by name of the layer.
     """
 
     label: str
@@ -98,13 +98,13 @@ class SmapFile:
 
     Raises
     ------
-    MissingFileError : no such file.
-    DataError : damaged file; no layer of the product; no EASE-Grid 2.0; a name without time.
+    MissingFileError : the file does not exist.
+    DataError : damaged file; no layer of the product; not an EASE-Grid 2.0; a name without time.
 
     Notes
     -----
-    Local: no communication. Positions come from the grid's definition: latitudes and longitudes in the files are
-    missing where there is no value.
+    Local: no communication. Positions are from the grid's definition, because latitudes and longitudes in the files are
+    missing in cells without a value.
     """
 
     def __init__(self, path: Path, level: _Level) -> None:
@@ -183,7 +183,7 @@ class SmapFile:
         chosen = [every[k] for k in places if depth_m is not None or self._file.has(every[k].name)]
         missing = [v.name for v in chosen if not self._file.has(v.name)]
         if missing:
-            raise MissingLayerError(f"file '{self.path}' lacks {', '.join(missing)} for the depth that is asked for.")
+            raise MissingLayerError(f"file '{self.path}' lacks {', '.join(missing)} for the requested depth.")
         return chosen
 
     def _values(self, variable: ProductVariable, slab: Slab, cells: BoolArray | None) -> FloatArray:
@@ -199,7 +199,7 @@ class SmapFile:
         if not all(self._file.has(errors[v.name]) for v in wanted):
             return None
         std = np.stack([self._field(errors[v.name], slab, cells) for v in wanted])
-        # The retrievals' error is in the files, and missing everywhere.
+        # The files contain the retrieval error, but it is missing everywhere.
         return np.where(std > 0.0, std, np.nan) if (std > 0.0).any() else None
 
     def _overpass(
@@ -225,7 +225,7 @@ class SmapFile:
         return conditions, np.where(np.abs(seconds) <= 2 * 86400.0, seconds, np.nan)
 
     def _field(self, name: str, slab: Slab, cells: BoolArray | None) -> FloatArray:
-        """A variable on the slab; a half orbit's points are put in their cells."""
+        """A variable on the slab; points of a half orbit are assigned to their cells."""
         dims = list(self._file.dims(name))
         if cells is None:
             if tuple(self._file.dims(name).values()) != self.grid.shape:
@@ -248,7 +248,7 @@ class SmapFile:
         rows, columns = (self._file.values(f"{_RETRIEVAL}/EASE_{axis}_index") for axis in ("row", "column"))
         if rows.ndim != 1 or rows.shape != columns.shape:
             raise DataError(
-                f"file '{self.path}' has {rows.shape} row and {columns.shape} column indices; expected as many."
+                f"file '{self.path}' has {rows.shape} row and {columns.shape} column indices; expected equal numbers."
             )
         n_rows, n_columns = self.grid.shape
         is_inside = (rows >= 0) & (rows < n_rows) & (columns >= 0) & (columns < n_columns)
@@ -272,7 +272,7 @@ def _time(path: Path, has_overpasses: bool) -> datetime:
         return datetime.strptime(found.group(1) + (found.group(2) or ""), "%Y%m%d%H%M%S")
     except ValueError as error:
         raise DataError(
-            f"the name of '{path}' gives no time ({error}); expected the provider's, e.g. "
+            f"the name of '{path}' has no valid time ({error}); expected the provider's format, e.g. "
             "SMAP_L3_SM_P_20150811_R18290_001.h5 or SMAP_L4_SM_gph_20150811T013000_Vv7032_001.h5."
         ) from error
 
@@ -288,8 +288,8 @@ def granule_of(name: str) -> tuple[str, str] | None:
     Notes
     -----
     The version is the composite release (R, launch indicator, major and minor version), then the product counter, which
-    a file of the same release gets when it is remade. The time is not part of the granule: a new release may start a
-    second earlier, while number and direction of an orbit are given once. SPL2SMP user guide, "File naming".
+    increases when a file of the same release is produced again. The time is not part of the granule: a new release
+    may start a second earlier, while number and direction of an orbit are unique. SPL2SMP user guide, "File naming".
     """
     found = _GRANULE.fullmatch(name)
     return None if found is None else (found.group(1), found.group(2))

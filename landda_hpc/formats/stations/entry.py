@@ -1,4 +1,4 @@
-"""Base section of station readers: an entry of the catalogue that says how its files are read."""
+"""Base section of station readers: an entry of the catalogue with the description of its files."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class StationEntry(CatalogueEntry):
         Parameters
         ----------
         path : the entry's ``path`` under ``data_root``.
-        period : first and last time that is needed, UTC; series may have more.
+        period : first and last time needed, UTC; series may be longer.
 
         Raises
         ------
-        MissingFileError : no such path.
+        MissingFileError : the path does not exist.
         DataError : a file cannot be read, and ``damaged`` is "error".
 
         Notes
         -----
-        Local: no communication. A file that cannot be read is skipped with a warning where ``damaged`` is "skip".
+        Local: no communication. A file that cannot be read is skipped with a warning if ``damaged`` is "skip".
         """
 
 

@@ -1,7 +1,7 @@
-"""Whose values a file of the International Soil Moisture Network holds, by its name and its header together.
+"""Identify the sensor of a file of the International Soil Moisture Network from its name and header together.
 
 Headers separate by blanks, and names of networks, stations and sensors may contain some; file names separate by
-underscores and write other characters in the place of blanks. Together they show which word belongs to what.
+underscores and replace blanks by other characters. Together they show to which item each word belongs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 SUFFIX: Final = ".stm"
 
 MISSING: Final = -9999.0
-"""Numbers from here down are missing; networks write -9999 and -9999.9."""
+"""Numbers at or below this are missing; networks write -9999 and -9999.9."""
 
 DEPTH_SLACK_M: Final = 0.0055
 """File names give six decimals of a depth, headers two."""
@@ -36,10 +36,10 @@ _N_NUMBERS: Final = 5
 """Latitude, longitude, elevation, top and bottom of the sensor."""
 
 _MOST_NAME_WORDS: Final = 30
-"""Words that the names of a header may have together."""
+"""Largest number of words of all names in a header."""
 
 _Cut = tuple[int, int, int]
-"""Words at which the second network name, the station's name and the place begin."""
+"""Indices of the words at which the second network name, the station's name and the place begin."""
 
 _NAME: Final = re.compile(
     r"(?P<names>.+)_(?P<code>sm|ts|su|p|ta|sd|sweq|tsf|tsfq)"
@@ -49,12 +49,12 @@ _NAME: Final = re.compile(
 """Greedy in the names, so that the variable is the last word that can be one: a station may be called sm_1_2."""
 
 _COPY: Final = re.compile(r"(?: ?\([0-9]+\)| - (?:Copy|Kopie|Copie).*| copy(?: [0-9]+)?)$")
-"""What file managers and browsers add to the name of a second copy."""
+"""Additions of file managers and browsers to the name of a copy."""
 
 
 @dataclass(frozen=True)
 class FileName:
-    """What the name of a file says.
+    """Information in the name of a file.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class FileName:
     code : of the variable.
     depth_m : top and bottom of the sensor, m.
     sensor : its name.
-    first, last : days of the period as yyyymmdd, empty where the name has none.
+    first, last : days of the period as yyyymmdd, empty if the name has none.
     """
 
     names: tuple[str, ...]
@@ -75,14 +75,14 @@ class FileName:
 
 @dataclass(frozen=True)
 class Identity:
-    """What a header says.
+    """Information in a header.
 
     Attributes
     ----------
-    network, station : names as the header has them.
+    network, station : names in the header.
     place : latitude, longitude, elevation (NaN where missing).
     depth_m : top and bottom of the sensor, m.
-    n_words : words of the header that are used up by all this.
+    n_words : number of words of the header used for this.
     """
 
     network: str
@@ -93,7 +93,7 @@ class Identity:
 
 
 def parse_file_name(source: str) -> FileName | None:
-    """What a file name says; None where it is not of the form.
+    """Parse a file name; None if it does not have this form.
 
     ``<network>_<network>_<station>_<variable>_<top>_<bottom>_<sensor>_<start>_<end>.stm``; names may have underscores.
     """
@@ -114,14 +114,14 @@ def parse_file_name(source: str) -> FileName | None:
 
 
 def identify(words: Sequence[str], source: str, is_rest: Callable[[Sequence[str]], bool] | None = None) -> Identity:
-    """Find out which words of a header are names and which are numbers.
+    """Determine which words of a header are names and which are numbers.
 
     Parameters
     ----------
-    words : network, network, station, latitude, longitude, elevation, depth from, depth to, and what follows; each name
-        may take several words.
-    source : file name, with which the words must agree where they can be read in several ways.
-    is_rest : whether words can be what follows; None: anything can.
+    words : network, network, station, latitude, longitude, elevation, depth from, depth to, and the rest; each name
+        may have several words.
+    source : file name, with which the words must agree if they are ambiguous.
+    is_rest : whether words can be the rest; None: any words can.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def identify(words: Sequence[str], source: str, is_rest: Callable[[Sequence[str]
     ways = [k for k in starts if _can_be_place(words[k : k + _N_NUMBERS])]
     ways = [k for k in ways if is_rest is None or is_rest(words[k + _N_NUMBERS :])]
     if not ways:
-        # As if no name had a blank: what is wrong shows in the number that is not one, or off the globe.
+        # As if no name had a blank: the error is then an invalid number, or a place off the globe.
         return _identity(words, (1, 2, 3), source)
     agreeing = [k for k in ways if name is None or _is_at(words, k, name.depth_m)]
     if name is not None and not agreeing:
@@ -157,14 +157,18 @@ def identify(words: Sequence[str], source: str, is_rest: Callable[[Sequence[str]
         found = {cut for cut in found if words[: cut[0]] == words[cut[0] : cut[1]]} or found
     if not found and ways == [3]:
         if name is not None:
-            logger.info("header of '%s' has other names than the file, '%s'; they count", source, " ".join(words[:3]))
+            logger.info(
+                "header of '%s' has other names than the file, '%s'; those of the header are used",
+                source,
+                " ".join(words[:3]),
+            )
         found = {(1, 2, 3)}
     if len(found) == 1:
         return _identity(words, found.pop(), source)
     raise DataError(
         f"header '{' '.join(words)[:120]}' of station file '{source}' can be read in several ways, as its names have "
         "blanks; expected a file name <network>_<network>_<station>_<variable>_<from>_<to>_<sensor>_<start>_<end>.stm "
-        "with the same names and depths. Give the file the name that it was downloaded with."
+        "with the same names and depths. Restore the original name of the file."
     )
 
 
@@ -211,7 +215,7 @@ def _cuts(words: Sequence[str], place: int, name: FileName, agree: Callable[[str
 
 
 def _ways_of_name(names: tuple[str, ...]) -> list[tuple[str, str, str]]:
-    """Network, network and station of a file name: where both networks are the same if they can be."""
+    """Network, network and station of a file name: with both networks equal if possible."""
     ways = [
         ("_".join(names[:i]), "_".join(names[i:j]), "_".join(names[j:]))
         for i in range(1, len(names) - 1)
@@ -221,7 +225,7 @@ def _ways_of_name(names: tuple[str, ...]) -> list[tuple[str, str, str]]:
 
 
 def _plain(name: str) -> str:
-    """Letters and digits alone, without accents and case: blanks become other characters in file names, or vanish."""
+    """Letters and digits alone, without accents and case: in file names blanks are replaced or removed."""
     return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if c.isalnum())
 
 
@@ -230,7 +234,7 @@ def _same(name: str, other: str) -> bool:
 
 
 def _alike(name: str, other: str) -> bool:
-    """Whether names can be the same but for letters outside ASCII, which archives garble and people transliterate."""
+    """Whether names are equal except for letters outside ASCII, which may be garbled or transliterated."""
     if name.isascii() and other.isascii():
         return _same(name, other)
     few, many = sorted(("".join(c for c in _plain(n) if c.isascii()) for n in (name, other)), key=len)

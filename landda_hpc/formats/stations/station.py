@@ -1,4 +1,4 @@
-"""Series of a station: what every reader of in-situ data returns."""
+"""Series of a station: common output of all readers of in-situ data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TextArray = npt.NDArray[np.str_]
 
 @dataclass(frozen=True)
 class StationVariable:
-    """What stations measure.
+    """Quantity measured by stations.
 
     Attributes
     ----------
@@ -50,14 +50,14 @@ VARIABLES: Final[dict[str, StationVariable]] = {
         StationVariable("snow_water_equivalent", "sweq", "mm", (-1000.0, 30000.0)),
     )
 }
-"""Ranges are wide: a sensor out of its range is marked by flags, which the reader keeps; a number beyond these is not a
-value of that quantity."""
+"""Ranges are wide: a sensor outside its range is flagged, and the reader keeps flags; values beyond these ranges are
+impossible."""
 
 SAME_PLACE_DEG: Final = 0.02
-"""Latitudes and longitudes of one sensor in several files differ by less: files round them differently."""
+"""Latitudes and longitudes of one sensor in several files differ by less than this, because of rounding."""
 
 _RANK: Final[dict[str, int]] = {"G": 0, "U": 1, "": 1, "D": 2, "C": 3, "M": 4}
-"""How good a value is by the first letter of its flag: good, not checked, doubtful, beyond bounds (wrong), missing."""
+"""Quality of a value by the first letter of its flag: good, not checked, doubtful, beyond bounds (wrong), missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +66,16 @@ class StationSeries:
 
     Attributes
     ----------
-    network, station, sensor : names as the provider writes them.
+    network, station, sensor : names in the provider's spelling.
     lat, lon : degrees_north, degrees_east.
     elevation_m : above sea level; NaN where unknown.
     depth_m : from, to; equal for a sensor at one depth; negative above the ground.
     variable, units : of ``VARIABLES``.
     times : UTC, datetime64[s], shape (n,), strictly ascending.
     values : shape (n,); NaN is missing.
-    flags : the provider's quality flags, several joined by commas, empty where there is none, shape (n,).
+    flags : the provider's quality flags, several joined by commas, empty if there is none, shape (n,).
     source : the file.
-    dropped : lines that were not taken, by reason.
+    dropped : number of rejected lines, by reason.
     """
 
     network: str
@@ -104,7 +104,7 @@ class StationSeries:
             raise ShapeError(f"times of {self.network} {self.station} do not ascend strictly.")
 
     def good(self, accept: Collection[str] = ("G",)) -> BoolArray:
-        """Values whose flags are all accepted, shape (n,). A value without flag counts as flagged ''."""
+        """Values whose flags are all accepted, shape (n,). A value without flag has the flag ''."""
         known, where = np.unique(self.flags, return_inverse=True)
         is_accepted = np.array([all(f in accept for f in text.split(",")) for text in known.tolist()], dtype=np.bool_)
         chosen: BoolArray = is_accepted[where] & np.isfinite(self.values) if known.size else np.zeros(0, dtype=np.bool_)
@@ -121,9 +121,9 @@ class StationSeries:
 
 
 def quality_rank(flags: TextArray) -> IntArray:
-    """How good values are by their flags: 0 good, 1 not checked, 2 doubtful, 3 wrong, 4 missing, shape (n,).
+    """Quality of values by their flags: 0 good, 1 not checked, 2 doubtful, 3 wrong, 4 missing, shape (n,).
 
-    Of several flags the worst counts; letters that are not known count as not checked.
+    The worst of several flags is used; unknown letters count as not checked.
     """
     known, where = np.unique(flags, return_inverse=True)
     ranks = [max(_RANK.get(flag.strip()[:1], 1) for flag in text.split(",")) for text in known.tolist()]
@@ -131,17 +131,17 @@ def quality_rank(flags: TextArray) -> IntArray:
 
 
 def best_of_each_time(times: TimeArray, values: FloatArray, ranks: IntArray) -> IntArray:
-    """Which of several values of one time counts.
+    """Select one of several values of the same time.
 
     Parameters
     ----------
     times, values : shape (n,), in the order in which they were reported; NaN is missing.
-    ranks : how good each is, smaller is better, shape (n,).
+    ranks : quality of each, smaller is better, shape (n,).
 
     Returns
     -------
-    Indices of the chosen values, times ascending: of each time a value before none, then the best rank, then the one
-    that was reported last, which corrects those before.
+    Indices of the chosen values, times ascending: for each time a valid value first, then the best rank, then the one
+    reported last, which corrects earlier ones.
     """
     if np.all(times[1:] > times[:-1]):
         return np.arange(times.size)
@@ -154,11 +154,11 @@ def best_of_each_time(times: TimeArray, values: FloatArray, ranks: IntArray) -> 
 
 @dataclass(frozen=True)
 class Sensor:
-    """Which sensor a series is of.
+    """Sensor of a series.
 
     Attributes
     ----------
-    network, station, name : as the provider writes them.
+    network, station, name : in the provider's spelling.
     place : latitude, longitude, elevation (NaN where unknown).
     depth_m : from, to.
     """
@@ -180,12 +180,12 @@ def make_series(
     source: str,
     ranks: IntArray | None = None,
 ) -> StationSeries:
-    """Bring a series into order: times ascend, each once; impossible values are missing.
+    """Sort a series: times ascend and are unique; impossible values are missing.
 
     Parameters
     ----------
-    times, values, flags : as in the file, shape (n,); which of equal times counts: ``best_of_each_time``.
-    ranks : how good the values are, smaller is better, shape (n,); default ``quality_rank`` of the flags.
+    times, values, flags : as in the file, shape (n,); selection among equal times: ``best_of_each_time``.
+    ranks : quality of the values, smaller is better, shape (n,); default ``quality_rank`` of the flags.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def make_series(
     is_possible = np.isnan(values) | ((values >= low) & (values <= high))
     if values.size and not is_possible.any():
         raise DataError(
-            f"{variable.name} of {station} in '{source}' is {values[0]:g} and so on, nowhere within {low:g} to "
+            f"{variable.name} of {station} in '{source}' is {values[0]:g} and so on, never within {low:g} to "
             f"{high:g} {variable.units}. Is it in other units?"
         )
     values = np.where(is_possible, values, np.nan)
@@ -231,18 +231,18 @@ def make_series(
 def merge_series(
     series: Sequence[StationSeries], age: Callable[[StationSeries], tuple[str, ...]] | None = None
 ) -> list[StationSeries]:
-    """Put series of one sensor together, such as files of successive or overlapping periods.
+    """Merge series of one sensor, e.g. files of consecutive or overlapping periods.
 
     Parameters
     ----------
-    series : those of one network, station, sensor name, depth, variable and place (within ``SAME_PLACE_DEG``) are of
+    series : those of one network, station, sensor name, depth, variable and place (within ``SAME_PLACE_DEG``) belong to
         one sensor.
-    age : what orders the series of one sensor, earlier reports first; None: they are in that order.
+    age : sort key of the series of one sensor, earlier reports first; None: already sorted.
 
     Returns
     -------
-    Each sensor once, in the order in which the first series of each came. Of several values of one time counts a value
-    before none, then the better flag (``quality_rank``), then that of the later series.
+    Each sensor once, in the order in which the first series of each came. Of several values of one time a valid
+    value is preferred, then the better flag (``quality_rank``), then that of the later series.
     """
     groups: dict[tuple[object, ...], list[list[StationSeries]]] = {}
     ordered: list[list[StationSeries]] = []

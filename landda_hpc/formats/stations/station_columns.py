@@ -1,4 +1,4 @@
-"""Columns of station tables: which hold the place, the time and the values, and what their names say of units."""
+"""Columns of station tables: those of place, time and values, and units in their names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CLOCK: Final = (("year", "v04001"), ("mon", "month", "v04002"), ("day", "v04003
 _MINUTE: Final = ("min", "minute", "v04005")
 
 _BRACKET: Final = re.compile(r"(.*?)[\s_]*[\[(\uff08\u3010](.*)[\])\uff09\u3011]")
-"""A name and what follows it in brackets, which may be full-width."""
+"""A name and the text after it in brackets, which may be full-width."""
 
 _CHINESE: Final = {"百分率": "%", "百分比": "%", "毫米": "mm"}
 """Words for units."""
@@ -43,7 +43,7 @@ _ZONES: Final[dict[float, tuple[str, ...]]] = {
     0.0: ("utc", "gmt", "z", "utc+0", "世界时"),
     _BEIJING: ("bjt", "bj", "beijing", "cst", "utc+8", "utc+08:00", "北京时间", "北京时", "北京"),
 }
-"""Names of time zones, by the hours that they are ahead of UTC, as they follow a column's name."""
+"""Names of time zones, by their offset from UTC in hours, as written after a column's name."""
 
 _PLAIN_STAMP: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(?:(\d\d)(\d\d)?)?")
 _STAMP_TEXT: Final = re.compile(
@@ -59,10 +59,10 @@ class Column:
 
     Attributes
     ----------
-    place : its number.
+    place : index of the column.
     depth_m : top and bottom of the layer, m.
     quality : number of the column of its quality codes.
-    divisor : of its values, to give the variable's own unit, by the unit that the header states; None where it states
+    divisor : of its values, to give the variable's own unit, by the unit that the header states; None if it states
         none.
     """
 
@@ -74,12 +74,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Columns:
-    """Where a table has what.
+    """Columns of a table.
 
     Attributes
     ----------
     station, lat, lon, elevation : numbers of columns.
-    time : gives the UTC time of a row; ValueError where it has none.
+    time : returns the UTC time of a row; ValueError without one.
     values : columns of the variable.
     """
 
@@ -91,7 +91,7 @@ class Columns:
     values: tuple[Column, ...]
 
     def with_units(self, row: Sequence[str], variable: StationVariable) -> Columns | None:
-        """The columns with the units of a row that has units in the place of values; None if it has values."""
+        """The columns with the units from a row of units; None if the row has values."""
         if any(c.isdigit() for c in row[self.lat]) or any(row[c.place].lower() in MISSING_WORDS for c in self.values):
             return None
         try:
@@ -102,17 +102,17 @@ class Columns:
 
 
 def find_columns(header: Sequence[str], variable: StationVariable, offset: timedelta, source: str) -> Columns:
-    """Find out where a table has what.
+    """Identify the columns of a table.
 
     Parameters
     ----------
     header : names of the columns; a unit or a time zone may follow in brackets.
-    variable : that is wanted.
-    offset : by which the table's times are ahead of UTC, where neither column nor value states a zone.
+    variable : requested variable.
+    offset : offset of the table's times from UTC, if neither column nor value has a zone.
 
     Raises
     ------
-    DataError : a column that is needed is missing, or is given twice; an unknown unit; another zone than ``offset``.
+    DataError : a required column is missing or occurs twice; an unknown unit; another zone than ``offset``.
     """
     plain = [_split(name)[0] for name in header]
 

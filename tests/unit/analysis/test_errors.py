@@ -183,7 +183,7 @@ def test_a_spectrum_file_says_what_it_holds(tmp_path: Path, caplog: pytest.LogCa
     assert [a.tolist() for a in read_wedge_spectrum(new)] == [[0, 1], [0, 0], [0.5, 0.25]]
     assert not caplog.text
     assert [a.tolist() for a in read_wedge_spectrum(old)] == [[0, 1], [0, 0], [0.5, 0.25]]
-    assert "make it again" in caplog.text
+    assert "create it again" in caplog.text
     old.write_text("# a note\n" + "\n".join(lines[1:]) + "\n0,1\n")
     with pytest.raises(DataError, match="line 5"):
         read_wedge_spectrum(old)

@@ -120,7 +120,7 @@ def test_monthly_means_of_era5_have_no_sign_but_their_times(tmp_path: Path) -> N
         list(read_precipitation("era5", [rain]))
     days = [DAY + timedelta(days=k) for k in range(3)]
     daily = write_image(tmp_path / "d.nc", [0.002] * 3, days, name="tp", units="m")
-    with pytest.raises(DataError, match="totals of days"):
+    with pytest.raises(DataError, match="daily totals"):
         list(read_precipitation("era5", [daily]))
     # Of ERA5-Land the value of 00 UTC is the total of the day before.
     assert len(list(read_precipitation("era5_land", [daily]))) == 3

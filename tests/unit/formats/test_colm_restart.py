@@ -217,7 +217,7 @@ def test_mapping_and_restart_of_different_cases(case: ColmCase, colm_case: Modul
     other = find_case(colm_case.write_case(tmp_path / "other", seed=5).folder)
     mixed = find_case(case.restart.parent, landdata=other.landdata)
     mesh = read_mesh(mixed)
-    with pytest.raises(ShapeError, match="belong to one case"):
+    with pytest.raises(ShapeError, match="belong to the same case"):
         for block in mixed.blocks:
             read_block_map(mixed, mesh, block)
 

@@ -321,7 +321,7 @@ def test_era5_land_is_taken_apart_and_era5_is_not(tmp_path: Path) -> None:
     hourly = write(tmp_path / "era5.nc", {"tp": rain[:, None, None]}, times, "m")
     fields = list(read_precipitation("era5", [hourly]))
     np.testing.assert_allclose([f.amount[0, 0] for f in fields], 1000 * rain, atol=1e-5)
-    with pytest.raises(DataError, match="Is it ERA5, whose amounts are of single hours"):
+    with pytest.raises(DataError, match="Is it ERA5, which has hourly amounts"):
         list(read_precipitation("era5_land", [hourly]))
 
 

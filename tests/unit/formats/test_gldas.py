@@ -234,5 +234,5 @@ def test_a_hole_in_the_heap_is_found_before_the_library_hangs_on_it(tmp_path: Pa
     start = content.index(b"GCOL")
     content[start + 200 : start + 1000] = bytes(800)
     (tmp_path / "hole.nc4").write_bytes(content)
-    with pytest.raises(DataError, match=f"heap at byte {start} is broken"):
+    with pytest.raises(DataError, match=f"heap at byte {start} is damaged"):
         read_gldas(tmp_path / "hole.nc4")

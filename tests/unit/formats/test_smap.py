@@ -92,11 +92,11 @@ def test_smap_l3_morning_and_afternoon(tmp_path: Path) -> None:
         assert (profile.cell_seconds == 36000.0).all()
     with pytest.raises(DataError, match="Is it a file of SMAP L2"):
         open_smap_l2(path)
-    with pytest.raises(DataError, match="gives no time"):
+    with pytest.raises(DataError, match="has no valid time"):
         open_smap_l4(path)
     renamed = tmp_path / "l3.h5"
     path.rename(renamed)
-    with pytest.raises(DataError, match="gives no time"):
+    with pytest.raises(DataError, match="has no valid time"):
         open_smap_l3_pm(renamed)
     name, group = "SMAP_L3_SM_P_20160602_R1_001.h5", "Soil_Moisture_Retrieval_Data_AM"
     cut = make_smap(tmp_path / name, group, {"soil_moisture": 1.0}, shape=(10, 12))

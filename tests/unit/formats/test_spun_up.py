@@ -132,7 +132,7 @@ def layer_above_nothing(file: netCDF4.Dataset) -> None:
         (put("soil_class", (1,), -3), r"'soil_class'.*outside"),
         (put("porsl", (4, 1), 0.0), r"'porsl'.*outside"),
         (put("psi0", (4, 1), 20.0), r"'psi0'.*outside"),
-        (put("wliq_soisno", (0, 9, 3), -5.0), r"'wliq_soisno'.*first -5.*make the file again"),
+        (put("wliq_soisno", (0, 9, 3), -5.0), r"'wliq_soisno'.*first -5.*create the file again"),
         (put("t_soisno", (0, 4, 0), 0.0), r"'t_soisno'.*outside \[150, 360\]"),
         (layer_above_nothing, r"'dz_sno'.*above an empty one"),
         (rename("zwt", "wliq"), r"'zwt' is not in"),

@@ -89,7 +89,7 @@ def test_what_does_not_fit_is_said_with_what_to_do(tmp_path: Path, domain: Domai
 
 
 def test_a_year_s_file_cannot_have_the_name_of_a_spin_up_of_certain_tiles(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"name it \.nc"):
+    with pytest.raises(ConfigError, match=r"suffix \.nc"):
         spin_up(config(tmp_path), SerialCommunicator(), tmp_path, StopRule(), year_file=tmp_path / "year.h5")
 
 
@@ -137,5 +137,5 @@ def test_two_ends_beside_each_other(tmp_path: Path, domain: Domain) -> None:
     elsewhere = write(tmp_path / "c", n, date, {GRID_RECORD: "another region"})
     with pytest.raises(ConfigError, match="of another region, the configuration has"):
         compare_ends(config(tmp_path), ours, elsewhere)
-    with pytest.raises(ConfigError, match="run it on with --max-years"):
+    with pytest.raises(ConfigError, match="continue it with --max-years"):
         compare_ends(config(tmp_path), ours, write(tmp_path / "c", n, date, records, years=1))

@@ -1,4 +1,4 @@
-"""Any CF netCDF files whose variables are named."""
+"""CF netCDF files with configured variables."""
 
 from __future__ import annotations
 
@@ -19,17 +19,15 @@ class CfEntry(GriddedEntry):
 
     product: Literal["cf"]
     variables: Annotated[dict[Word, tuple[DepthM, DepthM]], Field(min_length=1, max_length=1000)] = Field(
-        description="variables of soil moisture, top and bottom of each, m; name[0], name[1] ... are places along a "
-        "further dimension, as of layers",
+        description="variables of soil moisture, top and bottom of each, m; name[0], name[1] ... are positions along a "
+        "further dimension, e.g. of layers",
     )
     units: Word | dict[Word, Word] | None = Field(
         None,
-        description="units to take instead of what the files say, of all variables or by variable: m3 m-3, percent (by "
+        description="units that replace those in the files, for all variables or by variable: m3 m-3, percent (by "
         "volume), kg m-2 or mm (in the layer), kg m-3",
     )
-    step_hours: Hours = Field(
-        24.0, description="hours between two times; the files state which times, and averages over more are refused"
-    )
+    step_hours: Hours = Field(24.0, description="hours between two times; averages over longer periods are rejected")
 
     @model_validator(mode="after")
     def _named(self) -> Self:
@@ -37,7 +35,9 @@ class CfEntry(GriddedEntry):
             raise ValueError(f"units name {', '.join(sorted(unknown))}, not in variables: {', '.join(self.variables)}")
         for name, (top, bottom) in self.variables.items():
             if not top + THINNEST_M <= bottom:
-                raise ValueError(f"variable {name}, {top} to {bottom} m: expected 0 <= top < bottom, 1 mm at least")
+                raise ValueError(
+                    f"variable {name}, {top} to {bottom} m: expected 0 <= top < bottom, at least 1 mm thick"
+                )
         return self
 
     def build(self) -> Product:

@@ -1,4 +1,4 @@
-"""Station tables as those of the China Meteorological Administration."""
+"""Station tables in the format of the China Meteorological Administration."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class CmaCsvEntry(StationEntry):
-    """Station tables as those of the China Meteorological Administration: a file, a folder or a zip archive."""
+    """Station tables in the format of the China Meteorological Administration: a file, a folder or a zip archive."""
 
     product: Literal["cma_csv"]
     utc_offset_hours: float = Field(
-        0.0, ge=-12.0, le=14.0, description="hours that the files' times are ahead of UTC; 8 for Beijing"
+        0.0, ge=-12.0, le=14.0, description="offset of the files' times from UTC, h; 8 for Beijing"
     )
     table_units: Literal["detect", "percent", "fraction"] = Field(
         "detect",
-        description="unit of soil moisture where the columns' names do not state one: percent by volume, fraction "
+        description="unit of soil moisture if the column names do not give one: percent by volume, fraction "
         "(m3 m-3), or detected from all values of the tables",
     )
 
