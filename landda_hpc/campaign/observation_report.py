@@ -15,7 +15,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet.backends import Frame
 from landda_hpc.errors import ConfigError
 from landda_hpc.instances.domain import Domain
-from landda_hpc.io.markdown import table_lines
+from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.methods.base.curvelet_frame import make_frame
 from landda_hpc.observation.bias_report import Energies, StructureEffect, add_image
 from landda_hpc.observation.source import ObservationSource
@@ -152,14 +152,12 @@ def counts_table(n_times: int, counts: Mapping[str, int]) -> list[tuple[str, str
 
 def counts_markdown(n_times: int, counts: Mapping[str, int]) -> str:
     """The counts as a Markdown page."""
-    lines = [
-        "# Observations",
-        "",
-        f"Times with observations: {n_times}. Cells by the first reason for rejection, summed over the times.",
-        "",
-        *table_lines(("reason", "cells", "share of the values on soil"), counts_table(n_times, counts)),
-    ]
-    return "\n".join(lines) + "\n"
+    page = MarkdownPage("Observations")
+    page.text(
+        f"Times with observations: {n_times}. Cells by the first reason against their use, summed over the times."
+    )
+    page.table(("reason", "cells", "share of the values on soil"), counts_table(n_times, counts))
+    return page.content()
 
 
 def scale_energies(frame: Frame) -> Energies:

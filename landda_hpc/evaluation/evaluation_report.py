@@ -26,6 +26,7 @@ from landda_hpc.evaluation.setup import Catalogue, EvaluationSetup
 from landda_hpc.evaluation.station_figures import draw_score_maps, draw_station_days, draw_station_series
 from landda_hpc.instances.domain import Domain
 from landda_hpc.io.atomic import write_text
+from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.io.provenance import history, software
 from landda_hpc.regions import Region, named_regions
 from landda_hpc.verification.omissions import Gap, Gaps, gap_lines
@@ -135,19 +136,16 @@ class _Page:
         self.stations = ""
         self._config = config
         self._figures: list[Figure] = []
-        self._lines = [f"# Verification of {config.name}", ""]
+        self._page = MarkdownPage(f"Verification of {config.name}")
 
     def section(self, title: str, *paragraphs: str) -> None:
         """Add a section; empty paragraphs are omitted."""
-        self._lines += [f"## {title}", ""]
-        for paragraph in paragraphs:
-            self._lines += [paragraph, ""] if paragraph else []
+        self._page.section(title, *paragraphs)
 
     def figures(self, figures: Sequence[Figure]) -> None:
         self._figures += figures
         for one in figures:
-            picture = one.path.relative_to(self.output).as_posix()
-            self._lines += [f"![{one.caption}]({picture})", "", one.caption, ""]
+            self._page.picture(one.path.relative_to(self.output).as_posix(), one.caption, one.caption)
 
     def weak_intervals(self, means: Iterable[GroupMean]) -> str:
         """Log and note that intervals are based on few values; returns the sentence, or an empty text."""
@@ -159,7 +157,7 @@ class _Page:
 
     def write(self, gaps: Sequence[Gap]) -> Verification:
         path = self.output / "verification.md"
-        write_text(path, "\n".join([*self._lines, *gap_lines(gaps)]), make_folder=True)
+        write_text(path, self._page.content(gap_lines(gaps)), make_folder=True)
         settings = write_settings(self._config, self.output)
         files = (path, settings, *self.files, *(one.path for one in self._figures))
         return Verification(

@@ -19,3 +19,49 @@ def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]], n_texts:
 
 def _line(cells: Sequence[str]) -> str:
     return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
+
+
+class MarkdownPage:
+    """Title, sections, paragraphs, tables and pictures, in the order of the page.
+
+    Attributes
+    ----------
+    lines : of the page so far; each part ends with an empty one.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.lines = [f"# {title}", ""]
+
+    def section(self, title: str, *paragraphs: str) -> None:
+        """Begin a section."""
+        self.lines += [f"## {title}", ""]
+        self.text(*paragraphs)
+
+    def text(self, *paragraphs: str) -> None:
+        """Add paragraphs, or parts that are Markdown already; empty ones are left out."""
+        for paragraph in paragraphs:
+            self.lines += [paragraph.rstrip("\n"), ""] if paragraph else []
+
+    def items(self, texts: Iterable[str]) -> None:
+        """Add a list."""
+        self.lines += [*(f"- {text}" for text in texts), ""]
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]], n_texts: int = 1) -> None:
+        """Add a table; see ``table_lines``."""
+        self.lines += [*table_lines(headings, rows, n_texts), ""]
+
+    def picture(self, link: str, name: str, caption: str = "") -> None:
+        """Add a picture.
+
+        Parameters
+        ----------
+        link : path relative to the page.
+        name : for readers who do not see it.
+        caption : below it; none if empty.
+        """
+        self.lines += [f"![{name}]({link})", ""]
+        self.text(caption)
+
+    def content(self, ending: Iterable[str] = ()) -> str:
+        """Return the page, with more lines at its end."""
+        return "\n".join([*self.lines, *ending])

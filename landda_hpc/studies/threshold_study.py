@@ -19,6 +19,7 @@ from landda_hpc.formats.products.image_series import ImageSeries
 from landda_hpc.grid import Grid, regular_grid, spans_circle
 from landda_hpc.io.atomic import write_text
 from landda_hpc.io.csv_table import csv_text
+from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.methods.base.curvelet_frame import make_frame
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.regridding.regrid import Method as RegridMethod
@@ -290,45 +291,35 @@ def _page(
 ) -> str:
     first, last = series.times[0], series.times[-1]
     period = "" if first is None or last is None else f", {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
-    lines = [
-        "# Threshold study",
-        "",
-        (
-            f"{study.n_images} images of `{series.variable}`{period}; {grid.describe()}; {frame.n_coef} stored numbers "
-            f"in {len(frame.blocks)} wedges."
-        ),
-        "",
+    page = MarkdownPage("Threshold study")
+    page.text(
+        f"{study.n_images} images of `{series.variable}`{period}; {grid.describe()}; {frame.n_coef} stored numbers "
+        f"in {len(frame.blocks)} wedges.",
         f"**Recommended: {recommendation.reason}**",
-        "",
-        "| sigma | SCC | RMSE | st. dev. | skewness | excess kurtosis | within 0.02 | neighbours |",
-        "|" + "---:|" * 8,
-    ]
-    for row in _error_rows(study, recommendation):
-        fraction, scc, rmse, std, skewness, kurtosis, small, neighbours, chosen = row
-        mark = " (recommended)" if chosen else ""
-        lines.append(
-            f"| {fraction:g}{mark} | {scc:.4f} | {rmse:.4f} | {std:.4f} | {skewness:.2f} | {kurtosis:.2f} | "
-            f"{100.0 * small:.1f} % | {neighbours:.2f} |"
-        )
-    lines += [
-        "",
+    )
+    rows = [
         (
-            "RMSE and standard deviation of the reconstruction's errors in m3 m-3; skewness and excess kurtosis are 0 "
-            f"for a normal distribution; share of errors within {SMALL_ERROR} m3 m-3; correlation of errors in "
-            "adjacent cells."
-        ),
-        "",
-        "![Mean original, reconstructions and errors](reconstructions.png)",
-        "",
-        "![Density of standardised errors](error_densities.png)",
-        "",
-    ]
+            f"{fraction:g}{' (recommended)' if chosen else ''}", f"{scc:.4f}", f"{rmse:.4f}", f"{std:.4f}",
+            f"{skewness:.2f}", f"{kurtosis:.2f}", f"{100.0 * small:.1f} %", f"{near:.2f}",
+        )
+        for fraction, scc, rmse, std, skewness, kurtosis, small, near, chosen in _error_rows(study, recommendation)
+    ]  # fmt: skip
+    headings = ("sigma", "SCC", "RMSE", "st. dev.", "skewness", "excess kurtosis", "within 0.02", "neighbours")
+    page.table(headings, rows, n_texts=0)
+    page.text(
+        "RMSE and standard deviation of the reconstruction's errors in m3 m-3; skewness and excess kurtosis are 0 "
+        f"for a normal distribution; share of errors within {SMALL_ERROR} m3 m-3; correlation of errors in "
+        "adjacent cells."
+    )
+    page.picture("reconstructions.png", "Mean original, reconstructions and errors")
+    page.picture("error_densities.png", "Density of standardised errors")
     if distances is not None:
         reach = ", ".join(
             f"above {r:g} to {km:.0f} km" if (km := distances.reach_km(r)) == km else f"never above {r:g}"
             for r in (0.5, 0.4)
         )
-        lines += [f"Correlation of the original between cells: {reach}.", ""]
-        lines += [text for warning in distance_warnings(study.n_images) for text in (f"Warning: {warning}", "")]
-        lines += ["![Correlation against distance](distance_correlation.png)", ""]
-    return "\n".join([*lines, _PUBLISHED, ""])
+        page.text(f"Correlation of the original between cells: {reach}.")
+        page.text(*(f"Warning: {warning}" for warning in distance_warnings(study.n_images)))
+        page.picture("distance_correlation.png", "Correlation against distance")
+    page.text(_PUBLISHED)
+    return page.content()

@@ -12,6 +12,7 @@ from rich.console import Console
 from landda_hpc.commands.console.campaign_queue import CampaignQueue
 from landda_hpc.config import CampaignConfig, load_config
 from landda_hpc.io.atomic import write_text
+from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.parallel.together import together
 from landda_hpc.studies.comparison import (
     Comparison,
@@ -162,12 +163,13 @@ def _draw(rows: list[ComparisonRow], output: Path) -> list[Path]:
 
 def _page(comparison: Comparison, rows: list[ComparisonRow], tried: dict[float, float], figures: list[str]) -> str:
     seeds = ", ".join(map(str, comparison.seeds))
-    lines = [f"# Comparison of methods: {comparison.config.name}", ""]
-    lines += [f"Seeds {seeds}; differences are from {comparison.baseline}.", ""]
-    lines += [f"- {line}" for line in comparison.describe()]
+    page = MarkdownPage(f"Comparison of methods: {comparison.config.name}")
+    page.text(f"Seeds {seeds}; differences are from {comparison.baseline}.")
+    page.items(comparison.describe())
     if tried:
         listed = ", ".join(f"{gain:g}: {value:.4f}" for gain, value in tried.items())
-        lines += ["", f"Constant gains tried on seed {comparison.seeds[0]}, ubRMSE of the analysis: {listed} m3 m-3."]
-    lines += ["", comparison_markdown(rows)]
-    lines += [f"![{name}]({name})\n" for name in figures]
-    return "\n".join(lines)
+        page.text(f"Constant gains tried on seed {comparison.seeds[0]}, ubRMSE of the analysis: {listed} m3 m-3.")
+    page.text(comparison_markdown(rows))
+    for name in figures:
+        page.picture(name, name)
+    return page.content()

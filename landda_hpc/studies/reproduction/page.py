@@ -9,6 +9,7 @@ from pathlib import Path
 
 from landda_hpc.errors import LandDAError
 from landda_hpc.io.atomic import write_text
+from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.verification.omissions import Gap, Gaps, gap_lines
 
 
@@ -33,7 +34,7 @@ class WrittenPage:
     gaps: tuple[Gap, ...]
 
 
-class Page:
+class Page(MarkdownPage):
     """Text and figures in the order of the page.
 
     Attributes
@@ -44,21 +45,12 @@ class Page:
     """
 
     def __init__(self, folder: Path, title: str) -> None:
+        super().__init__(title)
         self.folder = folder
         self.shown: list[str] = []
         self.missing: list[str] = []
         self.gaps = Gaps()
-        self._lines = [f"# {title}", ""]
         self._files: list[Path] = []
-
-    def section(self, title: str) -> None:
-        """Begin a section."""
-        self._lines += [f"## {title}", ""]
-
-    def text(self, *paragraphs: str) -> None:
-        """Add paragraphs, or tables; empty ones are left out."""
-        for paragraph in paragraphs:
-            self._lines += [paragraph.rstrip("\n"), ""] if paragraph else []
 
     def attempt(self, what: str, numbers: Sequence[str], write: Callable[[], None]) -> None:
         """Write an optional part of the page; where that fails, say so in its place and go on.
@@ -92,8 +84,8 @@ class Page:
         self._files.append(path)
         if number not in self.shown:
             self.shown.append(number)
-        self._lines += [f"![{number}: {caption}]({path.relative_to(self.folder).as_posix()})", ""]
-        self._lines += [f"**{number}.** {caption}", ""]
+        link = path.relative_to(self.folder).as_posix()
+        self.picture(link, f"{number}: {caption}", f"**{number}.** {caption}")
 
     def lacks(self, number: str, what: str, why: str, *, is_fault: bool = False) -> None:
         """Say that a figure of the paper is not here, and why.
@@ -106,7 +98,7 @@ class Page:
         self.missing.append(number)
         self.gaps.add(f"{number} ({what})", why, is_fault=is_fault)
         reason = why[:1].upper() + why[1:]
-        self._lines += [f"**{number}** ({what}): not here. {reason}{'' if reason.endswith('.') else '.'}", ""]
+        self.lines += [f"**{number}** ({what}): not here. {reason}{'' if reason.endswith('.') else '.'}", ""]
 
     def write(self) -> WrittenPage:
         """Write the page.
@@ -119,7 +111,7 @@ class Page:
         summary = f"Figures of the paper on this page: {', '.join(self.shown) or 'none'}."
         summary += f" Not on it: {', '.join(dict.fromkeys(missing))}; the end of the page says why." if missing else ""
         gaps = self.gaps.list()
-        lines = [*self._lines[:2], summary, "", *self._lines[2:], *gap_lines(gaps)]
+        lines = [*self.lines[:2], summary, "", *self.lines[2:], *gap_lines(gaps)]
         path = self.folder / "reproduction.md"
         write_text(path, "\n".join(lines), make_folder=True)
         return WrittenPage(path, tuple(self._files), tuple(gaps))

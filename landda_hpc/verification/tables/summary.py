@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.io.atomic import write_text
+from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.verification.tables.score_records import read_json_lines, write_csv, write_netcdf
 from landda_hpc.verification.tables.score_table import markdown_tables, summarise
 
@@ -140,19 +141,11 @@ def write_summary(
     since : see :func:`write_report`.
     notes : sentences to be read before the tables.
     """
-    links = [f"![{caption}]({path.relative_to(folder).as_posix()})\n\n{caption}\n" for path, caption in captions]
-    text = "\n".join(
-        [
-            f"# {name}",
-            "",
-            _period(records[0].time, records[-1].time, since),
-            "",
-            *(line for note in notes for line in (note, "")),
-            markdown_tables(summarise(records, since)),
-            *links,
-        ]
-    )
-    write_text(folder / SUMMARY, text, make_folder=True)
+    page = MarkdownPage(name)
+    page.text(_period(records[0].time, records[-1].time, since), *notes, markdown_tables(summarise(records, since)))
+    for path, caption in captions:
+        page.picture(path.relative_to(folder).as_posix(), caption, caption)
+    write_text(folder / SUMMARY, page.content(), make_folder=True)
 
 
 def _period(first: datetime, last: datetime, since: datetime | None) -> str:

@@ -13,7 +13,7 @@ import xarray as xr
 
 from landda_hpc.errors import StorageError
 from landda_hpc.io.csv_table import csv_text, write_csv
-from landda_hpc.io.markdown import table_lines
+from landda_hpc.io.markdown import MarkdownPage, table_lines
 from landda_hpc.io.netcdf_writer import TIME_UNITS, hours_since_1970, new_netcdf, write_dataset
 from landda_hpc.io.provenance import CONVENTIONS
 from landda_hpc.verification.figures.maps import Coastline
@@ -96,3 +96,18 @@ def test_there_is_one_coast() -> None:
     coast = Coastline.shipped()
     assert coast.land_fraction.shape == coast.grid.shape == (360, 720)
     assert 0.25 < np.average(coast.land_fraction, weights=coast.grid.area) < 0.32
+
+
+def test_a_page_has_its_parts_in_order() -> None:
+    page = MarkdownPage("Title")
+    page.text("One.", "", "Two.\n")
+    page.section("Part", "Three.")
+    page.items(["a", "b"])
+    page.table(("x",), [["1"]], n_texts=0)
+    page.picture("p.png", "map", "A map.")
+    page.picture("q.png", "other")
+    assert page.content(["end", ""]) == (
+        "# Title\n\nOne.\n\nTwo.\n\n## Part\n\nThree.\n\n- a\n- b\n\n| x |\n|---:|\n| 1 |\n\n"
+        "![map](p.png)\n\nA map.\n\n![other](q.png)\n\nend\n"
+    )
+    assert MarkdownPage("Empty").content() == "# Empty\n"
