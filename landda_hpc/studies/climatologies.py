@@ -1,4 +1,4 @@
-"""Training archives for bias treatment: climatologies of model and product, from a campaign or from two series."""
+"""Climatologies of model and product for bias treatment, from a campaign or from two series of images."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class TrainingArchive:
     grid : of the model.
     depth_m : top and bottom of the layer, m.
     times : UTC, ascending.
-    source : where it comes from.
-    read : number of a time -> (model, product), m3 m-3, (n_lat, n_lon) each, NaN missing.
+    source : description of the source.
+    read : index of a time -> (model, product), m3 m-3, (n_lat, n_lon) each, NaN missing.
     close : closes the files.
     """
 
@@ -57,21 +57,22 @@ def campaign_archive(
     Parameters
     ----------
     folder : of a campaign with background and observation among its ``output.fields``.
-    run : one that does not assimilate: the climatology of another is no longer the model's own.
+    run : a run without assimilation, because the climatology of others is not that of the model.
     first, last : period, both included.
 
     Raises
     ------
-    StorageError : no campaign there.
-    ConfigError : its observations were treated already.
-    DataError : no image of the run holds both.
+    StorageError : the folder has no campaign.
+    ConfigError : its observations have bias treatment.
+    DataError : no image of the run has both.
     """
     campaign = CampaignFolder.open(folder)
     observations = read_resolved(campaign.config_file).observations
     if isinstance(observations, TreatedObservations) and observations.bias.kind != "none":
         raise ConfigError(
-            f"campaign '{folder}' has treated observations (bias.kind = {observations.bias.kind}): their climatology "
-            "is the model's. Take a campaign with bias.kind = none."
+            f"campaign '{folder}' has observations with bias treatment (bias.kind = {observations.bias.kind}): their "
+            f"climatology "
+            "is the model's. Use a campaign with bias.kind = none."
         )
     paths: dict[str, list[Path]] = {"forecast": [], "background": []}
     images = list_images(campaign.images, run)
@@ -95,13 +96,13 @@ def campaign_archive(
 def series_archive(
     model: ImageSeries, product: ImageSeries, depth_m: DepthRange, regrid: Method | None = None
 ) -> TrainingArchive:
-    """Two series of images, at the times that both have. Local.
+    """Two series of images, at their common times. Local.
 
     Parameters
     ----------
     model, product : m3 m-3, of the same layer; the model's on the model grid.
     depth_m : top and bottom of that layer, m.
-    regrid : how the product comes to the model grid; None refuses another one.
+    regrid : method of regridding the product to the model grid; None: other grids are an error.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def series_archive(
 
 
 def build_climatologies(archive: TrainingArchive, output: Path) -> ClimatologyPair:
-    """Fit the climatologies of an archive and write them to the file that a bias treatment names. Local.
+    """Fit the climatologies of an archive and write them to a file for bias treatment. Local.
 
     Raises
     ------
@@ -130,7 +131,7 @@ def build_climatologies(archive: TrainingArchive, output: Path) -> ClimatologyPa
 
 
 def training_warnings(pair: ClimatologyPair) -> list[str]:
-    """What whoever uses these climatologies must know: too few times of the median cell; empty with enough."""
+    """Warnings for users of these climatologies: too few times of the median cell; may be empty."""
     seen = pair.count[pair.count > 0]
     typical = int(np.median(seen)) if seen.size else 0
     return variance_warnings(typical, "The climatology of a cell (of the median of the cells)")

@@ -1,4 +1,4 @@
-"""The same campaign with several methods and seeds: what is run, where, and whether it is done already."""
+"""Comparison of several methods and seeds in the same campaign: plan, folders and progress."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ from landda_hpc.verification.tables.score_records import TRUTH, ScoreRecord
 logger = logging.getLogger(__name__)
 
 BEST_GAIN: Final = "pointwise_best"
-"""Name of the pointwise run whose gain was chosen on the truth."""
+"""Name of the pointwise run whose gain was chosen with the truth."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared.
+    """Plan of a comparison.
 
     Attributes
     ----------
     config : the campaign; its runs are the methods compared.
     seeds : one campaign for each.
-    baseline : the run that paired differences are against.
-    since : times of the assimilation window after this one count.
-    tuned : runs with a parameter that was chosen on the truth.
+    baseline : reference run of paired differences.
+    since : only later times of the assimilation window count.
+    tuned : runs with a parameter that was chosen with the truth.
     """
 
     config: CampaignConfig
@@ -69,17 +69,17 @@ class Comparison:
         return tuple(run.name for run in self.config.runs)
 
     def of_seed(self, seed: int) -> CampaignConfig:
-        """The campaign of one seed. It draws no figures: `landda plot` does, and the comparison has its own."""
+        """The campaign of one seed. It draws no figures; `landda plot` draws them, and the comparison has its own."""
         output = self.config.output.model_copy(update={"figures": False})
         return self.config.model_copy(update={"seed": seed, "output": output})
 
     def describe(self) -> list[str]:
-        """One line per method: its name, kind, and what is not the default."""
+        """One line per method: name, kind, and settings other than the default."""
         lines = []
         for run in self.config.runs:
             changed = _changed_settings(run)
             settings = yaml.safe_dump(changed, default_flow_style=True, width=math.inf, sort_keys=False).strip()
-            note = ", tuned on truth" if run.name in self.tuned else ""
+            note = ", tuned with the truth" if run.name in self.tuned else ""
             lines.append(f"{run.name}: {run.method}, {settings if changed else 'defaults'}{note}")
         return lines
 
@@ -94,7 +94,7 @@ def plan_comparison(
     options: Sequence[OptionSet] = (),
     slopes: Path | None = None,
 ) -> Comparison:
-    """Validate what is asked for.
+    """Validate the request and plan the comparison.
 
     Parameters
     ----------
@@ -103,11 +103,11 @@ def plan_comparison(
         of the campaign if empty.
     seeds : distinct, not negative.
     baseline : name of a run; the first by default.
-    last_days : days of the assimilation window that count; by default the second half of what
-        ``verification.discard_days`` leaves of it.
-    best_gain : adds the run ``pointwise_best`` with this K, which was chosen on the truth.
-    options : every method is compared once with each of these sets of options, see ``with_options``.
-    slopes : file of the vertical regression for all of them.
+    last_days : last days of the assimilation window that count; default: the second half of the window
+        without ``verification.discard_days``.
+    best_gain : adds the run ``pointwise_best`` with this K, chosen with the truth.
+    options : every method is compared with each of these sets of options, see ``with_options``.
+    slopes : file of the vertical regression for all methods.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def plan_comparison(
     chosen = with_options(chosen, options, slopes)
     names = [str(run["name"]) for run in chosen]
     if baseline is not None and baseline not in names and not problems:
-        problems.append(f"--baseline {baseline}: none of the methods compared.{_suggestion(baseline, names)}")
+        problems.append(f"--baseline {baseline}: not one of the compared methods.{_suggestion(baseline, names)}")
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         problems.append(f"--seeds {','.join(map(str, seeds))}: expected distinct whole numbers from 0 on, e.g. 1,2,3")
     try:
@@ -145,8 +145,8 @@ def choose_runs(runs: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> li
     Parameters
     ----------
     runs : the campaign's runs as plain data; they come before methods of the same name.
-    methods : ``name`` or ``name:key=value;key=value``: dotted keys, values in YAML. Settings give the run a name of
-        its own, unless they name it (``enkf_like:estimator=exact`` is 'enkf_like_estimator_exact').
+    methods : ``name`` or ``name:key=value;key=value``: dotted keys, values in YAML. Settings give the run a new
+        name, unless they set it (``enkf_like:estimator=exact`` is 'enkf_like_estimator_exact').
 
     Returns
     -------
@@ -185,7 +185,7 @@ def _with_settings(run: Mapping[str, Any], settings: str) -> dict[str, Any]:
         if not separator or not key or key == "method":
             raise ConfigError(f"'{item}' is not a setting of a method; expected key=value, e.g. gain=0.3")
         overrides[key] = parse_yaml(value, f"'{shorten(item)}': the value")
-    # A section that is absent so far is None in plain data and has to be made before its keys are set.
+    # An absent section is None in plain data and must be created before its keys are set.
     parents = {key.split(".")[0] for key in overrides if "." in key}
     plain = {k: {} if k in parents and v is None else v for k, v in run.items()}
     changed = apply_overrides(plain, overrides, within="runs.*")
@@ -196,7 +196,7 @@ def _with_settings(run: Mapping[str, Any], settings: str) -> dict[str, Any]:
 
 
 def _changed_settings(run: Run) -> dict[str, Any]:
-    """What is not the default; sections always with their kind, which says what they are."""
+    """Settings other than the default; sections always with their kind."""
     whole = run.model_dump(mode="json")
     changed = run.model_dump(mode="json", exclude_defaults=True, exclude={"name", "method"})
     return {
@@ -211,7 +211,7 @@ def _suggestion(name: str, known: Sequence[str]) -> str:
 
 
 def split_methods(text: str) -> list[str]:
-    """Split at commas that stand outside of brackets: ``a,b:errors={kind: white, std: 0.06}`` are two."""
+    """Split at commas outside of brackets: ``a,b:errors={kind: white, std: 0.06}`` are two."""
     parts, depth = [""], 0
     for character in text:
         depth += (character in "{[") - (character in "}]")
@@ -223,23 +223,23 @@ def split_methods(text: str) -> list[str]:
 
 
 def counted_since(time: TimeConfig, last_days: float | None, discard_days: int = 0) -> datetime:
-    """The time after which the assimilation window counts: its last days.
+    """The time after which the assimilation window counts.
 
     Parameters
     ----------
-    last_days : by default half of the days that are not discarded.
-    discard_days : days from the start that count nowhere (``verification.discard_days``).
+    last_days : default: half of the days that are not discarded.
+    discard_days : days from the start that are never counted (``verification.discard_days``).
 
     Raises
     ------
-    ConfigError : no assimilation window, all of it discarded, or not so many days left of it.
+    ConfigError : there is no assimilation window, all of it is discarded, or it has fewer remaining days.
     """
     window = time.assimilation_end - time.start
     if not window:
         raise ConfigError("time.assimilation_end is time.start: without an analysis there is nothing to compare.")
     left = window - timedelta(days=discard_days)
     if left <= timedelta(0):
-        raise ConfigError(f"verification.discard_days = {discard_days} leaves nothing of the window to compare.")
+        raise ConfigError(f"verification.discard_days = {discard_days} discards the whole window.")
     if last_days is None:
         return time.assimilation_end - left / 2
     if not 0.0 < last_days <= left / timedelta(days=1):
@@ -253,17 +253,17 @@ def counted_since(time: TimeConfig, last_days: float | None, discard_days: int =
 def open_seed(
     config: CampaignConfig, world: Communicator, output: Path, overwrite: bool = False, *, same_records: bool = True
 ) -> Campaign | None:
-    """Begin a campaign, resume it where it stopped, or find it finished. Collective.
+    """Start or resume a campaign, unless it is finished. Collective.
 
     Parameters
     ----------
     output : its folder.
-    overwrite : begin again, whatever is there.
-    same_records : also the records must be what the configuration asks for; else those of the folder serve.
+    overwrite : start again, replacing an existing campaign.
+    same_records : the records must also agree with the configuration; otherwise those of the folder are used.
 
     Returns
     -------
-    None where the campaign is finished already; its records are in ``output``.
+    None if the campaign is finished; its records are in ``output``.
 
     Raises
     ------
@@ -301,7 +301,7 @@ def _state_of(config: CampaignConfig, output: Path, same_records: bool) -> Liter
         require_records(folder, found)
     except StorageError as error:
         logger.warning("%s", error)
-        return "begun"  # the resume computes again what is missing, or says why it cannot
+        return "begun"  # the resume computes missing parts again, or reports why it cannot
     return "finished"
 
 
@@ -331,7 +331,7 @@ def tuning_campaign(config: CampaignConfig, seed: int, gains: Sequence[float]) -
 
 
 def gain_name(index: int) -> str:
-    """Name of the run of the gain with this index."""
+    """Name of the run for the gain with this index."""
     return f"gain_{index}"
 
 
@@ -343,7 +343,7 @@ def choose_gain(
     Parameters
     ----------
     records : of the tuning campaign.
-    layer : name of the layer that decides.
+    layer : name of the evaluated layer.
     since : times after this one count.
 
     Returns
@@ -369,7 +369,7 @@ def choose_gain(
         means[gain] = math.fsum(found) / len(found)
     best = min(means, key=lambda gain: means[gain])
     if len(gains) > 1 and best in (min(gains), max(gains)):
-        logger.warning("the best gain %g is at the edge of those tried: give more with --gains", best)
+        logger.warning("the best gain %g is at the edge of the tested gains: give more with --gains", best)
     return best, means
 
 

@@ -1,4 +1,4 @@
-"""Depth and drift as options of every method of a comparison, the same for all."""
+"""Depth and drift as options for all methods of a comparison."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ def parse_option_sets(text: str) -> tuple[OptionSet, ...]:
             )
         found.append(() if part == PLAIN else tuple(name for name in OPTIONS if name in names))
     if len(set(found)) < len(found):
-        raise ConfigError(f"--options {text}: the same set twice")
+        raise ConfigError(f"--options {text}: a set is given twice")
     return tuple(found)
 
 
 def with_options(
     runs: Sequence[Mapping[str, Any]], sets: Sequence[OptionSet], slopes: Path | None = None
 ) -> list[dict[str, Any]]:
-    """Each assimilating run once per set of options, under a name of its own; runs that do not assimilate once.
+    """Each assimilating run once per set of options, with its own name; other runs once.
 
     Parameters
     ----------
     runs : of the comparison, as plain data.
-    sets : from ``parse_option_sets``; none leaves the runs as they are.
-    slopes : file of the vertical regression, under ``data_root``; None: a run's own, or the built-in profile.
+    sets : from ``parse_option_sets``; none: the runs are unchanged.
+    slopes : file of the vertical regression, under ``data_root``; None: that of the run, or the built-in profile.
 
     Notes
     -----
-    A set decides for all runs alike: with ``plain`` a run that the file gives one of the options loses it, with
-    ``depth`` or ``drift`` its own settings of it stay, and the others get the defaults. Names that would be longer
-    than 40 letters lose the end of the run's own.
+    A set applies to all runs: ``plain`` removes the options that the file sets for a run; ``depth`` or ``drift``
+    keep the run's settings, and the others get the defaults. The run's part of names longer than 40 letters is
+    truncated.
     """
     if not sets:
         return [dict(run) for run in runs]

@@ -1,4 +1,4 @@
-"""Figures of curvelet frames and decompositions: the modes of an image as [B26] Fig. 1, the tiling of frequencies."""
+"""Figures of curvelet frames and decompositions: the modes of an image ([B26] Fig. 1), the tiling of frequencies."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def draw_decomposition(
 
     Parameters
     ----------
-    image : m3 m-3, (n_lat, n_lon); NaN where there is none.
-    modes : parts of the image in each scale, coarsest first, (J, n_lat, n_lon), m3 m-3; they add up to the image where
+    image : m3 m-3, (n_lat, n_lon); NaN where missing.
+    modes : parts of the image in each scale, coarsest first, (J, n_lat, n_lon), m3 m-3; they sum to the image where
         it is known.
     grid : of the image.
     path : the PNG.
-    shares : of the energy of the image's deviations from its mean, by mode.
-    roses : energy by direction, of the scales that have directions.
+    shares : energy of each mode as a share of that of the image's deviations from its mean.
+    roses : energy by direction, for scales with directions.
     title : of the figure.
 
     Raises
@@ -73,7 +73,7 @@ def draw_decomposition(
     StorageError : the file cannot be written.
     """
     if image.shape != grid.shape or modes.shape[1:] != grid.shape:
-        raise ShapeError(f"image {image.shape} and modes {modes.shape} do not fit the grid {grid.shape}.")
+        raise ShapeError(f"image {image.shape} and modes {modes.shape} have other shapes than the grid {grid.shape}.")
     known = np.isfinite(image)
     n_modes = len(modes)
     # Modes above the first are differences from partial sums; the first holds the mean.
@@ -121,7 +121,7 @@ def draw_tiling(
     Parameters
     ----------
     scale_of, wedge_of : numbers of the window, (N1, N2), wavenumbers centred: row i is k1 = i - N1 // 2.
-    atoms : name and image, (N1, N2), of single curvelets, of which the cells about their peak are shown.
+    atoms : name and image, (N1, N2), of single curvelets, whose cells around the peak are shown.
     path : the PNG.
     title : of the figure.
 
@@ -132,7 +132,7 @@ def draw_tiling(
     n1, n2 = scale_of.shape
     colours = np.array([to_rgb(_SCALE_COLOURS[s % len(_SCALE_COLOURS)]) for s in range(int(scale_of.max()) + 1)])
     picture = colours[scale_of]
-    # Neighbouring wedges differ in lightness, so that their edges show.
+    # Adjacent wedges differ in lightness, which shows their edges.
     picture = np.where((wedge_of % 2 == 1)[..., None], 0.45 + 0.55 * picture, picture)
     columns = 2
     rows = max(2, -(-len(atoms) // columns))
@@ -161,7 +161,7 @@ def draw_tiling(
 
 
 def _extent(atom: FloatArray) -> tuple[slice, slice]:
-    """Give the square of cells around an atom's peak in which it exceeds 2 % of it."""
+    """Return the square of cells around an atom's peak in which it exceeds 2 % of it."""
     size = np.abs(atom)
     peak = np.unravel_index(int(np.argmax(size)), atom.shape)
     rows, columns = np.nonzero(size > 0.02 * size[peak])
@@ -195,7 +195,7 @@ def _draw_map(
 
 
 def _draw_roses(ax: PolarAxes, roses: Sequence[Rose]) -> None:
-    """Draw shares by direction, relative to an even spread over directions, both ways round."""
+    """Draw shares by direction, relative to a uniform distribution over directions, for both signs."""
     for rose in roses:
         angles = np.deg2rad(np.concatenate([rose.directions, rose.directions + 180.0, rose.directions[:1] + 360.0]))
         relative = rose.shares * rose.shares.size

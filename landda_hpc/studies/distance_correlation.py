@@ -1,4 +1,4 @@
-"""Correlation between cells against their distance, for bands of curvelet coefficients: [S24] Fig. 4."""
+"""Correlation between cells as a function of distance, for bands of curvelet coefficients: [S24] Fig. 4."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from landda_hpc.studies.threshold_statistics import CurveletFrame
 
 BAND_LIMITS: Final = (0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-"""Upper limits of the bands of [S24]; each band begins where the one before ends, the first at 0."""
+"""Upper limits of the bands of [S24]; each band begins at the end of the previous one, the first at 0."""
 
 DISTANCES_KM: Final[FloatArray] = np.arange(0.0, 3001.0, 100.0)
 """Edges of the distance bins, km."""
@@ -37,8 +37,8 @@ class DistanceCorrelation:
     n_pairs : pairs in each bin, (n_bin,).
     limits : upper limits of the bands, (n_band,).
     original : of the images themselves, (n_bin,); NaN in empty bins, as all below.
-    bands : of what lies between a limit and the one before, (n_band, n_bin).
-    cumulative : of what lies above a limit in rank, (n_band, n_bin).
+    bands : of coefficients between a limit and the previous one, (n_band, n_bin).
+    cumulative : of coefficients above a limit in rank, (n_band, n_bin).
     """
 
     distances_km: FloatArray
@@ -70,21 +70,21 @@ def study_distances(
     Parameters
     ----------
     frame : the curvelet frame.
-    images : a time series, any unit, (n_lat, n_lon), NaN missing; cells of the domain that miss a value at any time
-        are left out.
-    grid, domain : where the images lie; cells that count.
+    images : a time series, any unit, (n_lat, n_lon), NaN missing; cells of the domain with missing values at any time
+        are excluded.
+    grid, domain : grid of the images; cells that are used.
     limits : ascending shares of the coefficients, 0 < limit <= 1.
     edges_km : ascending edges of the distance bins.
 
     Raises
     ------
-    ShapeError : grid, domain, images or limits do not fit.
+    ShapeError : grid, domain, images or limits are inconsistent.
     DataError : fewer than three times, or fewer than two complete cells.
 
     Notes
     -----
-    Local. Memory: bands x times x cells. Pairs beyond the last edge are formed and thrown away; a band that does not
-    vary in a cell leaves that cell out of the band's means.
+    Local. Memory: bands x times x cells. Pairs beyond the last edge are computed and discarded; cells in which a
+    band is constant are excluded from the band's means.
 
     References
     ----------
@@ -128,7 +128,7 @@ def correlate_by_distance(
     series : one or more, each (n_time, n_cell), finite.
     points : unit vectors of the cells, (n_cell, 3).
     edges_km : ascending edges of the distance bins; a bin includes its lower edge.
-    least_std : cells that vary no more than this have no correlation.
+    least_std : cells with at most this standard deviation have no correlation.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def correlate_by_distance(
 
 
 def _standardised(series: FloatArray, least_std: float) -> tuple[FloatArray, BoolArray]:
-    """Columns with mean 0 and sum of squares 1, zero where they do not vary; and which do."""
+    """Columns with mean 0 and sum of squares 1, zero where constant; and a mask of those that vary."""
     anomaly = series - series.mean(axis=0)
     std = np.sqrt((anomaly**2).mean(axis=0))
     varies = std > least_std
@@ -174,7 +174,7 @@ def _pairs(points: FloatArray, edges_km: FloatArray) -> Iterator[tuple[slice, In
     n_cell = points.shape[0]
     for start in range(0, n_cell, _BLOCK):
         rows = slice(start, min(start + _BLOCK, n_cell))
-        # Half chords, not cosines: small distances keep their digits.
+        # Half chords instead of cosines, to keep the precision of small distances.
         chord = np.zeros((rows.stop - start, n_cell - start))
         for axis in range(3):
             chord += (points[rows, axis][:, None] - points[None, start:, axis]) ** 2

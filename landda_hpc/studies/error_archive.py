@@ -33,21 +33,21 @@ from landda_hpc.verification.statistics.sample_size import variance_warnings
 logger = logging.getLogger(__name__)
 
 PLAUSIBLE_DIFFERENCE: Final = (-3.0, 3.0)
-"""m3 m-3; an observation with errors of 0.3 may lie more than 1 off."""
+"""m3 m-3; an observation with errors of 0.3 may differ by more than 1."""
 
 
 class DifferenceSeries(Sequence[FloatArray]):
-    """Model minus observation, time by time, read when asked for; each m3 m-3, (n_layer, n_lat, n_lon), NaN missing.
+    """Model minus observation at each time, read on demand; each m3 m-3, (n_layer, n_lat, n_lon), NaN missing.
 
     Attributes
     ----------
     grid : of the model.
     times : UTC, one per entry.
-    source : where it comes from, for the archive's attributes.
+    source : description of the source, for the archive's attributes.
 
     Notes
     -----
-    A context manager, or ``close``: it holds files open.
+    A context manager, or ``close``: it keeps files open.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class DifferenceSeries(Sequence[FloatArray]):
         self._read, self._opened = read, tuple(opened)
 
     def layer(self, number: int) -> DifferenceSeries:
-        """The differences of one layer alone, (n_lat, n_lon) each."""
+        """The differences of one layer, (n_lat, n_lon) each."""
         return DifferenceSeries(self.grid, self.times, self.source, lambda time: self._read(time)[number])
 
     def close(self) -> None:
-        """Close the files that are open."""
+        """Close the open files."""
         for series in self._opened:
             series.close()
 
@@ -114,8 +114,8 @@ def campaign_differences(
 
     Raises
     ------
-    StorageError : no campaign there.
-    DataError : no image of the run holds an innovation.
+    StorageError : the folder has no campaign.
+    DataError : no image of the run has an innovation.
     """
     campaign = CampaignFolder.open(folder)
     images = list_images(campaign.images, run)
@@ -149,19 +149,20 @@ def series_differences(
     depths_m: Sequence[DepthRange] = (),
     regrid: RegridMethod | None = None,
 ) -> DifferenceSeries:
-    """Model minus observation of two sets of images, at the times that all of them have. Local.
+    """Model minus observation of two sets of images, at their common times. Local.
 
     Parameters
     ----------
     model : one series per layer, from the top down, on the model grid.
     observation : one series per layer of the model; or one for all; or, with ``depths_m``, one per layer of the
         product.
-    depths_m : tops and bottoms of the product's layers, m: they are interpolated to the nodes of the model's layers.
-    regrid : how the observation is brought to the model grid; None refuses another one.
+    depths_m : tops and bottoms of the product's layers, m: the layers are interpolated to the nodes of the model's
+        layers.
+    regrid : method of regridding the observation to the model grid; None: other grids are an error.
 
     Raises
     ------
-    ConfigError : numbers of series and depths do not fit, or the grids differ and ``regrid`` is None.
+    ConfigError : numbers of series and depths are inconsistent, or the grids differ and ``regrid`` is None.
     DataError : no time in common.
     """
     grid = model[0].grid
@@ -198,12 +199,12 @@ def series_differences(
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """What was built.
+    """The archive that was built.
 
     Attributes
     ----------
     statistics : per layer and cell.
-    spectrum : of the first layer; None where it was not asked for.
+    spectrum : of the first layer; None if not requested.
     warnings : sentences about too few times; also in the log and in the file.
     """
 
@@ -221,16 +222,16 @@ def build_archive(
     observation_std: float = 0.0,
     about_mean: bool = True,
 ) -> Archive:
-    """Write the archive of background errors and, if asked for, the variances per wedge. Local.
+    """Write the archive of background errors and, if requested, the variances per wedge. Local.
 
     Parameters
     ----------
-    output : netCDF file that ``background_archive`` of a 3D-Var run names.
-    wedges : CSV file that an error model of kind ``climatological`` names; from the first layer.
-    frame : of those wedges; it must be the one that the run has.
-    observation_std : white observation errors, m3 m-3, whose variance is taken off every wedge (never below 0); the
-        netCDF file keeps the differences as they are.
-    about_mean : variances per wedge about the mean difference of each cell; else mean squares.
+    output : netCDF file for ``background_archive`` of a 3D-Var run.
+    wedges : CSV file for an error model of kind ``climatological``; from the first layer.
+    frame : of those wedges; it must be that of the run.
+    observation_std : white observation errors, m3 m-3, whose variance is subtracted from every wedge (not below 0); the
+        netCDF file has the unchanged differences.
+    about_mean : variances per wedge about the mean difference of each cell; otherwise mean squares.
 
     Raises
     ------
@@ -265,7 +266,7 @@ def _places(series: ImageSeries) -> dict[datetime, int]:
 
 
 def _layer_weights(n_model: int, n_observation: int, depths_m: Sequence[DepthRange]) -> FloatArray:
-    """Weights of the observation's layers at the model's, (n_model, n_observation)."""
+    """Weights of the observation's layers for the model's layers, (n_model, n_observation)."""
     if depths_m:
         if len(depths_m) != n_observation:
             raise ConfigError(

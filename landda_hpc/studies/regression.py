@@ -1,4 +1,4 @@
-"""Climatological vertical regression from pairs of model runs that differ by the errors of a twin."""
+"""Climatological vertical regression from pairs of model runs with the errors of a twin."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 class BackgroundPairs:
-    """Adds up the moments of the differences between the second instance and the first, per cell of this rank."""
+    """Accumulates moments of the differences between the second and the first instance, per cell of this rank."""
 
     def __init__(self, weights: FloatArray) -> None:
         self._weights = weights
@@ -68,12 +68,12 @@ def make_regression(
 
     Parameters
     ----------
-    config : a twin campaign; its errors, period and observed depth are those of the pairs.
-    output : netCDF file that ``depth.file`` of a run names.
-    n_pairs : pairs of model runs, each with weather and errors of its own.
-    first_seed : of the pairs, which have one each, counted upwards; the campaign's seed plus 1000003 by default.
-    run : name of a run of the campaign: the pairs' second runs assimilate as it does, observations drawn from the
-        pairs' first runs, and the errors are those of its backgrounds in the cycle. None: free runs.
+    config : a twin campaign; the pairs have its errors, period and observed depth.
+    output : netCDF file for ``depth.file`` of a run.
+    n_pairs : pairs of model runs, each with its own weather and errors.
+    first_seed : seed of the first pair; the others follow consecutively. Default: the campaign's seed plus 1000003.
+    run : name of a run of the campaign: the second run of each pair assimilates like it, with observations from the
+        first run, and the errors are those of its backgrounds. None: free runs.
     prior_pairs, limits : as in ``regress``.
 
     Returns
@@ -82,12 +82,12 @@ def make_regression(
 
     Raises
     ------
-    ConfigError : no twin, no such run, or the campaign's own seed is among the pairs'.
+    ConfigError : the campaign is not a twin, the run does not exist, or a pair has the campaign's seed.
     DataError, ModelError, StorageError : as a campaign.
 
     Notes
     -----
-    The truth of the campaign is never looked at: it belongs to its seed, which no pair may have.
+    The truth of the campaign is not used: it belongs to its seed, which no pair may have.
     """
     pairs = pair_configs(config, n_pairs, first_seed, run)
     weights = depth_weights(*config.observations.depth_m)
@@ -110,7 +110,8 @@ def make_regression(
             of_run = "free runs" if run is None else f"backgrounds of runs as '{run}'"
             source = (
                 f"{n_pairs} pairs of {of_run}, seeds from {pairs[0].seed}, twin errors of campaign {config.name}, "
-                f"{config.time.start.isoformat()} to {pairs[0].time.end.isoformat()} UTC; pooled slopes count for "
+                f"{config.time.start.isoformat()} to {pairs[0].time.end.isoformat()} UTC; pooled slopes have the "
+                f"weight of "
                 f"{prior_pairs:g} pairs, limits {limits[0]:g} to {limits[1]:g}"
             )
             for warning in pair_warnings(n_pairs):
@@ -127,10 +128,10 @@ def pair_configs(
 
     Raises
     ------
-    ConfigError : no twin, no such run, or the campaign's own seed is among the pairs'.
+    ConfigError : the campaign is not a twin, the run does not exist, or a pair has the campaign's seed.
     """
     if config.twin is None:
-        raise ConfigError("pairs of model runs need the section 'twin': how far the model may be from the truth.")
+        raise ConfigError("pairs of model runs need the section 'twin' with the errors of the model.")
     chosen: Run = METHODS.make("control")
     if run is not None:
         of_name = {one.name: one for one in config.runs}
@@ -140,12 +141,13 @@ def pair_configs(
     first = config.seed + 1000003 if first_seed is None else first_seed
     if config.seed in range(first, first + n_pairs):
         raise ConfigError(
-            f"the pairs' seeds {first} to {first + n_pairs - 1} hold the campaign's own, {config.seed}: its truth must "
+            f"the pairs' seeds {first} to {first + n_pairs - 1} include the campaign's seed, {config.seed}; its "
+            f"truth must "
             "not be used. Choose another first seed."
         )
     hours = config.time.cycle_hours * max(1, config.time.n_analyses)
     observed = config.observations
-    if not isinstance(observed, TwinObservations):  # the pairs' truth is a model run: it is what is observed
+    if not isinstance(observed, TwinObservations):  # the pairs' truth is a model run, which is observed
         observed = TwinObservations(depth_m=observed.depth_m, error_std=observed.error_std)
     common = {
         "runs": (chosen,),
@@ -177,10 +179,10 @@ def _scratch(output: Path, world: Communicator) -> Iterator[Path]:
         if world.rank == 0:
             with storage_errors(output.parent, "making the folder"):
                 output.parent.mkdir(parents=True, exist_ok=True)
-            discard_campaign(folder)  # of a command that was killed
+            discard_campaign(folder)  # left by a killed command
     try:
         yield folder
     finally:
         if world.rank == 0:
-            with suppress(StorageError):  # what ended the block is the error to report
+            with suppress(StorageError):  # the error of the block is reported
                 discard_campaign(folder)

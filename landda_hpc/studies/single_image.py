@@ -1,4 +1,4 @@
-"""One image analysis on netCDF files: no model, no cycling."""
+"""One image analysis of netCDF files, without model and cycles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from landda_hpc.regridding.regrid import Regridder
 
 @dataclass(frozen=True, eq=False)
 class ImageFile:
-    """A netCDF file and the variable in it; None takes the only image."""
+    """A netCDF file and the variable in it; None: the only image."""
 
     path: Path
     variable: str | None = None
@@ -51,9 +51,9 @@ def analyse_files(
     Parameters
     ----------
     background, observation : images of soil moisture, m3 m-3; NaN where missing.
-    run : method and its errors, any but the control; files that it names are relative to the working folder.
+    run : method and its errors, any except the control; its file names are relative to the working folder.
     output : file to write.
-    regrid : how an observation on another grid is brought to the background's; None refuses it.
+    regrid : method of regridding an observation to the background's grid; None: other grids are an error.
     seed : of the perturbations.
 
     Raises
@@ -67,17 +67,14 @@ def analyse_files(
     domain = np.isfinite(first.values)
     pair = ImagePair(first.values, second, domain, time_key=first.time.isoformat() if first.time else "no time")
     if not pair.observed.any():
-        raise DataError(
-            f"'{observation.path}' and '{background.path}' have no cell in common that has a value in both."
-        )
+        raise DataError(f"'{observation.path}' and '{background.path}' have no cell with values in both.")
     if run.n_analysed_layers:
         raise ConfigError(
-            "the method analyses soil layers one by one, which needs a model that has them; one image is one layer "
-            "(layers: observed)."
+            "the method analyses several soil layers, which needs a model; one image is one layer (layers: observed)."
         )
     method = make_method(run, first.grid, SerialCommunicator(), seed)
     if method is None:
-        raise ConfigError(f"method {run.method} does not analyse.")
+        raise ConfigError(f"method {run.method} does not analyse images.")
     result = method.analyse(pair)
     analysis = first.values + result.increment
     fields = {
@@ -104,7 +101,7 @@ def draw_single_minimisation(run: Run, result: SingleResult, path: Path) -> None
     from landda_hpc.verification.figures.minimisation import (
         MinimisationRecord,
         draw_minimisation,
-    )  # here: most analyses need no plotting library
+    )  # imported here, because most analyses do not need the plotting library
 
     record = MinimisationRecord.from_diagnostics(result.diagnostics)
     tolerance = run.tolerance if isinstance(run, Var3dRun) and not run.tolerance_is_relative else None
@@ -123,7 +120,7 @@ def _on_grid(
     if regrid is None:
         raise ShapeError(
             f"'{source.path}' is on {image.grid.describe()}; '{place.path}' is on {target.grid.describe()}. "
-            "Give both on one grid, or choose how to regrid (--regrid bilinear)."
+            "Provide both on one grid, or choose a method of regridding (--regrid bilinear)."
         )
     regridded: FloatArray = Regridder(image.grid, target.grid, regrid)(image.values)
     return regridded

@@ -37,7 +37,7 @@ def draw_reconstructions(
 
     Parameters
     ----------
-    study : its thresholds are the columns.
+    study : the thresholds are the columns.
     last_time : of the series' last image, UTC; None if its images have no time.
 
     Raises
@@ -113,7 +113,7 @@ def draw_error_densities(
 
 
 def draw_distance_correlation(result: DistanceCorrelation, path: Path) -> None:
-    """Draw correlation against distance for bands (left) and for all above a threshold (right); as [S24] Fig. 4.
+    """Draw correlation against distance for bands (left) and cumulated bands (right); as [S24] Fig. 4.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def draw_distance_correlation(result: DistanceCorrelation, path: Path) -> None:
 
 
 def _colours(n: int) -> list[tuple[float, float, float, float]]:
-    """From the largest coefficients (dark) to the smallest."""
+    """Colours from the largest coefficients (dark) to the smallest."""
     scale = colormaps["viridis"]
     return [scale(0.92 * i / max(1, n - 1)) for i in range(n)]
 

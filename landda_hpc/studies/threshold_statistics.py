@@ -27,7 +27,7 @@ SMALL_ERROR: Final = 0.02
 
 _BIN: Final = 1e-5
 _REACH: Final = 0.25
-"""Width and range of the fine histogram of errors, m3 m-3; values beyond are counted in the outermost bins."""
+"""Width and range of the fine histogram of errors, m3 m-3; the outermost bins include values beyond the range."""
 
 
 class CurveletFrame(Protocol):
@@ -41,7 +41,7 @@ class CurveletFrame(Protocol):
     def inverse(self, c: Any, /) -> FloatArray: ...
 
     def rank_mask(self, c: Any, fraction: float, /) -> BoolArray:
-        """Which coefficients lie in the top fraction by modulus over the full set of wedges."""
+        """Mask of the coefficients in the top fraction by modulus over all wedges."""
         ...
 
     def scale_by(self, c: Any, gain: FloatArray, /) -> Any: ...
@@ -52,8 +52,8 @@ def reconstruct(frame: CurveletFrame, image: FloatArray, fractions: Sequence[flo
 
     Parameters
     ----------
-    image : any unit, (n_lat, n_lon); missing cells (NaN) are filled with the mean of the others first.
-    fractions : sigma: shares of the coefficients that are kept, each 0..1.
+    image : any unit, (n_lat, n_lon); missing cells (NaN) are first filled with the mean of the others.
+    fractions : sigma: kept shares of the coefficients, each 0..1.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def reconstruct(frame: CurveletFrame, image: FloatArray, fractions: Sequence[flo
 
     Raises
     ------
-    DataError : the image has no value at all.
+    DataError : the image has no value.
 
     Notes
     -----
@@ -73,7 +73,7 @@ def reconstruct(frame: CurveletFrame, image: FloatArray, fractions: Sequence[flo
     """
     known = np.isfinite(image)
     if not known.any():
-        raise DataError("an image without values cannot be reconstructed; leave it out of the series.")
+        raise DataError("an image without values cannot be reconstructed; remove it from the series.")
     coefficients = frame.forward(np.where(known, image, image[known].mean()))
     return np.stack(
         [
@@ -95,7 +95,7 @@ class ErrorDistribution:
     skewness, kurtosis : of the errors; excess kurtosis, both 0 for a normal distribution; NaN without errors.
     share_small : share of the errors within 0.02 m3 m-3.
     neighbour_correlation : of errors in adjacent cells: near 0 for noise without structure; NaN without errors.
-    values, density : density of the errors divided by their standard deviation, (n_bin,), at the bins' middles.
+    values, density : density of the errors divided by their standard deviation, (n_bin,), at the bins' centres.
     """
 
     fraction: float
@@ -117,7 +117,7 @@ class ReconstructionStudy:
     Attributes
     ----------
     n_images : number of images.
-    mean_original : m3 m-3, (n_lat, n_lon), NaN off the domain and where never given.
+    mean_original : m3 m-3, (n_lat, n_lon), NaN outside the domain and where always missing.
     mean_reconstruction, mean_error : m3 m-3, (n_fraction, n_lat, n_lon); error is reconstruction minus original.
     errors : one per threshold.
     """
@@ -134,7 +134,7 @@ class ReconstructionStudy:
 
 
 class ReconstructionStatistics:
-    """Running statistics of the reconstructions of a series of images; keeps no image.
+    """Running statistics of the reconstructions of a series of images; does not store images.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class ReconstructionStatistics:
             self._scores[i] += compared.scc, compared.rmse
 
     def result(self) -> ReconstructionStudy:
-        """Statistics of the images so far; DataError if there is none."""
+        """Statistics of the images so far; DataError without images."""
         if self._n_images == 0:
             raise DataError("the series of images is empty: check its dates and paths.")
         count = np.where(self._count > 0, self._count, 1)
@@ -242,14 +242,14 @@ class Recommendation:
 
 
 def recommend(study: ReconstructionStudy, min_scc: float = 0.99) -> Recommendation:
-    """Recommend the threshold by [S24]'s argument: the omitted part should look like random observation error.
+    """Recommend a threshold by the argument of [S24]: the omitted part should resemble random observation error.
 
-    Of the thresholds that keep the image (mean SCC of at least ``min_scc``), the one whose errors are nearest to a
+    Among thresholds that preserve the image (mean SCC of at least ``min_scc``), the one whose errors are closest to a
     normal distribution: least skewness^2 / 6 + kurtosis^2 / 24, the measure of Jarque and Bera (1987).
 
     Raises
     ------
-    DataError : no threshold leaves an error.
+    DataError : no threshold causes an error.
     """
     shaped = [e for e in study.errors if math.isfinite(e.kurtosis)]
     if not shaped:
@@ -259,14 +259,14 @@ def recommend(study: ReconstructionStudy, min_scc: float = 0.99) -> Recommendati
         best = max(shaped, key=lambda e: e.scc)
         return Recommendation(
             best.fraction,
-            f"sigma = {best.fraction:g} keeps most of the image (SCC {best.scc:.3f}), but none of the "
+            f"sigma = {best.fraction:g} preserves most of the image (SCC {best.scc:.3f}), but none of the "
             f"{len(shaped)} thresholds reaches an SCC of {min_scc:g}; try larger ones.",
         )
     best = min(faithful, key=lambda e: e.skewness**2 / 6.0 + e.kurtosis**2 / 24.0)
     return Recommendation(
         best.fraction,
         f"sigma = {best.fraction:g}: of {len(faithful)} thresholds with an SCC of at least {min_scc:g} (here "
-        f"{best.scc:.3f}) its errors are nearest to a normal distribution (skewness {best.skewness:.2f}, excess "
+        f"{best.scc:.3f}) its errors are closest to a normal distribution (skewness {best.skewness:.2f}, excess "
         f"kurtosis {best.kurtosis:.2f}, standard deviation {best.std:.4f} m3 m-3, correlation of neighbours "
         f"{best.neighbour_correlation:.2f}).",
     )

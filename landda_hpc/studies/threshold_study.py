@@ -47,19 +47,19 @@ from landda_hpc.verification.statistics.sample_size import FEWEST_TIMES
 logger = logging.getLogger(__name__)
 
 SHEN2024: Final = Region("Shen et al. (2024)", 23.0, 68.0, 73.0, 117.0)
-"""Their domain; at 1.40625 degrees 32 x 31 cells of the global grid have their centres in it."""
+"""Domain of [S24]; at 1.40625 degrees it contains the centres of 32 x 31 cells of the global grid."""
 
 SMALLEST: Final = 17
-"""Cells along a side."""
+"""Least number of cells along a side."""
 
 FILES: Final = (
     "reconstructions.png", "error_densities.png", "distance_correlation.png", "distance_correlation.csv",
     "threshold.csv", "threshold.md",
 )  # fmt: skip
-"""What a study writes."""
+"""Files of a study."""
 
 MAX_BYTES: Final = 8e9
-"""What the distance correlation may hold in memory."""
+"""Largest memory of the distance correlation, bytes."""
 
 _PUBLISHED: Final = (
     "[S24] finds for ERA5-Land in May 2016 at sigma = 0.5: SCC above 0.99, errors basically within 0.02 m3 m-3, "
@@ -69,18 +69,18 @@ _PUBLISHED: Final = (
 
 @dataclass(frozen=True)
 class ThresholdSettings:
-    """How a series is studied.
+    """Settings of a study.
 
     Attributes
     ----------
-    region : cells whose centres lie inside; the whole grid by default.
-    spacing : degrees; images are brought to the cells of a global grid of this spacing first. None: as they are.
-    regrid : how.
+    region : cells whose centres are inside; default: the whole grid.
+    spacing : degrees; images are first regridded to a global grid of this spacing. None: unchanged.
+    regrid : method of regridding.
     frame : the curvelet frame.
     fractions : thresholds sigma whose errors are compared.
-    map_fractions : thresholds that are drawn as maps.
-    limits : upper limits of the bands of coefficients in the distance correlation; empty leaves it out.
-    min_scc : a threshold is faithful from this mean spatial correlation on.
+    map_fractions : thresholds shown as maps.
+    limits : upper limits of the bands of coefficients in the distance correlation; empty: omitted.
+    min_scc : least mean spatial correlation of an acceptable threshold.
     """
 
     region: Region = GLOBE
@@ -95,7 +95,7 @@ class ThresholdSettings:
 
 @dataclass(frozen=True, eq=False)
 class ThresholdReport:
-    """What the study found, and the files that it wrote."""
+    """Results of the study, and its files."""
 
     grid: Grid
     study: ReconstructionStudy
@@ -112,15 +112,15 @@ def study_thresholds(
     Parameters
     ----------
     series : images of soil moisture, m3 m-3; read one by one, twice if distances are studied.
-    output : folder; gets threshold.csv, threshold.md, distance_correlation.csv, reconstructions.png,
+    output : folder for threshold.csv, threshold.md, distance_correlation.csv, reconstructions.png,
         error_densities.png, distance_correlation.png.
-    is_known : whether the folder lies in one of ours; else its files of these names are replaced only if it is marked.
+    is_known : whether the folder is in one of ours; otherwise files of these names are replaced only if it is marked.
 
     Raises
     ------
     DataError : no cell of the region has a value, or fewer than three images for the distances.
-    ConfigError : a threshold is none, the region has too few cells for a curvelet frame, or the distance correlation
-        would take too much memory.
+    ConfigError : a threshold is invalid, the region has too few cells for a curvelet frame, or the distance correlation
+        would need too much memory.
     """
     cut = _Cut(series, settings)
     frame = make_frame(settings.frame, cut.grid)
@@ -158,7 +158,7 @@ def study_thresholds(
 
 
 class _Cut:
-    """The images of a series on the cells of a region, one by one; can be gone through again."""
+    """The images of a series on the cells of a region, one at a time; can be iterated repeatedly."""
 
     def __init__(self, series: ImageSeries, settings: ThresholdSettings) -> None:
         self._series, self._regridder = series, None
@@ -169,7 +169,7 @@ class _Cut:
         if min(self.grid.shape) < SMALLEST:
             raise ConfigError(
                 f"region '{settings.region.name}' has {self.grid.shape[0]} x {self.grid.shape[1]} cells of the grid "
-                f"({full.describe()}); curvelets need {SMALLEST} along each side. Give a larger region, or a finer "
+                f"({full.describe()}); curvelets need {SMALLEST} along each side. Choose a larger region, or a finer "
                 "spacing."
             )
         if spacing is not None:
@@ -185,12 +185,12 @@ def cut_grid(grid: Grid, region: Region) -> tuple[Grid, tuple[IntArray, IntArray
 
     Returns
     -------
-    Their grid, and what cuts them out of an image: ``image[index]``.
+    Their grid, and the index that extracts them from an image: ``image[index]``.
 
     Raises
     ------
-    DataError : the region does not touch the grid, or the grid's edge cuts it in two.
-    ConfigError : no centre lies in it.
+    DataError : the region is outside the grid, or the grid's edge divides it.
+    ConfigError : it contains no centre.
     """
     if region == GLOBE:
         return grid, (np.arange(grid.lat.size)[:, None], np.arange(grid.lon.size)[None, :])
@@ -198,7 +198,7 @@ def cut_grid(grid: Grid, region: Region) -> tuple[Grid, tuple[IntArray, IntArray
     rows = np.flatnonzero((window.lat >= region.south) & (window.lat <= region.north))
     columns = np.flatnonzero((window.lon >= region.west) & (window.lon <= region.east))
     if rows.size == 0 or columns.size == 0:
-        raise ConfigError(f"region '{region.name}' holds no cell centre of the grid ({grid.describe()}).")
+        raise ConfigError(f"region '{region.name}' contains no cell centre of the grid ({grid.describe()}).")
     lon_edges = window.lon_edges[columns[0] : columns[-1] + 2]
     cut = Grid(
         lat=window.lat[rows],
@@ -224,14 +224,14 @@ def _require_memory(n_images: int, n_cells: int, n_bands: int) -> None:
     needed = 8.0 * 5.0 * n_bands * n_images * n_cells
     if needed > MAX_BYTES:
         raise ConfigError(
-            f"the distance correlation of {n_images} images of {n_cells} cells in {n_bands} bands would take "
-            f"{needed / 1e9:.0f} GB of memory. Take fewer images (--every), a region, a coarser --spacing, or leave it "
-            "out (--no-distances)."
+            f"the distance correlation of {n_images} images of {n_cells} cells in {n_bands} bands would need "
+            f"{needed / 1e9:.0f} GB of memory. Use fewer images (--every), a region, a coarser --spacing, or omit it "
+            "(--no-distances)."
         )
 
 
 def _part(study: ReconstructionStudy, fractions: Sequence[float]) -> ReconstructionStudy:
-    """The study of some of its thresholds."""
+    """The study with some of its thresholds."""
     at = [study.fractions.index(f) for f in sorted(set(fractions))]
     return replace(
         study,
@@ -242,14 +242,14 @@ def _part(study: ReconstructionStudy, fractions: Sequence[float]) -> Reconstruct
 
 
 def distance_warnings(n_images: int) -> list[str]:
-    """What a reader of correlations between cells over so few images must know; empty with enough."""
+    """Warning about correlations between cells over few images; empty with enough images."""
     if n_images >= FEWEST_TIMES:
         return []
     chance = 1.0 / math.sqrt(n_images - 1)
     return [
         (
-            f"Correlations between cells are over {n_images} images: cells without any relation have a correlation of "
-            f"{chance:.2f} (standard deviation) by chance. {FEWEST_TIMES} images or more are advisable."
+            f"Correlations between cells are over {n_images} images: independent cells have a correlation of "
+            f"{chance:.2f} (standard deviation) by chance. {FEWEST_TIMES} or more images are advisable."
         )
     ]
 

@@ -217,7 +217,7 @@ class TestAnalyse:
             (lambda b, g: (b, regular_grid(30, 48)), "--regrid bilinear"),
             (lambda b, g: (np.full(g.shape, np.nan), g), "missing"),
             (lambda b, g: (b + 50.0, g), "50"),
-            (lambda b, g: (np.where(np.isnan(b), 0.2, np.nan), g), "no cell in common"),
+            (lambda b, g: (np.where(np.isnan(b), 0.2, np.nan), g), "no cell with values in both"),
         ],
     )
     def test_bad_observations(self, landda: Landda, make: object, text: str) -> None:

@@ -83,7 +83,7 @@ class TestChoosingMethods:
         assert plan.describe() == [
             "control: control, defaults",
             "white: per_wedge, {observation_errors: {kind: white, std: 0.06}}",
-            "pointwise_best: pointwise, {gain: 0.3}, tuned on truth",
+            "pointwise_best: pointwise, {gain: 0.3}, tuned with the truth",
         ]
 
     def test_commas_in_brackets_do_not_split(self) -> None:
@@ -106,7 +106,7 @@ class TestChoosingMethods:
             plan_comparison(config, ["smoothed"], baseline="smothed")
         with pytest.raises(ConfigError, match=r"gian: unknown key. Did you mean 'gain'"):
             plan_comparison(config, ["pointwise:gian=0.2"])
-        with pytest.raises(ConfigError, match="a name of its own"):
+        with pytest.raises(ConfigError, match="a different name"):
             plan_comparison(config, ["control", "control"])
 
     def test_what_part_of_the_window_counts(self, config: CampaignConfig) -> None:
@@ -126,7 +126,7 @@ class TestChoosingMethods:
         assert counted_since(time, 6.0, 4) == start + timedelta(days=4)
         with pytest.raises(ConfigError, match="at most 6, 4 days being discarded"):
             counted_since(time, 7.0, 4)
-        with pytest.raises(ConfigError, match="leaves nothing"):
+        with pytest.raises(ConfigError, match="discards the whole"):
             counted_since(time, None, 10)
         long = config.model_copy(
             update={"time": time, "verification": config.verification.model_copy(update={"discard_days": 4})}

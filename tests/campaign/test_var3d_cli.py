@@ -291,7 +291,7 @@ class TestAnalyse:
         [
             (("--method", "var3d"), "method 'var3d' is not known; there are control, pointwise"),
             (("--method", "control"), "control does not analyse"),
-            (("--method", "var3d_point", "--set", "layers=upper_three"), "analyses soil layers one by one"),
+            (("--method", "var3d_point", "--set", "layers=upper_three"), "analyses several soil layers"),
             (("--method", "per_scale", "--gain", "0.5"), "--gain: unknown key. Known keys: background_errors"),
             (("--method", "var3d_image", "--set", "keep_fractio=0.3"), "Did you mean 'keep_fraction'?"),
             (("--figure", "f.png"), "method enkf_like does not minimise"),

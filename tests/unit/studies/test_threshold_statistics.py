@@ -106,7 +106,7 @@ def test_white_noise_is_recommended_away() -> None:
     assert abs(error.skewness) < 0.2
     assert abs(error.kurtosis) < 1.0
     assert f"sigma = {chosen.fraction:g}" in chosen.reason
-    assert "nearest to a normal" in chosen.reason
+    assert "closest to a normal" in chosen.reason
     assert "none of the" in recommend(study, min_scc=1.0).reason
     exact = ReconstructionStudy(1, study.mean_original, study.mean_reconstruction, study.mean_error, ())
     with pytest.raises(DataError, match="below 1"):
