@@ -68,6 +68,14 @@ class ImageFrame(Protocol):
         """E|C e|^2 for independent errors of variance sigma2(x), shape (n_var,)."""
         ...
 
+    def wedge_variance(self, sigma2: FloatArray) -> FloatArray:
+        """Sum of ``variance`` over each block, (n_blocks,), at the cost of one transform."""
+        ...
+
+    def local_variance(self, sigma2: FloatArray) -> FloatArray:
+        """``variance`` but for the cross terms of a boundary extension, shape (n_var,); a few FFTs per block."""
+        ...
+
     def variance_from_spectrum(self, power: FloatArray) -> FloatArray:
         """E|C e|^2 of errors that are homogeneous on the periodic image, shape (n_var,)."""
         ...

@@ -32,7 +32,6 @@ class WedgeGroups:
         )
         """Index of each wedge's group, (n_blocks,)."""
         self.n = int(self.of_block.max()) + 1
-        self._white: tuple[bytes, FloatArray] | None = None
 
     def sums(self, variance: FloatArray) -> FloatArray:
         """(n_var,) -> (n,): sum over the coefficients of each group."""
@@ -58,12 +57,16 @@ class WedgeGroups:
         self._frame.accumulate_energy(image, energy)
         return self.sums(energy)
 
+    def product(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Inner product of the coefficients of two images in each group, (n,)."""
+        product: FloatArray = 0.25 * (self.energy(x + y) - self.energy(x - y))
+        return product
+
     def white(self, cells: BoolArray) -> FloatArray:
         """Energy of white errors of unit variance on the cells, (n,)."""
-        key = cells.tobytes()
-        if self._white is None or self._white[0] != key:
-            self._white = key, self.sums(self._frame.variance(cells.astype(np.float64)))
-        return self._white[1]
+        out = np.zeros(self.n)
+        np.add.at(out, self.of_block, self._frame.wedge_variance(cells.astype(np.float64)))
+        return out
 
 
 def mixing_matrix(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -98,4 +98,16 @@ class AnalysisMethod(Protocol):
 
     def analyse(self, pair: ImagePair) -> Analysis:
         """Collective over the root group: each of its processes gives the same pair and gets the same result."""
+        ...
+
+
+@runtime_checkable
+class HearsIncrements(Protocol):
+    """A method that needs the increments that the model really received, within the bounds of its layers."""
+
+    def applied(self, increment: FloatArray) -> None:
+        """Take note of H x_a - H x_b after the bounds, m3 m-3, (n_lat, n_lon), zero off the domain. Local: roots.
+
+        Called after every analysis, on every process of the root group with the same image.
+        """
         ...

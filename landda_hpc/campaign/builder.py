@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from landda_hpc.analysis.layers import LayeredMethod
-from landda_hpc.analysis.protocol import AnalysisMethod
+from landda_hpc.analysis.protocol import AnalysisMethod, HearsIncrements
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.campaign.cell_exchange import TileExchange
 from landda_hpc.campaign.increments import (
@@ -143,6 +143,7 @@ def _update(config: CampaignConfig, domain: Domain, run: Run, rank: int, method:
         drift_spreading=VerticalSpreading(domain.observed_weights > 0.0),
         analysis=None if method is None else _analysis(run, method, domain),
         drift=make_drift(run, config.time, len(domain.cells)),
+        listener=method if isinstance(method, HearsIncrements) else None,
     )
 
 

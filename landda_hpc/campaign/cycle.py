@@ -116,6 +116,7 @@ class Campaign:
                 with clock("distribute"):
                     ledger = parts.exchange.distribute(instance, update.increments(analysis), update.spreading)
                     images.analysis[instance.name] = parts.exchange.gather_means(instance)
+                    update.report_increment(images.background[instance.name], images.analysis[instance.name])
                 if analysis is not None and ledger is not None:
                     analyses[instance.name], accounts[instance.name] = analysis, ledger
         with clock("diagnostics"):

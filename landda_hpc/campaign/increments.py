@@ -12,7 +12,7 @@ import numpy as np
 
 from landda_hpc.analysis.drift import DriftMemory
 from landda_hpc.analysis.layers import LayeredMethod, analyse_separately
-from landda_hpc.analysis.protocol import Analysis, AnalysisMethod, ImagePair
+from landda_hpc.analysis.protocol import Analysis, AnalysisMethod, HearsIncrements, ImagePair
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.analysis.vertical import built_in_regression, layer_factors, read_regression
 from landda_hpc.config import Run, TimeConfig
@@ -177,6 +177,7 @@ class RunUpdate:
     drift_spreading : vertical spreading of the drift correction, to the layers that overlap the observed depth.
     analysis : on roots; None elsewhere, and for a run without analyses.
     drift : drift estimation; None without one.
+    listener : the method, on roots, if it asks for the increments that the model received; else None.
     """
 
     domain: Domain
@@ -184,6 +185,7 @@ class RunUpdate:
     drift_spreading: VerticalSpreading
     analysis: ImageAnalysis | None = None
     drift: DriftMemory | None = None
+    listener: HearsIncrements | None = None
 
     def analyse(self, rows: FloatArray | None, observation: ImageObservation | None, time: datetime) -> Analysis | None:
         """Analyse cell means; None outside the root group. Collective over the root group.
@@ -208,3 +210,15 @@ class RunUpdate:
         if self.drift is not None and analysis is not None and observation is not None:
             observed = np.isfinite(self.domain.cells.from_image(observation.values))
             self.drift.learn(time, self.domain.cells.from_image(analysis.increment), observed)
+
+    def report_increment(self, before: FloatArray | None, after: FloatArray | None) -> None:
+        """Report the increment that the model received to a method that asks for it. Local: roots.
+
+        Parameters
+        ----------
+        before, after : cell means of background and analysis, (n_cells, n_columns), m3 m-3; None on other ranks.
+        """
+        if self.listener is not None and before is not None and after is not None:
+            columns, cells = self.domain.columns, self.domain.cells
+            received = cells.to_image(columns.observed(after) - columns.observed(before), fill=0.0)
+            self.listener.applied(np.where(self.domain.is_soil, received, 0.0))

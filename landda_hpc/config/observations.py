@@ -147,6 +147,13 @@ class TwinObservations(ObservationUse):
         0.0, description="standard deviation of a spatially correlated error in addition to the white one, m3 m-3"
     )
     correlated_length_km: LengthKm = Field(250.0, description="L of its correlation exp(-1/2 (d / L)^2), km")
+    persistence_hours: float = Field(
+        0.0,
+        ge=0.0,
+        le=1e5,
+        description="e-folding time of both errors, h, which then last from one time to the next as those of products "
+        "made by models do; 0: independent from time to time",
+    )
     missing_fraction: Fraction = Field(0.0, description="share of the cells without observation")
     gaps: Literal["random", "swaths", "blobs", "stripes"] = Field(
         "random",

@@ -14,6 +14,7 @@ from landda_hpc.curvelet import operations, variance
 from landda_hpc.curvelet.boundary import Boundary, extended_shape
 from landda_hpc.curvelet.engine import Engine, Workspace
 from landda_hpc.curvelet.plan import Block, Group, Plan, make_plan
+from landda_hpc.curvelet.wedge_variance import WedgeVariance
 from landda_hpc.curvelet.windows import Finest, Sizes
 from landda_hpc.errors import ConfigError, ShapeError
 from landda_hpc.fourier import FourierName, library
@@ -110,6 +111,7 @@ class Curvelet2D:
         self._engine = Engine(self.plan, boundary, self.dtype, transforms)
         self.coef_dtype = self._engine.coef_dtype
         self._diagonal_variance = variance.DiagonalVariance(self.plan, boundary, transforms)
+        self._wedge_variance = WedgeVariance(self.plan, boundary)
 
     def __reduce__(self) -> tuple[type[Curvelet2D], tuple[Any, ...]]:
         return Curvelet2D, self._arguments
@@ -280,6 +282,18 @@ class Curvelet2D:
         """
         exact = self._diagonal_variance(variance.checked_map(sigma2, self.shape, "sigma2"))
         return exact.astype(self.dtype, copy=False)
+
+    def wedge_variance(self, sigma2: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return the sum of `variance` over each block, (len(blocks),), exactly, at the cost of one transform."""
+        return self._wedge_variance(variance.checked_map(sigma2, self.shape, "sigma2"))
+
+    def local_variance(self, sigma2: npt.ArrayLike) -> AnyArray:
+        """Return `variance` without the cross terms of a boundary extension, (n_var,), at the cost of transforms.
+
+        See `variance.DiagonalVariance.local`. For shares of wedges: where errors are large, not how large.
+        """
+        checked = variance.checked_map(sigma2, self.shape, "sigma2")
+        return self._diagonal_variance.local(checked).astype(self.dtype, copy=False)
 
     def variance_from_spectrum(self, power: npt.ArrayLike) -> AnyArray:
         """Return the exact E|c|^2 of errors that are homogeneous on the (periodic) N1 x N2 grid.

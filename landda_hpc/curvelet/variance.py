@@ -233,8 +233,18 @@ class DiagonalVariance:
         self._kept.append((relative, variances))
         return peak * variances
 
+    def local(self, sigma2: FloatArray) -> FloatArray:
+        """Return the variances as if the copies that a boundary extension makes of a cell had independent errors.
 
-def _diagonal_variance(frame: WindowedFrame, boundary: Boundary, sigma2: FloatArray, fft: FourierLibrary) -> FloatArray:
+        A few FFTs per wedge for every boundary. The cross terms that it leaves out matter at poles and edges only, and
+        cancel where two of these variances are compared.
+        """
+        return _diagonal_variance(self._frame, self._boundary, sigma2, self._fft, with_copies=False)
+
+
+def _diagonal_variance(
+    frame: WindowedFrame, boundary: Boundary, sigma2: FloatArray, fft: FourierLibrary, with_copies: bool = True
+) -> FloatArray:
     n1, n2 = frame.shape
     out = np.empty(frame.n_var)
     # E carries 1 / sqrt 2 (sphere) or 1 / 2 (reflection), and sigma^2 its square.
@@ -246,7 +256,9 @@ def _diagonal_variance(frame: WindowedFrame, boundary: Boundary, sigma2: FloatAr
         h1, h2 = w.shape
         folded = np.zeros(block.shape, dtype=np.complex128)
         _fold_product(_autocorrelation(w, fft), s, h1, h2, folded)
-        if boundary == "double_fourier_sphere":
+        if not with_copies:
+            pass
+        elif boundary == "double_fourier_sphere":
             _fold(_mirror_sphere(w, low1, low2, s), folded)
         elif boundary == "reflect":
             reach1 = max(abs(2 * low1), abs(2 * (low1 + h1 - 1)), h1)

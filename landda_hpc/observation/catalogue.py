@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from landda_hpc.config import CampaignConfig, GldasObservations, TwinObservations
+from landda_hpc.config import CampaignConfig, GldasObservations, TimeConfig, TwinObservations
 from landda_hpc.formats.products.dataset import Dataset, make_dataset
 from landda_hpc.formats.products.gldas import GLDAS_NOAH
 from landda_hpc.observation.files import ProductSource
+from landda_hpc.observation.persistence import Persistence
 from landda_hpc.observation.twin_observations import TwinObservationSource
 from landda_hpc.regions import std_by_region
 
@@ -44,9 +45,16 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
             observations.gaps,
             observations.correlated_std,
             observations.correlated_length_km,
+            _persistence(observations, config.time),
         )
     if isinstance(observations, GldasObservations):
         dataset = Dataset(GLDAS_NOAH, config.data_root, observations.path, damaged=observations.damaged)
     else:
         dataset = make_dataset(observations.entry, config.catalogue[observations.entry], config.data_root)
     return ProductSource(dataset, observations, grid, is_soil, config.data_root)
+
+
+def _persistence(observations: TwinObservations, time: TimeConfig) -> Persistence | None:
+    if observations.persistence_hours == 0.0:
+        return None
+    return Persistence(time.start, time.cycle, observations.persistence_hours)

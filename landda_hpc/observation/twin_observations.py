@@ -9,6 +9,7 @@ import numpy as np
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.persistence import Persistence
 from landda_hpc.observation.source import Survey
 from landda_hpc.observation.twin_gaps import GapKind, is_missing
 from landda_hpc.random_fields.angular_spectra import gaussian_spectrum
@@ -41,6 +42,7 @@ class TwinObservationSource:
     correlated_std : standard deviation of an additional correlated error, m3 m-3; every observation then reports the
         total of both errors.
     correlated_length_km : L of its correlation exp(-1/2 (d / L)^2), km.
+    persistence : of the errors in time; None: they are independent from time to time.
 
     Notes
     -----
@@ -58,6 +60,7 @@ class TwinObservationSource:
     gaps: GapKind = "random"
     correlated_std: float = 0.0
     correlated_length_km: float = 250.0
+    persistence: Persistence | None = None
 
     label: ClassVar[str] = "twin"
 
@@ -87,15 +90,22 @@ class TwinObservationSource:
             raise DataError(f"twin observations at {time.isoformat()} need the nature run's image; none was given.")
         if truth_image.shape != self.is_soil.shape:
             raise ShapeError(f"truth has shape {truth_image.shape}; the model's soil mask has {self.is_soil.shape}.")
-        key = time.isoformat()
-        error = self.error_std * keyed_generator(self.seed, "observation error", key).standard_normal(truth_image.shape)
+        error = self._new_error(time) if self.persistence is None else self.persistence(time, self._new_error)
         reported = self.error_std if isinstance(self.error_std, np.ndarray) else None
+        if self.correlated_std > 0.0:
+            reported = np.sqrt(np.full(truth_image.shape, self.error_std) ** 2 + self.correlated_std**2)
+        observed = self.is_soil & ~is_missing(self.gaps, self.missing_fraction, self.grid, self.seed, time)
+        given = np.where(observed, truth_image + error, np.nan)
+        return ImageObservation.flagged(given, self.is_soil, time, self.depth_m, self.label, reported)
+
+    def _new_error(self, time: datetime) -> FloatArray:
+        """The error that is drawn for a time, (n_lat, n_lon)."""
+        key = time.isoformat()
+        white = keyed_generator(self.seed, "observation error", key).standard_normal(self.is_soil.shape)
+        error: FloatArray = self.error_std * white
         if self.correlated_std > 0.0:
             spectrum = gaussian_spectrum(self.correlated_length_km)
             error += self.correlated_std * random_field(
                 self.grid, spectrum, self.seed, "correlated observation error", key
             )
-            reported = np.sqrt(np.full(truth_image.shape, self.error_std) ** 2 + self.correlated_std**2)
-        observed = self.is_soil & ~is_missing(self.gaps, self.missing_fraction, self.grid, self.seed, time)
-        given = np.where(observed, truth_image + error, np.nan)
-        return ImageObservation.flagged(given, self.is_soil, time, self.depth_m, self.label, reported)
+        return error

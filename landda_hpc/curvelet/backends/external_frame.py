@@ -116,6 +116,15 @@ class ExternalFrame(ABC):
     def variance(self, sigma2: npt.ArrayLike) -> FloatArray:
         """Return the exact E|c|^2 of errors that are independent from cell to cell, (n_var,)."""
 
+    def wedge_variance(self, sigma2: npt.ArrayLike) -> FloatArray:
+        """Return the sum of `variance` over each block, (len(blocks),)."""
+        variance = self.variance(sigma2)
+        return np.array([variance[block.variances].sum() for block in self.blocks])
+
+    def local_variance(self, sigma2: npt.ArrayLike) -> FloatArray:
+        """Return `variance`, (n_var,)."""
+        return self.variance(sigma2)
+
     @abstractmethod
     def variance_from_spectrum(self, power: npt.ArrayLike) -> FloatArray:
         """Return the exact E|c|^2 of errors that are homogeneous on the periodic grid, (n_var,)."""

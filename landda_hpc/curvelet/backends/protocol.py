@@ -74,6 +74,14 @@ class Frame(Protocol):
         """Exact E|C e|^2 of independent errors of variance sigma2(x), (n_var,)."""
         ...
 
+    def wedge_variance(self, sigma2: npt.ArrayLike) -> AnyArray:
+        """Sum of `variance` over each block, (len(blocks),)."""
+        ...
+
+    def local_variance(self, sigma2: npt.ArrayLike) -> AnyArray:
+        """`variance` but for the cross terms of a boundary extension, (n_var,)."""
+        ...
+
     def variance_from_spectrum(self, power: npt.ArrayLike) -> AnyArray:
         """Exact E|C e|^2 of homogeneous errors of power P(k), (n_var,)."""
         ...

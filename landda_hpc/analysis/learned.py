@@ -1,0 +1,161 @@
+"""Image analysis with errors that it learns during the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from landda_hpc.analysis.enkf_like import coefficient_gain, gain_statistics
+from landda_hpc.analysis.frame_protocol import ImageFrame
+from landda_hpc.analysis.missing import GainSetting, MissingStrategy, ZeroFill
+from landda_hpc.analysis.protocol import Analysis, ImagePair
+from landda_hpc.analysis.visit_differences import LearnedVariances, VisitDifferences
+from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.random_fields.keyed import keyed_generator
+
+_SMOOTHING_CELLS = 1.5
+"""Standard deviation of the Gaussian that smooths the map of background variance, cells."""
+
+_LEAST_SHARE = 0.05
+"""Smallest local background variance, as a share of the mean."""
+
+
+class LearnedErrors:
+    """Errors with one variance per coefficient, an ``ErrorModel``: covariance C^T diag(density) C.
+
+    Parameters
+    ----------
+    frame : the curvelet frame.
+    density : variance of the coefficients' independent sources, (n_var,), m6 m-6: s for white errors of variance s.
+    std : standard deviation per cell, (n_lat, n_lon), m3 m-3.
+    seed, purpose : key the realisations.
+    """
+
+    def __init__(self, frame: ImageFrame, density: FloatArray, std: FloatArray, seed: int, purpose: str) -> None:
+        self._frame, self._density, self._std = frame, density, std
+        self._seed, self._purpose = seed, purpose
+
+    def standard_deviation(self, domain: BoolArray) -> FloatArray:
+        """Local."""
+        return np.where(domain, self._std, 0.0)
+
+    def perturbation(self, domain: BoolArray, time_key: str, member: int) -> FloatArray:
+        """Local."""
+        generator = keyed_generator(self._seed, f"{self._purpose} perturbation, learned", time_key, member)
+        noise = generator.standard_normal(self._frame.n_coef)
+        return np.where(domain, self._frame.inverse(self._frame.scale_by(noise, np.sqrt(self._density))), 0.0)
+
+    def variance(self, frame: ImageFrame, domain: BoolArray) -> FloatArray:
+        """Density times that of white errors: the leakage between wedges is not resolved. Local."""
+        variance: FloatArray = self._density * frame.local_variance(domain.astype(np.float64))
+        return variance
+
+    def covariance_times(self, frame: ImageFrame, image: FloatArray) -> FloatArray:
+        """Local."""
+        return frame.apply_gain(image, self._density)
+
+
+class Learned:
+    """K = B / (B + R) per coefficient, with R and B learned from the run's own innovations and increments.
+
+    Parameters
+    ----------
+    frame : the curvelet frame.
+    estimator : of R and of the innovation variance, by group of coefficients.
+    local : whether B varies in space within a group, as the square of the innovation does.
+    seed : keys random numbers of the strategy for missing cells.
+    missing : treatment of cells without observation.
+    """
+
+    def __init__(
+        self,
+        frame: ImageFrame,
+        estimator: VisitDifferences,
+        local: bool,
+        seed: int,
+        missing: MissingStrategy | None = None,
+    ) -> None:
+        self._frame, self._estimator, self._local, self._seed = frame, estimator, local, seed
+        self._missing = missing or ZeroFill()
+
+    def analyse(self, pair: ImagePair) -> Analysis:
+        """Local, but for the strategy for missing cells."""
+        estimator, frame = self._estimator, self._frame
+        estimator.observe(pair)
+        found = estimator.variances()
+        groups = estimator.groups
+        white = np.maximum(groups.expand(found.white), np.finfo(np.float64).tiny)
+        b, r = groups.expand(found.background) / white, groups.expand(found.observation) / white
+        deviation = np.full(frame.shape, _cell_std(found.background, found.white))
+        if self._local and pair.observed.any():
+            local, factor = self._local_variance(pair, found)
+            b, deviation = b * factor, np.sqrt(local)
+        gain = coefficient_gain(b, r)
+        background = LearnedErrors(frame, b, deviation, self._seed, "background")
+        std = np.full(frame.shape, _cell_std(found.observation, found.white))
+        observation = LearnedErrors(frame, r, std, self._seed, "observation")
+        update = self._missing.update(GainSetting(frame, background, observation, gain, None), pair)
+        spread = np.where(pair.domain, deviation, np.nan)
+        diagnostics = gain_statistics(gain, np.ones_like(gain), frame.blocks) | self._diagnostics(found)
+        return Analysis(update.increment, spread, diagnostics | update.diagnostics)
+
+    def applied(self, increment: FloatArray) -> None:
+        """See ``HearsIncrements.applied``."""
+        self._estimator.applied(increment)
+
+    def _local_variance(self, pair: ImagePair, found: LearnedVariances) -> tuple[FloatArray, FloatArray]:
+        """Background variance by cell, m6 m-6, and by coefficient relative to its group's mean, (n_var,)."""
+        frame, groups = self._frame, self._estimator.groups
+        square, known = self._estimator.mean_square()
+        known = known & pair.domain
+        smooth = _smoothed(square, known)
+        noise = _cell_std(found.observation, found.white) ** 2
+        excess = np.where(known, smooth - noise, 0.0)
+        mean = max(float(excess[known].mean()), 0.0)
+        local = np.where(known, np.maximum(excess, _LEAST_SHARE * mean), mean)
+        on_cells = np.where(pair.observed, local, 0.0)
+        if not on_cells.any():
+            return local, np.ones(frame.n_var)
+        v, w = frame.local_variance(on_cells), frame.local_variance(pair.observed.astype(np.float64))
+        total_v, total_w = groups.pool(v), groups.pool(w)
+        share = np.divide(v, total_v, out=np.zeros_like(v), where=total_v > 0.0)
+        plain = np.divide(w, total_w, out=np.zeros_like(w), where=total_w > 0.0)
+        factor = np.divide(share, plain, out=np.ones_like(v), where=plain > 1e-12 * plain.max(initial=0.0))
+        return local, factor
+
+    def _diagnostics(self, found: LearnedVariances) -> dict[str, float | list[float]]:
+        scales = self._estimator.by_scale
+        white = np.maximum(scales(found.white), np.finfo(np.float64).tiny)
+        return {
+            "observation_std_by_scale": np.sqrt(scales(found.observation) / white).tolist(),
+            "background_std_by_scale": np.sqrt(np.maximum(scales(found.background), 0.0) / white).tolist(),
+            "is_learned": float(found.is_learned),
+            "errors_persist": float(self._estimator.persists),
+        }
+
+    # ------------------------------------------------------------------ memory
+
+    def state(self) -> dict[str, FloatArray]:
+        """See ``MethodMemory.state``."""
+        return self._estimator.state()
+
+    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
+        """See ``MethodMemory.restore``."""
+        self._estimator.restore(arrays)
+
+
+def _cell_std(variance: FloatArray, white: FloatArray) -> float:
+    """Standard deviation of a cell from sums over all groups."""
+    return float(np.sqrt(max(float(variance.sum()), 0.0) / max(float(white.sum()), np.finfo(np.float64).tiny)))
+
+
+def _smoothed(values: FloatArray, known: BoolArray) -> FloatArray:
+    """Mean over the neighbourhood with Gaussian weights, over known cells; periodic along latitude circles."""
+    from scipy.ndimage import gaussian_filter
+
+    mode = ("nearest", "wrap")
+    total = gaussian_filter(np.where(known, values, 0.0), _SMOOTHING_CELLS, mode=mode)
+    weight = gaussian_filter(known.astype(np.float64), _SMOOTHING_CELLS, mode=mode)
+    smooth: FloatArray = np.divide(total, weight, out=np.zeros_like(total), where=weight > 1e-9)
+    return smooth

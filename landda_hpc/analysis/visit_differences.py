@@ -1,0 +1,305 @@
+"""Observation errors learned from visit differences: the observed change minus the modelled change.
+
+Let d = y - H x_b be the innovation, and z = d + (increments applied since the start) the innovation of a model that had
+never been corrected. The difference of z between two visits of a cell is
+
+    delta = o(now) - o(last) + eta,
+
+with o the error of the observation and eta that of the model's tendency. Background errors drop out. With c_l the
+covariance of differences that lie l visits apart, and o white in time,
+
+    c_0 = 2 R phi_0 + eta_0,    c_1 = -R phi_1 + eta_1,    c_l = eta_l for l >= 2.
+
+phi_0 and phi_1 are near 1 and allow for increments that the model forgets. Each group of coefficients stands alone, so
+R may be correlated in space. eta_1 is extrapolated from c_2 and c_3.
+
+References
+----------
+Lagged innovations: Mehra (1970), IEEE Trans. Autom. Control, 15, 175-184; Crow and Reichle (2008), Water Resour. Res.,
+44, W08423. Visit differences remove the persistent errors of the model, to which lagged innovations are sensitive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.analysis.frame_protocol import ImageFrame, Pooling
+from landda_hpc.analysis.mixing import WedgeGroups
+from landda_hpc.analysis.protocol import ImagePair
+from landda_hpc.analysis.running_statistics import checked, running_mean
+from landda_hpc.constants import BoolArray, FloatArray
+
+N_LAGS: Final = 4
+"""Lags whose covariances are kept: 0 to 3 visits."""
+
+_LEAST_CELLS: Final = 0.02
+"""Share of the domain that a lag's covariance of one analysis needs."""
+
+_FLOOR, _CEILING = 0.02, 0.98
+"""Bounds of R as a share of the innovation variance."""
+
+_FIRST: Final = (0.7, 0.1, 0.9)
+"""Cold start: R is this share of the innovation variance of the finest scale, and the bounds of K."""
+
+_CAUTIOUS: Final = (0.9, 0.02, 0.6)
+"""The same where observation errors persist."""
+
+_LEAST_RATIO: Final = 0.3
+"""Least -c_1 / c_0 at the finest scale. Errors that are white in time give 1/2, errors that last nearly 0."""
+
+_WHOLE: Final = np.ones(1, dtype=np.bool_)
+
+
+@dataclass(frozen=True)
+class Recession:
+    """Share of an increment of the observed depth that the model still has after a time.
+
+    h(t) = (1 + t / scale_hours)^(-exponent): the water drains from the observed depth as from a store whose outlet
+    narrows. The defaults fit the embedded land model, where 0.88 and 0.815 of an increment of 0-10 cm are left after 6
+    and 12 hours.
+    """
+
+    scale_hours: float = 6.6
+    exponent: float = 0.198
+
+    def __call__(self, hours: float) -> float:
+        return float((1.0 + hours / self.scale_hours) ** -self.exponent)
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedVariances:
+    """Variances by group of coefficients, as sums over the coefficients of the group; (n,) each, m6 m-6.
+
+    Attributes
+    ----------
+    innovation : C0, of the innovation.
+    observation : R, of the observation error.
+    white : energy of white errors of unit variance on the observed cells.
+    is_learned : whether R comes from visit differences; False in a cold start, and where observation errors persist.
+    """
+
+    innovation: FloatArray
+    observation: FloatArray
+    white: FloatArray
+    is_learned: bool
+
+    @property
+    def background(self) -> FloatArray:
+        """B = C0 - R."""
+        return self.innovation - self.observation
+
+    @property
+    def gain(self) -> FloatArray:
+        """K = 1 - R / C0; 0 where the innovation has no energy."""
+        share = np.divide(
+            self.observation, self.innovation, out=np.ones_like(self.innovation), where=self.innovation > 0.0
+        )
+        gain: FloatArray = 1.0 - share
+        return gain
+
+
+class VisitDifferences:
+    """Estimates R, B and K by group of coefficients from the innovations of a run and its increments.
+
+    Parameters
+    ----------
+    frame : the curvelet frame.
+    pooling : groups of the innovation variance C0: 'per_wedge' or 'per_scale'. R is always pooled over scales.
+    memory : largest number of analyses in the mean of C0.
+    covariance_memory : largest number of analyses in the means of c_l.
+    max_gap_days : visits of a cell that lie further apart give no difference.
+    recession : what is left of an increment after a time.
+
+    Notes
+    -----
+    ``observe`` is called at every analysis and ``applied`` after it, with the increment that the model really received.
+    Local: every process of the root group computes the same. The state consists of 9 images and some numbers by group.
+    """
+
+    def __init__(
+        self,
+        frame: ImageFrame,
+        pooling: Pooling = "per_wedge",
+        memory: float = 10.0,
+        covariance_memory: float = 1e6,
+        max_gap_days: float = 5.0,
+        recession: Recession | None = None,
+    ) -> None:
+        self._frame, self._groups, self._scales = frame, WedgeGroups(frame, pooling), WedgeGroups(frame, "per_scale")
+        self._memory, self._long, self._max_gap = memory, covariance_memory, 24.0 * max_gap_days
+        self._recession = recession or Recession()
+        # The scale of each group of C0.
+        self._scale_of = np.zeros(self._groups.n, dtype=np.int64)
+        self._scale_of[self._groups.of_block] = self._scales.of_block
+        shape, n, n_scales = frame.shape, self._groups.n, self._scales.n
+        unknown = np.nan
+        self._kept: dict[str, FloatArray] = {
+            "accumulated": np.zeros(shape),
+            "last": np.full(shape, unknown),
+            "visited": np.full(shape, unknown),
+            "differences": np.full((N_LAGS, *shape), unknown),
+            "square": np.zeros(shape),
+            "square_count": np.zeros(shape),
+            "innovation": np.zeros(n),
+            "white": np.zeros(n),
+            "analyses": np.zeros(1),
+            "covariance": np.zeros((N_LAGS, n_scales)),
+            "covariance_white": np.zeros((N_LAGS, n_scales)),
+            "covariance_count": np.zeros((N_LAGS, n_scales)),
+            "phi": np.ones((2, n_scales)),
+            "phi_count": np.zeros((2, n_scales)),
+            "gain": np.zeros(n_scales),
+        }
+
+    @property
+    def groups(self) -> WedgeGroups:
+        """Groups of the innovation variance."""
+        return self._groups
+
+    # ------------------------------------------------------------------ learning
+
+    def observe(self, pair: ImagePair) -> None:
+        """Learn from the innovation of an analysis; without an observed cell nothing changes. Local."""
+        seen = pair.observed
+        if not seen.any():
+            return
+        kept, d = self._kept, pair.innovation
+        before = kept["analyses"]
+        energy, white = self._groups.energy(d), self._groups.white(seen)
+        kept["innovation"], kept["analyses"] = running_mean(kept["innovation"], before, energy, _WHOLE, self._memory)
+        kept["white"], _ = running_mean(kept["white"], before, white, _WHOLE, self._memory)
+        kept["square"], kept["square_count"] = running_mean(
+            kept["square"], kept["square_count"], d**2, seen, self._memory
+        )
+        interval = self._shift(pair, seen, d)
+        if interval is not None:
+            self._add_covariances(pair.domain)
+            self._add_phi(interval)
+
+    def _shift(self, pair: ImagePair, seen: BoolArray, d: FloatArray) -> float | None:
+        """Take the differences to the last visit; the mean interval in hours, None without any."""
+        kept = self._kept
+        now = _hours(pair.time_key)
+        z = d + kept["accumulated"]
+        gap = now - kept["visited"]
+        known = seen & np.isfinite(kept["last"]) & (gap <= self._max_gap)
+        new = np.where(known, z - kept["last"], np.nan)
+        shifted = np.concatenate([new[None], kept["differences"][:-1]])
+        kept["differences"] = np.where(seen, shifted, kept["differences"])
+        kept["last"] = np.where(seen, z, kept["last"])
+        kept["visited"] = np.where(seen, now, kept["visited"])
+        self._seen_now = seen
+        return float(gap[known].mean()) if known.any() else None
+
+    def _add_covariances(self, domain: BoolArray) -> None:
+        kept, seen = self._kept, self._seen_now
+        first = kept["differences"][0]
+        least = _LEAST_CELLS * np.count_nonzero(domain)
+        for lag, other in enumerate(kept["differences"]):
+            cells = seen & np.isfinite(first) & np.isfinite(other)
+            if np.count_nonzero(cells) < max(least, 1):
+                continue
+            x, y = np.where(cells, first, 0.0), np.where(cells, other, 0.0)
+            product = self._scales.energy(x) if lag == 0 else self._scales.product(x, y)
+            count, every = kept["covariance_count"][lag], np.ones(self._scales.n, dtype=np.bool_)
+            kept["covariance"][lag], grown = running_mean(kept["covariance"][lag], count, product, every, self._long)
+            white = self._scales.white(cells)
+            kept["covariance_white"][lag], _ = running_mean(
+                kept["covariance_white"][lag], count, white, every, self._long
+            )
+            kept["covariance_count"][lag] = grown
+
+    def _add_phi(self, hours: float) -> None:
+        """phi_0 and phi_1 for the gain of the last analysis and the present interval."""
+        kept, k = self._kept, self._kept["gain"]
+        h1, h2 = self._recession(hours), self._recession(2.0 * hours)
+        phi = np.stack([1.0 - (1.0 - h1) * k, 1.0 - k * (1.0 - 2.0 * h1 + h2) - (1.0 - h1) * h1 * k**2])
+        every = np.ones(phi.shape, dtype=np.bool_)
+        kept["phi"], kept["phi_count"] = running_mean(kept["phi"], kept["phi_count"], phi, every, self._long)
+
+    def applied(self, increment: FloatArray) -> None:
+        """Take note of the increment of the observed depth that the model received, m3 m-3, (n_lat, n_lon). Local."""
+        self._kept["accumulated"] = self._kept["accumulated"] + np.where(np.isfinite(increment), increment, 0.0)
+
+    # ------------------------------------------------------------------ estimates
+
+    def variances(self) -> LearnedVariances:
+        """C0 and R as learned so far. Local."""
+        kept = self._kept
+        c0, white = kept["innovation"], kept["white"]
+        r = self.observation_variance()
+        if r is None or self.persists:
+            share, low, high = _FIRST if r is None else _CAUTIOUS
+            finest = self._scale_of == self._scales.n - 1
+            level = share * float(c0[finest].sum()) / max(float(white[finest].sum()), np.finfo(np.float64).tiny)
+            observation = np.clip(level * white, (1.0 - high) * c0, (1.0 - low) * c0)
+            found = LearnedVariances(c0, observation, white, False)
+        else:
+            observation = np.clip(r[self._scale_of] * white, _FLOOR * c0, _CEILING * c0)
+            found = LearnedVariances(c0, observation, white, True)
+        b, total = self.by_scale(found.background), self.by_scale(c0)
+        kept["gain"] = np.divide(b, total, out=np.zeros_like(b), where=total > 0.0)
+        return found
+
+    def observation_variance(self) -> FloatArray | None:
+        """R by scale as the variance of white errors with this energy, m6 m-6; None until differences one visit apart.
+
+        May be negative by sampling: ``variances`` bounds it.
+        """
+        kept = self._kept
+        if not (kept["covariance_count"][1] > 0.0).all():
+            return None
+        p = np.divide(
+            kept["covariance"],
+            kept["covariance_white"],
+            out=np.zeros_like(kept["covariance"]),
+            where=kept["covariance_white"] > 0.0,
+        )
+        has_third = kept["covariance_count"][3] > 0.0
+        second = np.maximum(0.0, p[2])
+        eta = second + np.where(has_third, np.clip(p[2] - p[3], 0.0, second), 0.0)
+        r: FloatArray = np.minimum((eta - p[1]) / kept["phi"][1], (p[0] - eta) / (2.0 * kept["phi"][0]))
+        return r
+
+    @property
+    def persists(self) -> bool:
+        """Whether visit differences of the finest scale do not change sign as those of white errors do.
+
+        Then the errors of the observations last from visit to visit, or they are much smaller than the errors of the
+        model's tendency: visit differences do not show which, and the fine detail of the product cannot be trusted.
+        """
+        kept = self._kept
+        if not (kept["covariance_count"][1] > 0.0).all():
+            return False
+        p0, p1 = (kept["covariance"][lag, -1] / kept["covariance_white"][lag, -1] for lag in (0, 1))
+        return bool(-p1 < _LEAST_RATIO * p0)
+
+    def mean_square(self) -> tuple[FloatArray, BoolArray]:
+        """Running mean of d^2 in each cell, m6 m-6, and the cells that have one. Local."""
+        return self._kept["square"], self._kept["square_count"] > 0.0
+
+    def by_scale(self, values: FloatArray) -> FloatArray:
+        """Sums over the groups of each scale, (n,) -> (n_scales,)."""
+        sums: FloatArray = np.bincount(self._scale_of, values, self._scales.n).astype(np.float64)
+        return sums
+
+    # ------------------------------------------------------------------ memory
+
+    def state(self) -> dict[str, FloatArray]:
+        """See ``MethodMemory.state``."""
+        return {name: array.copy() for name, array in self._kept.items()}
+
+    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
+        """See ``MethodMemory.restore``."""
+        self._kept = checked(arrays, self.state())
+
+
+def _hours(time_key: str) -> float:
+    """Hours since 1970 of a valid time in ISO format, UTC."""
+    time = datetime.fromisoformat(time_key)
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() / 3600.0
