@@ -172,7 +172,7 @@ def estimate(config: CampaignConfig, sizes: Sizes, trial: Trial | None = None, w
         words["time"] = f"about {_duration(found.core_seconds)} of one core here, without the report"
     elif why_not:
         words["time"] = f"not measured: {why_not}"
-    if config.model.kind == "colm" and sizes.domain.case is not None:
+    if isinstance(config.model, ColmModelConfig) and sizes.domain.case is not None:
         kept, runs = _kept_checkpoints(config.time, config.checkpoint), len(config.instance_names)
         words["model"] = _model_runs(config.model, sizes.domain.case, runs, config.time.start, kept)
         notes = remarks(config.time.cycle_hours, config.model, sizes.domain.case)

@@ -10,12 +10,11 @@ from pydantic import BaseModel
 
 from landda_hpc.analysis.vertical import read_regression
 from landda_hpc.campaign.observation_preparation import find_unusable
-from landda_hpc.config import CampaignConfig, ColumnModelConfig, Run, TimeConfig
+from landda_hpc.config import CampaignConfig, Run, TimeConfig
 from landda_hpc.errors import LandDAError, MissingFileError
-from landda_hpc.formats.own.soil_moisture_climatology import read_soil_moisture_climatology
 from landda_hpc.grid import Grid
-from landda_hpc.instances.case_checks import model_problems
 from landda_hpc.instances.colm_case import CaseDomain
+from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.methods.base.assembly import make_method
 from landda_hpc.methods.base.curvelet_frame import check_frame
 from landda_hpc.observation.source import ObservationSource, Survey
@@ -56,8 +55,6 @@ def find_problems(
             problems.append(
                 f"{where}: '{config.data_root / path}' does not exist. Check data_root ({config.data_root}) and name."
             )
-    if begins and INITIAL_FILE not in missing:
-        problems += _problems_of_climatology(config.model.embedded, config.data_root)
     problems += find_unusable(config.observations, grid, config.data_root, config.seed)
     if config.observations.withheld is not None:
         try:
@@ -66,23 +63,11 @@ def find_problems(
             pass  # said above
         except LandDAError as error:
             problems.append(str(error))
-    if config.model.kind == "colm" and case is not None:
-        problems += model_problems(config, config.model, case, begins=begins)
+    assert isinstance(config.model, ModelSection), "checked by the registry"
+    problems += config.model.start_problems(config, case, begins=begins)
     for run in config.runs:
         problems += _problems_of_run(config, run, grid, are_missing=any(f"'{run.name}'" in where for where in missing))
     return problems
-
-
-def _problems_of_climatology(model: ColumnModelConfig | None, data_root: Path) -> list[str]:
-    """Problems of an initial climatology; a spun-up state is checked with the tiles."""
-    file = None if model is None else model.file_of("file")
-    if file is None:
-        return []
-    try:
-        read_soil_moisture_climatology(data_root / file)
-    except LandDAError as error:
-        return [f"{INITIAL_FILE}: {error}"]
-    return []
 
 
 def _problems_of_run(config: CampaignConfig, run: Run, grid: Grid, *, are_missing: bool) -> list[str]:

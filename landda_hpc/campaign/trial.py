@@ -85,14 +85,14 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
 
     Parameters
     ----------
-    config : of the complete campaign, with the embedded model.
+    config : of the complete campaign, whose model computes in its processes.
     timeout_s : longest time that the process may take.
 
     Raises
     ------
     TrialError : the model is the user's CoLM, the process failed, or it took too long.
     """
-    if config.model.embedded is None:
+    if not config.model.runs_here:
         raise TrialError("the model is an external program, which a check does not start")
     cells = config.grid.n_lat * config.grid.n_lon
     if config.case is not None or cells <= CELLS_AT_ONCE:
@@ -146,7 +146,8 @@ def _shortened(config: CampaignConfig) -> CampaignConfig:
         "assimilation_end": (clock.start + _ANALYSES * clock.cycle).isoformat(),
         "end": (clock.start + _CYCLES * clock.cycle).isoformat(),
     }
-    plain["model"] |= {"spinup_days": 0}
+    if "spinup_days" in plain["model"]:
+        plain["model"]["spinup_days"] = 0
     plain["checkpoint"] |= {"every_hours": _CYCLES * clock.cycle_hours, "keep_every": None}
     plain["output"] |= {"every_hours": clock.cycle_hours, "times": [], "figures": False}
     plain["verification"] |= {"discard_days": 0.0}

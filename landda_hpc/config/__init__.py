@@ -41,6 +41,8 @@ from landda_hpc.config.frame import (
     FrameConfig,
 )
 from landda_hpc.config.model import (
+    MODELS,
+    AnyModel,
     ColmModelConfig,
     ColumnModelConfig,
     Model,
@@ -145,11 +147,13 @@ __all__ = [
     "FIRST_YEAR",
     "LAST_YEAR",
     "METHODS",
+    "MODELS",
     "PRODUCT_ENTRIES",
     "STATION_ENTRIES",
     "AnomalyConfig",
     "AnyCheck",
     "AnyEntry",
+    "AnyModel",
     "AnyRun",
     "AssimilatingRun",
     "BiasConfig",

@@ -12,12 +12,12 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from landda_hpc.config.domain import CaseConfig, GridConfig, TilesConfig, TimeConfig
 from landda_hpc.config.forcing import Forcing, ForcingConfig
-from landda_hpc.config.model import ColmModelConfig, ColumnModelConfig, Model
+from landda_hpc.config.model import MODELS, Model
 from landda_hpc.config.observations import AnyEntry, CatalogueObservations, Observations
 from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig
 from landda_hpc.config.problems import problems_of
 from landda_hpc.config.runs import METHODS, EnsembleConfig, Run
-from landda_hpc.config.section import THINNEST_M, Section, Word, changed_fields
+from landda_hpc.config.section import THINNEST_M, Section, Word
 from landda_hpc.config.twin import TwinConfig
 from landda_hpc.config.verification import VerificationConfig
 from landda_hpc.fourier import DEFAULT as DEFAULT_LIBRARY
@@ -49,7 +49,7 @@ class CampaignConfig(Section):
     case: CaseConfig | None = Field(
         None, description="a CoLM case whose patches are the tiles, for either model; needs grid.kind = case"
     )
-    model: Model = Field(default_factory=ColumnModelConfig)
+    model: Model = Field(default_factory=lambda: MODELS.make("column"))
     forcing: Forcing = Field(default_factory=ForcingConfig)
     twin: TwinConfig | None = Field(None, description="the nature run, if the campaign is a twin experiment")
     catalogue: dict[Word, AnyEntry] = Field(
@@ -155,42 +155,16 @@ class CampaignConfig(Section):
         problems: list[str] = []
         if (self.grid.kind == "case") != (self.case is not None):
             problems.append("grid.kind = case and the section 'case' are used together: give both or neither")
-        if isinstance(self.model, ColmModelConfig):
-            if self.case is None:
-                problems.append("model.kind = colm needs the section 'case' (the case that the model runs)")
-            able = {"wetness_sigma", "log_rain_sigma", "length_cells", "long_share", "weather_correlation"}
-            strange = (changed_fields(self.twin) if self.twin else set()) - able
-            if strange:
-                problems.append(
-                    f"twin.{', twin.'.join(sorted(strange))}: the nature run of model.kind = colm can differ by "
-                    "wetness_sigma and log_rain_sigma only (with length_cells and long_share)"
-                )
-            if changed_fields(self.forcing):
-                problems.append(
-                    "remove the section forcing, which is for the embedded model; CoLM's namelist names its own"
-                )
-            return problems
-        if self.model.initial in ("file", "restart") and self.model.initial_file is None:
-            problems.append(f"model.initial = {self.model.initial} needs model.initial_file")
-        if self.model.initial == "climatology" and self.model.initial_file is not None:
-            problems.append(
-                "model.initial_file is not used with model.initial = climatology; set initial: file or spun_up"
-            )
-        if self.model.initial == "spun_up" and self.model.physics != "land_surface":
-            problems.append("model.initial = spun_up needs model.physics = land_surface")
-        forcing_s = self.forcing.step_s
-        if forcing_s % self.model.timestep_s:
-            problems.append(
-                f"model.timestep_s = {self.model.timestep_s} does not divide the forcing step of {forcing_s} s"
-            )
-        if self.forcing.kind == "netcdf" and self.twin is not None and self.twin.weather_correlation != 1.0:
+        problems += self.model.problems(self)
+        if (
+            self.model.runs_here
+            and self.forcing.kind == "netcdf"
+            and self.twin is not None
+            and self.twin.weather_correlation != 1.0
+        ):
             problems.append(
                 f"twin.weather_correlation = {self.twin.weather_correlation}: with forcing.kind = netcdf the nature "
                 "run also has the weather of the files; set 1.0"
-            )
-        if (self.time.cycle_hours * 3600) % self.model.timestep_s:
-            problems.append(
-                f"model.timestep_s = {self.model.timestep_s} does not divide the cycle of {self.time.cycle_hours} h"
             )
         return problems
 
@@ -218,7 +192,7 @@ class CampaignConfig(Section):
     @property
     def physics(self) -> Literal["soil_water", "land_surface"]:
         """Physics that defines the state of the tiles: that of the embedded model, or soil water for the real model."""
-        return self.model.physics
+        return self.model.tile_physics
 
     @property
     def state_names(self) -> tuple[str, ...]:

@@ -6,14 +6,53 @@ import shlex
 from datetime import timedelta
 from pathlib import Path
 from string import Formatter
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from landda_hpc.config.section import Count, Section, Word
+from landda_hpc.config.section import Count, Section, Word, changed_fields
+from landda_hpc.plugins import AnyOf, Registry
+
+if TYPE_CHECKING:
+    from landda_hpc.config.campaign import CampaignConfig
 
 
-class ColumnModelConfig(Section):
+class AnyModel(Section):
+    """A land model. A subclass has ``kind``, a literal, and its own keys.
+
+    ``instances.model_section.ModelSection`` says how its instances are computed.
+    """
+
+    OPERATION: ClassVar[frozenset[str]] = frozenset()
+    """Keys that affect how the model runs but not its results; a resume may change them."""
+    runs_here: ClassVar[bool] = True
+    """Whether the model computes in the campaign's processes, under the weather of the section ``forcing``."""
+
+    if TYPE_CHECKING:
+        kind: str
+
+    @property
+    def tile_physics(self) -> Literal["soil_water", "land_surface"]:
+        """Which variables the state of a tile has (``variables.STATE_OF_PHYSICS``)."""
+        return "soil_water"
+
+    @property
+    def embedded(self) -> ColumnModelConfig | None:
+        """The section itself where it is the embedded column model; None for any other model."""
+        return None
+
+    @property
+    def spinup(self) -> timedelta:
+        """How long the model runs before the campaign's start: the key ``spinup_days``, if the section has it."""
+        days = getattr(self, "spinup_days", 0)
+        return timedelta(days=days if isinstance(days, int) else 0)
+
+    def problems(self, campaign: CampaignConfig) -> list[str]:  # noqa: ARG002 - for models that look at it
+        """What does not fit between this section and the rest of its campaign, one line each."""
+        return []
+
+
+class ColumnModelConfig(AnyModel):
     """The embedded column model."""
 
     kind: Literal["column"] = "column"
@@ -48,13 +87,38 @@ class ColumnModelConfig(Section):
         return self
 
     @property
-    def spinup(self) -> timedelta:
-        """How long the model runs before the campaign's start."""
-        return timedelta(days=self.spinup_days)
+    def tile_physics(self) -> Literal["soil_water", "land_surface"]:
+        """See ``AnyModel.tile_physics``."""
+        return self.physics
+
+    def problems(self, campaign: CampaignConfig) -> list[str]:
+        """See ``AnyModel.problems``."""
+        problems: list[str] = []
+        if self.initial in ("file", "restart") and self.initial_file is None:
+            problems.append(f"model.initial = {self.initial} needs model.initial_file")
+        if self.initial == "climatology" and self.initial_file is not None:
+            problems.append(
+                "model.initial_file is not used with model.initial = climatology; set initial: file or spun_up"
+            )
+        if self.initial == "spun_up" and self.physics != "land_surface":
+            problems.append("model.initial = spun_up needs model.physics = land_surface")
+        return problems + time_step_problems(self.timestep_s, campaign)
 
     def file_of(self, initial: Literal["file", "spun_up", "restart"]) -> Path | None:
         """What ``initial_file`` names, if the model begins from such a file; else None."""
         return self.initial_file if self.initial == initial else None
+
+
+def time_step_problems(timestep_s: int, campaign: CampaignConfig) -> list[str]:
+    """What is wrong with the time step of a model that computes in the campaign's processes, one line each."""
+    problems = []
+    if campaign.forcing.step_s % timestep_s:
+        problems.append(
+            f"model.timestep_s = {timestep_s} does not divide the forcing step of {campaign.forcing.step_s} s"
+        )
+    if (campaign.time.cycle_hours * 3600) % timestep_s:
+        problems.append(f"model.timestep_s = {timestep_s} does not divide the cycle of {campaign.time.cycle_hours} h")
+    return problems
 
 
 def _number_as_text(value: Any) -> Any:
@@ -66,7 +130,7 @@ Variable = Annotated[str, Field(max_length=32768), BeforeValidator(_number_as_te
 """Value of an environment variable: OMP_NUM_THREADS: 8 is a number in YAML."""
 
 
-class ColmModelConfig(Section):
+class ColmModelConfig(AnyModel):
     """The user's CoLM, run as separate processes; tiles and initial restart come from the section 'case'."""
 
     kind: Literal["colm"] = "colm"
@@ -102,18 +166,25 @@ class ColmModelConfig(Section):
     )
     """Keys that affect how the model runs but not its results; a resume may change them."""
 
-    physics: ClassVar[Literal["soil_water"]] = "soil_water"
-    """Of the tiles' state: its soil water."""
+    runs_here: ClassVar[bool] = False
 
-    @property
-    def embedded(self) -> None:
-        """The section of an embedded model: none, it is a program of its own."""
-        return None
-
-    @property
-    def spinup(self) -> timedelta:
-        """How long the model runs before the campaign's start: the case has begun already."""
-        return timedelta(0)
+    def problems(self, campaign: CampaignConfig) -> list[str]:
+        """See ``AnyModel.problems``."""
+        problems: list[str] = []
+        if campaign.case is None:
+            problems.append("model.kind = colm needs the section 'case' (the case that the model runs)")
+        able = {"wetness_sigma", "log_rain_sigma", "length_cells", "long_share", "weather_correlation"}
+        strange = (changed_fields(campaign.twin) if campaign.twin else set()) - able
+        if strange:
+            problems.append(
+                f"twin.{', twin.'.join(sorted(strange))}: the nature run of model.kind = colm can differ by "
+                "wetness_sigma and log_rain_sigma only (with length_cells and long_share)"
+            )
+        if changed_fields(campaign.forcing):
+            problems.append(
+                "remove the section forcing, which is for the embedded model; CoLM's namelist names its own"
+            )
+        return problems
 
     @model_validator(mode="after")
     def _launchable(self) -> Self:
@@ -139,13 +210,15 @@ class ColmModelConfig(Section):
         return self
 
 
-def _kind_of_model(value: Any) -> str:
-    """Tag of a model's section; the embedded model by default."""
-    kind = value.get("kind", "column") if isinstance(value, dict) else getattr(value, "kind", "column")
-    return str(kind)
+MODELS: Final[Registry[AnyModel]] = Registry(
+    "model",
+    "landda_hpc.instances.model_section:ModelSection",
+    "kind",
+    "landda_hpc.instances.models",
+    ("column", "colm"),
+    group="landda_hpc.models",
+)
+"""Land models by the ``kind`` of their section."""
 
-
-Model = Annotated[
-    Annotated[ColumnModelConfig, Tag("column")] | Annotated[ColmModelConfig, Tag("colm")],
-    Discriminator(_kind_of_model),
-]
+Model = Annotated[AnyModel, AnyOf(MODELS, default="column")]
+"""A land model of any kind; the embedded one where none is named."""

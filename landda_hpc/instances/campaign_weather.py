@@ -41,7 +41,7 @@ def weather_problems(config: CampaignConfig, domain: Domain) -> list[str]:
     Every file is opened; its times and attributes are read, and one record of each variable.
     """
     forcing = config.forcing
-    if forcing.kind != "netcdf" or config.model.embedded is None:
+    if forcing.kind != "netcdf" or not config.model.runs_here:
         return []
     begin = config.time.start - config.model.spinup
     cells = np.unique(domain.tiles.cell)

@@ -41,8 +41,8 @@ class CaseDomain:
         return SoilWaterScheme.COLM2014 if vsf is False else SoilWaterScheme.VSF
 
     def tiles_for(self, model: Model) -> Tiles:
-        """The tiles for the campaign's model; for the embedded model, with vegetation and climate added."""
-        if model.embedded is None:
+        """The tiles for the campaign's model; for a model in this process, with vegetation and climate added."""
+        if not model.runs_here:
             return self.tiles.tiles
         return with_static_fields(self.tiles.tiles, self.tiles.grid)
 

@@ -58,7 +58,7 @@ class ColmModels:
     """
 
     def __init__(self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder) -> None:
-        assert config.model.kind == "colm" and domain.case is not None, "checked by the configuration"
+        assert isinstance(config.model, ColmModelConfig) and domain.case is not None, "checked by the configuration"
         self._config, self._domain, self._world = config, domain, world
         self._model, self._case = config.model, domain.case
         self._root = (folder.path / FOLDER).absolute()

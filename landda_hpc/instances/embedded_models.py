@@ -9,32 +9,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
-from landda_hpc.config import METHODS, CampaignConfig, ColumnModelConfig, PerturbationConfig, TwinConfig
+from landda_hpc.config import METHODS, CampaignConfig, PerturbationConfig, TwinConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
-from landda_hpc.formats.own.soil_moisture_climatology import read_soil_moisture_climatology
 from landda_hpc.grid import Grid
 from landda_hpc.instances.campaign_weather import make_weather
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance, bare_instances
+from landda_hpc.instances.model_section import EmbeddedModelSection
 from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
 from landda_hpc.instances.saved_spinup import SavedSpinUp
-from landda_hpc.instances.spun_up_start import spun_up_state
 from landda_hpc.instances.warm_start import RestartSets
 from landda_hpc.io.atomic import storage_errors
-from landda_hpc.model.column.column import ColumnModel
-from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
-from landda_hpc.model.column.land.initial import fitted, land_initial_state
-from landda_hpc.model.column.land.model import LandSurfaceModel
-from landda_hpc.model.column.land.parameters import land_parameters
 from landda_hpc.model.column.soil import with_perturbed_parameters
-from landda_hpc.model.column.temperature import AnnualWave
-from landda_hpc.model.column.tile_climate import tile_climate
-from landda_hpc.model.protocol import LandModel, WeatherSource
+from landda_hpc.model.protocol import LandModel
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
@@ -109,14 +101,14 @@ class EmbeddedSetup:
 
     Attributes
     ----------
-    model, twin : of the embedded model, and of the nature run if there is one.
+    model, twin : of the model, and of the nature run if there is one.
     seed : keys every random number.
     data_root : folder of external data.
     start : of the campaign.
     domain : of the campaign.
     """
 
-    model: ColumnModelConfig
+    model: EmbeddedModelSection
     twin: TwinConfig | None
     seed: int
     data_root: Path
@@ -125,14 +117,25 @@ class EmbeddedSetup:
 
     @classmethod
     def of(cls, config: CampaignConfig, domain: Domain) -> Self:
-        """Those of a campaign with the embedded model."""
-        assert config.model.embedded is not None, "other kinds have other systems"
-        return cls(config.model.embedded, config.twin, config.seed, config.data_root, config.time.start, domain)
+        """Those of a campaign with a model that computes in its processes."""
+        assert isinstance(config.model, EmbeddedModelSection), "other kinds have other systems"
+        return cls(config.model, config.twin, config.seed, config.data_root, config.time.start, domain)
 
     @cached_property
     def restart_sets(self) -> RestartSets | None:
         """The sets that the model begins from; None if it begins otherwise."""
-        return RestartSets.of(self.model, self.data_root, self.start)
+        return self.model.restart_sets(self.data_root, self.start)
+
+    def wetness_change(self, instance: Instance) -> tuple[Tiles, FloatArray]:
+        """Tiles of an instance, and the change of its initial relative wetness, 1, (n_tiles,). Local."""
+        tiles, grid, run = self.domain.tiles, self.domain.grid, instance.run
+        if run is None and self.twin is not None:
+            errors = nature_errors(self.twin, tiles, grid, self.seed)
+            return errors.tiles, errors.wetness_change
+        if run is not None and run.perturbation is not None:
+            image = member_field(run.perturbation, grid, self.seed, "wetness")
+            return tiles, run.perturbation.wetness_sigma * image.reshape(-1)[tiles.cell]
+        return tiles, np.zeros(len(tiles))
 
 
 def member_field(perturbation: PerturbationConfig, grid: Grid, seed: int, name: str) -> FloatArray:
@@ -149,7 +152,7 @@ def member_rain_factor(perturbation: PerturbationConfig, grid: Grid, seed: int) 
 
 
 class EmbeddedModels:
-    """The embedded model's instances; implements ``ModelSystem``.
+    """Instances of a model that computes in the campaign's processes; implements ``ModelSystem``.
 
     Parameters
     ----------
@@ -175,7 +178,7 @@ class EmbeddedModels:
         held = domain.layout.instances_of(self._world.rank)
         instances = bare_instances(config.runs, has_nature=config.twin is not None)
         weather = make_weather(config, domain, domain.tiles.take(mine))
-        make = _model_maker(self._setup, mine)
+        make = self._setup.model.model_maker(self._setup, mine)
         for instance in instances:
             if instance.index not in held:
                 continue
@@ -216,7 +219,7 @@ class EmbeddedModels:
                 if is_plain and first_run is not None:
                     continue
                 if reached is None:
-                    whole = _initial_state(self._setup, instance, begin)
+                    whole = self._setup.model.initial_state(self._setup, instance, begin)
                     instance.state = whole.take(self._domain.layout.tiles_of(world.rank))
                 else:
                     instance.state = saved.state(instance)
@@ -276,7 +279,7 @@ class EmbeddedModels:
 
     def _spin_up(self, instances: list[Instance], now: datetime, saved: SavedSpinUp, stop: StopRequest | None) -> None:
         """Run the instances that have a state from now to the campaign's start. Collective."""
-        world, end, days = self._world, self._config.time.start, self._setup.model.spinup_days
+        world, end, days = self._world, self._config.time.start, self._setup.model.spinup.days
         is_saved, kept_at = False, time.monotonic()
         while now < end:
             received = stop.agreed(world) if stop else None
@@ -308,64 +311,6 @@ def free_run(config: CampaignConfig, domain: Domain, mine: slice | None = None) 
     mine = slice(0, len(domain.tiles)) if mine is None else mine
     weather = make_weather(config, domain, domain.tiles.take(mine))
     setup = EmbeddedSetup.of(config, domain)
-    model = _model_maker(setup, mine)(domain.tiles, weather, 1.0, 1.0)
-    state = _initial_state(setup, Instance("free", 0, METHODS.make("control")), setup.start)
+    model = setup.model.model_maker(setup, mine)(domain.tiles, weather, 1.0, 1.0)
+    state = setup.model.initial_state(setup, Instance("free", 0, METHODS.make("control")), setup.start)
     return model, state.take(mine)
-
-
-class _MakeModel(Protocol):
-    def __call__(
-        self, tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
-    ) -> LandModel: ...
-
-
-def _model_maker(setup: EmbeddedSetup, mine: slice) -> _MakeModel:
-    """Create models of the configured physics on this rank's slice from global tiles and weather. Local."""
-    domain, step = setup.domain, setup.model.timestep_s
-    climate = tile_climate(domain.tiles, domain.climatology)
-    wave = AnnualWave(climate.temperature).take(mine)
-
-    def soil_water(
-        tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
-    ) -> LandModel:
-        return ColumnModel(tiles.take(mine), weather, wave, step, rain, evaporation)
-
-    def land_surface(
-        tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
-    ) -> LandModel:
-        # From the global vector, because numpy's result for a slice may differ in the last bit.
-        parameters = land_parameters(tiles, domain.grid, climate).take(mine)
-        return LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation)
-
-    return land_surface if setup.model.physics == "land_surface" else soil_water
-
-
-def _initial_state(setup: EmbeddedSetup, instance: Instance, time: datetime) -> TileState:
-    """State of all tiles of an instance, so that its bits do not depend on the partition."""
-    domain, twin, model = setup.domain, setup.twin, setup.model
-    if setup.restart_sets is not None:  # of the free model; instances of a campaign read only their tiles
-        return setup.restart_sets.state(domain, instance, slice(0, len(domain.tiles)))
-    climate = tile_climate(domain.tiles, domain.climatology)
-    tiles, change = domain.tiles, np.zeros(len(domain.tiles))
-    if instance.run is None and twin is not None:
-        errors = nature_errors(twin, domain.tiles, domain.grid, setup.seed)
-        tiles, change = errors.tiles, errors.wetness_change
-    elif instance.run is not None and instance.run.perturbation is not None:
-        perturbation = instance.run.perturbation
-        image = member_field(perturbation, domain.grid, setup.seed, "wetness")
-        change = perturbation.wetness_sigma * image.reshape(-1)[tiles.cell]
-    if model.initial == "spun_up":
-        name = model.initial_file
-        path = None if name is None else setup.data_root / name
-        return fitted(spun_up_state(path, domain, tiles, time), tiles, change)
-    if model.initial == "file":
-        assert model.initial_file is not None, "checked by the configuration"
-        product = read_soil_moisture_climatology(setup.data_root / model.initial_file)
-        profile = product.on_grid(time, domain.grid, fill=domain.is_land)
-        theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
-    else:
-        theta = soil_water_by_climate(tiles, climate, change)
-    if model.physics == "land_surface":
-        return land_initial_state(tiles, AnnualWave(climate.temperature), time, theta)
-    # Ice is constant in this physics, so it is taken for the campaign's start, not for the spin-up's.
-    return initial_state(tiles, AnnualWave(climate.temperature), setup.start, theta)

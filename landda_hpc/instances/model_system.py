@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
-from landda_hpc.instances.colm_models import ColmModels
 from landda_hpc.instances.domain import Domain
-from landda_hpc.instances.embedded_models import EmbeddedModels
 from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -77,7 +76,6 @@ class ModelSystem(Protocol):
 def make_model_system(
     config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
 ) -> ModelSystem:
-    """Create the system for the campaign's kind of model. Local."""
-    kinds: dict[str, Callable[[CampaignConfig, Domain, Communicator, CampaignFolder], ModelSystem]]
-    kinds = {"column": EmbeddedModels, "colm": ColmModels}
-    return kinds[config.model.kind](config, domain, world, folder)
+    """Create the system for the campaign's kind of model. Called on every rank at the same time."""
+    assert isinstance(config.model, ModelSection), "checked by the registry"
+    return config.model.make_system(config, domain, world, folder)

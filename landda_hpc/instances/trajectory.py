@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from landda_hpc.config import CampaignConfig, ColmModelConfig, read_plain, read_resolved
+from landda_hpc.config import MODELS, CampaignConfig, ColmModelConfig, read_plain, read_resolved
 from landda_hpc.errors import ConfigError
 
 RECORD_KEYS: Final = ("depths_m", "min_soil_fraction", "unobserved")
@@ -48,8 +48,9 @@ def trajectory_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     observations.pop("feedback", None)  # writes files, changes nothing
     kept["observations"] = observations
     model = kept.get("model")
-    if isinstance(model, Mapping) and model.get("kind") == "colm":
-        kept["model"] = {name: value for name, value in model.items() if name not in ColmModelConfig.OPERATION}
+    if isinstance(model, Mapping) and str(model.get("kind")) in MODELS:
+        operation = MODELS[str(model["kind"])].OPERATION
+        kept["model"] = {name: value for name, value in model.items() if name not in operation}
     return kept
 
 

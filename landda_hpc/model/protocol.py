@@ -132,6 +132,24 @@ class SoilModel(Protocol):
         ...
 
 
+class ModelMaker(Protocol):
+    """Makes the models of a rank's slice of the tiles, one for each instance."""
+
+    def __call__(
+        self, tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel:
+        """Make a model. Local: no communication.
+
+        Parameters
+        ----------
+        tiles : all tiles of the campaign, with the instance's parameters.
+        weather : of this rank's tiles.
+        rain, evaporation : persistent factors on precipitation and potential evaporation, 1: numbers, or of this
+            rank's tiles, (n_tile,).
+        """
+        ...
+
+
 class LandModel(SoilModel, Protocol):
     """A land model that runs in this process, on the tiles of one rank."""
 

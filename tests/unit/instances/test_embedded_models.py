@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landda_hpc.config import ColmModelConfig, parse_config
+from landda_hpc.config import MODELS, parse_config
 from landda_hpc.errors import DataError, ModelError, StoppedError
 from landda_hpc.instances.colm_models import ColmModels
 from landda_hpc.instances.domain import Domain, make_domain
@@ -202,5 +202,5 @@ def test_the_kind_of_model_decides_the_system(tmp_path: Path, monkeypatch: pytes
     found = make_model_system(config, domain, SerialCommunicator(), CampaignFolder(tmp_path))
     assert isinstance(found, EmbeddedModels)
     monkeypatch.setattr(ColmModels, "__init__", lambda self, *_: None)
-    colm = config.model_copy(update={"model": ColmModelConfig(executable=Path("colm.x"))})
+    colm = config.model_copy(update={"model": MODELS.make("colm", executable=Path("colm.x"))})
     assert isinstance(make_model_system(colm, domain, SerialCommunicator(), CampaignFolder(tmp_path)), ColmModels)

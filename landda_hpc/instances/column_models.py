@@ -1,0 +1,74 @@
+"""The embedded column model: its physics on a rank's tiles, and its initial states."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from landda_hpc.config import ColumnModelConfig
+from landda_hpc.constants import FloatArray
+from landda_hpc.formats.own.soil_moisture_climatology import read_soil_moisture_climatology
+from landda_hpc.instances.embedded_models import EmbeddedSetup
+from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.spun_up_start import spun_up_state
+from landda_hpc.model.column.column import ColumnModel
+from landda_hpc.model.column.initial import initial_state, soil_water_by_climate, soil_water_from_profile
+from landda_hpc.model.column.land.initial import fitted, land_initial_state
+from landda_hpc.model.column.land.model import LandSurfaceModel
+from landda_hpc.model.column.land.parameters import land_parameters
+from landda_hpc.model.column.temperature import AnnualWave
+from landda_hpc.model.column.tile_climate import tile_climate
+from landda_hpc.model.protocol import LandModel, ModelMaker, WeatherSource
+from landda_hpc.state import Tiles, TileState
+
+
+def column_maker(model: ColumnModelConfig, setup: EmbeddedSetup, mine: slice) -> ModelMaker:
+    """Create models of the configured physics on this rank's slice from global tiles and weather. Local."""
+    domain, step = setup.domain, model.timestep_s
+    climate = tile_climate(domain.tiles, domain.climatology)
+    wave = AnnualWave(climate.temperature).take(mine)
+
+    def soil_water(
+        tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel:
+        return ColumnModel(tiles.take(mine), weather, wave, step, rain, evaporation)
+
+    def land_surface(
+        tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
+    ) -> LandModel:
+        # From the global vector, because numpy's result for a slice may differ in the last bit.
+        parameters = land_parameters(tiles, domain.grid, climate).take(mine)
+        return LandSurfaceModel(tiles.take(mine), weather, parameters, step, rain, evaporation)
+
+    return land_surface if model.physics == "land_surface" else soil_water
+
+
+def column_start(model: ColumnModelConfig, setup: EmbeddedSetup, instance: Instance, time: datetime) -> TileState:
+    """State of all tiles of an instance, so that its bits do not depend on the partition."""
+    domain = setup.domain
+    if setup.restart_sets is not None:  # of the free model; instances of a campaign read only their tiles
+        return setup.restart_sets.state(domain, instance, slice(0, len(domain.tiles)))
+    climate = tile_climate(domain.tiles, domain.climatology)
+    tiles, change = setup.wetness_change(instance)
+    if model.initial == "spun_up":
+        name = model.initial_file
+        path = None if name is None else setup.data_root / name
+        return fitted(spun_up_state(path, domain, tiles, time), tiles, change)
+    if model.initial == "file":
+        assert model.initial_file is not None, "checked by the configuration"
+        product = read_soil_moisture_climatology(setup.data_root / model.initial_file)
+        profile = product.on_grid(time, domain.grid, fill=domain.is_land)
+        theta = soil_water_from_profile(tiles, profile, product.depths_m, change)
+    else:
+        theta = soil_water_by_climate(tiles, climate, change)
+    if model.physics == "land_surface":
+        return land_initial_state(tiles, AnnualWave(climate.temperature), time, theta)
+    # Ice is constant in this physics, so it is taken for the campaign's start, not for the spin-up's.
+    return initial_state(tiles, AnnualWave(climate.temperature), setup.start, theta)
+
+
+def climate_start(setup: EmbeddedSetup, instance: Instance, time: datetime) -> TileState:
+    """State of all tiles with soil water by climate class, for a model with the state of ``soil_water``. Local."""
+    climate = tile_climate(setup.domain.tiles, setup.domain.climatology)
+    tiles, change = setup.wetness_change(instance)
+    theta = soil_water_by_climate(tiles, climate, change)
+    return initial_state(tiles, AnnualWave(climate.temperature), time, theta)

@@ -1,0 +1,101 @@
+"""Base sections of land models: how a campaign has the instances of a model computed."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landda_hpc.config.model import AnyModel
+
+if TYPE_CHECKING:
+    from landda_hpc.config import CampaignConfig
+    from landda_hpc.instances.colm_case import CaseDomain
+    from landda_hpc.instances.domain import Domain
+    from landda_hpc.instances.embedded_models import EmbeddedSetup
+    from landda_hpc.instances.instance import Instance
+    from landda_hpc.instances.model_system import ModelSystem
+    from landda_hpc.instances.warm_start import RestartSets
+    from landda_hpc.model.protocol import ModelMaker
+    from landda_hpc.parallel.communicator import Communicator
+    from landda_hpc.state import TileState
+    from landda_hpc.storage.campaign_folder import CampaignFolder
+
+
+class ModelSection(AnyModel):
+    """A land model. A subclass has ``kind: Literal["its_name"]``, its own keys, and ``make_system``.
+
+    A model that computes in this process is an ``EmbeddedModelSection`` instead.
+    """
+
+    @abstractmethod
+    def make_system(
+        self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
+    ) -> ModelSystem:
+        """Make what computes all instances of a campaign.
+
+        Parameters
+        ----------
+        config, domain, world : of the campaign.
+        folder : its output folder.
+
+        Notes
+        -----
+        Called on every rank at the same time.
+        """
+
+    def start_problems(self, config: CampaignConfig, case: CaseDomain | None, *, begins: bool) -> list[str]:
+        """Everything that would stop the model later and can be known now, one line each. Local.
+
+        Parameters
+        ----------
+        case : the CoLM case of the campaign, if it has one.
+        begins : whether the campaign reads its initial state; one that is resumed does not.
+        """
+        return []
+
+
+class EmbeddedModelSection(ModelSection):
+    """A land model that computes in this process, on the tiles of each rank. A subclass has ``model_maker``.
+
+    A key ``spinup_days`` in the subclass is the number of days that the model runs before the campaign's start.
+    Nature run, ensembles, spin-up, checkpoints and restarts are made for it as for the model of this package.
+    """
+
+    def make_system(
+        self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
+    ) -> ModelSystem:
+        """See ``ModelSection.make_system``."""
+        from landda_hpc.instances.embedded_models import EmbeddedModels
+
+        return EmbeddedModels(config, domain, world, folder)
+
+    @abstractmethod
+    def model_maker(self, setup: EmbeddedSetup, mine: slice) -> ModelMaker:
+        """What makes the models of this rank's slice of the tiles, one for each instance. Local.
+
+        Parameters
+        ----------
+        setup : domain, seed, start and folder of external data.
+        mine : the slice of all tiles.
+
+        Notes
+        -----
+        What a model computes for a tile must not depend on the other tiles of the slice: the partition would show.
+        """
+
+    def initial_state(self, setup: EmbeddedSetup, instance: Instance, time: datetime) -> TileState:
+        """State of all tiles of an instance where the spin-up begins: by default soil water by climate class. Local.
+
+        Raises
+        ------
+        DataError : a file that the section names is missing or not usable.
+        """
+        from landda_hpc.instances.column_models import climate_start
+
+        return climate_start(setup, instance, time)
+
+    def restart_sets(self, data_root: Path, start: datetime) -> RestartSets | None:
+        """The restart sets that the model begins from in place of an initial state; None by default. Local."""
+        return None

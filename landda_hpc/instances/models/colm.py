@@ -1,0 +1,34 @@
+"""The user's own CoLM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from landda_hpc.config.model import ColmModelConfig
+from landda_hpc.instances.model_section import ModelSection
+
+if TYPE_CHECKING:
+    from landda_hpc.config import CampaignConfig
+    from landda_hpc.instances.colm_case import CaseDomain
+    from landda_hpc.instances.domain import Domain
+    from landda_hpc.instances.model_system import ModelSystem
+    from landda_hpc.parallel.communicator import Communicator
+    from landda_hpc.storage.campaign_folder import CampaignFolder
+
+
+class ColmModelSection(ColmModelConfig, ModelSection):
+    """The user's own CoLM, run as processes of its own; tiles and start come from the section 'case'."""
+
+    def make_system(
+        self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
+    ) -> ModelSystem:
+        """See ``ModelSection.make_system``."""
+        from landda_hpc.instances.colm_models import ColmModels
+
+        return ColmModels(config, domain, world, folder)
+
+    def start_problems(self, config: CampaignConfig, case: CaseDomain | None, *, begins: bool) -> list[str]:
+        """See ``ModelSection.start_problems``."""
+        from landda_hpc.instances.case_checks import model_problems
+
+        return [] if case is None else model_problems(config, self, case, begins=begins)
