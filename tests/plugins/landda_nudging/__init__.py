@@ -1,1 +1,1 @@
-"""A plug-in of landda_hpc: a method and an error model."""
+"""Plug-ins of landda_hpc: one part of each kind."""
