@@ -110,10 +110,11 @@ def _figures(
     innovations = cycles if cycles.is_file() else None
     parts = plan_series(records, folder.figures, innovations, since, _tolerance(config.runs))
     sources = _sources(folder, config)
-    return parts + (plan_maps(sources, folder.figures, _frame(config)) if sources else [])
+    return parts + (plan_maps(sources, folder.figures, map_frame(config)) if sources else [])
 
 
-def _frame(config: CampaignConfig) -> MapFrame:
+def map_frame(config: CampaignConfig) -> MapFrame:
+    """What all maps of a campaign have in common. Local."""
     from landda_hpc.verification.figures.maps import Coastline
     from landda_hpc.verification.figures.report_figures import MapFrame
 
@@ -141,8 +142,12 @@ def _sources(folder: CampaignFolder, config: CampaignConfig) -> list[MapSource]:
     sources = []
     for run in config.runs:
         paths = list_images(folder.images, run.name)
-        times = sorted(paths)
-        analysed = [t for t in times if config.scored_since <= t <= config.time.assimilation_end]
-        chosen = {*analysed[:1], *analysed[-1:], *times[-1:]}
-        sources += [MapSource(run.name, time, partial(load, paths[time])) for time in sorted(chosen)]
+        sources += [MapSource(run.name, t, partial(load, paths[t])) for t in default_times(list(paths), config)]
     return sources
+
+
+def default_times(stored: Sequence[datetime], config: CampaignConfig) -> list[datetime]:
+    """Times whose maps a report shows: the first scored and the last of the analysis window, and the last of all."""
+    times = sorted(stored)
+    analysed = [t for t in times if config.scored_since <= t <= config.time.assimilation_end]
+    return sorted({*analysed[:1], *analysed[-1:], *times[-1:]})

@@ -2,29 +2,87 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
 import typer
 
 from landda_hpc.commands.console.options import AcceptGapsOption, CampaignDir
-from landda_hpc.config import read_resolved
+from landda_hpc.config import CampaignConfig, read_resolved
+
+if TYPE_CHECKING:
+    from landda_hpc.storage.campaign_folder import CampaignFolder
+
+TimeOption = Annotated[
+    list[str] | None,
+    typer.Option("--time", "-t", help="Draw maps of this time, e.g. 2022-06-02T06, or 'all'. May be given repeatedly."),
+]
+RunOption = Annotated[list[str] | None, typer.Option("--run", "-r", help="Draw maps of this run. Repeatable.")]
+VariableOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variable", "-v", help="Draw this image, e.g. analysis, or 'analysis minus observation'. Repeatable."
+    ),
+]
+LayerOption = Annotated[str, typer.Option("--layer", help="Draw a scored layer, e.g. '10-40 cm' (output.layers).")]
+FormatOption = Annotated[
+    Literal["png", "pdf", "svg"] | None, typer.Option("--format", "-f", help="Format of chosen maps [default: png].")
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder of chosen maps [default: DIR/figures].")
+]
+ListOption = Annotated[bool, typer.Option("--list", help="List runs, times, variables and layers, and draw nothing.")]
 
 
-def command(folder: CampaignDir, accept_gaps: AcceptGapsOption = False) -> None:
+def command(
+    folder: CampaignDir,
+    time: TimeOption = None,
+    run: RunOption = None,
+    variable: VariableOption = None,
+    layer: LayerOption = "",
+    kind: FormatOption = None,
+    output: OutputOption = None,
+    is_list: ListOption = False,
+    accept_gaps: AcceptGapsOption = False,
+) -> None:
     """Draw the figures of a campaign again (maps, score series, innovation statistics) and write summary.md.
 
-    If the campaign was verified (landda score), or its configuration names references or stations, the tables and
-    figures in DIR/verification are made again as well, with the last settings (verify.yaml there). Exit code 5: the
-    files were written, but some data that are named could not be used; verification.md and the screen say which.
+    With --time, --run, --variable, --layer, --format or --output only maps are drawn, of what is chosen. What is not
+    chosen is as in the report: all runs, and the first and last image of the analysis window and the last of all.
+
+    Without them, if the campaign was verified (landda score), or its configuration names references or stations, the
+    tables and figures in DIR/verification are made again as well, with the last settings (verify.yaml there). Exit
+    code 5: the files were written, but some data that are named could not be used; verification.md and the screen say
+    which.
     """
+    from landda_hpc.storage.campaign_folder import CampaignFolder
+
+    campaign = CampaignFolder.open(folder)
+    config = read_resolved(campaign.config_file)
+    if is_list:
+        from landda_hpc.campaign.chosen_maps import listed, stored_images
+
+        for line in listed(stored_images(campaign, config, layer)):
+            typer.echo(line)
+    elif time or run or variable or layer or kind or output:
+        from landda_hpc.campaign.chosen_maps import MapChoice, draw_chosen
+
+        choice = MapChoice(run or (), time or (), variable or (), layer)
+        for path in draw_chosen(campaign, config, choice, output or campaign.figures, kind or "png"):
+            typer.echo(path)
+    else:
+        _report(campaign, config, accept_gaps=accept_gaps)
+
+
+def _report(campaign: CampaignFolder, config: CampaignConfig, *, accept_gaps: bool) -> None:
+    """Draw every figure again."""
     from landda_hpc.campaign.final_report import make_report
     from landda_hpc.campaign.record_check import require_records
     from landda_hpc.commands.console.gap_report import print_gaps
     from landda_hpc.evaluation import settings
     from landda_hpc.evaluation.evaluation_report import is_asked, verify_campaign
     from landda_hpc.instances.domain import make_domain
-    from landda_hpc.storage.campaign_folder import CampaignFolder
 
-    campaign = CampaignFolder.open(folder)
-    config = read_resolved(campaign.config_file)
     drawn = config.model_copy(update={"output": config.output.model_copy(update={"figures": True})})
     gaps = require_records(campaign, config, accept_gaps=accept_gaps)
     for made in make_report(campaign, drawn, notes=[f"Missing in the records: {gap}." for gap in gaps]):

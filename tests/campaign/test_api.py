@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,9 @@ def test_images_open_with_plain_xarray_and_have_the_same_variables(reference: Ma
     xr.testing.assert_identical(images.analysis, plain.analysis)
     assert images.cell_area.dims == ("lat", "lon")
     for run in campaign.runs:
+        opened = xr.open_mfdataset(str(reference["path"] / "images" / f"{run}_*.nc"))
+        assert opened.sizes["time"] == 3 and opened.forecast.dims == ("time", "lat", "lon"), run
+        assert np.array_equal(opened.forecast, campaign.images(run).forecast, equal_nan=True), run
         files = sorted((reference["path"] / "images").glob(f"{run}_*.nc"))
         names = []
         for file in files:
@@ -48,6 +53,34 @@ def test_images_open_with_plain_xarray_and_have_the_same_variables(reference: Ma
     # The free forecast has no analysis: the variable is there, without a value.
     last = images.isel(time=-1).load()
     assert np.isnan(last.analysis).all() and np.isfinite(last.forecast).any()
+
+
+def test_the_page_on_python_is_true(
+    reference: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The code of docs/python.md, in the order of the page."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert len(blocks) == 4
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "from_python").symlink_to(reference["path"])
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, names)
+    printed = capsys.readouterr().out
+    assert "finished, cycle 6 of 6" in printed and "m3 m-3" in printed
+    assert set(names["means"].index) == {"control", "pointwise", "enkf_like", "adaptive_pointwise"}
+    assert names["series"].sizes["time"] == 6 and names["used"].min() > 0 and names["largest"] > 0.0
+    assert names["mean_increment"].dims == ("lat", "lon")
+    assert names["after"].rmse == pytest.approx(0.7 * names["before"].rmse)
+    assert np.array_equal(names["blend"].increment, names["analysis"].increment.fillna(0.0).values, equal_nan=True)
+
+
+def test_the_interface_is_listed() -> None:
+    listed = {"open_campaign", "run_campaign", "analyse", "score", "CampaignResults", "__version__"}
+    assert set(landda_hpc.__all__) >= listed and set(dir(landda_hpc)) >= listed
+    assert all(getattr(landda_hpc, name).__doc__ for name in listed - {"__version__"})
 
 
 def test_what_is_missing_says_so(reference: Mapping[str, Any], landda: Landda) -> None:

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import BoundaryNorm, Colormap
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -85,12 +85,26 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG atomically, and make its folder if it is missing; equal figures give equal bytes."""
-    png = (
-        io.BytesIO()
-    )  # drawn before the file is opened, so that errors of drawing are not reported as errors of the disk
-    figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-    write_bytes(path, png.getvalue(), make_folder=True)
+    """Write a figure atomically, and make its folder if it is missing; equal figures give equal bytes.
+
+    Parameters
+    ----------
+    path : ends in .png, .pdf or .svg, which is the format.
+    """
+    kind = path.suffix.lstrip(".")
+    # Drawn before the file is opened, so that errors of drawing are not reported as errors of the disk.
+    content = io.BytesIO()
+    with rc_context({"svg.hashsalt": "landda_hpc", "pdf.fonttype": 42}):
+        figure.savefig(content, format=kind, dpi=DPI, metadata=_UNDATED[kind])
+    write_bytes(path, content.getvalue(), make_folder=True)
+
+
+_UNDATED: Final[dict[str, dict[str, str | None]]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    "svg": {"Date": None, "Creator": None},
+}
+"""Metadata without time and version, by format."""
 
 
 def longitude_label(value: float, _position: object = None) -> str:

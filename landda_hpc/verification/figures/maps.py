@@ -261,7 +261,9 @@ def _draw_panel(
     surface = np.where(is_land[..., None], to_rgb(appearance.NO_DATA), to_rgb(appearance.OCEAN))
     edges = (window.lon_edges, window.lat_edges)
     ax.pcolormesh(*edges, surface, rasterized=True)
-    ax.pcolormesh(*edges, np.ma.masked_where(~is_land | np.isnan(image), image), cmap=colours, norm=norm)
+    ax.pcolormesh(
+        *edges, np.ma.masked_where(~is_land | np.isnan(image), image), cmap=colours, norm=norm, rasterized=True
+    )
     frame_map(ax, region, coast)
 
 

@@ -1,0 +1,102 @@
+"""`landda plot` of chosen runs, times, images and formats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.image import imread
+
+from tests.campaign.conftest import Landda
+
+TIMES = ("2022-06-02T12", "2022-06-03T00", "2022-06-03T12")
+
+
+def drawn(done: Any) -> list[str]:
+    assert done.returncode == 0, done.stdout + done.stderr
+    paths = [Path(line) for line in done.stdout.splitlines()]
+    assert all(path.stat().st_size > 10_000 for path in paths)
+    return [path.name for path in paths]
+
+
+def test_what_there_is_to_draw_is_listed(landda: Landda, reference: Mapping[str, Any]) -> None:
+    done = landda.here("plot", reference["path"], "--list")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"run control: {', '.join(TIMES)}"
+    assert [line.split(":")[0] for line in lines[:4]] == [
+        "run control", "run pointwise", "run enkf_like", "run adaptive_pointwise"
+    ]  # fmt: skip
+    assert lines[4].startswith("variables: ") and "analysis" in lines[4] and "forecast" in lines[4]
+    assert lines[5] == "layers: 0-10 cm"
+
+
+def test_chosen_maps_are_drawn_in_every_format(landda: Landda, reference: Mapping[str, Any]) -> None:
+    choice = ("plot", reference["path"], "--run", "pointwise", "--time", TIMES[0], "-o", landda.folder / "maps")
+    variables = ("--variable", "analysis", "--variable", "analysis minus background")
+    first = {b"\x89PNG": "png", b"%PDF": "pdf", b"<?xm": "svg"}
+    for begin, kind in first.items():
+        assert drawn(landda.here(*choice, *variables, "--format", kind)) == [f"map_pointwise_20220602T12.{kind}"]
+        path = landda.folder / "maps" / f"map_pointwise_20220602T12.{kind}"
+        content = path.read_bytes()
+        assert content.startswith(begin)
+        drawn(landda.here(*choice, *variables, "--format", kind))
+        assert path.read_bytes() == content, "equal figures have equal bytes"
+    assert b"2022" in content and b"Analysis minus background" not in content, "text is drawn as paths"
+    two_panels = imread(landda.folder / "maps" / "map_pointwise_20220602T12.png").shape
+    drawn(landda.here(*choice, "--variable", "analysis"))
+    assert imread(landda.folder / "maps" / "map_pointwise_20220602T12.png").shape[1] < two_panels[1]
+
+
+def test_times_and_runs_that_are_not_chosen_are_those_of_the_report(
+    landda: Landda, reference: Mapping[str, Any]
+) -> None:
+    folder = landda.folder / "maps"
+    names = drawn(landda.here("plot", reference["path"], "--run", "control", "--output", folder))
+    assert names == [f"map_control_2022060{day}.png" for day in ("2T12", "3T00", "3T12")]
+    names = drawn(landda.here("plot", reference["path"], "--time", TIMES[2], "--output", folder))
+    assert names == [
+        f"map_{run}_20220603T12.png" for run in ("control", "pointwise", "enkf_like", "adaptive_pointwise")
+    ]
+    assert len(drawn(landda.here("plot", reference["path"], "-t", "all", "-r", "pointwise", "-o", folder))) == 3
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (["--run", "pointwize"], "--run pointwize: 'pointwize' is not one of control, pointwise, enkf_like, adaptive_"),
+        (["--run", "pointwize"], "Did you mean 'pointwise'?"),
+        (["--time", "2022-06-02T13"], "no images of that time; the nearest of 3 times is 2022-06-02T12. List them"),
+        (["--time", "noon"], "--time noon: expected a time as 2022-06-02T06, UTC, or all"),
+        (["--time", "2022-06-02T12:00+08:00"], "times are UTC and carry no offset"),
+        (["--variable", "anlysis", "--time", TIMES[0]], "Did you mean 'analysis'? These are the images of control at"),
+        (["--variable", "a minus b minus c", "--time", TIMES[0]], "'a' is not one of"),
+        (["--layer", "10-40 cm"], "'10-40 cm' is not one of 0-10 cm."),
+        (["--format", "gif"], "'gif' is not one of 'png', 'pdf', 'svg'"),
+    ],
+)
+def test_wrong_choices_are_named(landda: Landda, reference: Mapping[str, Any], choice: list[str], message: str) -> None:
+    done = landda.here("plot", reference["path"], *choice, "-o", landda.folder / "maps")
+    assert done.returncode == 2 and message in " ".join(done.stderr.split()), done.stderr
+    assert not list(landda.folder.rglob("*.png"))
+
+
+def test_a_scored_layer_is_drawn_next_to_the_figures_of_the_campaign(landda: Landda) -> None:
+    file = landda.write(
+        grid={"n_lat": 18, "n_lon": 36}, runs=[{"method": "control"}],
+        time={"start": "2022-06-02T00:00", "assimilation_end": "2022-06-02T06:00", "end": "2022-06-02T06:00"},
+        verification={"depths_m": [[0.0, 0.1], [0.1, 0.4]]},
+        output={"every_hours": 6, "figures": False, "layers": True},
+    )  # fmt: skip
+    done = landda.here("run", file, "-o", "out")
+    assert done.returncode == 0, done.stderr
+    assert "layers: 0-10 cm, 10-40 cm" in landda.here("plot", "out", "--list").stdout
+    done = landda.here("plot", "out", "--layer", "10-40 cm", "--format", "pdf")
+    assert drawn(done) == ["map_control_10-40cm_20220602T06.pdf"]
+    assert (landda.folder / "out" / "figures" / "map_control_10-40cm_20220602T06.pdf").is_file()
+    done = landda.here("plot", "out", "--layer", "10-4 cm")
+    assert done.returncode == 2 and "Did you mean '10-40 cm'?" in done.stderr
+    assert json.loads((landda.folder / "out" / "scores.jsonl").read_text().splitlines()[0])["run"] == "control"
