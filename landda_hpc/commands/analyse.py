@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperCommand, TyperOption
 
 from landda_hpc.commands.console.options import Regrid, parse_overrides
 from landda_hpc.config import METHODS, Run, apply_overrides, current, problems_of
@@ -27,12 +28,23 @@ _OPTION_OF = {
 """Options for frequently used keys of the run's section."""
 
 
+class MethodsCommand(TyperCommand):
+    """A command whose help lists the methods, also of installed packages: they are loaded when help is asked for."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        for parameter in self.params:
+            if parameter.name == "method" and isinstance(parameter, TyperOption):
+                parameter.help = f"Analysis method, as in a campaign's runs: {', '.join(METHODS)}."
+        super().format_help(ctx, formatter)
+
+
 def command(
     background: Annotated[Path, typer.Argument(metavar="BACKGROUND", help="netCDF image of soil moisture, m3 m-3.")],
     observation: Annotated[Path, typer.Argument(metavar="OBS", help="netCDF image of observed soil moisture, m3 m-3.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("analysis.nc"),
     method: Annotated[
-        str, typer.Option(help="Analysis method, as in a campaign's runs: enkf_like, pointwise, var3d_image ...")
+        str, typer.Option(help="Analysis method, as in a campaign's runs.", autocompletion=lambda: list(METHODS))
     ] = "enkf_like",
     background_variable: Annotated[
         str | None, typer.Option(help="Variable of BACKGROUND; by default its only image.")

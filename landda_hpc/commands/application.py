@@ -58,8 +58,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=_HELP_OPTIONS,
 )
-for module in (init, check, run, resume, status, score, plot, digest, analyse, schema):
+for module in (init, check, run, resume, status, score, plot, digest, schema):
     app.command(name=name_of(module))(module.command)
+app.command(name="analyse", cls=analyse.MethodsCommand)(analyse.command)
 
 study = typer.Typer(
     no_args_is_help=True, help="Studies with campaigns: comparison of methods, the papers' experiments, error archives."

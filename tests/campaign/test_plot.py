@@ -15,9 +15,9 @@ from tests.campaign.conftest import Landda
 TIMES = ("2022-06-02T12", "2022-06-03T00", "2022-06-03T12")
 
 
-def drawn(done: Any) -> list[str]:
+def drawn(done: Any, folder: Path = Path()) -> list[str]:
     assert done.returncode == 0, done.stdout + done.stderr
-    paths = [Path(line) for line in done.stdout.splitlines()]
+    paths = [folder / line for line in done.stdout.splitlines()]
     assert all(path.stat().st_size > 10_000 for path in paths)
     return [path.name for path in paths]
 
@@ -45,7 +45,6 @@ def test_chosen_maps_are_drawn_in_every_format(landda: Landda, reference: Mappin
         assert content.startswith(begin)
         drawn(landda.here(*choice, *variables, "--format", kind))
         assert path.read_bytes() == content, "equal figures have equal bytes"
-    assert b"2022" in content and b"Analysis minus background" not in content, "text is drawn as paths"
     two_panels = imread(landda.folder / "maps" / "map_pointwise_20220602T12.png").shape
     drawn(landda.here(*choice, "--variable", "analysis"))
     assert imread(landda.folder / "maps" / "map_pointwise_20220602T12.png").shape[1] < two_panels[1]
@@ -72,7 +71,10 @@ def test_times_and_runs_that_are_not_chosen_are_those_of_the_report(
         (["--time", "2022-06-02T13"], "no images of that time; the nearest of 3 times is 2022-06-02T12. List them"),
         (["--time", "noon"], "--time noon: expected a time as 2022-06-02T06, UTC, or all"),
         (["--time", "2022-06-02T12:00+08:00"], "times are UTC and carry no offset"),
-        (["--variable", "anlysis", "--time", TIMES[0]], "Did you mean 'analysis'? These are the images of control at"),
+        (
+            ["--variable", "anlysis", "--run", "pointwise", "--time", TIMES[0]],
+            "Did you mean 'analysis'? These are the images",
+        ),
         (["--variable", "a minus b minus c", "--time", TIMES[0]], "'a' is not one of"),
         (["--layer", "10-40 cm"], "'10-40 cm' is not one of 0-10 cm."),
         (["--format", "gif"], "'gif' is not one of 'png', 'pdf', 'svg'"),
@@ -95,7 +97,7 @@ def test_a_scored_layer_is_drawn_next_to_the_figures_of_the_campaign(landda: Lan
     assert done.returncode == 0, done.stderr
     assert "layers: 0-10 cm, 10-40 cm" in landda.here("plot", "out", "--list").stdout
     done = landda.here("plot", "out", "--layer", "10-40 cm", "--format", "pdf")
-    assert drawn(done) == ["map_control_10-40cm_20220602T06.pdf"]
+    assert drawn(done, landda.folder) == ["map_control_10-40cm_20220602T06.pdf"]
     assert (landda.folder / "out" / "figures" / "map_control_10-40cm_20220602T06.pdf").is_file()
     done = landda.here("plot", "out", "--layer", "10-4 cm")
     assert done.returncode == 2 and "Did you mean '10-40 cm'?" in done.stderr

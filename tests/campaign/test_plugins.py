@@ -91,7 +91,7 @@ def test_images_are_assimilated_and_checked_and_stations_verify(landda: Landda, 
     for number in range(1, 5):
         time = datetime(2022, 6, 2) + timedelta(hours=6 * number)
         image = 0.25 + 0.05 * np.sin(np.radians(lat))[:, None] * np.cos(np.radians(lon))
-        image[12, 20] = 0.4  # Asia: differs from both neighbours by more than 3 sqrt(2) 0.02
+        image[10, 19] = 0.4  # Chad: differs from both neighbours by more than 3 sqrt(2) 0.02
         np.savez(landda.folder / "images" / f"{time:%Y%m%d%H}.npz", time=time.isoformat(), lat=lat, lon=lon, sm=image)
     lines = ["station,lat,lon,depth_m,time,sm"]
     stamps = ("2022-06-02T06:00", "2022-06-02T12:00", "2022-06-02T18:00", "2022-06-03T00:00")
@@ -149,6 +149,11 @@ def test_names_are_known_only_where_the_package_is(landda: Landda, installed: di
     ):  # fmt: skip
         assert any(line.strip(" -").startswith(f"{key}: ") and line.endswith(f"Did you mean '{name}'?")
                    for line in done.stderr.splitlines()), (key, done.stderr)  # fmt: skip
+    parts = call(landda, installed, "schema", "--parts").stdout
+    assert (
+        "  bucket: package landda-nudging 1.0 (landda_nudging.bucket:BucketSection)\n" in parts and "  colm\n" in parts
+    )
+    assert "nudging" in call(landda, installed, "analyse", "--help").stdout
     alone = landda.here("check", file).stderr
     assert "model.kind: 'bukcet' is not known; there are column, colm." in alone and "npz_images" not in alone
     listed = call(landda, installed, "schema").stdout
