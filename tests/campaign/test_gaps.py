@@ -169,7 +169,10 @@ def test_what_fails_takes_nothing_else_with_it(
     shown = {number for number in FIGURES if f"**{number}.**" in text}
     assert {number for number in FIGURES if f"**{number}.**" in complete} - shown <= set(lost), "everything else"
     assert "## Why these values are not the paper's" in text and "Frozen soil" in text
-    assert not (what == "rain" or damage is break_series) or "Rain is not shown: the end of the page says why." in text
+    assert (
+        not (what == "rain" or damage is break_series)
+        or "Rain is not shown: see the end of the page for the reason." in text
+    )
 
 
 def test_verification_may_change_after_the_campaign(real: tuple[Path, dict[str, Any]]) -> None:

@@ -200,7 +200,7 @@ def make_series(
     is_possible = np.isnan(values) | ((values >= low) & (values <= high))
     if values.size and not is_possible.any():
         raise DataError(
-            f"{variable.name} of {station} in '{source}' is {values[0]:g} and so on, never within {low:g} to "
+            f"{variable.name} of {station} in '{source}' is {values[0]:g} and so on, nowhere within {low:g} to "
             f"{high:g} {variable.units}. Is it in other units?"
         )
     values = np.where(is_possible, values, np.nan)

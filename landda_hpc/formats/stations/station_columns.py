@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from landda_hpc.regridding.depth import DepthRange
 
 LAYER_M: Final = 0.1
-"""Thickness of the layer that a depth in a column's name ends: 010 is 0-10 cm, 020 10-20 cm, 100 90-100 cm."""
+"""Thickness of the layer whose bottom is the depth in a column's name: 010 is 0-10 cm, 020 10-20 cm, 100 90-100 cm."""
 
 _SOIL: Final = re.compile(r"(?:v71105|svwc|vwc|soil_?vwc)_?0*(\d{1,3})(?:_?cm)?")
 _SOIL_QUALITY: Final = re.compile(r"q_?(?:71105|v71105|svwc|vwc|soil_?vwc)_?0*(\d{1,3})(?:_?cm)?")
@@ -182,7 +182,7 @@ def _column(header: Sequence[str], place: int, depth_m: DepthRange, variable: St
 
 
 def _divisor(unit: str, depth_m: DepthRange, variable: StationVariable) -> float:
-    """By what values in a unit are divided; ValueError for another unit."""
+    """Divisor of values in a unit; ValueError for an unknown unit."""
     text = _CHINESE.get(unit.strip(), unit).replace("\uff05", "%").replace("%", " % ")
     if variable.name != "precipitation":
         try:
@@ -196,7 +196,7 @@ def _divisor(unit: str, depth_m: DepthRange, variable: StationVariable) -> float
 
 
 def _stamp_column(header: Sequence[str], offset: timedelta, source: str) -> Callable[[Sequence[str]], datetime] | None:
-    """What reads the time from one column: that of UTC where there is one; None without any."""
+    """Function that reads the time from one column, that of UTC if there is one; None without a time column."""
     hours = offset.total_seconds() / 3600.0
     found: dict[float | None, int] = {}
     for k, name in enumerate(header):
@@ -218,7 +218,7 @@ def _stamp_column(header: Sequence[str], offset: timedelta, source: str) -> Call
 
 
 def _zone(name: str) -> tuple[bool, float | None]:
-    """Whether a column has times, by its name, and the hours that they are ahead of UTC; None if it does not say."""
+    """Whether a column has times, by its name, and their offset from UTC, h; None if unknown."""
     plain, bracket = _split(name)
     for ahead, zones in _ZONES.items():
         names = {f"{base}_{zone}" for base in _STAMP for zone in zones}
@@ -245,13 +245,13 @@ def parse_stamp(text: str, offset: timedelta) -> datetime:
 
     Parameters
     ----------
-    offset : of the text from UTC where it states none.
+    offset : of the text from UTC if it states none.
 
     Raises
     ------
-    ValueError : another form, no such time, or another zone than an ``offset`` that is not 0.
+    ValueError : another format, an invalid time, or another zone than an ``offset`` that is not 0.
     """
-    # Programs write 2016060108.0 where a cell was empty, and fractions of seconds.
+    # Some programs write 2016060108.0 if a cell was empty, and fractions of seconds.
     text = re.sub(r"\.0*$", "", text)
     match = _PLAIN_STAMP.fullmatch(text) or _STAMP_TEXT.fullmatch(text)
     if match is None:

@@ -1,4 +1,4 @@
-"""Stations as tables with one line per station and hour, in the manner of the China Meteorological Administration."""
+"""Stations as tables with one line per station and hour, in the format of the China Meteorological Administration."""
 
 from __future__ import annotations
 
@@ -39,30 +39,30 @@ QUALITY: Final[dict[str, str]] = {
 checked; other codes as not checked."""
 
 _RANK: Final = {"3": 0, "4": 0, "0": 1, "1": 3, "2": 4, "7": 5, "8": 5}
-"""Which of several values of one time counts: a revised one, a right one, one that was not checked (2), and so on."""
+"""Preference among several values of one time: revised, right, not checked (2), and so on."""
 
 _RANK_UNCHECKED: Final = 2
 
 _WRONG: Final = 4
-"""From this rank on values do not help to find out a unit."""
+"""Values of this rank or worse are not used to determine a unit."""
 
 _MISSING_FROM: Final = 900.0
-"""Codes of missing values: 999.9, 9999, 32744, 32766, 999998, 999999; no percentage and no hourly rain in mm reaches
-them."""
+"""Codes of missing values: 999.9, 9999, 32744, 32766, 999998, 999999; percentages and hourly rain in mm are always
+smaller."""
 
 _TRACE: Final = (32700.0, 999990.0)
-"""Rain too little to measure."""
+"""Code of rain too little to measure."""
 
 _DIVISOR: Final = {"percent": 100.0, "fraction": 1.0}
 """To m3 m-3."""
 
 SAME_PLACE_DEG: Final = 0.1
-"""Lines of one station lie within this; stations are moved by some kilometres."""
+"""Largest distance between lines of one station; stations are moved by some kilometres."""
 
 
 @dataclass
 class _Sensor:
-    """What has been read of one sensor: values in the unit of the table, and how good each is."""
+    """Data read for one sensor: values in the unit of the table, and their quality."""
 
     place: tuple[float, float, float]
     depth_m: DepthRange
@@ -96,12 +96,12 @@ def read_station_csv(
 
     Parameters
     ----------
-    path : a .csv or .txt file, a folder or a zip archive of such.
+    path : a .csv or .txt file, or a folder or zip archive of such files.
     variable : soil_moisture (in the files percent by volume, or m3 m-3) or precipitation (mm in the hour before).
     network : name for the series.
-    utc_offset_hours : of the files' times; 8 where they are of Beijing.
-    on_bad : what an unreadable file is: an error, or passed over with a warning.
-    units : of soil moisture where the columns' names do not state one; "detect": by all values (``station_units``).
+    utc_offset_hours : of the files' times; 8 for Beijing time.
+    on_bad : an unreadable file is an error, or is skipped with a warning.
+    units : of soil moisture if the column names do not give one; "detect": from all values (``station_units``).
 
     Returns
     -------
@@ -112,9 +112,9 @@ def read_station_csv(
     Raises
     ------
     ConfigError : another variable.
-    MissingFileError : no such path.
+    MissingFileError : the path does not exist.
     DataError : no file; a table without the columns for station, latitude, longitude, time and the variable; a line
-        that cannot be understood; one station at two places; units that can be either.
+        that cannot be parsed; one station at two places; ambiguous units.
 
     Notes
     -----
@@ -147,7 +147,7 @@ def read_station_csv(
         for key, sensor in found.items():
             sensors.setdefault(key, _Sensor(sensor.place, sensor.depth_m)).add(sensor)
     if bad:
-        logger.warning("%s: %d of %d station tables passed over", path, bad, len(files))
+        logger.warning("%s: %d of %d station tables skipped", path, bad, len(files))
     divisor = _divisor(sensors, quantity, units, str(path))
     ordered = sorted(sensors.items(), key=lambda item: item[0])
     return [_series(network, station, sensor, quantity, divisor, str(path)) for (station, _), sensor in ordered]
@@ -156,7 +156,7 @@ def read_station_csv(
 def _divisor(
     sensors: Mapping[tuple[str, DepthRange], _Sensor], variable: StationVariable, units: str, source: str
 ) -> float:
-    """Of values whose column states no unit."""
+    """Divisor of values whose column gives no unit."""
     if variable.name == "precipitation":
         return 1.0
     if units != "detect":
@@ -208,7 +208,7 @@ def _read_table(content: bytes, source: str, variable: StationVariable, offset: 
             raise
         line, header = (1, []) if rows is None else (rows.number, rows.header)
         raise DataError(
-            f"line {line} of station table '{source}' cannot be understood ({error}); expected the columns "
+            f"line {line} of station table '{source}' cannot be parsed ({error}); expected the columns "
             f"{', '.join(header)[:200] or 'in its first line'}."
         ) from error
     return sensors

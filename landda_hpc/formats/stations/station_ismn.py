@@ -68,26 +68,27 @@ def read_ismn(
     ----------
     path : a folder with .stm files at any depth, a zip archive as downloaded, or one .stm file.
     variable : of ``formats.stations.station.VARIABLES``.
-    networks : only these; None takes all.
-    depth_m : only sensors that lie within this range, m; None takes all.
-    on_bad : what an unreadable file is: an error, or passed over with a warning and a count at the end.
-    period : only values from one time to another, both included; None takes all. Sensors without any in it are there,
-        with no value.
+    networks : only these; None: all.
+    depth_m : only sensors within this range, m; None: all.
+    on_bad : an unreadable file is an error, or is skipped with a warning and counted.
+    period : only values from one time to another, both included; None: all. Sensors without values in it are included,
+        without values.
 
     Returns
     -------
     Each sensor once, in order of file names. Times are UTC; flags are the network's own, all of them, joined by commas.
-    Of several values of one time the best flag counts, then the file whose period ends last (``merge_series``).
+    Of several values of one time that with the best flag is used, then that of the file whose period ends last
+    (``merge_series``).
 
     Raises
     ------
-    ConfigError : no such variable.
-    MissingFileError : no such path.
+    ConfigError : unknown variable.
+    MissingFileError : the path does not exist.
     DataError : no file of that variable; an archive not to be trusted; an unreadable file with ``on_bad`` "error".
 
     Notes
     -----
-    Local: no communication. Encodings and line ends: ``formats.stations.text``. File names say the variable:
+    Local: no communication. Encodings and line ends: ``formats.stations.text``. File names contain the variable:
     ``<network>_<network>_<station>_<variable>_<from>_<to>_<sensor>_<start>_<end>.stm``; other files are not read.
     """
     if variable not in VARIABLES:
@@ -115,8 +116,8 @@ def read_ismn(
         if is_wanted and (depth_m is None or depth_m[0] <= found.depth_m[0] <= found.depth_m[1] <= depth_m[1]):
             series.append(found)
     if bad:
-        logger.warning("%s: %d of %d station files passed over", path, bad, len(wanted))
-    # The download that ends last is the newest: it corrects those before.
+        logger.warning("%s: %d of %d station files skipped", path, bad, len(wanted))
+    # The download that ends last is the newest and corrects earlier ones.
     return merge_series(series, age=_period_of)
 
 
@@ -127,7 +128,7 @@ def _period_of(series: StationSeries) -> tuple[str, str, str]:
 
 
 def _archives_in(folder: Path) -> str:
-    """A hint, where a folder has archives that were not unpacked."""
+    """A hint if a folder has archives that are not unpacked."""
     found = list_files(folder, lambda name: name.lower().endswith(".zip")) if folder.is_dir() else []
     return (
         f" It has {len(found)} zip archives: name one of them, e.g. '{found[0][0]}', or unpack them." if found else ""
@@ -142,12 +143,12 @@ def parse_stm(content: bytes, source: str, variable: StationVariable, period: Pe
     content : of the file.
     source : its name, for messages.
     variable : that it holds.
-    period : as ``read_ismn``. The series is that of the whole file between the two times, but what is wrong with lines
-        of other days is not seen, and ``dropped`` counts lines of the period's days alone.
+    period : as ``read_ismn``. The series is that of the whole file between the two times, but errors in lines
+        of other days are not detected, and ``dropped`` counts only lines of the period's days.
 
     Raises
     ------
-    DataError : neither header+values nor CEOP; a line that is not of the format; no line at all.
+    DataError : neither header+values nor CEOP; a line in another format; no lines.
     """
     text = decode_text(content, source)
     lines, words_of = text.split("\n"), word_splitter(text)
@@ -156,13 +157,13 @@ def parse_stm(content: bytes, source: str, variable: StationVariable, period: Pe
     try:
         found = _parse(_lines_of(lines, period), words_of, source, variable)
     except DataError:
-        # Nothing but impossible values in these days, say: whether the file can be used is seen from all of it.
+        # E.g. only impossible values in these days; the complete file shows whether it can be used.
         found = _parse(lines, words_of, source, variable)
     return found.between(*period)
 
 
 def _lines_of(lines: list[str], period: Period) -> list[str]:
-    """The lines with those of other days left blank, so that they keep their numbers; the first that is not stays."""
+    """The lines with those of other days blanked, so that line numbers are kept; the first line is kept."""
     first, last = (f"{time:%Y/%m/%d}" for time in period)
     begin = next((k for k, line in enumerate(lines) if line.strip()), 0) + 1
     kept = [line if line[4:5] != "/" or first <= line[:10] <= last else "" for line in lines[begin:]]
@@ -187,7 +188,7 @@ def _parse(
 
 
 def _is_of(source: str, variable: StationVariable) -> bool:
-    """Whether a file name says the variable."""
+    """Whether a file name contains the variable."""
     name = parse_file_name(source)
     return name is not None and name.code == variable.code
 
@@ -200,14 +201,14 @@ def _header_values(rows: list[tuple[int, list[str]]], source: str, variable: Sta
     """A header line, then date, time, value, flags of the network, flags of the provider."""
     header = rows[0][1]
     found = identify(header, source)
-    # Files that were put together have the header again.
+    # Concatenated files have the header again.
     times, values, flags = _columns([row for row in rows[1:] if row[1] != header], 0, 2, source)
     sensor = Sensor(found.network, found.station, " ".join(header[found.n_words :]), found.place, found.depth_m)
     return make_series(sensor, variable, times=times, values=values, flags=flags, source=source)
 
 
 def _ceop(rows: list[tuple[int, list[str]]], source: str, variable: StationVariable) -> StationSeries:
-    """Each line has it all: nominal date and time, actual ones, names, place, depth, value, flags."""
+    """Each line is complete: nominal date and time, actual ones, names, place, depth, value, flags."""
     first = rows[0][1]
     found = identify(first[4:], source, _is_value_with_flags)
     value = 4 + found.n_words

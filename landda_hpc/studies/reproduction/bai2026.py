@@ -34,12 +34,12 @@ def write_page(campaign: Path, output: Path, asked: CampaignConfig | None = None
 
     Parameters
     ----------
-    asked : what is asked for of the verification and the figures; the campaign's own configuration by default.
+    asked : settings of the verification and the figures; default: the campaign's configuration.
 
     Raises
     ------
     StorageError, ConfigError, DataError : the campaign is not finished, lacks a run of the paper or its scores, or has
-        another trajectory than is asked for. Whatever else is missing is said on the page.
+        another trajectory than requested. Other missing parts are listed on the page.
     """
     m = CampaignData(campaign, BAI2026, asked)
     page = Page(output, "Bai et al. (2026), EnKF-like image assimilation of soil moisture: paper and campaign")
@@ -135,18 +135,18 @@ def _end_of_window(page: Page, m: CampaignData) -> None:
     m.draw(images, time, path, panels=panels, title=title, labels=labels, columns=len(drawn))
     lost = "".join(f" {layer}: {_why_no_layer(m, layer)}." for layer in papers if layer not in drawn)
     caption = f"The {m.reference_words} minus control and minus assimilation, {' and '.join(drawn)}. "
-    caption += "The scores in the panels count frozen cells too, which no analysis touches. "
+    caption += "The scores in the panels include frozen cells, which analyses do not change. "
     page.figure("Fig. 6", "fig06_end_of_window", caption + time_words(time, wanted) + lost)
 
 
 def _why_no_layer(m: CampaignData, layer: str) -> str:
     if layer not in m.domain.depth_names:
-        return f"not shown, as the campaign scored {enumerated(m.domain.depth_names)} (`verification.depths_m`)"
+        return f"not shown, because the campaign scored {enumerated(m.domain.depth_names)} (`verification.depths_m`)"
     if layer != m.layer and not m.config.output.layers:
-        return "not shown, as `output.layers` was not set when the campaign ran"
+        return "not shown, because `output.layers` was not set when the campaign ran"
     if layer != m.layer and not m.is_twin:
-        return f"not shown, as images hold no {m.product} of this layer"
-    return "not shown, as the campaign stored no such images"
+        return f"not shown, because the images have no {m.product} of this layer"
+    return "not shown, because the campaign stored no such images"
 
 
 def _series(page: Page, m: CampaignData) -> None:
@@ -170,7 +170,7 @@ def _series(page: Page, m: CampaignData) -> None:
         name = f"fig08_series_{number + 1}"
         title = f"SCC and ubRMSE against the {reference}"
         draw_lines(m.records, page.figure_file(name), lines, reference=reference, scores=("scc", "ubrmse"), title=title)
-        dotted = "; dotted: means that the paper prints, against GLDAS" if any(x.published for x in lines) else ""
+        dotted = "; dotted: means printed in the paper, against GLDAS" if any(x.published for x in lines) else ""
         page.figure(
             "Fig. 8",
             name,

@@ -1,4 +1,4 @@
-"""Why the values of a campaign are not those of [B26]: conflicts within the paper, with the campaign's numbers."""
+"""Reasons for differences from the values of [B26]: conflicts in the paper, with the campaign's numbers."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ PRINTED: dict[str, object] = {
     "depth": OverlapDepth(),
     "drift": None,
 }
-"""Settings of the method as the paper prints them."""
+"""Settings of the method as printed in the paper."""
 
 _BEFORE, _AFTER = 0.118, 0.095
 """ubRMSE before and after the first analysis, [B26] Fig. 8b, m3 m-3."""
 
 
 def explanations(m: CampaignData, independent: Independent) -> list[str]:
-    """Paragraphs; each follows from what ran."""
+    """Paragraphs, each derived from the campaign."""
     run = image_run(m)
 
     def value(assimilates: bool, statistic: Statistic, reference: str) -> float:
@@ -58,11 +58,12 @@ def explanations(m: CampaignData, independent: Independent) -> list[str]:
         ),
         depth_words(m),
         forcing_words(m.config),
-        "**Needleleaf, '155 d to 1 m'** in a window of 60 days is a misprint and no target.",
+        "**Needleleaf, '155 d to 1 m'** in a window of 60 days is a misprint and not a target.",
         (
-            f"**Scores every** {m.config.time.cycle_hours} h, the paper's every 3 h; cells count here whose updatable "
-            f"soil is more than {m.config.verification.min_soil_fraction:g} of them and not frozen, the paper does not "
-            "say which."
+            f"**Scores every** {m.config.time.cycle_hours} h; the paper has them every 3 h. Cells are scored here if "
+            f"more than {m.config.verification.min_soil_fraction:g} of their area is updatable soil that is not "
+            f"frozen; "
+            "the paper does not give its rule."
         ),
     ]
     if independent.pictures("scores at stations"):
@@ -72,7 +73,7 @@ def explanations(m: CampaignData, independent: Independent) -> list[str]:
 
 
 def first_analysis_words(run: EnkfLikeRun, before: float, after: float) -> str:
-    """What one analysis must do to the fit with the errors of the run, and what it did here.
+    """Theoretical effect of one analysis on the fit with the errors of the run, and the effect in the campaign.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def first_analysis_words(run: EnkfLikeRun, before: float, after: float) -> str:
     printed = (
         "The method is implemented as printed and not tuned to match"
         if not changed
-        else f"The run differs from what the paper prints: {'; '.join(changed)}"
+        else f"The run differs from the printed settings: {'; '.join(changed)}"
     )
     measured = (
         f" Here the first analysis takes ubRMSE against the assimilated reference from {before:.3f} to {after:.3f} "
@@ -106,9 +107,9 @@ def first_analysis_words(run: EnkfLikeRun, before: float, after: float) -> str:
         else ""
     )
     title = (
-        "Why a faithful implementation is better than the paper at first"
+        "Why a faithful implementation is initially better than the paper"
         if not changed and (1 - gain) * _BEFORE < _AFTER
-        else "What one analysis does"
+        else "Effect of one analysis"
     )
     return (
         f"**{title}.** Errors of {stds[0]:g} and {stds[1]:g} m3 m-3, white and the same everywhere, give "
@@ -120,7 +121,7 @@ def first_analysis_words(run: EnkfLikeRun, before: float, after: float) -> str:
 
 
 def noise_words(config: CampaignConfig, run: EnkfLikeRun, before: float, after: float) -> str:
-    """What errors of the observations of a twin do to the truth's scores.
+    """Effect of the observation errors of a twin on scores against the truth.
 
     Parameters
     ----------
@@ -132,23 +133,23 @@ def noise_words(config: CampaignConfig, run: EnkfLikeRun, before: float, after: 
     texts = [f"**Truth and observations.** The observations are {sentences.twin_observation_words(observations)}."]
     if gain is not None and sentences.has_white_noise_alone(config):
         texts.append(
-            f"With K = {gain:.2f} a share K of the errors enters the analysis: no less than about {gain * sigma:.3f} "
+            f"With K = {gain:.2f} a share K of the errors enters the analysis, at least about {gain * sigma:.3f} "
             "m3 m-3 of ubRMSE against the truth, however good the background."
         )
     if not math.isnan(after):
-        texts.append(f"Against the truth the first analysis takes it from {before:.3f} to {after:.3f}.")
+        texts.append(f"Against the truth the first analysis changes it from {before:.3f} to {after:.3f}.")
         best = before**2 / (before**2 + sigma**2)
         if gain is not None and sentences.has_white_noise_alone(config) and abs(best - gain) > 0.02:
             texts.append(
                 f"For a background with errors of {before:.3f} the best constant gain at that time is {best:.2f}; as "
                 "the background improves it becomes smaller (`landda study compare` shows by how much)."
             )
-    return " ".join(texts) + " A low ubRMSE against what was assimilated proves nothing."
+    return " ".join(texts) + " A low ubRMSE against the assimilated observations is not evidence of skill."
 
 
 def background_error_words(run: EnkfLikeRun) -> str:
-    """What the paper says of the background error, and what is used here."""
-    used = "the number is used" if run.background_errors is None else "the run has an error model of its own"
+    """The background error in the paper, and the one used here."""
+    used = "the number is used" if run.background_errors is None else "the run has another error model"
     return (
         "**'Estimated at each grid point' and 'prescribed 0.15'.** The paper says both of the background error; "
         f"{used} (`background_errors` takes a map or another model)."
@@ -156,8 +157,8 @@ def background_error_words(run: EnkfLikeRun) -> str:
 
 
 def forcing_words(config: CampaignConfig) -> str:
-    """What the paper leaves open about product and forcing."""
-    matters = " Neither matters to a twin." if config.twin is not None else ""
+    """Open questions about product and forcing in the paper."""
+    matters = " Neither is relevant for a twin." if config.twin is not None else ""
     return (
         "**Product and forcing.** The paper describes GLDAS at 0.25 degrees and cites it at 1 degree; its forcing has "
         f"7 variables, that of Shen et al. (2024) 8.{matters}"

@@ -1,4 +1,4 @@
-"""[B26]'s Figs 1 to 3: what the modes of a background hold, and of its perturbations."""
+"""Figs 1 to 3 of [B26]: modes of a background and of its perturbations."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from landda_hpc.studies.reproduction.sentences import white_stds
 
 _ORDINALS = ("first mode", "first two modes", "first three modes", "first four modes", "first five modes")
 _ROUNDING = 1e-9
-"""Of a reconstruction from all modes, m3 m-3."""
+"""Rounding error of a reconstruction from all modes, m3 m-3."""
 
 
 def image_run(m: CampaignData) -> EnkfLikeRun:
-    """Settings of the campaign's run that stands for the paper's assimilation."""
+    """Settings of the run that corresponds to the paper's assimilation."""
     assert isinstance(m.run, EnkfLikeRun), "checked when the campaign was read"
     return m.run
 
@@ -50,17 +50,17 @@ def write_modes(page: Page, m: CampaignData) -> None:
     title = f"Background reconstructed from its first curvelet modes, {m.layer}"
     m.draw(shown, time, page.figure_file("fig01_modes"), panels=panels, title=title, labels=labels, columns=2)
     rms = [math.sqrt(float(np.mean((s - background)[known] ** 2))) for s in sums]
-    whole = " All modes together give the image back exactly." if rms[-1] < _ROUNDING else ""
+    whole = " All modes together reproduce the image exactly." if rms[-1] < _ROUNDING else ""
     page.figure(
         "Fig. 1",
         "fig01_modes",
         f"Background and its reconstruction from the first modes. {time_words(time, wanted)} A mode is a scale of the "
         f"curvelet frame ({frame.n_scales} here); cells without soil are filled with the mean before the transform. "
-        "What the reconstructions lack, root mean square: "
+        "Root-mean-square errors of the reconstructions: "
         + ", ".join(f"{name} {value:.4f}" for name, value in zip(names, rms, strict=True))
         + f" m3 m-3.{whole}",
     )
-    page.text("**Fig. 2** is the flow chart of the method; `ARCHITECTURE.md` has this program's.")
+    page.text("**Fig. 2** is the flow chart of the method; `ARCHITECTURE.md` has that of this program.")
     _write_first_mode(page, m, background, frame, sums[0])
 
 
@@ -91,7 +91,7 @@ def _write_first_mode(
         "fig03_first_mode",
         "As described in the paper: (b) is the background minus the first-mode reconstruction of the background with "
         f"a white perturbation of {run.background_std:g} m3 m-3.{_other_errors(run)} {100.0 * share:.1f} % of its "
-        "variance is the truncation to one mode, which has nothing to do with errors of the background.",
+        "variance is the truncation to one mode, which is unrelated to errors of the background.",
     )
     m.draw(
         {"Standard deviation": spread},
@@ -107,14 +107,14 @@ def _write_first_mode(
         "Fig. 3",
         "fig03_spread",
         f"Next to it, the spread that {run.members} such perturbations have in the first mode: "
-        f"{float(spread[known].mean()):.4f} m3 m-3 on the mean over the cells with soil, of "
+        f"{float(spread[known].mean()):.4f} m3 m-3 on average over the cells with soil, of "
         f"{math.sqrt(float(whole[known].mean())):.3f} in all modes together.{_rim_words(spread, known)} White noise "
         "has no structure of the background.",
     )
 
 
 def _other_errors(run: EnkfLikeRun) -> str:
-    """What the run's own background errors are, where they are not the figure's."""
+    """The run's background errors, if they differ from those of the figure."""
     stds = white_stds(run)
     if run.background_errors is None:
         return ""
@@ -125,7 +125,7 @@ def _other_errors(run: EnkfLikeRun) -> str:
 
 
 def _rim_words(spread: FloatArray, known: BoolArray) -> str:
-    """How the spread at the rim of the perturbed cells compares with the interior; empty where there is no rim."""
+    """Comparison of the spread at the margin and in the interior of the perturbed cells; empty without a margin."""
     inner = known.copy()
     inner[1:] &= known[:-1]
     inner[:-1] &= known[1:]
@@ -134,7 +134,7 @@ def _rim_words(spread: FloatArray, known: BoolArray) -> str:
     if not rim.any() or not inner.any():
         return ""
     return (
-        f" It is {float(spread[rim].mean()):.4f} in cells next to unperturbed ones (the ocean, say) and "
+        f" It is {float(spread[rim].mean()):.4f} in cells next to unperturbed ones (e.g. the ocean) and "
         f"{float(spread[inner].mean()):.4f} in the others."
     )
 

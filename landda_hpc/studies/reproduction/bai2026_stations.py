@@ -22,7 +22,7 @@ from landda_hpc.verification.tables.published import BAI2026_INDEPENDENT, BAI202
 
 
 def write_station_table(page: Page, m: CampaignData, independent: Independent) -> None:
-    """The paper's scores at stations, and what stands for its stations here."""
+    """The paper's scores at stations, and those of the campaign."""
     found = independent.verification
     if found is None or not found.stations:
         return
@@ -39,14 +39,14 @@ def write_station_table(page: Page, m: CampaignData, independent: Independent) -
 
 
 def twin_station_words(config: CampaignConfig) -> str:
-    """What the stations of a twin are; empty where they are real alone."""
+    """Description of a twin's stations; empty if all stations are real."""
     twin = config.verification.twin_stations
     if twin is None:
         return ""
     also = "Some are stations" if config.verification.stations else "Stations"
     return (
         f"**{also} of the twin**, no real ones: in each region that the grid has {twin.per_region} cells (all, where "
-        "there are fewer), drawn at random, whose values are the nature run's with a lasting offset "
+        "there are fewer), drawn at random, whose values are those of the nature run with a constant offset "
         f"({twin.offset_std:g} m3 m-3, standard deviation), white errors ({twin.error_std:g}) and gaps "
         f"({100 * twin.missing_fraction:.0f} %). "
     )
@@ -62,11 +62,11 @@ def write_stations(page: Page, independent: Independent) -> None:
     paper = "; ".join(f"{place} {before:g} and {after:g}" for place, before, after in BAI2026_SERIES)
     bilinear = "" if independent.config.verification.place == "bilinear" else (
         " The paper interpolates the model bilinearly to the stations (`verification.place: bilinear`); here the "
-        "nearest cell stands for them, as in the other figures."
+        "nearest cell is used, as in the other figures."
     )  # fmt: skip
     found = independent.verification
     has_changes = found is not None and any(row.difference is not None for row in found.station_rows)
-    rims = " Black rims: the interval of the change leaves zero out." if has_changes else ""
+    rims = " Black rims: the interval of the change excludes zero." if has_changes else ""
     for number, what, pictures, more in (
         (
             "Fig. 9",
@@ -103,7 +103,7 @@ def write_stations(page: Page, independent: Independent) -> None:
 
 
 def station_words(m: CampaignData, independent: Independent) -> list[str]:
-    """Why scores at stations are not the paper's."""
+    """Why scores at stations differ from the paper's."""
     config = independent.config
     texts = []
     if config.verification.stations:
@@ -115,12 +115,12 @@ def station_words(m: CampaignData, independent: Independent) -> list[str]:
 
 
 def real_station_words(config: CampaignConfig) -> str:
-    """What a comparison with real stations can show under the campaign's weather."""
+    """Significance of a comparison with real stations for the campaign's weather."""
     text = "**Stations.** They measured the real weather"
     if config.twin is not None:
         return (
             f"{text}, the campaign is a twin with {weather_words(config)} whose observations are generated: scores at "
-            "real stations say nothing about the assimilation."
+            "real stations do not measure the assimilation."
         )
     if has_generated_weather(config):
         return (
@@ -134,7 +134,7 @@ def real_station_words(config: CampaignConfig) -> str:
 
 
 def drawn_station_words(config: CampaignConfig) -> str:
-    """What a comparison with stations that are drawn from a nature run can show."""
+    """Significance of a comparison with stations drawn from a nature run."""
     assert config.twin is not None, "they are a twin's"
     shares = (
         f"how much of its weather is the nature run's (`twin.weather_correlation`: {config.twin.weather_correlation:g})"
@@ -150,7 +150,7 @@ def drawn_station_words(config: CampaignConfig) -> str:
 
 
 def worse_words(m: CampaignData, rows: Sequence[GroupRow]) -> str:
-    """Why ubRMSE at stations rises where it does, while the paper's falls; empty where it does not."""
+    """Reason why ubRMSE at stations increases, unlike in the paper; empty if it does not."""
 
     def changes(metric: str) -> dict[str, float]:
         return {
@@ -171,12 +171,12 @@ def worse_words(m: CampaignData, rows: Sequence[GroupRow]) -> str:
     gain = constant_gain(m.run) if isinstance(m.run, EnkfLikeRun) else None
     if gain is not None and isinstance(observations, TwinObservations) and has_white_noise_alone(m.config):
         text += (
-            f" It is an error in time: K = {gain:.2f} lets {gain * observations.error_std:.3f} m3 m-3 of the "
-            "observations' white errors into every analysis, while persistent errors of the control are not part of "
+            f" It is an error in time: K = {gain:.2f} adds {gain * observations.error_std:.3f} m3 m-3 of the "
+            "observations' white errors to every analysis, while persistent errors of the control are not part of "
             "ubRMSE. GLDAS is a model's field, smooth in time, and brings no such noise."
         )
     r = changes("r")
     if all(r.get(region, 0.0) > 0.0 for region in worse):
         gains = ", ".join(f"{region} {r[region]:+.3f}" for region in worse)
-        text += f" R gains all the same ({gains})."
+        text += f" R increases nevertheless ({gains})."
     return text

@@ -27,24 +27,24 @@ from landda_hpc.verification.tables.side_by_side import ComparedRuns
 
 
 class CampaignData:
-    """A finished campaign, for reading. Local: one rank.
+    """A finished campaign, read-only. Local: one rank.
 
     Attributes
     ----------
     experiment : the paper's.
     folder, domain, records : the campaign's.
-    config : the campaign's, looked at as it was asked for.
-    asked : what is asked for of the verification: at other layers than the campaign scored, say.
+    config : the campaign's, with the requested presentation.
+    asked : requested settings of the verification, e.g. at other layers than the scored ones.
     compared : runs that correspond to the paper's.
-    is_twin : whether a nature run stands for the paper's product.
-    references : that scores are against, the most trustworthy first.
+    is_twin : whether a nature run replaces the paper's product.
+    references : references of the scores, the most reliable first.
     layer : the observed one.
     coast : for maps.
 
     Raises
     ------
     StorageError : no campaign, not finished, or records are missing.
-    ConfigError : it lacks the paper's runs, or another trajectory is asked for.
+    ConfigError : it lacks the paper's runs, or another trajectory is requested.
     """
 
     def __init__(self, path: Path, experiment: Experiment, asked: CampaignConfig | None = None) -> None:
@@ -74,7 +74,7 @@ class CampaignData:
 
     @property
     def product_key(self) -> str:
-        """Which product is assimilated from files; empty in a twin."""
+        """Key of the product assimilated from files; empty in a twin."""
         observations = self.config.observations
         if isinstance(observations, TwinObservations):
             return ""
@@ -84,7 +84,7 @@ class CampaignData:
 
     @property
     def product(self) -> str:
-        """The same in words."""
+        """Name of that product."""
         observations, key = self.config.observations, self.product_key
         if isinstance(observations, CatalogueObservations) and key not in PRODUCTS:
             return observations.entry
@@ -92,12 +92,12 @@ class CampaignData:
 
     @property
     def since(self) -> datetime | None:
-        """Earlier times count in no mean; None where all do."""
+        """Start of the times in means; None if all are included."""
         return self.config.scored_since if self.config.verification.discard_days else None
 
     @cached_property
     def n_analyses(self) -> int:
-        """Analyses that the run of the paper's method made; fewer than planned where observations were missing."""
+        """Analyses that the run of the paper's method made; fewer than planned if observations were missing."""
         return sum("water" in r for r in self.folder.read_records("cycles") if r["run"] == self.compared.assimilation)
 
     @property
@@ -111,12 +111,12 @@ class CampaignData:
 
     @property
     def reference_image(self) -> str:
-        """Name of the image that stands where the paper shows its product."""
+        """Name of the image shown in place of the paper's product."""
         return "truth" if self.is_twin else "observation"
 
     @property
     def reference_words(self) -> str:
-        """What that image is."""
+        """Description of that image."""
         return "truth of the twin" if self.is_twin else self.product
 
     def labels(self) -> dict[str, str]:
@@ -135,7 +135,7 @@ class CampaignData:
         return min(times, key=lambda t: abs(t - wanted), default=None)
 
     def images(self, run: str, time: datetime) -> dict[str, FloatArray]:
-        """Images of a run, by name; with ``control``, the control run's state, where it was stored."""
+        """Images of a run, by name; with ``control``, the control run's state, if it was stored."""
         stored = list_images(self.folder.images, run)
         images = dict(read_images(stored[time])[0].images) if time in stored else {}
         controls = list_images(self.folder.images, self.compared.control)
@@ -147,7 +147,7 @@ class CampaignData:
         return images
 
     def layer_image(self, layer: str, run: str, time: datetime) -> dict[str, FloatArray]:
-        """The state ('forecast') and the truth of one scored layer; empty where the campaign did not store them."""
+        """The state ('forecast') and the truth of one scored layer; empty if the campaign did not store them."""
         folder = layer_folder(self.folder.images, layer)
         stored = list_images(folder, run) if folder.is_dir() else {}
         return dict(read_images(stored[time])[0].images) if time in stored else {}

@@ -33,7 +33,7 @@ def write_china(page: Page, china: Mapping[str, Path]) -> None:
     if not china:
         for number in ("Fig. 6", "Fig. 7"):
             why = (
-                "a finished campaign was given; this experiment is one of its own: `landda study reproduce` without "
+                "a finished campaign was given; this experiment is a separate one: `landda study reproduce` without "
                 "--from"
             )
             page.lacks(number, "observation errors inside China", why)

@@ -1,4 +1,4 @@
-"""Parts that the pages of both papers share: what kind of experiment it is, the table, why twin and paper differ."""
+"""Common parts of the pages of both papers: description of the experiment, table, reasons for differences."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from landda_hpc.verification.tables.side_by_side import measure, side_by_side
 
 
 def write_head(page: Page, m: CampaignData, product: str, model: str, scores: Sequence[ScoreOf]) -> None:
-    """Say what this is: period, runs, and what stands in for the paper's model and product.
+    """Describe the experiment: period, runs, and replacements of the paper's model and product.
 
     Parameters
     ----------
     product, model : the paper's.
-    scores : of the control that show how far it is from the truth, against the paper's.
+    scores : scores of the control against the truth, compared with the paper's.
     """
     time, config = m.config.time, m.config
     texts = [twin_words(config, product, model), _control_words(m, scores)] if m.is_twin else []
@@ -48,7 +48,7 @@ def write_head(page: Page, m: CampaignData, product: str, model: str, scores: Se
 
 
 def twin_words(config: CampaignConfig, product: str, model: str) -> str:
-    """What a twin is next to the paper's experiment."""
+    """Differences between a twin and the paper's experiment."""
     assert config.twin is not None and isinstance(config.observations, TwinObservations), "a twin"
     differs = sentences.enumerated(sentences.nature_differences(config.twin, config))
     nature = f"a nature run of the same model with {differs}" if differs else "a second run of the same model"
@@ -69,11 +69,11 @@ def twin_words(config: CampaignConfig, product: str, model: str) -> str:
 
 
 def real_words(config: CampaignConfig, read: str, product: str, model: str, *, is_papers: bool) -> str:
-    """What a campaign with real observations is next to the paper's experiment.
+    """Differences between a campaign with real observations and the paper's experiment.
 
     Parameters
     ----------
-    read : the product that is read here.
+    read : product that is read here.
     product, model : the paper's.
     is_papers : whether the product that is read is the paper's.
     """
@@ -89,7 +89,7 @@ def real_words(config: CampaignConfig, read: str, product: str, model: str, *, i
 
 
 def _control_words(m: CampaignData, scores: Sequence[ScoreOf]) -> str:
-    """How far the control is from the truth, in numbers."""
+    """Scores of the control against the truth."""
     reference = m.references[0] if m.references else ""
     found = [(one, measure(m.records, one, m.compared, reference, m.since)) for one in scores]
     names = {"scc": "SCC", "rmse": "RMSE", "ubrmse": "ubRMSE"}
@@ -97,16 +97,16 @@ def _control_words(m: CampaignData, scores: Sequence[ScoreOf]) -> str:
     if not known:
         return ""
     return (
-        f"How far the control is from the truth follows from the errors that the configuration gives the nature run "
+        f"The distance of the control from the truth depends on the configured errors of the nature run "
         f"(`twin`): in the mean over the window {sentences.enumerated(known)} at {scores[0].layer}."
     )
 
 
 def write_table(page: Page, m: CampaignData, figures: Sequence[PublishedFigure]) -> None:
-    """Every published value next to the campaign's."""
-    page.section("Published values and these")
+    """Published values next to the campaign's."""
+    page.section("Published values and those of the campaign")
     page.text(side_by_side(figures, m.records, m.compared, m.references, m.since, m.config.time.assimilation_end))
-    left_out = f" Means leave out what lies before {stamp(m.since)}." if m.since is not None else ""
+    left_out = f" Means exclude times before {stamp(m.since)}." if m.since is not None else ""
     last, days = m.last_time("forecast"), ""
     if last is not None and any(one.ours.paper_day is not None for one in figures):
         lead = sentences.lead_days(last, m.config)
@@ -118,7 +118,7 @@ def write_table(page: Page, m: CampaignData, figures: Sequence[PublishedFigure])
 
 
 def _why_no_score(m: CampaignData) -> str:
-    """Why layers lack scores against what was observed."""
+    """Why layers lack scores against the observations."""
     others = [name for name in m.domain.depth_names if name != m.layer]
     if m.is_twin and others and ASSIMILATED_REFERENCE in m.references:
         return f" (what is observed is {m.layer}; {sentences.enumerated(others)} can be scored against the truth alone)"
@@ -134,7 +134,7 @@ def write_sections(
     paper: str,
     independent: Independent,
 ) -> None:
-    """Profiles over time and depth, where the campaign recorded them, with the rain of the places."""
+    """Profiles over time and depth, if the campaign recorded them, with the rain of the places."""
     profiles = read_profiles(m.folder.records_file("profiles"))
     recorded = m.config.output.profiles
     are_papers = recorded[: len(places)] == tuple((p.lat, p.lon) for p in places)
@@ -187,11 +187,11 @@ def write_sections(
 
 
 _REACH_M = (0.5, 1.0)
-"""Depths whose nearest nodes are asked when they feel the assimilation, m."""
+"""Depths for whose nearest nodes the arrival of the increments is listed, m."""
 
 
 def _reach(name: str, analysed: Profile, control: Profile) -> str:
-    """When the difference reaches half a metre and a metre."""
+    """Time when the difference reaches half a metre and a metre."""
     nodes: Mapping[str, int] = {f"{SOIL_Z[k]:.2f} m": k for k in (int(np.abs(SOIL_Z - d).argmin()) for d in _REACH_M)}
     parts = []
     for label, layer in nodes.items():
@@ -205,14 +205,14 @@ def _reach(name: str, analysed: Profile, control: Profile) -> str:
 
 
 def time_words(found: datetime, wanted: datetime) -> str:
-    """Words about the time of a figure."""
+    """Description of the time of a figure."""
     if found == wanted:
         return f"{stamp(found)}, as in the paper."
     return f"{stamp(found)}; the paper's is {stamp(wanted)}, of which this campaign has no image."
 
 
 def frozen_words(m: CampaignData) -> str:
-    """How many cells were frozen, which no analysis touches and no score counts; empty without records of it."""
+    """Number of frozen cells, which are not analysed or scored; empty without records."""
     counts = [int(r["frozen_cells"]) for r in m.folder.read_records("cycles") if r["run"] == m.compared.control]
     if not counts:
         return ""
@@ -223,12 +223,12 @@ def frozen_words(m: CampaignData) -> str:
     stays = ", the same from the first cycle to the last" if min(counts) == max(counts) and len(counts) > 1 else ""
     return (
         f"**Frozen soil.** {often} of {n_cells} cells with soil are frozen in the observed layer of "
-        f"`{m.compared.control}`{stays}; frozen cells are not analysed and count in no score of the table."
+        f"`{m.compared.control}`{stays}; frozen cells are not analysed and are excluded from the scores of the table."
     )
 
 
 def depth_words(m: CampaignData) -> str:
-    """How deep the increments reach, and what scores below the surface depend on."""
+    """Depth of the increments, and dependence of scores below the surface."""
     model = "the embedded model" if sentences.is_embedded(m.config) else "CoLM"
     soils = " and of the twin's soils" if m.is_twin else ""
     observed = m.config.observations.depth_m
@@ -245,7 +245,7 @@ PAPER_FORECAST_DAYS = 30.0
 
 
 def calendar_words(config: CampaignConfig, paper_end: datetime) -> str:
-    """Where the calendar is not the paper's; empty where it is.
+    """Differences from the paper's calendar; empty if there are none.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a paper's experiment asks of a campaign: its runs, the times of its figures, places of its profiles."""
+"""Requirements of a paper's experiment on a campaign: runs, times of figures, places of profiles."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIELDS: Final = ("background", "analysis", "increment", "innovation", "observati
 
 @dataclass(frozen=True)
 class Place:
-    """Where a paper looks at a profile; the papers print no coordinates, these are typical places of the kind."""
+    """Place of a profile in a paper. The papers print no coordinates; these are typical places of the kind."""
 
     name: str
     lat: float
@@ -32,13 +32,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Moment:
-    """The time of a figure: the paper's, and what stands for it in a campaign with another calendar."""
+    """The time of a figure in the paper, and the replacement in a campaign with another calendar."""
 
     paper: datetime
     otherwise: Literal["first", "end of window", "end"]
 
     def of(self, config: CampaignConfig) -> datetime:
-        """The paper's time where the campaign has it as the end of a cycle."""
+        """The paper's time if a cycle of the campaign ends then, otherwise the replacement."""
         time = config.time
         first = time.valid_time(1)
         if first <= self.paper <= time.end and not (self.paper - time.start) % time.cycle:
@@ -53,15 +53,15 @@ class Experiment:
     Attributes
     ----------
     name : of its configuration file as well.
-    mark : how the paper is cited on the page.
+    mark : citation of the paper on the page.
     method : the paper's analysis.
     product_key : the product that the paper assimilates.
     moments : times of its maps.
     series : first and last time of the images of its threshold study; none without one.
     places : of its profiles.
     fields : images that its figures take.
-    twin_stations : drawn in a twin where the paper has stations; None where it has none.
-    days : whose anomalies at stations it shows.
+    twin_stations : stations of a twin if the paper has stations; None otherwise.
+    days : days of the anomalies at stations.
     regions : of its maps and means at stations.
     """
 
@@ -78,7 +78,7 @@ class Experiment:
     regions: tuple[RegionConfig, ...] = ()
 
     def compared(self, config: CampaignConfig) -> ComparedRuns:
-        """Which runs stand for the paper's control and assimilation.
+        """Runs that correspond to the paper's control and assimilation.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Experiment:
         return ComparedRuns(_only(config, ControlRun, self.name), _only(config, self.method, self.name))
 
     def prepared(self, config: CampaignConfig) -> CampaignConfig:
-        """The configuration with the images, profiles and series that the figures take; results stay the same."""
+        """The configuration with the images, profiles and series needed for the figures; results do not change."""
         self.compared(config)
         times = {*config.output.times, *(moment.of(config) for moment in self.moments.values())}
         if self.series is not None:
@@ -103,9 +103,9 @@ class Experiment:
         return self.verified(config.model_copy(update={"output": config.output.model_copy(update=changes)}))
 
     def verified(self, config: CampaignConfig) -> CampaignConfig:
-        """The configuration with what stands for the paper's stations in a twin, its regions and the days it shows.
+        """The configuration with stations of a twin in place of the paper's, and the paper's regions and days.
 
-        Stations, regions and days that the configuration names itself stay.
+        Stations, regions and days of the configuration are kept.
         """
         asked, changes = config.verification, dict[str, object]()
         if config.twin is not None and not asked.stations and asked.twin_stations is None:
@@ -118,7 +118,7 @@ class Experiment:
         return config.model_copy(update={"verification": asked.model_copy(update=changes)})
 
     def times_of_series(self, config: CampaignConfig) -> list[datetime]:
-        """Ends of cycles within the paper's series of images; of the whole campaign where they do not meet."""
+        """Ends of cycles within the paper's series of images; of the whole campaign if they do not overlap."""
         time = config.time
         ends = [time.valid_time(n) for n in range(1, time.n_cycles + 1)]
         if self.series is None:
@@ -174,18 +174,18 @@ EXPERIMENTS: Final[dict[str, Experiment]] = {"bai2026": BAI2026, "shen2024": SHE
 
 
 def find_configuration(name: str) -> Path:
-    """The experiment's file: experiments/<name>.yaml here, or in the source tree that the package runs from.
+    """The experiment's file: experiments/<name>.yaml in the working folder, or in the source tree of the package.
 
     Raises
     ------
-    ConfigError : neither is there.
+    ConfigError : neither exists.
     """
     candidates = [Path("experiments"), Path(landda_hpc.__file__).resolve().parent.parent / "experiments"]
     for folder in candidates:
         if (folder / f"{name}.yaml").is_file():
             return folder / f"{name}.yaml"
     raise ConfigError(
-        f"no {name}.yaml in {' or '.join(str(folder) for folder in candidates)}; name the experiment with --config "
+        f"no {name}.yaml in {' or '.join(str(folder) for folder in candidates)}; give the experiment with --config "
         "FILE."
     )
 

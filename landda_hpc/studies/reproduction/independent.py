@@ -1,4 +1,4 @@
-"""A paper's campaign next to data that it did not assimilate: stations, other products, and the rain."""
+"""Comparison of a paper's campaign with independent data: stations, other products, and rain."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _WHAT = {"r": "mean R", "ubrmse": "mean ubRMSE", "scc": "SCC"}
 
 
 class Independent:
-    """What stations, other products and rain say about a campaign.
+    """Stations, other products and rain for a campaign.
 
     Parameters
     ----------
     m : the campaign.
     folder : of the page; the verification goes to its subfolder ``verification``.
-    gaps : gets what cannot be had, and why.
+    gaps : collects unavailable parts with the reasons.
 
     Attributes
     ----------
-    config : what is asked for, with the paper's days and, in a twin, stations of the nature run.
-    series : the campaign's; None where it recorded none, or they cannot be read.
-    why_not : why there are none; empty where there are.
+    config : requested configuration, with the paper's days and, in a twin, stations of the nature run.
+    series : the campaign's series; None if not recorded, or not readable.
+    why_not : reason for missing series; empty if they exist.
     """
 
     def __init__(self, m: CampaignData, folder: Path, gaps: Gaps) -> None:
@@ -67,7 +67,7 @@ class Independent:
 
     @cached_property
     def verification(self) -> Verification | None:
-        """Against all that the configuration names; None where it names nothing, or without series."""
+        """Verification with all data of the configuration; None without data or series."""
         if self.series is None or not is_asked(self.config.verification):
             return None
         verify = partial(verify_campaign, self._m.folder.path, self.config, self._domain, self._folder)
@@ -77,7 +77,7 @@ class Independent:
 
     @cached_property
     def rain(self) -> DailyRain | None:
-        """Of the product that the configuration names, else what the paper's control took; None where there is none."""
+        """Rain of the product in the configuration, otherwise that of the control; None if there is none."""
         if self.series is None:
             return None
         if self.config.verification.precipitation is not None:
@@ -104,18 +104,18 @@ class Independent:
         return rain.bars(np.where(domain.cells.from_mask(domain.is_scored), area, 0.0))
 
     def no_rain_words(self) -> str:
-        """Why a figure shows no rain."""
+        """Reason why a figure shows no rain."""
         if self.series is None and self._m.config.output.series is None:
             return "Rain is not shown: the campaign has no series of it (`output.series`)."
-        return "Rain is not shown: the end of the page says why." if self.rain is None else ""
+        return "Rain is not shown: see the end of the page for the reason." if self.rain is None else ""
 
     def pictures(self, kind: str, chosen: Callable[[Figure], bool] = lambda _: True) -> list[Figure]:
-        """Pictures of the verification."""
+        """Figures of the verification."""
         found = self.verification
         return [] if found is None else [one for one in found.figures if one.kind == kind and chosen(one)]
 
     def why_no_stations(self) -> str:
-        """Why the page has no figure of stations."""
+        """Reason why the page has no figure of stations."""
         if self.series is None:
             return self.why_not
         if not self.config.verification.stations and self.config.verification.twin_stations is None:
@@ -126,24 +126,24 @@ class Independent:
         return self._reasons("station")
 
     def why_no_reference(self, name: str) -> str:
-        """Why the page has no figure of a gridded reference that the configuration names; empty where it names none."""
+        """Reason why the page has no figure of a configured gridded reference; empty if none is configured."""
         if not any((one.name or one.entry) == name for one in self.config.verification.references):
             return ""
         return self.why_not or self._reasons(name)
 
     def _reasons(self, about: str) -> str:
-        """Where what the verification had to leave out is said, if it has to do with this."""
+        """Reference to the list of missing parts of the verification, if it is relevant."""
         found = self.verification
         gaps = self._gaps.list() if found is None else found.gaps
         if any(about in gap.what or gap.what == "verification" for gap in gaps):
-            return "the verification could not make it; the end of the page says why"
+            return "the verification could not make it; see the end of the page for the reason"
         return "the verification drew no such figure"
 
 
 def write_independent_table(
     page: Page, found: Independent, scores: Sequence[IndependentScore], compared: ComparedRuns
 ) -> bool:
-    """Published scores against independent data next to the campaign's, with intervals; False where it has none."""
+    """Published scores against independent data next to the campaign's, with intervals; False if it has none."""
     if found.verification is None:
         return False
     texts: list[Sequence[str]] = []
@@ -162,7 +162,7 @@ def write_independent_table(
 
 
 def _measured(found: Verification, score: IndependentScore, run: str) -> tuple[float, float, float, int]:
-    """Value, interval and number of places (of a reference: times); NaN where the campaign has no such score."""
+    """Value, interval and number of places (of a reference: times); NaN if the campaign has no such score."""
     nothing = (math.nan, math.nan, math.nan, 0)
     if score.against == "stations of a day":
         day = next((one for one in found.station_days if one.region.name == score.region), None)

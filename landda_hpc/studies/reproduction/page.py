@@ -20,13 +20,13 @@ def stamp(time: datetime) -> str:
 
 @dataclass(frozen=True)
 class WrittenPage:
-    """What was written.
+    """The written page.
 
     Attributes
     ----------
     path : of reproduction.md.
-    figures : pictures that it shows.
-    gaps : what it could not show, and why; the paper's figures that were not possible are among them.
+    figures : figures on the page.
+    gaps : missing parts with reasons, including missing figures of the paper.
     """
 
     path: Path
@@ -39,9 +39,9 @@ class Page(MarkdownPage):
 
     Attributes
     ----------
-    folder : gets reproduction.md and figures/.
-    shown, missing : the paper's figures that the page has, and those it has not.
-    gaps : what is not shown, and why.
+    folder : for reproduction.md and figures/.
+    shown, missing : the paper's figures on the page, and those missing.
+    gaps : missing parts, with reasons.
     """
 
     def __init__(self, folder: Path, title: str) -> None:
@@ -53,11 +53,11 @@ class Page(MarkdownPage):
         self._files: list[Path] = []
 
     def attempt(self, what: str, numbers: Sequence[str], write: Callable[[], None]) -> None:
-        """Write an optional part of the page; where that fails, say so in its place and go on.
+        """Write an optional part of the page; if this fails, report it there and continue.
 
         Parameters
         ----------
-        what : the part, for the list of what is not shown.
+        what : the part, for the list of missing parts.
         numbers : the paper's figures that belong to it.
         write : adds the part to this page.
         """
@@ -72,7 +72,7 @@ class Page(MarkdownPage):
                 self.text(f"**{what}**: not shown. {error}")
 
     def figure_file(self, name: str) -> Path:
-        """Where a figure of this name belongs."""
+        """Path of a figure with this name."""
         return self.folder / "figures" / f"{name}.png"
 
     def figure(self, number: str, name: str, caption: str) -> None:
@@ -80,7 +80,7 @@ class Page(MarkdownPage):
         self.show(number, self.figure_file(name), caption)
 
     def show(self, number: str, path: Path, caption: str) -> None:
-        """Show a picture from anywhere below the page's folder."""
+        """Show a figure from any place below the page's folder."""
         self._files.append(path)
         if number not in self.shown:
             self.shown.append(number)
@@ -88,12 +88,12 @@ class Page(MarkdownPage):
         self.picture(link, f"{number}: {caption}", f"**{number}.** {caption}")
 
     def lacks(self, number: str, what: str, why: str, *, is_fault: bool = False) -> None:
-        """Say that a figure of the paper is not here, and why.
+        """Report that a figure of the paper is missing, with the reason.
 
         Parameters
         ----------
         why : goes after "because".
-        is_fault : something that the campaign should have could not be used.
+        is_fault : required data of the campaign could not be used.
         """
         self.missing.append(number)
         self.gaps.add(f"{number} ({what})", why, is_fault=is_fault)

@@ -1,4 +1,4 @@
-"""Sentences about a campaign that follow from its configuration: what is said on a page is what ran."""
+"""Sentences about a campaign, derived from its configuration."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from landda_hpc.regridding.depth import DepthRange, depth_weights
 
 
 def is_embedded(config: CampaignConfig) -> bool:
-    """Whether the land model is the one that comes with the package."""
+    """Whether the land model is the embedded one."""
     return not isinstance(config.model, ColmModelConfig)
 
 
 def has_generated_weather(config: CampaignConfig) -> bool:
-    """Whether the weather is of the seeded generator."""
+    """Whether the weather is from the stochastic generator."""
     return is_embedded(config) and not isinstance(config.forcing, NetcdfForcing)
 
 
 def model_words(config: CampaignConfig) -> str:
-    """Which land model ran."""
+    """Name of the land model."""
     if isinstance(config.model, ColmModelConfig):
         return f"the user's own CoLM (`{config.model.executable.name}`)"
     if config.physics == "land_surface":
@@ -47,7 +47,7 @@ def model_words(config: CampaignConfig) -> str:
 
 
 def weather_words(config: CampaignConfig) -> str:
-    """Under which weather it ran."""
+    """Description of the weather."""
     if not is_embedded(config):
         return "the weather of its own forcing files"
     if isinstance(config.forcing, NetcdfForcing):
@@ -56,7 +56,7 @@ def weather_words(config: CampaignConfig) -> str:
 
 
 def plant_words(config: CampaignConfig) -> str:
-    """What the model knows of plants, where sections of several vegetation types are compared."""
+    """Vegetation of the model, for comparisons of several vegetation types."""
     if not is_embedded(config):
         return "The model is CoLM: its plant types are those of the case."
     if config.physics == "land_surface":
@@ -71,7 +71,7 @@ def plant_words(config: CampaignConfig) -> str:
 
 
 def nature_differences(twin: TwinConfig, config: CampaignConfig) -> list[str]:
-    """In what the nature run differs from the runs; empty where it is the same model."""
+    """Differences of the nature run from the runs; empty if it is the same model."""
     soil = any(
         (twin.sand_sigma, twin.log_b_sigma, twin.log_psi_sigma, twin.log_ksat_sigma, twin.porosity_sigma)
     )  # fmt: skip
@@ -79,8 +79,8 @@ def nature_differences(twin: TwinConfig, config: CampaignConfig) -> list[str]:
     if has_generated_weather(config) and twin.weather_correlation < 1.0:
         found.append(f"other weather (correlation {twin.weather_correlation:g})")
     for sigma, words in (
-        (twin.log_rain_sigma, "a lasting factor on rain"),
-        (twin.log_pet_sigma, "a lasting factor on potential evaporation"),
+        (twin.log_rain_sigma, "a constant factor on rain"),
+        (twin.log_pet_sigma, "a constant factor on potential evaporation"),
         (twin.vegetation_sigma, "another vegetation cover"),
         (twin.wetness_sigma, "another initial wetness"),
     ):
@@ -89,7 +89,7 @@ def nature_differences(twin: TwinConfig, config: CampaignConfig) -> list[str]:
 
 
 def twin_observation_words(observations: TwinObservations) -> str:
-    """What the observations of a twin are."""
+    """Description of the observations of a twin."""
     parts = [f"white errors of {observations.error_std:g} m3 m-3"]
     if observations.error_std_regions:
         inside = [f"{region.std:g} inside {region.name}" for region in observations.error_std_regions]
@@ -106,7 +106,7 @@ def twin_observation_words(observations: TwinObservations) -> str:
 
 
 def has_white_noise_alone(config: CampaignConfig) -> bool:
-    """Whether a twin's observations have white errors of one size and no others."""
+    """Whether a twin's observations have only white errors of one size."""
     observations = config.observations
     return (
         isinstance(observations, TwinObservations)
@@ -122,7 +122,7 @@ def layer_reach(depth_m: DepthRange) -> tuple[int, float]:
 
 
 def increment_words(run: Run, depth_m: DepthRange) -> str:
-    """Where a run's increments go, and how deeper layers follow."""
+    """Vertical spreading of a run's increments, and the response of deeper layers."""
     n_layers, bottom = layer_reach(depth_m)
     observed = depth_name(depth_m)
     if isinstance(run, Var3dRun) and run.layers == "upper_three":
@@ -150,7 +150,7 @@ def increment_words(run: Run, depth_m: DepthRange) -> str:
 
 
 def white_stds(run: EnkfLikeRun) -> tuple[float, float] | None:
-    """Standard deviations of background and observation errors, where both are white and the same everywhere."""
+    """Standard deviations of background and observation errors, if both are white and constant."""
     found = []
     for model, std in ((run.background_errors, run.background_std), (run.observation_errors, run.observation_std)):
         if model is None:
@@ -163,13 +163,13 @@ def white_stds(run: EnkfLikeRun) -> tuple[float, float] | None:
 
 
 def constant_gain(run: EnkfLikeRun) -> float | None:
-    """K of every coefficient, where the error models give one; None where it depends on scale, direction or place."""
+    """K of every coefficient if it is constant; None if it depends on scale, direction or place."""
     stds = white_stds(run)
     return None if stds is None else stds[0] ** 2 / (stds[0] ** 2 + stds[1] ** 2)
 
 
 def changes_from(run: Run, printed: dict[str, object]) -> list[str]:
-    """Settings of a run that are not as a paper prints them: "key = value (paper: value)"."""
+    """Settings of a run that differ from those printed in a paper: "key = value (paper: value)"."""
     return [
         f"{key} = {_plain(getattr(run, key))} (the paper: {_plain(value)})"
         for key, value in printed.items()
@@ -193,7 +193,7 @@ def enumerated(parts: Sequence[str]) -> str:
 
 
 def _plain(value: object) -> str:
-    """A setting in words; of a section its kind."""
+    """A setting as text; for a section its kind."""
     if isinstance(value, Section):
         return str(value.model_dump().get("kind", type(value).__name__))
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

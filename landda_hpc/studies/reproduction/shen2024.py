@@ -45,7 +45,7 @@ _OF_CONTROL = (
     ScoreOf("0-7 cm", "assimilation", "rmse", False),
 )
 _PAPER_SCC = 0.67
-"""Of the assimilation with the product that it assimilates, mean over the window: [S24] Fig. 13."""
+"""SCC of the assimilation with the assimilated product, mean over the window: [S24] Fig. 13."""
 
 
 def write_page(
@@ -55,13 +55,13 @@ def write_page(
 
     Parameters
     ----------
-    china : campaigns of the observation-error experiment, by what their observations are: 'ideal', 'with errors'.
-    asked : what is asked for of the verification and the figures; the campaign's own configuration by default.
+    china : campaigns of the observation-error experiment, by kind of observations: 'ideal', 'with errors'.
+    asked : settings of the verification and the figures; default: the campaign's configuration.
 
     Raises
     ------
     StorageError, ConfigError, DataError : the campaign is not finished, lacks a run of the paper or its scores, or has
-        another trajectory than is asked for. Whatever else is missing is said on the page.
+        another trajectory than requested. Other missing parts are listed on the page.
     """
     m = CampaignData(campaign, SHEN2024, asked)
     page = Page(output, "Shen et al. (2024), 3D-Var with image structure: paper and campaign")
@@ -103,7 +103,7 @@ def _write_cldas_table(page: Page, m: CampaignData, independent: Independent) ->
 
 
 def explanations(m: CampaignData) -> list[str]:
-    """Conflicts within the paper, and what the campaign does; each paragraph follows from what ran."""
+    """Conflicts in the paper, and the campaign's choices; each paragraph is derived from the campaign."""
     run = image_run(m)
     scc = ScoreOf(m.layer, "assimilation", "scc", True)
     texts = [
@@ -135,11 +135,11 @@ def explanations(m: CampaignData) -> list[str]:
 
 
 def acceptance_words(run: Var3dImageRun, scc: float) -> str:
-    """How much of the innovation an analysis accepts, next to the paper's fit.
+    """Share of the innovation that an analysis accepts, compared with the paper's fit.
 
     Parameters
     ----------
-    scc : with the assimilated reference, mean over the window; NaN where there is none.
+    scc : with the assimilated reference, mean over the window; NaN if there is none.
     """
     kept = f"the largest {100 * run.keep_fraction:g} % of the coefficients with an error of {run.image_std:g} m3 m-3"
     if run.background_archive is not None:
@@ -167,7 +167,7 @@ def acceptance_words(run: Var3dImageRun, scc: float) -> str:
 
 
 def background_words(run: Var3dImageRun) -> str:
-    """Where B is from, next to the paper's two periods."""
+    """Source of B, compared with the paper's two periods."""
     here = (
         f"Here B is of the archive `{run.background_archive}`."
         if run.background_archive is not None
@@ -181,7 +181,7 @@ def background_words(run: Var3dImageRun) -> str:
 
 
 def layer_words(run: Var3dImageRun, observed: str) -> str:
-    """What is analysed, next to the paper's three layers.
+    """Analysed layers, compared with the paper's three layers.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def layer_words(run: Var3dImageRun, observed: str) -> str:
 
 
 def noise_words(config: CampaignConfig, run: Var3dImageRun) -> str:
-    """What errors of a twin's observations change; empty without a twin."""
+    """Effect of the errors of a twin's observations; empty without a twin."""
     observations = config.observations
     if not isinstance(observations, TwinObservations):
         return ""

@@ -375,9 +375,9 @@ def test_tables_of_the_administration(tmp_path: Path, form: str) -> None:
     [
         ("Lat,", "Breite,", "expected Station_Id_C, Lat, Lon"),
         ("SVWC", "SOIL", "has no column of soil_moisture"),
-        (",23.5,", ",wet,", r"line 2 of station table .* cannot be understood"),
-        ("116.47,31.3,2016,6,1,8", "116.47,31.3,2016,6,31,8", "line 2 .* cannot be understood"),
-        ("39.80,116.47,31.3,2016,6,1,8", "39.80", "line 2 .* cannot be understood"),
+        (",23.5,", ",wet,", r"line 2 of station table .* cannot be parsed"),
+        ("116.47,31.3,2016,6,1,8", "116.47,31.3,2016,6,31,8", "line 2 .* cannot be parsed"),
+        ("39.80,116.47,31.3,2016,6,1,8", "39.80", "line 2 .* cannot be parsed"),
         ("39.80", "139.80", "expected degrees"),
     ],
 )

@@ -147,7 +147,7 @@ CLAIMS: dict[str, Callable[[CampaignConfig], bool]] = {
         sentences.has_white_noise_alone(c) and sentences.constant_gain(cast("EnkfLikeRun", c.runs[1])) is not None
     ),
     "correlated over": lambda c: getattr(c.observations, "correlated_std", 0.0) > 0.0,
-    "Neither matters to a twin": lambda c: c.twin is not None,
+    "Neither is relevant for a twin": lambda c: c.twin is not None,
     "It was assimilated": lambda c: c.twin is None and not c.observations.monitor_only,
     "assimilated nothing": lambda c: c.observations.monitor_only,
     "there is no free forecast": lambda c: forecast_days(c) == 0.0,
