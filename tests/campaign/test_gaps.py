@@ -187,7 +187,7 @@ def test_verification_may_change_after_the_campaign(real: tuple[Path, dict[str, 
     }
     written, text = page_of(*real, **changes)
     assert exit_code(written.gaps) == 0, written.gaps
-    assert "Grey bars: daily precipitation that the model took" in text
+    assert "Grey bars: daily precipitation of the model" in text
     assert "| Fig. 8a | 10-40 cm SCC, control | 0.35 | " in text
     assert "30 usable values" in text and "of 1 sensors can be compared" in text
     own = CampaignFolder.open(real[0] / "campaign").config_file.read_text()

@@ -50,7 +50,7 @@ def test_the_page_of_bai2026_shows_what_a_twin_allows(bai: Landda) -> None:
     assert "not here" not in text
     # Nine of the campaign; of stations two maps of scores, series and a day in China and in the United States.
     assert len(figures_of(page)) == 9 + 2 + 2 + 2
-    assert "Grey bars: daily precipitation that the model took (the truth's differs)." in text
+    assert "Grey bars: daily precipitation of the model (different from the truth's)." in text
     assert "**Stations of the twin**, no real ones" in text
     assert "K = 0.692" in text
     assert "the paper's is 1 August 2022, 00:00 UTC" in text, "the page mentions the short calendar"
@@ -144,7 +144,7 @@ def test_the_page_of_shen2024(landda: Landda) -> None:
         assert f"**Fig. {number}.**" in text, number
     assert "**Fig. 14** (SCC against CLDAS): not here." in text
     assert (
-        "Bars: daily precipitation that the model took (the truth's differs), mean over the domain" in text
+        "Bars: daily precipitation of the model (different from the truth's), mean over the domain" in text
         and not (page.parent / "verification").exists()
     )
     assert len(figures_of(page)) >= 18

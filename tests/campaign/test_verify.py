@@ -363,7 +363,7 @@ def test_sensors_of_another_depth_alone_are_a_problem_that_names_depths(verified
     add_sensors(tmp_path, "0.05", "0.20")
     given = parse_config({**CONFIG, **CHANGES}).model_dump(mode="json")
     changed = {**given, **request, "data_root": str(tmp_path)}
-    outside = "within sensor_depths_m, 0.3 to 0.5 m; there are sensors at 0-10 cm (1), 5 cm (1), 20 cm (1)."
+    outside = "within sensor_depths_m, 0.3 to 0.5 m; sensors are at 0-10 cm (1), 5 cm (1), 20 cm (1)."
     unscored = "no sensor with usable values lies within the scored layers (verification.depths_m: 0-10 cm)"
     for stations, words in (
         ({"sensor_depths_m": [0.3, 0.5]}, outside),
@@ -498,7 +498,7 @@ def test_the_legend_tells_whose_rain_it_is(verified: Path) -> None:
     """Where truth and runs had other weather both labels say so, with the same rain or without a truth neither."""
     other = {"nature": [1.0, np.nan], "control": [2.0, np.nan]}
     alike = {"nature": [1.0, np.nan], "control": [1.0, np.nan]}
-    taken, natural = "precipitation that the model took", "precipitation of the nature run"
+    taken, natural = "precipitation of the model", "precipitation of the nature run"
     for amounts, instance, label in (
         (other, "control", f"{taken} (different from the truth's)"),
         (other, "nature", f"{natural} (different from the model's)"),

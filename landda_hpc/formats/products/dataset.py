@@ -246,7 +246,7 @@ class Dataset:
         period = period_in_name(path.name)
         if period is None or period[1] <= 1.5 * self.product.step:
             return False
-        self._left_out.warn_unfit(path, f"a {period[0]} mean by its name")
+        self._left_out.warn_unfit(path, f"a {period[0]} mean according to its name")
         return True
 
     # ------------------------------------------------------------------ contents

@@ -167,7 +167,7 @@ def test_a_wildcard_takes_the_day_and_leaves_the_mean_out(tmp_path: Path, caplog
         np.testing.assert_allclose(np.nanmean(profile.values), 0.1, rtol=1e-6)
     left_out = [record.getMessage() for record in caplog.records]
     assert len(left_out) == 3, "each file once"
-    assert sum("monthly mean by its name" in text for text in left_out) == 1
+    assert sum("monthly mean according to its name" in text for text in left_out) == 1
     assert sum("time_coverage_duration is P1M" in text for text in left_out) == 1
     dataset.close()
 
@@ -178,7 +178,7 @@ def test_a_mean_alone_is_missing_under_a_wildcard_and_an_error_by_its_name(tmp_p
     assert wild.times_between(DAY, DAY) == []
     assert wild.read(DAY) is None
     assert "MONTHLY" in wild.why_missing(DAY)
-    assert "monthly mean by its name" in wild.why_missing(DAY)
+    assert "monthly mean according to its name" in wild.why_missing(DAY)
     for pattern in (C3S.format("MONTHLY").replace("20100601", "%Y%m%d"), "C3S-*-MONTHLY-%Y%m%d*.nc"):
         with pytest.raises(AverageError, match="its name says monthly"):
             Dataset(PRODUCTS["esa_cci"], tmp_path, pattern).read(DAY)
@@ -192,7 +192,7 @@ def test_cf_files_of_days_and_months_in_one_folder(tmp_path: Path, caplog: pytes
     profile = dataset.read(DAY)
     assert profile is not None
     np.testing.assert_allclose(profile.values, 0.1, rtol=1e-6)
-    assert "SM_mon_20100601.nc' is left out" in caplog.text
+    assert "SM_mon_20100601.nc' is skipped" in caplog.text
 
 
 @pytest.mark.parametrize(

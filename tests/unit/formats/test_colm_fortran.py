@@ -68,7 +68,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path_factory: pytest.TempPathFact
     path = tmp_path_factory.mktemp("records") / "file"
     write_records(path, [bytes(56)])
     path.write_bytes(path.read_bytes()[:-cut])
-    with pytest.raises(DataError, match="cut off"):
+    with pytest.raises(DataError, match="truncated"):
         scan_records(path)
 
 
@@ -122,7 +122,7 @@ def test_damage_is_found(tmp_path: Path, colm_case: ModuleType) -> None:
     path = case.state_file(start)
     later = start.replace(day=2)
     path.rename(case.state_file(later))
-    with pytest.raises(DataError, match="2010-152-00000, its name says 2010-153-00000"):
+    with pytest.raises(DataError, match="2010-152-00000, but its name gives 2010-153-00000"):
         read_state_2014(case, later, ("zwt",), n_patch)
     with pytest.raises(MissingFileError):
         read_state_2014(case, start, ("zwt",), n_patch)
@@ -136,7 +136,7 @@ def test_damage_is_found(tmp_path: Path, colm_case: ModuleType) -> None:
         check_state_2014(case, start, n_patch)
     content = path.read_bytes()
     path.write_bytes(content[:-9])
-    with pytest.raises(DataError, match="cut off"):
+    with pytest.raises(DataError, match="truncated"):
         count_patches_2014(case, start)
     write_records(path, [content[4:-12]])
     with pytest.raises(DataError, match="expected one of"):

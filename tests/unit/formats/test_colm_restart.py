@@ -183,7 +183,7 @@ def other_patches(path: Path) -> None:
         (truncate, DataError, "truncated or damaged"),
         (drop_variable, DataError, "no variable 'wice_soisno'"),
         (put_nan, DataError, "'t_soisno' of 1 of"),
-        (put_negative, DataError, "not negative"),
+        (put_negative, DataError, "not be negative"),
         (other_patches, LandDAError, "zwt"),
     ],
 )

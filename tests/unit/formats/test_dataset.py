@@ -117,7 +117,7 @@ def test_of_versions_of_a_half_orbit_the_newest_counts(tmp_path: Path, caplog: p
     newest = tmp_path / "SMAP_L2_SM_P_02801_A_20160601T013001_R19240_001.h5"
     assert dataset.files(noon) == [newest, tmp_path / "SMAP_L2_SM_P_02801_D_20160601T021853_R18290_001.h5"]
     assert {p.name[-13:-3]: to for p, to in dataset.superseded.items()} == {"R18290_001": newest, "R18290_002": newest}
-    assert "SMAP L2: 2 older versions left out, 2 so far" in caplog.text
+    assert "SMAP L2: 2 older versions skipped, 2 so far" in caplog.text
     profile = dataset.read(noon)
     assert profile is not None
     image = profile.values[0, ::-1]
@@ -130,7 +130,7 @@ def test_of_versions_of_a_half_orbit_the_newest_counts(tmp_path: Path, caplog: p
         later = dataset.read(noon)
     assert later is not None
     assert [float(later.values[0, ::-1][cell]) for cell in (there, here)] == pytest.approx([0.42, 0.5])
-    assert "SMAP L2: 1 older versions left out, 3 so far" in caplog.text
+    assert "SMAP L2: 1 older versions skipped, 3 so far" in caplog.text
     dataset.close()
 
 
@@ -289,7 +289,7 @@ def test_gldas_rates_become_amounts(tmp_path: Path) -> None:
     np.testing.assert_allclose([f.amount[0, 0] for f in fields], [0.0, 1.0, 2.0], rtol=1e-6)
     with pytest.raises(DataError, match="in order of time"):
         list(read_precipitation("gldas_noah", paths[::-1]))
-    with pytest.raises(ConfigError, match="gives no precipitation"):
+    with pytest.raises(ConfigError, match="has no precipitation"):
         list(read_precipitation("esa_cci", paths))
 
 

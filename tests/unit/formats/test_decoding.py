@@ -313,7 +313,7 @@ def test_a_range_that_takes_out_everything_stops(tmp_path: Path) -> None:
     data = np.full(SHAPE, 3000, "i2")
     data[0, :9] = -32767
     path = write(tmp_path / "all.nc", data, "i2", -32767, scale_factor=SCALE, valid_range=np.array([0, 100], "i2"))
-    message = r"all.nc': valid_range = 0, 100 \(int16, in packed units\) takes out 324 of 324 values, .* 0.3 and 0.3"
+    message = r"all.nc': valid_range = 0, 100 \(int16, in packed units\) removes 324 of 324 values, .* 0.3 and 0.3"
     with pytest.raises(DataError, match=message):
         read_cf(path)
     with NetcdfFile(path) as file, pytest.raises(DataError, match="324 of 324"):
@@ -326,7 +326,7 @@ def test_a_range_that_takes_out_most_is_reported(tmp_path: Path, caplog: pytest.
     data[0, :6] = 50
     path = write(tmp_path / "most.nc", data, "i2", -32767, scale_factor=SCALE, valid_range=np.array([0, 100], "i2"))
     assert np.isfinite(read_cf(path)).sum() == 216
-    assert "takes out 432 of 648 values, which lie between 0.3 and 0.3; 216 are left" in caplog.text
+    assert "removes 432 of 648 values, which are between 0.3 and 0.3; 216 remain" in caplog.text
     caplog.clear()
     with NetcdfFile(path) as file:
         part = file.values("sm", {"time": 0, "lat": slice(10, 12), "lon": slice(0, 5)})
@@ -343,7 +343,7 @@ def test_what_few_values_and_fill_values_are(tmp_path: Path, caplog: pytest.LogC
     assert not caplog.text
     data[0, 3, :5] = 0.6
     assert np.isnan(read_cf(write(tmp_path / "few.nc", data, "f4", -9999.0, valid_max=np.float32(0.5)))).all()
-    assert "takes out 5 of 5 values" in caplog.text
+    assert "removes 5 of 5 values" in caplog.text
 
 
 def test_the_shipped_static_file_is_decoded_as_by_netcdf4() -> None:

@@ -223,7 +223,10 @@ def test_era5_counts_and_not_era5t_whatever_the_order_of_streams(
 
 def test_streams_that_nothing_names_must_not_overlap(tmp_path: Path) -> None:
     path = make_era5(tmp_path / "e.nc", "old with two streams", _set("swvl1", slice(None), 0.3))
-    with pytest.raises(DataError, match="2 streams along expver, and nothing says which"), open_era5(path) as file:
+    with (
+        pytest.raises(DataError, match="2 streams along expver, and the file does not show which"),
+        open_era5(path) as file,
+    ):
         file.read(DAY)
 
 

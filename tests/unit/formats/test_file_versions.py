@@ -135,7 +135,7 @@ def test_a_wildcard_may_take_in_files_of_other_variables(tmp_path: Path, caplog:
     found = dataset.read(DAY)
     assert found is not None
     np.testing.assert_allclose(found.values, 0.2, rtol=1e-6)
-    assert sum("t2m_201006.nc' is left out: file" in r.getMessage() for r in caplog.records) == 1
+    assert sum("t2m_201006.nc' is skipped: file" in r.getMessage() for r in caplog.records) == 1
     # A month's file of one image may be a mean: that is said once.
     assert sum("is named by its month and holds one time" in r.getMessage() for r in caplog.records) == 1
     (tmp_path / "a_201006.nc").unlink()

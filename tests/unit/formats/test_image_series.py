@@ -67,7 +67,7 @@ def test_one_file_with_times(tmp_path: Path) -> None:
                                                          datetime(2016, 5, 2, 0)]  # fmt: skip
         cut = series.between(datetime(2016, 5, 1, 6), datetime(2016, 5, 1, 18))
         assert len(cut) == 3 and cut[0].values[3, 4] == values[1, 3, 4]
-        with pytest.raises(DataError, match="lies between"):
+        with pytest.raises(DataError, match="is between"):
             series.between(datetime(2017, 1, 1))
 
 

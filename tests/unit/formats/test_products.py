@@ -124,7 +124,7 @@ def test_the_real_files_of_lis(shared: Path) -> None:
     )
     np.testing.assert_array_equal(np.broadcast_to(profile.grid.lon, lon.shape)[np.isfinite(lon)], lon[np.isfinite(lon)])
     for name, message in (
-        ("SoilMoist_inst", r"Name one place along SoilMoist_profiles, e.g. SoilMoist_inst\[0\]"),
+        ("SoilMoist_inst", r"Select one level along SoilMoist_profiles, e.g. SoilMoist_inst\[0\]"),
         ("SoilMoist_inst[4]", "has dimensions"),
         ("lat[0]", "units"),
     ):

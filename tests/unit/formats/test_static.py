@@ -76,7 +76,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"none\.nc' does not exist; tools/make_static\.py"):
         read_static(tmp_path / "none.nc", ["land_fraction"])
     shutil.copy(static_path(), tmp_path / "static.nc")
-    with pytest.raises(DataError, match="lacks colour, taste; make it again"):
+    with pytest.raises(DataError, match="lacks colour, taste; create it again"):
         read_static(tmp_path / "static.nc", ["land_fraction", "colour", "taste"])
 
 

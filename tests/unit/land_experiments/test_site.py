@@ -140,7 +140,7 @@ def test_roots_sum_to_one_and_half_lie_above_d50() -> None:
 
 
 def test_references_need_names_of_their_own(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'tower' is taken"):
+    with pytest.raises(ConfigError, match="'tower' is used already"):
         read_references((f"tower={tmp_path / 'a.nc'}",))
 
 
