@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
 from landda_hpc.config import CampaignConfig, Run
+from landda_hpc.errors import LandDAError
 from landda_hpc.instances.domain import depth_name, make_domain
 from landda_hpc.io.atomic import write_text
 from landda_hpc.methods.var3d import Var3dRun
@@ -19,6 +20,7 @@ from landda_hpc.regions import named_regions
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
 from landda_hpc.verification.figures.image_set import ImageSet, read_images
+from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.score_records import ScoreRecord, write_csv, write_netcdf
 from landda_hpc.verification.tables.summary import SUMMARY, Part, read_scores, write_summary
 
@@ -61,14 +63,16 @@ def make_report(
     """
     done = dict(done or {})
     records = read_scores(folder.records_file("scores"))
-    since = config.scored_since if config.verification.discard_days else None
+    benchmarks, lost = _benchmarks(config)
+    notes = [*notes, *lost]
+    since = _since(config)
     parts = _tables(folder, records)
     n_tables = len(parts)
     if config.output.figures:
-        parts += _figures(folder, config, records, since)
+        parts += _figures(folder, config, records, benchmarks)
     n_parts = len(parts) + 1
     captions: list[tuple[Path, str]] = []
-    page = partial(write_summary, folder.path, records, config.name)
+    page = partial(write_summary, folder.path, records, config.name, since=since, benchmarks=benchmarks)
     for number, part in enumerate(parts, start=1):
         name = part.path.relative_to(folder.path).as_posix()
         if name in done:
@@ -80,9 +84,22 @@ def make_report(
         if caption is not None:
             captions.append((part.path, caption))
         if number == n_tables and SUMMARY not in done:
-            page([], since, notes)
-    page(captions, since, notes)
+            page([], notes=notes)
+    page(captions, notes=notes)
     yield Made(SUMMARY, None, n_parts, n_parts)
+
+
+def _benchmarks(config: CampaignConfig) -> tuple[Sequence[Benchmark], list[str]]:
+    """Benchmarks that the configuration names; a sentence for the page where they can no longer be read."""
+    try:
+        return read_benchmarks(config.verification.benchmarks, config.data_root), []
+    except LandDAError as error:
+        return (), [f"Benchmarks are not shown: {error}"]
+
+
+def _since(config: CampaignConfig) -> datetime | None:
+    """Earlier times count in no mean; None where all do."""
+    return config.scored_since if config.verification.discard_days else None
 
 
 def _tables(folder: CampaignFolder, records: list[ScoreRecord]) -> list[Part]:
@@ -101,14 +118,14 @@ def _tables(folder: CampaignFolder, records: list[ScoreRecord]) -> list[Part]:
 
 
 def _figures(
-    folder: CampaignFolder, config: CampaignConfig, records: list[ScoreRecord], since: datetime | None
+    folder: CampaignFolder, config: CampaignConfig, records: list[ScoreRecord], benchmarks: Sequence[Benchmark]
 ) -> list[Part]:
     # Imported here, because tables do not need the plotting library.
     from landda_hpc.verification.figures.report_figures import plan_maps, plan_series
 
     cycles = folder.records_file("cycles")
     innovations = cycles if cycles.is_file() else None
-    parts = plan_series(records, folder.figures, innovations, since, _tolerance(config.runs))
+    parts = plan_series(records, folder.figures, innovations, _since(config), _tolerance(config.runs), benchmarks)
     sources = _sources(folder, config)
     return parts + (plan_maps(sources, folder.figures, map_frame(config)) if sources else [])
 

@@ -37,7 +37,7 @@ def command(
     """Print the score tables of a campaign and write scores.csv and scores.nc, finished or not.
 
     The tables give the scores of each run and layer against the truth of a twin and, separately, against the
-    assimilated reference, together with the published values.
+    assimilated reference, together with benchmarks (verification.benchmarks).
 
     If the configuration, --with or --set names references or stations (verification.references, .stations,
     .twin_stations), the campaign is also verified against them: temporal R, anomaly R, ubRMSE and bias with confidence
@@ -53,6 +53,7 @@ def command(
     from landda_hpc.evaluation.settings import read_settings
     from landda_hpc.instances.trajectory import require_same_trajectory
     from landda_hpc.storage.campaign_folder import CampaignFolder
+    from landda_hpc.verification.tables.benchmarks import read_benchmarks
     from landda_hpc.verification.tables.score_records import read_json_lines, write_csv, write_netcdf
     from landda_hpc.verification.tables.score_table import summarise, summary_tables
 
@@ -63,9 +64,10 @@ def command(
     strict = (*TABLES, "series") if is_asked(config.verification) else TABLES
     for gap in require_records(campaign, began, strict, accept_gaps=accept_gaps):
         Console(stderr=True).print(f"missing: {gap}", highlight=False, soft_wrap=True)
+    benchmarks = read_benchmarks(config.verification.benchmarks, config.data_root)
     records = read_json_lines(campaign.records_file("scores"))
     is_past = any(record.time >= config.scored_since for record in records)
-    for table in summary_tables(summarise(records, config.scored_since if is_past else None)):
+    for table in summary_tables(summarise(records, config.scored_since if is_past else None), benchmarks):
         Console().print(table)
     if config.verification.discard_days:
         left_out = "leave out" if is_past else "will leave out, once there is more,"

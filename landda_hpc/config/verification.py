@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from landda_hpc.config.domain import RegionConfig
 from landda_hpc.config.section import (
     THINNEST_M,
+    DataFile,
     Days,
     DepthM,
     Fraction,
@@ -105,12 +107,19 @@ class VerificationConfig(Section):
         0,
         ge=0,
         le=36500,
-        description="days from the start that are excluded from the means of tables; [S24] leaves out 15",
+        description="days from the start that are excluded from the means of tables",
     )
     regions: tuple[RegionConfig, ...] = Field(
         (),
         max_length=100,
         description="regions with maps, means and figures of their own, next to those of the whole domain",
+    )
+    benchmarks: tuple[DataFile, ...] = Field(
+        (),
+        max_length=100,
+        description="CSV files of published or otherwise known scores, one or a list, which tables and figures show "
+        "next to the campaign's: columns source, method, window, layer, metric, value, and any of upper, statistic, "
+        "day, kind, reference, against, region, place, what (docs/verification.md)",
     )
     references: tuple[ReferenceConfig, ...] = Field(
         (), max_length=100, description="gridded products that landda score compares with"
@@ -145,6 +154,11 @@ class VerificationConfig(Section):
         max_length=10000,
         description="stations whose series are drawn, 'network/station'; default: three of each region by rule",
     )
+
+    @field_validator("benchmarks", mode="before")
+    @classmethod
+    def _files(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str | Path) else value
 
     @field_validator("regions")
     @classmethod

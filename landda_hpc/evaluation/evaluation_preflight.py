@@ -29,6 +29,7 @@ from landda_hpc.regions import named_regions
 from landda_hpc.regridding.depth import layers_down_to
 from landda_hpc.verification.statistics.matching import layer_of, sensor_weights
 from landda_hpc.verification.statistics.station_set import count_depths
+from landda_hpc.verification.tables.benchmarks import read_benchmarks
 
 MAX_PROBES = 5
 """Number of times of a reference that are tried until one can be read."""
@@ -52,6 +53,8 @@ def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
         if problem:
             problems.append(f"{where}: {problem}")
 
+    for file in asked.benchmarks:
+        attempt("verification.benchmarks", partial(_look_at_benchmarks, config.data_root, file))
     for region in asked.regions:
         attempt(f"verification.regions, {region.name}", partial(_look_at_region, config.data_root, region))
     for stations in asked.stations:
@@ -66,6 +69,11 @@ def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
         name = f"verification.precipitation, {asked.precipitation}"
         attempt(name, partial(_look_at_rain, catalogue, time, asked.precipitation, grid))
     return problems
+
+
+def _look_at_benchmarks(data_root: Path, name: Path) -> str:
+    read_benchmarks([name], data_root)
+    return ""
 
 
 def _look_at_region(data_root: Path, region: RegionConfig) -> str:

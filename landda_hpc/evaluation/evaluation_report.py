@@ -35,6 +35,7 @@ from landda_hpc.verification.statistics.grid_scores import PATTERN, PatternSerie
 from landda_hpc.verification.statistics.groups import GroupMean
 from landda_hpc.verification.statistics.sample_size import effective_size_warnings
 from landda_hpc.verification.statistics.station_scores import GroupRow
+from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.grid_table import reference_markdown, write_pattern_csv, write_reference_netcdf
 from landda_hpc.verification.tables.score_records import TRUTH
 from landda_hpc.verification.tables.station_table import (
@@ -124,9 +125,11 @@ class _Page:
 
     def __init__(self, output: Path, config: CampaignConfig, gaps: Gaps) -> None:
         self.output = output
-        nothing: tuple[Region, ...] = ()
-        read = partial(named_regions, config.verification.regions, config.data_root)
-        self.regions = gaps.attempt("regions", read, nothing)
+        asked, root = config.verification, config.data_root
+        no_region: tuple[Region, ...] = ()
+        self.regions = gaps.attempt("regions", partial(named_regions, asked.regions, root), no_region)
+        no_benchmark: tuple[Benchmark, ...] = ()
+        self.benchmarks = gaps.attempt("benchmarks", partial(read_benchmarks, asked.benchmarks, root), no_benchmark)
         self.tables: list[Table] = []
         self.notes: list[str] = []
         self.files: list[Path] = []
@@ -206,7 +209,7 @@ def _report_stations(
         f"{page.stations}; excluded: {left_out}. Values are matched within "
         f"{setup.asked.tolerance_minutes:g} minutes; {_PLACES[setup.asked.place]}; frozen times are "
         f"left out. {_differences_from(series)}",
-        group_markdown(rows),
+        group_markdown(rows, page.benchmarks),
         page.weak_intervals(mean for row in rows for mean in (row.score, row.difference) if mean is not None),
         scale,
         intervals,
@@ -266,7 +269,7 @@ def _report_references(
         page.section(
             f"Gridded reference: {name}",
             page.reference_note(name, missing[name], len(layers[0].times)),
-            reference_markdown(rows[name]),
+            reference_markdown(rows[name], [b for b in page.benchmarks if b.reference in ("", name)]),
             page.weak_intervals(mean for row in rows[name] for mean in (row.score, row.difference) if mean is not None),
         )
         if drawing is not None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Final
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from landda_hpc.verification.omissions import Gaps
 from landda_hpc.verification.statistics.daily import DailyAnomalies, DayAnomalies, daily_means, days_of
 from landda_hpc.verification.statistics.dependence import Bootstrap
 from landda_hpc.verification.statistics.grid_scores import (
+    ALL_CELLS,
     CellScores,
     Compared,
     PatternSeries,
@@ -38,8 +38,6 @@ from landda_hpc.verification.statistics.grid_scores import (
 from landda_hpc.verification.statistics.regions import covers
 from landda_hpc.verification.statistics.station_scores import GroupRow
 from landda_hpc.verification.tables.score_records import TRUTH
-
-ALL_CELLS: Final = "all cells"
 
 
 @dataclass(frozen=True, eq=False)

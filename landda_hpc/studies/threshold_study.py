@@ -153,7 +153,9 @@ def study_thresholds(
         write_text(files[3], _distance_table(distances), make_folder=True)
     files += [output / name for name in FILES[4:]]
     write_text(files[-2], _error_table(whole, recommendation), make_folder=True)
-    write_text(files[-1], _page(series, cut.grid, frame, whole, recommendation, distances), make_folder=True)
+    write_text(
+        files[-1], _page(series, cut.grid, frame, whole, recommendation, distances, settings.region), make_folder=True
+    )
     return ThresholdReport(cut.grid, whole, recommendation, distances, tuple(files))
 
 
@@ -288,6 +290,7 @@ def _page(
     study: ReconstructionStudy,
     recommendation: Recommendation,
     distances: DistanceCorrelation | None,
+    region: Region,
 ) -> str:
     first, last = series.times[0], series.times[-1]
     period = "" if first is None or last is None else f", {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
@@ -321,5 +324,6 @@ def _page(
         page.text(f"Correlation of the original between cells: {reach}.")
         page.text(*(f"Warning: {warning}" for warning in distance_warnings(study.n_images)))
         page.picture("distance_correlation.png", "Correlation against distance")
-    page.text(_PUBLISHED)
+    if region == SHEN2024:
+        page.text(_PUBLISHED)
     return page.content()

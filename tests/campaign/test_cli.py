@@ -96,7 +96,10 @@ def test_status_score_plot_digest_schema(finished: Landda) -> None:
     assert "finished" in finished.here("status", "out").stdout
     assert finished.here("status", "out", "--state").stdout.strip() == "finished"
     score = finished.here("score", "out")
-    assert "assimilated reference" in score.stdout and "published [B26]" in score.stdout
+    assert "assimilated reference" in score.stdout and "[B26]" not in score.stdout
+    assert not any("[B26]" in page.read_text() for page in (finished.folder / "out").glob("*.md"))
+    known = finished.here("score", "out", "--set", "verification.benchmarks=package:papers/bai2026.csv")
+    assert "[B26] assimilation" in known.stdout and "[B26]: scores against GLDAS-2.1" in " ".join(known.stdout.split())
     (finished.folder / "out" / "summary.md").unlink()
     plot = finished.here("plot", "out")
     assert plot.returncode == 0 and "summary.md" in plot.stdout

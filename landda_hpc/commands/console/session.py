@@ -170,10 +170,13 @@ def _progress(is_first: bool) -> Iterator[Any]:
 
 def _conclude(output: Path, config: CampaignConfig) -> None:
     """Print the score tables of a finished campaign. Rank 0."""
+    from landda_hpc.verification.tables.benchmarks import read_benchmarks
     from landda_hpc.verification.tables.score_table import summarise, summary_tables
 
     console = Console()
-    for table in summary_tables(summarise(read_json_lines(output / "scores.jsonl"), config.scored_since)):
+    benchmarks = read_benchmarks(config.verification.benchmarks, config.data_root)
+    rows = summarise(read_json_lines(output / "scores.jsonl"), config.scored_since)
+    for table in summary_tables(rows, benchmarks):
         console.print(table)
     figures = f", figures: {output}/figures/" if config.output.figures else ""
     console.print(f"Finished. Scores and tables: {output}/summary.md{figures}", highlight=False)

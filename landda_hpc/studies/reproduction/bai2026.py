@@ -20,7 +20,7 @@ from landda_hpc.studies.reproduction.page import Page, WrittenPage
 from landda_hpc.studies.reproduction.sentences import enumerated
 from landda_hpc.verification.figures.paper_series import Line, draw_lines
 from landda_hpc.verification.statistics.regions import covers
-from landda_hpc.verification.tables.published import BAI2026_FIGURES, ScoreOf, published
+from landda_hpc.verification.tables.side_by_side import ScoreOf
 
 _COLOURS = {"0-10 cm": "#D62728", "10-40 cm": "#2CA02C", "40-100 cm": "#1F77B4"}
 _OF_CONTROL = (
@@ -45,7 +45,7 @@ def write_page(campaign: Path, output: Path, asked: CampaignConfig | None = None
     page = Page(output, "Bai et al. (2026), EnKF-like image assimilation of soil moisture: paper and campaign")
     independent = Independent(m, output, page.gaps)
     write_head(page, m, "GLDAS-2.1", "CoLM", _OF_CONTROL)
-    write_table(page, m, BAI2026_FIGURES)
+    write_table(page, m)
     page.attempt("scores at stations", (), partial(write_station_table, page, m, independent))
     page.section("Figures")
     page.attempt("modes of the background", ("Fig. 1", "Fig. 3"), partial(write_modes, page, m))
@@ -162,9 +162,7 @@ def _series(page: Page, m: CampaignData) -> None:
         for i, layer in enumerate(layers):
             colour = _COLOURS.get(layer, ("#9467BD", "#8C564B", "#E377C2")[i % 3])
             for run, assimilates in ((m.compared.assimilation, True), (m.compared.control, False)):
-                paper = published(layer, "assimilation", assimilates=assimilates)
-                means = {} if paper is None else {"scc": paper.scc, "ubrmse": paper.ubrmse}
-                printed = {score: value for score, value in means.items() if value is not None}
+                printed = m.published_means(layer, ("scc", "ubrmse"), assimilates=assimilates)
                 words = f"{run.replace('_', '-')}, {layer}"
                 lines.append(Line(run, layer, words, colour, "-" if assimilates else "--", printed))
         name = f"fig08_series_{number + 1}"

@@ -13,9 +13,9 @@ from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.common import calendar_words, depth_words, frozen_words
 from landda_hpc.studies.reproduction.experiment import BAI2026
 from landda_hpc.studies.reproduction.independent import Independent
-from landda_hpc.verification.tables.published import ScoreOf, Statistic
+from landda_hpc.verification.tables.benchmarks import Statistic
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH
-from landda_hpc.verification.tables.side_by_side import measure
+from landda_hpc.verification.tables.side_by_side import ScoreOf, measure
 
 PRINTED: dict[str, object] = {
     "background_std": 0.15,

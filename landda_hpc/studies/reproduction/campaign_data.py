@@ -22,6 +22,7 @@ from landda_hpc.storage.image_files import list_images
 from landda_hpc.studies.reproduction.experiment import Experiment
 from landda_hpc.verification.figures.image_set import read_images
 from landda_hpc.verification.figures.maps import Coastline, draw_maps
+from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord, read_json_lines
 from landda_hpc.verification.tables.side_by_side import ComparedRuns
 
@@ -118,6 +119,21 @@ class CampaignData:
     def reference_words(self) -> str:
         """Description of that image."""
         return "truth of the twin" if self.is_twin else self.product
+
+    @cached_property
+    def benchmarks(self) -> tuple[Benchmark, ...]:
+        """What the paper prints."""
+        return read_benchmarks((self.experiment.benchmarks,), self.config.data_root)
+
+    def published_means(self, layer: str, metrics: Sequence[str], *, assimilates: bool) -> dict[str, float]:
+        """What the paper prints for means over the assimilation window, by metric; of a range the lower end."""
+        return {
+            one.metric: one.value
+            for one in self.benchmarks
+            if (one.kind, one.window, one.statistic) == ("images", "assimilation", "mean")
+            and (one.layer, one.assimilates) == (layer, assimilates)
+            and one.metric in metrics
+        }
 
     def labels(self) -> dict[str, str]:
         """Titles of map panels."""

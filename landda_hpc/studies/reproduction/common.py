@@ -16,9 +16,8 @@ from landda_hpc.studies.reproduction.experiment import Place
 from landda_hpc.studies.reproduction.independent import Independent
 from landda_hpc.studies.reproduction.page import Page, stamp
 from landda_hpc.verification.figures.paper_series import DAILY_FROM_DAYS, Profile, draw_sections, read_profiles
-from landda_hpc.verification.tables.published import PublishedFigure, ScoreOf
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE
-from landda_hpc.verification.tables.side_by_side import measure, side_by_side
+from landda_hpc.verification.tables.side_by_side import ScoreOf, measure, side_by_side
 
 
 def write_head(page: Page, m: CampaignData, product: str, model: str, scores: Sequence[ScoreOf]) -> None:
@@ -102,13 +101,14 @@ def _control_words(m: CampaignData, scores: Sequence[ScoreOf]) -> str:
     )
 
 
-def write_table(page: Page, m: CampaignData, figures: Sequence[PublishedFigure]) -> None:
+def write_table(page: Page, m: CampaignData) -> None:
     """Published values next to the campaign's."""
+    figures = [one for one in m.benchmarks if one.kind == "images"]
     page.section("Published values and those of the campaign")
     page.text(side_by_side(figures, m.records, m.compared, m.references, m.since, m.config.time.assimilation_end))
     left_out = f" Means exclude times before {stamp(m.since)}." if m.since is not None else ""
     last, days = m.last_time("forecast"), ""
-    if last is not None and any(one.ours.paper_day is not None for one in figures):
+    if last is not None and any(one.day is not None for one in figures):
         lead = sentences.lead_days(last, m.config)
         days = f" The free forecast here ends {sentences.days_words(lead)} after the last analysis time."
     page.text(

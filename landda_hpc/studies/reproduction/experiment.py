@@ -77,6 +77,11 @@ class Experiment:
     days: tuple[date, ...] = ()
     regions: tuple[RegionConfig, ...] = ()
 
+    @property
+    def benchmarks(self) -> Path:
+        """File of the paper's scores."""
+        return Path(f"package:papers/{self.name}.csv")
+
     def compared(self, config: CampaignConfig) -> ComparedRuns:
         """Runs that correspond to the paper's control and assimilation.
 
@@ -103,13 +108,15 @@ class Experiment:
         return self.verified(config.model_copy(update={"output": config.output.model_copy(update=changes)}))
 
     def verified(self, config: CampaignConfig) -> CampaignConfig:
-        """The configuration with stations of a twin in place of the paper's, and the paper's regions and days.
+        """The configuration with stations of a twin in place of the paper's, and the paper's scores, regions and days.
 
-        Stations, regions and days of the configuration are kept.
+        Stations, benchmarks, regions and days of the configuration are kept.
         """
         asked, changes = config.verification, dict[str, object]()
         if config.twin is not None and not asked.stations and asked.twin_stations is None:
             changes["twin_stations"] = self.twin_stations
+        if not asked.benchmarks:
+            changes["benchmarks"] = (self.benchmarks,)
         if not asked.regions:
             changes["regions"] = self.regions
         if not asked.days:

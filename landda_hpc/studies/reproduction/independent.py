@@ -24,8 +24,8 @@ from landda_hpc.storage.series_files import list_series, series_folder
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.page import Page
 from landda_hpc.verification.omissions import Gaps
-from landda_hpc.verification.tables.published import IndependentScore
-from landda_hpc.verification.tables.side_by_side import ComparedRuns
+from landda_hpc.verification.statistics.grid_scores import ALL_CELLS
+from landda_hpc.verification.tables.benchmarks import Benchmark
 
 Bars = Sequence[tuple[datetime, float]]
 
@@ -140,40 +140,43 @@ class Independent:
         return "the verification drew no such figure"
 
 
-def write_independent_table(
-    page: Page, found: Independent, scores: Sequence[IndependentScore], compared: ComparedRuns
-) -> bool:
+def write_independent_table(page: Page, found: Independent, m: CampaignData) -> bool:
     """Published scores against independent data next to the campaign's, with intervals; False if it has none."""
     if found.verification is None:
         return False
     texts: list[Sequence[str]] = []
     has_any = False
-    for score in scores:
-        ours = [_measured(found.verification, score, run) for run in (compared.control, compared.assimilation)]
+    pairs: dict[tuple[str, str], list[Benchmark]] = {}
+    for one in m.benchmarks:
+        if one.kind != "images":
+            against, region = one.reference or one.kind, one.region or ALL_CELLS
+            pairs.setdefault((one.place, f"{against}, {region}, {one.layer}, {_WHAT[one.metric]}"), []).append(one)
+    for (place, what), pair in pairs.items():
+        control, assimilation = sorted(pair, key=lambda one: one.assimilates)
+        ours = [_measured(found.verification, control, run) for run in (m.compared.control, m.compared.assimilation)]
         has_any |= any(not math.isnan(value[0]) for value in ours)
-        what = f"{score.against}, {score.region}, {score.layer}, {_WHAT[score.metric]}"
         numbers = [_words(*value[:3]) for value in ours]
         places = f"{ours[0][3]}" if ours[0][3] else "-"
-        texts.append([score.place, what, f"{score.control:g}", f"{score.assimilation:g}", *numbers, places])
+        texts.append([place, what, control.text, assimilation.text, *numbers, places])
     if has_any:
         headings = ("where", "what", "published: control", "assimilation", "here: control", "assimilation", "places")
         page.text("\n".join(table_lines(headings, texts, n_texts=2)))
     return has_any
 
 
-def _measured(found: Verification, score: IndependentScore, run: str) -> tuple[float, float, float, int]:
+def _measured(found: Verification, wanted: Benchmark, run: str) -> tuple[float, float, float, int]:
     """Value, interval and number of places (of a reference: times); NaN if the campaign has no such score."""
     nothing = (math.nan, math.nan, math.nan, 0)
-    if score.against == "stations of a day":
-        day = next((one for one in found.station_days if one.region.name == score.region), None)
+    if wanted.kind == "stations of a day":
+        day = next((one for one in found.station_days if one.region.name == wanted.region), None)
         if day is None or run not in day.scores:
             return nothing
         return day.scores[run].scc, math.nan, math.nan, day.scores[run].n_cells
-    rows = found.station_rows if score.against == "stations" else found.reference_rows.get(score.against, ())
+    rows = found.station_rows if wanted.kind == "stations" else found.reference_rows.get(wanted.reference, ())
     for row in rows:
-        if (row.window, row.run, row.metric, row.layer) != ("assimilation", run, score.metric, score.layer):
+        if (row.window, row.run, row.metric, row.layer) != (wanted.window, run, wanted.metric, wanted.layer):
             continue
-        if row.kind in ("region", "pattern") and row.group == score.region:
+        if row.kind in ("region", "pattern") and row.group == (wanted.region or ALL_CELLS):
             return row.score.value, row.score.low, row.score.high, row.score.n_places
     return nothing
 

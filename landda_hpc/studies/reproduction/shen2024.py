@@ -36,9 +36,8 @@ from landda_hpc.studies.reproduction.shen2024_transform import (
     write_thresholded,
     write_thresholds,
 )
-from landda_hpc.verification.tables.published import SHEN2024_FIGURES, SHEN2024_INDEPENDENT, ScoreOf
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE
-from landda_hpc.verification.tables.side_by_side import measure
+from landda_hpc.verification.tables.side_by_side import ScoreOf, measure
 
 _OF_CONTROL = (
     ScoreOf("0-7 cm", "assimilation", "scc", False),
@@ -67,7 +66,7 @@ def write_page(
     page = Page(output, "Shen et al. (2024), 3D-Var with image structure: paper and campaign")
     independent = Independent(m, output, page.gaps)
     write_head(page, m, "ERA5-Land", "CoLM", _OF_CONTROL)
-    write_table(page, m, SHEN2024_FIGURES)
+    write_table(page, m)
     page.attempt("scores against CLDAS", (), partial(_write_cldas_table, page, m, independent))
     page.section("Figures")
     page.attempt("an image and its largest coefficients", ("Fig. 1",), partial(write_thresholded, page, m))
@@ -94,7 +93,7 @@ def write_page(
 
 
 def _write_cldas_table(page: Page, m: CampaignData, independent: Independent) -> None:
-    if write_independent_table(page, independent, SHEN2024_INDEPENDENT, m.compared):
+    if write_independent_table(page, independent, m):
         page.text(
             "Against CLDAS, in the part of the domain that it covers: means over the assimilation window with "
             "intervals of 95 % (the paper's are from 16 May to 30 September). All tables are in "

@@ -12,13 +12,14 @@ from landda_hpc.studies.reproduction.independent import Independent
 from landda_hpc.studies.reproduction.page import Page, stamp
 from landda_hpc.studies.reproduction.shen2024_transform import image_run
 from landda_hpc.verification.figures.minimisation import (
-    PUBLISHED_COSTS,
-    PUBLISHED_ITERATIONS,
+    KnownMinimisation,
     draw_minimisation,
     read_minimisations,
 )
 from landda_hpc.verification.figures.paper_series import Line, draw_lines, draw_place, read_profiles
-from landda_hpc.verification.tables.published import SHEN2024_FIGURES, ScoreOf
+
+_PUBLISHED = KnownMinimisation("[S24]", ((0, 1121.0), (2, 863.1)), 22)
+"""The cost function on 16 May 2016, 00 UTC, and the iterations to a gradient below 1e-9."""
 
 
 def write_minimisation(page: Page, m: CampaignData) -> None:
@@ -38,12 +39,12 @@ def write_minimisation(page: Page, m: CampaignData) -> None:
     draw_minimisation(
         {m.compared.assimilation: record},
         page.figure_file("fig08_cost"),
-        with_published=True,
+        known=_PUBLISHED,
         tolerance=None if run.tolerance_is_relative else run.tolerance,
         title=f"Minimisation of the cost function, {when:%Y-%m-%d %H:%M} UTC",
     )
     n = len(record.cost) - 1
-    printed = f"{PUBLISHED_COSTS[0][1]:g} at the start, {PUBLISHED_COSTS[1][1]:g} by the second iteration, "
+    printed = f"{_PUBLISHED.costs[0][1]:g} at the start, {_PUBLISHED.costs[1][1]:g} by the second iteration, "
     start = f", {record.cost[2]:.4g} by the second iteration" if n >= 2 else ""
     bound = (
         f", at most 1 + B/s² = {1.0 + (run.background_std / run.image_std) ** 2:.1f} with one B, whatever the number "
@@ -54,7 +55,7 @@ def write_minimisation(page: Page, m: CampaignData) -> None:
     page.figure(
         "Fig. 8",
         "fig08_cost",
-        f"{stamp(when)}. Published: {printed}{PUBLISHED_ITERATIONS} iterations to a gradient below 1e-9. Here: "
+        f"{stamp(when)}. Published: {printed}{_PUBLISHED.iterations} iterations to a gradient below 1e-9. Here: "
         f"{record.cost[0]:.4g} at the start{start}, {n} iteration{'' if n == 1 else 's'} to "
         f"{record.gradient_norm[-1]:.1e}. The amount of J follows from B, from the error of the image's coefficients "
         "(which the paper leaves at 1, and which then gives next to no update; "
@@ -140,7 +141,7 @@ def write_series(
                 (m.compared.assimilation, analysed, True),
                 (m.compared.control, free, False),
             ):
-                printed = _published_mean(layer, kind, assimilates=assimilates)
+                printed = m.published_means(layer, (kind,), assimilates=assimilates)
                 lines.append(Line(run, layer, f"{run.replace('_', '-')}, {layer}", colour, "-", printed))
         file = f"{name}_{i + 1}"
         title = f"{kind.upper()} against the {reference}"
@@ -167,14 +168,6 @@ def write_series(
         elif independent is not None:
             words += f" {independent.no_rain_words()}".rstrip()
         page.figure(number, file, words)
-
-
-def _published_mean(layer: str, kind: Literal["scc", "rmse"], *, assimilates: bool) -> dict[str, float]:
-    """What the paper prints for a mean over the assimilation window; empty where it prints none."""
-    for figure in SHEN2024_FIGURES:
-        if figure.ours == ScoreOf(layer, "assimilation", kind, assimilates):
-            return {kind: figure.value}
-    return {}
 
 
 def write_place(page: Page, m: CampaignData) -> None:

@@ -1,4 +1,4 @@
-"""Maps of soil moisture images, as [B26] Figs. 4 and 5."""
+"""Maps of soil moisture images."""
 
 from __future__ import annotations
 
@@ -107,8 +107,7 @@ def draw_maps(
     time : valid time, UTC; None: none in the title.
     path : the PNG.
     panels : names of images, or "a minus b"; default :func:`default_panels`.
-    regions : one region gives two columns, fields and differences; several give one column each, as
-        [B26] Fig. 5.
+    regions : one region gives two columns, fields and differences; several give one column each.
     coastline : default the contour of ``land``.
     score_mask : cells whose scores stand above the difference panels (within the region); default ``land``.
     title : first part of the figure's title; the time follows.

@@ -1,10 +1,10 @@
-"""The cost function and its gradient over the iterations of a minimisation, as [S24] Fig. 8."""
+"""The cost function and its gradient over the iterations of a minimisation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from matplotlib.ticker import MaxNLocator
 
@@ -16,11 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-PUBLISHED_COSTS: Final = ((0, 1121.0), (2, 863.1))
-"""[S24]: the cost function at the start and by the second iteration, 16 May 2016, 00 UTC."""
 
-PUBLISHED_ITERATIONS: Final = 22
-"""[S24]: iterations to a gradient below 1e-9."""
+@dataclass(frozen=True)
+class KnownMinimisation:
+    """Published or otherwise known values of a minimisation.
+
+    Attributes
+    ----------
+    source : whose they are, for the legends.
+    costs : iterations and the cost function then.
+    iterations : to the end of the minimisation.
+    """
+
+    source: str
+    costs: Sequence[tuple[int, float]]
+    iterations: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ def draw_minimisation(
     records: Mapping[str, MinimisationRecord],
     path: Path,
     *,
-    with_published: bool = False,
+    known: KnownMinimisation | None = None,
     tolerance: float | None = None,
     title: str = "Minimisation of the cost function",
 ) -> None:
@@ -96,7 +106,7 @@ def draw_minimisation(
     records : by the run's name. With one record the parts of its cost are drawn too, with several the cost is shown
         as a share of its start where they differ by more than a factor of 20.
     path : the PNG.
-    with_published : mark the values published in [S24].
+    known : values that are marked.
     tolerance : of the gradient, a dashed line.
 
     Raises
@@ -111,7 +121,7 @@ def draw_minimisation(
     left, right = figure.subplots(1, 2)
     styles = appearance.run_styles(records)
     starts = [r.cost[0] for r in records.values()]
-    is_share = max(starts) > 20.0 * max(min(starts), 1e-300) and not with_published
+    is_share = max(starts) > 20.0 * max(min(starts), 1e-300) and known is None
     for name, record in records.items():
         iterations = range(len(record.cost))
         colour = styles[name][0]
@@ -131,9 +141,9 @@ def draw_minimisation(
         if len(records) == 1:
             for (part, values), dash in zip(record.parts.items(), ("--", ":", "-."), strict=False):
                 left.plot(iterations, values, color=colour, linestyle=dash, linewidth=1.2, label=f"{part} term")
-    if with_published:
-        left.plot(*zip(*PUBLISHED_COSTS, strict=True), "D", color="black", markersize=5.0, label="[S24]")
-        right.axvline(PUBLISHED_ITERATIONS, color="black", linewidth=1.0, label=f"[S24]: {PUBLISHED_ITERATIONS}")
+    if known is not None:
+        left.plot(*zip(*known.costs, strict=True), "D", color="black", markersize=5.0, label=known.source)
+        right.axvline(known.iterations, color="black", linewidth=1.0, label=f"{known.source}: {known.iterations}")
         right.legend(fontsize=appearance.SMALL_FONT, frameon=False, loc="center left")
     if tolerance is not None:
         right.axhline(tolerance, color=appearance.INK, linestyle="--", linewidth=0.8)

@@ -74,14 +74,14 @@ def draw_lines(
     rain: Sequence[tuple[datetime, float]] = (),
     rain_label: str = "precipitation",
 ) -> None:
-    """Draw scores of several runs and layers over time, one panel per score, as [B26] Fig. 8; one PNG.
+    """Draw scores of several runs and layers over time, one panel per score; one PNG.
 
     Parameters
     ----------
     records, reference : scores, and the reference of those drawn.
     lines, scores : runs and scores to draw; one panel for each score.
     since : earlier times are left out.
-    rain : mm a day by the start of the day, drawn as bars behind the lines, as in [S24] Fig. 13.
+    rain : mm a day by the start of the day, drawn as bars behind the lines.
 
     Raises
     ------
@@ -268,7 +268,7 @@ def draw_place(
     window_end: datetime | None,
     title: str,
 ) -> None:
-    """Draw soil moisture of several runs at one place over time, one panel per layer, as [S24] Fig. 15; one PNG.
+    """Draw soil moisture of several runs at one place over time, one panel per layer; one PNG.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Series with rain: soil moisture at stations as [B26] Fig. 11, spatial correlation as [S24] Fig. 13."""
+"""Series with rain: soil moisture at stations, spatial correlation."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def draw_scores_with_rain(
     window_end: datetime | None,
     rain_label: str = "precipitation, mean over the region",
 ) -> None:
-    """Draw the spatial correlation over time, one panel per region, with the region's rain, as [S24] Fig. 13; one PNG.
+    """Draw the spatial correlation over time, one panel per region, with the region's rain; one PNG.
 
     Parameters
     ----------

@@ -14,7 +14,6 @@ from landda_hpc.verification.figures.maps import draw_maps
 from landda_hpc.verification.figures.minimisation import draw_minimisation, read_minimisations
 from landda_hpc.verification.figures.score_series import draw_innovations, draw_score_series, read_innovations
 from landda_hpc.verification.statistics.regions import covers
-from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE
 from landda_hpc.verification.tables.score_table import CONTROL, in_order_of_trust
 from landda_hpc.verification.tables.summary import Part
 
@@ -28,12 +27,13 @@ if TYPE_CHECKING:
     from landda_hpc.regions import Region
     from landda_hpc.verification.figures.image_set import ImageSet
     from landda_hpc.verification.figures.maps import Coastline
+    from landda_hpc.verification.tables.benchmarks import Benchmark
     from landda_hpc.verification.tables.score_records import ScoreRecord
 
 logger = logging.getLogger(__name__)
 
 _REGIONAL: Final = ("control", "background", "analysis", "forecast", "observation", "truth", "increment")
-"""Panels of regional figures, as [B26] Fig. 5; two columns leave no room for more."""
+"""Panels of regional figures; two columns leave no room for more."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,12 @@ def plan_series(
     innovations: Path | None,
     since: datetime | None,
     tolerance: float | None,
+    benchmarks: Sequence[Benchmark] = (),
 ) -> list[Part]:
-    """Score series, innovation statistics and minimisations."""
+    """Score series with benchmarks, innovation statistics and minimisations."""
 
     def scores(path: Path, reference: str) -> str:
-        draw_score_series(records, path, reference=reference, with_published=reference == ASSIMILATED_REFERENCE)
+        draw_score_series(records, path, reference=reference, benchmarks=benchmarks)
         return f"Scores against {reference}."
 
     parts = []

@@ -1,4 +1,4 @@
-"""Score series as [B26] Fig. 8, and innovation statistics over the cycles."""
+"""Score series, and innovation statistics over the cycles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures import appearance
-from landda_hpc.verification.tables.published import SOURCE, published
+from landda_hpc.verification.tables.benchmarks import Benchmark, by_label, of_images
 from landda_hpc.verification.tables.score_records import ScoreRecord, last_stage, layer_depth, parse_json_lines
 from landda_hpc.verification.tables.score_table import CONTROL, described
 
@@ -34,7 +34,7 @@ def draw_score_series(
     *,
     reference: str,
     runs: Sequence[str] | None = None,
-    with_published: bool = False,
+    benchmarks: Sequence[Benchmark] = (),
     with_background: bool = True,
     title: str | None = None,
 ) -> None:
@@ -46,8 +46,7 @@ def draw_score_series(
     path : the PNG.
     reference : "truth", "assimilated reference" or a product's name.
     runs : runs in the order of the legend; by default all, the control first.
-    with_published : thin dashed lines at the values of [B26] over the assimilation window. They are scores
-        against that paper's assimilated reference.
+    benchmarks : known means over the assimilation window, as thin dashed lines; a band where the source gives a range.
     with_background : thin pale lines of the background's scores, before each analysis.
     title : default names the reference.
 
@@ -68,6 +67,8 @@ def draw_score_series(
     layers = sorted({r.layer for r in chosen}, key=layer_depth)
     window_end = max((r.time for r in chosen if r.window == "assimilation"), default=None)
     span = min(r.time for r in chosen), max(r.time for r in chosen)
+    known = [b for b in of_images(benchmarks, reference) if (b.window, b.statistic) == ("assimilation", "mean")]
+    known = [b for b in known if b.layer in layers and b.metric in dict(_SCORES)]
 
     figure = appearance.new_figure(10.0, 1.2 + 2.0 * len(layers))
     figure.suptitle(title or f"Soil moisture against {described(reference)}", fontsize=appearance.FONT + 2)
@@ -89,8 +90,8 @@ def draw_score_series(
                         alpha=0.5,
                     )
                 _line(ax, last_stage(of_run), score, color=colour, linestyle=dash, linewidth=1.5)
-            if with_published:
-                _published_lines(ax, layer, score, span[0], window_end)
+            if window_end is not None:
+                _benchmark_lines(ax, [b for b in known if (b.layer, b.metric) == (layer, score)], span[0], window_end)
             mark_window(ax, span, window_end, with_text=row == 0)
             time_axis(ax, span)
             ax.set_ylabel(label, fontsize=appearance.FONT)
@@ -115,11 +116,10 @@ def draw_score_series(
         handles.append(
             Line2D([], [], color="#888888", linewidth=0.7, alpha=0.7, label="background, before the analysis")
         )
-    if with_published:
-        handles += [
-            Line2D([], [], color=colour, linestyle=(0, (6, 3)), linewidth=0.9, label=f"{SOURCE}, {which}")
-            for which, colour in _PUBLISHED_COLOURS.items()
-        ]
+    handles += [
+        Line2D([], [], label=label, **_benchmark_style(group[0]))
+        for label, group in by_label(known if window_end is not None else ()).items()
+    ]
     legend_below(figure, handles)
     appearance.save(figure, path)
 
@@ -227,16 +227,18 @@ def draw_innovations(records: Iterable[InnovationRecord], path: Path, *, title: 
     appearance.save(figure, path)
 
 
-_PUBLISHED_COLOURS: Final = {"control": "#111111", "assimilation": "#1B9FDE"}
+def _benchmark_style(one: Benchmark) -> dict[str, Any]:
+    colour = "#1B9FDE" if one.assimilates else "#111111"
+    return {"color": colour, "linestyle": (0, (6, 3)), "linewidth": 0.9}
 
 
-def _published_lines(ax: Axes, layer: str, score: str, start: datetime, end: datetime | None) -> None:
-    for which, colour in _PUBLISHED_COLOURS.items():
-        figure = published(layer, "assimilation", assimilates=which != "control")
-        value = getattr(figure, score, None)
-        if value is not None and end is not None:
-            style: Any = {"color": colour, "linestyle": (0, (6, 3)), "linewidth": 0.9, "zorder": 2.5}
-            ax.plot(as_dates((start, end)), [value, value], **style)
+def _benchmark_lines(ax: Axes, benchmarks: Iterable[Benchmark], start: datetime, end: datetime) -> None:
+    span = as_dates((start, end))
+    for one in benchmarks:
+        style = _benchmark_style(one)
+        if one.upper is not None:
+            ax.fill_between(span, one.value, one.upper, color=style["color"], alpha=0.12, linewidth=0.0, zorder=2.4)
+        ax.plot(span, [one.middle, one.middle], zorder=2.5, **style)
 
 
 def _line(ax: Axes, records: Iterable[ScoreRecord], score: str, **style: Any) -> None:

@@ -1,4 +1,4 @@
-"""Maps of stations: scores as [B26] Figs 9 and 10, anomalies of a day as Fig. 12."""
+"""Maps of stations: scores, and anomalies of a day."""
 
 from __future__ import annotations
 
@@ -78,8 +78,7 @@ def draw_station_scores(
 ) -> None:
     """Draw a score at stations or of cells, one row per panel, one column per region, and write one PNG.
 
-    The mean over the region's stations (of cells: weighted by area) is shown in the lower right corner of a map, as in
-    [B26] Figs 9 and 10.
+    The mean over the region's stations (of cells: weighted by area) is shown in the lower right corner of a map.
 
     Parameters
     ----------
@@ -182,7 +181,7 @@ def draw_day(
     day: date,
     title: str,
 ) -> None:
-    """Draw anomalies of soil moisture of a day and its rain, as [B26] Fig. 12, and write one PNG.
+    """Draw anomalies of soil moisture of a day and its rain, and write one PNG.
 
     Parameters
     ----------

@@ -20,6 +20,8 @@ from landda_hpc.verification.statistics.scores import score
 from landda_hpc.verification.statistics.station_scores import GroupRow
 from landda_hpc.verification.statistics.temporal import METRICS, TemporalScores, temporal_scores
 
+ALL_CELLS: Final = "all cells"
+
 PATTERN: Final = ("scc", "ubrmse", "rmse", "bias")
 """Scores of a pattern at one time."""
 

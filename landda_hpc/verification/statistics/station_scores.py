@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -59,6 +60,9 @@ class WindowScores:
     block_steps: int
 
 
+ALL_STATIONS: Final = "all stations"
+
+
 def station_groups(stations: StationSet, regions: Sequence[Region]) -> dict[tuple[str, str, str], IntArray]:
     """Places by (kind, group, layer), without empty groups; all stations are the region "all stations"."""
     found: dict[tuple[str, str, str], IntArray] = {}
@@ -68,7 +72,7 @@ def station_groups(stations: StationSet, regions: Sequence[Region]) -> dict[tupl
             member = of_layer & np.array([name == network for name in stations.network], dtype=np.bool_)
             found["network", network, layer] = np.flatnonzero(member)
         for region in regions:
-            name = "all stations" if region == GLOBE else region.name
+            name = ALL_STATIONS if region == GLOBE else region.name
             found["region", name, layer] = np.flatnonzero(of_layer & stations.inside(region))
     return {key: places for key, places in found.items() if places.size}
 

@@ -15,11 +15,12 @@ from landda_hpc.grid import Grid
 from landda_hpc.io.csv_table import write_csv
 from landda_hpc.io.markdown import table_lines
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, hours_since_1970, new_netcdf
-from landda_hpc.verification.statistics.grid_scores import PATTERN, CellScores, PatternSeries
+from landda_hpc.verification.statistics.grid_scores import ALL_CELLS, PATTERN, CellScores, PatternSeries
 from landda_hpc.verification.statistics.groups import GroupMean
 from landda_hpc.verification.statistics.sample_size import MARK, is_weak
 from landda_hpc.verification.statistics.station_scores import GroupRow
 from landda_hpc.verification.statistics.temporal import METRICS
+from landda_hpc.verification.tables.benchmarks import Benchmark, known_means
 
 PATTERN_NAMES: Final[dict[str, tuple[str, str]]] = {
     "scc": ("spatial correlation coefficient", "1"),
@@ -44,8 +45,13 @@ def write_pattern_csv(path: Path, series: Iterable[PatternSeries]) -> None:
     write_csv(path, ["reference", "layer", "region", "run", "time", *PATTERN], rows, digits=7)
 
 
-def reference_markdown(rows: Sequence[GroupRow]) -> str:
-    """Means over windows of the patterns' scores, and over regions of the cells'; with paired differences."""
+def reference_markdown(rows: Sequence[GroupRow], benchmarks: Sequence[Benchmark] = ()) -> str:
+    """Means over windows of the patterns' scores, and over regions of the cells'; with paired differences.
+
+    Parameters
+    ----------
+    benchmarks : known means next to this reference, below the patterns' rows of their window, region and layer.
+    """
     parts: list[str] = []
     for kind, title, names in (
         ("pattern", "Patterns (mean over times)", ("scc", "ubrmse", "bias")),
@@ -55,15 +61,18 @@ def reference_markdown(rows: Sequence[GroupRow]) -> str:
         if not of_kind:
             continue
         lines: list[Sequence[str]] = []
-        keys = groupby(of_kind, key=lambda r: (r.window, r.group, r.layer, r.run))
-        for (window, group, layer, run), block in keys:
-            found = {row.metric: row for row in block}
-            scores = [words(found[n].score) if n in found else "-" for n in names]
-            lines.append([window, group, layer, run, *scores])
-            changes = {n: row.difference for n, row in found.items() if row.difference is not None}
-            if changes:
-                texts = [change_words(changes[n], is_bold=n != "bias") if n in changes else "-" for n in names]
-                lines.append(["", "", "", "change", *texts])
+        for (window, group, layer), of_layer in groupby(of_kind, key=lambda r: (r.window, r.group, r.layer)):
+            for run, block in groupby(of_layer, key=lambda r: r.run):
+                found = {row.metric: row for row in block}
+                scores = [words(found[n].score) if n in found else "-" for n in names]
+                lines.append([window, group, layer, run, *scores])
+                changes = {n: row.difference for n, row in found.items() if row.difference is not None}
+                if changes:
+                    texts = [change_words(changes[n], is_bold=n != "bias") if n in changes else "-" for n in names]
+                    lines.append(["", "", "", "change", *texts])
+            known = [b for b in benchmarks if (b.window, b.region or ALL_CELLS, b.layer) == (window, group, layer)]
+            for label, texts in known_means(known, "product", names) if kind == "pattern" else ():
+                lines.append([window, group, layer, label, *texts])
         headings = ["window", "region", "layer", "run", *names]
         parts += [f"**{title}**", "", *table_lines(headings, lines, n_texts=4), ""]
     return "\n".join(parts)

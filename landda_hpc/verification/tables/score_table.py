@@ -1,4 +1,4 @@
-"""The score table: means over windows, of control and assimilation, with the published values."""
+"""The score table: means over windows, of control and assimilation, with benchmarks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 
 from landda_hpc.errors import DataError
 from landda_hpc.io.markdown import table_lines
-from landda_hpc.verification.tables.published import REFERENCE, SOURCE, published
+from landda_hpc.verification.tables.benchmarks import Benchmark, by_label, of_images
 from landda_hpc.verification.tables.score_records import (
     ASSIMILATED_REFERENCE,
     STAGES,
@@ -25,14 +25,13 @@ from landda_hpc.verification.tables.score_records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from landda_hpc.verification.tables.benchmarks import Metric, Statistic
     from landda_hpc.verification.tables.score_records import ScoreRecord
 
 CONTROL: Final = "control"
-PAPER_DAYS: Final = 30.0
-"""Day of the free forecast that the published values of it are of."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def summarise(records: Iterable[ScoreRecord], since: datetime | None = None) -> 
     Parameters
     ----------
     records : scores.
-    since : earlier times are left out, as [S24] leaves out the first 15 days.
+    since : earlier times are left out.
 
     Returns
     -------
@@ -138,28 +137,40 @@ def _numbers(row: SummaryRow) -> tuple[str, ...]:
     )
 
 
-def _published_rows(layer: str, window: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Collect runs and values of the published numbers, in the columns of :func:`_numbers`."""
-    rows = []
-    for role, assimilates in (("control", False), ("assim.", True)):
-        paper = published(layer, window, assimilates=assimilates)
-        if paper is not None:
-            numbers = (
-                _text(paper.scc, 2),
-                _span(None, paper.scc_last, 2),
-                _text(paper.ubrmse),
-                _span(None, paper.ubrmse_last),
-                "",
-                "",
-            )
-            rows.append((role, tuple("" if text == "-" else text for text in numbers)))
+def _benchmark_rows(
+    benchmarks: Sequence[Benchmark], reference: str, layer: str, window: str, *, with_ranges: bool
+) -> list[tuple[Benchmark, tuple[str, ...]]]:
+    """Benchmarks next to a block of rows: the first of each row, and its numbers in the columns of :func:`_numbers`."""
+    here = [b for b in of_images(benchmarks, reference) if (b.layer, b.window) == (layer, window)]
+    rows: list[tuple[Benchmark, tuple[str, ...]]] = []
+    for group in by_label(here).values():
+        of = {(b.metric, b.statistic): b.text if with_ranges else f"{b.middle:.3g}" for b in group}
+        numbers = (
+            of.get(("scc", "mean"), ""),
+            _range(of, "scc"),
+            of.get(("ubrmse", "mean"), ""),
+            _range(of, "ubrmse"),
+            of.get(("rmse", "mean"), ""),
+            of.get(("bias", "mean"), ""),
+        )
+        if any(numbers):
+            rows.append((group[0], numbers))
     return rows
 
 
-def summary_tables(rows: Sequence[SummaryRow]) -> list[Table]:
+def _range(of: Mapping[tuple[Metric, Statistic], str], metric: Metric) -> str:
+    first, last = of.get((metric, "first"), ""), of.get((metric, "last"), "")
+    return f"{first} → {last}".strip() if first or last else ""
+
+
+def summary_tables(rows: Sequence[SummaryRow], benchmarks: Sequence[Benchmark] = ()) -> list[Table]:
     """Lay out one table for the screen per reference, 80 columns wide.
 
     ``rich.console.Console().print`` shows them.
+
+    Parameters
+    ----------
+    benchmarks : known scores, below the rows of their layer and window; of ranges the middle.
 
     Raises
     ------
@@ -172,7 +183,7 @@ def summary_tables(rows: Sequence[SummaryRow]) -> list[Table]:
         of_reference = list(members)
         table = Table(
             title=f"Soil moisture against {described(reference)}, m3 m-3",
-            caption=note(of_reference) or None,
+            caption=note(of_reference, benchmarks) or None,
             box=box.SIMPLE_HEAD,
             padding=0,
             show_edge=False,
@@ -187,13 +198,13 @@ def summary_tables(rows: Sequence[SummaryRow]) -> list[Table]:
             table.add_row(f"[bold]{escape(layer)}, {window}[/bold]")
             for row in block:
                 table.add_row(escape(f"{row.run} {row.stage}"), *_numbers(row))
-            for role, numbers in _published_rows(layer, window):
-                table.add_row(escape(f"{SOURCE} {role}"), *numbers, style="dim")
+            for one, numbers in _benchmark_rows(benchmarks, reference, layer, window, with_ranges=False):
+                table.add_row(escape(one.label), *numbers, style="dim")
         tables.append(table)
     return tables
 
 
-def markdown_tables(rows: Sequence[SummaryRow]) -> str:
+def markdown_tables(rows: Sequence[SummaryRow], benchmarks: Sequence[Benchmark] = ()) -> str:
     """Lay out the same tables in Markdown."""
     lines: list[str] = []
     for reference, of_reference in groupby(rows, key=lambda r: r.reference):
@@ -203,25 +214,30 @@ def markdown_tables(rows: Sequence[SummaryRow]) -> str:
                 (layer, window, row.run, row.stage, *_numbers(row), str(row.n_times), str(row.n_cells)) for row in block
             ]
             texts += [
-                (layer, window, SOURCE, role, *numbers, "", "") for role, numbers in _published_rows(layer, window)
+                (layer, window, one.source, one.method, *numbers, "", "")
+                for one, numbers in _benchmark_rows(benchmarks, reference, layer, window, with_ranges=True)
             ]
         headings = ("layer", "window", "run", "stage", *_NUMBERS, "times", "cells")
         lines += [f"## Scores against {described(reference)}", "", *table_lines(headings, texts, n_texts=4), ""]
     units = "SCC in 1; ubRMSE, RMSE and bias in m3 m-3; means over the window's times."
-    return "\n".join([*lines, f"{units} {note(rows)}".strip(), ""])
+    return "\n".join([*lines, f"{units} {note(rows, benchmarks)}".strip(), ""])
 
 
-def note(rows: Sequence[SummaryRow]) -> str:
-    """What must be known of the rows of a table: of the published values among them, of an assimilated reference."""
-    texts: list[str] = []
-    shown = {(row.layer, row.window) for row in rows if _published_rows(row.layer, row.window)}
-    if shown:
-        texts.append(f"{SOURCE}: scores against {REFERENCE}.")
-    forecast = [row.last_day for row in rows if row.window == "forecast" and (row.layer, row.window) in shown]
-    if forecast:
-        here = max(forecast)
-        last = "" if math.isnan(here) or here == PAPER_DAYS else f"; here the last time is of day {here:g}"
-        texts.append(f"Those of the forecast are of day {PAPER_DAYS:g}{last}.")
+def note(rows: Sequence[SummaryRow], benchmarks: Sequence[Benchmark] = ()) -> str:
+    """What must be known of the rows of a table: of the benchmarks among them, of an assimilated reference."""
+    shown = {
+        b: row
+        for row in rows
+        for b in of_images(benchmarks, row.reference)
+        if (b.layer, b.window) == (row.layer, row.window) and b.statistic != "onset"
+    }
+    texts = [f"{source}: scores against {against}." for source, against in dict.fromkeys(
+        (b.source, b.against) for b in shown if b.against)]  # fmt: skip
+    days = sorted({b.day for b in shown if b.day is not None})
+    if days:
+        here = max(row.last_day for row in shown.values() if row.window == "forecast")
+        last = "" if math.isnan(here) or [here] == days else f"; here the last time is of day {here:g}"
+        texts.append(f"Those of the forecast are of day {' and '.join(f'{day:g}' for day in days)}{last}.")
     fitted = [row for row in rows if row.reference == ASSIMILATED_REFERENCE]
     if any(row.stage == "analysis" for row in fitted):
         texts.append("The assimilated reference is what the analyses were fitted to: no independent check.")
@@ -248,11 +264,9 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(present) / len(present) if present else math.nan
 
 
-def _text(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
-    return "-" if value is None or math.isnan(value) else f"{value:{'+' if sign else ''}.{digits}f}"
+def _text(value: float, digits: int = 3, *, sign: bool = False) -> str:
+    return "-" if math.isnan(value) else f"{value:{'+' if sign else ''}.{digits}f}"
 
 
-def _span(first: float | None, last: float | None, digits: int = 3) -> str:
-    if first is None:
-        return "" if last is None else f"→ {_text(last, digits)}"
-    return f"{_text(first, digits)} → {_text(last, digits)}"
+def _span(first: float, last: float) -> str:
+    return f"{_text(first)} → {_text(last)}"

@@ -1,4 +1,4 @@
-"""Published scores of a paper and those of a campaign."""
+"""Benchmarks and the corresponding scores of a campaign."""
 
 from __future__ import annotations
 
@@ -15,16 +15,40 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from landda_hpc.verification.tables.published import PublishedFigure, ScoreOf
+    from landda_hpc.verification.tables.benchmarks import Benchmark, Metric, Statistic, Window
     from landda_hpc.verification.tables.score_records import ScoreRecord
 
 
 @dataclass(frozen=True)
 class ComparedRuns:
-    """Runs of a campaign that correspond to the paper's experiments."""
+    """Runs of a campaign that correspond to the experiments of a source of benchmarks."""
 
     control: str
     assimilation: str
+
+
+@dataclass(frozen=True)
+class ScoreOf:
+    """Score of a campaign.
+
+    Attributes
+    ----------
+    layer, window, score : as in a score record.
+    assimilates : False for the control run.
+    statistic : over the window: its mean, its first or last time; 'onset': after the first analysis of the campaign.
+    """
+
+    layer: str
+    window: Window
+    score: Metric
+    assimilates: bool
+    statistic: Statistic = "mean"
+
+    @classmethod
+    def like(cls, benchmark: Benchmark) -> ScoreOf:
+        """Return the score that corresponds to a benchmark."""
+        b = benchmark
+        return cls(b.layer, b.window, b.metric, b.assimilates, b.statistic)
 
 
 def measure(
@@ -65,7 +89,7 @@ def measure(
 def _series(
     records: Sequence[ScoreRecord], wanted: ScoreOf, compared: ComparedRuns, reference: str
 ) -> list[ScoreRecord]:
-    """Records of a score over its window, in order of time, each of the state from which the run continues."""
+    """Records of a score over its window, in order of time: at each time the state from which the run continues."""
     run = compared.assimilation if wanted.assimilates else compared.control
     chosen = [
         r
@@ -77,40 +101,42 @@ def _series(
 
 
 def side_by_side(
-    figures: Sequence[PublishedFigure],
+    benchmarks: Sequence[Benchmark],
     records: Sequence[ScoreRecord],
     compared: ComparedRuns,
     references: Sequence[str],
     since: datetime | None = None,
     forecast_from: datetime | None = None,
 ) -> str:
-    """Lay out published values and a campaign's own in one Markdown table, one column per reference.
+    """Lay out benchmarks and a campaign's own scores in one Markdown table, one column per reference.
 
     Parameters
     ----------
-    forecast_from : last analysis time: the day of a forecast's value is said where it is not that of the paper's.
+    benchmarks : of kind ``images``.
+    forecast_from : last analysis time: the table gives the day of a forecast's value where the benchmark has another.
     """
     columns = [f"here, against {described(reference)}" for reference in references]
     texts: list[Sequence[str]] = []
-    for figure in figures:
-        cells = [_cell(records, figure.ours, compared, reference, since, forecast_from) for reference in references]
-        texts.append([figure.place, figure.what, figure.text, *cells])
+    for one in benchmarks:
+        cells = [_cell(records, one, compared, reference, since, forecast_from) for reference in references]
+        texts.append([one.place, one.what, one.text, *cells])
     return "\n".join([*table_lines(("where", "what", "published", *columns), texts, n_texts=2), ""])
 
 
 def _cell(
     records: Sequence[ScoreRecord],
-    wanted: ScoreOf,
+    benchmark: Benchmark,
     compared: ComparedRuns,
     reference: str,
     since: datetime | None,
     forecast_from: datetime | None,
 ) -> str:
-    """A score; with its day where the published value is of another day of the forecast."""
+    """A score; with its day where the benchmark is of another day of the forecast."""
+    wanted = ScoreOf.like(benchmark)
     value = measure(records, wanted, compared, reference, since)
     if math.isnan(value):
         return "-"
-    if wanted.paper_day is None or forecast_from is None:
+    if benchmark.day is None or forecast_from is None:
         return f"{value:.3f}"
     day = (_series(records, wanted, compared, reference)[-1].time - forecast_from) / timedelta(days=1)
-    return f"{value:.3f}" if day == wanted.paper_day else f"{value:.3f} (day {day:g})"
+    return f"{value:.3f}" if day == benchmark.day else f"{value:.3f} (day {day:g})"

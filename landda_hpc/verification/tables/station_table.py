@@ -19,9 +19,10 @@ from landda_hpc.io.markdown import table_lines
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, hours_since_1970, new_netcdf
 from landda_hpc.verification.statistics.intervals import Estimate
 from landda_hpc.verification.statistics.sample_size import FEWEST_EFFECTIVE, LEVEL, MARK, is_weak, plus_minus
-from landda_hpc.verification.statistics.station_scores import GroupRow, WindowScores
+from landda_hpc.verification.statistics.station_scores import ALL_STATIONS, GroupRow, WindowScores
 from landda_hpc.verification.statistics.station_set import Representativeness, StationSet
 from landda_hpc.verification.statistics.temporal import METRICS
+from landda_hpc.verification.tables.benchmarks import Benchmark, known_means
 from landda_hpc.verification.tables.grid_table import change_words, words
 
 _EDGES: Final = ("value", "low", "high")
@@ -171,22 +172,31 @@ def group_table(rows: Sequence[GroupRow], title: str, metrics: Sequence[str] = t
     return tables
 
 
-def group_markdown(rows: Sequence[GroupRow]) -> str:
-    """Format the same in Markdown, with intervals and paired differences."""
+def group_markdown(rows: Sequence[GroupRow], benchmarks: Sequence[Benchmark] = ()) -> str:
+    """Format the same in Markdown, with intervals and paired differences.
+
+    Parameters
+    ----------
+    benchmarks : known means over stations, below the rows of their window, region and layer.
+    """
     lines: list[str] = []
     for window, members in groupby(rows, key=lambda r: r.window):
         lines += [f"### {window.capitalize()} window", ""]
         texts: list[Sequence[str]] = []
-        for (group, layer, run), block in groupby(members, key=lambda r: (r.group, r.layer, r.run)):
-            found = {row.metric: row for row in block}
-            cells = [words(found[m].score) if m in found else "-" for m in METRICS]
-            n = max(row.score.n_places for row in found.values())
-            n_eff = found["r"].score.n_eff if "r" in found else math.nan
-            texts.append([group, layer, run, *cells, str(n), _number(n_eff, 0)])
-            changes = {m: row.difference for m, row in found.items() if row.difference is not None}
-            if changes:
-                cells = [change_words(changes[m], is_bold=m != "bias") if m in changes else "-" for m in METRICS]
-                texts.append(["", "", "change", *cells, "", ""])
+        for (group, layer), of_layer in groupby(members, key=lambda r: (r.group, r.layer)):
+            for run, block in groupby(of_layer, key=lambda r: r.run):
+                found = {row.metric: row for row in block}
+                cells = [words(found[m].score) if m in found else "-" for m in METRICS]
+                n = max(row.score.n_places for row in found.values())
+                n_eff = found["r"].score.n_eff if "r" in found else math.nan
+                texts.append([group, layer, run, *cells, str(n), _number(n_eff, 0)])
+                changes = {m: row.difference for m, row in found.items() if row.difference is not None}
+                if changes:
+                    cells = [change_words(changes[m], is_bold=m != "bias") if m in changes else "-" for m in METRICS]
+                    texts.append(["", "", "change", *cells, "", ""])
+            known = [b for b in benchmarks if (b.window, b.region or ALL_STATIONS, b.layer) == (window, group, layer)]
+            for label, cells in known_means(known, "stations", tuple(METRICS)):
+                texts.append([group, layer, label, *cells, "", ""])
         headings = ["group", "layer", "run", *(TITLES[m] for m in METRICS), "places", "median n_eff"]
         lines += [*table_lines(headings, texts, n_texts=3), ""]
     return "\n".join(lines)

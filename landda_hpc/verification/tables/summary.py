@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from landda_hpc.regions import Region
     from landda_hpc.verification.figures.image_set import ImageSet
     from landda_hpc.verification.figures.maps import Coastline
+    from landda_hpc.verification.tables.benchmarks import Benchmark
     from landda_hpc.verification.tables.score_records import ScoreRecord
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def write_report(
     layer: str = "0-10 cm",
     since: datetime | None = None,
     tolerance: float | None = None,
+    benchmarks: Sequence[Benchmark] = (),
     with_figures: bool = True,
 ) -> list[Path]:
     """Write tables and figures of a campaign.
@@ -76,6 +78,7 @@ def write_report(
     layer : of the images.
     since : scores of earlier times are left out of the tables, minimisations of earlier times are not drawn.
     tolerance : of the gradient in minimisations, for their figure.
+    benchmarks : known scores, shown in tables and in the figures of the score series.
     with_figures : False writes the tables alone.
 
     Returns
@@ -101,7 +104,7 @@ def write_report(
         # Here: tables alone do without the plotting library, which takes half a second to import.
         from landda_hpc.verification.figures.report_figures import MapFrame, MapSource, plan_maps, plan_series
 
-        parts = plan_series(records, folder / "figures", innovations, since, tolerance)
+        parts = plan_series(records, folder / "figures", innovations, since, tolerance, benchmarks)
         if grid is not None and land is not None:
             frame = MapFrame(grid, land, score_mask, coastline, regions, layer)
             parts += plan_maps([MapSource.of(item) for item in images], folder / "figures", frame)
@@ -109,7 +112,7 @@ def write_report(
             caption = part.make()
             if caption is not None:
                 captions.append((part.path, caption))
-    write_summary(folder, records, name, captions, since)
+    write_summary(folder, records, name, captions, since, benchmarks=benchmarks)
     logger.info("report of %s: %d figures in %s", name, len(captions), folder)
     return [*written, *(path for path, _ in captions), folder / SUMMARY]
 
@@ -129,6 +132,7 @@ def write_summary(
     captions: Sequence[tuple[Path, str]],
     since: datetime | None,
     notes: Sequence[str] = (),
+    benchmarks: Sequence[Benchmark] = (),
 ) -> None:
     """Write summary.md: score tables, and the figures with their captions.
 
@@ -140,9 +144,11 @@ def write_summary(
     captions : figures below ``folder``, in order, each with its caption.
     since : see :func:`write_report`.
     notes : sentences to be read before the tables.
+    benchmarks : known scores, shown in the tables.
     """
     page = MarkdownPage(name)
-    page.text(_period(records[0].time, records[-1].time, since), *notes, markdown_tables(summarise(records, since)))
+    tables = markdown_tables(summarise(records, since), benchmarks)
+    page.text(_period(records[0].time, records[-1].time, since), *notes, tables)
     for path, caption in captions:
         page.picture(path.relative_to(folder).as_posix(), caption, caption)
     write_text(folder / SUMMARY, page.content(), make_folder=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,7 +18,7 @@ from landda_hpc.studies.reproduction import bai2026_explanations as bai
 from landda_hpc.studies.reproduction import bai2026_stations as stations
 from landda_hpc.studies.reproduction import sentences, shen2024
 from landda_hpc.studies.reproduction.common import calendar_words, real_words, twin_words
-from landda_hpc.verification.tables.published import BAI2026_FIGURES
+from landda_hpc.verification.tables.benchmarks import read_benchmarks
 from landda_hpc.verification.tables.score_records import TRUTH, ScoreRecord
 from landda_hpc.verification.tables.score_table import markdown_tables, summarise
 from landda_hpc.verification.tables.side_by_side import ComparedRuns, side_by_side
@@ -213,26 +214,30 @@ def record(day: float, window: str, layer: str = "0-10 cm", reference: str = TRU
     return ScoreRecord(1, time, "enkf_like", reference, layer, stage, window, 0.7, 0.05, 0.0, 0.05, 9)
 
 
+BENCHMARKS = read_benchmarks((Path("package:papers/bai2026.csv"),), Path())
+
+
 def test_the_day_of_a_forecast_is_the_campaigns_own() -> None:
     records = [record(0, "assimilation"), record(1, "forecast"), record(3, "forecast")]
     compared = ComparedRuns("control", "enkf_like")
-    table = side_by_side(BAI2026_FIGURES, records, compared, [TRUTH], None, datetime(2022, 6, 4))
+    of_images = [b for b in BENCHMARKS if b.kind == "images"]
+    table = side_by_side(of_images, records, compared, [TRUTH], None, datetime(2022, 6, 4))
     row = next(line for line in table.splitlines() if "day 30 of the forecast" in line)
     assert row.endswith("| 0.700 (day 3) |")
     assert "(day" not in next(line for line in table.splitlines() if "start of the forecast" in line)
-    text = markdown_tables(summarise(records))
+    text = markdown_tables(summarise(records), BENCHMARKS)
     assert "Those of the forecast are of day 30; here the last time is of day 3." in text
     whole = [record(0, "assimilation"), *(record(day, "forecast") for day in (1, 26))]
     late = ScoreRecord(
         9, datetime(2022, 7, 4), "enkf_like", TRUTH, "0-10 cm", "forecast", "forecast", 0.7, 0.05, 0.0, 0.05, 9
     )
-    assert "day 30." in markdown_tables(summarise([*whole, late]))
+    assert "day 30." in markdown_tables(summarise([*whole, late]), BENCHMARKS)
 
 
 def test_notes_below_tables_are_about_what_is_in_them() -> None:
-    other = markdown_tables(summarise([record(0, "assimilation", "0-7 cm")]))
-    assert "published" not in other and "no independent check" not in other
-    fitted = markdown_tables(summarise([record(0, "assimilation", reference="assimilated reference")]))
+    other = markdown_tables(summarise([record(0, "assimilation", "0-7 cm")]), BENCHMARKS)
+    assert "[B26]" not in other and "no independent check" not in other
+    fitted = markdown_tables(summarise([record(0, "assimilation", reference="assimilated reference")]), BENCHMARKS)
     assert "no independent check" in fitted and "day 30" not in fitted
     free = [record(1, "forecast", reference="assimilated reference")]
     assert "No analysis is among these scores" in markdown_tables(summarise(free))

@@ -27,7 +27,7 @@ from landda_hpc.studies.threshold_statistics import (
     reconstruct,
     study_reconstructions,
 )
-from landda_hpc.verification.figures.minimisation import MinimisationRecord, draw_minimisation
+from landda_hpc.verification.figures.minimisation import KnownMinimisation, MinimisationRecord, draw_minimisation
 from landda_hpc.verification.statistics.scores import score
 
 REGION = regular_grid(24, 31, south=23.0, north=68.0, west=73.0, east=117.0)
@@ -259,7 +259,12 @@ def test_figure_of_the_minimisation(pictures, tmp_path) -> None:
     )
     assert set(one.parts) == {"background", "image"}
     other = MinimisationRecord([9e4, 1e3], [1e3, 1e-10], {})
-    draw_minimisation({"var3d_image": one}, tmp_path / "one.png", with_published=True, tolerance=1e-9)
+    draw_minimisation(
+        {"var3d_image": one},
+        tmp_path / "one.png",
+        known=KnownMinimisation("[S24]", ((0, 1121.0), (2, 863.1)), 22),
+        tolerance=1e-9,
+    )
     draw_minimisation({"var3d_image": one, "var3d_point": other}, tmp_path / "two.png")
     for name in ("one", "two"):
         width, height = pictures.png_size(tmp_path / f"{name}.png")

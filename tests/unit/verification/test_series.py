@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from landda_hpc.errors import DataError, MissingFileError
+from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.appearance import run_styles
 from landda_hpc.verification.figures.score_series import (
     InnovationRecord,
@@ -16,6 +18,7 @@ from landda_hpc.verification.figures.score_series import (
     draw_score_series,
     read_innovations,
 )
+from landda_hpc.verification.tables.benchmarks import read_benchmarks
 from landda_hpc.verification.tables.score_records import ScoreRecord
 
 T0 = datetime(2022, 6, 2)
@@ -37,10 +40,32 @@ def campaign(n_analyses, n_forecasts, runs=("control", "pointwise", "enkf_like",
     return made
 
 
+BENCHMARKS = read_benchmarks((Path("package:papers/bai2026.csv"),), Path())
+
+
+def test_benchmarks_are_lines_over_the_window(tmp_path, monkeypatch):
+    """Means of images at drawn layers, with a band for a range; the legend names them; none without a window."""
+    drawn = []
+    monkeypatch.setattr(appearance, "save", lambda figure, path: drawn.append(figure))
+    draw_score_series(campaign(20, 10), tmp_path / "a.png", reference="truth")
+    draw_score_series(campaign(20, 10), tmp_path / "a.png", reference="truth", benchmarks=BENCHMARKS)
+    draw_score_series(campaign(0, 10), tmp_path / "a.png", reference="truth", benchmarks=BENCHMARKS)
+
+    def labels(figure):
+        return [text.get_text() for text in figure.legends[0].get_texts()]
+
+    without, known, free = drawn
+    assert labels(known) == [*labels(without), "[B26] control", "[B26] assimilation"]
+    assert not any("B26" in label for label in labels(free))
+    more = [len(b.lines) - len(a.lines) for a, b in zip(without.axes, known.axes, strict=True)]
+    bands = [len(b.collections) - len(a.collections) for a, b in zip(without.axes, known.axes, strict=True)]
+    assert more[:2] == [2, 2] and bands[:2] == [2, 1], "0-10 cm: SCC 0.4-0.45 and 0.75-0.8; ubRMSE 0.12 and 0.06-0.065"
+
+
 @pytest.mark.parametrize(("n_analyses", "n_forecasts"), [(20, 10), (20, 0), (0, 10), (1, 0), (1, 1)])
 def test_score_series(pictures, tmp_path, n_analyses, n_forecasts):
     path = tmp_path / "scores.png"
-    draw_score_series(campaign(n_analyses, n_forecasts), path, reference="truth", with_published=True)
+    draw_score_series(campaign(n_analyses, n_forecasts), path, reference="truth", benchmarks=BENCHMARKS)
     width, height = pictures.png_size(path)
     assert 1200 <= width <= 1800
     assert 900 <= height <= 1500

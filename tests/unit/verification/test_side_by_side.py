@@ -1,4 +1,4 @@
-"""Published numbers next to a campaign's, and the papers' series and sections."""
+"""Benchmarks next to a campaign's scores, and the papers' series and sections."""
 
 from __future__ import annotations
 
@@ -14,15 +14,9 @@ from landda_hpc.errors import DataError
 from landda_hpc.regions import GLOBE
 from landda_hpc.verification.figures.map_layout import Panel, arrange_in_grid
 from landda_hpc.verification.figures.paper_series import Line, draw_lines, draw_sections, read_profiles
-from landda_hpc.verification.tables.published import (
-    BAI2026_FIGURES,
-    SHEN2024_FIGURES,
-    PublishedFigure,
-    ScoreOf,
-    published,
-)
+from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord
-from landda_hpc.verification.tables.side_by_side import ComparedRuns, measure, side_by_side
+from landda_hpc.verification.tables.side_by_side import ComparedRuns, ScoreOf, measure, side_by_side
 
 START = datetime(2022, 6, 2)
 ROLES = ComparedRuns("control", "enkf_like")
@@ -74,8 +68,8 @@ def test_means_leave_out_early_times_and_first_times_do_not() -> None:
 
 def test_the_table_has_published_and_ours() -> None:
     figures = (
-        PublishedFigure("Fig. 8a", "surface SCC", 0.75, 0.8, ScoreOf("0-10 cm", "assimilation", "scc", True)),
-        PublishedFigure("Fig. 8a", "forecast", 0.425, None, ScoreOf("0-10 cm", "forecast", "rmse", False)),
+        Benchmark("S", "new", "assimilation", "0-10 cm", "scc", 0.75, 0.8, place="Fig. 8a", what="surface SCC"),
+        Benchmark("S", "control", "forecast", "0-10 cm", "rmse", 0.425, place="Fig. 8a", what="forecast"),
     )
     lines = side_by_side(figures, RECORDS, ROLES, (TRUTH, ASSIMILATED_REFERENCE)).splitlines()
     assert lines[2] == "| Fig. 8a | surface SCC | 0.75 to 0.8 | 0.750 | - |"
@@ -83,13 +77,13 @@ def test_the_table_has_published_and_ours() -> None:
     assert len({line.count("|") for line in lines}) == 1
 
 
-def test_published_figures_are_whole_and_agree_with_the_score_table() -> None:
-    for figure in (*BAI2026_FIGURES, *SHEN2024_FIGURES):
-        assert figure.upper is None or figure.upper > figure.value, figure
-        if figure in BAI2026_FIGURES and figure.ours.statistic == "mean":
-            same = published(figure.ours.layer, figure.ours.window, assimilates=figure.ours.assimilates)
-            value = getattr(same, figure.ours.score)
-            assert figure.value - 1e-12 <= value <= (figure.upper or figure.value) + 1e-12, figure
+@pytest.mark.parametrize(("paper", "images", "others"), [("bai2026", 20, 10), ("shen2024", 13, 4)])
+def test_scores_of_the_papers_are_whole(paper: str, images: int, others: int) -> None:
+    found = read_benchmarks((Path(f"package:papers/{paper}.csv"),), Path())
+    kinds = [one.kind == "images" for one in found]
+    assert (kinds.count(True), kinds.count(False)) == (images, others)
+    keys = {(b.kind, b.region, b.layer, b.window, b.method, b.metric, b.statistic) for b in found}
+    assert len(keys) == len(found) and all(one.place and one.against for one in found)
 
 
 def test_profiles_are_read_and_drawn(tmp_path: Path) -> None:

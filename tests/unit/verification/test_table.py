@@ -1,19 +1,21 @@
-"""The summary: means, order, labels, published numbers next to it."""
+"""The summary: means, order, labels, benchmarks next to it."""
 
 from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from landda_hpc.errors import DataError
-from landda_hpc.verification.tables.published import BAI2026, published
+from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.score_records import ScoreRecord
 from landda_hpc.verification.tables.score_table import described, markdown_tables, summarise, summary_tables
 
 T0 = datetime(2022, 6, 2)
+BENCHMARKS = read_benchmarks((Path("package:papers/bai2026.csv"),), Path())
 
 
 def series(run, values, window="assimilation", reference="truth", layer="0-10 cm", stage="background"):
@@ -52,7 +54,7 @@ def test_order_truth_first_control_first_layers_downward():
     ]
 
 
-def test_printed_tables_fit_80_columns_and_name_the_published_figures():
+def test_printed_tables_fit_80_columns_and_name_the_benchmarks():
     records = [
         *series("control", [0.4, 0.42]),
         *series("enkf_like", [0.7, 0.8], stage="analysis"),
@@ -61,7 +63,7 @@ def test_printed_tables_fit_80_columns_and_name_the_published_figures():
     ]
     console = Console(width=80, record=True, file=None, quiet=False, force_terminal=False)
     with console.capture() as capture:
-        for table in summary_tables(summarise(records)):
+        for table in summary_tables(summarise(records), BENCHMARKS):
             console.print(table)
     text = capture.get()
     lines = text.splitlines()
@@ -69,9 +71,10 @@ def test_printed_tables_fit_80_columns_and_name_the_published_figures():
     assert "Soil moisture against the truth (nature run), m3 m-3" in text
     assert "the assimilated reference" in text
     assert "observations" not in text
-    control = next(line for line in lines if line.startswith("published [B26] control"))
-    assert control.split()[3:] == ["0.40", "0.120"]
-    assert any(line.split() == ["published", "[B26]", "assim.", "→", "0.58", "→", "0.095"] for line in lines)
+    control = next(line for line in lines if line.startswith("[B26] control"))
+    assert control.split()[2:] == ["0.425", "0.4", "→", "0.12", "0.118", "→"]
+    assert any(line.split() == ["[B26]", "assimilation", "0.82", "→", "0.58", "→", "0.095"] for line in lines)
+    assert "[B26]: scores against GLDAS-2.1, the product that [B26] assimilates." in " ".join(text.split())
     assert any(line.startswith("enkf_like analysis") and "0.700 → 0.800" in line for line in lines)
     assert "…" not in text
     with pytest.raises(DataError):
@@ -79,20 +82,22 @@ def test_printed_tables_fit_80_columns_and_name_the_published_figures():
 
 
 def test_markdown_has_all_rows():
-    text = markdown_tables(summarise([*series("control", [0.4]), *series("enkf_like", [0.8])]))
+    text = markdown_tables(summarise([*series("control", [0.4]), *series("enkf_like", [0.8])]), BENCHMARKS)
     assert "| 0-10 cm | assimilation | control | background | 0.400 | 0.400 → 0.400 |" in text
-    assert "| 0-10 cm | assimilation | published [B26] | assim. | 0.80 |" in text
+    assert "| 0-10 cm | assimilation | [B26] | assimilation | 0.75 to 0.8 |" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len({row.count("|") for row in rows}) == 1
 
 
-def test_published_figures():
-    found = published("10-40 cm", "assimilation", assimilates=True)
-    assert found is not None
-    assert (found.scc, found.ubrmse) == (0.55, 0.080)
-    assert published("0-7 cm", "assimilation", assimilates=True) is None
-    keys = [(p.layer, p.window, p.assimilates) for p in BAI2026]
-    assert len(set(keys)) == len(keys)
+def test_without_benchmarks_there_are_no_rows_of_others() -> None:
+    records = [*series("control", [0.4]), *series("enkf_like", [0.8])]
+    assert "B26" not in markdown_tables(summarise(records))
+    mine = Benchmark("Smith et al.", "control", "assimilation", "0-10 cm", "rmse", 0.07, reference="CLDAS")
+    elsewhere = markdown_tables(summarise(records), [mine])
+    assert "Smith" not in elsewhere, "it belongs to another reference"
+    there = [*records, *series("control", [0.4], reference="CLDAS")]
+    lines = [line for line in markdown_tables(summarise(there), [mine]).splitlines() if "Smith" in line]
+    assert lines == ["| 0-10 cm | assimilation | Smith et al. | control | | | | | 0.07 | | | |"]
 
 
 def test_described():
