@@ -39,7 +39,7 @@ class WaterLedger:
 
     @property
     def rows(self) -> FloatArray:
-        """The five accounts side by side, shape (n, 5), in the order of ``LEDGER_ACCOUNTS``."""
+        """The five accounts as columns, shape (n, 5), in the order of ``LEDGER_ACCOUNTS``."""
         return np.stack([getattr(self, name) for name in LEDGER_ACCOUNTS], axis=1)
 
     def largest_residual(self) -> float:

@@ -159,7 +159,7 @@ def archive_of(series: Iterable[tuple[FloatArray, FloatArray]]) -> DifferenceSta
 def write_archive(
     path: Path, grid: Grid, statistics: DifferenceStatistics, source: str, warnings: Sequence[str] = ()
 ) -> None:
-    """Write statistics as a CF netCDF file, whole or not at all: three variables per layer. Local.
+    """Write statistics as a CF netCDF file, atomically: three variables per layer. Local.
 
     Parameters
     ----------

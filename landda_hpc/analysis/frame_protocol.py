@@ -73,7 +73,7 @@ class ImageFrame(Protocol):
         ...
 
     def local_variance(self, sigma2: FloatArray) -> FloatArray:
-        """``variance`` but for the cross terms of a boundary extension, shape (n_var,); a few FFTs per block."""
+        """``variance`` without the cross terms of a boundary extension, shape (n_var,); a few FFTs per block."""
         ...
 
     def variance_from_spectrum(self, power: FloatArray) -> FloatArray:

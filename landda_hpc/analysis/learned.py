@@ -80,7 +80,7 @@ class Learned:
         self._missing = missing or ZeroFill()
 
     def analyse(self, pair: ImagePair) -> Analysis:
-        """Local, but for the strategy for missing cells."""
+        """Local, except the strategy for missing cells."""
         estimator, frame = self._estimator, self._frame
         estimator.observe(pair)
         found = estimator.variances()

@@ -147,7 +147,7 @@ def layer_factors(slopes: FloatArray, observed: BoolArray, share: float) -> Floa
 
 
 def write_regression(path: Path, grid: Grid, regression: VerticalRegression, source: str) -> None:
-    """Write slopes as a CF netCDF file, whole or not at all: one variable per layer. Local."""
+    """Write slopes as a CF netCDF file, atomically: one variable per layer. Local."""
     fields = {
         f"{_SLOPE}_{k + 1}": OutputField(
             regression.slopes[k],

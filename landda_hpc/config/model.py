@@ -110,7 +110,7 @@ class ColumnModelConfig(AnyModel):
 
 
 def time_step_problems(timestep_s: int, campaign: CampaignConfig) -> list[str]:
-    """What is wrong with the time step of a model that computes in the campaign's processes, one line each."""
+    """Problems of the time step of a model that runs in the campaign's processes, one line each."""
     problems = []
     if campaign.forcing.step_s % timestep_s:
         problems.append(

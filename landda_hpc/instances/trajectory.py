@@ -26,7 +26,7 @@ APART: Final = ("name", "description", "data_root", "parallel", "checkpoint", "o
 """Sections that do not affect the trajectory."""
 
 FREE: Final = (
-    "parallel.*, checkpoint.*, output.*, data_root, name, description, verification.* but for depths_m, "
+    "parallel.*, checkpoint.*, output.*, data_root, name, description, verification.* except depths_m, "
     "min_soil_fraction and unobserved, entries of the catalogue that are not assimilated, and how CoLM is run "
     f"(model.{', '.join(sorted(ColmModelConfig.OPERATION))})"
 )

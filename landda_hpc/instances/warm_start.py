@@ -61,7 +61,7 @@ class RestartSets:
         return read_restart(folder, mine, domain.tiles.take(mine))
 
     def problems(self, instances: Iterable[Instance], n_tiles: int | None) -> list[str]:
-        """What is wrong with the sets, one line each. Local.
+        """Problems of the sets, one line each. Local.
 
         Parameters
         ----------

@@ -112,7 +112,7 @@ def remove_temporaries(folder: Path, is_ours: Callable[[str], bool] | None = Non
 
     Parameters
     ----------
-    is_ours : whether a temporary of this name is to be removed; None: every name that ``temporary_path`` makes.
+    is_ours : whether a temporary of this name is removed; None: every name that ``temporary_path`` makes.
     """
     leftovers = [
         entry

@@ -1,4 +1,4 @@
-"""The one writer of CSV tables: one header line, whole or not at all.
+"""The one writer of CSV tables: one header line, atomically.
 
 Tables are read with pandas (``open_campaign``) and not written with it: its import would delay every process, and
 ``DataFrame.to_csv`` does not format numbers of columns that also hold texts.

@@ -1,4 +1,4 @@
-"""The one writer of netCDF files of results: whole or not at all, with the CF conventions' version.
+"""The one writer of netCDF files of results: atomic, with the CF conventions' version.
 
 Checkpoints (HDF5, written by all ranks) and restarts in CoLM's layout have writers of their own.
 """

@@ -25,7 +25,7 @@ _SIDES: Final = {"model": "land model", "product": "observed product"}
 def write_climatologies(
     path: Path, grid: Grid, pair: ClimatologyPair, depth_m: DepthRange, source: str, warnings: Sequence[str] = ()
 ) -> None:
-    """Write climatologies to a CF netCDF file, whole or not at all. Local.
+    """Write climatologies to a CF netCDF file, atomically. Local.
 
     Parameters
     ----------

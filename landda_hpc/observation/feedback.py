@@ -112,7 +112,7 @@ def feedback_name(time: datetime) -> str:
 
 
 def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str] | None = None) -> None:
-    """Write feedback, whole or not at all.
+    """Write feedback, atomically.
 
     Parameters
     ----------

@@ -117,7 +117,7 @@ def test_kills_at_any_instant_lose_nothing(landda: Landda) -> None:
         except subprocess.TimeoutExpired:
             end(process, choice)
             killed[phase(output)] += 1
-            # A removal that was cut short is a start that was cut short: it goes on without being asked twice.
+            # A removal that was cut short is a start that was cut short: it continues without being asked twice.
             begins = begins and (output / "config.yaml").exists() and phase(output) == "report"
             continue
         assert process.returncode == 0, f"landda {' '.join(arguments)}: {text}"

@@ -34,7 +34,7 @@ def test_ranks_resumes_and_restarts_keep_every_bit(landda: Landda) -> None:
         return digest(sorted((landda.folder / name / "checkpoints").glob("*.h5"))[-1])
 
     assert newest("one") == newest("two")
-    # Gone back to the second cycle, taken up again on another number of ranks.
+    # Gone back to the second cycle, resumed on another number of ranks.
     for path in sorted((landda.folder / "two" / "checkpoints").glob("*.h5"))[2:]:
         path.unlink()
     done = landda(1, "resume", "two")

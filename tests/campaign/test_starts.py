@@ -85,7 +85,7 @@ def test_a_signal_within_the_spin_up_loses_nothing_of_it(
 
 
 def test_a_signal_before_anything_new_is_code_75(landda: Landda, reference: Mapping[str, Any]) -> None:
-    """A leg that is asked to stop before its first cycle computes nothing: a job script must not repeat it for ever."""
+    """A leg that is asked to stop before its first cycle computes nothing: a job script must not repeat it forever."""
     start = "import os, signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1}); "
     start += "os.kill(os.getpid(), signal.SIGUSR1); from landda_hpc.cli import main; main()"
 

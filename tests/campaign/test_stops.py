@@ -1,4 +1,4 @@
-"""Campaigns that are stopped, by a kill, a dead rank or a signal, and taken up again: not a bit is lost."""
+"""Campaigns that are stopped, by a kill, a dead rank or a signal, and resumed: not a bit is lost."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Frame(Protocol):
         ...
 
     def local_variance(self, sigma2: npt.ArrayLike) -> AnyArray:
-        """`variance` but for the cross terms of a boundary extension, (n_var,)."""
+        """`variance` without the cross terms of a boundary extension, (n_var,)."""
         ...
 
     def variance_from_spectrum(self, power: npt.ArrayLike) -> AnyArray:

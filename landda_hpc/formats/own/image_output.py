@@ -48,7 +48,7 @@ def write_images(
     attributes: Mapping[str, str] | None = None,
     make_folder: bool = False,
 ) -> None:
-    """Write images of one grid to a CF netCDF file, whole or not at all. Local.
+    """Write images of one grid to a CF netCDF file, atomically. Local.
 
     Parameters
     ----------

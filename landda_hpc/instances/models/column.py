@@ -42,7 +42,7 @@ class ColumnModelSection(ColumnModelConfig, EmbeddedModelSection):
         return RestartSets.of(self, data_root, start)
 
     def start_problems(self, config: CampaignConfig, case: CaseDomain | None, *, begins: bool) -> list[str]:
-        """What is wrong with a climatology that the model begins from; a spun-up state is checked with the tiles."""
+        """Problems of an initial climatology; a spun-up state is checked with the tiles."""
         from landda_hpc.formats.own.soil_moisture_climatology import read_soil_moisture_climatology
 
         file = self.file_of("file")

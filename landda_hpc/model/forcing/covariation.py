@@ -56,7 +56,7 @@ SHALLOW_DAY: Final = 0.6
 """Share of the near-surface diurnal cycle that long-wave radiation has; air above keeps the daily temperature."""
 
 _MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: land air is hardly ever moister
-_SNOW_FREE: Final = 271.0  # K, of a month; colder ones have ever more snow on the ground
+_SNOW_FREE: Final = 271.0  # K, of a month; the snow cover increases in colder months
 _HALF_STEP: Final = math.radians(7.5) * (STEP / timedelta(hours=1))
 _STEP_MEAN: Final = math.sin(_HALF_STEP) / _HALF_STEP  # of a daily cosine over a step, over its value in the middle
 

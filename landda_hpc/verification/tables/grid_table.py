@@ -32,7 +32,7 @@ PATTERN_NAMES: Final[dict[str, tuple[str, str]]] = {
 
 
 def write_pattern_csv(path: Path, series: Iterable[PatternSeries]) -> None:
-    """Write one row per reference, layer, region, run and time, whole or not at all; m3 m-3, NaN is empty."""
+    """Write one row per reference, layer, region, run and time, atomically; m3 m-3, NaN is empty."""
     rows = (
         [one.reference, one.layer, region, run, time.isoformat(), *values]
         for one in series
@@ -106,7 +106,7 @@ def write_reference_netcdf(
     windows: Sequence[CellScores],
     notes: Mapping[str, str],
 ) -> None:
-    """Write one layer of one reference as CF netCDF, whole or not at all.
+    """Write one layer of one reference as CF netCDF, atomically.
 
     Variables: pattern_<score>(region, run, time); for each metric r, anomaly_r, ubrmse, bias: <metric>, <metric>_low,
     <metric>_high, <metric>_n_eff and <metric>_difference, <metric>_difference_low, _high (window, run, lat, lon).

@@ -37,7 +37,7 @@ class Part:
     Attributes
     ----------
     path : of the file.
-    make : writes it, whole or not at all; returns the caption of a figure, None where there is nothing to show.
+    make : writes it, atomically; returns the caption of a figure, None where there is nothing to show.
     """
 
     path: Path

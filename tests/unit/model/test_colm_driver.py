@@ -186,7 +186,7 @@ def test_the_model_runs_where_it_can_write_nothing_into_the_chain(fake: ModelCas
     assert "DEF_dir_output  = './'" in text and "! a synthetic case" in text
     assert (folder / PROCESS_FILE).is_file()
     assert (folder / "synthetic" / "restart" / time_label(fake.start)).resolve() == window.start_folder.resolve()
-    # What a killed campaign leaves running is ended by the one that goes on.
+    # What a killed campaign leaves running is ended by the resumed one.
     assert process.poll() is None
     run.clear_work()
     deadline = time.monotonic() + 20.0

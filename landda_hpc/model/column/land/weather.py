@@ -9,7 +9,7 @@ from landda_hpc.constants import T_FREEZE, FloatArray
 from landda_hpc.model.column.land import layout as a
 
 ALL_RAIN: Final = 2.5  # K above freezing point
-MIXED: Final = 2.0  # K above freezing point; up to it ever more of it is rain
+MIXED: Final = 2.0  # K above freezing point; the share of rain increases up to it
 RAIN_PER_KELVIN: Final = 0.2
 
 
