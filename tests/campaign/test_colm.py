@@ -354,7 +354,7 @@ def test_the_embedded_model_on_a_cases_domain(tmp_path: Path, synthetic: Path) -
         ({"model": {"executable": "no/such/colm.x"}}, "no/such/colm.x' does not exist"),
         ({"model": {"executable": "case.nml"}}, "is not executable"),
         ({"model": {"launch": "{exe} {namelist} {nods}"}}, "exe, namelist, nodes and slot"),
-        ({"model": {"nodes": ["a", "b"]}}, "belong together"),
+        ({"model": {"nodes": ["a", "b"]}}, "used together"),
         ({"case": {"namelist": "other.nml"}}, "other.nml' does not exist"),
         ({"case": {"folder": "elsewhere"}}, "A CoLM case is"),
         ({"twin": {"sand_sigma": 3.0}}, "twin.sand_sigma"),
