@@ -35,7 +35,7 @@ class CampaignConfig(Section):
     model_config = ConfigDict(defer_build=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="name of the campaign")
-    description: str = Field("", max_length=4096, description="what the campaign is for")
+    description: str = Field("", max_length=4096, description="purpose of the campaign")
     fourier: FourierName = Field(
         DEFAULT_LIBRARY,
         description="Fourier transforms and spherical harmonics: ducc0 (GPL, extra 'ducc0') or scipy (BSD, slower); "
@@ -60,7 +60,7 @@ class CampaignConfig(Section):
         default_factory=lambda: (METHODS.make("control"), METHODS.make("enkf_like")),
         min_length=1,
         max_length=MAX_RUNS,
-        description="runs next to each other",
+        description="runs of the campaign, which share weather and observations",
     )
     parallel: ParallelConfig = Field(default_factory=ParallelConfig)
     checkpoint: CheckpointConfig = Field(default_factory=CheckpointConfig)

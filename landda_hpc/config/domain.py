@@ -194,6 +194,6 @@ class RegionConfig(Section):
 
 
 class RegionStd(RegionConfig):
-    """A region with errors of its own."""
+    """A region with separate observation errors."""
 
     std: SoilWater = Field(description="standard deviation of the errors in the region, m3 m-3")

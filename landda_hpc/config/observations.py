@@ -236,7 +236,7 @@ class CatalogueEntry(Section):
     product: str = Field(description="product in the files")
     path: FilePattern = Field(
         description="under data_root: of a gridded product a pattern with strftime codes for the time (it defines the "
-        "time, hour included, of files without a time axis), * for what cannot be known (versions; the newest counts), "
+        "time, hour included, of files without a time axis), * for unknown parts (versions; the newest is used), "
         "{layer} where each layer has its file; of stations a folder, a zip archive or a file",
     )
     damaged: Literal["error", "skip"] = Field(

@@ -94,7 +94,7 @@ class RegressionDepth(Section):
     kind: Literal["regression"] = "regression"
     file: Path | None = Field(
         None,
-        description="netCDF of slopes that 'landda regress' wrote, under data_root; default: the built-in profile, "
+        description="netCDF of slopes from 'landda study regress', under data_root; default: the built-in profile, "
         "one slope per layer, for an observed depth of 0-0.1 m",
     )
     share: Fraction = Field(1.0, description="share of the regression that is added to the layers below, 1")

@@ -112,7 +112,7 @@ class VerificationConfig(Section):
     regions: tuple[RegionConfig, ...] = Field(
         (),
         max_length=100,
-        description="regions with maps, means and figures of their own, next to those of the whole domain",
+        description="regions with separate maps, means and figures, in addition to those of the whole domain",
     )
     benchmarks: tuple[DataFile, ...] = Field(
         (),
@@ -122,10 +122,10 @@ class VerificationConfig(Section):
         "day, kind, reference, against, region, place, what (docs/verification.md)",
     )
     references: tuple[ReferenceConfig, ...] = Field(
-        (), max_length=100, description="gridded products that landda score compares with"
+        (), max_length=100, description="gridded products for the verification by landda score"
     )
     stations: tuple[StationsConfig, ...] = Field(
-        (), max_length=100, description="stations that landda score compares with"
+        (), max_length=100, description="stations for the verification by landda score"
     )
     twin_stations: TwinStationsConfig | None = Field(
         None, description="synthetic stations from a twin's nature run; default none"

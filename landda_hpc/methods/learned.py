@@ -24,7 +24,7 @@ class LearnedRun(CurveletRun):
     local: bool = Field(True, description="whether background errors differ from place to place")
     memory_cycles: float = Field(10.0, ge=1.0, le=1e6, description="analyses in the mean of the innovation variance")
     max_gap_days: float = Field(
-        5.0, gt=0.0, le=365.0, description="observations of a cell that lie further apart are not compared, days"
+        5.0, gt=0.0, le=365.0, description="largest interval between compared observations of a cell, days"
     )
 
     def build(self, context: MethodContext) -> Learned:

@@ -30,7 +30,7 @@ class Var3dRun(AnalysingRun):
     layers: Literal["observed", "upper_three"] = Field(
         "observed",
         description="analysed layers: 'observed' = the mean over the observed depth, one increment for its layers; "
-        "'upper_three' = CoLM's layers 1-3 one by one, as in [S24], each with its own B and increment; the observation "
+        "'upper_three' = CoLM's layers 1-3 separately, as in [S24], each with its own B and increment; the observation "
         "is used for each of them",
     )
     background_std: SoilWater = Field(
@@ -153,7 +153,7 @@ class Var3dObservationTerm(Var3dRun):
     observation_std_regions: tuple[RegionStd, ...] = Field(
         (),
         max_length=100,
-        description="regions where J_O assumes another standard deviation; of regions that overlap the last one counts",
+        description="regions where J_O assumes another standard deviation; if regions overlap, the last one is used",
     )
 
     @model_validator(mode="after")

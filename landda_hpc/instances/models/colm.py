@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ColmModelSection(ColmModelConfig, ModelSection):
-    """The user's own CoLM, run as processes of its own; tiles and start come from the section 'case'."""
+    """The user's CoLM, run as separate processes; tiles and initial restart come from the section 'case'."""
 
     def make_system(
         self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder

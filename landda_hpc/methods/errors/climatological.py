@@ -35,7 +35,7 @@ class ClimatologicalErrorsConfig(ErrorSection):
         "subtracted in every wedge. If absent, nothing is subtracted",
     )
     draws: int = Field(
-        200, ge=10, le=10000, description="realisations that variances of coefficients come from, drawn once"
+        200, ge=10, le=10000, description="number of realisations for the variances of coefficients, drawn once"
     )
 
     @model_validator(mode="after")
