@@ -79,7 +79,7 @@ def _text(
     folder = "" if place.folder is None else f", folder: {_quoted(place.folder)}"
     step = time_step(domain.namelist)
     return f"""# A first assimilation into the CoLM case {case.name}, written by: landda init --from-colm
-    {place.namelist}
+#   {place.namelist}
 # Every key with its meaning: landda schema.   Problems and requirements: landda check THIS_FILE
 #
 # The case: {len(tiles)} patches ({soil} of soil) in {cells} cells, {len(case.blocks)} blocks, time step {step:g} s,
