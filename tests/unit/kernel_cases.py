@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from landda_hpc import fourier
 from landda_hpc.config import ForcingConfig, parse_config
 from landda_hpc.constants import N_SOIL, FloatArray
 from landda_hpc.curvelet import Curvelet2D
@@ -37,6 +38,7 @@ from landda_hpc.model.column.temperature import AnnualWave
 from landda_hpc.model.column.tile_climate import tile_climate
 from landda_hpc.model.forcing.stochastic import StochasticWeather
 from landda_hpc.model.forcing.sun import mean_sun_height
+from landda_hpc.random_fields.harmonics import ring_analysis, ring_synthesis
 from landda_hpc.state import PatchType, Tiles, TileState
 from tests.unit.model.conftest import PlainWeather
 from tests.unit.model.test_colm_write_back import soil as soil_constants
@@ -182,6 +184,17 @@ def colm() -> Arrays:
     return found
 
 
+def harmonics() -> Arrays:
+    """Spherical harmonics without ducc0: synthesis on circles, at the poles too, and its adjoint."""
+    degree, colatitude = 8, np.array([0.0, 1e-3, 0.7, 1.6, 3.0])
+    generator = np.random.default_rng(3)
+    coefficients = generator.normal(size=45) + 1j * generator.normal(size=45)
+    with fourier.chosen_for("scipy"):
+        ring = ring_synthesis(coefficients, degree, colatitude, 0.1, 20)
+        back = ring_analysis(ring, degree, colatitude, 0.1)
+    return {"ring": ring, "back": back}
+
+
 def others() -> Arrays:
     """Sinks that ask for more than there is, parameters of land, extrapolated years, the sun, the speed's yardstick."""
     wetness = np.linspace(0.1, 0.9, 5 * N_SOIL).reshape(5, N_SOIL)
@@ -204,7 +217,7 @@ def others() -> Arrays:
 
 
 CASES: dict[str, Callable[[], Arrays]] = {
-    case.__name__: case for case in (soil_water, land_surface, weather, images, curvelets, colm, others)
+    case.__name__: case for case in (soil_water, land_surface, weather, images, curvelets, harmonics, colm, others)
 }
 
 
