@@ -127,6 +127,16 @@ def test_recorded_means_are_those_of_the_scores(verified: Path) -> None:
             assert float(mine[key][name]) == pytest.approx(float(row[name]), abs=2e-6)
 
 
+def test_without_regions_stations_are_drawn_in_the_whole_domain(verified: Path, tmp_path: Path) -> None:
+    done = score(verified, "--set", "verification.regions=[]", "-o", tmp_path / "v", "--no-figures")
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "v" / "verification.md").read_text()
+    assert "| all stations | 0-10 cm | control |" in page and "China" not in page
+    with netCDF4.Dataset(tmp_path / "v" / "stations.nc") as file:
+        lat, lon = np.asarray(file["lat"][:]), np.asarray(file["lon"][:])
+    assert lat.size == 10 and Region("grid", 15.0, 55.0, 70.0, 140.0).holds(lat, lon).all()
+
+
 def test_stations_are_the_truth_of_their_cell_with_errors(verified: Path) -> None:
     with netCDF4.Dataset(verified / "verification/stations.nc") as file:
         china = Region("China", 15.0, 55.0, 70.0, 140.0)
