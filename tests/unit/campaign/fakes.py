@@ -171,7 +171,7 @@ class FakeUpdate:
     spreading, drift_spreading = "by analysis", "by drift"
 
     def __init__(self, event: Events, name: str, drift: FakeDrift | None = None) -> None:
-        self.event, self.name, self.drift = event, name, drift
+        self.event, self.name, self.drift, self.received = event, name, drift, []
 
     def analyse(self, rows: FloatArray, observation: ImageObservation, time: datetime) -> Analysis:
         self.event(f"analyse {self.name}")
@@ -179,6 +179,9 @@ class FakeUpdate:
 
     def increments(self, analysis: Analysis | None) -> FloatArray | None:
         return None if analysis is None else analysis.increment.reshape(-1, 1)
+
+    def report_increment(self, before: FloatArray, after: FloatArray) -> None:
+        self.received.append(after - before)
 
     def learn_drift(self, analysis: Analysis, observation: ImageObservation, time: datetime) -> None:
         if self.drift is not None:

@@ -97,6 +97,8 @@ def test_what_is_recorded_when(tmp_path: Path) -> None:
         "pointwise"
     }
     change = first.images.analysis["pointwise"] - first.images.background["pointwise"]
+    (received,) = parts.updates["pointwise"].received
+    assert np.array_equal(received, change), "the method hears what its model received"
     np.testing.assert_allclose(change[:, 0], 1.0, atol=1e-12)
     assert not change[:, 1:].any()
     assert second.images.observation is None and not second.analyses and not second.images.analysis
