@@ -59,30 +59,34 @@ def newest(folder: Path) -> str:
     return digest(sorted((folder / "checkpoints").glob("*.h5"))[-1])
 
 
+BUCKET: dict[str, Any] = {
+    "grid": GRID,
+    "model": {"kind": "bucket", "drainage_days": 5.0, "spinup_days": 2},
+    "runs": [{"method": "control"}, {"method": "pointwise"}],
+    "time": {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-02T12:00", "end": "2022-06-02T18:00"},
+    "checkpoint": {"every_hours": 6, "keep_last": 9, "restarts": True},
+}
+
+
 def test_a_model_runs_on_any_number_of_ranks_and_is_resumed(landda: Landda, installed: dict[str, str]) -> None:
-    runs: list[dict[str, Any]] = [{"method": "control"}, {"method": "pointwise"}]
-    time = {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-02T18:00", "end": "2022-06-03T00:00"}
-    model = {"kind": "bucket", "drainage_days": 5.0, "spinup_days": 2}
-    settings: dict[str, Any] = {"grid": GRID, "runs": runs, "time": time}
-    file = landda.write(model=model, **settings, checkpoint={"every_hours": 6, "keep_last": 9, "restarts": True})
-    checked = call(landda, installed, "check", file)
-    assert checked.returncode == 0 and "measured in three cycles" in checked.stdout, checked.stdout + checked.stderr
+    file = landda.write(**BUCKET)
     for ranks in (1, 2):
         done = call(landda, installed, "run", file, "-o", f"out{ranks}", ranks=ranks)
         assert done.returncode == 0, done.stdout + done.stderr
     assert newest(landda.folder / "out1") == newest(landda.folder / "out2")
     analysed = [c for c in records(landda.folder / "out1") if c["run"] == "pointwise" and c["residual_std"] is not None]
-    assert len(analysed) == 3 and all(c["residual_std"] < 0.5 * c["innovation_std"] for c in analysed)
-    # Back at the second cycle, resumed on another number of ranks.
-    for path in sorted((landda.folder / "out2" / "checkpoints").glob("*.h5"))[2:]:
+    assert len(analysed) == 2 and all(c["residual_std"] < 0.5 * c["innovation_std"] for c in analysed)
+    # Back at the first cycle, resumed on another number of ranks.
+    for path in sorted((landda.folder / "out2" / "checkpoints").glob("*.h5"))[1:]:
         path.unlink()
     done = call(landda, installed, "resume", "out2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert newest(landda.folder / "out1") == newest(landda.folder / "out2")
-    # It is another model than the embedded one, and its keys decide.
-    other = landda.write("other.yaml", model=model | {"drainage_days": 50.0}, **settings)
-    assert call(landda, installed, "run", other, "-o", "other").returncode == 0
-    assert newest(landda.folder / "other") != newest(landda.folder / "out1")
+
+
+def test_check_measures_a_model_of_another_package(landda: Landda, installed: dict[str, str]) -> None:
+    checked = call(landda, installed, "check", landda.write(**BUCKET))
+    assert checked.returncode == 0 and "measured in three cycles" in checked.stdout, checked.stdout + checked.stderr
 
 
 def test_images_are_assimilated_and_checked_and_stations_verify(landda: Landda, installed: dict[str, str]) -> None:
