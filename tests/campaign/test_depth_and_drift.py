@@ -22,6 +22,7 @@ RUNS = [
     {"method": "pointwise", "name": "built_in", "depth": {"kind": "regression", "share": 0.5}},
     {"method": "adaptive_pointwise", **OPTIONS},
     {"method": "per_wedge", "frame": FRAME, "members": 5, "drift": DRIFT | {"per_time_of_day": False}},
+    {"method": "learned", "frame": FRAME, "missing": "solve", **OPTIONS},
     {"method": "enkf_like", "members": 4, "frame": FRAME, **OPTIONS},
     {"method": "smoothed", "length_km": 500.0, **OPTIONS},
     {"method": "var3d_point", **OPTIONS},
@@ -39,7 +40,8 @@ def slopes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write(landda: Landda, slopes: Path, parallel: dict[str, Any] | None = None) -> Path:
-    return landda.write(runs=RUNS, data_root=str(slopes.parent), parallel=parallel or {})
+    observations = {"kind": "twin", "missing_fraction": 0.1, "persistence_hours": 20.0}
+    return landda.write(runs=RUNS, observations=observations, data_root=str(slopes.parent), parallel=parallel or {})
 
 
 @pytest.fixture(scope="module")
