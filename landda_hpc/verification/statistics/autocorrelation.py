@@ -148,7 +148,7 @@ def block_length(series: FloatArray) -> int:
 
 def _lagged(values: FloatArray, n_lags: int) -> FloatArray:
     """Sums of values(t) values(t + k) over t, for each lag k and column."""
-    padded = 2 * values.shape[0]
+    padded = 2 * max(values.shape[0], 1)  # no time at all, as in a free forecast of no length, gives zeros
     spectrum = np.fft.rfft(values, n=padded, axis=0)
     return np.asarray(np.fft.irfft(np.abs(spectrum) ** 2, n=padded, axis=0)[:n_lags])
 

@@ -87,6 +87,12 @@ def test_constant_and_empty_series_have_no_size() -> None:
     assert np.isnan(mean.value[1])
 
 
+def test_series_without_times_have_no_size() -> None:
+    rho, share = autocorrelation(np.empty((0, 3)))
+    assert rho.shape == share.shape == (1, 3)
+    assert np.isnan(rho).all() and not share.any()
+
+
 def test_white_series_have_the_textbooks_intervals() -> None:
     """With n_eff = n: Fisher's z as scipy has it, but for Student's quantile; Student's mean."""
     n = 400
