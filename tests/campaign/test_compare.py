@@ -93,7 +93,7 @@ class TestChoosingMethods:
         ]  # fmt: skip
 
     def test_every_method_can_be_named(self, config: CampaignConfig) -> None:
-        assert len(list(METHODS)) == 10
+        assert len(list(METHODS)) == 11
         assert plan_comparison(config, list(METHODS)).methods == tuple(METHODS)
 
     def test_all_problems_at_once_with_suggestions(self, config: CampaignConfig) -> None:

@@ -21,8 +21,8 @@ from landda_hpc.storage.report_state import NAME, ReportState, read_report_state
 from tests.campaign.conftest import Landda
 
 RUNS = [{"method": "control"}, {"method": "pointwise"}]
-N_PARTS = 3 + 4 + 2 + 1
-"""Tables; score series, innovations, minimisation (nothing to show); two maps of one time; the page."""
+N_PARTS = 3 + 4 + 1 + 1
+"""Tables; score series, innovations, minimisation (nothing to show); a map of one time; the page."""
 
 
 @pytest.fixture(scope="module")

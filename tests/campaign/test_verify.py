@@ -211,7 +211,7 @@ def test_what_is_verified_may_change_after_a_campaign_has_begun(verified: Path, 
     shutil.copytree(verified, output)
     for _, path in list_checkpoints(output / "checkpoints")[1:]:
         path.unlink()
-    with pytest.raises(ConfigError, match=r"verification.depths_m would change what the scores"):
+    with pytest.raises(ConfigError, match=r"verification.depths_m would change the definition of the scores"):
         resume_campaign(output, world, {"verification.depths_m": [[0.0, 0.2]]})
     gone = {"verification.precipitation": "rain", "catalogue": {"rain": {"product": "era5_land", "path": "%Y.nc"}}}
     campaign = resume_campaign(output, world, {"verification.min_pairs": 7, **gone})
