@@ -7,13 +7,18 @@ import sys
 
 import pytest
 
-from landda_hpc import formats
-from landda_hpc.formats import MOVED
+from landda_hpc import formats, verification
+
+MOVED = {
+    f"{room.__name__}.{old}": f"{room.__name__}.{new}"
+    for room in (formats, verification)
+    for old, new in room.MOVED.items()
+}
 
 
-@pytest.mark.parametrize("old", sorted(MOVED))
-def test_a_former_name_gives_the_module_of_today(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, new = f"{formats.__name__}.{old}", f"{formats.__name__}.{MOVED[old]}"
+@pytest.mark.parametrize("name", sorted(MOVED))
+def test_a_former_name_gives_the_module_of_today(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = MOVED[name]
     monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.warns(DeprecationWarning, match=new):
         module = importlib.import_module(name)
