@@ -11,7 +11,7 @@ from landda_hpc.image.aggregate import aggregate, frozen_layers, volumetric_wate
 from landda_hpc.image.distribute import distribute
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.water_ledger import WaterLedger
 

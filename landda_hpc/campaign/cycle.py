@@ -14,7 +14,7 @@ from landda_hpc.campaign.recorder import CycleImages
 from landda_hpc.campaign.timing import StepClock
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.process_memory import peak_bytes

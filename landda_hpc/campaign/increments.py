@@ -18,7 +18,7 @@ from landda_hpc.analysis.vertical import built_in_regression, layer_factors, rea
 from landda_hpc.config import Run, TimeConfig
 from landda_hpc.constants import N_SOIL, BoolArray, FloatArray
 from landda_hpc.instances.domain import Domain
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.regridding.depth import observe
 
 DRIFT_PREFIX: Final = "drift."

@@ -21,7 +21,7 @@ from landda_hpc.observation.bias import BiasTreatment, CdfTreatment, MeanVarianc
 from landda_hpc.observation.bias_file import read_climatologies
 from landda_hpc.observation.check_section import CheckContext, CheckMemory, CheckSection, ModelSurface
 from landda_hpc.observation.error_std import ErrorSizes
-from landda_hpc.observation.image import Flag, ImageObservation
+from landda_hpc.observation.image_observation import Flag, ImageObservation
 from landda_hpc.observation.quality import QualityControl
 from landda_hpc.observation.quality_memory import SpikeMemory
 from landda_hpc.observation.source import ObservationSource

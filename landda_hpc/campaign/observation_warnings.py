@@ -8,7 +8,7 @@ import numpy as np
 
 from landda_hpc.constants import FloatArray
 from landda_hpc.image.cells import LandCells
-from landda_hpc.observation.image import REASONS, Flag, ImageObservation
+from landda_hpc.observation.image_observation import REASONS, Flag, ImageObservation
 
 MAX_REJECTED = 0.05
 """Share of the observed soil cells out of range above which the product is suspect."""

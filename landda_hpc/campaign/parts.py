@@ -15,7 +15,7 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_system import ModelSystem
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.method_memory import Memory

@@ -19,7 +19,7 @@ from landda_hpc.constants import N_UPPER, FloatArray
 from landda_hpc.instances.domain import Domain, depth_name
 from landda_hpc.io.provenance import history, software
 from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.storage.campaign_folder import CampaignFolder, RecordName
 from landda_hpc.storage.image_files import Provenance, layer_innovation_name, write_image
 from landda_hpc.storage.record_inventory import Inventory

@@ -35,7 +35,7 @@ from landda_hpc.verification.statistics.grid_scores import (
     score_cells,
     score_patterns,
 )
-from landda_hpc.verification.statistics.regions import covers
+from landda_hpc.verification.statistics.region_windows import covers
 from landda_hpc.verification.statistics.station_scores import GroupRow
 from landda_hpc.verification.tables.score_records import TRUTH
 

@@ -17,7 +17,7 @@ from landda_hpc.verification.figures.station_maps import (
     score_rows,
 )
 from landda_hpc.verification.statistics.daily import DayAnomalies
-from landda_hpc.verification.statistics.regions import station_regions
+from landda_hpc.verification.statistics.region_windows import station_regions
 from landda_hpc.verification.statistics.station_set import StationSet
 from landda_hpc.verification.statistics.temporal import METRICS
 from landda_hpc.verification.tables.station_table import TITLES

@@ -29,7 +29,7 @@ from landda_hpc.verification.statistics.anomalies import AnomalyRule
 from landda_hpc.verification.statistics.daily import DailyAnomalies, DayAnomalies
 from landda_hpc.verification.statistics.dependence import Bootstrap
 from landda_hpc.verification.statistics.matching import ModelCells
-from landda_hpc.verification.statistics.regions import station_regions
+from landda_hpc.verification.statistics.region_windows import station_regions
 from landda_hpc.verification.statistics.station_scores import WindowScores, score_stations
 from landda_hpc.verification.statistics.station_set import (
     Representativeness,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.observation.image import ImageObservation
+    from landda_hpc.observation.image_observation import ImageObservation
 
 PROBABILITIES: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 """Probabilities of the quantiles in a climatology."""

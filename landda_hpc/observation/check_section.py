@@ -13,7 +13,7 @@ from landda_hpc.config.quality import AnyCheck
 if TYPE_CHECKING:
     from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.grid import Grid
-    from landda_hpc.observation.image import ImageObservation
+    from landda_hpc.observation.image_observation import ImageObservation
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from landda_hpc.config import ObservationErrors
     from landda_hpc.constants import FloatArray
     from landda_hpc.grid import Grid
-    from landda_hpc.observation.image import ImageObservation
+    from landda_hpc.observation.image_observation import ImageObservation
 
 
 class ErrorSizes:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, new_netcdf
-from landda_hpc.observation.image import REASONS, ImageObservation
+from landda_hpc.observation.image_observation import REASONS, ImageObservation
 
 if TYPE_CHECKING:
     from landda_hpc.constants import FloatArray, IntArray
@@ -40,7 +40,7 @@ class Feedback:
     flag : values of ``reasons``, (n,).
     runs : names.
     background, analysis : at the observed depth, m3 m-3, (n_run, n); NaN where a run has no value.
-    reasons : flag values in words: those of ``observation.image.Flag``, and of further checks.
+    reasons : flag values in words: those of ``observation.image_observation.Flag``, and of further checks.
     """
 
     time: datetime

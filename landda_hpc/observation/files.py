@@ -11,7 +11,7 @@ import numpy as np
 from landda_hpc.config import ProductErrors
 from landda_hpc.errors import ConfigError, DataError, LandDAError, MissingFileError, MissingLayerError, ShapeError
 from landda_hpc.formats.products.region import Region
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.observation.source import Survey
 from landda_hpc.observation.superobbing import Superobservation, make_regridder, superobserve
 from landda_hpc.observation.time_windows import ObservationWindow, mean_over

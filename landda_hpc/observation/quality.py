@@ -16,7 +16,7 @@ from landda_hpc.observation.check_section import (
     ModelSurface,
     QualityCheck,
 )
-from landda_hpc.observation.image import Flag, ImageObservation
+from landda_hpc.observation.image_observation import Flag, ImageObservation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

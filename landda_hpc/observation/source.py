@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from landda_hpc.constants import FloatArray
-    from landda_hpc.observation.image import ImageObservation
+    from landda_hpc.observation.image_observation import ImageObservation
     from landda_hpc.regridding.depth import DepthRange
 
 

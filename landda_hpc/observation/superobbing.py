@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.observation.image import Flag
+from landda_hpc.observation.image_observation import Flag
 from landda_hpc.regridding.regrid import Regridder
 from landda_hpc.regridding.regrid_cache import WeightCache
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from landda_hpc.config import InstantWindow, MeanWindow, NearestWindow
 from landda_hpc.errors import ShapeError
-from landda_hpc.observation.image import Flag
+from landda_hpc.observation.image_observation import Flag
 from landda_hpc.observation.superobbing import Superobservation
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.observation.persistence import Persistence
 from landda_hpc.observation.source import Survey
 from landda_hpc.observation.twin_gaps import GapKind, is_missing

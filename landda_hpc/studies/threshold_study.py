@@ -41,7 +41,7 @@ from landda_hpc.studies.threshold_statistics import (
     study_reconstructions,
 )
 from landda_hpc.verification.figures.maps import Coastline
-from landda_hpc.verification.statistics.regions import window_of
+from landda_hpc.verification.statistics.region_windows import window_of
 from landda_hpc.verification.statistics.sample_size import FEWEST_TIMES
 
 logger = logging.getLogger(__name__)

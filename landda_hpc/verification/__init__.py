@@ -8,7 +8,7 @@ from landda_hpc.moved_modules import install
 
 _WINGS: Final = {
     "statistics": "anomalies autocorrelation block_bootstrap bounds daily dependence grid_scores groups intervals "
-    "matching regions sample_size scores station_scores station_set temporal",
+    "matching sample_size scores station_scores station_set temporal",
     "tables": "grid_table side_by_side station_table",
     "figures": "appearance comparison_figures image_set map_layout maps minimisation paper_series rain_series "
     "report_figures station_maps",
@@ -16,6 +16,7 @@ _WINGS: Final = {
 _RENAMED: Final = {
     "comparison": "tables.comparison_table",
     "records": "tables.score_records",
+    "regions": "statistics.region_windows",
     "report": "tables.summary",
     "series": "figures.score_series",
     "table": "tables.score_table",

@@ -19,7 +19,7 @@ from landda_hpc.errors import ConfigError, StorageError
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.feedback import read_feedback
-from landda_hpc.observation.image import Flag
+from landda_hpc.observation.image_observation import Flag
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.checkpoint import digest as checkpoint_digest
 from landda_hpc.storage.retention import list_checkpoints

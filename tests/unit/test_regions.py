@@ -17,7 +17,7 @@ from landda_hpc.errors import ConfigError, DataError, MissingFileError
 from landda_hpc.grid import regular_grid
 from landda_hpc.instances.trajectory import config_hash
 from landda_hpc.regions import GLOBE, Region, named_regions, std_by_region
-from landda_hpc.verification.statistics.regions import covers
+from landda_hpc.verification.statistics.region_windows import covers
 from tests.campaign.conftest import CONFIG
 
 GRID = regular_grid(36, 72)

@@ -12,7 +12,7 @@ from landda_hpc.observation.check_section import CheckContext, CheckInput, Check
 
 if TYPE_CHECKING:
     from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.observation.image import ImageObservation
+    from landda_hpc.observation.image_observation import ImageObservation
 
     Image = TypeVar("Image", BoolArray, FloatArray)
 

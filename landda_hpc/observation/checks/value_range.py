@@ -10,7 +10,7 @@ from landda_hpc.observation.check_section import CheckContext, CheckInput, Check
 
 if TYPE_CHECKING:
     from landda_hpc.constants import BoolArray
-    from landda_hpc.observation.image import ImageObservation
+    from landda_hpc.observation.image_observation import ImageObservation
 
 
 class RangeCheck(CheckSection):

@@ -19,7 +19,7 @@ from landda_hpc.studies.reproduction.independent import Independent
 from landda_hpc.studies.reproduction.page import Page, WrittenPage
 from landda_hpc.studies.reproduction.sentences import enumerated
 from landda_hpc.verification.figures.paper_series import Line, draw_lines
-from landda_hpc.verification.statistics.regions import covers
+from landda_hpc.verification.statistics.region_windows import covers
 from landda_hpc.verification.tables.side_by_side import ScoreOf
 
 _COLOURS = {"0-10 cm": "#D62728", "10-40 cm": "#2CA02C", "40-100 cm": "#1F77B4"}

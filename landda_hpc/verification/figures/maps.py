@@ -18,7 +18,7 @@ from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.image_set import DIFFERENCES, FIELDS
 from landda_hpc.verification.figures.map_layout import Layout, Panel, arrange, arrange_in_grid, shrinking
-from landda_hpc.verification.statistics.regions import Window, window_of
+from landda_hpc.verification.statistics.region_windows import Window, window_of
 from landda_hpc.verification.statistics.scores import score
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from landda_hpc.regions import GLOBE
 from landda_hpc.verification.figures.maps import draw_maps
 from landda_hpc.verification.figures.minimisation import draw_minimisation, read_minimisations
 from landda_hpc.verification.figures.score_series import draw_innovations, draw_score_series, read_innovations
-from landda_hpc.verification.statistics.regions import covers
+from landda_hpc.verification.statistics.region_windows import covers
 from landda_hpc.verification.tables.score_table import CONTROL, in_order_of_trust
 from landda_hpc.verification.tables.summary import Part
 
@@ -60,7 +60,15 @@ class MapSource:
 
 @dataclass(frozen=True, eq=False)
 class MapFrame:
-    """What all maps of a report have in common; parameters of :func:`.report.write_report`."""
+    """What all maps of a report have in common.
+
+    Attributes
+    ----------
+    grid, land, score_mask : of the images; without a score mask all land is scored.
+    coastline : a finer coast than that of ``land``.
+    regions : shown together in one further figure per set, those that the grid covers.
+    layer : of the images.
+    """
 
     grid: Grid
     land: BoolArray
@@ -95,7 +103,7 @@ def plan_series(
 
 
 def plan_maps(sources: Sequence[MapSource], figures: Path, frame: MapFrame) -> list[Part]:
-    """Maps of all cells and of the regions for every set of images, see :func:`.report.write_report`."""
+    """Maps of all cells and of the regions for every set of images."""
     covered = tuple(region for region in frame.regions if covers(frame.grid, region))
     controls = {s.time: s for s in sources if s.run == CONTROL}
     drawn_with = {s.time for s in sources if s.run != CONTROL and not s.is_empty}

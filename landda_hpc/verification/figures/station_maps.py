@@ -22,7 +22,7 @@ from landda_hpc.regions import Region
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.map_layout import aspect
 from landda_hpc.verification.figures.maps import Coastline, frame_map
-from landda_hpc.verification.statistics.regions import window_of
+from landda_hpc.verification.statistics.region_windows import window_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

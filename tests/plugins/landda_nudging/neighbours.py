@@ -9,7 +9,7 @@ from pydantic import Field
 
 from landda_hpc.constants import BoolArray
 from landda_hpc.observation.check_section import CheckContext, CheckInput, CheckSection, QualityCheck
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 
 
 class NeighbourCheck(CheckSection):

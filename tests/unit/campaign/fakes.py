@@ -19,7 +19,7 @@ from landda_hpc.campaign.parts import CampaignParts, Schedule
 from landda_hpc.config import METHODS, TimeConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.instances.instance import Instance
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator, check_exchange
 
 START = datetime(2022, 6, 2)

@@ -21,7 +21,7 @@ from landda_hpc.constants import N_SOIL
 from landda_hpc.errors import ConfigError, DataError, StorageError
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.instances.instance import bare_instances
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.observation.source import Survey
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder

@@ -28,7 +28,7 @@ from landda_hpc.formats.products.image_series import open_image_series
 from landda_hpc.grid import regular_grid
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.observation.bias_file import read_climatologies
-from landda_hpc.observation.image import Flag, ImageObservation
+from landda_hpc.observation.image_observation import Flag, ImageObservation
 from landda_hpc.observation.source import Survey
 from landda_hpc.regridding.depth import DepthRange
 from landda_hpc.studies.climatologies import build_climatologies, campaign_archive, series_archive

@@ -17,7 +17,7 @@ from landda_hpc.campaign.recorder import CycleImages, Recorder, RecordSettings
 from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.constants import FloatArray
 from landda_hpc.instances.domain import Domain, make_domain
-from landda_hpc.observation.image import Flag, ImageObservation
+from landda_hpc.observation.image_observation import Flag, ImageObservation
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.record_inventory import Inventory
 from tests.unit.campaign.fakes import HOUR, START

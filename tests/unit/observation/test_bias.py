@@ -24,7 +24,7 @@ from landda_hpc.observation.bias import (
 )
 from landda_hpc.observation.bias_file import read_climatologies, write_climatologies
 from landda_hpc.observation.bias_report import StructureEffect, add_image, correlation
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 
 SHAPE = (4, 6)
 STD = np.full(SHAPE, 0.05)

@@ -13,7 +13,7 @@ from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.own.image_output import OutputField, write_images
 from landda_hpc.grid import regular_grid
 from landda_hpc.observation.error_std import ErrorSizes, read_error_map
-from landda_hpc.observation.image import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 
 GRID = regular_grid(6, 12)
 

@@ -10,7 +10,7 @@ import pytest
 from landda_hpc.config import QualityConfig
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.observation.check_section import ModelSurface
-from landda_hpc.observation.image import REASONS, Flag, ImageObservation
+from landda_hpc.observation.image_observation import REASONS, Flag, ImageObservation
 from landda_hpc.observation.quality import QualityControl
 from tests.unit.observation.check_context import context
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from landda_hpc.config import CHECKS, InnovationCheck, QualityConfig, SpikeCheck, parse_section
 from landda_hpc.errors import ConfigError, ShapeError
 from landda_hpc.observation.check_section import CheckContext, CheckInput, CheckSection, ModelSurface, QualityCheck
-from landda_hpc.observation.image import Flag, ImageObservation
+from landda_hpc.observation.image_observation import Flag, ImageObservation
 from landda_hpc.observation.quality import QualityControl, reject_far_from_background
 from landda_hpc.observation.quality_memory import SpikeMemory
 from tests.unit.observation.check_context import context

@@ -16,7 +16,7 @@ from landda_hpc.formats.products.gldas import read_gldas
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.observation.catalogue import open_source
-from landda_hpc.observation.image import Flag
+from landda_hpc.observation.image_observation import Flag
 from landda_hpc.regridding.regrid import Regridder
 
 PATTERN = "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from landda_hpc.config import RegriddingConfig
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
-from landda_hpc.observation.image import Flag, ImageObservation
+from landda_hpc.observation.image_observation import Flag, ImageObservation
 from landda_hpc.observation.superobbing import cells_of_points, make_regridder, superobserve
 from landda_hpc.regridding.regrid import Regridder
 

@@ -18,7 +18,7 @@ from landda_hpc.formats.products.product import Product, ProductVariable, SoilMo
 from landda_hpc.grid import regular_grid
 from landda_hpc.observation.feedback import collect, feedback_name, read_feedback, write_feedback
 from landda_hpc.observation.files import ProductSource
-from landda_hpc.observation.image import Flag, ImageObservation
+from landda_hpc.observation.image_observation import Flag, ImageObservation
 from landda_hpc.observation.superobbing import Superobservation
 from landda_hpc.observation.time_windows import ObservationWindow, mean_over
 from landda_hpc.observation.withheld import Withholding

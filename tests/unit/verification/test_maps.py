@@ -15,7 +15,7 @@ from landda_hpc.regions import GLOBE, Region, named_regions
 from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.maps import Coastline, default_panels, draw_maps
-from landda_hpc.verification.statistics.regions import window_of
+from landda_hpc.verification.statistics.region_windows import window_of
 
 TIME = datetime(2022, 6, 2, 6)
 CHINA, UNITED_STATES = named_regions(BAI2026_REGIONS, Path())

@@ -23,7 +23,7 @@ from landda_hpc.verification.statistics.matching import (
     place,
     sensor_weights,
 )
-from landda_hpc.verification.statistics.regions import station_regions
+from landda_hpc.verification.statistics.region_windows import station_regions
 from landda_hpc.verification.statistics.station_set import make_station_set, representativeness
 
 CHINA, _ = named_regions(BAI2026_REGIONS, Path())

@@ -15,12 +15,31 @@ from landda_hpc.grid import regular_grid
 from landda_hpc.regions import named_regions
 from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.figures.image_set import ImageSet, read_images
-from landda_hpc.verification.tables.score_records import ScoreRecord
-from landda_hpc.verification.tables.summary import write_report
+from landda_hpc.verification.figures.report_figures import MapFrame, MapSource, plan_maps, plan_series
+from landda_hpc.verification.tables.score_records import ScoreRecord, write_csv, write_netcdf
+from landda_hpc.verification.tables.summary import SUMMARY, read_scores, write_summary
 
 TIME = datetime(2022, 6, 2, 6)
 GRID = regular_grid(32, 64)
 REGIONS = named_regions(BAI2026_REGIONS, Path())
+
+
+def write_report(folder, scores, images=(), frame=None, innovations=None):
+    """All parts of a report, as the process of a campaign's report makes them one after the other."""
+    records = read_scores(scores)
+    written = [folder / "scores.csv", folder / "scores.nc"]
+    write_csv(records, written[0])
+    write_netcdf(records, written[1])
+    parts = plan_series(records, folder / "figures", innovations, None, None)
+    if frame is not None:
+        parts += plan_maps([MapSource.of(item) for item in images], folder / "figures", frame)
+    captions = [(part.path, caption) for part in parts if (caption := part.make()) is not None]
+    write_summary(folder, records, "twin", captions, None)
+    return [*written, *(path for path, _ in captions), folder / SUMMARY]
+
+
+def frame_of(grid, land):
+    return MapFrame(grid, land, None, None, REGIONS, "0-10 cm")
 
 
 @pytest.fixture
@@ -68,14 +87,7 @@ def test_whole_report(pictures, tmp_path, scores):
     control = ImageSet("control", TIME, GRID, {"background": images["background"]})
     folder = tmp_path / "report"
     written = write_report(
-        folder,
-        scores,
-        name="twin",
-        images=[control, found],
-        grid=GRID,
-        land=pictures.example_land(GRID),
-        innovations=cycles,
-        regions=REGIONS,
+        folder, scores, [control, found], frame_of(GRID, pictures.example_land(GRID)), innovations=cycles
     )
     assert sorted(p.relative_to(folder).as_posix() for p in written) == [
         "figures/innovations.png",
@@ -107,7 +119,7 @@ def test_scores_alone_and_a_regional_grid(pictures, tmp_path, scores):
     land = np.ones(asia.shape, bool)
     item = ImageSet("control", TIME, asia, pictures.example_images(asia, land, ("background",)))
     empty = ImageSet("enkf_like", TIME + timedelta(hours=6), asia, {})
-    written = write_report(tmp_path / "b", scores, images=[item, empty], grid=asia, land=land, regions=REGIONS)
+    written = write_report(tmp_path / "b", scores, [item, empty], frame_of(asia, land))
     # The grid has only half of China and nothing of the United States.
     assert [p.name for p in written if "202206" in p.name] == ["map_control_20220602T06.png"]
 
@@ -121,10 +133,8 @@ def test_bad_input_is_named(pictures, tmp_path, scores):
     with pytest.raises(DataError, match="no score records"):
         write_report(tmp_path / "a", tmp_path / "empty.jsonl")
     item = ImageSet("control", TIME, regular_grid(20, 40), {"background": np.zeros((20, 40))})
-    with pytest.raises(ShapeError, match="need the grid"):
-        write_report(tmp_path / "a", scores, images=[item])
     with pytest.raises(ShapeError, match="the model is on 32 x 64 cells"):
-        write_report(tmp_path / "a", scores, images=[item], grid=GRID, land=pictures.example_land(GRID))
+        write_report(tmp_path / "a", scores, [item], frame_of(GRID, pictures.example_land(GRID)))
     write_images(pictures, tmp_path / "images.nc", {})
     with pytest.raises(DataError, match="lacks run"):
         read_images(tmp_path / "images.nc")
