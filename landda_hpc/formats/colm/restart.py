@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -26,9 +26,10 @@ from landda_hpc.variables import SOIL_WATER_STATE, STATE
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class SoilConstants:
+class SoilConstants(NamedTuple):
     """Hydraulic constants of soil columns; CoLM's names and units. n patches, 10 layers.
+
+    A tuple, so that compiled kernels take it as it is.
 
     Attributes
     ----------
@@ -60,7 +61,7 @@ class SoilConstants:
 
     def take(self, index: slice | IntArray) -> SoilConstants:
         """The columns at a slice or index array, in that order."""
-        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = self._asdict()
         for name, value in values.items():
             if isinstance(value, np.ndarray):
                 values[name] = value[index]
@@ -77,7 +78,7 @@ class SoilConstants:
         first = parts[0]
         if any((p.is_campbell, p.wimp, p.smpmin) != (first.is_campbell, first.wimp, first.smpmin) for p in parts):
             raise DataError("blocks of the constant restart are of different builds of CoLM. Create them again.")
-        values: dict[str, Any] = {f.name: getattr(first, f.name) for f in fields(cls)}
+        values = first._asdict()
         for name, value in values.items():
             if isinstance(value, np.ndarray):
                 values[name] = np.concatenate([getattr(p, name) for p in parts])

@@ -12,7 +12,7 @@ Kernels are plain loops in numba, so that a patch gets the same bits wherever it
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def follow_liquid_water(
     """
     require_retention(soil, scheme)
     kernel = _vsf if scheme is SoilWaterScheme.VSF else _colm2014
-    kernel(_Columns(**vars(soil)), wliq, wice, temperature, where, smp, hk)
+    kernel(soil, wliq, wice, temperature, where, smp, hk)
 
 
 def require_retention(soil: SoilConstants, scheme: SoilWaterScheme) -> None:
@@ -104,27 +104,9 @@ def effective_porosity(soil: SoilConstants, wice: FloatArray) -> FloatArray:
     return share
 
 
-class _Columns(NamedTuple):
-    """``SoilConstants`` in the form that the kernels read."""
-
-    porsl: FloatArray
-    theta_r: FloatArray
-    psi0: FloatArray
-    hksati: FloatArray
-    bsw: FloatArray
-    alpha_vgm: FloatArray
-    n_vgm: FloatArray
-    L_vgm: FloatArray
-    sc_vgm: FloatArray
-    fc_vgm: FloatArray
-    is_campbell: bool
-    wimp: float
-    smpmin: float
-
-
 @compiled(nogil=False, error_model="python")
 def _vsf(
-    soil: _Columns,
+    soil: SoilConstants,
     wliq: FloatArray,
     wice: FloatArray,
     temperature: FloatArray,
@@ -173,7 +155,7 @@ def _vsf(
 
 @compiled(nogil=False, error_model="python")
 def _colm2014(
-    soil: _Columns,
+    soil: SoilConstants,
     wliq: FloatArray,
     wice: FloatArray,
     temperature: FloatArray,

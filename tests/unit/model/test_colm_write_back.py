@@ -177,7 +177,7 @@ def test_rock_takes_no_water() -> None:
     constants = soil()
     porsl = constants.porsl.copy()
     porsl[:, 9] = 0.04
-    constants = replace(constants, porsl=porsl)
+    constants = constants._replace(porsl=porsl)
     before = water(constants, np.full(LAYERS, 0.5), np.zeros(LAYERS))
     after, ledger = apply_increment(constants, ALL, before, np.full(LAYERS, 0.01), VSF)
     assert not ledger.changed[:, 9].any()
