@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -34,6 +36,16 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         profile = "ci" if os.environ.get("CI") else "dev"
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", profile))
+
+
+@pytest.fixture(autouse=True)
+def logging_as_imported() -> Iterator[None]:
+    """Undo what a command that ran in this process did to the project's log, so that no test depends on another."""
+    logger = logging.getLogger("landda_hpc")
+    before = logger.handlers[:], logger.propagate, logger.level
+    yield
+    logger.handlers[:], logger.propagate = before[:2]
+    logger.setLevel(before[2])
 
 
 @pytest.fixture(scope="session")

@@ -189,7 +189,6 @@ def test_without_any_folder_there_is_one_warning(
     else:
         monkeypatch.setattr(folders.tempfile, "gettempdir", _no_temporary_folder)
     with caplog.at_level(logging.WARNING, logger="landda_hpc"):
-        monkeypatch.setattr(logging.getLogger("landda_hpc"), "propagate", True)
         assert package.hits() == (3, 0)
         assert package.hits() == (3, 0)
     (record,) = caplog.records

@@ -113,7 +113,7 @@ def test_rock_takes_no_increment(tmp_path: Path, tiles: CaseTiles) -> None:
     rock = np.zeros_like(tiles.tiles.porsl, dtype=np.bool_)
     rock[:, 6:] = True
     porsl = np.where(rock, 0.04, tiles.tiles.porsl)
-    here = replace(tiles, tiles=replace(tiles.tiles, porsl=porsl), soil=replace(tiles.soil, porsl=porsl))
+    here = replace(tiles, tiles=replace(tiles.tiles, porsl=porsl), soil=tiles.soil._replace(porsl=porsl))
     model = ColmModel(here, SoilWaterScheme.VSF)
     state = model.read(find_case(tmp_path / "small"), START)
     before = state.copy()
