@@ -1,15 +1,16 @@
-"""Image analysis with errors that it learns during the run."""
+"""Error models that a run learns from its own innovations and increments, and analyses with them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from landda_hpc.analysis.enkf_like import coefficient_gain, gain_statistics
 from landda_hpc.analysis.frame_protocol import ImageFrame
-from landda_hpc.analysis.missing import GainSetting, MissingStrategy, ZeroFill
-from landda_hpc.analysis.protocol import Analysis, ImagePair
+from landda_hpc.analysis.missing import GainSetting, MissingStrategy
+from landda_hpc.analysis.protocol import Analysis, AnalysisMethod, ImagePair
 from landda_hpc.analysis.visit_differences import LearnedVariances, VisitDifferences
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.random_fields.keyed import keyed_generator
@@ -33,7 +34,7 @@ class LearnedErrors:
     """
 
     def __init__(self, frame: ImageFrame, density: FloatArray, std: FloatArray, seed: int, purpose: str) -> None:
-        self._frame, self._density, self._std = frame, density, std
+        self._frame, self.density, self._std = frame, density, std
         self._seed, self._purpose = seed, purpose
 
     def standard_deviation(self, domain: BoolArray) -> FloatArray:
@@ -44,70 +45,58 @@ class LearnedErrors:
         """Local."""
         generator = keyed_generator(self._seed, f"{self._purpose} perturbation, learned", time_key, member)
         noise = generator.standard_normal(self._frame.n_coef)
-        return np.where(domain, self._frame.inverse(self._frame.scale_by(noise, np.sqrt(self._density))), 0.0)
+        return np.where(domain, self._frame.inverse(self._frame.scale_by(noise, np.sqrt(self.density))), 0.0)
 
     def variance(self, frame: ImageFrame, domain: BoolArray) -> FloatArray:
         """Density times that of white errors: the leakage between wedges is not resolved. Local."""
-        variance: FloatArray = self._density * frame.local_variance(domain.astype(np.float64))
+        variance: FloatArray = self.density * frame.local_variance(domain.astype(np.float64))
         return variance
 
     def covariance_times(self, frame: ImageFrame, image: FloatArray) -> FloatArray:
         """Local."""
-        return frame.apply_gain(image, self._density)
+        return frame.apply_gain(image, self.density)
 
 
-class Learned:
-    """K = B / (B + R) per coefficient, with R and B learned from the run's own innovations and increments.
+class ErrorsOfEachAnalysis:
+    """The error models of background and observation that each analysis finds before it starts.
 
     Parameters
     ----------
     frame : the curvelet frame.
     estimator : of R and of the innovation variance, by group of coefficients.
     local : whether B varies in space within a group, as the square of the innovation does.
-    seed : keys random numbers of the strategy for missing cells.
-    missing : treatment of cells without observation.
+    seed : keys the realisations.
     """
 
-    def __init__(
-        self,
-        frame: ImageFrame,
-        estimator: VisitDifferences,
-        local: bool,
-        seed: int,
-        missing: MissingStrategy | None = None,
-    ) -> None:
-        self._frame, self._estimator, self._local, self._seed = frame, estimator, local, seed
-        self._missing = missing or ZeroFill()
+    def __init__(self, frame: ImageFrame, estimator: VisitDifferences, local: bool, seed: int) -> None:
+        self.frame, self.estimator = frame, estimator
+        self._local, self._seed = local, seed
 
-    def analyse(self, pair: ImagePair) -> Analysis:
-        """Local, except the strategy for missing cells."""
-        estimator, frame = self._estimator, self._frame
+    def learn(self, pair: ImagePair) -> tuple[LearnedErrors, LearnedErrors, dict[str, float | list[float]]]:
+        """Learn from the innovation: errors of the background, of the observation, and numbers for the record. Local.
+
+        Where nothing has been observed yet, both have zero variance.
+        """
+        estimator, frame, groups = self.estimator, self.frame, self.estimator.groups
         estimator.observe(pair)
         found = estimator.variances()
-        groups = estimator.groups
         white = np.maximum(groups.expand(found.white), np.finfo(np.float64).tiny)
         b, r = groups.expand(found.background) / white, groups.expand(found.observation) / white
         deviation = np.full(frame.shape, _cell_std(found.background, found.white))
         if self._local and pair.observed.any():
             local, factor = self._local_variance(pair, found)
             b, deviation = b * factor, np.sqrt(local)
-        gain = coefficient_gain(b, r)
-        background = LearnedErrors(frame, b, deviation, self._seed, "background")
         std = np.full(frame.shape, _cell_std(found.observation, found.white))
-        observation = LearnedErrors(frame, r, std, self._seed, "observation")
-        update = self._missing.update(GainSetting(frame, background, observation, gain, None), pair)
-        spread = np.where(pair.domain, deviation, np.nan)
-        diagnostics = gain_statistics(gain, np.ones_like(gain), frame.blocks) | self._diagnostics(found)
-        return Analysis(update.increment, spread, diagnostics | update.diagnostics)
-
-    def applied(self, increment: FloatArray) -> None:
-        """See ``HearsIncrements.applied``."""
-        self._estimator.applied(increment)
+        return (
+            LearnedErrors(frame, b, deviation, self._seed, "background"),
+            LearnedErrors(frame, r, std, self._seed, "observation"),
+            self._diagnostics(found),
+        )
 
     def _local_variance(self, pair: ImagePair, found: LearnedVariances) -> tuple[FloatArray, FloatArray]:
         """Background variance by cell, m6 m-6, and by coefficient relative to its group's mean, (n_var,)."""
-        frame, groups = self._frame, self._estimator.groups
-        square, known = self._estimator.mean_square()
+        frame, groups = self.frame, self.estimator.groups
+        square, known = self.estimator.mean_square()
         known = known & pair.domain
         smooth = _smoothed(square, known)
         noise = _cell_std(found.observation, found.white) ** 2
@@ -125,24 +114,74 @@ class Learned:
         return local, factor
 
     def _diagnostics(self, found: LearnedVariances) -> dict[str, float | list[float]]:
-        scales = self._estimator.by_scale
+        scales = self.estimator.by_scale
         white = np.maximum(scales(found.white), np.finfo(np.float64).tiny)
         return {
             "observation_std_by_scale": np.sqrt(scales(found.observation) / white).tolist(),
             "background_std_by_scale": np.sqrt(np.maximum(scales(found.background), 0.0) / white).tolist(),
             "is_learned": float(found.is_learned),
-            "errors_persist": float(self._estimator.persists),
+            "errors_persist": float(self.estimator.persists),
         }
 
-    # ------------------------------------------------------------------ memory
+
+class LearnedGain:
+    """K = B / (B + R) per coefficient of two learned error models, for one analysis.
+
+    Parameters
+    ----------
+    frame : the curvelet frame.
+    background, observation : error models.
+    missing : treatment of cells without observation.
+    """
+
+    def __init__(
+        self, frame: ImageFrame, background: LearnedErrors, observation: LearnedErrors, missing: MissingStrategy
+    ) -> None:
+        self._frame, self._background, self._observation = frame, background, observation
+        self._missing = missing
+
+    def analyse(self, pair: ImagePair) -> Analysis:
+        """Local, except the strategy for missing cells."""
+        frame, background, observation = self._frame, self._background, self._observation
+        gain = coefficient_gain(background.density, observation.density)
+        update = self._missing.update(GainSetting(frame, background, observation, gain), pair)
+        spread = np.where(pair.domain, background.standard_deviation(pair.domain), np.nan)
+        numbers = gain_statistics(gain, np.ones_like(gain), frame.blocks)
+        return Analysis(update.increment, spread, numbers | update.diagnostics)
+
+
+class WithLearnedErrors:
+    """A method that is built for each analysis, with error models that the run has learned so far.
+
+    Parameters
+    ----------
+    errors : learns B and R.
+    make : errors of the background, errors of the observation -> the method. The method must not keep anything from
+        one analysis to the next. Parts that do not depend on the errors should be built once.
+    """
+
+    def __init__(
+        self, errors: ErrorsOfEachAnalysis, make: Callable[[LearnedErrors, LearnedErrors], AnalysisMethod]
+    ) -> None:
+        self._errors, self._make = errors, make
+
+    def analyse(self, pair: ImagePair) -> Analysis:
+        """Collective over the root group."""
+        background, observation, learned = self._errors.learn(pair)
+        analysis = self._make(background, observation).analyse(pair)
+        return replace(analysis, diagnostics=analysis.diagnostics | learned)
+
+    def applied(self, increment: FloatArray) -> None:
+        """See ``HearsIncrements.applied``."""
+        self._errors.estimator.applied(increment)
 
     def state(self) -> dict[str, FloatArray]:
         """See ``MethodMemory.state``."""
-        return self._estimator.state()
+        return self._errors.estimator.state()
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
         """See ``MethodMemory.restore``."""
-        self._estimator.restore(arrays)
+        self._errors.estimator.restore(arrays)
 
 
 def _cell_std(variance: FloatArray, white: FloatArray) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from landda_hpc.analysis.inpainting import HarmonicInpainting
-from landda_hpc.analysis.learned import Learned
-from landda_hpc.analysis.missing import Inpaint, Solve
+from landda_hpc.analysis.learned import ErrorsOfEachAnalysis, LearnedGain, WithLearnedErrors
+from landda_hpc.analysis.missing import Inpaint, Solve, ZeroFill
 from landda_hpc.analysis.protocol import Analysis, HearsIncrements, ImagePair
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.analysis.visit_differences import Recession, VisitDifferences
@@ -27,7 +27,7 @@ KEEPS_ALL = Recession(1.0, 0.0)
 class Sequence:
     """A state that changes by a known tendency, observed with errors: the simplest model of a cycling run."""
 
-    def __init__(self, method: Learned, std: float, correlated: float = 0.0, persistent: float = 0.0) -> None:
+    def __init__(self, method: WithLearnedErrors, std: float, correlated: float = 0.0, persistent: float = 0.0) -> None:
         self.method, self.std, self.correlated, self.persistent = method, std, correlated, persistent
         self.truth, self.state = np.full(SHAPE, 0.25), np.full(SHAPE, 0.25)
         self.state = self.state + 0.05 * periodic_field(gaussian_power(SHAPE, 4.0, 4.0), 5, "first guess")
@@ -56,10 +56,11 @@ class Sequence:
         return analysis
 
 
-def make(local: bool = False, missing: object = None, **options: object) -> Learned:
+def make(local: bool = False, missing: object = None, **options: object) -> WithLearnedErrors:
     frame = Curvelet2D(SHAPE, angles_coarse=8)
     estimator = VisitDifferences(frame, recession=KEEPS_ALL, **options)
-    return Learned(frame, estimator, local, 1, missing)
+    errors = ErrorsOfEachAnalysis(frame, estimator, local, 1)
+    return WithLearnedErrors(errors, lambda b, r: LearnedGain(frame, b, r, missing or ZeroFill()))
 
 
 def observation_std(analysis: Analysis) -> FloatArray:
