@@ -75,7 +75,7 @@ def write_images(
     n_bytes = sum(field.values.nbytes for field in fields.values()) + 9 * grid.n_cells + _COORDINATE_BYTES
     with new_netcdf(path, n_bytes, attributes, make_folder=make_folder) as file:
         file.dimensions({"bnds": 2})
-        _write_grid(file, grid)
+        write_grid(file, grid)
         common: dict[str, str] = {}
         methods = []
         if time is not None:
@@ -106,7 +106,8 @@ def _check(name: str, field: OutputField, grid: Grid) -> None:
         raise ShapeError(f"field '{name}' has no units. Set them in its attributes ('1' if it has no dimension).")
 
 
-def _write_grid(file: NetcdfWriter, grid: Grid) -> None:
+def write_grid(file: NetcdfWriter, grid: Grid) -> None:
+    """Write latitudes and longitudes of a grid with their bounds; the dimension ``bnds`` exists. Local."""
     for name, long_name, units, axis, centres, edges in (
         ("lat", "latitude", "degrees_north", "Y", grid.lat, grid.lat_edges),
         ("lon", "longitude", "degrees_east", "X", grid.lon, grid.lon_edges),
