@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from landda_hpc.analysis.enkf_like import coefficient_gain
+from landda_hpc.analysis.error_models import ErrorModel
 from landda_hpc.analysis.protocol import Analysis, ImagePair
 from landda_hpc.analysis.running_statistics import checked, running_mean
 from landda_hpc.constants import FloatArray
@@ -30,6 +31,24 @@ class Pointwise:
             increment=self._gain * pair.innovation,
             diagnostics={"gain_mean": self._gain, "gain_std": 0.0},
         )
+
+
+class PointwiseOfErrors:
+    """x_a = x_b + K (y - H x_b), K = B / (B + R) in each cell from the standard deviations of two error models.
+
+    Parameters
+    ----------
+    background, observation : error models, which may change in time; correlations are not used.
+    """
+
+    def __init__(self, background: ErrorModel, observation: ErrorModel) -> None:
+        self._background, self._observation = background, observation
+
+    def analyse(self, pair: ImagePair) -> Analysis:
+        """Local: no communication."""
+        b, r = (model.standard_deviation(pair.domain) ** 2 for model in (self._background, self._observation))
+        gain = coefficient_gain(b, r)
+        return Analysis(gain * pair.innovation, np.where(pair.domain, np.sqrt(b), np.nan), _gain_of_cells(gain, pair))
 
 
 class AdaptivePointwise:
@@ -70,14 +89,7 @@ class AdaptivePointwise:
         self._mean_square, self._count = running_mean(
             self._mean_square, self._count, innovation**2, observed, self._memory
         )
-        used = gain[observed]
-        return Analysis(
-            increment=np.where(observed, gain, 0.0) * innovation,
-            diagnostics={
-                "gain_mean": float(used.mean()) if used.size else 0.0,
-                "gain_std": float(used.std()) if used.size else 0.0,
-            },
-        )
+        return Analysis(np.where(observed, gain, 0.0) * innovation, diagnostics=_gain_of_cells(gain, pair))
 
     def state(self) -> dict[str, FloatArray]:
         """Mean square innovation per cell, m6 m-6, and the number of innovations in it. Local."""
@@ -87,6 +99,14 @@ class AdaptivePointwise:
         """Local."""
         known = checked(arrays, self.state())
         self._mean_square, self._count = known["mean_square_innovation"], known["count"]
+
+
+def _gain_of_cells(gain: FloatArray, pair: ImagePair) -> dict[str, float | list[float]]:
+    used = gain[pair.observed]
+    return {
+        "gain_mean": float(used.mean()) if used.size else 0.0,
+        "gain_std": float(used.std()) if used.size else 0.0,
+    }
 
 
 def adaptive_gain(mean_square: FloatArray, r: FloatArray) -> FloatArray:

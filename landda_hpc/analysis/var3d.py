@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from landda_hpc.analysis.cost import CostFunction, ImageTerm, ThresholdFrame
+from landda_hpc.analysis.error_models import ErrorModel
 from landda_hpc.analysis.minimise import Minimum, StoppingRule, minimise
 from landda_hpc.analysis.protocol import Analysis, ImagePair
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import ConfigError, DataError, ShapeError
 
 logger = logging.getLogger(__name__)
+
+_LEAST_STD = 1e-6
+"""Smallest standard deviation from an error model, m3 m-3; errors that are still unknown have none."""
 
 ImageFill = Callable[[FloatArray, BoolArray], FloatArray]
 """(image, cells with a value) -> image without gaps, unchanged in cells with a value."""
@@ -170,6 +174,42 @@ class Var3d:
     def _require_layers(self, expected: int, what: str) -> None:
         if self.n_layers != expected:
             raise ShapeError(f"3D-Var: {what}; its background variance has {self.n_layers} layers.")
+
+
+class Var3dOfErrors:
+    """3D-Var of the observed depth with the standard deviations of two error models, which may change in time.
+
+    Parameters
+    ----------
+    background, observation : error models; correlations are not used, because B and R of [S24] are diagonal.
+    point : whether J_O is part of the cost function.
+    image : the image term, or None. Its ``std`` is replaced by the root mean square of the observation errors.
+    rule : when the minimisation ends.
+    """
+
+    def __init__(
+        self,
+        background: ErrorModel,
+        observation: ErrorModel,
+        point: bool,
+        image: ImageConstraint | None = None,
+        rule: StoppingRule | None = None,
+    ) -> None:
+        self._background, self._observation = background, observation
+        self._point, self._image, self._rule = point, image, rule
+
+    def analyse(self, pair: ImagePair) -> Analysis:
+        """Local, as long as the error models are; see ``Var3d.analyse`` for errors raised."""
+        domain = pair.domain
+        b, r = (
+            np.maximum(model.standard_deviation(domain), _LEAST_STD) for model in (self._background, self._observation)
+        )
+        image = self._image
+        if image is not None and domain.any():
+            image = replace(image, std=float(np.sqrt(np.mean(r[domain] ** 2))))
+        spread = np.where(domain, b, np.nan)
+        method = Var3d(b**2, observation_std=r if self._point else None, image=image, rule=self._rule)
+        return replace(method.analyse(pair), spread=spread)
 
 
 def diagnostics_of(minimum: Minimum, increment: FloatArray, pair: ImagePair) -> dict[str, float | list[float]]:

@@ -9,12 +9,12 @@ from pydantic import Field
 from landda_hpc.config.section import SoilWater
 from landda_hpc.methods.base.curvelet_section import CurveletRun
 from landda_hpc.methods.base.error_section import Errors, ErrorsOfObservations
-from landda_hpc.methods.errors.reported import ReportedErrorsConfig
+from landda_hpc.methods.base.errors_of_method import learning_problems, with_errors
 from landda_hpc.methods.errors.white import WhiteErrorsConfig
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.enkf_like import EnkfLike
-    from landda_hpc.analysis.error_models import ErrorModel
+    from landda_hpc.analysis.learned import WithLearnedErrors
     from landda_hpc.analysis.reported_errors import WithReportedErrors
     from landda_hpc.config.campaign import CampaignConfig
     from landda_hpc.methods.base.context import MethodContext
@@ -47,23 +47,21 @@ class EnkfLikeRun(CurveletRun):
         problems, roots = super().problems(campaign), campaign.parallel.roots or 1
         if self.estimator == "sampled" and roots > self.members:
             problems.append(f"parallel.roots = {roots} exceeds its {self.members} members")
-        return problems
+        return problems + learning_problems(self.background_errors, self.observation_errors)
 
-    def build(self, context: MethodContext) -> EnkfLike | WithReportedErrors:
+    def build(self, context: MethodContext) -> EnkfLike | WithReportedErrors | WithLearnedErrors:
         """See ``AnalysingRun.build``."""
         from landda_hpc.analysis.enkf_like import EnkfLike
-        from landda_hpc.analysis.reported_errors import WithReportedErrors
 
-        frame, members = context.frame(self.frame), context.members(self.members)
-        background = (self.background_errors or WhiteErrorsConfig(std=self.background_std)).build(
-            frame, "background", context
+        frame, members, missing = (
+            context.frame(self.frame),
+            context.members(self.members),
+            self.missing_strategy(context),
         )
-        missing = self.missing_strategy(context)
-
-        def make(observation: ErrorModel) -> EnkfLike:
-            return EnkfLike(frame, members, background, observation, self.estimator, missing)
-
-        errors = self.observation_errors or WhiteErrorsConfig(std=self.observation_std)
-        if isinstance(errors, ReportedErrorsConfig):
-            return WithReportedErrors(lambda std: make(errors.of(std, context)))
-        return make(errors.build(frame, "observation", context))
+        return with_errors(
+            lambda b, r: EnkfLike(frame, members, b, r, self.estimator, missing),
+            self.background_errors or WhiteErrorsConfig(std=self.background_std),
+            self.observation_errors or WhiteErrorsConfig(std=self.observation_std),
+            frame,
+            context,
+        )

@@ -8,12 +8,14 @@ from pydantic import Field, model_validator
 
 from landda_hpc.methods.base.curvelet_section import CurveletRun
 from landda_hpc.methods.base.error_section import Errors, ErrorsOfObservations
-from landda_hpc.methods.errors.reported import ReportedErrorsConfig
+from landda_hpc.methods.base.errors_of_method import learning_problems, with_errors
 from landda_hpc.methods.errors.white import WhiteErrorsConfig
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
+    from landda_hpc.analysis.learned import WithLearnedErrors
     from landda_hpc.analysis.reported_errors import WithReportedErrors
+    from landda_hpc.config.campaign import CampaignConfig
     from landda_hpc.methods.base.context import MethodContext
 
 
@@ -35,32 +37,37 @@ class GainRun(CurveletRun):
 
     @model_validator(mode="after")
     def _learns_with_known_r(self) -> Self:
-        if self.background_errors is None and isinstance(self.observation_errors, ReportedErrorsConfig):
+        kind = getattr(self.observation_errors, "kind", None)
+        if self.background_errors is None and kind in ("reported", "learned"):
             raise ValueError(
-                "observation_errors of kind 'reported' need background_errors: B is learned with a fixed R only"
+                f"observation_errors of kind '{kind}' need background_errors: B alone is learned with a fixed R only. "
+                "Method 'learned' learns both"
             )
         return self
 
-    def build(self, context: MethodContext) -> GivenSpectra | InnovationSpectra | WithReportedErrors:
+    def problems(self, campaign: CampaignConfig) -> list[str]:
+        """See ``AnyRun.problems``."""
+        return super().problems(campaign) + learning_problems(self.background_errors, self.observation_errors)
+
+    def build(
+        self, context: MethodContext
+    ) -> GivenSpectra | InnovationSpectra | WithReportedErrors | WithLearnedErrors:
         """See ``AnalysingRun.build``."""
         from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
-        from landda_hpc.analysis.reported_errors import WithReportedErrors
 
         frame, missing, errors = context.frame(self.frame), self.missing_strategy(context), self.observation_errors
-        given = None
         if self.background_errors is not None:
-            given = self.background_errors.build(frame, "background", context)
-        if isinstance(errors, ReportedErrorsConfig):
-            assert given is not None, "validation refuses reported errors without background_errors"
-            return WithReportedErrors(
-                lambda std: GivenSpectra(frame, self.POOLING, given, errors.of(std, context), missing)
+            return with_errors(
+                lambda b, r: GivenSpectra(frame, self.POOLING, b, r, missing),
+                self.background_errors,
+                errors,
+                frame,
+                context,
             )
         observation = errors.build(frame, "observation", context)
-        if given is None:
-            return InnovationSpectra(
-                frame, self.POOLING, observation, self.memory_cycles, context.members, context.seed, missing
-            )
-        return GivenSpectra(frame, self.POOLING, given, observation, missing)
+        return InnovationSpectra(
+            frame, self.POOLING, observation, self.memory_cycles, context.members, context.seed, missing
+        )
 
 
 class PerScaleRun(GainRun):

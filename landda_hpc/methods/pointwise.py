@@ -1,28 +1,58 @@
-"""The same constant gain in every cell."""
+"""The same constant gain in every cell, or the gain that follows from two error models."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from landda_hpc.config.frame import FrameConfig
 from landda_hpc.config.section import Fraction
+from landda_hpc.methods.base.error_section import Errors, ErrorsOfObservations
+from landda_hpc.methods.base.errors_of_method import learning_problems, with_errors
 from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
-    from landda_hpc.analysis.pointwise import Pointwise
+    from landda_hpc.analysis.protocol import AnalysisMethod
+    from landda_hpc.config.campaign import CampaignConfig
     from landda_hpc.methods.base.context import MethodContext
 
 
 class PointwiseRun(AnalysingRun):
-    """x_a = x_b + K (y - H x_b), the same constant K in every cell."""
+    """x_a = x_b + K (y - H x_b) cell by cell, with one constant K or with K = B / (B + R) from error models."""
 
     method: Literal["pointwise"] = "pointwise"
     name: str = Field("pointwise", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
     gain: Fraction = Field(9.0 / 13.0, description="K; the errors of [B26], 0.15 and 0.10, give 9/13")
+    background_errors: Errors | None = Field(
+        None, description="error model of the background: with observation_errors it gives K in each cell, not 'gain'"
+    )
+    observation_errors: ErrorsOfObservations | None = Field(None, description="error model of the observations")
 
-    def build(self, context: MethodContext) -> Pointwise:
+    @model_validator(mode="after")
+    def _gain_or_errors(self) -> Self:
+        given = self.background_errors is not None, self.observation_errors is not None
+        if given[0] != given[1]:
+            raise ValueError("K follows from background_errors and observation_errors: give both, or a gain")
+        # A campaign stores every key, so that the default counts as absent.
+        if all(given) and self.gain != type(self).model_fields["gain"].default:
+            raise ValueError("give a gain, or background_errors and observation_errors; found all of them")
+        return self
+
+    @property
+    def curvelet_frame(self) -> FrameConfig | None:
+        """See ``AnyRun.curvelet_frame``: errors that are learned need one."""
+        return FrameConfig() if self.background_errors is not None else None
+
+    def problems(self, campaign: CampaignConfig) -> list[str]:
+        """See ``AnyRun.problems``."""
+        return super().problems(campaign) + learning_problems(self.background_errors, self.observation_errors)
+
+    def build(self, context: MethodContext) -> AnalysisMethod:
         """See ``AnalysingRun.build``."""
-        from landda_hpc.analysis.pointwise import Pointwise
+        from landda_hpc.analysis.pointwise import Pointwise, PointwiseOfErrors
 
-        return Pointwise(self.gain)
+        if self.background_errors is None or self.observation_errors is None:
+            return Pointwise(self.gain)
+        frame = context.frame(FrameConfig())
+        return with_errors(PointwiseOfErrors, self.background_errors, self.observation_errors, frame, context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -14,14 +14,27 @@ from landda_hpc.config.frame import FrameConfig
 from landda_hpc.config.section import SoilWater, SoilWaterOrZeroOrFile
 from landda_hpc.constants import N_UPPER, SOIL_ZI, BoolArray, FloatArray
 from landda_hpc.errors import DataError
+from landda_hpc.methods.base.error_section import Errors, ErrorSection, ErrorsOfObservations
+from landda_hpc.methods.base.errors_of_method import learning_problems, with_errors
 from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
-    from landda_hpc.analysis.reported_errors import WithReportedErrors
+    from landda_hpc.analysis.minimise import StoppingRule
+    from landda_hpc.analysis.protocol import AnalysisMethod
     from landda_hpc.analysis.var3d import ImageConstraint, ImageFill, Var3d
     from landda_hpc.config.campaign import CampaignConfig
     from landda_hpc.grid import Grid
     from landda_hpc.methods.base.context import MethodContext
+
+
+_STANDARD_DEVIATIONS: Final = {
+    "background_std",
+    "background_archive",
+    "observation_std",
+    "observation_std_regions",
+    "reported_errors",
+    "image_std",
+}
 
 
 class Var3dRun(AnalysingRun):
@@ -56,6 +69,15 @@ class Var3dRun(AnalysingRun):
     background_floor: SoilWater = Field(
         0.01, description="smallest standard deviation of background errors from the archive, m3 m-3"
     )
+    background_errors: Errors | None = Field(
+        None,
+        description="error model of the background, for layers: observed; its standard deviations give B. Needs "
+        "observation_errors",
+    )
+    observation_errors: ErrorsOfObservations | None = Field(
+        None,
+        description="error model of the observations; its standard deviations replace observation_std and image_std",
+    )
     tolerance: float = Field(
         1e-9, ge=1e-30, le=1e6, description="norm of the cost function's gradient at which the minimisation ends"
     )
@@ -75,10 +97,31 @@ class Var3dRun(AnalysingRun):
             )
         return self
 
+    @model_validator(mode="after")
+    def _errors_replace_standard_deviations(self) -> Self:
+        given = {name for name in ("background_errors", "observation_errors") if getattr(self, name) is not None}
+        if not given:
+            return self
+        if len(given) == 1:
+            raise ValueError(f"found {given.pop()} alone: give both background_errors and observation_errors, or none")
+        # A campaign stores every key, so that a default counts as absent.
+        fields = type(self).model_fields
+        other = sorted(k for k in _STANDARD_DEVIATIONS & set(fields) if getattr(self, k) != fields[k].default)
+        if other:
+            raise ValueError(f"error models replace {', '.join(other)}: remove these, or the error models")
+        if self.layers != "observed":
+            raise ValueError("error models describe the observed depth: set layers: observed, or give an archive")
+        return self
+
     @property
     def n_analysed_layers(self) -> int:
         """See ``AnyRun.n_analysed_layers``."""
         return N_UPPER if self.layers == "upper_three" else 0
+
+    @property
+    def curvelet_frame(self) -> FrameConfig | None:
+        """See ``AnyRun.curvelet_frame``: errors that are learned need one."""
+        return FrameConfig() if self.background_errors is not None else None
 
     def problems(self, campaign: CampaignConfig) -> list[str]:
         """See ``AnyRun.problems``."""
@@ -88,16 +131,36 @@ class Var3dRun(AnalysingRun):
                 f"layers: upper_three reach down to {SOIL_ZI[N_UPPER]:.4f} m; the observed depth is {top}-{bottom} m: "
                 "observe a depth within these layers, or set layers: observed"
             )
-        return problems
+        return problems + learning_problems(self.background_errors, self.observation_errors)
 
-    def build(self, context: MethodContext) -> Var3d | WithReportedErrors:
+    def build(self, context: MethodContext) -> AnalysisMethod:
         """See ``AnalysingRun.build``.
 
         Raises
         ------
         MissingFileError, DataError, ShapeError : the archive is not usable, or has another number of layers.
         """
+        if self.background_errors is not None and self.observation_errors is not None:
+            return self._of_errors(self.background_errors, self.observation_errors, context)
         return self._by_errors(context)(None)
+
+    def _of_errors(self, background: ErrorSection, observation: ErrorSection, context: MethodContext) -> AnalysisMethod:
+        """The method with error models."""
+        from landda_hpc.analysis.var3d import Var3dOfErrors
+
+        image, rule = self._image(context), self._stopping_rule()
+        return with_errors(
+            lambda b, r: Var3dOfErrors(b, r, isinstance(self, Var3dObservationTerm), image, rule),
+            background,
+            observation,
+            context.frame(self.curvelet_frame or FrameConfig()),
+            context,
+        )
+
+    def _stopping_rule(self) -> StoppingRule:
+        from landda_hpc.analysis.minimise import StoppingRule
+
+        return StoppingRule(self.tolerance, self.tolerance_is_relative, self.max_iterations)
 
     def _by_errors(self, context: MethodContext) -> Callable[[float | FloatArray | None], Var3d]:
         """Build all parts of the method that do not depend on the observation errors.
@@ -106,10 +169,9 @@ class Var3dRun(AnalysingRun):
         -------
         Function: standard deviation of observation errors, m3 m-3, a number or a map (None without J_O) -> the method.
         """
-        from landda_hpc.analysis.minimise import StoppingRule
         from landda_hpc.analysis.var3d import Var3d
 
-        rule = StoppingRule(self.tolerance, self.tolerance_is_relative, self.max_iterations)
+        rule = self._stopping_rule()
         variance, image = self._background_variance(context), self._image(context)
         return lambda std: Var3d(variance, observation_std=std, image=image, rule=rule)
 
@@ -164,8 +226,10 @@ class Var3dObservationTerm(Var3dRun):
             )
         return self
 
-    def build(self, context: MethodContext) -> Var3d | WithReportedErrors:
+    def build(self, context: MethodContext) -> AnalysisMethod:
         """See ``Var3dRun.build``; DataError also for the file of a region."""
+        if self.background_errors is not None:
+            return super().build(context)
         from landda_hpc.analysis.reported_errors import WithReportedErrors
         from landda_hpc.regions import std_by_region
 

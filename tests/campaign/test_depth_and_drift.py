@@ -16,6 +16,7 @@ from tests.campaign.conftest import Landda, assert_same, wait_for_cycle
 DRIFT = {"share": 0.3, "settle_days": 0.0, "forecast_days": 1.0}
 OPTIONS: dict[str, Any] = {"depth": {"kind": "regression", "file": "vertical.nc"}, "drift": DRIFT}
 FRAME = {"angles_coarse": 8, "scales": 2}
+LEARNED = {"background_errors": {"kind": "learned"}, "observation_errors": {"kind": "learned"}}
 RUNS = [
     {"method": "control"},
     {"method": "pointwise", **OPTIONS},
@@ -24,6 +25,8 @@ RUNS = [
     {"method": "per_wedge", "frame": FRAME, "members": 5, "drift": DRIFT | {"per_time_of_day": False}},
     {"method": "learned", "frame": FRAME, "missing": "solve", **OPTIONS},
     {"method": "enkf_like", "members": 4, "frame": FRAME, **OPTIONS},
+    {"method": "enkf_like", "name": "enkf_learned", "members": 4, "frame": FRAME, **LEARNED},
+    {"method": "var3d_image", "frame": FRAME, **LEARNED},
     {"method": "smoothed", "length_km": 500.0, **OPTIONS},
     {"method": "var3d_point", **OPTIONS},
 ]

@@ -41,7 +41,7 @@ ERROR_MODELS: Final[Registry[ErrorSection]] = Registry(
     ErrorSection,
     "kind",
     "landda_hpc.methods.errors",
-    ("white", "correlated", "climatological", "reported"),
+    ("white", "correlated", "climatological", "learned", "reported"),
 )
 """Error models by the ``kind`` of their section."""
 
