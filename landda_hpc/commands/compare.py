@@ -38,8 +38,8 @@ def command(
         bool,
         typer.Option(
             "--tune-gain",
-            help="Also compare pointwise_best, the constant gain with the best score against the truth for the first "
-            "seed.",
+            help="Also compare pointwise_best and smoothed_best: the constant gain, and the gain and smoothing length, "
+            "that have the best score against the truth, chosen for every seed.",
         ),
     ] = False,
     options: Annotated[
@@ -57,7 +57,10 @@ def command(
             help="Slopes of 'landda study regress' for the option depth, below data_root; by default those included.",
         ),
     ] = None,
-    gains: Annotated[str, typer.Option(help="Gains to try with --tune-gain.")] = "0.1,0.2,0.3,0.4,0.5,0.6,0.7",
+    gains: Annotated[str, typer.Option(help="Gains to try with --tune-gain.")] = "0.1,0.15,0.2,0.3,0.4,0.5,0.6,0.7,0.8",
+    lengths: Annotated[
+        str, typer.Option(help="Smoothing lengths to try with --tune-gain, km; 'none': without smoothed_best.")
+    ] = "150,300,500",
     csv: Annotated[
         Path | None, typer.Option(help="Table to write; by default comparison.csv in the output folder.")
     ] = None,
@@ -84,7 +87,9 @@ def command(
     """
     from landda_hpc.commands.console.comparison_session import ComparisonSession, Request
     from landda_hpc.studies.comparison_options import parse_option_sets
+    from landda_hpc.studies.comparison_tuning import tunings
 
+    tried_lengths = () if lengths.strip() == "none" else _numbers("--lengths", lengths, float)
     request = Request(
         file=file,
         overrides=parse_overrides(overrides),
@@ -92,7 +97,7 @@ def command(
         seeds=_numbers("--seeds", seeds, int),
         baseline=baseline,
         last_days=last_days,
-        gains=_numbers("--gains", gains, float) if tune_gain else None,
+        tuned=tunings(_numbers("--gains", gains, float), tried_lengths) if tune_gain else (),
         options=parse_option_sets(options),
         slopes=slopes,
         output=output,

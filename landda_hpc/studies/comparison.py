@@ -7,10 +7,10 @@ import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import yaml
 
@@ -31,18 +31,14 @@ from landda_hpc.config import (
 from landda_hpc.errors import ConfigError, StorageError
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.instances.trajectory import changed_records, changed_trajectory, listed
-from landda_hpc.methods.pointwise import PointwiseRun
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.folder_lock import PATIENT
 from landda_hpc.studies.comparison_options import OptionSet, name_with, with_options
-from landda_hpc.verification.tables.score_records import TRUTH, ScoreRecord
+from landda_hpc.studies.comparison_tuning import Tuning
 
 logger = logging.getLogger(__name__)
-
-BEST_GAIN: Final = "pointwise_best"
-"""Name of the pointwise run whose gain was chosen with the truth."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,8 @@ class Comparison:
     seeds : one campaign for each.
     baseline : reference run of paired differences.
     since : only later times of the assimilation window count.
-    tuned : runs with a parameter that was chosen with the truth.
+    tuned : runs with settings that are chosen with the truth.
+    best : of each tuned run, its settings for every seed; empty before they are chosen.
     """
 
     config: CampaignConfig
@@ -63,6 +60,7 @@ class Comparison:
     baseline: str
     since: datetime
     tuned: tuple[str, ...] = ()
+    best: Mapping[str, Mapping[int, Mapping[str, float]]] = field(default_factory=dict)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -71,15 +69,32 @@ class Comparison:
     def of_seed(self, seed: int) -> CampaignConfig:
         """The campaign of one seed. It draws no figures; `landda plot` draws them, and the comparison has its own."""
         output = self.config.output.model_copy(update={"figures": False})
-        return self.config.model_copy(update={"seed": seed, "output": output})
+        runs = tuple(
+            run.model_copy(update=dict(self.best[run.name][seed])) if run.name in self.best else run
+            for run in self.config.runs
+        )
+        return self.config.model_copy(update={"seed": seed, "output": output, "runs": runs})
+
+    def with_best(self, best: Mapping[str, Mapping[int, Mapping[str, float]]]) -> Comparison:
+        """The comparison with settings of its tuned runs; those with options take the settings of the run without."""
+        names = {run: next((n for n in best if run.startswith(n)), None) for run in self.tuned}
+        return replace(self, best={run: best[name] for run, name in names.items() if name is not None})
 
     def describe(self) -> list[str]:
         """One line per method: name, kind, and settings other than the default."""
         lines = []
         for run in self.config.runs:
             changed = _changed_settings(run)
+            note = ""
+            if run.name in self.best:
+                by_seed = self.best[run.name]
+                changed = {key: v for key, v in changed.items() if all(key not in best for best in by_seed.values())}
+                chosen = "; ".join(
+                    f"seed {seed}: " + ", ".join(f"{key} {value:g}" for key, value in best.items())
+                    for seed, best in by_seed.items()
+                )
+                note = f", tuned with the truth ({chosen})"
             settings = yaml.safe_dump(changed, default_flow_style=True, width=math.inf, sort_keys=False).strip()
-            note = ", tuned with the truth" if run.name in self.tuned else ""
             lines.append(f"{run.name}: {run.method}, {settings if changed else 'defaults'}{note}")
         return lines
 
@@ -90,7 +105,7 @@ def plan_comparison(
     seeds: Sequence[int] = (1, 2, 3),
     baseline: str | None = None,
     last_days: float | None = None,
-    best_gain: float | None = None,
+    tuned: Sequence[Tuning] = (),
     options: Sequence[OptionSet] = (),
     slopes: Path | None = None,
 ) -> Comparison:
@@ -105,7 +120,7 @@ def plan_comparison(
     baseline : name of a run; the first by default.
     last_days : last days of the assimilation window that count; default: the second half of the window
         without ``verification.discard_days``.
-    best_gain : adds the run ``pointwise_best`` with this K, chosen with the truth.
+    tuned : adds these runs, with their first candidates until the best ones are known (``Comparison.with_best``).
     options : every method is compared with each of these sets of options, see ``with_options``.
     slopes : file of the vertical regression for all methods.
 
@@ -120,9 +135,10 @@ def plan_comparison(
         chosen = choose_runs(runs, methods)
     except ConfigError as error:
         problems += error.problems
-    if best_gain is not None and all(run["name"] != BEST_GAIN for run in chosen):
-        chosen = [*chosen, {"method": "pointwise", "name": BEST_GAIN, "gain": best_gain}]
-    tuned = () if best_gain is None else tuple(name_with(BEST_GAIN, one) for one in options or [()])
+    names_of_tuned = [tuning.name for tuning in tuned]
+    chosen = [run for run in chosen if run["name"] not in names_of_tuned]
+    chosen += [tuning.run(tuning.candidates[0]) for tuning in tuned]
+    with_sets = tuple(name_with(name, one) for name in names_of_tuned for one in options or [()])
     chosen = with_options(chosen, options, slopes)
     names = [str(run["name"]) for run in chosen]
     if baseline is not None and baseline not in names and not problems:
@@ -136,7 +152,7 @@ def plan_comparison(
     if problems:
         raise ConfigError(problems)
     raw = config.model_dump(mode="json") | {"runs": chosen}
-    return Comparison(parse_config(raw), tuple(seeds), baseline or names[0], since, tuned)
+    return Comparison(parse_config(raw), tuple(seeds), baseline or names[0], since, with_sets)
 
 
 def choose_runs(runs: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> list[dict[str, Any]]:
@@ -303,74 +319,6 @@ def _state_of(config: CampaignConfig, output: Path, same_records: bool) -> Liter
         logger.warning("%s", error)
         return "begun"  # the resume computes missing parts again, or reports why it cannot
     return "finished"
-
-
-# ---------------------------------------------------------------------- the best constant gain
-
-
-def tuning_campaign(config: CampaignConfig, seed: int, gains: Sequence[float]) -> CampaignConfig:
-    """The campaign that finds the best constant gain: one pointwise run per gain, no forecast window, no images.
-
-    Raises
-    ------
-    ConfigError : the campaign is not a twin (it has no truth), or a gain is outside 0..1 or given twice.
-    """
-    if config.twin is None:
-        raise ConfigError("--tune-gain needs the truth of a twin experiment; this campaign has none.")
-    if not gains or len(set(gains)) < len(gains) or not all(0.0 <= gain <= 1.0 for gain in gains):
-        raise ConfigError(f"--gains {','.join(f'{g:g}' for g in gains)}: expected distinct numbers from 0 to 1")
-    runs = tuple(PointwiseRun(name=gain_name(i), gain=gain) for i, gain in enumerate(gains))
-    return config.model_copy(
-        update={
-            "seed": seed,
-            "runs": runs,
-            "time": config.time.model_copy(update={"end": config.time.assimilation_end}),
-            "output": config.output.model_copy(update={"figures": False, "fields": ()}),
-        }
-    )
-
-
-def gain_name(index: int) -> str:
-    """Name of the run for the gain with this index."""
-    return f"gain_{index}"
-
-
-def choose_gain(
-    records: Sequence[ScoreRecord], gains: Sequence[float], layer: str, since: datetime
-) -> tuple[float, dict[float, float]]:
-    """The gain whose analyses have the smallest ubRMSE against the truth, mean over the counted times.
-
-    Parameters
-    ----------
-    records : of the tuning campaign.
-    layer : name of the evaluated layer.
-    since : times after this one count.
-
-    Returns
-    -------
-    The best gain, and the mean ubRMSE of every gain, m3 m-3.
-
-    Raises
-    ------
-    ConfigError : no analysis of the layer was scored in that time.
-    """
-    means: dict[float, float] = {}
-    for i, gain in enumerate(gains):
-        found = [
-            r.ubrmse
-            for r in records
-            if (r.run, r.reference, r.layer, r.stage) == (gain_name(i), TRUTH, layer, "analysis") and r.time > since
-        ]
-        if not found:
-            raise ConfigError(
-                f"no analysis of {layer} after {since} was scored against the truth, so no gain can be chosen. Take "
-                "the observed layer into verification.depths_m, or count more of the window with --last-days."
-            )
-        means[gain] = math.fsum(found) / len(found)
-    best = min(means, key=lambda gain: means[gain])
-    if len(gains) > 1 and best in (min(gains), max(gains)):
-        logger.warning("the best gain %g is at the edge of the tested gains: give more with --gains", best)
-    return best, means
 
 
 def observed_layer(config: CampaignConfig) -> str:

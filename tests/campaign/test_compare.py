@@ -23,17 +23,14 @@ from landda_hpc.config import (
 )
 from landda_hpc.errors import ConfigError
 from landda_hpc.studies.comparison import (
-    BEST_GAIN,
     METHODS,
-    choose_gain,
     choose_runs,
     counted_since,
-    gain_name,
     plan_comparison,
     split_methods,
-    tuning_campaign,
 )
 from landda_hpc.studies.comparison_options import parse_option_sets, with_options
+from landda_hpc.studies.comparison_tuning import BEST_GAIN, BEST_SMOOTHED, choose, tuning_campaign, tunings
 from landda_hpc.verification.tables.score_records import ScoreRecord
 from tests.campaign.conftest import CONFIG, Landda
 
@@ -79,12 +76,20 @@ class TestChoosingMethods:
 
     def test_the_page_says_what_is_not_the_default(self, config: CampaignConfig) -> None:
         settings = "observation_errors.kind=white;observation_errors.std=0.06;name=white"
-        plan = plan_comparison(config, ["control", f"per_wedge:{settings}"], best_gain=0.3)
+        plan = plan_comparison(config, ["control", f"per_wedge:{settings}"], tuned=tunings([0.3, 0.5], [200.0]))
+        best = {BEST_GAIN: {1: {"gain": 0.5}, 2: {"gain": 0.3}, 3: {"gain": 0.3}}}
+        plan = plan.with_best(best | {BEST_SMOOTHED: {seed: {"gain": 0.5, "length_km": 200.0} for seed in (1, 2, 3)}})
+        pointwise = "seed 1: gain 0.5; seed 2: gain 0.3; seed 3: gain 0.3"
+        smoothed = "; ".join(f"seed {seed}: gain 0.5, length_km 200" for seed in (1, 2, 3))
         assert plan.describe() == [
             "control: control, defaults",
             "white: per_wedge, {observation_errors: {kind: white, std: 0.06}}",
-            "pointwise_best: pointwise, {gain: 0.3}, tuned with the truth",
+            f"pointwise_best: pointwise, defaults, tuned with the truth ({pointwise})",
+            f"smoothed_best: smoothed, defaults, tuned with the truth ({smoothed})",
         ]
+        of_seed = {run.name: run for run in plan.of_seed(1).runs}
+        assert of_seed[BEST_GAIN].gain == 0.5  # type: ignore[union-attr]
+        assert plan.of_seed(2).runs[2].gain == 0.3  # type: ignore[union-attr]
 
     def test_commas_in_brackets_do_not_split(self) -> None:
         text = "control, per_wedge:observation_errors={kind: white, std: 0.06};members=9,,smoothed"
@@ -140,7 +145,7 @@ class TestDepthAndDriftOfEveryMethod:
     def test_every_method_once_with_every_set(self, config: CampaignConfig) -> None:
         sets = parse_option_sets("plain, depth,drift,drift+depth")
         assert sets == ((), ("depth",), ("drift",), ("depth", "drift"))
-        plan = plan_comparison(config, ["control", "pointwise", "smoothed"], options=sets, best_gain=0.3)
+        plan = plan_comparison(config, ["control", "pointwise", "smoothed"], options=sets, tuned=tunings([0.3], []))
         names = ["pointwise", "smoothed", BEST_GAIN]
         suffixes = ["", "_depth", "_drift", "_depth_drift"]
         assert list(plan.methods) == ["control", *(name + suffix for name in names for suffix in suffixes)]
@@ -174,6 +179,7 @@ class TestDepthAndDriftOfEveryMethod:
 
 class TestTheBestGain:
     gains = (0.2, 0.4, 0.6)
+    tuning = tunings(gains, [])[0]
 
     def records(self, config: CampaignConfig, **changes: Any) -> list[ScoreRecord]:
         """Errors with a minimum at 0.4 in the second half of the window, and at 0.6 before."""
@@ -181,7 +187,9 @@ class TestTheBestGain:
         for i in range(len(self.gains)):
             for cycle, best in ((1, 2), (2, 2), (3, 1), (4, 1)):
                 values = {"scc": 0.9, "rmse": 0.1, "bias": 0.0, "ubrmse": 0.03 + 0.01 * abs(i - best), "n_cells": 9}
-                labels = {"run": gain_name(i), "reference": "truth", "layer": "0-10 cm", "stage": "analysis"}
+                labels = {
+                    "run": self.tuning.name_of(i), "reference": "truth", "layer": "0-10 cm", "stage": "analysis",
+                }  # fmt: skip
                 found.append(
                     ScoreRecord(
                         cycle=cycle, time=config.time.valid_time(cycle), window="assimilation", **values,
@@ -191,24 +199,36 @@ class TestTheBestGain:
         return found
 
     def test_smallest_error_in_the_counted_time(self, config: CampaignConfig) -> None:
-        best, tried = choose_gain(self.records(config), self.gains, "0-10 cm", counted_since(config.time, None))
-        assert best == 0.4
-        assert tried == pytest.approx({0.2: 0.04, 0.4: 0.03, 0.6: 0.04})
+        best, tried = choose(self.records(config), self.tuning, "0-10 cm", counted_since(config.time, None))
+        assert best == {"gain": 0.4}
+        assert tried == pytest.approx([0.04, 0.03, 0.04])
 
     def test_needs_scores_against_the_truth(self, config: CampaignConfig) -> None:
         records = self.records(config, reference="assimilated reference")
         with pytest.raises(ConfigError, match="no analysis of 0-10 cm"):
-            choose_gain(records, self.gains, "0-10 cm", config.time.start)
+            choose(records, self.tuning, "0-10 cm", config.time.start)
 
-    def test_the_campaign_of_gains(self, config: CampaignConfig) -> None:
-        campaign = tuning_campaign(config, 5, self.gains)
-        assert [run.gain for run in campaign.runs] == list(self.gains)  # type: ignore[union-attr]
+    def test_the_campaign_of_candidates(self, config: CampaignConfig) -> None:
+        campaign = tuning_campaign(config, 5, tunings(self.gains, [100.0, 200.0]))
+        assert [run.gain for run in campaign.runs] == list(self.gains) * 3  # type: ignore[union-attr]
+        lengths = [run.length_km for run in campaign.runs[3:]]  # type: ignore[union-attr]
+        assert lengths == [100.0] * 3 + [200.0] * 3
         assert (campaign.seed, campaign.time.end) == (5, config.time.assimilation_end)
+        with pytest.raises(ConfigError, match="needs the truth"):
+            tuning_campaign(config.model_copy(update={"twin": None}), 5, [self.tuning])
+
+    def test_mistakes_of_candidates(self) -> None:
         for gains in ((), (0.3, 0.3), (1.5,)):
             with pytest.raises(ConfigError, match="distinct numbers from 0 to 1"):
-                tuning_campaign(config, 5, gains)
-        with pytest.raises(ConfigError, match="needs the truth"):
-            tuning_campaign(config.model_copy(update={"twin": None}), 5, self.gains)
+                tunings(gains)
+        for lengths in ((100.0, 100.0), (0.0,)):
+            with pytest.raises(ConfigError, match="distinct lengths"):
+                tunings([0.3], lengths)
+
+    def test_a_best_value_at_the_edge_is_noticed(self) -> None:
+        both = tunings(self.gains, [100.0])[1]
+        assert both.is_at_edge({"gain": 0.2, "length_km": 100.0}) == ["gain 0.2"]
+        assert both.is_at_edge({"gain": 0.4, "length_km": 100.0}) == []
 
 
 @pytest.fixture(scope="module")
@@ -304,14 +324,16 @@ def test_a_stopped_comparison_goes_on(compared: Mapping[str, Any], landda: Landd
 
 
 def test_the_best_gain_joins_the_table_marked(landda: Landda) -> None:
-    options = ("--methods", "control,pointwise", "--seeds", "3", "--tune-gain", "--gains", "0.2,0.45,0.7")
+    options = ("--methods", "control,pointwise", "--seeds", "3", "--tune-gain", "--gains", "0.2,0.45,0.7",
+               "--lengths", "300")  # fmt: skip
     done = landda(1, "compare", landda.write(**SHORT), *options, "--baseline", "pointwise_best", "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     with (landda.folder / "out" / "comparison.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {r["note"] for r in rows if r["method"] == "pointwise_best"} == {"tuned on truth"}
-    assert {r["note"] for r in rows if r["method"] != "pointwise_best"} == {""}
-    assert "Constant gains tried on seed 3" in (landda.folder / "out" / "comparison.md").read_text()
+    for method in ("pointwise_best", "smoothed_best"):
+        assert {r["note"] for r in rows if r["method"] == method} == {"tuned on truth"}
+    assert {r["note"] for r in rows if not r["method"].endswith("_best")} == {""}
+    assert "tuned with the truth (seed 3: gain 0." in (landda.folder / "out" / "comparison.md").read_text()
     assert all(r["half_width"] == "" for r in rows), "one seed has no interval"
 
 

@@ -16,13 +16,12 @@ from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.parallel.together import together
 from landda_hpc.studies.comparison import (
     Comparison,
-    choose_gain,
     observed_layer,
     plan_comparison,
     split_methods,
-    tuning_campaign,
 )
 from landda_hpc.studies.comparison_options import OptionSet
+from landda_hpc.studies.comparison_tuning import Tuning, choose, tuning_campaign
 from landda_hpc.verification.statistics.sample_size import seed_warnings
 from landda_hpc.verification.tables.comparison_table import (
     ComparisonRow,
@@ -35,13 +34,13 @@ from landda_hpc.verification.tables.score_records import TRUTH, read_json_lines
 
 logger = logging.getLogger(__name__)
 
-_TUNING = "tuning"
+_TUNING = "tuning_seed_{}"
 _FILES: Final = ("comparison.csv", "comparison.md", "comparison.png", "differences.png")
 
 
 @dataclass(frozen=True)
 class Request:
-    """Options of the command; ``gains`` is None without --tune-gain."""
+    """Options of the command; ``tuned`` is empty without --tune-gain."""
 
     file: Path
     overrides: dict[str, Any]
@@ -49,7 +48,7 @@ class Request:
     seeds: tuple[int, ...]
     baseline: str | None
     last_days: float | None
-    gains: tuple[float, ...] | None
+    tuned: tuple[Tuning, ...]
     options: tuple[OptionSet, ...]
     slopes: Path | None
     output: Path | None
@@ -78,25 +77,24 @@ class ComparisonSession:
         with together(self._world, f"reading {request.file}"):
             if self._is_first:
                 config = load_config(request.file, request.overrides)
-                if request.gains is not None:
-                    tuning_campaign(config, 0, request.gains)
-                # The best gain is not known yet, but all errors are reported before work begins.
-                comparison = self._plan(config, request.gains[0] if request.gains else None)
+                if request.tuned:
+                    tuning_campaign(config, 0, request.tuned)
+                # The best settings are not known yet, but all errors are reported before work begins.
+                comparison = self._plan(config)
         config, comparison = self._world.broadcast((config, comparison) if self._is_first else None)
         assert config is not None and comparison is not None, "rank 0 made them"
         output = request.output or Path("runs") / f"compare_{config.name}"
-        self._queue.make_folder(output, "comparison", _FILES, ("seed_*", _TUNING))
-        tried: dict[float, float] = {}
-        if request.gains is not None:
-            comparison, tried = self._tune(config, comparison, request.gains, output)
+        self._queue.make_folder(output, "comparison", _FILES, ("seed_*", _TUNING.format("*"), "tuning"))
+        if request.tuned:
+            comparison = self._tune(config, comparison, output)
         for number, seed in enumerate(comparison.seeds, start=1):
             name = f"seed {seed} ({number} of {len(comparison.seeds)})"
             self._queue.run(comparison.of_seed(seed), output / f"seed_{seed}", name)
         with together(self._world, "comparing"):
             if self._is_first:
-                self._conclude(comparison, tried, output)
+                self._conclude(comparison, output)
 
-    def _plan(self, config: CampaignConfig, best_gain: float | None) -> Comparison:
+    def _plan(self, config: CampaignConfig) -> Comparison:
         request = self._request
         methods = split_methods(request.methods)
         return plan_comparison(
@@ -105,27 +103,29 @@ class ComparisonSession:
             request.seeds,
             request.baseline,
             request.last_days,
-            best_gain,
+            request.tuned,
             request.options,
             request.slopes,
         )
 
-    def _tune(
-        self, config: CampaignConfig, comparison: Comparison, gains: tuple[float, ...], output: Path
-    ) -> tuple[Comparison, dict[float, float]]:
-        """Choose the constant gain that is best against the truth of the first seed."""
-        seed = comparison.seeds[0]
-        self._queue.run(tuning_campaign(config, seed, gains), output / _TUNING, f"gains on seed {seed}")
-        tried: dict[float, float] = {}
-        with together(self._world, "choosing the gain"):
-            if self._is_first:
-                records = read_json_lines(output / _TUNING / "scores.jsonl")
-                best, tried = choose_gain(records, gains, observed_layer(config), comparison.since)
-                logger.info("best constant gain against the truth of seed %d: %g", seed, best)
-                comparison = self._plan(config, best)
-        return self._world.broadcast((comparison, tried) if self._is_first else None)
+    def _tune(self, config: CampaignConfig, comparison: Comparison, output: Path) -> Comparison:
+        """Choose the settings of tuned runs with the truth, for every seed."""
+        tuned = self._request.tuned
+        best: dict[str, dict[int, dict[str, float]]] = {tuning.name: {} for tuning in tuned}
+        for seed in comparison.seeds:
+            folder = output / _TUNING.format(seed)
+            self._queue.run(tuning_campaign(config, seed, tuned), folder, f"tuning with the truth of seed {seed}")
+            with together(self._world, "choosing settings with the truth"):
+                if self._is_first:
+                    records = read_json_lines(folder / "scores.jsonl")
+                    for tuning in tuned:
+                        found, _ = choose(records, tuning, observed_layer(config), comparison.since)
+                        best[tuning.name][seed] = found
+                        listed = ", ".join(f"{key} {value:g}" for key, value in found.items())
+                        logger.info("%s, seed %d: %s", tuning.name, seed, listed)
+        return comparison.with_best(self._world.broadcast(best))
 
-    def _conclude(self, comparison: Comparison, tried: dict[float, float], output: Path) -> None:
+    def _conclude(self, comparison: Comparison, output: Path) -> None:
         """Print the table, and write it and the figures. Rank 0."""
         rows = compare(
             {seed: read_json_lines(output / f"seed_{seed}" / "scores.jsonl") for seed in comparison.seeds},
@@ -142,7 +142,7 @@ class ComparisonSession:
         for shown in comparison_tables(rows):
             console.print(shown)
         written = [table, output / "comparison.md", *_draw(rows, output)]
-        write_text(written[1], _page(comparison, rows, tried, [p.name for p in written[2:]]))
+        write_text(written[1], _page(comparison, rows, [p.name for p in written[2:]]))
         console.print(f"Written: {', '.join(map(str, written))}", highlight=False, soft_wrap=True)
 
 
@@ -161,14 +161,11 @@ def _draw(rows: list[ComparisonRow], output: Path) -> list[Path]:
     return paths
 
 
-def _page(comparison: Comparison, rows: list[ComparisonRow], tried: dict[float, float], figures: list[str]) -> str:
+def _page(comparison: Comparison, rows: list[ComparisonRow], figures: list[str]) -> str:
     seeds = ", ".join(map(str, comparison.seeds))
     page = MarkdownPage(f"Comparison of methods: {comparison.config.name}")
     page.text(f"Seeds {seeds}; differences are from {comparison.baseline}.")
     page.items(comparison.describe())
-    if tried:
-        listed = ", ".join(f"{gain:g}: {value:.4f}" for gain, value in tried.items())
-        page.text(f"Constant gains tried on seed {comparison.seeds[0]}, ubRMSE of the analysis: {listed} m3 m-3.")
     page.text(comparison_markdown(rows))
     for name in figures:
         page.picture(name, name)
