@@ -45,6 +45,7 @@ runs:
     members: 20
     background_std: 0.06              # m3 m-3; the gain follows from these two
     observation_std: 0.06
+  - {method: learned}                 # the image, with errors that the run learns
 
 checkpoint: {every_hours: 24}         # a killed campaign is resumed from here: landda resume DIR
 output: {every_hours: 24, fields: [background, analysis, increment, innovation, observation, truth]}

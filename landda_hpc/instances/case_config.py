@@ -105,7 +105,9 @@ twin: {{wetness_sigma: 0.1}}
 observations: {{kind: twin, error_std: 0.05}}
 runs:
   - {{method: control}}                     # the free run, to compare with
-  - {{method: enkf_like}}
+  - {{method: pointwise, gain: 0.2}}        # each cell separately; the right gain is seldom known
+  - {{method: enkf_like, background_errors: {{kind: learned}}, observation_errors: {{kind: learned}}}}
+  - {{method: learned}}                     # the image, with errors that the run learns
 checkpoint: {{every_hours: 24, restarts: true}}   # restarts: analysed copies in restart/, for forecasts of your own
 """
 

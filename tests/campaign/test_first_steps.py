@@ -16,7 +16,7 @@ def test_init_writes_a_campaign_that_runs(landda: Landda) -> None:
     done = landda.here("init")
     assert done.returncode == 0 and "landda run campaign.yaml" in done.stdout, done.stderr
     config = load_config(landda.folder / "campaign.yaml")
-    assert [run.name for run in config.runs] == ["control", "pointwise", "enkf_like"]
+    assert [run.name for run in config.runs] == ["control", "pointwise", "enkf_like", "learned"]
     # One day of it, on a coarse grid: the same sections, seconds.
     short = ("--set", "time.assimilation_end=2022-06-02T12:00", "--set", "time.end=2022-06-03T00:00", "--set",
              "grid.n_lat=32", "--set", "grid.n_lon=64", "--set", "runs.enkf_like.members=3", "--set",
