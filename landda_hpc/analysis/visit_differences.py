@@ -32,7 +32,7 @@ from landda_hpc.analysis.frame_protocol import ImageFrame, Pooling
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.analysis.running_statistics import checked, running_mean
-from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
 
 N_LAGS: Final = 4
 """Lags whose covariances are kept: 0 to 3 visits."""
@@ -134,7 +134,7 @@ class VisitDifferences:
         self._memory, self._long, self._max_gap = memory, covariance_memory, 24.0 * max_gap_days
         self._recession = recession or Recession()
         # The scale of each group of C0.
-        self._scale_of = np.zeros(self._groups.n, dtype=np.int64)
+        self._scale_of: IntArray = np.zeros(self._groups.n, dtype=np.int64)
         self._scale_of[self._groups.of_block] = self._scales.of_block
         shape, n, n_scales = frame.shape, self._groups.n, self._scales.n
         unknown = np.nan
@@ -160,6 +160,11 @@ class VisitDifferences:
     def groups(self) -> WedgeGroups:
         """Groups of the innovation variance."""
         return self._groups
+
+    @property
+    def scale_of_group(self) -> IntArray:
+        """The scale of each group, (n,)."""
+        return self._scale_of
 
     # ------------------------------------------------------------------ learning
 
@@ -225,6 +230,10 @@ class VisitDifferences:
     def applied(self, increment: FloatArray) -> None:
         """Take note of the increment of the observed depth that the model received, m3 m-3, (n_lat, n_lon). Local."""
         self._kept["accumulated"] = self._kept["accumulated"] + np.where(np.isfinite(increment), increment, 0.0)
+
+    def was_applied(self, gain: FloatArray) -> None:
+        """Take note of the gain of the last analysis by scale, (n_scales,), where it is not that of ``variances``."""
+        self._kept["gain"] = gain.copy()
 
     # ------------------------------------------------------------------ estimates
 

@@ -22,6 +22,7 @@ from landda_hpc.commands import (
     compare,
     curvelet,
     digest,
+    errors,
     init,
     memory,
     observations,
@@ -58,7 +59,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=_HELP_OPTIONS,
 )
-for module in (init, check, run, resume, status, score, plot, digest, schema):
+for module in (init, check, run, resume, status, score, plot, errors, digest, schema):
     app.command(name=name_of(module))(module.command)
 app.command(name="analyse", cls=analyse.MethodsCommand)(analyse.command)
 

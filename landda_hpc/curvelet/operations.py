@@ -165,20 +165,29 @@ def energy_rose(frame: Curvelet2D, c: AnyArray, scale: int) -> tuple[npt.NDArray
     if not 0 < scale < frame.n_scales or frame.angles[scale] == 1:
         raise ConfigError(f"Scale {scale} has no directions; directional scales have more than one of {frame.angles}.")
     n = frame.angles[scale]
-    nd = n // 4
     energies = wedge_energies(frame, c)
     columns = [i for i, b in enumerate(frame.blocks) if b.scale == scale]
     part = energies[..., columns]
     if not frame.real:
         part = part[..., : n // 2] + part[..., n // 2 :]
-    directions = np.empty(n // 2)
-    for wedge in range(n // 2):
+    directions = wedge_directions(n)
+    order = np.argsort(directions)
+    return directions[order], part[..., order]
+
+
+def wedge_directions(n_angles: int) -> npt.NDArray[np.float64]:
+    """Return the directions of the first half of a scale's wedges, (n_angles / 2,), as `energy_rose` does.
+
+    They are in the order of the wedges; the other half has opposite wavevectors.
+    """
+    nd = n_angles // 4
+    directions = np.empty(n_angles // 2)
+    for wedge in range(n_angles // 2):
         quadrant, w = divmod(wedge, nd)
         across = -1.0 + (2 * w + 1) / nd  # b / a on the wedge's centre line, with frequencies k_i / N_i
         f1, f2 = (-1.0, across) if quadrant == 0 else (across, 1.0)
         directions[wedge] = math.degrees(math.atan2(f1, f2)) % 180.0
-    order = np.argsort(directions)
-    return directions[order], part[..., order]
+    return directions
 
 
 def frequency_tiling(frame: Curvelet2D) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from landda_hpc.config.section import SoilWater, SoilWaterOrFile
+from landda_hpc.methods.base.errors_of_method import assumed_errors_of
 from landda_hpc.methods.base.method_section import AnalysingRun
+from landda_hpc.methods.errors.white import WhiteErrorsConfig
 
 if TYPE_CHECKING:
+    from landda_hpc.analysis.assumed_errors import AssumedErrors
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.pointwise import AdaptivePointwise
     from landda_hpc.methods.base.context import MethodContext
 
@@ -38,3 +42,7 @@ class AdaptivePointwiseRun(AnalysingRun):
         return AdaptivePointwise(
             context.grid.shape, self.background_std, observation_std, self.prior_cycles, self.memory_cycles
         )
+
+    def assumed_errors(self, frame: ImageFrame, context: MethodContext) -> AssumedErrors:
+        """See ``AnalysingRun.assumed_errors``: R alone, because B is learned."""
+        return assumed_errors_of(None, WhiteErrorsConfig(std=self.observation_std), frame, context)

@@ -8,12 +8,14 @@ from pydantic import Field
 
 from landda_hpc.config.section import SoilWater
 from landda_hpc.methods.base.curvelet_section import CurveletRun
-from landda_hpc.methods.base.error_section import Errors, ErrorsOfObservations
-from landda_hpc.methods.base.errors_of_method import learning_problems, with_errors
+from landda_hpc.methods.base.error_section import Errors, ErrorSection, ErrorsOfObservations
+from landda_hpc.methods.base.errors_of_method import assumed_errors_of, learning_problems, with_errors
 from landda_hpc.methods.errors.white import WhiteErrorsConfig
 
 if TYPE_CHECKING:
+    from landda_hpc.analysis.assumed_errors import AssumedErrors
     from landda_hpc.analysis.enkf_like import EnkfLike
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.learned import WithLearnedErrors
     from landda_hpc.analysis.reported_errors import WithReportedErrors
     from landda_hpc.config.campaign import CampaignConfig
@@ -59,9 +61,17 @@ class EnkfLikeRun(CurveletRun):
             self.missing_strategy(context),
         )
         return with_errors(
-            lambda b, r: EnkfLike(frame, members, b, r, self.estimator, missing),
+            lambda b, r: EnkfLike(frame, members, b, r, self.estimator, missing), *self._errors, frame, context
+        )
+
+    def assumed_errors(self, frame: ImageFrame, context: MethodContext) -> AssumedErrors:
+        """See ``AnalysingRun.assumed_errors``."""
+        return assumed_errors_of(*self._errors, frame, context)
+
+    @property
+    def _errors(self) -> tuple[ErrorSection, ErrorSection]:
+        """Errors of background and observation."""
+        return (
             self.background_errors or WhiteErrorsConfig(std=self.background_std),
             self.observation_errors or WhiteErrorsConfig(std=self.observation_std),
-            frame,
-            context,
         )

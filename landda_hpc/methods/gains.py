@@ -8,10 +8,12 @@ from pydantic import Field, model_validator
 
 from landda_hpc.methods.base.curvelet_section import CurveletRun
 from landda_hpc.methods.base.error_section import Errors, ErrorsOfObservations
-from landda_hpc.methods.base.errors_of_method import learning_problems, with_errors
+from landda_hpc.methods.base.errors_of_method import assumed_errors_of, learning_problems, with_errors
 from landda_hpc.methods.errors.white import WhiteErrorsConfig
 
 if TYPE_CHECKING:
+    from landda_hpc.analysis.assumed_errors import AssumedErrors
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
     from landda_hpc.analysis.learned import WithLearnedErrors
     from landda_hpc.analysis.reported_errors import WithReportedErrors
@@ -68,6 +70,10 @@ class GainRun(CurveletRun):
         return InnovationSpectra(
             frame, self.POOLING, observation, self.memory_cycles, context.members, context.seed, missing
         )
+
+    def assumed_errors(self, frame: ImageFrame, context: MethodContext) -> AssumedErrors:
+        """See ``AnalysingRun.assumed_errors``."""
+        return assumed_errors_of(self.background_errors, self.observation_errors, frame, context)
 
 
 class PerScaleRun(GainRun):

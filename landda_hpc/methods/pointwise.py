@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from landda_hpc.config.frame import FrameConfig
 from landda_hpc.config.section import Fraction
 from landda_hpc.methods.base.error_section import Errors, ErrorsOfObservations
-from landda_hpc.methods.base.errors_of_method import learning_problems, with_errors
+from landda_hpc.methods.base.errors_of_method import assumed_errors_of, learning_problems, with_errors
 from landda_hpc.methods.base.method_section import AnalysingRun
+from landda_hpc.methods.errors.white import WhiteErrorsConfig
 
 if TYPE_CHECKING:
+    from landda_hpc.analysis.assumed_errors import AssumedErrors
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.protocol import AnalysisMethod
     from landda_hpc.config.campaign import CampaignConfig
     from landda_hpc.methods.base.context import MethodContext
+
+
+_STDS_OF_B26: Final = (0.15, 0.10)
+"""Standard deviations of background and observation errors that give the default gain, m3 m-3."""
 
 
 class PointwiseRun(AnalysingRun):
@@ -56,3 +64,11 @@ class PointwiseRun(AnalysingRun):
             return Pointwise(self.gain)
         frame = context.frame(FrameConfig())
         return with_errors(PointwiseOfErrors, self.background_errors, self.observation_errors, frame, context)
+
+    def assumed_errors(self, frame: ImageFrame, context: MethodContext) -> AssumedErrors:
+        """See ``AnalysingRun.assumed_errors``: those of [B26] with its gain, and no B and R with another gain."""
+        if self.background_errors is not None:
+            return assumed_errors_of(self.background_errors, self.observation_errors, frame, context)
+        is_default = self.gain == type(self).model_fields["gain"].default
+        b, r = (WhiteErrorsConfig(std=std) if is_default else None for std in _STDS_OF_B26)
+        return replace(assumed_errors_of(b, r, frame, context), gain=self.gain)

@@ -15,10 +15,12 @@ from landda_hpc.config.section import SoilWater, SoilWaterOrZeroOrFile
 from landda_hpc.constants import N_UPPER, SOIL_ZI, BoolArray, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.methods.base.error_section import Errors, ErrorSection, ErrorsOfObservations
-from landda_hpc.methods.base.errors_of_method import learning_problems, with_errors
+from landda_hpc.methods.base.errors_of_method import assumed_errors_of, learning_problems, with_errors
 from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
+    from landda_hpc.analysis.assumed_errors import AssumedErrors
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.minimise import StoppingRule
     from landda_hpc.analysis.protocol import AnalysisMethod
     from landda_hpc.analysis.var3d import ImageConstraint, ImageFill, Var3d
@@ -144,6 +146,24 @@ class Var3dRun(AnalysingRun):
             return self._of_errors(self.background_errors, self.observation_errors, context)
         return self._by_errors(context)(None)
 
+    def assumed_errors(self, frame: ImageFrame, context: MethodContext) -> AssumedErrors:
+        """See ``AnalysingRun.assumed_errors``: B of the mean over the analysed layers, R of J_O, else of J_I."""
+        from landda_hpc.analysis.assumed_errors import AssumedErrors
+        from landda_hpc.analysis.error_models import WhiteErrors
+
+        if self.background_errors is not None:
+            return assumed_errors_of(self.background_errors, self.observation_errors, frame, context)
+        deviation = np.sqrt(self._background_variance(context)).mean(axis=0)
+        std = self._assumed_std(context)
+        return AssumedErrors(
+            WhiteErrors(deviation, context.seed, "background"),
+            None if std is None else WhiteErrors(std, context.seed, "observation"),
+        )
+
+    def _assumed_std(self, context: MethodContext) -> float | FloatArray | None:
+        """Standard deviation of the observation errors, m3 m-3; None if each observation reports it."""
+        return None
+
     def _of_errors(self, background: ErrorSection, observation: ErrorSection, context: MethodContext) -> AnalysisMethod:
         """The method with error models."""
         from landda_hpc.analysis.var3d import Var3dOfErrors
@@ -231,13 +251,18 @@ class Var3dObservationTerm(Var3dRun):
         if self.background_errors is not None:
             return super().build(context)
         from landda_hpc.analysis.reported_errors import WithReportedErrors
-        from landda_hpc.regions import std_by_region
 
         by_errors = self._by_errors(context)
         if self.reported_errors:
             return WithReportedErrors(by_errors)
-        std = std_by_region(context.grid, self.observation_std, self.observation_std_regions, context.data_root)
-        return by_errors(std)
+        return by_errors(self._assumed_std(context))
+
+    def _assumed_std(self, context: MethodContext) -> float | FloatArray | None:
+        from landda_hpc.regions import std_by_region
+
+        if self.reported_errors:
+            return None
+        return std_by_region(context.grid, self.observation_std, self.observation_std_regions, context.data_root)
 
 
 class Var3dImageTerm(Var3dRun):
@@ -268,6 +293,9 @@ class Var3dImageTerm(Var3dRun):
     def problems(self, campaign: CampaignConfig) -> list[str]:
         """See ``AnyRun.problems``."""
         return super().problems(campaign) + self.frame.problems(campaign.grid)
+
+    def _assumed_std(self, context: MethodContext) -> float | FloatArray | None:
+        return self.image_std
 
     def _image(self, context: MethodContext) -> ImageConstraint:
         from landda_hpc.analysis.var3d import ImageConstraint

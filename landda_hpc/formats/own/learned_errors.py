@@ -129,6 +129,7 @@ class ErrorEstimates:
     grid : of the images.
     scale, wedge : indices of each wedge of the frame, in storage order, (n_wedges,).
     coefficients : of each wedge along latitude and longitude, (n_wedges, 2).
+    direction : of each wedge's wavevector, degrees in [0, 180) from east towards north, in cells; NaN without one.
     frame : settings of the frame as text: boundary, angles_coarse, finest, scales, sizes, backend.
     by_scale : coarsest scale first, (n_scales,).
     by_wedge : (n_wedges,); B and C0 differ between directions, R is pooled over the wedges of a scale.
@@ -141,6 +142,7 @@ class ErrorEstimates:
     scale: IntArray
     wedge: IntArray
     coefficients: IntArray
+    direction: FloatArray
     frame: Mapping[str, str]
     by_scale: GroupErrors
     by_wedge: GroupErrors
@@ -151,10 +153,11 @@ class ErrorEstimates:
     def __post_init__(self) -> None:
         n, n_scales = self.scale.size, int(self.scale.max(initial=-1)) + 1
         found = self.by_wedge.innovation.value.size, self.by_scale.innovation.value.size
-        if self.wedge.shape != (n,) or self.coefficients.shape != (n, 2) or found != (n, n_scales):
+        shapes = (self.wedge.shape, self.direction.shape, self.coefficients.shape)
+        if shapes != ((n,), (n,), (n, 2)) or found != (n, n_scales):
             raise ShapeError(
-                f"{n} wedges in {n_scales} scales; found wedges {self.wedge.shape}, sizes {self.coefficients.shape}, "
-                f"errors of {found[0]} wedges and {found[1]} scales."
+                f"{n} wedges in {n_scales} scales; found wedges, directions and sizes {shapes}, errors of {found[0]} "
+                f"wedges and {found[1]} scales."
             )
         if self.local_background.shape != self.grid.shape:
             raise ShapeError(f"map of B {self.local_background.shape} on a grid {self.grid.shape}.")
@@ -203,6 +206,8 @@ def write_learned_errors(path: Path, errors: ErrorEstimates, attributes: Mapping
             ("wedge_direction", errors.wedge, "index of the wedge in its scale"),
         ):
             file.write(name, ("wedge",), values, {"long_name": text, "units": "1"})
+        text = "direction of the wedge's wavevector, from east towards north, in cells"
+        file.write("wedge_angle", ("wedge",), errors.direction, {"long_name": text, "units": "degrees"}, fill=np.nan)
         text = "coefficients of the wedge along latitude and longitude"
         file.write("wedge_size", ("wedge", "image_axis"), errors.coefficients, {"long_name": text, "units": "1"})
         _write_groups(file, errors.by_scale, "scale", "")
@@ -240,6 +245,7 @@ def read_learned_errors(path: Path, frame: WedgeFrame | None = None, grid: Grid 
                 scale=file.values("wedge_scale").astype(np.int64),
                 wedge=file.values("wedge_direction").astype(np.int64),
                 coefficients=file.values("wedge_size").astype(np.int64),
+                direction=file.values("wedge_angle"),
                 frame={name: file.file_attribute(f"frame_{name}") for name in settings},
                 by_scale=_read_groups(file, ""),
                 by_wedge=_read_groups(file, "wedge_"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from landda_hpc.methods.base.error_section import ErrorSection
 from landda_hpc.methods.errors.learned import LearnedErrorsConfig
 from landda_hpc.methods.errors.reported import ReportedErrorsConfig
 
 if TYPE_CHECKING:
+    from landda_hpc.analysis.assumed_errors import AssumedErrors
     from landda_hpc.analysis.error_models import ErrorModel
     from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.learned import WithLearnedErrors
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from landda_hpc.methods.base.context import MethodContext
 
 M = TypeVar("M", bound="AnalysisMethod")
+
+_FEW_DRAWS: Final = 20
+"""Realisations from which sums over wedges of variances are estimated: their error is a few percent."""
 
 
 def with_errors(
@@ -44,11 +48,7 @@ def with_errors(
     from landda_hpc.analysis.learned import WithLearnedErrors
     from landda_hpc.analysis.reported_errors import WithReportedErrors
 
-    def fixed(section: ErrorSection, purpose: Any) -> ErrorModel | None:
-        varies = isinstance(section, LearnedErrorsConfig | ReportedErrorsConfig)
-        return None if varies else section.build(frame, purpose, context)
-
-    b, r = fixed(background, "background"), fixed(observation, "observation")
+    b, r = (_fixed(s, p, frame, context) for s, p in ((background, "background"), (observation, "observation")))
 
     def with_background(model: ErrorModel, learned: ErrorModel | None) -> M | WithReportedErrors:
         if isinstance(observation, ReportedErrorsConfig):
@@ -63,6 +63,31 @@ def with_errors(
             return WithLearnedErrors(errors, lambda new_b, new_r: with_background(b or new_b, new_r))
     assert b is not None, "errors of the background are fixed or learned"
     return with_background(b, None)
+
+
+def _fixed(section: ErrorSection, purpose: Any, frame: ImageFrame, context: MethodContext) -> ErrorModel | None:
+    """The error model of a section; None where it changes from analysis to analysis."""
+    varies = isinstance(section, LearnedErrorsConfig | ReportedErrorsConfig)
+    return None if varies else section.build(frame, purpose, context)
+
+
+def assumed_errors_of(
+    background: ErrorSection | None, observation: ErrorSection | None, frame: ImageFrame, context: MethodContext
+) -> AssumedErrors:
+    """The errors that two sections assume, to be compared with innovations: nothing where they are learned or reported.
+
+    Variances that need realisations are estimated from few of them, which is enough for sums over wedges.
+    """
+    from landda_hpc.analysis.assumed_errors import AssumedErrors
+
+    def made(section: ErrorSection | None, purpose: Any) -> ErrorModel | None:
+        if section is None:
+            return None
+        if "draws" in type(section).model_fields:
+            section = section.model_copy(update={"draws": _FEW_DRAWS})
+        return _fixed(section, purpose, frame, context)
+
+    return AssumedErrors(made(background, "background"), made(observation, "observation"))
 
 
 def learning_problems(background: ErrorSection | None, observation: ErrorSection | None) -> list[str]:

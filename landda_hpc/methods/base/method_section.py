@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from landda_hpc.config.runs import AssimilatingRun
 
 if TYPE_CHECKING:
+    from landda_hpc.analysis.assumed_errors import AssumedErrors
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.protocol import AnalysisMethod
     from landda_hpc.methods.base.context import MethodContext
 
@@ -35,3 +37,19 @@ class AnalysingRun(AssimilatingRun):
         -----
         Local: no communication. A method that learns implements ``analysis.running_statistics.MethodMemory``.
         """
+
+    def assumed_errors(self, frame: ImageFrame, context: MethodContext) -> AssumedErrors:
+        """The errors that the method assumes, to be compared with innovations; nothing by default.
+
+        Parameters
+        ----------
+        frame : of the comparison.
+        context : as of ``build``.
+
+        Raises
+        ------
+        MissingFileError, DataError : as ``build``.
+        """
+        from landda_hpc.analysis.assumed_errors import AssumedErrors
+
+        return AssumedErrors()

@@ -140,7 +140,7 @@ def draw_maps(
     fields = [p for p in chosen if not p.is_difference]
     differences = [p for p in chosen if p.is_difference]
     shown = [
-        _shown_region(region, grid, land & np.any([np.isfinite(p.image) for p in chosen], axis=0)) for region in regions
+        shown_region(region, grid, land & np.any([np.isfinite(p.image) for p in chosen], axis=0)) for region in regions
     ]
     seen = np.any([region.mask(grid) for region in shown], axis=0) & land
     scales = {
@@ -192,7 +192,7 @@ def draw_maps(
     appearance.save(figure, path)
 
 
-def _shown_region(region: Region, grid: Grid, has_data: BoolArray) -> Region:
+def shown_region(region: Region, grid: Grid, has_data: BoolArray) -> Region:
     """Cut the region to the grid, and off the globe the rows south of 60S if nothing is drawn there."""
     if region == GLOBE and not grid.is_periodic:  # the whole of a regional grid, wherever it lies
         lat, lon = grid.lat_edges, grid.lon_edges

@@ -44,6 +44,7 @@ def errors_of(frame: Curvelet2D, grid: Grid) -> ErrorEstimates:
         scale=np.array([b.scale for b in frame.blocks]),
         wedge=np.array([b.wedge for b in frame.blocks]),
         coefficients=np.array([b.shape for b in frame.blocks]),
+        direction=np.where(np.arange(len(frame.blocks)) > 0, 45.0, np.nan),
         frame={
             "backend": "ours",
             "boundary": frame.boundary,
@@ -76,6 +77,7 @@ def test_what_is_written_is_read(file: Path) -> None:
         for f in fields(GroupErrors)[4:]:
             np.testing.assert_array_equal(getattr(mine, f.name), getattr(other, f.name))
     np.testing.assert_array_equal(found.local_background, written.local_background)
+    np.testing.assert_array_equal(found.direction, written.direction)
     assert found.frame == written.frame
     assert (found.is_learned, found.errors_persist) == (True, False)
 

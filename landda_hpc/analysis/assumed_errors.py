@@ -1,0 +1,50 @@
+"""The errors that a run assumes, by group of coefficients, to be compared with its innovations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from landda_hpc.analysis.error_models import ErrorModel
+from landda_hpc.analysis.frame_protocol import ImageFrame
+from landda_hpc.analysis.mixing import WedgeGroups
+from landda_hpc.constants import BoolArray, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class AssumedErrors:
+    """What a method assumes about its errors; None for what it learns or does not need, or each observation reports.
+
+    Attributes
+    ----------
+    background, observation : error models.
+    gain : one gain for all cells and scales, 1.
+    """
+
+    background: ErrorModel | None = None
+    observation: ErrorModel | None = None
+    gain: float | None = None
+
+    def variances(
+        self, frame: ImageFrame, groups: WedgeGroups, domain: BoolArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """B, R and gain by group, (n,) each: variances of white errors of the same energy, m6 m-6; NaN if unknown.
+
+        Collective over the root group of models that draw realisations.
+        """
+        white = groups.white(domain)
+        unknown = np.full(groups.n, np.nan)
+
+        def of(model: ErrorModel | None) -> FloatArray:
+            if model is None:
+                return unknown
+            energy = groups.sums(model.variance(frame, domain))
+            return np.divide(energy, white, out=np.zeros_like(energy), where=white > 0.0)
+
+        b, r = of(self.background), of(self.observation)
+        if self.gain is not None:
+            return b, r, np.full(groups.n, self.gain)
+        total = b + r
+        gain = np.divide(b, total, out=np.full(groups.n, np.nan), where=total > 0.0)
+        return b, r, gain

@@ -1,0 +1,111 @@
+"""``landda errors``: errors of background and observation that the innovations of a campaign show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from landda_hpc.commands.console.options import CampaignDir, FirstTime, LastTime, parse_frame
+
+if TYPE_CHECKING:
+    from landda_hpc.constants import FloatArray
+    from landda_hpc.formats.own.learned_errors import Estimate
+    from landda_hpc.studies.learned_errors import RunErrors
+
+
+def command(
+    folder: CampaignDir,
+    run: Annotated[
+        list[str] | None, typer.Option("--run", "-r", help="Run. Repeatable [default: every run whose data suffice].")
+    ] = None,
+    first: FirstTime = None,
+    last: LastTime = None,
+    frame: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Curvelet frame, e.g. --set boundary=reflect [default: run's]"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of files and figures [default: DIR and DIR/figures].")
+    ] = None,
+    kind: Annotated[Literal["png", "pdf", "svg"], typer.Option("--format", "-f", help="Format of figures.")] = "png",
+) -> None:
+    """Estimate R, B and the gain K by scale from the innovations of a campaign, next to what each run assumed.
+
+    The campaign may be finished, stopped or running, or compare observations without assimilating them
+    (observations.monitor_only). R comes from visit differences: the observed change minus the modelled change between
+    two visits of a cell. 95 % intervals are a jackknife over blocks of analyses. Chi-square is the innovation variance
+    over the assumed B + R: 1 if the assumed errors fit.
+
+    Writes errors_RUN.nc (CF netCDF; a run reads it with errors of kind 'learned' and 'file:') and a figure per run.
+    Runs with analyses need images of every analysis: output.every_hours as short as the cycle, with background,
+    innovation and increment among output.fields.
+    """
+    from landda_hpc.config import read_resolved
+    from landda_hpc.instances.domain import make_domain
+    from landda_hpc.storage.campaign_folder import CampaignFolder
+    from landda_hpc.studies.learned_errors import campaign_errors, write_run_errors
+    from landda_hpc.verification.figures.error_spectra import draw_error_spectra
+    from landda_hpc.verification.figures.maps import Coastline
+
+    campaign = CampaignFolder.open(folder)
+    config, console = read_resolved(campaign.config_file), Console()
+    of_all = parse_frame(frame) if frame else None
+    for found in campaign_errors(folder, run or (), frame=of_all, first=first, last=last):
+        _print(console, found)
+        path = (output or folder) / f"errors_{found.run}.nc"
+        write_run_errors(found, path, config.name)
+        picture = (output or campaign.figures) / f"errors_{found.run}.{kind}"
+        draw_error_spectra(
+            found.estimates,
+            picture,
+            applied_gain=found.applied_gain,
+            is_land=make_domain(config, n_ranks=1).is_land,
+            coastline=Coastline.shipped(),
+            title=f"Errors learned from run {found.run.replace('_', '-')}, campaign {config.name}",
+            note=found.how,
+        )
+        for written in (path, picture):
+            console.print(f"Written: {written}", highlight=False, soft_wrap=True)
+
+
+def _print(console: Console, found: RunErrors) -> None:
+    of_scale = found.estimates.by_scale
+    table = Table(title=f"Run {found.run}: standard deviations as of white errors, m3 m-3", title_justify="left")
+    for heading in ("scale", "R learned", "assumed", "B learned", "assumed", "K learned", "assumed", "applied", "chi2"):
+        table.add_column(heading, justify="right")
+    n = of_scale.gain.value.size
+    for scale in range(n):
+        name = {0: "0 coarsest", n - 1: f"{scale} finest"}.get(scale, str(scale))
+        table.add_row(
+            name,
+            _interval(of_scale.observation, scale, 3, is_variance=True),
+            _number(np.sqrt(of_scale.assumed_observation), scale, 3),
+            _interval(of_scale.background, scale, 3, is_variance=True),
+            _number(np.sqrt(of_scale.assumed_background), scale, 3),
+            _interval(of_scale.gain, scale, 2, is_variance=False),
+            _number(of_scale.assumed_gain, scale, 2),
+            _number(found.applied_gain, scale, 2),
+            _number(of_scale.chi_square, scale, 2),
+        )
+    table.caption, table.caption_justify = found.how, "left"
+    console.print(table)
+    for sentence in found.sentences:
+        console.print(sentence, highlight=False)
+
+
+def _interval(estimate: Estimate, place: int, digits: int, *, is_variance: bool) -> str:
+    value, limits = estimate.value[place], estimate.limits[place]
+    if is_variance:
+        value, limits = np.sqrt(value), np.sqrt(limits)
+    if not np.isfinite(limits).all():
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} ({limits[0]:.{digits}f}-{limits[1]:.{digits}f})"
+
+
+def _number(values: FloatArray, place: int, digits: int) -> str:
+    return f"{values[place]:.{digits}f}" if np.isfinite(values[place]) else ""
