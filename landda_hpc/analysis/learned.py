@@ -10,6 +10,7 @@ import numpy as np
 from landda_hpc.analysis.enkf_like import coefficient_gain, gain_statistics
 from landda_hpc.analysis.frame_protocol import ImageFrame
 from landda_hpc.analysis.missing import GainSetting, MissingStrategy
+from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.protocol import Analysis, AnalysisMethod, ImagePair
 from landda_hpc.analysis.visit_differences import LearnedVariances, VisitDifferences
 from landda_hpc.constants import BoolArray, FloatArray
@@ -103,15 +104,7 @@ class ErrorsOfEachAnalysis:
         excess = np.where(known, smooth - noise, 0.0)
         mean = max(float(excess[known].mean()), 0.0)
         local = np.where(known, np.maximum(excess, _LEAST_SHARE * mean), mean)
-        on_cells = np.where(pair.observed, local, 0.0)
-        if not on_cells.any():
-            return local, np.ones(frame.n_var)
-        v, w = frame.local_variance(on_cells), frame.local_variance(pair.observed.astype(np.float64))
-        total_v, total_w = groups.pool(v), groups.pool(w)
-        share = np.divide(v, total_v, out=np.zeros_like(v), where=total_v > 0.0)
-        plain = np.divide(w, total_w, out=np.zeros_like(w), where=total_w > 0.0)
-        factor = np.divide(share, plain, out=np.ones_like(v), where=plain > 1e-12 * plain.max(initial=0.0))
-        return local, factor
+        return local, relative_variance(frame, groups, np.where(pair.observed, local, 0.0), pair.observed)
 
     def _diagnostics(self, found: LearnedVariances) -> dict[str, float | list[float]]:
         scales = self.estimator.by_scale
@@ -182,6 +175,24 @@ class WithLearnedErrors:
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
         """See ``MethodMemory.restore``."""
         self._errors.estimator.restore(arrays)
+
+
+def relative_variance(frame: ImageFrame, groups: WedgeGroups, local: FloatArray, cells: BoolArray) -> FloatArray:
+    """Variance of each coefficient relative to its group's mean, for a variance that differs between cells, (n_var,).
+
+    Parameters
+    ----------
+    groups : of coefficients; the energy of each group stays the same.
+    local : variance of each cell, m6 m-6, (n_lat, n_lon); zero off ``cells``.
+    cells : cells that count.
+    """
+    if not local.any():
+        return np.ones(frame.n_var)
+    v, w = frame.local_variance(local), frame.local_variance(cells.astype(np.float64))
+    total_v, total_w = groups.pool(v), groups.pool(w)
+    share = np.divide(v, total_v, out=np.zeros_like(v), where=total_v > 0.0)
+    plain = np.divide(w, total_w, out=np.zeros_like(w), where=total_w > 0.0)
+    return np.divide(share, plain, out=np.ones_like(v), where=plain > 1e-12 * plain.max(initial=0.0))
 
 
 def _cell_std(variance: FloatArray, white: FloatArray) -> float:

@@ -40,7 +40,8 @@ class GainRun(CurveletRun):
     @model_validator(mode="after")
     def _learns_with_known_r(self) -> Self:
         kind = getattr(self.observation_errors, "kind", None)
-        if self.background_errors is None and kind in ("reported", "learned"):
+        varies = kind == "reported" or (kind == "learned" and getattr(self.observation_errors, "varies", False))
+        if self.background_errors is None and varies:
             raise ValueError(
                 f"observation_errors of kind '{kind}' need background_errors: B alone is learned with a fixed R only. "
                 "Method 'learned' learns both"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 from landda_hpc.methods.base.error_section import ErrorSection
 from landda_hpc.methods.errors.learned import LearnedErrorsConfig
@@ -58,7 +58,7 @@ def with_errors(
         return make(model, other)
 
     for section in (background, observation):
-        if isinstance(section, LearnedErrorsConfig):
+        if _is_learning(section):
             errors = section.learned_errors(frame, context.seed)
             return WithLearnedErrors(errors, lambda new_b, new_r: with_background(b or new_b, new_r))
     assert b is not None, "errors of the background are fixed or learned"
@@ -67,7 +67,7 @@ def with_errors(
 
 def _fixed(section: ErrorSection, purpose: Any, frame: ImageFrame, context: MethodContext) -> ErrorModel | None:
     """The error model of a section; None where it changes from analysis to analysis."""
-    varies = isinstance(section, LearnedErrorsConfig | ReportedErrorsConfig)
+    varies = isinstance(section, ReportedErrorsConfig) or _is_learning(section)
     return None if varies else section.build(frame, purpose, context)
 
 
@@ -92,7 +92,7 @@ def assumed_errors_of(
 
 def learning_problems(background: ErrorSection | None, observation: ErrorSection | None) -> list[str]:
     """Problems of two sections together: both learn from the same innovations, so they must learn in the same way."""
-    if not isinstance(background, LearnedErrorsConfig) or not isinstance(observation, LearnedErrorsConfig):
+    if not _is_learning(background) or not _is_learning(observation):
         return []
     names = [n for n in LearnedErrorsConfig.model_fields if getattr(background, n) != getattr(observation, n)]
     return [
@@ -100,3 +100,7 @@ def learning_problems(background: ErrorSection | None, observation: ErrorSection
         f"{getattr(background, name)} and {getattr(observation, name)}. Give both the same value"
         for name in names
     ]
+
+
+def _is_learning(section: ErrorSection | None) -> TypeGuard[LearnedErrorsConfig]:
+    return isinstance(section, LearnedErrorsConfig) and section.varies

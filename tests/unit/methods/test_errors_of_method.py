@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,15 @@ from pydantic import ValidationError
 
 from landda_hpc.analysis.protocol import AnalysisMethod, HearsIncrements, ImagePair
 from landda_hpc.analysis.running_statistics import MethodMemory
+from landda_hpc.curvelet.frame import Curvelet2D
+from landda_hpc.errors import DataError
+from landda_hpc.formats.own.learned_errors import ErrorEstimates, Estimate, GroupErrors, write_learned_errors
 from landda_hpc.grid import regular_grid
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.base.errors_of_method import learning_problems
 from landda_hpc.methods.base.method_section import AnalysingRun
 from landda_hpc.methods.enkf_like import EnkfLikeRun
+from landda_hpc.methods.errors.learned import LearnedErrorsConfig
 from landda_hpc.methods.gains import PerWedgeRun
 from landda_hpc.methods.pointwise import PointwiseRun
 from landda_hpc.methods.var3d import Var3dImageRun, Var3dPointRun
@@ -138,3 +143,49 @@ def test_both_learn_in_the_same_way() -> None:
 def test_a_stored_section_is_read_again(kind: type[AnalysingRun], keys: dict[str, Any]) -> None:
     run = kind.model_validate(keys | LEARNED)
     assert kind.model_validate(run.model_dump(mode="json")) == run
+
+
+def errors_file(folder: Path, angles: int = 8, unknown: bool = False) -> Path:
+    """A file of learned errors that are white."""
+    frame = Curvelet2D(GRID.shape, angles_coarse=angles)
+
+    def of(n: int) -> GroupErrors:
+        def known(value: float) -> Estimate:
+            return Estimate(np.full(n, np.nan if unknown else value), np.full((n, 2), np.nan))
+
+        b, r, numbers = 0.06**2, 0.03**2, np.ones(n)
+        return GroupErrors(known(b + r), known(r), known(b), known(b / (b + r)), *(numbers,) * 7)
+
+    n = len(frame.blocks)
+    sizes = np.array([block.shape for block in frame.blocks])
+    scale, wedge = (np.array([getattr(block, name) for block in frame.blocks]) for name in ("scale", "wedge"))
+    names = ("backend", "boundary", "angles_coarse", "finest", "scales", "sizes")
+    local = np.full(GRID.shape, 0.06**2)
+    settings = dict.fromkeys(names, "default")
+    estimates = ErrorEstimates(
+        GRID, scale, wedge, sizes, np.full(n, np.nan), settings, of(int(scale.max()) + 1), of(n), local, True, False
+    )
+    write_learned_errors(folder / "errors.nc", estimates)
+    return folder
+
+
+@pytest.mark.parametrize("kind", [PointwiseRun, PerWedgeRun, Var3dPointRun])
+def test_errors_of_a_file_serve_every_analysis(kind: type[AnalysingRun], tmp_path: Path) -> None:
+    """White errors give the same increment, whether they are numbers or come from a file."""
+    section = {"kind": "learned", "file": "errors.nc"}
+    keys, angles = ({"frame": FRAME}, 8) if kind is PerWedgeRun else ({}, 16)
+    run = kind.model_validate(keys | {"background_errors": section, "observation_errors": section})
+    method = run.build(MethodContext(GRID, SerialCommunicator(), 7, errors_file(tmp_path, angles)))
+    assert not isinstance(method, MethodMemory)
+    now = pair(background=0.06)
+    expected = build(kind, keys, **WHITE).analyse(now).increment
+    np.testing.assert_allclose(method.analyse(now).increment, expected, atol=1e-9)
+
+
+def test_a_file_without_an_estimate_or_of_another_frame_is_refused(tmp_path: Path) -> None:
+    section = LearnedErrorsConfig(file=Path("errors.nc"))
+    context = MethodContext(GRID, SerialCommunicator(), 7, errors_file(tmp_path, unknown=True))
+    with pytest.raises(DataError, match="no estimate of background errors"):
+        section.build(Curvelet2D(GRID.shape, angles_coarse=8), "background", context)
+    with pytest.raises(DataError, match="frame"):
+        section.build(Curvelet2D(GRID.shape, angles_coarse=16), "background", context)
