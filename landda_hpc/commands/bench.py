@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from landda_hpc.errors import ConfigError
+
 if TYPE_CHECKING:
     from landda_hpc.curvelet.bench_bars import Bar
 
@@ -85,6 +87,45 @@ def column(
         with atomic_replacement(output, make_folder=True) as temporary:
             temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         console.print(f"Written: {output}", highlight=False)
+
+
+@app.command()
+def analysis(
+    methods: Annotated[
+        str, typer.Option(help="Methods to time, besides enkf_like, with which they are compared.")
+    ] = "learned,per_wedge",
+    sizes: Annotated[
+        str, typer.Option(help="Sizes of the images, from small to large.")
+    ] = "64x128,128x256,256x512,512x1024,720x1440",
+    rounds: Annotated[int, typer.Option(min=1, help="Analyses per method and size; the results are medians.")] = 5,
+) -> None:
+    """Time one analysis of each method, with a mask that stays and with one that changes in every analysis."""
+    from landda_hpc.studies.analysis_bench import REFERENCE, growth, measure
+
+    shapes = [_shape(text) for text in sizes.split(",")]
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    timings = measure(shapes, names, rounds)
+    table = Table(title=f"one analysis on one thread; ratio to {REFERENCE} with 50 members", title_justify="left")
+    for heading in ("image", "mask", "method", "s", "ratio"):
+        table.add_column(heading, justify="right" if heading in ("s", "ratio") else "left")
+    for t in timings:
+        mask = "changes" if t.mask_changes else "stays"
+        table.add_row("{} x {}".format(*t.shape), mask, t.method, f"{t.seconds:.4f}", f"{t.ratio:.2f}")
+    console = Console()
+    console.print(table)
+    if len(shapes) > 1:
+        grown = [
+            f"{name} {growth(timings, name, False):.2f} ({growth(timings, name, True):.2f} where the mask changes)"
+            for name in dict.fromkeys(t.method for t in timings)
+        ]
+        console.print(f"growth of the time from first to last, relative to N log N: {', '.join(grown)}")
+
+
+def _shape(text: str) -> tuple[int, int]:
+    rows, separator, columns = text.strip().partition("x")
+    if not (separator and rows.isdigit() and columns.isdigit()):
+        raise ConfigError(f"--sizes {text}: expected rows x columns, e.g. 128x256")
+    return int(rows), int(columns)
 
 
 def print_result(result: dict[str, Any], found: list[Bar], console: Console) -> None:

@@ -1,0 +1,130 @@
+"""Timings of one analysis of every method, on images of several sizes, with masks that stay or change.
+
+All methods run in the same process and take turns round by round, so that other load on the machine affects them alike.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.analysis.protocol import AnalysisMethod, HearsIncrements, ImagePair
+from landda_hpc.config import METHODS
+from landda_hpc.constants import BoolArray
+from landda_hpc.errors import ConfigError
+from landda_hpc.grid import regular_grid
+from landda_hpc.methods.base.context import MethodContext
+from landda_hpc.methods.base.method_section import AnalysingRun
+from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.random_fields.plane import gaussian_power, periodic_field
+
+REFERENCE: Final = "enkf_like"
+"""Method whose time the others are compared with: 50 members by default."""
+
+_LAND_SHARE: Final = 0.3
+_WARM_UP: Final = 2
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Time of one analysis.
+
+    Attributes
+    ----------
+    method : name of the method, with its default settings.
+    shape : of the image.
+    mask_changes : whether another half of the domain is observed in every analysis, as by swaths.
+    seconds : median over the rounds.
+    ratio : median over the rounds of the time relative to ``REFERENCE`` in the same round.
+    """
+
+    method: str
+    shape: tuple[int, int]
+    mask_changes: bool
+    seconds: float
+    ratio: float
+
+
+def measure(
+    shapes: Sequence[tuple[int, int]], methods: Sequence[str] = (REFERENCE, "learned", "per_wedge"), rounds: int = 5
+) -> list[Timing]:
+    """Time the methods on one thread, in float64.
+
+    Parameters
+    ----------
+    shapes : of the images, (rows, columns).
+    methods : names of analysis methods; ``REFERENCE`` is always timed too.
+    rounds : analyses per method; the first ones, which build what later ones use again, are not counted.
+
+    Raises
+    ------
+    ConfigError : an unknown method, or one without analyses.
+    """
+    names = list(dict.fromkeys((REFERENCE, *methods)))
+    for name in names:
+        if not issubclass(METHODS[name], AnalysingRun):
+            raise ConfigError(f"'{name}' makes no analyses; choose other methods to time.")
+    return [
+        timing
+        for shape in shapes
+        for mask_changes in (False, True)
+        for timing in _measure(shape, names, rounds, mask_changes)
+    ]
+
+
+def growth(timings: Sequence[Timing], method: str, mask_changes: bool) -> float:
+    """Growth of the time from the smallest to the largest image, relative to that of N log N with N cells."""
+    found = [t for t in timings if t.method == method and t.mask_changes == mask_changes]
+    first, last = found[0], found[-1]
+    n, m = (float(np.prod(t.shape)) for t in (first, last))
+    return last.seconds / first.seconds / (m * math.log(m) / (n * math.log(n)))
+
+
+def _measure(shape: tuple[int, int], names: Sequence[str], rounds: int, mask_changes: bool) -> list[Timing]:
+    context = MethodContext(regular_grid(*shape), SerialCommunicator(), 1)
+    methods = {name: _build(name, context) for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    domain = periodic_field(gaussian_power(shape, shape[0] / 20, shape[0] / 20), 1, "land") > np.sqrt(2 * _LAND_SHARE)
+    for cycle in range(_WARM_UP + rounds):
+        pair = _pair(shape, domain, cycle, mask_changes)
+        for name, method in methods.items():
+            begun = time.perf_counter()
+            analysis = method.analyse(pair)
+            if isinstance(method, HearsIncrements):
+                method.applied(analysis.increment)
+            seconds[name].append(time.perf_counter() - begun)
+    counted = {name: values[_WARM_UP:] for name, values in seconds.items()}
+    return [
+        Timing(
+            name,
+            shape,
+            mask_changes,
+            median(counted[name]),
+            median(a / b for a, b in zip(counted[name], counted[REFERENCE], strict=True)),
+        )
+        for name in names
+    ]
+
+
+def _build(name: str, context: MethodContext) -> AnalysisMethod:
+    run = METHODS[name].model_validate({"method": name})
+    assert isinstance(run, AnalysingRun), "looked at before"
+    return run.build(context)
+
+
+def _pair(shape: tuple[int, int], domain: BoolArray, cycle: int, mask_changes: bool) -> ImagePair:
+    noise = np.random.default_rng(cycle).standard_normal((2, *shape))
+    observed = domain
+    if mask_changes:
+        columns = (np.arange(shape[1]) + 7 * cycle) % (shape[1] // 4) < shape[1] // 8
+        observed = domain & columns
+    when = (datetime(2022, 6, 1) + timedelta(hours=6 * cycle)).isoformat()
+    background = 0.3 + 0.04 * noise[0]
+    return ImagePair(background, np.where(observed, 0.3 + 0.06 * noise[1], np.nan), domain, when)
