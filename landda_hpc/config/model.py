@@ -173,12 +173,13 @@ class ColmModelConfig(AnyModel):
         problems: list[str] = []
         if campaign.case is None:
             problems.append("model.kind = colm needs the section 'case' (the case that the model runs)")
-        able = {"wetness_sigma", "log_rain_sigma", "length_cells", "long_share", "weather_correlation"}
+        with_fields = {"length_cells", "length_lon_cells", "long_share"}
+        able = {"wetness_sigma", "log_rain_sigma", "weather_correlation"} | with_fields
         strange = (changed_fields(campaign.twin) if campaign.twin else set()) - able
         if strange:
             problems.append(
                 f"twin.{', twin.'.join(sorted(strange))}: the nature run of model.kind = colm can differ by "
-                "wetness_sigma and log_rain_sigma only (with length_cells and long_share)"
+                "wetness_sigma and log_rain_sigma only (with length_cells, length_lon_cells and long_share)"
             )
         if changed_fields(campaign.forcing):
             problems.append(

@@ -28,4 +28,10 @@ class TwinConfig(Section):
     length_cells: float = Field(
         5.0, ge=0.01, le=10000.0, description="long correlation length of the fields, grid cells"
     )
+    length_lon_cells: float | None = Field(
+        None,
+        ge=0.01,
+        le=10000.0,
+        description="long correlation length along parallels at the equator, grid cells; if absent as length_cells",
+    )
     long_share: Fraction = Field(0.7, description="share of variance at the long length; the rest is at one cell")

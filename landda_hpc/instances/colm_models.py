@@ -25,7 +25,7 @@ from landda_hpc.formats.colm.restart_files import copy_restart, restart_files
 from landda_hpc.image.distribute import distribute
 from landda_hpc.instances.colm_case import read_forcing
 from landda_hpc.instances.domain import Domain
-from landda_hpc.instances.embedded_models import member_field, member_rain_factor
+from landda_hpc.instances.embedded_models import member_field, member_rain_factor, nature_field
 from landda_hpc.instances.instance import Instance, bare_instances
 from landda_hpc.io.atomic import storage_errors, sync_file, write_bytes
 from landda_hpc.model.colm.fingerprint import fingerprint
@@ -36,7 +36,6 @@ from landda_hpc.model.colm.write_back import WRITTEN
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
-from landda_hpc.random_fields.sphere import grid_spacing_km, two_scale_field
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.colm_restart_set import close_set, open_set
 from landda_hpc.storage.hashing import hash_file
@@ -270,11 +269,8 @@ class ColmModels:
         return instance.run.perturbation.log_rain_sigma if instance.run.perturbation else 0.0
 
     def _nature_field(self, name: str) -> FloatArray:
-        twin, grid = self._config.twin, self._domain.grid
-        assert twin is not None, "there is a nature run"
-        spacing = grid_spacing_km(grid)
-        long_km = twin.length_cells * spacing
-        return two_scale_field(grid, long_km, spacing, twin.long_share, self._config.seed, "twin", name)
+        assert self._config.twin is not None, "there is a nature run"
+        return nature_field(self._config.twin, self._domain.grid, self._config.seed, name)
 
     def _write_forcing(self, instance: Instance) -> None:
         """Write a run's forcing files or forcing namelist, if it has its own. Local: one process."""

@@ -30,6 +30,7 @@ from landda_hpc.model.protocol import LandModel
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
+from landda_hpc.random_fields.anisotropic import two_scale_anisotropic_field
 from landda_hpc.random_fields.sphere import grid_spacing_km, two_scale_field
 from landda_hpc.state import Tiles, TileState
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -57,15 +58,21 @@ class NatureErrors:
     wetness_change: FloatArray
 
 
+def nature_field(twin: TwinConfig, grid: Grid, seed: int, name: str) -> FloatArray:
+    """Draw the unit field of one difference of a twin's nature run, (n_lat, n_lon). Local; same on every rank."""
+    spacing = grid_spacing_km(grid)
+    along_lon = twin.length_cells if twin.length_lon_cells is None else twin.length_lon_cells
+    lengths = twin.length_cells * spacing, along_lon * spacing
+    return two_scale_anisotropic_field(grid, lengths, spacing, twin.long_share, seed, "twin", name)
+
+
 def nature_errors(config: TwinConfig, tiles: Tiles, grid: Grid, seed: int) -> NatureErrors:
     """Draw the errors of a twin's nature run: correlated fields of the configured size. Local; same on every rank."""
-    spacing = grid_spacing_km(grid)
 
     def field(name: str, sigma: float) -> FloatArray:
         if sigma == 0.0:
             return np.zeros(len(tiles))
-        image = two_scale_field(grid, config.length_cells * spacing, spacing, config.long_share, seed, "twin", name)
-        values: FloatArray = sigma * image.reshape(-1)[tiles.cell]
+        values: FloatArray = sigma * nature_field(config, grid, seed, name).reshape(-1)[tiles.cell]
         return values
 
     def factor(name: str, log_sigma: float) -> FloatArray:

@@ -11,7 +11,13 @@ from landda_hpc.constants import EARTH_RADIUS, FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.random_fields.angular_spectra import gaussian_spectrum
 from landda_hpc.random_fields.keyed import keyed_generator
-from landda_hpc.random_fields.sphere import order_and_degree, synthesise, white_coefficients
+from landda_hpc.random_fields.sphere import (
+    order_and_degree,
+    random_field,
+    synthesise,
+    two_scale_field,
+    white_coefficients,
+)
 
 if TYPE_CHECKING:
     from landda_hpc.grid import Grid
@@ -92,3 +98,26 @@ def anisotropic_field(grid: Grid, length_lat_km: float, length_lon_km: float, se
     degree, amplitude, std = _normalised(float(length_lat_km), float(length_lon_km), grid.lat.tobytes())
     white = white_coefficients(degree, keyed_generator(seed, *key))
     return synthesise(white * amplitude, degree, grid) / std
+
+
+def two_scale_anisotropic_field(
+    grid: Grid, long_km: tuple[float, float], short_km: float, long_share: float, seed: int, *key: str | int
+) -> FloatArray:
+    """Draw a field like ``two_scale_field``, whose long part may be longer along parallels than along meridians.
+
+    Parameters
+    ----------
+    long_km : lengths of the long part along the meridian, and along the equator, km. With equal lengths the field is
+        that of ``two_scale_field``.
+    grid, short_km, long_share, seed, key : see ``two_scale_field``.
+
+    Returns
+    -------
+    Shape (n_lat, n_lon), 1; zero mean, unit variance.
+    """
+    if long_km[0] == long_km[1]:
+        return two_scale_field(grid, long_km[0], short_km, long_share, seed, *key)
+    long = anisotropic_field(grid, *long_km, seed, *key, "long")
+    short = random_field(grid, gaussian_spectrum(short_km), seed, *key, "short")
+    both: FloatArray = np.sqrt(long_share) * long + np.sqrt(1.0 - long_share) * short
+    return both

@@ -9,10 +9,15 @@ from landda_hpc.constants import EARTH_RADIUS, FloatArray
 from landda_hpc.errors import ConfigError, ShapeError
 from landda_hpc.grid import Grid, gaussian_grid, grid_from_centres, regular_grid
 from landda_hpc.random_fields.angular_spectra import gaussian_spectrum
-from landda_hpc.random_fields.anisotropic import anisotropic_field, anisotropic_power, variance_by_latitude
+from landda_hpc.random_fields.anisotropic import (
+    anisotropic_field,
+    anisotropic_power,
+    two_scale_anisotropic_field,
+    variance_by_latitude,
+)
 from landda_hpc.random_fields.plane import gaussian_power, periodic_field
 from landda_hpc.random_fields.smoothing import GaussianSmoother
-from landda_hpc.random_fields.sphere import order_and_degree, random_field
+from landda_hpc.random_fields.sphere import order_and_degree, random_field, two_scale_field
 
 
 def test_equal_lengths_are_the_isotropic_field() -> None:
@@ -93,3 +98,15 @@ def test_bad_lengths_and_grids_are_refused() -> None:
         GaussianSmoother(grid, 500.0)(np.zeros((3, 3)))
     with pytest.raises(ShapeError, match="equally spaced"):
         GaussianSmoother(grid_from_centres(np.array([0.0, 1.0]), np.array([0.0, 1.0, 5.0])), 500.0)
+
+
+def test_a_two_scale_field_may_be_longer_along_parallels() -> None:
+    grid = regular_grid(48, 96)
+    equal = two_scale_anisotropic_field(grid, (900.0, 900.0), 300.0, 0.7, 3, "a", 1)
+    assert np.array_equal(equal, two_scale_field(grid, 900.0, 300.0, 0.7, 3, "a", 1))
+    fields = np.array([two_scale_anisotropic_field(grid, (800.0, 3200.0), 400.0, 0.7, 3, "a", k) for k in range(60)])
+    tropics = fields[:, 18:30]
+    assert float(np.mean(tropics**2)) == pytest.approx(1.0, abs=0.1)
+    along_lon = float(np.mean(tropics * np.roll(tropics, 4, axis=2)))
+    along_lat = float(np.mean(fields[:, 16:28] * fields[:, 20:32]))
+    assert along_lon > along_lat + 0.2
