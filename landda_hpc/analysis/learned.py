@@ -114,7 +114,7 @@ class ErrorsOfEachAnalysis:
             "background_std_by_scale": np.sqrt(np.maximum(scales(found.background), 0.0) / white).tolist(),
             "is_learned": float(found.is_learned),
             "errors_persist": float(self.estimator.persists),
-        }
+        } | self.estimator.diagnostics()
 
 
 class LearnedGain:

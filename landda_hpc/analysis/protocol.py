@@ -23,6 +23,8 @@ class ImagePair:
     time_key : valid time as ISO text; keys every random number of the analysis.
     observation_std : standard deviation of the errors that the observation reports, m3 m-3, same shape; None if it
         reports none. Only methods that use reported errors read it.
+    referee : soil moisture of another product, or of stations, that is not assimilated, m3 m-3, same shape; NaN where
+        it has none; None without a referee at this time. Only methods that learn their errors read it.
     """
 
     background: FloatArray
@@ -30,15 +32,15 @@ class ImagePair:
     domain: BoolArray
     time_key: str
     observation_std: FloatArray | None = None
+    referee: FloatArray | None = None
 
     def __post_init__(self) -> None:
         shapes = {self.background.shape, self.observation.shape, self.domain.shape}
-        if self.observation_std is not None:
-            shapes.add(self.observation_std.shape)
+        shapes |= {image.shape for image in (self.observation_std, self.referee) if image is not None}
         if len(shapes) > 1:
             raise ShapeError(
-                f"background {self.background.shape}, observation {self.observation.shape}, its errors or domain "
-                f"{self.domain.shape} differ in shape; they must be on one grid."
+                f"background {self.background.shape}, observation {self.observation.shape}, its errors, referee or "
+                f"domain {self.domain.shape} differ in shape; they must be on one grid."
             )
 
     @property

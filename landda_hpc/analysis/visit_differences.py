@@ -80,7 +80,8 @@ class LearnedVariances:
     innovation : C0, of the innovation.
     observation : R, of the observation error.
     white : energy of white errors of unit variance on the observed cells.
-    is_learned : whether R comes from visit differences; False in a cold start, and where observation errors persist.
+    is_learned : whether R comes from visit differences or a referee; False in a cold start, and where observation
+        errors persist and no referee decides.
     """
 
     innovation: FloatArray
@@ -251,9 +252,17 @@ class VisitDifferences:
         else:
             observation = np.clip(r[self._scale_of] * white, _FLOOR * c0, _CEILING * c0)
             found = LearnedVariances(c0, observation, white, True)
-        b, total = self.by_scale(found.background), self.by_scale(c0)
-        kept["gain"] = np.divide(b, total, out=np.zeros_like(b), where=total > 0.0)
+        self.note(found)
         return found
+
+    def note(self, used: LearnedVariances) -> None:
+        """Take note of the variances of an analysis, whose gain the next visit differences allow for. Local."""
+        b, total = self.by_scale(used.background), self.by_scale(used.innovation)
+        self._kept["gain"] = np.divide(b, total, out=np.zeros_like(b), where=total > 0.0)
+
+    def diagnostics(self) -> dict[str, float | list[float]]:
+        """Further numbers for the cycle record. Local."""
+        return {}
 
     def observation_variance(self) -> FloatArray | None:
         """R by scale as the variance of white errors with this energy, m6 m-6; None until differences one visit apart.

@@ -1,0 +1,362 @@
+"""Gains from a referee: another product, or stations, whose errors are independent and which is not assimilated.
+
+Let d = y - H x_b = e + o be the innovation and a = y2 - H x_b = e + o2 the departure of the referee, with e the error
+of the background and o, o2 those of the two products. If o2 is independent of e and o,
+
+    K = <C a, C d> / <C d, C d>
+
+is the regression of e on d in each group of coefficients, for any R, correlated in space or in time, and also where e
+and o are correlated. Where the referee has gaps, the product is taken between a on the cells of the referee and the
+complete d: the mean over the referee's cells of a times the part of d that belongs to the group. No energy leaks from
+one group to another then, even if the referee covers one cell in a hundred.
+
+With mutually independent errors the same products give all three variances (triple collocation):
+B = <C a, C d>, R = <C d, C (d - a)>, R2 = <C a, C (a - d)>.
+
+References
+----------
+Triple collocation: Stoffelen (1998), J. Geophys. Res., 103, 7755-7766; by scale: Su and Ryu (2015), Hydrol. Earth
+Syst. Sci., 19, 17-31. Two products for a Kalman filter: Dong et al. (2019), Remote Sens., 11, 1334.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from landda_hpc.analysis.frame_protocol import ImageFrame
+from landda_hpc.analysis.mixing import WedgeGroups
+from landda_hpc.analysis.protocol import ImagePair
+from landda_hpc.analysis.running_statistics import checked, running_mean
+from landda_hpc.analysis.visit_differences import LearnedVariances, VisitDifferences
+from landda_hpc.constants import BoolArray, FloatArray
+
+_LOWEST, _HIGHEST = 0.02, 0.98
+"""Bounds of the gain."""
+
+_SPREAD_OF_SCALES: Final = 0.25
+"""Standard deviation that gains of scales are expected to have around the gain of all scales."""
+
+_SPREAD_OF_WEDGES: Final = 0.1
+"""Standard deviation that gains of wedges are expected to have around that of their scale."""
+
+_REPEATED: Final = 3.0
+"""Analyses that count as one in sampling errors, because neighbouring analyses share part of their errors."""
+
+_LARGEST_ERROR: Final = 0.1
+"""Sampling error of the gain of all scales below which the referee decides."""
+
+_LEAST_ENERGY: Final = 0.2
+"""A group is not judged if the referee's cells hold less than this share of the energy expected there."""
+
+_LEAST_VISITS: Final = 8.0
+"""Visits of a cell, on average, from which the difference of the two products is examined for a constant bias."""
+
+_LASTING: Final = 20.0
+"""Visits over which errors that are correlated from one visit to the next are assumed to last at most."""
+
+_STALE: Final = 40.0
+"""Analyses without a value of the referee after which it no longer decides."""
+
+_TINY: Final = np.finfo(np.float64).tiny
+
+
+@dataclass(frozen=True, eq=False)
+class TripleCollocation:
+    """Variances by scale of three mutually independent errors, as variances of white errors; (n_scales,), m6 m-6.
+
+    Attributes
+    ----------
+    background, observation, referee : of the background and of the two products; may be negative by sampling.
+    """
+
+    background: FloatArray
+    observation: FloatArray
+    referee: FloatArray
+
+
+class GainReferee:
+    """The gain by group of coefficients, as a referee shows it.
+
+    Parameters
+    ----------
+    frame : the curvelet frame.
+    groups : of coefficients that have a gain each.
+    memory : largest number of analyses in the means.
+
+    Notes
+    -----
+    A constant bias of the referee adds <C b, C d> to the product. What all cells have in common is subtracted: the mean
+    difference of the two products. What differs from cell to cell is estimated in the same way in each cell, and its
+    product is subtracted as far as sampling cannot explain it: a mean over few visits holds part of o, which would
+    raise the gain. A bias without order in space averages out. A bias of the assimilated product is not seen; its bias
+    treatment must remove it.
+
+    Groups with few samples are drawn to their scale, scales to the gain of all scales, by their sampling errors.
+    Local. The state consists of 3 images and some numbers by group.
+    """
+
+    def __init__(self, frame: ImageFrame, groups: WedgeGroups, memory: float = 10.0) -> None:
+        self._groups, self._scales, self._memory = groups, WedgeGroups(frame, "per_scale"), memory
+        self._scale_of = np.zeros(groups.n, dtype=np.int64)
+        self._scale_of[groups.of_block] = self._scales.of_block
+        shape, n, n_scales = frame.shape, groups.n, self._scales.n
+        self._kept: dict[str, FloatArray] = {
+            "difference": np.zeros(shape),
+            "visits": np.zeros(shape),
+            "last": np.full(shape, np.nan),
+            "analyses": np.zeros(1),
+            "since": np.zeros(1),
+            # <C a, C d>, <C (d where both exist), C d>, |C d|^2 by group.
+            "product": np.zeros(n),
+            "both": np.zeros(n),
+            "energy": np.zeros(n),
+            # White energy of the cells of both; |C a|^2, |C d|^2 and |C (a - d)|^2 on these cells, by scale.
+            "white": np.zeros(n_scales),
+            "of_referee": np.zeros(n_scales),
+            "of_innovation": np.zeros(n_scales),
+            "of_difference": np.zeros(n_scales),
+            # Share of the observed cells that the referee covers.
+            "share": np.zeros(1),
+            # Product of the bias with the innovation, and what sampling errors of the bias can add to it.
+            "bias": np.zeros(n_scales),
+            "bias_bound": np.zeros(n_scales),
+            # Deviations of the difference from its mean: energy, and product with those of the last visit.
+            "deviation": np.zeros(n_scales),
+            "deviation_lagged": np.zeros(n_scales),
+        }
+
+    # ------------------------------------------------------------------ learning
+
+    def observe(self, pair: ImagePair) -> None:
+        """Learn from an analysis whose pair has values of the referee. Local."""
+        seen = pair.observed
+        if not seen.any():
+            return
+        both = np.zeros_like(seen) if pair.referee is None else seen & np.isfinite(pair.referee)
+        if pair.referee is None or not both.any():
+            self._kept["since"] = self._kept["since"] + 1.0
+            return
+        d = pair.innovation
+        known = self._kept["visits"] > 0.0
+        common = float(self._kept["difference"][known].mean()) if known.any() else 0.0
+        a = np.where(both, pair.referee - pair.background - common, 0.0)
+        mine = np.where(both, d, 0.0)
+        groups, scales, energy = self._groups, self._scales, self._groups.energy(d)
+        new = {
+            "product": groups.product(a, d),
+            "both": energy if both.sum() == seen.sum() else groups.product(mine, d),
+            "energy": energy,
+            "white": scales.white(both),
+            "of_referee": scales.energy(a),
+            "of_innovation": scales.energy(mine),
+            "of_difference": scales.energy(a - mine),
+            "share": np.array([both.sum() / seen.sum()]),
+        } | self._bias(a - mine, d, both, common)
+        count = self._kept["analyses"]
+        for name, value in new.items():
+            every = np.ones(value.shape, dtype=np.bool_)
+            self._kept[name], grown = running_mean(self._kept[name], count, value, every, self._memory)
+        self._kept["analyses"], self._kept["since"] = grown[:1], np.zeros(1)
+
+    def _bias(self, difference: FloatArray, d: FloatArray, both: BoolArray, common: float) -> dict[str, FloatArray]:
+        """Products with the mean difference before this visit, which then enters the mean.
+
+        Parameters
+        ----------
+        difference : of the two products on the cells of both, without the bias that all cells have in common.
+        """
+        kept, scales = self._kept, self._scales
+        mean = np.where(both & (kept["visits"] > 0.0), kept["difference"] - common, 0.0)
+        visits = float(kept["visits"][both].mean())
+        new = {"bias": np.zeros(scales.n), "bias_bound": np.zeros(scales.n)}
+        before = both & (kept["visits"] > 0.0)
+        deviation = np.where(before, difference - mean, 0.0)
+        last = np.where(before & np.isfinite(kept["last"]), kept["last"], 0.0)
+        new["deviation"], new["deviation_lagged"] = scales.energy(deviation), scales.product(deviation, last)
+        if visits >= _LEAST_VISITS:
+            rho = np.divide(
+                kept["deviation_lagged"],
+                kept["deviation"],
+                out=np.zeros(scales.n),
+                where=kept["deviation"] > 0.0,
+            )
+            # A correlation of deviations from a mean of few values is too small.
+            rho = np.clip(rho + (1.0 + 3.0 * rho) / visits, 0.0, 1.0)
+            new["bias"] = scales.product(mean, d)
+            new["bias_bound"] = kept["deviation"] * (1.0 + _LASTING * rho) / visits
+        kept["last"] = np.where(both, np.where(before, deviation, np.nan), kept["last"])
+        kept["difference"], kept["visits"] = running_mean(
+            kept["difference"], kept["visits"], difference + common, both, 1e6
+        )
+        return new
+
+    # ------------------------------------------------------------------ estimates
+
+    def gain(self) -> FloatArray | None:
+        """K by group, (n,), from 0.02 to 0.98; None as long as its sampling error is large, or without recent values.
+
+        Local.
+        """
+        kept = self._kept
+        if kept["analyses"][0] < 2.0 or kept["since"][0] > _STALE:
+            return None
+        product, both = self._without_bias(), kept["both"]
+        total = float(kept["of_innovation"].sum())
+        if total <= 0.0:
+            return None
+        n = float(kept["analyses"][0]) / _REPEATED
+        everywhere = float(product.sum()) / max(float(both.sum()), _TINY)
+        rest = kept["of_referee"] - 2.0 * everywhere * self._masked_product() + everywhere**2 * kept["of_innovation"]
+        white = np.maximum(kept["white"], _TINY)
+        of_cell = max(float(rest.sum()), 0.0) / float(white.sum())
+        if of_cell / (total * n) > _LARGEST_ERROR**2:
+            return None
+        # Residual variance: of the scale if the referee covers all cells; if it covers few, errors of all scales.
+        share = float(kept["share"][0])
+        residual = share * np.maximum(rest, 0.0) / white + (1.0 - share) * of_cell
+        by_scale = self._by_scale
+        of_scale = _drawn(
+            by_scale(product),
+            by_scale(both),
+            share * by_scale(kept["energy"]),
+            residual / n,
+            np.full(self._scales.n, everywhere),
+            _SPREAD_OF_SCALES,
+        )
+        of_group = _drawn(
+            product,
+            both,
+            share * kept["energy"],
+            (residual / n)[self._scale_of],
+            of_scale[self._scale_of],
+            _SPREAD_OF_WEDGES,
+        )
+        gain: FloatArray = np.clip(of_group, _LOWEST, _HIGHEST)
+        return gain
+
+    def _without_bias(self) -> FloatArray:
+        """<C a, C d> by group without the part of a constant bias that sampling cannot explain."""
+        kept = self._kept
+        excess = np.maximum(np.abs(kept["bias"]) - kept["bias_bound"], 0.0) * np.sign(kept["bias"])
+        share = np.divide(excess, np.maximum(self._by_scale(kept["energy"]), _TINY))
+        product: FloatArray = kept["product"] - share[self._scale_of] * kept["energy"]
+        return product
+
+    def _masked_product(self) -> FloatArray:
+        """<C a, C d> by scale on the cells of both."""
+        kept = self._kept
+        product: FloatArray = 0.5 * (kept["of_referee"] + kept["of_innovation"] - kept["of_difference"])
+        return product
+
+    def triple_collocation(self) -> TripleCollocation | None:
+        """B, R and the error variance of the referee by scale; None before the referee has been seen. Local.
+
+        The first two refer to the whole image, that of the referee to its cells, and holds energy of other scales where
+        these are few.
+        """
+        kept = self._kept
+        if kept["analyses"][0] == 0.0:
+            return None
+        white, product = np.maximum(kept["white"], _TINY), self._by_scale(self._without_bias())
+        return TripleCollocation(
+            product / white,
+            (self._by_scale(kept["both"]) - product) / white,
+            (kept["of_referee"] - self._masked_product()) / white,
+        )
+
+    def diagnostics(self) -> dict[str, float | list[float]]:
+        """Numbers for the cycle record: whether the referee decides, its coverage, triple collocation by scale."""
+        numbers: dict[str, float | list[float]] = {
+            "referee_decides": float(self.gain() is not None),
+            "referee_share": float(self._kept["share"][0]),
+        }
+        found = self.triple_collocation()
+        if found is not None:
+            for name, variance in (
+                ("background", found.background),
+                ("observation", found.observation),
+                ("referee", found.referee),
+            ):
+                numbers[f"triple_{name}_variance_by_scale"] = variance.tolist()
+        return numbers
+
+    def _by_scale(self, values: FloatArray) -> FloatArray:
+        sums: FloatArray = np.bincount(self._scale_of, values, self._scales.n).astype(np.float64)
+        return sums
+
+    # ------------------------------------------------------------------ memory
+
+    def state(self) -> dict[str, FloatArray]:
+        """See ``MethodMemory.state``."""
+        return {name: array.copy() for name, array in self._kept.items()}
+
+    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
+        """See ``MethodMemory.restore``."""
+        self._kept = checked(arrays, self.state())
+
+
+class RefereedDifferences(VisitDifferences):
+    """Visit differences until a referee decides: then K is that of the referee, R = (1 - K) C0, B = K C0.
+
+    Parameters
+    ----------
+    frame, options : as ``VisitDifferences``.
+    """
+
+    _PREFIX: Final = "referee."
+
+    def __init__(self, frame: ImageFrame, *options: object, **named: object) -> None:
+        super().__init__(frame, *options, **named)  # type: ignore[arg-type]
+        self._referee = GainReferee(frame, self.groups, self._memory)
+
+    def observe(self, pair: ImagePair) -> None:
+        """See ``VisitDifferences.observe``."""
+        super().observe(pair)
+        self._referee.observe(pair)
+
+    def variances(self) -> LearnedVariances:
+        """See ``VisitDifferences.variances``."""
+        found, gain = super().variances(), self._referee.gain()
+        if gain is None:
+            return found
+        judged = replace(found, observation=(1.0 - gain) * found.innovation, is_learned=True)
+        self.note(judged)
+        return judged
+
+    def diagnostics(self) -> dict[str, float | list[float]]:
+        """See ``VisitDifferences.diagnostics``."""
+        return super().diagnostics() | self._referee.diagnostics()
+
+    def state(self) -> dict[str, FloatArray]:
+        """See ``MethodMemory.state``."""
+        return super().state() | {self._PREFIX + name: array for name, array in self._referee.state().items()}
+
+    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
+        """See ``MethodMemory.restore``."""
+        prefix = self._PREFIX
+        own = {name: array for name, array in arrays.items() if not name.startswith(prefix)}
+        self._kept = checked(own, super().state())
+        self._referee.restore({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
+
+
+def _drawn(
+    product: FloatArray, both: FloatArray, expected: FloatArray, residual: FloatArray, to: FloatArray, spread: float
+) -> FloatArray:
+    """Quotients of product and energy, drawn to other gains as far as their sampling errors are large.
+
+    Parameters
+    ----------
+    product, both : <C a, C d> and <C d, C d> of each group on the cells of both.
+    expected : what ``both`` would be if the energy were the same everywhere.
+    residual : residual variance over the number of independent analyses.
+    to, spread : gains that are expected without samples, and the standard deviation around them.
+    """
+    is_known = both > _LEAST_ENERGY * expected
+    energy = np.where(is_known, both, 1.0)
+    weight = np.where(is_known, spread**2 / (spread**2 + residual / np.maximum(energy, _TINY)), 0.0)
+    drawn: FloatArray = weight * np.where(is_known, product, 0.0) / energy + (1.0 - weight) * to
+    return drawn
