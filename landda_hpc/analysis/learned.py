@@ -94,6 +94,16 @@ class ErrorsOfEachAnalysis:
             self._diagnostics(found),
         )
 
+    def persistence_warning(self) -> str:
+        """What it means that the errors of the observations do not change from visit to visit. Local."""
+        ratio, error = self.estimator.white_share()
+        return (
+            "the fine detail of this product cannot be trusted: its errors seem to last from one observation to the "
+            f"next. Errors that are new at each time would be {2.0 * max(ratio, 0.0):.0%} of the changes between "
+            f"observations at the finest scale (standard error {2.0 * error:.0%}; below 50 % the gain is held small). "
+            "A second product or stations would show the right gain"
+        )
+
     def _local_variance(self, pair: ImagePair, found: LearnedVariances) -> tuple[FloatArray, FloatArray]:
         """Background variance by cell, m6 m-6, and by coefficient relative to its group's mean, (n_var,)."""
         frame, groups = self.frame, self.estimator.groups
@@ -107,14 +117,28 @@ class ErrorsOfEachAnalysis:
         return local, relative_variance(frame, groups, np.where(pair.observed, local, 0.0), pair.observed)
 
     def _diagnostics(self, found: LearnedVariances) -> dict[str, float | list[float]]:
-        scales = self.estimator.by_scale
+        scales, estimate = self.estimator.by_scale, self.estimator.estimate()
         white = np.maximum(scales(found.white), np.finfo(np.float64).tiny)
-        return {
-            "observation_std_by_scale": np.sqrt(scales(found.observation) / white).tolist(),
-            "background_std_by_scale": np.sqrt(np.maximum(scales(found.background), 0.0) / white).tolist(),
-            "is_learned": float(found.is_learned),
-            "errors_persist": float(self.estimator.persists),
-        } | self.estimator.diagnostics()
+        numbers: dict[str, float | list[float]] = {}
+        if estimate is not None:
+            c0 = scales(found.innovation) / white
+            numbers["observation_std_error_by_scale"] = estimate.std_error_of_std.tolist()
+            unbounded = c0 / np.maximum(np.maximum(c0, estimate.sampled), np.finfo(np.float64).tiny)
+            numbers["chi_square_unbounded_by_scale"] = unbounded.tolist()
+        ratio, error = self.estimator.white_share()
+        return (
+            numbers
+            | {
+                "chi_square_by_scale": self.estimator.chi_square().tolist(),
+                "white_share": ratio,
+                "white_share_error": error,
+                "observation_std_by_scale": np.sqrt(scales(found.observation) / white).tolist(),
+                "background_std_by_scale": np.sqrt(np.maximum(scales(found.background), 0.0) / white).tolist(),
+                "is_learned": float(found.is_learned),
+                "errors_persist": float(self.estimator.persists),
+            }
+            | self.estimator.diagnostics()
+        )
 
 
 class LearnedGain:
@@ -156,13 +180,16 @@ class WithLearnedErrors:
     def __init__(
         self, errors: ErrorsOfEachAnalysis, make: Callable[[LearnedErrors, LearnedErrors], AnalysisMethod]
     ) -> None:
-        self._errors, self._make = errors, make
+        self._errors, self._make, self._has_warned = errors, make, False
 
     def analyse(self, pair: ImagePair) -> Analysis:
         """Collective over the root group."""
         background, observation, learned = self._errors.learn(pair)
         analysis = self._make(background, observation).analyse(pair)
-        return replace(analysis, diagnostics=analysis.diagnostics | learned)
+        warnings = analysis.warnings
+        if learned["errors_persist"] and not learned["is_learned"] and not self._has_warned:
+            self._has_warned, warnings = True, (*warnings, self._errors.persistence_warning())
+        return replace(analysis, diagnostics=analysis.diagnostics | learned, warnings=warnings)
 
     def applied(self, increment: FloatArray) -> None:
         """See ``HearsIncrements.applied``."""

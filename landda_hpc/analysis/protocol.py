@@ -66,12 +66,14 @@ class Analysis:
     diagnostics : named numbers for the cycle record.
     layers : the analyses of the uppermost soil layers, from the top down, where these were analysed one by one;
         ``increment`` is then their mean over the observed depth. Empty where the observed depth itself was analysed.
+    warnings : sentences for the log, without the name of the run; rank 0 writes them.
     """
 
     increment: FloatArray
     spread: FloatArray | None = None
     diagnostics: dict[str, float | list[float]] = field(default_factory=dict)
     layers: tuple[Analysis, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[Analysis, ...]:

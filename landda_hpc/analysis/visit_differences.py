@@ -32,10 +32,16 @@ from landda_hpc.analysis.frame_protocol import ImageFrame, Pooling
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.analysis.running_statistics import checked, running_mean
+from landda_hpc.analysis.visit_statistics import (
+    N_LAGS,
+    Estimate,
+    cautious,
+    mean_covariance,
+    sampled_variance,
+    shrunk,
+    white_share,
+)
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
-
-N_LAGS: Final = 4
-"""Lags whose covariances are kept: 0 to 3 visits."""
 
 _LEAST_CELLS: Final = 0.02
 """Share of the domain that a lag's covariance of one analysis needs."""
@@ -46,11 +52,26 @@ _FLOOR, _CEILING = 0.02, 0.98
 _FIRST: Final = (0.7, 0.1, 0.9)
 """Cold start: R is this share of the innovation variance of the finest scale, and the bounds of K."""
 
-_CAUTIOUS: Final = (0.9, 0.02, 0.6)
-"""The same where observation errors persist."""
+_CAUTIOUS: Final = (0.02, 0.6)
+"""Bounds of K where observation errors persist."""
 
-_LEAST_RATIO: Final = 0.3
-"""Least -c_1 / c_0 at the finest scale. Errors that are white in time give 1/2, errors that last nearly 0."""
+_LEAST_SHARE: Final = 0.25
+"""Least (c_2 - c_1) / c_0 at the finest scale. Errors that are white in time give 1/2, errors that last nearly 0."""
+
+_CONFIDENCE: Final = 2.0
+"""Standard errors by which (c_2 - c_1) / c_0 must lie below the least share before errors are said to persist."""
+
+_RECENT: Final = 8.0
+"""Analyses in the covariances that show a change of the errors."""
+
+_AFTER: Final = 2.0
+"""Weight of these covariances after a change, in analyses."""
+
+_OUTLIER: Final = 4.0
+"""Largest departure of one analysis from the mean covariances that counts as scatter, standard deviations."""
+
+_CHANGE: Final = (0.25, 4.0)
+"""A change of R is a difference of recent from earlier covariances by this share of R and this many standard errors."""
 
 _WHOLE: Final = np.ones(1, dtype=np.bool_)
 
@@ -112,7 +133,8 @@ class VisitDifferences:
     frame : the curvelet frame.
     pooling : groups of the innovation variance C0: 'per_wedge' or 'per_scale'. R is always pooled over scales.
     memory : largest number of analyses in the mean of C0.
-    covariance_memory : largest number of analyses in the means of c_l.
+    covariance_memory : largest number of analyses in the means of c_l. Where R of the latest analyses differs clearly,
+        earlier ones are forgotten at once.
     max_gap_days : visits of a cell that lie further apart give no difference.
     recession : what is left of an increment after a time.
 
@@ -127,7 +149,7 @@ class VisitDifferences:
         frame: ImageFrame,
         pooling: Pooling = "per_wedge",
         memory: float = 10.0,
-        covariance_memory: float = 1e6,
+        covariance_memory: float = 200.0,
         max_gap_days: float = 5.0,
         recession: Recession | None = None,
     ) -> None:
@@ -152,6 +174,13 @@ class VisitDifferences:
             "covariance": np.zeros((N_LAGS, n_scales)),
             "covariance_white": np.zeros((N_LAGS, n_scales)),
             "covariance_count": np.zeros((N_LAGS, n_scales)),
+            "recent": np.zeros((N_LAGS, n_scales)),
+            "recent_white": np.zeros((N_LAGS, n_scales)),
+            "recent_count": np.zeros((N_LAGS, n_scales)),
+            "scatter": np.zeros((N_LAGS, N_LAGS, n_scales)),
+            "scatter_count": np.zeros(n_scales),
+            "chi_square": np.ones(n_scales),
+            "chi_square_count": np.zeros(n_scales),
             "phi": np.ones((2, n_scales)),
             "phi_count": np.zeros((2, n_scales)),
             "gain": np.zeros(n_scales),
@@ -177,6 +206,7 @@ class VisitDifferences:
         kept, d = self._kept, pair.innovation
         before = kept["analyses"]
         energy, white = self._groups.energy(d), self._groups.white(seen)
+        self._add_chi_square(energy, white)
         kept["innovation"], kept["analyses"] = running_mean(kept["innovation"], before, energy, _WHOLE, self._memory)
         kept["white"], _ = running_mean(kept["white"], before, white, _WHOLE, self._memory)
         kept["square"], kept["square_count"] = running_mean(
@@ -202,23 +232,67 @@ class VisitDifferences:
         self._seen_now = seen
         return float(gap[known].mean()) if known.any() else None
 
+    def _add_chi_square(self, energy: FloatArray, white: FloatArray) -> None:
+        """Energy of an innovation over that which B + R of the analyses before make one expect."""
+        kept = self._kept
+        if not kept["analyses"][0]:
+            return
+        expected = _ratio(kept["innovation"], kept["white"]) * white
+        now = _ratio(self.by_scale(energy), self.by_scale(expected))
+        kept["chi_square"], kept["chi_square_count"] = running_mean(
+            kept["chi_square"], kept["chi_square_count"], now, self.by_scale(expected) > 0.0, self._memory
+        )
+
     def _add_covariances(self, domain: BoolArray) -> None:
         kept, seen = self._kept, self._seen_now
-        first = kept["differences"][0]
-        least = _LEAST_CELLS * np.count_nonzero(domain)
+        first, n = kept["differences"][0], self._scales.n
+        least = max(_LEAST_CELLS * np.count_nonzero(domain), 1)
+        product, white = np.zeros((N_LAGS, n)), np.zeros((N_LAGS, n))
         for lag, other in enumerate(kept["differences"]):
             cells = seen & np.isfinite(first) & np.isfinite(other)
-            if np.count_nonzero(cells) < max(least, 1):
+            if np.count_nonzero(cells) < least:
                 continue
             x, y = np.where(cells, first, 0.0), np.where(cells, other, 0.0)
-            product = self._scales.energy(x) if lag == 0 else self._scales.product(x, y)
-            count, every = kept["covariance_count"][lag], np.ones(self._scales.n, dtype=np.bool_)
-            kept["covariance"][lag], grown = running_mean(kept["covariance"][lag], count, product, every, self._long)
-            white = self._scales.white(cells)
-            kept["covariance_white"][lag], _ = running_mean(
-                kept["covariance_white"][lag], count, white, every, self._long
-            )
-            kept["covariance_count"][lag] = grown
+            product[lag] = self._scales.energy(x) if lag == 0 else self._scales.product(x, y)
+            white[lag] = self._scales.white(cells)
+        known, before = white > 0.0, self._p
+        # A change of the errors is not scatter: outliers are cut off.
+        bound = _OUTLIER * np.sqrt(np.einsum("kks->ks", self._sampling(1.0)))
+        residual = np.where(known, np.clip(_ratio(product, white) - before, -bound, bound), 0.0)
+        kept["scatter"], kept["scatter_count"] = running_mean(
+            kept["scatter"],
+            kept["scatter_count"],
+            residual[:, None] * residual[None, :],
+            np.asarray((known & (kept["covariance_count"] > 0.0)).all(axis=0)),
+            self._long,
+        )
+        for name, memory in (("covariance", self._long), ("recent", _RECENT)):
+            count = kept[f"{name}_count"]
+            kept[name], kept[f"{name}_count"] = running_mean(kept[name], count, product, known, memory)
+            kept[f"{name}_white"], _ = running_mean(kept[f"{name}_white"], count, white, known, memory)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Forget earlier covariances of scales in which R has changed; of all scales if it has in the finest."""
+        kept = self._kept
+        settled = kept["covariance_count"][1] >= 2.0 * _RECENT
+        if not settled.any():
+            return
+        before, now = self._p, _ratio(kept["recent"], kept["recent_white"])
+        third = kept["covariance_count"][3] > 0.0
+        r_before, _ = sampled_variance(before, kept["phi"], third, self._sampling())
+        r_now, variance = sampled_variance(now, kept["phi"], third, self._sampling(_RECENT))
+        share, errors = _CHANGE
+        difference = np.abs(r_now - r_before)
+        changed = settled & (difference > share * np.abs(r_before)) & (difference > errors * np.sqrt(variance))
+        changed |= settled & changed[-1]
+        kept["scatter"] = np.where(changed, _ratio(now[0], before[0]) ** 2, 1.0) * kept["scatter"]
+        kept["scatter_count"] = np.where(changed, np.minimum(kept["scatter_count"], _RECENT), kept["scatter_count"])
+        for part in ("", "_white"):
+            kept[f"covariance{part}"] = np.where(changed, kept[f"recent{part}"], kept[f"covariance{part}"])
+        # The latest analyses began before the change: they count little.
+        count = kept["covariance_count"]
+        kept["covariance_count"] = np.where(changed, np.minimum(count, _AFTER), count)
 
     def _add_phi(self, hours: float) -> None:
         """phi_0 and phi_1 for the gain of the last analysis and the present interval."""
@@ -242,16 +316,17 @@ class VisitDifferences:
         """C0 and R as learned so far. Local."""
         kept = self._kept
         c0, white = kept["innovation"], kept["white"]
-        r = self.observation_variance()
-        if r is None or self.persists:
-            share, low, high = _FIRST if r is None else _CAUTIOUS
-            finest = self._scale_of == self._scales.n - 1
-            level = share * float(c0[finest].sum()) / max(float(white[finest].sum()), np.finfo(np.float64).tiny)
-            observation = np.clip(level * white, (1.0 - high) * c0, (1.0 - low) * c0)
-            found = LearnedVariances(c0, observation, white, False)
+        r, is_learned = self.observation_variance(), not self.persists
+        if r is None:
+            (share, low, high), is_learned = _FIRST, False
+            r = np.full(self._scales.n, share * self._finest_density)
+        elif is_learned:
+            low, high = 1.0 - _CEILING, 1.0 - _FLOOR
         else:
-            observation = np.clip(r[self._scale_of] * white, _FLOOR * c0, _CEILING * c0)
-            found = LearnedVariances(c0, observation, white, True)
+            low, high = _CAUTIOUS
+            r = cautious(self._p, self._finest_density)
+        observation = np.clip(r[self._scale_of] * white, (1.0 - high) * c0, (1.0 - low) * c0)
+        found = LearnedVariances(c0, observation, white, is_learned)
         self.note(found)
         return found
 
@@ -267,35 +342,62 @@ class VisitDifferences:
     def observation_variance(self) -> FloatArray | None:
         """R by scale as the variance of white errors with this energy, m6 m-6; None until differences one visit apart.
 
-        May be negative by sampling: ``variances`` bounds it.
+        The value of ``estimate``; may be negative by sampling: ``variances`` bounds it.
         """
+        found = self.estimate()
+        return None if found is None else found.value
+
+    def estimate(self) -> Estimate | None:
+        """R by scale with its sampling error, (n_scales,), m6 m-6; None until differences one visit apart. Local."""
         kept = self._kept
         if not (kept["covariance_count"][1] > 0.0).all():
             return None
-        p = np.divide(
-            kept["covariance"],
-            kept["covariance_white"],
-            out=np.zeros_like(kept["covariance"]),
-            where=kept["covariance_white"] > 0.0,
-        )
-        has_third = kept["covariance_count"][3] > 0.0
-        second = np.maximum(0.0, p[2])
-        eta = second + np.where(has_third, np.clip(p[2] - p[3], 0.0, second), 0.0)
-        r: FloatArray = np.minimum((eta - p[1]) / kept["phi"][1], (p[0] - eta) / (2.0 * kept["phi"][0]))
-        return r
+        third = kept["covariance_count"][3] > 0.0
+        sampled, variance = sampled_variance(self._p, kept["phi"], third, self._sampling())
+        return shrunk(sampled, variance, _FIRST[0] * self._finest_density)
+
+    @property
+    def _p(self) -> FloatArray:
+        """Covariances of differences per unit of white energy, (N_LAGS, n_scales), m6 m-6."""
+        return _ratio(self._kept["covariance"], self._kept["covariance_white"])
+
+    def _sampling(self, most: float = np.inf) -> FloatArray:
+        """Covariance of the sampling errors of ``_p``, of ``most`` analyses at most."""
+        kept = self._kept
+        count = np.minimum(kept["covariance_count"][1], most)
+        return mean_covariance(self._p, kept["scatter"], kept["covariance_white"][0], kept["scatter_count"], count)
+
+    @property
+    def _finest_density(self) -> float:
+        """Innovation variance of the finest scale per unit of white energy, m6 m-6."""
+        finest = self._scale_of == self._scales.n - 1
+        white = float(self._kept["white"][finest].sum())
+        return float(self._kept["innovation"][finest].sum()) / max(white, np.finfo(np.float64).tiny)
 
     @property
     def persists(self) -> bool:
-        """Whether visit differences of the finest scale do not change sign as those of white errors do.
+        """Whether visit differences of the finest scale clearly do not change sign as those of white errors do.
 
         Then the errors of the observations last from visit to visit, or they are much smaller than the errors of the
         model's tendency: visit differences do not show which, and the fine detail of the product cannot be trusted.
         """
-        kept = self._kept
-        if not (kept["covariance_count"][1] > 0.0).all():
-            return False
-        p0, p1 = (kept["covariance"][lag, -1] / kept["covariance_white"][lag, -1] for lag in (0, 1))
-        return bool(-p1 < _LEAST_RATIO * p0)
+        ratio, error = self.white_share()
+        return bool(ratio + _CONFIDENCE * error < _LEAST_SHARE)
+
+    def white_share(self) -> tuple[float, float]:
+        """(c_2 - c_1) / c_0 of the finest scale and its standard error; 0.5 and 0 until differences one visit apart.
+
+        About 1/2 if the errors of the observations are white in time, (1 - a)^2 / 2 if a is their correlation from
+        visit to visit.
+        """
+        if not (self._kept["covariance_count"][1] > 0.0).all():
+            return 0.5, 0.0
+        ratio, error = white_share(self._p, self._sampling())
+        return float(ratio[-1]), float(error[-1])
+
+    def chi_square(self) -> FloatArray:
+        """Mean energy of the innovation over B + R of the analyses before, by scale, (n_scales,); 1 if none. Local."""
+        return self._kept["chi_square"].copy()
 
     def mean_square(self) -> tuple[FloatArray, BoolArray]:
         """Running mean of d^2 in each cell, m6 m-6, and the cells that have one. Local."""
@@ -315,6 +417,11 @@ class VisitDifferences:
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
         """See ``MethodMemory.restore``."""
         self._kept = checked(arrays, self.state())
+
+
+def _ratio(values: FloatArray, white: FloatArray) -> FloatArray:
+    """Values per unit of white energy; 0 where there is none."""
+    return np.divide(values, white, out=np.zeros_like(values), where=white > 0.0)
 
 
 def _hours(time_key: str) -> float:

@@ -33,6 +33,7 @@ from landda_hpc.verification.tables.score_records import (
 )
 from landda_hpc.water_ledger import LEDGER_ACCOUNTS
 
+logger = logging.getLogger(__name__)
 step_log = logging.getLogger("landda_hpc.steps")
 
 
@@ -129,6 +130,9 @@ class Recorder:
         self._append("scores", cycle, [json.loads(s.to_json()) for s in scores])
         lines = list(self._cycle_records(cycle, time, images, analyses, accounts, drift_accounts))
         self._append("cycles", cycle, lines)
+        for name, analysis in analyses.items():
+            for text in (text for part in (analysis, *analysis.layers) for text in part.warnings):
+                logger.warning("%s, %s: %s", time.isoformat(timespec="minutes"), name, text)
         for line in lines:
             for layer in line.get("layers", ()):
                 step_log.info("%d %s", cycle, _layer_line(line["run"], layer))

@@ -14,7 +14,8 @@ from scipy.special import stdtrit
 from landda_hpc.analysis.assumed_errors import AssumedErrors
 from landda_hpc.analysis.learned import ErrorsOfEachAnalysis
 from landda_hpc.analysis.mixing import WedgeGroups
-from landda_hpc.analysis.visit_differences import N_LAGS, LearnedVariances, VisitDifferences
+from landda_hpc.analysis.visit_differences import LearnedVariances, VisitDifferences
+from landda_hpc.analysis.visit_statistics import N_LAGS
 from landda_hpc.config import FrameConfig, read_resolved
 from landda_hpc.curvelet.operations import wedge_directions
 from landda_hpc.errors import ConfigError, DataError

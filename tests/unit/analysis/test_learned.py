@@ -164,3 +164,50 @@ def test_increments_recede() -> None:
     assert share(0.0) == 1.0
     assert share(6.0) == pytest.approx(0.88, abs=0.002)
     assert share(12.0) == pytest.approx(0.815, abs=0.002)
+
+
+def persistence(persistent: float, cycles: int, **options: float) -> list[Analysis]:
+    run = Sequence(make(), 0.04, persistent=persistent, **options)
+    return [run.step() for _ in range(cycles)]
+
+
+def test_errors_that_persist_are_noticed_and_said_once() -> None:
+    analyses = persistence(0.9, 20)
+    found = [analysis.diagnostics["errors_persist"] for analysis in analyses]
+    assert all(found[5:])
+    assert [len(analysis.warnings) for analysis in analyses].count(1) == 1
+    (text,) = analyses[found.index(1.0)].warnings
+    assert "fine detail of this product cannot be trusted" in text
+    gains = np.array(analyses[-1].diagnostics["gain_by_scale"])
+    assert (gains < 0.6 + 1e-9).all()
+    assert gains[-1] < 0.1
+
+
+@pytest.mark.parametrize("correlated", [0.0, 0.04])
+def test_white_errors_are_not_said_to_persist(correlated: float) -> None:
+    for analysis in persistence(0.0, 20, correlated=correlated):
+        assert analysis.diagnostics["errors_persist"] == 0.0 and not analysis.warnings
+    assert analysis.diagnostics["white_share"] == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_a_change_of_noise_is_followed(factor: float) -> None:
+    run = Sequence(make(), 0.04)
+    for _ in range(40):
+        run.step()
+    run.std *= factor
+    for _ in range(20):
+        analysis = run.step()
+    np.testing.assert_allclose(observation_std(analysis)[1:], 0.04 * factor, rtol=0.15)
+
+
+def test_chi_square_is_one_unless_errors_change() -> None:
+    run = Sequence(make(), 0.04)
+    for _ in range(40):
+        analysis = run.step()
+    np.testing.assert_allclose(np.array(analysis.diagnostics["chi_square_by_scale"])[1:], 1.0, atol=0.1)
+    np.testing.assert_allclose(np.array(analysis.diagnostics["chi_square_unbounded_by_scale"])[1:], 1.0, atol=0.05)
+    error = np.array(analysis.diagnostics["observation_std_error_by_scale"])
+    assert (error > 0.0).all() and (error < 0.01).all()
+    run.std *= 2.0
+    assert np.array(run.step().diagnostics["chi_square_by_scale"])[-1] > 1.15
