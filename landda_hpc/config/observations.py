@@ -131,6 +131,31 @@ class TreatedObservations(ObservationUse):
         return None
 
 
+class NoiseChange(Section):
+    """A time from which the errors of a twin's observations are larger or smaller than the configured ones."""
+
+    time: UtcTime = Field(description="first time of the changed errors, UTC")
+    factor: float = Field(ge=0.0, le=100.0, description="of the configured white and correlated errors, 1")
+
+
+class TwinBias(Section):
+    """A bias of a twin's observations."""
+
+    bias: float = Field(0.0, ge=-0.5, le=0.5, description="constant part, m3 m-3")
+    annual_amplitude: SoilWaterOrZero = Field(0.0, description="amplitude of an annual cycle, m3 m-3")
+    day_of_maximum: float = Field(1.0, ge=1.0, le=366.0, description="day of the year of its maximum")
+    boxes: tuple[Box, ...] = Field(
+        (), max_length=1000, description="south, north, west, east of boxes with the bias, degrees; empty: all cells"
+    )
+
+    @model_validator(mode="after")
+    def _has_size(self) -> Self:
+        check_boxes(self.boxes)
+        if not (self.bias or self.annual_amplitude):
+            raise ValueError("a bias of zero: give bias or annual_amplitude")
+        return self
+
+
 class TwinObservations(ObservationUse):
     """Observations drawn from the nature run."""
 
@@ -154,6 +179,15 @@ class TwinObservations(ObservationUse):
         description="e-folding time of both errors, h, which then last from one time to the next as those of products "
         "made by models do; 0: independent from time to time",
     )
+    noise_changes: tuple[NoiseChange, ...] = Field(
+        (),
+        max_length=1000,
+        description="times in ascending order from which both errors differ, as after a fault of the sensor; the "
+        "observations report the configured errors all the same",
+    )
+    biases: tuple[TwinBias, ...] = Field(
+        (), max_length=100, description="biases, which the observations do not report; they add up where boxes overlap"
+    )
     missing_fraction: Fraction = Field(0.0, description="share of the cells without observation")
     gaps: Literal["random", "swaths", "blobs", "stripes"] = Field(
         "random",
@@ -161,6 +195,13 @@ class TwinObservations(ObservationUse):
         "moving swaths, 'blobs' = patches, 'stripes' = meridional, about twelve cells wide; both constant in time",
     )
     quality: QualityConfig = Field(default_factory=QualityConfig)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        times = [change.time for change in self.noise_changes]
+        if times != sorted(set(times)):
+            raise ValueError("noise_changes: the times are not in ascending order; expected each once, earliest first")
+        return self
 
     are_from_files: ClassVar[bool] = False
     representativeness_std: ClassVar[float] = 0.0
@@ -172,7 +213,7 @@ class TwinObservations(ObservationUse):
 
     @property
     def bias(self) -> NoBias:
-        """The bias treatment: a twin's observations have no bias."""
+        """The bias treatment: none."""
         return NoBias()
 
     @property

@@ -9,6 +9,7 @@ from landda_hpc.formats.products.dataset import Dataset, make_dataset
 from landda_hpc.formats.products.gldas import GLDAS_NOAH
 from landda_hpc.observation.files import ProductSource
 from landda_hpc.observation.persistence import Persistence
+from landda_hpc.observation.twin_defects import Defects
 from landda_hpc.observation.twin_observations import TwinObservationSource
 from landda_hpc.regions import std_by_region
 
@@ -46,6 +47,7 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
             observations.correlated_std,
             observations.correlated_length_km,
             _persistence(observations, config.time),
+            Defects.of(observations.noise_changes, observations.biases, grid),
         )
     if isinstance(observations, GldasObservations):
         dataset = Dataset(GLDAS_NOAH, config.data_root, observations.path, damaged=observations.damaged)

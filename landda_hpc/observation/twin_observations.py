@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.grid import Grid
+    from landda_hpc.observation.twin_defects import Defects
     from landda_hpc.regridding.depth import DepthRange
 
 
@@ -43,6 +44,7 @@ class TwinObservationSource:
         total of both errors.
     correlated_length_km : L of its correlation exp(-1/2 (d / L)^2), km.
     persistence : of the errors in time; None: they are independent from time to time.
+    defects : biases and changes of the noise, which the observations do not report; None without any.
 
     Notes
     -----
@@ -61,6 +63,7 @@ class TwinObservationSource:
     correlated_std: float = 0.0
     correlated_length_km: float = 250.0
     persistence: Persistence | None = None
+    defects: Defects | None = None
 
     label: ClassVar[str] = "twin"
 
@@ -91,6 +94,8 @@ class TwinObservationSource:
         if truth_image.shape != self.is_soil.shape:
             raise ShapeError(f"truth has shape {truth_image.shape}; the model's soil mask has {self.is_soil.shape}.")
         error = self._new_error(time) if self.persistence is None else self.persistence(time, self._new_error)
+        if self.defects is not None:
+            error = self.defects.applied(error, time)
         reported = self.error_std if isinstance(self.error_std, np.ndarray) else None
         if self.correlated_std > 0.0:
             reported = np.sqrt(np.full(truth_image.shape, self.error_std) ** 2 + self.correlated_std**2)

@@ -100,6 +100,8 @@ def twin_observation_words(observations: TwinObservations) -> str:
             f"{observations.correlated_length_km:g} km"
         )
     text = f"the truth at {depth_name(observations.depth_m)} with {' and '.join(parts)}"
+    if observations.noise_changes or observations.biases:
+        text += ", with biases or changes of the noise that the observations do not report"
     if observations.missing_fraction:
         text += f", without {100 * observations.missing_fraction:.0f} % of the cells"
     return text
@@ -112,6 +114,8 @@ def has_white_noise_alone(config: CampaignConfig) -> bool:
         isinstance(observations, TwinObservations)
         and not observations.correlated_std
         and not observations.error_std_regions
+        and not observations.noise_changes
+        and not observations.biases
     )
 
 
