@@ -133,8 +133,8 @@ class VisitDifferences:
     frame : the curvelet frame.
     pooling : groups of the innovation variance C0: 'per_wedge' or 'per_scale'. R is always pooled over scales.
     memory : largest number of analyses in the mean of C0.
-    covariance_memory : largest number of analyses in the means of c_l. Where R of the latest analyses differs clearly,
-        earlier ones are forgotten at once.
+    covariance_memory : largest number of analyses in the means of c_l.
+    follows_changes : whether earlier covariances are forgotten where R of the latest analyses differs clearly.
     max_gap_days : visits of a cell that lie further apart give no difference.
     recession : what is left of an increment after a time.
 
@@ -152,10 +152,11 @@ class VisitDifferences:
         covariance_memory: float = 200.0,
         max_gap_days: float = 5.0,
         recession: Recession | None = None,
+        follows_changes: bool = True,
     ) -> None:
         self._frame, self._groups, self._scales = frame, WedgeGroups(frame, pooling), WedgeGroups(frame, "per_scale")
         self._memory, self._long, self._max_gap = memory, covariance_memory, 24.0 * max_gap_days
-        self._recession = recession or Recession()
+        self._recession, self._follows_changes = recession or Recession(), follows_changes
         # The scale of each group of C0.
         self._scale_of: IntArray = np.zeros(self._groups.n, dtype=np.int64)
         self._scale_of[self._groups.of_block] = self._scales.of_block
@@ -270,7 +271,8 @@ class VisitDifferences:
             count = kept[f"{name}_count"]
             kept[name], kept[f"{name}_count"] = running_mean(kept[name], count, product, known, memory)
             kept[f"{name}_white"], _ = running_mean(kept[f"{name}_white"], count, white, known, memory)
-        self._follow()
+        if self._follows_changes:
+            self._follow()
 
     def _follow(self) -> None:
         """Forget earlier covariances of scales in which R has changed; of all scales if it has in the finest."""

@@ -67,8 +67,8 @@ class RunErrors:
     run, source : the run; images or feedback files.
     estimates : by scale and wedge.
     applied_gain : of the run's increments, by scale, <C u, C d> / |C d|^2; NaN without analyses.
-    change_ratio : -c_1 / c_0 of visit differences at the finest scale: 1/2 for errors that are white in time, near 0
-        for errors that last; NaN before two visits.
+    change_ratio : (c_2 - c_1) / c_0 of visit differences at the finest scale: 1/2 for errors that are white in time,
+        near 0 for errors that last; NaN before two visits.
     first, last : times of the first and last analysis, ISO format.
     n_analyses, block_length, n_blocks : analyses, analyses in a block of the jackknife, and blocks; 0 blocks: no
         intervals.
@@ -103,7 +103,7 @@ class RunErrors:
         if not estimates.is_learned and not estimates.errors_persist:
             said.append("R is a first guess: no cell was observed twice within the largest interval.")
         if math.isfinite(self.change_ratio):
-            ratio = f"-c1 / c0 of visit differences at the finest scale is {self.change_ratio:.2f}"
+            ratio = f"(c2 - c1) / c0 of visit differences at the finest scale is {self.change_ratio:.2f}"
             said.append(
                 f"Persistence test: {ratio} (0.5 for errors that are white in time, 0 for errors that last). "
                 + (
@@ -216,7 +216,7 @@ def estimate_errors(
     Means are over all analyses. The 95 % intervals are those of a delete-one-block jackknife over blocks of consecutive
     analyses, with Student's quantile. The formula is that of ``VisitDifferences``, also for each partial sample.
     """
-    estimator = VisitDifferences(frame, "per_wedge", _ALL, max_gap_days=max_gap_days)
+    estimator = VisitDifferences(frame, "per_wedge", _ALL, _ALL, max_gap_days, follows_changes=False)
     errors = ErrorsOfEachAnalysis(frame, estimator, local=True, seed=0)
     scales = WedgeGroups(frame, "per_scale")
     sums: list[dict[str, FloatArray]] = []
@@ -240,7 +240,8 @@ def estimate_errors(
     whole = estimator.state()
     partial = [_without(whole, sums, block * length, (block + 1) * length) for block in range(n_blocks)]
     found = estimator.variances()
-    persists, ratio = estimator.persists, _change_ratio(whole)
+    persists, (share, _) = estimator.persists, estimator.white_share()
+    has_pairs = bool((whole["covariance_count"][1] > 0.0).all())
     replicates: list[LearnedVariances] = []
     for state in partial:
         estimator.restore(state)
@@ -267,7 +268,7 @@ def estimate_errors(
         stored.source,
         estimates,
         applied if products.any() else np.full(scales.n, np.nan),
-        ratio,
+        share if has_pairs else math.nan,
         stored.times[0].isoformat(),
         stored.times[-1].isoformat(),
         len(sums),
@@ -384,13 +385,6 @@ def _limits(value: FloatArray, replicates: Sequence[FloatArray], top: float) -> 
     error = np.sqrt((n - 1) / n * np.sum((drawn - drawn.mean(axis=0)) ** 2, axis=0))
     half = float(stdtrit(n - 1, 0.5 + 0.5 * LEVEL)) * error
     return np.stack([np.maximum(value - half, 0.0), np.minimum(value + half, top)], axis=1)
-
-
-def _change_ratio(state: Mapping[str, FloatArray]) -> float:
-    c, w = state["covariance"][:2, -1], state["covariance_white"][:2, -1]
-    if not (w > 0.0).all() or c[0] <= 0.0:
-        return math.nan
-    return float(-(c[1] / w[1]) / (c[0] / w[0]))
 
 
 def _directions(frame: ImageFrame) -> FloatArray:
