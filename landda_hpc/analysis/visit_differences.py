@@ -32,15 +32,8 @@ from landda_hpc.analysis.frame_protocol import ImageFrame, Pooling
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.analysis.running_statistics import checked, running_mean
-from landda_hpc.analysis.visit_statistics import (
-    N_LAGS,
-    Estimate,
-    cautious,
-    mean_covariance,
-    sampled_variance,
-    shrunk,
-    white_share,
-)
+from landda_hpc.analysis.visit_covariances import VisitCovariances
+from landda_hpc.analysis.visit_statistics import N_LAGS, Estimate, cautious, per_white, shrunk, white_share
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 
 _LEAST_CELLS: Final = 0.02
@@ -60,18 +53,6 @@ _LEAST_SHARE: Final = 0.25
 
 _CONFIDENCE: Final = 2.0
 """Standard errors by which (c_2 - c_1) / c_0 must lie below the least share before errors are said to persist."""
-
-_RECENT: Final = 8.0
-"""Analyses in the covariances that show a change of the errors."""
-
-_AFTER: Final = 2.0
-"""Weight of these covariances after a change, in analyses."""
-
-_OUTLIER: Final = 4.0
-"""Largest departure of one analysis from the mean covariances that counts as scatter, standard deviations."""
-
-_CHANGE: Final = (0.25, 4.0)
-"""A change of R is a difference of recent from earlier covariances by this share of R and this many standard errors."""
 
 _WHOLE: Final = np.ones(1, dtype=np.bool_)
 
@@ -156,7 +137,8 @@ class VisitDifferences:
     ) -> None:
         self._frame, self._groups, self._scales = frame, WedgeGroups(frame, pooling), WedgeGroups(frame, "per_scale")
         self._memory, self._long, self._max_gap = memory, covariance_memory, 24.0 * max_gap_days
-        self._recession, self._follows_changes = recession or Recession(), follows_changes
+        self._recession = recession or Recession()
+        self._covariances = VisitCovariances(self._scales.n, covariance_memory, follows_changes)
         # The scale of each group of C0.
         self._scale_of: IntArray = np.zeros(self._groups.n, dtype=np.int64)
         self._scale_of[self._groups.of_block] = self._scales.of_block
@@ -172,14 +154,6 @@ class VisitDifferences:
             "innovation": np.zeros(n),
             "white": np.zeros(n),
             "analyses": np.zeros(1),
-            "covariance": np.zeros((N_LAGS, n_scales)),
-            "covariance_white": np.zeros((N_LAGS, n_scales)),
-            "covariance_count": np.zeros((N_LAGS, n_scales)),
-            "recent": np.zeros((N_LAGS, n_scales)),
-            "recent_white": np.zeros((N_LAGS, n_scales)),
-            "recent_count": np.zeros((N_LAGS, n_scales)),
-            "scatter": np.zeros((N_LAGS, N_LAGS, n_scales)),
-            "scatter_count": np.zeros(n_scales),
             "chi_square": np.ones(n_scales),
             "chi_square_count": np.zeros(n_scales),
             "phi": np.ones((2, n_scales)),
@@ -238,8 +212,8 @@ class VisitDifferences:
         kept = self._kept
         if not kept["analyses"][0]:
             return
-        expected = _ratio(kept["innovation"], kept["white"]) * white
-        now = _ratio(self.by_scale(energy), self.by_scale(expected))
+        expected = per_white(kept["innovation"], kept["white"]) * white
+        now = per_white(self.by_scale(energy), self.by_scale(expected))
         kept["chi_square"], kept["chi_square_count"] = running_mean(
             kept["chi_square"], kept["chi_square_count"], now, self.by_scale(expected) > 0.0, self._memory
         )
@@ -256,45 +230,7 @@ class VisitDifferences:
             x, y = np.where(cells, first, 0.0), np.where(cells, other, 0.0)
             product[lag] = self._scales.energy(x) if lag == 0 else self._scales.product(x, y)
             white[lag] = self._scales.white(cells)
-        known, before = white > 0.0, self._p
-        # A change of the errors is not scatter: outliers are cut off.
-        bound = _OUTLIER * np.sqrt(np.einsum("kks->ks", self._sampling(1.0)))
-        residual = np.where(known, np.clip(_ratio(product, white) - before, -bound, bound), 0.0)
-        kept["scatter"], kept["scatter_count"] = running_mean(
-            kept["scatter"],
-            kept["scatter_count"],
-            residual[:, None] * residual[None, :],
-            np.asarray((known & (kept["covariance_count"] > 0.0)).all(axis=0)),
-            self._long,
-        )
-        for name, memory in (("covariance", self._long), ("recent", _RECENT)):
-            count = kept[f"{name}_count"]
-            kept[name], kept[f"{name}_count"] = running_mean(kept[name], count, product, known, memory)
-            kept[f"{name}_white"], _ = running_mean(kept[f"{name}_white"], count, white, known, memory)
-        if self._follows_changes:
-            self._follow()
-
-    def _follow(self) -> None:
-        """Forget earlier covariances of scales in which R has changed; of all scales if it has in the finest."""
-        kept = self._kept
-        settled = kept["covariance_count"][1] >= 2.0 * _RECENT
-        if not settled.any():
-            return
-        before, now = self._p, _ratio(kept["recent"], kept["recent_white"])
-        third = kept["covariance_count"][3] > 0.0
-        r_before, _ = sampled_variance(before, kept["phi"], third, self._sampling())
-        r_now, variance = sampled_variance(now, kept["phi"], third, self._sampling(_RECENT))
-        share, errors = _CHANGE
-        difference = np.abs(r_now - r_before)
-        changed = settled & (difference > share * np.abs(r_before)) & (difference > errors * np.sqrt(variance))
-        changed |= settled & changed[-1]
-        kept["scatter"] = np.where(changed, _ratio(now[0], before[0]) ** 2, 1.0) * kept["scatter"]
-        kept["scatter_count"] = np.where(changed, np.minimum(kept["scatter_count"], _RECENT), kept["scatter_count"])
-        for part in ("", "_white"):
-            kept[f"covariance{part}"] = np.where(changed, kept[f"recent{part}"], kept[f"covariance{part}"])
-        # The latest analyses began before the change: they count little.
-        count = kept["covariance_count"]
-        kept["covariance_count"] = np.where(changed, np.minimum(count, _AFTER), count)
+        self._covariances.add(product, white, self._kept["phi"])
 
     def _add_phi(self, hours: float) -> None:
         """phi_0 and phi_1 for the gain of the last analysis and the present interval."""
@@ -326,7 +262,7 @@ class VisitDifferences:
             low, high = 1.0 - _CEILING, 1.0 - _FLOOR
         else:
             low, high = _CAUTIOUS
-            r = cautious(self._p, self._finest_density)
+            r = cautious(self._covariances.p, self._finest_density)
         observation = np.clip(r[self._scale_of] * white, (1.0 - high) * c0, (1.0 - low) * c0)
         found = LearnedVariances(c0, observation, white, is_learned)
         self.note(found)
@@ -351,23 +287,10 @@ class VisitDifferences:
 
     def estimate(self) -> Estimate | None:
         """R by scale with its sampling error, (n_scales,), m6 m-6; None until differences one visit apart. Local."""
-        kept = self._kept
-        if not (kept["covariance_count"][1] > 0.0).all():
+        if not self._covariances.has_pairs:
             return None
-        third = kept["covariance_count"][3] > 0.0
-        sampled, variance = sampled_variance(self._p, kept["phi"], third, self._sampling())
+        sampled, variance = self._covariances.sampled(self._kept["phi"])
         return shrunk(sampled, variance, _FIRST[0] * self._finest_density)
-
-    @property
-    def _p(self) -> FloatArray:
-        """Covariances of differences per unit of white energy, (N_LAGS, n_scales), m6 m-6."""
-        return _ratio(self._kept["covariance"], self._kept["covariance_white"])
-
-    def _sampling(self, most: float = np.inf) -> FloatArray:
-        """Covariance of the sampling errors of ``_p``, of ``most`` analyses at most."""
-        kept = self._kept
-        count = np.minimum(kept["covariance_count"][1], most)
-        return mean_covariance(self._p, kept["scatter"], kept["covariance_white"][0], kept["scatter_count"], count)
 
     @property
     def _finest_density(self) -> float:
@@ -392,9 +315,9 @@ class VisitDifferences:
         About 1/2 if the errors of the observations are white in time, (1 - a)^2 / 2 if a is their correlation from
         visit to visit.
         """
-        if not (self._kept["covariance_count"][1] > 0.0).all():
+        if not self._covariances.has_pairs:
             return 0.5, 0.0
-        ratio, error = white_share(self._p, self._sampling())
+        ratio, error = white_share(self._covariances.p, self._covariances.sampling())
         return float(ratio[-1]), float(error[-1])
 
     def chi_square(self) -> FloatArray:
@@ -414,16 +337,13 @@ class VisitDifferences:
 
     def state(self) -> dict[str, FloatArray]:
         """See ``MethodMemory.state``."""
-        return {name: array.copy() for name, array in self._kept.items()}
+        return {name: array.copy() for name, array in self._kept.items()} | self._covariances.state()
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
         """See ``MethodMemory.restore``."""
-        self._kept = checked(arrays, self.state())
-
-
-def _ratio(values: FloatArray, white: FloatArray) -> FloatArray:
-    """Values per unit of white energy; 0 where there is none."""
-    return np.divide(values, white, out=np.zeros_like(values), where=white > 0.0)
+        all_arrays = checked(arrays, self.state())
+        self._kept = {name: all_arrays[name] for name in self._kept}
+        self._covariances.restore({name: all_arrays[name] for name in self._covariances.state()})
 
 
 def _hours(time_key: str) -> float:

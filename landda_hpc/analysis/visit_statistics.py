@@ -183,3 +183,8 @@ def cautious(p: FloatArray, most: float) -> FloatArray:
     growth = np.maximum(1.0, p[0] / max(float(p[0, -1]), tiny)) ** np.clip((a - low) / (high - low), 0.0, 1.0)
     r: FloatArray = finest * growth
     return r
+
+
+def per_white(values: FloatArray, white: FloatArray) -> FloatArray:
+    """Values per unit of white energy, in their shape; 0 where there is none."""
+    return np.divide(values, white, out=np.zeros_like(values), where=white > 0.0)
