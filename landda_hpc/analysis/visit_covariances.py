@@ -17,7 +17,7 @@ _RECENT: Final = 8.0
 _AFTER: Final = 2.0
 """Weight of these covariances after a change, in analyses."""
 
-_OUTLIER: Final = 4.0
+_OUTLIER: Final = 2.0
 """Largest departure of one analysis from the mean covariances that counts as scatter, standard deviations."""
 
 _CHANGE: Final = (0.25, 4.0)
@@ -76,7 +76,7 @@ class VisitCovariances:
         phi : phi_0 and phi_1, (2, n_scales).
         """
         kept, known = self._kept, white > 0.0
-        # A change of the errors is not scatter: outliers are cut off.
+        # A change of the errors is not scatter: what lies far out counts as less.
         bound = _OUTLIER * np.sqrt(np.einsum("kks->ks", self.sampling(1.0)))
         residual = np.where(known, np.clip(per_white(product, white) - self.p, -bound, bound), 0.0)
         kept["scatter"], kept["scatter_count"] = running_mean(
@@ -96,7 +96,7 @@ class VisitCovariances:
     def _follow(self, phi: FloatArray) -> None:
         """Forget earlier covariances of scales in which R has changed; of all scales if it has in the finest."""
         kept = self._kept
-        settled = kept["covariance_count"][1] >= 2.0 * _RECENT
+        settled = kept["covariance_count"][1] >= _RECENT
         if not settled.any():
             return
         before, now = self.p, per_white(kept["recent"], kept["recent_white"])

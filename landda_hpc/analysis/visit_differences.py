@@ -54,6 +54,12 @@ _LEAST_SHARE: Final = 0.25
 _CONFIDENCE: Final = 2.0
 """Standard errors by which (c_2 - c_1) / c_0 must lie below the least share before errors are said to persist."""
 
+_JUMP: Final = 1.5
+"""Above this chi-square of the finest scale the errors of an observation are larger than those before."""
+
+_OUTLYING: Final = 4.0
+"""Least departure of this chi-square from 1, standard deviations."""
+
 _WHOLE: Final = np.ones(1, dtype=np.bool_)
 
 
@@ -137,7 +143,7 @@ class VisitDifferences:
     ) -> None:
         self._frame, self._groups, self._scales = frame, WedgeGroups(frame, pooling), WedgeGroups(frame, "per_scale")
         self._memory, self._long, self._max_gap = memory, covariance_memory, 24.0 * max_gap_days
-        self._recession = recession or Recession()
+        self._recession, self._follows_changes = recession or Recession(), follows_changes
         self._covariances = VisitCovariances(self._scales.n, covariance_memory, follows_changes)
         # The scale of each group of C0.
         self._scale_of: IntArray = np.zeros(self._groups.n, dtype=np.int64)
@@ -156,6 +162,7 @@ class VisitDifferences:
             "analyses": np.zeros(1),
             "chi_square": np.ones(n_scales),
             "chi_square_count": np.zeros(n_scales),
+            "jump": np.ones(1),
             "phi": np.ones((2, n_scales)),
             "phi_count": np.zeros((2, n_scales)),
             "gain": np.zeros(n_scales),
@@ -214,9 +221,24 @@ class VisitDifferences:
             return
         expected = per_white(kept["innovation"], kept["white"]) * white
         now = per_white(self.by_scale(energy), self.by_scale(expected))
+        if self._follows_changes:
+            kept["jump"] = np.array([self._jump(float(now[-1]), float(self.by_scale(white)[-1]))])
         kept["chi_square"], kept["chi_square_count"] = running_mean(
             kept["chi_square"], kept["chi_square_count"], now, self.by_scale(expected) > 0.0, self._memory
         )
+
+    def _jump(self, chi_square: float, white: float) -> float:
+        """Factor of R in an analysis whose innovation has far more energy at the finest scale than those before.
+
+        There the errors of the observation are most of the innovation, and they alone can change at once. A decrease is
+        left to the covariances: after it, means of the innovations are too large for some time, and so is B = C0 - R.
+        """
+        r, c0 = self.observation_variance(), self._finest_density
+        sampling = _OUTLYING * float(np.sqrt(2.0 / max(white, 1.0)))
+        if r is None or self.persists or chi_square < max(_JUMP, 1.0 + sampling):
+            return 1.0
+        mine = float(np.clip(r[-1], _FLOOR * c0, _CEILING * c0))
+        return (chi_square * c0 - (c0 - mine)) / max(mine, np.finfo(np.float64).tiny)
 
     def _add_covariances(self, domain: BoolArray) -> None:
         kept, seen = self._kept, self._seen_now
@@ -263,6 +285,10 @@ class VisitDifferences:
         else:
             low, high = _CAUTIOUS
             r = cautious(self._covariances.p, self._finest_density)
+        if is_learned:
+            jump = float(kept["jump"][0])
+            c0 = c0 + (jump - 1.0) * np.clip(r[self._scale_of] * white, _FLOOR * c0, _CEILING * c0)
+            r = jump * r
         observation = np.clip(r[self._scale_of] * white, (1.0 - high) * c0, (1.0 - low) * c0)
         found = LearnedVariances(c0, observation, white, is_learned)
         self.note(found)

@@ -210,4 +210,6 @@ def test_chi_square_is_one_unless_errors_change() -> None:
     error = np.array(analysis.diagnostics["observation_std_error_by_scale"])
     assert (error > 0.0).all() and (error < 0.01).all()
     run.std *= 2.0
-    assert np.array(run.step().diagnostics["chi_square_by_scale"])[-1] > 1.15
+    after = run.step()
+    assert np.array(after.diagnostics["chi_square_by_scale"])[-1] > 1.15
+    assert observation_std(after)[-1] == pytest.approx(0.08, rel=0.1)  # at once
