@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from landda_hpc.config import CampaignConfig, OverlapDepth, TwinObservations
+from landda_hpc.config import OverlapDepth, TwinObservations
 from landda_hpc.methods.enkf_like import EnkfLikeRun
 from landda_hpc.studies.reproduction import sentences
 from landda_hpc.studies.reproduction.bai2026_modes import image_run
@@ -48,8 +48,8 @@ def explanations(m: CampaignData, independent: Independent) -> list[str]:
             run, value(False, "first", ASSIMILATED_REFERENCE), value(True, "onset", ASSIMILATED_REFERENCE)
         )
     ]
-    if m.is_twin:
-        texts.append(noise_words(m.config, run, value(False, "first", TRUTH), value(True, "onset", TRUTH)))
+    if isinstance(m.config.observations, TwinObservations):
+        texts.append(noise_words(m.config.observations, run, value(False, "first", TRUTH), value(True, "onset", TRUTH)))
     texts += [
         background_error_words(run),
         (
@@ -57,7 +57,7 @@ def explanations(m: CampaignData, independent: Independent) -> list[str]:
             "an approximation."
         ),
         depth_words(m),
-        forcing_words(m.config),
+        forcing_words(is_twin=m.is_twin),
         "**Needleleaf, '155 d to 1 m'** in a window of 60 days is a misprint and not a target.",
         (
             f"**Scores every** {m.config.time.cycle_hours} h; the paper has them every 3 h. Cells are scored here if "
@@ -68,7 +68,7 @@ def explanations(m: CampaignData, independent: Independent) -> list[str]:
     ]
     if independent.pictures("scores at stations"):
         texts += station_words(m, independent)
-    texts += [frozen_words(m), calendar_words(m.config, BAI2026.moments["end of the window"].paper)]
+    texts += [frozen_words(m), calendar_words(m.config.time, BAI2026.moments["end of the window"].paper)]
     return [text for text in texts if text]
 
 
@@ -120,18 +120,16 @@ def first_analysis_words(run: EnkfLikeRun, before: float, after: float) -> str:
     )
 
 
-def noise_words(config: CampaignConfig, run: EnkfLikeRun, before: float, after: float) -> str:
+def noise_words(observations: TwinObservations, run: EnkfLikeRun, before: float, after: float) -> str:
     """Effect of the observation errors of a twin on scores against the truth.
 
     Parameters
     ----------
     before, after : ubRMSE against the truth, m3 m-3; NaN without an analysis.
     """
-    observations = config.observations
-    assert isinstance(observations, TwinObservations), "a twin"
     sigma, gain = observations.error_std, sentences.constant_gain(run)
     texts = [f"**Truth and observations.** The observations are {sentences.twin_observation_words(observations)}."]
-    if gain is not None and sentences.has_white_noise_alone(config):
+    if gain is not None and sentences.has_white_noise_alone(observations):
         texts.append(
             f"With K = {gain:.2f} a share K of the errors enters the analysis, at least about {gain * sigma:.3f} "
             "m3 m-3 of ubRMSE against the truth, however good the background."
@@ -139,7 +137,7 @@ def noise_words(config: CampaignConfig, run: EnkfLikeRun, before: float, after: 
     if not math.isnan(after):
         texts.append(f"Against the truth the first analysis changes it from {before:.3f} to {after:.3f}.")
         best = before**2 / (before**2 + sigma**2)
-        if gain is not None and sentences.has_white_noise_alone(config) and abs(best - gain) > 0.02:
+        if gain is not None and sentences.has_white_noise_alone(observations) and abs(best - gain) > 0.02:
             texts.append(
                 f"For a background with errors of {before:.3f} the best constant gain at that time is {best:.2f}; as "
                 "the background improves it becomes smaller (`landda study compare` shows by how much)."
@@ -156,9 +154,9 @@ def background_error_words(run: EnkfLikeRun) -> str:
     )
 
 
-def forcing_words(config: CampaignConfig) -> str:
+def forcing_words(*, is_twin: bool) -> str:
     """Open questions about product and forcing in the paper."""
-    matters = " Neither is relevant for a twin." if config.twin is not None else ""
+    matters = " Neither is relevant for a twin." if is_twin else ""
     return (
         "**Product and forcing.** The paper describes GLDAS at 0.25 degrees and cites it at 1 degree; its forcing has "
         f"7 variables, that of Shen et al. (2024) 8.{matters}"

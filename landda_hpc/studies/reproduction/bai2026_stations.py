@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from landda_hpc.config import CampaignConfig, TwinObservations
+from landda_hpc.config import Forcing, Model, TwinConfig, TwinObservations, VerificationConfig
 from landda_hpc.evaluation.drawing import Figure, capital
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.methods.enkf_like import EnkfLikeRun
@@ -39,17 +39,17 @@ def write_station_table(page: Page, m: CampaignData, independent: Independent) -
     page.text(
         "R and differences in time in 1 and m3 m-3, means over the region's stations in the assimilation window with "
         "intervals of 95 % that respect autocorrelation; Fig. 12: pattern of a day's anomalies. The paper: 2878 "
-        f"stations of the CMA, 148 of the ISMN. {twin_station_words(independent.config)}Compared: {found.stations}. "
-        "All tables are in `verification/verification.md`."
+        f"stations of the CMA, 148 of the ISMN. {twin_station_words(independent.config.verification)}"
+        f"Compared: {found.stations}. All tables are in `verification/verification.md`."
     )
 
 
-def twin_station_words(config: CampaignConfig) -> str:
+def twin_station_words(asked: VerificationConfig) -> str:
     """Description of a twin's stations; empty if all stations are real."""
-    twin = config.verification.twin_stations
+    twin = asked.twin_stations
     if twin is None:
         return ""
-    also = "Some are stations" if config.verification.stations else "Stations"
+    also = "Some are stations" if asked.stations else "Stations"
     return (
         f"**{also} of the twin**, no real ones: in each region that the grid has {twin.per_region} cells (all, where "
         "there are fewer), drawn at random, whose values are those of the nature run with a constant offset "
@@ -111,41 +111,41 @@ def write_stations(page: Page, independent: Independent) -> None:
 def station_words(m: CampaignData, independent: Independent) -> list[str]:
     """Why scores at stations differ from the paper's."""
     config = independent.config
-    texts = []
+    model, forcing, texts = config.model, config.forcing, []
     if config.verification.stations:
-        texts.append(real_station_words(config))
+        texts.append(real_station_words(model, forcing, is_twin=config.twin is not None))
     if config.verification.twin_stations is not None and config.twin is not None:
-        texts.append(drawn_station_words(config))
+        texts.append(drawn_station_words(config.twin, model, forcing))
     rows = [] if independent.verification is None else list(independent.verification.station_rows)
     return [text for text in (*texts, worse_words(m, rows)) if text]
 
 
-def real_station_words(config: CampaignConfig) -> str:
+def real_station_words(model: Model, forcing: Forcing, *, is_twin: bool) -> str:
     """Significance of a comparison with real stations for the campaign's weather."""
     text = "**Stations.** They measured the real weather"
-    if config.twin is not None:
+    if is_twin:
         return (
-            f"{text}, the campaign is a twin with {weather_words(config)} whose observations are generated: scores at "
-            "real stations do not measure the assimilation."
+            f"{text}, the campaign is a twin with {weather_words(model, forcing)} whose observations are generated: "
+            "scores at real stations do not measure the assimilation."
         )
-    if has_generated_weather(config):
+    if has_generated_weather(model, forcing):
         return (
             f"{text}, the embedded model has generated weather: nothing but the assimilated product can bring the two "
             "together, so the control's R is near zero by construction, and what the assimilation adds is what the "
             "product knows. The paper's control was driven by observed weather."
         )
     return (
-        f"{text}; the model runs under {weather_words(config)}, and its control shares with them what these know of it."
+        f"{text}; the model runs under {weather_words(model, forcing)}, and its control shares with them what these "
+        "know of it."
     )
 
 
-def drawn_station_words(config: CampaignConfig) -> str:
+def drawn_station_words(twin: TwinConfig, model: Model, forcing: Forcing) -> str:
     """Significance of a comparison with stations drawn from a nature run."""
-    assert config.twin is not None, "they are a twin's"
     shares = (
-        f"how much of its weather is the nature run's (`twin.weather_correlation`: {config.twin.weather_correlation:g})"
-        if has_generated_weather(config)
-        else f"the weather that it shares with the nature run ({weather_words(config)})"
+        f"how much of its weather is the nature run's (`twin.weather_correlation`: {twin.weather_correlation:g})"
+        if has_generated_weather(model, forcing)
+        else f"the weather that it shares with the nature run ({weather_words(model, forcing)})"
     )
     return (
         "**Stations of the twin.** One is its cell with errors; the paper's are points in cells 140 km wide, so part "
@@ -175,7 +175,7 @@ def worse_words(m: CampaignData, rows: Sequence[GroupRow]) -> str:
     text = f"**ubRMSE at stations rises** here ({listed} m3 m-3) where the paper's falls."
     observations = m.config.observations
     gain = constant_gain(m.run) if isinstance(m.run, EnkfLikeRun) else None
-    if gain is not None and isinstance(observations, TwinObservations) and has_white_noise_alone(m.config):
+    if gain is not None and isinstance(observations, TwinObservations) and has_white_noise_alone(observations):
         text += (
             f" It is an error in time: K = {gain:.2f} adds {gain * observations.error_std:.3f} m3 m-3 of the "
             "observations' white errors to every analysis, while persistent errors of the control are not part of "

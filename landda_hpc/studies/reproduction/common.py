@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig, TwinObservations
+from landda_hpc.config import CampaignConfig, Forcing, Model, TimeConfig, TwinObservations
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.studies.reproduction import sentences
@@ -31,7 +31,11 @@ def write_head(page: Page, m: CampaignData, product: str, model: str, scores: Se
     time, config = m.config.time, m.config
     texts = [twin_words(config, product, model), _control_words(m, scores)] if m.is_twin else []
     is_papers = m.product_key == m.experiment.product_key
-    page.text(" ".join(texts) if m.is_twin else real_words(config, m.product, product, model, is_papers=is_papers))
+    page.text(
+        " ".join(texts)
+        if m.is_twin
+        else real_words(config.model, config.forcing, m.product, product, model, is_papers=is_papers)
+    )
     runs = ", ".join(f"{run.name} ({run.method})" for run in config.runs)
     assimilation = (
         "observations are compared and not assimilated (`observations.monitor_only`)"
@@ -49,16 +53,18 @@ def write_head(page: Page, m: CampaignData, product: str, model: str, scores: Se
 def twin_words(config: CampaignConfig, product: str, model: str) -> str:
     """Differences between a twin and the paper's experiment."""
     assert config.twin is not None and isinstance(config.observations, TwinObservations), "a twin"
-    differs = sentences.enumerated(sentences.nature_differences(config.twin, config))
+    land, weather = config.model, config.forcing
+    is_generated = sentences.has_generated_weather(land, weather)
+    differs = sentences.enumerated(sentences.nature_differences(config.twin, is_generated=is_generated))
     nature = f"a nature run of the same model with {differs}" if differs else "a second run of the same model"
     places = (
         "places, weather and amounts are not those of the real year"
-        if sentences.has_generated_weather(config)
+        if is_generated
         else "soil and amounts are not those of the real year"
     )
     return (
         f"**A twin, not {product}.** The paper drives {model} with observed weather and assimilates {product}. Here "
-        f"{sentences.model_words(config)} runs under {sentences.weather_words(config)}, and {nature} stands for "
+        f"{sentences.model_words(land)} runs under {sentences.weather_words(land, weather)}, and {nature} stands for "
         f"{product}: the *truth* is that nature run, the *observations* are "
         f"{sentences.twin_observation_words(config.observations)}. What the twin can show is how the method works; "
         f"{places}. The paper calls scores against {product} scores against observations; {product} is what it "
@@ -67,22 +73,22 @@ def twin_words(config: CampaignConfig, product: str, model: str) -> str:
     )
 
 
-def real_words(config: CampaignConfig, read: str, product: str, model: str, *, is_papers: bool) -> str:
+def real_words(land: Model, weather: Forcing, read: str, product: str, model: str, *, is_papers: bool) -> str:
     """Differences between a campaign with real observations and the paper's experiment.
 
     Parameters
     ----------
+    land, weather : of the campaign.
     read : product that is read here.
     product, model : the paper's.
     is_papers : whether the product that is read is the paper's.
     """
     differs = [] if is_papers else [f"the paper takes {product}"]
-    differs += [f"the paper's land model is {model}"] if sentences.is_embedded(config) else []
-    differs += ["the paper's weather is observed"] if sentences.has_generated_weather(config) else []
-    model_here = sentences.model_words(config)
+    differs += [f"the paper's land model is {model}"] if land.runs_here else []
+    differs += ["the paper's weather is observed"] if sentences.has_generated_weather(land, weather) else []
     return (
-        f"**Real observations.** {read} is read from files here; {model_here} runs under "
-        f"{sentences.weather_words(config)}"
+        f"**Real observations.** {read} is read from files here; {sentences.model_words(land)} runs under "
+        f"{sentences.weather_words(land, weather)}"
         + (f" ({sentences.enumerated(differs)}): scores cannot be expected to be the paper's." if differs else ".")
     )
 
@@ -109,7 +115,7 @@ def write_table(page: Page, m: CampaignData) -> None:
     left_out = f" Means exclude times before {stamp(m.since)}." if m.since is not None else ""
     last, days = m.last_time("forecast"), ""
     if last is not None and any(one.day is not None for one in figures):
-        lead = sentences.lead_days(last, m.config)
+        lead = sentences.lead_days(last, m.config.time.assimilation_end)
         days = f" The free forecast here ends {sentences.days_words(lead)} after the last analysis time."
     page.text(
         "SCC in 1, RMSE and ubRMSE in m3 m-3; means over the window unless said otherwise. A run's state is its "
@@ -172,7 +178,7 @@ def write_sections(
     means = " Daily means (contours: five-day running means)." if is_long else ""
     where = (
         "The paper prints no coordinates: the cells are those nearest to typical places of each kind. "
-        f"{sentences.plant_words(m.config)}"
+        f"{sentences.plant_words(m.config.model)}"
         if are_papers
         else "The places are those of the configuration (`output.profiles`), not the paper's kinds of vegetation."
     )
@@ -229,11 +235,11 @@ def frozen_words(m: CampaignData) -> str:
 
 def depth_words(m: CampaignData) -> str:
     """Depth of the increments, and dependence of scores below the surface."""
-    model = "the embedded model" if sentences.is_embedded(m.config) else "CoLM"
+    model = "the embedded model" if m.config.model.runs_here else "CoLM"
     soils = " and of the twin's soils" if m.is_twin else ""
     observed = m.config.observations.depth_m
     text = f"**Deep layers.** {sentences.increment_words(m.run, observed)}"
-    if sentences.is_embedded(m.config):
+    if m.config.model.runs_here:
         deeper = [name for name in m.domain.depth_names if name != depth_name(observed)]
         about = f"scores of {sentences.enumerated(deeper)} say" if deeper else "it says"
         text += f" How fast deeper layers follow is a property of {model}{soils}: {about} little about CoLM."
@@ -244,15 +250,14 @@ PAPER_FORECAST_DAYS = 30.0
 """Length of the free forecast in both papers."""
 
 
-def calendar_words(config: CampaignConfig, paper_end: datetime) -> str:
+def calendar_words(time: TimeConfig, paper_end: datetime) -> str:
     """Differences from the paper's calendar; empty if there are none.
 
     Parameters
     ----------
     paper_end : of the paper's assimilation window.
     """
-    time = config.time
-    lead = sentences.lead_days(time.end, config)
+    lead = sentences.lead_days(time.end, time.assimilation_end)
     if time.assimilation_end == paper_end and lead == PAPER_FORECAST_DAYS:
         return ""
     free = (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import landda_hpc
-from landda_hpc.config import CampaignConfig, RegionConfig, Run, SeriesConfig, TwinStationsConfig
+from landda_hpc.config import CampaignConfig, RegionConfig, Run, SeriesConfig, TimeConfig, TwinStationsConfig
 from landda_hpc.errors import ConfigError
 from landda_hpc.methods.control import ControlRun
 from landda_hpc.methods.enkf_like import EnkfLikeRun
@@ -37,9 +37,8 @@ class Moment:
     paper: datetime
     otherwise: Literal["first", "end of window", "end"]
 
-    def of(self, config: CampaignConfig) -> datetime:
+    def of(self, time: TimeConfig) -> datetime:
         """The paper's time if a cycle of the campaign ends then, otherwise the replacement."""
-        time = config.time
         first = time.valid_time(1)
         if first <= self.paper <= time.end and not (self.paper - time.start) % time.cycle:
             return self.paper
@@ -94,9 +93,9 @@ class Experiment:
     def prepared(self, config: CampaignConfig) -> CampaignConfig:
         """The configuration with the images, profiles and series needed for the figures; results do not change."""
         self.compared(config)
-        times = {*config.output.times, *(moment.of(config) for moment in self.moments.values())}
+        times = {*config.output.times, *(moment.of(config.time) for moment in self.moments.values())}
         if self.series is not None:
-            times |= set(self.times_of_series(config))
+            times |= set(self.times_of_series(config.time))
         changes = {
             "fields": tuple(dict.fromkeys((*config.output.fields, *self.fields))),
             "times": tuple(sorted(times)),
@@ -124,9 +123,8 @@ class Experiment:
             changes["days"] = tuple(day for day in self.days if first.date() <= day < end.date())
         return config.model_copy(update={"verification": asked.model_copy(update=changes)})
 
-    def times_of_series(self, config: CampaignConfig) -> list[datetime]:
+    def times_of_series(self, time: TimeConfig) -> list[datetime]:
         """Ends of cycles within the paper's series of images; of the whole campaign if they do not overlap."""
-        time = config.time
         ends = [time.valid_time(n) for n in range(1, time.n_cycles + 1)]
         if self.series is None:
             return []

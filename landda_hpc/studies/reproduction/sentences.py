@@ -10,9 +10,11 @@ import numpy as np
 
 from landda_hpc.config import (
     AssimilatingRun,
-    CampaignConfig,
     ColmModelConfig,
+    Forcing,
+    Model,
     NetcdfForcing,
+    Observations,
     RegressionDepth,
     Run,
     Section,
@@ -27,39 +29,34 @@ from landda_hpc.methods.var3d import Var3dRun
 from landda_hpc.regridding.depth import DepthRange, depth_weights
 
 
-def is_embedded(config: CampaignConfig) -> bool:
-    """Whether the land model is the embedded one."""
-    return not isinstance(config.model, ColmModelConfig)
-
-
-def has_generated_weather(config: CampaignConfig) -> bool:
+def has_generated_weather(model: Model, forcing: Forcing) -> bool:
     """Whether the weather is from the stochastic generator."""
-    return is_embedded(config) and not isinstance(config.forcing, NetcdfForcing)
+    return model.runs_here and not isinstance(forcing, NetcdfForcing)
 
 
-def model_words(config: CampaignConfig) -> str:
+def model_words(model: Model) -> str:
     """Name of the land model."""
-    if isinstance(config.model, ColmModelConfig):
-        return f"the user's own CoLM (`{config.model.executable.name}`)"
-    if config.physics == "land_surface":
+    if isinstance(model, ColmModelConfig):
+        return f"the user's own CoLM (`{model.executable.name}`)"
+    if model.tile_physics == "land_surface":
         return "the embedded land model with its whole physics (`land_surface`)"
     return "the embedded land model with soil water alone (`soil_water`)"
 
 
-def weather_words(config: CampaignConfig) -> str:
+def weather_words(model: Model, forcing: Forcing) -> str:
     """Description of the weather."""
-    if not is_embedded(config):
+    if not model.runs_here:
         return "the weather of its own forcing files"
-    if isinstance(config.forcing, NetcdfForcing):
-        return f"weather from files (`forcing.dataset: {config.forcing.dataset}`)"
+    if isinstance(forcing, NetcdfForcing):
+        return f"weather from files (`forcing.dataset: {forcing.dataset}`)"
     return "generated weather"
 
 
-def plant_words(config: CampaignConfig) -> str:
+def plant_words(model: Model) -> str:
     """Vegetation of the model, for comparisons of several vegetation types."""
-    if not is_embedded(config):
+    if not model.runs_here:
         return "The model is CoLM: its plant types are those of the case."
-    if config.physics == "land_surface":
+    if model.tile_physics == "land_surface":
         return (
             "The embedded model has classes of vegetation by climate, with roots, height and leaf area; the papers' "
             "plant types of a place are not prescribed."
@@ -70,13 +67,13 @@ def plant_words(config: CampaignConfig) -> str:
     )
 
 
-def nature_differences(twin: TwinConfig, config: CampaignConfig) -> list[str]:
-    """Differences of the nature run from the runs; empty if it is the same model."""
+def nature_differences(twin: TwinConfig, *, is_generated: bool) -> list[str]:
+    """Differences of the nature run from the runs, under generated weather or not; empty if it is the same model."""
     soil = any(
         (twin.sand_sigma, twin.log_b_sigma, twin.log_psi_sigma, twin.log_ksat_sigma, twin.porosity_sigma)
     )  # fmt: skip
     found = ["other soil"] if soil else []
-    if has_generated_weather(config) and twin.weather_correlation < 1.0:
+    if is_generated and twin.weather_correlation < 1.0:
         found.append(f"other weather (correlation {twin.weather_correlation:g})")
     for sigma, words in (
         (twin.log_rain_sigma, "a constant factor on rain"),
@@ -107,9 +104,8 @@ def twin_observation_words(observations: TwinObservations) -> str:
     return text
 
 
-def has_white_noise_alone(config: CampaignConfig) -> bool:
-    """Whether a twin's observations have only white errors of one size."""
-    observations = config.observations
+def has_white_noise_alone(observations: Observations) -> bool:
+    """Whether they are a twin's and have only white errors of one size."""
     return (
         isinstance(observations, TwinObservations)
         and not observations.correlated_std
@@ -181,9 +177,9 @@ def changes_from(run: Run, printed: dict[str, object]) -> list[str]:
     ]
 
 
-def lead_days(time: datetime, config: CampaignConfig) -> float:
-    """Days of a time after the last analysis time."""
-    return (time - config.time.assimilation_end) / timedelta(days=1)
+def lead_days(time: datetime, window_end: datetime) -> float:
+    """Days of a time after the end of the assimilation window."""
+    return (time - window_end) / timedelta(days=1)
 
 
 def days_words(days: float) -> str:

@@ -103,7 +103,7 @@ def _write_cldas_table(page: Page, m: CampaignData, independent: Independent) ->
 
 def explanations(m: CampaignData) -> list[str]:
     """Conflicts in the paper, and the campaign's choices; each paragraph is derived from the campaign."""
-    run = image_run(m)
+    run, observations = image_run(m), m.config.observations
     scc = ScoreOf(m.layer, "assimilation", "scc", True)
     texts = [
         acceptance_words(run, measure(m.records, scc, m.compared, ASSIMILATED_REFERENCE, m.since)),
@@ -127,8 +127,8 @@ def explanations(m: CampaignData) -> list[str]:
             "assimilated."
         ),
         frozen_words(m),
-        noise_words(m.config, run),
-        calendar_words(m.config, SHEN2024.moments["end of the window"].paper),
+        noise_words(observations, run) if isinstance(observations, TwinObservations) else "",
+        calendar_words(m.config.time, SHEN2024.moments["end of the window"].paper),
     ]
     return [text for text in texts if text]
 
@@ -199,11 +199,8 @@ def layer_words(run: Var3dImageRun, observed: str) -> str:
     )
 
 
-def noise_words(config: CampaignConfig, run: Var3dImageRun) -> str:
-    """Effect of the errors of a twin's observations; empty without a twin."""
-    observations = config.observations
-    if not isinstance(observations, TwinObservations):
-        return ""
+def noise_words(observations: TwinObservations, run: Var3dImageRun) -> str:
+    """Effect of the errors of a twin's observations."""
     removed = (
         " Thresholding removes part of the noise here, which the paper's experiment cannot show."
         if run.keep_fraction < 1.0

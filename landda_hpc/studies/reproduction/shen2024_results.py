@@ -26,7 +26,7 @@ def write_minimisation(page: Page, m: CampaignData) -> None:
     """Fig. 8: the cost function over its iterations."""
     wanted = SHEN2024.moments["after 15 days"]
     cycles = m.folder.records_file("cycles")
-    when, records = read_minimisations(cycles, wanted.of(m.config))
+    when, records = read_minimisations(cycles, wanted.of(m.config.time))
     if when is None or m.compared.assimilation not in records:
         page.lacks(
             "Fig. 8",

@@ -121,7 +121,7 @@ def write_background_errors(page: Page, m: CampaignData) -> None:
 def write_thresholds(page: Page, m: CampaignData) -> None:
     """Figs 3 to 5: the threshold study of the truth and of the observations, and its numbers next to the paper's."""
     paths = list_images(m.folder.images, m.compared.control)
-    wanted = [time for time in SHEN2024.times_of_series(m.config) if time in paths]
+    wanted = [time for time in SHEN2024.times_of_series(m.config.time) if time in paths]
     if len(wanted) < 3:
         for number in ("Fig. 3", "Fig. 4", "Fig. 5"):
             why = f"the campaign stored {len(wanted)} images in the period; three are needed (`output.times`)"

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from landda_hpc.config import AssimilatingRun, CampaignConfig, Run, parse_config
+from landda_hpc.config import AssimilatingRun, CampaignConfig, Run, TwinObservations, parse_config
 from landda_hpc.evaluation.evaluation_report import reference_note
 from landda_hpc.methods.enkf_like import EnkfLikeRun
 from landda_hpc.methods.var3d import Var3dImageRun
@@ -92,19 +92,26 @@ CONFIGS: dict[str, dict[str, Any]] = {
 def texts_of(config: CampaignConfig) -> str:
     """Everything that a page says of a configuration alone."""
     run = cast("EnkfLikeRun", config.runs[1])
-    found = [sentences.plant_words(config), sentences.increment_words(run, config.observations.depth_m)]
+    model, forcing, observations = config.model, config.forcing, config.observations
+    found = [sentences.plant_words(model), sentences.increment_words(run, observations.depth_m)]
     if config.twin is not None:
-        found += [twin_words(config, "GLDAS-2.1", "CoLM"), bai.noise_words(config, run, 0.08, 0.05)]
-        found += [stations.drawn_station_words(config), stations.twin_station_words(config)]
-        found += [shen2024.noise_words(config, Var3dImageRun())]
+        assert isinstance(observations, TwinObservations)
+        found += [twin_words(config, "GLDAS-2.1", "CoLM"), bai.noise_words(observations, run, 0.08, 0.05)]
+        found.append(stations.drawn_station_words(config.twin, model, forcing))
+        found.append(stations.twin_station_words(config.verification))
+        found += [shen2024.noise_words(observations, Var3dImageRun())]
     else:
         found += [
-            real_words(config, "GLDAS Noah", "GLDAS-2.1", "CoLM", is_papers=True),
-            stations.real_station_words(config),
+            real_words(model, forcing, "GLDAS Noah", "GLDAS-2.1", "CoLM", is_papers=True),
+            stations.real_station_words(model, forcing, is_twin=False),
         ]
         found += [reference_note(config, name, 0, 9) for name in ("CLDAS", "gldas", "again")]
-    found += [bai.first_analysis_words(run, 0.1, 0.04), bai.background_error_words(run), bai.forcing_words(config)]
-    found += [calendar_words(config, PAPER_END)]
+    found += [
+        bai.first_analysis_words(run, 0.1, 0.04),
+        bai.background_error_words(run),
+        bai.forcing_words(is_twin=config.twin is not None),
+    ]
+    found += [calendar_words(config.time, PAPER_END)]
     return "\n".join(found)
 
 
@@ -145,7 +152,8 @@ CLAIMS: dict[str, Callable[[CampaignConfig], bool]] = {
     "for every coefficient, and": lambda c: sentences.constant_gain(cast("EnkfLikeRun", c.runs[1])) is not None,
     "depends on scale, direction or place": lambda c: sentences.constant_gain(cast("EnkfLikeRun", c.runs[1])) is None,
     "share K of the errors": lambda c: (
-        sentences.has_white_noise_alone(c) and sentences.constant_gain(cast("EnkfLikeRun", c.runs[1])) is not None
+        sentences.has_white_noise_alone(c.observations)
+        and sentences.constant_gain(cast("EnkfLikeRun", c.runs[1])) is not None
     ),
     "correlated over": lambda c: getattr(c.observations, "correlated_std", 0.0) > 0.0,
     "Neither is relevant for a twin": lambda c: c.twin is not None,
@@ -191,7 +199,7 @@ def test_sentences_of_the_3d_var(run: dict[str, Any], present: list[str], absent
             shen2024.acceptance_words(settings, math.nan),
             shen2024.background_words(settings),
             shen2024.layer_words(settings, "0-7 cm"),
-            shen2024.noise_words(config, settings),
+            shen2024.noise_words(cast("TwinObservations", config.observations), settings),
             sentences.increment_words(cast("Run", settings), (0.0, 0.07)),
         ]
     )
@@ -204,7 +212,8 @@ def test_sentences_of_the_3d_var(run: dict[str, Any], present: list[str], absent
 def test_without_an_analysis_no_numbers_of_one_are_given() -> None:
     config = parse_config(TWIN)
     run = cast("EnkfLikeRun", config.runs[1])
-    text = bai.first_analysis_words(run, math.nan, math.nan) + bai.noise_words(config, run, math.nan, math.nan)
+    text = bai.first_analysis_words(run, math.nan, math.nan)
+    text += bai.noise_words(cast("TwinObservations", config.observations), run, math.nan, math.nan)
     assert "nan" not in text and "the first analysis takes" not in text.replace("one such analysis takes", "")
 
 
