@@ -63,7 +63,7 @@ class CampaignResults:
         """
         from landda_hpc.campaign.record_check import require_records
 
-        return require_records(self._folder, self.config, accept_gaps=True)
+        return require_records(self._folder, accept_gaps=True)
 
     @property
     def times(self) -> pd.DatetimeIndex:

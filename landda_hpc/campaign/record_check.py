@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import TimeConfig
 from landda_hpc.errors import StorageError
 from landda_hpc.instances.model_system import ModelSystem
 from landda_hpc.storage.campaign_folder import RECORD_NAMES, CampaignFolder
@@ -26,7 +26,7 @@ TABLES = ("scores.jsonl", "cycles.jsonl")
 
 
 def newest_checkpoint(
-    folder: CampaignFolder, config: CampaignConfig, models: ModelSystem | None = None, *, accept_gaps: bool = False
+    folder: CampaignFolder, models: ModelSystem | None = None, *, accept_gaps: bool = False
 ) -> Path | None:
     """The newest whole checkpoint whose records are complete; None for a campaign that never had one. Local: rank 0.
 
@@ -46,7 +46,7 @@ def newest_checkpoint(
         time = datetime.fromisoformat(header.valid_time)
         reason = models.objection(header.records.get(MODEL_FILES, {}), time) if models else None
         if reason is None and not accept_gaps:
-            lacks = _lacking(folder, config, header, check)
+            lacks = _lacking(folder, header, check)
             for lack in (lack for lack in lacks if not lack.is_result):
                 logger.warning("%s: %s", folder.path, lack)
             reason = "; ".join(str(lack) for lack in lacks if lack.is_result) or None
@@ -69,12 +69,13 @@ def newest_checkpoint(
 
 
 def restore_records(
-    folder: CampaignFolder, config: CampaignConfig, header: CheckpointHeader | None, *, accept_gaps: bool = False
+    folder: CampaignFolder, clock: TimeConfig, header: CheckpointHeader | None, *, accept_gaps: bool = False
 ) -> Inventory:
     """Cut the records back to a checkpoint and return their inventory, to be continued. Local: rank 0.
 
     Parameters
     ----------
+    clock : times of the campaign.
     header : of the checkpoint; None for a campaign that begins again.
     accept_gaps : missing records are noted in the inventory, and the campaign continues without them.
 
@@ -83,9 +84,9 @@ def restore_records(
     StorageError : a file cannot be read or written.
     """
     cycle = 0 if header is None else header.cycle
-    now = config.time.valid_time(cycle)
+    now = clock.valid_time(cycle)
     known = {} if header is None else header.records.get(KEY, {})
-    lacks = _lacking(folder, config, header, RecordCheck(folder.path)) if header is not None and accept_gaps else []
+    lacks = _lacking(folder, header, RecordCheck(folder.path)) if header is not None and accept_gaps else []
     for name in RECORD_NAMES:
         lines = known.get("lines", {}).get(name)
         if known and not lacks and name != TIMINGS:
@@ -100,11 +101,11 @@ def restore_records(
     gaps = [*known.get("gaps", []), *(str(lack) for lack in lacks if lack.is_result)]
     for gap in gaps:
         logger.warning("resumed without records that are missing: %s", gap)
-    return Inventory.of_folder(folder.path, now, config.time.cycle_of, gaps)
+    return Inventory.of_folder(folder.path, now, clock.cycle_of, gaps)
 
 
 def require_records(
-    folder: CampaignFolder, config: CampaignConfig, strict: Collection[str] = TABLES, *, accept_gaps: bool = False
+    folder: CampaignFolder, strict: Collection[str] = TABLES, *, accept_gaps: bool = False
 ) -> list[str]:
     """Describe missing records up to the newest checkpoint. Local: rank 0; reads files, changes none.
 
@@ -124,7 +125,7 @@ def require_records(
     header = _newest_header(folder)
     if header is None:
         return []
-    lacks = [lack for lack in _lacking(folder, config, header, RecordCheck(folder.path)) if lack.is_result]
+    lacks = [lack for lack in _lacking(folder, header, RecordCheck(folder.path)) if lack.is_result]
     broken = [lack for lack in lacks if lack.name.startswith(tuple(strict))]
     if broken and not accept_gaps:
         raise StorageError(f"{folder.path}: records are missing: {'; '.join(map(str, broken))}. {what_to_do(folder)}")
@@ -153,17 +154,16 @@ def _newest_header(folder: CampaignFolder) -> CheckpointHeader | None:
     return None
 
 
-def _lacking(
-    folder: CampaignFolder, config: CampaignConfig, header: CheckpointHeader, check: RecordCheck
-) -> list[Lack]:
+def _lacking(folder: CampaignFolder, header: CheckpointHeader, check: RecordCheck) -> list[Lack]:
     """Missing records at a checkpoint; those of earlier versions have no inventory, but records of every cycle."""
     known = header.records.get(KEY)
     if known is not None:
         return check.lacking(known, datetime.fromisoformat(header.valid_time))
-    wanted = {(cycle, run.name) for cycle in range(1, header.cycle + 1) for run in config.runs}
+    runs = [name for name in header.instances if name != "nature"]
+    wanted = {(cycle, run) for cycle in range(1, header.cycle + 1) for run in runs}
     cycles = folder.read_records("cycles")
     lacks = [_without_inventory("cycles.jsonl", wanted, Counter(_of_run(record) for record in cycles))]
-    if config.twin is None:
+    if "nature" not in header.instances:
         observed = {_of_run(record) for record in cycles if "observations" in record}
         wanted = {(cycle, run) for cycle, run in observed if cycle <= header.cycle}
     scores = Counter(_of_run(record) for record in folder.read_records("scores"))

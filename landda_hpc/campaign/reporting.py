@@ -162,7 +162,7 @@ class _Report:
     def begin(self, *, accept_gaps: bool) -> None:
         """Check the records and start making the parts."""
         with self._failing():
-            gaps = require_records(self._folder, self._config, accept_gaps=accept_gaps)
+            gaps = require_records(self._folder, accept_gaps=accept_gaps)
             for gap in gaps:
                 logger.warning("missing in the records: %s", gap)
             notes = [f"Missing in the records: {gap}." for gap in gaps]

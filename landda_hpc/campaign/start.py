@@ -175,7 +175,7 @@ def resume_campaign(
             path: Path | None = None
             with together(world, f"looking for checkpoints in {output}"):
                 if world.rank == 0:
-                    path = newest_checkpoint(folder, config, models, accept_gaps=accept_gaps)
+                    path = newest_checkpoint(folder, models, accept_gaps=accept_gaps)
             path = world.broadcast(path)
             instances = models.make_instances()
             header: CheckpointHeader | None = None
@@ -189,7 +189,7 @@ def resume_campaign(
             lacks_sets = False
             with together(world, "cutting the records back"):
                 if world.rank == 0:
-                    inventory = restore_records(folder, config, header, accept_gaps=accept_gaps)
+                    inventory = restore_records(folder, config.time, header, accept_gaps=accept_gaps)
                     retain(config.checkpoint, config.time.cycle_hours, folder, models, cycle)
                     lacks_sets = header is not None and lacks_restarts(
                         config.checkpoint, config.instance_names, folder, config.time.valid_time(cycle)
@@ -244,7 +244,7 @@ def _config_if_finished(
     is_finished = False
     try:
         config = _resumed_config(folder.config_file, overrides)
-        path = newest_checkpoint(folder, config, accept_gaps=accept_gaps)
+        path = newest_checkpoint(folder, accept_gaps=accept_gaps)
         is_finished = path is not None and read_header(path).cycle == config.time.n_cycles
     finally:
         if not is_finished:

@@ -84,7 +84,7 @@ def _report(campaign: CampaignFolder, config: CampaignConfig, *, accept_gaps: bo
     from landda_hpc.instances.domain import make_domain
 
     drawn = config.model_copy(update={"output": config.output.model_copy(update={"figures": True})})
-    gaps = require_records(campaign, config, accept_gaps=accept_gaps)
+    gaps = require_records(campaign, accept_gaps=accept_gaps)
     for made in make_report(campaign, drawn, notes=[f"Missing in the records: {gap}." for gap in gaps]):
         if (campaign.path / made.name).is_file():
             typer.echo(campaign.path / made.name)

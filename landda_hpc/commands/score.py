@@ -62,7 +62,7 @@ def command(
     began, config = read_resolved(campaign.config_file), read_resolved(campaign.config_file, changes)
     require_same_trajectory(began, config, f"score --set {' '.join(changes)}")
     strict = (*TABLES, "series") if is_asked(config.verification) else TABLES
-    for gap in require_records(campaign, began, strict, accept_gaps=accept_gaps):
+    for gap in require_records(campaign, strict, accept_gaps=accept_gaps):
         Console(stderr=True).print(f"missing: {gap}", highlight=False, soft_wrap=True)
     benchmarks = read_benchmarks(config.verification.benchmarks, config.data_root)
     records = read_json_lines(campaign.records_file("scores"))

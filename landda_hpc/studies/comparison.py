@@ -314,7 +314,7 @@ def _state_of(config: CampaignConfig, output: Path, same_records: bool) -> Liter
     if status is None or status.state != "finished":
         return "begun"
     try:
-        require_records(folder, found)
+        require_records(folder)
     except StorageError as error:
         logger.warning("%s", error)
         return "begun"  # the resume computes missing parts again, or reports why it cannot

@@ -163,7 +163,7 @@ def test_gaps_that_are_accepted_stay_known(out: Path) -> None:
     assert campaign.cycle == 4
     campaign.run()
     campaign.folder.unlock()
-    gaps = require_records(campaign.folder, campaign.config)
+    gaps = require_records(campaign.folder)
     assert len(gaps) == 2 and "scores.jsonl lacks cycle 2" in gaps[0] and "control_20220602T12.nc" in gaps[1]
     assert resume(out).cycle == 6  # the gaps are known: nothing more is missing
     without_lines(3, 3)(out / "scores.jsonl")

@@ -58,7 +58,7 @@ class CampaignData:
                 f"'landda resume {path}'."
             )
         began = read_resolved(self.folder.config_file)
-        require_records(self.folder, began)
+        require_records(self.folder)
         if asked is not None:
             require_same_trajectory(began, asked, f"the page of {path}")
         self.asked: CampaignConfig = asked or began
