@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from landda_hpc.analysis.layers import LayeredMethod
 from landda_hpc.analysis.protocol import AnalysisMethod, HearsIncrements
@@ -27,7 +28,7 @@ from landda_hpc.campaign.parts import BackgroundObserver, CampaignParts, Schedul
 from landda_hpc.campaign.recorder import Recorder, RecordSettings
 from landda_hpc.campaign.saving import CheckpointKeeper, CheckpointLabels
 from landda_hpc.campaign.series_recorder import SeriesRecorder
-from landda_hpc.config import CampaignConfig, Run
+from landda_hpc.config import CampaignConfig, Run, TimeConfig
 from landda_hpc.errors import ConfigError
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
@@ -91,7 +92,9 @@ def build_parts(
             method = None
             if traffic.root_group is not None:
                 method = make_method(run, domain.grid, traffic.root_group, config.seed, config.data_root)
-            updates[run.name] = update = _update(config, domain, run, world.rank, method)
+            updates[run.name] = update = _update(
+                run, domain, world.rank, method, config.time, config.observations.depth_m, config.data_root
+            )
             remembering = method if isinstance(method, MethodMemory) else None
             if traffic.is_root and (remembering is not None or update.drift is not None):
                 memories[run.name] = RunMemory(remembering, update.drift)
@@ -135,14 +138,22 @@ def build_parts(
     )
 
 
-def _update(config: CampaignConfig, domain: Domain, run: Run, rank: int, method: AnalysisMethod | None) -> RunUpdate:
+def _update(
+    run: Run,
+    domain: Domain,
+    rank: int,
+    method: AnalysisMethod | None,
+    clock: TimeConfig,
+    depth_m: tuple[float, float],
+    data_root: Path,
+) -> RunUpdate:
     """The update of a run by observations on this rank. Local."""
     return RunUpdate(
         domain=domain,
-        spreading=make_vertical_spreading(run, domain, rank, config.observations.depth_m, config.data_root),
+        spreading=make_vertical_spreading(run, domain, rank, depth_m, data_root),
         drift_spreading=VerticalSpreading(domain.observed_weights > 0.0),
         analysis=None if method is None else _analysis(run, method, domain),
-        drift=make_drift(run, config.time, len(domain.cells)),
+        drift=make_drift(run, clock, len(domain.cells)),
         listener=method if isinstance(method, HearsIncrements) else None,
     )
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 
 from landda_hpc.campaign.depths import layer_folder
 from landda_hpc.campaign.final_report import default_times, map_frame
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import CampaignConfig, Run
 from landda_hpc.errors import ConfigError, DataError
-from landda_hpc.instances.domain import depth_name
+from landda_hpc.instances.domain import depth_name, make_domain
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
 
@@ -59,8 +59,19 @@ class StoredImages:
     variables: Sequence[str] = field(default_factory=tuple)
 
 
-def stored_images(folder: CampaignFolder, config: CampaignConfig, layer: str = "") -> StoredImages:
+def stored_images(
+    folder: CampaignFolder,
+    runs: Sequence[Run],
+    observed_m: tuple[float, float],
+    scored_m: Sequence[tuple[float, float]],
+    layer: str = "",
+) -> StoredImages:
     """Which images a campaign has. Local.
+
+    Parameters
+    ----------
+    observed_m, scored_m : observed depth and scored layers, m.
+    layer : name of the layer whose images are looked at; the observed one if empty.
 
     Raises
     ------
@@ -69,8 +80,8 @@ def stored_images(folder: CampaignFolder, config: CampaignConfig, layer: str = "
     """
     from landda_hpc.verification.figures.image_set import read_images
 
-    observed = depth_name(config.observations.depth_m)
-    scored = [depth_name(depth) for depth in config.verification.depths_m]
+    observed = depth_name(observed_m)
+    scored = [depth_name(depth) for depth in scored_m]
     layers = [name for name in scored if layer_folder(folder.images, name).is_dir()]
     place = folder.images
     if layer and layer.replace(" ", "") != observed.replace(" ", ""):
@@ -79,7 +90,7 @@ def stored_images(folder: CampaignFolder, config: CampaignConfig, layer: str = "
             hint = "" if layers else " Images of scored layers are written with output.layers: true."
             raise ConfigError(f"--layer {layer}: {_unknown(layer, [observed, *layers])}{hint}")
         place = layer_folder(folder.images, known[layer.replace(" ", "")])
-    found = {run.name: list_images(place, run.name) for run in config.runs} if place.is_dir() else {}
+    found = {run.name: list_images(place, run.name) for run in runs} if place.is_dir() else {}
     found = {name: files for name, files in found.items() if files}
     if not found:
         raise DataError(f"campaign '{folder.path}' has no images{' of ' + layer if layer else ''} to draw.")
@@ -111,10 +122,11 @@ def draw_chosen(
     from landda_hpc.verification.figures.image_set import read_images
     from landda_hpc.verification.figures.maps import draw_maps
 
-    stored = stored_images(folder, config, choice.layer)
+    observed_m = config.observations.depth_m
+    stored = stored_images(folder, config.runs, observed_m, config.verification.depths_m, choice.layer)
     runs = [_known("--run", name, list(stored.by_run)) for name in choice.runs] or list(stored.by_run)
-    wanted = [(run, time) for run in runs for time in _times(choice.times, stored.by_run[run], config)]
-    frame = map_frame(config)
+    wanted = [(run, time) for run in runs for time in _times(choice.times, stored.by_run[run], config.analysed_window)]
+    frame = map_frame(make_domain(config, n_ranks=1), observed_m, ())
     layer = choice.layer or frame.layer
     for run, time in wanted:
         images: dict[str, FloatArray] = dict(read_images(stored.by_run[run][time])[0].images)
@@ -134,10 +146,10 @@ def draw_chosen(
         yield output / name
 
 
-def _times(asked: Sequence[str], stored: Mapping[datetime, Path], config: CampaignConfig) -> list[datetime]:
+def _times(asked: Sequence[str], stored: Mapping[datetime, Path], window: tuple[datetime, datetime]) -> list[datetime]:
     """The times that are asked for; those of the report if none is."""
     if not asked:
-        return default_times(list(stored), config)
+        return default_times(stored, window)
     if "all" in asked:
         return list(stored)
     return sorted({_time(text, list(stored)) for text in asked})

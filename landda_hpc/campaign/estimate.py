@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import numpy as np
 
 from landda_hpc.campaign.trial import Trial
-from landda_hpc.config import CampaignConfig, CheckpointConfig, ColmModelConfig, OutputConfig, Run, TimeConfig
-from landda_hpc.formats.colm.restart_files import restart_files
+from landda_hpc.config import CampaignConfig, CheckpointConfig, OutputConfig, Run, SeriesConfig, TimeConfig
 from landda_hpc.grid import Grid
-from landda_hpc.instances.case_checks import remarks
-from landda_hpc.instances.colm_case import CaseDomain
 from landda_hpc.instances.domain import Domain, make_domain, make_grid
+from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.regridding.depth import layers_down_to
 from landda_hpc.variables import STATE
 
@@ -127,7 +124,8 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
         memory += 8.0 * pixels * (share + _REDUNDANCY * (2 + instances))
         image = len(config.runs) * len(config.output.fields) * pixels * 4
         parts = {"checkpoints": float(kept * checkpoint), "images": float((with_analysis + without) * image)}
-        parts |= {"series": _series_bytes(config, sizes)}
+        n_depths = len(config.verification.depths_m)
+        parts |= {"series": _series_bytes(config.output.series, n_depths, sizes.n_land, clock.n_cycles * instances)}
         return Needs(memory, sum(parts.values()), parts, checkpoint, None)
     # Ranks share the tiles' states; each root needs the rest of the peak for images and transforms.
     states = sizes.n_tiles * state * instances
@@ -172,13 +170,8 @@ def estimate(config: CampaignConfig, sizes: Sizes, trial: Trial | None = None, w
         words["time"] = f"about {_duration(found.core_seconds)} of one core here, without the report"
     elif why_not:
         words["time"] = f"not measured: {why_not}"
-    if isinstance(config.model, ColmModelConfig) and sizes.domain.case is not None:
-        kept, runs = _kept_checkpoints(config.time, config.checkpoint), len(config.instance_names)
-        words["model"] = _model_runs(config.model, sizes.domain.case, runs, config.time.start, kept)
-        notes = remarks(config.time.cycle_hours, config.model, sizes.domain.case)
-        if notes:
-            words["note"] = "; ".join(notes)
-    return words
+    kept, model = _kept_checkpoints(config.time, config.checkpoint), ModelSection.of(config.model)
+    return words | model.estimate(config.time, sizes.domain.case, len(config.instance_names), kept)
 
 
 def _kept_checkpoints(clock: TimeConfig, checkpoint: CheckpointConfig) -> int:
@@ -218,25 +211,12 @@ def _duration(seconds: float) -> str:
     )
 
 
-def _model_runs(model: ColmModelConfig, case: CaseDomain, runs: int, start: datetime, kept: int) -> str:
-    """Disk space of the real model's runs, from the size of the case's restart."""
-    folder = case.case.state_folder(start)
-    size = sum((folder / file.path).stat().st_size for file in restart_files(case.case, start))
-    # In addition to those that are kept: a window's start, its copy, and its end.
-    disk = runs * size * (max(model.keep_restarts, kept) + 3)
-    return (
-        f"{runs} runs, {model.side_by_side} at a time; a restart has {size / 1e6:.1f} MB, "
-        f"all that are kept about {disk / 1e9:.2f} GB"
-    )
-
-
 _SERIES_SHARE = 0.5
 """Of its bytes that a day of series takes on disk, compressed; measured on a 90-day twin."""
 
 
-def _series_bytes(config: CampaignConfig, sizes: Sizes) -> float:
-    if config.output.series is None:
+def _series_bytes(series: SeriesConfig | None, n_depths: int, n_land: int, n_times: int) -> float:
+    """Size of the series of so many scored depths, land cells, and times of all instances."""
+    if series is None:
         return 0.0
-    values = layers_down_to(config.output.series.to_depth_m) + len(config.verification.depths_m) + 2
-    n_times = config.time.n_cycles * len(config.instance_names)
-    return _SERIES_SHARE * 4.0 * values * sizes.n_land * n_times
+    return _SERIES_SHARE * 4.0 * (layers_down_to(series.to_depth_m) + n_depths + 2) * n_land * n_times

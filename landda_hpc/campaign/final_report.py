@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
 from landda_hpc.config import CampaignConfig, Run
 from landda_hpc.errors import LandDAError
-from landda_hpc.instances.domain import depth_name, make_domain
+from landda_hpc.instances.domain import Domain, depth_name, make_domain
 from landda_hpc.io.atomic import write_text
 from landda_hpc.methods.var3d import Var3dRun
-from landda_hpc.regions import named_regions
+from landda_hpc.regions import Region, named_regions
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
 from landda_hpc.verification.figures.image_set import ImageSet, read_images
@@ -63,13 +63,23 @@ def make_report(
     """
     done = dict(done or {})
     records = read_scores(folder.records_file("scores"))
-    benchmarks, lost = _benchmarks(config)
+    benchmarks, lost = _benchmarks(config.verification.benchmarks, config.data_root)
     notes = [*notes, *lost]
-    since = _since(config)
+    since = config.scored_since if config.verification.discard_days else None
     parts = _tables(folder, records)
     n_tables = len(parts)
     if config.output.figures:
-        parts += _figures(folder, config, records, benchmarks)
+        # Imported here, because tables do not need the plotting library.
+        from landda_hpc.verification.figures.report_figures import plan_maps, plan_series
+
+        cycles = folder.records_file("cycles")
+        innovations = cycles if cycles.is_file() else None
+        parts += plan_series(records, folder.figures, innovations, since, _tolerance(config.runs), benchmarks)
+        sources = _sources(folder, config.runs, config.analysed_window)
+        if sources:
+            regions = named_regions(config.verification.regions, config.data_root)
+            frame = map_frame(make_domain(config, n_ranks=1), config.observations.depth_m, regions)
+            parts += plan_maps(sources, folder.figures, frame)
     n_parts = len(parts) + 1
     captions: list[tuple[Path, str]] = []
     page = partial(write_summary, folder.path, records, config.name, since=since, benchmarks=benchmarks)
@@ -89,17 +99,12 @@ def make_report(
     yield Made(SUMMARY, None, n_parts, n_parts)
 
 
-def _benchmarks(config: CampaignConfig) -> tuple[Sequence[Benchmark], list[str]]:
+def _benchmarks(files: Sequence[Path], data_root: Path) -> tuple[Sequence[Benchmark], list[str]]:
     """Benchmarks that the configuration names; a sentence for the page where they can no longer be read."""
     try:
-        return read_benchmarks(config.verification.benchmarks, config.data_root), []
+        return read_benchmarks(files, data_root), []
     except LandDAError as error:
         return (), [f"Benchmarks are not shown: {error}"]
-
-
-def _since(config: CampaignConfig) -> datetime | None:
-    """Earlier times count in no mean; None where all do."""
-    return config.scored_since if config.verification.discard_days else None
 
 
 def _tables(folder: CampaignFolder, records: list[ScoreRecord]) -> list[Part]:
@@ -117,27 +122,13 @@ def _tables(folder: CampaignFolder, records: list[ScoreRecord]) -> list[Part]:
     ]
 
 
-def _figures(
-    folder: CampaignFolder, config: CampaignConfig, records: list[ScoreRecord], benchmarks: Sequence[Benchmark]
-) -> list[Part]:
-    # Imported here, because tables do not need the plotting library.
-    from landda_hpc.verification.figures.report_figures import plan_maps, plan_series
-
-    cycles = folder.records_file("cycles")
-    innovations = cycles if cycles.is_file() else None
-    parts = plan_series(records, folder.figures, innovations, _since(config), _tolerance(config.runs), benchmarks)
-    sources = _sources(folder, config)
-    return parts + (plan_maps(sources, folder.figures, map_frame(config)) if sources else [])
-
-
-def map_frame(config: CampaignConfig) -> MapFrame:
+def map_frame(domain: Domain, depth_m: tuple[float, float], regions: Sequence[Region]) -> MapFrame:
     """What all maps of a campaign have in common. Local."""
     from landda_hpc.verification.figures.maps import Coastline
     from landda_hpc.verification.figures.report_figures import MapFrame
 
-    domain, layer = make_domain(config, n_ranks=1), depth_name(config.observations.depth_m)
-    regions = named_regions(config.verification.regions, config.data_root)
-    return MapFrame(domain.grid, domain.is_land, domain.is_scored, Coastline.shipped(), regions, layer)
+    coast = Coastline.shipped()
+    return MapFrame(domain.grid, domain.is_land, domain.is_scored, coast, regions, depth_name(depth_m))
 
 
 def _tolerance(runs: Sequence[Run]) -> float | None:
@@ -146,7 +137,7 @@ def _tolerance(runs: Sequence[Run]) -> float | None:
     return rules.pop() if len(rules) == 1 else None
 
 
-def _sources(folder: CampaignFolder, config: CampaignConfig) -> list[MapSource]:
+def _sources(folder: CampaignFolder, runs: Sequence[Run], window: tuple[datetime, datetime]) -> list[MapSource]:
     """Of each run the first scored and the last image of the analysis window, and the last of all.
 
     The control's are drawn as panels next to those of the other runs.
@@ -157,14 +148,14 @@ def _sources(folder: CampaignFolder, config: CampaignConfig) -> list[MapSource]:
         return read_images(path)[0]
 
     sources = []
-    for run in config.runs:
+    for run in runs:
         paths = list_images(folder.images, run.name)
-        sources += [MapSource(run.name, t, partial(load, paths[t])) for t in default_times(list(paths), config)]
+        sources += [MapSource(run.name, t, partial(load, paths[t])) for t in default_times(paths, window)]
     return sources
 
 
-def default_times(stored: Sequence[datetime], config: CampaignConfig) -> list[datetime]:
+def default_times(stored: Iterable[datetime], window: tuple[datetime, datetime]) -> list[datetime]:
     """Times whose maps a report shows: the first scored and the last of the analysis window, and the last of all."""
     times = sorted(stored)
-    analysed = [t for t in times if config.scored_since <= t <= config.time.assimilation_end]
+    analysed = [t for t in times if window[0] <= t <= window[1]]
     return sorted({*analysed[:1], *analysed[-1:], *times[-1:]})

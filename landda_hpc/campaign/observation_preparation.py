@@ -19,10 +19,10 @@ from landda_hpc.instances.domain import Domain
 from landda_hpc.model.protocol import SoilModel
 from landda_hpc.observation.bias import BiasTreatment, CdfTreatment, MeanVarianceTreatment, Untreated
 from landda_hpc.observation.bias_file import read_climatologies
-from landda_hpc.observation.check_section import CheckContext, CheckMemory, CheckSection, ModelSurface
+from landda_hpc.observation.check_section import CheckContext, CheckMemory, ModelSurface
 from landda_hpc.observation.error_std import ErrorSizes
 from landda_hpc.observation.image_observation import Flag, ImageObservation
-from landda_hpc.observation.quality import QualityControl
+from landda_hpc.observation.quality import QualityControl, build_checks
 from landda_hpc.observation.quality_memory import SpikeMemory
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.withheld import Withholding
@@ -192,10 +192,11 @@ def _vegetation(domain: Domain) -> FloatArray:
 def find_unusable(observations: Observations, grid: Grid, data_root: Path, seed: int) -> list[str]:
     """Problems of the files that the processing reads, one line each; empty if they can be used. Local."""
     problems = []
+    context = CheckContext(grid, np.full(grid.shape, np.nan), data_root, seed)
     parts: tuple[tuple[str, Callable[[], object]], ...] = (
         ("observations.errors", lambda: _error_sizes(observations, grid, data_root)),
         ("observations.bias", lambda: _bias(observations, grid, data_root)),
-        ("observations.quality.checks", lambda: _further_checks(observations, grid, data_root, seed)),
+        ("observations.quality.checks", lambda: build_checks(observations.quality.checks, context)),
     )
     for where, make in parts:
         try:
@@ -203,14 +204,6 @@ def find_unusable(observations: Observations, grid: Grid, data_root: Path, seed:
         except LandDAError as error:
             problems.append(f"{where}: {error}")
     return problems
-
-
-def _further_checks(observations: Observations, grid: Grid, data_root: Path, seed: int) -> None:
-    """Build the further checks as a campaign does, to test whether this is possible."""
-    context = CheckContext(grid, np.full(grid.shape, np.nan), data_root, seed)
-    for section in observations.quality.checks:
-        assert isinstance(section, CheckSection), "checked by the registry"
-        section.build(context)
 
 
 def _error_sizes(observations: Observations, grid: Grid, data_root: Path) -> ErrorSizes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from landda_hpc.campaign.observation_preparation import ObservationProcessing
-from landda_hpc.config import CampaignConfig, FrameConfig
+from landda_hpc.config import FrameConfig, Observations, TimeConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.curvelet.backends import Frame
 from landda_hpc.errors import ConfigError
@@ -60,7 +61,9 @@ class ObservationReport:
         }
 
 
-def report_observations(config: CampaignConfig, domain: Domain, source: ObservationSource) -> ObservationReport:
+def report_observations(
+    observations: Observations, clock: TimeConfig, domain: Domain, source: ObservationSource, data_root: Path, seed: int
+) -> ObservationReport:
     """Read every observation of a campaign's analysis times and process it as the campaign would. Local.
 
     Raises
@@ -68,7 +71,6 @@ def report_observations(config: CampaignConfig, domain: Domain, source: Observat
     ConfigError : a twin, whose observations need a model run.
     DataError, MissingFileError : a file is not usable.
     """
-    observations = config.observations
     if observations.kind == "twin":
         raise ConfigError(
             "the observations of a twin come from its nature run: run the campaign, then report on its folder."
@@ -79,7 +81,7 @@ def report_observations(config: CampaignConfig, domain: Domain, source: Observat
     kept = [c for c in further if not (c.needs_model or c.needs_surface or c.needs_backgrounds)]
     quality = observations.quality.model_copy(update={**off, "checks": tuple(kept)})
     without_model = observations.model_copy(update={"quality": quality})
-    processing = ObservationProcessing(without_model, [], domain, config.data_root, config.seed)
+    processing = ObservationProcessing(without_model, [], domain, data_root, seed)
     report = ObservationReport(
         left_out=(
             *(name for name, value in standing.items() if value not in (None, False)),
@@ -92,8 +94,8 @@ def report_observations(config: CampaignConfig, domain: Domain, source: Observat
     energies = scale_energies(make_frame(FrameConfig(), domain.grid))
     nothing = np.zeros(domain.grid.shape, dtype=np.bool_)
     sums = np.zeros(4)
-    for number in range(1, config.time.n_analyses + 1):
-        time = config.time.valid_time(number)
+    for number in range(1, clock.n_analyses + 1):
+        time = clock.valid_time(number)
         given = source.at(time)
         (report.missing if given is None else report.times).append(time)
         if given is None:

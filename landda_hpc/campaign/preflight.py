@@ -47,7 +47,12 @@ def find_problems(
     missing = set()
     embedded = config.model.embedded
     is_folder = embedded is not None and embedded.file_of("restart") is not None
-    for where, path in _named_files(config):
+    sections: list[tuple[BaseModel, str]] = [(config.model, "model")]
+    sections += [(run, f"run '{run.name}'") for run in config.runs]
+    sections += [(c, f"observations.quality.checks.{k}") for k, c in enumerate(config.observations.quality.checks)]
+    if config.observations.withheld is not None:
+        sections.append((config.observations.withheld, "observations.withheld"))
+    for where, path in (found for section, place in sections for found in _files_of_section(section, place)):
         if where == INITIAL_FILE and (not begins or is_folder):
             continue  # not read, or a folder that is checked with the tiles
         if not (config.data_root / path).is_file():
@@ -63,14 +68,17 @@ def find_problems(
             pass  # said above
         except LandDAError as error:
             problems.append(str(error))
-    assert isinstance(config.model, ModelSection), "checked by the registry"
-    problems += config.model.start_problems(config, case, begins=begins)
+    problems += ModelSection.of(config.model).start_problems(config.time, config.data_root, case, begins=begins)
     for run in config.runs:
-        problems += _problems_of_run(config, run, grid, are_missing=any(f"'{run.name}'" in where for where in missing))
+        are_missing = any(f"'{run.name}'" in where for where in missing)
+        depth_m = config.observations.depth_m
+        problems += _problems_of_run(run, grid, config.seed, config.data_root, depth_m, are_missing=are_missing)
     return problems
 
 
-def _problems_of_run(config: CampaignConfig, run: Run, grid: Grid, *, are_missing: bool) -> list[str]:
+def _problems_of_run(
+    run: Run, grid: Grid, seed: int, data_root: Path, depth_m: tuple[float, float], *, are_missing: bool
+) -> list[str]:
     """Problems of a run's method: its frame, and every file that it reads, checked with the campaign's reader."""
     if run.curvelet_frame is not None:
         try:
@@ -81,22 +89,12 @@ def _problems_of_run(config: CampaignConfig, run: Run, grid: Grid, *, are_missin
         return []
     try:
         if run.slopes is not None and run.slopes.file is not None:
-            read_regression(config.data_root / run.slopes.file, grid, config.observations.depth_m)
+            read_regression(data_root / run.slopes.file, grid, depth_m)
         if _files_of_section(run, ""):
-            make_method(run, grid, SerialCommunicator(), config.seed, config.data_root)
+            make_method(run, grid, SerialCommunicator(), seed, data_root)
     except LandDAError as error:
         return [f"run '{run.name}': {error}"]
     return []
-
-
-def _named_files(config: CampaignConfig) -> list[tuple[str, Path]]:
-    """Every file that the model, a run, a further check or the list of withheld observations names, with its place."""
-    sections: list[tuple[BaseModel, str]] = [(config.model, "model")]
-    sections += [(run, f"run '{run.name}'") for run in config.runs]
-    sections += [(c, f"observations.quality.checks.{k}") for k, c in enumerate(config.observations.quality.checks)]
-    if config.observations.withheld is not None:
-        sections.append((config.observations.withheld, "observations.withheld"))
-    return [found for section, where in sections for found in _files_of_section(section, where)]
 
 
 def _files_of_section(section: BaseModel, where: str) -> list[tuple[str, Path]]:

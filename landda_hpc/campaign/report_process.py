@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from landda_hpc import errors
+from landda_hpc.campaign.final_report import Made, make_report
 from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.errors import LandDAError, StorageError
 from landda_hpc.model.colm.process import own_environment
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 _GRACE_S: Final = 2.0
 """Seconds between SIGTERM and SIGKILL. The process has nothing to save."""
+
+_TICK_S: Final = 0.2
+"""Seconds between checks of the parent for a stop request."""
 
 _LOOK_EVERY_S: Final = 0.05
 
@@ -70,17 +74,17 @@ class ReportProcess:
         os.set_blocking(self._process.stdout.fileno(), False)
         self._unread = b""
 
-    def parts(self, wait_s: float) -> tuple[list[dict[str, Any]], bool]:
-        """Parts made since the last call, and whether the report is complete; waits for either, at most so long.
+    def advance(self) -> tuple[list[Made], bool]:
+        """Parts made since the last call, and whether the report is complete; waits for either, at most a tick.
 
         Raises
         ------
         The error of the process if it failed; StorageError if it was terminated.
         """
-        until = time.monotonic() + wait_s
+        until = time.monotonic() + _TICK_S
         while True:
             code = self._process.poll()
-            made = [message["part"] for message in self._messages() if "part" in message]
+            made = [Made(**message["part"]) for message in self._messages() if "part" in message]
             if code == 0:
                 return made, True
             if code is not None:
@@ -158,7 +162,6 @@ def main() -> None:
         logging.getLogger(name).propagate = False
     logging.getLogger("landda_hpc").setLevel(logging.INFO)
     try:
-        from landda_hpc.campaign.final_report import make_report
         from landda_hpc.storage.campaign_folder import CampaignFolder
 
         folder, config = CampaignFolder(Path(request["folder"])), parse_config(request["config"])

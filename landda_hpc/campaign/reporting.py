@@ -13,10 +13,10 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from landda_hpc.campaign.final_report import Made, make_report
 from landda_hpc.campaign.record_check import require_records
@@ -30,9 +30,6 @@ from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.report_state import ReportState, ReportStep, read_report_state, write_report_state
 
 logger = logging.getLogger(__name__)
-
-_TICK_S: Final = 0.2
-"""Seconds between checks for a stop request, on every rank."""
 
 OnPart = Callable[[Made], None]
 """Called on rank 0 with every completed part."""
@@ -120,10 +117,8 @@ class _Maker(Protocol):
 class _InThisProcess:
     """Tables only, one part at a time; fast."""
 
-    def __init__(
-        self, folder: CampaignFolder, config: CampaignConfig, done: Mapping[str, str | None], notes: Sequence[str]
-    ) -> None:
-        self._parts: Iterator[Made] = make_report(folder, config, done, notes)
+    def __init__(self, parts: Iterator[Made]) -> None:
+        self._parts = parts
 
     def advance(self) -> tuple[list[Made], bool]:
         made = next(self._parts, None)
@@ -131,22 +126,6 @@ class _InThisProcess:
 
     def end(self) -> None:
         return None
-
-
-class _InSeparateProcess:
-    """Tables and figures in a separate process."""
-
-    def __init__(
-        self, folder: CampaignFolder, config: CampaignConfig, done: Mapping[str, str | None], notes: Sequence[str]
-    ) -> None:
-        self._process = ReportProcess(folder.path, config, done, notes)
-
-    def advance(self) -> tuple[list[Made], bool]:
-        made, is_over = self._process.parts(_TICK_S)
-        return [Made(**part) for part in made], is_over
-
-    def end(self) -> None:
-        self._process.end()
 
 
 class _Report:
@@ -167,8 +146,10 @@ class _Report:
                 logger.warning("missing in the records: %s", gap)
             notes = [f"Missing in the records: {gap}." for gap in gaps]
             self._write("running")
-            make = _InSeparateProcess if self._config.output.figures else _InThisProcess
-            self._maker = make(self._folder, self._config, self._parts, notes)
+            if self._config.output.figures:
+                self._maker = ReportProcess(self._folder.path, self._config, self._parts, notes)
+            else:
+                self._maker = _InThisProcess(make_report(self._folder, self._config, self._parts, notes))
 
     def advance(self) -> bool:
         """Continue for a short time; return whether the report is complete."""

@@ -24,7 +24,8 @@ from landda_hpc.evaluation.evaluation_preflight import find_verification_problem
 from landda_hpc.instances.campaign_weather import weather_problems
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.instances.instance import Instance
-from landda_hpc.instances.model_system import ModelSystem, make_model_system
+from landda_hpc.instances.model_section import ModelSection
+from landda_hpc.instances.model_system import ModelSystem
 from landda_hpc.instances.spun_up_start import initial_problems
 from landda_hpc.instances.trajectory import (
     FREE,
@@ -119,7 +120,7 @@ def start_campaign(
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
         _describe(config, domain, source, mode, world)
-        models = make_model_system(config, domain, world, folder)
+        models = ModelSection.of(config.model).make_system(config, domain, world, folder)
         instances = models.make_instances()
         models.prepare(instances, stop)
         base = Foundation(config, domain, world, folder, models, instances, source, config_hash(config))
@@ -171,7 +172,7 @@ def resume_campaign(
             domain = make_domain(config, world.size)
             source = _open_source(config, domain, world, folder)
             _describe(config, domain, source, _checkpoint_mode(config.checkpoint.mode, world), world)
-            models = make_model_system(config, domain, world, folder)
+            models = ModelSection.of(config.model).make_system(config, domain, world, folder)
             path: Path | None = None
             with together(world, f"looking for checkpoints in {output}"):
                 if world.rank == 0:
@@ -319,7 +320,7 @@ def _resumed_config(path: Path, overrides: dict[str, Any], asked: CampaignConfig
         after = presented(after, asked)
     what = f"resume --set {' '.join(overrides)}"
     require_same_trajectory(before, after, what)
-    require_same_records(before, after, what)
+    require_same_records(before.verification, after.verification, what)
     return after
 
 
@@ -339,7 +340,7 @@ def _open_source(
                 logger.warning("the survey of the start was not saved: the observations that exist now are used")
             # A campaign with a checkpoint no longer needs its initial state.
             problems = find_problems(config, survey, domain.grid, domain.case, begins=begins)
-            problems += weather_problems(config, domain)
+            problems += weather_problems(config.model, config.forcing, config.time, config.data_root, domain)
             of_verification = find_verification_problems(config, domain.grid)
             if resumed is None:
                 problems += of_verification

@@ -18,10 +18,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from landda_hpc.compiled_code import n_compiled
-from landda_hpc.config import CampaignConfig, parse_config
+from landda_hpc.config import CampaignConfig, GridConfig, TimeConfig, parse_config
 from landda_hpc.errors import LandDAError
 from landda_hpc.model.colm.process import own_environment
 from landda_hpc.process_memory import peak_bytes, resident_bytes
@@ -95,11 +95,14 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
     if not config.model.runs_here:
         raise TrialError("the model is an external program, which a check does not start")
     cells = config.grid.n_lat * config.grid.n_lon
+    short = _shortened(config)
     if config.case is not None or cells <= CELLS_AT_ONCE:
-        return _measured(config, timeout_s, of_campaign=True)
-    coarser = [_coarser(config, cells, share) for share in (0.25, 1.0)]
-    found = [_measured(each, timeout_s, of_campaign=False) for each in coarser]
-    sizes = [each.grid.n_lat * each.grid.n_lon for each in coarser]
+        return _measured(short, timeout_s, of_campaign=True)
+    coarser = [_coarser(config.grid, cells, share) for share in (0.25, 1.0)]
+    found = [
+        _measured({**short, "grid": {**short["grid"], **shape}}, timeout_s, of_campaign=False) for shape in coarser
+    ]
+    sizes = [shape["n_lat"] * shape["n_lon"] for shape in coarser]
     values = {}
     for f in fields(Trial):
         first, second = (getattr(trial, f.name) for trial in found)
@@ -108,18 +111,17 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
     return Trial(**values)
 
 
-def _coarser(config: CampaignConfig, cells: int, share: float) -> CampaignConfig:
-    """The campaign on a coarser grid over the same area, with at most the cells of a trial."""
+def _coarser(grid: GridConfig, cells: int, share: float) -> dict[str, int]:
+    """Shape of a coarser grid over the same area, with at most the cells of a trial."""
     step = math.sqrt(cells / (share * CELLS_AT_ONCE))
-    even = {name: max(18, 2 * round(getattr(config.grid, name) / step / 2)) for name in ("n_lat", "n_lon")}
-    return config.model_copy(update={"grid": config.grid.model_copy(update=even)})
+    return {name: max(18, 2 * round(getattr(grid, name) / step / 2)) for name in ("n_lat", "n_lon")}
 
 
-def _measured(config: CampaignConfig, timeout_s: float, *, of_campaign: bool, again: bool = False) -> Trial:
+def _measured(plain: Mapping[str, Any], timeout_s: float, *, of_campaign: bool, again: bool = False) -> Trial:
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter and module
             [sys.executable, "-m", __name__],
-            input=json.dumps(_shortened(config).model_dump(mode="json")),
+            input=json.dumps(plain),
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -134,12 +136,12 @@ def _measured(config: CampaignConfig, timeout_s: float, *, of_campaign: bool, ag
         raise TrialError(f"a trial of three cycles ended with: {last[0]}", of_campaign=of_campaign)
     found = json.loads(done.stdout.splitlines()[-1])
     if found["compiled"] and not again:  # compiling takes more memory and time than the cycles
-        return _measured(config, timeout_s, of_campaign=of_campaign, again=True)
+        return _measured(plain, timeout_s, of_campaign=of_campaign, again=True)
     return Trial(**found["trial"])
 
 
-def _shortened(config: CampaignConfig) -> CampaignConfig:
-    """Three cycles of the campaign with every kind of file, without spin-up and figures."""
+def _shortened(config: CampaignConfig) -> dict[str, Any]:
+    """Plain configuration of three cycles of the campaign with every kind of file, without spin-up and figures."""
     plain = config.model_dump(mode="json")
     clock = config.time
     plain["time"] |= {
@@ -155,7 +157,7 @@ def _shortened(config: CampaignConfig) -> CampaignConfig:
     withheld = plain["observations"].get("withheld")
     if withheld is not None:
         withheld["times"] = []
-    return parse_config(plain)
+    return plain
 
 
 def main() -> None:
@@ -179,7 +181,7 @@ def main() -> None:
         finally:
             campaign.folder.unlock()
         cycles = campaign.folder.read_records("seconds")
-        sizes = _sizes(output, config)
+        sizes = _sizes(output, config.time)
     # The first cycle loads compiled code; the second has an analysis too.
     cpu: Mapping[str, float] = {step: cycles[1]["seconds"][step]["cpu_max"] for step in _STEPS}
     found = Trial(
@@ -195,9 +197,8 @@ def main() -> None:
     sys.stdout.write(json.dumps({"trial": asdict(found), "compiled": n_compiled() > 0}) + "\n")
 
 
-def _sizes(output: Path, config: CampaignConfig) -> dict[str, float]:
+def _sizes(output: Path, clock: TimeConfig) -> dict[str, float]:
     """Bytes of the files of the trial, by kind."""
-    clock = config.time
     analysed = {clock.valid_time(n).strftime("%Y%m%dT%H") for n in range(1, _ANALYSES + 1)}
     images = list((output / "images").rglob("*.nc"))
     with_analysis = sum(p.stat().st_size for p in images if any(stamp in p.name for stamp in analysed))

@@ -46,7 +46,8 @@ def command(
     sizes = measure(config, ranks)
     # A survey looks for files by name only, so the grid from the estimate will do.
     survey = survey_analyses(config.time, open_source(config, sizes.domain.grid, sizes.domain.is_soil))
-    problems = find_problems(config, survey, sizes.grid, sizes.domain.case) + weather_problems(config, sizes.domain)
+    problems = find_problems(config, survey, sizes.grid, sizes.domain.case)
+    problems += weather_problems(config.model, config.forcing, config.time, config.data_root, sizes.domain)
     problems += find_verification_problems(config, sizes.grid)
     problems += initial_problems(config, sizes.domain, is_whole=not sizes.is_scaled)
     if problems:

@@ -121,7 +121,8 @@ def _report_files(path: Path, overrides: list[str] | None) -> dict[str, object]:
 
     config = load_config(path, parse_overrides(overrides))
     domain = make_domain(config, 1)
-    found = report_observations(config, domain, open_source(config, domain.grid, domain.is_soil))
+    source = open_source(config, domain.grid, domain.is_soil)
+    found = report_observations(config.observations, config.time, domain, source, config.data_root, config.seed)
     title = f"{path}: times with observations {len(found.times)}, without {len(found.missing)}"
     _print_counts(title, len(found.times), found.counts)
     console = Console()

@@ -62,7 +62,8 @@ def command(
     if is_list:
         from landda_hpc.campaign.chosen_maps import listed, stored_images
 
-        for line in listed(stored_images(campaign, config, layer)):
+        depths_m = config.verification.depths_m
+        for line in listed(stored_images(campaign, config.runs, config.observations.depth_m, depths_m, layer)):
             typer.echo(line)
     elif time or run or variable or layer or kind or output:
         from landda_hpc.campaign.chosen_maps import MapChoice, draw_chosen

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from landda_hpc.config.domain import CaseConfig, GridConfig, TilesConfig, TimeConfig
 from landda_hpc.config.forcing import Forcing, ForcingConfig
 from landda_hpc.config.model import MODELS, Model
-from landda_hpc.config.observations import AnyEntry, CatalogueObservations, Observations
+from landda_hpc.config.observations import AnyEntry, Observations
 from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig
 from landda_hpc.config.problems import problems_of
 from landda_hpc.config.runs import METHODS, EnsembleConfig, Run
@@ -107,16 +107,17 @@ class CampaignConfig(Section):
             problems.append("'nature' is the name of the twin's truth: choose another name for the run")
         if self.observations.kind == "twin" and self.twin is None:
             problems.append("observations.kind = twin needs the section 'twin' (the nature run)")
-        if isinstance(self.observations, CatalogueObservations):
-            entry = self.catalogue.get(self.observations.entry)
+        assimilated = self.observations.catalogue_entry
+        if assimilated is not None:
+            entry = self.catalogue.get(assimilated)
             if entry is None:
                 problems.append(
-                    f"observations.entry = {self.observations.entry} is not in the catalogue, which has "
+                    f"observations.entry = {assimilated} is not in the catalogue, which has "
                     f"{', '.join(self.catalogue) or 'no entry'}"
                 )
             elif not entry.is_gridded:
                 problems.append(
-                    f"observations.entry = {self.observations.entry} is of stations ({entry.product}): they verify, a "
+                    f"observations.entry = {assimilated} is of stations ({entry.product}): they verify, a "
                     "gridded product is assimilated"
                 )
         for key, hours in (("checkpoint", self.checkpoint.every_hours), ("output", self.output.every_hours)):
@@ -200,18 +201,14 @@ class CampaignConfig(Section):
         return STATE_OF_PHYSICS[self.physics]
 
     @property
-    def consistent_weather(self) -> bool:
-        """Whether the generated variables co-vary as required by an energy balance."""
-        if not isinstance(self.forcing, ForcingConfig):
-            return False
-        if self.forcing.consistent is None:
-            return self.physics == "land_surface"
-        return self.forcing.consistent
-
-    @property
     def scored_since(self) -> datetime:
         """First time whose scores count in the means of the tables."""
         return self.time.start + timedelta(days=self.verification.discard_days)
+
+    @property
+    def analysed_window(self) -> tuple[datetime, datetime]:
+        """First and last analysis time whose scores count in the means of the tables."""
+        return self.scored_since, self.time.assimilation_end
 
     @property
     def instance_names(self) -> tuple[str, ...]:

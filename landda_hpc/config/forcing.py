@@ -30,6 +30,10 @@ class ForcingConfig(Section):
     def step_s(self) -> int:
         return self.step_hours * 3600
 
+    def co_varies(self, physics: str) -> bool:
+        """Whether the generated variables co-vary as required by an energy balance."""
+        return physics == "land_surface" if self.consistent is None else self.consistent
+
 
 class ForcingVariable(Section):
     """Location and meaning of a forcing variable; keys that are absent are as in the named dataset."""

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from landda_hpc.config import CampaignConfig, ColmModelConfig, TimeConfig
+from landda_hpc.config import ColmModelConfig, TimeConfig
 from landda_hpc.errors import ConfigError, LandDAError
 from landda_hpc.formats.colm.names import time_label
-from landda_hpc.formats.colm.restart_files import require_complete
+from landda_hpc.formats.colm.restart_files import require_complete, restart_files
 from landda_hpc.instances.colm_case import CaseDomain, read_forcing
 from landda_hpc.model.colm.build import CAMA, LULCC, build_options
 from landda_hpc.model.colm.forcing_files import file_problems, stated_problems
@@ -90,24 +90,26 @@ def unsupported(case: CaseDomain, executable: Path | None) -> list[str]:
     return problems
 
 
-def model_problems(config: CampaignConfig, model: ColmModelConfig, case: CaseDomain, *, begins: bool) -> list[str]:
+def model_problems(
+    clock: TimeConfig, data_root: Path, model: ColmModelConfig, case: CaseDomain, *, begins: bool
+) -> list[str]:
     """Problems that would stop the real model in the campaign, one line each. Local.
 
     Parameters
     ----------
     begins : whether the campaign starts from the case's restart; a resumed one does not.
     """
-    program = config.data_root / model.executable
+    program = data_root / model.executable
     problems: list[str] = []
     if program.is_file() and not os.access(program, os.X_OK):
         problems.append(f"model.executable: '{program}' is not executable (chmod +x).")
     problems += _problems_of_launch(model, program)
     problems += unsupported(case, program if program.is_file() else None)
     if begins:
-        problems += _problems_of_start(config.time.start, case)
-    problems += _problems_of_namelist(config.time, case.namelist)
-    problems += _problems_of_forcing(config.time, case.namelist)
-    problems += _problems_of_leaf_area(config.time, case)
+        problems += _problems_of_start(clock.start, case)
+    problems += _problems_of_namelist(clock, case.namelist)
+    problems += _problems_of_forcing(clock, case.namelist)
+    problems += _problems_of_leaf_area(clock, case)
     return problems
 
 
@@ -123,6 +125,18 @@ def remarks(cycle_hours: int, model: ColmModelConfig, case: CaseDomain) -> list[
             "the model writes a mean at the end of each window, of that window alone"
         )
     return found
+
+
+def runs_on_disk(model: ColmModelConfig, case: CaseDomain, runs: int, start: datetime, kept: int) -> str:
+    """Disk space of the real model's runs, from the size of the case's restart. Local."""
+    folder = case.case.state_folder(start)
+    size = sum((folder / file.path).stat().st_size for file in restart_files(case.case, start))
+    # In addition to those that are kept: a window's start, its copy, and its end.
+    disk = runs * size * (max(model.keep_restarts, kept) + 3)
+    return (
+        f"{runs} runs, {model.side_by_side} at a time; a restart has {size / 1e6:.1f} MB, "
+        f"all that are kept about {disk / 1e9:.2f} GB"
+    )
 
 
 def time_step(namelist: Namelist) -> float:

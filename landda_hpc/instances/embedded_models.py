@@ -13,11 +13,10 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from landda_hpc.config import METHODS, CampaignConfig, PerturbationConfig, TwinConfig
+from landda_hpc.config import METHODS, CampaignConfig, Forcing, PerturbationConfig, TwinConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StoppedError
 from landda_hpc.grid import Grid
-from landda_hpc.instances.campaign_weather import make_weather
 from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance, bare_instances
 from landda_hpc.instances.model_section import EmbeddedModelSection
@@ -26,7 +25,10 @@ from landda_hpc.instances.saved_spinup import SavedSpinUp
 from landda_hpc.instances.warm_start import RestartSets
 from landda_hpc.io.atomic import storage_errors
 from landda_hpc.model.column.soil import with_perturbed_parameters
-from landda_hpc.model.protocol import LandModel
+from landda_hpc.model.forcing.latent import BASE_STREAM
+from landda_hpc.model.forcing.netcdf_forcing import NetcdfWeather
+from landda_hpc.model.forcing.stochastic import StochasticWeather
+from landda_hpc.model.protocol import LandModel, WeatherSource
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
@@ -108,7 +110,7 @@ class EmbeddedSetup:
 
     Attributes
     ----------
-    model, twin : of the model, and of the nature run if there is one.
+    model, forcing, twin : of the model, of its weather, and of the nature run if there is one.
     seed : keys every random number.
     data_root : folder of external data.
     start : of the campaign.
@@ -116,6 +118,7 @@ class EmbeddedSetup:
     """
 
     model: EmbeddedModelSection
+    forcing: Forcing
     twin: TwinConfig | None
     seed: int
     data_root: Path
@@ -126,7 +129,35 @@ class EmbeddedSetup:
     def of(cls, config: CampaignConfig, domain: Domain) -> Self:
         """Those of a campaign with a model that computes in its processes."""
         assert isinstance(config.model, EmbeddedModelSection), "other kinds have other systems"
-        return cls(config.model, config.twin, config.seed, config.data_root, config.time.start, domain)
+        return cls(config.model, config.forcing, config.twin, config.seed, config.data_root, config.time.start, domain)
+
+    def weather(self, tiles: Tiles, stream: str = BASE_STREAM, correlation: float = 1.0) -> WeatherSource:
+        """Weather of some tiles. Local: no communication.
+
+        Parameters
+        ----------
+        tiles : a rank's, of the domain's grid.
+        stream, correlation : of the generator; see ``StochasticWeather``. Files have one weather for all.
+
+        Raises
+        ------
+        DataError : the files are not usable, or have no value near a tile.
+        """
+        forcing, domain = self.forcing, self.domain
+        if forcing.kind == "netcdf":
+            return NetcdfWeather(domain.grid, tiles, forcing, self.data_root)
+        co_varies = forcing.co_varies(self.model.tile_physics)
+        return StochasticWeather(
+            domain.grid, tiles, forcing, self.seed, stream, correlation, domain.climatology, co_varies
+        )
+
+    def free_run(self, mine: slice | None = None) -> tuple[LandModel, TileState]:
+        """One model of all tiles, or a slice, on the base weather, and its state at the campaign's start. Local."""
+        mine = slice(0, len(self.domain.tiles)) if mine is None else mine
+        weather = self.weather(self.domain.tiles.take(mine))
+        model = self.model.model_maker(self, mine)(self.domain.tiles, weather, 1.0, 1.0)
+        state = self.model.initial_state(self, Instance("free", 0, METHODS.make("control")), self.start)
+        return model, state.take(mine)
 
     @cached_property
     def restart_sets(self) -> RestartSets | None:
@@ -184,16 +215,14 @@ class EmbeddedModels:
         mine = domain.layout.tiles_of(self._world.rank)
         held = domain.layout.instances_of(self._world.rank)
         instances = bare_instances(config.runs, has_nature=config.twin is not None)
-        weather = make_weather(config, domain, domain.tiles.take(mine))
+        weather = self._setup.weather(domain.tiles.take(mine))
         make = self._setup.model.model_maker(self._setup, mine)
         for instance in instances:
             if instance.index not in held:
                 continue
             if instance.run is None and config.twin is not None:
                 errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
-                own = make_weather(
-                    config, domain, errors.tiles.take(mine), NATURE_STREAM, config.twin.weather_correlation
-                )
+                own = self._setup.weather(errors.tiles.take(mine), NATURE_STREAM, config.twin.weather_correlation)
                 model = make(errors.tiles, own, errors.rain_factor[mine], errors.potential_evaporation_factor[mine])
             else:
                 model = make(domain.tiles, weather, self._rain_factor(instance, mine), 1.0)
@@ -311,13 +340,3 @@ class EmbeddedModels:
             now, is_saved = until, True
             if world.rank == 0:
                 logger.info("spin-up: %d of %d days", days - (end - now).days, days)
-
-
-def free_run(config: CampaignConfig, domain: Domain, mine: slice | None = None) -> tuple[LandModel, TileState]:
-    """One model of all tiles, or a slice, on the base weather, and its state at the campaign's start. Local."""
-    mine = slice(0, len(domain.tiles)) if mine is None else mine
-    weather = make_weather(config, domain, domain.tiles.take(mine))
-    setup = EmbeddedSetup.of(config, domain)
-    model = setup.model.model_maker(setup, mine)(domain.tiles, weather, 1.0, 1.0)
-    state = setup.model.initial_state(setup, Instance("free", 0, METHODS.make("control")), setup.start)
-    return model, state.take(mine)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from landda_hpc.config.model import AnyModel
 
 if TYPE_CHECKING:
-    from landda_hpc.config import CampaignConfig
+    from landda_hpc.config import CampaignConfig, TimeConfig
     from landda_hpc.instances.colm_case import CaseDomain
     from landda_hpc.instances.domain import Domain
     from landda_hpc.instances.embedded_models import EmbeddedSetup
@@ -29,6 +29,12 @@ class ModelSection(AnyModel):
     A model that computes in this process is an ``EmbeddedModelSection`` instead.
     """
 
+    @classmethod
+    def of(cls, model: AnyModel) -> ModelSection:
+        """The section ``model`` of a configuration; the registry accepts no other kind."""
+        assert isinstance(model, ModelSection), "checked by the registry"
+        return model
+
     @abstractmethod
     def make_system(
         self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
@@ -45,15 +51,27 @@ class ModelSection(AnyModel):
         Called on every rank at the same time.
         """
 
-    def start_problems(self, config: CampaignConfig, case: CaseDomain | None, *, begins: bool) -> list[str]:
+    def start_problems(self, clock: TimeConfig, data_root: Path, case: CaseDomain | None, *, begins: bool) -> list[str]:
         """Everything that would stop the model later and can be known now, one line each. Local.
 
         Parameters
         ----------
+        clock, data_root : of the campaign.
         case : the CoLM case of the campaign, if it has one.
         begins : whether the campaign reads its initial state; one that is resumed does not.
         """
         return []
+
+    def estimate(self, clock: TimeConfig, case: CaseDomain | None, n_runs: int, n_kept: int) -> dict[str, str]:
+        """What its runs need in addition to what a trial measures, in words by topic; nothing by default. Local.
+
+        Parameters
+        ----------
+        clock : times of the campaign.
+        case : the CoLM case of the campaign, if it has one.
+        n_runs, n_kept : instances of the campaign, and checkpoints that it keeps.
+        """
+        return {}
 
 
 class EmbeddedModelSection(ModelSection):

@@ -6,14 +6,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
-from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
-from landda_hpc.instances.model_section import ModelSection
-from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.signals import StopRequest
-from landda_hpc.storage.campaign_folder import CampaignFolder
 
 
 class ModelSystem(Protocol):
@@ -71,11 +66,3 @@ class ModelSystem(Protocol):
     def write_restarts(self, instances: list[Instance], time: datetime) -> None:
         """Write every instance's state as restart files in CoLM's layout. Collective."""
         ...
-
-
-def make_model_system(
-    config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
-) -> ModelSystem:
-    """Create the system for the campaign's kind of model. Called on every rank at the same time."""
-    assert isinstance(config.model, ModelSection), "checked by the registry"
-    return config.model.make_system(config, domain, world, folder)

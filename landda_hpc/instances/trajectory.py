@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from landda_hpc.config import MODELS, CampaignConfig, ColmModelConfig, read_plain, read_resolved
+from landda_hpc.config import MODELS, CampaignConfig, ColmModelConfig, VerificationConfig, read_plain, read_resolved
 from landda_hpc.errors import ConfigError
 
 RECORD_KEYS: Final = ("depths_m", "min_soil_fraction", "unobserved")
@@ -98,8 +98,8 @@ def require_same_trajectory(before: CampaignConfig, after: CampaignConfig, what:
         )
 
 
-def require_same_records(before: CampaignConfig, after: CampaignConfig, what: str) -> None:
-    """Raise ConfigError if two configurations define the scores of every cycle differently."""
+def require_same_records(before: VerificationConfig, after: VerificationConfig, what: str) -> None:
+    """Raise ConfigError if two campaigns define the scores of every cycle differently."""
     changed = changed_records(before, after)
     if changed:
         raise ConfigError(
@@ -115,13 +115,9 @@ def changed_trajectory(before: CampaignConfig, after: CampaignConfig) -> list[st
     return list(_differences(one, other))
 
 
-def changed_records(before: CampaignConfig, after: CampaignConfig) -> list[str]:
-    """Dotted keys of ``RECORD_KEYS`` in which two configurations differ."""
-    return [
-        f"verification.{name}"
-        for name in RECORD_KEYS
-        if getattr(before.verification, name) != getattr(after.verification, name)
-    ]
+def changed_records(before: VerificationConfig, after: VerificationConfig) -> list[str]:
+    """Dotted keys of ``RECORD_KEYS`` in which two campaigns differ."""
+    return [f"verification.{name}" for name in RECORD_KEYS if getattr(before, name) != getattr(after, name)]
 
 
 def listed(keys: Sequence[str], most: int = 6) -> str:

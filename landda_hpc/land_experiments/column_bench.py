@@ -15,8 +15,8 @@ import numpy as np
 from landda_hpc.compiled_code import compiled
 from landda_hpc.config import parse_config
 from landda_hpc.constants import SOIL_DZ, SOIL_Z, BoolArray, FloatArray, IntArray
-from landda_hpc.instances.campaign_weather import make_weather
 from landda_hpc.instances.domain import Domain, make_domain
+from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.model.column.column import ColumnModel
 from landda_hpc.model.column.initial import initial_state, soil_water_by_climate
 from landda_hpc.model.column.land.initial import land_initial_state
@@ -68,7 +68,7 @@ def measure(n_lat: int = 64, rounds: int = 7) -> dict[str, Any]:
     config = parse_config(_CONFIG | {"grid": {"n_lat": n_lat, "n_lon": 2 * n_lat}})
     domain = make_domain(config, 1)
     climate = tile_climate(domain.tiles, domain.climatology)
-    source = make_weather(config, domain, domain.tiles)
+    source = EmbeddedSetup.of(config, domain).weather(domain.tiles)
     parameters = land_parameters(domain.tiles, domain.grid, climate)
     bench = _Bench(domain, source, parameters, AnnualWave(climate.temperature), rounds)
 

@@ -18,7 +18,7 @@ from landda_hpc.errors import ConfigError
 from landda_hpc.formats.own.soil_moisture_climatology import SoilMoistureClimatology, read_soil_moisture_climatology
 from landda_hpc.image.aggregate import aggregate, volumetric_water
 from landda_hpc.instances.domain import Domain, make_domain
-from landda_hpc.instances.embedded_models import free_run
+from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.partition import even_share
 from landda_hpc.parallel.together import together
@@ -140,7 +140,7 @@ def land_climate(
     with together(world, "making the model"):
         if climatology is not None:
             product = read_soil_moisture_climatology(climatology)
-        model, state = free_run(config, domain, mine)
+        model, state = EmbeddedSetup.of(config, domain).free_run(mine)
     start = config.time.start
     # In the first year the surface adjusts to the forcing.
     first = start + timedelta(days=365 * min(1, years - 1))

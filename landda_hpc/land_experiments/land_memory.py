@@ -13,9 +13,8 @@ from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FROZEN_ICE, RHO_WATER, SOIL_DZ, SOIL_Z, FloatArray, IntArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.image.aggregate import volumetric_water
-from landda_hpc.instances.campaign_weather import make_weather
 from landda_hpc.instances.domain import make_domain
-from landda_hpc.instances.embedded_models import free_run
+from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.model.column.land import plants
 from landda_hpc.model.column.land.model import LandSurfaceModel
 from landda_hpc.model.column.land.parameters import LandParameters, land_parameters
@@ -127,8 +126,9 @@ def land_memory(
         climate.temperature[index],
         sites,
     )
-    _, whole = free_run(config, domain)
-    model = LandSurfaceModel(tiles, make_weather(config, domain, tiles), parameters, section.timestep_s)
+    setup = EmbeddedSetup.of(config, domain)
+    _, whole = setup.free_run()
+    model = LandSurfaceModel(tiles, setup.weather(tiles), parameters, section.timestep_s)
     control = whole.take(index)
     now = config.time.start - timedelta(days=settle_days)
     model.forecast(control, now, config.time.start)

@@ -19,7 +19,7 @@ from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError, StoppedError, StorageError
 from landda_hpc.formats.own.spun_up import YEAR_DAYS, SpunUpColumns, write_spun_up
 from landda_hpc.instances.domain import Domain, make_domain
-from landda_hpc.instances.embedded_models import free_run
+from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES
 from landda_hpc.instances.trajectory import config_hash
 from landda_hpc.io.atomic import final_name, remove_temporaries, write_text
@@ -134,7 +134,7 @@ def spin_up(
     # Independent of the groups that a campaign would create.
     mine = even_share(len(domain.tiles), world.rank, world.size)
     with together(world, "making the spin-up's model"):
-        model, whole = free_run(config, domain, mine)
+        model, whole = EmbeddedSetup.of(config, domain).free_run(mine)
     header = _header(config, domain)
     path = folder / "spinup.h5"
     past: list[Drift] = []

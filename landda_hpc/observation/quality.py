@@ -51,8 +51,8 @@ class QualityControl:
         if (config.spike is None) != (spikes is None):
             raise ShapeError("quality control: the temporal check needs its memory, and only this check has one.")
         self._innovation, self._porosity, self._spikes = config.innovation, context.porosity, spikes
-        self._standard = _built(config.standard_checks(), context)
-        self._further = _built(config.checks, context)
+        self._standard = build_checks(config.standard_checks(), context)
+        self._further = build_checks(config.checks, context)
 
     @property
     def memories(self) -> dict[str, CheckMemory]:
@@ -112,7 +112,8 @@ class _Built:
     check: QualityCheck
 
 
-def _built(sections: Sequence[AnyCheck], context: CheckContext) -> tuple[_Built, ...]:
+def build_checks(sections: Sequence[AnyCheck], context: CheckContext) -> tuple[_Built, ...]:
+    """Build further checks; reads the files that their sections name. Local."""
     checks = [section for section in sections if isinstance(section, CheckSection)]
     return tuple(_Built(section.kind, section.words, section.build(context)) for section in checks)
 

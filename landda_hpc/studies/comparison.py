@@ -303,7 +303,8 @@ def _state_of(config: CampaignConfig, output: Path, same_records: bool) -> Liter
         return "absent"
     folder = CampaignFolder.open(output)
     found = read_resolved(folder.config_file)
-    changed = changed_trajectory(found, config) + (changed_records(found, config) if same_records else [])
+    changed = changed_trajectory(found, config)
+    changed += changed_records(found.verification, config.verification) if same_records else []
     if changed:
         runs = ", ".join(run.name for run in found.runs)
         raise ConfigError(

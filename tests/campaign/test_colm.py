@@ -460,10 +460,10 @@ def test_leaf_area_must_be_there_for_every_month_that_is_entered(tmp_path: Path,
     config = parse_config(raw_config(folder, time=PERIOD))
     case = open_case(CaseConfig(namelist=Path("case.nml")), folder)
     assert isinstance(config.model, ColmModelConfig)
-    (problem,) = model_problems(config, config.model, case, begins=True)
+    (problem,) = model_problems(config.time, config.data_root, config.model, case, begins=True)
     assert "no leaf area of 1 of the months" in problem and "2010/LAI_*07_*.nc" in problem
     (leaf_area / "LAI_pfts07_e110_n35.nc").touch()
-    assert model_problems(config, config.model, case, begins=True) == []
+    assert model_problems(config.time, config.data_root, config.model, case, begins=True) == []
 
 
 def test_a_history_that_is_longer_than_a_window_is_remarked(tmp_path: Path, synthetic: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landda_hpc.config.model import ColmModelConfig
 from landda_hpc.instances.model_section import ModelSection
 
 if TYPE_CHECKING:
-    from landda_hpc.config import CampaignConfig
+    from landda_hpc.config import CampaignConfig, TimeConfig
     from landda_hpc.instances.colm_case import CaseDomain
     from landda_hpc.instances.domain import Domain
     from landda_hpc.instances.model_system import ModelSystem
@@ -27,8 +28,18 @@ class ColmModelSection(ColmModelConfig, ModelSection):
 
         return ColmModels(config, domain, world, folder)
 
-    def start_problems(self, config: CampaignConfig, case: CaseDomain | None, *, begins: bool) -> list[str]:
+    def start_problems(self, clock: TimeConfig, data_root: Path, case: CaseDomain | None, *, begins: bool) -> list[str]:
         """See ``ModelSection.start_problems``."""
         from landda_hpc.instances.case_checks import model_problems
 
-        return [] if case is None else model_problems(config, self, case, begins=begins)
+        return [] if case is None else model_problems(clock, data_root, self, case, begins=begins)
+
+    def estimate(self, clock: TimeConfig, case: CaseDomain | None, n_runs: int, n_kept: int) -> dict[str, str]:
+        """See ``ModelSection.estimate``."""
+        from landda_hpc.instances.case_checks import remarks, runs_on_disk
+
+        if case is None:
+            return {}
+        words = {"model": runs_on_disk(self, case, n_runs, clock.start, n_kept)}
+        notes = remarks(clock.cycle_hours, self, case)
+        return words | ({"note": "; ".join(notes)} if notes else {})

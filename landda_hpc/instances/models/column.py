@@ -11,7 +11,7 @@ from landda_hpc.errors import LandDAError
 from landda_hpc.instances.model_section import EmbeddedModelSection
 
 if TYPE_CHECKING:
-    from landda_hpc.config import CampaignConfig
+    from landda_hpc.config import TimeConfig
     from landda_hpc.instances.colm_case import CaseDomain
     from landda_hpc.instances.embedded_models import EmbeddedSetup
     from landda_hpc.instances.instance import Instance
@@ -41,14 +41,14 @@ class ColumnModelSection(ColumnModelConfig, EmbeddedModelSection):
 
         return RestartSets.of(self, data_root, start)
 
-    def start_problems(self, config: CampaignConfig, case: CaseDomain | None, *, begins: bool) -> list[str]:
+    def start_problems(self, clock: TimeConfig, data_root: Path, case: CaseDomain | None, *, begins: bool) -> list[str]:
         """Problems of an initial climatology; a spun-up state is checked with the tiles."""
         from landda_hpc.formats.own.soil_moisture_climatology import read_soil_moisture_climatology
 
         file = self.file_of("file")
         if not begins or file is None:
             return []
-        path = config.data_root / file
+        path = data_root / file
         try:
             if path.is_file():  # else the missing file is a problem of its own
                 read_soil_moisture_climatology(path)

@@ -51,7 +51,7 @@ class Independent:
     def __init__(self, m: CampaignData, folder: Path, gaps: Gaps) -> None:
         self.config = m.experiment.verified(m.asked)
         self._m, self._folder, self._gaps = m, folder / "verification", gaps
-        same = not changed_records(m.config, self.config)
+        same = not changed_records(m.config.verification, self.config.verification)
         self._domain = m.domain if same else make_domain(self.config, n_ranks=1)
         self.series: CampaignSeries | None = None
         self.why_not = ""

@@ -109,7 +109,7 @@ def test_series_become_climatologies(domain: Domain, trained: Path) -> None:
 
 def test_a_report_without_treatment_counts_and_says_what_it_left_out(domain: Domain, tmp_path: Path) -> None:
     config = config_of(tmp_path, quality={"innovation": {}, "spike": {}})
-    report = report_observations(config, domain, Made(domain))
+    report = report_observations(config.observations, config.time, domain, Made(domain), config.data_root, config.seed)
     assert (len(report.times), len(report.missing)) == (3, 1)
     assert report.left_out == ("frozen_model", "spike", "innovation")
     assert sum(report.counts.values()) == 3 * domain.grid.n_cells
@@ -124,7 +124,9 @@ def test_treatment_brings_the_models_pattern_and_the_report_shows_it(
 ) -> None:
     config = config_of(trained, bias={"kind": kind, "file": "bias.nc"})
     with caplog.at_level(logging.INFO):
-        report = report_observations(config, domain, Made(domain))
+        report = report_observations(
+            config.observations, config.time, domain, Made(domain), config.data_root, config.seed
+        )
     n = int(domain.is_soil.sum())
     assert f"bias treatment: {n} of {n} soil cells" in caplog.text
     effect = report.effect

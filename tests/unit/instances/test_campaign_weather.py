@@ -35,13 +35,19 @@ def test_a_forcing_section_without_kind_is_the_generators() -> None:
     assert parse_config(yaml.safe_load(dump_config(config))) == config
 
 
-def test_physics_decides_how_consistent_weather_is() -> None:
-    land = {"physics": "land_surface"}
-    assert not parse().consistent_weather
-    assert parse(model=land).consistent_weather
-    assert not parse(model=land, forcing={"consistent": False}).consistent_weather
-    assert parse(forcing={"consistent": True}).consistent_weather
-    assert not parse(model=land, forcing=FILES).consistent_weather
+@pytest.mark.parametrize(
+    ("consistent", "physics", "co_varies"),
+    [
+        (None, "soil_water", False),
+        (None, "land_surface", True),
+        (False, "land_surface", False),
+        (True, "soil_water", True),
+    ],
+)
+def test_generated_variables_co_vary_with_the_land_surface_unless_said(
+    consistent: bool | None, physics: str, co_varies: bool
+) -> None:
+    assert ForcingConfig(consistent=consistent).co_varies(physics) == co_varies
 
 
 def test_mistakes_are_named() -> None:

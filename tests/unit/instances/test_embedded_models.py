@@ -14,9 +14,9 @@ from landda_hpc.config import MODELS, parse_config
 from landda_hpc.errors import DataError, ModelError, StoppedError
 from landda_hpc.instances.colm_models import ColmModels
 from landda_hpc.instances.domain import Domain, make_domain
-from landda_hpc.instances.embedded_models import EmbeddedModels, free_run
+from landda_hpc.instances.embedded_models import EmbeddedModels
 from landda_hpc.instances.instance import Instance, bare_instances
-from landda_hpc.instances.model_system import make_model_system
+from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.state import TileState
@@ -188,7 +188,7 @@ def test_an_initial_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
 def test_a_free_run_is_the_control(tmp_path: Path) -> None:
     models = system(tmp_path)
     made = prepared(models)
-    model, state = free_run(models._config, models._domain)
+    model, state = models._setup.free_run()
     assert bits(state) == bits(made["control"].state)
     end = START + timedelta(hours=6)
     model.forecast(state, START, end)
@@ -199,8 +199,11 @@ def test_a_free_run_is_the_control(tmp_path: Path) -> None:
 def test_the_kind_of_model_decides_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = parse_config({**RAW, "runs": RUNS})
     domain = make_domain(config, 1)
-    found = make_model_system(config, domain, SerialCommunicator(), CampaignFolder(tmp_path))
+    found = ModelSection.of(config.model).make_system(config, domain, SerialCommunicator(), CampaignFolder(tmp_path))
     assert isinstance(found, EmbeddedModels)
     monkeypatch.setattr(ColmModels, "__init__", lambda self, *_: None)
     colm = config.model_copy(update={"model": MODELS.make("colm", executable=Path("colm.x"))})
-    assert isinstance(make_model_system(colm, domain, SerialCommunicator(), CampaignFolder(tmp_path)), ColmModels)
+    assert isinstance(
+        ModelSection.of(colm.model).make_system(colm, domain, SerialCommunicator(), CampaignFolder(tmp_path)),
+        ColmModels,
+    )

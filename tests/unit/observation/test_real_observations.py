@@ -60,7 +60,7 @@ def test_the_real_file_is_counted_and_checked(shared: Path) -> None:
     )
     domain = make_domain(config, 1)
     source = open_source(config, domain.grid, domain.is_soil)
-    report = report_observations(config, domain, source)
+    report = report_observations(config.observations, config.time, domain, source, config.data_root, config.seed)
     assert report.times == [TIME]
     assert report.statistics["error_std"] == pytest.approx(0.05)
     assert 0.2 < report.statistics["mean"] < 0.3
