@@ -29,7 +29,6 @@ from landda_hpc.config import (
     shorten,
 )
 from landda_hpc.errors import ConfigError, StorageError
-from landda_hpc.instances.domain import depth_name
 from landda_hpc.instances.trajectory import changed_records, changed_trajectory, listed
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
@@ -320,8 +319,3 @@ def _state_of(config: CampaignConfig, output: Path, same_records: bool) -> Liter
         logger.warning("%s", error)
         return "begun"  # the resume computes missing parts again, or reports why it cannot
     return "finished"
-
-
-def observed_layer(config: CampaignConfig) -> str:
-    """Name of the observed layer."""
-    return depth_name(config.observations.depth_m)

@@ -11,12 +11,12 @@ from rich.console import Console
 
 from landda_hpc.commands.console.campaign_queue import CampaignQueue
 from landda_hpc.config import CampaignConfig, load_config
+from landda_hpc.instances.domain import depth_name
 from landda_hpc.io.atomic import write_text
 from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.parallel.together import together
 from landda_hpc.studies.comparison import (
     Comparison,
-    observed_layer,
     plan_comparison,
     split_methods,
 )
@@ -119,7 +119,7 @@ class ComparisonSession:
                 if self._is_first:
                     records = read_json_lines(folder / "scores.jsonl")
                     for tuning in tuned:
-                        found, _ = choose(records, tuning, observed_layer(config), comparison.since)
+                        found, _ = choose(records, tuning, depth_name(config.observations.depth_m), comparison.since)
                         best[tuning.name][seed] = found
                         listed = ", ".join(f"{key} {value:g}" for key, value in found.items())
                         logger.info("%s, seed %d: %s", tuning.name, seed, listed)
