@@ -18,7 +18,7 @@ from landda_hpc.observation.image_observation import Flag
 from landda_hpc.storage.image_files import list_images
 
 if TYPE_CHECKING:
-    from landda_hpc.config import CampaignConfig, Run
+    from landda_hpc.config import CampaignConfig, Run, TimeConfig
     from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.storage.campaign_folder import CampaignFolder
 
@@ -89,11 +89,11 @@ def stored_innovations(
     increment in all cells, because increments of the past are part of later backgrounds. Images hold them; feedback
     files do as well where every soil cell has an observation.
     """
-    observed = _observed_times(folder, config, run, first, last)
+    observed = _observed_times(folder, config.time, run, first, last)
     if not observed:
         raise DataError(f"campaign '{folder.path}' has no observations of run '{run.name}' in the period so far.")
     is_changed = run.assimilates and not config.observations.monitor_only
-    names = _image_names(config, is_changed=is_changed)
+    names = _image_names(set(config.output.fields), is_changed=is_changed)
     images = list_images(folder.images, run.name) if names and folder.images.is_dir() else {}
     feedback = {
         t: folder.feedback / feedback_name(t) for t in observed if (folder.feedback / feedback_name(t)).is_file()
@@ -116,15 +116,16 @@ def stored_innovations(
         return StoredInnovations(run.name, tuple(with_images), "images", read_image)
     raise DataError(
         f"campaign '{folder.path}' stores innovations{' and increments' if is_changed else ''} of run '{run.name}' at "
-        f"{len(with_images)} of {len(observed)} times with observations. {_remedy(config, is_changed=is_changed)}"
+        f"{len(with_images)} of {len(observed)} times with observations. "
+        + _remedy(config.time.cycle_hours, is_changed=is_changed)
     )
 
 
 def _observed_times(
-    folder: CampaignFolder, config: CampaignConfig, run: Run, first: datetime | None, last: datetime | None
+    folder: CampaignFolder, window: TimeConfig, run: Run, first: datetime | None, last: datetime | None
 ) -> tuple[datetime, ...]:
     """Analysis times with an observation in some cell, from the records."""
-    begin, end = first or config.time.start, min(last or config.time.assimilation_end, config.time.assimilation_end)
+    begin, end = first or window.start, min(last or window.assimilation_end, window.assimilation_end)
     times = {
         datetime.fromisoformat(record["time"])
         for record in folder.read_records("cycles")
@@ -133,18 +134,16 @@ def _observed_times(
     return tuple(sorted(time for time in times if begin <= time <= end))
 
 
-def _image_names(config: CampaignConfig, *, is_changed: bool) -> bool:
+def _image_names(fields: set[str], *, is_changed: bool) -> bool:
     """Whether images hold what is needed."""
-    fields = set(config.output.fields)
     has_background = bool(fields & ({"background"} if is_changed else {"background", "analysis"}))
     has_innovation = has_background and bool(fields & {"innovation", "observation"})
     return has_innovation and (not is_changed or bool(fields & {"increment", "analysis"}))
 
 
-def _remedy(config: CampaignConfig, *, is_changed: bool) -> str:
+def _remedy(cycle_hours: int, *, is_changed: bool) -> str:
     wanted = "background, innovation" + (", increment" if is_changed else "")
-    hours = config.time.cycle_hours
-    text = f"Run it with output.every_hours: {hours} and {wanted} among output.fields"
+    text = f"Run it with output.every_hours: {cycle_hours} and {wanted} among output.fields"
     return text + ("." if is_changed else ", or with observations.feedback: true.")
 
 
