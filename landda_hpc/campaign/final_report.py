@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
 from landda_hpc.config import CampaignConfig, Run
 from landda_hpc.errors import LandDAError
+from landda_hpc.evaluation.innovation_diagnostics import innovation_diagnostics
+from landda_hpc.evaluation.innovations_by_scale import INNOVATION, implausible_errors
+from landda_hpc.formats.own.innovation_file import write_innovation_diagnostics
 from landda_hpc.instances.domain import Domain, depth_name, make_domain
 from landda_hpc.io.atomic import write_text
+from landda_hpc.io.provenance import history, software
+from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.var3d import Var3dRun
+from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.regions import Region, named_regions
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
@@ -44,7 +50,9 @@ def make_report(
     done: Mapping[str, str | None] | None = None,
     notes: Sequence[str] = (),
 ) -> Iterator[Made]:
-    """Write scores.csv, scores.nc, observations.md, figures if requested, and summary.md. Local: one process.
+    """Write scores.csv, scores.nc, observations.md, innovations of each run, figures if requested, and summary.md.
+
+    Local: one process.
 
     Parameters
     ----------
@@ -64,17 +72,21 @@ def make_report(
     done = dict(done or {})
     records = read_scores(folder.records_file("scores"))
     benchmarks, lost = _benchmarks(config.verification.benchmarks, config.data_root)
-    notes = [*notes, *lost]
+    notes = [*notes, *lost, *_implausible_errors(folder, config)]
     since = config.scored_since if config.verification.discard_days else None
     parts = _tables(folder, records)
     n_tables = len(parts)
+    innovations = _innovation_files(folder, config)
+    parts += innovations
     if config.output.figures:
         # Imported here, because tables do not need the plotting library.
+        from landda_hpc.verification.figures.innovation_scales import plan_innovations
         from landda_hpc.verification.figures.report_figures import plan_maps, plan_series
 
         cycles = folder.records_file("cycles")
-        innovations = cycles if cycles.is_file() else None
-        parts += plan_series(records, folder.figures, innovations, since, _tolerance(config.runs), benchmarks)
+        of_cycles = cycles if cycles.is_file() else None
+        parts += plan_series(records, folder.figures, of_cycles, since, _tolerance(config.runs), benchmarks)
+        parts += plan_innovations([part.path for part in innovations], folder.figures)
         sources = _sources(folder, config.runs, config.analysed_window)
         if sources:
             regions = named_regions(config.verification.regions, config.data_root)
@@ -107,6 +119,17 @@ def _benchmarks(files: Sequence[Path], data_root: Path) -> tuple[Sequence[Benchm
         return (), [f"Benchmarks are not shown: {error}"]
 
 
+def _implausible_errors(folder: CampaignFolder, config: CampaignConfig) -> list[str]:
+    """Sentences about assumed errors that the innovations of the campaign do not fit."""
+    records = folder.read_records("cycles")
+    if not any(INNOVATION in record for record in records):
+        return []
+    domain = make_domain(config, n_ranks=1)
+    context = MethodContext(domain.grid, SerialCommunicator(), config.seed, config.data_root)
+    found = implausible_errors(records, config.runs, context, domain.is_soil)
+    return [sentence[0].upper() + sentence[1:] for sentence in found]
+
+
 def _tables(folder: CampaignFolder, records: list[ScoreRecord]) -> list[Part]:
     def write(writer: Callable[[list[ScoreRecord], Path], None], path: Path) -> None:
         writer(records, path)
@@ -120,6 +143,21 @@ def _tables(folder: CampaignFolder, records: list[ScoreRecord]) -> list[Part]:
         Part(netcdf, partial(write, write_netcdf, netcdf)),
         Part(page, partial(observations, page)),
     ]
+
+
+def _innovation_files(folder: CampaignFolder, config: CampaignConfig) -> list[Part]:
+    """A file of innovations by scale for each run whose records have them."""
+    records = folder.read_records("cycles")
+    runs = [run for run in config.runs if any(r["run"] == run.name and r.get(INNOVATION) for r in records)]
+
+    def write(run: Run, path: Path) -> None:
+        found = innovation_diagnostics(folder, config, make_domain(config, n_ranks=1), run, records)
+        assert found is not None, "the records have innovations by wedge"
+        title = f"Innovations by scale and wedge, run {run.name}, campaign {config.name}"
+        write_innovation_diagnostics(path, found, {"title": title, "source": software(), "history": history()})
+
+    paths = [folder.path / f"innovations_{run.name}.nc" for run in runs]
+    return [Part(path, partial(write, run, path)) for run, path in zip(runs, paths, strict=True)]
 
 
 def map_frame(domain: Domain, depth_m: tuple[float, float], regions: Sequence[Region]) -> MapFrame:

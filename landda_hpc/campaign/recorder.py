@@ -16,10 +16,13 @@ from landda_hpc.analysis.protocol import Analysis
 from landda_hpc.campaign.depths import profile_cells, profile_records, write_layers
 from landda_hpc.config import CampaignConfig, Observations, OutputConfig, Run, TimeConfig, VerificationConfig
 from landda_hpc.constants import N_UPPER, FloatArray
+from landda_hpc.evaluation.innovations_by_scale import WARNS_AFTER, InnovationsByScale, implausible_errors
 from landda_hpc.instances.domain import Domain, depth_name
 from landda_hpc.io.provenance import history, software
+from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.observation.feedback import collect, feedback_name, write_feedback
 from landda_hpc.observation.image_observation import ImageObservation
+from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder, RecordName
 from landda_hpc.storage.image_files import Provenance, layer_innovation_name, write_image
 from landda_hpc.storage.record_inventory import Inventory
@@ -29,7 +32,7 @@ from landda_hpc.verification.tables.score_records import (
     TRUTH,
     UNOBSERVED_TRUTH,
     ScoreRecord,
-    last_stage,
+    headline,
 )
 from landda_hpc.water_ledger import LEDGER_ACCOUNTS
 
@@ -71,13 +74,15 @@ class RecordSettings:
 
     Attributes
     ----------
-    campaign : its name.
+    campaign, seed, data_root : its name, seed and folder of external data.
     runs : of the campaign.
     has_nature : there is a nature run, the truth.
     time, observations, verification, output : of the configuration.
     """
 
     campaign: str
+    seed: int
+    data_root: Path
     runs: tuple[Run, ...]
     has_nature: bool
     time: TimeConfig
@@ -90,6 +95,8 @@ class RecordSettings:
         """Those of a campaign."""
         return cls(
             config.name,
+            config.seed,
+            config.data_root,
             config.runs,
             config.twin is not None,
             config.time,
@@ -114,6 +121,8 @@ class Recorder:
         self._columns = domain.columns
         self._is_scored = domain.cells.from_mask(domain.is_scored)
         self._profile_cells = profile_cells(domain, settings.output.profiles)
+        self._by_scale = InnovationsByScale(settings.runs, domain.grid)
+        self._n_analysed = 0
         self._image_names = {run.name: self._names_of_images(run) for run in settings.runs}
 
     def record(
@@ -133,6 +142,7 @@ class Recorder:
         for name, analysis in analyses.items():
             for text in (text for part in (analysis, *analysis.layers) for text in part.warnings):
                 logger.warning("%s, %s: %s", time.isoformat(timespec="minutes"), name, text)
+        self._warn_of_errors(len(analyses))
         for line in lines:
             for layer in line.get("layers", ()):
                 step_log.info("%d %s", cycle, _layer_line(line["run"], layer))
@@ -146,7 +156,7 @@ class Recorder:
             for run in self._runs:
                 for path in self._write_images(run.name, time, images, analyses):
                     self._inventory.wrote(path, cycle)
-        return _headline(scores, self._observed_layer)
+        return headline(scores, self._observed_layer)
 
     def record_seconds(
         self, cycle: int, seconds: dict[str, dict[str, float]], bytes_sent: list[int], peak_mb: list[float]
@@ -232,7 +242,8 @@ class Recorder:
             if images.observation is not None:
                 after, observed = images.analysis.get(run.name), self._columns.observed
                 pair = observed(rows), None if after is None else observed(after)
-                record |= self._innovations(*pair, images.observation)
+                record |= self._departures(*pair, images.observation.values)
+                record |= self._spectra(run, rows, after, images.observation)
                 record["observations"] = images.observation.counts
                 if self._settings.observations.withheld is not None:
                     record["withheld"] = self._withheld(*pair, images.observation)
@@ -253,15 +264,26 @@ class Recorder:
         """Records of each separately analysed layer, from the top down."""
         before, after = self._columns.soil(background), self._columns.soil(analysis)
         return [
-            {"layer": k + 1, **self._innovations(before[:, k], after[:, k], observation), **layer.diagnostics}
+            {"layer": k + 1, **self._departures(before[:, k], after[:, k], observation.values), **layer.diagnostics}
             for k, layer in enumerate(analysed.layers)
         ]
 
-    def _innovations(
-        self, background: FloatArray, analysis: FloatArray | None, observation: ImageObservation
-    ) -> dict[str, float | int | None]:
-        """Mean and standard deviation of O-B and O-A over observed cells, m3 m-3; images by cell, (n_cells,)."""
-        return self._departures(background, analysis, observation.values)
+    def _spectra(
+        self, run: Run, background: FloatArray, analysis: FloatArray | None, observation: ImageObservation
+    ) -> dict[str, list[float]]:
+        """O-B, O-A and gain by scale and wedge; rows of the run, (n_cells, n_columns)."""
+        after = None if analysis is None else self._image(analysis)
+        return self._by_scale(run, self._image(background), after, observation.values)
+
+    def _warn_of_errors(self, n_runs: int) -> None:
+        """After the first analyses of a job compare the innovations so far with the errors that the runs assume."""
+        self._n_analysed += bool(n_runs)
+        if n_runs and self._n_analysed == WARNS_AFTER:
+            settings, domain = self._settings, self._domain
+            context = MethodContext(domain.grid, SerialCommunicator(), settings.seed, settings.data_root)
+            records = self._folder.read_records("cycles")
+            for warning in implausible_errors(records, settings.runs, context, domain.is_soil):
+                logger.warning("%s", warning)
 
     def _withheld(
         self, background: FloatArray, analysis: FloatArray | None, observation: ImageObservation
@@ -273,6 +295,7 @@ class Recorder:
     def _departures(
         self, background: FloatArray, analysis: FloatArray | None, values: FloatArray
     ) -> dict[str, float | int | None]:
+        """Mean and standard deviation of O-B and O-A over cells with a value, m3 m-3; images by cell, (n_cells,)."""
         observed = self._domain.cells.from_image(values)
         used = np.isfinite(observed) & np.isfinite(background)
         innovation = (observed - background)[used]
@@ -395,14 +418,3 @@ def _layer_line(run: str, layer: Mapping[str, Any]) -> str:
         f"O-A {layer['residual_mean']:+.4f} std {layer['residual_std']:.4f} m3 m-3, "
         f"{layer['iterations']:.0f} iterations"
     )
-
-
-def _headline(scores: list[ScoreRecord], layer: str) -> str:
-    """The surface scores of every run, for progress and log."""
-    reference = TRUTH if any(s.reference == TRUTH for s in scores) else ASSIMILATED_REFERENCE
-    parts = [
-        f"{s.run} {s.scc:.2f}/{s.ubrmse:.3f}"
-        for s in last_stage(scores)
-        if s.layer == layer and s.reference == reference
-    ]
-    return f"SCC/ubRMSE {layer} against {reference}: " + ", ".join(parts) if parts else "no reference at this time"

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +49,7 @@ class Trial:
     checkpoint, restarts : size of one checkpoint, and of its restart files.
     images, forecast_images : size of the image files of one output time with, and without analysis.
     records, series, feedback : size of the records of a cycle; of a day of series; of the feedback of an analysis.
+    warnings : sentences about assumed errors that its innovations do not fit.
     """
 
     start: float
@@ -65,6 +66,7 @@ class Trial:
     records: float
     series: float
     feedback: float
+    warnings: Sequence[str] = ()
 
 
 class TrialError(Exception):
@@ -103,12 +105,14 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
         _measured({**short, "grid": {**short["grid"], **shape}}, timeout_s, of_campaign=False) for shape in coarser
     ]
     sizes = [shape["n_lat"] * shape["n_lon"] for shape in coarser]
-    values = {}
+    values: dict[str, float] = {}
     for f in fields(Trial):
+        if f.name == "warnings":
+            continue
         first, second = (getattr(trial, f.name) for trial in found)
         slope = (second - first) / (sizes[1] - sizes[0])
         values[f.name] = max(second, second + slope * (cells - sizes[1]))
-    return Trial(**values)
+    return Trial(**values, warnings=found[1].warnings)
 
 
 def _coarser(grid: GridConfig, cells: int, share: float) -> dict[str, int]:
@@ -163,7 +167,9 @@ def _shortened(config: CampaignConfig) -> dict[str, Any]:
 def main() -> None:
     """Run the configuration from standard input and print its requirements as JSON; main program of a trial."""
     from landda_hpc.campaign.start import start_campaign
+    from landda_hpc.evaluation.innovations_by_scale import implausible_errors
     from landda_hpc.instances.domain import make_domain
+    from landda_hpc.methods.base.context import MethodContext
     from landda_hpc.parallel.communicator import SerialCommunicator
 
     config = parse_config(json.load(sys.stdin))
@@ -181,6 +187,9 @@ def main() -> None:
         finally:
             campaign.folder.unlock()
         cycles = campaign.folder.read_records("seconds")
+        domain = campaign.domain
+        context = MethodContext(domain.grid, SerialCommunicator(), config.seed, config.data_root)
+        warnings = implausible_errors(campaign.folder.read_records("cycles"), config.runs, context, domain.is_soil)
         sizes = _sizes(output, config.time)
     # The first cycle loads compiled code; the second has an analysis too.
     cpu: Mapping[str, float] = {step: cycles[1]["seconds"][step]["cpu_max"] for step in _STEPS}
@@ -192,6 +201,7 @@ def main() -> None:
         libraries=libraries,
         domain=max(0.0, after_domain - libraries),
         peak=peak_bytes(),
+        warnings=warnings,
         **sizes,
     )
     sys.stdout.write(json.dumps({"trial": asdict(found), "compiled": n_compiled() > 0}) + "\n")

@@ -33,7 +33,8 @@ def command(
 
     Memory per rank, disk space and core time are extrapolated from three cycles, which are run on one process, on a
     coarser grid if the grid is large. With --no-trial, or with your own model, memory and disk space are estimated from
-    sizes, to within a factor of two.
+    sizes, to within a factor of two. The innovations of the two analyses in these cycles are compared with the errors
+    that each run assumes, B + R; a warning says so if they do not fit.
     """
     from landda_hpc.campaign.estimate import estimate, measure
     from landda_hpc.campaign.preflight import find_problems, survey_analyses
@@ -68,6 +69,8 @@ def command(
     ):
         table.add_row(key, value)
     console.print(table)
+    for warning in () if measured is None else measured.warnings:
+        console.print(f"Warning, from two analyses: {warning}", highlight=False)
 
 
 def _try(config: CampaignConfig) -> tuple[Trial | None, str]:

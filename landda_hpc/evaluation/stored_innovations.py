@@ -70,6 +70,7 @@ def stored_innovations(
     *,
     first: datetime | None = None,
     last: datetime | None = None,
+    needs_increments: bool = True,
 ) -> StoredInnovations:
     """Find the innovations of a run at its analysis times, and every increment. Local; images are read on demand.
 
@@ -78,6 +79,7 @@ def stored_innovations(
     folder, config : of a campaign that is finished, stopped or running.
     is_soil : cells that an analysis may change, (n_lat, n_lon).
     first, last : period, both included; by default all analysis times so far.
+    needs_increments : False: innovations suffice, at some of the times; increments are 0.
 
     Raises
     ------
@@ -92,7 +94,7 @@ def stored_innovations(
     observed = _observed_times(folder, config.time, run, first, last)
     if not observed:
         raise DataError(f"campaign '{folder.path}' has no observations of run '{run.name}' in the period so far.")
-    is_changed = run.assimilates and not config.observations.monitor_only
+    is_changed = needs_increments and run.assimilates and not config.observations.monitor_only
     names = _image_names(set(config.output.fields), is_changed=is_changed)
     images = list_images(folder.images, run.name) if names and folder.images.is_dir() else {}
     feedback = {

@@ -16,9 +16,10 @@ from landda_hpc.analysis.learned import ErrorsOfEachAnalysis
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.visit_differences import LearnedVariances, VisitDifferences
 from landda_hpc.analysis.visit_statistics import N_LAGS
-from landda_hpc.config import FrameConfig, read_resolved
-from landda_hpc.curvelet.operations import wedge_directions
+from landda_hpc.config import read_resolved
 from landda_hpc.errors import ConfigError, DataError
+from landda_hpc.evaluation.innovation_diagnostics import directions
+from landda_hpc.evaluation.innovations_by_scale import frame_config
 from landda_hpc.evaluation.stored_innovations import stored_innovations
 from landda_hpc.formats.own.learned_errors import ErrorEstimates, Estimate, GroupErrors, write_learned_errors
 from landda_hpc.instances.domain import make_domain
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from landda_hpc.analysis.frame_protocol import ImageFrame
+    from landda_hpc.config import FrameConfig
     from landda_hpc.constants import FloatArray, IntArray
     from landda_hpc.curvelet.backends import Frame
     from landda_hpc.evaluation.stored_innovations import StoredInnovations
@@ -151,7 +152,6 @@ def campaign_errors(
         if name not in known:
             raise ConfigError(f"--run {name}: campaign '{path}' has the runs {', '.join(known)}.")
     domain = make_domain(config, n_ranks=1)
-    of_campaign = next((run.curvelet_frame for run in config.runs if run.curvelet_frame), FrameConfig())
     failures: list[str] = []
     n_found = 0
     for name in runs or known:
@@ -163,7 +163,7 @@ def campaign_errors(
                 raise
             failures.append(str(error))
             continue
-        of_run = frame or run.curvelet_frame or of_campaign
+        of_run = frame or frame_config(run, config.runs)
         context = MethodContext(domain.grid, SerialCommunicator(), config.seed, config.data_root)
         curvelets = make_frame(of_run, domain.grid)
         assumed = run.assumed_errors(curvelets, context) if isinstance(run, AnalysingRun) else AssumedErrors()
@@ -252,7 +252,7 @@ def estimate_errors(
         scale=np.array([block.scale for block in frame.blocks], dtype=np.int64),
         wedge=np.array([block.wedge for block in frame.blocks], dtype=np.int64),
         coefficients=np.array([block.shape for block in frame.blocks], dtype=np.int64),
-        direction=_directions(frame),
+        direction=directions(frame),
         frame=frame_settings(config, scales.n),
         by_scale=_group_errors(
             found, replicates, whole, assumed.variances(frame, scales, domain), estimator.scale_of_group
@@ -385,14 +385,3 @@ def _limits(value: FloatArray, replicates: Sequence[FloatArray], top: float) -> 
     error = np.sqrt((n - 1) / n * np.sum((drawn - drawn.mean(axis=0)) ** 2, axis=0))
     half = float(stdtrit(n - 1, 0.5 + 0.5 * LEVEL)) * error
     return np.stack([np.maximum(value - half, 0.0), np.minimum(value + half, top)], axis=1)
-
-
-def _directions(frame: ImageFrame) -> FloatArray:
-    """Direction of each wedge, degrees; NaN where a scale has none."""
-    scales = [block.scale for block in frame.blocks]
-    directions = np.full(len(scales), np.nan)
-    for scale in set(scales):
-        places = [place for place, one in enumerate(scales) if one == scale]
-        if len(places) > 1 and len(places) % 2 == 0:
-            directions[places] = wedge_directions(2 * len(places))[[frame.blocks[p].wedge for p in places]]
-    return directions

@@ -53,6 +53,16 @@ def test_every_run_gets_a_table_a_file_and_a_figure(landda: Landda, stored: Path
     assert "Persistence test" in done.stdout and "Chi-square by scale" in done.stdout
 
 
+def test_assumed_errors_that_do_not_fit_are_named_in_the_page_and_in_the_check(landda: Landda, stored: Path) -> None:
+    sentence = "un 'pointwise': the standard deviation of innovations"
+    page = (stored / "summary.md").read_text()
+    assert f"R{sentence}" in page and "assumed sqrt(B + R) 0.180" in page and "un 'learned': the standard" not in page
+    assert f"r{sentence}" in (stored / "landda.log").read_text()
+    done = landda.here("check", stored.parent / "tiny.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Warning, from two analyses: run 'pointwise': the standard deviation of innovations" in done.stdout
+
+
 def test_a_run_that_learned_finds_its_own_errors(landda: Landda, stored: Path) -> None:
     done = landda.here("errors", stored, "--run", "learned", "-o", landda.folder)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -340,3 +340,14 @@ def _last_of_each(records: list[ScoreRecord], path: Path) -> list[ScoreRecord]:
 def _in_order(names: Iterable[str]) -> list[str]:
     """Distinct names in order of appearance."""
     return list(dict.fromkeys(names))
+
+
+def headline(scores: list[ScoreRecord], layer: str) -> str:
+    """The surface scores of every run, for progress and log."""
+    reference = TRUTH if any(s.reference == TRUTH for s in scores) else ASSIMILATED_REFERENCE
+    parts = [
+        f"{s.run} {s.scc:.2f}/{s.ubrmse:.3f}"
+        for s in last_stage(scores)
+        if s.layer == layer and s.reference == reference
+    ]
+    return f"SCC/ubRMSE {layer} against {reference}: " + ", ".join(parts) if parts else "no reference at this time"

@@ -1,0 +1,161 @@
+"""Innovations of a campaign's runs by scale over time: chi-square, gains, autocorrelation."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from landda_hpc.curvelet.operations import wedge_directions
+from landda_hpc.errors import DataError
+from landda_hpc.evaluation.innovations_by_scale import GAIN, INNOVATION, RESIDUAL, Frames
+from landda_hpc.evaluation.stored_innovations import stored_innovations
+from landda_hpc.formats.own.innovation_file import InnovationDiagnostics
+from landda_hpc.methods.base.context import MethodContext
+from landda_hpc.methods.base.method_section import AnalysingRun
+from landda_hpc.parallel.communicator import SerialCommunicator
+
+if TYPE_CHECKING:
+    from landda_hpc.analysis.frame_protocol import ImageFrame
+    from landda_hpc.analysis.mixing import WedgeGroups
+    from landda_hpc.config import CampaignConfig, Run
+    from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.evaluation.stored_innovations import StoredInnovations
+    from landda_hpc.instances.domain import Domain
+    from landda_hpc.storage.campaign_folder import CampaignFolder
+
+logger = logging.getLogger(__name__)
+
+N_LAGS: Final = 4
+"""Lags of the autocorrelation, in steps of the stored innovations."""
+
+_MOST_IMAGES: Final = 60
+"""Images of the autocorrelation, the last ones: its standard error is then about 0.01 at the finest scale."""
+
+
+def innovation_diagnostics(
+    folder: CampaignFolder,
+    config: CampaignConfig,
+    domain: Domain,
+    run: Run,
+    records: Sequence[Mapping[str, Any]],
+) -> InnovationDiagnostics | None:
+    """Collect the innovations of a run from the records, and their autocorrelation from images. Local.
+
+    Parameters
+    ----------
+    records : lines of ``cycles.jsonl``.
+
+    Returns
+    -------
+    None if the records have no innovations by wedge (no observations, an earlier version, or a very small grid).
+    """
+    mine = [record for record in records if record["run"] == run.name and record.get(INNOVATION)]
+    made = Frames(config.runs, domain.grid).of(run)
+    if not mine or made is None:
+        return None
+    frame, wedges, scales = made
+    context = MethodContext(domain.grid, SerialCommunicator(), config.seed, config.data_root)
+    before, after = (_series(mine, key, len(frame.blocks)) for key in (INNOVATION, RESIDUAL))
+    white = wedges.white(domain.is_soil)
+    innovation, residual = (_pooled(values, white, scales) for values in (before, after))
+    total = np.full(scales.n, np.nan)
+    if isinstance(run, AnalysingRun):
+        b, r, _ = run.assumed_errors(frame, context).variances(frame, scales, domain.is_soil)
+        total = b + r
+    lag, correlation, pairs = _autocorrelation(folder, config, run, scales, domain.is_soil)
+    return InnovationDiagnostics(
+        run=run.name,
+        times=tuple(datetime.fromisoformat(record["time"]) for record in mine),
+        scale=np.array([block.scale for block in frame.blocks], dtype=np.int64),
+        direction=directions(frame),
+        innovation_by_wedge=before,
+        residual_by_wedge=after,
+        innovation=innovation,
+        residual=residual,
+        gain=_series(mine, GAIN, scales.n),
+        chi_square=np.divide(innovation**2, total, out=np.full(innovation.shape, np.nan), where=total > 0.0),
+        assumed=np.sqrt(total),
+        lag=lag,
+        autocorrelation=correlation,
+        pairs=pairs,
+    )
+
+
+def directions(frame: ImageFrame) -> FloatArray:
+    """Direction of each wedge's wavevector, degrees from east towards north, in cells; NaN where a scale has none."""
+    scales = [block.scale for block in frame.blocks]
+    found = np.full(len(scales), np.nan)
+    for scale in set(scales):
+        places = [place for place, one in enumerate(scales) if one == scale]
+        if len(places) > 1 and len(places) % 2 == 0:
+            found[places] = wedge_directions(2 * len(places))[[frame.blocks[p].wedge for p in places]]
+    return found
+
+
+def _series(records: Sequence[Mapping[str, Any]], key: str, size: int) -> FloatArray:
+    """Lists of a key by time, (n_time, size); NaN where a record has none."""
+    nothing = [np.nan] * size
+    return np.array([record.get(key) or nothing for record in records], dtype=np.float64)
+
+
+def _pooled(std: FloatArray, white: FloatArray, scales: WedgeGroups) -> FloatArray:
+    """Standard deviations by scale from those by wedge, (n_time, n_wedges) -> (n_time, n_scales)."""
+    weight = np.zeros((white.size, scales.n))
+    weight[np.arange(white.size), scales.of_block] = white
+    pooled: FloatArray = np.sqrt((std[:, :, None] ** 2 * weight).sum(axis=1) / weight.sum(axis=0))
+    return pooled
+
+
+def _autocorrelation(
+    folder: CampaignFolder, config: CampaignConfig, run: Run, scales: WedgeGroups, is_soil: BoolArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Lags, h; correlation by lag and scale; numbers of pairs. Empty if innovations are not stored."""
+    nothing = np.zeros(0), np.zeros((0, scales.n)), np.zeros(0)
+    try:
+        # Increments do not enter, so that times may be missing.
+        stored = stored_innovations(folder, config, run, is_soil, needs_increments=False)
+        return autocorrelation(stored, scales) if len(stored) > 1 else nothing
+    except DataError as error:
+        logger.warning("no autocorrelation of the innovations of run '%s': %s", run.name, error)
+        return nothing
+
+
+def autocorrelation(stored: StoredInnovations, scales: WedgeGroups) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Correlation of innovations by scale, about zero, in cells that are observed at both times. Local.
+
+    Returns
+    -------
+    lags : h, (n_lags,), multiples of the shortest interval.
+    correlation : 1, (n_lags, n_scales).
+    pairs : numbers of pairs of images, (n_lags,).
+    """
+    hours = np.array([(time - stored.times[0]).total_seconds() / 3600.0 for time in stored.times])
+    step = float(np.diff(hours).min())
+    lags: FloatArray = step * np.arange(1.0, N_LAGS + 1.0)
+    sums = np.zeros((N_LAGS, 3, scales.n))
+    pairs = np.zeros(N_LAGS)
+    recent: list[tuple[float, FloatArray, BoolArray]] = []
+    skipped = len(stored) - _MOST_IMAGES
+    for number, (hour, one) in enumerate(zip(hours, stored, strict=True)):
+        if number < skipped:
+            continue
+        d, seen = one.pair.innovation, one.pair.observed
+        for earlier, other, other_seen in recent:
+            lag = round((hour - earlier) / step)
+            both = seen & other_seen
+            if not 1 <= lag <= N_LAGS or abs(hour - earlier - lag * step) > 1e-6 or not both.any():
+                continue
+            x, y = np.where(both, d, 0.0), np.where(both, other, 0.0)
+            plus, minus, first = scales.energy(x + y), scales.energy(x - y), scales.energy(x)
+            # |x + y|^2 + |x - y|^2 = 2 |x|^2 + 2 |y|^2
+            sums[lag - 1] += np.stack([0.25 * (plus - minus), first, 0.5 * (plus + minus) - first])
+            pairs[lag - 1] += 1.0
+        recent = [*recent, (hour, d, seen)][-N_LAGS:]
+    product, one_energy, other_energy = sums[:, 0], sums[:, 1], sums[:, 2]
+    norm = np.sqrt(np.maximum(one_energy * other_energy, 0.0))
+    correlation: FloatArray = np.divide(product, norm, out=np.full(product.shape, np.nan), where=norm > 0.0)
+    return lags, correlation, pairs

@@ -1,0 +1,177 @@
+"""Innovations and residuals by scale and wedge in every analysis, and whether they fit a run's assumed errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from landda_hpc.analysis.assumed_errors import AssumedErrors
+from landda_hpc.analysis.mixing import WedgeGroups
+from landda_hpc.config.frame import FrameConfig
+from landda_hpc.errors import ConfigError, ShapeError
+from landda_hpc.methods.base.curvelet_frame import make_frame
+from landda_hpc.methods.base.method_section import AnalysingRun
+
+if TYPE_CHECKING:
+    from landda_hpc.config import Run
+    from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.curvelet.backends import Frame
+    from landda_hpc.grid import Grid
+    from landda_hpc.methods.base.context import MethodContext
+
+INNOVATION, RESIDUAL, GAIN = "innovation_std_by_wedge", "residual_std_by_wedge", "applied_gain_by_scale"
+"""Keys of ``cycles.jsonl``: O-B and O-A as standard deviations of white errors of the same energy, m3 m-3, in the order
+of the frame's wedges; and the regression of increments on innovations by scale, 1."""
+
+WARNS_AFTER: Final = 4
+"""Analyses after which a run compares its innovations with the assumed errors."""
+
+LIMIT, LIMIT_OF_FINEST = 3.0, 5.0
+"""Largest plausible ratio of innovation variance and assumed B + R, or its inverse: of a cell, and of the finest scale
+alone, which errors that are right in total may miss if they are correlated."""
+
+
+def frame_config(run: Run, runs: Sequence[Run]) -> FrameConfig:
+    """The frame of a run's innovations: its own, else that of the first run with curvelets, else the default."""
+    return run.curvelet_frame or next((one.curvelet_frame for one in runs if one.curvelet_frame), FrameConfig())
+
+
+class Frames:
+    """The frames of a campaign's runs, each built once. Local.
+
+    Parameters
+    ----------
+    runs : of the campaign.
+    grid : of the images.
+    """
+
+    def __init__(self, runs: Sequence[Run], grid: Grid) -> None:
+        self._runs, self._grid = runs, grid
+        self._made: dict[FrameConfig, tuple[Frame, WedgeGroups, WedgeGroups] | None] = {}
+
+    def of(self, run: Run) -> tuple[Frame, WedgeGroups, WedgeGroups] | None:
+        """Frame, its wedges and its scales; None on a grid that is too small for curvelets."""
+        config = frame_config(run, self._runs)
+        if config not in self._made:
+            try:
+                frame = make_frame(config, self._grid)
+                self._made[config] = frame, WedgeGroups(frame, "per_wedge"), WedgeGroups(frame, "per_scale")
+            except (ConfigError, ShapeError):
+                self._made[config] = None
+        return self._made[config]
+
+
+class InnovationsByScale:
+    """Statistics of innovations and residuals by wedge, for the record of a cycle. Local: one rank.
+
+    Parameters
+    ----------
+    runs : of the campaign.
+    grid : of the images.
+    """
+
+    def __init__(self, runs: Sequence[Run], grid: Grid) -> None:
+        self._frames = Frames(runs, grid)
+        self._white: dict[tuple[int, bytes], FloatArray] = {}
+
+    def __call__(
+        self, run: Run, background: FloatArray, analysis: FloatArray | None, observation: FloatArray
+    ) -> dict[str, list[float]]:
+        """Numbers for the record; empty without an observed cell, or on a grid that is too small.
+
+        Parameters
+        ----------
+        background, analysis, observation : m3 m-3, (n_lat, n_lon), NaN where missing; no analysis: None.
+        """
+        observed = np.isfinite(background) & np.isfinite(observation)
+        made = self._frames.of(run)
+        if made is None or not observed.any():
+            return {}
+        frame, wedges, scales = made
+        white = self._white_energy(frame, wedges, observed)
+
+        def energy(first: FloatArray, second: FloatArray) -> FloatArray:
+            return wedges.energy(np.where(observed, first - second, 0.0))
+
+        before = energy(observation, background)
+        found = {INNOVATION: _std(before, white).tolist()}
+        if analysis is not None:
+            after, change = energy(observation, analysis), energy(analysis, background)
+            found[RESIDUAL] = _std(after, white).tolist()
+            of_block = scales.of_block
+            product, total = (np.bincount(of_block, e, scales.n) for e in (0.5 * (before + change - after), before))
+            found[GAIN] = np.divide(product, total, out=np.zeros(scales.n), where=total > 0.0).tolist()
+        return found
+
+    def _white_energy(self, frame: Frame, wedges: WedgeGroups, observed: BoolArray) -> FloatArray:
+        """Energy of white errors of unit variance; kept for the last mask of each frame."""
+        key = id(frame), observed.tobytes()
+        if key not in self._white:
+            self._white = {known: energy for known, energy in self._white.items() if known[0] != key[0]}
+            self._white[key] = wedges.white(observed)
+        return self._white[key]
+
+
+def _std(energy: FloatArray, white: FloatArray) -> FloatArray:
+    std: FloatArray = np.sqrt(np.divide(energy, white, out=np.zeros_like(energy), where=white > 0.0))
+    return std
+
+
+def implausible_errors(
+    records: Iterable[Mapping[str, Any]], runs: Sequence[Run], context: MethodContext, is_soil: BoolArray
+) -> list[str]:
+    """Compare innovation variances with the assumed B + R: a sentence for each run whose errors cannot be right. Local.
+
+    Parameters
+    ----------
+    records : lines of ``cycles.jsonl``.
+    runs : of the campaign.
+    context : with a communicator of one process.
+    is_soil : cells that an analysis may change, (n_lat, n_lon).
+
+    Notes
+    -----
+    Means are over all records with an analysis. A run is reported if the variance of a cell differs from the assumed
+    one by more than ``LIMIT``, or that of the finest scale by more than ``LIMIT_OF_FINEST``; so errors that are right
+    to a factor of two never are. Where R alone is assumed, it must not exceed the innovation variance by that much.
+    """
+    variances: dict[str, list[FloatArray]] = {}
+    for record in records:
+        if record.get(INNOVATION) and record.get(RESIDUAL):
+            variances.setdefault(str(record["run"]), []).append(np.array(record[INNOVATION], dtype=np.float64) ** 2)
+    frames = Frames(runs, context.grid)
+    found = []
+    for run in runs:
+        if run.name in variances and isinstance(run, AnalysingRun) and (made := frames.of(run)) is not None:
+            frame, wedges, _ = made
+            sentence = _comparison(
+                np.mean(variances[run.name], axis=0), run.assumed_errors(frame, context), frame, wedges, is_soil
+            )
+            found += [f"run '{run.name}': {sentence}"] if sentence else []
+    return found
+
+
+def _comparison(
+    innovation: FloatArray, assumed: AssumedErrors, frame: Frame, wedges: WedgeGroups, is_soil: BoolArray
+) -> str:
+    """What is wrong with the assumed errors; empty if they are plausible or none are assumed."""
+    if assumed.observation is None:
+        return ""
+    b, r, _ = assumed.variances(frame, wedges, is_soil)
+    is_whole = bool(np.isfinite(b).all())
+    white, total = wedges.white(is_soil), (b + r if is_whole else r)
+    scale = np.array([block.scale for block in frame.blocks])
+    parts = {"of a cell": np.ones(scale.size, dtype=np.bool_), "at the finest scale": scale == scale.max()}
+    for (words, chosen), limit in zip(parts.items(), (LIMIT, LIMIT_OF_FINEST), strict=True):
+        found, expected = (float((v * white)[chosen].sum() / white[chosen].sum()) for v in (innovation, total))
+        chi = found / expected if expected > 0.0 else np.inf
+        if chi < 1.0 / limit or (is_whole and chi > limit):
+            name = "sqrt(B + R)" if is_whole else "sqrt(R)"
+            return (
+                f"the standard deviation of innovations {words} is {found**0.5:.3f} m3 m-3, the assumed {name} "
+                f"{expected**0.5:.3f} (chi-square {chi:.2f}; 1 if the errors fit): the gain B / (B + R) does not fit. "
+                "Use method learned, or errors of kind learned, or the standard deviations that 'landda errors' finds."
+            )
+    return ""

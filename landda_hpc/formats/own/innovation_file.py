@@ -1,0 +1,133 @@
+"""Innovations and residuals of a run by scale and wedge over time, as a CF netCDF file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from landda_hpc.errors import DataError, ShapeError
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
+from landda_hpc.io.netcdf_writer import TIME_UNITS, hours_since_1970, new_netcdf
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from landda_hpc.constants import FloatArray, IntArray
+
+_DEVIATION: Final = "m3 m-3"
+_VARIABLES: Final = {
+    "innovation_by_wedge": (("time", "wedge"), _DEVIATION, "standard deviation of observation minus background"),
+    "residual_by_wedge": (("time", "wedge"), _DEVIATION, "standard deviation of observation minus analysis"),
+    "innovation": (("time", "scale"), _DEVIATION, "standard deviation of observation minus background"),
+    "residual": (("time", "scale"), _DEVIATION, "standard deviation of observation minus analysis"),
+    "gain": (("time", "scale"), "1", "regression of increments on innovations"),
+    "chi_square": (("time", "scale"), "1", "innovation variance over the assumed B + R"),
+    "assumed": (("scale",), _DEVIATION, "assumed standard deviation of innovations, sqrt(B + R)"),
+    "autocorrelation": (("lag", "scale"), "1", "correlation of innovations a lag apart, in cells observed both times"),
+    "lag": (("lag",), "hours", "interval between two innovations"),
+    "pairs": (("lag",), "1", "pairs of images in the correlation"),
+    "direction": (("wedge",), "degrees", "direction of the wedge's wavevector, from east towards north, in cells"),
+}
+_AS_WHITE: Final = "of white errors that have the same energy in the group of coefficients"
+
+
+@dataclass(frozen=True, eq=False)
+class InnovationDiagnostics:
+    """Innovations of a run by scale and wedge; standard deviations are those of white errors of the same energy.
+
+    Attributes
+    ----------
+    run, times : name; analysis times, UTC, (n_time,).
+    scale : of each wedge, coarsest first, (n_wedges,).
+    direction : of each wedge, degrees, (n_wedges,); NaN without one.
+    innovation_by_wedge, residual_by_wedge : O-B and O-A, m3 m-3, (n_time, n_wedges).
+    innovation, residual : the same by scale, (n_time, n_scales).
+    gain : applied gain, 1, (n_time, n_scales).
+    chi_square : 1, (n_time, n_scales).
+    assumed : sqrt(B + R), m3 m-3, (n_scales,).
+    lag : h, (n_lags,).
+    autocorrelation : 1, (n_lags, n_scales); ``pairs`` : images behind it, (n_lags,).
+
+    Notes
+    -----
+    NaN where nothing was analysed or assumed. There is no lag if no innovations are stored.
+    """
+
+    run: str
+    times: tuple[datetime, ...]
+    scale: IntArray
+    direction: FloatArray
+    innovation_by_wedge: FloatArray
+    residual_by_wedge: FloatArray
+    innovation: FloatArray
+    residual: FloatArray
+    gain: FloatArray
+    chi_square: FloatArray
+    assumed: FloatArray
+    lag: FloatArray
+    autocorrelation: FloatArray
+    pairs: FloatArray
+
+    def __post_init__(self) -> None:
+        sizes = self.sizes
+        for name, (dims, _, _) in _VARIABLES.items():
+            if getattr(self, name).shape != tuple(sizes[dim] for dim in dims):
+                raise ShapeError(f"{name} has shape {getattr(self, name).shape}; expected {dims} of {sizes}.")
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Lengths of the dimensions."""
+        n_scales = int(self.scale.max(initial=-1)) + 1
+        return {"time": len(self.times), "wedge": self.scale.size, "scale": n_scales, "lag": self.lag.size}
+
+
+def write_innovation_diagnostics(
+    path: Path, diagnostics: InnovationDiagnostics, attributes: Mapping[str, str] | None = None
+) -> None:
+    """Write them as a CF netCDF file, atomically; StorageError if it cannot be written. Local.
+
+    Parameters
+    ----------
+    attributes : of the file.
+    """
+    sizes = diagnostics.sizes
+    n_bytes = 16 * sizes["time"] * (sizes["wedge"] + 2 * sizes["scale"]) + 131072
+    with new_netcdf(path, n_bytes, {**(attributes or {}), "run": diagnostics.run}) as file:
+        file.dimensions(sizes)
+        of_time = {"standard_name": "time", "long_name": "analysis time", "axis": "T", "units": TIME_UNITS}
+        file.write("time", ("time",), hours_since_1970(diagnostics.times), {**of_time, "calendar": "standard"})
+        numbers = np.arange(sizes["scale"], dtype=np.int64)
+        file.write("scale", ("scale",), numbers, {"long_name": "index of the scale, coarsest first", "units": "1"})
+        file.write("wedge_scale", ("wedge",), diagnostics.scale, {"long_name": "scale of the wedge", "units": "1"})
+        for name, (dims, units, text) in _VARIABLES.items():
+            note = {"comment": _AS_WHITE} if units == _DEVIATION else {}
+            values = np.asarray(getattr(diagnostics, name), np.float64)
+            level = int(len(dims) == 2)
+            file.write(name, dims, values, {"long_name": text, "units": units, **note}, fill=np.nan, level=level)
+
+
+def read_innovation_diagnostics(path: Path) -> InnovationDiagnostics:
+    """Read a file of ``write_innovation_diagnostics``. Local.
+
+    Raises
+    ------
+    MissingFileError : the file does not exist.
+    DataError : the file is damaged or of another kind.
+    """
+    with NetcdfFile(path) as file:
+        missing = [name for name in (*_VARIABLES, "wedge_scale") if not file.has(name)]
+        if missing:
+            raise DataError(f"'{path}' has no innovations by scale: {', '.join(missing)} missing.")
+        try:
+            return InnovationDiagnostics(
+                run=file.file_attribute("run"),
+                times=tuple(read_times(file, "time")),
+                scale=file.values("wedge_scale").astype(np.int64),
+                **{name: file.values(name) for name in _VARIABLES},
+            )
+        except ShapeError as error:
+            raise DataError(f"'{path}' is damaged: {error}") from error

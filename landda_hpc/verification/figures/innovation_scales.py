@@ -1,0 +1,189 @@
+"""Innovations by scale: O-B and O-A, gain and chi-square over time, autocorrelation, and by direction."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from landda_hpc.errors import DataError
+from landda_hpc.formats.own.innovation_file import InnovationDiagnostics, read_innovation_diagnostics
+from landda_hpc.verification.figures import appearance
+from landda_hpc.verification.figures.error_spectra import tidy
+from landda_hpc.verification.figures.score_series import as_dates, legend_below, time_axis
+from landda_hpc.verification.tables.summary import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+    from landda_hpc.constants import FloatArray
+
+_UNIT: Final = "(m$^3$ m$^{-3}$)"
+_ROWS: Final = (f"O-B, O-A {_UNIT}", "applied gain", "chi-square", "autocorrelation")
+
+
+def plan_innovations(files: Sequence[Path], figures: Path) -> list[Part]:
+    """Figures of innovations by scale and by direction, from the files of the runs; none without a file.
+
+    Runs whose frames have another number of scales than the first are drawn in figures of their own.
+    """
+
+    def groups() -> list[list[InnovationDiagnostics]]:
+        found: dict[int, list[InnovationDiagnostics]] = {}
+        for file in files:
+            one = read_innovation_diagnostics(file)
+            found.setdefault(one.sizes["scale"], []).append(one)
+        return list(found.values())
+
+    def draw(name: str, what: str, path: Path) -> str | None:
+        function = draw_innovation_scales if name == "scales" else draw_innovation_directions
+        shown = [runs for runs in groups() if name == "scales" or np.isfinite(runs[0].direction).any()]
+        for number, runs in enumerate(shown, start=1):
+            place = path if number == 1 else path.with_name(f"{path.stem}_{number}{path.suffix}")
+            function(runs, place, title=f"Innovations by {what}")
+        return f"O-B and O-A by {what}." if shown else None
+
+    if not files:
+        return []
+    parts = []
+    for name, what in (("scales", "scale"), ("directions", "direction")):
+        path = figures / f"innovation_{name}.png"
+        parts.append(Part(path, partial(draw, name, what, path)))
+    return parts
+
+
+def draw_innovation_scales(runs: Sequence[InnovationDiagnostics], path: Path, *, title: str) -> None:
+    """Draw O-B and O-A, gain, chi-square and autocorrelation of several runs; a column for each scale; one file.
+
+    Parameters
+    ----------
+    runs : with one number of scales.
+    path : the figure; its suffix gives the format.
+    title : above the panels.
+
+    Raises
+    ------
+    DataError : no run, or different numbers of scales.
+    StorageError : the file cannot be written.
+    """
+    n_scales = _common_scales(runs, path)
+    styles = appearance.run_styles(one.run for one in runs)
+    has_lags = any(one.lag.size for one in runs)
+    n_rows = len(_ROWS) if has_lags else len(_ROWS) - 1
+    figure = appearance.new_figure(2.4 + 2.3 * n_scales, 1.0 + 1.75 * n_rows)
+    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    axes = figure.subplots(n_rows, n_scales, squeeze=False, sharey="row")
+    span = min(one.times[0] for one in runs), max(one.times[-1] for one in runs)
+    for scale in range(n_scales):
+        for one in runs:
+            colour, dash = styles[one.run]
+            line: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 1.2}
+            dates = as_dates(one.times)
+            axes[0, scale].plot(dates, one.innovation[:, scale], **line)
+            axes[0, scale].plot(dates, one.residual[:, scale], **{**line, "linewidth": 0.7, "alpha": 0.7})
+            axes[1, scale].plot(dates, one.gain[:, scale], **line)
+            axes[2, scale].plot(dates, one.chi_square[:, scale], **line)
+            if one.lag.size:
+                axes[3, scale].plot(one.lag, one.autocorrelation[:, scale], marker="o", markersize=3.0, **line)
+        for ax in axes[:3, scale]:
+            time_axis(ax, span)
+        name = {0: "scale 0, coarsest", n_scales - 1: f"scale {scale}, finest"}.get(scale, f"scale {scale}")
+        axes[0, scale].set_title(name, fontsize=appearance.FONT)
+        _bounds(axes[:, scale], has_lags=has_lags)
+    _chi_square_axis(axes[2, 0], np.concatenate([one.chi_square.ravel() for one in runs]))
+    for row, text in enumerate(_ROWS[:n_rows]):
+        axes[row, 0].set_ylabel(text, fontsize=appearance.FONT)
+    handles = [Line2D([], [], color=c, linestyle=d, linewidth=1.4, label=n) for n, (c, d) in styles.items()]
+    handles.append(Line2D([], [], color=appearance.INK, linewidth=0.7, alpha=0.7, label="thin: O-A"))
+    legend_below(figure, handles)
+    appearance.save(figure, path)
+
+
+def draw_innovation_directions(runs: Sequence[InnovationDiagnostics], path: Path, *, title: str) -> None:
+    """Draw O-B and O-A by direction of the features, means over time; a panel for each scale with directions.
+
+    Parameters
+    ----------
+    runs, path, title : as of ``draw_innovation_scales``.
+
+    Raises
+    ------
+    DataError : no run, different numbers of scales, or no scale with directions.
+    StorageError : the file cannot be written.
+    """
+    n_scales = _common_scales(runs, path)
+    first = runs[0]
+    shown = [s for s in range(n_scales) if np.isfinite(first.direction[first.scale == s]).any()]
+    if not shown:
+        raise DataError(f"no scale with directions to draw in '{path}'.")
+    styles = appearance.run_styles(one.run for one in runs)
+    figure = appearance.new_figure(1.6 + 2.9 * len(shown), 3.3)
+    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    axes = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+    for ax, scale in zip(axes, shown, strict=True):
+        for one in runs:
+            of_scale = one.scale == scale
+            # Features lie at right angles to the wavevector.
+            x = (one.direction[of_scale] + 90.0) % 180.0
+            order = np.argsort(x)
+            colour, dash = styles[one.run]
+            for values, width in ((one.innovation_by_wedge, 1.3), (one.residual_by_wedge, 0.7)):
+                mean = _root_mean_square(values[:, of_scale])
+                ax.plot(x[order], mean[order], color=colour, linestyle=dash, linewidth=width)
+        ax.set_title(f"scale {scale}", fontsize=appearance.FONT)
+        ax.set_xlim(0.0, 180.0)
+        ax.set_xticks([0, 45, 90, 135, 180])
+        ax.set_xlabel("direction of the features (°)", fontsize=appearance.FONT)
+        tidy(ax)
+    axes[0].set_ylim(bottom=0.0)
+    axes[0].set_ylabel(_ROWS[0], fontsize=appearance.FONT)
+    handles = [Line2D([], [], color=c, linestyle=d, linewidth=1.4, label=n) for n, (c, d) in styles.items()]
+    handles.append(Line2D([], [], color=appearance.INK, linewidth=0.7, label="thin: O-A; 0° zonal, 90° meridional"))
+    legend_below(figure, handles)
+    appearance.save(figure, path)
+
+
+def _common_scales(runs: Sequence[InnovationDiagnostics], path: Path) -> int:
+    sizes = {one.sizes["scale"] for one in runs}
+    if len(sizes) != 1:
+        raise DataError(f"no runs, or runs with {sorted(sizes)} scales, to draw in '{path}'; expected one number.")
+    return sizes.pop()
+
+
+def _root_mean_square(values: FloatArray) -> FloatArray:
+    """Over time, (n_time, n) -> (n,); NaN where there is no value."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0) ** 2
+    n = known.sum(axis=0)
+    mean: FloatArray = np.sqrt(np.divide(total.sum(axis=0), n, out=np.full(n.shape, np.nan), where=n > 0))
+    return mean
+
+
+def _bounds(axes: FloatArray, *, has_lags: bool) -> None:
+    """Ranges and reference lines of the panels of a scale."""
+    deviations, gain, chi = axes[:3].tolist()
+    deviations.set_ylim(bottom=0.0)
+    gain.set_ylim(0.0, 1.0)
+    chi.axhline(1.0, color=appearance.INK, linestyle=":", linewidth=0.9)
+    if has_lags:
+        lagged = axes[3]
+        lagged.axhline(0.0, color=appearance.INK, linestyle=":", linewidth=0.9)
+        lagged.set_xlabel("lag (h)", fontsize=appearance.FONT)
+        lagged.set_xlim(left=0.0)
+        tidy(lagged)
+
+
+def _chi_square_axis(ax: Axes, values: FloatArray) -> None:
+    """A logarithmic axis with plain numbers."""
+    known = values[np.isfinite(values) & (values > 0.0)]
+    low, high = (min(0.4, 0.8 * known.min()), max(2.5, 1.25 * known.max())) if known.size else (0.4, 2.5)
+    ax.set_yscale("log")
+    ax.set_ylim(float(low), float(high))
+    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if low <= t <= high]
+    ax.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    ax.minorticks_off()
