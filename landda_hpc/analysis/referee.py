@@ -339,7 +339,7 @@ class RefereedDifferences(VisitDifferences):
         """See ``MethodMemory.restore``."""
         prefix = self._PREFIX
         own = {name: array for name, array in arrays.items() if not name.startswith(prefix)}
-        self._kept = checked(own, super().state())
+        super().restore(own)
         self._referee.restore({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
 
 

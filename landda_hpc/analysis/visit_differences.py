@@ -367,7 +367,7 @@ class VisitDifferences:
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
         """See ``MethodMemory.restore``."""
-        all_arrays = checked(arrays, self.state())
+        all_arrays = checked(arrays, VisitDifferences.state(self))  # without what a subclass adds
         self._kept = {name: all_arrays[name] for name in self._kept}
         self._covariances.restore({name: all_arrays[name] for name in self._covariances.state()})
 

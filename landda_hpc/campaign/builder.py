@@ -23,6 +23,7 @@ from landda_hpc.campaign.increments import (
 from landda_hpc.campaign.observation_preparation import (
     ObservationProcessing,
     PreparedObservations,
+    ProcessedObservations,
 )
 from landda_hpc.campaign.parts import BackgroundObserver, CampaignParts, Schedule
 from landda_hpc.campaign.recorder import Recorder, RecordSettings
@@ -53,7 +54,7 @@ class Foundation:
     world : all ranks.
     folder : output folder; rank 0 writes in it.
     models, instances : how the model is computed; nature run and runs with their models and states.
-    source : of the observations, used on rank 0.
+    source, referee : of the observations and of the referee, used on rank 0; None without a referee.
     identity : hash of the trajectory at the campaign's start, for its checkpoints.
     """
 
@@ -65,6 +66,7 @@ class Foundation:
     instances: list[Instance]
     source: ObservationSource
     identity: str
+    referee: ObservationSource | None = None
 
 
 def build_parts(
@@ -91,14 +93,21 @@ def build_parts(
         for run in config.runs:
             method = None
             if traffic.root_group is not None:
-                method = make_method(run, domain.grid, traffic.root_group, config.seed, config.data_root)
+                method = make_method(
+                    run,
+                    domain.grid,
+                    traffic.root_group,
+                    config.seed,
+                    config.data_root,
+                    has_referee=config.referee is not None,
+                )
             updates[run.name] = update = _update(
                 run, domain, world.rank, method, config.time, config.observations.depth_m, config.data_root
             )
             remembering = method if isinstance(method, MethodMemory) else None
             if traffic.is_root and (remembering is not None or update.drift is not None):
                 memories[run.name] = RunMemory(remembering, update.drift)
-    observations = _observations(base, memories)
+    observations, referee = _observations(base, memories), _referee(base, memories)
     recorder = Recorder(RecordSettings.of(config), domain, folder, inventory) if world.rank == 0 else None
     settings = config.output.series
     series = (
@@ -130,8 +139,11 @@ def build_parts(
             inventory,
             memories,
         ),
-        gathers_surface=config.observations.quality.needs_surface,
+        gathers_surface=any(
+            section.quality.needs_surface for section in (config.observations, config.referee) if section is not None
+        ),
         observations=observations,
+        referee=referee,
         recorder=recorder,
         series=series,
         observer=observer,
@@ -189,6 +201,20 @@ def _observations(base: Foundation, memories: dict[str, MethodMemory]) -> Prepar
         return None
     names = [run.name for run in config.runs]
     return PreparedObservations(base.source, processing, withholding, domain, config.verification.depths_m, names)
+
+
+def _referee(base: Foundation, memories: dict[str, MethodMemory]) -> ProcessedObservations | None:
+    """Processed observations of the referee, on rank 0; adds the memory of their checks to ``memories``. Collective."""
+    config, domain, referee = base.config, base.domain, None
+    names = [run.name for run in config.runs]
+    with together(base.world, "preparing the processing of the referee"):
+        if base.world.rank == 0 and config.referee is not None and base.referee is not None:
+            processing = ObservationProcessing(
+                config.referee, names, domain, config.data_root, config.seed, section="referee"
+            )
+            memories |= processing.memories
+            referee = ProcessedObservations(base.referee, processing, domain, names)
+    return referee
 
 
 def _schedule(base: Foundation) -> Schedule:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from landda_hpc.analysis.protocol import Analysis
-from landda_hpc.campaign.parts import CampaignParts
+from landda_hpc.campaign.parts import CampaignParts, ObservationStep
 from landda_hpc.campaign.recorder import CycleImages
 from landda_hpc.campaign.timing import StepClock
 from landda_hpc.constants import FloatArray
@@ -106,12 +106,13 @@ class Campaign:
             images = self._gather_backgrounds(end)
             surface = self._gather_surface()
         with clock("observe"):
-            images.observation = self._observe(images, surface)
+            images.observation = self._observe(self.parts.observations, images, surface)
+            images.referee = self._observe(self.parts.referee, images, surface)
         if self._is_analysed(number, images):
             for instance in (i for i in self._instances if i.assimilates):
                 update = parts.updates[instance.name]
                 with clock("analyse"):
-                    analysis = update.analyse(images.background[instance.name], images.observation, end)
+                    analysis = update.analyse(images.background[instance.name], images.observation, end, images.referee)
                     update.learn_drift(analysis, images.observation, end)
                 with clock("distribute"):
                     ledger = parts.exchange.distribute(instance, update.increments(analysis), update.spreading)
@@ -164,14 +165,16 @@ class Campaign:
             return None
         return self.parts.exchange.gather_surface(next(i for i in self._instances if i.run is not None))
 
-    def _observe(self, images: CycleImages, surface: FloatArray | None) -> ImageObservation | None:
-        """The processed observation on every root; None without one. Collective."""
+    def _observe(
+        self, step: ObservationStep | None, images: CycleImages, surface: FloatArray | None
+    ) -> ImageObservation | None:
+        """The processed observation of a step of rank 0 on every root; None without one. Collective."""
         if not self._schedule.may_be_observed(images.time):
             return None
         observation: ImageObservation | None = None
         with together(self._world, f"observations at {images.time}"):
-            if self.parts.observations is not None:
-                observation = self.parts.observations(images, surface)
+            if step is not None:
+                observation = step(images, surface)
         return self.parts.exchange.broadcast_to_roots(observation)
 
     def _is_analysed(self, number: int, images: CycleImages) -> bool:

@@ -124,7 +124,9 @@ class RunMemory:
 class ImageAnalysis(Protocol):
     """The analysis of a run from its cell means: of the observed depth, or of each of the uppermost layers."""
 
-    def __call__(self, rows: FloatArray, observation: ImageObservation, time: datetime) -> Analysis:
+    def __call__(
+        self, rows: FloatArray, observation: ImageObservation, time: datetime, referee: ImageObservation | None = None
+    ) -> Analysis:
         """Analyse cell means, (n_cells, n_columns). Collective over the root group."""
         ...
 
@@ -136,9 +138,11 @@ class AnalysisOfObservedDepth:
     method: AnalysisMethod
     domain: Domain
 
-    def __call__(self, rows: FloatArray, observation: ImageObservation, time: datetime) -> Analysis:
+    def __call__(
+        self, rows: FloatArray, observation: ImageObservation, time: datetime, referee: ImageObservation | None = None
+    ) -> Analysis:
         """See ``ImageAnalysis``."""
-        return self.method.analyse(_pair(self.domain, self.domain.columns.observed(rows), observation, time))
+        return self.method.analyse(_pair(self.domain, self.domain.columns.observed(rows), observation, time, referee))
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,20 +153,33 @@ class AnalysisOfUpperLayers:
     domain: Domain
     n_layers: int
 
-    def __call__(self, rows: FloatArray, observation: ImageObservation, time: datetime) -> Analysis:
+    def __call__(
+        self,
+        rows: FloatArray,
+        observation: ImageObservation,
+        time: datetime,
+        referee: ImageObservation | None = None,  # noqa: ARG002 - of the observed depth, not of its layers
+    ) -> Analysis:
         """See ``ImageAnalysis``."""
         theta = self.domain.columns.soil(rows).T[: self.n_layers]
         pairs = [_pair(self.domain, layer, observation, time) for layer in theta]
         return analyse_separately(self.method, pairs, self.domain.observed_weights[: self.n_layers])
 
 
-def _pair(domain: Domain, background: FloatArray, observation: ImageObservation, time: datetime) -> ImagePair:
+def _pair(
+    domain: Domain,
+    background: FloatArray,
+    observation: ImageObservation,
+    time: datetime,
+    referee: ImageObservation | None = None,
+) -> ImagePair:
     return ImagePair(
         background=domain.cells.to_image(background),
         observation=observation.values,
         domain=domain.is_soil,
         time_key=time.isoformat(),
         observation_std=observation.error_std,
+        referee=None if referee is None else referee.values,
     )
 
 
@@ -187,17 +204,23 @@ class RunUpdate:
     drift: DriftMemory | None = None
     listener: HearsIncrements | None = None
 
-    def analyse(self, rows: FloatArray | None, observation: ImageObservation | None, time: datetime) -> Analysis | None:
+    def analyse(
+        self,
+        rows: FloatArray | None,
+        observation: ImageObservation | None,
+        time: datetime,
+        referee: ImageObservation | None = None,
+    ) -> Analysis | None:
         """Analyse cell means; None outside the root group. Collective over the root group.
 
         Parameters
         ----------
         rows : backgrounds, (n_cells, n_columns), m3 m-3; None on ranks that are not roots.
-        observation : the same on every root; None on other ranks.
+        observation, referee : the same on every root; None on other ranks, or without one.
         """
         if self.analysis is None or rows is None or observation is None:
             return None
-        return self.analysis(rows, observation, time)
+        return self.analysis(rows, observation, time, referee)
 
     def increments(self, analysis: Analysis | None) -> FloatArray | None:
         """Increments of an analysis, (n_cells, n_increments), m3 m-3; None without one. Local."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from landda_hpc.campaign.observation_warnings import plausibility_warnings
 from landda_hpc.campaign.recorder import CycleImages
-from landda_hpc.config import Observations
+from landda_hpc.config import Observations, Referee, RefereeStations
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import LandDAError
 from landda_hpc.grid import Grid
@@ -30,11 +30,11 @@ from landda_hpc.state import TileState
 
 logger = logging.getLogger(__name__)
 
-MEMORY_KEY = "observations/spikes"
-"""Key of the temporal check's memory in a checkpoint; no run can have this name."""
+SPIKES, CHECKS = "spikes", "checks"
+"""After the section's name and a slash: the temporal check's memory in a checkpoint, and those of further checks."""
 
-FURTHER_KEY = "observations/checks/"
-"""Prefix of the keys of further checks with memory."""
+MEMORY_KEY = f"observations/{SPIKES}"
+"""Key of the memory of the observations' temporal check; no run can have this name."""
 
 _SURFACE = ("t_grnd", "scv")
 """State variables of ``ModelSurface``, in the order of the gathered columns."""
@@ -46,6 +46,7 @@ class ObservationProcessing:
     Parameters
     ----------
     observations : their section of the configuration.
+    section : its name.
     runs : names of the campaign's runs, which judge innovations.
     domain : of the campaign.
     data_root : folder of the files that the section names.
@@ -61,7 +62,14 @@ class ObservationProcessing:
     """
 
     def __init__(
-        self, observations: Observations, runs: Sequence[str], domain: Domain, data_root: Path, seed: int
+        self,
+        observations: Observations | Referee,
+        runs: Sequence[str],
+        domain: Domain,
+        data_root: Path,
+        seed: int,
+        *,
+        section: str = "observations",
     ) -> None:
         quality = observations.quality
         self._cells, asked = domain.cells, quality.all_checks
@@ -73,8 +81,8 @@ class ObservationProcessing:
         spikes = None if quality.spike is None else SpikeMemory(quality.spike, domain.grid.shape)
         context = CheckContext(domain.grid, domain.porosity, data_root, seed)
         self._checks = QualityControl(quality, context, spikes)
-        self.memories: dict[str, CheckMemory] = {} if spikes is None else {MEMORY_KEY: spikes}
-        self.memories |= {FURTHER_KEY + name: memory for name, memory in self._checks.memories.items()}
+        self.memories: dict[str, CheckMemory] = {} if spikes is None else {f"{section}/{SPIKES}": spikes}
+        self.memories |= {f"{section}/{CHECKS}/{name}": memory for name, memory in self._checks.memories.items()}
         innovation = quality.innovation
         self._runs = tuple(runs)
         self._judges = () if innovation is None else self._runs if innovation.run is None else (innovation.run,)
@@ -116,6 +124,43 @@ class ObservationProcessing:
         return checked.with_errors(std)
 
 
+class ProcessedObservations:
+    """Observations of the cycles as processing leaves them; those of a referee are used in this form.
+
+    Implements ``parts.ObservationStep``.
+
+    Parameters
+    ----------
+    source, processing, domain, runs : as ``PreparedObservations``.
+
+    Notes
+    -----
+    Local: rank 0, which holds the backgrounds of all runs.
+    """
+
+    def __init__(
+        self, source: ObservationSource, processing: ObservationProcessing, domain: Domain, runs: Sequence[str]
+    ) -> None:
+        self.source, self._processing, self._runs = source, processing, runs
+        self._cells, self._columns = domain.cells, domain.columns
+
+    def __call__(self, images: CycleImages, surface: FloatArray | None) -> ImageObservation | None:
+        """See ``parts.ObservationStep``; DataError as ``PreparedObservations``."""
+        nature = images.background.get("nature")
+        truth = None if nature is None else self._cells.to_image(self._columns.observed(nature))
+        observation = self.source.at(images.time, truth)
+        if observation is None:
+            return None
+        return self._processing(observation, self._is_frozen(images), surface, images.background)
+
+    def _is_frozen(self, images: CycleImages) -> BoolArray:
+        """Cells with frozen soil in some run: one observation serves all runs, (n_lat, n_lon)."""
+        rows = [images.background[name] for name in self._runs]
+        frozen = np.any([self._columns.frozen(of_run) > 0.0 for of_run in rows if of_run is not None], axis=0)
+        is_frozen: BoolArray = self._cells.to_image(frozen.astype(np.float64), fill=0.0) > 0.0
+        return is_frozen
+
+
 class PreparedObservations:
     """Observations of the cycles in the form that is analysed: processed, and without withheld ones.
 
@@ -144,8 +189,8 @@ class PreparedObservations:
         depths_m: Sequence[tuple[float, float]],
         runs: Sequence[str],
     ) -> None:
-        self._source, self._processing, self._withholding = source, processing, withholding
-        self._cells, self._columns = domain.cells, domain.columns
+        self._processed = ProcessedObservations(source, processing, domain, runs)
+        self._withholding, self._cells = withholding, domain.cells
         self._layers = dict(zip(depths_m, domain.depth_names, strict=True))
         self._runs = runs
 
@@ -156,27 +201,17 @@ class PreparedObservations:
         ------
         DataError : a file is not usable, or is missing and the configuration treats this as an error.
         """
-        time, nature = images.time, images.background.get("nature")
-        truth = None if nature is None else self._cells.to_image(self._columns.observed(nature))
-        observation = self._source.at(time, truth)
+        time, observation = images.time, self._processed(images, surface)
         if observation is None:
             return None
-        observation = self._processing(observation, self._is_frozen(images), surface, images.background)
         if self._withholding is not None:
             observation = observation.reject(self._withholding.mask(time), Flag.WITHHELD)
         backgrounds = [rows for name in self._runs if (rows := images.background[name]) is not None]
         for warning in plausibility_warnings(observation, backgrounds, self._cells):
             logger.warning("%s: %s", time, warning)
-        others = self._source.other_layers(time, list(self._layers))
+        others = self._processed.source.other_layers(time, list(self._layers))
         images.other_layers = {self._layers[depth]: image for depth, image in others.items()}
         return observation
-
-    def _is_frozen(self, images: CycleImages) -> BoolArray:
-        """Cells with frozen soil in some run: one observation serves all runs, (n_lat, n_lon)."""
-        rows = [images.background[name] for name in self._runs]
-        frozen = np.any([self._columns.frozen(of_run) > 0.0 for of_run in rows if of_run is not None], axis=0)
-        is_frozen: BoolArray = self._cells.to_image(frozen.astype(np.float64), fill=0.0) > 0.0
-        return is_frozen
 
 
 def surface_rows(model: SoilModel, state: TileState) -> FloatArray:
@@ -189,14 +224,16 @@ def _vegetation(domain: Domain) -> FloatArray:
     return domain.cells.to_image(rows[:, 0])
 
 
-def find_unusable(observations: Observations, grid: Grid, data_root: Path, seed: int) -> list[str]:
+def find_unusable(
+    observations: Observations | Referee, grid: Grid, data_root: Path, seed: int, section: str = "observations"
+) -> list[str]:
     """Problems of the files that the processing reads, one line each; empty if they can be used. Local."""
     problems = []
     context = CheckContext(grid, np.full(grid.shape, np.nan), data_root, seed)
     parts: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("observations.errors", lambda: _error_sizes(observations, grid, data_root)),
-        ("observations.bias", lambda: _bias(observations, grid, data_root)),
-        ("observations.quality.checks", lambda: build_checks(observations.quality.checks, context)),
+        (f"{section}.errors", lambda: _error_sizes(observations, grid, data_root)),
+        (f"{section}.bias", lambda: _bias(observations, grid, data_root)),
+        (f"{section}.quality.checks", lambda: build_checks(observations.quality.checks, context)),
     )
     for where, make in parts:
         try:
@@ -206,14 +243,14 @@ def find_unusable(observations: Observations, grid: Grid, data_root: Path, seed:
     return problems
 
 
-def _error_sizes(observations: Observations, grid: Grid, data_root: Path) -> ErrorSizes:
+def _error_sizes(observations: Observations | Referee, grid: Grid, data_root: Path) -> ErrorSizes:
     added = observations.representativeness_std
     return ErrorSizes(observations.error_std, observations.errors, added, grid, data_root)
 
 
-def _bias(observations: Observations, grid: Grid, data_root: Path) -> BiasTreatment:
+def _bias(observations: Observations | Referee, grid: Grid, data_root: Path) -> BiasTreatment:
     wanted = observations.bias
-    if wanted.kind == "none":
+    if wanted.kind == "none" or isinstance(observations, RefereeStations):
         return Untreated()
     pair = read_climatologies(data_root / wanted.file, grid, observations.depth_m)
     if wanted.kind == "mean_variance":

@@ -156,6 +156,7 @@ class CampaignParts:
     keeper : of checkpoints.
     gathers_surface : a check of the observations needs ground temperature or snow.
     observations, recorder : on rank 0; None elsewhere.
+    referee : observations that determine gains and are not assimilated, on rank 0; None elsewhere and without one.
     series : soil water over time; None if it is not recorded.
     observer : is called with every background.
     """
@@ -172,6 +173,7 @@ class CampaignParts:
     keeper: StateKeeper
     gathers_surface: bool = False
     observations: ObservationStep | None = None
+    referee: ObservationStep | None = None
     recorder: CycleRecorder | None = None
     series: WaterSeries | None = None
     observer: BackgroundObserver | None = None

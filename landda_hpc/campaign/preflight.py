@@ -24,10 +24,15 @@ from landda_hpc.parallel.communicator import SerialCommunicator
 INITIAL_FILE: Final = "model.initial_file"
 
 
-def survey_analyses(time: TimeConfig, source: ObservationSource) -> Survey:
-    """Find the analysis times with observations, and check that the first can be read. Local."""
+def survey_analyses(time: TimeConfig, source: ObservationSource, section: str = "observations") -> Survey:
+    """Find the analysis times with observations, and check that the first can be read. Local.
+
+    Parameters
+    ----------
+    section : of the configuration that names the source.
+    """
     survey = source.survey(time.analyses)
-    return replace(survey, unreadable=source.probe(survey))
+    return replace(survey, unreadable=source.probe(survey), section=section)
 
 
 def find_problems(
@@ -49,7 +54,9 @@ def find_problems(
     is_folder = embedded is not None and embedded.file_of("restart") is not None
     sections: list[tuple[BaseModel, str]] = [(config.model, "model")]
     sections += [(run, f"run '{run.name}'") for run in config.runs]
-    sections += [(c, f"observations.quality.checks.{k}") for k, c in enumerate(config.observations.quality.checks)]
+    for name, observed in (("observations", config.observations), ("referee", config.referee)):
+        checks = () if observed is None else observed.quality.checks
+        sections += [(check, f"{name}.quality.checks.{k}") for k, check in enumerate(checks)]
     if config.observations.withheld is not None:
         sections.append((config.observations.withheld, "observations.withheld"))
     for where, path in (found for section, place in sections for found in _files_of_section(section, place)):
@@ -61,6 +68,8 @@ def find_problems(
                 f"{where}: '{config.data_root / path}' does not exist. Check data_root ({config.data_root}) and name."
             )
     problems += find_unusable(config.observations, grid, config.data_root, config.seed)
+    if config.referee is not None:
+        problems += find_unusable(config.referee, grid, config.data_root, config.seed, "referee")
     if config.observations.withheld is not None:
         try:
             Withholding(config.observations.withheld, grid, config.seed, config.data_root, config.time.analyses)

@@ -50,6 +50,7 @@ class CycleImages:
     background, analysis : by instance, before and after the analysis; shape (n_cells, n_columns), see ``Columns``;
         m3 m-3, NaN without updatable soil.
     observation : after quality control; None without one.
+    referee : observation that is not assimilated but determines gains, after quality control; None without one.
     other_layers : the product's layers that are not assimilated, by layer name, m3 m-3, (n_lat, n_lon).
     """
 
@@ -57,6 +58,7 @@ class CycleImages:
     background: dict[str, FloatArray | None] = field(default_factory=dict)
     analysis: dict[str, FloatArray | None] = field(default_factory=dict)
     observation: ImageObservation | None = None
+    referee: ImageObservation | None = None
     other_layers: dict[str, FloatArray] = field(default_factory=dict)
 
     def rows(self, stage: str, name: str) -> FloatArray | None:

@@ -21,6 +21,7 @@ from landda_hpc.campaign.saving import lacks_restarts, retain
 from landda_hpc.config import CampaignConfig, TimeConfig, dump_config, load_config, read_resolved
 from landda_hpc.errors import ConfigError, StoppedError, StorageError
 from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
+from landda_hpc.evaluation.referee import open_referee
 from landda_hpc.instances.campaign_weather import weather_problems
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.instances.instance import Instance
@@ -37,7 +38,7 @@ from landda_hpc.instances.trajectory import (
     require_same_trajectory,
 )
 from landda_hpc.observation.catalogue import open_source
-from landda_hpc.observation.source import ObservationSource
+from landda_hpc.observation.source import ObservationSource, Survey
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
@@ -110,7 +111,7 @@ def start_campaign(
     StoppedError : a stop request came during the spin-up, which is saved.
     """
     domain = make_domain(config, world.size)
-    source = _open_source(config, domain, world)
+    source, referee = _open_sources(config, domain, world)
     mode = _checkpoint_mode(config.checkpoint.mode, world)
     folder = CampaignFolder(output)
     with together(world, f"making {output}", asleep=True):
@@ -123,9 +124,9 @@ def start_campaign(
         models = ModelSection.of(config.model).make_system(config, domain, world, folder)
         instances = models.make_instances()
         models.prepare(instances, stop)
-        base = Foundation(config, domain, world, folder, models, instances, source, config_hash(config))
+        base = Foundation(config, domain, world, folder, models, instances, source, config_hash(config), referee)
         parts = build_parts(base, observer=observer)
-        _save_survey(folder, source, world)
+        _save_surveys(folder, source, referee, world)
         return Campaign(parts)
 
 
@@ -170,7 +171,7 @@ def resume_campaign(
             on_folder(folder)
         with _shown_as_running(folder, config.time, world):
             domain = make_domain(config, world.size)
-            source = _open_source(config, domain, world, folder)
+            source, referee = _open_sources(config, domain, world, folder)
             _describe(config, domain, source, _checkpoint_mode(config.checkpoint.mode, world), world)
             models = ModelSection.of(config.model).make_system(config, domain, world, folder)
             path: Path | None = None
@@ -198,11 +199,12 @@ def resume_campaign(
                     logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
             if world.broadcast(lacks_sets):
                 models.write_restarts(instances, config.time.valid_time(cycle))
-            parts = build_parts(Foundation(config, domain, world, folder, models, instances, source, name), inventory)
+            base = Foundation(config, domain, world, folder, models, instances, source, name, referee)
+            parts = build_parts(base, inventory)
             with together(world, "restoring the methods' memory"):
                 if memory is not None:
                     parts.keeper.restore_memory(memory)
-            _save_survey(folder, source, world)
+            _save_surveys(folder, source, referee, world)
     return Campaign(parts, cycle)
 
 
@@ -324,22 +326,25 @@ def _resumed_config(path: Path, overrides: dict[str, Any], asked: CampaignConfig
     return after
 
 
-def _open_source(
+def _open_sources(
     config: CampaignConfig, domain: Domain, world: Communicator, resumed: CampaignFolder | None = None
-) -> ObservationSource:
-    """The observations, surveyed on rank 0; for a resumed campaign, only those of its start. Collective."""
+) -> tuple[ObservationSource, ObservationSource | None]:
+    """The observations and the referee, surveyed on rank 0; for a resumed campaign those of its start. Collective."""
     with together(world, "searching observations"):
         source = open_source(config, domain.grid, domain.is_soil)
+        referee = None
         if world.rank == 0:
-            saved = None if resumed is None else read_survey(resumed.survey_file)
-            if saved is not None:
-                source.recall(saved)
-            survey = survey_analyses(config.time, source)
             begins = resumed is None or not list_checkpoints(resumed.checkpoints)
-            if not begins and saved is None and source.surveyed:
-                logger.warning("the survey of the start was not saved: the observations that exist now are used")
+            survey = _survey(config, source, None if resumed is None else resumed.survey_file, begins, "observations")
+            of_referee: list[str] = []
+            referee = open_referee(config, domain)
+            if referee is not None:
+                file = None if resumed is None else resumed.referee_survey_file
+                found = _survey(config, referee, file, begins, "referee")
+                of_referee = [f"referee: {problem}" for problem in found.problems]
+                logger.info("referee: %s", found.describe())
             # A campaign with a checkpoint no longer needs its initial state.
-            problems = find_problems(config, survey, domain.grid, domain.case, begins=begins)
+            problems = find_problems(config, survey, domain.grid, domain.case, begins=begins) + of_referee
             problems += weather_problems(config.model, config.forcing, config.time, config.data_root, domain)
             of_verification = find_verification_problems(config, domain.grid)
             if resumed is None:
@@ -351,17 +356,33 @@ def _open_source(
             if problems:
                 raise ConfigError(problems)
             logger.info("%s", survey.describe())
-    return source
+    return source, referee
 
 
-def _save_survey(folder: CampaignFolder, source: ObservationSource, world: Communicator) -> None:
-    """Save the survey of the start, unless it exists: later files are also late at a resume. Collective.
+def _survey(
+    config: CampaignConfig, source: ObservationSource, saved_in: Path | None, begins: bool, section: str
+) -> Survey:
+    """The survey of a source; for a resumed campaign that of its start. Local: rank 0."""
+    saved = None if saved_in is None else read_survey(saved_in)
+    if saved is not None:
+        source.recall(saved)
+    survey = survey_analyses(config.time, source, section)
+    if not begins and saved is None and source.surveyed:
+        logger.warning("the survey of the %s at the start was not saved: the files that exist now are used", section)
+    return survey
+
+
+def _save_surveys(
+    folder: CampaignFolder, source: ObservationSource, referee: ObservationSource | None, world: Communicator
+) -> None:
+    """Save the surveys of the start, unless they exist: later files are also late at a resume. Collective.
 
     Called before the first checkpoint; a campaign that fails earlier starts again, with the files that then exist.
     """
     with together(world, "saving the survey of observations"):
-        if world.rank == 0 and source.surveyed and not folder.survey_file.is_file():
-            write_survey(folder.survey_file, source.surveyed)
+        for one, file in ((source, folder.survey_file), (referee, folder.referee_survey_file)):
+            if world.rank == 0 and one is not None and one.surveyed and not file.is_file():
+                write_survey(file, one.surveyed)
 
 
 def _checkpoint_mode(mode: Mode, world: Communicator) -> str:

@@ -39,6 +39,7 @@ def command(
     from landda_hpc.campaign.estimate import estimate, measure
     from landda_hpc.campaign.preflight import find_problems, survey_analyses
     from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
+    from landda_hpc.evaluation.referee import open_referee
     from landda_hpc.instances.campaign_weather import weather_problems
     from landda_hpc.instances.spun_up_start import initial_problems
     from landda_hpc.observation.catalogue import open_source
@@ -47,7 +48,10 @@ def command(
     sizes = measure(config, ranks)
     # A survey looks for files by name only, so the grid from the estimate will do.
     survey = survey_analyses(config.time, open_source(config, sizes.domain.grid, sizes.domain.is_soil))
-    problems = find_problems(config, survey, sizes.grid, sizes.domain.case)
+    referee = open_referee(config, sizes.domain)
+    of_referee = None if referee is None else survey_analyses(config.time, referee, "referee")
+    problems = [f"referee: {problem}" for problem in (() if of_referee is None else of_referee.problems)]
+    problems += find_problems(config, survey, sizes.grid, sizes.domain.case)
     problems += weather_problems(config.model, config.forcing, config.time, config.data_root, sizes.domain)
     problems += find_verification_problems(config, sizes.grid)
     problems += initial_problems(config, sizes.domain, is_whole=not sizes.is_scaled)
@@ -65,6 +69,7 @@ def command(
         ("tiles", about.format(f"{sizes.n_tiles} in {sizes.n_land} land cells")),
         ("instances", ", ".join(config.instance_names)),
         ("observations", survey.describe()),
+        *((("referee", of_referee.describe()),) if of_referee is not None else ()),
         *estimate(config, sizes, measured, why_not).items(),
     ):
         table.add_row(key, value)

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from landda_hpc.config.domain import CaseConfig, GridConfig, TilesConfig, TimeConfig
 from landda_hpc.config.forcing import Forcing, ForcingConfig
 from landda_hpc.config.model import MODELS, Model
-from landda_hpc.config.observations import AnyEntry, Observations
+from landda_hpc.config.observations import AnyEntry, Observations, ObservationUse, Referee
 from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig
 from landda_hpc.config.problems import problems_of
 from landda_hpc.config.runs import METHODS, EnsembleConfig, Run
@@ -56,6 +56,11 @@ class CampaignConfig(Section):
         {}, max_length=1000, description="datasets by name, for assimilation and verification"
     )
     observations: Observations
+    referee: Referee | None = Field(
+        None,
+        description="a second product, or stations, with independent errors: it is not assimilated but determines the "
+        "gains of runs that learn their errors; keys as in 'observations', or kind: stations",
+    )
     runs: tuple[Run, ...] = Field(
         default_factory=lambda: (METHODS.make("control"), METHODS.make("enkf_like")),
         min_length=1,
@@ -146,7 +151,7 @@ class CampaignConfig(Section):
             problems.append(f"observations.quality.innovation.run = '{innovation.run}': runs are {', '.join(names)}")
         for run in self.runs:
             problems += [f"run '{run.name}': {problem}" for problem in run.problems(self)]
-        problems += self._verification_problems()
+        problems += self._verification_problems() + self._referee_problems()
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -166,6 +171,43 @@ class CampaignConfig(Section):
             problems.append(
                 f"twin.weather_correlation = {self.twin.weather_correlation}: with forcing.kind = netcdf the nature "
                 "run also has the weather of the files; set 1.0"
+            )
+        return problems
+
+    def _referee_problems(self) -> list[str]:
+        """Conflicts between the referee and the other sections."""
+        referee, observed = self.referee, self.observations
+        problems: list[str] = []
+        if referee is None:
+            return problems
+        if not any(run.uses_referee for run in self.runs):
+            problems.append(
+                "referee: no run learns its errors with it; add a run {method: learned}, or remove the section"
+            )
+        if referee.kind == "twin" and self.twin is None:
+            problems.append("referee.kind = twin needs the section 'twin' (the nature run)")
+        entry = self.catalogue.get(referee.catalogue_entry or "")
+        if referee.catalogue_entry is not None and (entry is None or entry.is_gridded == (referee.kind == "stations")):
+            found = "is missing" if entry is None else f"has product {entry.product}"
+            problems.append(
+                f"referee.entry: needs an entry of {'stations' if referee.kind == 'stations' else 'a gridded product'} "
+                f"in the catalogue; '{referee.catalogue_entry}' {found} (entries: "
+                f"{', '.join(self.catalogue) or 'none'})"
+            )
+        if isinstance(referee, ObservationUse):
+            if referee.depth_m != observed.depth_m:
+                problems.append(
+                    f"referee.depth_m = {referee.depth_m} differs from observations.depth_m = {observed.depth_m}: a "
+                    "referee observes the same layer"
+                )
+            used = [name for name in ObservationUse.model_fields if getattr(referee, name)]
+            problems += [f"referee.{name}: a referee is not assimilated; remove the key" for name in used]
+        is_same = referee.kind == observed.kind and referee.kind != "twin"
+        mine, other = ((section.catalogue_entry, getattr(section, "path", None)) for section in (referee, observed))
+        if is_same and mine == other:
+            problems.append(
+                f"referee: {mine[0] or mine[1]} is the assimilated product; its errors are not independent of "
+                "themselves. Choose another product"
             )
         return problems
 

@@ -22,12 +22,14 @@ from landda_hpc.config.section import (
     FilePattern,
     Fraction,
     LengthKm,
+    Minutes,
     Section,
     SoilWater,
     SoilWaterOrZero,
     UtcTime,
     Word,
 )
+from landda_hpc.config.verification import StationsConfig
 from landda_hpc.plugins import AnyOf, Registry
 
 log = logging.getLogger(__name__)
@@ -189,9 +191,10 @@ class TwinObservations(ObservationUse):
         (), max_length=100, description="biases, which the observations do not report; they add up where boxes overlap"
     )
     missing_fraction: Fraction = Field(0.0, description="share of the cells without observation")
-    gaps: Literal["random", "swaths", "blobs", "stripes"] = Field(
+    gaps: Literal["random", "network", "swaths", "blobs", "stripes"] = Field(
         "random",
-        description="kind of gaps: 'random' = cells drawn independently at each time, 'swaths' = between slanted, "
+        description="kind of gaps: 'random' = cells drawn independently at each time, 'network' = cells drawn once, "
+        "'swaths' = between slanted, "
         "moving swaths, 'blobs' = patches, 'stripes' = meridional, about twelve cells wide; both constant in time",
     )
     quality: QualityConfig = Field(default_factory=QualityConfig)
@@ -343,4 +346,38 @@ AnyEntry = Annotated[CatalogueEntry, AnyOf(PRODUCT_ENTRIES, STATION_ENTRIES)]
 """An entry of the catalogue, of any product or stations."""
 
 
+class RefereeStations(StationsConfig):
+    """Stations as a referee: the mean of the sensors in a cell that have a value near the analysis time."""
+
+    # Until a configuration is read, quality checks need not be loaded.
+    model_config = ConfigDict(defer_build=True)
+
+    kind: Literal["stations"] = "stations"
+    representativeness_std: SoilWater = Field(
+        0.06, description="standard deviation of the difference between a station and its cell's mean, m3 m-3"
+    )
+    tolerance_minutes: Minutes = Field(
+        90.0, description="largest time between an analysis and a station's value, minutes"
+    )
+    quality: QualityConfig = Field(default_factory=QualityConfig)
+
+    errors: ClassVar[None] = None
+    bias: ClassVar[NoBias] = NoBias()
+
+    @property
+    def error_std(self) -> float:
+        """Standard deviation of errors that quality control assumes, m3 m-3."""
+        return self.representativeness_std
+
+    @property
+    def catalogue_entry(self) -> str:
+        """Name of the stations' entry of the catalogue."""
+        return self.entry
+
+
 Observations = Annotated[TwinObservations | GldasObservations | CatalogueObservations, Field(discriminator="kind")]
+
+Referee = Annotated[
+    TwinObservations | GldasObservations | CatalogueObservations | RefereeStations, Field(discriminator="kind")
+]
+"""Observations that are not assimilated but determine the gains of runs that learn their errors."""

@@ -73,6 +73,12 @@ class AnyRun(Section):
         return None
 
     @property
+    def uses_referee(self) -> bool:
+        """Whether the run, or one of its error models, learns errors and lets a referee determine the gains."""
+        sections = (self, *(getattr(self, name) for name in type(self).model_fields))
+        return any(getattr(section, "referee", False) is True for section in sections)
+
+    @property
     def curvelet_frame(self) -> FrameConfig | None:
         """The frame of its curvelets; None for a method without curvelets."""
         return None

@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.table import Table
 
-from landda_hpc.config import CampaignConfig, VerificationConfig
+from landda_hpc.config import CampaignConfig, RefereeStations, VerificationConfig
 from landda_hpc.evaluation import references, stations
 from landda_hpc.evaluation.daily_rain import daily_rain
 from landda_hpc.evaluation.drawing import Drawing, Figure, file_name, make_ground
@@ -107,7 +107,8 @@ def verify_campaign(
     series = CampaignSeries(folder, config, domain)
     gaps = Gaps()
     page = _Page(output, config, gaps)
-    setup = EvaluationSetup(config.verification, Catalogue.of(config), config.seed, domain, page.regions)
+    referee = config.referee.entry if isinstance(config.referee, RefereeStations) else None
+    setup = EvaluationSetup(config.verification, Catalogue.of(config), config.seed, domain, page.regions, referee)
     drawing = None
     if with_figures:
         rain = gaps.attempt("rain", lambda: daily_rain(series, setup), None)
@@ -316,6 +317,8 @@ def reference_note(config: CampaignConfig, name: str, n_missing: int, n_times: i
         return f"{text} The campaign is a twin: its observations are synthetic, so this reference is independent."
     if config.observations.monitor_only:
         return f"{text} The campaign assimilated nothing."
+    if config.referee is not None and config.referee.catalogue_entry == settings.entry:
+        return f"{text} It was the referee: it determined gains, so it is not independent evidence."
     assimilated = (
         config.catalogue[observed.catalogue_entry].product if observed.catalogue_entry is not None else "gldas_noah"
     )

@@ -41,6 +41,7 @@ class EvaluationSetup:
     seed : of the campaign; keys random numbers.
     domain : of the campaign.
     regions : with means of their own.
+    referee : catalogue entry of the stations that determined gains, which do not verify; None without such stations.
     """
 
     asked: VerificationConfig
@@ -48,3 +49,4 @@ class EvaluationSetup:
     seed: int
     domain: Domain
     regions: Sequence[Region]
+    referee: str | None = None

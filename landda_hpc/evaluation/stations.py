@@ -90,6 +90,10 @@ def verify_stations(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) 
     outside: Counter[str] = Counter()
     nothing: list[StationSeries] = []
     for settings in asked.stations:
+        if settings.entry == setup.referee:
+            why = "they were the referee: they determined gains and do not verify"
+            gaps.add(f"stations '{settings.entry}'", why, is_fault=False)
+            continue
         load = partial(
             load_stations, setup.catalogue, settings, series.times[0], series.times[-1], asked.tolerance_minutes
         )

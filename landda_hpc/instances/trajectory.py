@@ -43,8 +43,11 @@ def trajectory_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in plain.items() if name not in APART}
     observations = dict(kept.get("observations") or {})
     catalogue = kept.pop("catalogue", None) or {}
-    if observations.get("kind") == "catalogue":
-        kept["catalogue"] = {name: entry for name, entry in catalogue.items() if name == observations.get("entry")}
+    used = {section.get("entry") for section in (observations, kept.get("referee") or {})} - {None}
+    if used:
+        kept["catalogue"] = {name: entry for name, entry in catalogue.items() if name in used}
+    if kept.get("referee") is None:
+        kept.pop("referee", None)
     observations.pop("feedback", None)  # writes files, changes nothing
     kept["observations"] = observations
     model = kept.get("model")
@@ -137,9 +140,9 @@ def presented(campaign: CampaignConfig, asked: CampaignConfig) -> CampaignConfig
     """
     recorded = {name: getattr(campaign.verification, name) for name in RECORD_KEYS}
     catalogue = dict(asked.catalogue)
-    entry = campaign.observations.catalogue_entry
-    if entry is not None:
-        catalogue[entry] = campaign.catalogue[entry]
+    for section in (campaign.observations, campaign.referee):
+        if section is not None and section.catalogue_entry is not None:
+            catalogue[section.catalogue_entry] = campaign.catalogue[section.catalogue_entry]
     return campaign.model_copy(
         update={
             "description": asked.description,

@@ -25,6 +25,4 @@ class LearnedRun(CurveletRun, LearningSection):
         from landda_hpc.analysis.learned import LearnedGain, WithLearnedErrors
 
         frame, missing = context.frame(self.frame), self.missing_strategy(context)
-        return WithLearnedErrors(
-            self.learned_errors(frame, context.seed), lambda b, r: LearnedGain(frame, b, r, missing)
-        )
+        return WithLearnedErrors(self.learned_errors(frame, context), lambda b, r: LearnedGain(frame, b, r, missing))

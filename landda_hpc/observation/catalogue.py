@@ -11,9 +11,11 @@ from landda_hpc.observation.files import ProductSource
 from landda_hpc.observation.persistence import Persistence
 from landda_hpc.observation.twin_defects import Defects
 from landda_hpc.observation.twin_observations import TwinObservationSource
+from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.regions import std_by_region
 
 if TYPE_CHECKING:
+    from landda_hpc.config import Observations
     from landda_hpc.constants import BoolArray
     from landda_hpc.grid import Grid
     from landda_hpc.observation.source import ObservationSource
@@ -33,11 +35,27 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
     ConfigError : a file pattern leads out of data_root, or the product does not cover the observed depth.
     MissingFileError, DataError : the file of a region with errors of its own.
     """
-    observations = config.observations
+    return _source_of(config.observations, config.seed, config, grid, is_soil)
+
+
+def open_second_source(
+    observations: Observations, config: CampaignConfig, grid: Grid, is_soil: BoolArray
+) -> ObservationSource:
+    """Return the source of observations that are not assimilated; a twin's have their own random numbers. Local.
+
+    Parameters, errors : as ``open_source``.
+    """
+    seed = int(keyed_generator(config.seed, "second observations").integers(2**63))
+    return _source_of(observations, seed, config, grid, is_soil)
+
+
+def _source_of(
+    observations: Observations, seed: int, config: CampaignConfig, grid: Grid, is_soil: BoolArray
+) -> ObservationSource:
     if isinstance(observations, TwinObservations):
         std = std_by_region(grid, observations.error_std, observations.error_std_regions, config.data_root)
         return TwinObservationSource(
-            config.seed,
+            seed,
             grid,
             is_soil,
             observations.depth_m,

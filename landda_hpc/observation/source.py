@@ -27,6 +27,7 @@ class Survey:
     when_missing : treatment of missing times in the configuration.
     unreadable : why none of the first observations could be read, from ``ObservationSource.probe``.
     reason : why the first missing time is missing; empty if none is missing.
+    section : of the configuration that names the source.
     """
 
     label: str
@@ -35,6 +36,7 @@ class Survey:
     when_missing: Literal["skip", "error"]
     unreadable: tuple[str, ...] = ()
     reason: str = ""
+    section: str = "observations"
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -52,13 +54,13 @@ class Survey:
         if not self.found:
             problem = (
                 f"no observation of {self.label} at any of the {n_times} analysis times ({example}). "
-                "Check data_root, observations.path and the campaign's dates."
+                f"Check data_root, {self.section}.path and the campaign's dates."
             )
             return (problem,)
         if self.when_missing == "error":
             problem = (
-                f"observations of {self.label} are missing at {len(self.missing)} of {n_times} "
-                f"analysis times ({example}). Provide the files, or set observations.missing: skip."
+                f"{self.section} of {self.label} are missing at {len(self.missing)} of {n_times} "
+                f"analysis times ({example}). Provide the files, or set {self.section}.missing: skip."
             )
             return (problem,)
         return ()

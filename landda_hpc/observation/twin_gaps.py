@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.grid import Grid
 
-GapKind = Literal["random", "swaths", "blobs", "stripes"]
+GapKind = Literal["random", "network", "swaths", "blobs", "stripes"]
 
 STRIPE_CELLS: Final = 12
 """Width of a stripe or of the gap between two, whichever is narrower, in cells; adjusted so that all fit the image."""
@@ -37,7 +37,8 @@ def is_missing(kind: GapKind, fraction: float, grid: Grid, seed: int, time: date
 
     Parameters
     ----------
-    kind : ``random``: every cell independently, different at each time. ``swaths``: slanted stripes between swaths that
+    kind : ``random``: every cell independently, different at each time. ``network``: the same, but constant in time:
+        cells with stations. ``swaths``: slanted stripes between swaths that
         move from time to time. ``blobs``: fixed patches of a field with a correlation length of two cells.
         ``stripes``: fixed meridional stripes.
     fraction : share of the image's cells that are missing, 0..1; rounded to a whole number of cells.
@@ -47,8 +48,9 @@ def is_missing(kind: GapKind, fraction: float, grid: Grid, seed: int, time: date
     -------
     Shape (n_lat, n_lon).
     """
-    if kind == "random" or fraction in (0.0, 1.0):
-        draw = keyed_generator(seed, "missing observation", time.isoformat()).random(grid.shape)
+    if kind in ("random", "network") or fraction in (0.0, 1.0):
+        key = () if kind == "network" else (time.isoformat(),)
+        draw = keyed_generator(seed, "missing observation", *key).random(grid.shape)
         missing: BoolArray = draw < fraction
         return missing
     if kind == "blobs":

@@ -10,7 +10,7 @@
     series/         see storage.series_files                verification/ see campaign.verification
     summary.md      tables and figures            .lock         held while a job runs here
     models/         folders of the runs of a real model, see model.colm.window
-    observations.json   those available at the start, see storage.observation_survey
+    observations.json, referee.json   those available at the start, see storage.observation_survey
     .landda.json    mark of the folder, written first, see storage.folder_marker
 
 Every function here is local and meant for rank 0; callers agree on its outcome with ``together``.
@@ -59,7 +59,8 @@ class CampaignFolder:
     Attributes
     ----------
     config_file : the resolved configuration.
-    survey_file : the observations available at the start; missing if they do not matter.
+    survey_file, referee_survey_file : the observations available at the start, and those of the referee; missing if
+        they do not matter.
     status_file : the state of the campaign.
     checkpoints, restart, images, figures : folders of the checkpoints, restart sets, CF images and pictures.
     feedback : folder of the feedback files; made with the first.
@@ -68,6 +69,7 @@ class CampaignFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config_file, self.survey_file = path / "config.yaml", path / "observations.json"
+        self.referee_survey_file = path / "referee.json"
         self.status_file = path / "status.json"
         self.checkpoints, self.restart = path / "checkpoints", path / "restart"
         self.images, self.figures, self.feedback = path / "images", path / "figures", path / "feedback"

@@ -16,12 +16,25 @@ if TYPE_CHECKING:
 
 
 def make_method(
-    run: Run, grid: Grid, root_group: Communicator, seed: int, data_root: Path = Path()
+    run: Run,
+    grid: Grid,
+    root_group: Communicator,
+    seed: int,
+    data_root: Path = Path(),
+    *,
+    has_referee: bool = False,
 ) -> AnalysisMethod | None:
     """Return the analysis method of a run for a process of the root group; None for a run without analyses.
+
+    Parameters
+    ----------
+    run : its section of the configuration.
+    grid, root_group, seed, data_root, has_referee : see ``MethodContext``.
 
     Raises
     ------
     MissingFileError, DataError, ConfigError, ShapeError : as ``AnalysingRun.build``.
     """
-    return run.build(MethodContext(grid, root_group, seed, data_root)) if isinstance(run, AnalysingRun) else None
+    if not isinstance(run, AnalysingRun):
+        return None
+    return run.build(MethodContext(grid, root_group, seed, data_root, has_referee))

@@ -29,12 +29,14 @@ class MethodContext:
     root_group : processes that share the images.
     seed : of the campaign; keys every random number.
     data_root : folder of external data.
+    has_referee : whether the campaign has a referee, whose images the pairs of its analyses hold.
     """
 
     grid: Grid
     root_group: Communicator
     seed: int
     data_root: Path = Path()
+    has_referee: bool = False
 
     def frame(self, config: FrameConfig) -> Frame:
         """Return the curvelet frame of a section on the model grid; ConfigError if its backend is not installed."""

@@ -59,7 +59,7 @@ def with_errors(
 
     for section in (background, observation):
         if _is_learning(section):
-            errors = section.learned_errors(frame, context.seed)
+            errors = section.learned_errors(frame, context)
             return WithLearnedErrors(errors, lambda new_b, new_r: with_background(b or new_b, new_r))
     assert b is not None, "errors of the background are fixed or learned"
     return with_background(b, None)

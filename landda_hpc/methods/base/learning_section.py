@@ -11,6 +11,7 @@ from landda_hpc.config.section import Section
 if TYPE_CHECKING:
     from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.learned import ErrorsOfEachAnalysis
+    from landda_hpc.methods.base.context import MethodContext
 
 
 class LearningSection(Section):
@@ -25,10 +26,16 @@ class LearningSection(Section):
         5.0, gt=0.0, le=365.0, description="largest interval between compared observations of a cell, days"
     )
 
-    def learned_errors(self, frame: ImageFrame, seed: int) -> ErrorsOfEachAnalysis:
-        """What learns the errors; the seed keys their realisations."""
+    referee: bool = Field(
+        True, description="whether the campaign's referee, if it has one (section 'referee'), determines the gains"
+    )
+
+    def learned_errors(self, frame: ImageFrame, context: MethodContext) -> ErrorsOfEachAnalysis:
+        """What learns the errors."""
         from landda_hpc.analysis.learned import ErrorsOfEachAnalysis
+        from landda_hpc.analysis.referee import RefereedDifferences
         from landda_hpc.analysis.visit_differences import VisitDifferences
 
-        estimator = VisitDifferences(frame, self.pooling, self.memory_cycles, max_gap_days=self.max_gap_days)
-        return ErrorsOfEachAnalysis(frame, estimator, self.local, seed)
+        kind = RefereedDifferences if self.referee and context.has_referee else VisitDifferences
+        estimator = kind(frame, self.pooling, self.memory_cycles, max_gap_days=self.max_gap_days)
+        return ErrorsOfEachAnalysis(frame, estimator, self.local, context.seed)

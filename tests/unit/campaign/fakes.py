@@ -173,7 +173,7 @@ class FakeUpdate:
     def __init__(self, event: Events, name: str, drift: FakeDrift | None = None) -> None:
         self.event, self.name, self.drift, self.received = event, name, drift, []
 
-    def analyse(self, rows: FloatArray, observation: ImageObservation, time: datetime) -> Analysis:
+    def analyse(self, rows: FloatArray, observation: ImageObservation, time: datetime, referee: Any = None) -> Analysis:
         self.event(f"analyse {self.name}")
         return Analysis(np.ones(SHAPE))
 

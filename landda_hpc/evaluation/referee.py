@@ -1,0 +1,121 @@
+"""The source of the referee: another product, a twin's second observations, or stations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from landda_hpc.config import CampaignConfig, RefereeStations
+from landda_hpc.errors import ConfigError
+from landda_hpc.evaluation.setup import Catalogue
+from landda_hpc.evaluation.stations import choose_depths, load_stations
+from landda_hpc.observation.catalogue import open_second_source
+from landda_hpc.observation.image_observation import ImageObservation
+from landda_hpc.observation.source import Survey
+from landda_hpc.verification.statistics.matching import ModelCells, as_times, match_times, place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from landda_hpc.constants import FloatArray
+    from landda_hpc.instances.domain import Domain
+    from landda_hpc.observation.source import ObservationSource
+    from landda_hpc.regridding.depth import DepthRange
+
+_NO_VALUE: Final = "no station has a value near that time"
+
+
+def open_referee(config: CampaignConfig, domain: Domain) -> ObservationSource | None:
+    """The source of the section 'referee'; None without one. Local.
+
+    Raises
+    ------
+    ConfigError, MissingFileError, DataError : its files are missing or not usable.
+    """
+    if config.referee is None:
+        return None
+    if isinstance(config.referee, RefereeStations):
+        return StationSource(config, config.referee, domain)
+    return open_second_source(config.referee, config, domain.grid, domain.is_soil)
+
+
+class StationSource:
+    """Stations on the model grid, an ``ObservationSource``: each value is in the cell nearest to its station.
+
+    Parameters
+    ----------
+    config : the campaign: catalogue, times, observed depth.
+    settings : which stations, flags and depths; how far a value may be from an analysis in time.
+    domain : cells with updatable soil hold stations.
+
+    Raises
+    ------
+    ConfigError : no sensor in the observed depth has a value in the period.
+    MissingFileError, DataError : the files are missing or not readable.
+
+    Notes
+    -----
+    Local. All values of the analysis times are read once. Several sensors of a cell are averaged.
+    """
+
+    def __init__(self, config: CampaignConfig, settings: RefereeStations, domain: Domain) -> None:
+        self.label, self.depth_m = f"stations '{settings.entry}'", config.observations.depth_m
+        self._is_soil, self._std = domain.is_soil, settings.representativeness_std
+        chosen = settings
+        if settings.sensor_depths_m is None:
+            chosen = settings.model_copy(update={"sensor_depths_m": self.depth_m})
+        times, tolerance = config.time.analyses, settings.tolerance_minutes
+        found = load_stations(Catalogue.of(config), chosen, times[0], times[-1], tolerance)
+        found = choose_depths(found, chosen)
+        cells = ModelCells(domain.grid, domain.cells.cell, domain.cells.from_mask(domain.is_soil))
+        places = place(np.array([one.lat for one in found]), np.array([one.lon for one in found]), cells)
+        wanted = as_times(times)
+        total, count = (np.zeros((wanted.size, domain.is_soil.size)) for _ in range(2))
+        for one, number, is_placed in zip(found, places.main_cell, places.is_placed, strict=True):
+            if is_placed:
+                values = match_times(wanted, one.times, one.values, tolerance)
+                cell, known = domain.cells.cell[number], np.isfinite(values)
+                total[:, cell] += np.where(known, values, 0.0)
+                count[:, cell] += known
+        if not count.any():
+            raise ConfigError(
+                f"referee: none of {len(found)} sensors of '{settings.entry}' has a usable value (flags "
+                f"{', '.join(settings.accept)}) within {tolerance:g} minutes of an analysis from {times[0]} to "
+                f"{times[-1]} in a soil cell of the model. Do the files cover this period? See referee.accept, "
+                ".tolerance_minutes and .sensor_depths_m."
+            )
+        images = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        self._images = dict(zip(times, images.reshape(-1, *domain.is_soil.shape), strict=True))
+
+    def survey(self, times: Sequence[datetime]) -> Survey:
+        """See ``ObservationSource.survey``."""
+        has = {time: bool(np.isfinite(image).any()) for time, image in self._images.items()}
+        found = tuple((time, self.label) for time in times if has.get(time, False))
+        missing = tuple((time, self.label) for time in times if not has.get(time, False))
+        return Survey(self.label, found, missing, "skip", reason=_NO_VALUE if missing else "")
+
+    @property
+    def surveyed(self) -> Mapping[datetime, tuple[datetime, ...]]:
+        """Nothing: the values were read when the source was opened."""
+        return {}
+
+    def recall(self, surveyed: Mapping[datetime, tuple[datetime, ...]], /) -> None:
+        """Nothing to restore."""
+
+    def probe(self, _survey: Survey) -> tuple[str, ...]:
+        """Nothing: the values have been read."""
+        return ()
+
+    def other_layers(self, _time: datetime, _depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
+        """Nothing: a referee does not verify."""
+        return {}
+
+    def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002
+        """See ``ObservationSource.at``."""
+        image = self._images.get(time)
+        if image is None or not np.isfinite(image).any():
+            return None
+        std = np.full(image.shape, self._std)
+        return ImageObservation.flagged(image, self._is_soil, time, self.depth_m, self.label, std)

@@ -1,0 +1,108 @@
+"""A referee in a campaign: bits on any number of ranks and after a resume, stations, messages."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from landda_hpc.config import parse_config
+from landda_hpc.errors import ConfigError
+from landda_hpc.evaluation.referee import open_referee
+from landda_hpc.instances.domain import make_domain
+from tests.campaign.conftest import CONFIG, Landda
+
+TWIN_REFEREE = {"kind": "twin", "error_std": 0.06, "gaps": "network", "missing_fraction": 0.5}
+RUNS = [{"method": "control"}, {"method": "learned", "referee": False}, {"method": "learned", "name": "refereed"}]
+
+
+def records(output: Path, run: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (output / "cycles.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["run"] == run]
+
+
+def test_the_same_bits_on_more_ranks_and_after_a_resume(landda: Landda) -> None:
+    file = landda.write(referee=TWIN_REFEREE, runs=RUNS)
+    done = landda(1, "run", file, "-o", "one")
+    assert done.returncode == 0, done.stdout + done.stderr
+    with_referee = [line for line in records(landda.folder / "one", "refereed") if "referee_decides" in line]
+    decides = [line["referee_decides"] for line in with_referee]
+    assert decides[0] == 0.0 and 1.0 in decides
+    assert not any("referee_decides" in line for line in records(landda.folder / "one", "learned"))
+    assert len(with_referee[-1]["triple_referee_variance_by_scale"]) > 1
+
+    done = landda(3, "run", file, "-o", "three")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert landda.digest("three") == landda.digest("one")
+    newest = sorted((landda.folder / "three" / "checkpoints").glob("checkpoint_*.h5"))[-1]
+    newest.unlink()
+    done = landda(2, "resume", "three")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert landda.digest("three") == landda.digest("one")
+    for name in ("cycles.jsonl", "scores.jsonl"):
+        assert (landda.folder / "three" / name).read_bytes() == (landda.folder / "one" / name).read_bytes()
+
+
+def write_stations(path: Path) -> None:
+    """Hourly soil moisture at 0-10 cm, percent, of three stations; two of them lie in one cell."""
+    lines = ["Station_Id_C,Lat,Lon,Datetime(utc),VWC_010(%)"]
+    for name, lat, lon, value in (("A", 41.0, 101.0, 20.0), ("B", 41.02, 101.02, 30.0), ("C", 9.0, 20.0, 15.0)):
+        times = (datetime(2022, 6, 1) + timedelta(hours=hour) for hour in range(24 * 4))
+        lines += [f"{name},{lat},{lon},{time:%Y-%m-%d %H:%M:%S},{value}" for time in times]
+    path.write_text("\n".join(lines) + "\n")
+
+
+STATIONS = {
+    "catalogue": {"network": {"product": "cma_csv", "path": "stations.csv"}},
+    "referee": {"kind": "stations", "entry": "network", "accept": ["G", "U"], "representativeness_std": 0.05},
+}
+
+
+def test_stations_are_images_on_the_model_grid(tmp_path: Path) -> None:
+    write_stations(tmp_path / "stations.csv")
+    config = parse_config(with_(**STATIONS, data_root=str(tmp_path)))
+    source = open_referee(config, make_domain(config, 1))
+    assert source is not None
+    found = source.at(config.time.analyses[0])
+    assert found is not None and found.error_std is not None
+    values = np.sort(found.values[np.isfinite(found.values)])
+    np.testing.assert_allclose(values, [0.15, 0.25])  # the mean of two sensors in one cell
+    assert (found.error_std == 0.05).all()
+    assert not source.survey(config.time.analyses).missing
+    late = parse_config(with_(**STATIONS, data_root=str(tmp_path), time={
+        "start": "2023-06-02T00:00", "assimilation_end": "2023-06-03T00:00", "end": "2023-06-03T00:00"}))  # fmt: skip
+    with pytest.raises(ConfigError, match="referee: none of"):
+        open_referee(late, make_domain(late, 1))
+
+
+def with_(**changes: Any) -> Mapping[str, Any]:
+    return {**CONFIG, "runs": RUNS, "referee": TWIN_REFEREE, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"runs": RUNS[:2]}, "referee: no run learns its errors with it; add a run"),
+        ({"referee": {"kind": "stations", "entry": "here"}}, "referee.entry: needs an entry of stations .* is missing"),
+        ({"referee": {"kind": "twin", "depth_m": [0.0, 0.05]}}, "a referee observes the same layer"),
+        ({"referee": {"kind": "twin", "monitor_only": True}}, "referee.monitor_only: a referee is not assimilated"),
+        (
+            {
+                "observations": {"kind": "catalogue", "entry": "soil"},
+                "referee": {"kind": "catalogue", "entry": "soil"},
+                "catalogue": {"soil": {"product": "gldas_noah", "path": "soil_%Y%m%d.nc4"}},
+            },
+            "referee: soil is the assimilated product; its errors are not independent",
+        ),
+    ],
+)
+def test_what_a_referee_must_not_be(changes: Mapping[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(with_(**changes))
+    assert re.search(message, str(caught.value).replace("\n", " ")), caught.value
