@@ -76,22 +76,23 @@ def command(
 def _print(console: Console, found: RunErrors) -> None:
     of_scale = found.estimates.by_scale
     table = Table(title=f"Run {found.run}: standard deviations as of white errors, m3 m-3", title_justify="left")
-    for heading in ("scale", "R learned", "assumed", "B learned", "assumed", "K learned", "assumed", "applied", "chi2"):
-        table.add_column(heading, justify="right")
     n = of_scale.gain.value.size
+    table.add_column("scale")
     for scale in range(n):
-        name = {0: "0 coarsest", n - 1: f"{scale} finest"}.get(scale, str(scale))
-        table.add_row(
-            name,
-            _interval(of_scale.observation, scale, 3, is_variance=True),
-            _number(np.sqrt(of_scale.assumed_observation), scale, 3),
-            _interval(of_scale.background, scale, 3, is_variance=True),
-            _number(np.sqrt(of_scale.assumed_background), scale, 3),
-            _interval(of_scale.gain, scale, 2, is_variance=False),
-            _number(of_scale.assumed_gain, scale, 2),
-            _number(found.applied_gain, scale, 2),
-            _number(of_scale.chi_square, scale, 2),
-        )
+        table.add_column({0: "0 coarsest", n - 1: f"{scale} finest"}.get(scale, str(scale)), justify="right")
+    rows = {
+        "R learned": [_interval(of_scale.observation, k, 3, is_variance=True) for k in range(n)],
+        "R assumed": [_number(np.sqrt(of_scale.assumed_observation), k, 3) for k in range(n)],
+        "B learned": [_interval(of_scale.background, k, 3, is_variance=True) for k in range(n)],
+        "B assumed": [_number(np.sqrt(of_scale.assumed_background), k, 3) for k in range(n)],
+        "K learned": [_interval(of_scale.gain, k, 2, is_variance=False) for k in range(n)],
+        "K assumed": [_number(of_scale.assumed_gain, k, 2) for k in range(n)],
+        "K applied": [_number(found.applied_gain, k, 2) for k in range(n)],
+        "chi-square": [_number(of_scale.chi_square, k, 2) for k in range(n)],
+    }
+    for name, cells in rows.items():
+        if any(cells):
+            table.add_row(name, *cells)
     table.caption, table.caption_justify = found.how, "left"
     console.print(table)
     for sentence in found.sentences:
@@ -104,7 +105,7 @@ def _interval(estimate: Estimate, place: int, digits: int, *, is_variance: bool)
         value, limits = np.sqrt(value), np.sqrt(limits)
     if not np.isfinite(limits).all():
         return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} ({limits[0]:.{digits}f}-{limits[1]:.{digits}f})"
+    return f"{value:.{digits}f}\n{limits[0]:.{digits}f}-{limits[1]:.{digits}f}"
 
 
 def _number(values: FloatArray, place: int, digits: int) -> str:

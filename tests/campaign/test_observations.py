@@ -161,7 +161,7 @@ def test_a_survey_that_is_damaged_or_missing_is_told(tmp_path: Path, caplog: pyt
             resume_campaign(output, SerialCommunicator())
     survey.unlink()
     resume_campaign(output, SerialCommunicator()).folder.unlock()
-    assert "the survey of the start was not saved" in caplog.text
+    assert "the survey of the observations at the start was not saved" in caplog.text
     assert survey.read_text(encoding="utf-8") == whole
 
 
