@@ -93,9 +93,8 @@ def _print(console: Console, found: RunErrors) -> None:
     for name, cells in rows.items():
         if any(cells):
             table.add_row(name, *cells)
-    table.caption, table.caption_justify = found.how, "left"
     console.print(table)
-    for sentence in found.sentences:
+    for sentence in (found.how, *found.sentences):
         console.print(sentence, highlight=False)
 
 
