@@ -27,7 +27,7 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.analysis.frame_protocol import ImageFrame
+from landda_hpc.analysis.frame_protocol import ImageFrame, Pooling
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.analysis.running_statistics import checked, running_mean
@@ -304,13 +304,15 @@ class RefereedDifferences(VisitDifferences):
 
     Parameters
     ----------
-    frame, options : as ``VisitDifferences``.
+    frame, pooling, memory, max_gap_days : see ``VisitDifferences``.
     """
 
     _PREFIX: Final = "referee."
 
-    def __init__(self, frame: ImageFrame, *options: object, **named: object) -> None:
-        super().__init__(frame, *options, **named)  # type: ignore[arg-type]
+    def __init__(
+        self, frame: ImageFrame, pooling: Pooling = "per_wedge", memory: float = 10.0, max_gap_days: float = 5.0
+    ) -> None:
+        super().__init__(frame, pooling, memory, max_gap_days=max_gap_days)
         self._referee = GainReferee(frame, self.groups, self._memory)
 
     def observe(self, pair: ImagePair) -> None:

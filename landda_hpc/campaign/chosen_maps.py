@@ -120,7 +120,7 @@ def draw_chosen(
     DataError, StorageError : an image cannot be read, a figure not be written.
     """
     from landda_hpc.verification.figures.image_set import read_images
-    from landda_hpc.verification.figures.maps import draw_maps
+    from landda_hpc.verification.figures.maps import MapStyle, draw_maps
 
     observed_m = config.observations.depth_m
     stored = stored_images(folder, config.runs, observed_m, config.verification.depths_m, choice.layer)
@@ -134,14 +134,10 @@ def draw_chosen(
         name = f"map_{run}{'_' + layer.replace(' ', '') if choice.layer else ''}_{time:%Y%m%dT%H}.{kind}"
         draw_maps(
             images,
-            frame.grid,
-            frame.land,
-            time,
+            frame.ground,
             output / name,
+            MapStyle(f"Soil moisture {layer}, {run.replace('_', '-')}", time),
             panels=panels or None,
-            coastline=frame.coastline,
-            score_mask=frame.score_mask,
-            title=f"Soil moisture {layer}, {run.replace('_', '-')}",
         )
         yield output / name
 

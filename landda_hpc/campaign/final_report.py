@@ -6,9 +6,9 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
 from landda_hpc.config import CampaignConfig, Run
@@ -72,25 +72,30 @@ def make_report(
     done = dict(done or {})
     records = read_scores(folder.records_file("scores"))
     benchmarks, lost = _benchmarks(config.verification.benchmarks, config.data_root)
-    notes = [*notes, *lost, *_implausible_errors(folder, config)]
+    cycles = folder.read_records("cycles")
+
+    @cache
+    def domain() -> Domain:
+        return make_domain(config, n_ranks=1)
+
+    notes = [*notes, *lost, *_implausible_errors(cycles, config, domain)]
     since = config.scored_since if config.verification.discard_days else None
-    parts = _tables(folder, records)
+    parts = _tables(folder, records, cycles)
     n_tables = len(parts)
-    innovations = _innovation_files(folder, config)
+    innovations = _innovation_files(folder, config, cycles, domain)
     parts += innovations
     if config.output.figures:
         # Imported here, because tables do not need the plotting library.
         from landda_hpc.verification.figures.innovation_scales import plan_innovations
         from landda_hpc.verification.figures.report_figures import plan_maps, plan_series
 
-        cycles = folder.records_file("cycles")
-        of_cycles = cycles if cycles.is_file() else None
+        of_cycles = folder.records_file("cycles") if cycles else None
         parts += plan_series(records, folder.figures, of_cycles, since, _tolerance(config.runs), benchmarks)
         parts += plan_innovations([part.path for part in innovations], folder.figures)
         sources = _sources(folder, config.runs, config.analysed_window)
         if sources:
             regions = named_regions(config.verification.regions, config.data_root)
-            frame = map_frame(make_domain(config, n_ranks=1), config.observations.depth_m, regions)
+            frame = map_frame(domain(), config.observations.depth_m, regions)
             parts += plan_maps(sources, folder.figures, frame)
     n_parts = len(parts) + 1
     captions: list[tuple[Path, str]] = []
@@ -119,23 +124,23 @@ def _benchmarks(files: Sequence[Path], data_root: Path) -> tuple[Sequence[Benchm
         return (), [f"Benchmarks are not shown: {error}"]
 
 
-def _implausible_errors(folder: CampaignFolder, config: CampaignConfig) -> list[str]:
-    """Sentences about assumed errors that the innovations of the campaign do not fit."""
-    records = folder.read_records("cycles")
+def _implausible_errors(
+    records: Sequence[Mapping[str, Any]], config: CampaignConfig, domain: Callable[[], Domain]
+) -> list[str]:
+    """Sentences about assumed errors that the innovations of the campaign, from its records, do not fit."""
     if not any(INNOVATION in record for record in records):
         return []
-    domain = make_domain(config, n_ranks=1)
-    context = MethodContext(domain.grid, SerialCommunicator(), config.seed, config.data_root)
-    found = implausible_errors(records, config.runs, context, domain.is_soil)
+    context = MethodContext(domain().grid, SerialCommunicator(), config.seed, config.data_root)
+    found = implausible_errors(records, config.runs, context, domain().is_soil)
     return [sentence[0].upper() + sentence[1:] for sentence in found]
 
 
-def _tables(folder: CampaignFolder, records: list[ScoreRecord]) -> list[Part]:
+def _tables(folder: CampaignFolder, records: list[ScoreRecord], cycles: Sequence[Mapping[str, Any]]) -> list[Part]:
     def write(writer: Callable[[list[ScoreRecord], Path], None], path: Path) -> None:
         writer(records, path)
 
     def observations(path: Path) -> None:
-        write_text(path, counts_markdown(*counts_of_records(folder.read_records("cycles"))))
+        write_text(path, counts_markdown(*counts_of_records(cycles)))
 
     csv, netcdf, page = (folder.path / name for name in ("scores.csv", "scores.nc", "observations.md"))
     return [
@@ -145,13 +150,14 @@ def _tables(folder: CampaignFolder, records: list[ScoreRecord]) -> list[Part]:
     ]
 
 
-def _innovation_files(folder: CampaignFolder, config: CampaignConfig) -> list[Part]:
-    """A file of innovations by scale for each run whose records have them."""
-    records = folder.read_records("cycles")
+def _innovation_files(
+    folder: CampaignFolder, config: CampaignConfig, records: Sequence[Mapping[str, Any]], domain: Callable[[], Domain]
+) -> list[Part]:
+    """A file of innovations by scale for each run whose records of the cycles have them."""
     runs = [run for run in config.runs if any(r["run"] == run.name and r.get(INNOVATION) for r in records)]
 
     def write(run: Run, path: Path) -> None:
-        found = innovation_diagnostics(folder, config, make_domain(config, n_ranks=1), run, records)
+        found = innovation_diagnostics(folder, config, domain(), run, records)
         assert found is not None, "the records have innovations by wedge"
         title = f"Innovations by scale and wedge, run {run.name}, campaign {config.name}"
         write_innovation_diagnostics(path, found, {"title": title, "source": software(), "history": history()})
@@ -162,11 +168,11 @@ def _innovation_files(folder: CampaignFolder, config: CampaignConfig) -> list[Pa
 
 def map_frame(domain: Domain, depth_m: tuple[float, float], regions: Sequence[Region]) -> MapFrame:
     """What all maps of a campaign have in common. Local."""
-    from landda_hpc.verification.figures.maps import Coastline
+    from landda_hpc.verification.figures.maps import Coastline, Ground
     from landda_hpc.verification.figures.report_figures import MapFrame
 
     coast = Coastline.shipped()
-    return MapFrame(domain.grid, domain.is_land, domain.is_scored, coast, regions, depth_name(depth_m))
+    return MapFrame(Ground(domain.grid, domain.is_land, coast, domain.is_scored), regions, depth_name(depth_m))
 
 
 def _tolerance(runs: Sequence[Run]) -> float | None:

@@ -16,8 +16,8 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.evaluation.daily_rain import DailyRain, bars_of_cell, rainiest_day
 from landda_hpc.instances.domain import Domain
 from landda_hpc.regions import Region
-from landda_hpc.verification.figures.maps import Coastline
-from landda_hpc.verification.figures.station_maps import DayPanel, Ground
+from landda_hpc.verification.figures.maps import Coastline, Ground
+from landda_hpc.verification.figures.station_maps import DayPanel
 
 Kind = Literal["scores at stations", "series at stations", "day", "patterns", "scores of cells"]
 

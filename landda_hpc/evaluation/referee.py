@@ -12,17 +12,16 @@ from landda_hpc.evaluation.setup import Catalogue
 from landda_hpc.evaluation.stations import choose_depths, load_stations
 from landda_hpc.observation.catalogue import open_second_source
 from landda_hpc.observation.image_observation import ImageObservation
-from landda_hpc.observation.source import Survey
+from landda_hpc.observation.source import KnownSource, Survey
 from landda_hpc.verification.statistics.matching import ModelCells, as_times, match_times, place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from landda_hpc.constants import FloatArray
     from landda_hpc.instances.domain import Domain
     from landda_hpc.observation.source import ObservationSource
-    from landda_hpc.regridding.depth import DepthRange
 
 _NO_VALUE: Final = "no station has a value near that time"
 
@@ -41,7 +40,7 @@ def open_referee(config: CampaignConfig, domain: Domain) -> ObservationSource | 
     return open_second_source(config.referee, config, domain.grid, domain.is_soil)
 
 
-class StationSource:
+class StationSource(KnownSource):
     """Stations on the model grid, an ``ObservationSource``: each value is in the cell nearest to its station.
 
     Parameters
@@ -95,22 +94,6 @@ class StationSource:
         found = tuple((time, self.label) for time in times if has.get(time, False))
         missing = tuple((time, self.label) for time in times if not has.get(time, False))
         return Survey(self.label, found, missing, "skip", reason=_NO_VALUE if missing else "")
-
-    @property
-    def surveyed(self) -> Mapping[datetime, tuple[datetime, ...]]:
-        """Nothing: the values were read when the source was opened."""
-        return {}
-
-    def recall(self, surveyed: Mapping[datetime, tuple[datetime, ...]], /) -> None:
-        """Nothing to restore."""
-
-    def probe(self, _survey: Survey) -> tuple[str, ...]:
-        """Nothing: the values have been read."""
-        return ()
-
-    def other_layers(self, _time: datetime, _depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
-        """Nothing: a referee does not verify."""
-        return {}
 
     def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002
         """See ``ObservationSource.at``."""

@@ -88,7 +88,6 @@ def draw_reference_days(found: ReferenceVerification, days: Sequence[DayAnomalie
 def draw_cell_maps(found: ReferenceVerification, drawing: Drawing) -> list[Figure]:
     """Maps of the temporal correlation with a reference, of every run, and of the differences."""
     figures: list[Figure] = []
-    nowhere = np.empty(0)
     for window in found.cells:
         scores = {run: metrics["r"].value for run, metrics in window.scores.scores.items()}
         if not any(np.isfinite(values).any() for values in scores.values()):
@@ -102,8 +101,7 @@ def draw_cell_maps(found: ReferenceVerification, drawing: Drawing) -> list[Figur
         path = drawing.folder / f"{stem}.png"
         what = f"R with {_described(compared.reference)}, {compared.layer}, {window.window} window"
         draw_station_scores(
-            nowhere,
-            nowhere,
+            drawing.domain.cells.cell[found.scored],
             score_rows(scores, differences, drawing.baseline or ""),
             drawing.ground,
             path,
@@ -111,7 +109,6 @@ def draw_cell_maps(found: ReferenceVerification, drawing: Drawing) -> list[Figur
             regions=[drawn_region(drawing.domain)],
             title=what,
             label="R",
-            cells=drawing.domain.cells.cell[found.scored],
         )
         text = f"Temporal correlation in every cell: {what}."
         figures.append(

@@ -44,8 +44,7 @@ def draw_score_maps(found: StationVerification, drawing: Drawing) -> list[Figure
                 path = drawing.folder / f"stations_{metric}_{window.window}_{layer.replace(' ', '')}.png"
                 unit = "" if units == "1" else " (m$^3$ m$^{-3}$)"
                 draw_station_scores(
-                    stations.lat[chosen],
-                    stations.lon[chosen],
+                    (stations.lat[chosen], stations.lon[chosen]),
                     score_rows(scores, differences, drawing.baseline or ""),
                     drawing.ground,
                     path,

@@ -39,12 +39,10 @@ class GainRun(CurveletRun):
 
     @model_validator(mode="after")
     def _learns_with_known_r(self) -> Self:
-        kind = getattr(self.observation_errors, "kind", None)
-        varies = kind == "reported" or (kind == "learned" and getattr(self.observation_errors, "varies", False))
-        if self.background_errors is None and varies:
+        if self.background_errors is None and self.observation_errors.varies:
             raise ValueError(
-                f"observation_errors of kind '{kind}' need background_errors: B alone is learned with a fixed R only. "
-                "Method 'learned' learns both"
+                "observation_errors that are reported or learned need background_errors: B alone is learned with a "
+                "fixed R only. Method 'learned' learns both"
             )
         return self
 

@@ -143,3 +143,23 @@ class ObservationSource(Protocol):
         DataError : a file is not usable, or it is missing and the configuration treats that as an error.
         """
         ...
+
+
+class KnownSource:
+    """What an ``ObservationSource`` does whose observations are known, or can be made, when it is opened."""
+
+    @property
+    def surveyed(self) -> Mapping[datetime, tuple[datetime, ...]]:
+        """Nothing: no observation is late."""
+        return {}
+
+    def recall(self, surveyed: Mapping[datetime, tuple[datetime, ...]], /) -> None:
+        """Nothing to restore."""
+
+    def probe(self, _survey: Survey) -> tuple[str, ...]:
+        """Nothing to read."""
+        return ()
+
+    def other_layers(self, _time: datetime, _depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
+        """Nothing: it observes one layer."""
+        return {}

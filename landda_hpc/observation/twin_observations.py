@@ -10,14 +10,14 @@ import numpy as np
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.observation.persistence import Persistence
-from landda_hpc.observation.source import Survey
+from landda_hpc.observation.source import KnownSource, Survey
 from landda_hpc.observation.twin_gaps import GapKind, is_missing
 from landda_hpc.random_fields.angular_spectra import gaussian_spectrum
 from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.random_fields.sphere import random_field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from landda_hpc.constants import BoolArray, FloatArray
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class TwinObservationSource:
+class TwinObservationSource(KnownSource):
     """Truth plus an error that is drawn for each time.
 
     Attributes
@@ -70,22 +70,6 @@ class TwinObservationSource:
     def survey(self, times: Sequence[datetime]) -> Survey:
         """Report all times as found: the truth always exists."""
         return Survey(self.label, tuple((time, "nature run") for time in times), (), "error")
-
-    @property
-    def surveyed(self) -> Mapping[datetime, tuple[datetime, ...]]:
-        """Nothing: the truth is never late."""
-        return {}
-
-    def recall(self, surveyed: Mapping[datetime, tuple[datetime, ...]], /) -> None:
-        """Nothing to restore."""
-
-    def probe(self, _survey: Survey) -> tuple[str, ...]:
-        """Nothing to read."""
-        return ()
-
-    def other_layers(self, _time: datetime, _depths_m: Sequence[DepthRange]) -> dict[DepthRange, FloatArray]:
-        """Nothing: a twin's truth is the better reference."""
-        return {}
 
     def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation:
         """Observe the truth; see ``ObservationSource.at``."""

@@ -9,7 +9,7 @@ from matplotlib import colormaps
 
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures import appearance
-from landda_hpc.verification.figures.maps import Coastline, draw_maps
+from landda_hpc.verification.figures.maps import Coastline, Ground, MapStyle, draw_maps
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,15 +52,11 @@ def draw_reconstructions(
     panels = [*images, *(f"{name} minus original" for name in images if name != "original")]
     draw_maps(
         images,
-        grid,
-        land,
-        last_time,
+        Ground(grid, land, coastline),
         path,
+        MapStyle(f"Mean of {study.n_images} images" + (" up to the last" if last_time else ""), last_time, labels),
         panels=panels,
         regions=(region,),
-        coastline=coastline,
-        title=f"Mean of {study.n_images} images" + (" up to the last" if last_time else ""),
-        labels=labels,
     )
 
 

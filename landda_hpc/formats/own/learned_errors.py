@@ -283,14 +283,27 @@ def _write_groups(file: NetcdfWriter, errors: GroupErrors, dim: str, prefix: str
 
 
 def _read_groups(file: NetcdfFile, prefix: str) -> GroupErrors:
-    found: dict[str, Estimate | FloatArray] = {}
-    for key, (name, units, _) in _ESTIMATES.items():
+    def values(key: str) -> FloatArray:
+        name, units, _ = (_ESTIMATES | _PLAIN)[key]
         require_units(file, f"{prefix}{name}", (units,))
-        found[key] = Estimate(file.values(f"{prefix}{name}"), file.values(f"{prefix}{name}_limits"))
-    for key, (name, units, _) in _PLAIN.items():
-        require_units(file, f"{prefix}{name}", (units,))
-        found[key] = file.values(f"{prefix}{name}")
-    return GroupErrors(**found)  # type: ignore[arg-type]  # the names of _ESTIMATES hold estimates
+        return file.values(f"{prefix}{name}")
+
+    def estimate(key: str) -> Estimate:
+        return Estimate(values(key), file.values(f"{prefix}{_ESTIMATES[key][0]}_limits"))
+
+    return GroupErrors(
+        innovation=estimate("innovation"),
+        observation=estimate("observation"),
+        background=estimate("background"),
+        gain=estimate("gain"),
+        assumed_observation=values("assumed_observation"),
+        assumed_background=values("assumed_background"),
+        assumed_gain=values("assumed_gain"),
+        chi_square=values("chi_square"),
+        analyses=values("analyses"),
+        pairs=values("pairs"),
+        white_energy=values("white_energy"),
+    )
 
 
 def _wedges(scale: IntArray, wedge: IntArray, coefficients: IntArray) -> list[tuple[int, int, int, int]]:

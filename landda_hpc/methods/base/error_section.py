@@ -20,6 +20,11 @@ Purpose = Literal["background", "observation"]
 class ErrorSection(Section):
     """An error model. A subclass has ``kind: Literal["its_name"]``, its own keys, and ``build``."""
 
+    @property
+    def varies(self) -> bool:
+        """Whether the errors become known at each analysis only, so that ``build`` cannot make a model of them."""
+        return False
+
     @abstractmethod
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> ErrorModel:
         """Make the error model.

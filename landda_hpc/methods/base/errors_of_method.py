@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
 
-from landda_hpc.methods.base.error_section import ErrorSection
+from landda_hpc.methods.base.error_section import ErrorSection, Purpose
 from landda_hpc.methods.errors.learned import LearnedErrorsConfig
 from landda_hpc.methods.errors.reported import ReportedErrorsConfig
 
@@ -48,7 +48,8 @@ def with_errors(
     from landda_hpc.analysis.learned import WithLearnedErrors
     from landda_hpc.analysis.reported_errors import WithReportedErrors
 
-    b, r = (_fixed(s, p, frame, context) for s, p in ((background, "background"), (observation, "observation")))
+    b = _fixed(background, "background", frame, context)
+    r = _fixed(observation, "observation", frame, context)
 
     def with_background(model: ErrorModel, learned: ErrorModel | None) -> M | WithReportedErrors:
         if isinstance(observation, ReportedErrorsConfig):
@@ -65,10 +66,9 @@ def with_errors(
     return with_background(b, None)
 
 
-def _fixed(section: ErrorSection, purpose: Any, frame: ImageFrame, context: MethodContext) -> ErrorModel | None:
+def _fixed(section: ErrorSection, purpose: Purpose, frame: ImageFrame, context: MethodContext) -> ErrorModel | None:
     """The error model of a section; None where it changes from analysis to analysis."""
-    varies = isinstance(section, ReportedErrorsConfig) or _is_learning(section)
-    return None if varies else section.build(frame, purpose, context)
+    return None if section.varies else section.build(frame, purpose, context)
 
 
 def assumed_errors_of(
@@ -80,7 +80,7 @@ def assumed_errors_of(
     """
     from landda_hpc.analysis.assumed_errors import AssumedErrors
 
-    def made(section: ErrorSection | None, purpose: Any) -> ErrorModel | None:
+    def made(section: ErrorSection | None, purpose: Purpose) -> ErrorModel | None:
         if section is None:
             return None
         if "draws" in type(section).model_fields:

@@ -29,7 +29,7 @@ class LearnedErrorsConfig(ErrorSection, LearningSection):
 
     @property
     def varies(self) -> bool:
-        """Whether the errors change from analysis to analysis."""
+        """See ``ErrorSection.varies``: they are those of a file if there is one."""
         return self.file is None
 
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> LearnedErrors:

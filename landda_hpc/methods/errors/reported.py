@@ -19,6 +19,11 @@ class ReportedErrorsConfig(ErrorSection):
 
     kind: Literal["reported"] = "reported"
 
+    @property
+    def varies(self) -> bool:
+        """See ``ErrorSection.varies``."""
+        return True
+
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> WhiteErrors:
         """See ``ErrorSection.build``."""
         raise ConfigError(

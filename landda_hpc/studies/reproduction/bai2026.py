@@ -18,6 +18,7 @@ from landda_hpc.studies.reproduction.experiment import BAI2026
 from landda_hpc.studies.reproduction.independent import Independent
 from landda_hpc.studies.reproduction.page import Page, WrittenPage
 from landda_hpc.studies.reproduction.sentences import enumerated
+from landda_hpc.verification.figures.maps import MapStyle
 from landda_hpc.verification.figures.paper_series import Line, draw_lines
 from landda_hpc.verification.statistics.region_windows import covers
 from landda_hpc.verification.tables.side_by_side import ScoreOf
@@ -76,7 +77,7 @@ def _maps(page: Page, m: CampaignData) -> None:
             page.lacks(number, "background, analysis, increment", why)
         return
     title = f"Soil moisture {m.layer}"
-    m.draw(images, time, page.figure_file("fig04_globe"), panels=panels, title=title, columns=1)
+    m.draw(images, page.figure_file("fig04_globe"), MapStyle(title, time, columns=1), panels=panels)
     page.figure("Fig. 4", "fig04_globe", f"Background, analysis and increment. {time_words(time, wanted)}")
     papers = named_regions(BAI2026.regions, m.config.data_root)
     regions = [region for region in papers if covers(m.domain.grid, region)]
@@ -84,7 +85,7 @@ def _maps(page: Page, m: CampaignData) -> None:
         page.lacks("Fig. 5", "China and the United States", f"the grid ({m.domain.grid.describe()}) lacks them")
         return
     panels = [name for name in ("background", "analysis", "observation", "truth") if name in images]
-    m.draw(images, time, page.figure_file("fig05_regions"), panels=panels, title=title, regions=regions)
+    m.draw(images, page.figure_file("fig05_regions"), MapStyle(title, time), panels=panels, regions=regions)
     labels = {"observation": m.product or "observations of the twin", "truth": "truth of the twin"}
     shown = capital(enumerated([labels.get(name, name) for name in panels]))
     instead = " (the paper shows GLDAS there)" if m.is_twin and "observation" in panels else ""
@@ -132,7 +133,7 @@ def _end_of_window(page: Page, m: CampaignData) -> None:
     panels += [f"reference {layer} minus {name} {layer}" for name in ("control", "analysis") for layer in drawn]
     title = f"{capital(m.reference_words)}, and its difference from control and analysis"
     path = page.figure_file("fig06_end_of_window")
-    m.draw(images, time, path, panels=panels, title=title, labels=labels, columns=len(drawn))
+    m.draw(images, path, MapStyle(title, time, labels, columns=len(drawn)), panels=panels)
     lost = "".join(f" {layer}: {_why_no_layer(m, layer)}." for layer in papers if layer not in drawn)
     caption = f"The {m.reference_words} minus control and minus assimilation, {' and '.join(drawn)}. "
     caption += "The scores in the panels include frozen cells, which analyses do not change. "

@@ -16,6 +16,7 @@ from landda_hpc.studies.reproduction.common import time_words
 from landda_hpc.studies.reproduction.experiment import BAI2026
 from landda_hpc.studies.reproduction.page import Page
 from landda_hpc.studies.reproduction.sentences import white_stds
+from landda_hpc.verification.figures.maps import MapStyle
 
 _ORDINALS = ("first mode", "first two modes", "first three modes", "first four modes", "first five modes")
 _ROUNDING = 1e-9
@@ -48,7 +49,7 @@ def write_modes(page: Page, m: CampaignData) -> None:
     labels = {"original": "Original"} | {name: name.capitalize() for name in names}
     panels = list(shown)[:7]
     title = f"Background reconstructed from its first curvelet modes, {m.layer}"
-    m.draw(shown, time, page.figure_file("fig01_modes"), panels=panels, title=title, labels=labels, columns=2)
+    m.draw(shown, page.figure_file("fig01_modes"), MapStyle(title, time, labels, columns=2), panels=panels)
     rms = [math.sqrt(float(np.mean((s - background)[known] ** 2))) for s in sums]
     whole = " All modes together reproduce the image exactly." if rms[-1] < _ROUNDING else ""
     page.figure(
@@ -82,7 +83,7 @@ def _write_first_mode(
     labels = {"increment": "Background minus first mode of a perturbed background"}
     title = f"Background and its 'error of the first mode', {m.layer}"
     panels = ["background", "increment"]
-    m.draw(fields, time, page.figure_file("fig03_first_mode"), panels=panels, title=title, labels=labels, columns=1)
+    m.draw(fields, page.figure_file("fig03_first_mode"), MapStyle(title, time, labels, columns=1), panels=panels)
     truncation = background - first_mode
     spread = np.where(known, first.std(axis=0, ddof=1), np.nan)
     share = float(np.corrcoef(truncation[known], fields["increment"][known])[0, 1] ** 2)
@@ -95,13 +96,15 @@ def _write_first_mode(
     )
     m.draw(
         {"Standard deviation": spread},
-        time,
         page.figure_file("fig03_spread"),
+        MapStyle(
+            f"Spread of {run.members} perturbations, first mode",
+            time,
+            columns=1,
+            quantity="Standard deviation",
+            top=0.036,
+        ),
         panels=["Standard deviation"],
-        title=f"Spread of {run.members} perturbations, first mode",
-        columns=1,
-        quantity="Standard deviation",
-        top=0.036,
     )
     page.figure(
         "Fig. 3",

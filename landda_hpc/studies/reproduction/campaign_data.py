@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from landda_hpc.campaign.depths import layer_folder
 from landda_hpc.campaign.record_check import require_records
@@ -16,12 +16,12 @@ from landda_hpc.errors import StorageError
 from landda_hpc.formats.products.registry import PRODUCTS
 from landda_hpc.instances.domain import Domain, depth_name, make_domain
 from landda_hpc.instances.trajectory import presented, require_same_trajectory
-from landda_hpc.regions import Region
+from landda_hpc.regions import GLOBE, Region
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
 from landda_hpc.studies.reproduction.experiment import Experiment
 from landda_hpc.verification.figures.image_set import read_images
-from landda_hpc.verification.figures.maps import Coastline, draw_maps
+from landda_hpc.verification.figures.maps import Coastline, Ground, MapStyle, draw_maps
 from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord, read_json_lines
 from landda_hpc.verification.tables.side_by_side import ComparedRuns
@@ -171,32 +171,13 @@ class CampaignData:
     def draw(
         self,
         images: dict[str, FloatArray],
-        time: datetime | None,
         path: Path,
+        style: MapStyle,
         *,
         panels: Sequence[str],
-        title: str,
-        labels: dict[str, str] | None = None,
-        regions: Sequence[Region] | None = None,
-        columns: int | None = None,
-        quantity: str = "Soil moisture",
-        top: float | None = None,
+        regions: Sequence[Region] = (GLOBE,),
     ) -> None:
-        """Draw maps on the campaign's grid, as :func:`draw_maps`."""
-        more: dict[str, Any] = {} if regions is None else {"regions": regions}
-        draw_maps(
-            images,
-            self.domain.grid,
-            self.domain.is_land,
-            time,
-            path,
-            panels=panels,
-            coastline=self.coast,
-            score_mask=self.domain.is_scored,
-            title=title,
-            labels=self.labels() | (labels or {}),
-            columns=columns,
-            quantity=quantity,
-            top=top,
-            **more,
-        )
+        """Draw maps on the campaign's grid with the labels of its runs, as :func:`draw_maps`."""
+        ground = Ground(self.domain.grid, self.domain.is_land, self.coast, self.domain.is_scored)
+        labelled = replace(style, labels=self.labels() | dict(style.labels))
+        draw_maps(images, ground, path, labelled, panels=panels, regions=regions)

@@ -20,6 +20,7 @@ from landda_hpc.studies.reproduction.common import time_words
 from landda_hpc.studies.reproduction.experiment import SHEN2024
 from landda_hpc.studies.reproduction.page import Page
 from landda_hpc.studies.reproduction.paper_regions import INSIDE_CHINA
+from landda_hpc.verification.figures.maps import MapStyle
 from landda_hpc.verification.statistics.scores import score
 
 
@@ -84,7 +85,7 @@ def _write_one(page: Page, kind: str, folder: Path) -> None:
     panels = [*shown, "point minus reference", "image minus reference"]
     name = f"fig07_{kind.replace(' ', '_')}"
     title = f"Soil moisture {m.layer}, observations {kind}"
-    m.draw(shown, time, page.figure_file(name), panels=panels, title=title, labels=labels, columns=2)
+    m.draw(shown, page.figure_file(name), MapStyle(title, time, labels, columns=2), panels=panels)
     observed = np.isfinite(images["observation"])
     (china,) = named_regions((INSIDE_CHINA,), m.config.data_root)
     inside_china = china.mask(m.domain.grid)
@@ -110,9 +111,11 @@ def _write_error_map(page: Page, m: CampaignData, point: Var3dPointRun) -> None:
     errors = np.where(m.domain.is_land, assumed, np.nan)
     panels = ["Assumed by the 3D-Var"]
     m.draw(
-        {panels[0]: errors}, None, page.figure_file("fig06_errors"), panels=panels, title="Observation errors",
-        columns=1, quantity="Standard deviation",
-    )  # fmt: skip
+        {panels[0]: errors},
+        page.figure_file("fig06_errors"),
+        MapStyle("Observation errors", columns=1, quantity="Standard deviation"),
+        panels=panels,
+    )
     words = f"Observation errors: {outside:g} m3 m-3"
     words += "".join(f", and {one.std:g} inside {one.name}" for one in regions) or ", the same inside China"
     page.figure(

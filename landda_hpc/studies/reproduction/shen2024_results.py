@@ -11,6 +11,7 @@ from landda_hpc.studies.reproduction.experiment import SHEN2024
 from landda_hpc.studies.reproduction.independent import Independent
 from landda_hpc.studies.reproduction.page import Page, stamp
 from landda_hpc.studies.reproduction.shen2024_transform import image_run
+from landda_hpc.verification.figures.maps import MapStyle
 from landda_hpc.verification.figures.minimisation import (
     KnownMinimisation,
     draw_minimisation,
@@ -90,7 +91,7 @@ def write_maps(page: Page, m: CampaignData) -> None:
         panels = [m.reference_image, "analysis", third]
         panels += [f"{x} minus {m.reference_image}" for x in ("analysis", third)]
         title = f"Soil moisture {layer}, {run.replace('_', '-')}"
-        m.draw(images, time, page.figure_file(name), panels=panels, title=title, columns=3)
+        m.draw(images, page.figure_file(name), MapStyle(title, time, columns=3), panels=panels)
         stands = "truth, where the paper shows ERA5-Land" if m.is_twin else "product"
         words = f"{layer}: {stands}, analysis, {third}; differences are ours. {time_words(time, wanted)}"
         if number == "Fig. 9":
@@ -153,8 +154,7 @@ def write_series(
             scores=(kind,),
             title=title,
             since=m.since,
-            rain=bars,
-            rain_label=label,
+            rain=(label, bars),
         )
         words = f"{kind.upper()} against the {reference}, every {m.config.time.cycle_hours} h (the paper: 1 h)."
         names = ("red and blue", "black and grey")

@@ -23,6 +23,7 @@ from landda_hpc.studies.reproduction.page import Page, stamp
 from landda_hpc.studies.reproduction.sentences import twin_observation_words
 from landda_hpc.studies.threshold_statistics import reconstruct
 from landda_hpc.studies.threshold_study import ThresholdReport, ThresholdSettings, distance_warnings, study_thresholds
+from landda_hpc.verification.figures.maps import MapStyle
 from landda_hpc.verification.statistics.sample_size import variance_warnings
 
 logger = logging.getLogger(__name__)
@@ -49,9 +50,7 @@ def write_thresholded(page: Page, m: CampaignData) -> None:
     images = {"raw": image, "0.1": parts[0], "0.5": parts[1]}
     labels = {"raw": "Raw image", "0.1": "Threshold 0.1", "0.5": "Threshold 0.5"}
     title = f"Background {m.layer} and its largest curvelet coefficients"
-    m.draw(
-        images, time, page.figure_file("fig01_threshold"), panels=list(images), title=title, labels=labels, columns=3
-    )
+    m.draw(images, page.figure_file("fig01_threshold"), MapStyle(title, time, labels, columns=3), panels=list(images))
     words = f"Simulated soil moisture, and what the largest 10 % and 50 % of its coefficients keep. {stamp(time)}; the "
     page.figure("Fig. 1", "fig01_threshold", words + "paper's is of 1 May 2016.")
 
@@ -81,14 +80,15 @@ def write_background_errors(page: Page, m: CampaignData) -> None:
     spread = max(float(np.nanquantile(image, 0.98)) for image in images.values())
     m.draw(
         images,
-        None,
         page.figure_file("fig02_background_errors"),
+        MapStyle(
+            f"Control minus observation, {count} times since {stamp(since)}",
+            labels={name: name for name in images},
+            columns=3,
+            quantity="Standard deviation",
+            top=max(0.012, 0.012 * math.ceil(spread / 0.012)),
+        ),
         panels=list(images),
-        title=f"Control minus observation, {count} times since {stamp(since)}",
-        labels={name: name for name in images},
-        columns=3,
-        quantity="Standard deviation",
-        top=max(0.012, 0.012 * math.ceil(spread / 0.012)),
     )
     warnings = variance_warnings(count, "The variance of a cell")
     for warning in warnings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -65,6 +65,51 @@ class Coastline:
             raise ShapeError(f"land fraction has shape {self.land_fraction.shape}; its grid has {self.grid.shape}.")
 
 
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What lies under the images of a map.
+
+    Attributes
+    ----------
+    grid : of the images.
+    land : True over land, (n_lat, n_lon); the rest is ocean.
+    coast : where the coast runs; None: along the contour of ``land``.
+    scored : cells whose scores are shown, (n_lat, n_lon); None: all land.
+    """
+
+    grid: Grid
+    land: BoolArray
+    coast: Coastline | None = None
+    scored: BoolArray | None = None
+
+    @property
+    def coastline(self) -> Coastline:
+        """The coast that is drawn."""
+        return self.coast or Coastline(self.grid, self.land.astype(np.float64))
+
+
+@dataclass(frozen=True)
+class MapStyle:
+    """Words and arrangement of a figure of maps.
+
+    Attributes
+    ----------
+    title : first part of the figure's title; the time follows.
+    time : valid time, UTC; None: none in the title.
+    labels : panel titles by image name, in place of :data:`LABELS`.
+    columns : of one region: panels row by row in the given order, with so many per row; None: by kind.
+    quantity : name of the fields, for their colour bar.
+    top : of the fields' bands, m3 m-3; None: those of soil moisture.
+    """
+
+    title: str = "Soil moisture"
+    time: datetime | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    columns: int | None = None
+    quantity: str = "Soil moisture"
+    top: float | None = None
+
+
 def default_panels(images: Mapping[str, FloatArray]) -> tuple[str, ...]:
     """Choose panels for a set of images.
 
@@ -81,20 +126,12 @@ def default_panels(images: Mapping[str, FloatArray]) -> tuple[str, ...]:
 
 def draw_maps(
     images: Mapping[str, FloatArray],
-    grid: Grid,
-    land: BoolArray,
-    time: datetime | None,
+    ground: Ground,
     path: Path,
+    style: MapStyle | None = None,
     *,
     panels: Sequence[str] | None = None,
     regions: Sequence[Region] = (GLOBE,),
-    coastline: Coastline | None = None,
-    score_mask: BoolArray | None = None,
-    title: str = "Soil moisture",
-    labels: Mapping[str, str] | None = None,
-    columns: int | None = None,
-    quantity: str = "Soil moisture",
-    top: float | None = None,
 ) -> None:
     """Draw images as maps and write one PNG.
 
@@ -102,23 +139,15 @@ def draw_maps(
     ----------
     images : by name ("control", "background", "analysis", "forecast", "observation", "truth", "increment",
         "innovation"), shape (n_lat, n_lon), m3 m-3. NaN is missing: grey over land.
-    grid : of the images.
-    land : True over land; the rest is ocean.
-    time : valid time, UTC; None: none in the title.
+    ground : grid, land and coast; cells whose scores stand above the difference panels (within the region).
     path : the PNG.
+    style : words and arrangement.
     panels : names of images, or "a minus b"; default :func:`default_panels`.
     regions : one region gives two columns, fields and differences; several give one column each.
-    coastline : default the contour of ``land``.
-    score_mask : cells whose scores stand above the difference panels (within the region); default ``land``.
-    title : first part of the figure's title; the time follows.
-    labels : panel titles by image name, in place of :data:`LABELS`.
-    columns : of one region: panels row by row in the given order, with so many per row; by default by kind.
-    quantity : name of the fields, for their colour bar.
-    top : of the fields' bands, m3 m-3; default those of soil moisture.
 
     Raises
     ------
-    ShapeError : an image, ``land`` or ``score_mask`` does not have the grid's shape.
+    ShapeError : an image, ``ground.land`` or ``ground.scored`` does not have the grid's shape.
     DataError : a panel names a missing image, no panel is left, or a region lies off the grid.
     StorageError : the file cannot be written.
 
@@ -126,17 +155,18 @@ def draw_maps(
     -----
     Local. Moisture has the same colour bands in every figure; differences have bands fitted to the figure.
     """
-    score_mask = land if score_mask is None else score_mask
+    style, grid, land = style or MapStyle(), ground.grid, ground.land
+    score_mask = land if ground.scored is None else ground.scored
     for name, array in {**images, "land": land, "score_mask": score_mask}.items():
         if array.shape != grid.shape:
             raise ShapeError(f"image '{name}' has shape {array.shape}; the grid has {grid.shape}.")
-    names = LABELS | dict(labels or {})
+    names = LABELS | dict(style.labels)
     chosen = [_panel(name, images, names) for name in (panels if panels is not None else default_panels(images))]
     if not chosen or not regions:
         raise DataError(
             f"nothing to draw in '{path}': no panels or regions; images given: {', '.join(images) or 'none'}."
         )
-    coast = coastline or Coastline(grid, land.astype(np.float64))
+    coast = ground.coastline
     fields = [p for p in chosen if not p.is_difference]
     differences = [p for p in chosen if p.is_difference]
     shown = [
@@ -144,15 +174,15 @@ def draw_maps(
     ]
     seen = np.any([region.mask(grid) for region in shown], axis=0) & land
     scales = {
-        False: appearance.moisture_scale(top),
+        False: appearance.moisture_scale(style.top),
         True: appearance.difference_scale([p.image[seen] for p in differences]),
     }
-    in_grid = columns if len(shown) == 1 else None
+    in_grid = style.columns if len(shown) == 1 else None
     layout = arrange_in_grid(chosen, shown[0], in_grid) if in_grid else arrange(fields, differences, shown)
 
     figure = appearance.new_figure(layout.width, layout.height)
-    when = "" if time is None else f", {time.day} {time:%B %Y, %H:%M} UTC"
-    figure.suptitle(title + when, fontsize=appearance.FONT + 2)
+    when = "" if style.time is None else f", {style.time.day} {style.time:%B %Y, %H:%M} UTC"
+    figure.suptitle(style.title + when, fontsize=appearance.FONT + 2)
     axes = figure.subplots(layout.n_rows, len(layout.width_ratios), squeeze=False, width_ratios=layout.width_ratios)
     for ax in axes.flat:
         ax.set_visible(False)
@@ -187,7 +217,7 @@ def draw_maps(
             if in_grid:
                 rows = sorted({row for row, _, panel, _ in layout.places if panel.is_difference == is_difference})
                 along = axes[rows].ravel().tolist()
-            _colour_bar(figure, along, *scales[is_difference], is_difference, layout, quantity)
+            _colour_bar(figure, along, *scales[is_difference], is_difference, layout, style.quantity)
     _surface_legend(figure, has_gaps)
     appearance.save(figure, path)
 

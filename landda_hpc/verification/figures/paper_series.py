@@ -71,8 +71,7 @@ def draw_lines(
     scores: Sequence[str],
     title: str,
     since: datetime | None = None,
-    rain: Sequence[tuple[datetime, float]] = (),
-    rain_label: str = "precipitation",
+    rain: tuple[str, Sequence[tuple[datetime, float]]] = ("precipitation", ()),
 ) -> None:
     """Draw scores of several runs and layers over time, one panel per score; one PNG.
 
@@ -81,7 +80,7 @@ def draw_lines(
     records, reference : scores, and the reference of those drawn.
     lines, scores : runs and scores to draw; one panel for each score.
     since : earlier times are left out.
-    rain : mm a day by the start of the day, drawn as bars behind the lines.
+    rain : label, and mm a day by the start of the day, drawn as bars behind the lines.
 
     Raises
     ------
@@ -101,7 +100,7 @@ def draw_lines(
     figure = appearance.new_figure(9.0, 0.9 + 2.9 * len(scores))
     figure.suptitle(title, fontsize=appearance.FONT + 2)
     axes = figure.subplots(len(scores), 1, squeeze=False, sharex=True)[:, 0]
-    bars = [bar for bar in rain if span[0] <= bar[0] + timedelta(hours=12) <= span[1]]
+    bars = [bar for bar in rain[1] if span[0] <= bar[0] + timedelta(hours=12) <= span[1]]
     for number, (ax, score) in enumerate(zip(axes, scores, strict=True)):
         behind = draw_bars(ax, bars, max(amount for _, amount in bars)) if bars else ax
         for line in lines:
@@ -121,7 +120,7 @@ def draw_lines(
     if any(line.published for line in lines):
         handles.append(Line2D([], [], color=appearance.INK, linestyle=":", linewidth=1.0, label="published means"))
     if bars:
-        handles.append(Patch(facecolor=RAIN_COLOUR, label=rain_label))
+        handles.append(Patch(facecolor=RAIN_COLOUR, label=rain[0]))
     legend_below(figure, handles)
     appearance.save(figure, path)
 

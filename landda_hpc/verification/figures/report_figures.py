@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from landda_hpc.errors import ShapeError
 from landda_hpc.regions import GLOBE
-from landda_hpc.verification.figures.maps import draw_maps
+from landda_hpc.verification.figures.maps import Ground, MapStyle, draw_maps
 from landda_hpc.verification.figures.minimisation import draw_minimisation, read_minimisations
 from landda_hpc.verification.figures.score_series import draw_innovations, draw_score_series, read_innovations
 from landda_hpc.verification.statistics.region_windows import covers
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.grid import Grid
+    from landda_hpc.constants import FloatArray
     from landda_hpc.regions import Region
     from landda_hpc.verification.figures.image_set import ImageSet
-    from landda_hpc.verification.figures.maps import Coastline
     from landda_hpc.verification.tables.benchmarks import Benchmark
     from landda_hpc.verification.tables.score_records import ScoreRecord
 
@@ -64,16 +62,12 @@ class MapFrame:
 
     Attributes
     ----------
-    grid, land, score_mask : of the images; without a score mask all land is scored.
-    coastline : a finer coast than that of ``land``.
+    ground : grid, land and coast of the images, and the cells that are scored.
     regions : shown together in one further figure per set, those that the grid covers.
     layer : of the images.
     """
 
-    grid: Grid
-    land: BoolArray
-    score_mask: BoolArray | None
-    coastline: Coastline | None
+    ground: Ground
     regions: Sequence[Region]
     layer: str
 
@@ -104,7 +98,7 @@ def plan_series(
 
 def plan_maps(sources: Sequence[MapSource], figures: Path, frame: MapFrame) -> list[Part]:
     """Maps of all cells and of the regions for every set of images."""
-    covered = tuple(region for region in frame.regions if covers(frame.grid, region))
+    covered = tuple(region for region in frame.regions if covers(frame.ground.grid, region))
     controls = {s.time: s for s in sources if s.run == CONTROL}
     drawn_with = {s.time for s in sources if s.run != CONTROL and not s.is_empty}
     parts = []
@@ -147,10 +141,10 @@ def _draw_map(
 ) -> str | None:
     """Draw one figure of maps; its caption, or None where there is no image to draw."""
     item = source.load()
-    if not item.grid.same_points(frame.grid):
+    if not item.grid.same_points(frame.ground.grid):
         raise ShapeError(
             f"images of {item.run} at {item.time} are on {item.grid.describe()}; the model is on "
-            f"{frame.grid.describe()}."
+            f"{frame.ground.grid.describe()}."
         )
     fields = dict(item.images)
     of_control = _state(control.load().images if control is not None else {})
@@ -165,15 +159,11 @@ def _draw_map(
     title = f"Soil moisture {frame.layer}, {item.run.replace('_', '-')}"
     draw_maps(
         fields,
-        frame.grid,
-        frame.land,
-        item.time,
+        frame.ground,
         path,
-        regions=shown,
+        MapStyle(title, item.time),
         panels=panels,
-        coastline=frame.coastline,
-        score_mask=frame.score_mask,
-        title=title,
+        regions=shown,
     )
     where = "all cells" if is_global else " and ".join(region.name for region in shown)
     return f"{title}, {item.time:%Y-%m-%d %H:%M} UTC, {where}."

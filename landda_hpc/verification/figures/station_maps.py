@@ -17,32 +17,16 @@ from matplotlib.lines import Line2D
 
 from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
-from landda_hpc.grid import Grid
 from landda_hpc.regions import Region
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.map_layout import aspect
-from landda_hpc.verification.figures.maps import Coastline, frame_map
+from landda_hpc.verification.figures.maps import Ground, frame_map
 from landda_hpc.verification.statistics.region_windows import window_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LAND: Final = "#f4f2ec"
-
-
-@dataclass(frozen=True, eq=False)
-class Ground:
-    """Background of maps of stations.
-
-    Attributes
-    ----------
-    grid, land : of the model; land is (n_lat, n_lon).
-    coast : where the coast runs.
-    """
-
-    grid: Grid
-    land: BoolArray
-    coast: Coastline
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +48,7 @@ class ScorePanel:
 
 
 def draw_station_scores(
-    lat: FloatArray,
-    lon: FloatArray,
+    places: tuple[FloatArray, FloatArray] | IntArray,
     panels: Sequence[ScorePanel],
     ground: Ground,
     path: Path,
@@ -74,7 +57,6 @@ def draw_station_scores(
     regions: Sequence[Region],
     title: str,
     label: str,
-    cells: IntArray | None = None,
 ) -> None:
     """Draw a score at stations or of cells, one row per panel, one column per region, and write one PNG.
 
@@ -82,11 +64,10 @@ def draw_station_scores(
 
     Parameters
     ----------
-    lat, lon : of the stations, degrees, (n_place,).
+    places : latitudes and longitudes of stations, degrees, (n_place,) each; or flat indices of cells, (n_place,).
     metric : decides colours and bands: "r", "anomaly_r", "ubrmse" or "bias".
     regions : from ``station_regions``.
     title, label : of the figure, of the colour bar of scores, with the unit.
-    cells : flat indices of the cells that the values are of, in place of stations.
 
     Raises
     ------
@@ -112,15 +93,16 @@ def draw_station_scores(
         for j, region in enumerate(regions):
             ax: Axes = axes[i, j]
             _background(ax, ground, region)
-            if cells is None:
+            if isinstance(places, tuple):
+                lat, lon = places
                 inside = region.holds(lat, lon) & np.isfinite(panel.values)
                 _dots(ax, lat, lon, panel, inside, region, colours, norm)
             else:
                 image = np.full(ground.grid.n_cells, np.nan)
-                image[cells] = panel.values
+                image[places] = panel.values
                 _mesh(ax, image.reshape(ground.grid.shape), ground, region, colours, norm)
-                inside = region.mask(ground.grid).reshape(-1)[cells] & np.isfinite(panel.values)
-            frame_map(ax, region, ground.coast)
+                inside = region.mask(ground.grid).reshape(-1)[places] & np.isfinite(panel.values)
+            frame_map(ax, region, ground.coastline)
             letter = chr(ord("a") + i * len(regions) + j)
             ax.set_title(f"({letter}) {panel.title}", loc="left", fontsize=appearance.FONT)
             if i == 0 and len(regions) > 1:
@@ -128,14 +110,14 @@ def draw_station_scores(
                     region.name, (0.5, 1.0), (0, 18), xycoords="axes fraction", textcoords="offset points", ha="center",
                     fontsize=appearance.FONT + 1, fontweight="bold",
                 )  # fmt: skip
-            weights = np.ones(inside.size) if cells is None else ground.grid.area.reshape(-1)[cells]
+            weights = np.ones(inside.size) if isinstance(places, tuple) else ground.grid.area.reshape(-1)[places]
             _corner(ax, _mean_words(panel, inside, weights))
             bars[panel.is_difference].append(ax)
     for is_difference, members in bars.items():
         if members:
             text = f"Difference in {label}" if is_difference else label
             _bar(figure, members, *scales[is_difference], text)
-    if cells is None and any(p.is_sure is not None for p in panels):
+    if isinstance(places, tuple) and any(p.is_sure is not None for p in panels):
         handles = [
             Line2D([], [], marker="o", linestyle="", markersize=5, markerfacecolor="white", markeredgecolor=colour,
                    markeredgewidth=width, label=text)
@@ -222,7 +204,7 @@ def draw_day(
         if panel.stations is not None:
             values = ScorePanel(panel.title, panel.stations, False)
             _dots(ax, lat, lon, values, inside & np.isfinite(panel.stations), region, colours, norm)
-        frame_map(ax, region, ground.coast)
+        frame_map(ax, region, ground.coastline)
         ax.set_title(f"({chr(ord('a') + number)}) {panel.title}", loc="left", fontsize=appearance.FONT)
         if panel.note:
             _corner(ax, panel.note)

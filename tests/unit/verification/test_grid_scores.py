@@ -14,9 +14,9 @@ import pytest
 from landda_hpc.grid import regular_grid
 from landda_hpc.regions import named_regions
 from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
-from landda_hpc.verification.figures.maps import Coastline
+from landda_hpc.verification.figures.maps import Coastline, Ground
 from landda_hpc.verification.figures.rain_series import ScoreLine, StationPanel, draw_scores_with_rain, draw_stations
-from landda_hpc.verification.figures.station_maps import DayPanel, Ground, draw_day, draw_station_scores, score_rows
+from landda_hpc.verification.figures.station_maps import DayPanel, draw_day, draw_station_scores, score_rows
 from landda_hpc.verification.statistics.anomalies import AnomalyRule
 from landda_hpc.verification.statistics.dependence import Bootstrap
 from landda_hpc.verification.statistics.grid_scores import Compared, mean_patterns, score_cells, score_patterns
@@ -155,7 +155,7 @@ def test_every_figure_is_drawn(tmp_path: Path, pictures: Any) -> None:
             {"control": one, "image": two}, {"image": (two - one, two - one - 0.1, two - one + 0.1)}, "control"
         )
         draw_station_scores(
-            lat, lon, rows, ground, tmp_path / f"{metric}.png", metric=metric, regions=[CHINA, UNITED_STATES],
+            (lat, lon), rows, ground, tmp_path / f"{metric}.png", metric=metric, regions=[CHINA, UNITED_STATES],
             title="Title", label=metric,
         )  # fmt: skip
         assert min(pictures.png_size(tmp_path / f"{metric}.png")) > 300

@@ -14,10 +14,11 @@ from landda_hpc.grid import gaussian_grid, grid_from_centres, regular_grid
 from landda_hpc.regions import GLOBE, Region, named_regions
 from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.figures import appearance
-from landda_hpc.verification.figures.maps import Coastline, default_panels, draw_maps
+from landda_hpc.verification.figures.maps import Coastline, Ground, MapStyle, default_panels, draw_maps
 from landda_hpc.verification.statistics.region_windows import window_of
 
 TIME = datetime(2022, 6, 2, 6)
+STYLE = MapStyle(time=TIME)
 CHINA, UNITED_STATES = named_regions(BAI2026_REGIONS, Path())
 NAMES = ("background", "observation", "analysis", "increment")
 
@@ -28,7 +29,7 @@ def test_global_map(pictures, tmp_path, grid):
     images = pictures.example_images(grid, land, NAMES)
     images["observation"][20:, :10] = np.nan
     path = tmp_path / "figures" / "map.png"
-    draw_maps(images, grid, land, TIME, path, score_mask=land & (grid.lat[:, None] > -60.0))
+    draw_maps(images, Ground(grid, land, scored=land & (grid.lat[:, None] > -60.0)), path, STYLE)
     width, height = pictures.png_size(path)
     assert 1200 <= width <= 2200
     assert 700 <= height <= 2200
@@ -40,7 +41,7 @@ def test_same_images_same_bytes(pictures, tmp_path):
     land = pictures.example_land(grid)
     images = pictures.example_images(grid, land, ("background",))
     for name in "ab":
-        draw_maps(images, grid, land, TIME, tmp_path / f"{name}.png")
+        draw_maps(images, Ground(grid, land), tmp_path / f"{name}.png", STYLE)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -48,9 +49,10 @@ def test_regions_side_by_side_with_a_finer_coast(pictures, tmp_path):
     grid, fine = regular_grid(64, 128), regular_grid(90, 180)
     land = pictures.example_land(grid)
     draw_maps(
-        pictures.example_images(grid, land, NAMES), grid, land, TIME, tmp_path / "regions.png",
-        regions=(CHINA, UNITED_STATES), coastline=Coastline(fine, pictures.example_land(fine).astype(float)),
-        panels=("background", "background minus observation", "increment"), labels={"observation": "GLDAS"},
+        pictures.example_images(grid, land, NAMES),
+        Ground(grid, land, Coastline(fine, pictures.example_land(fine).astype(float))), tmp_path / "regions.png",
+        MapStyle(time=TIME, labels={"observation": "GLDAS"}), regions=(CHINA, UNITED_STATES),
+        panels=("background", "background minus observation", "increment"),
     )  # fmt: skip
     width, height = pictures.png_size(tmp_path / "regions.png")
     assert min(width, height) > 800
@@ -67,7 +69,7 @@ def test_regions_side_by_side_with_a_finer_coast(pictures, tmp_path):
 def test_regional_grid(pictures, tmp_path, grid):
     land = np.ones(grid.shape, bool)
     land[:4] = False
-    draw_maps(pictures.example_images(grid, land, NAMES), grid, land, TIME, tmp_path / "map.png")
+    draw_maps(pictures.example_images(grid, land, NAMES), Ground(grid, land), tmp_path / "map.png", STYLE)
     assert min(pictures.png_size(tmp_path / "map.png")) > 500
 
 
@@ -75,8 +77,9 @@ def test_nothing_but_gaps(pictures, tmp_path):
     grid = regular_grid(20, 40)
     land = pictures.example_land(grid)
     empty = np.full(grid.shape, np.nan)
-    draw_maps({"background": empty, "observation": empty, "increment": empty}, grid, land, TIME, tmp_path / "a.png")
-    draw_maps({"background": empty}, grid, np.zeros(grid.shape, bool), TIME, tmp_path / "b.png")
+    images = {"background": empty, "observation": empty, "increment": empty}
+    draw_maps(images, Ground(grid, land), tmp_path / "a.png", STYLE)
+    draw_maps({"background": empty}, Ground(grid, np.zeros(grid.shape, bool)), tmp_path / "b.png", STYLE)
     for name in "ab":
         assert min(pictures.png_size(tmp_path / f"{name}.png")) > 200
 
@@ -86,7 +89,7 @@ def test_real_climatology(pictures, tmp_path, shared):
         values = dataset["swl1"].values[6, ::-1].astype(float)
         grid = grid_from_centres(dataset["lat"].values[::-1].astype(float), dataset["lon"].values.astype(float))
     land = np.isfinite(values) & (values > 0.0)
-    draw_maps({"background": np.where(land, values, np.nan)}, grid, land, TIME, tmp_path / "map.png")
+    draw_maps({"background": np.where(land, values, np.nan)}, Ground(grid, land), tmp_path / "map.png", STYLE)
     assert min(pictures.png_size(tmp_path / "map.png")) > 400
 
 
@@ -106,16 +109,16 @@ def test_bad_input_is_named(tmp_path):
     images = {"background": np.zeros(grid.shape)}
     path = tmp_path / "map.png"
     with pytest.raises(ShapeError, match=r"image 'background' has shape \(3, 4\)"):
-        draw_maps({"background": np.zeros((3, 4))}, grid, land, TIME, path)
+        draw_maps({"background": np.zeros((3, 4))}, Ground(grid, land), path, STYLE)
     with pytest.raises(ShapeError, match="image 'land'"):
-        draw_maps(images, grid, land[1:], TIME, path)
+        draw_maps(images, Ground(grid, land[1:]), path)
     with pytest.raises(DataError, match="needs analysis; given background"):
-        draw_maps(images, grid, land, TIME, path, panels=("analysis minus background",))
+        draw_maps(images, Ground(grid, land), path, STYLE, panels=("analysis minus background",))
     with pytest.raises(DataError, match="nothing to draw"):
-        draw_maps({}, grid, land, TIME, path)
+        draw_maps({}, Ground(grid, land), path, STYLE)
     asia = regular_grid(20, 20, south=20.0, north=60.0, west=70.0, east=120.0)
     with pytest.raises(DataError, match="'United States' does not touch the grid"):
-        draw_maps({"background": np.zeros((20, 20))}, asia, np.ones((20, 20), bool), TIME, path,
+        draw_maps({"background": np.zeros((20, 20))}, Ground(asia, np.ones((20, 20), bool)), path,
                   regions=(CHINA, UNITED_STATES))  # fmt: skip
     with pytest.raises(ShapeError, match="land fraction"):
         Coastline(grid, np.zeros((2, 2)))

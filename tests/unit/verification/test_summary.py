@@ -15,6 +15,7 @@ from landda_hpc.grid import regular_grid
 from landda_hpc.regions import named_regions
 from landda_hpc.studies.reproduction.paper_regions import BAI2026_REGIONS
 from landda_hpc.verification.figures.image_set import ImageSet, read_images
+from landda_hpc.verification.figures.maps import Ground
 from landda_hpc.verification.figures.report_figures import MapFrame, MapSource, plan_maps, plan_series
 from landda_hpc.verification.tables.score_records import ScoreRecord, write_csv, write_netcdf
 from landda_hpc.verification.tables.summary import SUMMARY, read_scores, write_summary
@@ -39,7 +40,7 @@ def write_report(folder, scores, images=(), frame=None, innovations=None):
 
 
 def frame_of(grid, land):
-    return MapFrame(grid, land, None, None, REGIONS, "0-10 cm")
+    return MapFrame(Ground(grid, land), REGIONS, "0-10 cm")
 
 
 @pytest.fixture
