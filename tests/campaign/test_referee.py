@@ -106,3 +106,24 @@ def test_what_a_referee_must_not_be(changes: Mapping[str, Any], message: str) ->
     with pytest.raises(ConfigError) as caught:
         parse_config(with_(**changes))
     assert re.search(message, str(caught.value).replace("\n", " ")), caught.value
+
+
+def test_stations_of_the_referee_do_not_verify(landda: Landda) -> None:
+    """The same file is read twice: as the referee's network it verifies nothing, as another entry it does."""
+    write_stations(landda.folder / "stations.csv")
+    stations = {"product": "cma_csv", "path": "stations.csv"}
+    asked = [{"entry": name, "accept": ["G", "U"]} for name in ("network", "other")]
+    file = landda.write(
+        **STATIONS | {"catalogue": {"network": stations, "other": stations}},
+        runs=[{"method": "control"}, {"method": "learned", "frame": {"angles_coarse": 8, "scales": 2}}],
+        data_root=str(landda.folder),
+        output={"series": {}, "figures": False},
+        verification={"stations": asked, "min_pairs": 4},
+    )
+    done = landda(1, "run", file, "-o", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    scored = landda.here("score", "out", "--no-figures")
+    assert scored.returncode == 0, scored.stdout + scored.stderr
+    assert "stations 'network': not shown, because they were the referee" in " ".join(scored.stderr.split())
+    assert "stations 'other'" not in scored.stderr
+    assert "Compared with 3 sensors of 3 stations" in " ".join(scored.stdout.split())
