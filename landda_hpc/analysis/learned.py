@@ -95,13 +95,13 @@ class ErrorsOfEachAnalysis:
         )
 
     def persistence_warning(self) -> str:
-        """What it means that the errors of the observations do not change from visit to visit. Local."""
+        """Warning, in words, that the errors of the observations persist from visit to visit. Local."""
         ratio, error = self.estimator.white_share()
         return (
             "the fine detail of this product cannot be trusted: its errors seem to last from one observation to the "
-            f"next. Errors that are new at each time would be {2.0 * max(ratio, 0.0):.0%} of the changes between "
-            f"observations at the finest scale (standard error {2.0 * error:.0%}; below 50 % the gain is held small). "
-            "A second product or stations would show the right gain"
+            f"next. The differences of observations at the finest scale are {2.0 * max(ratio, 0.0):.0%} of what errors "
+            f"without memory would make them (standard error {2.0 * error:.0%}), so the gain is limited. A second "
+            "product or stations show the right gain (section 'referee')"
         )
 
     def _local_variance(self, pair: ImagePair, found: LearnedVariances) -> tuple[FloatArray, FloatArray]:
@@ -117,7 +117,7 @@ class ErrorsOfEachAnalysis:
         return local, relative_variance(frame, groups, np.where(pair.observed, local, 0.0), pair.observed)
 
     def _diagnostics(self, found: LearnedVariances) -> dict[str, float | list[float]]:
-        scales, estimate = self.estimator.by_scale, self.estimator.estimate()
+        scales, estimate = self.estimator.groups.by_scale, self.estimator.estimate()
         white = np.maximum(scales(found.white), np.finfo(np.float64).tiny)
         numbers: dict[str, float | list[float]] = {}
         if estimate is not None:

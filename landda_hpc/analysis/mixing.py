@@ -32,6 +32,14 @@ class WedgeGroups:
         )
         """Index of each wedge's group, (n_blocks,)."""
         self.n = int(self.of_block.max()) + 1
+        self.scale_of: IntArray = np.zeros(self.n, dtype=np.int64)
+        """Scale of each group, (n,)."""
+        self.scale_of[self.of_block] = [block.scale for block in blocks]
+
+    def by_scale(self, values: FloatArray) -> FloatArray:
+        """(n,) -> (n_scales,): sums over the groups of each scale."""
+        sums: FloatArray = np.bincount(self.scale_of, values).astype(np.float64)
+        return sums
 
     def sums(self, variance: FloatArray) -> FloatArray:
         """(n_var,) -> (n,): sum over the coefficients of each group."""

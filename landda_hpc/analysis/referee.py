@@ -101,8 +101,6 @@ class GainReferee:
 
     def __init__(self, frame: ImageFrame, groups: WedgeGroups, memory: float = 10.0) -> None:
         self._groups, self._scales, self._memory = groups, WedgeGroups(frame, "per_scale"), memory
-        self._scale_of = np.zeros(groups.n, dtype=np.int64)
-        self._scale_of[groups.of_block] = self._scales.of_block
         shape, n, n_scales = frame.shape, groups.n, self._scales.n
         self._kept: dict[str, FloatArray] = {
             "difference": np.zeros(shape),
@@ -218,7 +216,7 @@ class GainReferee:
         # Residual variance: of the scale if the referee covers all cells; if it covers few, errors of all scales.
         share = float(kept["share"][0])
         residual = share * np.maximum(rest, 0.0) / white + (1.0 - share) * of_cell
-        by_scale = self._by_scale
+        by_scale = self._groups.by_scale
         of_scale = _drawn(
             by_scale(product),
             by_scale(both),
@@ -231,8 +229,8 @@ class GainReferee:
             product,
             both,
             share * kept["energy"],
-            (residual / n)[self._scale_of],
-            of_scale[self._scale_of],
+            (residual / n)[self._groups.scale_of],
+            of_scale[self._groups.scale_of],
             _SPREAD_OF_WEDGES,
         )
         gain: FloatArray = np.clip(of_group, _LOWEST, _HIGHEST)
@@ -242,8 +240,8 @@ class GainReferee:
         """<C a, C d> by group without the part of a constant bias that sampling cannot explain."""
         kept = self._kept
         excess = np.maximum(np.abs(kept["bias"]) - kept["bias_bound"], 0.0) * np.sign(kept["bias"])
-        share = np.divide(excess, np.maximum(self._by_scale(kept["energy"]), _TINY))
-        product: FloatArray = kept["product"] - share[self._scale_of] * kept["energy"]
+        share = np.divide(excess, np.maximum(self._groups.by_scale(kept["energy"]), _TINY))
+        product: FloatArray = kept["product"] - share[self._groups.scale_of] * kept["energy"]
         return product
 
     def _masked_product(self) -> FloatArray:
@@ -261,10 +259,10 @@ class GainReferee:
         kept = self._kept
         if kept["analyses"][0] == 0.0:
             return None
-        white, product = np.maximum(kept["white"], _TINY), self._by_scale(self._without_bias())
+        white, product = np.maximum(kept["white"], _TINY), self._groups.by_scale(self._without_bias())
         return TripleCollocation(
             product / white,
-            (self._by_scale(kept["both"]) - product) / white,
+            (self._groups.by_scale(kept["both"]) - product) / white,
             (kept["of_referee"] - self._masked_product()) / white,
         )
 
@@ -283,10 +281,6 @@ class GainReferee:
             ):
                 numbers[f"triple_{name}_variance_by_scale"] = variance.tolist()
         return numbers
-
-    def _by_scale(self, values: FloatArray) -> FloatArray:
-        sums: FloatArray = np.bincount(self._scale_of, values, self._scales.n).astype(np.float64)
-        return sums
 
     # ------------------------------------------------------------------ memory
 

@@ -34,7 +34,7 @@ from landda_hpc.analysis.protocol import ImagePair
 from landda_hpc.analysis.running_statistics import checked, running_mean
 from landda_hpc.analysis.visit_covariances import VisitCovariances
 from landda_hpc.analysis.visit_statistics import N_LAGS, Estimate, cautious, per_white, shrunk, white_share
-from landda_hpc.constants import BoolArray, FloatArray, IntArray
+from landda_hpc.constants import BoolArray, FloatArray
 
 _LEAST_CELLS: Final = 0.02
 """Share of the domain that a lag's covariance of one analysis needs."""
@@ -145,9 +145,6 @@ class VisitDifferences:
         self._memory, self._long, self._max_gap = memory, covariance_memory, 24.0 * max_gap_days
         self._recession, self._follows_changes = recession or Recession(), follows_changes
         self._covariances = VisitCovariances(self._scales.n, covariance_memory, follows_changes)
-        # The scale of each group of C0.
-        self._scale_of: IntArray = np.zeros(self._groups.n, dtype=np.int64)
-        self._scale_of[self._groups.of_block] = self._scales.of_block
         shape, n, n_scales = frame.shape, self._groups.n, self._scales.n
         unknown = np.nan
         self._kept: dict[str, FloatArray] = {
@@ -172,11 +169,6 @@ class VisitDifferences:
     def groups(self) -> WedgeGroups:
         """Groups of the innovation variance."""
         return self._groups
-
-    @property
-    def scale_of_group(self) -> IntArray:
-        """The scale of each group, (n,)."""
-        return self._scale_of
 
     # ------------------------------------------------------------------ learning
 
@@ -220,11 +212,11 @@ class VisitDifferences:
         if not kept["analyses"][0]:
             return
         expected = per_white(kept["innovation"], kept["white"]) * white
-        now = per_white(self.by_scale(energy), self.by_scale(expected))
+        now = per_white(self._groups.by_scale(energy), self._groups.by_scale(expected))
         if self._follows_changes:
-            kept["jump"] = np.array([self._jump(float(now[-1]), float(self.by_scale(white)[-1]))])
+            kept["jump"] = np.array([self._jump(float(now[-1]), float(self._groups.by_scale(white)[-1]))])
         kept["chi_square"], kept["chi_square_count"] = running_mean(
-            kept["chi_square"], kept["chi_square_count"], now, self.by_scale(expected) > 0.0, self._memory
+            kept["chi_square"], kept["chi_square_count"], now, self._groups.by_scale(expected) > 0.0, self._memory
         )
 
     def _jump(self, chi_square: float, white: float) -> float:
@@ -287,16 +279,16 @@ class VisitDifferences:
             r = cautious(self._covariances.p, self._finest_density)
         if is_learned:
             jump = float(kept["jump"][0])
-            c0 = c0 + (jump - 1.0) * np.clip(r[self._scale_of] * white, _FLOOR * c0, _CEILING * c0)
+            c0 = c0 + (jump - 1.0) * np.clip(r[self._groups.scale_of] * white, _FLOOR * c0, _CEILING * c0)
             r = jump * r
-        observation = np.clip(r[self._scale_of] * white, (1.0 - high) * c0, (1.0 - low) * c0)
+        observation = np.clip(r[self._groups.scale_of] * white, (1.0 - high) * c0, (1.0 - low) * c0)
         found = LearnedVariances(c0, observation, white, is_learned)
         self.note(found)
         return found
 
     def note(self, used: LearnedVariances) -> None:
         """Take note of the variances of an analysis, whose gain the next visit differences allow for. Local."""
-        b, total = self.by_scale(used.background), self.by_scale(used.innovation)
+        b, total = self._groups.by_scale(used.background), self._groups.by_scale(used.innovation)
         self._kept["gain"] = np.divide(b, total, out=np.zeros_like(b), where=total > 0.0)
 
     def diagnostics(self) -> dict[str, float | list[float]]:
@@ -321,7 +313,7 @@ class VisitDifferences:
     @property
     def _finest_density(self) -> float:
         """Innovation variance of the finest scale per unit of white energy, m6 m-6."""
-        finest = self._scale_of == self._scales.n - 1
+        finest = self._groups.scale_of == self._scales.n - 1
         white = float(self._kept["white"][finest].sum())
         return float(self._kept["innovation"][finest].sum()) / max(white, np.finfo(np.float64).tiny)
 
@@ -353,11 +345,6 @@ class VisitDifferences:
     def mean_square(self) -> tuple[FloatArray, BoolArray]:
         """Running mean of d^2 in each cell, m6 m-6, and the cells that have one. Local."""
         return self._kept["square"], self._kept["square_count"] > 0.0
-
-    def by_scale(self, values: FloatArray) -> FloatArray:
-        """Sums over the groups of each scale, (n,) -> (n_scales,)."""
-        sums: FloatArray = np.bincount(self._scale_of, values, self._scales.n).astype(np.float64)
-        return sums
 
     # ------------------------------------------------------------------ memory
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from landda_hpc.config import FrameConfig
-    from landda_hpc.constants import FloatArray, IntArray
+    from landda_hpc.constants import FloatArray
     from landda_hpc.curvelet.backends import Frame
     from landda_hpc.evaluation.stored_innovations import StoredInnovations
     from landda_hpc.grid import Grid
@@ -255,7 +255,7 @@ def estimate_errors(
         direction=directions(frame),
         frame=frame_settings(config, scales.n),
         by_scale=_group_errors(
-            found, replicates, whole, assumed.variances(frame, scales, domain), estimator.scale_of_group
+            found, replicates, whole, assumed.variances(frame, scales, domain), estimator.groups.by_scale
         ),
         by_wedge=_group_errors(found, replicates, whole, assumed.variances(frame, estimator.groups, domain), None),
         local_background=np.where(is_known, local, np.nan),
@@ -335,11 +335,11 @@ def _group_errors(
     replicates: Sequence[LearnedVariances],
     state: Mapping[str, FloatArray],
     assumed: tuple[FloatArray, FloatArray, FloatArray],
-    scale_of_group: IntArray | None,
+    pool: Callable[[FloatArray], FloatArray] | None,
 ) -> GroupErrors:
-    """Errors by group, or by scale with the scale of each group."""
-    values = _by_group(found, scale_of_group)
-    drawn = [_by_group(one, scale_of_group) for one in replicates]
+    """Errors by group, or by scale with the sums over the groups of each scale."""
+    values = _by_group(found, pool)
+    drawn = [_by_group(one, pool) for one in replicates]
     estimates = {
         name: Estimate(value, _limits(value, [one[name] for one in drawn], 1.0 if name == "gain" else math.inf))
         for name, value in values.items()
@@ -355,20 +355,16 @@ def _group_errors(
         assumed_gain=gain,
         chi_square=np.divide(values["innovation"], b + r, out=np.full(n, np.nan), where=b + r > 0.0),
         analyses=np.full(n, float(state["analyses"][0])),
-        pairs=pairs.copy() if scale_of_group is not None else np.full(n, float(pairs.max())),
+        pairs=pairs.copy() if pool is not None else np.full(n, float(pairs.max())),
         white_energy=values["white"],
     )
 
 
-def _by_group(found: LearnedVariances, scale_of_group: IntArray | None) -> dict[str, FloatArray]:
+def _by_group(found: LearnedVariances, pool: Callable[[FloatArray], FloatArray] | None) -> dict[str, FloatArray]:
     """C0, R and B as variances of white errors of the same energy, and K."""
-
-    def pooled(values: FloatArray) -> FloatArray:
-        if scale_of_group is None:
-            return values
-        return np.bincount(scale_of_group, values).astype(np.float64)
-
-    c0, r, white = pooled(found.innovation), pooled(found.observation), pooled(found.white)
+    c0, r, white = found.innovation, found.observation, found.white
+    if pool is not None:
+        c0, r, white = pool(c0), pool(r), pool(white)
     safe = np.maximum(white, np.finfo(np.float64).tiny)
     gain = 1.0 - np.divide(r, c0, out=np.ones_like(c0), where=c0 > 0.0)
     return {
