@@ -17,7 +17,7 @@ from landda_hpc.regridding.depth import DepthRange, depth_weights, observe
 
 POOLED_SLOPES: Final = (1.0, 1.0, 1.0, 1.0, 0.904, 0.817, 0.749, 0.715, 0.695, 0.687)
 """Built-in slopes per layer for an observed depth of 0-0.1 m: the pooled slopes of 8 pairs with moderate errors,
-``landda regress experiments/twin_moderate.yaml --set grid.n_lat=64 --set grid.n_lon=128 --pairs 8``. The slopes of
+``landda study regress experiments/twin_moderate.yaml --set grid.n_lat=64 --set grid.n_lon=128 --pairs 8``. Slopes of
 experiments/twin_soil_water.yaml, whose errors are forced, are 1.00, 0.95, 0.88, 0.85, 0.83, 0.82 below the fourth
 layer."""
 
@@ -181,12 +181,14 @@ def read_regression(path: Path, grid: Grid, depth_m: DepthRange) -> VerticalRegr
         missing = [name for name in names if not file.has(name)]
         if missing:
             raise DataError(
-                f"'{path}' is not a vertical regression: variable '{missing[0]}' is missing. Make one: landda regress."
+                f"'{path}' is not a vertical regression: variable '{missing[0]}' is missing. Make one with landda "
+                f"study regress."
             )
         found, is_flipped = read_grid(file, "lat", "lon")
         if is_flipped or not found.same_points(grid):
             raise ShapeError(
-                f"regression '{path}' is on {found.describe()}; the model is on {grid.describe()}. Use landda regress."
+                f"regression '{path}' is on {found.describe()}; the model is on {grid.describe()}. Make another with "
+                f"landda study regress."
             )
         for name in names:
             require_units(file, name, ("1",))
@@ -199,7 +201,7 @@ def read_regression(path: Path, grid: Grid, depth_m: DepthRange) -> VerticalRegr
     if not np.allclose((top, bottom), depth_m, atol=1e-9):
         raise ConfigError(
             f"regression '{path}' is for an observed depth of {top:g}-{bottom:g} m; the campaign observes "
-            f"{depth_m[0]:g}-{depth_m[1]:g} m. Make one for that depth with landda regress."
+            f"{depth_m[0]:g}-{depth_m[1]:g} m. Make one for that depth with landda study regress."
         )
     regression = VerticalRegression(slopes, pooled, (top, bottom))
     overlap = depth_weights(top, bottom) > 0.0

@@ -99,7 +99,7 @@ def start_campaign(
     Parameters
     ----------
     overwrite : remove an earlier campaign of the same folder first.
-    observer : is called with every background (``landda regress`` collects its differences in this way).
+    observer : is called with every background (``landda study regress`` collects its differences in this way).
     stop : checked during the spin-up.
     on_folder : called on rank 0 with the folder as soon as it exists (the log moves there).
     claim : rule for claiming the folder if another job may hold it.

@@ -29,7 +29,7 @@ MAX_RUNS = 2000
 
 
 class CampaignConfig(Section):
-    """A campaign: a nature run or real observations, and any number of runs."""
+    """A campaign: a nature run or real observations, and one or more runs."""
 
     # Until a configuration is read, methods need not be loaded.
     model_config = ConfigDict(defer_build=True)
@@ -38,34 +38,38 @@ class CampaignConfig(Section):
     description: str = Field("", max_length=4096, description="purpose of the campaign")
     fourier: FourierName = Field(
         DEFAULT_LIBRARY,
-        description="Fourier transforms and spherical harmonics: ducc0 (GPL, extra 'ducc0') or scipy (BSD, slower); "
-        "results agree to round-off, digests differ",
+        description="library of Fourier transforms and spherical harmonics: ducc0 (GPL, extra 'ducc0') or scipy "
+        "(BSD, slower). Results agree to round-off; digests differ",
     )
-    seed: int = Field(1, ge=0, lt=2**63, description="seed of every random number")
-    data_root: Path = Field(Path(), description="folder of external data; relative to the configuration file")
+    seed: int = Field(1, ge=0, lt=2**63, description="seed of all random numbers")
+    data_root: Path = Field(
+        Path(), description="folder of external data, absolute or relative to the configuration file"
+    )
     time: TimeConfig
     grid: GridConfig = Field(default_factory=GridConfig)
     tiles: TilesConfig = Field(default_factory=TilesConfig)
     case: CaseConfig | None = Field(
-        None, description="a CoLM case whose patches are the tiles, for either model; needs grid.kind = case"
+        None,
+        description="CoLM case whose patches are the tiles, for the embedded model or for CoLM itself; needs "
+        "grid.kind = case",
     )
     model: Model = Field(default_factory=lambda: MODELS.make("column"))
     forcing: Forcing = Field(default_factory=ForcingConfig)
     twin: TwinConfig | None = Field(None, description="the nature run, if the campaign is a twin experiment")
     catalogue: dict[Word, AnyEntry] = Field(
-        {}, max_length=1000, description="datasets by name, for assimilation and verification"
+        {}, max_length=1000, description="named datasets for assimilation and verification"
     )
     observations: Observations
     referee: Referee | None = Field(
         None,
-        description="a second product, or stations, with independent errors: it is not assimilated but determines the "
-        "gains of runs that learn their errors; keys as in 'observations', or kind: stations",
+        description="second product, or stations, with independent errors. It is not assimilated, but determines the "
+        "gains of runs that learn their errors. Keys as in 'observations', or kind: stations",
     )
     runs: tuple[Run, ...] = Field(
         default_factory=lambda: (METHODS.make("control"), METHODS.make("enkf_like")),
         min_length=1,
         max_length=MAX_RUNS,
-        description="runs of the campaign, which share weather and observations",
+        description="runs of the campaign; they share weather and observations",
     )
     parallel: ParallelConfig = Field(default_factory=ParallelConfig)
     checkpoint: CheckpointConfig = Field(default_factory=CheckpointConfig)
@@ -107,9 +111,9 @@ class CampaignConfig(Section):
         names = [run.name for run in self.runs]
         if len(set(names)) < len(names):
             twice = [name for name, count in Counter(names).items() if count > 1]
-            problems.append(f"runs: {_some(twice)} names several runs: give each run a different name")
+            problems.append(f"runs: {_some(twice)} is the name of several runs: give each run a different name")
         if "nature" in names:
-            problems.append("'nature' is the name of the twin's truth: choose another name for the run")
+            problems.append("'nature' is the name of the nature run: choose another name for the run")
         if self.observations.kind == "twin" and self.twin is None:
             problems.append("observations.kind = twin needs the section 'twin' (the nature run)")
         assimilated = self.observations.catalogue_entry
@@ -122,8 +126,8 @@ class CampaignConfig(Section):
                 )
             elif not entry.is_gridded:
                 problems.append(
-                    f"observations.entry = {assimilated} is of stations ({entry.product}): they verify, a "
-                    "gridded product is assimilated"
+                    f"observations.entry = {assimilated} has stations ({entry.product}), which serve for "
+                    f"verification only; name an entry with a gridded product"
                 )
         for key, hours in (("checkpoint", self.checkpoint.every_hours), ("output", self.output.every_hours)):
             if hours % self.time.cycle_hours:
@@ -148,7 +152,10 @@ class CampaignConfig(Section):
             )
         innovation = self.observations.quality.innovation
         if innovation is not None and innovation.run not in (None, *names):
-            problems.append(f"observations.quality.innovation.run = '{innovation.run}': runs are {', '.join(names)}")
+            problems.append(
+                f"observations.quality.innovation.run = '{innovation.run}': there is no run of that "
+                f"name; expected one of {', '.join(names)}"
+            )
         for run in self.runs:
             problems += [f"run '{run.name}': {problem}" for problem in run.problems(self)]
         problems += self._verification_problems() + self._referee_problems()
@@ -170,7 +177,7 @@ class CampaignConfig(Section):
         ):
             problems.append(
                 f"twin.weather_correlation = {self.twin.weather_correlation}: with forcing.kind = netcdf the nature "
-                "run also has the weather of the files; set 1.0"
+                f"run has the weather of the files, too; set it to 1.0"
             )
         return problems
 
@@ -182,7 +189,7 @@ class CampaignConfig(Section):
             return problems
         if not any(run.uses_referee for run in self.runs):
             problems.append(
-                "referee: no run learns its errors with it; add a run {method: learned}, or remove the section"
+                "referee: no run uses it to learn errors; add a run {method: learned}, or remove the section"
             )
         if referee.kind == "twin" and self.twin is None:
             problems.append("referee.kind = twin needs the section 'twin' (the nature run)")
@@ -197,8 +204,8 @@ class CampaignConfig(Section):
         if isinstance(referee, ObservationUse):
             if referee.depth_m != observed.depth_m:
                 problems.append(
-                    f"referee.depth_m = {referee.depth_m} differs from observations.depth_m = {observed.depth_m}: a "
-                    "referee observes the same layer"
+                    f"referee.depth_m = {referee.depth_m} differs from observations.depth_m = {observed.depth_m}: "
+                    f"give both the same layer"
                 )
             used = [name for name in ObservationUse.model_fields if getattr(referee, name)]
             problems += [f"referee.{name}: a referee is not assimilated; remove the key" for name in used]
@@ -206,8 +213,8 @@ class CampaignConfig(Section):
         mine, other = ((section.catalogue_entry, getattr(section, "path", None)) for section in (referee, observed))
         if is_same and mine == other:
             problems.append(
-                f"referee: {mine[0] or mine[1]} is the assimilated product; its errors are not independent of "
-                "themselves. Choose another product"
+                f"referee: {mine[0] or mine[1]} is also the assimilated product; a referee needs independent errors. "
+                f"Choose another product"
             )
         return problems
 
@@ -215,7 +222,7 @@ class CampaignConfig(Section):
         asked, problems = self.verification, []
         if (asked.references or asked.stations or asked.twin_stations) and self.output.series is None:
             problems.append(
-                "verification.references and .stations need recorded series of soil water: add output.series: {}"
+                "verification.references and .stations need the recorded series of soil water; add output.series: {}"
             )
         if asked.twin_stations is not None and self.twin is None:
             problems.append("verification.twin_stations needs the section 'twin' (the nature run)")
@@ -234,7 +241,7 @@ class CampaignConfig(Section):
 
     @property
     def physics(self) -> Literal["soil_water", "land_surface"]:
-        """Physics that defines the state of the tiles: that of the embedded model, or soil water for the real model."""
+        """Physics that defines the state of the tiles: that of the embedded model, or soil water for CoLM itself."""
         return self.model.tile_physics
 
     @property
@@ -244,12 +251,12 @@ class CampaignConfig(Section):
 
     @property
     def scored_since(self) -> datetime:
-        """First time whose scores count in the means of the tables."""
+        """First time that counts in the means of the tables."""
         return self.time.start + timedelta(days=self.verification.discard_days)
 
     @property
     def analysed_window(self) -> tuple[datetime, datetime]:
-        """First and last analysis time whose scores count in the means of the tables."""
+        """First and last analysis time that count in the means of the tables."""
         return self.scored_since, self.time.assimilation_end
 
     @property
@@ -259,7 +266,7 @@ class CampaignConfig(Section):
 
 
 def _some(found: Sequence[str | datetime]) -> str:
-    """The first of many names or times, for a message."""
+    """The first few of many names or times, for a message."""
     first = [item.isoformat() if isinstance(item, datetime) else item for item in found[:5]]
     more = f" and {len(found) - len(first)} more" if len(found) > len(first) else ""
     return ", ".join(first) + more

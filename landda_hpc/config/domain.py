@@ -23,7 +23,7 @@ from landda_hpc.config.section import (
 FIRST_YEAR, LAST_YEAR = 1700, 9900
 """Allowed years: standard calendar, with a margin for spin-up before and for days after."""
 FINEST_DEG = 0.0001
-"""Least size of a grid cell, degrees."""
+"""Minimum size of a grid cell, degrees."""
 MAX_CYCLES = 200_000
 """Largest number of cycles: 136 years of six-hour cycles, or 22 years of one-hour cycles."""
 
@@ -31,10 +31,10 @@ MAX_CYCLES = 200_000
 class TimeConfig(Section):
     """Calendar of the campaign (UTC, standard calendar)."""
 
-    start: UtcTime = Field(description="time of the initial state, ISO 8601, UTC")
-    assimilation_end: UtcTime = Field(description="last analysis time, UTC; then the free forecast begins")
+    start: UtcTime = Field(description="time of the initial state (ISO 8601, UTC)")
+    assimilation_end: UtcTime = Field(description="last analysis time, UTC; the free forecast begins here")
     end: UtcTime = Field(description="end of the free forecast, UTC")
-    cycle_hours: int = Field(6, ge=1, le=24, description="hours between analyses; divides 24")
+    cycle_hours: int = Field(6, ge=1, le=24, description="hours between analyses; a divisor of 24")
 
     @field_validator("start", "assimilation_end", "end", mode="after")
     @classmethod
@@ -83,7 +83,7 @@ class TimeConfig(Section):
         return self.start < time <= self.end and not (time - self.start) % self.cycle
 
     def cycle_of(self, time: datetime) -> int:
-        """Number of the cycle that ends at a time or, between two ends, of the one before."""
+        """Number of the last cycle that ends at or before a time."""
         return (time - self.start) // self.cycle
 
     def valid_time(self, cycle: int) -> datetime:
@@ -92,7 +92,7 @@ class TimeConfig(Section):
 
 
 class GridConfig(Section):
-    """The model grid; a region by its edges, the globe by default."""
+    """The model grid: a region given by its edges, or the globe (default)."""
 
     kind: Literal["regular", "gaussian", "case"] = Field(
         "regular",
@@ -105,8 +105,8 @@ class GridConfig(Section):
         17,
         ge=2,
         le=3600,
-        description="of kind case: minimum of rows and columns, reached by adding cells without land; curvelets need "
-        "17",
+        description="with kind case: minimum number of rows and of columns, reached by adding cells without land; "
+        "curvelets need 17",
     )
     south: float = Field(-90.0, ge=-90.0, le=90.0, description="southern edge, degrees_north")
     north: float = Field(90.0, ge=-90.0, le=90.0, description="northern edge, degrees_north")
@@ -130,27 +130,29 @@ class GridConfig(Section):
 
     @property
     def is_global(self) -> bool:
-        """Whether the grid is global according to the keys; for a case, only its files show it."""
+        """Whether the keys describe a global grid; that of a case is known only from its files."""
         return self.kind != "case" and (self.south, self.north) == (-90.0, 90.0) and self.east - self.west == 360.0
 
 
 class TilesConfig(Section):
     """Criteria for the tiles of a cell."""
 
-    max_soil_tiles: int = Field(2, ge=1, le=7, description="largest number of soil tiles in a cell, one per soil class")
+    max_soil_tiles: int = Field(2, ge=1, le=7, description="maximum number of soil tiles in a cell, one per soil class")
     min_fraction: Fraction = Field(
-        0.20, description="least share of the cell's soil for the tile of a further soil class"
+        0.20, description="minimum fraction of the cell's soil for a tile of a second or further soil class"
     )
     min_other_fraction: Fraction = Field(
-        0.05, description="least share of the cell for a tile of wetland, glacier or lake"
+        0.05, description="minimum fraction of the cell for a tile of wetland, glacier or lake"
     )
-    min_land_fraction: Fraction = Field(0.40, description="least share of land in a land cell")
+    min_land_fraction: Fraction = Field(0.40, description="minimum fraction of land in a land cell")
 
 
 class CaseConfig(Section):
     """An existing CoLM202X case: grid, land, patches as tiles, and initial restarts."""
 
-    namelist: Path = Field(description="the case's namelist, under data_root or absolute; template of every window")
+    namelist: Path = Field(
+        description="the case's namelist, under data_root or absolute; the template for the namelist of every window"
+    )
     folder: Path | None = Field(
         None,
         description="folder of the case, with restart/ and landdata/; default DEF_dir_output/DEF_CASE_NAME of the "
@@ -167,28 +169,28 @@ def check_boxes(boxes: tuple[Box, ...]) -> None:
     for south, north, west, east in boxes:
         if not (-90.0 <= south < north <= 90.0 and west < east <= west + 360.0):
             raise ValueError(
-                f"box {south:g}, {north:g}, {west:g}, {east:g}: expected south < north and west < east, degrees, "
-                "east at most a turn beyond west"
+                f"box {south:g}, {north:g}, {west:g}, {east:g}: expected south < north and west < east <= west + "
+                f"360, degrees"
             )
 
 
 class RegionConfig(Section):
     """A named region: boxes, or the polygons of a file."""
 
-    name: Word = Field(min_length=1, description="name in tables and figures")
+    name: Word = Field(min_length=1, description="name of the region in tables and figures")
     boxes: tuple[Box, ...] = Field(
         (), max_length=1000, description="south, north, west, east of the boxes that make up the region, degrees"
     )
     file: DataFile | None = Field(
         None,
-        description="in place of boxes: GeoJSON file with the region's polygons in longitude and latitude, under "
+        description="instead of boxes: GeoJSON file with the region's polygons in longitude and latitude, under "
         "data_root, or package:papers/china.geojson",
     )
 
     @model_validator(mode="after")
     def _has_extent(self) -> Self:
         if bool(self.boxes) == (self.file is not None):
-            raise ValueError(f"region '{self.name}': give boxes or a file, and not both")
+            raise ValueError(f"region '{self.name}': give either boxes or a file")
         check_boxes(self.boxes)
         return self
 

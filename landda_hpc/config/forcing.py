@@ -23,7 +23,7 @@ class ForcingConfig(Section):
     consistent: bool | None = Field(
         None,
         description="radiation, humidity, temperature, wind and pressure co-vary with rain, as an energy balance "
-        "requires; default: with model.physics = land_surface only. Rain is the same in both cases",
+        "requires. Rain is the same in both cases. Default: true with model.physics = land_surface, otherwise false",
     )
 
     @property
@@ -48,15 +48,13 @@ class ForcingVariable(Section):
         description="meaning of a record: value at its time, mean or amount over its interval, or amount since 00 UTC",
     )
     stamp: Literal["begin", "middle", "end"] | None = Field(
-        None, description="position of a record's time in its interval; not used for instants"
+        None, description="position of a record's time in its interval; not used for instantaneous values"
     )
-    offset_minutes: float | None = Field(
-        None, ge=-44640.0, le=44640.0, description="added to the file's times, minutes"
-    )
+    offset_minutes: float | None = Field(None, ge=-44640.0, le=44640.0, description="minutes added to the file's times")
     interpolation: Literal["linear", "uniform", "sun"] | None = Field(
         None,
-        description="in time: linear between instants or centres of intervals; constant over the interval; or "
-        "distributed by the cosine of the solar zenith angle",
+        description="interpolation in time: linear between instants or centres of intervals; constant over the "
+        "interval; or distributed by the cosine of the solar zenith angle",
     )
 
 
@@ -80,9 +78,9 @@ class NetcdfForcing(Section):
         "%Y/%m/data_stream-oper_stepType-{type}.nc; default: that of the dataset",
     )
     folder: Path = Field(description="folder of the dataset, under data_root")
-    step_minutes: int = Field(30, ge=1, le=1440, description="length of a forcing step, minutes; divides a day")
+    step_minutes: int = Field(30, ge=1, le=1440, description="length of a forcing step, minutes; a divisor of a day")
     space: Literal["bilinear", "area"] = Field(
-        "bilinear", description="interpolation between the points of the files, or means over the model's cells"
+        "bilinear", description="interpolation between the grid points of the files, or means over the model's cells"
     )
     variables: dict[
         Literal[
@@ -90,7 +88,8 @@ class NetcdfForcing(Section):
             "wind_speed", "eastward_wind", "northward_wind", "precipitation",
         ],
         ForcingVariable,
-    ] = Field({}, description="changes of the dataset, by variable; for 'custom' all of it")  # fmt: skip
+    ] = Field({}, description="keys that differ from the dataset's, by variable; for 'custom' the complete "
+        "description")  # fmt: skip
     wind_height: Height | None = Field(
         None, description="height of the wind above ground, m; default: that of the dataset"
     )
@@ -105,7 +104,8 @@ class NetcdfForcing(Section):
             raise ValueError(f"step_minutes = {self.step_minutes} does not divide a day")
         if self.files is not None and "cds" not in self.dataset:
             raise ValueError(
-                f"files are of the Climate Data Store's datasets; those of {self.dataset} have their names"
+                f"files: this key is for the Climate Data Store's datasets only; the file names of {self.dataset} "
+                f"are fixed"
             )
         return self
 

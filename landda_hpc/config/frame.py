@@ -25,7 +25,7 @@ class FrameConfig(Section):
         "smooth", description="wedge sizes: fast, or as in the reference implementation"
     )
     boundary: Literal["none", "reflect", "double_fourier_sphere"] = Field(
-        "none", description="treatment of the image's edges; 'none' is the periodic wrap of the papers"
+        "none", description="treatment of the image's edges; 'none' wraps periodically, as in the papers"
     )
 
     @model_validator(mode="after")

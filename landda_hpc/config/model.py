@@ -26,7 +26,7 @@ class AnyModel(Section):
     OPERATION: ClassVar[frozenset[str]] = frozenset()
     """Keys that affect how the model runs but not its results; a resume may change them."""
     runs_here: ClassVar[bool] = True
-    """Whether the model computes in the campaign's processes, under the weather of the section ``forcing``."""
+    """Whether the model computes in the campaign's processes, with the weather of the section ``forcing``."""
 
     if TYPE_CHECKING:
         kind: str
@@ -43,12 +43,12 @@ class AnyModel(Section):
 
     @property
     def spinup(self) -> timedelta:
-        """How long the model runs before the campaign's start: the key ``spinup_days``, if the section has it."""
+        """Duration of the model run before the campaign's start: the key ``spinup_days``, if the section has it."""
         days = getattr(self, "spinup_days", 0)
         return timedelta(days=days if isinstance(days, int) else 0)
 
     def problems(self, campaign: CampaignConfig) -> list[str]:  # noqa: ARG002 - for models that look at it
-        """What does not fit between this section and the rest of its campaign, one line each."""
+        """Conflicts between this section and the rest of its campaign, one line each."""
         return []
 
 
@@ -58,15 +58,14 @@ class ColumnModelConfig(AnyModel):
     kind: Literal["column"] = "column"
     physics: Literal["soil_water", "land_surface"] = Field(
         "soil_water",
-        description="'soil_water' = soil water alone under prescribed temperature, cheap; 'land_surface' = energy "
-        "balance, snow, canopy, freezing and ground water too (docs/column.md)",
+        description="'soil_water' = soil water alone with prescribed temperature, at low cost; 'land_surface' = also "
+        "energy balance, snow, canopy, freezing and ground water (docs/column.md)",
     )
-    timestep_s: int = Field(1800, ge=60, le=10800, description="time step, s; divides the forcing step")
+    timestep_s: int = Field(1800, ge=60, le=10800, description="time step, s; a divisor of the forcing step")
     initial: Literal["climatology", "file", "spun_up", "restart"] = Field(
         "climatology",
-        description="initial state: 'climatology' = an estimate of soil water by climate class, 'file' = volumetric "
-        "soil "
-        "water of a monthly climatology in initial_file, 'spun_up' = the complete state of a spun-up model "
+        description="initial state: 'climatology' = soil water estimated by climate class, 'file' = volumetric soil "
+        "water from a monthly climatology in initial_file, 'spun_up' = the complete state of a spun-up model "
         "(land_surface "
         "only), by default that of the package, 'restart' = the restart sets of another campaign",
     )
@@ -78,7 +77,10 @@ class ColumnModelConfig(AnyModel):
         "with restart, the folder restart/YYYY-DDD-SSSSS of a time (the same tiles, and a model start at that time)",
     )
     spinup_days: int = Field(
-        30, ge=0, le=36500, description="days of model run before the campaign's start, with its own weather"
+        30,
+        ge=0,
+        le=36500,
+        description="days that the model runs before the campaign's start, with the weather of those days",
     )
 
     @property
@@ -105,7 +107,7 @@ class ColumnModelConfig(AnyModel):
         return problems + time_step_problems(self.timestep_s, campaign)
 
     def file_of(self, initial: Literal["file", "spun_up", "restart"]) -> Path | None:
-        """What ``initial_file`` names, if the model begins from such a file; else None."""
+        """Path that ``initial_file`` names, if the model starts from such a file; else None."""
         return self.initial_file if self.initial == initial else None
 
 
@@ -142,7 +144,7 @@ class ColmModelConfig(AnyModel):
         "{namelist}'; in braces: exe, namelist, nodes (see nodes), slot (number of the run among simultaneous ones, "
         "from 0)",
     )
-    side_by_side: Count = Field(1, description="number of runs that each member group of ranks computes simultaneously")
+    side_by_side: Count = Field(1, description="number of runs that each member group computes simultaneously")
     nodes: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
         (),
         max_length=100_000,
@@ -157,7 +159,7 @@ class ColmModelConfig(AnyModel):
         description="additional environment variables of the model; texts or numbers",
     )
     keep_restarts: Count = Field(
-        2, description="number of newest restarts kept in each run's folder, besides those of kept checkpoints"
+        2, description="number of recent restarts kept in each run's folder, besides those of kept checkpoints"
     )
     keep_history: bool = Field(False, description="keep the model's history files, in a folder per window")
 
@@ -183,7 +185,7 @@ class ColmModelConfig(AnyModel):
             )
         if changed_fields(campaign.forcing):
             problems.append(
-                "remove the section forcing, which is for the embedded model; CoLM's namelist names its own"
+                "remove the section forcing, which is for the embedded model; CoLM's namelist names its forcing"
             )
         return problems
 

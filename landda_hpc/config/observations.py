@@ -42,24 +42,26 @@ class InstantWindow(Section):
 
 
 class NearestWindow(Section):
-    """The observation nearest to the analysis time; for overpasses, in each cell."""
+    """The observation nearest to the analysis time; for overpasses, the nearest one in each cell."""
 
     kind: Literal["nearest"] = "nearest"
-    hours: float = Field(1.5, ge=0.01, le=24.0, description="largest distance from the analysis time, h")
+    hours: float = Field(1.5, ge=0.01, le=24.0, description="maximum difference from the analysis time, h")
 
 
 class MeanWindow(Section):
     """The mean of the observations in a window."""
 
     kind: Literal["mean"] = "mean"
-    hours: float = Field(24.0, ge=0.01, le=744.0, description="length of the window, h; its beginning is excluded")
+    hours: float = Field(
+        24.0, ge=0.01, le=744.0, description="length of the window, h; the time at its beginning is excluded"
+    )
     position: Literal["centred", "before"] = Field(
         "centred", description="the analysis time is in the middle of the window, or at its end"
     )
     min_share: Fraction = Field(
         0.5,
-        description="least share of the product's times in the window that a cell must have, 1; for overpasses one "
-        "time",
+        description="minimum fraction of the product's times in the window for which a cell must have a value; for "
+        "overpasses, one is enough",
     )
 
 
@@ -67,21 +69,25 @@ Window = Annotated[InstantWindow | NearestWindow | MeanWindow, Field(discriminat
 
 
 class WithheldConfig(Section):
-    """Observations that pass every check but are kept for verification; one rule is sufficient."""
+    """Observations that pass every check but are kept for verification. One of the rules is sufficient."""
 
-    fraction: Fraction = Field(0.0, description="share of the blocks that is withheld, drawn by the campaign's seed")
+    fraction: Fraction = Field(
+        0.0, description="fraction of the blocks that is withheld, drawn with the campaign's seed"
+    )
     block_deg: float = Field(
         0.0,
         ge=0.0,
         le=180.0,
-        description="size of the blocks, degrees of latitude and longitude; 0: single cells",
+        description="size of the blocks, degrees of latitude and longitude; 0 = single cells",
     )
-    redraw: bool = Field(False, description="draw other blocks for every time; otherwise the same at all times")
+    redraw: bool = Field(
+        False, description="draw new blocks for every time instead of using the same blocks at all times"
+    )
     boxes: tuple[Box, ...] = Field(
-        (), max_length=1000, description="south, north, west, east of regions that are withheld, degrees"
+        (), max_length=1000, description="south, north, west, east of withheld boxes, degrees"
     )
     list_file: Path | None = Field(
-        None, description="CSV under data_root with columns lat, lon, and time (ISO 8601, UTC; empty: always)"
+        None, description="CSV file under data_root with columns lat, lon, and time (ISO 8601, UTC; empty: always)"
     )
     times: tuple[UtcTime, ...] = Field(
         (), max_length=MAX_CYCLES, description="analysis times whose observations are all withheld, UTC"
@@ -91,12 +97,12 @@ class WithheldConfig(Section):
     def _withholds(self) -> Self:
         check_boxes(self.boxes)
         if not (self.fraction or self.boxes or self.list_file or self.times):
-            raise ValueError("withholds nothing: give fraction, boxes, list_file or times")
+            raise ValueError("no observation is withheld: give fraction, boxes, list_file or times")
         return self
 
 
 class ObservationUse(Section):
-    """What is done with observations besides assimilating them."""
+    """Uses of observations other than assimilation."""
 
     # Until a configuration is read, quality checks need not be loaded.
     model_config = ConfigDict(defer_build=True)
@@ -105,12 +111,14 @@ class ObservationUse(Section):
         None, description="observations that are kept for verification; default none"
     )
     monitor_only: bool = Field(
-        False, description="compare with the backgrounds (O-B), assimilate nothing: every run is a free run"
+        False,
+        description="compare observations with the backgrounds (O-B) without assimilating them: every run is "
+        "a free run",
     )
     feedback: bool = Field(
         False,
         description="write every observation with its value, error, flag, backgrounds and analyses to feedback/, one "
-        "CF netCDF file for each time",
+        "CF netCDF file per time",
     )
 
 
@@ -121,7 +129,7 @@ class TreatedObservations(ObservationUse):
     quality: QualityConfig = Field(default_factory=QualityConfig)
     errors: ObservationErrors = Field(default_factory=ConstantErrors)
     representativeness_std: SoilWaterOrZero = Field(
-        0.0, description="representativeness error of pixels for the grid cell, added in quadrature, m3 m-3"
+        0.0, description="error of representing the grid cell by pixels, added in quadrature, m3 m-3"
     )
     bias: BiasTreatment = Field(default_factory=NoBias)
 
@@ -129,7 +137,7 @@ class TreatedObservations(ObservationUse):
 
     @property
     def catalogue_entry(self) -> str | None:
-        """Name of the assimilated entry of the catalogue; None where the files are named in place."""
+        """Name of the assimilated entry of the catalogue; None if the section itself names the files."""
         return None
 
 
@@ -137,7 +145,7 @@ class NoiseChange(Section):
     """A time from which the errors of a twin's observations are larger or smaller than the configured ones."""
 
     time: UtcTime = Field(description="first time of the changed errors, UTC")
-    factor: float = Field(ge=0.0, le=100.0, description="of the configured white and correlated errors, 1")
+    factor: float = Field(ge=0.0, le=100.0, description="factor on the configured white and correlated errors")
 
 
 class TwinBias(Section):
@@ -147,14 +155,16 @@ class TwinBias(Section):
     annual_amplitude: SoilWaterOrZero = Field(0.0, description="amplitude of an annual cycle, m3 m-3")
     day_of_maximum: float = Field(1.0, ge=1.0, le=366.0, description="day of the year of its maximum")
     boxes: tuple[Box, ...] = Field(
-        (), max_length=1000, description="south, north, west, east of boxes with the bias, degrees; empty: all cells"
+        (),
+        max_length=1000,
+        description="south, north, west, east of the boxes that have the bias, degrees; empty: all cells",
     )
 
     @model_validator(mode="after")
     def _has_size(self) -> Self:
         check_boxes(self.boxes)
         if not (self.bias or self.annual_amplitude):
-            raise ValueError("a bias of zero: give bias or annual_amplitude")
+            raise ValueError("the bias is zero: give bias or annual_amplitude")
         return self
 
 
@@ -167,8 +177,8 @@ class TwinObservations(ObservationUse):
     error_std_regions: tuple[RegionStd, ...] = Field(
         (),
         max_length=100,
-        description="regions where the white error has another standard deviation, which the observations report; of "
-        "regions that overlap the last one counts",
+        description="regions where the white error has a different standard deviation, which the observations "
+        "report; the last region counts where several overlap",
     )
     correlated_std: SoilWaterOrZero = Field(
         0.0, description="standard deviation of a spatially correlated error in addition to the white one, m3 m-3"
@@ -178,24 +188,24 @@ class TwinObservations(ObservationUse):
         0.0,
         ge=0.0,
         le=1e5,
-        description="e-folding time of both errors, h, which then last from one time to the next as those of products "
-        "made by models do; 0: independent from time to time",
+        description="e-folding time of both errors, h: they persist from one time to the next, like errors of "
+        "products made with models; 0 = errors at different times are independent",
     )
     noise_changes: tuple[NoiseChange, ...] = Field(
         (),
         max_length=1000,
-        description="times in ascending order from which both errors differ, as after a fault of the sensor; the "
-        "observations report the configured errors all the same",
+        description="times, in ascending order, from which both errors are scaled, as after a fault of the sensor; "
+        "the observations still report the configured errors",
     )
     biases: tuple[TwinBias, ...] = Field(
-        (), max_length=100, description="biases, which the observations do not report; they add up where boxes overlap"
+        (), max_length=100, description="biases that the observations do not report; they add up where boxes overlap"
     )
-    missing_fraction: Fraction = Field(0.0, description="share of the cells without observation")
+    missing_fraction: Fraction = Field(0.0, description="fraction of the cells without observation")
     gaps: Literal["random", "network", "swaths", "blobs", "stripes"] = Field(
         "random",
-        description="kind of gaps: 'random' = cells drawn independently at each time, 'network' = cells drawn once, "
-        "'swaths' = between slanted, "
-        "moving swaths, 'blobs' = patches, 'stripes' = meridional, about twelve cells wide; both constant in time",
+        description="kind of gaps: 'random' = cells drawn independently at each time; 'network' = cells drawn once; "
+        "'swaths' = gaps between slanted, moving swaths; 'blobs' = patches, and 'stripes' = meridional stripes "
+        "about twelve cells wide, both constant in time",
     )
     quality: QualityConfig = Field(default_factory=QualityConfig)
 
@@ -203,7 +213,9 @@ class TwinObservations(ObservationUse):
     def _in_order(self) -> Self:
         times = [change.time for change in self.noise_changes]
         if times != sorted(set(times)):
-            raise ValueError("noise_changes: the times are not in ascending order; expected each once, earliest first")
+            raise ValueError(
+                "noise_changes: the times are not in ascending order; expected every time once, the earliest first"
+            )
         return self
 
     are_from_files: ClassVar[bool] = False
@@ -211,7 +223,7 @@ class TwinObservations(ObservationUse):
 
     @property
     def errors(self) -> None:
-        """Where error sizes come from: the source itself says them."""
+        """Configured source of the errors: none, because the observations themselves report their errors."""
         return None
 
     @property
@@ -231,20 +243,22 @@ class FileObservations(TreatedObservations):
     depth_m: tuple[DepthM, DepthM] = Field((0.0, 0.1), description="top and bottom of the observed layer, m")
     error_std: SoilWater = Field(
         0.025,
-        description="standard deviation of errors that quality control assumes, m3 m-3: values outside [0, porosity] "
-        "by more than four of them are rejected",
+        description="standard deviation of errors that quality control assumes, m3 m-3: values are rejected if they "
+        "lie outside [0, porosity] by more than four standard deviations",
     )
-    missing: Literal["skip", "error"] = Field("skip", description="a missing analysis time is counted, or is an error")
-    window: Window = Field(InstantWindow(), description="which times of the product are used in an analysis")
+    missing: Literal["skip", "error"] = Field(
+        "skip", description="an analysis time without a file is skipped and counted, or is an error"
+    )
+    window: Window = Field(InstantWindow(), description="times of the product that are used in an analysis")
     late: Literal["ignore", "use", "error"] = Field(
         "ignore",
-        description="a file that appears after the start is ignored with a warning, so that the run uses the files "
-        "that landda check found; used; or an error",
+        description="treatment of a file that appears after the start: ignored with a warning, so that every cycle "
+        "uses the files that existed at the start; used; or an error",
     )
 
 
 class GldasObservations(FileObservations):
-    """GLDAS-2.1 Noah files as the provider ships them; a short form of a catalogue with one entry."""
+    """GLDAS-2.1 Noah files as the provider distributes them: a short form of a catalogue with one entry."""
 
     kind: Literal["gldas"] = "gldas"
     path: FilePattern = Field(
@@ -252,7 +266,7 @@ class GldasObservations(FileObservations):
         "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
     )
     damaged: Literal["error", "skip"] = Field(
-        "error", description="a file that cannot be read is an error, or skipped; as in catalogue"
+        "error", description="treatment of a file that cannot be read: an error, or skipped with a warning and counted"
     )
 
 
@@ -279,9 +293,10 @@ class CatalogueEntry(Section):
 
     product: str = Field(description="product in the files")
     path: FilePattern = Field(
-        description="under data_root: of a gridded product a pattern with strftime codes for the time (it defines the "
-        "time, hour included, of files without a time axis), * for unknown parts (versions; the newest is used), "
-        "{layer} where each layer has its file; of stations a folder, a zip archive or a file",
+        description="path under data_root. Gridded product: a pattern with strftime codes for the time (which define "
+        "the time, including the hour, of files without a time axis), * for unknown parts (of several versions "
+        "the newest is used), and {layer} if each layer has its own file. Stations: a folder, a zip archive or a "
+        "file",
     )
     damaged: Literal["error", "skip"] = Field(
         "error", description="treatment of a file that cannot be read: an error, or skipped with a warning and counted"
@@ -300,8 +315,8 @@ class CatalogueEntry(Section):
                     continue
                 if key in _WITHOUT_EFFECT:
                     log.warning(
-                        "configuration: the catalogue's %s has no key %s; it is ignored, and an error in the next "
-                        "release",
+                        "configuration: the catalogue's %s has no key %s; it is ignored, and will be an error in the "
+                        "next release",
                         raw.get("product", "entry"),
                         key,
                     )
@@ -347,7 +362,7 @@ AnyEntry = Annotated[CatalogueEntry, AnyOf(PRODUCT_ENTRIES, STATION_ENTRIES)]
 
 
 class RefereeStations(StationsConfig):
-    """Stations as a referee: the mean of the sensors in a cell that have a value near the analysis time."""
+    """Stations as a referee: the mean of those sensors in a cell that have a value near the analysis time."""
 
     # Until a configuration is read, quality checks need not be loaded.
     model_config = ConfigDict(defer_build=True)
@@ -357,7 +372,7 @@ class RefereeStations(StationsConfig):
         0.06, description="standard deviation of the difference between a station and its cell's mean, m3 m-3"
     )
     tolerance_minutes: Minutes = Field(
-        90.0, description="largest time between an analysis and a station's value, minutes"
+        90.0, description="maximum time between an analysis and a station's value, minutes"
     )
     quality: QualityConfig = Field(default_factory=QualityConfig)
 

@@ -1,4 +1,4 @@
-"""Processes, checkpoints, output."""
+"""Sections for process layout, checkpoints and output."""
 
 from __future__ import annotations
 
@@ -13,30 +13,32 @@ from landda_hpc.config.section import Count, Latitude, Longitude, Section, UtcTi
 class ParallelConfig(Section):
     """Process layout; affects speed but not the bits of the result."""
 
-    member_groups: Count = Field(1, description="groups of ranks that hold whole model instances")
-    roots: Count | None = Field(None, description="ranks of the root group; default min(ranks, 10)")
+    member_groups: Count = Field(1, description="number of member groups, which share the model instances")
+    roots: Count | None = Field(None, description="number of ranks in the root group; default min(ranks, 10)")
 
 
 class CheckpointConfig(Section):
-    """When checkpoints are written, and which are kept."""
+    """Interval of the checkpoints, and rules for keeping them."""
 
-    every_hours: Count = Field(24, description="hours of simulated time between checkpoints")
+    every_hours: Count = Field(24, description="simulated hours between checkpoints")
     keep_last: Count = Field(2, description="newest checkpoints kept")
-    keep_every: Count | None = Field(None, description="also keep every n-th permanently")
+    keep_every: Count | None = Field(None, description="keep every n-th checkpoint permanently")
     mode: Literal["auto", "parallel", "serial"] = Field(
-        "auto", description="parallel HDF5, gathered to one rank, or automatic by the capability of h5py"
+        "auto",
+        description="written by all ranks with parallel HDF5, or gathered to one rank; 'auto' = parallel if "
+        "h5py supports it",
     )
     restarts: bool = Field(
         False,
-        description="also write restart files with each checkpoint, in restart/, and remove them with it: for the "
-        "embedded model one per rank in CoLM's layout, for your CoLM every file of each run's analysed restart",
+        description="also write restart files to restart/ with each checkpoint, and remove them with it: for the "
+        "embedded model one file per rank in CoLM's layout, for your CoLM all files of each run's analysed restart",
     )
 
 
 class SeriesConfig(Section):
     """Recording of soil water over time: ``series/<run>_<day>.nc``, every cycle, every cell with updatable soil."""
 
-    to_depth_m: float = Field(1.0, ge=0.001, le=3.433, description="soil layers down to this depth are recorded, m")
+    to_depth_m: float = Field(1.0, ge=0.001, le=3.433, description="depth down to which soil layers are recorded, m")
 
 
 class OutputConfig(Section):
@@ -51,18 +53,18 @@ class OutputConfig(Section):
         ("background", "analysis", "increment", "innovation"),
         description="images written at output times; innovation_layers: observation minus each of CoLM's layers 1-3",
     )
-    every_hours: Count = Field(24, description="hours of simulated time between image files")
+    every_hours: Count = Field(24, description="simulated hours between image files")
     times: tuple[UtcTime, ...] = Field(
-        (), max_length=MAX_CYCLES, description="additional times of image files, UTC, each the end of a cycle"
+        (), max_length=MAX_CYCLES, description="additional times of image files, UTC; each must be the end of a cycle"
     )
-    layers: bool = Field(False, description="also write every scored layer, to images/<layer>/")
+    layers: bool = Field(False, description="also write images of every scored layer, to images/<layer>/")
     profiles: tuple[tuple[Latitude, Longitude], ...] = Field(
         (),
         max_length=10000,
-        description="places (degrees_north, degrees_east): soil water of all layers of the nearest scored cell is "
-        "recorded every cycle in profiles.jsonl",
+        description="places (degrees_north, degrees_east) at which the soil water of all layers of the nearest "
+        "scored cell is recorded every cycle, in profiles.jsonl",
     )
-    figures: bool = Field(True, description="draw maps and score series at the end")
+    figures: bool = Field(True, description="draw maps and time series of the scores at the end")
     series: SeriesConfig | None = Field(
-        None, description="record soil water of all cells and rain in every cycle, for verification; default none"
+        None, description="record the soil water of all cells, and rain, in every cycle for verification; default none"
     )

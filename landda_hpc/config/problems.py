@@ -48,7 +48,7 @@ def problems_of(error: ValidationError, root: Any) -> list[str]:
             close = difflib.get_close_matches(key[:80], known, n=1)
             hint = f" Did you mean '{close[0]}'?" if close else f" Known keys: {', '.join(known)}."
             # A letter of another alphabet may look the same.
-            other_letters = "" if key.isascii() else f" It has letters other than a to z: {key[:80]!a}."
+            other_letters = "" if key.isascii() else f" The key has characters that are not ASCII: {key[:80]!a}."
             problems.append(f"{where}: unknown key.{other_letters}{hint}")
         elif item["type"] == "union_tag_invalid":
             problems.append(f"{where}{_not_a_choice(item['ctx'], keys, sections)}")
@@ -62,7 +62,7 @@ def problems_of(error: ValidationError, root: Any) -> list[str]:
         elif item["type"] == "too_short" and any(
             i["loc"][: len(item["loc"])] == item["loc"] != i["loc"] for i in items
         ):
-            continue  # only because of what is wrong with its parts
+            continue  # a consequence of problems in its parts
         else:
             found = "" if item["type"] == "missing" else f" (found {_in_words(item['input'])})"
             problems.append(f"{where}: {item['msg']}{found}")

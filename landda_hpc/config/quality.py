@@ -12,14 +12,14 @@ from landda_hpc.plugins import AnyOf, Registry
 
 
 class SpikeCheck(Section):
-    """Check of the change of a cell's observation since the last accepted one; too large a change is rejected.
+    """Check of temporal changes: an observation is rejected if it differs too much from the cell's last accepted one.
 
     If the next observation agrees with a rejected one, the change was a step, and observations are accepted again.
     """
 
-    max_rise: SoilWater = Field(0.30, description="largest increase between two observations, m3 m-3; rain acts fast")
-    max_fall: SoilWater = Field(0.15, description="largest decrease between two observations, m3 m-3; drying is slow")
-    within_hours: Hours = Field(48.0, description="largest age of the observation that is compared, h")
+    max_rise: SoilWater = Field(0.30, description="maximum increase between two observations, m3 m-3; rain acts fast")
+    max_fall: SoilWater = Field(0.15, description="maximum decrease between two observations, m3 m-3; drying is slow")
+    within_hours: Hours = Field(48.0, description="maximum age of the earlier observation, h")
 
 
 class InnovationCheck(Section):
@@ -29,14 +29,13 @@ class InnovationCheck(Section):
         4.0,
         ge=0.01,
         le=1000.0,
-        description="reject where |O-B| exceeds this factor times sqrt(std_o^2 + background_std^2)",
+        description="an observation is rejected if |O-B| exceeds this factor times sqrt(std_o^2 + background_std^2)",
     )
-    background_std: SoilWater = Field(0.15, description="standard deviation of background errors, m3 m-3")
+    background_std: SoilWater = Field(0.15, description="assumed standard deviation of background errors, m3 m-3")
     run: Word | None = Field(
         None,
-        description="run whose background is used; default: an observation is accepted if it agrees with the "
-        "background of any "
-        "run (all runs of a campaign use the same observations)",
+        description="run whose background is used. Default: an observation is accepted if it agrees with the "
+        "background of any run, because all runs use the same observations",
     )
 
 
@@ -47,13 +46,13 @@ class AnyCheck(Section):
     """
 
     needs_model: ClassVar[bool] = False
-    """Whether it depends on the model's state: a report from files alone leaves such checks out."""
+    """Whether the check depends on the model's state; a report from files alone omits such checks."""
     needs_surface: ClassVar[bool] = False
-    """Whether the check is given ground temperature and snow of the model."""
+    """Whether the check receives the model's ground temperature and snow."""
     needs_vegetation: ClassVar[bool] = False
-    """Whether it is given the model's vegetation cover."""
+    """Whether the check receives the model's vegetation cover."""
     needs_backgrounds: ClassVar[bool] = False
-    """Whether it is given the backgrounds of all runs."""
+    """Whether the check receives the backgrounds of all runs."""
 
     if TYPE_CHECKING:
         kind: str
@@ -73,7 +72,7 @@ Check = Annotated[AnyCheck, AnyOf(CHECKS)]
 """A quality check of any kind."""
 
 Condition = Literal["not_recommended", "frozen", "snow", "dense_vegetation", "water"]
-"""Conditions of a pixel that a product's flags report."""
+"""Conditions of a pixel that the flags of a product report."""
 
 
 class QualityConfig(Section):
@@ -86,40 +85,46 @@ class QualityConfig(Section):
         4.0,
         ge=0.0,
         le=1000.0,
-        description="reject values outside [0, porosity] by more than this number of error standard deviations; "
-        "none: no check",
+        description="values are rejected if they lie outside [0, porosity] by more than this number of error "
+        "standard deviations; none = no check",
     )
-    frozen_model: bool = Field(True, description="reject where the model has ice in the observed layers")
+    frozen_model: bool = Field(
+        True, description="observations are rejected where the model has ice in the observed layers"
+    )
     frozen_temperature: float | None = Field(
         None,
         ge=150.0,
         le=350.0,
-        description="reject where the model's ground is colder than this, K, e.g. 273.15; none: no check",
+        description="observations are rejected where the model's ground is colder than this, K, e.g. 273.15; none = "
+        "no check",
     )
     snow_amount: float | None = Field(
         None,
         ge=0.0,
         le=100000.0,
-        description="reject where the model has more snow than this, kg m-2, e.g. 1; none: no check",
+        description="observations are rejected where the model has more snow than this, kg m-2, e.g. 1; none = no "
+        "check",
     )
     vegetation_fraction: Fraction | None = Field(
         None,
-        description="reject where the model's vegetation covers more than this share of the soil, 1; none: no check",
+        description="observations are rejected where the model's vegetation covers more than this fraction of the "
+        "soil; none = no check",
     )
     refuse: tuple[Condition, ...] = Field(
         ("not_recommended", "frozen", "snow", "dense_vegetation", "water"),
         description="pixels with these flags of the product are excluded before regridding",
     )
-    spike: SpikeCheck | None = Field(None, description="temporal check; none: no check")
-    innovation: InnovationCheck | None = Field(None, description="check against the background; none: no check")
+    spike: SpikeCheck | None = Field(None, description="temporal check; none = no check")
+    innovation: InnovationCheck | None = Field(None, description="check against the background; none = no check")
     checks: tuple[Check, ...] = Field(
         (),
         max_length=100,
-        description="further checks, after those above and in this order, also of installed packages (docs/plugins.md)",
+        description="further checks, also from installed packages (docs/plugins.md), in this order and after those "
+        "above",
     )
 
     def standard_checks(self) -> tuple[AnyCheck, ...]:
-        """The checks that the keys switch on and that need no memory and no background, in their order."""
+        """Checks that the keys switch on and that need neither memory nor background, in their order."""
         asked: tuple[tuple[str, str, object], ...] = (
             ("range", "sigmas", self.range_sigmas),
             ("frozen_soil", "", self.frozen_model or None),
@@ -133,7 +138,7 @@ class QualityConfig(Section):
 
     @property
     def all_checks(self) -> tuple[AnyCheck, ...]:
-        """The standard checks and the further ones."""
+        """All checks: the standard checks and those from the list."""
         return self.standard_checks() + self.checks
 
     @property
@@ -147,15 +152,18 @@ class RegriddingConfig(Section):
 
     method: Literal["bilinear", "conservative"] = Field(
         "bilinear",
-        description="interpolation between cell centres, as in both papers; or the mean over the cell's area "
-        "(superobbing)",
+        description="'bilinear' interpolates between cell centres, as in both papers; 'conservative' takes the mean "
+        "over the cell's area (superobservation)",
     )
     min_valid_fraction: Fraction = Field(
-        0.5, gt=0.0, description="least share of a cell's weight from valid pixels, 1; with less, the cell is missing"
+        0.5,
+        gt=0.0,
+        description="minimum fraction of a cell's weight that comes from valid pixels; otherwise the cell is missing",
     )
     cache: Path | None = Field(
         None,
-        description="folder that stores weights for later campaigns, under data_root; none: computed at every start",
+        description="folder under data_root that stores weights for later campaigns; none = weights are computed at "
+        "every start",
     )
 
 
@@ -169,7 +177,7 @@ class MapErrors(Section):
     """Observation errors per cell from a file, bilinear on the model grid."""
 
     kind: Literal["map"] = "map"
-    file: Path = Field(description="netCDF image of the standard deviation, m3 m-3, under data_root")
+    file: Path = Field(description="netCDF image of the standard deviation, m3 m-3; path under data_root")
     variable: Word | None = Field(None, description="variable of the image; default: the only image in the file")
 
 
@@ -179,8 +187,8 @@ class ProductErrors(Section):
     kind: Literal["product"] = "product"
     correlation: Fraction = Field(
         1.0,
-        description="correlation between errors of averaged pixels, 1; with 1 the variance is kept, with 0 it is "
-        "divided by n",
+        description="correlation between the errors of averaged pixels: with 1 the variance of the mean is that of "
+        "a pixel, with 0 it is divided by n",
     )
     minimum: SoilWater = Field(0.01, description="lower bound of the standard deviation, m3 m-3")
 
@@ -197,12 +205,14 @@ class NoBias(Section):
 class BiasConfig(Section):
     """Keys common to all bias treatments."""
 
-    file: Path = Field(description="climatologies of model and product, written by landda observations climatology")
+    file: Path = Field(
+        description="file with climatologies of model and product, written by 'landda observations climatology'"
+    )
     min_count: int = Field(
         20,
         ge=2,
         le=1_000_000,
-        description="least number of times of a cell's climatology; cells with fewer stay unchanged",
+        description="minimum number of times in a cell's climatology; observations of cells with fewer are not changed",
     )
 
 
@@ -210,7 +220,9 @@ class MeanVarianceMatching(BiasConfig):
     """Match mean and variance of each cell's observations to the model's."""
 
     kind: Literal["mean_variance"] = "mean_variance"
-    max_scale: float = Field(4.0, ge=1.0, le=1000.0, description="largest factor on anomalies (and largest inverse), 1")
+    max_scale: float = Field(
+        4.0, ge=1.0, le=1000.0, description="maximum factor on anomalies, and maximum of its inverse"
+    )
 
 
 class CdfMatching(BiasConfig):

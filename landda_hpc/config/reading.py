@@ -136,14 +136,17 @@ def _override(raw: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def _place(sections: list[Any], part: str, dotted: str) -> int:
-    """Index in a list of sections, by number or by name: a run's ``name``, its method if it has none."""
+    """Index in a list of sections, by number or by name (a run's ``name``, or its method if it has no name)."""
     if part.lstrip("-").isdigit():
         return int(part)
     names = [str(s.get("name", s.get("method", s.get("entry", "")))) if isinstance(s, dict) else "" for s in sections]
     if names.count(part) == 1:
         return names.index(part)
     if part in names:
-        raise ConfigError(f"--set {dotted}: {names.count(part)} sections are named '{part}'; use their number, from 0.")
+        raise ConfigError(
+            f"--set {dotted}: {names.count(part)} sections are named '{part}'; give the number of one "
+            f"instead, counted from 0."
+        )
     close = difflib.get_close_matches(part, names, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     known = shorten(", ".join(filter(None, names)), 400) or "any"

@@ -22,9 +22,11 @@ class PerturbationConfig(Section):
     """Perturbations of a run, as a member of an ensemble. Random fields are keyed by name and member."""
 
     member: Count = Field(1, description="number of the member; each has its own random fields")
-    wetness_sigma: Fraction = Field(0.0, description="standard deviation of initial relative wetness, 1")
+    wetness_sigma: Fraction = Field(0.0, description="standard deviation of initial relative wetness (dimensionless)")
     log_rain_sigma: LogSigma = Field(
-        0.0, description="log-sigma of a persistent factor on rain: a correlated field of mean 1"
+        0.0,
+        description="standard deviation of the logarithm of a persistent factor on rain, a correlated field "
+        "with mean 1",
     )
     length_km: LengthKm = Field(300.0, description="correlation length of the fields, km")
 
@@ -64,12 +66,12 @@ class AnyRun(Section):
 
     @property
     def slopes(self) -> RegressionDepth | None:
-        """How increments reach below the observed depth; None if they do not."""
+        """Slopes of the regression to layers below the observed depth; None without it."""
         return None
 
     @property
     def learned_drift(self) -> DriftConfig | None:
-        """How the run learns the model's drift; None if it does not."""
+        """Settings of the drift that the run learns; None without it."""
         return None
 
     @property
@@ -95,15 +97,15 @@ class OverlapDepth(Section):
 
 
 class RegressionDepth(Section):
-    """Layers that overlap the observed depth get the full increment; layers below get its climatological regression."""
+    """Add the increment to layers that overlap the observed depth, and its climatological regression to those below."""
 
     kind: Literal["regression"] = "regression"
     file: Path | None = Field(
         None,
-        description="netCDF of slopes from 'landda study regress', under data_root; default: the built-in profile, "
-        "one slope per layer, for an observed depth of 0-0.1 m",
+        description="netCDF file of slopes from 'landda study regress', under data_root; default: the built-in "
+        "profile, one slope per layer, for an observed depth of 0-0.1 m",
     )
-    share: Fraction = Field(1.0, description="share of the regression that is added to the layers below, 1")
+    share: Fraction = Field(1.0, description="fraction of the regressed increment that is added to the layers below")
 
 
 Depth = Annotated[OverlapDepth | RegressionDepth, Field(discriminator="kind")]
@@ -117,7 +119,7 @@ class DriftConfig(Section):
     """
 
     share: Fraction = Field(
-        0.05, description="share of each analysis increment that is added to the drift of its time of day, 1"
+        0.05, description="fraction of each analysis increment that is added to the drift of its time of day"
     )
     limit: SoilWater = Field(0.01, description="largest absolute drift at the observed depth, m3 m-3 per cycle")
     per_time_of_day: bool = Field(
@@ -127,7 +129,7 @@ class DriftConfig(Section):
         2.0,
         ge=0.0,
         le=36525.0,
-        description="days from the start whose increments are not used, because they remove the initial error",
+        description="initial days whose increments are not used, because these remove the initial error",
     )
     forecast_days: Days = Field(10.0, description="e-folding time of the drift correction in the free forecast, days")
 
@@ -135,7 +137,7 @@ class DriftConfig(Section):
 class AssimilatingRun(AnyRun):
     """Keys of every assimilating run for its increments, independent of the method."""
 
-    depth: Depth = Field(OverlapDepth(), description="vertical spreading of the increment of the observed depth")
+    depth: Depth = Field(OverlapDepth(), description="vertical spreading of the increment")
     drift: DriftConfig | None = Field(None, description="estimation of the model's drift; default none")
 
     assimilates: ClassVar[bool] = True
@@ -155,8 +157,8 @@ class AssimilatingRun(AnyRun):
         (top, bottom), slopes = campaign.observations.depth_m, self.slopes
         if slopes is not None and slopes.file is None and (top, bottom) != BUILT_IN_DEPTH_M:
             problem = (
-                f"the built-in slopes are for a depth of 0-0.1 m, observed are {top}-{bottom} m: make some with landda "
-                "regress, name them in depth.file"
+                f"the built-in slopes are for a depth of 0-0.1 m, observed are {top}-{bottom} m: make slopes for this "
+                "depth with landda study regress, and name the file in depth.file"
             )
             return [problem]
         return []

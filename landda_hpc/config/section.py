@@ -25,18 +25,18 @@ from landda_hpc.data import PACKAGE
 
 MAX_PATH: Final = 2000
 MAX_NAME: Final = 255
-"""Largest numbers of bytes of a path and of a name in it. The system allows 4096 and 255; data_root takes half."""
+"""Maximum length of a path and of a name in it, bytes. The system allows 4096 and 255; half is left to data_root."""
 _LONGEST_CODE: Final = 24
 """Largest number of characters of an expanded strftime code."""
 THINNEST_M: Final = 0.001
-"""Least thickness of a soil layer, m."""
+"""Minimum thickness of a soil layer, m."""
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(ge=1e-12, le=1e12)]
 NonNegative = Annotated[float, Field(ge=0.0, le=1e12)]
 """Numbers of methods from other packages, where no type below fits; give its bounds where they are known."""
 SoilWater = Annotated[float, Field(ge=1e-6, le=1.0)]
-"""A difference or standard deviation of volumetric soil water, m3 m-3: 15 is a slip for 0.15."""
+"""A difference or standard deviation of volumetric soil water, m3 m-3: 15 is a typing error for 0.15."""
 SoilWaterOrZero = Annotated[float, Field(ge=0.0, le=1.0)]
 LogSigma = Annotated[float, Field(ge=0.0, le=5.0)]
 """Standard deviation of a natural logarithm: with 5, a third of the factors is above 150 or below its inverse."""
@@ -46,7 +46,7 @@ DepthM = Annotated[float, Field(ge=0.0, le=100.0)]
 """A depth in the soil, m."""
 Latitude = Annotated[float, Field(ge=-90.0, le=90.0)]
 Longitude = Annotated[float, Field(ge=-360.0, le=720.0)]
-"""Degrees east; a box that crosses the meridian of 0 or 180 degrees may begin or end 360 degrees away."""
+"""Degrees east. A box that crosses the meridian of 0 or 180 degrees may begin or end 360 degrees away."""
 Hours = Annotated[float, Field(ge=0.01, le=87660.0)]
 """A time span, h: at most ten years."""
 Days = Annotated[float, Field(ge=0.01, le=36525.0)]
@@ -61,7 +61,9 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 def _no_number(value: Any) -> Any:
     """A number would be read as seconds since 1970."""
     if isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"\s*[-+]?[\d.]+\s*", value)):
-        raise ValueError(f"expected a time as 2022-06-02T00:00 or a day as 2022-06-02; found {str(value)[:40]}")
+        raise ValueError(
+            f"expected a time such as 2022-06-02T00:00 or a day such as 2022-06-02; found {str(value)[:40]}"
+        )
     return value
 
 

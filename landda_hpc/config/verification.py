@@ -26,19 +26,20 @@ class ReferenceConfig(Section):
     """A gridded product for the verification of finished campaigns, at the product's depths."""
 
     entry: Word = Field(description="name of the product's entry in the section 'catalogue'")
-    name: Word | None = Field(None, min_length=1, description="name in tables and figures; default: that of the entry")
+    name: Word | None = Field(None, min_length=1, description="name in tables and figures; default: name of the entry")
     depths_m: tuple[tuple[DepthM, DepthM], ...] | None = Field(
-        None, description="layers that are compared, m; default: those of the product down to the recorded depth"
+        None,
+        description="compared layers (top and bottom), m; default: the product's layers down to the recorded depth",
     )
     regridding: Literal["bilinear", "conservative"] = Field(
-        "bilinear", description="regridding to the model grid; both papers use 'bilinear'"
+        "bilinear", description="method of regridding to the model grid; both papers use 'bilinear'"
     )
     averaging: Literal["instant", "day"] = Field(
         "instant",
-        description="'instant': states nearest in time; 'day': means of model and product over UTC days (of esa_cci "
-        "from noon to noon around 00 UTC), with at least half of the model's times",
+        description="'instant' = states nearest in time; 'day' = means of model and product over UTC days (for "
+        "esa_cci from noon to noon, around 00 UTC) with at least half of the model's times",
     )
-    tolerance_minutes: Minutes = Field(90.0, description="largest time between state and product, for 'instant'")
+    tolerance_minutes: Minutes = Field(90.0, description="for 'instant': maximum time between state and product")
 
 
 class StationsConfig(Section):
@@ -48,13 +49,13 @@ class StationsConfig(Section):
     accept: tuple[Word, ...] = Field(
         ("G",),
         max_length=100,
-        description="flags of the provider for usable values; MAQU of the ISMN needs G and U",
+        description="provider's flags of usable values; network MAQU of the ISMN needs G and U",
     )
     sensor_depths_m: tuple[DepthM, DepthM] | None = Field(
         None,
-        description="depth range of the sensors used, m, bounds included, e.g. [0.08, 0.12] for sensors at 10 cm; a "
-        "sensor "
-        "of a layer (0-10 cm of cma_csv) must lie completely in the range; default: all sensors",
+        description="depth range of the sensors used, m, including its bounds, e.g. [0.08, 0.12] for sensors at 10 "
+        "cm. A sensor that represents a layer (0-10 cm in cma_csv) must lie completely within the range. "
+        "Default: all sensors",
     )
 
     @field_validator("sensor_depths_m")
@@ -66,20 +67,25 @@ class StationsConfig(Section):
 
 
 class TwinStationsConfig(Section):
-    """Synthetic stations from a twin's nature run: its cell means plus errors of representativeness and instrument."""
+    """Synthetic stations from a twin's nature run: its cell means plus representativeness and instrument errors."""
 
     per_region: int = Field(
         40,
         ge=1,
         le=10000,
-        description="stations in each of verification.regions, or in the whole domain without regions, at random",
+        description="number of stations, at random places, in each of verification.regions, or in the whole domain "
+        "if there are no regions",
     )
     offset_std: SoilWaterOrZero = Field(
-        0.06, description="standard deviation of the constant difference between station and cell, m3 m-3"
+        0.06, description="standard deviation of the constant difference between a station and its cell, m3 m-3"
     )
-    error_std: SoilWaterOrZero = Field(0.02, description="standard deviation of errors white in time, m3 m-3")
-    missing_fraction: Fraction = Field(0.1, description="share of times without a value, drawn at random")
-    depth_m: tuple[DepthM, DepthM] = Field((0.1, 0.1), description="top and bottom of the sensor, m; equal for a point")
+    error_std: SoilWaterOrZero = Field(
+        0.02, description="standard deviation of the errors that are white in time, m3 m-3"
+    )
+    missing_fraction: Fraction = Field(0.1, description="fraction of times without a value, drawn at random")
+    depth_m: tuple[DepthM, DepthM] = Field(
+        (0.1, 0.1), description="top and bottom of the sensor, m; equal for a point sensor"
+    )
 
 
 class AnomalyConfig(Section):
@@ -87,7 +93,7 @@ class AnomalyConfig(Section):
 
     kind: Literal["moving_window", "climatology"] = Field(
         "moving_window",
-        description="mean around each time, or over all years around the day of the year (at least two)",
+        description="mean around each time, or over all years (at least two) around the day of the year",
     )
     window_days: Days = Field(35.0, description="width of the window, days")
 
@@ -96,29 +102,31 @@ class VerificationConfig(Section):
     """Cells and depths of the scores, and the data for the verification of a finished campaign."""
 
     depths_m: tuple[tuple[DepthM, DepthM], ...] = Field(
-        ((0.0, 0.1), (0.1, 0.4), (0.4, 1.0)), max_length=100, description="layers that are scored: top and bottom, m"
+        ((0.0, 0.1), (0.1, 0.4), (0.4, 1.0)), max_length=100, description="scored layers: top and bottom, m"
     )
-    min_soil_fraction: Fraction = Field(0.5, description="least share of updatable soil of a scored cell")
+    min_soil_fraction: Fraction = Field(0.5, description="minimum fraction of updatable soil in a scored cell")
     unobserved: bool = Field(
         False,
-        description="also compute separate scores of cells without observation at a time, against the truth of a twin",
+        description="also compute scores of those cells that have no observation at a time, against the truth of a "
+        "twin",
     )
     discard_days: int = Field(
         0,
         ge=0,
         le=36500,
-        description="days from the start that are excluded from the means of tables",
+        description="initial days that are excluded from the means in tables",
     )
     regions: tuple[RegionConfig, ...] = Field(
         (),
         max_length=100,
-        description="regions with separate maps, means and figures, in addition to those of the whole domain",
+        description="regions that get their own maps, means and figures, in addition to those of the whole domain",
     )
     benchmarks: tuple[DataFile, ...] = Field(
         (),
         max_length=100,
-        description="CSV files of published or otherwise known scores, one or a list, which tables and figures show "
-        "next to the campaign's: columns source, method, window, layer, metric, value, and any of upper, statistic, "
+        description="CSV file, or a list of them, of published or otherwise known scores, which tables and figures "
+        "show next to the campaign's. Columns: source, method, window, layer, metric, value, and any of upper, "
+        "statistic, "
         "day, kind, reference, against, region, place, what (docs/verification.md)",
     )
     references: tuple[ReferenceConfig, ...] = Field(
@@ -128,21 +136,23 @@ class VerificationConfig(Section):
         (), max_length=100, description="stations for the verification by landda score"
     )
     twin_stations: TwinStationsConfig | None = Field(
-        None, description="synthetic stations from a twin's nature run; default none"
+        None, description="synthetic stations drawn from a twin's nature run; default none"
     )
     precipitation: Word | None = Field(
-        None, description="catalogue entry of gridded precipitation for figures; default: the rain of the model"
+        None, description="catalogue entry of gridded precipitation for figures; default: the model's rain"
     )
     place: Literal["nearest", "bilinear"] = Field(
-        "nearest", description="cells compared with a station: the nearest scored cell, or the four around it"
+        "nearest", description="cells that are compared with a station: the nearest scored cell, or the four around it"
     )
-    tolerance_minutes: Minutes = Field(30.0, description="largest time between a state and a station's value")
-    anomaly: AnomalyConfig = Field(default_factory=AnomalyConfig, description="anomalies for temporal correlation")
+    tolerance_minutes: Minutes = Field(30.0, description="maximum time between a state and a station's value")
+    anomaly: AnomalyConfig = Field(
+        default_factory=AnomalyConfig, description="climatology of the anomalies for temporal correlation"
+    )
     min_pairs: int = Field(
-        20, ge=4, le=1_000_000, description="least number of common times for temporal scores of a place"
+        20, ge=4, le=1_000_000, description="minimum number of common times for temporal scores at a place"
     )
     replicates: int = Field(
-        500, ge=50, le=100_000, description="replicates of the bootstrap of means over networks and regions"
+        500, ge=50, le=100_000, description="number of bootstrap replicates for means over networks and regions"
     )
     days: tuple[UtcDay, ...] = Field(
         (),
@@ -152,7 +162,8 @@ class VerificationConfig(Section):
     drawn_stations: tuple[Word, ...] = Field(
         (),
         max_length=10000,
-        description="stations whose series are drawn, 'network/station'; default: three of each region by rule",
+        description="stations whose series are drawn, as 'network/station'; default: three from each region, chosen "
+        "by rule",
     )
 
     @field_validator("benchmarks", mode="before")

@@ -4,7 +4,7 @@
 vegetation and albedo on a regular 0.5-degree grid, and a coarser temperature climatology; its attributes
 document every variable; `CREDITS.md` lists the sources, licences and approximations. `climate` turns climate
 classes into monthly precipitation. `spun_up_1p4deg.nc` holds the spun-up states of the land physics on the global
-1.4-degree grid (`landda spinup experiments/spinup.yaml --year`) at six dates of a year. `papers/` holds what the
+1.4-degree grid (`landda land spinup experiments/spinup.yaml --year`) at six dates of a year. `papers/` holds what the
 papers' experiments name: published scores, and an outline of China.
 """
 

@@ -59,7 +59,7 @@ _WATER: Final = ("precipitation", "evapotranspiration", "runoff", "drainage", "s
 
 @dataclass(frozen=True)
 class SiteJob:
-    """Settings of a run and its comparisons; see ``landda site --help``.
+    """Settings of a run and its comparisons; see ``landda land site --help``.
 
     Attributes
     ----------

@@ -24,15 +24,15 @@ class AdaptivePointwiseRun(AnalysingRun):
     method: Literal["adaptive_pointwise"] = "adaptive_pointwise"
     name: str = Field("adaptive_pointwise", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
     background_std: SoilWater = Field(
-        0.15, description="first guess of the standard deviation of background errors, m3 m-3"
+        0.15, description="initial estimate of the standard deviation of background errors, m3 m-3"
     )
     observation_std: SoilWaterOrFile = Field(
         0.10, description="standard deviation of observation errors, m3 m-3: a number or a netCDF image under data_root"
     )
     prior_cycles: float = Field(
-        4.0, ge=0.001, le=1e6, description="weight of the first guess, as a number of innovations"
+        4.0, ge=0.001, le=1e6, description="weight of the initial estimate, as a number of innovations"
     )
-    memory_cycles: float = Field(40.0, ge=1.0, le=1e6, description="largest number of innovations in the mean")
+    memory_cycles: float = Field(40.0, ge=1.0, le=1e6, description="maximum number of innovations in the mean")
 
     def build(self, context: MethodContext) -> AdaptivePointwise:
         """See ``AnalysingRun.build``."""

@@ -30,13 +30,15 @@ class EnkfLikeRun(CurveletRun):
     background_std: SoilWater = Field(0.15, description="standard deviation of background perturbations, m3 m-3")
     observation_std: SoilWater = Field(0.10, description="standard deviation of observation perturbations, m3 m-3")
     estimator: Literal["sampled", "exact"] = Field(
-        "sampled", description="variances from N members drawn in every cycle, or exact variances of the error models"
+        "sampled",
+        description="'sampled' = variances of N members drawn in every cycle; 'exact' = variances of the "
+        "error models themselves",
     )
     background_errors: Errors | None = Field(
-        None, description="error model of the background; white with background_std if absent, as in [B26]"
+        None, description="error model of the background; default: white with background_std, as in [B26]"
     )
     observation_errors: ErrorsOfObservations | None = Field(
-        None, description="error model of the observations; white with observation_std if absent, as in [B26]"
+        None, description="error model of the observations; default: white with observation_std, as in [B26]"
     )
 
     @property

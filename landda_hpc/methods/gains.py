@@ -26,7 +26,7 @@ class GainRun(CurveletRun):
 
     background_errors: Errors | None = Field(
         None,
-        description="error model of the background; if absent B = max(0, E|d|^2 - R) is learned from innovations d",
+        description="error model of the background; default: B = max(0, E|d|^2 - R), learned from innovations d",
     )
     observation_errors: ErrorsOfObservations = Field(
         WhiteErrorsConfig(std=0.10),
@@ -41,8 +41,8 @@ class GainRun(CurveletRun):
     def _learns_with_known_r(self) -> Self:
         if self.background_errors is None and self.observation_errors.varies:
             raise ValueError(
-                "observation_errors that are reported or learned need background_errors: B alone is learned with a "
-                "fixed R only. Method 'learned' learns both"
+                "observation_errors of kind reported or learned need background_errors, because B alone is learned "
+                "only with a fixed R. Method 'learned' learns both"
             )
         return self
 

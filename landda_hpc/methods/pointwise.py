@@ -31,9 +31,10 @@ class PointwiseRun(AnalysingRun):
 
     method: Literal["pointwise"] = "pointwise"
     name: str = Field("pointwise", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
-    gain: Fraction = Field(9.0 / 13.0, description="K; the errors of [B26], 0.15 and 0.10, give 9/13")
+    gain: Fraction = Field(9.0 / 13.0, description="gain K; default 9/13, from the errors of [B26], 0.15 and 0.10")
     background_errors: Errors | None = Field(
-        None, description="error model of the background: with observation_errors it gives K in each cell, not 'gain'"
+        None,
+        description="error model of the background; with observation_errors it gives K in each cell instead of 'gain'",
     )
     observation_errors: ErrorsOfObservations | None = Field(None, description="error model of the observations")
 

@@ -19,9 +19,9 @@ class SmoothedRun(AnalysingRun):
 
     method: Literal["smoothed"] = "smoothed"
     name: str = Field("smoothed", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
-    length_km: LengthKm = Field(200.0, description="L of the weight exp(-1/2 (d / L)^2), km")
+    length_km: LengthKm = Field(200.0, description="smoothing length L of the weight exp(-1/2 (d / L)^2), km")
     gain: Fraction = Field(
-        9.0 / 13.0, description="K of the smoothed innovation where all surrounding cells are observed"
+        9.0 / 13.0, description="gain K for the smoothed innovation where all surrounding cells are observed"
     )
 
     def build(self, context: MethodContext) -> Smoothed:

@@ -44,15 +44,16 @@ class Var3dRun(AnalysingRun):
 
     layers: Literal["observed", "upper_three"] = Field(
         "observed",
-        description="analysed layers: 'observed' = the mean over the observed depth, one increment for its layers; "
-        "'upper_three' = CoLM's layers 1-3 separately, as in [S24], each with its own B and increment; the observation "
-        "is used for each of them",
+        description="analysed layers: 'observed' = the mean over the observed depth, with one increment for its "
+        "layers; 'upper_three' = CoLM's layers 1-3 separately, as in [S24], each with its own B and increment, "
+        "and the same observation",
     )
     background_std: SoilWater = Field(
         0.16, description="standard deviation of background errors without an archive, m3 m-3 (0.16: [S24]'s control)"
     )
     background_archive: Path | None = Field(
-        None, description="netCDF of model-minus-observation statistics under data_root; gives B per cell and layer"
+        None,
+        description="netCDF file of model-minus-observation statistics, under data_root; it gives B per cell and layer",
     )
     archive_holds: Literal["difference", "background"] = Field(
         "difference",
@@ -61,12 +62,13 @@ class Var3dRun(AnalysingRun):
     )
     archive_observation_std: SoilWaterOrZeroOrFile | None = Field(
         None,
-        description="archive_holds: difference: standard deviation of the observation errors R, m3 m-3, a number or a "
-        "netCDF image under data_root; its square is subtracted. If absent, R remains in B, as in [S24]",
+        description="with archive_holds: difference, standard deviation of the observation errors, m3 m-3, a number "
+        "or a netCDF image under data_root. Its square, R, is subtracted; if absent, R remains in B, as in [S24]",
     )
     background_about: Literal["mean", "zero"] = Field(
         "mean",
-        description="B from the archive: variance about the mean difference, or mean square (bias counts as error)",
+        description="B from the archive: variance about the mean difference, or mean square (which counts the bias "
+        "as error)",
     )
     background_floor: SoilWater = Field(
         0.01, description="smallest standard deviation of background errors from the archive, m3 m-3"
@@ -81,10 +83,10 @@ class Var3dRun(AnalysingRun):
         description="error model of the observations; its standard deviations replace observation_std and image_std",
     )
     tolerance: float = Field(
-        1e-9, ge=1e-30, le=1e6, description="norm of the cost function's gradient at which the minimisation ends"
+        1e-9, ge=1e-30, le=1e6, description="the minimisation ends at this norm of the cost function's gradient"
     )
     tolerance_is_relative: bool = Field(
-        False, description="the tolerance is a fraction of the gradient at the start; it is absolute in [S24]"
+        False, description="the tolerance is relative to the gradient at the start; it is absolute in [S24]"
     )
     max_iterations: int = Field(1000, ge=1, le=100000, description="largest number of conjugate-gradient iterations")
 
@@ -105,7 +107,9 @@ class Var3dRun(AnalysingRun):
         if not given:
             return self
         if len(given) == 1:
-            raise ValueError(f"found {given.pop()} alone: give both background_errors and observation_errors, or none")
+            raise ValueError(
+                f"found {given.pop()} alone: give both background_errors and observation_errors, or neither"
+            )
         # A campaign stores every key, so that a default counts as absent.
         fields = type(self).model_fields
         other = sorted(k for k in _STANDARD_DEVIATIONS & set(fields) if getattr(self, k) != fields[k].default)
@@ -130,7 +134,8 @@ class Var3dRun(AnalysingRun):
         problems, (top, bottom) = super().problems(campaign), campaign.observations.depth_m
         if self.layers == "upper_three" and bottom > SOIL_ZI[N_UPPER]:
             problems.append(
-                f"layers: upper_three reach down to {SOIL_ZI[N_UPPER]:.4f} m; the observed depth is {top}-{bottom} m: "
+                f"layers: upper_three reaches down to {SOIL_ZI[N_UPPER]:.4f} m; the observed depth is {top}-{bottom} "
+                f"m: "
                 "observe a depth within these layers, or set layers: observed"
             )
         return problems + learning_problems(self.background_errors, self.observation_errors)
@@ -212,7 +217,7 @@ class Var3dRun(AnalysingRun):
         if found != n_layers:
             raise DataError(
                 f"archive '{path}' has {found} layer{'' if found == 1 else 's'}; the analysis has {n_layers} (layers: "
-                f"{self.layers}). Name another archive; landda archive --layers makes one with three layers."
+                f"{self.layers}). Name another archive; landda study archive --layers makes one with three layers."
             )
         observation_std = self.archive_observation_std
         return statistics.background_variance(
@@ -230,7 +235,7 @@ class Var3dObservationTerm(Var3dRun):
         0.10, description="standard deviation of observation and operator errors that J_O assumes, m3 m-3"
     )
     reported_errors: bool = Field(
-        False, description="J_O takes the errors that each observation reports (observations.errors) instead"
+        False, description="J_O uses the errors that each observation reports (observations.errors) instead"
     )
     observation_std_regions: tuple[RegionStd, ...] = Field(
         (),
@@ -281,7 +286,7 @@ class Var3dImageTerm(Var3dRun):
         "mean", description="values of cells outside the soil while coefficients are ranked"
     )
     gaps: Literal["zero_innovation", "excluded"] = Field(
-        "zero_innovation", description="unobserved cells: the image is the background there, or they are not compared"
+        "zero_innovation", description="unobserved cells are filled with the background, or are not compared"
     )
     frame: FrameConfig = Field(default_factory=FrameConfig)
 

@@ -1,4 +1,4 @@
-"""`landda compare`: which methods, which seeds, the same table on any number of ranks and after any stop."""
+"""`landda study compare`: which methods, which seeds, the same table on any number of ranks and after any stop."""
 
 from __future__ import annotations
 

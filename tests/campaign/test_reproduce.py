@@ -1,4 +1,4 @@
-"""`landda reproduce`: the papers' experiments in miniature, and the pages they make."""
+"""`landda study reproduce`: the papers' experiments in miniature, and the pages they make."""
 
 from __future__ import annotations
 

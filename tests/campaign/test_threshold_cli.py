@@ -1,4 +1,4 @@
-"""`landda threshold`: the study of [S24] Figs 3 to 5 on a series of images."""
+"""`landda study threshold`: the study of [S24] Figs 3 to 5 on a series of images."""
 
 from __future__ import annotations
 

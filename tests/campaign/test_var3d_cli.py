@@ -1,4 +1,4 @@
-"""3D-Var from the command line: its campaign, `landda archive`, `landda analyse` with every method, Fig. 8."""
+"""3D-Var from the command line: its campaign, `landda study archive`, `landda analyse` with every method, Fig. 8."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_all_problems_are_reported_together() -> None:
         ({"time": {**MINIMAL["time"], "start": "2022-06-02T00:00+08:00"}}, "UTC"),  # type: ignore[dict-item]
         ({"twin": None}, "needs the section 'twin'"),
         ({"runs": [{"method": "control"}, {"method": "pointwise", "name": "control"}]}, "a different name"),
-        ({"runs": [{"method": "control", "name": "nature"}]}, "twin's truth"),
+        ({"runs": [{"method": "control", "name": "nature"}]}, "name of the nature run"),
         ({"checkpoint": {"every_hours": 7}}, "not a multiple"),
         ({"verification": {"depths_m": [[0.1, 0.1]]}}, "expected 0 <= top < bottom"),
         ({"grid": {"kind": "gaussian", "south": 0}}, "Gaussian grid is global"),
@@ -78,7 +78,7 @@ def test_all_problems_are_reported_together() -> None:
         ({"observations": {"kind": "twin", "withheld": {"times": ["2022-06-02T06:00Z"]}}}, "carry no offset"),
         ({"observations": {"kind": "twin", "withheld": {"times": ["2022-06-02T05:00"]}}}, "is not an analysis time"),
         ({"observations": {"kind": "twin", "withheld": {"boxes": [[10, 5, 0, 10]]}}}, "expected south < north"),
-        ({"observations": {"kind": "twin", "withheld": {}}}, "withholds nothing"),
+        ({"observations": {"kind": "twin", "withheld": {}}}, "no observation is withheld"),
         ({"output": {"times": ["2022-06-02T06:00Z"]}}, "carry no offset"),
     ],
 )

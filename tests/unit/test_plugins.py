@@ -150,7 +150,7 @@ def test_entries_of_former_files_are_read(caplog: pytest.LogCaptureFixture) -> N
     config = parse_config({**CONFIG, "catalogue": {"mine": {**entry, **former}}})
     assert config.model_dump(mode="json")["catalogue"]["mine"] == entry and not caplog.messages
     parse_config({**CONFIG, "catalogue": {"mine": {**entry, "step_hours": 3}}})
-    assert "era5 has no key step_hours; it is ignored, and an error in the next release" in caplog.text
+    assert "era5 has no key step_hours; it is ignored, and will be an error in the next release" in caplog.text
     for key, value in (("units", "%"), ("variables", {"a": [0, 0.1]}), ("table_units", "percent")):
         with pytest.raises(ConfigError, match=rf"catalogue\.mine\.{key}: unknown key"):
             parse_config({**CONFIG, "catalogue": {"mine": {**entry, key: value}}})

@@ -22,7 +22,7 @@ class ClimatologicalErrorsConfig(ErrorSection):
     kind: Literal["climatological"] = "climatological"
     file: Path = Field(
         description="CSV file under data_root: scale, wedge, variance in m6 m-6, of the errors themselves: what coasts "
-        "and gaps of the archive do to a spectrum is taken out ('landda archive --wedges' does)"
+        "and gaps of the archive do to a spectrum is taken out ('landda study archive --wedges' does)"
     )
     holds: Literal["errors", "difference"] = Field(
         "errors",

@@ -112,7 +112,7 @@ def test_background_errors_from_an_archive(tmp_path: Path) -> None:
     b = statistics.variance[0]
     expected = np.where(images.observed, b / (b + 0.10**2) * images.innovation, 0.0)
     np.testing.assert_allclose(analysis.increment, expected, atol=1e-10)
-    with pytest.raises(DataError, match=r"1 layer; the analysis has 3 .*landda archive --layers"):
+    with pytest.raises(DataError, match=r"1 layer; the analysis has 3 .*landda study archive --layers"):
         made(run.model_copy(update={"layers": "upper_three"}), tmp_path)
     with pytest.raises(MissingFileError):
         made(run, tmp_path / "elsewhere")
@@ -154,7 +154,7 @@ def test_what_an_archive_holds_must_make_sense() -> None:
         parse_config(campaign({"method": "per_wedge", "background_errors": {
             "kind": "climatological", "file": "w.csv", "other_std": 0.05}}))  # fmt: skip
     too_deep = campaign({"method": "var3d_point", "layers": "upper_three"})
-    with pytest.raises(ConfigError, match=r"reach down to 0\.0906 m; the observed depth is 0\.0-0\.1 m"):
+    with pytest.raises(ConfigError, match=r"reaches down to 0\.0906 m; the observed depth is 0\.0-0\.1 m"):
         parse_config(too_deep)
     parse_config(too_deep | {"observations": {"kind": "twin", "depth_m": [0.0, 0.07]}})
 

@@ -128,5 +128,5 @@ def test_the_file_gives_back_what_it_took(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not 1 where"):
         read_regression(path, GRID, (0.0, 0.1))
     write_images(path, GRID, {"sm": OutputField(slopes[0], {"units": "1"})})
-    with pytest.raises(DataError, match="landda regress"):
+    with pytest.raises(DataError, match="landda study regress"):
         read_regression(path, GRID, (0.0, 0.1))

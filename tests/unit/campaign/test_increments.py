@@ -129,7 +129,7 @@ def test_upper_layers_take_their_own_increments(tmp_path: Path, depth: dict[str,
 
 
 def test_configuration_says_what_is_wrong() -> None:
-    with pytest.raises(ConfigError, match="landda regress"):
+    with pytest.raises(ConfigError, match="landda study regress"):
         config_of({"kind": "regression"}, observations={"kind": "twin", "depth_m": [0.0, 0.05]})
     config = config_of({"kind": "regression", "file": "nowhere.nc"})
     survey = Survey((), (), (), "error")
