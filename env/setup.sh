@@ -126,7 +126,7 @@ if [[ $("$venv/bin/uv" --version 2>/dev/null) != "uv $uv_version"* ]]; then
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv_version"
 fi
 
-# uv keeps the wheels that it builds by source, not by compiler or MPI: each MPI and HDF5 has a cache of its own.
+# uv keeps the wheels that it builds by source, not by compiler or MPI: each MPI and HDF5 has its own cache.
 flavour=$mode
 if [[ $mode == system ]]; then
   flavour+=-$({ "$mpicc" -show; printf '%s\n' "$hdf5_dir"; cat "$hdf5_dir"/include/H5pubconf*.h; } 2>/dev/null |

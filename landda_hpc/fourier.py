@@ -176,7 +176,7 @@ def choose(name: FourierName) -> None:
 
 @contextmanager
 def chosen_for(name: FourierName) -> Iterator[None]:
-    """A block with a choice of its own, for comparisons of the two in one process."""
+    """A block with a different choice, to compare the two libraries in one process."""
     before = list(_choice)
     choose(name)
     try:

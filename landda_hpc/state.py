@@ -154,7 +154,7 @@ class TileState:
         return view
 
     def copy(self) -> TileState:
-        """A state with arrays of its own."""
+        """A copy of the state that shares no array with it."""
         return TileState({name: array.copy() for name, array in self._values.items()})
 
     def take(self, index: slice | IntArray) -> TileState:

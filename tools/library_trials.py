@@ -1,4 +1,4 @@
-"""Print what libraries of the field do with the tasks that this package has code of its own for (docs/decisions).
+"""Print results of other libraries for the tasks that this package solves with its own code (docs/decisions).
 
 Usage: python tools/library_trials.py [DATA]
 

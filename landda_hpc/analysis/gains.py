@@ -60,10 +60,10 @@ class GivenSpectra:
 class InnovationSpectra:
     """K = B / (B + R) with B = max(0, E|d|^2 - R) per wedge or scale: R is given, E|d|^2 is measured on innovations d.
 
-    E|d|^2 is a running mean over cycles that includes the present one, so B does not need a first guess. The effect of
-    the masks of observed cells on the spectrum is estimated as well (``mixing_matrix``) and removed, so that coasts and
-    gaps do not turn large-scale errors into small-scale ones: B is the spectrum that gives the measured energies on
-    these masks and with R added. K holds for the whole domain.
+    E|d|^2 is a running mean over cycles that includes the present one, so B does not need an initial estimate. The
+    effect of the masks of observed cells on the spectrum is estimated as well (``mixing_matrix``) and removed, so that
+    coasts and gaps do not turn large-scale errors into small-scale ones: B is the spectrum that gives the measured
+    energies on these masks and with R added. K holds for the whole domain.
 
     Parameters
     ----------

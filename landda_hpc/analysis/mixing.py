@@ -144,7 +144,7 @@ def unmixed(energy: FloatArray, mixing: FloatArray, noise: FloatArray) -> FloatA
     weight = mixing.sum(axis=0)
     white = mixing.sum(axis=1)
     floor = (mixing * noise).sum(axis=1)
-    # The first guess is positive everywhere, because zero would stay zero.
+    # The initial estimate is positive everywhere, because zero would stay zero.
     mean = float(energy.sum()) / max(float(white.sum()), np.finfo(np.float64).tiny)
     s = np.full(energy.size, mean)
     for _ in range(_ITERATIONS):

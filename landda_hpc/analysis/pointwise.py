@@ -57,11 +57,11 @@ class AdaptivePointwise:
     Parameters
     ----------
     shape : (n_lat, n_lon).
-    background_std : first guess of the standard deviation of background errors, m3 m-3.
+    background_std : initial estimate of the standard deviation of background errors, m3 m-3.
     observation_std : standard deviation of observation errors, m3 m-3; a number, or a map without NaN in observed
         cells.
-    prior_cycles : weight of the first guess, as a number of innovations.
-    memory : largest number of innovations in the mean of a cell, first guess included.
+    prior_cycles : weight of the initial estimate, as a number of innovations.
+    memory : maximum number of innovations in the mean of a cell, including the initial estimate.
 
     Notes
     -----

@@ -27,7 +27,7 @@ MINUS = " minus "
 
 @dataclass(frozen=True)
 class MapChoice:
-    """What is drawn; empty means what the campaign's report draws.
+    """The maps to draw; an empty field selects those of the campaign's report.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class StoredImages:
     Attributes
     ----------
     by_run : files by run and time.
-    layers : scored layers that have images of their own.
+    layers : scored layers that have separate images.
     variables : images in the first and last files of the chosen layer.
     """
 
@@ -66,7 +66,7 @@ def stored_images(
     scored_m: Sequence[tuple[float, float]],
     layer: str = "",
 ) -> StoredImages:
-    """Which images a campaign has. Local.
+    """Find the images of a campaign. Local.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def draw_chosen(
 
 
 def _times(asked: Sequence[str], stored: Mapping[datetime, Path], window: tuple[datetime, datetime]) -> list[datetime]:
-    """The times that are asked for; those of the report if none is."""
+    """The requested times, or those of the report if none is given."""
     if not asked:
         return default_times(stored, window)
     if "all" in asked:
@@ -190,7 +190,7 @@ def _unknown(name: str, known: Sequence[str]) -> str:
 
 
 def listed(stored: StoredImages) -> list[str]:
-    """What can be drawn, one line each."""
+    """Lists of runs, times, variables and layers that can be drawn, one line each."""
     lines = []
     for run, files in stored.by_run.items():
         times = list(files)

@@ -1,4 +1,4 @@
-"""Read plain data from untrusted YAML and JSON texts: every size is bounded, nothing is guessed.
+"""Read plain data from untrusted YAML and JSON texts: every size is bounded, and ambiguous values are refused.
 
 YAML 1.1, which PyYAML reads, has surprises: ``no`` is false, ``12:30`` is 750, ``010`` is 8, the last
 of repeated keys counts, and a few nested aliases fill the memory. Here ``yes``, ``no``, ``on`` and ``off`` are

@@ -1,4 +1,4 @@
-"""What a verification works with: its section of the configuration, the catalogue, the domain and the regions."""
+"""Input of a verification: its section of the configuration, the catalogue, the domain and the regions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Catalogue:
 
     @classmethod
     def of(cls, config: CampaignConfig) -> Self:
-        """That of a configuration."""
+        """The setup for a configuration."""
         return cls(config.catalogue, config.data_root)
 
     def dataset(self, name: str) -> Dataset:
@@ -40,7 +40,7 @@ class EvaluationSetup:
     catalogue : of the data to compare with.
     seed : of the campaign; keys random numbers.
     domain : of the campaign.
-    regions : with means of their own.
+    regions : regions with separate means.
     referee : catalogue entry of the stations that determined gains, which do not verify; None without such stations.
     """
 

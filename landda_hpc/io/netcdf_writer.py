@@ -1,6 +1,6 @@
 """The one writer of netCDF files of results: atomic, with the CF conventions' version.
 
-Checkpoints (HDF5, written by all ranks) and restarts in CoLM's layout have writers of their own.
+Checkpoints (HDF5, written by all ranks) and restarts in CoLM's layout have separate writers.
 """
 
 from __future__ import annotations

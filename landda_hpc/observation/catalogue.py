@@ -33,7 +33,7 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
     Raises
     ------
     ConfigError : a file pattern leads out of data_root, or the product does not cover the observed depth.
-    MissingFileError, DataError : the file of a region with errors of its own.
+    MissingFileError, DataError : the file of a region with separate errors.
     """
     return _source_of(config.observations, config.seed, config, grid, is_soil)
 

@@ -98,18 +98,18 @@ class RunErrors:
 
     @property
     def sentences(self) -> list[str]:
-        """What the persistence test and the chi-square say."""
+        """Results of the persistence test and the chi-square, in sentences."""
         estimates, chi = self.estimates, self.estimates.by_scale.chi_square
         said = []
         if not estimates.is_learned and not estimates.errors_persist:
-            said.append("R is a first guess: no cell was observed twice within the largest interval.")
+            said.append("R is an initial estimate, because no cell was observed twice within the largest interval.")
         if math.isfinite(self.change_ratio):
             ratio = f"(c2 - c1) / c0 of visit differences at the finest scale is {self.change_ratio:.2f}"
             said.append(
                 f"Persistence test: {ratio} (0.5 for errors that are white in time, 0 for errors that last). "
                 + (
                     "The observation errors last from visit to visit, or are smaller than those of the model's "
-                    "tendency: the fine detail of this product cannot be trusted, and R is a cautious guess."
+                    "tendency: the fine detail of this product cannot be trusted, and R is a cautious estimate."
                     if estimates.errors_persist
                     else "The observation errors change from visit to visit, and R can be trusted."
                 )

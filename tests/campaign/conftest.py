@@ -1,4 +1,4 @@
-"""Real campaigns in processes of their own: `landda` under mpirun, as a user starts it."""
+"""Real campaigns in separate processes: `landda` under mpirun, as a user starts it."""
 
 from __future__ import annotations
 

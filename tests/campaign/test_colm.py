@@ -1,4 +1,4 @@
-"""Campaigns whose model is a program of its own: the stand-in of tools/, started by `landda` as CoLM would be."""
+"""Campaigns whose model is a separate program: the stand-in of tools/, started by `landda` as CoLM would be."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_zero_increments_leave_every_bit_to_the_model(tmp_path: Path, synthetic:
 
 
 def test_a_twin_with_a_model_outside(tmp_path: Path, synthetic: Path) -> None:
-    """The embedded model, in processes of its own, under the case's weather."""
+    """The embedded model, in separate processes, under the case's weather."""
     raw = raw_config(
         synthetic, twin={"wetness_sigma": 0.1, "log_rain_sigma": 0.3},
         time={"assimilation_end": "2010-06-01T06:00", "end": "2010-06-01T06:00"},
@@ -135,7 +135,7 @@ def test_a_twin_with_a_model_outside(tmp_path: Path, synthetic: Path) -> None:
     # The restarts of the one checkpoint that is kept are left, and the history of the window.
     assert list(chain(out, "control")) == [label]
     assert [p.name for p in (out / "models" / "pointwise" / "history").iterdir()] == ["2010-152-00000"]
-    # The nature run has rain of its own; the others share the case's.
+    # The nature run has different rain; the others share the case's.
     assert (out / "models" / "nature" / "forcing.nml").is_file()
     assert not (out / "models" / "control" / "forcing.nml").exists()
     # Analysed restarts: nothing but soil water and what follows from it differs from what the model wrote.
@@ -225,7 +225,7 @@ def test_an_incomplete_restart_of_the_start_is_refused(tmp_path: Path, many_kind
 def test_ranks_and_groups_change_no_bit(
     landda: Landda, synthetic: Path, reference: dict[str, Any], ranks: int, groups: int
 ) -> None:
-    """The model is under a launcher of its own, inside ours."""
+    """The model is under a separate launcher, inside ours."""
     launcher = os.environ.get("MPIRUN") or shutil.which("mpirun")
     launch = f"{launcher} -n 2 {sys.executable} {{exe}} {{namelist}}"
     file = write(landda, synthetic, model=still(launch=launch), parallel={"member_groups": groups})

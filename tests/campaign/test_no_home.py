@@ -24,7 +24,7 @@ cd "$WORK" && exec setpriv --reuid {user} --regid {user} --clear-groups \\
     "$PYTHON" -m landda_hpc plot out
     if touch "$PACKAGE/x" 2>/dev/null; then exit 1; fi'
 """
-"""In a mount of its own, so the package is read-only for these processes alone. The capability lets the user read a
+"""In a separate mount, so the package is read-only for these processes alone. The capability lets the user read a
 Python that is installed below /root."""
 
 

@@ -166,7 +166,7 @@ def test_a_survey_that_is_damaged_or_missing_is_told(tmp_path: Path, caplog: pyt
 
 
 def problems(path: Path) -> list[str]:
-    """What ``landda check`` would say, without a process of its own."""
+    """What ``landda check`` would say, without a separate process."""
     config = load_config(path)
     domain = make_domain(config, 1)
     survey = survey_analyses(config.time, open_source(config, domain.grid, domain.is_soil))

@@ -1,4 +1,4 @@
-"""The report as a step of its own: interrupted, killed, resumed, failed; the campaign is finished all the while."""
+"""The report as a separate step: interrupted, killed, resumed, failed; the campaign is finished all the while."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ class TestLayersOneByOne:
         assert [len(r.get("layers", ())) for r in records] == [3, 3, 3, 3, 0]
         for record in records[:4]:
             stds = [layer["innovation_std"] for layer in record["layers"]]
-            assert len(set(stds)) == 3  # each layer has a background of its own
+            assert len(set(stds)) == 3  # each layer has its own background
             assert record["cost"][0] == pytest.approx(sum(layer["cost"][0] for layer in record["layers"]))
             for layer in record["layers"]:
                 assert layer["n_observations"] == record["n_observations"] > 300
@@ -177,7 +177,7 @@ class TestLayersOneByOne:
             assert layer["residual_std"] == pytest.approx(expected, rel=0.1)  # bounds and soil that has no room
 
     def test_cells_without_observation_are_scored_apart(self, layered: Landda) -> None:
-        """A fifth of the cells: with errors of their own, since point analyses leave them to the model."""
+        """A fifth of the cells: with separate errors, since point analyses leave them to the model."""
         lines = (layered.folder / "out/scores.jsonl").read_text().splitlines()
         first = [r for r in map(json.loads, lines) if r["cycle"] == 1 and r["layer"] == "0-10 cm"]
         scores = {(r["run"], r["stage"], r["reference"]): r for r in first}

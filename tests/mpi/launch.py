@@ -113,7 +113,7 @@ def run_job(n_ranks: int, limit_s: int, pytest_args: list[str]) -> bool:
     if found:
         if job.stdout.strip():
             print(f"    --- mpirun said:\n{job.stdout.rstrip()}")
-        # The first rank with a failure of its own is the most informative; the others often only waited for it.
+        # The first rank that failed itself is the most informative; the others often only waited for it.
         telling = sorted(results, key=lambda r: (r.n_bad == 0, r.n_ran is not None))[0]
         print(f"    --- end of {telling.log}:")
         if telling.log.exists():
@@ -123,7 +123,7 @@ def run_job(n_ranks: int, limit_s: int, pytest_args: list[str]) -> bool:
 
 
 def run_as_rank(folder: Path, scratch: Path, pytest_args: list[str]) -> None:
-    """Run pytest as one rank of a job, with log, JUnit file and temporary folder of its own."""
+    """Run pytest as one rank of a job, with its own log, JUnit file and temporary folder."""
     import pytest
     from mpi4py import MPI
 

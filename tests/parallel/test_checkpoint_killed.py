@@ -1,4 +1,4 @@
-"""Jobs that die while they write a checkpoint. Started from one process: each test runs an MPI job of its own."""
+"""Jobs that die while they write a checkpoint. Started from one process: each test runs its own MPI job."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ INNER = "from landda_hpc.compiled_code import compiled\n\n@compiled()\ndef one()
 
 
 class Package:
-    """A package of its own on disk: `loop` calls `inner.one` and reads a constant; `other` is on nobody's path."""
+    """A separate package on disk: `loop` calls `inner.one` and reads a constant; `other` is on nobody's path."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name, self.folder = name, folder / name

@@ -145,7 +145,7 @@ def climate_data_store(path: str, meaning: Meaning) -> ForcingSet:
     Parameters
     ----------
     path : pattern with strftime codes, relative to the dataset's folder; ``{type}`` where instantaneous and accumulated
-        variables have files of their own.
+        variables have separate files.
     meaning : of accumulated variables.
     """
 
@@ -218,7 +218,7 @@ SETS: Final[dict[str, ForcingSet]] = {
     "cruncep_v7": _cruncep("V7.c2016"),
     "custom": ForcingSet({}, wind_height=10.0, scalar_height=10.0),
 }
-"""Datasets by name; ``point`` (PLUMBER2) has a reader of its own, see ``plumber``."""
+"""Datasets by name; ``point`` (PLUMBER2) has a separate reader, see ``plumber``."""
 
 STORES: Final[dict[str, Meaning]] = {
     "era5_cds": "amount",

@@ -134,7 +134,7 @@ class ErrorEstimates:
     by_scale : coarsest scale first, (n_scales,).
     by_wedge : (n_wedges,); B and C0 differ between directions, R is pooled over the wedges of a scale.
     local_background : map of B, m6 m-6, (n_lat, n_lon); NaN where nothing was observed.
-    is_learned : R comes from visit differences; otherwise from a cautious first guess.
+    is_learned : R comes from visit differences; otherwise from a cautious initial estimate.
     errors_persist : visit differences do not show that observation errors change from visit to visit.
     """
 

@@ -27,7 +27,7 @@ def read_static(path: Path, names: Iterable[str]) -> tuple[Grid, dict[str, Float
     Returns
     -------
     The grid of lat and lon, and the variables as float64 in their own shapes and units, unpacked, NaN where missing.
-    Those on (lat, lon) have the grid's shape, behind any axes of their own.
+    Those on (lat, lon) have the grid's shape, after any other axes.
 
     Raises
     ------

@@ -50,7 +50,7 @@ class ColumnModelSection(ColumnModelConfig, EmbeddedModelSection):
             return []
         path = data_root / file
         try:
-            if path.is_file():  # else the missing file is a problem of its own
+            if path.is_file():  # a missing file is reported separately
                 read_soil_moisture_climatology(path)
         except LandDAError as error:
             return [f"model.initial_file: {error}"]

@@ -128,7 +128,7 @@ def increment_words(run: Run, depth_m: DepthRange) -> str:
     if isinstance(run, Var3dRun) and run.layers == "upper_three":
         n_layers, bottom = N_UPPER, float(SOIL_ZI[N_UPPER])
         text = (
-            f"Each of the {n_layers} uppermost model layers (0-{100 * bottom:.1f} cm) takes an increment of its own, "
+            f"Each of the {n_layers} uppermost model layers (0-{100 * bottom:.1f} cm) receives its own increment, "
             f"the observation of {observed} standing for each"
         )
     else:

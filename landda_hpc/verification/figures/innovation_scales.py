@@ -30,7 +30,7 @@ _ROWS: Final = (f"O-B, O-A {_UNIT}", "applied gain", "chi-square", "autocorrelat
 def plan_innovations(files: Sequence[Path], figures: Path) -> list[Part]:
     """Figures of innovations by scale and by direction, from the files of the runs; none without a file.
 
-    Runs whose frames have another number of scales than the first are drawn in figures of their own.
+    Runs whose frames have another number of scales than the first are drawn in separate figures.
     """
 
     def groups() -> list[list[InnovationDiagnostics]]:

@@ -182,7 +182,7 @@ def _looks(runs: Sequence[str], layers: Sequence[str]) -> dict[tuple[str, str], 
 
 
 def draw_bars(ax: Axes, rain: Sequence[tuple[datetime, float]], most: float) -> Axes:
-    """Daily rain on an axis of its own behind the lines, labelled at the right, in the lower part of the panel."""
+    """Daily rain on a separate axis behind the lines, labelled at the right, in the lower part of the panel."""
     twin: Any = ax.twinx()
     twin.bar(
         as_dates(begin + timedelta(hours=12) for begin, _ in rain), [amount for _, amount in rain], width=0.9,

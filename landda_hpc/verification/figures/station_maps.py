@@ -299,7 +299,7 @@ def _bands(values: Sequence[FloatArray]) -> FloatArray:
 
 
 def _bar(figure: Any, where: Axes | Sequence[Axes], colours: Colormap, norm: BoundaryNorm, label: str) -> None:
-    """A colour bar to the right of several axes, or lying in an axis of its own."""
+    """A colour bar to the right of several axes, or horizontal in a separate axis."""
     is_beside = isinstance(where, Sequence)
     place: dict[str, Any] = (
         {"ax": list(where), "location": "right", "fraction": 0.04, "pad": 0.015, "aspect": 22}

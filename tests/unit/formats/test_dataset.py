@@ -395,7 +395,7 @@ def test_damaged_bytes_are_data_errors_or_a_sound_read(tmp_path: Path, shared: P
     else:
         for _ in range(generator.randrange(1, 8)):
             content[generator.randrange(min(len(content), 2048))] = generator.randrange(256)
-    # A folder of its own: the HDF5 library remembers damaged files by their inode, the time is in the name.
+    # A new folder: the HDF5 library remembers damaged files by their inode, the time is in the name.
     damaged = tmp_path / f"damaged_{seed}" / sound.name
     damaged.parent.mkdir()
     damaged.write_bytes(content)

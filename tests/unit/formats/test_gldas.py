@@ -217,7 +217,7 @@ def test_damaged_files_give_data_errors_or_a_sound_read(tmp_path: Path, seed: in
         start = generator.randrange(len(content))
         stop = min(len(content), start + generator.randrange(1, 4096))
         content[start:stop] = bytes(stop - start)
-    # A name of its own: the HDF5 library remembers damaged files by their inode.
+    # A new name: the HDF5 library remembers damaged files by their inode.
     damaged = tmp_path / f"damaged_{seed}.nc4"
     damaged.write_bytes(content)
     try:

@@ -70,7 +70,7 @@ def test_the_variable_must_be_named_where_there_are_several(tmp_path: Path) -> N
 
 
 def make_file(path: Path, kind: str = "f4", units: str | None = "m3/m3", extra: int = 1, value: float = 0.25) -> Path:
-    """As people keep them: rows north to south, a time dimension, names of their own."""
+    """As people keep them: rows north to south, a time dimension, unusual names."""
     with netCDF4.Dataset(path, "w") as data:
         data.createDimension("valid_time", extra)
         data.createDimension("latitude", 5)

@@ -17,7 +17,7 @@ STEP = 1800.0
 
 
 def write_met(path: Path, n: int = 8, change: Callable[[netCDF4.Dataset], None] | None = None) -> Path:
-    """A small "Met" file of its own making; value i of every variable is its index plus 250."""
+    """A small "Met" file made here; value i of every variable is its index plus 250."""
     with netCDF4.Dataset(path, "w") as file:
         for name, length in (("time", n), ("y", 1), ("x", 1)):
             file.createDimension(name, length)

@@ -1,4 +1,4 @@
-"""Gridded products without a file of their own here, and the registry: files made after the provider's description."""
+"""Gridded products without a real file here, and the registry: files made after the provider's description."""
 
 from __future__ import annotations
 

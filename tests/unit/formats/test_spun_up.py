@@ -160,7 +160,7 @@ def test_damaged_bytes_give_a_clear_error_or_change_nothing(file: Path, tmp_path
             content[generator.randrange(len(content))] = generator.randrange(256)
         if generator.random() < 0.2:
             del content[generator.randrange(len(content)) :]
-        # A name of its own: the library may keep a file that it failed to open.
+        # A new name: the library may keep a file that it failed to open.
         path = tmp_path / f"{k}.nc"
         path.write_bytes(content)
         try:

@@ -50,7 +50,7 @@ class PlainWeather:
 
 @pytest.fixture(scope="session")
 def make_tiles() -> TileMaker:
-    """Tiles of all soil classes and patch types, each in a cell of its own."""
+    """Tiles of all soil classes and patch types, each in its own cell."""
 
     def make(n: int, *, only_soil: bool = False, seed: int = 0) -> Tiles:
         rng = np.random.default_rng(seed)

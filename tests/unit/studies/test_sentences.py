@@ -187,7 +187,7 @@ def test_every_claim_is_made_exactly_where_it_is_true(name: str) -> None:
             ["of the innovation in these"],
         ),
         ({"keep_fraction": 1.0}, ["largest 100 %"], ["Thresholding removes"]),
-        ({"layers": "upper_three"}, ["0-9.1 cm", "sum of the three", "takes an increment of its own"], ["instead"]),
+        ({"layers": "upper_three"}, ["0-9.1 cm", "sum of the three", "receives its own increment"], ["instead"]),
         ({"layers": "observed"}, ["instead (`layers: observed`)"], ["sum of the three"]),
     ],
 )

@@ -1,7 +1,7 @@
 """Snow: accumulation, compaction, percolation, and layers.
 
 Up to five layers in the slots directly above the soil (limits of layers from Jordan 1991; Oleson et al. 2013,
-NCAR/TN-503, chapter 7). Snow below 0.01 m has no layer of its own.
+NCAR/TN-503, chapter 7). Snow below 0.01 m has no separate layer.
 """
 
 from __future__ import annotations
