@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import sys
@@ -57,10 +58,18 @@ class KernelCache:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name = f"{function.__qualname__}-{function.__code__.co_firstlineno}"
         self._module = function.__module__
-        # Computed now, because the sources may change before the first call.
-        key = None if function.__closure__ else sources_key(self._module)
-        self._folder_name = None if key is None else f"{self._module}-{key}"
+        self._has_closure = bool(function.__closure__)
         self._folders: Folders | None = None
+
+    @functools.cached_property
+    def _folder_name(self) -> str | None:
+        """Name of the module's folder of code; None without a cache.
+
+        Computed at the first call, for the modules whose functions are called: reading the sources takes longer than
+        loading the code. Sources that have changed since this process began have no key.
+        """
+        key = None if self._has_closure else sources_key(self._module)
+        return None if key is None else f"{self._module}-{key}"
 
     @property
     def cache_path(self) -> str | None:

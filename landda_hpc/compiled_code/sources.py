@@ -6,9 +6,14 @@ import ast
 import functools
 import hashlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import landda_hpc
+
+_BODIES: Final = ("body", "orelse", "handlers", "finalbody", "cases")
+"""Attributes of statements that hold further statements."""
 
 
 @functools.cache
@@ -77,7 +82,7 @@ def _imports_of(module: str, folder: Path) -> frozenset[str]:
     package = module.partition(".")[0]
     parent = module if path.name == "__init__.py" else module.rpartition(".")[0]
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in _statements(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -89,3 +94,13 @@ def _imports_of(module: str, folder: Path) -> frozenset[str]:
             # A name that is not a module comes from the file of `source` itself.
             found |= within if len(within) == len(names) else within | {source}
     return frozenset(name for name in found if name.partition(".")[0] == package)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """All statements of a module, nested ones included; not their expressions, which are most of a tree."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in _BODIES:
+            waiting.extend(getattr(node, name, ()))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import netCDF4
 import numpy as np
@@ -17,9 +17,6 @@ import numpy.typing as npt
 
 from landda_hpc.io.atomic import atomic_replacement
 from landda_hpc.io.provenance import CONVENTIONS
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 TIME_UNITS: Final = "hours since 1970-01-01 00:00:00"
 
@@ -45,15 +42,6 @@ def new_netcdf(
     ):
         file.setncatts({"Conventions": CONVENTIONS, **(attributes or {})})
         yield NetcdfWriter(file)
-
-
-def write_dataset(path: Path, dataset: xr.Dataset, encoding: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write an xarray data set with the CF conventions' version, atomically; makes the folder. Local."""
-    first: dict[str, Any] = {"Conventions": CONVENTIONS}
-    with atomic_replacement(path, make_folder=True) as temporary:
-        dataset.assign_attrs(first | dataset.attrs).to_netcdf(
-            temporary, engine="netcdf4", format="NETCDF4", encoding={name: dict(of) for name, of in encoding.items()}
-        )
 
 
 def hours_since_1970(times: Sequence[datetime]) -> npt.NDArray[np.float64]:

@@ -188,9 +188,8 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
         total = _smooth(np.where(weight > 0.0, field, 0.0) * weight)
         return np.divide(total, smooth_weight, out=np.zeros_like(total), where=weight > 0.0)
 
-    months = [
-        monthly_precipitation(climate_class, annual, source.lat[:, None], np.int64(month)) for month in range(1, 13)
-    ]
+    # All months in one call, which computes what they share once.
+    months = monthly_precipitation(climate_class, annual, source.lat[:, None], np.arange(1, 13)[:, None, None])
     year = np.mean(months, axis=0)
     wet = wet_fraction(climate_class)
     precipitation = np.stack([to_grid(smoothed(month)) for month in months]) / SECONDS_PER_DAY
@@ -216,9 +215,19 @@ def _temperature(fields: dict[str, FloatArray], lat: FloatArray, lon: FloatArray
 
 def _smooth(field: FloatArray) -> FloatArray:
     """Apply (1 2 1) / 4 along both axes; periodic in longitude, the last row repeated at the poles."""
-    result = field
+    # In two arrays with a margin, because new arrays take longer than the sums.
+    wide, high = np.empty((field.shape[0], field.shape[1] + 2)), np.empty((field.shape[0] + 2, field.shape[1]))
+    total = np.empty(field.shape)
+    wide[:, 1:-1] = field
     for _ in range(_SMOOTHING_PASSES):
-        result = 0.25 * (np.roll(result, 1, axis=1) + np.roll(result, -1, axis=1)) + 0.5 * result
-        padded = np.concatenate((result[:1], result, result[-1:]))
-        result = 0.25 * (padded[:-2] + padded[2:]) + 0.5 * result
-    return result
+        wide[:, 0], wide[:, -1] = wide[:, -2], wide[:, 1]
+        np.add(wide[:, :-2], wide[:, 2:], out=total)
+        np.multiply(total, 0.25, out=total)
+        np.multiply(wide[:, 1:-1], 0.5, out=high[1:-1])
+        np.add(total, high[1:-1], out=high[1:-1])
+        high[0], high[-1] = high[1], high[-2]
+        np.add(high[:-2], high[2:], out=total)
+        np.multiply(total, 0.25, out=total)
+        np.multiply(high[1:-1], 0.5, out=wide[:, 1:-1])
+        np.add(total, wide[:, 1:-1], out=wide[:, 1:-1])
+    return np.ascontiguousarray(wide[:, 1:-1])

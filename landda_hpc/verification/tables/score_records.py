@@ -7,14 +7,14 @@ import logging
 import math
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import numpy as np
 
 from landda_hpc.config import parse_json
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.io import csv_table
-from landda_hpc.io.netcdf_writer import write_dataset
+from landda_hpc.io.netcdf_writer import new_netcdf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -188,35 +188,69 @@ def write_csv(records: Iterable[ScoreRecord], path: Path) -> None:
     csv_table.write_csv(path, names, ([row[name] for name in names] for row in plain))
 
 
-def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
-    """Scores as a CF data set.
+@dataclass(frozen=True)
+class ScoreArrays:
+    """Scores as arrays over (reference, run, layer, stage, time): the content of ``scores.nc``.
 
-    Returns
-    -------
-    Dataset with dimensions (reference, run, layer, stage, time): scc, rmse, bias, ubrmse (NaN where there is
-    no record), n_cells (0), window (flag; -1); and ``cycle`` (time).
-
-    Raises
-    ------
-    DataError : no records, two records of one key, or one time in two cycles.
+    Attributes
+    ----------
+    axes : the values of each dimension, in its order.
+    variables : values and attributes by name, of the shape of all axes: scc, rmse, bias, ubrmse (NaN where there is no
+        record), n_cells (0), window (flag; -1).
+    cycles : number of the cycle that ends at each time, int64, shape (time,).
     """
-    import xarray as xr  # imported here: it takes a second, for every process of every campaign
 
-    if not records:
-        raise DataError("there are no score records; run or resume the campaign first.")
-    if len({r.key for r in records}) < len(records):
-        raise DataError("score records repeat a (time, run, reference, layer, stage).")
-    axes: dict[str, list[Any]] = {
-        "reference": _in_order(r.reference for r in records),
-        "run": _in_order(r.run for r in records),
-        "layer": sorted({r.layer for r in records}, key=layer_depth),
-        "stage": [s for s in STAGES if any(r.stage == s for r in records)],
-        "time": sorted({r.time for r in records}),
-    }
-    cycles: dict[datetime, int] = {}
-    for r in records:
-        if cycles.setdefault(r.time, r.cycle) != r.cycle:
-            raise DataError(f"score records put {r.time} in cycles {cycles[r.time]} and {r.cycle}.")
+    axes: dict[str, list[Any]]
+    variables: dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]]
+    cycles: np.ndarray[Any, Any]
+
+    @classmethod
+    def of(cls, records: Sequence[ScoreRecord]) -> Self:
+        """Collect records.
+
+        Raises
+        ------
+        DataError : no records, two records of one key, or one time in two cycles.
+        """
+        if not records:
+            raise DataError("there are no score records; run or resume the campaign first.")
+        if len({r.key for r in records}) < len(records):
+            raise DataError("score records repeat a (time, run, reference, layer, stage).")
+        axes: dict[str, list[Any]] = {
+            "reference": _in_order(r.reference for r in records),
+            "run": _in_order(r.run for r in records),
+            "layer": sorted({r.layer for r in records}, key=layer_depth),
+            "stage": [s for s in STAGES if any(r.stage == s for r in records)],
+            "time": sorted({r.time for r in records}),
+        }
+        cycles: dict[datetime, int] = {}
+        for r in records:
+            if cycles.setdefault(r.time, r.cycle) != r.cycle:
+                raise DataError(f"score records put {r.time} in cycles {cycles[r.time]} and {r.cycle}.")
+        return cls(axes, _fill(records, axes), np.array([cycles[t] for t in axes["time"]], np.int64))
+
+
+_WINDOW_ATTRIBUTES: Final[dict[str, Any]] = {
+    "long_name": "window of the campaign, -1 where there is no score",
+    "flag_values": np.array([0, 1], np.int8),
+    "flag_meanings": " ".join(WINDOWS),
+}
+_AXIS_NAMES: Final = {
+    "reference": "reference of the scores",
+    "run": "name of the run",
+    "layer": "soil layer",
+    "stage": "place in the cycle",
+}
+_CYCLE_ATTRIBUTES: Final = {"long_name": "number of the cycle that ends at this time"}
+_ATTRIBUTES: Final = {
+    "title": "Scores of soil moisture images",
+    "comment": f"A score against the '{ASSIMILATED_REFERENCE}' is a fit to what was assimilated.",
+}
+
+
+def _fill(
+    records: Sequence[ScoreRecord], axes: Mapping[str, list[Any]]
+) -> dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]]:
     index = {name: {value: i for i, value in enumerate(values)} for name, values in axes.items()}
     shape = tuple(len(values) for values in axes.values())
     arrays: dict[str, np.ndarray[Any, Any]] = {name: np.full(shape, np.nan) for name in SCORES}
@@ -227,56 +261,51 @@ def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
         for name in (*SCORES, "n_cells"):
             arrays[name][at] = getattr(r, name)
         arrays["window"][at] = WINDOWS.index(r.window)
+    attributes: dict[str, dict[str, Any]] = {
+        name: {"long_name": long_name, "units": units} for name, (long_name, units) in SCORES.items()
+    }
+    attributes["n_cells"] = {"long_name": "number of scored cells", "units": "1"}
+    attributes["window"] = _WINDOW_ATTRIBUTES
+    return {name: (values, attributes[name]) for name, values in arrays.items()}
 
-    dims = tuple(axes)
-    variables: dict[str, Any] = {
-        name: (dims, arrays[name], {"long_name": long_name, "units": units})
-        for name, (long_name, units) in SCORES.items()
-    }
-    variables["n_cells"] = (dims, arrays["n_cells"], {"long_name": "number of scored cells", "units": "1"})
-    variables["window"] = (
-        dims,
-        arrays["window"],
-        {
-            "long_name": "window of the campaign, -1 where there is no score",
-            "flag_values": np.array([0, 1], np.int8),
-            "flag_meanings": " ".join(WINDOWS),
-        },
-    )
+
+def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
+    """Scores as a CF data set, with the content of ``ScoreArrays``; raises what that does."""
+    import xarray as xr  # imported here: it takes a second
+
+    scores = ScoreArrays.of(records)
+    dims = tuple(scores.axes)
+    variables = {name: (dims, values, attributes) for name, (values, attributes) in scores.variables.items()}
     coordinates: dict[str, Any] = {
-        name: (name, np.array(axes[name], dtype=object), {"long_name": long_name})
-        for name, long_name in (
-            ("reference", "reference of the scores"),
-            ("run", "name of the run"),
-            ("layer", "soil layer"),
-            ("stage", "place in the cycle"),
-        )
+        name: (name, np.array(scores.axes[name], dtype=object), {"long_name": long_name})
+        for name, long_name in _AXIS_NAMES.items()
     }
-    coordinates["time"] = ("time", np.array(axes["time"], dtype="datetime64[ns]"), {"standard_name": "time"})
-    coordinates["cycle"] = (
-        "time",
-        np.array([cycles[t] for t in axes["time"]], np.int64),
-        {"long_name": "number of the cycle that ends at this time"},
-    )
-    attributes = {
-        "title": "Scores of soil moisture images",
-        "comment": f"A score against the '{ASSIMILATED_REFERENCE}' is a fit to what was assimilated.",
-    }
-    return xr.Dataset(variables, coordinates, attributes)
+    times = np.array(scores.axes["time"], dtype="datetime64[ns]")
+    coordinates["time"] = ("time", times, {"standard_name": "time"})
+    coordinates["cycle"] = ("time", scores.cycles, _CYCLE_ATTRIBUTES)
+    return xr.Dataset(variables, coordinates, _ATTRIBUTES)
 
 
 def write_netcdf(records: Sequence[ScoreRecord], path: Path) -> None:
-    """Write :func:`to_dataset` as netCDF-4, atomically; makes the folder."""
-    dataset = to_dataset(records)
-    encoding: dict[str, dict[str, Any]] = {name: {"zlib": True, "_FillValue": math.nan} for name in SCORES}
-    encoding |= {name: {"zlib": True, "_FillValue": None} for name in ("n_cells", "window")}
-    encoding["time"] = {
-        "units": "seconds since 1970-01-01 00:00:00",
-        "calendar": "standard",
-        "dtype": "int64",
-        "_FillValue": None,
-    }
-    write_dataset(path, dataset, encoding)
+    """Write the data set of ``to_dataset`` as netCDF-4, atomically; makes the folder.
+
+    Notes
+    -----
+    Without xarray, because every process of a report would spend a second on loading it.
+    """
+    scores = ScoreArrays.of(records)
+    dims = tuple(scores.axes)
+    with new_netcdf(path, attributes=_ATTRIBUTES) as file:
+        file.dimensions({name: len(values) for name, values in scores.axes.items()})
+        for name, (values, attributes) in scores.variables.items():
+            fill: float | Literal[False] = math.nan if name in SCORES else False
+            file.write(name, dims, values, attributes | {"coordinates": "cycle"}, fill=fill, level=4)
+        for name, long_name in _AXIS_NAMES.items():
+            file.write_texts(name, name, scores.axes[name], {"long_name": long_name})
+        times = np.array(scores.axes["time"], dtype="datetime64[s]").astype(np.int64)
+        units = {"standard_name": "time", "units": "seconds since 1970-01-01 00:00:00", "calendar": "standard"}
+        file.write("time", ("time",), times, units, fill=False)
+        file.write("cycle", ("time",), scores.cycles, _CYCLE_ATTRIBUTES, fill=False)
 
 
 def layer_depth(layer: str) -> tuple[float, str]:
