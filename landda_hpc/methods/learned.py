@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from landda_hpc.methods.base.curvelet_section import CurveletRun
+from landda_hpc.methods.base.curvelet_section import MISSING, CurveletRun, Missing
 from landda_hpc.methods.base.learning_section import LearningSection
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ class LearnedRun(CurveletRun, LearningSection):
     """K = B / (B + R) per curvelet coefficient; R and B are learned from innovations and increments of the run."""
 
     method: Literal["learned"] = "learned"
+    missing: Missing = Field("inpaint", description=MISSING)
     name: str = Field("learned", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
 
     def build(self, context: MethodContext) -> WithLearnedErrors:

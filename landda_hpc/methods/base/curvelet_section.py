@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
@@ -16,17 +16,22 @@ if TYPE_CHECKING:
     from landda_hpc.methods.base.context import MethodContext
 
 
+Missing = Literal["zero_fill", "inpaint", "variance", "solve"]
+
+MISSING: Final = (
+    "cells without observation: 'zero_fill' = zero innovation there, 'inpaint' = innovation extended "
+    "from the edges of gaps, 'variance' = gains from N images under the mask, 'solve' = the full system of "
+    "observed cells"
+)
+"""Description of the key ``missing``."""
+
+
 class CurveletRun(AnalysingRun):
     """Keys of all methods with gains on curvelet coefficients."""
 
     members: int = Field(50, ge=2, le=1000, description="number of perturbed images, N")
     frame: FrameConfig = Field(default_factory=FrameConfig)
-    missing: Literal["zero_fill", "inpaint", "variance", "solve"] = Field(
-        "zero_fill",
-        description="cells without observation: 'zero_fill' = zero innovation there, 'inpaint' = innovation extended "
-        "from the edges of gaps, 'variance' = gains from N images under the mask, 'solve' = the full system of "
-        "observed cells",
-    )
+    missing: Missing = Field("zero_fill", description=MISSING)
     inpaint_length_km: LengthKm | None = Field(
         500.0, description="inpaint: e-folding length of filled values, km; null: Laplace equation, no decay"
     )
