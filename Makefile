@@ -64,7 +64,7 @@ lint: env
 	exit $$status
 
 verify: env
-	@source env/mpi.sh; status=0; mkdir -p $(results)
+	@env/checks.sh; source env/mpi.sh; status=0; mkdir -p $(results)
 	$(bin)/python -m pytest -m "verify and not mpi" --timeout=3600 --junitxml=$(results)/verify.xml </dev/null || status=1
 	$(bin)/python tests/mpi/launch.py --ranks $(TEST_RANKS) --limit 3600 -- -m "mpi and not bench" --timeout=1800 || status=1
 	exit $$status

@@ -135,7 +135,8 @@ fi
 export UV_CACHE_DIR=${XDG_CACHE_HOME:-${HOME:-$venv}/.cache}/landda/uv-$flavour
 export UV_PROJECT_ENVIRONMENT=$venv UV_PYTHON=$venv/bin/python UV_PYTHON_DOWNLOADS=never
 unset VIRTUAL_ENV
-sync=("$venv/bin/uv" sync --quiet --locked --all-groups)
+# Libraries of the group `checks` are added by `make verify` (env/checks.sh); a new set-up removes them again.
+sync=("$venv/bin/uv" sync --quiet --locked --all-groups --no-group checks)
 
 if [[ $mode == wheels ]]; then
   "${sync[@]}" --no-group build

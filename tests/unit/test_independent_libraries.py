@@ -1,7 +1,8 @@
 """Our code against libraries of the field, on inputs made here. Without a library its test is skipped, visibly.
 
-f90nml, filelock, cfgrib and cf_xarray are installed with the tests. ismn, pytesmo and arch bring large packages and are
-not: ``pip install ismn pytesmo arch``. Why our code stays: docs/decisions.
+f90nml, filelock, cfgrib and cf_xarray are installed with the tests. ismn, pytesmo and arch bring large packages:
+``make verify`` installs them (``env/checks.sh``, dependency group ``checks``) and runs their tests. Why our code stays:
+docs/decisions.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from landda_hpc.observation.bias import match_quantiles
 from landda_hpc.storage.folder_lock import FolderLock
 from landda_hpc.verification.statistics.block_bootstrap import draw_blocks
 from landda_hpc.verification.statistics.matching import match_times
+
+# Of `pytest.importorskip`, for the libraries that only `make verify` installs.
+NOT_INSTALLED = "not installed; `make verify` or env/checks.sh installs the dependency group `checks`"
 
 NAMELIST = """&nl_colm
    DEF_CASE_NAME = 'it''s / here'   ! not the end: /
@@ -117,8 +121,9 @@ def test_latitudes_are_those_of_cf_xarray(tmp_path: Path, name: str, attributes:
         assert theirs.cf.coordinates["latitude"] == [name] == [coordinate_of(ours, "sm", "latitude")]
 
 
+@pytest.mark.verify
 def test_station_files_are_read_as_by_ismn(tmp_path: Path) -> None:
-    interface: Any = pytest.importorskip("ismn.interface")
+    interface: Any = pytest.importorskip("ismn.interface", reason=f"ismn is {NOT_INSTALLED}")
     folder = tmp_path / "archive" / "NET" / "here"
     folder.mkdir(parents=True)
     name = "NET_NET_here_sm_0.050000_0.050000_Probe-1_20080701_20080702.stm"
@@ -145,9 +150,10 @@ def test_station_files_are_read_as_by_ismn(tmp_path: Path) -> None:
     assert ours.flags.tolist() == theirs["soil_moisture_flag"].tolist()
 
 
+@pytest.mark.verify
 def test_cdf_matching_and_matching_in_time_are_those_of_pytesmo() -> None:
-    cdf: Any = pytest.importorskip("pytesmo.cdf_matching")
-    temporal: Any = pytest.importorskip("pytesmo.temporal_matching")
+    cdf: Any = pytest.importorskip("pytesmo.cdf_matching", reason=f"pytesmo is {NOT_INSTALLED}")
+    temporal: Any = pytest.importorskip("pytesmo.temporal_matching", reason=f"pytesmo is {NOT_INSTALLED}")
     rng = np.random.default_rng(0)
     x, y = rng.beta(2, 5, 2000), 0.1 + 0.4 * rng.beta(3, 3, 2000)
     p = np.linspace(0.0, 1.0, 101)
@@ -167,8 +173,9 @@ def test_cdf_matching_and_matching_in_time_are_those_of_pytesmo() -> None:
     np.testing.assert_array_equal(match_times(times.values, seen.values, values, 60.0), found["v"].to_numpy())
 
 
+@pytest.mark.verify
 def test_block_bootstrap_has_the_spread_of_arch() -> None:
-    arch: Any = pytest.importorskip("arch.bootstrap")
+    arch: Any = pytest.importorskip("arch.bootstrap", reason=f"arch is {NOT_INSTALLED}")
     rng, length = np.random.default_rng(0), 12
     x = np.convolve(rng.standard_normal(251), np.ones(12), "valid")
     counts = draw_blocks(x.size, length, 4000, rng)
