@@ -49,13 +49,11 @@ class Estimate:
     value : best estimate: ``sampled`` and what the finer scales predict, with weights from their errors.
     std : standard error of ``value``.
     sampled : from visit differences of the scale alone; may be negative.
-    sampled_std : its standard error.
     """
 
     value: FloatArray
     std: FloatArray
     sampled: FloatArray
-    sampled_std: FloatArray
 
     @property
     def std_error_of_std(self) -> FloatArray:
@@ -142,7 +140,7 @@ def shrunk(sampled: FloatArray, variance: FloatArray, cold: float) -> Estimate:
         growth = float(np.clip(mine / finer, 1.0, _STEEPEST)) if finer > 0.0 else 1.0
         expected, finer = growth * mine, mine
         spread = (_NEIGHBOUR * expected) ** 2 + growth**2 * square[s]
-    return Estimate(value, np.sqrt(square), sampled, np.sqrt(variance))
+    return Estimate(value, np.sqrt(square), sampled)
 
 
 def white_share(p: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -341,15 +341,6 @@ class Curvelet2D:
         """
         return operations.rank_mask(self, self._coefficients_like(c), fraction)
 
-    def threshold_rank(self, c: npt.ArrayLike, fraction: float) -> AnyArray:
-        """Return c with all but the top fraction of coefficients, by modulus in the full set, set to zero."""
-        return operations.apply_mask(self, self._coefficients_like(c), self.rank_mask(c, fraction))
-
-    def threshold_value(self, c: npt.ArrayLike, value: float) -> AnyArray:
-        """Return c with coefficients of (unscaled) modulus below `value` set to zero."""
-        coefficients = self._coefficients_like(c)
-        return operations.apply_mask(self, coefficients, operations.value_mask(self, coefficients, value))
-
     def atom(self, scale: int, wedge: int, position: tuple[int, int], quadrature: bool = False) -> AnyArray:
         """Return one curvelet as an image, (N1, N2); `quadrature` for its partner, shifted by a quarter wave."""
         return operations.atom(self, scale, wedge, position, quadrature)

@@ -118,23 +118,6 @@ def rank_mask(frame: Frame, c: AnyArray, fraction: float) -> npt.NDArray[np.bool
     return mask.reshape(moduli.shape)
 
 
-def value_mask(frame: Curvelet2D, c: AnyArray, value: float) -> npt.NDArray[np.bool_]:
-    """Return a mask (..., n_var) of the coefficients whose unscaled modulus is at least `value`."""
-    if not value >= 0.0:
-        raise ConfigError(f"value={value}; expected a modulus, zero or more, in the unit of the image.")
-    return np.asarray(_squared_moduli(frame, c) >= value * value)
-
-
-def apply_mask(frame: Curvelet2D, c: AnyArray, mask: npt.NDArray[np.bool_]) -> AnyArray:
-    """Return c with masked-out coefficients zero; mask is (..., n_var) with the batch of c."""
-    flat = c.reshape(-1, frame.n_coef)
-    gains = mask.reshape(-1, frame.n_var)
-    out = np.empty_like(flat)
-    for member in range(flat.shape[0]):
-        frame.scale_by(flat[member], gains[member], out=out[member])
-    return out.reshape(c.shape)
-
-
 def atom(frame: Curvelet2D, scale: int, wedge: int, position: tuple[int, int], quadrature: bool) -> AnyArray:
     """Return C^T of the unit (or imaginary unit) coefficient at `position` of a stored wedge, (N1, N2).
 

@@ -14,7 +14,7 @@ import numpy as np
 from landda_hpc.errors import DataError, ShapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.observation.image_observation import ImageObservation
@@ -78,7 +78,6 @@ def fit_climatologies(
     n_times: int,
     read: Callable[[int], tuple[FloatArray, FloatArray]],
     shape: tuple[int, int],
-    probabilities: Sequence[float] = PROBABILITIES,
 ) -> ClimatologyPair:
     """Climatologies of model and product from a training archive.
 
@@ -88,7 +87,6 @@ def fit_climatologies(
     read : index of a time -> (model, product), m3 m-3, (n_lat, n_lon) each; NaN is missing. It is called more than once
         per time if the archive is too large for memory: then rows are processed in blocks.
     shape : (n_lat, n_lon).
-    probabilities : of the quantiles, from 0 to 1.
 
     Raises
     ------
@@ -103,7 +101,7 @@ def fit_climatologies(
     if n_times < 2:
         raise DataError(f"a climatology of {n_times} time has no variance; provide two or more.")
     rows = max(1, _BLOCK_VALUES // (2 * n_times * shape[1]))
-    p = np.array(probabilities, dtype=np.float64)
+    p = np.array(PROBABILITIES, dtype=np.float64)
     count = np.zeros(shape)
     parts = [
         Climatology(np.full(shape, np.nan), np.full(shape, np.nan), np.full((p.size, *shape), np.nan)) for _ in "mp"

@@ -41,10 +41,6 @@ class Layout:
     tile_bounds: tuple[IntArray, ...]
 
     @property
-    def n_groups(self) -> int:
-        return self.group_bounds.size - 1
-
-    @property
     def n_cells(self) -> int:
         """Land cells of the grid."""
         return int(self.cell_bounds[0][-1])

@@ -296,7 +296,7 @@ def damaged(path: Path, what: str) -> StorageError:
 
 @contextmanager
 def _open_checked(path: Path) -> Iterator[tuple[h5py.File, str]]:
-    seal = preamble.check_preamble(path, _WHAT_TO_DO).seal
+    seal = preamble.check_preamble(path, _WHAT_TO_DO)
     with h5py.File(path, "r", locking=False) as file:
         yield file, seal
 

@@ -14,7 +14,6 @@ compares them. A program that searches for a checkpoint to resume from must surv
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -29,15 +28,6 @@ SIZE: Final = 512
 _TEXT = re.compile(rb"version (\d+)\nmetadata (\d+) ([0-9a-f]{64})\nseal ([0-9a-f]{64})\n\x00*")
 
 
-@dataclass(frozen=True)
-class Preamble:
-    """End of HDF5's metadata in the file, its hash, and the seal; hashes in hex."""
-
-    metadata_end: int
-    metadata_hash: str
-    seal: str
-
-
 def write_preamble(path: Path, metadata_end: int, seal: bytes) -> None:
     """Fill the preamble of a file whose metadata are final. Local."""
     with path.open("r+b") as file:
@@ -50,8 +40,8 @@ def write_preamble(path: Path, metadata_end: int, seal: bytes) -> None:
         )
 
 
-def check_preamble(path: Path, what_to_do: str) -> Preamble:
-    """Read and verify the preamble and the metadata, so that HDF5 may open the file. Local.
+def check_preamble(path: Path, what_to_do: str) -> str:
+    """Verify the preamble and the metadata, so that HDF5 may open the file; return the seal, in hex. Local.
 
     Parameters
     ----------
@@ -79,4 +69,4 @@ def check_preamble(path: Path, what_to_do: str) -> Preamble:
         metadata = file.read(max(0, min(end, path.stat().st_size) - SIZE))
     if len(metadata) != end - SIZE or hash_bytes(metadata).hex() != found[3].decode():
         raise StorageError(f"{path}: the metadata of the file are damaged or truncated. {what_to_do}")
-    return Preamble(end, found[3].decode(), found[4].decode())
+    return found[4].decode()

@@ -56,14 +56,12 @@ class Provenance:
     history : processing steps, one line each, with times.
     source : the model and method, with versions.
     references : papers or pages that describe model and method.
-    institution : where the file was made; may be empty.
     """
 
     title: str
     history: str
     source: str
     references: str
-    institution: str = ""
 
 
 def image_name(run: str, valid_time: datetime) -> str:

@@ -41,8 +41,8 @@ class Gap:
 class Gaps:
     """Collects gaps; each is logged once, faults as warnings."""
 
-    def __init__(self, found: Iterable[Gap] = ()) -> None:
-        self._found = dict.fromkeys(found)
+    def __init__(self) -> None:
+        self._found: dict[Gap, None] = {}
 
     def add(self, what: str, why: str, *, is_fault: bool) -> Gap:
         """Note a gap."""

@@ -7,7 +7,7 @@ negative leading marker says that another follows, a negative trailing one that 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -15,8 +15,6 @@ from typing import BinaryIO, Final
 from landda_hpc.errors import DataError, MissingFileError
 
 MARKER: Final = 4
-LARGEST_SUBRECORD: Final = 2**31 - 9
-"""Largest subrecord of gfortran and ifort, bytes."""
 
 
 @dataclass(frozen=True)
@@ -106,28 +104,6 @@ def scan_records(path: Path) -> FortranFile:
         f"than "
         "4-byte record markers?"
     )
-
-
-def write_records(
-    path: Path, contents: Sequence[bytes], byte_order: str = "<", largest: int = LARGEST_SUBRECORD
-) -> None:
-    """Write an unformatted file. Local; atomicity is left to the caller.
-
-    Parameters
-    ----------
-    contents : one byte string per record.
-    byte_order : ``<`` or ``>``.
-    largest : largest subrecord, bytes.
-    """
-    with path.open("wb") as file:
-        for content in contents:
-            starts = range(0, max(len(content), 1), largest)
-            for i, start in enumerate(starts):
-                piece = content[start : start + largest]
-                more = i + 1 < len(starts)
-                file.write(struct.pack(byte_order + "i", -len(piece) if more else len(piece)))
-                file.write(piece)
-                file.write(struct.pack(byte_order + "i", -len(piece) if i else len(piece)))
 
 
 def _scan(file: BinaryIO, size: int, byte_order: str) -> tuple[list[Record], str | None]:

@@ -57,24 +57,18 @@ class Rain:
     variable : in the files.
     kind : the amount of the step that ends at the time; or the amount since 00 UTC (at 00 UTC: of the previous day).
     step : length of the interval before the time.
-    convention : description of the amounts.
     """
 
     label: str
     variable: ProductVariable
     kind: Literal["step", "since_midnight"]
     step: timedelta
-    convention: str
 
 
 RAIN: Final[dict[str, Rain]] = {
-    "gldas_noah": Rain(
-        "GLDAS-2.1 Noah", _RATE, "step", timedelta(hours=3), "mean rate over the 3 hours before the time"
-    ),
-    "era5": Rain("ERA5", _TP, "step", timedelta(hours=1), "amount of the hour before the time"),
-    "era5_land": Rain(
-        "ERA5-Land", _TP, "since_midnight", timedelta(hours=1), "accumulated from 00 UTC; at 00 UTC the day before"
-    ),
+    "gldas_noah": Rain("GLDAS-2.1 Noah", _RATE, "step", timedelta(hours=3)),
+    "era5": Rain("ERA5", _TP, "step", timedelta(hours=1)),
+    "era5_land": Rain("ERA5-Land", _TP, "since_midnight", timedelta(hours=1)),
 }
 """By the products' keys in ``formats.products.registry``."""
 

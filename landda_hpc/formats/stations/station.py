@@ -21,38 +21,8 @@ TimeArray = npt.NDArray[np.datetime64]
 TextArray = npt.NDArray[np.str_]
 
 
-@dataclass(frozen=True)
-class StationVariable:
-    """Quantity measured by stations.
-
-    Attributes
-    ----------
-    name : in configurations and series.
-    code : in the file names of ISMN.
-    units : of the series.
-    valid_range : inclusive; a value outside is damage.
-    """
-
-    name: str
-    code: str
-    units: str
-    valid_range: tuple[float, float]
-
-
-VARIABLES: Final[dict[str, StationVariable]] = {
-    v.name: v
-    for v in (
-        StationVariable("soil_moisture", "sm", "m3 m-3", (-0.5, 1.5)),
-        StationVariable("soil_temperature", "ts", "degC", (-100.0, 100.0)),
-        StationVariable("air_temperature", "ta", "degC", (-100.0, 100.0)),
-        StationVariable("precipitation", "p", "mm", (-10.0, 2000.0)),
-        StationVariable("snow_depth", "sd", "mm", (-1000.0, 30000.0)),
-        StationVariable("snow_water_equivalent", "sweq", "mm", (-1000.0, 30000.0)),
-    )
-}
-"""Ranges are wide: a sensor outside its range is flagged, and the reader keeps flags; values beyond these ranges are
-impossible."""
-
+VALID_RANGE: Final = (-0.5, 1.5)
+"""m3 m-3, inclusive. Wide: a sensor outside its range is flagged, and readers keep flags; what lies beyond is damage."""
 SAME_PLACE_DEG: Final = 0.02
 """Latitudes and longitudes of one sensor in several files differ by less than this, because of rounding."""
 
@@ -70,7 +40,7 @@ class StationSeries:
     lat, lon : degrees_north, degrees_east.
     elevation_m : above sea level; NaN where unknown.
     depth_m : from, to; equal for a sensor at one depth; negative above the ground.
-    variable, units : of ``VARIABLES``.
+    variable, units : ``soil_moisture`` and ``m3 m-3``, from all readers of this package.
     times : UTC, datetime64[s], shape (n,), strictly ascending.
     values : shape (n,); NaN is missing.
     flags : the provider's quality flags, several joined by commas, empty if there is none, shape (n,).
@@ -172,7 +142,6 @@ class Sensor:
 
 def make_series(
     sensor: Sensor,
-    variable: StationVariable,
     *,
     times: TimeArray,
     values: FloatArray,
@@ -180,7 +149,7 @@ def make_series(
     source: str,
     ranks: IntArray | None = None,
 ) -> StationSeries:
-    """Sort a series: times ascend and are unique; impossible values are missing.
+    """Sort a series of soil moisture, m3 m-3: times ascend and are unique; impossible values are missing.
 
     Parameters
     ----------
@@ -196,12 +165,12 @@ def make_series(
         raise DataError(f"station {station} in '{source}' lies at latitude {lat}, longitude {lon}; expected degrees.")
     if not -50.0 <= depth_m[0] <= depth_m[1] <= 50.0:
         raise DataError(f"sensor of {station} in '{source}' is at {depth_m[0]} to {depth_m[1]} m; expected a depth.")
-    low, high = variable.valid_range
+    low, high = VALID_RANGE
     is_possible = np.isnan(values) | ((values >= low) & (values <= high))
     if values.size and not is_possible.any():
         raise DataError(
-            f"{variable.name} of {station} in '{source}' is {values[0]:g} and so on, nowhere within {low:g} to "
-            f"{high:g} {variable.units}. Is it in other units?"
+            f"soil_moisture of {station} in '{source}' is {values[0]:g} and so on, nowhere within {low:g} to "
+            f"{high:g} m3 m-3. Is it in other units?"
         )
     values = np.where(is_possible, values, np.nan)
     kept = best_of_each_time(times, values, quality_rank(flags) if ranks is None else ranks)
@@ -218,8 +187,8 @@ def make_series(
         lon=lon - 360.0 if lon >= 180.0 else lon,
         elevation_m=elevation,
         depth_m=depth_m,
-        variable=variable.name,
-        units=variable.units,
+        variable="soil_moisture",
+        units="m3 m-3",
         times=times[kept],
         values=values[kept],
         flags=flags[kept],

@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf.units import canonical_unit, soil_moisture_unit
+from landda_hpc.formats.cf.units import soil_moisture_unit
 from landda_hpc.formats.stations.text import MISSING_WORDS
 
 if TYPE_CHECKING:
-    from landda_hpc.formats.stations.station import StationVariable
     from landda_hpc.regridding.depth import DepthRange
 
 LAYER_M: Final = 0.1
@@ -21,8 +20,6 @@ LAYER_M: Final = 0.1
 
 _SOIL: Final = re.compile(r"(?:v71105|svwc|vwc|soil_?vwc)_?0*(\d{1,3})(?:_?cm)?")
 _SOIL_QUALITY: Final = re.compile(r"q_?(?:71105|v71105|svwc|vwc|soil_?vwc)_?0*(\d{1,3})(?:_?cm)?")
-_RAIN: Final = ("pre_1h", "v13019", "pre")
-_RAIN_QUALITY: Final = ("q_pre_1h", "q13019", "q_pre")
 _STATION: Final = ("station_id_c", "station_id", "station_id_d", "v01301", "station")
 _LATITUDE: Final = ("lat", "v05001", "latitude")
 _LONGITUDE: Final = ("lon", "v06001", "longitude")
@@ -35,7 +32,7 @@ _MINUTE: Final = ("min", "minute", "v04005")
 _BRACKET: Final = re.compile(r"(.*?)[\s_]*[\[(\uff08\u3010](.*)[\])\uff09\u3011]")
 """A name and the text after it in brackets, which may be full-width."""
 
-_CHINESE: Final = {"百分率": "%", "百分比": "%", "毫米": "mm"}
+_CHINESE: Final = {"百分率": "%", "百分比": "%"}
 """Words for units."""
 
 _BEIJING: Final = 8.0
@@ -62,7 +59,7 @@ class Column:
     place : index of the column.
     depth_m : top and bottom of the layer, m.
     quality : number of the column of its quality codes.
-    divisor : of its values, to give the variable's own unit, by the unit that the header states; None if it states
+    divisor : of its values, to give m3 m-3, by the unit that the header states; None if it states
         none.
     """
 
@@ -80,7 +77,7 @@ class Columns:
     ----------
     station, lat, lon, elevation : numbers of columns.
     time : returns the UTC time of a row; ValueError without one.
-    values : columns of the variable.
+    values : columns of soil moisture.
     """
 
     station: int
@@ -90,24 +87,23 @@ class Columns:
     time: Callable[[Sequence[str]], datetime]
     values: tuple[Column, ...]
 
-    def with_units(self, row: Sequence[str], variable: StationVariable) -> Columns | None:
+    def with_units(self, row: Sequence[str]) -> Columns | None:
         """The columns with the units from a row of units; None if the row has values."""
         if any(c.isdigit() for c in row[self.lat]) or any(row[c.place].lower() in MISSING_WORDS for c in self.values):
             return None
         try:
-            found = [replace(c, divisor=_divisor(row[c.place], c.depth_m, variable)) for c in self.values]
+            found = [replace(c, divisor=_divisor(row[c.place], c.depth_m)) for c in self.values]
         except ValueError:
             return None
         return replace(self, values=tuple(found))
 
 
-def find_columns(header: Sequence[str], variable: StationVariable, offset: timedelta, source: str) -> Columns:
+def find_columns(header: Sequence[str], offset: timedelta, source: str) -> Columns:
     """Identify the columns of a table.
 
     Parameters
     ----------
     header : names of the columns; a unit or a time zone may follow in brackets.
-    variable : requested variable.
     offset : offset of the table's times from UTC, if neither column nor value has a zone.
 
     Raises
@@ -129,7 +125,7 @@ def find_columns(header: Sequence[str], variable: StationVariable, offset: timed
         )
     if time is None:
         time = _by_clock([place for place in clock if place is not None], find(_MINUTE), offset)
-    return Columns(station, lat, lon, find(_ELEVATION), time, _value_columns(header, plain, variable, source))
+    return Columns(station, lat, lon, find(_ELEVATION), time, _value_columns(header, plain, source))
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -139,27 +135,18 @@ def _split(name: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else (name, "")
 
 
-def _value_columns(
-    header: Sequence[str], plain: Sequence[str], variable: StationVariable, source: str
-) -> tuple[Column, ...]:
-    if variable.name == "precipitation":
-        place = next((plain.index(name) for name in _RAIN if name in plain), None)
-        quality = next((plain.index(name) for name in _RAIN_QUALITY if name in plain), None)
-        found = []
-        if place is not None:
-            found = [replace(_column(header, place, (0.0, 0.0), variable, source), quality=quality)]
-    else:
-        codes = {m[1]: k for k, name in enumerate(plain) if (m := _SOIL_QUALITY.fullmatch(name))}
-        found = []
-        for k, name in enumerate(plain):
-            if (m := _SOIL.fullmatch(name)) is not None:
-                bottom = int(m[1]) / 100
-                depth = round(max(0.0, bottom - LAYER_M), 4), bottom
-                found.append(replace(_column(header, k, depth, variable, source), quality=codes.get(m[1])))
+def _value_columns(header: Sequence[str], plain: Sequence[str], source: str) -> tuple[Column, ...]:
+    codes = {m[1]: k for k, name in enumerate(plain) if (m := _SOIL_QUALITY.fullmatch(name))}
+    found = []
+    for k, name in enumerate(plain):
+        if (m := _SOIL.fullmatch(name)) is not None:
+            bottom = int(m[1]) / 100
+            depth = round(max(0.0, bottom - LAYER_M), 4), bottom
+            found.append(replace(_column(header, k, depth, source), quality=codes.get(m[1])))
     if not found:
         raise DataError(
-            f"station table '{source}' has no column of {variable.name}; found {', '.join(header)[:200]}. Expected "
-            "SVWC_010CM or V71105_010 and so on, or PRE_1h."
+            f"station table '{source}' has no column of soil_moisture; found {', '.join(header)[:200]}. Expected "
+            "SVWC_010CM or V71105_010 and so on."
         )
     names: dict[DepthRange, str] = {}
     for column in found:
@@ -172,27 +159,22 @@ def _value_columns(
     return tuple(found)
 
 
-def _column(header: Sequence[str], place: int, depth_m: DepthRange, variable: StationVariable, source: str) -> Column:
+def _column(header: Sequence[str], place: int, depth_m: DepthRange, source: str) -> Column:
     """A column of values, with the unit that its name states and without its quality codes."""
     text = _split(header[place])[1]
     try:
-        return Column(place, depth_m, None, _divisor(text, depth_m, variable) if text else None)
+        return Column(place, depth_m, None, _divisor(text, depth_m) if text else None)
     except ValueError as error:
         raise DataError(f"column '{header[place]}' of station table '{source}' has {error}.") from error
 
 
-def _divisor(unit: str, depth_m: DepthRange, variable: StationVariable) -> float:
+def _divisor(unit: str, depth_m: DepthRange) -> float:
     """Divisor of values in a unit; ValueError for an unknown unit."""
     text = _CHINESE.get(unit.strip(), unit).replace("\uff05", "%").replace("%", " % ")
-    if variable.name != "precipitation":
-        try:
-            return soil_moisture_unit(text, depth_m, "volumetric water content").full
-        except ZeroDivisionError:
-            raise ValueError(f"units '{unit}' at a depth without thickness; expected m3 m-3 or percent") from None
-    tenths = text.strip().removeprefix("0.1")
-    if canonical_unit(_CHINESE.get(tenths.strip(), tenths)) not in ("mm", "kg m-2"):
-        raise ValueError(f"units '{unit}'; expected mm or 0.1 mm")
-    return 1.0 if tenths == text.strip() else 10.0
+    try:
+        return soil_moisture_unit(text, depth_m, "volumetric water content").full
+    except ZeroDivisionError:
+        raise ValueError(f"units '{unit}' at a depth without thickness; expected m3 m-3 or percent") from None
 
 
 def _stamp_column(header: Sequence[str], offset: timedelta, source: str) -> Callable[[Sequence[str]], datetime] | None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from landda_hpc.errors import ConfigError, DataError
-from landda_hpc.formats.stations.station import VARIABLES, Sensor, StationSeries, StationVariable, make_series
+from landda_hpc.errors import DataError
+from landda_hpc.formats.stations.station import Sensor, StationSeries, make_series
 from landda_hpc.formats.stations.station_columns import Columns, find_columns
 from landda_hpc.formats.stations.station_rows import Rows
 from landda_hpc.formats.stations.station_units import detect_unit
@@ -47,12 +47,7 @@ _WRONG: Final = 4
 """Values of this rank or worse are not used to determine a unit."""
 
 _MISSING_FROM: Final = 900.0
-"""Codes of missing values: 999.9, 9999, 32744, 32766, 999998, 999999; percentages and hourly rain in mm are always
-smaller."""
-
-_TRACE: Final = (32700.0, 999990.0)
-"""Code of rain too little to measure."""
-
+"""Codes of missing values: 999.9, 9999, 32744, 32766, 999998, 999999; percentages are always smaller."""
 _DIVISOR: Final = {"percent": 100.0, "fraction": 1.0}
 """To m3 m-3."""
 
@@ -85,20 +80,16 @@ Sensors = dict[tuple[str, "DepthRange"], _Sensor]
 
 def read_station_csv(
     path: Path,
-    variable: str = "soil_moisture",
     *,
-    network: str = "CMA",
     utc_offset_hours: float = 0.0,
     on_bad: Literal["error", "skip"] = "error",
     units: TableUnits = "detect",
 ) -> list[StationSeries]:
-    """Read tables of station observations.
+    """Read tables of soil moisture at stations, network CMA: percent by volume, or m3 m-3.
 
     Parameters
     ----------
     path : a .csv or .txt file, or a folder or zip archive of such files.
-    variable : soil_moisture (in the files percent by volume, or m3 m-3) or precipitation (mm in the hour before).
-    network : name for the series.
     utc_offset_hours : of the files' times; 8 for Beijing time.
     on_bad : an unreadable file is an error, or is skipped with a warning.
     units : of soil moisture if the column names do not give one; "detect": from all values (``station_units``).
@@ -111,22 +102,17 @@ def read_station_csv(
 
     Raises
     ------
-    ConfigError : another variable.
     MissingFileError : the path does not exist.
-    DataError : no file; a table without the columns for station, latitude, longitude, time and the variable; a line
-        that cannot be parsed; one station at two places; ambiguous units.
+    DataError : no file; a table without the columns for station, latitude, longitude, time and soil moisture; a
+        line that cannot be parsed; one station at two places; ambiguous units.
 
     Notes
     -----
     Local: no communication. Encodings: ``text``; separators and quotes: ``station_rows``. Column names:
     Station_Id_C, Lat, Lon, Alti, Datetime or Year, Mon, Day, Hour (Min); SVWC_010CM ... or V71105_010 ... for soil
-    moisture, PRE_1h for rain, with Q_ before for quality codes; a unit or time zone may follow in brackets. Numbers
-    have decimal points or commas, the same in all of a table. Written after descriptions of the administration's data
-    interface.
+    moisture, with Q_ before for quality codes; a unit or time zone may follow in brackets. Numbers have decimal points
+    or commas, the same in all of a table. Written after descriptions of the administration's data interface.
     """
-    if variable not in ("soil_moisture", "precipitation"):
-        raise ConfigError(f"station tables hold soil_moisture and precipitation; found '{variable}'.")
-    quantity = VARIABLES[variable]
     files = list_files(path, lambda name: name.lower().endswith(SUFFIXES))
     if not files:
         raise DataError(f"'{path}' has no table ({' or '.join(SUFFIXES)}).")
@@ -134,7 +120,7 @@ def read_station_csv(
     bad = 0
     for name, content in files:
         try:
-            found = _read_table(content(), name, quantity, timedelta(hours=utc_offset_hours))
+            found = _read_table(content(), name, timedelta(hours=utc_offset_hours))
             for key, sensor in found.items():
                 if key in sensors:
                     _require_same_place(key[0], sensors[key].place, sensor.place, name)
@@ -148,17 +134,13 @@ def read_station_csv(
             sensors.setdefault(key, _Sensor(sensor.place, sensor.depth_m)).add(sensor)
     if bad:
         logger.warning("%s: %d of %d station tables skipped", path, bad, len(files))
-    divisor = _divisor(sensors, quantity, units, str(path))
+    divisor = _divisor(sensors, units, str(path))
     ordered = sorted(sensors.items(), key=lambda item: item[0])
-    return [_series(network, station, sensor, quantity, divisor, str(path)) for (station, _), sensor in ordered]
+    return [_series(station, sensor, divisor, str(path)) for (station, _), sensor in ordered]
 
 
-def _divisor(
-    sensors: Mapping[tuple[str, DepthRange], _Sensor], variable: StationVariable, units: str, source: str
-) -> float:
+def _divisor(sensors: Mapping[tuple[str, DepthRange], _Sensor], units: str, source: str) -> float:
     """Divisor of values whose column gives no unit."""
-    if variable.name == "precipitation":
-        return 1.0
     if units != "detect":
         return _DIVISOR[units]
     unstated: dict[str, FloatArray] = {}
@@ -173,13 +155,10 @@ def _divisor(
     return _DIVISOR[detect_unit(unstated, source)]
 
 
-def _series(
-    network: str, station: str, sensor: _Sensor, variable: StationVariable, divisor: float, source: str
-) -> StationSeries:
+def _series(station: str, sensor: _Sensor, divisor: float, source: str) -> StationSeries:
     divisors = np.array([stated or divisor for stated in sensor.divisors], np.float64)
     return make_series(
-        Sensor(network, station, "", sensor.place, sensor.depth_m),
-        variable,
+        Sensor("CMA", station, "", sensor.place, sensor.depth_m),
         times=np.array(sensor.times, dtype="datetime64[s]"),
         values=np.array(sensor.values, np.float64) / divisors,
         flags=np.array(sensor.flags, dtype=np.str_),
@@ -188,21 +167,21 @@ def _series(
     )
 
 
-def _read_table(content: bytes, source: str, variable: StationVariable, offset: timedelta) -> Sensors:
+def _read_table(content: bytes, source: str, offset: timedelta) -> Sensors:
     rows: Rows | None = None
     sensors: Sensors = {}
     numbers = Numbers()
     try:
         rows = Rows(content, source)
-        columns = find_columns(rows.header, variable, offset, source)
+        columns = find_columns(rows.header, offset, source)
         is_first = True
         for row in rows:
-            with_units = columns.with_units(row, variable) if is_first else None
+            with_units = columns.with_units(row) if is_first else None
             is_first = False
             if with_units is not None:
                 columns = with_units
             else:
-                _take(row, columns, variable, sensors, numbers, source)
+                _take(row, columns, sensors, numbers, source)
     except (csv.Error, ValueError, IndexError, OverflowError) as error:
         if isinstance(error, DataError):
             raise
@@ -214,14 +193,7 @@ def _read_table(content: bytes, source: str, variable: StationVariable, offset: 
     return sensors
 
 
-def _take(
-    row: list[str],
-    columns: Columns,
-    variable: StationVariable,
-    sensors: Sensors,
-    numbers: Numbers,
-    source: str,
-) -> None:
+def _take(row: list[str], columns: Columns, sensors: Sensors, numbers: Numbers, source: str) -> None:
     time = columns.time(row)
     station = row[columns.station].removesuffix(".0")
     lat, lon = numbers.read(row[columns.lat]), numbers.read(row[columns.lon])
@@ -234,7 +206,8 @@ def _take(
         _require_same_place(station, sensor.place, (lat, lon, math.nan), source)
         code = "" if column.quality is None else row[column.quality].removesuffix(".0")
         sensor.times.append(time)
-        sensor.values.append(_value(numbers.read(row[column.place]), variable))
+        value = numbers.read(row[column.place])
+        sensor.values.append(value if abs(value) < _MISSING_FROM else math.nan)
         sensor.flags.append(QUALITY.get(code, "U"))
         sensor.ranks.append(_RANK.get(code, _RANK_UNCHECKED))
         sensor.divisors.append(column.divisor)
@@ -251,9 +224,3 @@ def _require_same_place(
             f"station {station} in '{source}' lies at {place[0]:g} N {place[1]:g} E and at {other[0]:g} N {other[1]:g} "
             "E. Are these two stations with one number, or are cells shifted?"
         )
-
-
-def _value(value: float, variable: StationVariable) -> float:
-    if variable.name == "precipitation" and value in _TRACE:
-        return 0.0
-    return value if abs(value) < _MISSING_FROM else math.nan

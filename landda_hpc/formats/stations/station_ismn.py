@@ -4,72 +4,38 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from landda_hpc.errors import ConfigError, DataError
+from landda_hpc.errors import DataError
 from landda_hpc.formats.stations.ismn_names import MISSING, SUFFIX, identify, parse_file_name
-from landda_hpc.formats.stations.station import (
-    VARIABLES,
-    Sensor,
-    StationSeries,
-    StationVariable,
-    make_series,
-    merge_series,
-)
+from landda_hpc.formats.stations.station import Sensor, StationSeries, make_series, merge_series
 from landda_hpc.formats.stations.text import MISSING_WORDS, decode_text, is_number, word_splitter
 from landda_hpc.formats.stations.text_archive import list_files
 
 if TYPE_CHECKING:
-    from landda_hpc.regridding.depth import DepthRange
+    pass
 
 logger = logging.getLogger(__name__)
 
-FLAGS: Final[dict[str, str]] = {
-    "C01": "soil moisture below 0 m3 m-3",
-    "C02": "soil moisture above 0.60 m3 m-3",
-    "C03": "soil moisture above the saturation point of the soil",
-    "D01": "negative soil temperature at the sensor",
-    "D02": "negative air temperature",
-    "D03": "soil temperature of GLDAS below 0 degC",
-    "D04": "rise without rain at the site",
-    "D05": "rise without rain in GLDAS",
-    "D06": "spike",
-    "D07": "negative break",
-    "D08": "positive break",
-    "D09": "constant low values after a negative break",
-    "D10": "saturated plateau",
-    "G": "good",
-    "M": "missing or unparsable",
-    "U": "not checked",
-}
-"""The network's quality flags: C beyond bounds, D doubtful, G good. Dorigo et al. (2013), doi:10.2136/vzj2012.0097."""
-
+CODE: Final = "sm"
+"""Of soil moisture, in names of files."""
 Period = tuple[datetime, datetime]
 """First and last time, UTC."""
 
 
 def read_ismn(
-    path: Path,
-    variable: str = "soil_moisture",
-    *,
-    networks: Collection[str] | None = None,
-    depth_m: DepthRange | None = None,
-    on_bad: Literal["error", "skip"] = "error",
-    period: Period | None = None,
+    path: Path, *, on_bad: Literal["error", "skip"] = "error", period: Period | None = None
 ) -> list[StationSeries]:
-    """Read all sensors of a download.
+    """Read all sensors of soil moisture of a download.
 
     Parameters
     ----------
     path : a folder with .stm files at any depth, a zip archive as downloaded, or one .stm file.
-    variable : of ``formats.stations.station.VARIABLES``.
-    networks : only these; None: all.
-    depth_m : only sensors within this range, m; None: all.
     on_bad : an unreadable file is an error, or is skipped with a warning and counted.
     period : only values from one time to another, both included; None: all. Sensors without values in it are included,
         without values.
@@ -82,39 +48,31 @@ def read_ismn(
 
     Raises
     ------
-    ConfigError : unknown variable.
     MissingFileError : the path does not exist.
-    DataError : no file of that variable; an archive not to be trusted; an unreadable file with ``on_bad`` "error".
+    DataError : no file of soil moisture; an archive not to be trusted; an unreadable file with ``on_bad`` "error".
 
     Notes
     -----
     Local: no communication. Encodings and line ends: ``formats.stations.text``. File names contain the variable:
     ``<network>_<network>_<station>_<variable>_<from>_<to>_<sensor>_<start>_<end>.stm``; other files are not read.
     """
-    if variable not in VARIABLES:
-        raise ConfigError(f"variable '{variable}' of stations is not known; there are {', '.join(VARIABLES)}.")
-    quantity = VARIABLES[variable]
     files = list_files(path, lambda name: name.lower().endswith(SUFFIX))
-    wanted = [(name, content) for name, content in files if _is_of(name, quantity)]
+    wanted = [(name, content) for name, content in files if _is_of_soil_moisture(name)]
     if not wanted:
         raise DataError(
-            f"'{path}' has no file of {variable} (..._{quantity.code}_...{SUFFIX}) among {len(files)} files. Is it "
+            f"'{path}' has no file of soil_moisture (..._{CODE}_...{SUFFIX}) among {len(files)} files. Is it "
             f"a download in header+values or CEOP format?{_archives_in(path)}"
         )
     series: list[StationSeries] = []
     bad = 0
     for name, content in wanted:
         try:
-            found = parse_stm(content(), name, quantity, period)
+            series.append(parse_stm(content(), name, period))
         except DataError as error:
             if on_bad == "error":
                 raise
             bad += 1
             logger.warning("passed over: %s", error)
-            continue
-        is_wanted = networks is None or found.network in networks
-        if is_wanted and (depth_m is None or depth_m[0] <= found.depth_m[0] <= found.depth_m[1] <= depth_m[1]):
-            series.append(found)
     if bad:
         logger.warning("%s: %d of %d station files skipped", path, bad, len(wanted))
     # The download that ends last is the newest and corrects earlier ones.
@@ -135,14 +93,13 @@ def _archives_in(folder: Path) -> str:
     )
 
 
-def parse_stm(content: bytes, source: str, variable: StationVariable, period: Period | None = None) -> StationSeries:
+def parse_stm(content: bytes, source: str, period: Period | None = None) -> StationSeries:
     """Read one file.
 
     Parameters
     ----------
     content : of the file.
     source : its name, for messages.
-    variable : that it holds.
     period : as ``read_ismn``. The series is that of the whole file between the two times, but errors in lines
         of other days are not detected, and ``dropped`` counts only lines of the period's days.
 
@@ -153,12 +110,12 @@ def parse_stm(content: bytes, source: str, variable: StationVariable, period: Pe
     text = decode_text(content, source)
     lines, words_of = text.split("\n"), word_splitter(text)
     if period is None:
-        return _parse(lines, words_of, source, variable)
+        return _parse(lines, words_of, source)
     try:
-        found = _parse(_lines_of(lines, period), words_of, source, variable)
+        found = _parse(_lines_of(lines, period), words_of, source)
     except DataError:
         # E.g. only impossible values in these days; the complete file shows whether it can be used.
-        found = _parse(lines, words_of, source, variable)
+        found = _parse(lines, words_of, source)
     return found.between(*period)
 
 
@@ -170,44 +127,41 @@ def _lines_of(lines: list[str], period: Period) -> list[str]:
     return lines[:begin] + kept
 
 
-def _parse(
-    lines: list[str], words_of: Callable[[str], list[str]], source: str, variable: StationVariable
-) -> StationSeries:
+def _parse(lines: list[str], words_of: Callable[[str], list[str]], source: str) -> StationSeries:
     rows = [(number, words) for number, line in enumerate(lines, start=1) if line and (words := words_of(line))]
     if not rows:
         raise DataError(f"station file '{source}' is empty.")
     first = rows[0][1]
     if _is_date(first[0]) and len(first) >= 13 and _is_date(first[2]):
-        return _ceop(rows, source, variable)
+        return _ceop(rows, source)
     if _is_date(first[0]) or len(first) < 9:
         raise DataError(
             f"station file '{source}' begins '{' '.join(first)[:80]}'; expected the header network, network, station, "
             "latitude, longitude, elevation, depth from, depth to, sensor, or CEOP lines."
         )
-    return _header_values(rows, source, variable)
+    return _header_values(rows, source)
 
 
-def _is_of(source: str, variable: StationVariable) -> bool:
-    """Whether a file name contains the variable."""
+def _is_of_soil_moisture(source: str) -> bool:
     name = parse_file_name(source)
-    return name is not None and name.code == variable.code
+    return name is not None and name.code == CODE
 
 
 def _is_date(text: str) -> bool:
     return len(text) == 10 and text[4] == text[7] == "/"
 
 
-def _header_values(rows: list[tuple[int, list[str]]], source: str, variable: StationVariable) -> StationSeries:
+def _header_values(rows: list[tuple[int, list[str]]], source: str) -> StationSeries:
     """A header line, then date, time, value, flags of the network, flags of the provider."""
     header = rows[0][1]
     found = identify(header, source)
     # Concatenated files have the header again.
     times, values, flags = _columns([row for row in rows[1:] if row[1] != header], 0, 2, source)
     sensor = Sensor(found.network, found.station, " ".join(header[found.n_words :]), found.place, found.depth_m)
-    return make_series(sensor, variable, times=times, values=values, flags=flags, source=source)
+    return make_series(sensor, times=times, values=values, flags=flags, source=source)
 
 
-def _ceop(rows: list[tuple[int, list[str]]], source: str, variable: StationVariable) -> StationSeries:
+def _ceop(rows: list[tuple[int, list[str]]], source: str) -> StationSeries:
     """Each line is complete: nominal date and time, actual ones, names, place, depth, value, flags."""
     first = rows[0][1]
     found = identify(first[4:], source, _is_value_with_flags)
@@ -222,7 +176,7 @@ def _ceop(rows: list[tuple[int, list[str]]], source: str, variable: StationVaria
     times, values, flags = _columns(rows, 0, value, source)
     name = parse_file_name(source)
     sensor = Sensor(found.network, found.station, name.sensor if name else "", found.place, found.depth_m)
-    return make_series(sensor, variable, times=times, values=values, flags=flags, source=source)
+    return make_series(sensor, times=times, values=values, flags=flags, source=source)
 
 
 def _is_value_with_flags(words: Sequence[str]) -> bool:

@@ -33,10 +33,7 @@ def draw_score_series(
     path: Path,
     *,
     reference: str,
-    runs: Sequence[str] | None = None,
     benchmarks: Sequence[Benchmark] = (),
-    with_background: bool = True,
-    title: str | None = None,
 ) -> None:
     """Draw SCC and ubRMSE over time, one row per layer, and write one PNG.
 
@@ -45,10 +42,7 @@ def draw_score_series(
     records : score records; those against ``reference`` are drawn.
     path : the PNG.
     reference : "truth", "assimilated reference" or a product's name.
-    runs : runs in the order of the legend; by default all, the control first.
     benchmarks : known means over the assimilation window, as thin dashed lines; a band where the source gives a range.
-    with_background : thin pale lines of the background's scores, before each analysis.
-    title : default names the reference.
 
     Raises
     ------
@@ -57,12 +51,13 @@ def draw_score_series(
 
     Notes
     -----
-    A run's line passes through its analysis where there is one, else through its forecast or background.
+    A run's line passes through its analysis where there is one, else through its forecast or background. Thin pale
+    lines are the background's scores, before each analysis.
     """
-    chosen = [r for r in records if r.reference == reference and (runs is None or r.run in runs)]
+    chosen = [r for r in records if r.reference == reference]
     if not chosen:
         raise DataError(f"no score record against '{reference}' to draw in '{path}'.")
-    order = list(runs) if runs is not None else _control_first(r.run for r in chosen)
+    order = _control_first(r.run for r in chosen)
     styles = appearance.run_styles(order)
     layers = sorted({r.layer for r in chosen}, key=layer_depth)
     window_end = max((r.time for r in chosen if r.window == "assimilation"), default=None)
@@ -71,7 +66,7 @@ def draw_score_series(
     known = [b for b in known if b.layer in layers and b.metric in dict(_SCORES)]
 
     figure = appearance.new_figure(10.0, 1.2 + 2.0 * len(layers))
-    figure.suptitle(title or f"Soil moisture against {described(reference)}", fontsize=appearance.FONT + 2)
+    figure.suptitle(f"Soil moisture against {described(reference)}", fontsize=appearance.FONT + 2)
     axes = figure.subplots(len(layers), 2, squeeze=False, sharex=True, sharey="col")
     for row, layer in enumerate(layers):
         of_layer = [r for r in chosen if r.layer == layer]
@@ -80,15 +75,9 @@ def draw_score_series(
             for run in order:
                 of_run = [r for r in of_layer if r.run == run]
                 colour, dash = styles[run]
-                if with_background and any(r.stage == "analysis" for r in of_run):
-                    _line(
-                        ax,
-                        [r for r in of_run if r.stage == "background"],
-                        score,
-                        color=colour,
-                        linewidth=0.7,
-                        alpha=0.5,
-                    )
+                if any(r.stage == "analysis" for r in of_run):
+                    before = [r for r in of_run if r.stage == "background"]
+                    _line(ax, before, score, color=colour, linewidth=0.7, alpha=0.5)
                 _line(ax, last_stage(of_run), score, color=colour, linestyle=dash, linewidth=1.5)
             if window_end is not None:
                 _benchmark_lines(ax, [b for b in known if (b.layer, b.metric) == (layer, score)], span[0], window_end)
@@ -112,7 +101,7 @@ def draw_score_series(
         Line2D([], [], color=styles[run][0], linestyle=styles[run][1], linewidth=1.5, label=run.replace("_", "-"))
         for run in order
     ]
-    if with_background and any(r.stage == "analysis" for r in chosen):
+    if any(r.stage == "analysis" for r in chosen):
         handles.append(
             Line2D([], [], color="#888888", linewidth=0.7, alpha=0.7, label="background, before the analysis")
         )
@@ -178,7 +167,7 @@ def read_innovations(path: Path) -> list[InnovationRecord]:
     return sorted(unique.values(), key=lambda r: (r.time, r.run))
 
 
-def draw_innovations(records: Iterable[InnovationRecord], path: Path, *, title: str = "Innovation statistics") -> None:
+def draw_innovations(records: Iterable[InnovationRecord], path: Path) -> None:
     """Draw mean and standard deviation of O-B and O-A, and the number of observations, over the cycles.
 
     Raises
@@ -193,7 +182,7 @@ def draw_innovations(records: Iterable[InnovationRecord], path: Path, *, title: 
     styles = appearance.run_styles(order)
     span = records[0].time, records[-1].time
     figure = appearance.new_figure(8.0, 6.4)
-    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    figure.suptitle("Innovation statistics", fontsize=appearance.FONT + 2)
     axes = figure.subplots(3, 1, sharex=True, height_ratios=(1.0, 1.0, 0.6))
     for run in order:
         of_run = [r for r in records if r.run == run]

@@ -99,7 +99,6 @@ def dependence_ratios(
     length: int,
     n_replicates: int,
     generator: np.random.Generator,
-    weights: FloatArray | None = None,
     baseline: str | None = None,
 ) -> dict[Key, float]:
     """Ratio of the uncertainty of the mean over a group to that of single places.
@@ -114,7 +113,6 @@ def dependence_ratios(
     groups : places of each group.
     length : of the blocks, time steps.
     n_replicates, generator : of the bootstrap.
-    weights : of the places, (n_place,); equal by default.
     baseline : run from which differences are taken.
 
     Returns
@@ -126,37 +124,36 @@ def dependence_ratios(
     names = list(runs)
     found: dict[Key, float] = {}
     for group, places in groups.items():
-        weight = np.ones(places.size) if weights is None else weights[places]
         sums: dict[tuple[str, str, bool], _Sum] = {}
         for first in range(0, places.size, _CHUNK):
-            chosen, w = places[first : first + _CHUNK], weight[first : first + _CHUNK]
+            chosen = places[first : first + _CHUNK]
             drawn = {
                 name: resampled_scores(field[:, chosen], reference[:, chosen], counts, length)[1]
                 for name, field in zip(names, fields, strict=True)
             }
             for name in names:
                 for score in SCORES:
-                    sums.setdefault((name, score, False), _Sum(n_replicates)).add(drawn[name][score], w)
+                    sums.setdefault((name, score, False), _Sum(n_replicates)).add(drawn[name][score])
                     if baseline is not None and name != baseline:
                         difference = drawn[name][score] - drawn[baseline][score]
-                        sums.setdefault((name, score, True), _Sum(n_replicates)).add(difference, w)
+                        sums.setdefault((name, score, True), _Sum(n_replicates)).add(difference)
         for (name, score, is_difference), total in sums.items():
             found[group, name, score, is_difference] = total.ratio()
     return found
 
 
 class _Sum:
-    """Weighted sums over places of replicates of a score, and of their standard deviations."""
+    """Sums over places of replicates of a score, and of their standard deviations."""
 
     def __init__(self, n_replicates: int) -> None:
         self._replicates = np.zeros(n_replicates)
         self._stds = 0.0
 
-    def add(self, replicates: FloatArray, weight: FloatArray) -> None:
+    def add(self, replicates: FloatArray) -> None:
         # A place without a score in some replicate (few values, all in one block) is left out.
         known = np.isfinite(replicates).all(axis=0)
-        self._replicates += (weight[known] * replicates[:, known]).sum(axis=1)
-        self._stds += float((weight[known] * np.std(replicates[:, known], axis=0)).sum())
+        self._replicates += replicates[:, known].sum(axis=1)
+        self._stds += float(np.std(replicates[:, known], axis=0).sum())
 
     def ratio(self) -> float:
         return min(1.0, float(np.std(self._replicates)) / self._stds) if self._stds > 0.0 else 1.0

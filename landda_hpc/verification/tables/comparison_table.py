@@ -104,13 +104,12 @@ class _SeedMean:
     last: datetime
 
 
-def student_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
-    """Mean and half-width of Student's interval, t s / sqrt(n) with n - 1 degrees of freedom; NaN values are left out.
+def student_interval(values: Sequence[float]) -> Interval:
+    """Mean and half-width of Student's 95 % interval, t s / sqrt(n) with n - 1 degrees of freedom, without NaN values.
 
     Parameters
     ----------
     values : one per seed, independent of each other.
-    level : confidence, between 0 and 1.
     """
     present = [v for v in values if not math.isnan(v)]
     n = len(present)
@@ -120,7 +119,7 @@ def student_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
     if n == 1:
         return Interval(mean, math.nan, 1)
     variance = math.fsum((v - mean) ** 2 for v in present) / (n - 1)
-    quantile = float(stdtrit(n - 1, 0.5 + 0.5 * level))
+    quantile = float(stdtrit(n - 1, 0.5 + 0.5 * LEVEL))
     return Interval(mean, quantile * math.sqrt(variance / n), n)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.io import FortranFile
 
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
-from landda_hpc.formats.colm.fortran import scan_records, write_records
+from landda_hpc.formats.colm.fortran import scan_records
 from landda_hpc.formats.colm.restart2014 import (
     check_state_2014,
     count_patches_2014,
@@ -23,6 +25,19 @@ from landda_hpc.formats.colm.restart2014 import (
 )
 
 ORDERS = pytest.mark.parametrize("byte_order", ["<", ">"])
+
+
+def write_records(path: Path, contents: Sequence[bytes], byte_order: str = "<", largest: int = 2**31 - 9) -> None:
+    """Write an unformatted file, a byte string per record, in subrecords of at most so many bytes."""
+    with path.open("wb") as file:
+        for content in contents:
+            starts = range(0, max(len(content), 1), largest)
+            for i, start in enumerate(starts):
+                piece = content[start : start + largest]
+                more = i + 1 < len(starts)
+                file.write(struct.pack(byte_order + "i", -len(piece) if more else len(piece)))
+                file.write(piece)
+                file.write(struct.pack(byte_order + "i", -len(piece) if i else len(piece)))
 
 
 @ORDERS

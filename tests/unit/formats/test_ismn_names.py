@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from landda_hpc.errors import DataError
 from landda_hpc.formats.stations.ismn_names import parse_file_name
-from landda_hpc.formats.stations.station import VARIABLES
 from landda_hpc.formats.stations.station_ismn import parse_stm, read_ismn
 
-SM = VARIABLES["soil_moisture"]
 ROWS = "2010/06/01 00:00 0.210 G V\n2010/06/01 01:00 0.215 G V\n"
 PLACE = "52.1 4.3 -2.0 0.05 0.05"
 
@@ -43,12 +41,12 @@ def file_name(station: str, network: str = "NET", sensor: str = "Probe", depth: 
     ],
 )
 def test_blanks_in_names_move_nothing(header: str, name: str, expected: tuple[str, str]) -> None:
-    one = parse_stm(f"{header} {PLACE} Probe\n{ROWS}".encode(), name, SM)
+    one = parse_stm(f"{header} {PLACE} Probe\n{ROWS}".encode(), name)
     assert (one.network, one.station) == expected
     assert (one.lat, one.lon, one.elevation_m, one.depth_m, one.sensor) == (52.1, 4.3, -2.0, (0.05, 0.05), "Probe")
     stamp = "2010/06/01 00:00 2010/06/01 00:00"
     ceop = f"{stamp} {header} {PLACE} 0.2140 G M\n{stamp.replace('00:00', '01:00')} {header} {PLACE} 0.2150 G 3\n"
-    other = parse_stm(ceop.encode(), name, SM)
+    other = parse_stm(ceop.encode(), name)
     assert (other.network, other.station, other.lat, other.lon, other.depth_m) == (*expected, 52.1, 4.3, (0.05, 0.05))
     assert (other.values.tolist(), other.flags.tolist(), other.sensor) == ([0.214, 0.215], ["G", "G"], "Probe")
 
@@ -80,7 +78,7 @@ def test_names_in_every_encoding(tmp_path: Path, station: str, encoding: str) ->
 @pytest.mark.parametrize(("sensor", "in_name"), [("5TM 2.0 3", "5TM-2.0-3"), ("0.05 0.05 Probe", "0.05-0.05-Probe")])
 def test_numbers_in_the_name_of_a_sensor_move_nothing(sensor: str, in_name: str) -> None:
     header = f"NET NET Site 35.1 80.2 50.0 0.05 0.05 {sensor}"
-    one = parse_stm(f"{header}\n{ROWS}".encode(), file_name("Site", sensor=in_name), SM)
+    one = parse_stm(f"{header}\n{ROWS}".encode(), file_name("Site", sensor=in_name))
     assert (one.station, one.lat, one.lon, one.depth_m, one.sensor) == ("Site", 35.1, 80.2, (0.05, 0.05), sensor)
 
 
@@ -96,13 +94,13 @@ def test_numbers_in_the_name_of_a_sensor_move_nothing(sensor: str, in_name: str)
 )
 def test_what_can_be_read_in_several_ways_is_refused(header: str, name: str, message: str) -> None:
     with pytest.raises(DataError, match=re.escape(message)) as caught:
-        parse_stm(f"{header}\n{ROWS}".encode(), name, SM)
+        parse_stm(f"{header}\n{ROWS}".encode(), name)
     assert name in str(caught.value)
 
 
 def test_a_header_that_can_be_read_in_one_way_needs_no_name() -> None:
     for name in ("renamed.stm", file_name("Other"), file_name("Site") + ".bak"):
-        one = parse_stm(f"NET NET Site 35.1 100.2 3500.0 0.05 0.05 Probe\n{ROWS}".encode(), name, SM)
+        one = parse_stm(f"NET NET Site 35.1 100.2 3500.0 0.05 0.05 Probe\n{ROWS}".encode(), name)
         assert (one.station, one.lat, one.lon) == ("Site", 35.1, 100.2)
 
 
@@ -131,7 +129,6 @@ def test_temperatures_of_a_station_called_sm_are_no_soil_moisture(tmp_path: Path
     (tmp_path / name).write_text(f"NET NET sm_1_2 {PLACE} Probe\n{ROWS}")
     with pytest.raises(DataError, match="no file of soil_moisture"):
         read_ismn(tmp_path)
-    assert len(read_ismn(tmp_path, "soil_temperature")) == 1
 
 
 WORDS = st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9.#-]{0,5}", fullmatch=True), min_size=1, max_size=4)
@@ -146,7 +143,7 @@ def test_whatever_the_names_the_place_is_right_or_refused(
     name = file_name(blank.join(station), blank.join(network), blank.join(sensor), "0.050000_0.100000")
     assume(len(network) * 2 + len(station) <= 12)
     try:
-        one = parse_stm(f"{header}\n{ROWS}".encode(), name, SM)
+        one = parse_stm(f"{header}\n{ROWS}".encode(), name)
     except DataError:
         return
     assert (one.lat, one.depth_m) == (float(f"{lat:.5f}"), (0.05, 0.1))

@@ -379,14 +379,3 @@ def test_a_station_that_moves_between_tables_is_refused_or_passed_over(tmp_path:
     assert [one.lat for one in read_station_csv(tmp_path, on_bad="skip")] == [39.8]
     (tmp_path / "u.csv").write_text("\n".join([HEADER, *rows_of(WET, lat=39.85)]), encoding="utf-8")
     assert [one.lat for one in read_station_csv(tmp_path)] == [39.8]
-
-
-def test_rain_in_tenths_and_traces(tmp_path: Path) -> None:
-    header = HEADER.replace("SVWC_010CM", "PRE_1h")
-    for unit, factor in (("", 1.0), ("(mm)", 1.0), ("(0.1mm)", 0.1)):
-        read_rows = "\n".join(
-            [header.replace("PRE_1h,", f"PRE_1h{unit},", 1), *rows_of([12, 32700, 999990, 32766, "NA"])]
-        )
-        (tmp_path / "t.csv").write_text(read_rows, encoding="utf-8")
-        (only,) = read_station_csv(tmp_path, "precipitation")
-        np.testing.assert_allclose(only.values, [12 * factor, 0.0, 0.0, np.nan, np.nan])
