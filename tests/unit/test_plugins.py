@@ -66,7 +66,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_built_in_parts_are_found_in_their_order() -> None:
     assert tuple(PRODUCT_ENTRIES) == NAMES["products"]
     assert tuple(STATION_ENTRIES) == NAMES["stations"]
-    assert PRODUCT_ENTRIES.source_of("era5") == "module landda_hpc.formats.products.entries.ecmwf"
+    assert PRODUCT_ENTRIES.source_of("era5") == "module landda_hpc.formats.products.entries.providers"
 
 
 def test_a_part_of_another_package_is_found(install: Any) -> None:

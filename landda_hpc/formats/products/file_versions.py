@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -161,10 +162,8 @@ def merged(profiles: Sequence[SoilMoistureProfile]) -> SoilMoistureProfile | Non
     layered = first.values.shape
 
     def pick(images: Sequence[FloatArray]) -> FloatArray:
-        chosen: FloatArray = np.take_along_axis(np.stack(images), np.broadcast_to(best, images[0].shape)[None], axis=0)[
-            0
-        ]
-        return chosen
+        chosen = np.take_along_axis(np.stack(images), np.broadcast_to(best, images[0].shape)[None], axis=0)
+        return np.asarray(chosen[0])
 
     def or_missing(image: FloatArray | None, shape: tuple[int, ...]) -> FloatArray:
         return np.full(shape, np.nan) if image is None else image
@@ -179,17 +178,8 @@ def merged(profiles: Sequence[SoilMoistureProfile]) -> SoilMoistureProfile | Non
         if any(name in p.conditions for p in profiles):
             images = [p.conditions.get(name, np.zeros(first.grid.shape, dtype=np.bool_)) for p in profiles]
             conditions[name] = np.take_along_axis(np.stack(images), best[None], axis=0)[0]
-    return SoilMoistureProfile(
-        values=pick([p.values for p in profiles]),
-        depths_m=first.depths_m,
-        grid=first.grid,
-        time=first.time,
-        label=first.label,
-        path=first.path,
-        error_std=std,
-        conditions=conditions,
-        cell_seconds=seconds,
-    )
+    values = pick([p.values for p in profiles])
+    return replace(first, values=values, error_std=std, conditions=conditions, cell_seconds=seconds)
 
 
 def _rank(profile: SoilMoistureProfile) -> FloatArray:

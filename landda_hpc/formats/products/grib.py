@@ -15,12 +15,11 @@ from landda_hpc.errors import (
     ConfigError,
     DataError,
     MissingFileError,
-    MissingLayerError,
     UnfitFileError,
 )
-from landda_hpc.formats.cf.netcdf_file import MAX_VALUES, require_range
+from landda_hpc.formats.cf.netcdf_file import MAX_VALUES
 from landda_hpc.formats.cf.units import is_one_of
-from landda_hpc.formats.products.layered import choose_layers, stacked
+from landda_hpc.formats.products.layered import in_own_unit, stacked, wanted_layers
 from landda_hpc.formats.products.product import SoilMoistureProfile
 from landda_hpc.formats.products.region import Region, Slab, locate
 from landda_hpc.grid import Grid, gaussian_grid, grid_from_centres
@@ -303,7 +302,14 @@ class GribFile:
         self, time: datetime, depth_m: DepthRange | None = None, region: Region | None = None
     ) -> SoilMoistureProfile:
         """Read one time; see ``ProductFile.read``."""
-        wanted = self._wanted(time, depth_m)
+        present = [v for v in self._variables if (self._number[v], time) in self._index.messages]
+        if not present:
+            raise DataError(
+                f"file '{self.path}' has no time {time.isoformat()}; it has {len(self.times)}, from "
+                f"{self.times[0].isoformat()} to {self.times[-1].isoformat()}."
+            )
+        names = [f"{v.name} at {time.isoformat()}" for v in present]
+        wanted = wanted_layers(self.path, self._variables, present, depth_m, names)
         first = self._index.messages[self._number[wanted[0]], time]
         grid, is_flipped = self._index.grid_of(first)
         slab = locate(grid, is_flipped, region)
@@ -320,25 +326,6 @@ class GribFile:
         slab = locate(grid, is_flipped, region)
         return self._layer(variable, time, message, slab), slab.grid
 
-    def _wanted(self, time: datetime, depth_m: DepthRange | None) -> list[ProductVariable]:
-        present = [v for v in self._variables if (self._number[v], time) in self._index.messages]
-        if not present:
-            raise DataError(
-                f"file '{self.path}' has no time {time.isoformat()}; it has {len(self.times)}, from "
-                f"{self.times[0].isoformat()} to {self.times[-1].isoformat()}."
-            )
-        if depth_m is None:
-            return present
-        places = choose_layers(depth_m, [v.depth_m for v in self._variables if v.depth_m is not None])
-        chosen = [self._variables[k] for k in places]
-        missing = [v.name for v in chosen if v not in present]
-        if missing or not chosen:
-            raise MissingLayerError(
-                f"file '{self.path}' lacks {', '.join(missing) or 'any layer'} for depths "
-                f"{depth_m[0]:g}-{depth_m[1]:g} m at {time.isoformat()}; found {', '.join(v.name for v in present)}."
-            )
-        return chosen
-
     def _layer(self, variable: ProductVariable, time: datetime, like: Message, slab: Slab) -> FloatArray:
         message = self._index.messages[self._number[variable], time]
         units = self._index.units(message)
@@ -353,21 +340,8 @@ class GribFile:
             )
         whole = self._index.values(message)
         field = np.array(slab.read(lambda rows, columns: whole[rows, columns]))
-        low, _ = variable.valid_range
-        field[(field < low) & (field >= low - variable.slack)] = low
-        require_range(
-            self.path,
-            variable.name,
-            field,
-            variable.valid_range,
-            variable.units[0],
-            slab.grid,
-            may_be_empty=self._without_soil is None,
-        )
-        if self._without_soil is not None:
-            field[field <= self._without_soil] = np.nan
-        field *= variable.factor
-        return field
+        no_soil = self._without_soil
+        return in_own_unit(field, variable, variable.name, self.path, slab.grid, no_soil, no_soil is None)
 
     def __enter__(self) -> Self:
         return self

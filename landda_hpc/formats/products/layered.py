@@ -19,7 +19,7 @@ from landda_hpc.formats.products.product import SoilMoistureProfile
 from landda_hpc.formats.products.region import Region, Slab, locate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from landda_hpc.constants import BoolArray, FloatArray
@@ -152,7 +152,7 @@ class LayeredFile:
         """Read one time; see ``ProductFile.read``."""
         index = self._index(time)
         slab = locate(self.grid, self._places.is_flipped, region)
-        wanted = self._wanted(depth_m)
+        wanted = wanted_layers(self.path, self.layout.variables, self._names, depth_m, self._file.names())
         values = stacked([self._layer(variable, index, slab) for variable in wanted])
 
         def field(name: str) -> FloatArray | None:
@@ -228,33 +228,13 @@ class LayeredFile:
         known = next((name for name in names if self._file.has(name)), None)
         return known or coordinate_of(self._file, variable, kind) or names[0]
 
-    def _wanted(self, depth_m: DepthRange | None) -> list[ProductVariable]:
-        if depth_m is None:
-            return list(self._names)
-        every = self.layout.variables
-        chosen = [every[k] for k in choose_layers(depth_m, [v.depth_m for v in every if v.depth_m is not None])]
-        missing = [variable.name for variable in chosen if variable not in self._names]
-        if missing or not chosen:
-            raise MissingLayerError(
-                f"file '{self.path}' lacks {', '.join(missing) or 'any layer'} for depths "
-                f"{depth_m[0]:g}-{depth_m[1]:g} m; found {', '.join(self._file.names()) or 'no variable'}."
-            )
-        return chosen
-
     def _layer(self, variable: ProductVariable, index: int, slab: Slab) -> FloatArray:
         name = self._names[variable]
         if not self.layout.trusts_units:
             require_units(self._file, name, variable.units)
         field = self._field(name, index, slab, level=variable.level)
-        low, _ = variable.valid_range
-        if variable.slack:
-            field[(field < low) & (field >= low - variable.slack)] = low
-        unit, may_be_empty = variable.units[0], self.layout.may_be_empty
-        require_range(self.path, name, field, variable.valid_range, unit, slab.grid, may_be_empty=may_be_empty)
-        if self.layout.without_soil is not None:
-            field[field <= self.layout.without_soil] = np.nan
-        field *= variable.factor
-        return field
+        layout = self.layout
+        return in_own_unit(field, variable, name, self.path, slab.grid, layout.without_soil, layout.may_be_empty)
 
     def _field(
         self, name: str, index: int, slab: Slab, *, level: int | None = None, may_be_static: bool = False
@@ -345,6 +325,67 @@ def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[i
     if alone:
         return [min(alone, key=lambda k: depths_m[k][1] - depths_m[k][0])]
     return [k for k, (high, low) in enumerate(depths_m) if high < bottom and low > top]
+
+
+def wanted_layers(
+    path: Path,
+    variables: Sequence[ProductVariable],
+    present: Collection[ProductVariable],
+    depth_m: DepthRange | None,
+    found: Sequence[str],
+) -> list[ProductVariable]:
+    """The layers of a file that a mean over a depth range needs; all that it has if None.
+
+    Parameters
+    ----------
+    variables : layers of the product.
+    present : those that the file has.
+    found : names of variables in the file, for the message.
+
+    Raises
+    ------
+    MissingLayerError : the file lacks one, or the product has no layer for the depth.
+    """
+    if depth_m is None:
+        return [variable for variable in variables if variable in present]
+    places = choose_layers(depth_m, [v.depth_m for v in variables if v.depth_m is not None])
+    missing = [variables[k].name for k in places if variables[k] not in present]
+    if missing or not places:
+        raise MissingLayerError(
+            f"file '{path}' lacks {', '.join(missing) or 'any layer'} for depths {depth_m[0]:g}-{depth_m[1]:g} m; "
+            f"found {', '.join(found) or 'no variable'}."
+        )
+    return [variables[k] for k in places]
+
+
+def in_own_unit(
+    field: FloatArray,
+    variable: ProductVariable,
+    name: str,
+    path: Path,
+    grid: Grid,
+    without_soil: float | None,
+    may_be_empty: bool,
+) -> FloatArray:
+    """Check the values of a layer and convert them, in place, from the file's unit to that of the variable.
+
+    Parameters
+    ----------
+    name : in the file.
+    without_soil, may_be_empty : as in ``Layout``.
+
+    Raises
+    ------
+    DataError : a value outside the valid range and its slack, or none at all where that is an error.
+    """
+    low, _ = variable.valid_range
+    if variable.slack:
+        field[(field < low) & (field >= low - variable.slack)] = low
+    require_range(path, name, field, variable.valid_range, variable.units[0], grid, may_be_empty=may_be_empty)
+    if without_soil is not None:
+        field[field <= without_soil] = np.nan
+    field *= variable.factor
+    return field
 
 
 def stacked(layers: Sequence[FloatArray]) -> FloatArray:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
-from landda_hpc.errors import DataError, MissingLayerError
+from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, require_range, require_units
 from landda_hpc.formats.products.ease2 import SHAPES, ease2_grid
-from landda_hpc.formats.products.layered import choose_layers, stacked
+from landda_hpc.formats.products.layered import stacked, wanted_layers
 from landda_hpc.formats.products.product import Product, ProductVariable, SoilMoistureProfile, volumetric_layer
 from landda_hpc.formats.products.region import Region, Slab, locate
 
@@ -150,7 +150,8 @@ class SmapFile:
             raise DataError(f"file '{self.path}' is of {self._times[0].isoformat()}, not {time.isoformat()}.")
         slab = locate(self.grid, True, region)
         cells = self._cells() if self._is_swath else None
-        wanted = self._wanted(depth_m)
+        present = [v for v in self._level.variables if self._file.has(v.name)]
+        wanted = wanted_layers(self.path, self._level.variables, present, depth_m, [v.name for v in present])
         values = stacked([self._values(variable, slab, cells) for variable in wanted])
         conditions, seconds = self._overpass(slab, cells, time) if self._level.has_overpasses else ({}, None)
         return SoilMoistureProfile(
@@ -172,19 +173,6 @@ class SmapFile:
         self._file.__exit__(*error)
 
     # ------------------------------------------------------------------ parts
-
-    def _wanted(self, depth_m: DepthRange | None) -> list[ProductVariable]:
-        every = self._level.variables
-        places = (
-            range(len(every))
-            if depth_m is None
-            else choose_layers(depth_m, [v.depth_m for v in every if v.depth_m is not None])
-        )
-        chosen = [every[k] for k in places if depth_m is not None or self._file.has(every[k].name)]
-        missing = [v.name for v in chosen if not self._file.has(v.name)]
-        if missing:
-            raise MissingLayerError(f"file '{self.path}' lacks {', '.join(missing)} for the requested depth.")
-        return chosen
 
     def _values(self, variable: ProductVariable, slab: Slab, cells: BoolArray | None) -> FloatArray:
         require_units(self._file, variable.name, variable.units)

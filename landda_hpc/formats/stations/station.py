@@ -22,7 +22,7 @@ TextArray = npt.NDArray[np.str_]
 
 
 VALID_RANGE: Final = (-0.5, 1.5)
-"""m3 m-3, inclusive. Wide: a sensor outside its range is flagged, and readers keep flags; what lies beyond is damage."""
+"""m3 m-3, inclusive. Wide: a sensor outside its range is flagged, and readers keep flags; beyond is damage."""
 SAME_PLACE_DEG: Final = 0.02
 """Latitudes and longitudes of one sensor in several files differ by less than this, because of rounding."""
 

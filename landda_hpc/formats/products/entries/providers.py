@@ -1,0 +1,80 @@
+"""Products with one form of files, which their providers define: they have no keys of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from landda_hpc.formats.products.entry import GriddedEntry
+
+if TYPE_CHECKING:
+    from landda_hpc.formats.products.product import Product
+
+
+class ProviderEntry(GriddedEntry):
+    """A product of ``formats.products.registry``; subclasses name it."""
+
+    def build(self) -> Product:
+        """See ``GriddedEntry.build``."""
+        from landda_hpc.formats.products.registry import PRODUCTS
+
+        return PRODUCTS[self.product]
+
+
+class CldasEntry(ProviderEntry):
+    """CLDAS of the China Meteorological Administration."""
+
+    product: Literal["cldas"]
+
+
+class Era5Entry(ProviderEntry):
+    """ERA5, 0.25 degrees, hourly."""
+
+    product: Literal["era5"]
+
+
+class Era5LandEntry(ProviderEntry):
+    """ERA5-Land, 0.1 degrees, hourly."""
+
+    product: Literal["era5_land"]
+
+
+class EsaCciEntry(ProviderEntry):
+    """ESA CCI soil moisture, daily images of overpasses."""
+
+    product: Literal["esa_cci"]
+
+
+class GldasNoahEntry(ProviderEntry):
+    """GLDAS-2.1 Noah, 0.25 degrees, every three hours."""
+
+    product: Literal["gldas_noah"]
+
+
+class SmapL2Entry(ProviderEntry):
+    """Half orbits on 36 km (SPL2SMP); those of a day are merged."""
+
+    product: Literal["smap_l2"]
+
+
+class SmapL3Entry(ProviderEntry):
+    """Morning overpasses of a day, 36 km or 9 km (SPL3SMP, SPL3SMP_E)."""
+
+    product: Literal["smap_l3"]
+
+
+class SmapL3PmEntry(ProviderEntry):
+    """Afternoon overpasses of a day."""
+
+    product: Literal["smap_l3_pm"]
+
+
+class SmapL4Entry(ProviderEntry):
+    """Three-hour means of the assimilation (SPL4SMGP)."""
+
+    product: Literal["smap_l4"]
+
+
+class SmapL4UpdateEntry(ProviderEntry):
+    """Analyses with the spread of their ensemble (SPL4SMAU)."""
+
+    product: Literal["smap_l4_update"]
