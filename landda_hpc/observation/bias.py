@@ -6,18 +6,15 @@ product's means: only anomalies remain to be assimilated. ``bias_report`` measur
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError, ShapeError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.observation.image_observation import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 
 PROBABILITIES: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 """Probabilities of the quantiles in a climatology."""

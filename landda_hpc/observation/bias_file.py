@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_grid, require_units
+from landda_hpc.grid import Grid
 from landda_hpc.io.netcdf_writer import NetcdfWriter, new_netcdf
 from landda_hpc.observation.bias import Climatology, ClimatologyPair
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.grid import Grid
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.regridding.depth import DepthRange
 
 _SIDES: Final = {"model": "land model", "product": "observed product"}
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from landda_hpc.config import CampaignConfig, GldasObservations, TimeConfig, TwinObservations
+from landda_hpc.config import CampaignConfig, GldasObservations, Observations, TimeConfig, TwinObservations
+from landda_hpc.constants import BoolArray
 from landda_hpc.formats.products.dataset import Dataset, make_dataset
 from landda_hpc.formats.products.gldas import GLDAS_NOAH
+from landda_hpc.grid import Grid
 from landda_hpc.observation.files import ProductSource
 from landda_hpc.observation.persistence import Persistence
+from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.twin_defects import Defects
 from landda_hpc.observation.twin_observations import TwinObservationSource
 from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.regions import std_by_region
-
-if TYPE_CHECKING:
-    from landda_hpc.config import Observations
-    from landda_hpc.constants import BoolArray
-    from landda_hpc.grid import Grid
-    from landda_hpc.observation.source import ObservationSource
 
 
 def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> ObservationSource:

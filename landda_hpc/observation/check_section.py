@@ -6,14 +6,12 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from landda_hpc.config.quality import AnyCheck
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.grid import Grid
-    from landda_hpc.observation.image_observation import ImageObservation
+from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.grid import Grid
+from landda_hpc.observation.image_observation import ImageObservation
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
-from landda_hpc.config import MapErrors, ProductErrors
+from landda_hpc.config import MapErrors, ObservationErrors, ProductErrors
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.image import read_image
+from landda_hpc.grid import Grid
+from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.regridding.regrid import Regridder
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from landda_hpc.config import ObservationErrors
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.grid import Grid
-    from landda_hpc.observation.image_observation import ImageObservation
 
 
 class ErrorSizes:

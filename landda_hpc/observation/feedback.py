@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
+from landda_hpc.grid import Grid
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, new_netcdf
 from landda_hpc.observation.image_observation import REASONS, ImageObservation
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import FloatArray, IntArray
-    from landda_hpc.grid import Grid
 
 _STANDARD_NAME: Final = "volume_fraction_of_condensed_water_in_soil"
 _NAME_LENGTH: Final = 40

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import ShapeError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.regridding.depth import DepthRange
 
 FlagArray = npt.NDArray[np.uint8]
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from landda_hpc.constants import FloatArray
 
 
 @dataclass(eq=False)

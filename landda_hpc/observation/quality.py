@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from landda_hpc.config import AnyCheck, QualityConfig
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.observation.check_section import (
     CheckContext,
@@ -17,13 +19,7 @@ from landda_hpc.observation.check_section import (
     QualityCheck,
 )
 from landda_hpc.observation.image_observation import Flag, ImageObservation
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from landda_hpc.config import AnyCheck, QualityConfig
-    from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.observation.quality_memory import SpikeMemory
+from landda_hpc.observation.quality_memory import SpikeMemory
 
 
 class QualityControl:

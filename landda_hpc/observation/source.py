@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from datetime import datetime
+from typing import Literal, Protocol
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.observation.image_observation import ImageObservation
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.observation.image_observation import ImageObservation
+from landda_hpc.regridding.depth import DepthRange
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from landda_hpc.config import InstantWindow, MeanWindow, NearestWindow
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.observation.image_observation import Flag
 from landda_hpc.observation.superobbing import Superobservation
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from landda_hpc.constants import BoolArray, FloatArray
 
 OVERPASS_REACH: Final = timedelta(hours=24)
 """Largest distance in time between a cell of an image of overpasses and its nominal time: a day and its half orbits."""

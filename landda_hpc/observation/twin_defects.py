@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from datetime import datetime
+from typing import Final, Self
 
 import numpy as np
 
+from landda_hpc.config.observations import NoiseChange, TwinBias
+from landda_hpc.constants import FloatArray
+from landda_hpc.grid import Grid
 from landda_hpc.regions import Region
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from landda_hpc.config.observations import NoiseChange, TwinBias
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.grid import Grid
 
 _DAYS_PER_YEAR: Final = 365.25
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
+from landda_hpc.constants import BoolArray, FloatArray
+from landda_hpc.grid import Grid
 from landda_hpc.random_fields.angular_spectra import gaussian_spectrum
 from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.random_fields.sphere import grid_spacing_km, random_field
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.grid import Grid
 
 GapKind = Literal["random", "network", "swaths", "blobs", "stripes"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from landda_hpc.constants import EARTH_RADIUS, FloatArray
 from landda_hpc.errors import ConfigError
+from landda_hpc.grid import Grid
 from landda_hpc.random_fields.angular_spectra import gaussian_spectrum
 from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.random_fields.sphere import (
@@ -18,9 +18,6 @@ from landda_hpc.random_fields.sphere import (
     two_scale_field,
     white_coefficients,
 )
-
-if TYPE_CHECKING:
-    from landda_hpc.grid import Grid
 
 
 def anisotropic_power(length_lat_km: float, length_lon_km: float) -> tuple[int, FloatArray]:

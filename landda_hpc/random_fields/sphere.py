@@ -9,19 +9,16 @@ gives the same bits on any rank, because every rank synthesises the whole image 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from landda_hpc.constants import EARTH_RADIUS, FloatArray, IntArray
 from landda_hpc.errors import ShapeError
+from landda_hpc.grid import Grid
 from landda_hpc.random_fields.angular_spectra import Spectrum, gaussian_spectrum, mixed_spectrum
 from landda_hpc.random_fields.harmonics import point_synthesis, ring_synthesis
 from landda_hpc.random_fields.keyed import keyed_generator
-
-if TYPE_CHECKING:
-    from landda_hpc.grid import Grid
 
 ComplexArray = npt.NDArray[np.complex128]
 

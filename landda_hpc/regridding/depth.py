@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
 from landda_hpc.constants import SOIL_ZI, FloatArray
 from landda_hpc.errors import ConfigError, ShapeError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 DepthRange = tuple[float, float]
 """Top and bottom of a layer, m below the surface."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import calendar
 import math
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from landda_hpc.constants import FloatArray
+from landda_hpc.constants import FloatArray
 
 
 def interpolate_months(monthly: FloatArray, time: datetime) -> FloatArray:

@@ -6,19 +6,16 @@ import hashlib
 import io
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 import scipy.sparse
 
 from landda_hpc.errors import StorageError
+from landda_hpc.grid import Grid
 from landda_hpc.io.atomic import write_bytes
 from landda_hpc.regridding.regrid_weights import Method, Terms, build_terms
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from landda_hpc.grid import Grid
 
 logger = logging.getLogger(__name__)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import scipy.sparse
 
+from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import ShapeError
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import FloatArray, IntArray
-    from landda_hpc.grid import Grid
+from landda_hpc.grid import Grid
 
 Method = Literal["bilinear", "conservative"]
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from landda_hpc.errors import AverageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from landda_hpc.formats.cf.netcdf_file import NetcdfFile
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile
 
 _WORDS: Final[tuple[tuple[str, str, float], ...]] = (
     (

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import cftime
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.decoding import is_first
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from landda_hpc.constants import FloatArray
 
 STANDARD_CALENDARS: Final = ("standard", "gregorian", "proleptic_gregorian")
 NOLEAP_CALENDARS: Final = ("noleap", "365_day")

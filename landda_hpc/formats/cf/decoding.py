@@ -7,19 +7,16 @@ files do not follow them; ``Decoder`` describes how these are read.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import netCDF4
 import numpy as np
 import numpy.typing as npt
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from landda_hpc.constants import BoolArray, FloatArray
 
 logger = logging.getLogger(__name__)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.formats.cf.netcdf_file import NetcdfFile
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile
 
 EXPVER: Final = "expver"
 """The coordinate: 1 is ERA5, 5 ERA5T; numbers or texts, along its own dimension or along time."""

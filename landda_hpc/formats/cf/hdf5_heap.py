@@ -8,10 +8,8 @@ Seen with HDF5 2.2.0.
 from __future__ import annotations
 
 import mmap
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Final
 
 _SIGNATURE: Final = b"GCOL\x01\x00\x00\x00"
 _HEADER: Final = 16

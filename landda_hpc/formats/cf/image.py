@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.clock import is_clock
 from landda_hpc.formats.cf.file_grid import FileGrid, coordinate_of, read_file_grid
@@ -18,14 +22,7 @@ from landda_hpc.formats.cf.netcdf_file import (
     require_units,
 )
 from landda_hpc.formats.cf.time_axis import find_clock, read_time_axis
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.grid import Grid
+from landda_hpc.grid import Grid
 
 PLAUSIBLE: Final = (-1.0, 2.0)
 """m3 m-3; an image with errors may exceed [0, 1], but by far less than this."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Self
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Self
 
 import netCDF4
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.cf.clock import NOLEAP_CALENDARS as NOLEAP_CALENDARS
 from landda_hpc.formats.cf.clock import STANDARD_CALENDARS as STANDARD_CALENDARS
@@ -19,15 +23,8 @@ from landda_hpc.formats.cf.file_grid import axis_of as axis_of
 from landda_hpc.formats.cf.file_grid import read_grid as read_grid
 from landda_hpc.formats.cf.hdf5_heap import find_damaged_heap
 from landda_hpc.formats.cf.units import is_one_of
+from landda_hpc.grid import Grid
 from landda_hpc.io.hdf5_locks import locking_fault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.grid import Grid
 
 MAX_VALUES: Final = 2**28
 """Largest variable read at once (a global image of 0.0156 degrees): a bad header must not fill the memory."""

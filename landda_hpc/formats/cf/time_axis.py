@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from landda_hpc.errors import DataError
-from landda_hpc.formats.cf.netcdf_file import read_times
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-
-    from landda_hpc.formats.cf.netcdf_file import NetcdfFile
+from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
 
 _LEADS: Final = ("step", "leadtime", "lead_time", "forecast_period")
 """Names of the time since a forecast's start."""

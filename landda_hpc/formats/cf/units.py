@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from landda_hpc.constants import RHO_WATER
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.regridding.depth import DepthRange
 
 _SIGNS: Final = str.maketrans({"−": "-", "–": "-", "·": " ", "⋅": " ", "∙": " ", "×": " ", "_": " "})
 _FACTOR: Final = re.compile(r"([A-Za-zµ%°]+)([-+]?\d+)?")

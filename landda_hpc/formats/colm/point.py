@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from landda_hpc.constants import N_SNOW, N_SOIL, CoLM_MISSING
+from landda_hpc.constants import N_SNOW, N_SOIL, CoLM_MISSING, FloatArray
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
 from landda_hpc.formats.forcing.plumber import SOIL_ALBEDO
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
 
 HISTORY: Final[dict[str, str]] = {
     "latent": "f_lfevpa",

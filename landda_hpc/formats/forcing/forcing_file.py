@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import calendar
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, Literal
+from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.clock import NOLEAP_CALENDARS, STANDARD_CALENDARS
 from landda_hpc.formats.cf.experiment_version import EXPVER, best_stream, expver_ranks
@@ -19,12 +22,6 @@ from landda_hpc.formats.cf.netcdf_file import NetcdfFile, axis_of
 from landda_hpc.formats.cf.time_axis import TimeAxis, find_clock, read_time_axis
 from landda_hpc.formats.cf.units import canonical_unit
 from landda_hpc.formats.forcing.forcing_sets import VariableFiles, units_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
 
 _SCANNED_SIZE: Final = 2**26  # bytes; larger files are not looked through for damage before they are opened
 _MATRIX_AXES: Final = (("LATIXY", "LONGXY"), ("latitude", "longitude"), ("lat", "lon"))

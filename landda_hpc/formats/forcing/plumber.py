@@ -6,19 +6,16 @@ The files' clock is local standard time without daylight saving; value i holds f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.clock import parse_units
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times, require_units
-
-if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray, IntArray
 
 WEATHER: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "shortwave": ("SWdown", ("W/m2", "W m-2", "W/m^2")),

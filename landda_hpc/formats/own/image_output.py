@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from landda_hpc.constants import BoolArray
 from landda_hpc.errors import ShapeError
+from landda_hpc.grid import Grid
 from landda_hpc.io.netcdf_writer import TIME_UNITS, NetcdfWriter, hours_since_1970, new_netcdf
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from pathlib import Path
-
-    from landda_hpc.constants import BoolArray
-    from landda_hpc.grid import Grid
 
 _COORDINATE_BYTES: Final = 65536
 """Largest size of coordinates, attributes and HDF5 structures, bytes, on grids up to about 1000 rows."""

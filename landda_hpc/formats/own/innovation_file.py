@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
 from landda_hpc.io.netcdf_writer import TIME_UNITS, hours_since_1970, new_netcdf
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray, IntArray
 
 _DEVIATION: Final = "m3 m-3"
 _VARIABLES: Final = {

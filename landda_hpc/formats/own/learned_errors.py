@@ -6,23 +6,19 @@ of variance s have s in every group, whatever cells are observed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final, Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_grid, require_units
 from landda_hpc.formats.own.image_output import write_grid
+from landda_hpc.grid import Grid
 from landda_hpc.io.netcdf_writer import NetcdfWriter, new_netcdf
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray, IntArray
-    from landda_hpc.grid import Grid
 
 _VARIANCE: Final = "m6 m-6"
 _ESTIMATES: Final = {

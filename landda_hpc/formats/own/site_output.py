@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 
-from landda_hpc.constants import SOIL_DZ, SOIL_Z, SOIL_ZI
+from landda_hpc.constants import SOIL_DZ, SOIL_Z, SOIL_ZI, FloatArray
 from landda_hpc.io.atomic import storage_errors
 from landda_hpc.io.netcdf_writer import new_netcdf
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime, timedelta
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
 
 
 def write_site_series(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.cf.clock import is_clock
 from landda_hpc.formats.cf.netcdf_file import (
@@ -21,16 +23,10 @@ from landda_hpc.formats.cf.netcdf_file import (
     require_range,
     require_units,
 )
+from landda_hpc.grid import Grid
+from landda_hpc.regridding.depth import DepthRange
 from landda_hpc.regridding.months import interpolate_months
 from landda_hpc.regridding.regrid import Regridder, fill_from_nearest
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
-
-    from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.grid import Grid
-    from landda_hpc.regridding.depth import DepthRange
 
 LAYERS: Final[dict[str, DepthRange]] = {"swl1": (0.0, 0.07), "swl2": (0.07, 0.28), "swl3": (0.28, 1.0)}
 """Variables and their depths, m: the upper layers of the land scheme of ERA-Interim."""

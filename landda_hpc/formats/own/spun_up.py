@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -15,10 +17,6 @@ from landda_hpc.io.atomic import storage_errors
 from landda_hpc.io.netcdf_writer import new_netcdf
 from landda_hpc.state import PatchType, TileState
 from landda_hpc.variables import DIMENSIONS, LAND_STATE, STATE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 YEAR_DAYS: Final = 365
 

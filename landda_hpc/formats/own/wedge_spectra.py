@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import csv
 import logging
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.io.csv_table import write_csv
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray, IntArray
 
 logger = logging.getLogger(__name__)
 

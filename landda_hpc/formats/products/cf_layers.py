@@ -9,7 +9,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -20,11 +21,7 @@ from landda_hpc.formats.cf.time_axis import find_clock
 from landda_hpc.formats.cf.units import soil_moisture_unit
 from landda_hpc.formats.products.layered import LayeredFile, Layout
 from landda_hpc.formats.products.product import Product, ProductVariable
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.regridding.depth import DepthRange
 
 logger = logging.getLogger(__name__)
 

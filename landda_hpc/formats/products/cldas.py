@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile
 from landda_hpc.formats.products.layered import LayeredFile, Layout
 from landda_hpc.formats.products.product import Product, ProductVariable, volumetric_layer
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 UNITS: Final = ("mm3/mm3", "m3/m3", "m3 m-3", "mm3 mm-3", "m^3/m^3", "m^3 m^-3", "1", "")
 """An empty unit is accepted, because values are checked against 0 to 1, which percentages would exceed."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
+from landda_hpc.config import CatalogueEntry
+from landda_hpc.constants import BoolArray
 from landda_hpc.errors import ConfigError, DataError, MissingLayerError, UnfitFileError
 from landda_hpc.formats.cf.averaging import period_in_name
 from landda_hpc.formats.products.entry import product_of_entry
@@ -18,16 +21,9 @@ from landda_hpc.formats.products.file_contents import Contents, FileContents, St
 from landda_hpc.formats.products.file_versions import LeftOut, merged, stack_layers
 from landda_hpc.formats.products.layered import choose_layers
 from landda_hpc.formats.products.named_files import NamedFiles
-from landda_hpc.regridding.depth import is_covered
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from landda_hpc.config import CatalogueEntry
-    from landda_hpc.constants import BoolArray
-    from landda_hpc.formats.products.product import Product, ProductFile, SoilMoistureProfile
-    from landda_hpc.formats.products.region import Region
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.formats.products.product import Product, ProductFile, SoilMoistureProfile
+from landda_hpc.formats.products.region import Region
+from landda_hpc.regridding.depth import DepthRange, is_covered
 
 logger = logging.getLogger(__name__)
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
 from landda_hpc.grid import Grid
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import FloatArray
 
 SHAPES: Final[dict[tuple[int, int], float]] = {(406, 964): 36032.220840584, (1624, 3856): 9008.055210146}
 """Rows and columns of the 36 km and the 9 km grid, and the size of their cells at the standard parallel, m."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import AverageError, DataError, MissingFileError
 from landda_hpc.formats.products.grib import GribFile, is_grib
 from landda_hpc.formats.products.layered import Field, LayeredFile, Layout
 from landda_hpc.formats.products.product import Product, ProductFile, ProductVariable, volumetric_layer
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from landda_hpc.constants import BoolArray, FloatArray
 
 UNITS: Final = ("m**3 m**-3", "m3 m-3", "m^3 m^-3")
 

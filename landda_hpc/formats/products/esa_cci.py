@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import AverageError
 from landda_hpc.formats.products.layered import Field, LayeredFile, Layout
 from landda_hpc.formats.products.product import Product, volumetric_layer
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from landda_hpc.constants import BoolArray, FloatArray
 
 VARIABLES: Final = (volumetric_layer("sm", (0.0, 0.05), ("m3 m-3", "m3/m3", "m^3 m^-3", "m³ m⁻³"), slack=1e-6),)
 """The product of the merged sensors represents the uppermost 2 to 5 cm."""

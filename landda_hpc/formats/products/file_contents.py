@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from pathlib import Path
 
 from landda_hpc.errors import DataError, UnfitFileError
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
-
-    from landda_hpc.formats.products.file_versions import LeftOut
-    from landda_hpc.formats.products.product import ProductFile
+from landda_hpc.formats.products.file_versions import LeftOut
+from landda_hpc.formats.products.product import ProductFile
 
 Stamp = tuple[int, int]
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.products.product import CONDITIONS, SoilMoistureProfile
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from landda_hpc.constants import BoolArray, FloatArray
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -11,13 +12,9 @@ from landda_hpc.constants import RHO_WATER
 from landda_hpc.errors import DataError
 from landda_hpc.formats.products.layered import LayeredFile, Layout
 from landda_hpc.formats.products.product import Product, ProductVariable, SoilMoistureProfile
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from landda_hpc.formats.products.region import Region
-    from landda_hpc.grid import Grid
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.formats.products.region import Region
+from landda_hpc.grid import Grid
+from landda_hpc.regridding.depth import DepthRange
 
 
 def _layer(name: str, top: float, bottom: float) -> ProductVariable:

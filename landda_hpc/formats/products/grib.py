@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from pathlib import Path
+from typing import Any, Final, Self
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import (
     AverageError,
     ConfigError,
@@ -20,16 +22,10 @@ from landda_hpc.errors import (
 from landda_hpc.formats.cf.netcdf_file import MAX_VALUES
 from landda_hpc.formats.cf.units import is_one_of
 from landda_hpc.formats.products.layered import in_own_unit, stacked, wanted_layers
-from landda_hpc.formats.products.product import SoilMoistureProfile
+from landda_hpc.formats.products.product import ProductVariable, SoilMoistureProfile
 from landda_hpc.formats.products.region import Region, Slab, locate
 from landda_hpc.grid import Grid, gaussian_grid, grid_from_centres
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.formats.products.product import ProductVariable
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.regridding.depth import DepthRange
 
 MAX_MESSAGES: Final = 200_000
 """Largest number of messages of a file: a year of hourly fields has 35,040 of four layers."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, Self, overload
+from pathlib import Path
+from typing import Final, Self, overload
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError, MissingFileError, ShapeError
+from landda_hpc.formats.cf.file_grid import FileGrid
 from landda_hpc.formats.cf.image import (
     PLAUSIBLE,
     SoilMoistureImage,
@@ -20,18 +24,9 @@ from landda_hpc.formats.cf.image import (
 )
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, read_times
 from landda_hpc.formats.cf.units import is_volumetric
-from landda_hpc.regridding.depth import observe, range_from_product
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.formats.cf.file_grid import FileGrid
-    from landda_hpc.formats.products.product import ProfileReader
-    from landda_hpc.grid import Grid
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.formats.products.product import ProfileReader
+from landda_hpc.grid import Grid
+from landda_hpc.regridding.depth import DepthRange, observe, range_from_product
 
 SUFFIXES: Final = (".nc", ".nc4", ".cdf")
 """Suffixes of the files that are read from a folder."""

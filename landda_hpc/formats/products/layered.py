@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, Self
+from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError, MissingLayerError, UnfitFileError
 from landda_hpc.formats.cf.averaging import require_images
 from landda_hpc.formats.cf.experiment_version import EXPVER, best_stream, expver_ranks, is_preliminary
 from landda_hpc.formats.cf.file_grid import coordinate_of, read_file_grid
 from landda_hpc.formats.cf.netcdf_file import STANDARD_CALENDARS, NetcdfFile, require_range, require_units
 from landda_hpc.formats.cf.time_axis import TimeAxis, find_clock, read_time_axis
-from landda_hpc.formats.products.product import SoilMoistureProfile
+from landda_hpc.formats.products.product import ProductVariable, SoilMoistureProfile
 from landda_hpc.formats.products.region import Region, Slab, locate
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from pathlib import Path
-
-    from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.formats.products.product import ProductVariable
-    from landda_hpc.grid import Grid
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.grid import Grid
+from landda_hpc.regridding.depth import DepthRange
 
 Field = Callable[[str], "FloatArray | None"]
 """Returns a variable of the file at the time that is read, shape of the slab; None if the file lacks it."""

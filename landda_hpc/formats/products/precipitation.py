@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, Literal
+from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, DataError, MissingFileError
 from landda_hpc.formats.products.ecmwf import require_no_months
 from landda_hpc.formats.products.gldas import require_gldas_grid
@@ -17,12 +19,7 @@ from landda_hpc.formats.products.grib import GribFile, is_grib
 from landda_hpc.formats.products.layered import LayeredFile, Layout
 from landda_hpc.formats.products.product import ProductVariable
 from landda_hpc.formats.products.region import Region
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.grid import Grid
+from landda_hpc.grid import Grid
 
 _GLDAS_S: Final = 3 * 3600.0
 _TP: Final = ProductVariable(

@@ -9,17 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
+from types import TracebackType
+from typing import Final, Literal, Protocol, Self
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import ShapeError
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.formats.products.region import Region
-    from landda_hpc.grid import Grid
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.formats.products.region import Region
+from landda_hpc.grid import Grid
+from landda_hpc.regridding.depth import DepthRange
 
 CONDITIONS: Final[dict[str, str]] = {
     "frozen": "frozen soil",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 import numpy as np
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.grid import Grid, spans_circle
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import BoolArray, FloatArray
 
 MARGIN: Final = 2
 """Rows and columns beyond the region's edges: interpolation between centres needs one, its cells half of another."""

@@ -7,23 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self
+from pathlib import Path
+from typing import Final, Self
 
 import numpy as np
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile, require_range, require_units
 from landda_hpc.formats.products.ease2 import SHAPES, ease2_grid
 from landda_hpc.formats.products.layered import stacked, wanted_layers
 from landda_hpc.formats.products.product import Product, ProductVariable, SoilMoistureProfile, volumetric_layer
 from landda_hpc.formats.products.region import Region, Slab, locate
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.grid import Grid
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.grid import Grid
+from landda_hpc.regridding.depth import DepthRange
 
 UNITS: Final = ("cm**3/cm**3", "cm3/cm3", "m3 m-3", "m**3/m**3", "m^3 m^-3")
 

@@ -14,13 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from landda_hpc.errors import DataError
 from landda_hpc.formats.stations.text import is_number
-
-if TYPE_CHECKING:
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.regridding.depth import DepthRange
 
 logger = logging.getLogger(__name__)
 

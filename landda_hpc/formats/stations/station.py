@@ -6,16 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import BoolArray, FloatArray, IntArray
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.regridding.depth import DepthRange
 
 TimeArray = npt.NDArray[np.datetime64]
 TextArray = npt.NDArray[np.str_]

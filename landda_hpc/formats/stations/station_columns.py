@@ -6,14 +6,12 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.units import soil_moisture_unit
 from landda_hpc.formats.stations.text import MISSING_WORDS
-
-if TYPE_CHECKING:
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.regridding.depth import DepthRange
 
 LAYER_M: Final = 0.1
 """Thickness of the layer whose bottom is the depth in a column's name: 010 is 0-10 cm, 020 10-20 cm, 100 90-100 cm."""

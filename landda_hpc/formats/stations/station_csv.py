@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.stations.station import Sensor, StationSeries, make_series
 from landda_hpc.formats.stations.station_columns import Columns, find_columns
@@ -18,13 +21,7 @@ from landda_hpc.formats.stations.station_rows import Rows
 from landda_hpc.formats.stations.station_units import detect_unit
 from landda_hpc.formats.stations.text import Numbers
 from landda_hpc.formats.stations.text_archive import list_files
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.regridding.depth import DepthRange
+from landda_hpc.regridding.depth import DepthRange
 
 logger = logging.getLogger(__name__)
 

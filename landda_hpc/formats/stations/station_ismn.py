@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from landda_hpc.formats.stations.ismn_names import MISSING, SUFFIX, identify, pa
 from landda_hpc.formats.stations.station import Sensor, StationSeries, make_series, merge_series
 from landda_hpc.formats.stations.text import MISSING_WORDS, decode_text, is_number, word_splitter
 from landda_hpc.formats.stations.text_archive import list_files
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger(__name__)
 

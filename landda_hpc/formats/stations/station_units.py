@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import FloatArray
 
 logger = logging.getLogger(__name__)
 

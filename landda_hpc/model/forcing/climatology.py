@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from pathlib import Path
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
@@ -16,9 +17,6 @@ from landda_hpc.formats.own.static_file import read_static
 from landda_hpc.grid import Grid
 from landda_hpc.regridding.months import interpolate_months
 from landda_hpc.regridding.regrid import Regridder
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _FIELDS: Final = (
     "land_fraction", "lake_fraction", "elevation", "climate_class", "land_surface_temperature", "elevation_coarse",

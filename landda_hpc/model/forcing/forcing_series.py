@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from pathlib import Path
+from typing import Final, Literal, Protocol
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.forcing.forcing_file import Record, read_places, read_window
 from landda_hpc.formats.forcing.forcing_sets import POSSIBLE, VariableFiles
 from landda_hpc.formats.forcing.plumber import WEATHER, PointForcing
+from landda_hpc.grid import Grid
 from landda_hpc.model.forcing.timeline import Timeline
 from landda_hpc.regridding.point_weights import point_weights
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray, IntArray
-    from landda_hpc.grid import Grid
 
 _BLOCK_VALUES: Final = 2**22
 """Number of values read at once: many records for a small window."""

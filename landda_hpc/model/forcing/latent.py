@@ -17,22 +17,19 @@ latent fields.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from landda_hpc.constants import EARTH_RADIUS, FloatArray
 from landda_hpc.errors import ConfigError
+from landda_hpc.grid import Grid
+from landda_hpc.random_fields.angular_spectra import Spectrum
 from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.random_fields.sphere import ComplexArray, order_and_degree, synthesise, white_coefficients
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from landda_hpc.grid import Grid
-    from landda_hpc.random_fields.angular_spectra import Spectrum
 
 STEP: Final = timedelta(hours=3)
 """Time between the steps of the latent weather; every forcing step is one or more of them."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri
 
-if TYPE_CHECKING:
-    from landda_hpc.constants import FloatArray
+from landda_hpc.constants import FloatArray
 
 CLEAREST: Final = 0.1  # cloud cover far from rain
 CLOUD_MARGIN: Final = 2.5  # the latent's distance below the rain threshold at which the sky is clearest

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from landda_hpc.compiled_code import compiled
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import FloatArray
+from landda_hpc.constants import FloatArray
 
 SOLAR_CONSTANT: Final = 1361.0  # W m-2
 

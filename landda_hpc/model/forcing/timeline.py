@@ -6,15 +6,12 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, Literal, Self
+from pathlib import Path
+from typing import Final, Literal, Self
 
 from landda_hpc.errors import DataError, LandDAError, MissingFileError
 from landda_hpc.formats.forcing.forcing_file import Record, read_records
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from landda_hpc.formats.forcing.forcing_sets import VariableFiles
+from landda_hpc.formats.forcing.forcing_sets import VariableFiles
 
 Period = Literal["all", "year", "month", "day", "hour"]
 

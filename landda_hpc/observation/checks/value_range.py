@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from landda_hpc.constants import BoolArray
 from landda_hpc.observation.check_section import CheckContext, CheckInput, CheckSection, QualityCheck
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import BoolArray
-    from landda_hpc.observation.image_observation import ImageObservation
+from landda_hpc.observation.image_observation import ImageObservation
 
 
 class RangeCheck(CheckSection):

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 from matplotlib import colormaps, rc_context
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import BoundaryNorm, Colormap
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.io.atomic import write_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from matplotlib.axes import Axes
-
-    from landda_hpc.constants import FloatArray
 
 LineStyle = Literal["-", "--"]
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.statistics.sample_size import LEVEL
-from landda_hpc.verification.tables.comparison_table import SHOWN, TUNED
+from landda_hpc.verification.tables.comparison_table import SHOWN, TUNED, ComparisonRow
 from landda_hpc.verification.tables.score_records import TRUTH, layer_depth
 from landda_hpc.verification.tables.score_table import CONTROL, described
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from matplotlib.axes import Axes
-
-    from landda_hpc.verification.tables.comparison_table import ComparisonRow
 
 _SCORES: Final = (("scc", "SCC"), ("ubrmse", "ubRMSE (m³ m⁻³)"))
 

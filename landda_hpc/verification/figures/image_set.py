@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError, MissingFileError
 from landda_hpc.grid import Grid, grid_from_centres
 from landda_hpc.io.hdf5_locks import locking_fault
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
 
 FIELDS: Final = ("control", "background", "analysis", "forecast", "observation", "truth")
 DIFFERENCES: Final = ("increment", "innovation")

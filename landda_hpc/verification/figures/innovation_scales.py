@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.own.innovation_file import InnovationDiagnostics, read_innovation_diagnostics
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.error_spectra import tidy
 from landda_hpc.verification.figures.score_series import as_dates, legend_below, time_axis
 from landda_hpc.verification.tables.summary import Part
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from matplotlib.axes import Axes
-
-    from landda_hpc.constants import FloatArray
 
 _UNIT: Final = "(m$^3$ m$^{-3}$)"
 _ROWS: Final = (f"O-B, O-A {_UNIT}", "applied gain", "chi-square", "autocorrelation")

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, Colormap, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.data import static_path
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.formats.own.static_file import read_static
+from landda_hpc.grid import Grid
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.image_set import DIFFERENCES, FIELDS
 from landda_hpc.verification.figures.map_layout import Layout, Panel, arrange, arrange_in_grid, shrinking
 from landda_hpc.verification.statistics.region_windows import Window, window_of
 from landda_hpc.verification.statistics.scores import score
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from landda_hpc.constants import BoolArray, FloatArray
-    from landda_hpc.grid import Grid
 
 LABELS: Final[dict[str, str]] = {
     "control": "Control",

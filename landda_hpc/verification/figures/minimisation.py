@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from matplotlib.ticker import MaxNLocator
 
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.tables.score_records import parse_json_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 
 @dataclass(frozen=True)

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from landda_hpc.constants import SOIL_Z
+from landda_hpc.constants import SOIL_Z, FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures import appearance
+from landda_hpc.verification.figures.appearance import LineStyle
 from landda_hpc.verification.figures.rain_series import RAIN_COLOUR, draw_bars
 from landda_hpc.verification.figures.score_series import as_dates, legend_below, mark_window, time_axis
-from landda_hpc.verification.tables.score_records import last_stage, parse_json_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from matplotlib.axes import Axes
-
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.verification.figures.appearance import LineStyle
-    from landda_hpc.verification.tables.score_records import ScoreRecord
+from landda_hpc.verification.tables.score_records import ScoreRecord, last_stage, parse_json_lines
 
 SCORE_LABELS: Final = {
     "scc": "SCC",

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -16,9 +17,6 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.score_series import WINDOW_SHADE, as_dates, legend_below, mark_window, time_axis
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 RAIN_COLOUR: Final = "#8fb3d9"
 _OBSERVED: Final = "#000000"

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
+from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError
-from landda_hpc.regions import GLOBE
+from landda_hpc.regions import GLOBE, Region
+from landda_hpc.verification.figures.image_set import ImageSet
 from landda_hpc.verification.figures.maps import Ground, MapStyle, draw_maps
 from landda_hpc.verification.figures.minimisation import draw_minimisation, read_minimisations
 from landda_hpc.verification.figures.score_series import draw_innovations, draw_score_series, read_innovations
 from landda_hpc.verification.statistics.region_windows import covers
+from landda_hpc.verification.tables.benchmarks import Benchmark
+from landda_hpc.verification.tables.score_records import ScoreRecord
 from landda_hpc.verification.tables.score_table import CONTROL, in_order_of_trust
 from landda_hpc.verification.tables.summary import Part
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from landda_hpc.constants import FloatArray
-    from landda_hpc.regions import Region
-    from landda_hpc.verification.figures.image_set import ImageSet
-    from landda_hpc.verification.tables.benchmarks import Benchmark
-    from landda_hpc.verification.tables.score_records import ScoreRecord
 
 logger = logging.getLogger(__name__)
 

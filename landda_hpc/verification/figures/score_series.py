@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.dates import date2num
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from landda_hpc.errors import DataError
@@ -16,13 +20,6 @@ from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.tables.benchmarks import Benchmark, by_label, of_images
 from landda_hpc.verification.tables.score_records import ScoreRecord, last_stage, layer_depth, parse_json_lines
 from landda_hpc.verification.tables.score_table import CONTROL, described
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 WINDOW_SHADE: Final = "#f1f5f9"
 _SCORES: Final = (("scc", "SCC"), ("ubrmse", "ubRMSE (m$^3$ m$^{-3}$)"))

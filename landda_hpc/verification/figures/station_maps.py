@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, Colormap, to_rgb
 from matplotlib.lines import Line2D
@@ -22,9 +23,6 @@ from landda_hpc.verification.figures import appearance
 from landda_hpc.verification.figures.map_layout import aspect
 from landda_hpc.verification.figures.maps import Ground, frame_map
 from landda_hpc.verification.statistics.region_windows import window_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _LAND: Final = "#f4f2ec"
 

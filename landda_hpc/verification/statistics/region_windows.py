@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from landda_hpc.constants import FloatArray, IntArray
 from landda_hpc.errors import DataError
+from landda_hpc.grid import Grid
 from landda_hpc.regions import GLOBE, Region
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from landda_hpc.constants import FloatArray, IntArray
-    from landda_hpc.grid import Grid
-
 
 _MARGIN: Final = 3.0
 """Degrees around stations that lie in none of the regions."""

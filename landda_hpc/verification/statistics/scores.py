@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import DataError, ShapeError
-
-if TYPE_CHECKING:
-    from landda_hpc.constants import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from rich import box
 from rich.markup import escape
@@ -18,14 +20,8 @@ from landda_hpc.io.csv_table import write_csv
 from landda_hpc.io.markdown import table_lines
 from landda_hpc.verification.statistics.bounds import RANGES, difference_range, interval_within
 from landda_hpc.verification.statistics.sample_size import LEVEL, plus_minus, seed_warnings
-from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, SCORES, TRUTH, layer_depth
+from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, SCORES, TRUTH, ScoreRecord, layer_depth
 from landda_hpc.verification.tables.score_table import described, in_order_of_trust
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from landda_hpc.verification.tables.score_records import ScoreRecord
 
 PLACES: Final = (
     ("assimilation", "background"),

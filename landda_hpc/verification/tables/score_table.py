@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rich import box
 from rich.markup import escape
@@ -14,22 +15,16 @@ from rich.table import Table
 
 from landda_hpc.errors import DataError
 from landda_hpc.io.markdown import table_lines
-from landda_hpc.verification.tables.benchmarks import Benchmark, by_label, of_images
+from landda_hpc.verification.tables.benchmarks import Benchmark, Metric, Statistic, by_label, of_images
 from landda_hpc.verification.tables.score_records import (
     ASSIMILATED_REFERENCE,
     STAGES,
     TRUTH,
     UNOBSERVED_TRUTH,
     WINDOWS,
+    ScoreRecord,
     layer_depth,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    from landda_hpc.verification.tables.benchmarks import Metric, Statistic
-    from landda_hpc.verification.tables.score_records import ScoreRecord
 
 CONTROL: Final = "control"
 

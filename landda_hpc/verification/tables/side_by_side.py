@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 from landda_hpc.io.markdown import table_lines
-from landda_hpc.verification.tables.score_records import last_stage
+from landda_hpc.verification.tables.benchmarks import Benchmark, Metric, Statistic, Window
+from landda_hpc.verification.tables.score_records import ScoreRecord, last_stage
 from landda_hpc.verification.tables.score_table import described
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from landda_hpc.verification.tables.benchmarks import Benchmark, Metric, Statistic, Window
-    from landda_hpc.verification.tables.score_records import ScoreRecord
 
 
 @dataclass(frozen=True)

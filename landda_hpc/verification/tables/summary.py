@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from pathlib import Path
+from typing import Final
 
 from landda_hpc.errors import DataError
 from landda_hpc.io.atomic import write_text
 from landda_hpc.io.markdown import MarkdownPage
-from landda_hpc.verification.tables.score_records import read_json_lines
+from landda_hpc.verification.tables.benchmarks import Benchmark
+from landda_hpc.verification.tables.score_records import ScoreRecord, read_json_lines
 from landda_hpc.verification.tables.score_table import markdown_tables, summarise
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from landda_hpc.verification.tables.benchmarks import Benchmark
-    from landda_hpc.verification.tables.score_records import ScoreRecord
 
 logger = logging.getLogger(__name__)
 
