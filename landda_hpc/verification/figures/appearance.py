@@ -73,11 +73,31 @@ def run_styles(runs: Iterable[str]) -> dict[str, tuple[str, LineStyle]]:
     return styles
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Figure of a size in inches with room for its labels, outside pyplot's registry."""
+def new_figure(width: float, height: float, title: str = "") -> Figure:
+    """Figure of a size in inches with a title and room for its labels, outside pyplot's registry."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title, fontsize=FONT + 2)
     return figure
+
+
+def tidy(ax: Axes) -> None:
+    """Small labels, thin frame and grid."""
+    ax.tick_params(labelsize=SMALL_FONT, length=2.5, width=0.6)
+    ax.grid(visible=True, color="#cccccc", linewidth=0.4)
+    ax.set_axisbelow(True)
+    for spine in ax.spines.values():
+        spine.set_linewidth(0.6)
+
+
+def logarithmic_axis(ax: Axes, low: float, high: float) -> None:
+    """A logarithmic vertical axis with plain numbers."""
+    ax.set_yscale("log")
+    ax.set_ylim(low, high)
+    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if low <= t <= high]
+    ax.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    ax.minorticks_off()
 
 
 def save(figure: Figure, path: Path) -> None:

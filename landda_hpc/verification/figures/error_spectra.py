@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
 from landda_hpc.regions import GLOBE
 from landda_hpc.verification.figures import appearance
-from landda_hpc.verification.figures.maps import Coastline, frame_map, shown_region
+from landda_hpc.verification.figures.maps import Coastline, draw_image, frame_map, shown_region
 from landda_hpc.verification.figures.score_series import legend_below
 from landda_hpc.verification.statistics.region_windows import window_of
 
@@ -55,8 +54,7 @@ def draw_error_spectra(
     ------
     StorageError : the file cannot be written.
     """
-    figure = appearance.new_figure(10.0, 7.2)
-    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(10.0, 7.2, title)
     rows: Any = figure.subfigures(2, 1, height_ratios=(1.0, 1.06))
     if note:
         rows[0].suptitle(note, fontsize=appearance.SMALL_FONT, color=appearance.INK)
@@ -88,16 +86,7 @@ def scale_axis(ax: Axes, n_scales: int) -> None:
     ax.set_xticks(range(n_scales), names)
     ax.set_xlim(-0.5, n_scales - 0.5)
     ax.set_xlabel("scale", fontsize=appearance.FONT)
-    tidy(ax)
-
-
-def tidy(ax: Axes) -> None:
-    """Small labels, thin frame and grid."""
-    ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.5, width=0.6)
-    ax.grid(visible=True, color="#cccccc", linewidth=0.4)
-    ax.set_axisbelow(True)
-    for spine in ax.spines.values():
-        spine.set_linewidth(0.6)
+    appearance.tidy(ax)
 
 
 def _point(colour: str, label: str) -> Line2D:
@@ -179,12 +168,8 @@ def _chi_square(ax: Axes, errors: GroupErrors) -> None:
         np.arange(chi.size), chi, yerr=_half(chi, limits), color=INNOVATION, marker="o", markersize=4.0, linewidth=1.2,
         elinewidth=1.0, capsize=2.5,
     )  # fmt: skip
-    ax.set_yscale("log")
     low, high = min(0.4, 0.7 * float(np.nanmin(chi))), max(2.5, 1.4 * float(np.nanmax(chi)))
-    ax.set_ylim(low, high)
-    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if low <= t <= high]
-    ax.set_yticks(ticks, [f"{t:g}" for t in ticks])
-    ax.minorticks_off()
+    appearance.logarithmic_axis(ax, low, high)
 
 
 def _directions(ax: Axes, errors: ErrorEstimates) -> None:
@@ -211,7 +196,7 @@ def _directions(ax: Axes, errors: ErrorEstimates) -> None:
     ax.set_ylabel(f"as white errors {_UNIT}", fontsize=appearance.FONT)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(fontsize=appearance.SMALL_FONT, frameon=False)
-    tidy(ax)
+    appearance.tidy(ax)
 
 
 def _map(figure: Any, ax: Axes, errors: ErrorEstimates, is_land: BoolArray, coastline: Coastline) -> None:
@@ -224,10 +209,7 @@ def _map(figure: Any, ax: Axes, errors: ErrorEstimates, is_land: BoolArray, coas
     region = shown_region(GLOBE, grid, np.isfinite(deviation))
     window = window_of(grid, region)
     land = is_land[window.index]
-    surface = np.where(land[..., None], to_rgb(appearance.NO_DATA), to_rgb(appearance.OCEAN))
-    edges = (window.lon_edges, window.lat_edges)
-    ax.pcolormesh(*edges, surface, rasterized=True)
-    ax.pcolormesh(*edges, np.ma.masked_invalid(deviation[window.index]), cmap=colours, norm=norm, rasterized=True)
+    draw_image(ax, window, land, np.ma.masked_invalid(deviation[window.index]), colours, norm)
     frame_map(ax, region, coastline)
     ax.set_title("Local background error")
     bar = figure.colorbar(ScalarMappable(norm=norm, cmap=colours), ax=ax, fraction=0.03, pad=0.01)

@@ -15,7 +15,6 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.own.innovation_file import InnovationDiagnostics, read_innovation_diagnostics
 from landda_hpc.verification.figures import appearance
-from landda_hpc.verification.figures.error_spectra import tidy
 from landda_hpc.verification.figures.score_series import as_dates, legend_below, time_axis
 from landda_hpc.verification.tables.summary import Part
 
@@ -71,8 +70,7 @@ def draw_innovation_scales(runs: Sequence[InnovationDiagnostics], path: Path, *,
     styles = appearance.run_styles(one.run for one in runs)
     has_lags = any(one.lag.size for one in runs)
     n_rows = len(_ROWS) if has_lags else len(_ROWS) - 1
-    figure = appearance.new_figure(2.4 + 2.3 * n_scales, 1.0 + 1.75 * n_rows)
-    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(2.4 + 2.3 * n_scales, 1.0 + 1.75 * n_rows, title)
     axes = figure.subplots(n_rows, n_scales, squeeze=False, sharey="row")
     span = min(one.times[0] for one in runs), max(one.times[-1] for one in runs)
     for scale in range(n_scales):
@@ -118,8 +116,7 @@ def draw_innovation_directions(runs: Sequence[InnovationDiagnostics], path: Path
     if not shown:
         raise DataError(f"no scale with directions to draw in '{path}'.")
     styles = appearance.run_styles(one.run for one in runs)
-    figure = appearance.new_figure(1.6 + 2.9 * len(shown), 3.3)
-    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(1.6 + 2.9 * len(shown), 3.3, title)
     axes = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
     for ax, scale in zip(axes, shown, strict=True):
         for one in runs:
@@ -135,7 +132,7 @@ def draw_innovation_directions(runs: Sequence[InnovationDiagnostics], path: Path
         ax.set_xlim(0.0, 180.0)
         ax.set_xticks([0, 45, 90, 135, 180])
         ax.set_xlabel("direction of the features (°)", fontsize=appearance.FONT)
-        tidy(ax)
+        appearance.tidy(ax)
     axes[0].set_ylim(bottom=0.0)
     axes[0].set_ylabel(_ROWS[0], fontsize=appearance.FONT)
     handles = [Line2D([], [], color=c, linestyle=d, linewidth=1.4, label=n) for n, (c, d) in styles.items()]
@@ -171,15 +168,11 @@ def _bounds(axes: FloatArray, *, has_lags: bool) -> None:
         lagged.axhline(0.0, color=appearance.INK, linestyle=":", linewidth=0.9)
         lagged.set_xlabel("lag (h)", fontsize=appearance.FONT)
         lagged.set_xlim(left=0.0)
-        tidy(lagged)
+        appearance.tidy(lagged)
 
 
 def _chi_square_axis(ax: Axes, values: FloatArray) -> None:
     """A logarithmic axis with plain numbers."""
     known = values[np.isfinite(values) & (values > 0.0)]
     low, high = (min(0.4, 0.8 * known.min()), max(2.5, 1.25 * known.max())) if known.size else (0.4, 2.5)
-    ax.set_yscale("log")
-    ax.set_ylim(float(low), float(high))
-    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if low <= t <= high]
-    ax.set_yticks(ticks, [f"{t:g}" for t in ticks])
-    ax.minorticks_off()
+    appearance.logarithmic_axis(ax, float(low), float(high))

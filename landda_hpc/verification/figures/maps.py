@@ -176,9 +176,8 @@ def draw_maps(
     in_grid = style.columns if len(shown) == 1 else None
     layout = arrange_in_grid(chosen, shown[0], in_grid) if in_grid else arrange(fields, differences, shown)
 
-    figure = appearance.new_figure(layout.width, layout.height)
     when = "" if style.time is None else f", {style.time.day} {style.time:%B %Y, %H:%M} UTC"
-    figure.suptitle(style.title + when, fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(layout.width, layout.height, style.title + when)
     axes = figure.subplots(layout.n_rows, len(layout.width_ratios), squeeze=False, width_ratios=layout.width_ratios)
     for ax in axes.flat:
         ax.set_visible(False)
@@ -283,13 +282,22 @@ def _draw_panel(
     norm: BoundaryNorm,
 ) -> None:
     image, is_land = panel.image[window.index], land[window.index]
-    surface = np.where(is_land[..., None], to_rgb(appearance.NO_DATA), to_rgb(appearance.OCEAN))
-    edges = (window.lon_edges, window.lat_edges)
-    ax.pcolormesh(*edges, surface, rasterized=True)
-    ax.pcolormesh(
-        *edges, np.ma.masked_where(~is_land | np.isnan(image), image), cmap=colours, norm=norm, rasterized=True
-    )
+    draw_image(ax, window, is_land, np.ma.masked_where(~is_land | np.isnan(image), image), colours, norm)
     frame_map(ax, region, coast)
+
+
+def draw_image(
+    ax: Axes,
+    window: Window,
+    is_land: BoolArray,
+    image: np.ma.MaskedArray[Any, Any],
+    colours: Colormap,
+    norm: BoundaryNorm,
+) -> None:
+    """Draw an image of a window, (rows, columns), over land without data and ocean."""
+    surface = np.where(is_land[..., None], to_rgb(appearance.NO_DATA), to_rgb(appearance.OCEAN))
+    ax.pcolormesh(window.lon_edges, window.lat_edges, surface, rasterized=True)
+    ax.pcolormesh(window.lon_edges, window.lat_edges, image, cmap=colours, norm=norm, rasterized=True)
 
 
 def frame_map(ax: Axes, region: Region, coast: Coastline) -> None:

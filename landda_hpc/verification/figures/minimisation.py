@@ -113,8 +113,7 @@ def draw_minimisation(
     """
     if not records or any(len(r.cost) != len(r.gradient_norm) or not r.cost for r in records.values()):
         raise DataError(f"no minimisation to draw in '{path}', or cost and gradient of different length.")
-    figure = appearance.new_figure(9.6, 3.9)
-    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(9.6, 3.9, title)
     left, right = figure.subplots(1, 2)
     styles = appearance.run_styles(records)
     starts = [r.cost[0] for r in records.values()]

@@ -91,8 +91,7 @@ def draw_lines(
         raise DataError(f"no score record against '{reference}' to draw in '{path}'.")
     span = min(r.time for r in chosen), max(r.time for r in chosen)
     end = max((r.time for r in chosen if r.window == "assimilation"), default=None)
-    figure = appearance.new_figure(9.0, 0.9 + 2.9 * len(scores))
-    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(9.0, 0.9 + 2.9 * len(scores), title)
     axes = figure.subplots(len(scores), 1, squeeze=False, sharex=True)[:, 0]
     bars = [bar for bar in rain[1] if span[0] <= bar[0] + timedelta(hours=12) <= span[1]]
     for number, (ax, score) in enumerate(zip(axes, scores, strict=True)):
@@ -192,8 +191,7 @@ def draw_sections(
     differences = [a.water - c.water for _, a, c in places]
     colours, norm = appearance.difference_scale(differences)
     n_rows = -(-len(places) // 2)
-    figure = appearance.new_figure(10.4, 0.9 + 2.7 * n_rows)
-    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(10.4, 0.9 + 2.7 * n_rows, title)
     axes = figure.subplots(n_rows, 2, squeeze=False, sharex=True, sharey=True).ravel()
     for ax in axes[len(places) :]:
         ax.set_visible(False)
@@ -273,8 +271,7 @@ def draw_place(
     ------
     StorageError : the file cannot be written.
     """
-    figure = appearance.new_figure(9.0, 0.9 + 2.6 * len(layers))
-    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(9.0, 0.9 + 2.6 * len(layers), title)
     axes = figure.subplots(len(layers), 1, squeeze=False, sharex=True)[:, 0]
     for number, (ax, (layer, weights)) in enumerate(zip(axes, layers.items(), strict=True)):
         for label, profile in runs.items():

@@ -62,8 +62,7 @@ def draw_stations(
         raise DataError(f"no station to draw in '{path}'.")
     names = list(dict.fromkeys(name for panel in panels for name in panel.runs))
     styles = appearance.run_styles(names)
-    figure = appearance.new_figure(9.5, 1.0 + 2.3 * len(panels))
-    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(9.5, 1.0 + 2.3 * len(panels), title)
     axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
     dates, span = as_dates(times), (times[0], times[-1])
     most = max((amount for panel in panels for _, amount in panel.rain), default=0.0)
@@ -131,8 +130,7 @@ def draw_scores_with_rain(
     runs = list(dict.fromkeys(line.run for line in lines))
     layers = list(dict.fromkeys(line.layer for line in lines))
     looks = _looks(runs, layers)
-    figure = appearance.new_figure(9.5, 1.1 + 2.7 * len(panels))
-    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(9.5, 1.1 + 2.7 * len(panels), title)
     axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
     dates, span = as_dates(times), (times[0], times[-1])
     for number, (ax, (region, of_region)) in enumerate(zip(axes, panels.items(), strict=True)):

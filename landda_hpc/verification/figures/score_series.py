@@ -62,8 +62,7 @@ def draw_score_series(
     known = [b for b in of_images(benchmarks, reference) if (b.window, b.statistic) == ("assimilation", "mean")]
     known = [b for b in known if b.layer in layers and b.metric in dict(_SCORES)]
 
-    figure = appearance.new_figure(10.0, 1.2 + 2.0 * len(layers))
-    figure.suptitle(f"Soil moisture against {described(reference)}", fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(10.0, 1.2 + 2.0 * len(layers), f"Soil moisture against {described(reference)}")
     axes = figure.subplots(len(layers), 2, squeeze=False, sharex=True, sharey="col")
     for row, layer in enumerate(layers):
         of_layer = [r for r in chosen if r.layer == layer]
@@ -81,19 +80,11 @@ def draw_score_series(
             mark_window(ax, span, window_end, with_text=row == 0)
             time_axis(ax, span)
             ax.set_ylabel(label, fontsize=appearance.FONT)
-            ax.set_title(
-                f"({chr(ord('a') + 2 * row + column)}) {layer}",
-                loc="left",
-                fontsize=appearance.FONT,
-                fontweight="bold",
-            )
+            title = f"({chr(ord('a') + 2 * row + column)}) {layer}"
+            ax.set_title(title, loc="left", fontsize=appearance.FONT, fontweight="bold")
     for column, (score, _) in enumerate(_SCORES):
-        _limits(
-            axes[0, column],
-            score,
-            [float(ax.dataLim.ymin) for ax in axes[:, column]],
-            [float(ax.dataLim.ymax) for ax in axes[:, column]],
-        )
+        drawn = [ax.dataLim for ax in axes[:, column]]
+        _limits(axes[0, column], score, [float(d.ymin) for d in drawn], [float(d.ymax) for d in drawn])
     handles: list[Any] = [
         Line2D([], [], color=styles[run][0], linestyle=styles[run][1], linewidth=1.5, label=run.replace("_", "-"))
         for run in order
@@ -178,8 +169,7 @@ def draw_innovations(records: Iterable[InnovationRecord], path: Path) -> None:
     order = _control_first(r.run for r in records)
     styles = appearance.run_styles(order)
     span = records[0].time, records[-1].time
-    figure = appearance.new_figure(8.0, 6.4)
-    figure.suptitle("Innovation statistics", fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(8.0, 6.4, "Innovation statistics")
     axes = figure.subplots(3, 1, sharex=True, height_ratios=(1.0, 1.0, 0.6))
     for run in order:
         of_run = [r for r in records if r.run == run]
@@ -268,12 +258,8 @@ def time_axis(ax: Axes, span: tuple[datetime, datetime]) -> None:
     first, last = as_dates(span)
     if last > first:
         ax.set_xlim(first, last)
-    ax.tick_params(labelsize=appearance.SMALL_FONT, length=2.5, width=0.6)
+    appearance.tidy(ax)
     ax.xaxis.get_offset_text().set_fontsize(appearance.SMALL_FONT)
-    ax.grid(visible=True, color="#cccccc", linewidth=0.4)
-    ax.set_axisbelow(True)
-    for spine in ax.spines.values():
-        spine.set_linewidth(0.6)
 
 
 def _limits(ax: Axes, score: str, lowest: Sequence[float], highest: Sequence[float]) -> None:

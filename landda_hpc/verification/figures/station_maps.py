@@ -78,8 +78,7 @@ def draw_station_scores(
     # All rows have one height, which the widest figure limits.
     width = min(11.0, max(5.2, 2.9 * sum(ratios)))
     row = (width - 1.9) / sum(ratios)
-    figure = appearance.new_figure(width, len(panels) * (row + 0.42) + 0.9)
-    figure.suptitle(title, fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(width, len(panels) * (row + 0.42) + 0.9, title)
     axes = figure.subplots(len(panels), len(regions), squeeze=False, width_ratios=ratios)
     scales = {
         False: _score_scale(metric, [p.values for p in panels if not p.is_difference]),
@@ -182,8 +181,9 @@ def draw_day(
             raise ShapeError(f"image '{panel.title}' has shape {panel.image.shape}; the grid {ground.grid.shape}.")
     n_rows = -(-len(panels) // 2)
     width = min(4.7, 3.4 * aspect(region))
-    figure = appearance.new_figure(2.0 * width + 1.0, n_rows * (width / aspect(region) + 0.45) + 1.2)
-    figure.suptitle(f"{title}, {day.day} {day:%B %Y}", fontsize=appearance.FONT + 2)
+    figure = appearance.new_figure(
+        2.0 * width + 1.0, n_rows * (width / aspect(region) + 0.45) + 1.2, f"{title}, {day.day} {day:%B %Y}"
+    )
     placed = figure.subplots(n_rows + 1, 2, squeeze=False, height_ratios=[*([1.0] * n_rows), 0.05])
     axes, below = placed[:-1].ravel(), placed[-1]
     for ax in (*axes[len(panels) :], *below):

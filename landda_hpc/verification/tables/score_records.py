@@ -89,33 +89,9 @@ class ScoreRecord:
             )
 
     @classmethod
-    def from_score(
-        cls,
-        score: Score,
-        *,
-        cycle: int,
-        time: datetime,
-        run: str,
-        reference: str,
-        layer: str,
-        stage: str,
-        window: str,
-    ) -> Self:
-        """Record of a score."""
-        return cls(
-            cycle,
-            time,
-            run,
-            reference,
-            layer,
-            stage,
-            window,
-            scc=score.scc,
-            rmse=score.rmse,
-            bias=score.bias,
-            ubrmse=score.ubrmse,
-            n_cells=score.n_cells,
-        )
+    def from_score(cls, score: Score, **labels: Any) -> Self:
+        """Record of a score; ``labels`` are the attributes from ``cycle`` to ``window``."""
+        return cls(**labels, **{name: getattr(score, name) for name in SCORES}, n_cells=score.n_cells)
 
     def to_json(self) -> str:
         """One line of JSON without line end; NaN becomes null, floats keep every bit."""
