@@ -72,12 +72,7 @@ class ZeroFill:
 
 
 class Inpaint:
-    """The innovation is extended into gaps before the transform.
-
-    Parameters
-    ----------
-    fill : solves the (screened) Laplace equation.
-    """
+    """The innovation is extended into gaps before the transform."""
 
     def __init__(self, fill: HarmonicInpainting) -> None:
         self._fill = fill

@@ -50,12 +50,7 @@ def hours_since_1970(times: Sequence[datetime]) -> npt.NDArray[np.float64]:
 
 
 class NetcdfWriter:
-    """A netCDF file that is being written.
-
-    Parameters
-    ----------
-    file : open.
-    """
+    """A netCDF file that is being written."""
 
     def __init__(self, file: netCDF4.Dataset) -> None:
         self._file = file

@@ -221,12 +221,7 @@ class Inventory:
 
 
 class RecordCheck:
-    """Compares a campaign's folder with inventories. Each file is read once, however many inventories contain it.
-
-    Parameters
-    ----------
-    folder : of the campaign.
-    """
+    """Compares a campaign's folder with inventories. Each file is read once, however many inventories contain it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -107,10 +107,6 @@ def _kind_of(file: NetcdfFile, name: str) -> str:
 def read_grid(file: NetcdfFile, latitude: str, longitude: str) -> tuple[Grid, bool]:
     """Read a grid whose columns run from west to east in the file.
 
-    Parameters
-    ----------
-    latitude, longitude : coordinate variables.
-
     Returns
     -------
     The grid, rows from south to north, and whether the file's rows run north to south (and must be flipped).

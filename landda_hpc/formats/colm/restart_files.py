@@ -95,10 +95,6 @@ def missing_files(case: ColmCase, files: Iterable[RestartFile], time: datetime) 
 
     A case with plant functional types has ``_restart_pft_const_`` in its constant restart, and ``_restart_pft_`` in the
     restart of every time, block by block; so have urban tiles (``urb_const``, ``urban``) and biogeochemistry (``bgc``).
-
-    Parameters
-    ----------
-    files : of the restart, see ``restart_files``.
     """
     have, label = {file.path.name for file in files}, time_label(time)
     wanted = {("", block) for block in case.blocks}

@@ -85,12 +85,7 @@ class InnovationDiagnostics:
 def write_innovation_diagnostics(
     path: Path, diagnostics: InnovationDiagnostics, attributes: Mapping[str, str] | None = None
 ) -> None:
-    """Write them as a CF netCDF file, atomically; StorageError if it cannot be written. Local.
-
-    Parameters
-    ----------
-    attributes : of the file.
-    """
+    """Write them as a CF netCDF file, atomically; StorageError if it cannot be written. Local."""
     sizes = diagnostics.sizes
     n_bytes = 16 * sizes["time"] * (sizes["wedge"] + 2 * sizes["scale"]) + 131072
     with new_netcdf(path, n_bytes, {**(attributes or {}), "run": diagnostics.run}) as file:

@@ -376,12 +376,6 @@ class Dataset:
 def make_dataset(name: str, entry: CatalogueEntry, data_root: Path) -> Dataset:
     """The files of an entry of the catalogue.
 
-    Parameters
-    ----------
-    name : of the entry, for messages.
-    entry : its section.
-    data_root : folder of the data.
-
     Raises
     ------
     ConfigError : the entry is of stations, or a pattern that leaves ``data_root``.

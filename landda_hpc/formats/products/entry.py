@@ -34,10 +34,6 @@ class GriddedEntry(CatalogueEntry):
 def product_of_entry(name: str, entry: CatalogueEntry) -> Product:
     """The product of an entry of the catalogue.
 
-    Parameters
-    ----------
-    name : of the entry, for messages.
-
     Raises
     ------
     ConfigError : the entry is of stations; or as ``GriddedEntry.build``.

@@ -51,10 +51,6 @@ def newest_last(paths: Sequence[Path], root: Path) -> list[Path]:
 class LeftOut:
     """Files that are not used, because of a newer version or other contents; each is reported once.
 
-    Parameters
-    ----------
-    label : of the product.
-
     Attributes
     ----------
     superseded : files replaced by a newer version of the same granule, with that version.

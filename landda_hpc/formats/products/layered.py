@@ -69,11 +69,6 @@ class Layout:
 class LayeredFile:
     """A ``ProductFile`` of such a product.
 
-    Parameters
-    ----------
-    path : the file.
-    layout : of the product.
-
     Raises
     ------
     MissingFileError : the file does not exist.

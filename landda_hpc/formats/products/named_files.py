@@ -104,13 +104,7 @@ class NamedFiles:
         return self.at(begin - timedelta(seconds=1))
 
     def describe(self, time: datetime, text: str) -> str:
-        """Reason why no file is found for a time, with existing similar files.
-
-        Parameters
-        ----------
-        time : requested time.
-        text : requested name.
-        """
+        """Reason why no file is found for a time, with existing similar files."""
         place = self.root / text
         margin = timedelta(days=40)
         near = list(islice(self.pattern.find(self.root, self.listed, time - margin, time + margin), _LISTED))

@@ -47,11 +47,6 @@ def read_stations(
 ) -> list[StationSeries]:
     """Soil moisture of all sensors of an entry of the catalogue.
 
-    Parameters
-    ----------
-    name : of the entry, for messages.
-    path, period : as ``StationEntry.read``.
-
     Raises
     ------
     ConfigError : the entry is a gridded product.

@@ -19,11 +19,6 @@ _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 class Rows:
     """A table's header and rows.
 
-    Parameters
-    ----------
-    content : of the file.
-    source : its name, for messages.
-
     Attributes
     ----------
     header : names of the columns as in the file, without blanks around them.

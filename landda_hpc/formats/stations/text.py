@@ -44,11 +44,6 @@ MISSING_WORDS: Final = frozenset(
 def decode_text(content: bytes, source: str) -> str:
     """Decode a text file whose encoding is not stated.
 
-    Parameters
-    ----------
-    content : of the file.
-    source : its name, for messages.
-
     Returns
     -------
     The text, without byte order marks, with every line end as LF.

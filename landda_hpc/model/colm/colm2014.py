@@ -23,7 +23,8 @@ from landda_hpc.formats.colm.restart2014 import (
 from landda_hpc.grid import Grid, grid_from_centres
 from landda_hpc.model.colm.patches import Patches
 from landda_hpc.model.colm.soil_water import SoilWaterScheme
-from landda_hpc.model.colm.write_back import PatchLedger, SoilWater, apply_increment, updatable
+from landda_hpc.model.colm.write_back import SoilWater, apply_increment, updatable
+from landda_hpc.water_ledger import WaterLedger
 
 OCEAN = 99
 
@@ -75,7 +76,7 @@ def write_colm2014(
     constants: Constants2014,
     increment: FloatArray,
     destination: Path,
-) -> PatchLedger:
+) -> WaterLedger:
     """Write the analysed copy of a CoLM2014 restart. Local.
 
     Parameters

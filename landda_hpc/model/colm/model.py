@@ -79,9 +79,7 @@ class ColmModel:
     def diagnose(self, state: TileState) -> None:
         """Update the variables that depend on soil water (smp, hk, zwt), in place; see ``SoilModel``."""
         assert self._background is not None, "a state was read before it is analysed"
-        settled, _ = settle(
-            self.here.soil, self._background, np.ascontiguousarray(state.soil("wliq_soisno")), self.scheme
-        )
+        settled = settle(self.here.soil, self._background, np.ascontiguousarray(state.soil("wliq_soisno")), self.scheme)
         state["smp"][:] = settled.smp
         state["hk"][:] = settled.hk
         state["zwt"][:] = settled.zwt

@@ -85,18 +85,6 @@ class SoilWater:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class PatchLedger(WaterLedger):
-    """The ledger per patch, kg m-2 of the patch.
-
-    Attributes
-    ----------
-    water_table_lowered : patches whose zwt the increment lowered, shape (n_patch,).
-    """
-
-    water_table_lowered: BoolArray
-
-
 def updatable(patchtype: IntArray, is_active: BoolArray) -> BoolArray:
     """Patches that an analysis may change: active soil patches.
 
@@ -113,7 +101,7 @@ def apply_increment(
     water: SoilWater,
     increment: FloatArray,
     scheme: SoilWaterScheme,
-) -> tuple[SoilWater, PatchLedger]:
+) -> tuple[SoilWater, WaterLedger]:
     """Add a volumetric increment to the liquid water of soil patches, within bounds.
 
     Parameters
@@ -126,7 +114,7 @@ def apply_increment(
 
     Returns
     -------
-    The state after the increment (new arrays), and the ledger.
+    The state after the increment (new arrays), and the ledger per patch, kg m-2 of the patch.
 
     Raises
     ------
@@ -163,15 +151,10 @@ def apply_increment(
         np.ascontiguousarray(water.wice),
         SOIL_DZ,
     )
-    analysed, lowered = settle(soil, water, wliq, scheme)
-    requested, applied, clipped_wet, clipped_dry, frozen = (accounts[:, i].copy() for i in range(5))
-    ledger = PatchLedger(requested, applied, clipped_wet, clipped_dry, frozen, changed, lowered)
-    return analysed, ledger
+    return settle(soil, water, wliq, scheme), WaterLedger(*(accounts[:, i].copy() for i in range(5)), changed)
 
 
-def settle(
-    soil: SoilConstants, before: SoilWater, wliq: FloatArray, scheme: SoilWaterScheme
-) -> tuple[SoilWater, BoolArray]:
+def settle(soil: SoilConstants, before: SoilWater, wliq: FloatArray, scheme: SoilWaterScheme) -> SoilWater:
     """Update smp, hk and zwt after a change of liquid water: the second half of ``apply_increment``. Local.
 
     Parameters
@@ -183,18 +166,16 @@ def settle(
 
     Returns
     -------
-    The state with that water, in which variables of unchanged layers keep the bits of ``before``; and the patches
-    whose water table was lowered, (n,).
+    The state with that water, in which variables of unchanged layers keep the bits of ``before``.
     """
     changed: BoolArray = wliq != before.wliq
     smp, hk, zwt = before.smp.copy(), before.hk.copy(), before.zwt.copy()
-    lowered = np.zeros(len(zwt), dtype=np.bool_)
     if changed.any():
         if scheme is SoilWaterScheme.VSF:
             room = effective_porosity(soil, before.wice)
-            lowered = _lower_water_table(changed, room, wliq, before.wa, zwt, SOIL_DZ, SOIL_ZI)
+            _lower_water_table(changed, room, wliq, before.wa, zwt, SOIL_DZ, SOIL_ZI)
         follow_liquid_water(soil, wliq, before.wice, before.temperature, changed, smp, hk, scheme)
-    return replace(before, wliq=wliq, smp=smp, hk=hk, zwt=zwt), lowered
+    return replace(before, wliq=wliq, smp=smp, hk=hk, zwt=zwt)
 
 
 @compiled(nogil=False, error_model="python")
@@ -248,8 +229,7 @@ def _lower_water_table(
     zwt: FloatArray,
     dz: FloatArray,
     zi: FloatArray,
-) -> BoolArray:
-    lowered = np.zeros(zwt.size, dtype=np.bool_)
+) -> None:
     n_layers = dz.size
     for p in range(zwt.size):
         table = zwt[p]
@@ -267,5 +247,3 @@ def _lower_water_table(
                 break
         if table > zwt[p]:
             zwt[p] = table
-            lowered[p] = True
-    return lowered

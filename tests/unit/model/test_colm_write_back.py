@@ -36,8 +36,9 @@ from landda_hpc.formats.colm.restart2014 import (
 )
 from landda_hpc.model.colm.colm2014 import patches_2014, write_colm2014
 from landda_hpc.model.colm.soil_water import SoilWaterScheme, follow_liquid_water
-from landda_hpc.model.colm.write_back import WRITTEN, PatchLedger, SoilWater, apply_increment, updatable
+from landda_hpc.model.colm.write_back import WRITTEN, SoilWater, apply_increment, updatable
 from landda_hpc.state import soil_moisture
+from landda_hpc.water_ledger import WaterLedger
 
 VSF, OLD = SoilWaterScheme.VSF, SoilWaterScheme.COLM2014
 N_PATCH = 6
@@ -146,10 +147,10 @@ def test_bounds_ledger_and_what_stays(
     assert np.all(ledger.clipped_dry <= 1e-12)
     # The water table only falls, and only where something changed.
     assert np.all(after.zwt >= before.zwt)
-    assert np.array_equal(ledger.water_table_lowered, after.zwt != before.zwt)
-    assert not (ledger.water_table_lowered & ~ledger.changed.any(axis=1)).any()
+    is_lowered = after.zwt != before.zwt
+    assert not (is_lowered & ~ledger.changed.any(axis=1)).any()
     if wa < 0.0:
-        assert not ledger.water_table_lowered.any()
+        assert not is_lowered.any()
 
 
 @given(increment=increments, wetness=floats(0.05, 1.0), wice=ices)
@@ -201,13 +202,11 @@ def test_drying_below_the_water_table_lowers_it() -> None:
     increment[3, 2] = -0.05  # above the table
     increment[4, 6] = -0.5  # the layer of the table: more than its unsaturated part holds
     increment[5, 6] = -0.001
-    after, ledger = apply_increment(constants, ALL, before, increment, VSF)
-    assert ledger.water_table_lowered.tolist() == [False, True, True, False, True, False]
+    after, _ = apply_increment(constants, ALL, before, increment, VSF)
     assert after.zwt.tolist() == [0.7, SOIL_ZI[9], SOIL_ZI[8], 0.7, SOIL_ZI[7], 0.7]
     # In the CoLM2014 scheme the table is not tied to the layers' water.
     campbell = soil(is_campbell=True)
-    after, ledger = apply_increment(campbell, ALL, saturated_below(campbell, 0.7), increment, OLD)
-    assert not ledger.water_table_lowered.any()
+    after, _ = apply_increment(campbell, ALL, saturated_below(campbell, 0.7), increment, OLD)
     assert (after.zwt == 0.7).all()
 
 
@@ -314,7 +313,7 @@ def write_block(
     increment: FloatArray,
     scheme: SoilWaterScheme,
     destination: Path,
-) -> PatchLedger:
+) -> WaterLedger:
     values = read_variables(case, time, block, (*WRITTEN, "wice_soisno", "t_soisno", "wa"), constants.n_patch)
     may_change = updatable(constants.patchtype, constants.is_active)
     water = SoilWater.of_restart(values)
