@@ -151,7 +151,8 @@ def apply_increment(
         np.ascontiguousarray(water.wice),
         SOIL_DZ,
     )
-    return settle(soil, water, wliq, scheme), WaterLedger(*(accounts[:, i].copy() for i in range(5)), changed)
+    requested, applied, clipped_wet, clipped_dry, frozen = (accounts[:, i].copy() for i in range(5))
+    return settle(soil, water, wliq, scheme), WaterLedger(requested, applied, clipped_wet, clipped_dry, frozen, changed)
 
 
 def settle(soil: SoilConstants, before: SoilWater, wliq: FloatArray, scheme: SoilWaterScheme) -> SoilWater:
