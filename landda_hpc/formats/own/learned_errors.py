@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -287,19 +287,8 @@ def _read_groups(file: NetcdfFile, prefix: str) -> GroupErrors:
     def estimate(key: str) -> Estimate:
         return Estimate(values(key), file.values(f"{prefix}{_ESTIMATES[key][0]}_limits"))
 
-    return GroupErrors(
-        innovation=estimate("innovation"),
-        observation=estimate("observation"),
-        background=estimate("background"),
-        gain=estimate("gain"),
-        assumed_observation=values("assumed_observation"),
-        assumed_background=values("assumed_background"),
-        assumed_gain=values("assumed_gain"),
-        chi_square=values("chi_square"),
-        analyses=values("analyses"),
-        pairs=values("pairs"),
-        white_energy=values("white_energy"),
-    )
+    found: dict[str, Any] = {key: estimate(key) for key in _ESTIMATES} | {key: values(key) for key in _PLAIN}
+    return GroupErrors(**found)
 
 
 def _wedges(scale: IntArray, wedge: IntArray, coefficients: IntArray) -> list[tuple[int, int, int, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -149,15 +149,8 @@ def read_spun_up(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState,
         found |= {name: _per_patch(file, name, n, ("soil",)) for name in _SOIL}
         for name, values in found.items():
             _require_within(file, name, values, *_LIMITS[name])
-        columns = SpunUpColumns(
-            lat=found["lat"],
-            lon=found["lon"],
-            patchtype=found["patchtype"].astype(np.int64),
-            soil_class=found["soil_class"].astype(np.int64),
-            porsl=found["porsl"],
-            psi0=found["psi0"],
-            bsw=found["bsw"],
-        )
+        whole: dict[str, Any] = {name: found[name].astype(np.int64) for name in ("patchtype", "soil_class")}
+        columns = SpunUpColumns(**(found | whole))
         state = TileState.filled(n, LAND_STATE)
         for name in LAND_STATE:
             if name in REBUILT:
