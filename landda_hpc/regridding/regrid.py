@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
-from scipy.spatial import cKDTree
 
 from landda_hpc.errors import DataError, ShapeError
 from landda_hpc.grid import unit_vectors
@@ -250,6 +249,8 @@ def fill_from_nearest(values: FloatArray, grid: Grid, where: BoolArray) -> Float
             continue
         if not is_valid.any():
             raise DataError("no valid cell to fill missing cells from: the whole image is missing.")
+        from scipy.spatial import cKDTree  # imported here: a tenth of the time to load
+
         _, nearest = cKDTree(points[is_valid]).query(points[to_fill])
         filled[index][to_fill] = values[index][is_valid][nearest]
     return filled
