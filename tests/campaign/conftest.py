@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -75,8 +77,12 @@ class Landda:
         )  # fmt: skip
 
     def here(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """The same in this process, for commands that start no campaign: a new process loads longer than it works."""
+        """The same on one rank in this process, which has loaded everything: a new process loads longer than it works.
+
+        For tests that need no process of their own. Signal handlers and the capture of warnings are as before after it.
+        """
         out, err, told = io.StringIO(), io.StringIO(), [str(a) for a in arguments]
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)}
         with pytest.MonkeyPatch.context() as patch, chdir(self.folder), redirect_stdout(out), redirect_stderr(err):
             patch.setenv("COLUMNS", ENVIRONMENT["COLUMNS"])
             try:
@@ -86,6 +92,10 @@ class Landda:
                 code = end.code if isinstance(end.code, int) else int(end.code is not None)
             except Exception as error:  # noqa: BLE001 - as cli.main does
                 code = errors.report(error)
+            finally:
+                logging.captureWarnings(False)
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
         return subprocess.CompletedProcess(told, code, out.getvalue(), err.getvalue())
 
     def digest(self, output: str | Path) -> str:

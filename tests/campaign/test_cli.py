@@ -111,7 +111,8 @@ def test_status_score_plot_digest_schema(finished: Landda) -> None:
 
 def test_check_answers_for_a_large_grid_by_a_count_on_a_coarser_one(landda: Landda) -> None:
     """26 million cells: the tiles themselves would take minutes and tens of gigabytes."""
-    done = landda.here("check", landda.write(grid={"n_lat": 3600, "n_lon": 7200}), "--ranks", "64")
+    file = landda.write(grid={"n_lat": 3600, "n_lon": 7200}, runs=[{"method": "control"}])
+    done = landda.here("check", file, "--ranks", "64")
     assert done.returncode == 0, done.stdout + done.stderr
     text = " ".join(done.stdout.split())
     assert "3600 x 7200 cells" in text and "by a count on 300 x 600 cells" in text
@@ -127,16 +128,16 @@ def test_check_says_what_it_will_take(landda: Landda) -> None:
 
 
 def test_run_refuses_a_used_folder_and_overwrite_replaces_it(finished: Landda) -> None:
-    again = finished(1, "run", "tiny.yaml", "-o", "out")
+    again = finished.here("run", "tiny.yaml", "-o", "out")
     assert again.returncode == 3 and "is not empty" in again.stderr and "--overwrite" in again.stderr
 
 
 def test_resume_of_a_finished_campaign_changes_nothing(finished: Landda) -> None:
     before = finished.digest("out")
-    done = finished(1, "resume", "out", "--set", "output.figures=false")
+    done = finished.here("resume", "out", "--set", "output.figures=false")
     assert done.returncode == 0, done.stderr
     assert finished.digest("out") == before
-    changed = finished(1, "resume", "out", "--set", "seed=8")
+    changed = finished.here("resume", "out", "--set", "seed=8")
     assert changed.returncode == 2 and "would change the trajectory" in changed.stderr
 
 
@@ -187,7 +188,7 @@ def test_ranks_agree_on_an_error_that_rank_0_finds(landda: Landda) -> None:
 
 def test_missing_configuration_and_folder(landda: Landda) -> None:
     assert "experiments/" in landda(1, "run", "none.yaml").stderr
-    done = landda(1, "resume", "nowhere")
+    done = landda.here("resume", "nowhere")
     assert done.returncode == 3 and "no campaign" in done.stderr
     assert landda.here("run").returncode == 2
 
@@ -251,7 +252,7 @@ def test_check_lists_every_missing_file_and_bad_frame(landda: Landda) -> None:
         {"method": "enkf_like", "members": 4, "frame": {"scales": 12}},
     ]
     file = landda.write(runs=runs)
-    for done in (landda.here("check", file), landda(1, "run", file, "-o", "out")):
+    for done in (landda.here("check", file), landda.here("run", file, "-o", "out")):
         assert done.returncode == 2
         message = " ".join(done.stderr.split())
         for text in ("no/std.nc", "no/archive.nc", "run 'enkf_like', frame"):
@@ -265,24 +266,23 @@ def test_resume_refuses_records_without_their_checkpoints(landda: Landda, refere
     before = (out / "scores.jsonl").read_bytes()
     for path in (out / "checkpoints").iterdir():
         path.rename(landda.folder / path.name)
-    done = landda(1, "resume", "out")
+    done = landda.here("resume", "out")
     assert done.returncode == 3 and "no checkpoint" in done.stderr
     assert (out / "scores.jsonl").read_bytes() == before
     for path in landda.folder.glob("checkpoint_*.h5"):
         path.rename(out / "checkpoints" / path.name)
     (out / "cycles.jsonl").unlink()
-    done = landda(1, "resume", "out")
+    done = landda.here("resume", "out")
     assert done.returncode == 3 and "records are missing" in done.stderr
-    refused = landda(1, "resume", "out", "--set", "verification.min_soil_fraction=0.9")
+    refused = landda.here("resume", "out", "--set", "verification.min_soil_fraction=0.9")
     assert refused.returncode == 2 and "the definition of the scores of every cycle" in " ".join(refused.stderr.split())
     (out / "config.yaml").write_text("x: [")
-    for done in (landda.here("status", "out"), landda(1, "resume", "out"), landda.here("score", "out")):
+    for done in (landda.here("status", "out"), landda.here("resume", "out"), landda.here("score", "out")):
         assert done.returncode == 2 and "not valid YAML" in done.stderr and "bug" not in done.stderr
 
 
 def test_absurd_observations_are_told(landda: Landda) -> None:
-    done = landda(
-        1,
+    done = landda.here(
         "run",
         landda.write(observations={"kind": "twin", "missing_fraction": 1.0}, runs=[{"method": "pointwise"}]),
         "-o",
