@@ -339,9 +339,9 @@ def test_the_best_gain_joins_the_table_marked(landda: Landda) -> None:
 
 def test_bad_requests_are_told_before_any_work(landda: Landda) -> None:
     options = ("--methods", "pointwis", "--seeds", "1,1", "--last-days", "3", "-o", "out")
-    done = landda(1, "compare", landda.write(**SHORT), *options)
+    done = landda.here("compare", landda.write(**SHORT), *options)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     for text in ("Did you mean 'pointwise'?", "--seeds 1,1", "at most 0.5"):
         assert text in " ".join(done.stderr.split()), done.stderr
-    assert "--seeds 1,x: expected numbers" in landda(1, "compare", "tiny.yaml", "--seeds", "1,x").stderr
+    assert "--seeds 1,x: expected numbers" in landda.here("compare", "tiny.yaml", "--seeds", "1,x").stderr
     assert not (landda.folder / "out").exists()

@@ -100,6 +100,6 @@ def test_slopes_have_the_same_bits_on_two_ranks(landda: Landda, slopes: Path) ->
 
 
 def test_the_seed_of_the_truth_is_refused(landda: Landda) -> None:
-    done = landda(1, "regress", landda.write(), "--output", "v.nc", "--first-seed", "7")
+    done = landda.here("regress", landda.write(), "--output", "v.nc", "--first-seed", "7")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "truth must not be used" in " ".join(done.stderr.split())
