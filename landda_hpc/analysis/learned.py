@@ -110,9 +110,12 @@ class ErrorsOfEachAnalysis:
         square, known = self.estimator.mean_square()
         known = known & pair.domain
         smooth = _smoothed(square, known)
-        noise = _cell_std(found.observation, found.white) ** 2
+        noise = _cell_std(found.usual, found.white) ** 2
         excess = np.where(known, smooth - noise, 0.0)
-        mean = max(float(excess[known].mean()), 0.0)
+        mean = float(excess[known].mean())
+        if mean <= 0.0:
+            # The squares show no background error, so they cannot show where it is larger.
+            return np.full(frame.shape, _cell_std(found.background, found.white) ** 2), np.ones(frame.n_var)
         local = np.where(known, np.maximum(excess, _LEAST_SHARE * mean), mean)
         return local, relative_variance(frame, groups, np.where(pair.observed, local, 0.0), pair.observed)
 
@@ -175,15 +178,25 @@ class WithLearnedErrors:
     errors : learns B and R.
     make : errors of the background, errors of the observation -> the method. The method must not keep anything from
         one analysis to the next. Parts that do not depend on the errors should be built once.
+    has_own_gain : whether the gain of the method may differ from the learned one, as with one fixed error model or with
+        one gain for all scales; it is then measured from the increments.
     """
 
     def __init__(
-        self, errors: ErrorsOfEachAnalysis, make: Callable[[LearnedErrors, LearnedErrors], AnalysisMethod]
+        self,
+        errors: ErrorsOfEachAnalysis,
+        make: Callable[[LearnedErrors, LearnedErrors], AnalysisMethod],
+        *,
+        has_own_gain: bool = False,
     ) -> None:
         self._errors, self._make, self._has_warned = errors, make, False
+        self._has_own_gain = has_own_gain
+        self._scales = WedgeGroups(errors.frame, "per_scale")
+        self._innovation: FloatArray = np.zeros(errors.frame.shape)
 
     def analyse(self, pair: ImagePair) -> Analysis:
         """Collective over the root group."""
+        self._innovation = pair.innovation
         background, observation, learned = self._errors.learn(pair)
         analysis = self._make(background, observation).analyse(pair)
         warnings = analysis.warnings
@@ -193,6 +206,8 @@ class WithLearnedErrors:
 
     def applied(self, increment: FloatArray) -> None:
         """See ``HearsIncrements.applied``."""
+        if self._has_own_gain:
+            self._errors.estimator.was_applied(applied_gain(self._scales, self._innovation, increment)[0])
         self._errors.estimator.applied(increment)
 
     def state(self) -> dict[str, FloatArray]:
@@ -220,6 +235,16 @@ def relative_variance(frame: ImageFrame, groups: WedgeGroups, local: FloatArray,
     share = np.divide(v, total_v, out=np.zeros_like(v), where=total_v > 0.0)
     plain = np.divide(w, total_w, out=np.zeros_like(w), where=total_w > 0.0)
     return np.divide(share, plain, out=np.ones_like(v), where=plain > 1e-12 * plain.max(initial=0.0))
+
+
+def applied_gain(
+    scales: WedgeGroups, innovation: FloatArray, increment: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Regression of an increment on the innovation by scale, with its numerator and denominator; (n_scales,) each."""
+    energy = scales.energy(innovation)
+    product = scales.product(increment, innovation) if increment.any() else np.zeros(scales.n)
+    gain = np.divide(product, energy, out=np.zeros_like(product), where=energy > 0.0)
+    return gain, product, energy
 
 
 def _cell_std(variance: FloatArray, white: FloatArray) -> float:

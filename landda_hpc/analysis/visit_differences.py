@@ -87,6 +87,7 @@ class LearnedVariances:
     ----------
     innovation : C0, of the innovation.
     observation : R, of the observation error.
+    usual : R without the excess of an observation whose errors are larger than those before.
     white : energy of white errors of unit variance on the observed cells.
     is_learned : whether R comes from visit differences or a referee; False in a cold start, and where observation
         errors persist and no referee decides.
@@ -94,6 +95,7 @@ class LearnedVariances:
 
     innovation: FloatArray
     observation: FloatArray
+    usual: FloatArray
     white: FloatArray
     is_learned: bool
 
@@ -277,12 +279,12 @@ class VisitDifferences:
         else:
             low, high = _CAUTIOUS
             r = cautious(self._covariances.p, self._finest_density)
-        if is_learned:
-            jump = float(kept["jump"][0])
-            c0 = c0 + (jump - 1.0) * np.clip(r[self._groups.scale_of] * white, _FLOOR * c0, _CEILING * c0)
-            r = jump * r
-        observation = np.clip(r[self._groups.scale_of] * white, (1.0 - high) * c0, (1.0 - low) * c0)
-        found = LearnedVariances(c0, observation, white, is_learned)
+        observation = usual = np.clip(r[self._groups.scale_of] * white, (1.0 - high) * c0, (1.0 - low) * c0)
+        jump = float(kept["jump"][0])
+        if is_learned and jump > 1.0:
+            c0 = c0 + (jump - 1.0) * usual
+            observation = np.clip((jump * r)[self._groups.scale_of] * white, (1.0 - high) * c0, (1.0 - low) * c0)
+        found = LearnedVariances(c0, observation, usual, white, is_learned)
         self.note(found)
         return found
 

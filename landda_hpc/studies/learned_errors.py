@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from landda_hpc.analysis.assumed_errors import AssumedErrors
-from landda_hpc.analysis.learned import ErrorsOfEachAnalysis
+from landda_hpc.analysis.learned import ErrorsOfEachAnalysis, applied_gain
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.visit_differences import LearnedVariances, VisitDifferences
 from landda_hpc.analysis.visit_statistics import N_LAGS
@@ -229,7 +229,7 @@ def estimate_errors(
         else:
             local = errors.learn(one.pair)[0].standard_deviation(one.pair.domain) ** 2
         sums.append(_sums(estimator.state()))
-        gain, product, energy = _applied_gain(scales, one.pair.innovation, one.increment)
+        gain, product, energy = applied_gain(scales, one.pair.innovation, one.increment)
         products, energies, domain = products + product, energies + energy, one.pair.domain
         estimator.was_applied(gain)
         estimator.applied(one.increment)
@@ -287,16 +287,6 @@ def frame_settings(config: FrameConfig, n_scales: int) -> dict[str, str]:
         "scales": str(n_scales),
         "sizes": config.sizes,
     }
-
-
-def _applied_gain(
-    scales: WedgeGroups, innovation: FloatArray, increment: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Regression of the increment on the innovation by scale, with its numerator and denominator."""
-    energy = scales.energy(innovation)
-    product = scales.product(increment, innovation) if increment.any() else np.zeros(scales.n)
-    gain = np.divide(product, energy, out=np.zeros_like(product), where=energy > 0.0)
-    return gain, product, energy
 
 
 def _sums(state: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

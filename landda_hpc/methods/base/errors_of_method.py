@@ -61,7 +61,7 @@ def with_errors(
     for section in (background, observation):
         if _is_learning(section):
             errors = section.learned_errors(frame, context)
-            return WithLearnedErrors(errors, lambda new_b, new_r: with_background(b or new_b, new_r))
+            return WithLearnedErrors(errors, lambda new_b, new_r: with_background(b or new_b, new_r), has_own_gain=True)
     assert b is not None, "errors of the background are fixed or learned"
     return with_background(b, None)
 

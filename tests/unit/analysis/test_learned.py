@@ -10,6 +10,7 @@ import pytest
 from landda_hpc.analysis.inpainting import HarmonicInpainting
 from landda_hpc.analysis.learned import ErrorsOfEachAnalysis, LearnedGain, WithLearnedErrors
 from landda_hpc.analysis.missing import Inpaint, Solve, ZeroFill
+from landda_hpc.analysis.pointwise import PointwiseOfErrors
 from landda_hpc.analysis.protocol import Analysis, HearsIncrements, ImagePair
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.analysis.visit_differences import Recession, VisitDifferences
@@ -157,6 +158,27 @@ def test_background_errors_differ_from_place_to_place() -> None:
     assert analysis.spread is not None
     west, east = analysis.spread[:, 3:21].mean(), analysis.spread[:, 27:45].mean()
     assert west > 1.5 * east
+
+
+@pytest.mark.parametrize("kind", [PointwiseOfErrors, LearnedGain])
+def test_background_errors_stay_known_when_the_noise_jumps(kind: type) -> None:
+    """The squares of the last analyses hold less noise than the observation now has; they still show B."""
+    frame = Curvelet2D(SHAPE, angles_coarse=8)
+    errors = ErrorsOfEachAnalysis(frame, VisitDifferences(frame, recession=KEEPS_ALL), True, 1)
+    run = Sequence(
+        WithLearnedErrors(
+            errors, PointwiseOfErrors if kind is PointwiseOfErrors else lambda b, r: LearnedGain(frame, b, r, ZeroFill())
+        ),
+        0.04,
+    )
+    for _ in range(12):
+        before = run.step()
+    run.std *= 3.0
+    after = run.step()
+    assert observation_std(after)[-1] == pytest.approx(0.12, rel=0.1)
+    assert before.spread is not None and after.spread is not None
+    assert (after.spread > 0.2 * before.spread.mean()).all()
+    assert after.diagnostics["gain_mean"] > 0.0
 
 
 def test_increments_recede() -> None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from landda_hpc.analysis.protocol import AnalysisMethod, HearsIncrements, ImagePair
 from landda_hpc.analysis.running_statistics import MethodMemory
+from landda_hpc.analysis.visit_differences import Recession
 from landda_hpc.curvelet.frame import Curvelet2D
 from landda_hpc.errors import DataError
 from landda_hpc.formats.own.learned_errors import ErrorEstimates, Estimate, GroupErrors, write_learned_errors
@@ -93,6 +94,22 @@ def test_one_error_model_is_fixed_and_one_is_learned() -> None:
         method.applied(np.zeros(GRID.shape))
     # 0.06^2 / (0.06^2 + 0.04^2): the given B with the learned R.
     assert analysis.diagnostics["gain_mean"] == pytest.approx(0.69, abs=0.03)
+
+
+def test_r_is_right_if_the_given_background_errors_are_not() -> None:
+    """A model forgets increments, which lowers the covariances that show R, as far as the gain that was used is high."""
+    method = build(PointwiseRun, {}, background_errors={"kind": "white", "std": 0.15},
+                   observation_errors={"kind": "learned"})  # fmt: skip
+    left, increments = Recession(), []
+    for day in range(1, 26):
+        forecast = 0.25 + sum(left(24.0 * (day - other)) * increment for other, increment in increments)
+        observed = 0.25 + 0.05 * np.random.default_rng([7, day]).standard_normal(GRID.shape)
+        time = (datetime(2022, 6, 1) + timedelta(days=day)).isoformat()
+        everywhere = np.ones(GRID.shape, dtype=np.bool_)
+        analysis = method.analyse(ImagePair(np.broadcast_to(forecast, GRID.shape), observed, everywhere, time))
+        method.applied(analysis.increment)
+        increments.append((day, analysis.increment))
+    np.testing.assert_allclose(analysis.diagnostics["observation_std_by_scale"][1:], 0.05, rtol=0.06)  # without: -12 %
 
 
 def test_reported_errors_with_a_learned_background() -> None:
