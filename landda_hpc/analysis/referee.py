@@ -59,7 +59,10 @@ _LASTING: Final = 20.0
 """Visits over which errors that are correlated from one visit to the next are assumed to last at most."""
 
 _STALE: Final = 40.0
-"""Analyses without a value of the referee after which it no longer decides."""
+"""Analyses without a value of the referee after which it no longer decides, and begins again."""
+
+_BIAS_VISITS: Final = 200.0
+"""Largest number of visits in the mean difference of the two products."""
 
 _TINY: Final = np.finfo(np.float64).tiny
 
@@ -154,7 +157,8 @@ class GainReferee:
             "of_difference": scales.energy(a - mine),
             "share": np.array([both.sum() / seen.sum()]),
         } | self._bias(a - mine, d, both, common)
-        count = self._kept["analyses"]
+        # What was learned before a long pause is forgotten.
+        count = np.where(self._kept["since"] > _STALE, 0.0, self._kept["analyses"])
         for name, value in new.items():
             every = np.ones(value.shape, dtype=np.bool_)
             self._kept[name], grown = running_mean(self._kept[name], count, value, every, self._memory)
@@ -188,7 +192,7 @@ class GainReferee:
             new["bias_bound"] = kept["deviation"] * (1.0 + _LASTING * rho) / visits
         kept["last"] = np.where(both, np.where(before, deviation, np.nan), kept["last"])
         kept["difference"], kept["visits"] = running_mean(
-            kept["difference"], kept["visits"], difference + common, both, 1e6
+            kept["difference"], kept["visits"], difference + common, both, _BIAS_VISITS
         )
         return new
 
@@ -319,7 +323,9 @@ class RefereedDifferences(VisitDifferences):
         found, gain = super().variances(), self._referee.gain()
         if gain is None:
             return found
-        judged = replace(found, observation=(1.0 - gain) * found.innovation, is_learned=True)
+        c0 = self._kept["innovation"]  # without the excess of this observation, which is not the referee's to divide
+        observation = (1.0 - gain) * c0
+        judged = replace(found, innovation=c0, observation=observation, usual=observation, is_learned=True)
         self.note(judged)
         return judged
 

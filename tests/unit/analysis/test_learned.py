@@ -167,7 +167,8 @@ def test_background_errors_stay_known_when_the_noise_jumps(kind: type) -> None:
     errors = ErrorsOfEachAnalysis(frame, VisitDifferences(frame, recession=KEEPS_ALL), True, 1)
     run = Sequence(
         WithLearnedErrors(
-            errors, PointwiseOfErrors if kind is PointwiseOfErrors else lambda b, r: LearnedGain(frame, b, r, ZeroFill())
+            errors,
+            PointwiseOfErrors if kind is PointwiseOfErrors else lambda b, r: LearnedGain(frame, b, r, ZeroFill()),
         ),
         0.04,
     )

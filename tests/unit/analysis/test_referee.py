@@ -150,6 +150,44 @@ def test_a_referee_that_ends_no_longer_decides() -> None:
     assert referee.gain() is None
 
 
+def test_what_a_referee_showed_before_a_long_pause_is_forgotten() -> None:
+    own = Curvelet2D((32, 48), angles_coarse=8)
+    referee, everywhere = GainReferee(own, WedgeGroups(own, "per_scale")), np.ones(own.shape, dtype=np.bool_)
+
+    def observe(cycle: int, std: float, *, is_seen: bool = True) -> None:
+        e, o, o2 = np.random.default_rng([1, cycle]).standard_normal((3, *own.shape))
+        second = 0.25 + 0.03 * e + 0.05 * o2 if is_seen else None
+        background = np.full(own.shape, 0.25)
+        pair = ImagePair(background, background + 0.03 * e + std * o, everywhere, "2022-06-01T00:00", referee=second)
+        referee.observe(pair)
+
+    for cycle in range(10):
+        observe(cycle, 0.02)
+    for cycle in range(10, 51):
+        observe(cycle, 0.09, is_seen=False)
+    for cycle in range(51, 61):
+        observe(cycle, 0.09)
+        assert (gain := referee.gain()) is None or (gain < 0.25).all()  # 0.1 is right, 0.7 was before
+    np.testing.assert_allclose(referee.gain(), 0.1, atol=0.05)
+
+
+def test_a_change_of_the_bias_is_followed() -> None:
+    """The two products differ by 0.05 in all cells since 400 visits; the background is 0.03 too dry."""
+    own = Curvelet2D((24, 32), angles_coarse=8)
+    referee, everywhere = GainReferee(own, WedgeGroups(own, "per_scale")), np.ones(own.shape, dtype=np.bool_)
+    referee.restore(referee.state() | {"visits": np.full(own.shape, 400.0)})  # without a difference
+    for cycle in range(400):
+        e, o, o2 = np.random.default_rng([1, cycle]).standard_normal((3, *own.shape))
+        truth = 0.25 + 0.03 + 0.03 * e
+        background = np.full(own.shape, 0.25)
+        second = truth + 0.05 * o2 + 0.05
+        referee.observe(ImagePair(background, truth + 0.05 * o, everywhere, "2022-06-01T00:00", referee=second))
+    found = referee.triple_collocation()
+    assert found is not None
+    white = referee.state()["white"][0]
+    np.testing.assert_allclose(found.background[0], 0.03**2 + 0.03**2 * own.shape[0] * own.shape[1] / white, rtol=0.4)
+
+
 def method() -> WithLearnedErrors:
     own = frame()
     errors = ErrorsOfEachAnalysis(own, RefereedDifferences(own), True, 1)
@@ -165,6 +203,21 @@ def test_the_method_takes_the_gain_of_its_referee() -> None:
     np.testing.assert_allclose(
         analysis.diagnostics["gain_by_scale"], expected_gain(), atol=0.08
     )  # a mean of ten analyses
+
+
+def test_the_variances_are_those_of_the_referee_also_when_the_noise_jumps() -> None:
+    own = Curvelet2D((32, 48), angles_coarse=8)
+    estimator, everywhere = RefereedDifferences(own), np.ones(own.shape, dtype=np.bool_)
+    for cycle in range(8):
+        e, o, o2 = np.random.default_rng([1, cycle]).standard_normal((3, *own.shape))
+        noise = 0.03 if cycle < 7 else 0.15
+        background, time = np.full(own.shape, 0.25), f"2022-06-01T{cycle:02d}:00"
+        pair = ImagePair(background, 0.25 + 0.03 * e + noise * o, everywhere, time, referee=0.25 + 0.03 * e + 0.03 * o2)
+        estimator.observe(pair)
+        found = estimator.variances()
+    assert estimator.state()["jump"][0] > 2.0 and found.is_learned
+    np.testing.assert_array_equal(found.innovation, estimator.state()["innovation"])
+    np.testing.assert_array_equal(found.usual, found.observation)
 
 
 def test_a_restored_memory_gives_the_same_bits() -> None:
