@@ -71,13 +71,15 @@ class StationSource(KnownSource):
         cells = ModelCells(domain.grid, domain.cells.cell, domain.cells.from_mask(domain.is_soil))
         places = place(np.array([one.lat for one in found]), np.array([one.lon for one in found]), cells)
         wanted = as_times(times)
-        total, count = (np.zeros((wanted.size, domain.is_soil.size)) for _ in range(2))
-        for one, number, is_placed in zip(found, places.main_cell, places.is_placed, strict=True):
-            if is_placed:
-                values = match_times(wanted, one.times, one.values, tolerance)
-                cell, known = domain.cells.cell[number], np.isfinite(values)
-                total[:, cell] += np.where(known, values, 0.0)
-                count[:, cell] += known
+        # Few cells of a large grid have a station, so only these are kept.
+        self._cell, column = np.unique(domain.cells.cell[places.main_cell[places.is_placed]], return_inverse=True)
+        total, count = (np.zeros((wanted.size, self._cell.size)) for _ in range(2))
+        placed = (one for one, is_placed in zip(found, places.is_placed, strict=True) if is_placed)
+        for one, number in zip(placed, column.tolist(), strict=True):
+            values = match_times(wanted, one.times, one.values, tolerance)
+            known = np.isfinite(values)
+            total[:, number] += np.where(known, values, 0.0)
+            count[:, number] += known
         if not count.any():
             raise ConfigError(
                 f"referee: none of {len(found)} sensors of '{settings.entry}' has a usable value (flags "
@@ -85,20 +87,21 @@ class StationSource(KnownSource):
                 f"{times[-1]} in a soil cell of the model. Do the files cover this period? See referee.accept, "
                 ".tolerance_minutes and .sensor_depths_m."
             )
-        images = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-        self._images = dict(zip(times, images.reshape(-1, *domain.is_soil.shape), strict=True))
+        means = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        self._means = dict(zip(times, means, strict=True))
 
     def survey(self, times: Sequence[datetime]) -> Survey:
         """See ``ObservationSource.survey``."""
-        has = {time: bool(np.isfinite(image).any()) for time, image in self._images.items()}
+        has = {time: bool(np.isfinite(means).any()) for time, means in self._means.items()}
         found = tuple((time, self.label) for time in times if has.get(time, False))
         missing = tuple((time, self.label) for time in times if not has.get(time, False))
         return Survey(self.label, found, missing, "skip", reason=_NO_VALUE if missing else "")
 
     def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002
         """See ``ObservationSource.at``."""
-        image = self._images.get(time)
-        if image is None or not np.isfinite(image).any():
+        means = self._means.get(time)
+        if means is None or not np.isfinite(means).any():
             return None
-        std = np.full(image.shape, self._std)
+        image, std = np.full(self._is_soil.shape, np.nan), np.full(self._is_soil.shape, self._std)
+        image.flat[self._cell] = means
         return ImageObservation.flagged(image, self._is_soil, time, self.depth_m, self.label, std)

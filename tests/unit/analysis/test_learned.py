@@ -165,13 +165,8 @@ def test_background_errors_stay_known_when_the_noise_jumps(kind: type) -> None:
     """The squares of the last analyses hold less noise than the observation now has; they still show B."""
     frame = Curvelet2D(SHAPE, angles_coarse=8)
     errors = ErrorsOfEachAnalysis(frame, VisitDifferences(frame, recession=KEEPS_ALL), True, 1)
-    run = Sequence(
-        WithLearnedErrors(
-            errors,
-            PointwiseOfErrors if kind is PointwiseOfErrors else lambda b, r: LearnedGain(frame, b, r, ZeroFill()),
-        ),
-        0.04,
-    )
+    makes = {PointwiseOfErrors: PointwiseOfErrors, LearnedGain: lambda b, r: LearnedGain(frame, b, r, ZeroFill())}
+    run = Sequence(WithLearnedErrors(errors, makes[kind]), 0.04)
     for _ in range(12):
         before = run.step()
     run.std *= 3.0

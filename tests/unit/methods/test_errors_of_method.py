@@ -97,7 +97,7 @@ def test_one_error_model_is_fixed_and_one_is_learned() -> None:
 
 
 def test_r_is_right_if_the_given_background_errors_are_not() -> None:
-    """A model forgets increments, which lowers the covariances that show R, as far as the gain that was used is high."""
+    """A model forgets increments, which lowers the covariances that show R: the more, the larger the gain was."""
     method = build(PointwiseRun, {}, background_errors={"kind": "white", "std": 0.15},
                    observation_errors={"kind": "learned"})  # fmt: skip
     left, increments = Recession(), []
