@@ -189,7 +189,8 @@ class WithLearnedErrors:
         *,
         has_own_gain: bool = False,
     ) -> None:
-        self._errors, self._make, self._has_warned = errors, make, False
+        self._errors, self._make = errors, make
+        self._said: set[str] = set()
         self._has_own_gain = has_own_gain
         self._scales = WedgeGroups(errors.frame, "per_scale")
         self._innovation: FloatArray = np.zeros(errors.frame.shape)
@@ -199,10 +200,20 @@ class WithLearnedErrors:
         self._innovation = pair.innovation
         background, observation, learned = self._errors.learn(pair)
         analysis = self._make(background, observation).analyse(pair)
-        warnings = analysis.warnings
-        if learned["errors_persist"] and not learned["is_learned"] and not self._has_warned:
-            self._has_warned, warnings = True, (*warnings, self._errors.persistence_warning())
+        warnings = analysis.warnings + self._new_warnings(learned)
         return replace(analysis, diagnostics=analysis.diagnostics | learned, warnings=warnings)
+
+    def _new_warnings(self, learned: Mapping[str, float | list[float]]) -> tuple[str, ...]:
+        """Why errors could not be learned, each reason once in a job."""
+        if learned["is_learned"]:
+            return ()
+        is_persistent = bool(learned["errors_persist"])
+        reason = "persistence" if is_persistent else "first guess"
+        text = self._errors.persistence_warning() if is_persistent else self._errors.estimator.first_guess_warning()
+        if not text or reason in self._said:
+            return ()
+        self._said.add(reason)
+        return (text,)
 
     def applied(self, increment: FloatArray) -> None:
         """See ``HearsIncrements.applied``."""

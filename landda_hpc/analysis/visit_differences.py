@@ -36,8 +36,11 @@ from landda_hpc.analysis.visit_covariances import VisitCovariances
 from landda_hpc.analysis.visit_statistics import N_LAGS, Estimate, cautious, per_white, shrunk, white_share
 from landda_hpc.constants import BoolArray, FloatArray
 
-_LEAST_CELLS: Final = 0.02
+LEAST_CELLS: Final = 0.02
 """Share of the domain that a lag's covariance of one analysis needs."""
+
+_MANY_VISITS: Final = 5.0
+"""Visits of a cell, on average, after which differences should have been found."""
 
 _FLOOR, _CEILING = 0.02, 0.98
 """Bounds of R as a share of the innovation variance."""
@@ -237,7 +240,7 @@ class VisitDifferences:
     def _add_covariances(self, domain: BoolArray) -> None:
         kept, seen = self._kept, self._seen_now
         first, n = kept["differences"][0], self._scales.n
-        least = max(_LEAST_CELLS * np.count_nonzero(domain), 1)
+        least = max(LEAST_CELLS * np.count_nonzero(domain), 1)
         product, white = np.zeros((N_LAGS, n)), np.zeros((N_LAGS, n))
         for lag, other in enumerate(kept["differences"]):
             cells = seen & np.isfinite(first) & np.isfinite(other)
@@ -343,6 +346,17 @@ class VisitDifferences:
     def chi_square(self) -> FloatArray:
         """Mean energy of the innovation over B + R of the analyses before, by scale, (n_scales,); 1 if none. Local."""
         return self._kept["chi_square"].copy()
+
+    def first_guess_warning(self) -> str:
+        """Warning that R is still a first guess though cells have been visited often; empty otherwise. Local."""
+        visits = self._kept["square_count"]
+        if self._covariances.has_pairs or not visits.any() or visits[visits > 0.0].mean() < _MANY_VISITS:
+            return ""
+        return (
+            f"the observation errors are still a first guess after {_MANY_VISITS:g} visits of a cell: to learn them, "
+            f"{LEAST_CELLS:.0%} of the soil cells need three visits, each at most {self._max_gap / 24.0:g} days after "
+            "the one before. Raise max_gap_days, or give the run another error model"
+        )
 
     def mean_square(self) -> tuple[FloatArray, BoolArray]:
         """Running mean of d^2 in each cell, m6 m-6, and the cells that have one. Local."""

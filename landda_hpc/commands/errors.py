@@ -29,6 +29,9 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Curvelet frame, e.g. --set boundary=reflect [default: run's]"),
     ] = None,
+    max_gap_days: Annotated[
+        float, typer.Option("--max-gap-days", min=0.01, max=365.0, help="Largest interval between compared visits.")
+    ] = 5.0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of files and figures [default: DIR and DIR/figures].")
     ] = None,
@@ -55,7 +58,7 @@ def command(
     campaign = CampaignFolder.open(folder)
     config, console = read_resolved(campaign.config_file), Console()
     of_all = parse_frame(frame) if frame else None
-    for found in campaign_errors(folder, run or (), frame=of_all, first=first, last=last):
+    for found in campaign_errors(folder, run or (), frame=of_all, first=first, last=last, max_gap_days=max_gap_days):
         _print(console, found)
         path = (output or folder) / f"errors_{found.run}.nc"
         write_run_errors(found, path, config.name)

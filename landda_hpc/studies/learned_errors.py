@@ -14,7 +14,7 @@ from scipy.special import stdtrit
 from landda_hpc.analysis.assumed_errors import AssumedErrors
 from landda_hpc.analysis.learned import ErrorsOfEachAnalysis, applied_gain
 from landda_hpc.analysis.mixing import WedgeGroups
-from landda_hpc.analysis.visit_differences import LearnedVariances, VisitDifferences
+from landda_hpc.analysis.visit_differences import LEAST_CELLS, LearnedVariances, VisitDifferences
 from landda_hpc.analysis.visit_statistics import N_LAGS
 from landda_hpc.config import read_resolved
 from landda_hpc.errors import ConfigError, DataError
@@ -73,6 +73,7 @@ class RunErrors:
     first, last : times of the first and last analysis, ISO format.
     n_analyses, block_length, n_blocks : analyses, analyses in a block of the jackknife, and blocks; 0 blocks: no
         intervals.
+    max_gap_days : visits of a cell that lay further apart gave no difference.
     """
 
     run: str
@@ -85,6 +86,7 @@ class RunErrors:
     n_analyses: int
     block_length: int
     n_blocks: int
+    max_gap_days: float
 
     @property
     def how(self) -> str:
@@ -102,7 +104,10 @@ class RunErrors:
         estimates, chi = self.estimates, self.estimates.by_scale.chi_square
         said = []
         if not estimates.is_learned and not estimates.errors_persist:
-            said.append("R is an initial estimate, because no cell was observed twice within the largest interval.")
+            said.append(
+                f"R is an initial estimate, because fewer than {LEAST_CELLS:.0%} of the soil cells had three visits, each at most "
+                f"{self.max_gap_days:g} days after the one before."
+            )
         if math.isfinite(self.change_ratio):
             ratio = f"(c2 - c1) / c0 of visit differences at the finest scale is {self.change_ratio:.2f}"
             said.append(
@@ -129,6 +134,7 @@ def campaign_errors(
     frame: FrameConfig | None = None,
     first: datetime | None = None,
     last: datetime | None = None,
+    max_gap_days: float = 5.0,
 ) -> Iterator[RunErrors]:
     """Estimate the errors of runs of a campaign that is finished, stopped or running. Local.
 
@@ -138,6 +144,7 @@ def campaign_errors(
     runs : names; by default every run whose innovations are stored.
     frame : of all runs; by default that of each run, else of the first run with curvelets, else the default.
     first, last : period, both included.
+    max_gap_days : as of ``estimate_errors``.
 
     Raises
     ------
@@ -156,19 +163,21 @@ def campaign_errors(
     n_found = 0
     for name in runs or known:
         run = known[name]
+        of_run = frame or frame_config(run, config.runs)
+        context = MethodContext(domain.grid, SerialCommunicator(), config.seed, config.data_root)
+        curvelets = make_frame(of_run, domain.grid)
+        assumed = run.assumed_errors(curvelets, context) if isinstance(run, AnalysingRun) else AssumedErrors()
         try:
+            # Whether increments are stored in all cells is seen when they are read.
             stored = stored_innovations(folder, config, run, domain.is_soil, first=first, last=last)
+            found = estimate_errors(stored, curvelets, of_run, domain.grid, assumed, max_gap_days)
         except DataError as error:
             if runs:
                 raise
             failures.append(str(error))
             continue
-        of_run = frame or frame_config(run, config.runs)
-        context = MethodContext(domain.grid, SerialCommunicator(), config.seed, config.data_root)
-        curvelets = make_frame(of_run, domain.grid)
-        assumed = run.assumed_errors(curvelets, context) if isinstance(run, AnalysingRun) else AssumedErrors()
         n_found += 1
-        yield estimate_errors(stored, curvelets, of_run, domain.grid, assumed)
+        yield found
     if not n_found:
         raise DataError(" ".join(failures))
     for failure in failures:
@@ -274,6 +283,7 @@ def estimate_errors(
         len(sums),
         length,
         n_blocks,
+        max_gap_days,
     )
 
 

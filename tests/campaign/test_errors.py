@@ -95,6 +95,18 @@ def test_observations_that_are_only_compared(landda: Landda) -> None:
     assert (path / "figures" / "errors_pointwise.png").is_file()
 
 
+def test_runs_whose_increments_are_not_stored_do_not_stop_the_others(landda: Landda) -> None:
+    observations = {"kind": "twin", "error_std": 0.05, "missing_fraction": 0.1, "feedback": True}
+    time = {**TIME, "assimilation_end": "2022-06-03T00:00", "end": "2022-06-03T00:00"}
+    output = {"every_hours": 24, "figures": False}
+    path = run(landda, observations=observations, output=output, time=time, runs=RUNS[1::-1])
+    done = landda.here("errors", path, "-o", landda.folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Run control: standard deviations" in done.stdout and not (landda.folder / "errors_pointwise.nc").exists()
+    done = landda.here("errors", path, "-r", "control", "--max-gap-days", "0.2", "-o", landda.folder)
+    assert "had three visits, each at most 0.2 days after the one before" in " ".join(done.stdout.split())
+
+
 def test_what_is_missing_is_said_with_the_keys_that_store_it(landda: Landda, reference: Mapping[str, Any]) -> None:
     done = landda.here("errors", reference["path"], "--run", "pointwise")
     assert done.returncode == 2

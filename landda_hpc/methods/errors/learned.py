@@ -33,7 +33,7 @@ class LearnedErrorsConfig(ErrorSection, LearningSection):
         return self.file is None
 
     def build(self, frame: ImageFrame, purpose: Purpose, context: MethodContext) -> LearnedErrors:
-        """See ``ErrorSection.build``; DataError also for a file of another frame, or without an estimate."""
+        """See ``ErrorSection.build``; DataError also for a file of another frame, or without an estimate of R."""
         import numpy as np
 
         from landda_hpc.analysis.learned import LearnedErrors, relative_variance
@@ -44,6 +44,11 @@ class LearnedErrorsConfig(ErrorSection, LearningSection):
             raise ConfigError(f"errors that are learned during the run cannot be those of the {purpose} here.")
         path = context.data_root / self.file
         errors = read_learned_errors(path, frame, context.grid)
+        if not (errors.is_learned or errors.errors_persist):
+            raise DataError(
+                f"'{path}' has a first guess of the {purpose} errors, no estimate: too few cells had three visits. "
+                "Make it from a campaign with more analyses, or with shorter intervals between them."
+            )
         groups, by_wedge = WedgeGroups(frame, "per_wedge"), errors.by_wedge
         variance = (by_wedge.background if purpose == "background" else by_wedge.observation).value
         unknown = int(np.count_nonzero(~np.isfinite(variance)))

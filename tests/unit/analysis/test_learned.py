@@ -201,6 +201,16 @@ def test_errors_that_persist_are_noticed_and_said_once() -> None:
     assert gains[-1] < 0.1
 
 
+@pytest.mark.parametrize(("gap", "cells"), [(0.2, 1.0), (5.0, 0.01)])
+def test_a_first_guess_that_lasts_is_said_once(gap: float, cells: float) -> None:
+    """Visits too far apart, and an observation of too few cells, give no differences."""
+    run = Sequence(make(max_gap_days=gap), 0.04)
+    observed = np.random.default_rng(3).random(SHAPE) < cells
+    analyses = [run.step(observed) for _ in range(7)]
+    assert [len(analysis.warnings) for analysis in analyses] == [0, 0, 0, 0, 1, 0, 0]
+    assert f"at most {gap:g} days after the one before. Raise max_gap_days" in analyses[4].warnings[0]
+
+
 @pytest.mark.parametrize("correlated", [0.0, 0.04])
 def test_white_errors_are_not_said_to_persist(correlated: float) -> None:
     for analysis in persistence(0.0, 20, correlated=correlated):

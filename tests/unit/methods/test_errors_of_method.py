@@ -162,7 +162,7 @@ def test_a_stored_section_is_read_again(kind: type[AnalysingRun], keys: dict[str
     assert kind.model_validate(run.model_dump(mode="json")) == run
 
 
-def errors_file(folder: Path, angles: int = 8, unknown: bool = False) -> Path:
+def errors_file(folder: Path, angles: int = 8, unknown: bool = False, is_learned: bool = True) -> Path:
     """A file of learned errors that are white."""
     frame = Curvelet2D(GRID.shape, angles_coarse=angles)
 
@@ -180,7 +180,17 @@ def errors_file(folder: Path, angles: int = 8, unknown: bool = False) -> Path:
     local = np.full(GRID.shape, 0.06**2)
     settings = dict.fromkeys(names, "default")
     estimates = ErrorEstimates(
-        GRID, scale, wedge, sizes, np.full(n, np.nan), settings, of(int(scale.max()) + 1), of(n), local, True, False
+        GRID,
+        scale,
+        wedge,
+        sizes,
+        np.full(n, np.nan),
+        settings,
+        of(int(scale.max()) + 1),
+        of(n),
+        local,
+        is_learned,
+        False,
     )
     write_learned_errors(folder / "errors.nc", estimates)
     return folder
@@ -204,5 +214,8 @@ def test_a_file_without_an_estimate_or_of_another_frame_is_refused(tmp_path: Pat
     context = MethodContext(GRID, SerialCommunicator(), 7, errors_file(tmp_path, unknown=True))
     with pytest.raises(DataError, match="no estimate of background errors"):
         section.build(Curvelet2D(GRID.shape, angles_coarse=8), "background", context)
+    guessed = MethodContext(GRID, SerialCommunicator(), 7, errors_file(tmp_path, is_learned=False))
+    with pytest.raises(DataError, match="first guess of the observation errors, no estimate"):
+        section.build(Curvelet2D(GRID.shape, angles_coarse=8), "observation", guessed)
     with pytest.raises(DataError, match="frame"):
         section.build(Curvelet2D(GRID.shape, angles_coarse=16), "background", context)
