@@ -77,7 +77,7 @@ def tunings(gains: Sequence[float], lengths_km: Sequence[float] = LENGTHS_KM) ->
 
 
 def tuning_campaign(config: CampaignConfig, seed: int, tuned: Sequence[Tuning]) -> CampaignConfig:
-    """The campaign that tries all candidates on one seed: a run for each, no forecast window, no images.
+    """The campaign that tries all candidates on one seed: a run for each, no forecast window, images or referee.
 
     Raises
     ------
@@ -94,6 +94,7 @@ def tuning_campaign(config: CampaignConfig, seed: int, tuned: Sequence[Tuning]) 
         update={
             "seed": seed,
             "runs": runs,
+            "referee": None,  # no run learns its errors
             "time": config.time.model_copy(update={"end": config.time.assimilation_end}),
             "output": config.output.model_copy(update={"figures": False, "fields": ()}),
         }
@@ -127,6 +128,7 @@ def choose(
             for r in records
             if (r.run, r.reference, r.layer, r.stage) == (tuning.name_of(i), TRUTH, layer, "analysis")
             and r.time > since
+            and math.isfinite(r.ubrmse)
         ]
         if not found:
             raise ConfigError(

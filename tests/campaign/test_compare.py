@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import math
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -207,6 +209,21 @@ class TestTheBestGain:
         records = self.records(config, reference="assimilated reference")
         with pytest.raises(ConfigError, match="no analysis of 0-10 cm"):
             choose(records, self.tuning, "0-10 cm", config.time.start)
+
+    def test_times_without_scored_cells_do_not_count(self, config: CampaignConfig) -> None:
+        records = self.records(config)
+        empty = replace(records[0], time=config.time.assimilation_end, run=self.tuning.name_of(1), ubrmse=math.nan)
+        best, _ = choose([empty, *records], self.tuning, "0-10 cm", counted_since(config.time, None))
+        assert best == {"gain": 0.4}
+        with pytest.raises(ConfigError, match="no analysis of 0-10 cm"):
+            choose([replace(one, ubrmse=math.nan) for one in records], self.tuning, "0-10 cm", config.time.start)
+
+    def test_the_campaign_of_candidates_can_be_resumed(self) -> None:
+        """Its configuration is read again: no run learns its errors, so it has no referee."""
+        referee = {"kind": "twin", "error_std": 0.1}
+        config = parse_config({**CONFIG, "runs": [{"method": "learned"}], "referee": referee})
+        campaign = tuning_campaign(config, 5, [self.tuning])
+        assert parse_config(campaign.model_dump(mode="json")) == campaign
 
     def test_the_campaign_of_candidates(self, config: CampaignConfig) -> None:
         campaign = tuning_campaign(config, 5, tunings(self.gains, [100.0, 200.0]))
