@@ -107,7 +107,8 @@ class Campaign:
             surface = self._gather_surface()
         with clock("observe"):
             images.observation = self._observe(self.parts.observations, images, surface)
-            images.referee = self._observe(self.parts.referee, images, surface)
+            if self._schedule.may_be_analysed(number):
+                images.referee = self._observe(self.parts.referee, images, surface)
         if self._is_analysed(number, images):
             for instance in (i for i in self._instances if i.assimilates):
                 update = parts.updates[instance.name]

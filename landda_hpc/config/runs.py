@@ -78,7 +78,8 @@ class AnyRun(Section):
     def uses_referee(self) -> bool:
         """Whether the run, or one of its error models, learns errors and lets a referee determine the gains."""
         sections = (self, *(getattr(self, name) for name in type(self).model_fields))
-        return any(getattr(section, "referee", False) is True for section in sections)
+        learning = (section for section in sections if getattr(section, "varies", True))  # not from a file
+        return any(getattr(section, "referee", False) is True for section in learning)
 
     @property
     def curvelet_frame(self) -> FrameConfig | None:

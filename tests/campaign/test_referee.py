@@ -84,6 +84,9 @@ def test_stations_are_images_on_the_model_grid(tmp_path: Path) -> None:
         open_referee(late, make_domain(late, 1))
 
 
+OF_FILE = {"kind": "learned", "file": "errors.nc"}
+
+
 def with_(**changes: Any) -> Mapping[str, Any]:
     return {**CONFIG, "runs": RUNS, "referee": TWIN_REFEREE, **changes}
 
@@ -92,6 +95,10 @@ def with_(**changes: Any) -> Mapping[str, Any]:
     ("changes", "message"),
     [
         ({"runs": RUNS[:2]}, "referee: no run learns its errors with it; add a run"),
+        (
+            {"runs": [{"method": "pointwise", "background_errors": OF_FILE, "observation_errors": OF_FILE}]},
+            "referee: no run learns its errors with it; add a run",
+        ),
         ({"referee": {"kind": "stations", "entry": "here"}}, "referee.entry: needs an entry of stations .* is missing"),
         ({"referee": {"kind": "twin", "depth_m": [0.0, 0.05]}}, "a referee observes the same layer"),
         ({"referee": {"kind": "twin", "monitor_only": True}}, "referee.monitor_only: a referee is not assimilated"),

@@ -124,6 +124,17 @@ def test_observations_of_the_free_forecast_are_compared_but_not_assimilated(tmp_
     assert event.of("analyse") == ["analyse pointwise"]
 
 
+@pytest.mark.parametrize(("is_monitoring", "observed"), [(False, ["observe 02-06"]), (True, [])])
+def test_a_referee_is_read_for_analyses_only(tmp_path: Path, is_monitoring: bool, observed: list[str]) -> None:
+    """Its survey covers no other times: it may have no file then, which would be an error."""
+    event, of_referee = Events(), Events()
+    later = START + 18 * HOUR
+    schedule = Schedule(calendar(1, 3), 6, is_monitoring=is_monitoring, observed_later=frozenset([later]))
+    referee = FakeObservations(of_referee, [START + 6 * HOUR])
+    Campaign(replace(make_parts(tmp_path, event, schedule=schedule), referee=referee)).run()
+    assert of_referee.names == observed
+
+
 def test_monitoring_observes_and_assimilates_nothing(tmp_path: Path) -> None:
     event = Events()
     recorder = FakeRecorder(event)
