@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -139,10 +140,8 @@ def autocorrelation(stored: StoredInnovations, scales: WedgeGroups) -> tuple[Flo
     sums = np.zeros((N_LAGS, 3, scales.n))
     pairs = np.zeros(N_LAGS)
     recent: list[tuple[float, FloatArray, BoolArray]] = []
-    skipped = len(stored) - _MOST_IMAGES
-    for number, (hour, one) in enumerate(zip(hours, stored, strict=True)):
-        if number < skipped:
-            continue
+    latest = replace(stored, times=stored.times[-_MOST_IMAGES:])
+    for hour, one in zip(hours[-_MOST_IMAGES:], latest, strict=True):
         d, seen = one.pair.innovation, one.pair.observed
         for earlier, other, other_seen in recent:
             lag = round((hour - earlier) / step)
