@@ -348,12 +348,12 @@ class VisitDifferences:
         return self._kept["chi_square"].copy()
 
     def first_guess_warning(self) -> str:
-        """Warning that R is still a first guess though cells have been visited often; empty otherwise. Local."""
+        """Warning that R is still an initial estimate though cells have been visited often; empty otherwise. Local."""
         visits = self._kept["square_count"]
         if self._covariances.has_pairs or not visits.any() or visits[visits > 0.0].mean() < _MANY_VISITS:
             return ""
         return (
-            f"the observation errors are still a first guess after {_MANY_VISITS:g} visits of a cell: to learn them, "
+            f"the observation errors are still an initial estimate after {_MANY_VISITS:g} visits of a cell: to learn them, "
             f"{LEAST_CELLS:.0%} of the soil cells need three visits, each at most {self._max_gap / 24.0:g} days after "
             "the one before. Raise max_gap_days, or give the run another error model"
         )

@@ -46,7 +46,7 @@ class LearnedErrorsConfig(ErrorSection, LearningSection):
         errors = read_learned_errors(path, frame, context.grid)
         if not (errors.is_learned or errors.errors_persist):
             raise DataError(
-                f"'{path}' has a first guess of the {purpose} errors, no estimate: too few cells had three visits. "
+                f"'{path}' has an initial estimate of the {purpose} errors only: too few cells had three visits. "
                 "Make it from a campaign with more analyses, or with shorter intervals between them."
             )
         groups, by_wedge = WedgeGroups(frame, "per_wedge"), errors.by_wedge

@@ -215,7 +215,7 @@ def test_a_file_without_an_estimate_or_of_another_frame_is_refused(tmp_path: Pat
     with pytest.raises(DataError, match="no estimate of background errors"):
         section.build(Curvelet2D(GRID.shape, angles_coarse=8), "background", context)
     guessed = MethodContext(GRID, SerialCommunicator(), 7, errors_file(tmp_path, is_learned=False))
-    with pytest.raises(DataError, match="first guess of the observation errors, no estimate"):
+    with pytest.raises(DataError, match="initial estimate of the observation errors only"):
         section.build(Curvelet2D(GRID.shape, angles_coarse=8), "observation", guessed)
     with pytest.raises(DataError, match="frame"):
         section.build(Curvelet2D(GRID.shape, angles_coarse=16), "background", context)
