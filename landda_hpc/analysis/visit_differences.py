@@ -353,8 +353,8 @@ class VisitDifferences:
         if self._covariances.has_pairs or not visits.any() or visits[visits > 0.0].mean() < _MANY_VISITS:
             return ""
         return (
-            f"the observation errors are still an initial estimate after {_MANY_VISITS:g} visits of a cell: to learn them, "
-            f"{LEAST_CELLS:.0%} of the soil cells need three visits, each at most {self._max_gap / 24.0:g} days after "
+            f"the observation errors are still an initial estimate after {_MANY_VISITS:g} visits of a cell: to learn "
+            f"them, {LEAST_CELLS:.0%} of the soil cells need three visits, each at most {self._max_gap / 24.0:g} days after "
             "the one before. Raise max_gap_days, or give the run another error model"
         )
 

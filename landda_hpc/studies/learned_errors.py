@@ -105,8 +105,8 @@ class RunErrors:
         said = []
         if not estimates.is_learned and not estimates.errors_persist:
             said.append(
-                f"R is an initial estimate, because fewer than {LEAST_CELLS:.0%} of the soil cells had three visits, each at most "
-                f"{self.max_gap_days:g} days after the one before."
+                f"R is an initial estimate, because fewer than {LEAST_CELLS:.0%} of the soil cells had three visits, "
+                f"each at most {self.max_gap_days:g} days after the one before."
             )
         if math.isfinite(self.change_ratio):
             ratio = f"(c2 - c1) / c0 of visit differences at the finest scale is {self.change_ratio:.2f}"

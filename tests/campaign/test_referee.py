@@ -94,10 +94,10 @@ def with_(**changes: Any) -> Mapping[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"runs": RUNS[:2]}, "referee: no run learns its errors with it; add a run"),
+        ({"runs": RUNS[:2]}, "referee: no run uses it to learn errors; add a run"),
         (
             {"runs": [{"method": "pointwise", "background_errors": OF_FILE, "observation_errors": OF_FILE}]},
-            "referee: no run learns its errors with it; add a run",
+            "referee: no run uses it to learn errors; add a run",
         ),
         ({"referee": {"kind": "stations", "entry": "here"}}, "referee.entry: needs an entry of stations .* is missing"),
         ({"referee": {"kind": "twin", "depth_m": [0.0, 0.05]}}, "a referee observes the same layer"),
