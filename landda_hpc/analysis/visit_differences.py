@@ -354,8 +354,8 @@ class VisitDifferences:
             return ""
         return (
             f"the observation errors are still an initial estimate after {_MANY_VISITS:g} visits of a cell: to learn "
-            f"them, {LEAST_CELLS:.0%} of the soil cells need three visits, each at most {self._max_gap / 24.0:g} days after "
-            "the one before. Raise max_gap_days, or give the run another error model"
+            f"them, {LEAST_CELLS:.0%} of the soil cells need three visits, each at most {self._max_gap / 24.0:g} days "
+            "after the one before. Raise max_gap_days, or give the run another error model"
         )
 
     def mean_square(self) -> tuple[FloatArray, BoolArray]:

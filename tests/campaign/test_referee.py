@@ -100,7 +100,7 @@ def with_(**changes: Any) -> Mapping[str, Any]:
             "referee: no run uses it to learn errors; add a run",
         ),
         ({"referee": {"kind": "stations", "entry": "here"}}, "referee.entry: needs an entry of stations .* is missing"),
-        ({"referee": {"kind": "twin", "depth_m": [0.0, 0.05]}}, "a referee observes the same layer"),
+        ({"referee": {"kind": "twin", "depth_m": [0.0, 0.05]}}, "referee.depth_m .* give both the same layer"),
         ({"referee": {"kind": "twin", "monitor_only": True}}, "referee.monitor_only: a referee is not assimilated"),
         (
             {
@@ -108,7 +108,7 @@ def with_(**changes: Any) -> Mapping[str, Any]:
                 "referee": {"kind": "catalogue", "entry": "soil"},
                 "catalogue": {"soil": {"product": "gldas_noah", "path": "soil_%Y%m%d.nc4"}},
             },
-            "referee: soil is the assimilated product; its errors are not independent",
+            "referee: soil is also the assimilated product; a referee needs independent errors",
         ),
     ],
 )
