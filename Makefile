@@ -17,12 +17,12 @@ ARGS ?=
 # Numbers of ranks that the parallel tests run on, and the seconds that one job may take.
 TEST_RANKS ?= 2 3 4
 SERIAL_LIMIT ?= 1500
-# Processes that share the serial tests, a file of tests each: one a core, 2 to 4. Files in their order: campaigns, which
+# Processes that share the serial tests, a file of tests each: one per core, 2 to 4. Files in their order: campaigns, which
 # take longest, begin first.
 TEST_WORKERS ?= $(shell n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
 MPI_LIMIT ?= 300
-# Least share of the package's lines that the serial tests must run, %. Kernels do not count (pyproject.toml), nor does what
-# runs in processes of their own. Measuring takes a fifth of the CPU time of tests in this process: a tenth of all.
+# Minimum percentage of the package's lines that the serial tests must run. Kernels (pyproject.toml) and code that runs
+# in separate processes do not count. Measuring takes a fifth of the CPU time of tests in this process: a tenth of all.
 COVERAGE_FLOOR ?= 85
 
 bin := .venv/bin

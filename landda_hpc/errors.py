@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 
 class LandDAError(Exception):
-    """Base of every error that the user can do something about."""
+    """Base of all errors that the user can correct."""
 
     exit_code = 2
     agreed = False
@@ -26,7 +26,7 @@ class ConfigError(LandDAError, ValueError):
 
 
 class ShapeError(LandDAError, ValueError):
-    """An array has another shape, grid or dtype than the operation needs."""
+    """The shape, grid or dtype of an array is not the one that the operation needs."""
 
 
 class DataError(LandDAError, ValueError):
@@ -38,11 +38,11 @@ class MissingFileError(DataError, FileNotFoundError):
 
 
 class MissingLayerError(DataError):
-    """A sound file lacks the variable of a soil layer."""
+    """An intact file lacks the variable of a soil layer."""
 
 
 class UnfitFileError(DataError):
-    """A sound file that does not hold images of the product, which a wildcard may have taken in."""
+    """An intact file, perhaps matched by a wildcard, does not hold images of the product."""
 
 
 class AverageError(UnfitFileError):

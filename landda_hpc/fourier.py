@@ -122,7 +122,7 @@ class _Scipy:
 
 
 def _given(found: AnyArray, out: AnyArray | None) -> AnyArray:
-    """What a transform found, in ``out``; scipy transforms in place where it can, and has no argument for it."""
+    """The result of a transform, in ``out``; scipy transforms in place if it can, but has no such argument."""
     if out is None:
         return found
     if not np.may_share_memory(found, out):
@@ -136,7 +136,7 @@ def is_installed(name: FourierName) -> bool:
 
 
 def library(name: FourierName | None = None) -> FourierLibrary:
-    """Return a library by name; the process's choice where there is none.
+    """Return a library by name; without a name, the process's choice.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Parts that can be added: analysis methods, error models and others, built in or from an installed package.
+"""Registries of extensible parts (analysis methods, error models and others), built in or from an installed package.
 
 A part is a configuration section, a subclass of ``Section``. It names itself by one literal field (``method``,
 ``kind`` or ``product``) and says how it is built. Built-in parts are the sections that the modules of one package
@@ -75,7 +75,7 @@ class Registry(Generic[T]):
         return tuple(self._loaded().values())
 
     def source_of(self, name: str) -> str:
-        """Where a part is from, in words: a module of this package, or an entry point of another one."""
+        """Origin of a part, in words: a module of this package, or an entry point of another one."""
         _ = self[name]
         return self._sources[name]
 
@@ -152,10 +152,10 @@ class Registry(Generic[T]):
 
 
 def not_known(name: str, known: Sequence[str]) -> str:
-    """Words for a name that is not among the known ones, with a suggestion: "'xx' is not known; there are ..."."""
+    """Words for an unknown name, with a suggestion: "'xx' is not known; known names are ..."."""
     close = difflib.get_close_matches(name[:80], known, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
-    return f"'{name[:80]}' is not known; there are {', '.join(known)}.{hint}"
+    return f"'{name[:80]}' is not known; known names are {', '.join(known)}.{hint}"
 
 
 def _origin(entry: EntryPoint) -> str:

@@ -16,7 +16,7 @@ def resident_bytes() -> float:
 
 
 def peak_bytes() -> float:
-    """Most memory that this process has held since its start, bytes.
+    """Maximum memory that this process has held since its start, bytes.
 
     Notes
     -----

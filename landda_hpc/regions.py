@@ -61,7 +61,7 @@ class Region:
 
     @classmethod
     def union(cls, name: str, parts: Sequence[Region]) -> Region:
-        """Return the region that holds all places of the parts; one at least."""
+        """Return the union of one or more regions."""
         if len(parts) == 1:
             return replace(parts[0], name=name)
         west, east = _span([(part.west, part.east) for part in parts])
@@ -112,7 +112,7 @@ def named_regions(asked: Sequence[RegionConfig], data_root: Path) -> tuple[Regio
 
 
 def std_by_region(grid: Grid, elsewhere: float, asked: Sequence[RegionStd], data_root: Path) -> float | FloatArray:
-    """Return the standard deviation of errors, m3 m-3: a number, or a map (n_lat, n_lon) where regions have their own.
+    """Return the standard deviation of errors, m3 m-3: a number, or a map (n_lat, n_lon) if it varies by region.
 
     Raises
     ------
@@ -208,7 +208,7 @@ def _corner(point: Any, where: str) -> tuple[float, float]:
 def _span(spans: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Return the shortest span of longitudes that holds several, degrees; it begins in [-180, 180)."""
     turned = sorted((west % 360.0, east - west) for west, east in spans)
-    # What reaches past the first begin, a turn later, may cover it.
+    # A span that reaches past the first begin plus 360 degrees may cover it.
     begin, reach, largest = turned[0][0], max(west + width for west, width in turned) - 360.0, -math.inf
     for west, width in [*turned, (turned[0][0] + 360.0, 0.0)]:
         if west - reach > largest:  # the span begins behind the largest gap

@@ -1,4 +1,4 @@
-"""The tile vector: what a tile is (Tiles) and what changes in it (TileState)."""
+"""The tile vector: static description (Tiles) and prognostic variables (TileState)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The water ledger of an analysis: what it requests, what the soil takes, and why not all of it."""
+"""The water ledger of an analysis: the requested water, the part that the soil takes, and the reasons."""
 
 from __future__ import annotations
 

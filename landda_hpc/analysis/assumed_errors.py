@@ -14,7 +14,7 @@ from landda_hpc.constants import BoolArray, FloatArray
 
 @dataclass(frozen=True, eq=False)
 class AssumedErrors:
-    """What a method assumes about its errors; None for what it learns or does not need, or each observation reports.
+    """Errors that a method assumes; None for errors that it learns, does not need, or takes from each observation.
 
     Attributes
     ----------

@@ -98,10 +98,10 @@ class ErrorsOfEachAnalysis:
         """Warning, in words, that the errors of the observations persist from visit to visit. Local."""
         ratio, error = self.estimator.white_share()
         return (
-            "the fine detail of this product cannot be trusted: its errors seem to last from one observation to the "
-            f"next. The differences of observations at the finest scale are {2.0 * max(ratio, 0.0):.0%} of what errors "
-            f"without memory would make them (standard error {2.0 * error:.0%}), so the gain is limited. A second "
-            "product or stations show the right gain (section 'referee')"
+            "the fine detail of this product cannot be trusted: its errors seem to persist from one observation to "
+            f"the next. The differences of observations at the finest scale are {2.0 * max(ratio, 0.0):.0%} of the "
+            f"value for errors that are white in time (standard error {2.0 * error:.0%}), so the gain is limited. A "
+            "second product or stations show the right gain (section 'referee')"
         )
 
     def _local_variance(self, pair: ImagePair, found: LearnedVariances) -> tuple[FloatArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""Mean covariances of visit differences by lag and scale, their scatter, and what the latest analyses alone say."""
+"""Mean covariances of visit differences by lag and scale, their scatter, and those of the latest analyses."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class VisitCovariances:
         phi : phi_0 and phi_1, (2, n_scales).
         """
         kept, known = self._kept, white > 0.0
-        # A change of the errors is not scatter: what lies far out counts as less.
+        # A change of the errors is not scatter: outliers are reduced.
         bound = _OUTLIER * np.sqrt(np.einsum("kks->ks", self.sampling(1.0)))
         residual = np.where(known, np.clip(per_white(product, white) - self.p, -bound, bound), 0.0)
         kept["scatter"], kept["scatter_count"] = running_mean(

@@ -55,7 +55,7 @@ _LEAST_SHARE: Final = 0.25
 """Least (c_2 - c_1) / c_0 at the finest scale. Errors that are white in time give 1/2, errors that last nearly 0."""
 
 _CONFIDENCE: Final = 2.0
-"""Standard errors by which (c_2 - c_1) / c_0 must lie below the least share before errors are said to persist."""
+"""Standard errors by which (c_2 - c_1) / c_0 must lie below the minimum before errors are said to persist."""
 
 _JUMP: Final = 1.5
 """Above this chi-square of the finest scale the errors of an observation are larger than those before."""
@@ -128,7 +128,7 @@ class VisitDifferences:
     covariance_memory : largest number of analyses in the means of c_l.
     follows_changes : whether earlier covariances are forgotten where R of the latest analyses differs clearly.
     max_gap_days : visits of a cell that lie further apart give no difference.
-    recession : what is left of an increment after a time.
+    recession : remaining fraction of an increment after a time.
 
     Notes
     -----

@@ -64,12 +64,12 @@ def analyse(
     Parameters
     ----------
     background, observation : soil moisture, m3 m-3, both arrays of shape (n_lat, n_lon), rows from south to north, or
-        both ``xarray.DataArray`` with the coordinates lat and lon. NaN of the background is outside the domain; NaN
-        of the observation is missing.
+        both ``xarray.DataArray`` with the coordinates lat and lon. NaN in the background means outside the domain; NaN
+        in the observation means missing.
     method : name of the method, as in a configuration (``landda schema``).
-    grid : of the arrays; by default that of the coordinates, or a regular global grid of the arrays' shape.
+    grid : grid of the arrays; default: the grid of the coordinates, or a regular global grid of the arrays' shape.
     domain : cells that may change, (n_lat, n_lon); default: those with a background.
-    seed : of the perturbations.
+    seed : seed of the perturbations.
     observation_std : standard deviation of the observation's errors, m3 m-3, for methods that use reported errors.
     data_root : folder of files named in the settings.
     settings : keys of the method's section, e.g. ``members=20`` or ``frame={"boundary": "reflect"}``.
@@ -144,8 +144,8 @@ def score(image: Any, reference: Any, *, mask: Any = None, weights: Any = None) 
     Parameters
     ----------
     image, reference : same shape and unit, arrays or ``xarray.DataArray``; NaN is missing.
-    mask : cells that are scored; all by default.
-    weights : of the cells, e.g. their area; default: the cosine of latitude if the image has a coordinate lat,
+    mask : scored cells; default: all.
+    weights : weights of the cells, e.g. their area; default: the cosine of latitude if the image has a coordinate lat,
         otherwise equal weights.
 
     Raises

@@ -115,9 +115,9 @@ class CampaignResults:
     def images(self, run: str) -> xr.Dataset:
         """Images of a run at all its output times, loaded when they are used (dask), dimensions (time, lat, lon).
 
-        Variables are those of ``output.fields``, in m3 m-3: background, forecast, analysis, increment, observation,
-        innovation, truth, spread; NaN at times without them. ``xarray.open_mfdataset`` on the files gives
-        the same data set.
+        The variables are the fields in ``output.fields``, m3 m-3: background, forecast, analysis, increment,
+        observation, innovation, truth, spread; NaN at times at which a field does not exist. ``xarray.open_mfdataset``
+        on the files gives the same data set.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class CampaignResults:
         Raises
         ------
         ConfigError : the campaign does not have that run.
-        DataError : the campaign has not recorded series of it.
+        DataError : the campaign has not recorded series of the run.
         """
         files = list_series(series_folder(self.path)).get(self._known(run), {})
         return self._open(run, list(files.values()), "series")

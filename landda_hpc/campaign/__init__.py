@@ -1,4 +1,4 @@
-"""The campaign: the order of the steps of a cycle, the parts that it needs, and what it records.
+"""The campaign: the order of the steps of a cycle, the parts that they need, and the records.
 
     >>> from landda_hpc.campaign import run_campaign
     >>> run_campaign("experiments/smoke.yaml", "runs/smoke").finished  # doctest: +SKIP

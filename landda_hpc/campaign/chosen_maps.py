@@ -136,7 +136,7 @@ def draw_chosen(
             images,
             frame.ground,
             output / name,
-            MapStyle(f"Soil moisture {layer}, {run.replace('_', '-')}", time),
+            MapStyle(f"Soil moisture {layer}, {run}", time),
             panels=panels or None,
         )
         yield output / name
@@ -161,7 +161,7 @@ def _time(text: str, stored: Sequence[datetime]) -> datetime:
     if time not in stored:
         nearest = min(stored, key=lambda one: abs(one - time))
         raise ConfigError(
-            f"--time {text}: there are no images of that time; the nearest of {len(stored)} times is "
+            f"--time {text}: no images exist at that time; the nearest of {len(stored)} times is "
             f"{_words(nearest)}. List them with --list."
         )
     return time

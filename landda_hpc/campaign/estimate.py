@@ -159,12 +159,12 @@ def estimate(config: CampaignConfig, sizes: Sizes, trial: Trial | None = None, w
     """
     found = needs(config, sizes, trial)
     of = f" ({', '.join(f'{kind} {_size(size)}' for kind, size in found.parts.items())})"
-    source = "measured in three cycles" if trial is not None else "from sizes alone, to a factor of two"
+    source = "measured in three cycles" if trial is not None else "estimated from sizes, to within a factor of two"
     words = {
-        "ranks": f"any number; of {sizes.n_ranks}, the fullest has {sizes.fullest} tiles, "
-        f"{sizes.n_roots} share the images",
-        "memory": f"about {found.memory / 1e9:.2f} GB per rank with {sizes.n_ranks} ranks, {source}",
-        "disk": f"about {_size(found.disk)}{of}; {_size(found.written_beside)} more while a checkpoint is written",
+        "ranks": f"any number; with {sizes.n_ranks}, at most {sizes.fullest} tiles per rank; images on {sizes.n_roots}",
+        "memory": f"about {found.memory / 1e9:.2f} GB per rank with {sizes.n_ranks} "
+        f"rank{'' if sizes.n_ranks == 1 else 's'}, {source}",
+        "disk": f"about {_size(found.disk)}{of}; {_size(found.written_beside)} more during the writing of a checkpoint",
     }
     if found.core_seconds is not None:
         words["time"] = f"about {_duration(found.core_seconds)} of one core here, without the report"

@@ -117,7 +117,7 @@ def make_report(
 
 
 def _benchmarks(files: Sequence[Path], data_root: Path) -> tuple[Sequence[Benchmark], list[str]]:
-    """Benchmarks that the configuration names; a sentence for the page where they can no longer be read."""
+    """Benchmarks that the configuration names, or a sentence for the page if they can no longer be read."""
     try:
         return read_benchmarks(files, data_root), []
     except LandDAError as error:
@@ -167,7 +167,7 @@ def _innovation_files(
 
 
 def map_frame(domain: Domain, depth_m: tuple[float, float], regions: Sequence[Region]) -> MapFrame:
-    """What all maps of a campaign have in common. Local."""
+    """Common parts of all maps of a campaign. Local."""
     from landda_hpc.verification.figures.maps import Coastline, Ground
     from landda_hpc.verification.figures.report_figures import MapFrame
 
@@ -182,7 +182,7 @@ def _tolerance(runs: Sequence[Run]) -> float | None:
 
 
 def _sources(folder: CampaignFolder, runs: Sequence[Run], window: tuple[datetime, datetime]) -> list[MapSource]:
-    """Of each run the first scored and the last image of the analysis window, and the last of all.
+    """For each run: the first scored and the last image of the assimilation window, and the last image of all.
 
     The control's are drawn as panels next to those of the other runs.
     """
@@ -199,7 +199,7 @@ def _sources(folder: CampaignFolder, runs: Sequence[Run], window: tuple[datetime
 
 
 def default_times(stored: Iterable[datetime], window: tuple[datetime, datetime]) -> list[datetime]:
-    """Times whose maps a report shows: the first scored and the last of the analysis window, and the last of all."""
+    """Times of the maps in a report: the first scored and the last of the assimilation window, and the last of all."""
     times = sorted(stored)
     analysed = [t for t in times if window[0] <= t <= window[1]]
     return sorted({*analysed[:1], *analysed[-1:], *times[-1:]})

@@ -26,7 +26,7 @@ model:
 
 # The nature run is the truth. It differs from the model by its weather, soil and initial state.
 twin:
-  weather_correlation: 0.7            # with the weather of the model, 1
+  weather_correlation: 0.7            # correlation with the weather of the model
   sand_sigma: 15.0                    # percent
   log_rain_sigma: 0.4
   wetness_sigma: 0.15

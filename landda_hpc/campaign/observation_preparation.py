@@ -125,7 +125,7 @@ class ObservationProcessing:
 
 
 class ProcessedObservations:
-    """Observations of the cycles as processing leaves them; those of a referee are used in this form.
+    """Processed observations of the cycles; those of a referee are used in this form.
 
     Implements ``parts.ObservationStep``.
 

@@ -73,7 +73,7 @@ def report_observations(
     """
     if observations.kind == "twin":
         raise ConfigError(
-            "the observations of a twin come from its nature run: run the campaign, then report on its folder."
+            "the observations of a twin come from its nature run. Run the campaign, then report on its folder."
         )
     standing = {name: getattr(observations.quality, name) for name in CHECKS_OF_A_FORECAST}
     off = {name: False if isinstance(value, bool) else None for name, value in standing.items()}
@@ -148,7 +148,7 @@ def counts_table(n_times: int, counts: Mapping[str, int]) -> list[tuple[str, str
     for reason, n in counts.items():
         if n or reason == "used":
             share = "" if reason in apart or not judged else f"{100.0 * n / judged:.2f} %"
-            rows.append((reason, f"{n} ({n / n_times:.0f} a time)" if n_times else "0", share))
+            rows.append((reason, f"{n} ({n / n_times:.0f} per time)" if n_times else "0", share))
     return rows
 
 
@@ -156,9 +156,10 @@ def counts_markdown(n_times: int, counts: Mapping[str, int]) -> str:
     """The counts as a Markdown page."""
     page = MarkdownPage("Observations")
     page.text(
-        f"Times with observations: {n_times}. Cells by the first reason against their use, summed over the times."
+        f"Times with observations: {n_times}. The table counts cells, summed over these times, by use or by the "
+        f"first reason for their rejection."
     )
-    page.table(("reason", "cells", "share of the values on soil"), counts_table(n_times, counts))
+    page.table(("reason", "cells", "fraction of the values on soil"), counts_table(n_times, counts))
     return page.content()
 
 

@@ -42,7 +42,7 @@ class Schedule:
     observed_later: frozenset[datetime] = frozenset()
 
     def may_be_observed(self, time: datetime) -> bool:
-        """Whether observations of a time are read."""
+        """Whether observations at a time are read."""
         return time <= self.time.assimilation_end or time in self.observed_later
 
     def may_be_analysed(self, cycle: int) -> bool:

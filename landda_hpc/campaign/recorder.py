@@ -72,7 +72,7 @@ class CycleImages:
 
 @dataclass(frozen=True, eq=False)
 class RecordSettings:
-    """The sections of a configuration that decide what is recorded.
+    """The sections of a configuration that determine the records.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class RecordSettings:
 
     @classmethod
     def of(cls, config: CampaignConfig) -> Self:
-        """Those of a campaign."""
+        """The settings of a campaign."""
         return cls(
             config.name,
             config.seed,

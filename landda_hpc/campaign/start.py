@@ -60,8 +60,8 @@ def run_campaign(config: CampaignConfig | Path | str, output: Path | str, world:
     Parameters
     ----------
     config : configuration, or path of its YAML file.
-    output : folder that is created.
-    world : communicator; this process alone by default.
+    output : output folder, which is created.
+    world : communicator; default: this process alone.
 
     Examples
     --------
@@ -305,7 +305,8 @@ def _read_state(
         if header.config_hash not in accepted_identities(config_file) or header.n_tiles != len(domain.tiles):
             raise ConfigError(
                 f"{path} was written with another configuration than that in {config_file}; keys that determine the "
-                f"trajectory differ. Undo the change of that file, or start another campaign. May change: {FREE}."
+                f"trajectory differ. Undo the change of that file, or start another campaign. Only these keys may "
+                f"change: {FREE}."
             )
         for instance in instances:
             if instance.model is not None:

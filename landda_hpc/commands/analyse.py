@@ -47,14 +47,12 @@ def command(
         str, typer.Option(help="Analysis method, as in a campaign's runs.", autocompletion=lambda: list(METHODS))
     ] = "enkf_like",
     background_variable: Annotated[
-        str | None, typer.Option(help="Variable of BACKGROUND; by default its only image.")
+        str | None, typer.Option(help="Variable of BACKGROUND; default: its only image.")
     ] = None,
-    observation_variable: Annotated[
-        str | None, typer.Option(help="Variable of OBS; by default its only image.")
-    ] = None,
+    observation_variable: Annotated[str | None, typer.Option(help="Variable of OBS; default: its only image.")] = None,
     background_std: Annotated[float | None, typer.Option(help="Background error, m3 m-3.")] = None,
     observation_std: Annotated[float | None, typer.Option(help="Observation error, m3 m-3.")] = None,
-    gain: Annotated[float | None, typer.Option(help="Constant K of the pointwise method.")] = None,
+    gain: Annotated[float | None, typer.Option(help="Constant gain K of the pointwise method.")] = None,
     members: Annotated[int | None, typer.Option(help="Number of perturbed images.")] = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Compute variances in closed form instead of from members.")
@@ -66,7 +64,7 @@ def command(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any other key of the method's section (see 'landda schema'): --set keep_fraction=0.3 "
+            help="Set any other key of the method's section (see 'landda schema'): --set keep_fraction=0.3 "
             "--set background_errors.kind=white. Paths are relative to this folder. May be given several times.",
         ),
     ] = None,
@@ -80,9 +78,9 @@ def command(
 ) -> None:
     """Analyse one image: from background and observation to analysis and increment, without a model or cycling.
 
-    Cells without background (ocean) stay empty. The image analysis changes a cell without observation only by what it
-    spreads into it. Values outside the range of soil moisture are refused. A method has the same defaults as in the run
-    of a campaign. A 3D-Var prints its cost function at each iteration.
+    Cells without background (ocean) stay empty. A cell without observation changes only by the increment that an image
+    analysis spreads into it. Values outside the range of soil moisture are refused. A method has the same defaults as
+    in the run of a campaign. A 3D-Var method prints its cost function at each iteration.
     """
     from landda_hpc.studies.single_image import ImageFile, analyse_files, draw_single_minimisation
 

@@ -51,9 +51,9 @@ app = typer.Typer(
     name="landda",
     help=(
         "Assimilate images of soil moisture into the Common Land Model.\n\n"
-        "A campaign is one YAML file: 'landda check FILE' reports whether it can run and what resources it needs, "
-        "'landda run FILE' runs it on one process or under mpirun/srun, and 'landda resume DIR' resumes it after any "
-        "stop. Start with: landda init, or landda run experiments/smoke.yaml"
+        "A campaign is one YAML file: 'landda check FILE' reports problems and the resources that it needs, 'landda "
+        "run FILE' runs it on one process or under mpirun/srun, and 'landda resume DIR' resumes it after any stop. "
+        "Start with 'landda init', or with 'landda run experiments/smoke.yaml'."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -64,12 +64,14 @@ for module in (init, check, run, resume, status, score, plot, errors, digest, sc
 app.command(name="analyse", cls=analyse.MethodsCommand)(analyse.command)
 
 study = typer.Typer(
-    no_args_is_help=True, help="Studies with campaigns: comparison of methods, the papers' experiments, error archives."
+    no_args_is_help=True,
+    help="Studies with several campaigns or images: comparison of methods, the papers' "
+    "experiments, error archives, thresholds.",
 )
 for module in (compare, reproduce, threshold, archive, regress):
     study.command(name=name_of(module))(module.command)
 
-land = typer.Typer(no_args_is_help=True, help="The embedded land model on its own: spin-up, climate, memory, one site.")
+land = typer.Typer(no_args_is_help=True, help="The embedded land model alone: spin-up, climate, memory, one site.")
 for module in (spinup, climate, memory, site):
     land.command(name=name_of(module))(module.command)
 

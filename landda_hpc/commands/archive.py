@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 def command(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="netCDF archive to write.")],
     campaign: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Take the innovations of a run of this campaign.")
+        Path | None, typer.Option(metavar="DIR", help="Use the innovations of a run of this campaign.")
     ] = None,
-    run: Annotated[str, typer.Option(help="With --campaign: the run; it must not assimilate.")] = "control",
+    run: Annotated[str, typer.Option(help="With --campaign: name of the run, which must not assimilate.")] = "control",
     layers: Annotated[
         bool,
         typer.Option(
             "--layers",
-            help="With --campaign: CoLM's layers 1-3, for 3D-Var with layers: upper_three. The campaign needs "
-            "innovation_layers among output.fields.",
+            help="With --campaign: make an archive for CoLM's layers 1-3, for 3D-Var with layers: upper_three. The "
+            "campaign needs innovation_layers among output.fields.",
         ),
     ] = False,
     model: ModelImages = None,
@@ -47,10 +47,10 @@ def command(
         typer.Option(metavar="FILE", help="Observation images: files or folders. May be given several times."),
     ] = None,
     model_variable: Annotated[
-        list[str] | None, typer.Option(help="Variable of the model: one per layer, from the top down.")
+        list[str] | None, typer.Option(help="Variable in the model images: one per layer, from the top down.")
     ] = None,
     observation_variable: Annotated[
-        list[str] | None, typer.Option(help="Variable of the observation: one per layer, or one for all.")
+        list[str] | None, typer.Option(help="Variable in the observation images: one per layer, or one for all layers.")
     ] = None,
     observation_depth: Annotated[
         list[str] | None,
@@ -70,7 +70,7 @@ def command(
         float, typer.Option(min=0.0, help="White observation error to subtract from the variances per wedge, m3 m-3.")
     ] = 0.0,
     mean_square: Annotated[
-        bool, typer.Option("--mean-square", help="Variances per wedge include the mean difference as error.")
+        bool, typer.Option("--mean-square", help="Count the mean difference as error in the variances per wedge.")
     ] = False,
     frame: Annotated[
         list[str] | None,

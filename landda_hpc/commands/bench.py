@@ -32,8 +32,8 @@ def curvelet(
         int, typer.Option(min=2, help="Number of 128 x 256 images in a batch, and of members of an analysis.")
     ] = 50,
     rounds: Annotated[int, typer.Option(min=1, help="Repetitions; the results are medians.")] = 15,
-    large: Annotated[bool, typer.Option(help="Also scaling and memory at 1800 x 3600 (20 s, 1 GB).")] = True,
-    start_up: Annotated[bool, typer.Option(help="Also the first use in a fresh process (20 s).")] = True,
+    large: Annotated[bool, typer.Option(help="Also measure scaling and memory at 1800 x 3600 (20 s, 1 GB).")] = True,
+    start_up: Annotated[bool, typer.Option(help="Also measure the first use in a new process (20 s).")] = True,
 ) -> None:
     """Time the curvelet transform and other packages in one run, on one thread.
 
@@ -91,15 +91,13 @@ def column(
 
 @app.command()
 def analysis(
-    methods: Annotated[
-        str, typer.Option(help="Methods to time, besides enkf_like, with which they are compared.")
-    ] = "learned,per_wedge",
+    methods: Annotated[str, typer.Option(help="Methods to time and compare with enkf_like.")] = "learned,per_wedge",
     sizes: Annotated[
         str, typer.Option(help="Sizes of the images, from small to large.")
     ] = "64x128,128x256,256x512,512x1024,720x1440",
     rounds: Annotated[int, typer.Option(min=1, help="Analyses per method and size; the results are medians.")] = 5,
 ) -> None:
-    """Time one analysis of each method, with a mask that stays and with one that changes in every analysis."""
+    """Time one analysis of each method, with a constant mask and with a mask that changes in every analysis."""
     from landda_hpc.studies.analysis_bench import REFERENCE, growth, measure
 
     shapes = [_shape(text) for text in sizes.split(",")]

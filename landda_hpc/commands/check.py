@@ -20,7 +20,7 @@ def command(
     file: ConfigFile,
     overrides: SetOption = None,
     ranks: Annotated[
-        int, typer.Option("--ranks", "-n", min=1, help="Number of ranks for which resources are estimated.")
+        int, typer.Option("--ranks", "-n", min=1, help="Number of ranks for the estimate of resources.")
     ] = 1,
     trial: Annotated[
         bool,
@@ -34,7 +34,7 @@ def command(
     Memory per rank, disk space and core time are extrapolated from three cycles, which are run on one process, on a
     coarser grid if the grid is large. With --no-trial, or with your own model, memory and disk space are estimated from
     sizes, to within a factor of two. The innovations of the two analyses in these cycles are compared with the errors
-    that each run assumes, B + R; a warning says so if they do not fit.
+    that each run assumes, B + R; a warning appears if they do not fit.
     """
     from landda_hpc.campaign.estimate import estimate, measure
     from landda_hpc.campaign.preflight import find_problems, survey_analyses

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def command(
     file: ConfigFile,
     years: Annotated[
-        int, typer.Option(min=1, help="Years to run; if there are several, means leave out the first.")
+        int, typer.Option(min=1, help="Number of years to run; the means of several years exclude the first.")
     ] = 3,
     climatology: Annotated[
         Path | None,
@@ -37,8 +37,8 @@ def command(
     """Run the land model freely and print annual means by climate zone, frozen ground and budget residuals.
 
     Grid, tiles, weather and model come from the configuration; its physics must be land_surface. The run begins at
-    time.start, without a spin-up; with model.initial: spun_up the first year is usable as well. Runs on any number of
-    processes.
+    time.start, without a spin-up; with model.initial: spun_up the first year is usable as well. The command runs on
+    any number of processes.
     """
     from landda_hpc.config import load_config
     from landda_hpc.io.atomic import atomic_replacement

@@ -12,7 +12,9 @@ from landda_hpc.errors import DataError
 if TYPE_CHECKING:
     from landda_hpc.model.colm.verify import Comparison
 
-app = typer.Typer(no_args_is_help=True, help="The Common Land Model: check that a case is read correctly.")
+app = typer.Typer(
+    no_args_is_help=True, help="The Common Land Model: check that a case or a set of restart files is read correctly."
+)
 
 _Case = Annotated[Path, typer.Argument(metavar="CASE", help="Folder of the case, <DEF_dir_output>/<DEF_CASE_NAME>.")]
 
@@ -25,10 +27,12 @@ def _group() -> None:
 @app.command()
 def verify(
     case: _Case,
-    restart: Annotated[Path | None, typer.Option(help="Time-varying restarts, if not CASE/restart.")] = None,
-    const: Annotated[Path | None, typer.Option(help="Constant restart, if not in const next to them.")] = None,
-    landdata: Annotated[Path | None, typer.Option(help="Mapping files, if not CASE/landdata.")] = None,
-    history: Annotated[Path | None, typer.Option(help="History files, if not CASE/history.")] = None,
+    restart: Annotated[Path | None, typer.Option(help="Folder of time-varying restarts, if not CASE/restart.")] = None,
+    const: Annotated[
+        Path | None, typer.Option(help="Folder of the constant restart, if not const next to them.")
+    ] = None,
+    landdata: Annotated[Path | None, typer.Option(help="Folder of mapping files, if not CASE/landdata.")] = None,
+    history: Annotated[Path | None, typer.Option(help="Folder of history files, if not CASE/history.")] = None,
     name: Annotated[str | None, typer.Option(help="DEF_CASE_NAME, if a folder holds several.")] = None,
     lc_year: Annotated[int | None, typer.Option(help="DEF_LC_YEAR, if a folder holds several.")] = None,
     times: Annotated[bool, typer.Option("--times", help="Also print one line for each time.")] = False,

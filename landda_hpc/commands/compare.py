@@ -20,26 +20,26 @@ def command(
         str,
         typer.Option(
             help="Runs of FILE, methods with their defaults, or either with settings: "
-            "control,pointwise,'enkf_like:estimator=exact;members=20'. All runs of FILE by default."
+            "control,pointwise,'enkf_like:estimator=exact;members=20'. Default: all runs of FILE."
         ),
     ] = "",
     seeds: Annotated[str, typer.Option(help="Seeds; each is a campaign.")] = "1,2,3",
     baseline: Annotated[
-        str | None, typer.Option(help="Method from which paired differences are taken; by default the first.")
+        str | None, typer.Option(help="Method from which paired differences are computed; default: the first.")
     ] = None,
     last_days: Annotated[
         float | None,
         typer.Option(
-            help="Number of days at the end of the assimilation window that are scored; by default half of "
-            "those that verification.discard_days leaves."
+            help="Number of scored days at the end of the assimilation window; default: half of the days that "
+            "remain after verification.discard_days."
         ),
     ] = None,
     tune_gain: Annotated[
         bool,
         typer.Option(
             "--tune-gain",
-            help="Also compare pointwise_best and smoothed_best: the constant gain, and the gain and smoothing length, "
-            "that have the best score against the truth, chosen for every seed.",
+            help="Also compare pointwise_best and smoothed_best: the constant gain, and the gain and smoothing "
+            "length, with the best score against the truth, chosen for every seed.",
         ),
     ] = False,
     options: Annotated[
@@ -47,31 +47,34 @@ def command(
         typer.Option(
             metavar="SETS",
             help="Compare every method with each of these sets of options: plain, depth (vertical regression of the "
-            "increments), drift (the model's drift is estimated), depth+drift; by default those of FILE.",
+            "increments), drift (the model's drift is estimated), depth+drift. Default: the options in FILE.",
         ),
     ] = "",
     slopes: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Slopes of 'landda study regress' for the option depth, below data_root; by default those included.",
+            help="Slopes from 'landda study regress' for the option depth, a path below data_root; default: the "
+            "built-in slopes.",
         ),
     ] = None,
     gains: Annotated[str, typer.Option(help="Gains to try with --tune-gain.")] = "0.1,0.15,0.2,0.3,0.4,0.5,0.6,0.7,0.8",
     lengths: Annotated[
-        str, typer.Option(help="Smoothing lengths to try with --tune-gain, km; 'none': without smoothed_best.")
+        str, typer.Option(help="Smoothing lengths to try with --tune-gain, km; 'none' omits smoothed_best.")
     ] = "150,300,500",
     csv: Annotated[
-        Path | None, typer.Option(help="Table to write; by default comparison.csv in the output folder.")
+        Path | None, typer.Option(help="Table to write; default: comparison.csv in the output folder.")
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Output folder; by default runs/compare_<name>."),
+        typer.Option("--output", "-o", metavar="DIR", help="Output folder; default: runs/compare_<name>."),
     ] = None,
     overrides: SetOption = None,
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Run all seeds again, and replace those in the folder but no other files."),
+        typer.Option(
+            "--overwrite", help="Run all seeds again and replace their folders; other files in the output folder stay."
+        ),
     ] = False,
     verbose: VerboseOption = False,
 ) -> None:

@@ -28,9 +28,9 @@ class Boundary(StrEnum):
     double_fourier_sphere = "double_fourier_sphere"
 
 
-_Finest = Annotated[Finest, typer.Option(help="Kind of the finest scale.")]
+_Finest = Annotated[Finest, typer.Option(help="Functions at the finest scale: curvelets or wavelets.")]
 _Boundary = Annotated[Boundary, typer.Option(help="Boundary condition of the image.")]
-_Scales = Annotated[int | None, typer.Option(help="Number of scales; by default from the size of the image.")]
+_Scales = Annotated[int | None, typer.Option(help="Number of scales; default: from the size of the image.")]
 _Angles = Annotated[int, typer.Option(help="Number of angles at the coarsest directional scale.")]
 
 
@@ -120,7 +120,7 @@ def tiling(
 def guarantees(
     seed: Annotated[int, typer.Option(help="Seed of the random images.")] = 0,
 ) -> None:
-    """Measure the guarantees of the transform: exactness, single precision, equal bits, exact variances, leakage.
+    """Measure the guarantees of the transform: exactness, single precision, reproducible bits, variances, leakage.
 
     The errors are maxima over odd, even, prime, square and oblong images, both finest scales and all boundaries.
     """

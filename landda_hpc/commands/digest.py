@@ -12,7 +12,7 @@ from landda_hpc.errors import StorageError
 
 def command(
     folder: CampaignDir,
-    every: Annotated[bool, typer.Option("--all", help="One line for each checkpoint, oldest first.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Print one line for each checkpoint, oldest first.")] = False,
 ) -> None:
     """Print a hash of the state in the last checkpoint; it does not depend on the number of ranks or their layout.
 

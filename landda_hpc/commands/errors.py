@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def command(
     folder: CampaignDir,
     run: Annotated[
-        list[str] | None, typer.Option("--run", "-r", help="Run. Repeatable [default: every run whose data suffice].")
+        list[str] | None, typer.Option("--run", "-r", help="Run. Repeatable [default: every run with sufficient data].")
     ] = None,
     first: FirstTime = None,
     last: LastTime = None,
@@ -40,13 +40,13 @@ def command(
     """Estimate R, B and the gain K by scale from the innovations of a campaign, next to what each run assumed.
 
     The campaign may be finished, stopped or running, or compare observations without assimilating them
-    (observations.monitor_only). R comes from visit differences: the observed change minus the modelled change between
-    two visits of a cell. 95 % intervals are a jackknife over blocks of analyses. Chi-square is the innovation variance
-    over the assumed B + R: 1 if the assumed errors fit.
+    (observations.monitor_only). R is estimated from visit differences: the observed change minus the modelled change
+    between two visits of a cell. The 95 % intervals come from a jackknife over blocks of analyses. Chi-square is the
+    innovation variance over the assumed B + R: 1 if the assumed errors fit.
 
-    Writes errors_RUN.nc (CF netCDF; a run reads it with errors of kind 'learned' and 'file:') and a figure per run.
-    Runs with analyses need images of every analysis: output.every_hours as short as the cycle, with background,
-    innovation and increment among output.fields.
+    Writes errors_RUN.nc (CF netCDF; a run reads it with errors of kind 'learned' and the key 'file') and one figure
+    per run. Runs with analyses need images of every analysis: set output.every_hours to the length of the cycle, with
+    background, innovation and increment among output.fields.
     """
     from landda_hpc.config import read_resolved
     from landda_hpc.instances.domain import make_domain
@@ -69,7 +69,7 @@ def command(
             applied_gain=found.applied_gain,
             is_land=make_domain(config, n_ranks=1).is_land,
             coastline=Coastline.shipped(),
-            title=f"Errors learned from run {found.run.replace('_', '-')}, campaign {config.name}",
+            title=f"Errors learned from run {found.run}, campaign {config.name}",
             note=found.how,
         )
         for written in (path, picture):
@@ -78,7 +78,9 @@ def command(
 
 def _print(console: Console, found: RunErrors) -> None:
     of_scale = found.estimates.by_scale
-    table = Table(title=f"Run {found.run}: standard deviations as of white errors, m3 m-3", title_justify="left")
+    table = Table(
+        title=f"Run {found.run}: standard deviations of equivalent white errors, m3 m-3", title_justify="left"
+    )
     n = of_scale.gain.value.size
     table.add_column("scale")
     for scale in range(n):

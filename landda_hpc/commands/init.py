@@ -14,8 +14,8 @@ def command(
         typer.Option(
             "--from-colm",
             metavar="NAMELIST",
-            help="Namelist (case.nml) of an existing CoLM202X case; without it a twin experiment with the embedded "
-            "land model.",
+            help="Namelist (case.nml) of an existing CoLM202X case; without it, the file is a twin experiment with "
+            "the embedded land model.",
         ),
     ] = None,
     output: Annotated[
@@ -31,9 +31,9 @@ def command(
 ) -> None:
     """Write the configuration of a first campaign, with comments.
 
-    Without options it is a small twin experiment with the embedded land model, which takes less than a minute on one
+    Without options this is a small twin experiment with the embedded land model, which takes less than a minute on one
     process. With --from-colm it is a first assimilation into an existing case: grid, land, patches and start come from
-    the case; period, observations and methods are a starting point to be changed.
+    the case. Change the period, observations and methods as you need.
     """
     from landda_hpc.campaign.first_config import FIRST_CONFIG
     from landda_hpc.errors import ConfigError
@@ -45,4 +45,4 @@ def command(
     if from_colm is None and (executable, folder) != (None, None):
         raise ConfigError("--exe and --folder belong to a CoLM case. Give its namelist with --from-colm.")
     write_text(output, FIRST_CONFIG if from_colm is None else starter_config(from_colm, executable, folder))
-    typer.echo(f"{output}: now 'landda check {output}', then 'landda run {output}'")
+    typer.echo(f"Written: {output}. Next: 'landda check {output}', then 'landda run {output}'")

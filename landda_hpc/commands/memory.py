@@ -17,20 +17,20 @@ from landda_hpc.commands.console.options import ConfigFile, SetOption, parse_ove
 def command(
     file: ConfigFile,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the figure and the numbers.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the figure and the table of numbers.")
     ],
-    anomaly: Annotated[float, typer.Option(help="Anomaly of the surface while it is held, m3 m-3.")] = 0.06,
-    held_days: Annotated[int, typer.Option(min=1, help="Days during which the surface is held moist.")] = 30,
-    free_days: Annotated[int, typer.Option(min=1, help="Days simulated afterwards.")] = 90,
+    anomaly: Annotated[float, typer.Option(help="Imposed anomaly of the surface, m3 m-3.")] = 0.06,
+    held_days: Annotated[int, typer.Option(min=1, help="Number of days with the imposed anomaly.")] = 30,
+    free_days: Annotated[int, typer.Option(min=1, help="Number of days simulated afterwards.")] = 90,
     overrides: SetOption = None,
 ) -> None:
-    """Hold the upper 10 cm moister than a control, every six hours, then release it, for four vegetation types.
+    """Keep the upper 10 cm moister than a control for some time, then follow the anomaly, for four vegetation types.
 
-    Prints when the anomaly reaches 12 cm (the first layer below those held), 50 cm and 1 m, and how long the upper
-    metre retains it, and draws time-depth sections. Grid, weather and initial state come from the configuration
-    (model.physics must be land_surface; with model.initial: spun_up the subsoil is in equilibrium). The forced period
-    begins at time.start, after a year of adjustment. Each place has the vegetation under study, whatever the map says.
-    Runs on one process.
+    The command prints the time at which the anomaly reaches 12 cm (the first free layer), 50 cm and 1 m, and the time
+    for which the upper metre retains it. It also draws time-depth sections. Grid, weather and initial state come from
+    the configuration (model.physics must be land_surface; with model.initial: spun_up the subsoil is in equilibrium).
+    The forced period begins at time.start, after a year of adjustment. Each place has the vegetation under study
+    instead of that of the map. The command runs on one process.
     """
     from landda_hpc.config import load_config
     from landda_hpc.io.atomic import atomic_replacement

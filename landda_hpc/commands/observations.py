@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Observations: report how many are used or rejected and why; make climatologies for bias treatment.",
+    help="Observations: report their use and the reasons for rejection; make climatologies for the bias treatment.",
 )
 
 
@@ -41,10 +41,10 @@ def report(
     overrides: SetOption = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write with all numbers.")] = None,
 ) -> None:
-    """Report the use of a campaign's observations: numbers of cells by reason, and the effect of the bias treatment.
+    """Report the use of a campaign's observations: cells used or rejected, and the effect of the bias treatment.
 
-    For a folder: the counts of quality control in every cycle so far. For a configuration: every file of the analysis
-    times is read, regridded and treated as in the campaign, without running the model.
+    For a folder, the report contains the counts of quality control over all cycles so far. For a configuration, every
+    file of the analysis times is read, regridded and treated as in the campaign, without running the model.
     """
     plain = _report_folder(path, overrides) if path.is_dir() else _report_files(path, overrides)
     if output is not None:
@@ -66,9 +66,11 @@ def climatology(
         list[Path] | None,
         typer.Option(metavar="FILE", help="Product images: files or folders. May be given several times."),
     ] = None,
-    model_variable: Annotated[str | None, typer.Option(help="Variable of the model.")] = None,
-    observation_variable: Annotated[str | None, typer.Option(help="Variable of the product.")] = None,
-    depth: Annotated[str, typer.Option(metavar="TOP-BOTTOM", help="With --model: depth of both, m.")] = "0-0.1",
+    model_variable: Annotated[str | None, typer.Option(help="Variable in the model images.")] = None,
+    observation_variable: Annotated[str | None, typer.Option(help="Variable in the product images.")] = None,
+    depth: Annotated[
+        str, typer.Option(metavar="TOP-BOTTOM", help="With --model: top and bottom of the layer in both series, m.")
+    ] = "0-0.1",
     regrid: Annotated[Regrid, typer.Option(help="Regrid the product to the model's grid.")] = Regrid.no,
     first: FirstTime = None,
     last: LastTime = None,
@@ -76,7 +78,7 @@ def climatology(
     """Make climatologies of model and product for the bias treatment, cell by cell, from their common times.
 
     The images come from a campaign (--campaign DIR, with background and observation among its output.fields), or from
-    two series (--model and --observation). Use another period than the one that is assimilated.
+    two series (--model and --observation). Choose a period that is not assimilated.
     """
     from landda_hpc.studies.climatologies import build_climatologies, campaign_archive, training_warnings
 
@@ -128,7 +130,8 @@ def _report_files(path: Path, overrides: list[str] | None) -> dict[str, object]:
     console = Console()
     if found.left_out:
         console.print(
-            f"Not checked here, because the running model is needed: {', '.join(found.left_out)}.", highlight=False
+            f"Not checked here, because these checks need the running model: {', '.join(found.left_out)}.",
+            highlight=False,
         )
     if found.statistics:
         console.print(
@@ -144,7 +147,7 @@ def _print_counts(title: str, n_times: int, counts: Mapping[str, int]) -> None:
     from landda_hpc.campaign.observation_report import counts_table
 
     table = Table(title=title, title_justify="left")
-    for heading in ("reason", "cells", "share of the values on soil"):
+    for heading in ("reason", "cells", "fraction of the values on soil"):
         table.add_column(heading, justify="left" if heading == "reason" else "right")
     for row in counts_table(n_times, counts):
         table.add_row(*row)

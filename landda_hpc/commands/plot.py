@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TimeOption = Annotated[
     list[str] | None,
-    typer.Option("--time", "-t", help="Draw maps of this time, e.g. 2022-06-02T06, or 'all'. May be given repeatedly."),
+    typer.Option("--time", "-t", help="Draw maps of this time, e.g. 2022-06-02T06, or 'all'. Repeatable."),
 ]
 RunOption = Annotated[list[str] | None, typer.Option("--run", "-r", help="Draw maps of this run. Repeatable.")]
 VariableOption = Annotated[
@@ -26,10 +26,11 @@ VariableOption = Annotated[
 ]
 LayerOption = Annotated[str, typer.Option("--layer", help="Draw a scored layer, e.g. '10-40 cm' (output.layers).")]
 FormatOption = Annotated[
-    Literal["png", "pdf", "svg"] | None, typer.Option("--format", "-f", help="Format of chosen maps [default: png].")
+    Literal["png", "pdf", "svg"] | None,
+    typer.Option("--format", "-f", help="Format of the selected maps [default: png]."),
 ]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Folder of chosen maps [default: DIR/figures].")
+    Path | None, typer.Option("--output", "-o", help="Folder of the selected maps [default: DIR/figures].")
 ]
 ListOption = Annotated[bool, typer.Option("--list", help="List runs, times, variables and layers, and draw nothing.")]
 
@@ -47,13 +48,14 @@ def command(
 ) -> None:
     """Draw the figures of a campaign again (maps, score series, innovation statistics) and write summary.md.
 
-    With --time, --run, --variable, --layer, --format or --output only maps are drawn, of what is chosen. What is not
-    chosen is as in the report: all runs, and the first and last image of the analysis window and the last of all.
+    With --time, --run, --variable, --layer, --format or --output, only maps of the selected items are drawn. Items
+    that are not selected are as in the report: all runs; the first and last image of the assimilation window, and the
+    last image of all.
 
     Without them, if the campaign was verified (landda score), or its configuration names references or stations, the
-    tables and figures in DIR/verification are made again as well, with the last settings (verify.yaml there). Exit
-    code 5: the files were written, but some data that are named could not be used; verification.md and the screen say
-    which.
+    tables and figures in DIR/verification are also made again, with the last settings (verify.yaml in that folder).
+    Exit code 5: the files were written, but some of the named data could not be used; verification.md and the screen
+    list them.
     """
     from landda_hpc.storage.campaign_folder import CampaignFolder
 

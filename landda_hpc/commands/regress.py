@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 def command(
     file: ConfigFile,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="netCDF file of slopes to write.")],
-    pairs: Annotated[int, typer.Option("--pairs", "-n", min=1, help="Pairs of model runs.")] = 8,
+    pairs: Annotated[int, typer.Option("--pairs", "-n", min=1, help="Number of pairs of model runs.")] = 8,
     first_seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of the first pair; by default that of the campaign plus 1000003.")
+        int | None, typer.Option(min=0, help="Seed of the first pair; default: the campaign's seed plus 1000003.")
     ] = None,
     run: Annotated[
-        str | None, typer.Option(help="Use background errors of this run in its cycle; by default those of free runs.")
+        str | None,
+        typer.Option(help="Use the background errors of this assimilating run; default: the errors of free runs."),
     ] = None,
     prior_pairs: Annotated[
         float,
-        typer.Option(min=1e-6, help="Weight of the slope of all cells together in each cell, as a number of pairs."),
+        typer.Option(min=1e-6, help="Weight, in each cell, of the slope of all cells together, as a number of pairs."),
     ] = 4.0,
     limits: Annotated[tuple[float, float], typer.Option(help="Smallest and largest slope.")] = (0.0, 1.0),
     overrides: SetOption = None,
@@ -47,7 +48,7 @@ def command(
     from landda_hpc.studies.regression import make_regression
 
     if not limits[0] <= limits[1]:
-        raise ConfigError(f"--limits {limits[0]:g} {limits[1]:g}: expected the smaller one first.")
+        raise ConfigError(f"--limits {limits[0]:g} {limits[1]:g}: expected the smaller value first.")
     world = launch()
     logs.configure(world.rank, world.size)
     config: CampaignConfig | None = None
@@ -64,7 +65,7 @@ def command(
 
     from landda_hpc.verification.statistics.sample_size import pair_warnings
 
-    table = Table(title="Slopes against the observed depth, 1", title_justify="left")
+    table = Table(title="Slopes relative to the observed depth (dimensionless)", title_justify="left")
     for heading in ("layer", "depth, m", "pooled", "mean", "5 %", "95 %"):
         table.add_column(heading, justify="right")
     for k, slopes in enumerate(regression.slopes):

@@ -20,40 +20,42 @@ class Paper(StrEnum):
 
 
 def command(
-    paper: Annotated[Paper, typer.Argument(help="Bai et al. (2026), or Shen et al. (2024).")],
+    paper: Annotated[Paper, typer.Argument(help="The paper: Bai et al. (2026) or Shen et al. (2024).")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Output folder; by default runs/reproduce_<paper>."),
+        typer.Option("--output", "-o", metavar="DIR", help="Output folder; default: runs/reproduce_<paper>."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The experiment; by default experiments/<paper>.yaml.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Configuration of the experiment; default: experiments/<paper>.yaml."),
     ] = None,
     source: Annotated[
         Path | None,
         typer.Option(
             "--from",
             metavar="DIR",
-            help="Use this finished campaign instead of running one; --set may change what it is verified against.",
+            help="Use this finished campaign instead of running one; --set may change the verification only.",
         ),
     ] = None,
     overrides: SetOption = None,
     overwrite: Annotated[
         bool,
         typer.Option(
-            "--overwrite", help="Run all campaigns again, and replace those in the folder but no other files."
+            "--overwrite",
+            help="Run all campaigns again and replace their folders; other files in the output folder stay.",
         ),
     ] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Run the experiment of a paper and write reproduction.md, which compares results with the published ones.
 
-    The included experiments are twins: a nature run replaces the product of the paper, as the page states. Runs on any
-    number of processes (mpirun -n 4 landda study reproduce ...). After a stop the same command resumes; if the
-    campaigns in DIR/campaign are finished, it makes the page again, and verification.* may have changed. For shen2024
-    it also runs the observation-error experiment (Figs 6-7), with ideal and with erroneous observations.
+    The included experiments are twins: a nature run replaces the product of the paper, as the page states. It runs on
+    any number of processes (mpirun -n 4 landda study reproduce ...). After a stop the same command resumes; if the
+    campaigns in DIR are finished, it makes the page again, also with changed keys verification.*. For shen2024 it also
+    runs the observation-error experiment (Figs 6-7), with ideal and with erroneous observations.
 
-    The page and the screen say what could not be shown. Exit code 5: the page was written, but some data that the
-    configuration names could not be used.
+    The page and the screen list parts that could not be shown. Exit code 5: the page was written, but some data that
+    the configuration names could not be used.
     """
     from landda_hpc.commands.console.reproduction_session import ReproductionSession, Request
 

@@ -20,7 +20,7 @@ from landda_hpc.commands.console.options import (
 def command(
     file: ConfigFile,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Output folder; by default runs/<name>.")
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Output folder; default: runs/<name>.")
     ] = None,
     overrides: SetOption = None,
     overwrite: Annotated[

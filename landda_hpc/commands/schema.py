@@ -20,13 +20,16 @@ from landda_hpc.config import (
 def command(
     indent: Annotated[int, typer.Option(help="Number of spaces of indentation.")] = 2,
     parts: Annotated[
-        bool, typer.Option("--parts", help="List methods, models, products ... by name, also of installed packages.")
+        bool,
+        typer.Option(
+            "--parts", help="List methods, models, products ... by name, including those of installed packages."
+        ),
     ] = False,
 ) -> None:
     """Print the JSON schema of the configuration: every key with its unit, meaning, range and default.
 
-    Editors that support JSON schema can check and complete the YAML file of a campaign with it. Parts of installed
-    packages (docs/plugins.md) are in it.
+    Editors that support JSON schema can check and complete the YAML file of a campaign with it. The schema includes
+    parts of installed packages (docs/plugins.md).
     """
     if parts:
         for line in _parts():

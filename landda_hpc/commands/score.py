@@ -20,14 +20,14 @@ def command(
         typer.Option(
             "--with",
             metavar="FILE",
-            help="YAML file with sections verification and catalogue (and data_root) that replace those of the "
+            help="YAML file whose sections verification and catalogue (and data_root) replace those of the "
             "campaign's configuration.",
         ),
     ] = None,
     overrides: SetOption = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="OUT", help="Folder of the verification; by default DIR/verification."),
+        typer.Option("--output", "-o", metavar="OUT", help="Folder of the verification; default: DIR/verification."),
     ] = None,
     figures: Annotated[
         bool, typer.Option("--figures/--no-figures", help="Draw the figures of the verification.")
@@ -43,10 +43,10 @@ def command(
     .twin_stations), the campaign is also verified against them: temporal R, anomaly R, ubRMSE and bias with confidence
     intervals, for each station, network and region, in the assimilation window and in the free forecast.
     verification.md, tables, netCDF files and figures are written to OUT. The campaign must have recorded its soil water
-    (output.series). --set and --with change what is verified (verification.*, catalogue, data_root), never what ran.
+    (output.series). --set and --with change the verification (verification.*, catalogue, data_root), not the campaign.
 
-    Exit code 5: the files were written, but some data that are named could not be used; verification.md and the screen
-    say which.
+    Exit code 5: the files were written, but some of the named data could not be used; verification.md and the screen
+    list them.
     """
     from landda_hpc.campaign.record_check import TABLES, require_records
     from landda_hpc.evaluation.evaluation_report import is_asked
@@ -70,8 +70,8 @@ def command(
     for table in summary_tables(summarise(records, config.scored_since if is_past else None), benchmarks):
         Console().print(table)
     if config.verification.discard_days:
-        left_out = "leave out" if is_past else "will leave out, once there is more,"
-        Console().print(f"The means {left_out} what lies before {config.scored_since}.", highlight=False)
+        means = "The means exclude" if is_past else "As soon as there are later times, the means will exclude"
+        Console().print(f"{means} times before {config.scored_since}.", highlight=False)
     try:
         write_csv(records, campaign.path / "scores.csv")
         write_netcdf(records, campaign.path / "scores.nc")

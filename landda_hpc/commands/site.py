@@ -32,15 +32,14 @@ def command(
             "--initial",
             "-i",
             metavar="RESTART",
-            help="Start from this time-varying restart of a one-patch CoLM case, which must be of the time --start "
-            "(its "
-            "date is not checked); by default a cold start. The soil comes from ../const.",
+            help="Start from this time-varying restart of a one-patch CoLM case. It must belong to the time "
+            "--start; its date is not checked. The soil comes from ../const. Default: a cold start.",
         ),
     ] = None,
     constants: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Constant restart of a Campbell build with the soil; by default that of --initial."
+            metavar="FILE", help="Constant restart, with the soil, of a Campbell build; default: that of --initial."
         ),
     ] = None,
     site_soil: Annotated[
@@ -60,15 +59,15 @@ def command(
         Path | None, typer.Option("--observations", "-O", metavar="FILE", help="PLUMBER2 'Flux' file of the tower.")
     ] = None,
     start: Annotated[
-        datetime | None, typer.Option(help="First hour, local standard time; by default that of the forcing.")
+        datetime | None, typer.Option(help="First hour, local standard time; default: that of the forcing.")
     ] = None,
     end: Annotated[
-        datetime | None, typer.Option(help="End, local standard time; by default that of the forcing.")
+        datetime | None, typer.Option(help="End, local standard time; default: that of the forcing.")
     ] = None,
     spin_up: Annotated[int, typer.Option("--spin-up", min=0, help="Number of spin-up passes over the period.")] = 0,
     utc_offset: Annotated[
         float | None,
-        typer.Option(min=-12.0, max=14.0, help="Local standard time minus UTC, h; by default from the longitude."),
+        typer.Option(min=-12.0, max=14.0, help="Local standard time minus UTC, h; default: from the longitude."),
     ] = None,
     figures: Annotated[bool, typer.Option(help="Draw figures.")] = True,
 ) -> None:
@@ -76,7 +75,7 @@ def command(
 
     RMSE, bias and correlation of the fluxes and of every soil layer are printed and written to scores.csv, the hourly
     series to series.nc, and figures to DIR. With two or more references, ranges.csv gives the position of the embedded
-    model within their range. History, restart and constants are those of your own CoLM case.
+    model within their range. History, restart and constants come from your own CoLM case.
     """
     from landda_hpc.commands.console import logs
     from landda_hpc.land_experiments.site import SiteJob, compare_at_site
@@ -155,8 +154,8 @@ def _print_soil(scores: Sequence[SiteScore], ranges: Sequence[RangeScore], conso
         console.print(table)
     if ranges:
         console.print(
-            "apart: largest RMSE between two references; inside: hours within their range; off by: RMS "
-            "distance to them.",
+            "apart: largest RMSE between two references; inside: fraction of hours within their range; off by: RMS "
+            "distance to the range.",
             highlight=False,
             soft_wrap=True,
         )

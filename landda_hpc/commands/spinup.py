@@ -22,8 +22,10 @@ def command(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the state.")],
     water: Annotated[float, typer.Option(min=0.0, help="Tolerance of the deepest layer's water, m3 m-3 a-1.")] = 1.0e-3,
     temperature: Annotated[float, typer.Option(min=0.0, help="Tolerance of its temperature, K a-1.")] = 0.05,
-    moving: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of soil tiles that may drift by more.")] = 0.01,
-    max_years: Annotated[int, typer.Option(min=1, help="Largest number of years.")] = 60,
+    moving: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Fraction of soil tiles that may drift by more.")
+    ] = 0.01,
+    max_years: Annotated[int, typer.Option(min=1, help="Maximum number of years.")] = 60,
     accelerate: Annotated[
         bool, typer.Option(help="Extrapolate the slow variables every third year (--no-accelerate: do not).")
     ] = True,
@@ -31,7 +33,7 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Run one more year and write its states, every two months, to this compact netCDF file.",
+            help="Then run one more year and write its states, every two months, to this compact netCDF file.",
         ),
     ] = None,
     against: Annotated[
@@ -47,7 +49,8 @@ def command(
 
     FILE must have model.physics: land_surface. The spin-up begins at time.start from model.initial (spun_up: the states
     of another spin-up, by default the included ones, else those of model.initial_file); model.spinup_days, the run-up
-    of a campaign, is ignored. After a stop the same command resumes; if --max-years ended the spin-up, give more years.
+    of a campaign, is ignored. After a stop the same command resumes. If the spin-up ended at --max-years, give more
+    years.
 
     A campaign starts from the states with model.initial: spun_up and model.initial_file, a path below data_root (by
     default the folder of its configuration). The file of --year fits any tiles and any time of the year; DIR/spinup.h5
@@ -75,7 +78,7 @@ def command(
     def show(drift: Drift) -> None:
         console.print(
             f"year {drift.year}: {100.0 * drift.moving:.2f} % of soil tiles drift; the others by at most "
-            f"{drift.water:.2e} m3 m-3 and {drift.temperature:.3f} K a year"
+            f"{drift.water:.2e} m3 m-3 and {drift.temperature:.3f} K per year"
             + (" (extrapolated)" if drift.extrapolated else ""),
             highlight=False,
         )
@@ -99,7 +102,7 @@ def command(
 def tell(ends: Ends, console: Console) -> None:
     """Print the final states of two spin-ups."""
     table = Table(
-        title=f"Ends after {ends.years} years and after {ends.other_years} years of the other spin-up",
+        title=f"Final states after {ends.years} years and, in the other spin-up, after {ends.other_years} years",
         title_justify="left",
     )
     for heading in ("", "median", "90 %", "most"):

@@ -23,7 +23,8 @@ def command(
         bool,
         typer.Option(
             "--state",
-            help="Print one state: not begun, running, stopped, finished, failed (killed), unknown (for scripts).",
+            help="Print the state in one word or two, for scripts: not begun, running, stopped, finished, failed "
+            "(killed) or unknown.",
         ),
     ] = False,
     report_only: Annotated[
@@ -37,13 +38,14 @@ def command(
     ] = False,
     with_seconds: Annotated[
         bool,
-        typer.Option("--seconds", help="Also print the computing time by step, the traffic and the memory."),
+        typer.Option("--seconds", help="Also print computing time by step, communication and memory."),
     ] = False,
 ) -> None:
     """Show the state of a campaign: cycle, last checkpoint, and how to resume it.
 
-    Nothing is written, and a running job is not disturbed. Not begun: there is no checkpoint yet. Unknown: the job runs
-    on another machine, and its last heartbeat is neither recent nor old enough to decide whether it is alive.
+    Nothing is written, and a running job is not disturbed. 'Not begun' means that there is no checkpoint yet.
+    'Unknown' means that the job runs on another machine, and that its last heartbeat is neither recent nor old enough
+    to decide whether it is alive.
     """
     from landda_hpc.campaign.timetable import timetable
     from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -86,7 +88,7 @@ def _describe(state: Standing, owner: str) -> str:
     if state == "running":
         return f"running: {owner}" if owner else state
     if state == "failed":
-        return f"failed: killed, no job works on it ({owner})" if owner else "failed: killed, no job works on it"
+        return f"failed: killed, no job is running ({owner})" if owner else "failed: killed, no job is running"
     if state == "unknown":
         return f"unknown: {owner}; that machine may have stopped, or its file system"
     if state == "not begun":
@@ -115,6 +117,6 @@ def _print_seconds(times: Timetable | None) -> None:
     table.add_row("all", *(f"{value:.3f}" for value in total), "")
     Console().print(table)
     typer.echo(
-        f"busiest rank sends {times.megabytes_sent:.2f} MB a simulated day; "
-        f"peak memory {times.peak_memory_mb:.0f} MB a rank"
+        f"The busiest rank sends {times.megabytes_sent:.2f} MB per simulated day; peak memory is "
+        f"{times.peak_memory_mb:.0f} MB per rank."
     )

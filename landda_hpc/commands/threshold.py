@@ -41,7 +41,9 @@ def command(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for tables and figures.")],
     variable: Annotated[str | None, typer.Option(help="Variable; by default the only field in m3 m-3.")] = None,
     product: Annotated[Product | None, typer.Option(help="Read files of this product instead of CF images.")] = None,
-    depth: Annotated[tuple[float, float], typer.Option(help="With --product: top and bottom of the layer, m.")] = (
+    depth: Annotated[
+        tuple[float, float], typer.Option(help="With --product: top and bottom of the layer, m, as TOP-BOTTOM.")
+    ] = (
         0.0,
         0.1,
     ),
@@ -56,13 +58,13 @@ def command(
     last: Annotated[datetime | None, typer.Option(help="Last time of the series, UTC.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Use every n-th image.")] = 1,
     fractions: Annotated[
-        str, typer.Option(help="Thresholds sigma: shares of the largest coefficients whose errors are compared.")
+        str, typer.Option(help="Thresholds sigma to compare: fractions of coefficients kept, largest first.")
     ] = "0.4,0.5,0.6,0.7,0.8",
     maps: Annotated[str, typer.Option(help="Thresholds to draw as maps.")] = "0.1,0.5",
-    distances: Annotated[bool, typer.Option(help="Compute correlations between cells by distance (Fig. 4).")] = True,
-    min_scc: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="SCC that the recommended threshold must reach.")
-    ] = 0.99,
+    distances: Annotated[
+        bool, typer.Option(help="Compute correlations between cells as a function of distance (Fig. 4).")
+    ] = True,
+    min_scc: Annotated[float, typer.Option(min=0.0, max=1.0, help="Minimum SCC for the recommended threshold.")] = 0.99,
     frame: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Frame, e.g. --set boundary=reflect")
     ] = None,
@@ -70,8 +72,8 @@ def command(
     """Study how a hard threshold on curvelet coefficients approximates a series of images (Figs 3 to 5 of [S24]).
 
     The results are maps of reconstructions and errors, the density of errors with skewness and kurtosis, correlation
-    against distance for bands of coefficients and for all above a threshold, and a recommended threshold with its
-    reason.
+    against distance for bands of coefficients and for all coefficients above a threshold, and a recommended threshold
+    with the reason.
     """
     from landda_hpc.formats.products.gldas import read_gldas
     from landda_hpc.formats.products.image_series import open_image_series, open_product_series
@@ -139,5 +141,5 @@ def _fractions(option: str, text: str) -> tuple[float, ...]:
     except ValueError as error:
         raise ConfigError(f"{option} {text}: expected numbers separated by commas.") from error
     if not all(0.0 < value <= 1.0 for value in values):
-        raise ConfigError(f"{option} {text}: expected shares above 0 and up to 1.")
+        raise ConfigError(f"{option} {text}: expected fractions above 0 and up to 1.")
     return values

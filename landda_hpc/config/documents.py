@@ -290,7 +290,7 @@ class _Builder:
         return bool(self._open) and isinstance(self._open[-1].value, dict) and self._open[-1].key is None
 
     def _path(self) -> str:
-        """Dotted key of what comes next."""
+        """Dotted key of the next value."""
         if not self._open:
             return ""
         parent = self._open[-1]

@@ -37,7 +37,7 @@ Error statistics, exact and sampled:
 >>> bool(abs(np.sum(sampled / 10) / np.sum(exact) - 1) < 0.01)
 True
 
-What is stored
+Stored numbers
 --------------
 Coefficients are one flat array: scale 0, then scale 1 wedge by wedge, and so on; every wedge is a
 C-contiguous L1 x L2 array whose place is given by `frame.blocks`. Of a real image half of the wedges is
@@ -51,7 +51,7 @@ Guarantees
 ----------
 ||C x|| = ||x||, C^T C = 1 and <C x, c> = <x, C^T c> to 1e-13 (float64) or 1e-5 (float32), through every
 boundary. With `sizes="curvelab"` the coefficients are those of the reference implementation to 1e-10. A batch
-gives the bits of a loop, whatever the number of threads: each member is transformed by itself with one thread
+gives the bits of a loop, whatever the number of threads: each member is transformed separately with one thread
 inside each FFT, the other loops run in index order. `frame.variance` equals sum_x |phi(x)|^2 sigma^2(x), atom
 by atom.
 

@@ -61,7 +61,7 @@ class Curvelet2D:
     scaled by sqrt 2 (the other half is its complex conjugate), so that the dot product of two coefficient
     arrays is the inner product of the images. If not `real`, every entry is a complex coefficient.
 
-    *Bits.* Each member is transformed by itself, one thread inside every FFT: results do not depend on the
+    *Bits.* Each member is transformed separately, with one thread inside every FFT: results do not depend on the
     batch, on the order of members or on `threads`.
 
     NaN in an image spreads to all of its coefficients; fill missing cells first. Local: no communication.

@@ -1,4 +1,4 @@
-"""Daily rain on the land cells, for figures: that of the model, or of a product."""
+"""Daily rain on the land cells, for figures, from the model or from a product."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def implausible_errors(
 def _comparison(
     innovation: FloatArray, assumed: AssumedErrors, frame: Frame, wedges: WedgeGroups, is_soil: BoolArray
 ) -> str:
-    """What is wrong with the assumed errors; empty if they are plausible or none are assumed."""
+    """Discrepancy of the assumed errors, in words; empty if they are plausible or none are assumed."""
     if assumed.observation is None:
         return ""
     b, r, _ = assumed.variances(frame, wedges, is_soil)

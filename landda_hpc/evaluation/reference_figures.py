@@ -67,7 +67,7 @@ def draw_reference_days(found: ReferenceVerification, days: Sequence[DayAnomalie
             known = [(label, value) for label, value in (("SCC", s.scc), ("ubRMSE", s.ubrmse)) if np.isfinite(value)]
             note = ", ".join(f"{label} {value:.{2 if label == 'SCC' else 3}f}" for label, value in known)
             note = note.replace("-", "\N{MINUS SIGN}")
-            panels.append(DayPanel(name.replace("_", "-"), image=image(values), note=note))
+            panels.append(DayPanel(name, image=image(values), note=note))
         panels.append(DayPanel(capital(_described(reference)), image=image(one.reference)))
         rain = drawing.rain_panel(one.day)
         panels += [] if rain is None else [rain]

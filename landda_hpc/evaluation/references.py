@@ -80,7 +80,7 @@ def verify_references(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps
 
     Parameters
     ----------
-    setup : what is asked for.
+    setup : the requested comparisons.
     gaps : collects references and layers that cannot be read, or have no data in the campaign's period.
 
     Yields

@@ -100,7 +100,7 @@ def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], 
             s = one.scores[name]
             scc = "" if np.isnan(s.scc) else f"SCC {s.scc:.2f}, "
             note = f"{scc}n = {s.n_cells}".replace("-", "\N{MINUS SIGN}")
-            panels.append(DayPanel(name.replace("_", "-"), values, note=note))
+            panels.append(DayPanel(name, values, note=note))
         panels.append(DayPanel("Stations", one.reference))
         rain = drawing.rain_panel(one.day)
         panels += [] if rain is None else [rain]
@@ -133,10 +133,10 @@ def _drawn(found: StationVerification, region: Region, names: Sequence[str]) -> 
         return [int(i) for i in listed], "as configured"
     if window.scores.differences:
         run, metrics = list(window.scores.differences.items())[-1]
-        value, what = metrics["r"].value, f"change of R by {run.replace('_', '-')}"
+        value, what = metrics["r"].value, f"change of R by {run}"
     else:
         run, scored = list(window.scores.scores.items())[-1]
-        value, what = scored["r"].value, f"R of {run.replace('_', '-')}"
+        value, what = scored["r"].value, f"R of {run}"
     known = np.flatnonzero(inside & np.isfinite(value))
     if not known.size:
         return [int(i) for i in np.flatnonzero(inside)[:3]], "the first of the region, as R is undefined at all of them"
@@ -151,10 +151,10 @@ def _drawn(found: StationVerification, region: Region, names: Sequence[str]) -> 
 def _r_words(run: str, r: tuple[float, float, float, float]) -> str:
     value, low, high, _ = r
     if np.isnan(value):
-        return f"{run.replace('_', '-')}: R undefined"
+        return f"{run}: R undefined"
     interval = "" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]"
     text = f"R = {value:.2f}{interval}".replace("-", "\N{MINUS SIGN}")
-    return f"{run.replace('_', '-')}: {text}"
+    return f"{run}: {text}"
 
 
 def _place_title(stations: StationSet, i: int) -> str:

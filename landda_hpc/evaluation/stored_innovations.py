@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class StoredAnalysis:
-    """What is stored of one time with observations.
+    """The stored fields at one time with observations.
 
     Attributes
     ----------
@@ -162,7 +162,7 @@ def _from_image(path: Path, time: datetime, is_soil: BoolArray, *, is_changed: b
         if background is None or (innovation is None and observation is None):
             raise DataError(f"'{path}' has no background or no innovation, though the records of its time have both.")
         if observation is None:
-            assert innovation is not None, "one of both is there"
+            assert innovation is not None, "one of the two exists"
             observation = background + innovation
         increment = np.zeros(is_soil.shape)
         if is_changed:

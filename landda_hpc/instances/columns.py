@@ -43,7 +43,7 @@ class Columns:
         return rows[:, 1 + self.n_depths : 1 + self.n_depths + self.n_soil]
 
     def frozen(self, rows: FloatArray) -> FloatArray:
-        """Share of soil that is frozen at the observed depth, 1, (n_cells,)."""
+        """Fraction of soil that is frozen at the observed depth, (n_cells,)."""
         return rows[:, -1]
 
     def of_tiles(

@@ -127,7 +127,7 @@ class EmbeddedSetup:
 
     @classmethod
     def of(cls, config: CampaignConfig, domain: Domain) -> Self:
-        """Those of a campaign with a model that computes in its processes."""
+        """The sections of a campaign with a model that computes in its processes."""
         assert isinstance(config.model, EmbeddedModelSection), "other kinds have other systems"
         return cls(config.model, config.forcing, config.twin, config.seed, config.data_root, config.time.start, domain)
 

@@ -1,4 +1,4 @@
-"""Base sections of land models: how a campaign has the instances of a model computed."""
+"""Base sections of land models, which create the system that computes a campaign's instances."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ModelSection(AnyModel):
     def make_system(
         self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
     ) -> ModelSystem:
-        """Make what computes all instances of a campaign.
+        """Make the system that computes all instances of a campaign.
 
         Parameters
         ----------
@@ -52,7 +52,7 @@ class ModelSection(AnyModel):
         """
 
     def start_problems(self, clock: TimeConfig, data_root: Path, case: CaseDomain | None, *, begins: bool) -> list[str]:
-        """Everything that would stop the model later and can be known now, one line each. Local.
+        """Problems that would stop the model later and can be found now, one line each. Local.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class ModelSection(AnyModel):
         return []
 
     def estimate(self, clock: TimeConfig, case: CaseDomain | None, n_runs: int, n_kept: int) -> dict[str, str]:
-        """What its runs need in addition to what a trial measures, in words by topic; nothing by default. Local.
+        """Requirements of the model's runs that a trial does not measure, in words by topic; default none. Local.
 
         Parameters
         ----------
@@ -91,7 +91,7 @@ class EmbeddedModelSection(ModelSection):
 
     @abstractmethod
     def model_maker(self, setup: EmbeddedSetup, mine: slice) -> ModelMaker:
-        """What makes the models of this rank's slice of the tiles, one for each instance. Local.
+        """A maker of the models for this rank's slice of the tiles, one for each instance. Local.
 
         Parameters
         ----------

@@ -96,8 +96,8 @@ def require_same_trajectory(before: CampaignConfig, after: CampaignConfig, what:
     changed = changed_trajectory(before, after)
     if changed:
         raise ConfigError(
-            f"{what}: {listed(changed)} would change the trajectory, which has begun. May change: {FREE}. For other "
-            "changes start another campaign."
+            f"{what}: {listed(changed)} would change the trajectory, which has begun. Only these keys may change: "
+            f"{FREE}. For other changes start another campaign."
         )
 
 
@@ -106,9 +106,9 @@ def require_same_records(before: VerificationConfig, after: VerificationConfig, 
     changed = changed_records(before, after)
     if changed:
         raise ConfigError(
-            f"{what}: {listed(changed)} would change the definition of the scores of every cycle, and scores.jsonl "
-            "would hold two kinds. The state does not depend on it: 'landda score DIR --set ...' verifies a campaign "
-            "that recorded output.series at other layers; for other scores start another campaign."
+            f"{what}: {listed(changed)} would change the definition of the scores of every cycle, so scores.jsonl "
+            f"would hold two kinds. The state does not depend on these keys: 'landda score DIR --set ...' verifies "
+            f"a campaign with recorded output.series at other layers. For other scores start another campaign."
         )
 
 

@@ -37,7 +37,7 @@ class RestartSets:
 
     @classmethod
     def of(cls, model: ColumnModelConfig, data_root: Path, start: datetime) -> Self | None:
-        """Those that a model begins from; None if it begins otherwise.
+        """The sets from which a model starts; None if it starts otherwise.
 
         Parameters
         ----------
@@ -87,8 +87,8 @@ class RestartSets:
             found = sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
             raise StorageError(
                 f"{root} has no restart set of '{name}' (it has {', '.join(found) or 'none'}). Name the folder of a "
-                "time, restart/YYYY-DDD-SSSSS of a campaign with checkpoint.restarts; unperturbed runs without a set "
-                f"of their own take that of '{_CONTROL}'."
+                "time, restart/YYYY-DDD-SSSSS of a campaign with checkpoint.restarts; unperturbed runs without a "
+                f"set use that of '{_CONTROL}'."
             )
         return own
 

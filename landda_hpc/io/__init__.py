@@ -1,1 +1,1 @@
-"""Files of our own: atomic writing, and what a lock of HDF5 means."""
+"""Writing files: atomically, with the provenance and the locks of HDF5."""

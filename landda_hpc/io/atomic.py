@@ -18,7 +18,7 @@ from landda_hpc.io.hdf5_locks import locking_fault
 logger = logging.getLogger(__name__)
 
 SPACE_MARGIN = 1 << 20
-"""Bytes that must stay free beyond what a file needs: the folder's own blocks, the small files next to it."""
+"""Bytes that must stay free besides the size of a file, for the folder's own blocks and small files next to it."""
 
 _TEMPORARY = re.compile(r"\.(?P<final>.+)\.\d+-[0-9a-f]+\.tmp", re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""What the campaign requires of a land model, and what a land model requires of the forcing."""
+"""Protocols between the campaign and a land model, and between a land model and the forcing."""
 
 from __future__ import annotations
 

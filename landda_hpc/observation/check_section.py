@@ -1,4 +1,4 @@
-"""Base section of quality checks: what a check is given, and how it is built."""
+"""Base section of quality checks: the input of a check, and its construction."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ModelSurface:
 
 @dataclass(frozen=True, eq=False)
 class CheckContext:
-    """What a check can use when it is built.
+    """Data that a check can use when it is built.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class CheckContext:
 
 @dataclass(frozen=True, eq=False)
 class CheckInput:
-    """What a check is given at each time besides the observation.
+    """Input of a check at each time, besides the observation.
 
     Attributes
     ----------

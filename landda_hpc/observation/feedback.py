@@ -129,7 +129,7 @@ def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str]
     n, n_run = feedback.value.size, len(feedback.runs)
     of_file = {
         "featureType": "point",
-        "title": "observations, what became of them, and the runs there",
+        "title": "observations, their use, and values of the runs",
         "source": feedback.source,
         "runs": " ".join(feedback.runs),
         **(attributes or {}),
@@ -158,7 +158,7 @@ def write_feedback(path: Path, feedback: Feedback, attributes: Mapping[str, str]
         )
         flag = {
             "standard_name": "status_flag",
-            "long_name": "what became of the observation",
+            "long_name": "use of the observation",
             "flag_values": np.array(list(feedback.reasons), dtype=np.uint8),
             "flag_meanings": " ".join(words.replace(" ", "_").replace("'", "") for words in feedback.reasons.values()),
             "coordinates": common["coordinates"],

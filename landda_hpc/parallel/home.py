@@ -7,7 +7,7 @@ import pwd
 from typing import Final
 
 _NOWHERE: Final = "/nonexistent"
-"""What Debian calls the home directory of users without one: nothing is found there, and nothing can be planted."""
+"""Debian's home directory for users without one. It does not exist, so nobody can plant files there."""
 
 
 def name_a_home() -> None:

@@ -81,7 +81,8 @@ class Layout:
         """One line for the log."""
         sizes = np.diff(self.group_bounds).tolist()
         return (
-            f"{self.n_ranks} ranks: member groups of {sizes} ranks hold {np.diff(self.instance_bounds).tolist()} of "
+            f"{self.n_ranks} rank{'' if self.n_ranks == 1 else 's'}: member groups of {sizes} ranks hold "
+            f"{np.diff(self.instance_bounds).tolist()} of "
             f"{self.n_instances} instances; root group of {self.n_roots}; {self.n_tiles} tiles in {self.n_cells} cells"
         )
 

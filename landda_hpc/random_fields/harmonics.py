@@ -34,7 +34,7 @@ def ring_synthesis(
     coefficients : a_lm for m >= 0 of a real field, m-major, shape (n_coef,).
     colatitude : of the circles, radians, shape (n_lat,).
     first_longitude : of every circle's first point, radians.
-    n_ring : equally spaced points of a circle; fewer than 2 degree are samples of the field all the same.
+    n_ring : equally spaced points of a circle; fewer than 2 degree points still are samples of the field.
     """
     n_lat = colatitude.size
     if fourier.chosen() == "ducc0":

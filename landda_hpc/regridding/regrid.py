@@ -225,7 +225,7 @@ def fill_from_nearest(values: FloatArray, grid: Grid, where: BoolArray) -> Float
 
     Parameters
     ----------
-    values : shape (..., n_lat, n_lon); NaN is missing. Each image of a stack is filled by itself.
+    values : shape (..., n_lat, n_lon); NaN is missing. Each image of a stack is filled separately.
     grid : the images' grid.
     where : cells to fill, shape (n_lat, n_lon); others are not changed.
 

@@ -1,1 +1,1 @@
-"""What a campaign leaves on disk: checkpoints, restart files, CF images, and the campaign folder itself."""
+"""Files of a campaign on disk: checkpoints, restart files, CF images, and the campaign folder itself."""

@@ -174,7 +174,7 @@ def file_bytes(header: CheckpointHeader, records: str) -> int:
 
 
 def metadata_bytes(header: CheckpointHeader) -> int:
-    """Room for all of HDF5's metadata, in one block: several times what the datasets need."""
+    """Space for all of HDF5's metadata, in one block: several times the need of the datasets."""
     return METADATA_BLOCK + 2 * len(header.instances) * len(header.variables) * 2048
 
 

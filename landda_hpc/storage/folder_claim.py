@@ -77,7 +77,7 @@ def require_free(root: Path, overwrite: bool) -> None:
     if not is_known:
         raise StorageError(
             f"{root} holds {some} but no campaign of landda_hpc (it has no {MARKER}; a campaign of an earlier version "
-            "has a valid config.yaml and status.json), so --overwrite leaves it alone. Choose another folder."
+            "has a valid config.yaml and status.json), so --overwrite does not touch it. Choose another folder."
         )
 
 

@@ -56,7 +56,7 @@ _FIELDS: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]]] = {
         ("time", "cell"),
         {
             "standard_name": "precipitation_amount",
-            "long_name": "precipitation that the model took, since the time before",
+            "long_name": "precipitation received by the model since the previous time",
             "units": "kg m-2",
             "cell_methods": "time: sum area: mean",
         },

@@ -109,7 +109,7 @@ def choose(
     Parameters
     ----------
     records : of the tuning campaign.
-    tuning : what was tried.
+    tuning : the run and its candidates.
     layer : name of the evaluated layer.
     since : times after this one count.
 

@@ -206,7 +206,9 @@ def _draw_roses(ax: PolarAxes, roses: Sequence[Rose]) -> None:
     ax.set_rlabel_position(60.0)
     ax.set_xticks(np.deg2rad(np.arange(0.0, 360.0, 45.0)), ["E", "NE", "N", "NW", "W", "SW", "S", "SE"])
     ax.tick_params(labelsize=appearance.SMALL_FONT)
-    ax.set_title("Energy by direction of variation\n(1: as in every direction)", fontsize=appearance.FONT, loc="left")
+    ax.set_title(
+        "Energy by direction of variation\n(1: the mean over directions)", fontsize=appearance.FONT, loc="left"
+    )
     ax.legend(fontsize=appearance.SMALL_FONT, loc="center left", bbox_to_anchor=(1.1, 0.5), frameon=False)
 
 

@@ -94,7 +94,7 @@ class RunErrors:
         intervals = (
             f"95 % intervals: jackknife over {self.n_blocks} blocks of {self.block_length} analyses"
             if self.n_blocks
-            else f"no intervals: they need {_FEWEST_BLOCKS * self.block_length} analyses"
+            else f"no intervals, which need {_FEWEST_BLOCKS * self.block_length} analyses"
         )
         return f"{self.n_analyses} analyses, {self.first} to {self.last} UTC, from {self.source}; {intervals}."
 
@@ -111,10 +111,10 @@ class RunErrors:
         if math.isfinite(self.change_ratio):
             ratio = f"(c2 - c1) / c0 of visit differences at the finest scale is {self.change_ratio:.2f}"
             said.append(
-                f"Persistence test: {ratio} (0.5 for errors that are white in time, 0 for errors that last). "
+                f"Persistence test: {ratio} (0.5 for errors that are white in time, 0 for persistent errors). "
                 + (
-                    "The observation errors last from visit to visit, or are smaller than those of the model's "
-                    "tendency: the fine detail of this product cannot be trusted, and R is a cautious estimate."
+                    "The observation errors persist from visit to visit, or are smaller than the errors of the "
+                    "model's tendency. The fine detail of this product cannot be trusted, and R is a cautious estimate."
                     if estimates.errors_persist
                     else "The observation errors change from visit to visit, and R can be trusted."
                 )
@@ -213,7 +213,7 @@ def estimate_errors(
     ----------
     stored : the innovations, in time order.
     frame, config : the curvelet frame and its settings.
-    assumed : what the run assumed.
+    assumed : errors that the run assumed.
     max_gap_days : visits of a cell that lie further apart give no difference.
 
     Raises

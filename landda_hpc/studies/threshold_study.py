@@ -50,7 +50,7 @@ SHEN2024: Final = Region("Shen et al. (2024)", 23.0, 68.0, 73.0, 117.0)
 """Domain of [S24]; at 1.40625 degrees it contains the centres of 32 x 31 cells of the global grid."""
 
 SMALLEST: Final = 17
-"""Least number of cells along a side."""
+"""Minimum number of cells along a side."""
 
 FILES: Final = (
     "reconstructions.png", "error_densities.png", "distance_correlation.png", "distance_correlation.csv",

@@ -1,4 +1,4 @@
-"""What a page or a table had to leave out, and why: an optional part that fails takes nothing else with it."""
+"""Parts that a page or a table omits, with reasons: a failing optional part does not affect the others."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Gaps:
         return gap
 
     def attempt(self, what: str, make: Callable[[], T], otherwise: T) -> T:
-        """Make an optional part; where that fails, note it and take something else in its place."""
+        """Make an optional part; if that fails, note it and return the substitute."""
         try:
             return make()
         except (LandDAError, OSError) as error:
@@ -83,7 +83,7 @@ def gap_summary(gaps: Sequence[Gap]) -> list[str]:
 
 
 def exit_code(gaps: Iterable[Gap]) -> int:
-    """0 where nothing that the configuration names was at fault."""
+    """0 if all data that the configuration names could be used."""
     return EXIT_CODE if any(gap.is_fault for gap in gaps) else 0
 
 

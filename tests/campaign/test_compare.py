@@ -280,7 +280,7 @@ def test_the_table_and_its_files(compared: Mapping[str, Any]) -> None:
     assert surface["pointwise"] < surface["control"]
     page = compared["comparison.md"].decode()
     assert "exact: enkf_like, {members: 4, estimator: exact}" in page
-    assert "Separately: fit to the assimilated reference" in " ".join(compared["stdout"].split())
+    assert "Fit to the assimilated reference" in " ".join(compared["stdout"].split())
 
 
 @pytest.mark.verify

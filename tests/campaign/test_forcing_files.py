@@ -76,4 +76,4 @@ def test_check_finds_what_is_missing(landda: Any, data: Path) -> None:
     assert done.stderr.count("2022-07.nc' does not exist") + done.stdout.count("2022-07.nc' does not exist") == 3
     twin = changes(data) | {"twin": {"weather_correlation": 0.5}}
     done = landda.here("check", landda.write(**twin))
-    assert "the nature run also has the weather of the files; set 1.0" in done.stderr + done.stdout
+    assert "the nature run has the weather of the files, too; set it to 1.0" in done.stderr + done.stdout

@@ -132,7 +132,7 @@ def test_several_faults_at_once(copied: tuple[Path, dict[str, Any]]) -> None:
         assert sum(line.startswith(f"- {what}") and ": not shown, because " in line for line in lines) == 1, what
     assert exit_code(written.gaps) == EXIT_CODE
     assert [n for n in FIGURES if f"**{n}.**" in text] == ["Fig. 1", "Fig. 3", "Fig. 4", "Fig. 5", "Fig. 6", "Fig. 8"]
-    assert "## Why these values are not the paper's" in text and "Frozen soil" in text
+    assert "## Reasons for differences from the paper" in text and "Frozen soil" in text
 
 
 @pytest.mark.verify
@@ -168,7 +168,7 @@ def test_what_fails_takes_nothing_else_with_it(
     assert ": not shown, because " in line and len(line) < 900
     shown = {number for number in FIGURES if f"**{number}.**" in text}
     assert {number for number in FIGURES if f"**{number}.**" in complete} - shown <= set(lost), "everything else"
-    assert "## Why these values are not the paper's" in text and "Frozen soil" in text
+    assert "## Reasons for differences from the paper" in text and "Frozen soil" in text
     assert (
         not (what == "rain" or damage is break_series)
         or "Rain is not shown: see the end of the page for the reason." in text

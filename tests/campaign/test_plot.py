@@ -68,7 +68,10 @@ def test_times_and_runs_that_are_not_chosen_are_those_of_the_report(
     [
         (["--run", "pointwize"], "--run pointwize: 'pointwize' is not one of control, pointwise, enkf_like, adaptive_"),
         (["--run", "pointwize"], "Did you mean 'pointwise'?"),
-        (["--time", "2022-06-02T13"], "no images of that time; the nearest of 3 times is 2022-06-02T12. List them"),
+        (
+            ["--time", "2022-06-02T13"],
+            "no images exist at that time; the nearest of 3 times is 2022-06-02T12. List them",
+        ),
         (["--time", "noon"], "--time noon: expected a time as 2022-06-02T06, UTC, or all"),
         (["--time", "2022-06-02T12:00+08:00"], "times are UTC and carry no offset"),
         (

@@ -80,7 +80,7 @@ def test_the_region_and_the_period_are_cut(landda: Landda) -> None:
     [
         (("--region", "mars"), "expected globe, shen2024"),
         (("--region", "100,110,30,40"), "curvelets need 17"),
-        (("--fractions", "0.5,2"), "expected shares above 0 and up to 1"),
+        (("--fractions", "0.5,2"), "expected fractions above 0 and up to 1"),
         (("--spacing", "0.7"), "expected degrees that divide 180"),
         (("--set", "boundry=none"), "Did you mean 'boundary'?"),
         (("--variable", "x"), "found lat, lon, time, sm"),

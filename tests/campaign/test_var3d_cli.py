@@ -64,11 +64,11 @@ def test_the_minimisation_is_drawn_and_the_first_days_are_left_out(finished: Lan
     page = (out / "summary.md").read_text()
     # drawn: the first analysis after the discarded days
     assert "Minimisation of 3D-Var, 2016-07-02 00:00 UTC" in page
-    assert "The tables leave out what lies before 2016-07-02 00:00." in page
+    assert "The tables exclude times before 2016-07-02 00:00." in page
     line = next(line for line in page.splitlines() if "| 0-7 cm | assimilation | control | forecast" in line)
     assert line.split("|")[-3].strip() == "5"  # of 8 times from 2 July 00 UTC on
     score = finished.here("score", "out")
-    assert "The means leave out what lies before 2016-07-02 00:00:00" in score.stdout
+    assert "The means exclude times before 2016-07-02 00:00:00" in score.stdout
 
 
 def test_observations_have_the_errors_of_the_map(finished: Landda) -> None:

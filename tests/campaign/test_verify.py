@@ -158,7 +158,13 @@ def test_stations_are_the_truth_of_their_cell_with_errors(verified: Path) -> Non
             low, high = r[0, 1, 1, place], r[0, 1, 2, place]
             assert np.isnan(low) or low <= expected <= high
     text = (verified / "verification/verification.md").read_text()
-    for words in ("## Stations", "Gridded reference: truth", "| change |", "no error of the model", "account for auto"):
+    for words in (
+        "## Stations",
+        "Gridded reference: truth",
+        "| change |",
+        "due to these errors and not to the model",
+        "account for auto",
+    ):
         assert words in text
     pictures = sorted(p.name for p in (verified / "verification/figures").iterdir())
     assert any(name.startswith("stations_r_assimilation") for name in pictures)

@@ -109,8 +109,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_what_a_configuration_may_say() -> None:
     box = [0.0, 10.0, 0.0, 10.0]
     for region, message in (
-        ({"name": "R"}, "give boxes or a file, and not both"),
-        ({"name": "R", "boxes": [box], "file": "x.geojson"}, "give boxes or a file, and not both"),
+        ({"name": "R"}, "give either boxes or a file"),
+        ({"name": "R", "boxes": [box], "file": "x.geojson"}, "give either boxes or a file"),
         ({"name": "R", "boxes": [[10.0, 0.0, 0.0, 10.0]]}, "expected south < north"),
         ({"name": "", "boxes": [box]}, "name"),
     ):

@@ -149,7 +149,7 @@ def aliases() -> Iterator[tuple[bytes, str]]:
     yield added("  - {<<: 5, method: control}\n"), "merges"
     yield added("  - &r {method: pointwise}\n  - {<<: *r, <<: *r, name: o}\n"), "given twice"
     yield added("  - {<<: {a: 1}, method: control, name: b}\n"), "runs.1.a"
-    yield added("  - &r {method: pointwise}\n  - *r\n"), "names several runs"
+    yield added("  - &r {method: pointwise}\n  - *r\n"), "is the name of several runs"
     yield added("a: &a x\noutput: {profiles: [" + "*a," * 20_000 + "]}\n"), "output.profiles.0"
 
 

@@ -1,4 +1,4 @@
-"""What a page had to leave out, on the screen and in the exit code."""
+"""Missing parts of a page, on the screen and in the exit code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from landda_hpc.verification.omissions import Gap, exit_code, gap_summary
 
 
 def print_gaps(gaps: Sequence[Gap], *, with_exit: bool = True) -> None:
-    """Say what is not shown, and why.
+    """Print the missing parts with their reasons.
 
     Raises
     ------

@@ -23,8 +23,8 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Override a key of the configuration, dotted: --set time.cycle_hours=12 --set runs.enkf_like.members=20. "
-        "May be given several times.",
+        help="Override a key of the configuration, given with dots: --set time.cycle_hours=12 --set "
+        "runs.enkf_like.members=20. May be given several times.",
     ),
 ]
 
@@ -32,8 +32,8 @@ AcceptGapsOption = Annotated[
     bool,
     typer.Option(
         "--accept-gaps",
-        help="Accept that records (scores, images, series ...) are missing or damaged: tables and figures leave them "
-        "out, and summary.md lists them.",
+        help="Accept missing or damaged records (scores, images, series ...): tables and figures omit them, and "
+        "summary.md lists them.",
     ),
 ]
 WaitOption = Annotated[
@@ -42,18 +42,19 @@ WaitOption = Annotated[
         "--wait",
         metavar="SECONDS",
         min=0.0,
-        help="Time to wait if another job holds the folder, or may do so; 200 is enough to find out that it died.",
+        help="Time to wait if another job holds the folder or may hold it; 200 s are enough to find that this job "
+        "has died.",
     ),
 ]
 TakeOverOption = Annotated[
     bool,
     typer.Option(
         "--take-over",
-        help="Take the folder from a job on another machine without waiting for its heartbeat. If that job is alive "
-        "after all, it stops.",
+        help="Take the folder from a job on another machine without waiting for its heartbeat. If that job is still "
+        "alive, it stops.",
     ),
 ]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="More lines in the log.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print more lines of the log.")]
 FirstTime = Annotated[datetime | None, typer.Option(help="First time, UTC.")]
 LastTime = Annotated[datetime | None, typer.Option(help="Last time, UTC.")]
 ModelImages = Annotated[

@@ -89,7 +89,7 @@ class ReproductionSession:
         return configs
 
     def _conclude(self, output: Path, configs: Mapping[str, CampaignConfig]) -> Sequence[Gap]:
-        """Write the page; what it could not show. Rank 0."""
+        """Write the page; return its missing parts. Rank 0."""
         # Imported here: needed once, on one rank, and loads the plotting library.
         from landda_hpc.studies.reproduction import bai2026, shen2024
 
@@ -108,7 +108,7 @@ class ReproductionSession:
         return written.gaps
 
     def _asked_of(self, campaign: Path) -> CampaignConfig | None:
-        """With --from: the campaign's configuration with what --set changes of the verification."""
+        """With --from: the campaign's configuration with the verification keys that --set changes."""
         if not self._request.overrides:
             return None
         return read_resolved(CampaignFolder.open(campaign).config_file, self._request.overrides)

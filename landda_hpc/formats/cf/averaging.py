@@ -28,7 +28,7 @@ _WORDS: Final[tuple[tuple[str, str, float], ...]] = (
     ("seasonal", r"seasonal|seasmean", 80.0),
     ("yearly", r"yearly|annual|yearmean|YR(?=\.nc)", 350.0),
 )
-"""Word for messages, spellings in names, and the least number of days of the period."""
+"""Word for messages, spellings in names, and the minimum number of days in the period."""
 
 _PATTERNS: Final = tuple(
     (word, re.compile(rf"(?:(?<=[^A-Za-z0-9])|^)(?:{text})(?![A-Za-z])", re.IGNORECASE), timedelta(days=days))

@@ -18,7 +18,7 @@ QUANTITIES: Final = (
     "shortwave", "longwave", "air_temperature", "specific_humidity", "dew_point", "surface_pressure", "wind_speed",
     "eastward_wind", "northward_wind", "precipitation",
 )  # fmt: skip
-"""What a set may have. It needs one of specific_humidity and dew_point; wind_speed or both of its parts; the rest."""
+"""Variables of a set. It needs specific_humidity or dew_point, wind_speed or both of its components, and all others."""
 
 POSSIBLE: Final[dict[str, tuple[float, float]]] = {
     "shortwave": (-200.0, 2000.0), "longwave": (-200.0, 1000.0), "air_temperature": (150.0, 370.0),
@@ -133,10 +133,10 @@ def _era5_land() -> ForcingSet:
 
 
 STEP_TYPE: Final = "{type}"
-"""Stands in the files of the Climate Data Store for ``instant`` or ``accum``, where these are apart."""
+"""Placeholder in names of the Climate Data Store's files for ``instant`` or ``accum``, if these are separate."""
 
 _UNPACKED: Final = f"data_stream-oper_stepType-{STEP_TYPE}.nc"
-"""What the archive that the Climate Data Store sends has in it."""
+"""Names of the files in an archive from the Climate Data Store."""
 
 
 def climate_data_store(path: str, meaning: Meaning) -> ForcingSet:
@@ -172,7 +172,7 @@ def climate_data_store(path: str, meaning: Meaning) -> ForcingSet:
 
 
 def _clm(state: str, rain: str, solar: str) -> ForcingSet:
-    """The community land model's layout: three files a month, no leap days, records begin intervals."""
+    """Layout of the Community Land Model: three files per month, no leap days, records stamped at the beginning."""
 
     def of_state(name: str) -> VariableFiles:
         return VariableFiles(f"{state}%Y-%m.nc", (name,), "mean", "begin", "linear")

@@ -162,7 +162,7 @@ def read_forcing(path: Path) -> PointForcing:
 
 
 def read_fluxes(path: Path) -> PointFluxes:
-    """Read what was measured from a PLUMBER2 "Flux" file.
+    """Read the measured fluxes from a PLUMBER2 "Flux" file.
 
     A value counts as measured where its quality flag is 0; a variable without a flag counts wherever it is not
     missing.
@@ -242,7 +242,7 @@ def read_site(path: Path) -> SiteRecord:
 def hourly(values: FloatArray, start: datetime, step: timedelta) -> tuple[datetime, FloatArray]:
     """Means over whole hours of the clock: the first hour's beginning, and the means, (n_hour,).
 
-    NaN where a value of the hour is NaN. What lies before the first or after the last whole hour is left out.
+    NaN where a value of the hour is NaN. Values before the first or after the last complete hour are omitted.
 
     Raises
     ------

@@ -127,7 +127,7 @@ def find_columns(header: Sequence[str], offset: timedelta, source: str) -> Colum
 
 
 def _split(name: str) -> tuple[str, str]:
-    """A column's name in lower case, and what it has in brackets."""
+    """A column's name in lower case, and its text in brackets."""
     name = name.strip().lower()
     match = _BRACKET.fullmatch(name)
     return (match[1], match[2]) if match else (name, "")

@@ -13,7 +13,7 @@ from landda_hpc.formats.stations.text import decode_text
 SEPARATORS: Final = ",\t;|"
 
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-"""What spreadsheet programs write before a header."""
+"""Lines that spreadsheet programs write before a header."""
 
 
 class Rows:

@@ -102,7 +102,7 @@ def _named(sensors: list[tuple[str, bool]]) -> str:
 
 def _ambiguous(source: str, why: str) -> DataError:
     return DataError(
-        f"station tables '{source}' do not say whether soil moisture is in percent or m3 m-3, and {why}. Set "
+        f"station tables '{source}' do not show whether soil moisture is in percent or m3 m-3, and {why}. Set "
         "table_units: percent (or fraction) in the catalogue, or give the columns units: SVWC_010CM(%)."
     )
 
@@ -111,6 +111,10 @@ def _outvoted(
     unit: Literal["percent", "fraction"], others: list[tuple[str, bool]], source: str
 ) -> Literal["percent", "fraction"]:
     logger.warning(
-        "%s: taken as %s, though values of %d sensors look otherwise, e.g. %s", source, unit, len(others), others[0][0]
+        "%s: assumed to be %s, although values of %d sensors look different, e.g. %s",
+        source,
+        unit,
+        len(others),
+        others[0][0],
     )
     return unit

@@ -31,14 +31,14 @@ _FROM: Final = 0xA1
 _WORD: Final = re.compile(r"[^ \t\n]+")
 
 _OTHER_BLANKS: Final = "\v\f\x1c\x1d\x1e\x1f"
-"""What else of ASCII is a blank to Python."""
+"""Other ASCII characters that Python treats as blanks."""
 
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 MISSING_WORDS: Final = frozenset(
     ("", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "-", "--", "---", "/", "//", "///", "////", "*", "缺测")
 )
-"""What stands for a missing value, in lower case."""
+"""Texts of a missing value, in lower case."""
 
 
 def decode_text(content: bytes, source: str) -> str:

@@ -73,7 +73,7 @@ def list_files(path: Path, wanted: Callable[[str], bool]) -> list[tuple[str, Cal
     if links := [m.filename for m in named.values() if stat.S_ISLNK(m.external_attr >> 16)]:
         raise DataError(
             f"archive '{path}' has links in the place of files or folders, {len(links)} in all, e.g. '{links[0]}'; "
-            "pack what they lead to (zip without -y)."
+            "pack the files themselves (zip without -y)."
         )
     chosen = sorted((m for m in named.values() if wanted(_place_in(m).name)), key=_name)
     return [(f"{path}:{m.filename}", _member_reader(path, m)) for m in chosen]
@@ -130,7 +130,7 @@ def _files_below(root: Path, wanted: Callable[[str], bool]) -> list[Path]:
     if lost:
         logger.warning("%s: %d links lead nowhere, e.g. '%s'", root, len(lost), lost[0])
     if n_litter:
-        logger.info("%s: %d files passed over that file managers left behind", root, n_litter)
+        logger.info("%s: %d files of file managers ignored", root, n_litter)
     return list(found.values())
 
 

@@ -1,4 +1,4 @@
-"""Check what a forecast window left behind: every restart file, of the right time and shape, without NaN."""
+"""Check the restart files after a forecast window: all present, with the right time and shape, without NaN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths in CoLM's namelists: which keys hold a path, and to what a relative path refers."""
+"""Paths in CoLM's namelists: keys that hold a path, and the folders to which relative paths refer."""
 
 from __future__ import annotations
 

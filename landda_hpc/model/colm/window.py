@@ -10,7 +10,7 @@ In the folder of a run::
             <CASE>/landdata -> the case's      <CASE>/restart/const -> the case's
             <CASE>/restart/2010-152-00000 -> ../../../start
     logs/2010-152-00000.try1.log
-    history/2010-152-00000/    what the model wrote of its history in the window, where it is kept
+    history/2010-152-00000/    the model's history of the window, if it is kept
 
 The model runs in the folder of its try and writes there. Nothing that it leaves there, and nothing that an orphan of
 a killed job still writes, becomes part of the chain. A window's last restart enters the chain by one rename, after its
@@ -218,7 +218,7 @@ class Window:
         return ModelProcess(command, folder, self.log, environment, program.timeout_s)
 
     def check(self, ending: Ending) -> None:
-        """Raise ModelError unless the process ended well and wrote what it should. Local."""
+        """Raise ModelError unless the process ended with code 0 and wrote all files. Local."""
         self.seconds = ending.seconds
         if not ending.is_good:
             raise ModelError(f"the model {ending.describe()}")
@@ -316,7 +316,7 @@ def _failure(window: Window, error: ModelError) -> ModelError:
     return ModelError(
         f"run '{window.run.name}': the window from {window.start.isoformat()} to {window.end.isoformat()} failed "
         f"{times}; the last failure: {error}.\n  The end of its log, {window.log}:\n{window.last_lines()}\n"
-        f"  All its files are in {window.folder}; the last good restart is "
+        f"  All its files are in {window.folder}; the last valid restart is "
         f"{window.run.chain / time_label(window.start)}. Remove the cause (try the model there by hand: "
         f"{NAMELIST_NAME}), then 'landda resume' continues from the last checkpoint."
     )

@@ -59,7 +59,7 @@ def write_page(campaign: Path, output: Path, asked: CampaignConfig | None = None
     page.attempt("scores over time", ("Fig. 8",), partial(_series, page, m))
     stations = ("Fig. 9", "Fig. 10", "Fig. 11", "Fig. 12")
     page.attempt("stations", stations, partial(write_stations, page, independent))
-    page.section("Why these values are not the paper's")
+    page.section("Reasons for differences from the paper")
     page.attempt("explanations", (), lambda: page.text(*explanations(m, independent)))
     return page.write()
 
@@ -164,7 +164,7 @@ def _series(page: Page, m: CampaignData) -> None:
             colour = _COLOURS.get(layer, ("#9467BD", "#8C564B", "#E377C2")[i % 3])
             for run, assimilates in ((m.compared.assimilation, True), (m.compared.control, False)):
                 printed = m.published_means(layer, ("scc", "ubrmse"), assimilates=assimilates)
-                words = f"{run.replace('_', '-')}, {layer}"
+                words = f"{run}, {layer}"
                 lines.append(Line(run, layer, words, colour, "-" if assimilates else "--", printed))
         name = f"fig08_series_{number + 1}"
         title = f"SCC and ubRMSE against the {reference}"

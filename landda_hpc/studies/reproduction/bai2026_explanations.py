@@ -107,7 +107,7 @@ def first_analysis_words(run: EnkfLikeRun, before: float, after: float) -> str:
         else ""
     )
     title = (
-        "Why a faithful implementation is initially better than the paper"
+        "Reason why a faithful implementation is initially better than the paper"
         if not changed and (1 - gain) * _BEFORE < _AFTER
         else "Effect of one analysis"
     )

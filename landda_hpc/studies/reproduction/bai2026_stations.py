@@ -130,9 +130,9 @@ def real_station_words(model: Model, forcing: Forcing, *, is_twin: bool) -> str:
         )
     if has_generated_weather(model, forcing):
         return (
-            f"{text}, the embedded model has generated weather: nothing but the assimilated product can bring the two "
-            "together, so the control's R is near zero by construction, and what the assimilation adds is what the "
-            "product knows. The paper's control was driven by observed weather."
+            f"{text}, the embedded model has generated weather: only the assimilated product relates the two, so "
+            f"the control's R is near zero by construction, and the assimilation adds only the information in the "
+            f"product. The paper's control was driven by observed weather."
         )
     return (
         f"{text}; the model runs under {weather_words(model, forcing)}, and its control shares with them what these "
@@ -148,10 +148,10 @@ def drawn_station_words(twin: TwinConfig, model: Model, forcing: Forcing) -> str
         else f"the weather that it shares with the nature run ({weather_words(model, forcing)})"
     )
     return (
-        "**Stations of the twin.** One is its cell with errors; the paper's are points in cells 140 km wide, so part "
-        "of its ubRMSE and of what R lacks is a difference of scale that the twin's offset and white errors only stand "
-        f"in for. The control's R follows from {shares}, not from any skill. What can be compared are sign and size of "
-        "the change, not the levels."
+        "**Stations of the twin.** One is its cell with errors; the paper's are points in cells 140 km wide, so "
+        "part of its ubRMSE and of 1 - R is a difference of scale, which the twin's offset and white errors only "
+        f"represent. The control's R follows from {shares}, not from any skill. Compare the sign and size of the "
+        "change, not the levels."
     )
 
 
@@ -179,7 +179,7 @@ def worse_words(m: CampaignData, rows: Sequence[GroupRow]) -> str:
         text += (
             f" It is an error in time: K = {gain:.2f} adds {gain * observations.error_std:.3f} m3 m-3 of the "
             "observations' white errors to every analysis, while persistent errors of the control are not part of "
-            "ubRMSE. GLDAS is a model's field, smooth in time, and brings no such noise."
+            "ubRMSE. GLDAS is a model field that is smooth in time and has no such noise."
         )
     r = changes("r")
     if all(r.get(region, 0.0) > 0.0 for region in worse):

@@ -122,11 +122,11 @@ class CampaignData:
 
     @cached_property
     def benchmarks(self) -> tuple[Benchmark, ...]:
-        """What the paper prints."""
+        """The values printed in the paper."""
         return read_benchmarks((self.experiment.benchmarks,), self.config.data_root)
 
     def published_means(self, layer: str, metrics: Sequence[str], *, assimilates: bool) -> dict[str, float]:
-        """What the paper prints for means over the assimilation window, by metric; of a range the lower end."""
+        """The paper's means over the assimilation window, by metric; the lower end of a range."""
         return {
             one.metric: one.value
             for one in self.benchmarks
@@ -145,7 +145,7 @@ class CampaignData:
         return list(list_images(self.folder.images, run))
 
     def nearest(self, run: str, wanted: datetime, *, analysed: bool = True) -> datetime | None:
-        """The stored time nearest to the one wanted, within the assimilation window if ``analysed``."""
+        """The stored time nearest to the requested one, within the assimilation window if ``analysed``."""
         end = self.config.time.assimilation_end
         times = [t for t in self.stored(run) if not analysed or t <= end]
         return min(times, key=lambda t: abs(t - wanted), default=None)

@@ -66,9 +66,9 @@ def twin_words(config: CampaignConfig, product: str, model: str) -> str:
         f"**A twin, not {product}.** The paper drives {model} with observed weather and assimilates {product}. Here "
         f"{sentences.model_words(land)} runs under {sentences.weather_words(land, weather)}, and {nature} stands for "
         f"{product}: the *truth* is that nature run, the *observations* are "
-        f"{sentences.twin_observation_words(config.observations)}. What the twin can show is how the method works; "
+        f"{sentences.twin_observation_words(config.observations)}. The twin can show how the method works; "
         f"{places}. The paper calls scores against {product} scores against observations; {product} is what it "
-        "assimilates, so they are a fit. Here they are kept apart: against the truth, and against the *assimilated "
+        "assimilates, so they are a fit. Here they are separate: against the truth, and against the *assimilated "
         "reference* (the observations with their errors)."
     )
 
@@ -118,8 +118,9 @@ def write_table(page: Page, m: CampaignData) -> None:
         lead = sentences.lead_days(last, m.config.time.assimilation_end)
         days = f" The free forecast here ends {sentences.days_words(lead)} after the last analysis time."
     page.text(
-        "SCC in 1, RMSE and ubRMSE in m3 m-3; means over the window unless said otherwise. A run's state is its "
-        f"analysis, where there is one.{left_out}{days} '-': the campaign has no such score{_why_no_score(m)}."
+        "SCC is dimensionless, RMSE and ubRMSE are in m3 m-3; values are means over the window unless stated "
+        f"otherwise. A run's state is its analysis, if there is one.{left_out}{days} '-' means that the campaign has "
+        f"no such score{_why_no_score(m)}."
     )
 
 
@@ -162,7 +163,7 @@ def write_sections(
             "it runs the campaign itself",
         )
         return
-    run = m.compared.assimilation.replace("_", "-")
+    run = m.compared.assimilation
     rain = independent.rain_at([recorded[i] for i in known])
     label = "" if independent.rain is None else f"daily {independent.rain.label}"
     draw_sections(

@@ -109,7 +109,7 @@ class Page(MarkdownPage):
         """
         missing = [number for number in self.missing if number not in self.shown]
         summary = f"Figures of the paper on this page: {', '.join(self.shown) or 'none'}."
-        summary += f" Not on it: {', '.join(dict.fromkeys(missing))}; the end of the page says why." if missing else ""
+        summary += f" Not on it: {', '.join(dict.fromkeys(missing))}; see the end of the page." if missing else ""
         gaps = self.gaps.list()
         lines = [*self.lines[:2], summary, "", *self.lines[2:], *gap_lines(gaps)]
         path = self.folder / "reproduction.md"

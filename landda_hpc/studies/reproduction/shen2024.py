@@ -87,7 +87,7 @@ def write_page(
     page.attempt("series in the Tianshan", ("Fig. 15",), partial(write_place, page, m))
     rmse = partial(write_series, page, m, "Fig. 16", "rmse", "fig16_rmse", None)
     page.attempt("RMSE over time", ("Fig. 16",), rmse)
-    page.section("Why these values are not the paper's")
+    page.section("Reasons for differences from the paper")
     page.attempt("explanations", (), lambda: page.text(*explanations(m)))
     return page.write()
 
@@ -123,7 +123,7 @@ def explanations(m: CampaignData) -> list[str]:
             "or the first of the period shown, which begins 15 days later; the table takes the first of the campaign."
         ),
         (
-            "**Against what.** The paper calls ERA5-Land 'ideal observations' and scores against it; it is what was "
+            "***Reference.** The paper calls ERA5-Land 'ideal observations' and scores against it, although it was "
             "assimilated."
         ),
         frozen_words(m),
@@ -143,24 +143,23 @@ def acceptance_words(run: Var3dImageRun, scc: float) -> str:
     kept = f"the largest {100 * run.keep_fraction:g} % of the coefficients with an error of {run.image_std:g} m3 m-3"
     if run.background_archive is not None:
         text = (
-            f"**How much is accepted.** The image term compares {kept}; B is an archive's and varies from cell to cell."
+            f"***Accepted part of the innovation.** The image term compares {kept}; B comes from an archive and "
+            f"varies from cell to cell."
         )
     else:
         gain = run.background_std**2 / (run.background_std**2 + run.image_std**2)
         text = (
-            f"**How much is accepted.** The image term compares {kept} against a background error of "
+            f"***Accepted part of the innovation.** The image term compares {kept} against a background error of "
             f"{run.background_std:g}: about {100 * gain:.0f} % of the innovation in these coefficients is accepted at "
             "each analysis."
         )
     if math.isnan(scc):
         return text
-    text += (
-        f" The mean SCC with the very product that is assimilated is {scc:.2f} here and {_PAPER_SCC:g} in the paper."
-    )
+    text += f" The mean SCC with the assimilated product is {scc:.2f} here and {_PAPER_SCC:g} in the paper."
     if scc > _PAPER_SCC + 0.02:
         text += (
-            " Far less was accepted in the paper, or something outside the analysis (depths, the model's return to its "
-            "own climate) undid it."
+            " In the paper a far smaller part was accepted, or other processes (depths, the model's return to its "
+            "own climate) removed it."
         )
     return text
 
@@ -168,13 +167,14 @@ def acceptance_words(run: Var3dImageRun, scc: float) -> str:
 def background_words(run: Var3dImageRun) -> str:
     """Source of B, compared with the paper's two periods."""
     here = (
-        f"Here B is of the archive `{run.background_archive}`."
+        f"Here B comes from the archive `{run.background_archive}`."
         if run.background_archive is not None
         else f"Here it is one number, {run.background_std:g} m3 m-3 squared; `landda study archive` makes variances "
         "per cell."
     )
     return (
-        "**B** from 2014-2015 (text) or May to September 2016 (caption of Fig. 2): the other period leaks the test. "
+        "**B** from 2014-2015 (text) or May to September 2016 (caption of Fig. 2): the other period leaks "
+        "information from the test period. "
         f"{here}"
     )
 
@@ -187,14 +187,15 @@ def layer_words(run: Var3dImageRun, observed: str) -> str:
     observed : name of the observed layer.
     """
     here = (
-        f"here each layer takes the {observed} image as it is, and is analysed on its own; Fig. 8 is the sum of the "
-        "three cost functions, which is the cost of all three together"
+        f"here each layer uses the {observed} image unchanged and is analysed separately; Fig. 8 shows the sum of "
+        f"the three cost functions"
         if run.layers == "upper_three"
         else f"this campaign analysed the mean over the observed depth, {observed}, instead (`layers: observed`)"
     )
     return (
         "**Layers.** The paper has one B for each of CoLM's three uppermost layers (nodes at 0.7, 2.8 and 6.2 cm), "
-        "none between them, and brings ERA5-Land's 0-7 cm to their depths. It does not say how a single layer is "
+        "no covariance between them, and interpolates ERA5-Land's 0-7 cm to their depths. It does not say how a "
+        "single layer is "
         f"interpolated; {here}."
     )
 

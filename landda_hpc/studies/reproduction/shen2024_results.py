@@ -90,7 +90,7 @@ def write_maps(page: Page, m: CampaignData) -> None:
         name = f"fig{int(number.split()[1]):02d}_{(layer or '').replace(' ', '')}"
         panels = [m.reference_image, "analysis", third]
         panels += [f"{x} minus {m.reference_image}" for x in ("analysis", third)]
-        title = f"Soil moisture {layer}, {run.replace('_', '-')}"
+        title = f"Soil moisture {layer}, {run}"
         m.draw(images, page.figure_file(name), MapStyle(title, time, columns=3), panels=panels)
         stands = "truth, where the paper shows ERA5-Land" if m.is_twin else "product"
         words = f"{layer}: {stands}, analysis, {third}; differences are ours. {time_words(time, wanted)}"
@@ -143,7 +143,7 @@ def write_series(
                 (m.compared.control, free, False),
             ):
                 printed = m.published_means(layer, (kind,), assimilates=assimilates)
-                lines.append(Line(run, layer, f"{run.replace('_', '-')}, {layer}", colour, "-", printed))
+                lines.append(Line(run, layer, f"{run}, {layer}", colour, "-", printed))
         file = f"{name}_{i + 1}"
         title = f"{kind.upper()} against the {reference}"
         draw_lines(

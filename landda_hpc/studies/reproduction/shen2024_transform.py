@@ -1,4 +1,4 @@
-"""[S24]'s Figs 1 to 5: what thresholds keep of an image, and the errors of the simulation."""
+"""[S24]'s Figs 1 to 5: reconstruction of an image above thresholds, and the errors of the simulation."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ logger = logging.getLogger(__name__)
 
 
 def image_run(m: CampaignData) -> Var3dImageRun:
-    """Settings of the campaign's run that stands for the paper's assimilation."""
+    """Settings of the campaign's run that corresponds to the paper's assimilation."""
     assert isinstance(m.run, Var3dImageRun), "checked when the campaign was read"
     return m.run
 
 
 def write_thresholded(page: Page, m: CampaignData) -> None:
-    """Fig. 1: an image and what the largest coefficients keep of it."""
+    """Fig. 1: an image and its reconstructions from the largest coefficients."""
     wanted = SHEN2024.moments["first analysis"].paper
     time = m.nearest(m.compared.assimilation, wanted)
     image = None if time is None else m.images(m.compared.assimilation, time).get("background")
@@ -51,7 +51,7 @@ def write_thresholded(page: Page, m: CampaignData) -> None:
     labels = {"raw": "Raw image", "0.1": "Threshold 0.1", "0.5": "Threshold 0.5"}
     title = f"Background {m.layer} and its largest curvelet coefficients"
     m.draw(images, page.figure_file("fig01_threshold"), MapStyle(title, time, labels, columns=3), panels=list(images))
-    words = f"Simulated soil moisture, and what the largest 10 % and 50 % of its coefficients keep. {stamp(time)}; the "
+    words = f"Simulated soil moisture, and images of the largest 10 % and 50 % of its coefficients. {stamp(time)}; the "
     page.figure("Fig. 1", "fig01_threshold", words + "paper's is of 1 May 2016.")
 
 
@@ -96,7 +96,7 @@ def write_background_errors(page: Page, m: CampaignData) -> None:
     means = ", ".join(f"{float(np.nanmean(image)):.3f}" for image in images.values())
     run, observations = image_run(m), m.config.observations
     noise = (
-        f" The errors of the observations are in it, as in the paper's; here they are {observations.error_std:g} m3 "
+        f" It contains the errors of the observations, as in the paper; here they are {observations.error_std:g} m3 "
         "m-3."
         if isinstance(observations, TwinObservations)
         else ""

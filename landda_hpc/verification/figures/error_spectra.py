@@ -126,7 +126,7 @@ def _deviations(ax: Axes, errors: GroupErrors) -> None:
     _levels(ax, np.sqrt(errors.assumed_background), BACKGROUND)
     ax.set_ylim(bottom=0.0)
     ax.set_title("Standard deviation")
-    ax.set_ylabel(f"as white errors {_UNIT}", fontsize=appearance.FONT)
+    ax.set_ylabel(f"equivalent white errors {_UNIT}", fontsize=appearance.FONT)
     scale_axis(ax, errors.gain.value.size)
 
 
@@ -157,7 +157,12 @@ def _chi_square(ax: Axes, errors: GroupErrors) -> None:
     scale_axis(ax, chi.size)
     if not np.isfinite(chi).any():
         ax.text(
-            0.5, 0.5, "the run assumes no B + R", transform=ax.transAxes, ha="center", fontsize=appearance.SMALL_FONT
+            0.5,
+            0.5,
+            "this run does not assume B + R",
+            transform=ax.transAxes,
+            ha="center",
+            fontsize=appearance.SMALL_FONT,
         )
         ax.set_yticks([])
         return
@@ -192,8 +197,8 @@ def _directions(ax: Axes, errors: ErrorEstimates) -> None:
     ax.set_xlim(0.0, 180.0)
     ax.set_xticks([0, 45, 90, 135, 180], ["0\nzonal", "45", "90\nmeridional", "135", "180\nzonal"])
     ax.set_ylim(bottom=0.0)
-    ax.set_xlabel("direction of the features (degrees from east to north)", fontsize=appearance.FONT)
-    ax.set_ylabel(f"as white errors {_UNIT}", fontsize=appearance.FONT)
+    ax.set_xlabel("direction of features (degrees from east towards north)", fontsize=appearance.FONT)
+    ax.set_ylabel(f"equivalent white errors {_UNIT}", fontsize=appearance.FONT)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(fontsize=appearance.SMALL_FONT, frameon=False)
     appearance.tidy(ax)

@@ -131,12 +131,12 @@ def draw_innovation_directions(runs: Sequence[InnovationDiagnostics], path: Path
         ax.set_title(f"scale {scale}", fontsize=appearance.FONT)
         ax.set_xlim(0.0, 180.0)
         ax.set_xticks([0, 45, 90, 135, 180])
-        ax.set_xlabel("direction of the features (°)", fontsize=appearance.FONT)
+        ax.set_xlabel("direction of features (°; 0 zonal, 90 meridional)", fontsize=appearance.FONT)
         appearance.tidy(ax)
     axes[0].set_ylim(bottom=0.0)
     axes[0].set_ylabel(_ROWS[0], fontsize=appearance.FONT)
     handles = [Line2D([], [], color=c, linestyle=d, linewidth=1.4, label=n) for n, (c, d) in styles.items()]
-    handles.append(Line2D([], [], color=appearance.INK, linewidth=0.7, label="thin: O-A; 0° zonal, 90° meridional"))
+    handles.append(Line2D([], [], color=appearance.INK, linewidth=0.7, label="thin: O-A"))
     legend_below(figure, handles)
     appearance.save(figure, path)
 

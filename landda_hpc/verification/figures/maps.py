@@ -45,7 +45,7 @@ _MINUS: Final = " minus "
 
 @dataclass(frozen=True, eq=False)
 class Coastline:
-    """Where the coast runs: the 0.5 contour of a land fraction, on the model's grid or a finer one."""
+    """The coastline: the 0.5 contour of a land fraction, on the model's grid or a finer one."""
 
     grid: Grid
     land_fraction: FloatArray
@@ -63,7 +63,7 @@ class Coastline:
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What lies under the images of a map.
+    """The background under the images of a map.
 
     Attributes
     ----------

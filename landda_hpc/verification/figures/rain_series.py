@@ -82,10 +82,7 @@ def draw_stations(
             box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
             ax.text(0.008, 0.96 - 0.115 * line, words, color=styles[name][0], bbox=box, zorder=6, **place)
     handles: list[Any] = [Line2D([], [], color=_OBSERVED, linewidth=1.3, label="station")]
-    handles += [
-        Line2D([], [], color=styles[n][0], linestyle=styles[n][1], linewidth=1.3, label=n.replace("_", "-"))
-        for n in names
-    ]
+    handles += [Line2D([], [], color=styles[n][0], linestyle=styles[n][1], linewidth=1.3, label=n) for n in names]
     if any(panel.rain for panel in panels):
         handles.append(Patch(facecolor=RAIN_COLOUR, label=rain_label))
     handles += _window_handle(window_end)
@@ -144,7 +141,7 @@ def draw_scores_with_rain(
         _room_above(ax, [line.values for line in of_region], top=1.0)
         ax.set_title(f"({chr(ord('a') + number)}) {region}", loc="left", fontsize=appearance.FONT)
     handles: list[Any] = [
-        Line2D([], [], linewidth=1.4, label=f"{run.replace('_', '-')}, {layer}", **looks[run, layer])
+        Line2D([], [], linewidth=1.4, label=f"{run}, {layer}", **looks[run, layer])
         for layer in layers
         for run in runs
         if any((line.run, line.layer) == (run, layer) for line in lines)

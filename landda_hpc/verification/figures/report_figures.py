@@ -1,4 +1,4 @@
-"""The figures of a campaign's report, each drawn on its own: series, innovation statistics, minimisations, maps."""
+"""The figures of a campaign's report, each drawn separately: series, innovation statistics, minimisations, maps."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class MapSource:
 
 @dataclass(frozen=True, eq=False)
 class MapFrame:
-    """What all maps of a report have in common.
+    """Common parts of all maps of a report.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ def _draw_map(
         if is_global:
             logger.warning("no image of %s at %s to draw", item.run, item.time)
         return None
-    title = f"Soil moisture {frame.layer}, {item.run.replace('_', '-')}"
+    title = f"Soil moisture {frame.layer}, {item.run}"
     draw_maps(
         fields,
         frame.ground,

@@ -86,8 +86,7 @@ def draw_score_series(
         drawn = [ax.dataLim for ax in axes[:, column]]
         _limits(axes[0, column], score, [float(d.ymin) for d in drawn], [float(d.ymax) for d in drawn])
     handles: list[Any] = [
-        Line2D([], [], color=styles[run][0], linestyle=styles[run][1], linewidth=1.5, label=run.replace("_", "-"))
-        for run in order
+        Line2D([], [], color=styles[run][0], linestyle=styles[run][1], linewidth=1.5, label=run) for run in order
     ]
     if any(r.stage == "analysis" for r in chosen):
         handles.append(
@@ -194,7 +193,7 @@ def draw_innovations(records: Iterable[InnovationRecord], path: Path) -> None:
         ax.set_ylim(bottom=0.0)
         ax.margins(y=0.12)
         ax.set_ylim(0.0, 1.08 * max(1e-9, float(ax.dataLim.ymax) if np.isfinite(ax.dataLim.ymax) else 1.0))
-    handles = [Line2D([], [], color=styles[run][0], linewidth=1.5, label=run.replace("_", "-")) for run in order]
+    handles = [Line2D([], [], color=styles[run][0], linewidth=1.5, label=run) for run in order]
     handles += [
         Line2D([], [], color=appearance.INK, linestyle="-", linewidth=1.2, label="observation minus background"),
         Line2D([], [], color=appearance.INK, linestyle=":", linewidth=1.2, label="observation minus analysis"),

@@ -327,9 +327,9 @@ def score_rows(
     baseline: str,
 ) -> list[ScorePanel]:
     """Rows of a figure: the baseline, each other run, each difference (value, low, high)."""
-    rows = [ScorePanel(run.replace("_", "-"), values, False) for run, values in scores.items()]
+    rows = [ScorePanel(run, values, False) for run, values in scores.items()]
     for run, (value, low, high) in differences.items():
         with np.errstate(invalid="ignore"):
             sure = (low > 0.0) | (high < 0.0)
-        rows.append(ScorePanel(f"{run.replace('_', '-')} minus {baseline.replace('_', '-')}", value, True, sure))
+        rows.append(ScorePanel(f"{run} minus {baseline}", value, True, sure))
     return rows

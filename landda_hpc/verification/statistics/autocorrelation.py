@@ -158,7 +158,7 @@ def _counts(series: FloatArray) -> FloatArray:
 
 
 def is_constant(series: FloatArray) -> BoolArray:
-    """Columns whose values, NaN apart, are all the same; also without any."""
+    """Columns whose values, apart from NaN, are all equal, or that have none."""
     # A constant column has a rounding-error variance, not always zero: compare the values themselves.
     present = np.isfinite(series)
     low = np.min(np.where(present, series, np.inf), axis=0, initial=np.inf)

@@ -53,7 +53,7 @@ RANGES: Final[dict[str, Range]] = {
 
 
 def difference_range(score: str, value: float, baseline: float) -> Range:
-    """Range of a score minus the baseline's, where the two are known in the mean.
+    """Range of the difference of a score from the baseline's, given the means of both.
 
     A correlation differs by 2 at most. An error cannot fall below 0: its difference lies between minus the baseline's
     error and the error itself, so that neither end of an interval implies a negative error.

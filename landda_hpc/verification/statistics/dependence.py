@@ -1,4 +1,4 @@
-"""How far places err together, for every metric of the temporal scores."""
+"""Dependence of errors between places, for every metric of the temporal scores."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def seed_warnings(n_seeds: int) -> list[str]:
     return [
         (
             f"With {n_seeds} seeds an interval rests on {n_seeds - 1} degree of freedom (Student's quantile is "
-            f"{quantile:.1f}): it is wide, and its width is itself uncertain."
+            f"{quantile:.1f}): it is wide, and its width is uncertain as well."
         )
     ]
 
@@ -73,8 +73,8 @@ def pair_warnings(n_pairs: int) -> list[str]:
         return []
     return [
         (
-            f"The slopes rest on {n_pairs} pair{'' if n_pairs == 1 else 's'} of model runs; the errors of a pair last, "
-            f"so that its times count as one sample. {FEWEST_PAIRS} pairs or more are advisable."
+            f"The slopes rest on {n_pairs} pair{'' if n_pairs == 1 else 's'} of model runs; the errors of a pair "
+            f"persist, so its times count as one sample. {FEWEST_PAIRS} pairs or more are advisable."
         )
     ]
 

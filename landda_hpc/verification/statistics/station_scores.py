@@ -88,7 +88,7 @@ def score_stations(
     min_pairs: int,
     bootstrap: Bootstrap,
 ) -> list[WindowScores]:
-    """Score every window by itself; windows without enough pairs anywhere are left out.
+    """Score every window separately; windows without enough pairs anywhere are left out.
 
     Parameters
     ----------

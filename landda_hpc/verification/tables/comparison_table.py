@@ -57,7 +57,7 @@ class ComparisonRow:
     n_seeds : seeds in which the score is defined.
     n_times : largest number of times in the mean of a seed.
     first_time, last_time : of them.
-    mean : over seeds of the means over times; SCC in 1, else m3 m-3.
+    mean : over seeds of the means over times; dimensionless for SCC, otherwise m3 m-3.
     half_width : of Student's interval, before it is limited to the range of the score.
     low, high : ends of the interval, within the range of the score; NaN with fewer than two seeds.
     baseline : the method from which paired differences are taken.
@@ -341,7 +341,7 @@ def _title(reference: str) -> str:
     if reference == TRUTH:
         return "Methods against the truth (nature run)"
     if reference == ASSIMILATED_REFERENCE:
-        return "Separately: fit to the assimilated reference (not an independent check: do not rank methods by it)"
+        return "Fit to the assimilated reference (not an independent check; do not rank methods by it)"
     return f"Methods against {described(reference)}"
 
 
@@ -355,10 +355,11 @@ def _place_name(layer: str, window: str, stage: str) -> str:
 
 def _caption(rows: Sequence[ComparisonRow]) -> str:
     n_seeds = max(r.n_seeds for r in rows)
-    texts = [f"SCC in 1, ubRMSE in m3 m-3: mean over times, then over {n_seeds} seed{'' if n_seeds == 1 else 's'}"]
+    seeds = f"{n_seeds} seed{'' if n_seeds == 1 else 's'}"
+    texts = [f"SCC (dimensionless) and ubRMSE (m3 m-3): mean over times, then over {seeds}"]
     if n_seeds > 1:
         texts.append(
-            f" with {100 * LEVEL:g} % intervals (Student; ± where both sides are equal) that stay within the range of "
+            f" with {100 * LEVEL:g} % intervals (Student; ± if both sides are equal) that stay within the range of "
             "the score."
         )
     else:

@@ -214,7 +214,7 @@ def markdown_tables(rows: Sequence[SummaryRow], benchmarks: Sequence[Benchmark] 
             ]
         headings = ("layer", "window", "run", "stage", *_NUMBERS, "times", "cells")
         lines += [f"## Scores against {described(reference)}", "", *table_lines(headings, texts, n_texts=4), ""]
-    units = "SCC in 1; ubRMSE, RMSE and bias in m3 m-3; means over the window's times."
+    units = "SCC is dimensionless; ubRMSE, RMSE and bias are in m3 m-3. Values are means over the times of the window."
     return "\n".join([*lines, f"{units} {note(rows, benchmarks)}".strip(), ""])
 
 
@@ -235,9 +235,11 @@ def note(rows: Sequence[SummaryRow], benchmarks: Sequence[Benchmark] = ()) -> st
         texts.append(f"Those of the forecast are of day {' and '.join(f'{day:g}' for day in days)}{last}.")
     fitted = [row for row in rows if row.reference == ASSIMILATED_REFERENCE]
     if any(row.stage == "analysis" for row in fitted):
-        texts.append("The assimilated reference is what the analyses were fitted to: no independent check.")
+        texts.append(
+            "The analyses were fitted to the assimilated reference, so these scores are not an independent check."
+        )
     elif fitted:
-        texts.append("No analysis is among these scores: the 'assimilated reference' is what was observed.")
+        texts.append("These scores contain no analysis: the 'assimilated reference' is the observation.")
     return " ".join(texts)
 
 

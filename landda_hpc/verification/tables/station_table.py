@@ -31,19 +31,19 @@ TITLES: Final = {"r": "R", "anomaly_r": "anomaly R", "ubrmse": "ubRMSE", "bias":
 
 
 def representativeness_note(stations: StationSet, points: Representativeness) -> str:
-    """What a comparison of points with cells can and cannot show; for every table. Empty without stations."""
+    """Limits of a comparison of points with cells, for every table. Empty without stations."""
     drawn = np.array([network.startswith(TWIN_NETWORK) for network in stations.network], dtype=np.bool_)
     texts: list[str] = []
     if drawn.any():
         texts.append(
             f"{'The' if drawn.all() else f'{drawn.sum()} of the'} stations are drawn from the nature run: the mean of "
-            "their cell with a lasting offset and errors that are white in time (verification.twin_stations). The "
-            "bias, and a part of ubRMSE and of 1 - R, are these errors and no error of the model."
+            "their cell with a constant offset and errors that are white in time (verification.twin_stations). The "
+            "bias, and a part of ubRMSE and of 1 - R, are due to these errors and not to the model."
         )
     if not drawn.all():
         texts.append(_difference_of_scale(stations, points))
     if len(stations):
-        texts.append("They are common to all runs, so that paired differences are the sounder evidence.")
+        texts.append("They are common to all runs, so paired differences are more reliable evidence.")
     return " ".join(texts)
 
 
@@ -59,12 +59,12 @@ def _difference_of_scale(stations: StationSet, points: Representativeness) -> st
         f"{among.size} sensors in {np.unique(stations.placement.main_cell[np.isfinite(points.among_stations)]).size} "
         "cells)"
         if among.size
-        else "no two stations share a cell, so the differences inside cells are not known from the stations"
+        else "no two stations share a cell, so the stations do not show the differences inside cells"
     )
     tiles = points.among_tiles[np.isfinite(points.among_tiles)]
-    spread = f", whose own standard deviation is {np.mean(tiles):.3f} m3 m-3" if tiles.size else ""
+    spread = f", which have a standard deviation of {np.mean(tiles):.3f} m3 m-3" if tiles.size else ""
     return (
-        f"A station is a point; the model's value stands for a cell of about {np.median(points.cell_km):.0f} km "
+        f"A station is a point; the model's value represents a cell of about {np.median(points.cell_km):.0f} km "
         f"(median), its mean over updatable tiles{spread}; {compared}. The bias, and a part of ubRMSE and of 1 - R, "
         "are due to this difference of scale and not to the model. "
         f"Stations are {np.nanmedian(stations.placement.distance_km):.0f} km (median) from the centre of their cell."
@@ -72,7 +72,7 @@ def _difference_of_scale(stations: StationSet, points: Representativeness) -> st
 
 
 def interval_note(rule: str, block_steps: Mapping[str, int], step_hours: float) -> str:
-    """How the intervals were made; empty where there are none.
+    """Method of the intervals; empty without intervals.
 
     Parameters
     ----------
@@ -85,12 +85,11 @@ def interval_note(rule: str, block_steps: Mapping[str, int], step_hours: float) 
     blocks = ", ".join(f"{steps * step_hours / 24.0:.1f} days ({window})" for window, steps in block_steps.items())
     return (
         f"Intervals are of {100 * LEVEL:g} % and account for autocorrelation: Fisher's z for R, chi-square for ubRMSE "
-        "and "
-        "Student's t for the bias, with the effective in place of the real number of times (n_eff); differences of "
-        "runs are paired, time by time. Means over groups have intervals for these very places in another season like "
-        f"this; how far places err together is found by a bootstrap of blocks in time: {blocks}. No interval reaches "
-        f"beyond what its score can be. Anomalies are {rule}, taken of the common times of each window by itself. "
-        f"Where n_eff is below {FEWEST_EFFECTIVE:g} intervals tend to be too narrow."
+        "and Student's t for the bias, with the effective instead of the actual number of times (n_eff). Differences "
+        "of runs are paired, time by time. Intervals of means over groups hold for the same places in another season "
+        f"like this one; a bootstrap of blocks in time accounts for the dependence between places: {blocks}. No "
+        f"interval exceeds the range of its score. Anomalies are {rule}, computed from the common times of each "
+        f"window separately. Where n_eff is below {FEWEST_EFFECTIVE:g} intervals tend to be too narrow."
     )
 
 

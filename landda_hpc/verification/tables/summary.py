@@ -74,5 +74,5 @@ def write_summary(
 
 def _period(first: datetime, last: datetime, since: datetime | None) -> str:
     left_out = since is not None and since > first
-    cut = f" The tables leave out what lies before {since:%Y-%m-%d %H:%M}." if since is not None and left_out else ""
+    cut = f" The tables exclude times before {since:%Y-%m-%d %H:%M}." if since is not None and left_out else ""
     return f"Scores from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC.{cut}"

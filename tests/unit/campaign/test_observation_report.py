@@ -232,9 +232,9 @@ def test_counts_of_records_take_each_cycle_once() -> None:
     n_times, total = counts_of_records(records)
     assert (n_times, total["used"]) == (2, 10)
     assert counts_table(n_times, total) == [
-        ("used", "10 (5 a time)", "83.33 %"),
-        ("missing", "4 (2 a time)", ""),
-        ("snow", "2 (1 a time)", "16.67 %"),
+        ("used", "10 (5 per time)", "83.33 %"),
+        ("missing", "4 (2 per time)", ""),
+        ("snow", "2 (1 per time)", "16.67 %"),
     ]
     assert counts_table(0, {}) == []
 

@@ -61,7 +61,7 @@ def test_mistakes_are_named() -> None:
     ):
         with pytest.raises(ConfigError, match=re.escape(message)):
             parse(forcing=forcing)
-    with pytest.raises(ConfigError, match=r"the nature run also has the weather of the files; set 1\.0"):
+    with pytest.raises(ConfigError, match=r"the nature run has the weather of the files, too; set it to 1\.0"):
         parse(forcing=FILES, twin={"weather_correlation": 0.5})
 
 

@@ -123,7 +123,7 @@ def test_a_failing_model_is_tried_twice_and_leaves_the_chain_whole(fake: ModelCa
     with pytest.raises(ModelError, match=FAULTS[fault]) as caught:
         compute(run, fake.start, how)
     message = str(caught.value)
-    assert "failed 2 times" in message and "the last good restart is" in message and "landda resume" in message
+    assert "failed 2 times" in message and "the last valid restart is" in message and "landda resume" in message
     assert sorted(p.name for p in run.chain.iterdir()) == [time_label(fake.start)]
     assert sorted(p.name for p in (run.work / time_label(fake.start)).iterdir()) == ["start", "try1", "try2"]
     assert len(list((run.path / "logs").iterdir())) == 2

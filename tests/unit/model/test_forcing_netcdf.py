@@ -340,7 +340,7 @@ def test_files_of_the_climate_data_store_under_any_name(roots: dict[str, Path], 
         "era5_land_%Y_%m/data_stream-oper_stepType-accum.nc", "amount_since_midnight",
     )  # fmt: skip
     assert land["dew_point"] == ("era5_land_%Y_%m/data_stream-oper_stepType-instant.nc", "instant")
-    with pytest.raises(ValueError, match="files are of the Climate Data Store's datasets"):
+    with pytest.raises(ValueError, match="this key is for the Climate Data Store's datasets"):
         config("gswp3", files="%Y.nc")
     archive = tmp_path / "0" / "forcing" / "era5_2021_05.nc"
     archive.write_bytes(b"PK\x03\x04" + bytes(100))

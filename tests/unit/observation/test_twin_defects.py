@@ -63,7 +63,7 @@ def test_a_bias_with_an_annual_cycle() -> None:
 @pytest.mark.parametrize(
     ("observations", "message"),
     [
-        ({"biases": [{}]}, "a bias of zero"),
+        ({"biases": [{}]}, "the bias is zero"),
         ({"noise_changes": [{"time": START, "factor": 2.0}, {"time": START, "factor": 1.0}]}, "ascending order"),
         ({"noise_changes": [{"time": START, "factor": -1.0}]}, "factor"),
     ],

@@ -46,7 +46,7 @@ def test_bilinear_is_exact_for_a_linear_field_away_from_wrap_and_poles(source: G
     target = regular_grid(23, 40, south=-70.0, north=70.0, west=10.0, east=170.0)
     values = 0.1 + 0.002 * source.lat[:, None] + 0.001 * source.lon[None, :]
     expected = 0.1 + 0.002 * target.lat[:, None] + 0.001 * target.lon[None, :]
-    # Gaussian rows are unequally spaced: linear in degrees all the same.
+    # Gaussian rows are unequally spaced: still linear in degrees.
     np.testing.assert_allclose(Regridder(source, target)(values), expected, atol=1e-14)
 
 

@@ -58,7 +58,7 @@ def test_a_folder_with_content_is_refused(folder: CampaignFolder, tmp_path: Path
     home = tmp_path / "home"
     home.mkdir()
     (home / "thesis.tex").touch()
-    with pytest.raises(StorageError, match=r"no campaign.*leaves it alone"):
+    with pytest.raises(StorageError, match=r"no campaign.*does not touch it"):
         CampaignFolder.create(home, "", overwrite=True)
     assert [p.name for p in home.iterdir()] == ["thesis.tex"]
     with pytest.raises(StorageError, match="is a file"):

@@ -90,7 +90,7 @@ def test_another_project_is_left_alone(tmp_path: Path, overwrite: bool, resolved
                 if text is not None:
                     (tmp_path / name).write_text(text)
             before = snapshot(tmp_path)
-            with pytest.raises(StorageError, match="leaves it alone" if overwrite else "not empty"):
+            with pytest.raises(StorageError, match="does not touch it" if overwrite else "not empty"):
                 CampaignFolder.create(tmp_path, resolved, overwrite=overwrite)
             if config != resolved:
                 with pytest.raises((StorageError, ConfigError)):
@@ -124,7 +124,7 @@ def test_a_folder_of_another_kind_or_a_later_version_is_refused(tmp_path: Path) 
     (tmp_path / "run" / MARKER).unlink()
     (tmp_path / "mark").write_text(json.dumps(mark))
     (tmp_path / "run" / MARKER).symlink_to(tmp_path / "mark")  # a link is not a mark of this folder
-    with pytest.raises(StorageError, match="leaves it alone"):
+    with pytest.raises(StorageError, match="does not touch it"):
         CampaignFolder.create(tmp_path / "run", "", overwrite=True)
 
 

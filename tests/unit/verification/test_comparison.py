@@ -218,7 +218,7 @@ class TestFiles:
         flat = " ".join(text.split())
         for words in (
             "against the truth",
-            "Separately: fit to the assimilated",
+            "Fit to the assimilated",
             "best*",
             "tuned on truth",
             "from blend",
