@@ -1,4 +1,4 @@
-"""Products with one form of files, which their providers define: they have no keys of their own."""
+"""Products with one form of files, defined by their providers; they need no further keys."""
 
 from __future__ import annotations
 
