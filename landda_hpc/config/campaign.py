@@ -157,7 +157,10 @@ class CampaignConfig(Section):
                 f"name; expected one of {', '.join(names)}"
             )
         for run in self.runs:
-            problems += [f"run '{run.name}': {problem}" for problem in run.problems(self)]
+            found = run.problems(self.observations, self.parallel)
+            if run.curvelet_frame is not None:
+                found += run.curvelet_frame.problems(self.grid)
+            problems += [f"run '{run.name}': {problem}" for problem in found]
         problems += self._verification_problems() + self._referee_problems()
         if problems:
             raise ValueError("\n".join(problems))
@@ -168,7 +171,7 @@ class CampaignConfig(Section):
         problems: list[str] = []
         if (self.grid.kind == "case") != (self.case is not None):
             problems.append("grid.kind = case and the section 'case' are used together: give both or neither")
-        problems += self.model.problems(self)
+        problems += self.model.problems(self.time, self.forcing, self.case, self.twin)
         if (
             self.model.runs_here
             and self.forcing.kind == "netcdf"

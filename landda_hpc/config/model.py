@@ -14,7 +14,9 @@ from landda_hpc.config.section import Count, Section, Word, changed_fields
 from landda_hpc.plugins import AnyOf, Registry
 
 if TYPE_CHECKING:
-    from landda_hpc.config.campaign import CampaignConfig
+    from landda_hpc.config.domain import CaseConfig, TimeConfig
+    from landda_hpc.config.forcing import Forcing
+    from landda_hpc.config.twin import TwinConfig
 
 
 class AnyModel(Section):
@@ -47,8 +49,10 @@ class AnyModel(Section):
         days = getattr(self, "spinup_days", 0)
         return timedelta(days=days if isinstance(days, int) else 0)
 
-    def problems(self, campaign: CampaignConfig) -> list[str]:  # noqa: ARG002 - for models that look at it
-        """Conflicts between this section and the rest of its campaign, one line each."""
+    def problems(
+        self, time: TimeConfig, forcing: Forcing, case: CaseConfig | None, twin: TwinConfig | None
+    ) -> list[str]:
+        """Conflicts within this section, and with other sections of its campaign, one line each."""
         return []
 
 
@@ -93,7 +97,9 @@ class ColumnModelConfig(AnyModel):
         """See ``AnyModel.tile_physics``."""
         return self.physics
 
-    def problems(self, campaign: CampaignConfig) -> list[str]:
+    def problems(
+        self, time: TimeConfig, forcing: Forcing, case: CaseConfig | None, twin: TwinConfig | None
+    ) -> list[str]:
         """See ``AnyModel.problems``."""
         problems: list[str] = []
         if self.initial in ("file", "restart") and self.initial_file is None:
@@ -104,23 +110,16 @@ class ColumnModelConfig(AnyModel):
             )
         if self.initial == "spun_up" and self.physics != "land_surface":
             problems.append("model.initial = spun_up needs model.physics = land_surface")
-        return problems + time_step_problems(self.timestep_s, campaign)
+        steps = {
+            f"forcing step of {forcing.step_s} s": forcing.step_s,
+            f"cycle of {time.cycle_hours} h": time.cycle_hours * 3600,
+        }
+        undivided = [step for step, seconds in steps.items() if seconds % self.timestep_s]
+        return problems + [f"model.timestep_s = {self.timestep_s} does not divide the {step}" for step in undivided]
 
     def file_of(self, initial: Literal["file", "spun_up", "restart"]) -> Path | None:
         """Path that ``initial_file`` names, if the model starts from such a file; else None."""
         return self.initial_file if self.initial == initial else None
-
-
-def time_step_problems(timestep_s: int, campaign: CampaignConfig) -> list[str]:
-    """Problems of the time step of a model that runs in the campaign's processes, one line each."""
-    problems = []
-    if campaign.forcing.step_s % timestep_s:
-        problems.append(
-            f"model.timestep_s = {timestep_s} does not divide the forcing step of {campaign.forcing.step_s} s"
-        )
-    if (campaign.time.cycle_hours * 3600) % timestep_s:
-        problems.append(f"model.timestep_s = {timestep_s} does not divide the cycle of {campaign.time.cycle_hours} h")
-    return problems
 
 
 def _number_as_text(value: Any) -> Any:
@@ -170,20 +169,22 @@ class ColmModelConfig(AnyModel):
 
     runs_here: ClassVar[bool] = False
 
-    def problems(self, campaign: CampaignConfig) -> list[str]:
+    def problems(
+        self, time: TimeConfig, forcing: Forcing, case: CaseConfig | None, twin: TwinConfig | None
+    ) -> list[str]:
         """See ``AnyModel.problems``."""
         problems: list[str] = []
-        if campaign.case is None:
+        if case is None:
             problems.append("model.kind = colm needs the section 'case' (the case that the model runs)")
         with_fields = {"length_cells", "length_lon_cells", "long_share"}
         able = {"wetness_sigma", "log_rain_sigma", "weather_correlation"} | with_fields
-        strange = (changed_fields(campaign.twin) if campaign.twin else set()) - able
+        strange = (changed_fields(twin) if twin else set()) - able
         if strange:
             problems.append(
                 f"twin.{', twin.'.join(sorted(strange))}: the nature run of model.kind = colm can differ by "
                 "wetness_sigma and log_rain_sigma only (with length_cells, length_lon_cells and long_share)"
             )
-        if changed_fields(campaign.forcing):
+        if changed_fields(forcing):
             problems.append(
                 "remove the section forcing, which is for the embedded model; CoLM's namelist names its forcing"
             )

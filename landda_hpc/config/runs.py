@@ -12,7 +12,8 @@ from landda_hpc.config.section import Count, Days, Fraction, LengthKm, LogSigma,
 from landda_hpc.plugins import AnyOf, Registry
 
 if TYPE_CHECKING:
-    from landda_hpc.config.campaign import CampaignConfig
+    from landda_hpc.config.observations import Observations
+    from landda_hpc.config.output import ParallelConfig
 
 BUILT_IN_DEPTH_M = (0.0, 0.1)
 """Observed depth for which the built-in vertical regression is valid, m."""
@@ -86,8 +87,8 @@ class AnyRun(Section):
         """The frame of its curvelets; None for a method without curvelets."""
         return None
 
-    def problems(self, campaign: CampaignConfig) -> list[str]:  # noqa: ARG002 - for methods that look at it
-        """Conflicts between this run and the rest of the campaign, one line each."""
+    def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
+        """Conflicts within this run, and with other sections of its campaign, one line each."""
         return []
 
 
@@ -153,9 +154,9 @@ class AssimilatingRun(AnyRun):
         """See ``AnyRun.learned_drift``."""
         return self.drift
 
-    def problems(self, campaign: CampaignConfig) -> list[str]:
+    def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
         """See ``AnyRun.problems``."""
-        (top, bottom), slopes = campaign.observations.depth_m, self.slopes
+        (top, bottom), slopes = observations.depth_m, self.slopes
         if slopes is not None and slopes.file is None and (top, bottom) != BUILT_IN_DEPTH_M:
             problem = (
                 f"the built-in slopes are for a depth of 0-0.1 m, observed are {top}-{bottom} m: make slopes for this "

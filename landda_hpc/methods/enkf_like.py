@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.learned import WithLearnedErrors
     from landda_hpc.analysis.reported_errors import WithReportedErrors
-    from landda_hpc.config.campaign import CampaignConfig
+    from landda_hpc.config import Observations, ParallelConfig
     from landda_hpc.methods.base.context import MethodContext
 
 
@@ -46,9 +46,9 @@ class EnkfLikeRun(CurveletRun):
         """See ``AnyRun.shared_members``."""
         return self.members
 
-    def problems(self, campaign: CampaignConfig) -> list[str]:
+    def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
         """See ``AnyRun.problems``."""
-        problems, roots = super().problems(campaign), campaign.parallel.roots or 1
+        problems, roots = super().problems(observations, parallel), parallel.roots or 1
         if self.estimator == "sampled" and roots > self.members:
             problems.append(f"parallel.roots = {roots} exceeds its {self.members} members")
         return problems + learning_problems(self.background_errors, self.observation_errors)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from landda_hpc.analysis.gains import GivenSpectra, InnovationSpectra
     from landda_hpc.analysis.learned import WithLearnedErrors
     from landda_hpc.analysis.reported_errors import WithReportedErrors
-    from landda_hpc.config.campaign import CampaignConfig
+    from landda_hpc.config import Observations, ParallelConfig
     from landda_hpc.methods.base.context import MethodContext
 
 
@@ -46,9 +46,10 @@ class GainRun(CurveletRun):
             )
         return self
 
-    def problems(self, campaign: CampaignConfig) -> list[str]:
+    def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
         """See ``AnyRun.problems``."""
-        return super().problems(campaign) + learning_problems(self.background_errors, self.observation_errors)
+        problems = super().problems(observations, parallel)
+        return problems + learning_problems(self.background_errors, self.observation_errors)
 
     def build(
         self, context: MethodContext

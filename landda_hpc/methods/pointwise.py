@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from landda_hpc.analysis.assumed_errors import AssumedErrors
     from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.protocol import AnalysisMethod
-    from landda_hpc.config.campaign import CampaignConfig
+    from landda_hpc.config import Observations, ParallelConfig
     from landda_hpc.methods.base.context import MethodContext
 
 
@@ -53,9 +53,10 @@ class PointwiseRun(AnalysingRun):
         """See ``AnyRun.curvelet_frame``: errors that are learned need one."""
         return FrameConfig() if self.background_errors is not None else None
 
-    def problems(self, campaign: CampaignConfig) -> list[str]:
+    def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
         """See ``AnyRun.problems``."""
-        return super().problems(campaign) + learning_problems(self.background_errors, self.observation_errors)
+        problems = super().problems(observations, parallel)
+        return problems + learning_problems(self.background_errors, self.observation_errors)
 
     def build(self, context: MethodContext) -> AnalysisMethod:
         """See ``AnalysingRun.build``."""

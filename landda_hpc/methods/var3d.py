@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from landda_hpc.analysis.minimise import StoppingRule
     from landda_hpc.analysis.protocol import AnalysisMethod
     from landda_hpc.analysis.var3d import ImageConstraint, ImageFill, Var3d
-    from landda_hpc.config.campaign import CampaignConfig
+    from landda_hpc.config import Observations, ParallelConfig
     from landda_hpc.grid import Grid
     from landda_hpc.methods.base.context import MethodContext
 
@@ -129,9 +129,9 @@ class Var3dRun(AnalysingRun):
         """See ``AnyRun.curvelet_frame``: errors that are learned need one."""
         return FrameConfig() if self.background_errors is not None else None
 
-    def problems(self, campaign: CampaignConfig) -> list[str]:
+    def problems(self, observations: Observations, parallel: ParallelConfig) -> list[str]:
         """See ``AnyRun.problems``."""
-        problems, (top, bottom) = super().problems(campaign), campaign.observations.depth_m
+        problems, (top, bottom) = super().problems(observations, parallel), observations.depth_m
         if self.layers == "upper_three" and bottom > SOIL_ZI[N_UPPER]:
             problems.append(
                 f"layers: upper_three reaches down to {SOIL_ZI[N_UPPER]:.4f} m; the observed depth is {top}-{bottom} "
@@ -294,10 +294,6 @@ class Var3dImageTerm(Var3dRun):
     def curvelet_frame(self) -> FrameConfig:
         """See ``AnyRun.curvelet_frame``."""
         return self.frame
-
-    def problems(self, campaign: CampaignConfig) -> list[str]:
-        """See ``AnyRun.problems``."""
-        return super().problems(campaign) + self.frame.problems(campaign.grid)
 
     def _assumed_std(self, context: MethodContext) -> float | FloatArray | None:
         return self.image_std

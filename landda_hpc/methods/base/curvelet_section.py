@@ -12,7 +12,6 @@ from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.missing import MissingStrategy
-    from landda_hpc.config.campaign import CampaignConfig
     from landda_hpc.methods.base.context import MethodContext
 
 
@@ -46,10 +45,6 @@ class CurveletRun(AnalysingRun):
     def curvelet_frame(self) -> FrameConfig:
         """See ``AnyRun.curvelet_frame``."""
         return self.frame
-
-    def problems(self, campaign: CampaignConfig) -> list[str]:
-        """See ``AnyRun.problems``."""
-        return super().problems(campaign) + self.frame.problems(campaign.grid)
 
     def missing_strategy(self, context: MethodContext) -> MissingStrategy:
         """Treatment of cells without observation."""
