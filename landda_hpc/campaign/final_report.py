@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -11,16 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from landda_hpc.campaign.observation_report import counts_markdown, counts_of_records
-from landda_hpc.config import CampaignConfig, Run
-from landda_hpc.errors import LandDAError
+from landda_hpc.config import CampaignConfig, Run, TimeConfig
+from landda_hpc.constants import BoolArray
+from landda_hpc.errors import DataError, LandDAError
 from landda_hpc.evaluation.innovation_diagnostics import innovation_diagnostics
-from landda_hpc.evaluation.innovations_by_scale import INNOVATION, implausible_errors
-from landda_hpc.formats.own.innovation_file import write_innovation_diagnostics
+from landda_hpc.evaluation.innovations_by_scale import INNOVATION, Frames, implausible_errors
+from landda_hpc.evaluation.stored_innovations import StoredInnovations, stored_innovations
+from landda_hpc.formats.own.innovation_file import InnovationDiagnostics, write_innovation_diagnostics
 from landda_hpc.instances.domain import Domain, depth_name, make_domain
 from landda_hpc.io.atomic import write_text
 from landda_hpc.io.provenance import history, software
 from landda_hpc.methods.base.context import MethodContext
-from landda_hpc.methods.var3d import Var3dRun
+from landda_hpc.methods.var3d import absolute_tolerance
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.regions import Region, named_regions
 from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -32,6 +35,8 @@ from landda_hpc.verification.tables.summary import SUMMARY, Part, read_scores, w
 
 if TYPE_CHECKING:
     from landda_hpc.verification.figures.report_figures import MapFrame, MapSource
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,23 @@ def make_report(
     def domain() -> Domain:
         return make_domain(config, n_ranks=1)
 
-    notes = [*notes, *lost, *_implausible_errors(cycles, config, domain)]
+    @cache
+    def context() -> MethodContext:
+        return MethodContext(domain().grid, SerialCommunicator(), config.seed, config.data_root)
+
+    def diagnose(run: Run) -> InnovationDiagnostics | None:
+        is_soil, fields = domain().is_soil, config.output.fields
+        stored = _stored_innovations(folder, run, config.time, fields, is_soil)
+        frames = Frames(config.runs, context().grid)
+        return innovation_diagnostics(run, cycles, frames, context(), is_soil, stored)
+
+    with_innovations = [run for run in config.runs if any(r["run"] == run.name and r.get(INNOVATION) for r in cycles)]
+    found = implausible_errors(cycles, config.runs, context(), domain().is_soil) if with_innovations else []
+    notes = [*notes, *lost, *(sentence[0].upper() + sentence[1:] for sentence in found)]
     since = config.scored_since if config.verification.discard_days else None
     parts = _tables(folder, records, cycles)
     n_tables = len(parts)
-    innovations = _innovation_files(folder, config, cycles, domain)
+    innovations = _innovation_files(folder.path, config.name, with_innovations, diagnose)
     parts += innovations
     if config.output.figures:
         # Imported here, because tables do not need the plotting library.
@@ -90,7 +107,7 @@ def make_report(
         from landda_hpc.verification.figures.report_figures import plan_maps, plan_series
 
         of_cycles = folder.records_file("cycles") if cycles else None
-        parts += plan_series(records, folder.figures, of_cycles, since, _tolerance(config.runs), benchmarks)
+        parts += plan_series(records, folder.figures, of_cycles, since, absolute_tolerance(config.runs), benchmarks)
         parts += plan_innovations([part.path for part in innovations], folder.figures)
         sources = _sources(folder, config.runs, config.analysed_window)
         if sources:
@@ -124,17 +141,6 @@ def _benchmarks(files: Sequence[Path], data_root: Path) -> tuple[Sequence[Benchm
         return (), [f"Benchmarks are not shown: {error}"]
 
 
-def _implausible_errors(
-    records: Sequence[Mapping[str, Any]], config: CampaignConfig, domain: Callable[[], Domain]
-) -> list[str]:
-    """Sentences about assumed errors that the innovations of the campaign, from its records, do not fit."""
-    if not any(INNOVATION in record for record in records):
-        return []
-    context = MethodContext(domain().grid, SerialCommunicator(), config.seed, config.data_root)
-    found = implausible_errors(records, config.runs, context, domain().is_soil)
-    return [sentence[0].upper() + sentence[1:] for sentence in found]
-
-
 def _tables(folder: CampaignFolder, records: list[ScoreRecord], cycles: Sequence[Mapping[str, Any]]) -> list[Part]:
     def write(writer: Callable[[list[ScoreRecord], Path], None], path: Path) -> None:
         writer(records, path)
@@ -150,19 +156,30 @@ def _tables(folder: CampaignFolder, records: list[ScoreRecord], cycles: Sequence
     ]
 
 
+def _stored_innovations(
+    folder: CampaignFolder, run: Run, time: TimeConfig, fields: Collection[str], is_soil: BoolArray
+) -> StoredInnovations | None:
+    """The stored innovations of a run, for their autocorrelation; None, with a warning, if there are none."""
+    try:
+        # Increments do not enter, so that times may be missing.
+        return stored_innovations(folder, run, time, fields, is_soil, needs_increments=False)
+    except DataError as error:
+        logger.warning("no autocorrelation of the innovations of run '%s': %s", run.name, error)
+        return None
+
+
 def _innovation_files(
-    folder: CampaignFolder, config: CampaignConfig, records: Sequence[Mapping[str, Any]], domain: Callable[[], Domain]
+    folder: Path, campaign: str, runs: Sequence[Run], diagnose: Callable[[Run], InnovationDiagnostics | None]
 ) -> list[Part]:
     """A file of innovations by scale for each run whose records of the cycles have them."""
-    runs = [run for run in config.runs if any(r["run"] == run.name and r.get(INNOVATION) for r in records)]
 
     def write(run: Run, path: Path) -> None:
-        found = innovation_diagnostics(folder, config, domain(), run, records)
+        found = diagnose(run)
         assert found is not None, "the records have innovations by wedge"
-        title = f"Innovations by scale and wedge, run {run.name}, campaign {config.name}"
+        title = f"Innovations by scale and wedge, run {run.name}, campaign {campaign}"
         write_innovation_diagnostics(path, found, {"title": title, "source": software(), "history": history()})
 
-    paths = [folder.path / f"innovations_{run.name}.nc" for run in runs]
+    paths = [folder / f"innovations_{run.name}.nc" for run in runs]
     return [Part(path, partial(write, run, path)) for run, path in zip(runs, paths, strict=True)]
 
 
@@ -173,12 +190,6 @@ def map_frame(domain: Domain, depth_m: tuple[float, float], regions: Sequence[Re
 
     coast = Coastline.shipped()
     return MapFrame(Ground(domain.grid, domain.is_land, coast, domain.is_scored), regions, depth_name(depth_m))
-
-
-def _tolerance(runs: Sequence[Run]) -> float | None:
-    """The gradient tolerance of the 3D-Var runs, if all have the same absolute one."""
-    rules = {None if run.tolerance_is_relative else run.tolerance for run in runs if isinstance(run, Var3dRun)}
-    return rules.pop() if len(rules) == 1 else None
 
 
 def _sources(folder: CampaignFolder, runs: Sequence[Run], window: tuple[datetime, datetime]) -> list[MapSource]:

@@ -37,7 +37,7 @@ from landda_hpc.instances.trajectory import (
     require_same_records,
     require_same_trajectory,
 )
-from landda_hpc.observation.catalogue import open_source
+from landda_hpc.observation.catalogue import Catalogue, open_source
 from landda_hpc.observation.source import ObservationSource, Survey
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.signals import StopRequest
@@ -332,22 +332,25 @@ def _open_sources(
 ) -> tuple[ObservationSource, ObservationSource | None]:
     """The observations and the referee, surveyed on rank 0; for a resumed campaign those of its start. Collective."""
     with together(world, "searching observations"):
-        source = open_source(config, domain.grid, domain.is_soil)
+        time, catalogue = config.time, Catalogue(config.catalogue, config.data_root)
+        source = open_source(config.observations, catalogue, time, config.seed, domain.grid, domain.is_soil)
         referee = None
         if world.rank == 0:
             begins = resumed is None or not list_checkpoints(resumed.checkpoints)
-            survey = _survey(config, source, None if resumed is None else resumed.survey_file, begins, "observations")
+            survey = _survey(time, source, None if resumed is None else resumed.survey_file, begins, "observations")
             of_referee: list[str] = []
-            referee = open_referee(config, domain)
+            referee = open_referee(config.referee, catalogue, time, config.seed, config.observations.depth_m, domain)
             if referee is not None:
                 file = None if resumed is None else resumed.referee_survey_file
-                found = _survey(config, referee, file, begins, "referee")
+                found = _survey(time, referee, file, begins, "referee")
                 of_referee = [f"referee: {problem}" for problem in found.problems]
                 logger.info("referee: %s", found.describe())
             # A campaign with a checkpoint no longer needs its initial state.
             problems = find_problems(config, survey, domain.grid, domain.case, begins=begins) + of_referee
-            problems += weather_problems(config.model, config.forcing, config.time, config.data_root, domain)
-            of_verification = find_verification_problems(config, domain.grid)
+            problems += weather_problems(config.model, config.forcing, time, config.data_root, domain)
+            of_verification = find_verification_problems(
+                config.verification, catalogue, time, config.output.series, domain.grid
+            )
             if resumed is None:
                 problems += of_verification
             for problem in of_verification if resumed is not None else ():
@@ -360,14 +363,12 @@ def _open_sources(
     return source, referee
 
 
-def _survey(
-    config: CampaignConfig, source: ObservationSource, saved_in: Path | None, begins: bool, section: str
-) -> Survey:
+def _survey(time: TimeConfig, source: ObservationSource, saved_in: Path | None, begins: bool, section: str) -> Survey:
     """The survey of a source; for a resumed campaign that of its start. Local: rank 0."""
     saved = None if saved_in is None else read_survey(saved_in)
     if saved is not None:
         source.recall(saved)
-    survey = survey_analyses(config.time, source, section)
+    survey = survey_analyses(time, source, section)
     if not begins and saved is None and source.surveyed:
         logger.warning("the survey of the %s at the start was not saved: the files that exist now are used", section)
     return survey

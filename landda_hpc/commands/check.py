@@ -42,19 +42,21 @@ def command(
     from landda_hpc.evaluation.referee import open_referee
     from landda_hpc.instances.campaign_weather import weather_problems
     from landda_hpc.instances.spun_up_start import initial_problems
-    from landda_hpc.observation.catalogue import open_source
+    from landda_hpc.observation.catalogue import Catalogue, open_source
 
     config = load_config(file, parse_overrides(overrides))
     sizes = measure(config, ranks)
     # A survey looks for files by name only, so the grid from the estimate will do.
-    survey = survey_analyses(config.time, open_source(config, sizes.domain.grid, sizes.domain.is_soil))
-    referee = open_referee(config, sizes.domain)
-    of_referee = None if referee is None else survey_analyses(config.time, referee, "referee")
+    time, observed, domain = config.time, config.observations, sizes.domain
+    catalogue = Catalogue(config.catalogue, config.data_root)
+    survey = survey_analyses(time, open_source(observed, catalogue, time, config.seed, domain.grid, domain.is_soil))
+    referee = open_referee(config.referee, catalogue, time, config.seed, observed.depth_m, domain)
+    of_referee = None if referee is None else survey_analyses(time, referee, "referee")
     problems = [f"referee: {problem}" for problem in (() if of_referee is None else of_referee.problems)]
-    problems += find_problems(config, survey, sizes.grid, sizes.domain.case)
-    problems += weather_problems(config.model, config.forcing, config.time, config.data_root, sizes.domain)
-    problems += find_verification_problems(config, sizes.grid)
-    problems += initial_problems(config, sizes.domain, is_whole=not sizes.is_scaled)
+    problems += find_problems(config, survey, sizes.grid, domain.case)
+    problems += weather_problems(config.model, config.forcing, time, config.data_root, domain)
+    problems += find_verification_problems(config.verification, catalogue, time, config.output.series, sizes.grid)
+    problems += initial_problems(config, domain, is_whole=not sizes.is_scaled)
     if problems:
         raise ConfigError(problems)
     measured, why_not = _try(config) if trial else (None, "--no-trial")

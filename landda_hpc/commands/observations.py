@@ -119,12 +119,13 @@ def _report_files(path: Path, overrides: list[str] | None) -> dict[str, object]:
     from landda_hpc.campaign.observation_report import report_observations
     from landda_hpc.config import load_config
     from landda_hpc.instances.domain import make_domain
-    from landda_hpc.observation.catalogue import open_source
+    from landda_hpc.observation.catalogue import Catalogue, open_source
 
     config = load_config(path, parse_overrides(overrides))
     domain = make_domain(config, 1)
-    source = open_source(config, domain.grid, domain.is_soil)
-    found = report_observations(config.observations, config.time, domain, source, config.data_root, config.seed)
+    observed, catalogue = config.observations, Catalogue(config.catalogue, config.data_root)
+    source = open_source(observed, catalogue, config.time, config.seed, domain.grid, domain.is_soil)
+    found = report_observations(observed, config.time, domain, source, config.data_root, config.seed)
     title = f"{path}: times with observations {len(found.times)}, without {len(found.missing)}"
     _print_counts(title, len(found.times), found.counts)
     console = Console()

@@ -11,10 +11,11 @@ import numpy as np
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.evaluation.recorded_series import NATURE, CampaignSeries
-from landda_hpc.evaluation.setup import Catalogue, EvaluationSetup
+from landda_hpc.evaluation.setup import EvaluationSetup
 from landda_hpc.formats.products.precipitation import RAIN, read_precipitation
 from landda_hpc.formats.products.region import Region
 from landda_hpc.instances.domain import Domain
+from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.regridding.regrid import Regridder
 
 

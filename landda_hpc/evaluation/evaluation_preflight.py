@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from landda_hpc.config import (
-    CampaignConfig,
     ReferenceConfig,
     RegionConfig,
+    SeriesConfig,
     StationsConfig,
     TimeConfig,
     VerificationConfig,
@@ -19,12 +19,12 @@ from landda_hpc.constants import SOIL_Z, SOIL_ZI
 from landda_hpc.errors import LandDAError
 from landda_hpc.evaluation.daily_rain import rain_files
 from landda_hpc.evaluation.references import chosen_depths
-from landda_hpc.evaluation.setup import Catalogue
 from landda_hpc.evaluation.stations import choose_depths, load_stations
 from landda_hpc.formats.products.precipitation import read_precipitation
 from landda_hpc.formats.products.region import Region
 from landda_hpc.grid import Grid
 from landda_hpc.instances.domain import depth_name
+from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.regions import named_regions
 from landda_hpc.regridding.depth import layers_down_to
 from landda_hpc.verification.statistics.matching import layer_of, sensor_weights
@@ -35,14 +35,21 @@ MAX_PROBES = 5
 """Number of times of a reference that are tried until one can be read."""
 
 
-def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
+def find_verification_problems(
+    asked: VerificationConfig, catalogue: Catalogue, time: TimeConfig, series: SeriesConfig | None, grid: Grid
+) -> list[str]:
     """Open all data of the section ``verification``; one line for each entry that cannot be used. Local.
 
     Stations are read for the campaign's dates, gridded references for the first valid time, and precipitation for the
     first field.
+
+    Parameters
+    ----------
+    asked : the section.
+    catalogue, time, grid : of the campaign.
+    series : what it records for verification.
     """
-    asked, catalogue = config.verification, Catalogue.of(config)
-    time, series, problems = config.time, config.output.series, []
+    problems: list[str] = []
     n_layers = None if series is None else layers_down_to(series.to_depth_m)
 
     def attempt(where: str, look: Callable[[], str]) -> None:
@@ -54,9 +61,9 @@ def find_verification_problems(config: CampaignConfig, grid: Grid) -> list[str]:
             problems.append(f"{where}: {problem}")
 
     for file in asked.benchmarks:
-        attempt("verification.benchmarks", partial(_look_at_benchmarks, config.data_root, file))
+        attempt("verification.benchmarks", partial(_look_at_benchmarks, catalogue.data_root, file))
     for region in asked.regions:
-        attempt(f"verification.regions, {region.name}", partial(_look_at_region, config.data_root, region))
+        attempt(f"verification.regions, {region.name}", partial(_look_at_region, catalogue.data_root, region))
     for stations in asked.stations:
         attempt(
             f"verification.stations, {stations.entry}",

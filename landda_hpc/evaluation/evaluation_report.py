@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.table import Table
 
-from landda_hpc.config import CampaignConfig, RefereeStations, VerificationConfig
+from landda_hpc.config import CampaignConfig, Observations, Referee, ReferenceConfig, VerificationConfig
 from landda_hpc.evaluation import references, stations
 from landda_hpc.evaluation.daily_rain import daily_rain
 from landda_hpc.evaluation.drawing import Drawing, Figure, file_name, make_ground
@@ -22,12 +22,13 @@ from landda_hpc.evaluation.reference_figures import (
     draw_reference_days,
 )
 from landda_hpc.evaluation.settings import write_settings
-from landda_hpc.evaluation.setup import Catalogue, EvaluationSetup
+from landda_hpc.evaluation.setup import EvaluationSetup
 from landda_hpc.evaluation.station_figures import draw_score_maps, draw_station_days, draw_station_series
 from landda_hpc.instances.domain import Domain
 from landda_hpc.io.atomic import write_text
 from landda_hpc.io.markdown import MarkdownPage
 from landda_hpc.io.provenance import history, software
+from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.regions import Region, named_regions
 from landda_hpc.verification.omissions import Gap, Gaps, gap_lines
 from landda_hpc.verification.statistics.daily import DayAnomalies
@@ -104,33 +105,36 @@ def verify_campaign(
     ------
     StorageError : the campaign has no series, or they cannot be read; a file cannot be written.
     """
-    series = CampaignSeries(folder, config, domain)
+    asked, catalogue, referee = config.verification, Catalogue(config.catalogue, config.data_root), config.referee
+    series = CampaignSeries(folder, domain, config.runs, config.time, config.scored_since)
     gaps = Gaps()
-    page = _Page(output, config, gaps)
-    referee = config.referee.entry if isinstance(config.referee, RefereeStations) else None
-    setup = EvaluationSetup(config.verification, Catalogue.of(config), config.seed, domain, page.regions, referee)
+    no_region: tuple[Region, ...] = ()
+    regions = gaps.attempt("regions", partial(named_regions, asked.regions, config.data_root), no_region)
+    no_benchmark: tuple[Benchmark, ...] = ()
+    read = partial(read_benchmarks, asked.benchmarks, config.data_root)
+    relations = reference_relations(
+        asked.references, catalogue, config.observations, referee, is_twin=config.twin is not None
+    )
+    page = _Page(output, config.name, gaps.attempt("benchmarks", read, no_benchmark), relations)
+    stations_of_referee = referee.entry if referee is not None and referee.kind == "stations" else None
+    setup = EvaluationSetup(asked, catalogue, config.seed, domain, regions, stations_of_referee)
     drawing = None
     if with_figures:
         rain = gaps.attempt("rain", lambda: daily_rain(series, setup), None)
         window, figures = (series.scored_since, series.time.assimilation_end), output / "figures"
-        drawing = Drawing(
-            setup.asked, window, domain, series.baseline, rain, make_ground(domain), figures, page.regions
-        )
+        drawing = Drawing(asked, window, domain, series.baseline, rain, make_ground(domain), figures, regions)
     _report_stations(page, series, setup, drawing, gaps)
     _report_references(page, series, setup, drawing, gaps)
-    return page.write(gaps.list())
+    return page.write(write_settings(asked, catalogue, output), gaps.list())
 
 
 class _Page:
-    """Collects output for the terminal, for verification.md and for the caller."""
+    """Collects output of a campaign for the terminal, for verification.md and for the caller."""
 
-    def __init__(self, output: Path, config: CampaignConfig, gaps: Gaps) -> None:
-        self.output = output
-        asked, root = config.verification, config.data_root
-        no_region: tuple[Region, ...] = ()
-        self.regions = gaps.attempt("regions", partial(named_regions, asked.regions, root), no_region)
-        no_benchmark: tuple[Benchmark, ...] = ()
-        self.benchmarks = gaps.attempt("benchmarks", partial(read_benchmarks, asked.benchmarks, root), no_benchmark)
+    def __init__(
+        self, output: Path, campaign: str, benchmarks: Sequence[Benchmark], relations: Mapping[str, str]
+    ) -> None:
+        self.output, self.benchmarks, self.relations = output, benchmarks, relations
         self.tables: list[Table] = []
         self.notes: list[str] = []
         self.files: list[Path] = []
@@ -138,9 +142,9 @@ class _Page:
         self.station_days: list[DayAnomalies] = []
         self.reference_rows: dict[str, list[GroupRow]] = {}
         self.stations = ""
-        self._config = config
+        self._campaign = campaign
         self._figures: list[Figure] = []
-        self._page = MarkdownPage(f"Verification of {config.name}")
+        self._page = MarkdownPage(f"Verification of {campaign}")
 
     def section(self, title: str, *paragraphs: str) -> None:
         """Add a section; empty paragraphs are omitted."""
@@ -159,10 +163,9 @@ class _Page:
         self.notes += warnings
         return " ".join(warnings)
 
-    def write(self, gaps: Sequence[Gap]) -> Verification:
+    def write(self, settings: Path, gaps: Sequence[Gap]) -> Verification:
         path = self.output / "verification.md"
         write_text(path, self._page.content(gap_lines(gaps)), make_folder=True)
-        settings = write_settings(self._config, self.output)
         files = (path, settings, *self.files, *(one.path for one in self._figures))
         return Verification(
             self.tables,
@@ -178,11 +181,7 @@ class _Page:
 
     def attributes(self, what: str) -> dict[str, str]:
         """Global attributes of a netCDF file."""
-        return {"title": f"Campaign {self._config.name} against {what}", "source": software(), "history": history()}
-
-    def reference_note(self, name: str, n_missing: int, n_times: int) -> str:
-        """See ``reference_note``."""
-        return reference_note(self._config, name, n_missing, n_times)
+        return {"title": f"Campaign {self._campaign} against {what}", "source": software(), "history": history()}
 
 
 def _report_stations(
@@ -269,7 +268,7 @@ def _report_references(
         stations.note_windows(what, series, scored[name], setup.asked.min_pairs, gaps)
         page.section(
             f"Gridded reference: {name}",
-            page.reference_note(name, missing[name], len(layers[0].times)),
+            reference_note(name, page.relations, missing[name], len(layers[0].times)),
             reference_markdown(rows[name], [b for b in page.benchmarks if b.reference in ("", name)]),
             page.weak_intervals(mean for row in rows[name] for mean in (row.score, row.difference) if mean is not None),
         )
@@ -304,26 +303,37 @@ def _differences_from(series: CampaignSeries) -> str:
     return f"Differences are from {series.baseline}."
 
 
-def reference_note(config: CampaignConfig, name: str, n_missing: int, n_times: int) -> str:
-    """Relation of a reference to the campaign: its truth, assimilated, or independent."""
+def reference_note(name: str, relations: Mapping[str, str], n_missing: int, n_times: int) -> str:
+    """What a reference is, and its relation to the campaign (``reference_relations``)."""
     if name == TRUTH:
         return "The truth is the nature run's."
     text = f"The reference is regridded to the model grid; it is missing at {n_missing} of {n_times} times."
-    settings = next((one for one in config.verification.references if (one.name or one.entry) == name), None)
-    if settings is None:
-        return text
-    entry, observed = config.catalogue[settings.entry], config.observations
-    if config.twin is not None:
-        return f"{text} The campaign is a twin: its observations are synthetic, so this reference is independent."
-    if config.observations.monitor_only:
-        return f"{text} The campaign assimilated nothing."
-    if config.referee is not None and config.referee.catalogue_entry == settings.entry:
-        return f"{text} It was the referee: it determined gains, so it is not independent evidence."
-    assimilated = (
-        config.catalogue[observed.catalogue_entry].product if observed.catalogue_entry is not None else "gldas_noah"
-    )
-    if observed.catalogue_entry == settings.entry:
-        return f"{text} It was assimilated: the scores show how well it was fitted, not the quality of the analysis."
-    if assimilated == entry.product and assimilated != "cf":
-        return f"{text} The same product ({assimilated}) was assimilated: it is not independent evidence."
-    return f"{text} It was not assimilated."
+    return f"{text} {relations[name]}" if name in relations else text
+
+
+def reference_relations(
+    references: Sequence[ReferenceConfig],
+    catalogue: Catalogue,
+    observations: Observations,
+    referee: Referee | None,
+    *,
+    is_twin: bool,
+) -> dict[str, str]:
+    """Relation of each reference to the campaign, by name: assimilated, referee, or independent."""
+
+    def relation(entry: str) -> str:
+        if is_twin:
+            return "The campaign is a twin: its observations are synthetic, so this reference is independent."
+        if observations.monitor_only:
+            return "The campaign assimilated nothing."
+        if referee is not None and referee.catalogue_entry == entry:
+            return "It was the referee: it determined gains, so it is not independent evidence."
+        assimilated = observations.catalogue_entry
+        if assimilated == entry:
+            return "It was assimilated: the scores show how well it was fitted, not the quality of the analysis."
+        product = "gldas_noah" if assimilated is None else catalogue.entries[assimilated].product
+        if product == catalogue.entries[entry].product and product != "cf":
+            return f"The same product ({product}) was assimilated: it is not independent evidence."
+        return "It was not assimilated."
+
+    return {one.name or one.entry: relation(one.entry) for one in reversed(references)}

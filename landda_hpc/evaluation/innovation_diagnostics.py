@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,24 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from landda_hpc.curvelet.operations import wedge_directions
-from landda_hpc.errors import DataError
-from landda_hpc.evaluation.innovations_by_scale import GAIN, INNOVATION, RESIDUAL, Frames
-from landda_hpc.evaluation.stored_innovations import stored_innovations
+from landda_hpc.evaluation.innovations_by_scale import GAIN, INNOVATION, RESIDUAL
 from landda_hpc.formats.own.innovation_file import InnovationDiagnostics
-from landda_hpc.methods.base.context import MethodContext
-from landda_hpc.methods.base.method_section import AnalysingRun
-from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.methods.base.assembly import assumed_errors
 
 if TYPE_CHECKING:
     from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.mixing import WedgeGroups
-    from landda_hpc.config import CampaignConfig, Run
+    from landda_hpc.config import Run
     from landda_hpc.constants import BoolArray, FloatArray
+    from landda_hpc.evaluation.innovations_by_scale import Frames
     from landda_hpc.evaluation.stored_innovations import StoredInnovations
-    from landda_hpc.instances.domain import Domain
-    from landda_hpc.storage.campaign_folder import CampaignFolder
-
-logger = logging.getLogger(__name__)
+    from landda_hpc.methods.base.context import MethodContext
 
 N_LAGS: Final = 4
 """Lags of the autocorrelation, in steps of the stored innovations."""
@@ -38,36 +31,38 @@ _MOST_IMAGES: Final = 60
 
 
 def innovation_diagnostics(
-    folder: CampaignFolder,
-    config: CampaignConfig,
-    domain: Domain,
     run: Run,
     records: Sequence[Mapping[str, Any]],
+    frames: Frames,
+    context: MethodContext,
+    is_soil: BoolArray,
+    stored: StoredInnovations | None = None,
 ) -> InnovationDiagnostics | None:
     """Collect the innovations of a run from the records, and their autocorrelation from images. Local.
 
     Parameters
     ----------
     records : lines of ``cycles.jsonl``.
+    frames : of the campaign's runs.
+    context : with a communicator of one process.
+    is_soil : cells that an analysis may change, (n_lat, n_lon).
+    stored : its stored innovations; None: no autocorrelation.
 
     Returns
     -------
     None if the records have no innovations by wedge (no observations, an earlier version, or a very small grid).
     """
     mine = [record for record in records if record["run"] == run.name and record.get(INNOVATION)]
-    made = Frames(config.runs, domain.grid).of(run)
+    made = frames.of(run)
     if not mine or made is None:
         return None
     frame, wedges, scales = made
-    context = MethodContext(domain.grid, SerialCommunicator(), config.seed, config.data_root)
     before, after = (_series(mine, key, len(frame.blocks)) for key in (INNOVATION, RESIDUAL))
-    white = wedges.white(domain.is_soil)
+    white = wedges.white(is_soil)
     innovation, residual = (_pooled(values, white, scales) for values in (before, after))
-    total = np.full(scales.n, np.nan)
-    if isinstance(run, AnalysingRun):
-        b, r, _ = run.assumed_errors(frame, context).variances(frame, scales, domain.is_soil)
-        total = b + r
-    lag, correlation, pairs = _autocorrelation(folder, config, run, scales, domain.is_soil)
+    b, r, _ = assumed_errors(run, frame, context).variances(frame, scales, is_soil)
+    total = b + r
+    lag, correlation, pairs = autocorrelation(stored, scales)
     return InnovationDiagnostics(
         run=run.name,
         times=tuple(datetime.fromisoformat(record["time"]) for record in mine),
@@ -111,21 +106,7 @@ def _pooled(std: FloatArray, white: FloatArray, scales: WedgeGroups) -> FloatArr
     return pooled
 
 
-def _autocorrelation(
-    folder: CampaignFolder, config: CampaignConfig, run: Run, scales: WedgeGroups, is_soil: BoolArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Lags, h; correlation by lag and scale; numbers of pairs. Empty if innovations are not stored."""
-    nothing = np.zeros(0), np.zeros((0, scales.n)), np.zeros(0)
-    try:
-        # Increments do not enter, so that times may be missing.
-        stored = stored_innovations(folder, config, run, is_soil, needs_increments=False)
-        return autocorrelation(stored, scales) if len(stored) > 1 else nothing
-    except DataError as error:
-        logger.warning("no autocorrelation of the innovations of run '%s': %s", run.name, error)
-        return nothing
-
-
-def autocorrelation(stored: StoredInnovations, scales: WedgeGroups) -> tuple[FloatArray, FloatArray, FloatArray]:
+def autocorrelation(stored: StoredInnovations | None, scales: WedgeGroups) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Correlation of innovations by scale, about zero, in cells that are observed at both times. Local.
 
     Returns
@@ -133,7 +114,10 @@ def autocorrelation(stored: StoredInnovations, scales: WedgeGroups) -> tuple[Flo
     lags : h, (n_lags,), multiples of the shortest interval.
     correlation : 1, (n_lags, n_scales).
     pairs : numbers of pairs of images, (n_lags,).
+    All are empty without two stored times.
     """
+    if stored is None or len(stored) < 2:
+        return np.zeros(0), np.zeros((0, scales.n)), np.zeros(0)
     hours = np.array([(time - stored.times[0]).total_seconds() / 3600.0 for time in stored.times])
     step = float(np.diff(hours).min())
     lags: FloatArray = step * np.arange(1.0, N_LAGS + 1.0)

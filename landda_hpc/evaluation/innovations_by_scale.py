@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from landda_hpc.analysis.assumed_errors import AssumedErrors
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.config.frame import FrameConfig
 from landda_hpc.errors import ConfigError, ShapeError
+from landda_hpc.methods.base.assembly import assumed_errors
 from landda_hpc.methods.base.curvelet_frame import make_frame
-from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
+    from landda_hpc.analysis.assumed_errors import AssumedErrors
     from landda_hpc.config import Run
     from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.curvelet.backends import Frame
@@ -144,11 +144,10 @@ def implausible_errors(
     frames = Frames(runs, context.grid)
     found = []
     for run in runs:
-        if run.name in variances and isinstance(run, AnalysingRun) and (made := frames.of(run)) is not None:
+        if run.name in variances and (made := frames.of(run)) is not None:
             frame, wedges, _ = made
-            sentence = _comparison(
-                np.mean(variances[run.name], axis=0), run.assumed_errors(frame, context), frame, wedges, is_soil
-            )
+            assumed = assumed_errors(run, frame, context)
+            sentence = _comparison(np.mean(variances[run.name], axis=0), assumed, frame, wedges, is_soil)
             found += [f"run '{run.name}': {sentence}"] if sentence else []
     return found
 

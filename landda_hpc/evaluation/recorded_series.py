@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import Run, TimeConfig
 from landda_hpc.constants import SOIL_ZI, BoolArray, FloatArray
 from landda_hpc.errors import StorageError
 from landda_hpc.instances.domain import Domain
@@ -28,7 +28,7 @@ class CampaignSeries:
     Parameters
     ----------
     folder : of the campaign.
-    config, domain : of the campaign.
+    domain, runs, time, scored_since : of the campaign.
 
     Attributes
     ----------
@@ -45,15 +45,17 @@ class CampaignSeries:
     StorageError : there are no series, or they are damaged or have other cells than the configuration.
     """
 
-    def __init__(self, folder: Path, config: CampaignConfig, domain: Domain) -> None:
+    def __init__(
+        self, folder: Path, domain: Domain, runs: Sequence[Run], time: TimeConfig, scored_since: datetime
+    ) -> None:
         files = list_series(series_folder(folder))
-        self._files = {name: files[name] for name in config.instance_names if name in files}
+        self._files = {name: files[name] for name in (NATURE, *(run.name for run in runs)) if name in files}
         if not self.runs:
             raise StorageError(
                 f"{folder} has no series of its runs ({series_folder(folder).name}/ is missing or empty). They are "
                 "recorded if the configuration has 'output: {series: {}}'; run the campaign again with it."
             )
-        self.time, self.scored_since = config.time, config.scored_since
+        self.time, self.scored_since = time, scored_since
         first = read_day(next(iter(self._files[self.runs[0]].values())))
         if not np.array_equal(first.frame.cell, domain.cells.cell) or first.frame.shape != domain.grid.shape:
             raise StorageError(
@@ -64,7 +66,7 @@ class CampaignSeries:
         self.scored_depths_m = first.frame.depths_m
         self.instances = tuple(self._files)
         self.times = self._axis()
-        control = next((run.name for run in config.runs if not run.assimilates), self.runs[0])
+        control = next((run.name for run in runs if not run.assimilates), self.runs[0])
         self.baseline = control if len(self.runs) > 1 and control in self.runs else None
 
     @property

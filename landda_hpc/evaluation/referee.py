@@ -6,38 +6,52 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig, RefereeStations
 from landda_hpc.errors import ConfigError
-from landda_hpc.evaluation.setup import Catalogue
 from landda_hpc.evaluation.stations import choose_depths, load_stations
-from landda_hpc.observation.catalogue import open_second_source
+from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.observation.source import KnownSource, Survey
+from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.verification.statistics.matching import ModelCells, as_times, match_times, place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from landda_hpc.config import Referee, RefereeStations, TimeConfig
     from landda_hpc.constants import FloatArray
     from landda_hpc.instances.domain import Domain
+    from landda_hpc.observation.catalogue import Catalogue
     from landda_hpc.observation.source import ObservationSource
 
 _NO_VALUE: Final = "no station has a value near that time"
 
 
-def open_referee(config: CampaignConfig, domain: Domain) -> ObservationSource | None:
-    """The source of the section 'referee'; None without one. Local.
+def open_referee(
+    referee: Referee | None,
+    catalogue: Catalogue,
+    time: TimeConfig,
+    seed: int,
+    depth_m: tuple[float, float],
+    domain: Domain,
+) -> ObservationSource | None:
+    """The source of the section 'referee'; None without one. A twin's has its own random numbers. Local.
+
+    Parameters
+    ----------
+    referee : the section.
+    catalogue, time, seed, depth_m, domain : of the campaign, with the depth that is observed.
 
     Raises
     ------
     ConfigError, MissingFileError, DataError : its files are missing or not usable.
     """
-    if config.referee is None:
+    if referee is None:
         return None
-    if isinstance(config.referee, RefereeStations):
-        return StationSource(config, config.referee, domain)
-    return open_second_source(config.referee, config, domain.grid, domain.is_soil)
+    if referee.kind == "stations":
+        return StationSource(referee, catalogue, time.analyses, depth_m, domain)
+    own = int(keyed_generator(seed, "second observations").integers(2**63))
+    return open_source(referee, catalogue, time, own, domain.grid, domain.is_soil)
 
 
 class StationSource(KnownSource):
@@ -45,8 +59,10 @@ class StationSource(KnownSource):
 
     Parameters
     ----------
-    config : the campaign: catalogue, times, observed depth.
     settings : which stations, flags and depths; how far a value may be from an analysis in time.
+    catalogue : with the stations' entry.
+    times : of the analyses.
+    depth_m : observed depth, m.
     domain : cells with updatable soil hold stations.
 
     Raises
@@ -59,14 +75,21 @@ class StationSource(KnownSource):
     Local. All values of the analysis times are read once. Several sensors of a cell are averaged.
     """
 
-    def __init__(self, config: CampaignConfig, settings: RefereeStations, domain: Domain) -> None:
-        self.label, self.depth_m = f"stations '{settings.entry}'", config.observations.depth_m
+    def __init__(
+        self,
+        settings: RefereeStations,
+        catalogue: Catalogue,
+        times: Sequence[datetime],
+        depth_m: tuple[float, float],
+        domain: Domain,
+    ) -> None:
+        self.label, self.depth_m = f"stations '{settings.entry}'", depth_m
         self._is_soil, self._std = domain.is_soil, settings.representativeness_std
         chosen = settings
         if settings.sensor_depths_m is None:
             chosen = settings.model_copy(update={"sensor_depths_m": self.depth_m})
-        times, tolerance = config.time.analyses, settings.tolerance_minutes
-        found = load_stations(Catalogue.of(config), chosen, times[0], times[-1], tolerance)
+        tolerance = settings.tolerance_minutes
+        found = load_stations(catalogue, chosen, times[0], times[-1], tolerance)
         found = choose_depths(found, chosen)
         cells = ModelCells(domain.grid, domain.cells.cell, domain.cells.from_mask(domain.is_soil))
         places = place(np.array([one.lat for one in found]), np.array([one.lon for one in found]), cells)

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import yaml
 
-from landda_hpc.config import CampaignConfig, absolute_root, read_document, shorten
+from landda_hpc.config import VerificationConfig, absolute_root, read_document, shorten
 from landda_hpc.errors import ConfigError
 from landda_hpc.io.atomic import write_text
+from landda_hpc.observation.catalogue import Catalogue
 
 SECTIONS: Final = ("verification", "catalogue", "data_root")
 """Sections allowed in such a file; they do not affect results of the campaign."""
@@ -40,14 +41,19 @@ def read_settings(file: Path) -> dict[str, Any]:
     return changes
 
 
-def write_settings(config: CampaignConfig, folder: Path) -> Path:
-    """Write the verification settings of a campaign; returns the file.
+def write_settings(asked: VerificationConfig, catalogue: Catalogue, folder: Path) -> Path:
+    """Write the settings of a verification; returns the file.
 
     Raises
     ------
     StorageError : it cannot be written.
     """
-    content = config.model_dump(mode="json", include=set(SECTIONS))
+    content = (
+        asked.model_dump(mode="json"),
+        {name: entry.model_dump(mode="json") for name, entry in catalogue.entries.items()},
+        str(catalogue.data_root),
+    )
     path = folder / NAME
-    write_text(path, yaml.safe_dump({name: content[name] for name in SECTIONS}, sort_keys=False), make_folder=True)
+    text = yaml.safe_dump(dict(zip(SECTIONS, content, strict=True)), sort_keys=False)
+    write_text(path, text, make_folder=True)
     return path

@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
-from landda_hpc.config import CampaignConfig, CatalogueEntry, VerificationConfig
-from landda_hpc.formats.products.dataset import Dataset, make_dataset
+from landda_hpc.config import VerificationConfig
 from landda_hpc.instances.domain import Domain
+from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.regions import Region
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """Data in files by name: the section 'catalogue' and the folder that its patterns count from."""
-
-    entries: Mapping[str, CatalogueEntry]
-    data_root: Path
-
-    @classmethod
-    def of(cls, config: CampaignConfig) -> Self:
-        """The setup for a configuration."""
-        return cls(config.catalogue, config.data_root)
-
-    def dataset(self, name: str) -> Dataset:
-        """The files of a gridded product; ConfigError where a pattern leaves ``data_root``. Local."""
-        return make_dataset(name, self.entries[name], self.data_root)
 
 
 @dataclass(frozen=True, eq=False)

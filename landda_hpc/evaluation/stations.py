@@ -16,11 +16,12 @@ from landda_hpc.config import AnomalyConfig, StationsConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.evaluation.recorded_series import CampaignSeries, unfrozen
-from landda_hpc.evaluation.setup import Catalogue, EvaluationSetup
+from landda_hpc.evaluation.setup import EvaluationSetup
 from landda_hpc.evaluation.twin_stations import draw_twin_stations
 from landda_hpc.formats.stations.entry import read_stations
 from landda_hpc.formats.stations.station import StationSeries, merge_series
 from landda_hpc.instances.domain import depth_name
+from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.regions import GLOBE, Region
 from landda_hpc.regridding.depth import DepthRange
 from landda_hpc.storage.series_files import SeriesSlice

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from landda_hpc.observation.image_observation import Flag
 from landda_hpc.storage.image_files import list_images
 
 if TYPE_CHECKING:
-    from landda_hpc.config import CampaignConfig, Run, TimeConfig
+    from landda_hpc.config import Run, TimeConfig
     from landda_hpc.constants import BoolArray, FloatArray
     from landda_hpc.storage.campaign_folder import CampaignFolder
 
@@ -64,8 +64,9 @@ class StoredInnovations:
 
 def stored_innovations(
     folder: CampaignFolder,
-    config: CampaignConfig,
     run: Run,
+    time: TimeConfig,
+    fields: Collection[str],
     is_soil: BoolArray,
     *,
     first: datetime | None = None,
@@ -76,10 +77,13 @@ def stored_innovations(
 
     Parameters
     ----------
-    folder, config : of a campaign that is finished, stopped or running.
+    folder : of a campaign that is finished, stopped or running.
+    run, time : of the campaign.
+    fields : names of the images that it stores.
     is_soil : cells that an analysis may change, (n_lat, n_lon).
     first, last : period, both included; by default all analysis times so far.
-    needs_increments : False: innovations suffice, at some of the times; increments are 0.
+    needs_increments : False: innovations suffice, at some of the times, and increments are 0, as where the campaign
+        assimilates nothing (``observations.monitor_only``).
 
     Raises
     ------
@@ -91,22 +95,22 @@ def stored_innovations(
     increment in all cells, because increments of the past are part of later backgrounds. Images hold them; feedback
     files do as well where every soil cell has an observation.
     """
-    observed = _observed_times(folder, config.time, run, first, last)
+    observed = _observed_times(folder, time, run, first, last)
     if not observed:
         raise DataError(f"campaign '{folder.path}' has no observations of run '{run.name}' in the period so far.")
-    is_changed = needs_increments and run.assimilates and not config.observations.monitor_only
-    names = _image_names(set(config.output.fields), is_changed=is_changed)
+    is_changed = needs_increments and run.assimilates
+    names = _image_names(set(fields), is_changed=is_changed)
     images = list_images(folder.images, run.name) if names and folder.images.is_dir() else {}
     feedback = {
         t: folder.feedback / feedback_name(t) for t in observed if (folder.feedback / feedback_name(t)).is_file()
     }
     with_images = [t for t in observed if t in images]
 
-    def read_image(time: datetime) -> StoredAnalysis:
-        return _from_image(images[time], time, is_soil, is_changed=is_changed)
+    def read_image(when: datetime) -> StoredAnalysis:
+        return _from_image(images[when], when, is_soil, is_changed=is_changed)
 
-    def read_feedback_file(time: datetime) -> StoredAnalysis:
-        return _from_feedback(feedback[time], time, run.name, is_soil, is_changed=is_changed)
+    def read_feedback_file(when: datetime) -> StoredAnalysis:
+        return _from_feedback(feedback[when], when, run.name, is_soil, is_changed=is_changed)
 
     if names and len(with_images) == len(observed):
         return StoredInnovations(run.name, observed, "images", read_image)
@@ -119,7 +123,7 @@ def stored_innovations(
     raise DataError(
         f"campaign '{folder.path}' stores innovations{' and increments' if is_changed else ''} of run '{run.name}' at "
         f"{len(with_images)} of {len(observed)} times with observations. "
-        + _remedy(config.time.cycle_hours, is_changed=is_changed)
+        + _remedy(time.cycle_hours, is_changed=is_changed)
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from landda_hpc.analysis.minimise import StoppingRule
     from landda_hpc.analysis.protocol import AnalysisMethod
     from landda_hpc.analysis.var3d import ImageConstraint, ImageFill, Var3d
-    from landda_hpc.config import Observations, ParallelConfig
+    from landda_hpc.config import Observations, ParallelConfig, Run
     from landda_hpc.grid import Grid
     from landda_hpc.methods.base.context import MethodContext
 
@@ -41,6 +41,8 @@ _STANDARD_DEVIATIONS: Final = {
 
 class Var3dRun(AnalysingRun):
     """Keys of all 3D-Var methods [S24, Eq. 5]; B is diagonal."""
+
+    HAS_OBSERVATION_TERM: ClassVar[bool] = False
 
     layers: Literal["observed", "upper_three"] = Field(
         "observed",
@@ -175,7 +177,7 @@ class Var3dRun(AnalysingRun):
 
         image, rule = self._image(context), self._stopping_rule()
         return with_errors(
-            lambda b, r: Var3dOfErrors(b, r, isinstance(self, Var3dObservationTerm), image, rule),
+            lambda b, r: Var3dOfErrors(b, r, self.HAS_OBSERVATION_TERM, image, rule),
             background,
             observation,
             context.frame(self.curvelet_frame or FrameConfig()),
@@ -230,6 +232,8 @@ class Var3dRun(AnalysingRun):
 
 class Var3dObservationTerm(Var3dRun):
     """J_O: the distance from the observation, cell by cell."""
+
+    HAS_OBSERVATION_TERM: ClassVar[bool] = True
 
     observation_std: SoilWater = Field(
         0.10, description="standard deviation of observation and operator errors that J_O assumes, m3 m-3"
@@ -324,6 +328,12 @@ class Var3dBothRun(Var3dObservationTerm, Var3dImageTerm):
 
     method: Literal["var3d_both"] = "var3d_both"
     name: str = Field("var3d_both", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="name of the run")
+
+
+def absolute_tolerance(runs: Iterable[Run]) -> float | None:
+    """The gradient tolerance of the 3D-Var runs among some, if all have the same absolute one."""
+    rules = {None if run.tolerance_is_relative else run.tolerance for run in runs if isinstance(run, Var3dRun)}
+    return rules.pop() if len(rules) == 1 else None
 
 
 def make_fill(name: str, grid: Grid) -> ImageFill:

@@ -1,8 +1,12 @@
-"""The source of observations that a configuration names; products of files are in ``formats.products.registry``."""
+"""The catalogue of data in files, and the source of the observations that a configuration names."""
 
 from __future__ import annotations
 
-from landda_hpc.config import CampaignConfig, GldasObservations, Observations, TimeConfig, TwinObservations
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from landda_hpc.config import CatalogueEntry, Observations, TimeConfig, TwinObservations
 from landda_hpc.constants import BoolArray
 from landda_hpc.formats.products.dataset import Dataset, make_dataset
 from landda_hpc.formats.products.gldas import GLDAS_NOAH
@@ -12,16 +16,30 @@ from landda_hpc.observation.persistence import Persistence
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.twin_defects import Defects
 from landda_hpc.observation.twin_observations import TwinObservationSource
-from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.regions import std_by_region
 
 
-def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> ObservationSource:
-    """Return the configured source of observations. Local.
+@dataclass(frozen=True)
+class Catalogue:
+    """Data in files by name: the section 'catalogue' and the folder that its patterns count from."""
+
+    entries: Mapping[str, CatalogueEntry]
+    data_root: Path
+
+    def dataset(self, name: str) -> Dataset:
+        """The files of a gridded product; ConfigError where a pattern leaves ``data_root``. Local."""
+        return make_dataset(name, self.entries[name], self.data_root)
+
+
+def open_source(
+    observations: Observations, catalogue: Catalogue, time: TimeConfig, seed: int, grid: Grid, is_soil: BoolArray
+) -> ObservationSource:
+    """Return the source of a section of observations. Local.
 
     Parameters
     ----------
-    config : the campaign.
+    observations : the section.
+    catalogue, time, seed : of the campaign.
     grid : the model grid.
     is_soil : cells that can take observations (updatable soil), shape (n_lat, n_lon).
 
@@ -30,25 +48,8 @@ def open_source(config: CampaignConfig, grid: Grid, is_soil: BoolArray) -> Obser
     ConfigError : a file pattern leads out of data_root, or the product does not cover the observed depth.
     MissingFileError, DataError : the file of a region with separate errors.
     """
-    return _source_of(config.observations, config.seed, config, grid, is_soil)
-
-
-def open_second_source(
-    observations: Observations, config: CampaignConfig, grid: Grid, is_soil: BoolArray
-) -> ObservationSource:
-    """Return the source of observations that are not assimilated; a twin's have their own random numbers. Local.
-
-    Parameters, errors : as ``open_source``.
-    """
-    seed = int(keyed_generator(config.seed, "second observations").integers(2**63))
-    return _source_of(observations, seed, config, grid, is_soil)
-
-
-def _source_of(
-    observations: Observations, seed: int, config: CampaignConfig, grid: Grid, is_soil: BoolArray
-) -> ObservationSource:
-    if isinstance(observations, TwinObservations):
-        std = std_by_region(grid, observations.error_std, observations.error_std_regions, config.data_root)
+    if observations.kind == "twin":
+        std = std_by_region(grid, observations.error_std, observations.error_std_regions, catalogue.data_root)
         return TwinObservationSource(
             seed,
             grid,
@@ -59,14 +60,14 @@ def _source_of(
             observations.gaps,
             observations.correlated_std,
             observations.correlated_length_km,
-            _persistence(observations, config.time),
+            _persistence(observations, time),
             Defects.of(observations.noise_changes, observations.biases, grid),
         )
-    if isinstance(observations, GldasObservations):
-        dataset = Dataset(GLDAS_NOAH, config.data_root, observations.path, damaged=observations.damaged)
+    if observations.kind == "gldas":
+        dataset = Dataset(GLDAS_NOAH, catalogue.data_root, observations.path, damaged=observations.damaged)
     else:
-        dataset = make_dataset(observations.entry, config.catalogue[observations.entry], config.data_root)
-    return ProductSource(dataset, observations, grid, is_soil, config.data_root)
+        dataset = catalogue.dataset(observations.entry)
+    return ProductSource(dataset, observations, grid, is_soil, catalogue.data_root)
 
 
 def _persistence(observations: TwinObservations, time: TimeConfig) -> Persistence | None:

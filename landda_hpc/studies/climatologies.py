@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from landda_hpc.config import TreatedObservations, read_resolved
+from landda_hpc.config import read_resolved
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile
@@ -68,7 +68,7 @@ def campaign_archive(
     """
     campaign = CampaignFolder.open(folder)
     observations = read_resolved(campaign.config_file).observations
-    if isinstance(observations, TreatedObservations) and observations.bias.kind != "none":
+    if observations.bias.kind != "none":
         raise ConfigError(
             f"campaign '{folder}' has observations with bias treatment (bias.kind = {observations.bias.kind}): their "
             f"climatology "

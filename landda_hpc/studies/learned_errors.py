@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import stdtrit
 
-from landda_hpc.analysis.assumed_errors import AssumedErrors
 from landda_hpc.analysis.learned import ErrorsOfEachAnalysis, applied_gain
 from landda_hpc.analysis.mixing import WedgeGroups
 from landda_hpc.analysis.visit_differences import LEAST_CELLS, LearnedVariances, VisitDifferences
@@ -24,9 +23,9 @@ from landda_hpc.evaluation.stored_innovations import stored_innovations
 from landda_hpc.formats.own.learned_errors import ErrorEstimates, Estimate, GroupErrors, write_learned_errors
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.io.provenance import history, software
+from landda_hpc.methods.base.assembly import assumed_errors
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.base.curvelet_frame import make_frame
-from landda_hpc.methods.base.method_section import AnalysingRun
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.verification.statistics.sample_size import LEVEL
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from landda_hpc.analysis.assumed_errors import AssumedErrors
     from landda_hpc.config import FrameConfig
     from landda_hpc.constants import FloatArray
     from landda_hpc.curvelet.backends import Frame
@@ -159,17 +159,27 @@ def campaign_errors(
         if name not in known:
             raise ConfigError(f"--run {name}: campaign '{path}' has the runs {', '.join(known)}.")
     domain = make_domain(config, n_ranks=1)
+    context = MethodContext(domain.grid, SerialCommunicator(), config.seed, config.data_root)
+    changes = not config.observations.monitor_only
     failures: list[str] = []
     n_found = 0
     for name in runs or known:
         run = known[name]
         of_run = frame or frame_config(run, config.runs)
-        context = MethodContext(domain.grid, SerialCommunicator(), config.seed, config.data_root)
         curvelets = make_frame(of_run, domain.grid)
-        assumed = run.assumed_errors(curvelets, context) if isinstance(run, AnalysingRun) else AssumedErrors()
+        assumed = assumed_errors(run, curvelets, context)
         try:
             # Whether increments are stored in all cells is seen when they are read.
-            stored = stored_innovations(folder, config, run, domain.is_soil, first=first, last=last)
+            stored = stored_innovations(
+                folder,
+                run,
+                config.time,
+                config.output.fields,
+                domain.is_soil,
+                first=first,
+                last=last,
+                needs_increments=changes,
+            )
             found = estimate_errors(stored, curvelets, of_run, domain.grid, assumed, max_gap_days)
         except DataError as error:
             if runs:

@@ -14,7 +14,7 @@ from landda_hpc.errors import ConfigError, DataError, ShapeError
 from landda_hpc.formats.cf.image import SoilMoistureImage, read_image
 from landda_hpc.formats.own.image_output import OutputField, write_images
 from landda_hpc.methods.base.assembly import make_method
-from landda_hpc.methods.var3d import Var3dRun
+from landda_hpc.methods.var3d import absolute_tolerance
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.regridding.regrid import Method as RegridMethod
 from landda_hpc.regridding.regrid import Regridder
@@ -104,8 +104,7 @@ def draw_single_minimisation(run: Run, result: SingleResult, path: Path) -> None
     )  # imported here, because most analyses do not need the plotting library
 
     record = MinimisationRecord.from_diagnostics(result.diagnostics)
-    tolerance = run.tolerance if isinstance(run, Var3dRun) and not run.tolerance_is_relative else None
-    draw_minimisation({run.name: record}, path, tolerance=tolerance)
+    draw_minimisation({run.name: record}, path, tolerance=absolute_tolerance([run]))
 
 
 def _on_grid(

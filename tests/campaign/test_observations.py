@@ -17,13 +17,13 @@ from landda_hpc.campaign.start import resume_campaign
 from landda_hpc.config import load_config, parse_config
 from landda_hpc.errors import ConfigError, StorageError
 from landda_hpc.instances.domain import make_domain
-from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.feedback import read_feedback
 from landda_hpc.observation.image_observation import Flag
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.storage.checkpoint import digest as checkpoint_digest
 from landda_hpc.storage.retention import list_checkpoints
 from tests.campaign.conftest import CONFIG
+from tests.configured import source_of
 
 START = datetime(2022, 6, 2)
 PATTERN = "gldas/%Y%m%d/GLDAS_NOAH10_3H.A%Y%m%d.%H00.*.nc4"
@@ -169,7 +169,7 @@ def problems(path: Path) -> list[str]:
     """What ``landda check`` would say, without a separate process."""
     config = load_config(path)
     domain = make_domain(config, 1)
-    survey = survey_analyses(config.time, open_source(config, domain.grid, domain.is_soil))
+    survey = survey_analyses(config.time, source_of(config, domain.grid, domain.is_soil))
     return find_problems(config, survey, domain.grid)
 
 

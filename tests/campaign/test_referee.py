@@ -14,9 +14,9 @@ import pytest
 
 from landda_hpc.config import parse_config
 from landda_hpc.errors import ConfigError
-from landda_hpc.evaluation.referee import open_referee
 from landda_hpc.instances.domain import make_domain
 from tests.campaign.conftest import CONFIG, Landda
+from tests.configured import referee_of
 
 TWIN_REFEREE = {"kind": "twin", "error_std": 0.06, "gaps": "network", "missing_fraction": 0.5}
 RUNS = [{"method": "control"}, {"method": "learned", "referee": False}, {"method": "learned", "name": "refereed"}]
@@ -67,7 +67,7 @@ STATIONS = {
 def test_stations_are_images_on_the_model_grid(tmp_path: Path) -> None:
     write_stations(tmp_path / "stations.csv")
     config = parse_config(with_(**STATIONS, data_root=str(tmp_path)))
-    source = open_referee(config, make_domain(config, 1))
+    source = referee_of(config, make_domain(config, 1))
     assert source is not None
     found = source.at(config.time.analyses[0])
     assert found is not None and found.error_std is not None
@@ -81,7 +81,7 @@ def test_stations_are_images_on_the_model_grid(tmp_path: Path) -> None:
     late = parse_config(with_(**STATIONS, data_root=str(tmp_path), time={
         "start": "2023-06-02T00:00", "assimilation_end": "2023-06-03T00:00", "end": "2023-06-03T00:00"}))  # fmt: skip
     with pytest.raises(ConfigError, match="referee: none of"):
-        open_referee(late, make_domain(late, 1))
+        referee_of(late, make_domain(late, 1))
 
 
 OF_FILE = {"kind": "learned", "file": "errors.nc"}

@@ -23,9 +23,8 @@ from landda_hpc.config import GridConfig, apply_overrides, parse_config
 from landda_hpc.constants import SOIL_ZI
 from landda_hpc.errors import ConfigError
 from landda_hpc.evaluation.daily_rain import recorded_rain
-from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
 from landda_hpc.evaluation.recorded_series import CampaignSeries
-from landda_hpc.instances.domain import make_domain, make_grid
+from landda_hpc.instances.domain import make_grid
 from landda_hpc.parallel.communicator import SerialCommunicator
 from landda_hpc.regions import Region
 from landda_hpc.regridding.depth import depth_weights
@@ -35,6 +34,7 @@ from landda_hpc.storage.retention import list_checkpoints
 from landda_hpc.storage.series_files import list_series, read_day, series_folder
 from landda_hpc.studies.comparison import open_seed
 from tests.campaign.conftest import CONFIG, Landda
+from tests.configured import campaign_series, verification_problems
 
 CHANGES: dict[str, Any] = {
     "grid": {"n_lat": 24, "n_lon": 32, "south": 15.0, "north": 55.0, "west": 70.0, "east": 140.0},
@@ -388,7 +388,7 @@ def test_sensors_of_another_depth_alone_are_a_problem_that_names_depths(verified
         ({}, ""),
     ):
         asked = {**CHANGES["verification"], "twin_stations": None, "stations": [{"entry": "net", **stations}]}
-        problems = find_verification_problems(parse_config({**changed, "verification": asked}), GRID)
+        problems = verification_problems(parse_config({**changed, "verification": asked}), GRID)
         assert len(problems) == bool(words) and words in "".join(problems)
     for value in ([0.2, 0.1], [-1.0, 0.1], [0.0, 51.0], [0.0, float("nan")]):
         asked = {"stations": [{"entry": "net", "sensor_depths_m": value}]}
@@ -526,7 +526,7 @@ def test_the_legend_tells_whose_rain_it_is(verified: Path) -> None:
         assert (rain.label, rain.name) == (label, label.partition(" (")[0])
     # Of a real twin, whose weather is half correlated.
     config = parse_config({**CONFIG, **CHANGES})
-    series = CampaignSeries(verified, config, make_domain(config, 1))
+    series = campaign_series(verified, config)
     assert recorded_rain(series, "control").label.endswith("(different from the truth's)")
     page = (verified / "verification" / "verification.md").read_text(encoding="utf-8")
     assert f"{natural} (different from the model's)" in page

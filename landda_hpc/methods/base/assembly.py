@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landda_hpc.analysis.assumed_errors import AssumedErrors
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.base.method_section import AnalysingRun
 
 if TYPE_CHECKING:
+    from landda_hpc.analysis.frame_protocol import ImageFrame
     from landda_hpc.analysis.protocol import AnalysisMethod
     from landda_hpc.config import Run
     from landda_hpc.grid import Grid
@@ -38,3 +40,8 @@ def make_method(
     if not isinstance(run, AnalysingRun):
         return None
     return run.build(MethodContext(grid, root_group, seed, data_root, has_referee))
+
+
+def assumed_errors(run: Run, frame: ImageFrame, context: MethodContext) -> AssumedErrors:
+    """The errors that a run assumes, see ``AnalysingRun.assumed_errors``; nothing for a run without analyses."""
+    return run.assumed_errors(frame, context) if isinstance(run, AnalysingRun) else AssumedErrors()

@@ -16,10 +16,11 @@ from landda_hpc.evaluation.daily_rain import DailyRain, bars_of_cell, daily_rain
 from landda_hpc.evaluation.drawing import Figure
 from landda_hpc.evaluation.evaluation_report import Verification, is_asked, verify_campaign
 from landda_hpc.evaluation.recorded_series import CampaignSeries
-from landda_hpc.evaluation.setup import Catalogue, EvaluationSetup
+from landda_hpc.evaluation.setup import EvaluationSetup
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.instances.trajectory import changed_records
 from landda_hpc.io.markdown import table_lines
+from landda_hpc.observation.catalogue import Catalogue
 from landda_hpc.storage.series_files import list_series, series_folder
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.page import Page
@@ -57,7 +58,9 @@ class Independent:
         self.why_not = ""
         is_recorded = bool(list_series(series_folder(m.folder.path)))
         try:
-            self.series = CampaignSeries(m.folder.path, self.config, self._domain)
+            self.series = CampaignSeries(
+                m.folder.path, self._domain, self.config.runs, self.config.time, self.config.scored_since
+            )
         except (LandDAError, OSError) as error:
             self.why_not = str(error)
             if not is_recorded:
@@ -81,9 +84,8 @@ class Independent:
         if self.series is None:
             return None
         if self.config.verification.precipitation is not None:
-            setup = EvaluationSetup(
-                self.config.verification, Catalogue.of(self.config), self.config.seed, self._domain, ()
-            )
+            catalogue = Catalogue(self.config.catalogue, self.config.data_root)
+            setup = EvaluationSetup(self.config.verification, catalogue, self.config.seed, self._domain, ())
             read = partial(daily_rain, self.series, setup)
         else:
             read = partial(recorded_rain, self.series, self._m.compared.control)

@@ -57,7 +57,9 @@ def campaign(path: Path, method: str, covered: BoolArray, **observations: Any) -
 
 
 def stored(folder: CampaignFolder, config: CampaignConfig, **period: datetime) -> StoredInnovations:
-    return stored_innovations(folder, config, config.runs[0], SOIL, **period)
+    changes = not config.observations.monitor_only
+    run, fields = config.runs[0], config.output.fields
+    return stored_innovations(folder, run, config.time, fields, SOIL, needs_increments=changes, **period)
 
 
 def test_feedback_files_hold_innovations_and_increments(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ import numpy as np
 
 from landda_hpc.config import QualityConfig, parse_config
 from landda_hpc.grid import regular_grid
-from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.check_section import ModelSurface
 from landda_hpc.observation.error_std import ErrorSizes
 from landda_hpc.observation.quality import QualityControl
 from landda_hpc.regions import named_regions
 from landda_hpc.studies.reproduction.paper_regions import INSIDE_CHINA
 from tests.campaign.conftest import CONFIG
+from tests.configured import source_of
 from tests.unit.observation.check_context import context
 
 GRID = regular_grid(32, 31, south=22.5, north=67.5, west=73.125, east=116.71875)
@@ -27,7 +27,7 @@ INSIDE = named_regions((INSIDE_CHINA,), Path())[0].mask(GRID)
 
 def errors(**observations: Any) -> np.ndarray:
     raw = {**CONFIG, "observations": {"kind": "twin", **observations}}
-    source = open_source(parse_config(raw), GRID, np.ones(GRID.shape, dtype=bool))
+    source = source_of(parse_config(raw), GRID, np.ones(GRID.shape, dtype=bool))
     return source.at(TIME, np.full(GRID.shape, 0.25)).given - 0.25  # type: ignore[union-attr]
 
 
@@ -39,7 +39,7 @@ def test_the_map_scales_the_same_random_numbers() -> None:
 
 def test_quality_control_takes_the_map_that_the_observation_brings() -> None:
     raw = {**CONFIG, "observations": {"kind": "twin", "error_std": 0.01, "error_std_regions": [IN_CHINA]}}
-    source = open_source(parse_config(raw), GRID, np.ones(GRID.shape, dtype=bool))
+    source = source_of(parse_config(raw), GRID, np.ones(GRID.shape, dtype=bool))
     observation = source.at(TIME, np.full(GRID.shape, 0.25))
     assert observation is not None and observation.error_std is not None
     std = ErrorSizes(0.01, None, 0.0, GRID, Path())(observation)

@@ -15,9 +15,9 @@ from landda_hpc.config import parse_config
 from landda_hpc.formats.products.gldas import read_gldas
 from landda_hpc.grid import Grid, gaussian_grid, regular_grid
 from landda_hpc.instances.domain import make_domain
-from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.image_observation import Flag
 from landda_hpc.regridding.regrid import Regridder
+from tests.configured import source_of
 
 PATTERN = "gldas/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4"
 TIME = datetime(2016, 1, 1, 3)
@@ -41,7 +41,7 @@ def config_of(shared: Path, **observations: Any) -> Any:
 @pytest.mark.parametrize("grid", [CHINA, SEAM, gaussian_grid(32, 64)])
 @pytest.mark.parametrize("method", ["bilinear", "conservative"])
 def test_what_is_read_of_a_region_gives_the_same_as_the_whole_file(shared: Path, grid: Grid, method: str) -> None:
-    source = open_source(config_of(shared, regridding={"method": method}), grid, np.ones(grid.shape, dtype=bool))
+    source = source_of(config_of(shared, regridding={"method": method}), grid, np.ones(grid.shape, dtype=bool))
     observation = source.at(TIME)
     assert observation is not None
     profile = read_gldas(shared / "data" / TIME.strftime(PATTERN), (0.0, 0.1))
@@ -59,7 +59,7 @@ def test_the_real_file_is_counted_and_checked(shared: Path) -> None:
         quality={"vegetation_fraction": 0.9, "range_sigmas": 0.0},
     )
     domain = make_domain(config, 1)
-    source = open_source(config, domain.grid, domain.is_soil)
+    source = source_of(config, domain.grid, domain.is_soil)
     report = report_observations(config.observations, config.time, domain, source, config.data_root, config.seed)
     assert report.times == [TIME]
     assert report.statistics["error_std"] == pytest.approx(0.05)

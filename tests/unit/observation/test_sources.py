@@ -16,12 +16,12 @@ from landda_hpc.formats.products.dataset import Dataset
 from landda_hpc.formats.products.gldas import GLDAS_NOAH
 from landda_hpc.formats.products.product import Product, ProductVariable, SoilMoistureProfile
 from landda_hpc.grid import regular_grid
-from landda_hpc.observation.catalogue import open_source
 from landda_hpc.observation.files import ProductSource
 from landda_hpc.observation.source import ObservationSource
 from landda_hpc.observation.twin_gaps import GapKind, is_missing
 from landda_hpc.observation.twin_observations import TwinObservationSource
 from landda_hpc.random_fields.sphere import grid_spacing_km
+from tests.configured import source_of
 
 GRID = regular_grid(64, 128)
 SOIL = np.random.default_rng(0).random(GRID.shape) < 0.4
@@ -222,11 +222,11 @@ def test_the_configuration_chooses_the_source(tmp_path: Path) -> None:
         "twin": {},
         "observations": {"kind": "twin", "error_std": 0.05, "missing_fraction": 0.1},
     }
-    twin = open_source(parse_config(raw), GRID, SOIL)
+    twin = source_of(parse_config(raw), GRID, SOIL)
     assert isinstance(twin, TwinObservationSource)
     assert (twin.error_std, twin.missing_fraction, twin.seed) == (0.05, 0.1, 1)
     raw["observations"] = {"kind": "gldas", "path": PATTERN, "depth_m": [0.1, 0.4], "missing": "error"}
-    files = open_source(parse_config(raw), GRID, SOIL)
+    files = source_of(parse_config(raw), GRID, SOIL)
     assert isinstance(files, ProductSource)
     assert files.depth_m == (0.1, 0.4)
     with pytest.raises(MissingFileError, match=r"/gldas/GLDAS_NOAH025_3H\.A20220602\.0600\.021\.nc4' does not exist"):

@@ -12,7 +12,7 @@ from landda_hpc.config import CampaignConfig, parse_config
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.grid import regular_grid
-from landda_hpc.observation.catalogue import open_source
+from tests.configured import source_of
 
 GRID = regular_grid(20, 24)
 SOIL = np.ones(GRID.shape, dtype=np.bool_)
@@ -30,7 +30,7 @@ def config(**observations: Any) -> CampaignConfig:
 
 
 def errors(time: datetime, **observations: Any) -> FloatArray:
-    source = open_source(config(**observations), GRID, SOIL)
+    source = source_of(config(**observations), GRID, SOIL)
     observed = source.at(time, np.zeros(GRID.shape))
     assert observed is not None
     return observed.given

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from landda_hpc.config import AssimilatingRun, CampaignConfig, Run, TwinObservations, parse_config
-from landda_hpc.evaluation.evaluation_report import reference_note
+from landda_hpc.evaluation.evaluation_report import reference_note, reference_relations
 from landda_hpc.methods.enkf_like import EnkfLikeRun
 from landda_hpc.methods.var3d import Var3dImageRun
 from landda_hpc.studies.reproduction import bai2026_explanations as bai
@@ -22,6 +22,7 @@ from landda_hpc.verification.tables.benchmarks import read_benchmarks
 from landda_hpc.verification.tables.score_records import TRUTH, ScoreRecord
 from landda_hpc.verification.tables.score_table import markdown_tables, summarise
 from landda_hpc.verification.tables.side_by_side import ComparedRuns, side_by_side
+from tests.configured import catalogue_of
 
 PAPER_END = datetime(2022, 8, 1)
 TWIN: dict[str, Any] = {
@@ -105,7 +106,10 @@ def texts_of(config: CampaignConfig) -> str:
             real_words(model, forcing, "GLDAS Noah", "GLDAS-2.1", "CoLM", is_papers=True),
             stations.real_station_words(model, forcing, is_twin=False),
         ]
-        found += [reference_note(config, name, 0, 9) for name in ("CLDAS", "gldas", "again")]
+        relations = reference_relations(
+            config.verification.references, catalogue_of(config), observations, config.referee, is_twin=False
+        )
+        found += [reference_note(name, relations, 0, 9) for name in ("CLDAS", "gldas", "again")]
     found += [
         bai.first_analysis_words(run, 0.1, 0.04),
         bai.background_error_words(run),

@@ -9,7 +9,6 @@ import pytest
 
 from landda_hpc.config import parse_config
 from landda_hpc.errors import ConfigError, DataError, MissingFileError
-from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
 from landda_hpc.grid import regular_grid
 from landda_hpc.instances.trajectory import config_hash
 from landda_hpc.verification.statistics.groups import GroupMean
@@ -18,6 +17,7 @@ from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.grid_table import reference_markdown
 from landda_hpc.verification.tables.station_table import group_markdown
 from tests.campaign.conftest import CONFIG
+from tests.configured import verification_problems
 
 HEADER = "source,method,window,layer,metric,value"
 
@@ -90,13 +90,13 @@ def test_the_key_takes_one_file_or_several_and_decides_nothing(tmp_path: Path) -
     with pytest.raises(ConfigError, match="the name of a file of landda_hpc"):
         config("package:../../x.csv")
     grid = regular_grid(24, 48)
-    (missing,) = find_verification_problems(two, grid)
+    (missing,) = verification_problems(two, grid)
     assert missing.startswith("verification.benchmarks: ") and "known.csv' does not exist" in missing
     (tmp_path / "known.csv").write_text(f"{HEADER}\nA,b,assimilation,0-10 cm,scc,high\n")
-    (malformed,) = find_verification_problems(one, grid)
+    (malformed,) = verification_problems(one, grid)
     assert "line 2, column value: 'high'" in malformed
     (tmp_path / "known.csv").write_text(f"{HEADER}\nA,b,assimilation,0-10 cm,scc,0.5\n")
-    assert find_verification_problems(two, grid) == []
+    assert verification_problems(two, grid) == []
 
 
 def test_means_over_stations_and_next_to_products_stand_below_those_of_the_campaign() -> None:
