@@ -27,7 +27,7 @@ from landda_hpc.campaign.observation_preparation import (
 )
 from landda_hpc.campaign.parts import BackgroundObserver, CampaignParts, Schedule
 from landda_hpc.campaign.recorder import Recorder, RecordSettings
-from landda_hpc.campaign.saving import CheckpointKeeper, CheckpointLabels
+from landda_hpc.campaign.saving import CheckpointKeeper
 from landda_hpc.campaign.series_recorder import SeriesRecorder
 from landda_hpc.config import CampaignConfig, Run, TimeConfig
 from landda_hpc.errors import ConfigError
@@ -41,6 +41,7 @@ from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.roots import RootTraffic
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.checkpoint import CheckpointHeader
 from landda_hpc.storage.record_inventory import Inventory
 
 
@@ -55,7 +56,7 @@ class Foundation:
     folder : output folder; rank 0 writes in it.
     models, instances : how the model is computed; nature run and runs with their models and states.
     source, referee : of the observations and of the referee, used on rank 0; None without a referee.
-    identity : hash of the trajectory at the campaign's start, for its checkpoints.
+    header : of the campaign's checkpoints, with the values of its start.
     """
 
     config: CampaignConfig
@@ -65,7 +66,7 @@ class Foundation:
     models: ModelSystem
     instances: list[Instance]
     source: ObservationSource
-    identity: str
+    header: CheckpointHeader
     referee: ObservationSource | None = None
 
 
@@ -117,7 +118,6 @@ def build_parts(
             settings, config.name, config.verification.depths_m, domain, world, traffic, folder, inventory
         )
     )
-    labels = CheckpointLabels(config.name, base.identity, config.instance_names, config.state_names)
     return CampaignParts(
         config=config,
         domain=domain,
@@ -131,7 +131,7 @@ def build_parts(
         keeper=CheckpointKeeper(
             config.checkpoint,
             config.time.cycle_hours,
-            labels,
+            base.header,
             domain,
             world,
             folder,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from landda_hpc import __version__
 from landda_hpc.analysis.running_statistics import MethodMemory
 from landda_hpc.config import CheckpointConfig
 from landda_hpc.errors import StorageError
@@ -33,24 +32,6 @@ from landda_hpc.storage.retention import (
 )
 
 
-@dataclass(frozen=True)
-class CheckpointLabels:
-    """Labels of every checkpoint of a campaign.
-
-    Attributes
-    ----------
-    campaign : its name.
-    identity : hash of the trajectory at the campaign's start.
-    instances : names of the nature run and the runs.
-    variables : of the tiles' state, in restart order.
-    """
-
-    campaign: str
-    identity: str
-    instances: tuple[str, ...]
-    variables: tuple[str, ...]
-
-
 @dataclass(frozen=True, eq=False)
 class CheckpointKeeper:
     """Writes the checkpoints of a campaign; implements ``parts.StateKeeper``.
@@ -59,7 +40,7 @@ class CheckpointKeeper:
     ----------
     settings : when checkpoints are written, and which are kept.
     cycle_hours : hours between analyses.
-    labels : labels of every checkpoint.
+    header : of the campaign's checkpoints, with the values of its start.
     domain, world, folder : of the campaign.
     models : names the state's files outside the checkpoint.
     inventory : of the campaign's records, on rank 0.
@@ -68,7 +49,7 @@ class CheckpointKeeper:
 
     settings: CheckpointConfig
     cycle_hours: int
-    labels: CheckpointLabels
+    header: CheckpointHeader
     domain: Domain
     world: Communicator
     folder: CampaignFolder
@@ -90,17 +71,8 @@ class CheckpointKeeper:
                 memory = {name: remembering.state() for name, remembering in self.memories.items()}
                 records = {KEY: self.inventory.to_plain(time)} | ({MEMORY: encode_memory(memory)} if memory else {})
         files = self.models.files(instances, time)
-        header = CheckpointHeader(
-            campaign=self.labels.campaign,
-            cycle=cycle,
-            valid_time=time.isoformat(),
-            config_hash=self.labels.identity,
-            n_tiles=len(self.domain.tiles),
-            instances=self.labels.instances,
-            software_version=__version__,
-            records=records | ({MODEL_FILES: files} if files else {}),
-            variables=self.labels.variables,
-        )
+        records |= {MODEL_FILES: files} if files else {}
+        header = replace(self.header, cycle=cycle, valid_time=time.isoformat(), records=records)
         mine = self.domain.layout.tiles_of(world.rank)
         parts = {i.name: LocalPart(i.state, mine) for i in instances if i.state is not None}
         write_checkpoint(self.folder.checkpoints / name, world, header, parts, self.settings.mode)

@@ -26,12 +26,12 @@ from landda_hpc.instances.campaign_weather import weather_problems
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_section import ModelSection
+from landda_hpc.instances.model_setup import model_setup
 from landda_hpc.instances.model_system import ModelSystem
 from landda_hpc.instances.spun_up_start import initial_problems
 from landda_hpc.instances.trajectory import (
     FREE,
     accepted_identities,
-    config_hash,
     identity,
     presented,
     require_same_records,
@@ -121,10 +121,11 @@ def start_campaign(
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
         _describe(config, domain, source, mode, world)
-        models = ModelSection.of(config.model).make_system(config, domain, world, folder)
+        setup = model_setup(config, domain)
+        models = ModelSection.of(config.model).make_system(setup, world, folder)
         instances = models.make_instances()
         models.prepare(instances, stop)
-        base = Foundation(config, domain, world, folder, models, instances, source, config_hash(config), referee)
+        base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee)
         parts = build_parts(base, observer=observer)
         _save_surveys(folder, source, referee, world)
         return Campaign(parts)
@@ -166,14 +167,15 @@ def resume_campaign(
     with _unlocking_on_error(folder):
         with together(world, f"reading {output}"):
             config = _resumed_config(folder.config_file, overrides or {}, asked)
-            name = identity(folder.config_file)
+            hash_at_start = identity(folder.config_file)
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
         with _shown_as_running(folder, config.time, world):
             domain = make_domain(config, world.size)
             source, referee = _open_sources(config, domain, world, folder)
             _describe(config, domain, source, _checkpoint_mode(config.checkpoint.mode, world), world)
-            models = ModelSection.of(config.model).make_system(config, domain, world, folder)
+            setup = model_setup(config, domain, hash_at_start)
+            models = ModelSection.of(config.model).make_system(setup, world, folder)
             path: Path | None = None
             with together(world, f"looking for checkpoints in {output}"):
                 if world.rank == 0:
@@ -199,7 +201,7 @@ def resume_campaign(
                     logger.info("resuming after cycle %d of %d", cycle, config.time.n_cycles)
             if world.broadcast(lacks_sets):
                 models.write_restarts(instances, config.time.valid_time(cycle))
-            base = Foundation(config, domain, world, folder, models, instances, source, name, referee)
+            base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee)
             parts = build_parts(base, inventory)
             with together(world, "restoring the methods' memory"):
                 if memory is not None:

@@ -41,6 +41,8 @@ def command(
     any number of processes.
     """
     from landda_hpc.config import load_config
+    from landda_hpc.instances.domain import make_domain
+    from landda_hpc.instances.embedded_models import EmbeddedSetup
     from landda_hpc.io.atomic import atomic_replacement
     from landda_hpc.land_experiments.land_climate import land_climate
     from landda_hpc.parallel.mpi import launch
@@ -51,7 +53,8 @@ def command(
     with together(world, f"reading {file}"):
         if world.rank == 0:
             config = load_config(file, parse_overrides(overrides))
-    found = land_climate(world.broadcast(config), world, years, climatology)
+    config = world.broadcast(config)
+    found = land_climate(EmbeddedSetup.of(config, make_domain(config, 1)), world, years, climatology)
     if world.rank != 0:
         return
     console = Console()

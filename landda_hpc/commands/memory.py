@@ -33,6 +33,8 @@ def command(
     instead of that of the map. The command runs on one process.
     """
     from landda_hpc.config import load_config
+    from landda_hpc.instances.domain import make_domain
+    from landda_hpc.instances.embedded_models import EmbeddedSetup
     from landda_hpc.io.atomic import atomic_replacement
     from landda_hpc.land_experiments.land_memory import DEPTHS_M, land_memory
     from landda_hpc.land_experiments.memory_figures import draw_memory
@@ -40,7 +42,8 @@ def command(
 
     config = load_config(file, parse_overrides(overrides))
     claim_folder(output, "memory", ("memory.png", "memory.json"))
-    found = land_memory(config, anomaly=anomaly, held_days=held_days, free_days=free_days)
+    setup = EmbeddedSetup.of(config, make_domain(config, 1))
+    found = land_memory(setup, anomaly=anomaly, held_days=held_days, free_days=free_days)
     names = [site.name for site in found.sites]
     draw_memory(output / "memory.png", names, found.days, found.anomaly, found.held_days)
     table = Table(title="Days until the anomaly arrives, and e-folding time of the upper metre", title_justify="left")

@@ -59,6 +59,7 @@ def command(
     """
     from landda_hpc.commands.console import logs
     from landda_hpc.config import load_config
+    from landda_hpc.instances.domain import make_domain
     from landda_hpc.land_experiments.spinup import StopRule, spin_up
     from landda_hpc.land_experiments.spinup_ends import compare_ends
     from landda_hpc.parallel.mpi import launch
@@ -96,7 +97,7 @@ def command(
     if against is not None:
         with together(world, f"comparing with {against}"):
             if world.rank == 0:
-                tell(compare_ends(config, output / "spinup.h5", against / "spinup.h5"), console)
+                tell(compare_ends(make_domain(config, 1), output / "spinup.h5", against / "spinup.h5"), console)
 
 
 def tell(ends: Ends, console: Console) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig, ColmModelConfig
+from landda_hpc.config import ColmModelConfig
 from landda_hpc.constants import N_SOIL, FloatArray, IntArray
 from landda_hpc.errors import LandDAError
 from landda_hpc.formats.colm.names import state_name, time_label
@@ -24,9 +24,9 @@ from landda_hpc.formats.colm.restart import read_variables, write_restart_copy
 from landda_hpc.formats.colm.restart_files import copy_restart, restart_files
 from landda_hpc.image.distribute import distribute
 from landda_hpc.instances.colm_case import read_forcing
-from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.embedded_models import member_field, member_rain_factor, nature_field
-from landda_hpc.instances.instance import Instance, bare_instances
+from landda_hpc.instances.instance import Instance
+from landda_hpc.instances.model_setup import ModelSetup
 from landda_hpc.io.atomic import storage_errors, sync_file, write_bytes
 from landda_hpc.model.colm.fingerprint import fingerprint
 from landda_hpc.model.colm.model import WIDTH, ColmModel, pack, unpack
@@ -52,14 +52,16 @@ class ColmModels:
 
     Parameters
     ----------
-    config, domain, world : of the campaign.
+    model : its section of the configuration.
+    setup, world : of the campaign.
     folder : its output folder, shared by all nodes.
     """
 
-    def __init__(self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder) -> None:
-        assert isinstance(config.model, ColmModelConfig) and domain.case is not None, "checked by the configuration"
-        self._config, self._domain, self._world = config, domain, world
-        self._model, self._case = config.model, domain.case
+    def __init__(self, model: ColmModelConfig, setup: ModelSetup, world: Communicator, folder: CampaignFolder) -> None:
+        domain = setup.domain
+        assert domain.case is not None, "checked by the configuration"
+        self._setup, self._domain, self._world = setup, domain, world
+        self._model, self._case = model, domain.case
         self._root = (folder.path / FOLDER).absolute()
         self._folder = folder
         layout, rank = domain.layout, world.rank
@@ -72,15 +74,15 @@ class ColmModels:
         self._starts = rank == self._first
         self._models: dict[str, ColmModel] = {}
         self._forcing = read_forcing(self._case.namelist)
-        self._runs = {i.name: self._run_folder(i) for i in self._bare()}
-        self._program = _program(self._model, config.data_root)
+        self._runs = {i.name: self._run_folder(i) for i in setup.bare_instances()}
+        self._program = _program(model, setup.data_root)
 
     # ------------------------------------------------------------------ interface of a campaign
 
     def make_instances(self) -> list[Instance]:
         """Every instance of the campaign; with a model if this rank holds it. Local."""
         here = self._case.tiles.take(self._domain.layout.tiles_of(self._world.rank))
-        instances = self._bare()
+        instances = self._setup.bare_instances()
         for instance in instances:
             if instance.index in self._domain.layout.instances_of(self._world.rank):
                 instance.model = self._models[instance.name] = ColmModel(here, self._case.scheme)
@@ -88,7 +90,7 @@ class ColmModels:
 
     def prepare(self, instances: list[Instance], stop: StopRequest | None = None) -> None:  # noqa: ARG002 - of the protocol
         """Copy the case's restart of the campaign's start to every run; perturb members and nature. Collective."""
-        start = self._config.time.start
+        start = self._setup.time.start
         with together(self._world, "making the runs' folders"):
             for instance in self._mine_to_start(instances):
                 run = self._runs[instance.name]
@@ -206,10 +208,6 @@ class ColmModels:
 
     # ------------------------------------------------------------------ its parts
 
-    def _bare(self) -> list[Instance]:
-        """Every instance, without models and states."""
-        return bare_instances(self._config.runs, has_nature=self._config.twin is not None)
-
     def _mine_to_start(self, instances: list[Instance]) -> list[Instance]:
         """Instances whose processes this rank starts; the first rank of a member group starts all of the group."""
         return [i for i in instances if i.model is not None] if self._starts else []
@@ -265,12 +263,12 @@ class ColmModels:
 
     def _log_rain_sigma(self, instance: Instance) -> float:
         if instance.run is None:
-            return self._config.twin.log_rain_sigma if self._config.twin else 0.0
+            return self._setup.twin.log_rain_sigma if self._setup.twin else 0.0
         return instance.run.perturbation.log_rain_sigma if instance.run.perturbation else 0.0
 
     def _nature_field(self, name: str) -> FloatArray:
-        assert self._config.twin is not None, "there is a nature run"
-        return nature_field(self._config.twin, self._domain.grid, self._config.seed, name)
+        assert self._setup.twin is not None, "there is a nature run"
+        return nature_field(self._setup.twin, self._domain.grid, self._setup.seed, name)
 
     def _write_forcing(self, instance: Instance) -> None:
         """Write a run's forcing files or forcing namelist, if it has its own. Local: one process."""
@@ -281,10 +279,10 @@ class ColmModels:
                 write_bytes(folder / FORCING_NAME, forcing.content)
             return
         if perturbation is not None:
-            factor = member_rain_factor(perturbation, self._domain.grid, self._config.seed)
+            factor = member_rain_factor(perturbation, self._domain.grid, self._setup.seed)
         else:
             factor = np.exp(sigma * self._nature_field("rain") - 0.5 * sigma**2)
-        period = (self._config.time.start, self._config.time.end)
+        period = (self._setup.time.start, self._setup.time.end)
         perturb_rain(forcing, self._domain.grid, factor, folder, period)
 
     def _perturb_state(self, instance: Instance) -> None:
@@ -292,10 +290,10 @@ class ColmModels:
         if instance.model is None or instance.state is None:
             return
         perturbation = instance.run.perturbation if instance.run is not None else None
-        if instance.run is None and self._config.twin is not None and self._config.twin.wetness_sigma > 0.0:
-            image = self._config.twin.wetness_sigma * self._nature_field("wetness")
+        if instance.run is None and self._setup.twin is not None and self._setup.twin.wetness_sigma > 0.0:
+            image = self._setup.twin.wetness_sigma * self._nature_field("wetness")
         elif perturbation is not None and perturbation.wetness_sigma > 0.0:
-            field = member_field(perturbation, self._domain.grid, self._config.seed, "wetness")
+            field = member_field(perturbation, self._domain.grid, self._setup.seed, "wetness")
             image = perturbation.wetness_sigma * field
         else:
             return

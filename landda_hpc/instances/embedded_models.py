@@ -8,18 +8,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
 
-from landda_hpc.config import METHODS, CampaignConfig, Forcing, PerturbationConfig, TwinConfig
+from landda_hpc.config import METHODS, CampaignConfig, PerturbationConfig, TwinConfig
 from landda_hpc.constants import FloatArray
-from landda_hpc.errors import StoppedError
+from landda_hpc.errors import ConfigError, StoppedError
 from landda_hpc.grid import Grid
 from landda_hpc.instances.domain import Domain
-from landda_hpc.instances.instance import Instance, bare_instances
+from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_section import EmbeddedModelSection
+from landda_hpc.instances.model_setup import ModelSetup, model_setup
 from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
 from landda_hpc.instances.saved_spinup import SavedSpinUp
 from landda_hpc.instances.warm_start import RestartSets
@@ -105,31 +105,22 @@ _KEPT_EVERY_S: Final = 600.0
 
 
 @dataclass(frozen=True, eq=False)
-class EmbeddedSetup:
-    """The sections of a campaign that decide models and initial states.
+class EmbeddedSetup(ModelSetup):
+    """What a campaign asks of a model that computes in its processes.
 
     Attributes
     ----------
-    model, forcing, twin : of the model, of its weather, and of the nature run if there is one.
-    seed : keys every random number.
-    data_root : folder of external data.
-    start : of the campaign.
-    domain : of the campaign.
+    model : section of the model.
     """
 
     model: EmbeddedModelSection
-    forcing: Forcing
-    twin: TwinConfig | None
-    seed: int
-    data_root: Path
-    start: datetime
-    domain: Domain
 
     @classmethod
     def of(cls, config: CampaignConfig, domain: Domain) -> Self:
-        """The sections of a campaign with a model that computes in its processes."""
-        assert isinstance(config.model, EmbeddedModelSection), "other kinds have other systems"
-        return cls(config.model, config.forcing, config.twin, config.seed, config.data_root, config.time.start, domain)
+        """The sections of a campaign; ConfigError if its model does not compute in these processes."""
+        if not isinstance(config.model, EmbeddedModelSection):
+            raise ConfigError(f"model.kind = {config.model.kind}: expected a model that computes in these processes.")
+        return cls(**vars(model_setup(config, domain)), model=config.model)
 
     def weather(self, tiles: Tiles, stream: str = BASE_STREAM, correlation: float = 1.0) -> WeatherSource:
         """Weather of some tiles. Local: no communication.
@@ -194,13 +185,12 @@ class EmbeddedModels:
 
     Parameters
     ----------
-    config, domain, world : of the campaign.
+    setup, world : of the campaign.
     folder : output folder.
     """
 
-    def __init__(self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder) -> None:
-        self._config, self._domain, self._world, self._folder = config, domain, world, folder
-        self._setup = EmbeddedSetup.of(config, domain)
+    def __init__(self, setup: EmbeddedSetup, world: Communicator, folder: CampaignFolder) -> None:
+        self._setup, self._domain, self._world, self._folder = setup, setup.domain, world, folder
         self._columns: dict[str, LandModel] = {}
 
     def make_instances(self) -> list[Instance]:
@@ -211,18 +201,18 @@ class EmbeddedModels:
         All runs have the weather of the base stream. The latent fields of the nature run's weather have
         the configured correlation with those of the base stream.
         """
-        config, domain = self._config, self._domain
+        domain, twin = self._domain, self._setup.twin
         mine = domain.layout.tiles_of(self._world.rank)
         held = domain.layout.instances_of(self._world.rank)
-        instances = bare_instances(config.runs, has_nature=config.twin is not None)
+        instances = self._setup.bare_instances()
         weather = self._setup.weather(domain.tiles.take(mine))
         make = self._setup.model.model_maker(self._setup, mine)
         for instance in instances:
             if instance.index not in held:
                 continue
-            if instance.run is None and config.twin is not None:
-                errors = nature_errors(config.twin, domain.tiles, domain.grid, config.seed)
-                own = self._setup.weather(errors.tiles.take(mine), NATURE_STREAM, config.twin.weather_correlation)
+            if instance.run is None and twin is not None:
+                errors = nature_errors(twin, domain.tiles, domain.grid, self._setup.seed)
+                own = self._setup.weather(errors.tiles.take(mine), NATURE_STREAM, twin.weather_correlation)
                 model = make(errors.tiles, own, errors.rain_factor[mine], errors.potential_evaporation_factor[mine])
             else:
                 model = make(domain.tiles, weather, self._rain_factor(instance, mine), 1.0)
@@ -239,9 +229,10 @@ class EmbeddedModels:
         DataError : the initial file is missing or not usable.
         StoppedError : a stop request came during the spin-up, which is saved; a resume continues it.
         """
-        config, world = self._config, self._world
-        begin, sets = config.time.start - self._setup.model.spinup, self._setup.restart_sets
-        saved = SavedSpinUp(config, self._domain, world, self._folder.path / SPIN_UP)
+        setup, world = self._setup, self._world
+        begin, sets = setup.start - setup.model.spinup, setup.restart_sets
+        mine, path = self._domain.layout.tiles_of(world.rank), self._folder.path / SPIN_UP
+        saved = SavedSpinUp(setup.header, setup.runs, mine, world, path, setup.checkpoint_mode)
         reached = saved.time()
         with together(world, "initial state"):
             first_run: Instance | None = None
@@ -249,14 +240,14 @@ class EmbeddedModels:
                 if instance.model is None:
                     continue
                 if sets is not None:
-                    instance.state = sets.state(self._domain, instance, self._domain.layout.tiles_of(world.rank))
+                    instance.state = sets.state(self._domain, instance, mine)
                     continue
                 is_plain = instance.run is not None and instance.run.perturbation is None
                 if is_plain and first_run is not None:
                     continue
                 if reached is None:
-                    whole = self._setup.model.initial_state(self._setup, instance, begin)
-                    instance.state = whole.take(self._domain.layout.tiles_of(world.rank))
+                    whole = setup.model.initial_state(setup, instance, begin)
+                    instance.state = whole.take(mine)
                 else:
                     instance.state = saved.state(instance)
                 first_run = instance if is_plain else first_run
@@ -300,7 +291,7 @@ class EmbeddedModels:
         for instance in instances:
             if instance.state is not None and instance.model is not None:
                 write_restart(
-                    self._folder.restart, group, self._config.name, instance.name, time, instance.state,
+                    self._folder.restart, group, self._setup.header.campaign, instance.name, time, instance.state,
                     instance.model.tiles,
                 )  # fmt: skip
         self._world.barrier()  # a group may finish its instances before another; the cycle continues together
@@ -309,13 +300,13 @@ class EmbeddedModels:
         perturbation = instance.run.perturbation if instance.run is not None else None
         if perturbation is None or perturbation.log_rain_sigma == 0.0:
             return 1.0
-        image = member_rain_factor(perturbation, self._domain.grid, self._config.seed)
+        image = member_rain_factor(perturbation, self._domain.grid, self._setup.seed)
         factor: FloatArray = image.reshape(-1)[self._domain.tiles.cell[mine]]
         return factor
 
     def _spin_up(self, instances: list[Instance], now: datetime, saved: SavedSpinUp, stop: StopRequest | None) -> None:
         """Run the instances that have a state from now to the campaign's start. Collective."""
-        world, end, days = self._world, self._config.time.start, self._setup.model.spinup.days
+        world, end, days = self._world, self._setup.start, self._setup.model.spinup.days
         is_saved, kept_at = False, time.monotonic()
         while now < end:
             received = stop.agreed(world) if stop else None

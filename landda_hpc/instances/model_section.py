@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from landda_hpc.config.model import AnyModel
 
 if TYPE_CHECKING:
-    from landda_hpc.config import CampaignConfig, TimeConfig
+    from landda_hpc.config import TimeConfig
     from landda_hpc.instances.colm_case import CaseDomain
-    from landda_hpc.instances.domain import Domain
     from landda_hpc.instances.embedded_models import EmbeddedSetup
     from landda_hpc.instances.instance import Instance
+    from landda_hpc.instances.model_setup import ModelSetup
     from landda_hpc.instances.model_system import ModelSystem
     from landda_hpc.instances.warm_start import RestartSets
     from landda_hpc.model.protocol import ModelMaker
@@ -36,14 +36,12 @@ class ModelSection(AnyModel):
         return model
 
     @abstractmethod
-    def make_system(
-        self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
-    ) -> ModelSystem:
+    def make_system(self, setup: ModelSetup, world: Communicator, folder: CampaignFolder) -> ModelSystem:
         """Make the system that computes all instances of a campaign.
 
         Parameters
         ----------
-        config, domain, world : of the campaign.
+        setup, world : of the campaign.
         folder : its output folder.
 
         Notes
@@ -81,13 +79,11 @@ class EmbeddedModelSection(ModelSection):
     Nature run, ensembles, spin-up, checkpoints and restarts are made for it as for the model of this package.
     """
 
-    def make_system(
-        self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
-    ) -> ModelSystem:
+    def make_system(self, setup: ModelSetup, world: Communicator, folder: CampaignFolder) -> ModelSystem:
         """See ``ModelSection.make_system``."""
-        from landda_hpc.instances.embedded_models import EmbeddedModels
+        from landda_hpc.instances.embedded_models import EmbeddedModels, EmbeddedSetup
 
-        return EmbeddedModels(config, domain, world, folder)
+        return EmbeddedModels(EmbeddedSetup(**vars(setup), model=self), world, folder)
 
     @abstractmethod
     def model_maker(self, setup: EmbeddedSetup, mine: slice) -> ModelMaker:

@@ -6,20 +6,26 @@ runs, whose state the others use; so any number of ranks and member groups resum
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from landda_hpc import __version__
-from landda_hpc.config import CampaignConfig
+from landda_hpc.config import Run
 from landda_hpc.errors import ConfigError
-from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.instance import Instance
-from landda_hpc.instances.trajectory import config_hash
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 from landda_hpc.state import TileState
-from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, read_header, read_instance, write_checkpoint
+from landda_hpc.storage.checkpoint import (
+    CheckpointHeader,
+    LocalPart,
+    Mode,
+    read_header,
+    read_instance,
+    write_checkpoint,
+)
 
 NAME: Final = "spinup.h5"
 """Name of the file in the campaign's folder; removed with the first checkpoint."""
@@ -30,16 +36,27 @@ class SavedSpinUp:
 
     Parameters
     ----------
-    config, domain, world : of the campaign.
+    header : of the campaign's checkpoints.
+    runs : of the campaign.
+    mine : this rank's slice of the tiles.
+    world : all ranks.
     path : the file.
+    mode : how it is written.
     """
 
-    def __init__(self, config: CampaignConfig, domain: Domain, world: Communicator, path: Path) -> None:
-        self._config, self._domain, self._world, self._path = config, domain, world, path
-        self._mine = domain.layout.tiles_of(world.rank)
-        plain = [run.name for run in config.runs if run.perturbation is None][:1]
-        own = [run.name for run in config.runs if run.perturbation is not None]
-        self._names = (*(["nature"] if config.twin else []), *own, *plain)
+    def __init__(
+        self,
+        header: CheckpointHeader,
+        runs: Sequence[Run],
+        mine: slice,
+        world: Communicator,
+        path: Path,
+        mode: Mode,
+    ) -> None:
+        self._mine, self._world, self._path, self._mode = mine, world, path, mode
+        plain = [run.name for run in runs if run.perturbation is None]
+        own = [name for name in header.instances if name not in plain]
+        self._header = replace(header, instances=(*own, *plain[:1]))
         self._plain = plain[0] if plain else ""
 
     def time(self) -> datetime | None:
@@ -54,7 +71,7 @@ class SavedSpinUp:
         with together(self._world, f"looking for {self._path}"):
             if self._world.rank == 0 and self._path.is_file():
                 header = read_header(self._path)
-                if (header.config_hash, header.instances) != (config_hash(self._config), self._names):
+                if (header.config_hash, header.instances) != (self._header.config_hash, self._header.instances):
                     raise ConfigError(
                         f"{self._path} is the spin-up of another configuration than that of the config.yaml next to "
                         f"it. Undo "
@@ -65,21 +82,12 @@ class SavedSpinUp:
 
     def state(self, instance: Instance) -> TileState:
         """State of an instance on this rank's tiles. Local."""
-        name = instance.name if instance.name in self._names else self._plain
+        name = instance.name if instance.name in self._header.instances else self._plain
         return read_instance(self._path, name, self._mine)
 
     def save(self, instances: list[Instance], time: datetime) -> None:
         """Save the states of a time. Collective."""
-        header = CheckpointHeader(
-            campaign=self._config.name,
-            cycle=0,
-            valid_time=time.isoformat(),
-            config_hash=config_hash(self._config),
-            n_tiles=len(self._domain.tiles),
-            instances=self._names,
-            software_version=__version__,
-            variables=self._config.state_names,
-        )
-        kept = (i for i in instances if i.name in self._names and i.state is not None)
+        header = replace(self._header, valid_time=time.isoformat())
+        kept = (i for i in instances if i.name in header.instances and i.state is not None)
         parts = {instance.name: LocalPart(instance.state, self._mine) for instance in kept}
-        write_checkpoint(self._path, self._world, header, parts, self._config.checkpoint.mode)
+        write_checkpoint(self._path, self._world, header, parts, self._mode)

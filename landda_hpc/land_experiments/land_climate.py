@@ -11,13 +11,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FROZEN_ICE, BoolArray, FloatArray
 from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 from landda_hpc.errors import ConfigError
 from landda_hpc.formats.own.soil_moisture_climatology import SoilMoistureClimatology, read_soil_moisture_climatology
 from landda_hpc.image.aggregate import aggregate, volumetric_water
-from landda_hpc.instances.domain import Domain, make_domain
+from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.partition import even_share
@@ -108,17 +107,17 @@ class LandClimate:
 
 
 def land_climate(
-    config: CampaignConfig,
+    setup: EmbeddedSetup,
     world: Communicator,
     years: int,
     climatology: Path | None = None,
     progress: Progress | None = None,
 ) -> LandClimate:
-    """Run the model freely from the configuration's start for whole years; return annual means.
+    """Run the model freely from the setup's start for whole years; return annual means.
 
     Parameters
     ----------
-    config : grid, tiles, weather, physics and initial state are used; the physics must be land_surface.
+    setup : tiles, weather, model and initial state; the physics must be land_surface.
     years : number of years.
     climatology : file of monthly volumetric soil water, as for ``model.initial_file``.
 
@@ -132,16 +131,16 @@ def land_climate(
     -----
     Collective. The same numbers on any number of ranks.
     """
-    if config.physics != "land_surface" or years < 1:
+    if setup.model.tile_physics != "land_surface" or years < 1:
         raise ConfigError("a land climate needs model.physics: land_surface and at least one year.")
-    domain = make_domain(config, 1)
+    domain = setup.domain
     mine = even_share(len(domain.tiles), world.rank, world.size)
     product = None
     with together(world, "making the model"):
         if climatology is not None:
             product = read_soil_moisture_climatology(climatology)
-        model, state = EmbeddedSetup.of(config, domain).free_run(mine)
-    start = config.time.start
+        model, state = setup.free_run(mine)
+    start = setup.start
     # In the first year the surface adjusts to the forcing.
     first = start + timedelta(days=365 * min(1, years - 1))
     end = start + timedelta(days=365 * years)

@@ -9,11 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FROZEN_ICE, RHO_WATER, SOIL_DZ, SOIL_Z, FloatArray, IntArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.image.aggregate import volumetric_water
-from landda_hpc.instances.domain import make_domain
 from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.model.column.land import plants
 from landda_hpc.model.column.land.model import LandSurfaceModel
@@ -82,7 +80,7 @@ class Memory:
 
 
 def land_memory(
-    config: CampaignConfig,
+    setup: EmbeddedSetup,
     sites: Sequence[Site] = SITES,
     *,
     anomaly: float = 0.06,
@@ -95,7 +93,7 @@ def land_memory(
 
     Parameters
     ----------
-    config : grid, tiles and weather; the physics must be land_surface. The holding begins at time.start.
+    setup : tiles and weather; the physics must be land_surface. The holding begins at its start.
     anomaly : of the held layers, m3 m-3, limited by the pore space.
     held_days, free_days : number of days with the surface held, and afterwards.
     settle_days : number of days that the columns run beforehand.
@@ -109,10 +107,10 @@ def land_memory(
     -----
     Local. Depths are those of the layers' nodes, between which the anomaly is interpolated.
     """
-    section = config.model.embedded
+    section = setup.model.embedded
     if section is None or section.physics != "land_surface":
         raise ConfigError("the memory of the land needs model.physics: land_surface.")
-    domain = make_domain(config, 1)
+    domain = setup.domain
     index = np.array([_nearest(domain.tiles, site) for site in sites])
     order = np.argsort(index, kind="stable")
     if np.unique(index).size < index.size:
@@ -126,14 +124,12 @@ def land_memory(
         climate.temperature[index],
         sites,
     )
-    setup = EmbeddedSetup.of(config, domain)
     _, whole = setup.free_run()
     model = LandSurfaceModel(tiles, setup.weather(tiles), parameters, section.timestep_s)
     control = whole.take(index)
-    now = config.time.start - timedelta(days=settle_days)
-    model.forecast(control, now, config.time.start)
+    now = setup.start
+    model.forecast(control, now - timedelta(days=settle_days), now)
     held = control.copy()
-    now = config.time.start
     days, rows = [], []
     for k in range((held_days + free_days) * 4):
         if k < 4 * held_days:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from landda_hpc import __version__
 from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import N_SOIL, RHO_ICE, RHO_WATER, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError, StoppedError, StorageError
@@ -21,7 +20,6 @@ from landda_hpc.formats.own.spun_up import YEAR_DAYS, SpunUpColumns, write_spun_
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES
-from landda_hpc.instances.trajectory import config_hash
 from landda_hpc.io.atomic import final_name, remove_temporaries, write_text
 from landda_hpc.io.provenance import software
 from landda_hpc.model.column.land.acceleration import extrapolate
@@ -31,7 +29,14 @@ from landda_hpc.parallel.partition import even_share
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.state import PatchType, TileState
-from landda_hpc.storage.checkpoint import CheckpointHeader, LocalPart, read_header, read_instance, write_checkpoint
+from landda_hpc.storage.checkpoint import (
+    CheckpointHeader,
+    LocalPart,
+    Mode,
+    read_header,
+    read_instance,
+    write_checkpoint,
+)
 from landda_hpc.storage.folder_contents import LOCK
 from landda_hpc.storage.folder_lock import PATIENT, FolderLock
 from landda_hpc.storage.output_folder import claim_folder
@@ -134,8 +139,10 @@ def spin_up(
     # Independent of the groups that a campaign would create.
     mine = even_share(len(domain.tiles), world.rank, world.size)
     with together(world, "making the spin-up's model"):
-        model, whole = EmbeddedSetup.of(config, domain).free_run(mine)
-    header = _header(config, domain)
+        setup = EmbeddedSetup.of(config, domain)
+        model, whole = setup.free_run(mine)
+    records = {GRID_RECORD: domain.grid.describe()}
+    header = replace(setup.header, instances=INSTANCES, records=records)
     path = folder / "spinup.h5"
     past: list[Drift] = []
     states = [whole]
@@ -145,7 +152,7 @@ def spin_up(
                 past, states = _read(path, header, mine)
         while len(past) < rule.max_years and not (past and _is_still(past[-1], rule)):
             state = states[0].copy()
-            recharge = _one_year(config, model, state, world, stop)
+            recharge = _one_year(setup.start, model, state, world, stop)
             before = states[0]
             number = len(past) + 1
             drift = _drift(domain, mine, before, state, number, rule, world)
@@ -160,11 +167,15 @@ def spin_up(
                 drift = Drift(**(asdict(drift) | {"extrapolated": True}))
             past.append(drift)
             states = [state, before, *states[1:]][:3]
-            _write(path, config, header, number, past, states, mine, world)
+            _write(path, replace(header, cycle=number), config.checkpoint.mode, past, states, mine, world)
             if progress is not None and world.rank == 0:
                 progress(drift)
         if year_file is not None:
-            _write_year(year_file, config, domain, model, states[0].copy(), len(past), world, stop)
+            kept = _kept_year(setup.start, model, states[0].copy(), world, stop)
+            source = f"{software()}, land_surface, {len(past)} years of the same weather, seed {config.seed}"
+            with together(world, f"writing {year_file}"):
+                if world.rank == 0:
+                    _write_year(year_file, domain, kept, source, header.config_hash)
         return past
 
 
@@ -185,17 +196,10 @@ def _held(folder: Path, path: Path, world: Communicator) -> Iterator[None]:
         lock.release()
 
 
-def _write_year(
-    path: Path,
-    config: CampaignConfig,
-    domain: Domain,
-    model: LandModel,
-    state: TileState,
-    years: int,
-    world: Communicator,
-    stop: StopRequest | None,
-) -> None:
-    """Run one more year and save the state every two months. Collective."""
+def _kept_year(
+    begin: datetime, model: LandModel, state: TileState, world: Communicator, stop: StopRequest | None
+) -> list[tuple[datetime, TileState]]:
+    """Run one more year; states of all tiles every two months, on rank 0. Collective."""
     kept: list[tuple[datetime, TileState]] = []
 
     def keep(date: datetime, now: TileState) -> None:
@@ -204,33 +208,35 @@ def _write_year(
             whole = {name: np.concatenate([part[name] for part in parts]) for name in now}
             kept.append((date, TileState(whole)))
 
-    _one_year(config, model, state, world, stop, keep)
-    with together(world, f"writing {path}"):
-        if world.rank == 0:
-            names = (f.name for f in fields(SpunUpColumns))
-            columns = SpunUpColumns(**{name: getattr(domain.tiles, name) for name in names})
-            attributes = {
-                "title": "States of the land model through a spun-up year",
-                "source": f"{software()}, land_surface, {years} years of the same weather, seed {config.seed}",
-                "grid": domain.grid.describe(),
-                "configuration": config_hash(config),
-            }
-            write_spun_up(path, columns, kept, attributes)
+    _one_year(begin, model, state, world, stop, keep)
+    return kept
+
+
+def _write_year(
+    path: Path, domain: Domain, kept: Sequence[tuple[datetime, TileState]], source: str, config_hash: str
+) -> None:
+    columns = SpunUpColumns(**{f.name: getattr(domain.tiles, f.name) for f in fields(SpunUpColumns)})
+    attributes = {
+        "title": "States of the land model through a spun-up year",
+        "source": source,
+        "grid": domain.grid.describe(),
+        "configuration": config_hash,
+    }
+    write_spun_up(path, columns, kept, attributes)
 
 
 def _one_year(
-    config: CampaignConfig,
+    begin: datetime,
     model: LandModel,
     state: TileState,
     world: Communicator,
     stop: StopRequest | None,
     keep: Callable[[datetime, TileState], None] | None = None,
 ) -> FloatArray:
-    """Advance the state by a year from the configuration's start; recharge of the aquifer, kg m-2. Collective.
+    """Advance the state by a year; recharge of the aquifer, kg m-2. Collective.
 
     ``keep`` is called on every rank at the start and every two months after it.
     """
-    begin = config.time.start
     aquifer = state["wa"].copy()
     baseflow = np.zeros(state.n_tile)
     for month in range(12):
@@ -281,25 +287,10 @@ def _is_still(drift: Drift, rule: StopRule) -> bool:
     return drift.moving <= rule.moving
 
 
-def _header(config: CampaignConfig, domain: Domain) -> CheckpointHeader:
-    return CheckpointHeader(
-        campaign=config.name,
-        cycle=0,
-        valid_time=config.time.start.isoformat(),
-        config_hash=config_hash(config),
-        n_tiles=len(domain.tiles),
-        instances=INSTANCES,
-        software_version=__version__,
-        variables=config.state_names,
-        records={GRID_RECORD: domain.grid.describe()},
-    )
-
-
 def _write(
     path: Path,
-    config: CampaignConfig,
     header: CheckpointHeader,
-    number: int,
+    mode: Mode,
     past: list[Drift],
     states: list[TileState],
     mine: slice,
@@ -309,8 +300,7 @@ def _write(
     full = [*states, *[states[-1]] * (len(INSTANCES) - len(states))]
     parts = {name: LocalPart(state, mine) for name, state in zip(INSTANCES, full, strict=True)}
     records = header.records | {"drifts": [asdict(d) for d in past], "states": len(states)}
-    kept = CheckpointHeader(**(_fields(header) | {"cycle": number, "records": records}))
-    write_checkpoint(path, world, kept, parts, config.checkpoint.mode)
+    write_checkpoint(path, world, replace(header, records=records), parts, mode)
     with together(world, "writing the drifts"):
         if world.rank == 0:
             write_text(path.with_suffix(".json"), json.dumps(records["drifts"], indent=1) + "\n")
@@ -326,7 +316,3 @@ def _read(path: Path, header: CheckpointHeader, mine: slice) -> tuple[list[Drift
     except (KeyError, TypeError) as error:
         raise StorageError(f"{path} has no record of a spin-up's years: {error}.") from error
     return past, [read_instance(path, name, mine) for name in INSTANCES[:n_states]]
-
-
-def _fields(header: CheckpointHeader) -> dict[str, Any]:
-    return {name: getattr(header, name) for name in header.__dataclass_fields__}

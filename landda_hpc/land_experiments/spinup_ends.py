@@ -8,11 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FROZEN_ICE, SOIL_DZ, FloatArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.image.aggregate import volumetric_water
-from landda_hpc.instances.domain import make_domain
+from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.spun_up_start import GRID_RECORD, INSTANCES
 from landda_hpc.state import PatchType
 from landda_hpc.storage.checkpoint import read_header, read_instance
@@ -47,12 +46,12 @@ class Ends:
     towards: int
 
 
-def compare_ends(config: CampaignConfig, path: Path, other: Path) -> Ends:
+def compare_ends(domain: Domain, path: Path, other: Path) -> Ends:
     """Compare the final states of two spin-ups. Local.
 
     Parameters
     ----------
-    config : of both.
+    domain : of both.
     path, other : ``spinup.h5`` of each.
 
     Raises
@@ -60,7 +59,6 @@ def compare_ends(config: CampaignConfig, path: Path, other: Path) -> Ends:
     ConfigError : they have other tiles, or the other spin-up has only one year.
     StorageError : a file is missing or damaged.
     """
-    domain = make_domain(config, 1)
     tiles = domain.tiles
     n = len(tiles)
     grid = domain.grid.describe()

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from landda_hpc.data import spun_up_path, static_path
+from landda_hpc.instances.domain import make_domain
+from landda_hpc.instances.embedded_models import EmbeddedSetup
 from landda_hpc.storage.checkpoint import digest
 from landda_hpc.storage.rank_restart import read_manifest, read_restart
 from landda_hpc.variables import LAND_STATE
@@ -138,7 +140,7 @@ def test_the_globe_over_three_years(shared: Path) -> None:
     climatology = shared / "data" / "speedyweather" / "soil_moisture.nc"
     if not climatology.is_file():
         pytest.skip(f"needs {climatology}")
-    found = land_climate(config, SerialCommunicator(), 3, climatology)
+    found = land_climate(EmbeddedSetup.of(config, make_domain(config, 1)), SerialCommunicator(), 3, climatology)
     assert found.max_water_residual < 1e-9 and found.max_energy_residual < 1e-3
     assert found.frozen_january > 0.95 and found.frozen_july < 0.05 and found.snow_january > 20.0
     zones = {zone.zone.split(" ")[0]: zone for zone in found.zones}
@@ -156,7 +158,9 @@ def test_a_moist_surface_goes_down_and_lasts() -> None:
     from landda_hpc.land_experiments.land_memory import land_memory
     from tests.campaign.conftest import CONFIG
 
-    found = land_memory(parse_config({**CONFIG, "model": LAND}), settle_days=120, held_days=30, free_days=60)
+    config = parse_config({**CONFIG, "model": LAND})
+    setup = EmbeddedSetup.of(config, make_domain(config, 1))
+    found = land_memory(setup, settle_days=120, held_days=30, free_days=60)
     assert (found.arrival[:, 0] <= 1.0).all()
     assert (found.arrival[:, 1] <= 30.0).all()
     lasting = np.where(np.isfinite(found.memory), found.memory, 60.0)

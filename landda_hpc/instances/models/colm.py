@@ -9,9 +9,9 @@ from landda_hpc.config.model import ColmModelConfig
 from landda_hpc.instances.model_section import ModelSection
 
 if TYPE_CHECKING:
-    from landda_hpc.config import CampaignConfig, TimeConfig
+    from landda_hpc.config import TimeConfig
     from landda_hpc.instances.colm_case import CaseDomain
-    from landda_hpc.instances.domain import Domain
+    from landda_hpc.instances.model_setup import ModelSetup
     from landda_hpc.instances.model_system import ModelSystem
     from landda_hpc.parallel.communicator import Communicator
     from landda_hpc.storage.campaign_folder import CampaignFolder
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 class ColmModelSection(ColmModelConfig, ModelSection):
     """The user's CoLM, run as separate processes; tiles and initial restart come from the section 'case'."""
 
-    def make_system(
-        self, config: CampaignConfig, domain: Domain, world: Communicator, folder: CampaignFolder
-    ) -> ModelSystem:
+    def make_system(self, setup: ModelSetup, world: Communicator, folder: CampaignFolder) -> ModelSystem:
         """See ``ModelSection.make_system``."""
         from landda_hpc.instances.colm_models import ColmModels
 
-        return ColmModels(config, domain, world, folder)
+        return ColmModels(self, setup, world, folder)
 
     def start_problems(self, clock: TimeConfig, data_root: Path, case: CaseDomain | None, *, begins: bool) -> list[str]:
         """See ``ModelSection.start_problems``."""

@@ -21,6 +21,7 @@ from landda_hpc.constants import N_SOIL
 from landda_hpc.errors import ConfigError, DataError, StorageError
 from landda_hpc.instances.domain import make_domain
 from landda_hpc.instances.instance import bare_instances
+from landda_hpc.instances.model_setup import model_setup
 from landda_hpc.observation.image_observation import ImageObservation
 from landda_hpc.observation.source import Survey
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
@@ -65,9 +66,8 @@ def foundations(path: Path, size: int, **raw: Any) -> Callable[[Communicator], F
     def make(world: Communicator) -> Foundation:
         folder, models = CampaignFolder(path), FakeModels(Events())
         source = Source(domain.grid.shape, domain.is_soil)
-        return Foundation(
-            config, domain, world, folder, models, bare_instances(config.runs, has_nature=True), source, "0" * 32
-        )
+        instances, header = bare_instances(config.runs, has_nature=True), model_setup(config, domain).header
+        return Foundation(config, domain, world, folder, models, instances, source, header)
 
     return make
 
@@ -94,7 +94,7 @@ def test_every_run_gets_its_analysis_and_memory(tmp_path: Path) -> None:
     assert list(memories["pointwise"].state()) == ["drift.mean"], "the drift alone: blending learns nothing"
     assert parts.gathers_surface, "the check of snow"
     assert parts.series is None and parts.recorder is not None
-    assert parts.keeper.labels.identity == "0" * 32
+    assert parts.keeper.header == model_setup(parts.config, parts.domain).header
 
 
 def test_the_schedule_knows_observed_times_of_the_free_forecast(tmp_path: Path) -> None:

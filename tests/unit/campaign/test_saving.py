@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landda_hpc.campaign.saving import CheckpointKeeper, CheckpointLabels, lacks_restarts, retain
+from landda_hpc.campaign.saving import CheckpointKeeper, lacks_restarts, retain
 from landda_hpc.config import CheckpointConfig, parse_config
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import ShapeError, StorageError
@@ -21,7 +21,7 @@ from landda_hpc.instances.instance import Instance
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.state import TileState
 from landda_hpc.storage.campaign_folder import CampaignFolder
-from landda_hpc.storage.checkpoint import digest, read_header, read_instance
+from landda_hpc.storage.checkpoint import CheckpointHeader, digest, read_header, read_instance
 from landda_hpc.storage.method_memory import decode_memory
 from landda_hpc.storage.record_inventory import KEY, Inventory
 from landda_hpc.storage.retention import list_checkpoints
@@ -78,9 +78,10 @@ def state_of(domain: Domain, seed: int) -> TileState:
 def keeper_of(
     folder: CampaignFolder, domain: Domain, world: Communicator, memories: dict[str, Any], **settings: Any
 ) -> tuple[CheckpointKeeper, list[Instance]]:
-    labels = CheckpointLabels("small", "0" * 32, ("nature", "pointwise"), NAMES)
+    n_tiles, names = len(domain.tiles), ("nature", "pointwise")
+    header = CheckpointHeader("small", 0, START.isoformat(), "0" * 32, n_tiles, names, "0", variables=NAMES)
     keeper = CheckpointKeeper(
-        CheckpointConfig(**settings), 6, labels, domain, world, folder, Models(), Inventory(folder.path), memories
+        CheckpointConfig(**settings), 6, header, domain, world, folder, Models(), Inventory(folder.path), memories
     )
     mine = domain.layout.tiles_of(world.rank)
     instances = [Instance("nature", 0, None), Instance("pointwise", 1, parse_config(RAW).runs[0])]

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landda_hpc.config import MODELS, parse_config
+from landda_hpc.config import MODELS, CampaignConfig, parse_config
 from landda_hpc.errors import DataError, ModelError, StoppedError
 from landda_hpc.instances.colm_models import ColmModels
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.instances.embedded_models import EmbeddedModels
 from landda_hpc.instances.instance import Instance, bare_instances
 from landda_hpc.instances.model_section import ModelSection
+from landda_hpc.instances.model_setup import model_setup
+from landda_hpc.instances.model_system import ModelSystem
 from landda_hpc.instances.saved_spinup import NAME as SPIN_UP
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.state import TileState
@@ -43,7 +45,13 @@ def system(folder: Path, world: Communicator | None = None, domain: Domain | Non
     key = (world.size, config.instance_names)
     if domain is None and key not in DOMAINS:
         DOMAINS[key] = make_domain(config, world.size)
-    return EmbeddedModels(config, domain or DOMAINS[key], world, CampaignFolder(folder))
+    made = system_of(config, domain or DOMAINS[key], world, folder)
+    assert isinstance(made, EmbeddedModels)
+    return made
+
+
+def system_of(config: CampaignConfig, domain: Domain, world: Communicator, folder: Path) -> ModelSystem:
+    return ModelSection.of(config.model).make_system(model_setup(config, domain), world, CampaignFolder(folder))
 
 
 def prepared(models: EmbeddedModels, stop: Any = None) -> dict[str, Instance]:
@@ -162,7 +170,7 @@ def test_restart_sets_hold_every_instance(tmp_path: Path) -> None:
     models = system(tmp_path)
     made = prepared(models)
     models.write_restarts(list(made.values()), START)
-    tiles = make_domain(models._config, 1).tiles
+    tiles = models._domain.tiles
     for name, instance in made.items():
         folder = tmp_path / "restart" / time_label(START) / name
         assert (folder / MANIFEST).is_file()
@@ -199,11 +207,7 @@ def test_a_free_run_is_the_control(tmp_path: Path) -> None:
 def test_the_kind_of_model_decides_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = parse_config({**RAW, "runs": RUNS})
     domain = make_domain(config, 1)
-    found = ModelSection.of(config.model).make_system(config, domain, SerialCommunicator(), CampaignFolder(tmp_path))
-    assert isinstance(found, EmbeddedModels)
+    assert isinstance(system_of(config, domain, SerialCommunicator(), tmp_path), EmbeddedModels)
     monkeypatch.setattr(ColmModels, "__init__", lambda self, *_: None)
     colm = config.model_copy(update={"model": MODELS.make("colm", executable=Path("colm.x"))})
-    assert isinstance(
-        ModelSection.of(colm.model).make_system(colm, domain, SerialCommunicator(), CampaignFolder(tmp_path)),
-        ColmModels,
-    )
+    assert isinstance(system_of(colm, domain, SerialCommunicator(), tmp_path), ColmModels)

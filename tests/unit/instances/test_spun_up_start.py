@@ -128,7 +128,7 @@ def test_two_ends_beside_each_other(tmp_path: Path, domain: Domain) -> None:
     records, date = {GRID_RECORD: domain.grid.describe()}, datetime(2022, 3, 1)
     ours = write(tmp_path / "a", n, date, records, dict.fromkeys(INSTANCES, mine), 9)
     other = write(tmp_path / "b", n, date, records, dict(zip(INSTANCES, (theirs, before, before), strict=True)), 20)
-    ends = compare_ends(config(tmp_path), ours, other)
+    ends = compare_ends(domain, ours, other)
     assert (ends.years, ends.other_years) == (9, 20)
     assert ends.same_table == soil[0::4].size and ends.frozen == soil[3::4].size
     assert ends.towards == soil[1::4].size and ends.moving == soil[1::4].size + soil[2::4].size
@@ -136,6 +136,6 @@ def test_two_ends_beside_each_other(tmp_path: Path, domain: Domain) -> None:
     np.testing.assert_allclose(ends.temperature, 0.25, rtol=1e-9)
     elsewhere = write(tmp_path / "c", n, date, {GRID_RECORD: "another region"})
     with pytest.raises(ConfigError, match="of another region, the configuration has"):
-        compare_ends(config(tmp_path), ours, elsewhere)
+        compare_ends(domain, ours, elsewhere)
     with pytest.raises(ConfigError, match="continue it with --max-years"):
-        compare_ends(config(tmp_path), ours, write(tmp_path / "c", n, date, records, years=1))
+        compare_ends(domain, ours, write(tmp_path / "c", n, date, records, years=1))
