@@ -204,7 +204,7 @@ class CampaignConfig(Section):
                 f"in the catalogue; '{referee.catalogue_entry}' {found} (entries: "
                 f"{', '.join(self.catalogue) or 'none'})"
             )
-        if isinstance(referee, ObservationUse):
+        if referee.kind != "stations":
             if referee.depth_m != observed.depth_m:
                 problems.append(
                     f"referee.depth_m = {referee.depth_m} differs from observations.depth_m = {observed.depth_m}: "

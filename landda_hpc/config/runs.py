@@ -147,7 +147,7 @@ class AssimilatingRun(AnyRun):
     @property
     def slopes(self) -> RegressionDepth | None:
         """See ``AnyRun.slopes``."""
-        return self.depth if isinstance(self.depth, RegressionDepth) else None
+        return self.depth if self.depth.kind == "regression" else None
 
     @property
     def learned_drift(self) -> DriftConfig | None:

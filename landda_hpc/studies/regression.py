@@ -147,7 +147,7 @@ def pair_configs(
         )
     hours = config.time.cycle_hours * max(1, config.time.n_analyses)
     observed = config.observations
-    if not isinstance(observed, TwinObservations):  # the pairs' truth is a model run, which is observed
+    if observed.kind != "twin":  # the pairs' truth is a model run, which is observed
         observed = TwinObservations(depth_m=observed.depth_m, error_std=observed.error_std)
     common = {
         "runs": (chosen,),

@@ -17,6 +17,7 @@ from landda_hpc.config import CampaignConfig, apply_overrides, parse_config
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.series_files import list_series, series_folder
 from landda_hpc.studies.reproduction import bai2026
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.experiment import BAI2026
 from landda_hpc.studies.reproduction.page import WrittenPage
 from landda_hpc.verification.omissions import EXIT_CODE, exit_code
@@ -57,12 +58,13 @@ def copied(real: tuple[Path, dict[str, Any]], tmp_path: Path) -> tuple[Path, dic
 
 @pytest.fixture(scope="module")
 def whole_page(real: tuple[Path, dict[str, Any]]) -> Path:
-    return bai2026.write_page(real[0] / "campaign", real[0] / "whole", parse_config(real[1])).path
+    m = CampaignData(real[0] / "campaign", BAI2026, parse_config(real[1]))
+    return bai2026.write_page(m, real[0] / "whole").path
 
 
 def page_of(folder: Path, raw: dict[str, Any], **overrides: Any) -> tuple[WrittenPage, str]:
     asked: CampaignConfig = parse_config(apply_overrides(raw, overrides))
-    written = bai2026.write_page(folder / "campaign", folder / "page", asked)
+    written = bai2026.write_page(CampaignData(folder / "campaign", BAI2026, asked), folder / "page")
     assert all(path.stat().st_size > 3000 for path in written.figures)
     return written, written.path.read_text(encoding="utf-8")
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from landda_hpc.studies.reproduction.bai2026 import write_page
+from landda_hpc.studies.reproduction.campaign_data import CampaignData
+from landda_hpc.studies.reproduction.experiment import BAI2026
 from tests.campaign.conftest import CONFIG, Landda
 
 SMALL: dict[str, Any] = {
@@ -117,7 +119,7 @@ def test_a_finished_campaign_is_not_run_again(bai: Landda) -> None:
 
 
 def test_a_campaign_without_the_images_says_what_is_missing(reference: dict[str, Any], tmp_path: Path) -> None:
-    write_page(Path(reference["path"]), tmp_path / "page")
+    write_page(CampaignData(Path(reference["path"]), BAI2026), tmp_path / "page")
     text = (tmp_path / "page" / "reproduction.md").read_text()
     assert "**Fig. 7** (profiles over time and depth): not here." in text
     for number in (9, 10, 11, 12):

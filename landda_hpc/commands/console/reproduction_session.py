@@ -92,14 +92,16 @@ class ReproductionSession:
         """Write the page; return its missing parts. Rank 0."""
         # Imported here: needed once, on one rank, and loads the plotting library.
         from landda_hpc.studies.reproduction import bai2026, shen2024
+        from landda_hpc.studies.reproduction.campaign_data import CampaignData
 
         campaign = self._request.source or output / _MAIN
         asked = configs.get(_MAIN) or self._asked_of(campaign)
+        m = CampaignData(campaign, EXPERIMENTS[self._request.paper], asked)
         if self._request.paper == "bai2026":
-            written = bai2026.write_page(campaign, output, asked)
+            written = bai2026.write_page(m, output)
         else:
             china = {kind: output / _china_folder(kind) for kind in _CHINA if _china_folder(kind) in configs}
-            written = shen2024.write_page(campaign, output, china, asked)
+            written = shen2024.write_page(m, output, china)
         count = len(written.figures)
         Console().print(
             f"Written: {written.path}, with {count} figure{'' if count == 1 else 's'}", highlight=False, soft_wrap=True

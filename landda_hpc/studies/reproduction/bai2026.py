@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from landda_hpc.config import CampaignConfig
 from landda_hpc.constants import FloatArray
 from landda_hpc.evaluation.drawing import capital
 from landda_hpc.regions import named_regions
@@ -30,19 +29,8 @@ _OF_CONTROL = (
 )
 
 
-def write_page(campaign: Path, output: Path, asked: CampaignConfig | None = None) -> WrittenPage:
-    """Write the page of a finished campaign. Local: one rank.
-
-    Parameters
-    ----------
-    asked : settings of the verification and the figures; default: the campaign's configuration.
-
-    Raises
-    ------
-    StorageError, ConfigError, DataError : the campaign is not finished, lacks a run of the paper or its scores, or has
-        another trajectory than requested. Other missing parts are listed on the page.
-    """
-    m = CampaignData(campaign, BAI2026, asked)
+def write_page(m: CampaignData, output: Path) -> WrittenPage:
+    """Write the page of a finished campaign; missing parts are listed on it. Local: one rank."""
     page = Page(output, "Bai et al. (2026), EnKF-like image assimilation of soil moisture: paper and campaign")
     independent = Independent(m, output, page.gaps)
     write_head(page, m, "GLDAS-2.1", "CoLM", _OF_CONTROL)

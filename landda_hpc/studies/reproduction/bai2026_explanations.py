@@ -48,8 +48,8 @@ def explanations(m: CampaignData, independent: Independent) -> list[str]:
             run, value(False, "first", ASSIMILATED_REFERENCE), value(True, "onset", ASSIMILATED_REFERENCE)
         )
     ]
-    if isinstance(m.config.observations, TwinObservations):
-        texts.append(noise_words(m.config.observations, run, value(False, "first", TRUTH), value(True, "onset", TRUTH)))
+    if m.twin_observations is not None:
+        texts.append(noise_words(m.twin_observations, run, value(False, "first", TRUTH), value(True, "onset", TRUTH)))
     texts += [
         background_error_words(run),
         (

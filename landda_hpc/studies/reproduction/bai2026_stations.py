@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from landda_hpc.config import Forcing, Model, TwinConfig, TwinObservations, VerificationConfig
+from landda_hpc.config import Forcing, Model, TwinConfig, VerificationConfig
 from landda_hpc.evaluation.drawing import Figure, capital
 from landda_hpc.instances.domain import depth_name
-from landda_hpc.methods.enkf_like import EnkfLikeRun
+from landda_hpc.studies.reproduction.bai2026_modes import image_run
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
 from landda_hpc.studies.reproduction.independent import Independent, write_independent_table
 from landda_hpc.studies.reproduction.page import Page
@@ -173,9 +173,8 @@ def worse_words(m: CampaignData, rows: Sequence[GroupRow]) -> str:
         return ""
     listed = ", ".join(f"{region} {change:+.3f}" for region, change in worse.items())
     text = f"**ubRMSE at stations rises** here ({listed} m3 m-3) where the paper's falls."
-    observations = m.config.observations
-    gain = constant_gain(m.run) if isinstance(m.run, EnkfLikeRun) else None
-    if gain is not None and isinstance(observations, TwinObservations) and has_white_noise_alone(observations):
+    observations, gain = m.twin_observations, constant_gain(image_run(m))
+    if gain is not None and observations is not None and has_white_noise_alone(observations):
         text += (
             f" It is an error in time: K = {gain:.2f} adds {gain * observations.error_std:.3f} m3 m-3 of the "
             "observations' white errors to every analysis, while persistent errors of the control are not part of "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from landda_hpc.campaign.depths import layer_folder
 from landda_hpc.campaign.record_check import require_records
-from landda_hpc.config import CampaignConfig, CatalogueObservations, Run, TwinObservations, read_resolved
+from landda_hpc.config import CampaignConfig, Run, TwinObservations, read_resolved
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.products.registry import PRODUCTS
@@ -38,6 +38,7 @@ class CampaignData:
     asked : requested settings of the verification, e.g. at other layers than the scored ones.
     compared : runs that correspond to the paper's.
     is_twin : whether a nature run replaces the paper's product.
+    twin_observations : section of the observations that are drawn from the nature run; None with real ones.
     references : references of the scores, the most reliable first.
     layer : the observed one.
     coast : for maps.
@@ -64,31 +65,31 @@ class CampaignData:
         self.asked: CampaignConfig = asked or began
         self.config: CampaignConfig = began if asked is None else presented(began, asked)
         self.domain: Domain = make_domain(self.config, n_ranks=1)
-        self.compared: ComparedRuns = experiment.compared(self.config)
+        self.compared: ComparedRuns = experiment.compared(self.config.name, self.config.runs)
         self.is_twin = self.config.twin is not None
+        observations = self.config.observations
+        self.twin_observations: TwinObservations | None = observations if observations.kind == "twin" else None
         self.records: list[ScoreRecord] = read_json_lines(self.folder.records_file("scores"))
         present = {r.reference for r in self.records}
         known = [name for name in (TRUTH, ASSIMILATED_REFERENCE) if name in present]
         self.references: list[str] = [*known, *sorted(present - set(known))]
-        self.layer = depth_name(self.config.observations.depth_m)
+        self.layer = depth_name(observations.depth_m)
         self.coast = Coastline.shipped()
 
     @property
     def product_key(self) -> str:
         """Key of the product assimilated from files; empty in a twin."""
-        observations = self.config.observations
-        if isinstance(observations, TwinObservations):
+        if self.twin_observations is not None:
             return ""
-        if isinstance(observations, CatalogueObservations):
-            return self.config.catalogue[observations.entry].product
-        return "gldas_noah"
+        entry = self.config.observations.catalogue_entry
+        return "gldas_noah" if entry is None else self.config.catalogue[entry].product
 
     @property
     def product(self) -> str:
         """Name of that product."""
-        observations, key = self.config.observations, self.product_key
-        if isinstance(observations, CatalogueObservations) and key not in PRODUCTS:
-            return observations.entry
+        entry, key = self.config.observations.catalogue_entry, self.product_key
+        if entry is not None and key not in PRODUCTS:
+            return entry
         return PRODUCTS[key].label if key else ""
 
     @property

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from landda_hpc.config import Run
 from landda_hpc.errors import ConfigError
 from landda_hpc.evaluation.drawing import capital
 from landda_hpc.methods.var3d import Var3dPointRun
@@ -56,7 +55,7 @@ def _write_one(page: Page, kind: str, folder: Path) -> None:
     """Figs 6 and 7 from one campaign."""
     m = CampaignData(folder, SHEN2024)
     point = _conventional(m)
-    if not isinstance(point, Var3dPointRun):
+    if point is None:
         raise ConfigError(f"campaign {folder} has no run of method var3d_point.")
     time = m.nearest(m.compared.assimilation, m.config.time.valid_time(1))
     if time is None:
@@ -127,5 +126,5 @@ def _number(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _conventional(m: CampaignData) -> Run | None:
+def _conventional(m: CampaignData) -> Var3dPointRun | None:
     return next((run for run in m.config.runs if isinstance(run, Var3dPointRun)), None)

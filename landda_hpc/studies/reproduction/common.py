@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from landda_hpc.config import CampaignConfig, Forcing, Model, TimeConfig, TwinObservations
+from landda_hpc.config import Forcing, Model, TimeConfig, TwinConfig, TwinObservations
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.studies.reproduction import sentences
@@ -29,13 +29,12 @@ def write_head(page: Page, m: CampaignData, product: str, model: str, scores: Se
     scores : scores of the control against the truth, compared with the paper's.
     """
     time, config = m.config.time, m.config
-    texts = [twin_words(config, product, model), _control_words(m, scores)] if m.is_twin else []
-    is_papers = m.product_key == m.experiment.product_key
-    page.text(
-        " ".join(texts)
-        if m.is_twin
-        else real_words(config.model, config.forcing, m.product, product, model, is_papers=is_papers)
-    )
+    if config.twin is not None and m.twin_observations is not None:
+        text = twin_words(config.model, config.forcing, config.twin, m.twin_observations, product, model)
+        page.text(f"{text} {_control_words(m, scores)}")
+    else:
+        is_papers = m.product_key == m.experiment.product_key
+        page.text(real_words(config.model, config.forcing, m.product, product, model, is_papers=is_papers))
     runs = ", ".join(f"{run.name} ({run.method})" for run in config.runs)
     assimilation = (
         "observations are compared and not assimilated (`observations.monitor_only`)"
@@ -50,12 +49,12 @@ def write_head(page: Page, m: CampaignData, product: str, model: str, scores: Se
     )
 
 
-def twin_words(config: CampaignConfig, product: str, model: str) -> str:
-    """Differences between a twin and the paper's experiment."""
-    assert config.twin is not None and isinstance(config.observations, TwinObservations), "a twin"
-    land, weather = config.model, config.forcing
+def twin_words(
+    land: Model, weather: Forcing, twin: TwinConfig, observations: TwinObservations, product: str, model: str
+) -> str:
+    """Differences between a twin and the paper's experiment; parameters as in ``real_words``."""
     is_generated = sentences.has_generated_weather(land, weather)
-    differs = sentences.enumerated(sentences.nature_differences(config.twin, is_generated=is_generated))
+    differs = sentences.enumerated(sentences.nature_differences(twin, is_generated=is_generated))
     nature = f"a nature run of the same model with {differs}" if differs else "a second run of the same model"
     places = (
         "places, weather and amounts are not those of the real year"
@@ -66,7 +65,7 @@ def twin_words(config: CampaignConfig, product: str, model: str) -> str:
         f"**A twin, not {product}.** The paper drives {model} with observed weather and assimilates {product}. Here "
         f"{sentences.model_words(land)} runs under {sentences.weather_words(land, weather)}, and {nature} stands for "
         f"{product}: the *truth* is that nature run, the *observations* are "
-        f"{sentences.twin_observation_words(config.observations)}. The twin can show how the method works; "
+        f"{sentences.twin_observation_words(observations)}. The twin can show how the method works; "
         f"{places}. The paper calls scores against {product} scores against observations; {product} is what it "
         "assimilates, so they are a fit. Here they are separate: against the truth, and against the *assimilated "
         "reference* (the observations with their errors)."

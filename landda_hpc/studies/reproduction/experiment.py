@@ -81,18 +81,28 @@ class Experiment:
         """File of the paper's scores."""
         return Path(f"package:papers/{self.name}.csv")
 
-    def compared(self, config: CampaignConfig) -> ComparedRuns:
+    def compared(self, campaign: str, runs: Sequence[Run]) -> ComparedRuns:
         """Runs that correspond to the paper's control and assimilation.
 
         Raises
         ------
         ConfigError : the campaign lacks one of them.
         """
-        return ComparedRuns(_only(config, ControlRun, self.name), _only(config, self.method, self.name))
+
+        def first(kind: type[Run]) -> str:
+            found = next((run.name for run in runs if isinstance(run, kind)), None)
+            if found is None:
+                raise ConfigError(
+                    f"campaign '{campaign}' has no run of method {kind.model_fields['method'].default}, which the page "
+                    f"of {self.name} needs; it has {', '.join(run.name for run in runs)}."
+                )
+            return found
+
+        return ComparedRuns(first(ControlRun), first(self.method))
 
     def prepared(self, config: CampaignConfig) -> CampaignConfig:
         """The configuration with the images, profiles and series needed for the figures; results do not change."""
-        self.compared(config)
+        self.compared(config.name, config.runs)
         times = {*config.output.times, *(moment.of(config.time) for moment in self.moments.values())}
         if self.series is not None:
             times |= set(self.times_of_series(config.time))
@@ -193,14 +203,3 @@ def find_configuration(name: str) -> Path:
         f"no {name}.yaml in {' or '.join(str(folder) for folder in candidates)}; give the experiment with --config "
         "FILE."
     )
-
-
-def _only(config: CampaignConfig, kind: type[Run], paper: str) -> str:
-    found: Sequence[str] = [run.name for run in config.runs if isinstance(run, kind)]
-    if not found:
-        method = kind.model_fields["method"].default
-        raise ConfigError(
-            f"campaign '{config.name}' has no run of method {method}, which the page of {paper} needs; it has "
-            f"{', '.join(run.name for run in config.runs)}."
-        )
-    return found[0]

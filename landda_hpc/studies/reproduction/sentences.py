@@ -9,29 +9,24 @@ from pathlib import Path
 import numpy as np
 
 from landda_hpc.config import (
-    AssimilatingRun,
     ColmModelConfig,
     Forcing,
     Model,
-    NetcdfForcing,
-    Observations,
-    RegressionDepth,
     Run,
     Section,
     TwinConfig,
     TwinObservations,
 )
-from landda_hpc.constants import N_UPPER, SOIL_ZI
+from landda_hpc.constants import SOIL_ZI
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.methods.enkf_like import EnkfLikeRun
 from landda_hpc.methods.errors.white import WhiteErrorsConfig
-from landda_hpc.methods.var3d import Var3dRun
 from landda_hpc.regridding.depth import DepthRange, depth_weights
 
 
 def has_generated_weather(model: Model, forcing: Forcing) -> bool:
     """Whether the weather is from the stochastic generator."""
-    return model.runs_here and not isinstance(forcing, NetcdfForcing)
+    return model.runs_here and forcing.kind == "stochastic"
 
 
 def model_words(model: Model) -> str:
@@ -47,7 +42,7 @@ def weather_words(model: Model, forcing: Forcing) -> str:
     """Description of the weather."""
     if not model.runs_here:
         return "the weather of its own forcing files"
-    if isinstance(forcing, NetcdfForcing):
+    if forcing.kind == "netcdf":
         return f"weather from files (`forcing.dataset: {forcing.dataset}`)"
     return "generated weather"
 
@@ -104,15 +99,10 @@ def twin_observation_words(observations: TwinObservations) -> str:
     return text
 
 
-def has_white_noise_alone(observations: Observations) -> bool:
-    """Whether they are a twin's and have only white errors of one size."""
-    return (
-        isinstance(observations, TwinObservations)
-        and not observations.correlated_std
-        and not observations.error_std_regions
-        and not observations.noise_changes
-        and not observations.biases
-    )
+def has_white_noise_alone(observations: TwinObservations) -> bool:
+    """Whether they have only white errors of one size."""
+    o = observations
+    return not (o.correlated_std or o.error_std_regions or o.noise_changes or o.biases)
 
 
 def layer_reach(depth_m: DepthRange) -> tuple[int, float]:
@@ -125,8 +115,8 @@ def increment_words(run: Run, depth_m: DepthRange) -> str:
     """Vertical spreading of a run's increments, and the response of deeper layers."""
     n_layers, bottom = layer_reach(depth_m)
     observed = depth_name(depth_m)
-    if isinstance(run, Var3dRun) and run.layers == "upper_three":
-        n_layers, bottom = N_UPPER, float(SOIL_ZI[N_UPPER])
+    if run.n_analysed_layers:
+        n_layers, bottom = run.n_analysed_layers, float(SOIL_ZI[run.n_analysed_layers])
         text = (
             f"Each of the {n_layers} uppermost model layers (0-{100 * bottom:.1f} cm) receives its own increment, "
             f"the observation of {observed} standing for each"
@@ -136,15 +126,14 @@ def increment_words(run: Run, depth_m: DepthRange) -> str:
             f"The increment of the observed depth ({observed}) goes whole to the {n_layers} model layers that overlap "
             f"it, which reach down to {100 * bottom:.1f} cm"
         )
-    depth = run.depth if isinstance(run, AssimilatingRun) else None
-    if isinstance(depth, RegressionDepth) and depth.share > 0.0:
-        slopes = "of a file" if depth.file is not None else "that are built in"
-        share = "" if depth.share == 1.0 else f", {depth.share:g} of it"
+    if run.slopes is not None and run.slopes.share > 0.0:
+        slopes = "of a file" if run.slopes.file is not None else "that are built in"
+        share = "" if run.slopes.share == 1.0 else f", {run.slopes.share:g} of it"
         text += f"; the layers below take the regression of their errors on it{share}, with slopes {slopes}, and "
         text += "follow through the model's water movement as well."
     else:
         text += "; the layers below follow through the model's water movement alone."
-    if isinstance(run, AssimilatingRun) and run.drift is not None:
+    if run.learned_drift is not None:
         text += " The model's drift, learned from the increments, is added to the forecasts of the observed layers."
     return text
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from landda_hpc.config import CampaignConfig, TwinObservations
+from landda_hpc.config import TwinObservations
 from landda_hpc.methods.var3d import Var3dImageRun
 from landda_hpc.studies.reproduction import sentences
 from landda_hpc.studies.reproduction.campaign_data import CampaignData
@@ -47,22 +47,13 @@ _PAPER_SCC = 0.67
 """SCC of the assimilation with the assimilated product, mean over the window: [S24] Fig. 13."""
 
 
-def write_page(
-    campaign: Path, output: Path, china: Mapping[str, Path] | None = None, asked: CampaignConfig | None = None
-) -> WrittenPage:
-    """Write the page of a finished campaign. Local: one rank.
+def write_page(m: CampaignData, output: Path, china: Mapping[str, Path]) -> WrittenPage:
+    """Write the page of a finished campaign; missing parts are listed on it. Local: one rank.
 
     Parameters
     ----------
     china : campaigns of the observation-error experiment, by kind of observations: 'ideal', 'with errors'.
-    asked : settings of the verification and the figures; default: the campaign's configuration.
-
-    Raises
-    ------
-    StorageError, ConfigError, DataError : the campaign is not finished, lacks a run of the paper or its scores, or has
-        another trajectory than requested. Other missing parts are listed on the page.
     """
-    m = CampaignData(campaign, SHEN2024, asked)
     page = Page(output, "Shen et al. (2024), 3D-Var with image structure: paper and campaign")
     independent = Independent(m, output, page.gaps)
     write_head(page, m, "ERA5-Land", "CoLM", _OF_CONTROL)
@@ -72,7 +63,7 @@ def write_page(
     page.attempt("an image and its largest coefficients", ("Fig. 1",), partial(write_thresholded, page, m))
     page.attempt("variance of simulation errors", ("Fig. 2",), partial(write_background_errors, page, m))
     page.attempt("threshold study", ("Fig. 3", "Fig. 4", "Fig. 5"), partial(write_thresholds, page, m))
-    page.attempt("observation errors inside China", ("Fig. 6", "Fig. 7"), partial(write_china, page, china or {}))
+    page.attempt("observation errors inside China", ("Fig. 6", "Fig. 7"), partial(write_china, page, china))
     page.attempt("the cost function over its iterations", ("Fig. 8",), partial(write_minimisation, page, m))
     page.attempt("maps of analyses", ("Fig. 9", "Fig. 10", "Fig. 11"), partial(write_maps, page, m))
     paper = (
@@ -103,7 +94,7 @@ def _write_cldas_table(page: Page, m: CampaignData, independent: Independent) ->
 
 def explanations(m: CampaignData) -> list[str]:
     """Conflicts in the paper, and the campaign's choices; each paragraph is derived from the campaign."""
-    run, observations = image_run(m), m.config.observations
+    run, observations = image_run(m), m.twin_observations
     scc = ScoreOf(m.layer, "assimilation", "scc", True)
     texts = [
         acceptance_words(run, measure(m.records, scc, m.compared, ASSIMILATED_REFERENCE, m.since)),
@@ -127,7 +118,7 @@ def explanations(m: CampaignData) -> list[str]:
             "assimilated."
         ),
         frozen_words(m),
-        noise_words(observations, run) if isinstance(observations, TwinObservations) else "",
+        "" if observations is None else noise_words(observations, run),
         calendar_words(m.config.time, SHEN2024.moments["end of the window"].paper),
     ]
     return [text for text in texts if text]

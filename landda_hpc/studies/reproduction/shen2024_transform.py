@@ -8,7 +8,6 @@ import math
 import numpy as np
 
 from landda_hpc.analysis.background_archive import archive_of
-from landda_hpc.config import TwinObservations
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.errors import ConfigError, DataError
 from landda_hpc.formats.products.image_series import open_image_series
@@ -94,11 +93,11 @@ def write_background_errors(page: Page, m: CampaignData) -> None:
     for warning in warnings:
         logger.warning("Fig. 2: %s", warning)
     means = ", ".join(f"{float(np.nanmean(image)):.3f}" for image in images.values())
-    run, observations = image_run(m), m.config.observations
+    run, observations = image_run(m), m.twin_observations
     noise = (
         f" It contains the errors of the observations, as in the paper; here they are {observations.error_std:g} m3 "
         "m-3."
-        if isinstance(observations, TwinObservations)
+        if observations is not None
         else ""
     )
     own = (
@@ -168,9 +167,9 @@ def write_thresholds(page: Page, m: CampaignData) -> None:
         page.figure("Fig. 5", f"{stem}/error_densities", f"Density of the errors of reconstruction. {of}")
     both = (
         " The truth has no errors of observation, the observations are "
-        f"{twin_observation_words(m.config.observations)}: the paper's reading, that what a threshold of 0.5 removes "
+        f"{twin_observation_words(m.twin_observations)}: the paper's reading, that what a threshold of 0.5 removes "
         "is noise, can be tested here by comparing the two columns."
-        if isinstance(m.config.observations, TwinObservations) and len(reports) == 2
+        if m.twin_observations is not None and len(reports) == 2
         else ""
     )
     page.text(f"The paper's Figs 3 and 5 are of 100 images, 1-25 May; these are of the same images as Fig. 4.{both}")

@@ -97,7 +97,10 @@ def texts_of(config: CampaignConfig) -> str:
     found = [sentences.plant_words(model), sentences.increment_words(run, observations.depth_m)]
     if config.twin is not None:
         assert isinstance(observations, TwinObservations)
-        found += [twin_words(config, "GLDAS-2.1", "CoLM"), bai.noise_words(observations, run, 0.08, 0.05)]
+        found += [
+            twin_words(model, forcing, config.twin, observations, "GLDAS-2.1", "CoLM"),
+            bai.noise_words(observations, run, 0.08, 0.05),
+        ]
         found.append(stations.drawn_station_words(config.twin, model, forcing))
         found.append(stations.twin_station_words(config.verification))
         found += [shen2024.noise_words(observations, Var3dImageRun())]
@@ -156,7 +159,8 @@ CLAIMS: dict[str, Callable[[CampaignConfig], bool]] = {
     "for every coefficient, and": lambda c: sentences.constant_gain(cast("EnkfLikeRun", c.runs[1])) is not None,
     "depends on scale, direction or place": lambda c: sentences.constant_gain(cast("EnkfLikeRun", c.runs[1])) is None,
     "share K of the errors": lambda c: (
-        sentences.has_white_noise_alone(c.observations)
+        isinstance(c.observations, TwinObservations)
+        and sentences.has_white_noise_alone(c.observations)
         and sentences.constant_gain(cast("EnkfLikeRun", c.runs[1])) is not None
     ),
     "correlated over": lambda c: getattr(c.observations, "correlated_std", 0.0) > 0.0,
