@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from landda_hpc.campaign.depths import layer_folder
-from landda_hpc.campaign.final_report import default_times, map_frame
-from landda_hpc.config import CampaignConfig, Run
+from landda_hpc.campaign.final_report import default_times
+from landda_hpc.config import Run
 from landda_hpc.errors import ConfigError, DataError
-from landda_hpc.instances.domain import depth_name, make_domain
+from landda_hpc.instances.domain import depth_name
 from landda_hpc.storage.campaign_folder import CampaignFolder
 from landda_hpc.storage.image_files import list_images
 
 if TYPE_CHECKING:
     from landda_hpc.constants import FloatArray
+    from landda_hpc.verification.figures.report_figures import MapFrame
 
 Format = Literal["png", "pdf", "svg"]
 MINUS = " minus "
@@ -101,12 +102,20 @@ def stored_images(
 
 
 def draw_chosen(
-    folder: CampaignFolder, config: CampaignConfig, choice: MapChoice, output: Path, kind: Format = "png"
+    stored: StoredImages,
+    choice: MapChoice,
+    window: tuple[datetime, datetime],
+    frame: MapFrame,
+    output: Path,
+    kind: Format = "png",
 ) -> Iterator[Path]:
     """Draw one figure of maps for each chosen run and time. Local.
 
     Parameters
     ----------
+    stored : images of the chosen layer.
+    window : first and last analysis time that counts.
+    frame : what all maps have in common.
     output : folder of the figures; made if it is missing.
     kind : format of the figures.
 
@@ -116,17 +125,14 @@ def draw_chosen(
 
     Raises
     ------
-    ConfigError : a run, time, variable or layer that the campaign does not have; says which there are.
+    ConfigError : a run, time or variable that the campaign does not have; says which there are.
     DataError, StorageError : an image cannot be read, a figure not be written.
     """
     from landda_hpc.verification.figures.image_set import read_images
     from landda_hpc.verification.figures.maps import MapStyle, draw_maps
 
-    observed_m = config.observations.depth_m
-    stored = stored_images(folder, config.runs, observed_m, config.verification.depths_m, choice.layer)
     runs = [_known("--run", name, list(stored.by_run)) for name in choice.runs] or list(stored.by_run)
-    wanted = [(run, time) for run in runs for time in _times(choice.times, stored.by_run[run], config.analysed_window)]
-    frame = map_frame(make_domain(config, n_ranks=1), observed_m, ())
+    wanted = [(run, time) for run in runs for time in _times(choice.times, stored.by_run[run], window)]
     layer = choice.layer or frame.layer
     for run, time in wanted:
         images: dict[str, FloatArray] = dict(read_images(stored.by_run[run][time])[0].images)

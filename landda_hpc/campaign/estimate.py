@@ -13,7 +13,6 @@ from landda_hpc.campaign.trial import Trial
 from landda_hpc.config import CampaignConfig, CheckpointConfig, OutputConfig, Run, SeriesConfig, TimeConfig
 from landda_hpc.grid import Grid
 from landda_hpc.instances.domain import Domain, make_domain, make_grid
-from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.regridding.depth import layers_down_to
 from landda_hpc.variables import STATE
 
@@ -113,7 +112,7 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
     clock, pixels = config.time, sizes.grid.n_cells
     instances = len(config.instance_names)
     state = 8 * sum(int(np.prod(STATE[name].shape, dtype=np.int64)) for name in config.state_names)
-    kept = _kept_checkpoints(config.time, config.checkpoint)
+    kept = kept_checkpoints(config.time, config.checkpoint)
     with_analysis, without = _image_times(config.time, config.output)
     days = math.ceil(clock.n_cycles * clock.cycle_hours / 24.0)
     members = max((run.shared_members or 0 for run in config.runs), default=0)
@@ -149,17 +148,16 @@ def needs(config: CampaignConfig, sizes: Sizes, trial: Trial | None) -> Needs:
     return Needs(memory, sum(parts.values()), parts, trial.checkpoint + restarts, core_seconds)
 
 
-def estimate(config: CampaignConfig, sizes: Sizes, trial: Trial | None = None, why_not: str = "") -> dict[str, str]:
+def estimate(found: Needs, sizes: Sizes, why_not: str = "") -> dict[str, str]:
     """Describe ranks, memory per rank, disk space and time.
 
     Parameters
     ----------
-    trial : measurement of three cycles on this machine; None: from sizes alone.
-    why_not : why there is no trial.
+    why_not : why nothing was measured, if so.
     """
-    found = needs(config, sizes, trial)
     of = f" ({', '.join(f'{kind} {_size(size)}' for kind, size in found.parts.items())})"
-    source = "measured in three cycles" if trial is not None else "estimated from sizes, to within a factor of two"
+    is_measured = found.core_seconds is not None
+    source = "measured in three cycles" if is_measured else "estimated from sizes, to within a factor of two"
     words = {
         "ranks": f"any number; with {sizes.n_ranks}, at most {sizes.fullest} tiles per rank; images on {sizes.n_roots}",
         "memory": f"about {found.memory / 1e9:.2f} GB per rank with {sizes.n_ranks} "
@@ -170,11 +168,10 @@ def estimate(config: CampaignConfig, sizes: Sizes, trial: Trial | None = None, w
         words["time"] = f"about {_duration(found.core_seconds)} of one core here, without the report"
     elif why_not:
         words["time"] = f"not measured: {why_not}"
-    kept, model = _kept_checkpoints(config.time, config.checkpoint), ModelSection.of(config.model)
-    return words | model.estimate(config.time, sizes.domain.case, len(config.instance_names), kept)
+    return words
 
 
-def _kept_checkpoints(clock: TimeConfig, checkpoint: CheckpointConfig) -> int:
+def kept_checkpoints(clock: TimeConfig, checkpoint: CheckpointConfig) -> int:
     """Number of checkpoints at the end."""
     written = clock.n_cycles * clock.cycle_hours // checkpoint.every_hours + 1
     for_good = written // checkpoint.keep_every if checkpoint.keep_every else 0

@@ -13,7 +13,7 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -67,12 +67,18 @@ def report_campaign(
     StorageError, DataError : records are missing, or a part cannot be made; on every rank. The campaign stays finished
         and finished parts are kept; a resume tries again.
     """
+
+    def make(done: Mapping[str, str | None], notes: Sequence[str]) -> _Maker:
+        if config.output.figures:
+            return ReportProcess(folder.path, config, done, notes)
+        return _InThisProcess(make_report(folder, config, done, notes))
+
     _give_memory_back()
     report: _Report | None = None
     is_over, received = False, None if stop is None else stop.agreed(world)
     with together(world, "beginning the report", asleep=True):
         if world.rank == 0:
-            report = _Report(folder, config, on_part)
+            report = _Report(folder, make, on_part)
             if not received:
                 report.begin(accept_gaps=accept_gaps)
     try:
@@ -131,8 +137,13 @@ class _InThisProcess:
 class _Report:
     """The report on rank 0: finished parts, and the maker of the others. Local."""
 
-    def __init__(self, folder: CampaignFolder, config: CampaignConfig, on_part: OnPart | None) -> None:
-        self._folder, self._config, self._on_part = folder, config, on_part
+    def __init__(
+        self,
+        folder: CampaignFolder,
+        make: Callable[[Mapping[str, str | None], Sequence[str]], _Maker],
+        on_part: OnPart | None,
+    ) -> None:
+        self._folder, self._make, self._on_part = folder, make, on_part
         before = read_report_state(folder.path) or ReportState()
         self._parts, self._n_parts, self.n_made = before.present(folder.path), before.n_parts, 0
         self._maker: _Maker | None = None
@@ -146,10 +157,7 @@ class _Report:
                 logger.warning("missing in the records: %s", gap)
             notes = [f"Missing in the records: {gap}." for gap in gaps]
             self._write("running")
-            if self._config.output.figures:
-                self._maker = ReportProcess(self._folder.path, self._config, self._parts, notes)
-            else:
-                self._maker = _InThisProcess(make_report(self._folder, self._config, self._parts, notes))
+            self._maker = self._make(self._parts, notes)
 
     def advance(self) -> bool:
         """Continue for a short time; return whether the report is complete."""

@@ -120,7 +120,7 @@ def start_campaign(
     with _unlocking_on_error(folder), _shown_as_running(folder, config.time, world):
         if on_folder is not None and world.rank == 0:
             on_folder(folder)
-        _describe(config, domain, source, mode, world)
+        _describe(config.name, config.time, domain, source, mode, world)
         setup = model_setup(config, domain)
         models = ModelSection.of(config.model).make_system(setup, world, folder)
         instances = models.make_instances()
@@ -173,7 +173,8 @@ def resume_campaign(
         with _shown_as_running(folder, config.time, world):
             domain = make_domain(config, world.size)
             source, referee = _open_sources(config, domain, world, folder)
-            _describe(config, domain, source, _checkpoint_mode(config.checkpoint.mode, world), world)
+            mode = _checkpoint_mode(config.checkpoint.mode, world)
+            _describe(config.name, config.time, domain, source, mode, world)
             setup = model_setup(config, domain, hash_at_start)
             models = ModelSection.of(config.model).make_system(setup, world, folder)
             path: Path | None = None
@@ -396,12 +397,12 @@ def _checkpoint_mode(mode: Mode, world: Communicator) -> str:
 
 
 def _describe(
-    config: CampaignConfig, domain: Domain, source: ObservationSource, mode: str, world: Communicator
+    name: str, time: TimeConfig, domain: Domain, source: ObservationSource, mode: str, world: Communicator
 ) -> None:
     if world.rank == 0:
-        logger.info("campaign %s: %s to %s", config.name, config.time.start, config.time.end)
+        logger.info("campaign %s: %s to %s", name, time.start, time.end)
         logger.info("grid: %s", domain.grid.describe())
         logger.info("layout: %s", domain.layout.describe())
         logger.info("observations: %s, %g-%g m", source.label, *source.depth_m)
         logger.info("checkpoints: %s HDF5", mode)
-        logger.info("Fourier transforms: %s", fourier.version(config.fourier))
+        logger.info("Fourier transforms: %s", fourier.version(fourier.chosen()))

@@ -97,7 +97,7 @@ def run_trial(config: CampaignConfig, timeout_s: float = 300.0) -> Trial:
     if not config.model.runs_here:
         raise TrialError("the model is an external program, which a check does not start")
     cells = config.grid.n_lat * config.grid.n_lon
-    short = _shortened(config)
+    short = _shortened(config.model_dump(mode="json"), config.time)
     if config.case is not None or cells <= CELLS_AT_ONCE:
         return _measured(short, timeout_s, of_campaign=True)
     coarser = [_coarser(config.grid, cells, share) for share in (0.25, 1.0)]
@@ -144,10 +144,8 @@ def _measured(plain: Mapping[str, Any], timeout_s: float, *, of_campaign: bool, 
     return Trial(**found["trial"])
 
 
-def _shortened(config: CampaignConfig) -> dict[str, Any]:
+def _shortened(plain: dict[str, Any], clock: TimeConfig) -> dict[str, Any]:
     """Plain configuration of three cycles of the campaign with every kind of file, without spin-up and figures."""
-    plain = config.model_dump(mode="json")
-    clock = config.time
     plain["time"] |= {
         "assimilation_end": (clock.start + _ANALYSES * clock.cycle).isoformat(),
         "end": (clock.start + _CYCLES * clock.cycle).isoformat(),

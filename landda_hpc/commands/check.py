@@ -36,11 +36,12 @@ def command(
     sizes, to within a factor of two. The innovations of the two analyses in these cycles are compared with the errors
     that each run assumes, B + R; a warning appears if they do not fit.
     """
-    from landda_hpc.campaign.estimate import estimate, measure
+    from landda_hpc.campaign.estimate import estimate, kept_checkpoints, measure, needs
     from landda_hpc.campaign.preflight import find_problems, survey_analyses
     from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
     from landda_hpc.evaluation.referee import open_referee
     from landda_hpc.instances.campaign_weather import weather_problems
+    from landda_hpc.instances.model_section import ModelSection
     from landda_hpc.instances.spun_up_start import initial_problems
     from landda_hpc.observation.catalogue import Catalogue, open_source
 
@@ -60,6 +61,7 @@ def command(
     if problems:
         raise ConfigError(problems)
     measured, why_not = _try(config) if trial else (None, "--no-trial")
+    n_kept = kept_checkpoints(time, config.checkpoint)
     console = Console()
     console.print(f"{file}: campaign {config.name} can run", soft_wrap=True)
     table = Table(show_header=False)
@@ -72,7 +74,8 @@ def command(
         ("instances", ", ".join(config.instance_names)),
         ("observations", survey.describe()),
         *((("referee", of_referee.describe()),) if of_referee is not None else ()),
-        *estimate(config, sizes, measured, why_not).items(),
+        *estimate(needs(config, sizes, measured), sizes, why_not).items(),
+        *ModelSection.of(config.model).estimate(time, domain.case, len(config.instance_names), n_kept).items(),
     ):
         table.add_row(key, value)
     console.print(table)

@@ -61,20 +61,23 @@ def command(
 
     campaign = CampaignFolder.open(folder)
     config = read_resolved(campaign.config_file)
-    if is_list:
-        from landda_hpc.campaign.chosen_maps import listed, stored_images
-
-        depths_m = config.verification.depths_m
-        for line in listed(stored_images(campaign, config.runs, config.observations.depth_m, depths_m, layer)):
-            typer.echo(line)
-    elif time or run or variable or layer or kind or output:
-        from landda_hpc.campaign.chosen_maps import MapChoice, draw_chosen
-
-        choice = MapChoice(run or (), time or (), variable or (), layer)
-        for path in draw_chosen(campaign, config, choice, output or campaign.figures, kind or "png"):
-            typer.echo(path)
-    else:
+    if not (is_list or time or run or variable or layer or kind or output):
         _report(campaign, config, accept_gaps=accept_gaps)
+        return
+    from landda_hpc.campaign.chosen_maps import MapChoice, draw_chosen, listed, stored_images
+    from landda_hpc.campaign.final_report import map_frame
+    from landda_hpc.instances.domain import make_domain
+
+    observed_m = config.observations.depth_m
+    stored = stored_images(campaign, config.runs, observed_m, config.verification.depths_m, layer)
+    if is_list:
+        for line in listed(stored):
+            typer.echo(line)
+        return
+    choice = MapChoice(run or (), time or (), variable or (), layer)
+    frame = map_frame(make_domain(config, n_ranks=1), observed_m, ())
+    for path in draw_chosen(stored, choice, config.analysed_window, frame, output or campaign.figures, kind or "png"):
+        typer.echo(path)
 
 
 def _report(campaign: CampaignFolder, config: CampaignConfig, *, accept_gaps: bool) -> None:

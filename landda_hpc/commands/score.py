@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from landda_hpc.commands.console.options import AcceptGapsOption, CampaignDir, SetOption, parse_overrides
-from landda_hpc.config import CampaignConfig, read_resolved
+from landda_hpc.config import read_resolved
 from landda_hpc.errors import StorageError
+
+if TYPE_CHECKING:
+    from landda_hpc.evaluation.evaluation_report import Verification
 
 
 def command(
@@ -49,8 +52,9 @@ def command(
     list them.
     """
     from landda_hpc.campaign.record_check import TABLES, require_records
-    from landda_hpc.evaluation.evaluation_report import is_asked
+    from landda_hpc.evaluation.evaluation_report import is_asked, verify_campaign
     from landda_hpc.evaluation.settings import read_settings
+    from landda_hpc.instances.domain import make_domain
     from landda_hpc.instances.trajectory import require_same_trajectory
     from landda_hpc.storage.campaign_folder import CampaignFolder
     from landda_hpc.verification.tables.benchmarks import read_benchmarks
@@ -80,15 +84,13 @@ def command(
     else:
         Console().print(f"Written: {campaign.path}/scores.csv, {campaign.path}/scores.nc", highlight=False)
     if is_asked(config.verification):
-        _verify(campaign.path, config, output or campaign.path / "verification", figures)
+        folder_of_tables, domain = output or campaign.path / "verification", make_domain(config, n_ranks=1)
+        _show(verify_campaign(campaign.path, config, domain, folder_of_tables, with_figures=figures))
 
 
-def _verify(folder: Path, config: CampaignConfig, output: Path, with_figures: bool) -> None:
+def _show(found: Verification) -> None:
     from landda_hpc.commands.console.gap_report import print_gaps
-    from landda_hpc.evaluation.evaluation_report import verify_campaign
-    from landda_hpc.instances.domain import make_domain
 
-    found = verify_campaign(folder, config, make_domain(config, n_ranks=1), output, with_figures=with_figures)
     for table in found.tables:
         Console().print(table)
     for note in found.notes:
