@@ -2,94 +2,41 @@
 
 Every field states its unit and meaning; ``landda schema`` prints them. Validation is pure and needs no MPI. Each part
 of a configuration file has one module. ``campaign`` joins them, and ``reading`` reads files. This package exports
-all names.
+what other rooms use.
 """
 
 from __future__ import annotations
 
-from landda_hpc.config.campaign import (
-    CampaignConfig,
-)
-from landda_hpc.config.deprecated import (
-    current,
-)
-from landda_hpc.config.documents import (
-    parse_json,
-    parse_yaml,
-    read_document,
-    read_text,
-    shorten,
-)
-from landda_hpc.config.domain import (
-    FIRST_YEAR,
-    LAST_YEAR,
-    Box,
-    CaseConfig,
-    GridConfig,
-    RegionConfig,
-    RegionStd,
-    TilesConfig,
-    TimeConfig,
-)
-from landda_hpc.config.forcing import (
-    Forcing,
-    ForcingConfig,
-    ForcingVariable,
-    NetcdfForcing,
-)
-from landda_hpc.config.frame import (
-    FrameConfig,
-)
-from landda_hpc.config.model import (
-    MODELS,
-    AnyModel,
-    ColmModelConfig,
-    ColumnModelConfig,
-    Model,
-    Variable,
-)
+from landda_hpc.config.campaign import CampaignConfig
+from landda_hpc.config.deprecated import current
+from landda_hpc.config.documents import parse_json, parse_yaml, read_document, read_text, shorten
+from landda_hpc.config.domain import CaseConfig, GridConfig, RegionConfig, RegionStd, TilesConfig, TimeConfig
+from landda_hpc.config.forcing import Forcing, ForcingConfig, NetcdfForcing
+from landda_hpc.config.frame import FrameConfig
+from landda_hpc.config.model import MODELS, AnyModel, ColmModelConfig, ColumnModelConfig, Model
 from landda_hpc.config.observations import (
     PRODUCT_ENTRIES,
     STATION_ENTRIES,
-    AnyEntry,
     CatalogueEntry,
     CatalogueObservations,
     FileObservations,
-    GldasObservations,
     InstantWindow,
     MeanWindow,
     NearestWindow,
     Observations,
-    ObservationUse,
     Referee,
     RefereeStations,
-    TreatedObservations,
     TwinObservations,
-    Window,
     WithheldConfig,
 )
-from landda_hpc.config.output import (
-    CheckpointConfig,
-    OutputConfig,
-    ParallelConfig,
-    SeriesConfig,
-)
-from landda_hpc.config.problems import (
-    parse_section,
-    problems_of,
-)
+from landda_hpc.config.output import CheckpointConfig, OutputConfig, ParallelConfig, SeriesConfig
+from landda_hpc.config.problems import parse_section, problems_of
 from landda_hpc.config.quality import (
     CHECKS,
     AnyCheck,
-    BiasConfig,
-    BiasTreatment,
-    CdfMatching,
-    Condition,
     ConstantErrors,
     InnovationCheck,
     MapErrors,
-    MeanVarianceMatching,
-    NoBias,
     ObservationErrors,
     ProductErrors,
     QualityConfig,
@@ -106,35 +53,16 @@ from landda_hpc.config.reading import (
     read_resolved,
 )
 from landda_hpc.config.runs import (
-    BUILT_IN_DEPTH_M,
     METHODS,
-    AnyRun,
     AssimilatingRun,
-    Depth,
     DriftConfig,
-    EnsembleConfig,
     OverlapDepth,
     PerturbationConfig,
     RegressionDepth,
     Run,
 )
-from landda_hpc.config.section import (
-    DepthM,
-    Fraction,
-    LengthKm,
-    NonNegative,
-    Positive,
-    Section,
-    SoilWater,
-    SoilWaterOrFile,
-    SoilWaterOrZero,
-    SoilWaterOrZeroOrFile,
-    UtcTime,
-    changed_fields,
-)
-from landda_hpc.config.twin import (
-    TwinConfig,
-)
+from landda_hpc.config.section import Section
+from landda_hpc.config.twin import TwinConfig
 from landda_hpc.config.verification import (
     AnomalyConfig,
     ReferenceConfig,
@@ -144,64 +72,42 @@ from landda_hpc.config.verification import (
 )
 
 __all__ = [
-    "BUILT_IN_DEPTH_M",
     "CHECKS",
-    "FIRST_YEAR",
-    "LAST_YEAR",
     "METHODS",
     "MODELS",
     "PRODUCT_ENTRIES",
     "STATION_ENTRIES",
     "AnomalyConfig",
     "AnyCheck",
-    "AnyEntry",
     "AnyModel",
-    "AnyRun",
     "AssimilatingRun",
-    "BiasConfig",
-    "BiasTreatment",
-    "Box",
     "CampaignConfig",
     "CaseConfig",
     "CatalogueEntry",
     "CatalogueObservations",
-    "CdfMatching",
     "CheckpointConfig",
     "ColmModelConfig",
     "ColumnModelConfig",
-    "Condition",
     "ConstantErrors",
-    "Depth",
-    "DepthM",
     "DriftConfig",
-    "EnsembleConfig",
     "FileObservations",
     "Forcing",
     "ForcingConfig",
-    "ForcingVariable",
-    "Fraction",
     "FrameConfig",
-    "GldasObservations",
     "GridConfig",
     "InnovationCheck",
     "InstantWindow",
-    "LengthKm",
     "MapErrors",
-    "MeanVarianceMatching",
     "MeanWindow",
     "Model",
     "NearestWindow",
     "NetcdfForcing",
-    "NoBias",
-    "NonNegative",
     "ObservationErrors",
-    "ObservationUse",
     "Observations",
     "OutputConfig",
     "OverlapDepth",
     "ParallelConfig",
     "PerturbationConfig",
-    "Positive",
     "ProductErrors",
     "QualityConfig",
     "Referee",
@@ -214,26 +120,17 @@ __all__ = [
     "Run",
     "Section",
     "SeriesConfig",
-    "SoilWater",
-    "SoilWaterOrFile",
-    "SoilWaterOrZero",
-    "SoilWaterOrZeroOrFile",
     "SpikeCheck",
     "StationsConfig",
     "TilesConfig",
     "TimeConfig",
-    "TreatedObservations",
     "TwinConfig",
     "TwinObservations",
     "TwinStationsConfig",
-    "UtcTime",
-    "Variable",
     "VerificationConfig",
-    "Window",
     "WithheldConfig",
     "absolute_root",
     "apply_overrides",
-    "changed_fields",
     "current",
     "dump_config",
     "load_config",
