@@ -88,9 +88,8 @@ def make_report(
         return MethodContext(domain().grid, SerialCommunicator(), config.seed, config.data_root)
 
     def diagnose(run: Run) -> InnovationDiagnostics | None:
-        is_soil, fields = domain().is_soil, config.output.fields
-        stored = _stored_innovations(folder, run, config.time, fields, is_soil)
-        frames = Frames(config.runs, context().grid)
+        frames, is_soil = Frames(config.runs, domain().grid), domain().is_soil
+        stored = _stored_innovations(folder, run, config.time, config.output.fields, is_soil)
         return innovation_diagnostics(run, cycles, frames, context(), is_soil, stored)
 
     with_innovations = [run for run in config.runs if any(r["run"] == run.name and r.get(INNOVATION) for r in cycles)]

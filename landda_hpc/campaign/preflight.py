@@ -1,7 +1,8 @@
-"""Problems that can be found before a campaign starts: missing files and packages."""
+"""Before a campaign starts: its sources of observations, and problems such as missing files and packages."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -11,15 +12,27 @@ from pydantic import BaseModel
 from landda_hpc.analysis.vertical import read_regression
 from landda_hpc.campaign.observation_preparation import find_unusable
 from landda_hpc.config import CampaignConfig, Run, TimeConfig
-from landda_hpc.errors import LandDAError, MissingFileError
+from landda_hpc.errors import ConfigError, LandDAError, MissingFileError
+from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
+from landda_hpc.evaluation.referee import open_referee
 from landda_hpc.grid import Grid
+from landda_hpc.instances.campaign_weather import weather_problems
 from landda_hpc.instances.colm_case import CaseDomain
+from landda_hpc.instances.domain import Domain
 from landda_hpc.instances.model_section import ModelSection
+from landda_hpc.instances.spun_up_start import initial_problems
 from landda_hpc.methods.base.assembly import make_method
 from landda_hpc.methods.base.curvelet_frame import check_frame
+from landda_hpc.observation.catalogue import Catalogue, open_source
 from landda_hpc.observation.source import ObservationSource, Survey
 from landda_hpc.observation.withheld import Withholding
-from landda_hpc.parallel.communicator import SerialCommunicator
+from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
+from landda_hpc.parallel.together import together
+from landda_hpc.storage.campaign_folder import CampaignFolder
+from landda_hpc.storage.observation_survey import read_survey, write_survey
+from landda_hpc.storage.retention import list_checkpoints
+
+logger = logging.getLogger(__name__)
 
 INITIAL_FILE: Final = "model.initial_file"
 
@@ -115,3 +128,63 @@ def _files_of_section(section: BaseModel, where: str) -> list[tuple[str, Path]]:
         elif isinstance(value, BaseModel):
             found += _files_of_section(value, f"{where}.{name}")
     return found
+
+
+def open_sources(
+    config: CampaignConfig, domain: Domain, world: Communicator, resumed: CampaignFolder | None = None
+) -> tuple[ObservationSource, ObservationSource | None]:
+    """The observations and the referee, surveyed on rank 0; for a resumed campaign those of its start. Collective."""
+    with together(world, "searching observations"):
+        time, catalogue = config.time, Catalogue(config.catalogue, config.data_root)
+        source = open_source(config.observations, catalogue, time, config.seed, domain.grid, domain.is_soil)
+        referee = None
+        if world.rank == 0:
+            begins = resumed is None or not list_checkpoints(resumed.checkpoints)
+            survey = _survey(time, source, None if resumed is None else resumed.survey_file, begins, "observations")
+            of_referee: list[str] = []
+            referee = open_referee(config.referee, catalogue, time, config.seed, config.observations.depth_m, domain)
+            if referee is not None:
+                file = None if resumed is None else resumed.referee_survey_file
+                found = _survey(time, referee, file, begins, "referee")
+                of_referee = [f"referee: {problem}" for problem in found.problems]
+                logger.info("referee: %s", found.describe())
+            # A campaign with a checkpoint no longer needs its initial state.
+            problems = find_problems(config, survey, domain.grid, domain.case, begins=begins) + of_referee
+            problems += weather_problems(config.model, config.forcing, time, config.data_root, domain)
+            of_verification = find_verification_problems(
+                config.verification, catalogue, time, config.output.series, domain.grid
+            )
+            if resumed is None:
+                problems += of_verification
+            for problem in of_verification if resumed is not None else ():
+                # A running campaign does not stop for this; verification reports what is missing.
+                logger.warning("verification will be incomplete: %s", problem)
+            problems += initial_problems(config, domain) if begins else []
+            if problems:
+                raise ConfigError(problems)
+            logger.info("%s", survey.describe())
+    return source, referee
+
+
+def _survey(time: TimeConfig, source: ObservationSource, saved_in: Path | None, begins: bool, section: str) -> Survey:
+    """The survey of a source; for a resumed campaign that of its start. Local: rank 0."""
+    saved = None if saved_in is None else read_survey(saved_in)
+    if saved is not None:
+        source.recall(saved)
+    survey = survey_analyses(time, source, section)
+    if not begins and saved is None and source.surveyed:
+        logger.warning("the survey of the %s at the start was not saved: the files that exist now are used", section)
+    return survey
+
+
+def save_surveys(
+    folder: CampaignFolder, source: ObservationSource, referee: ObservationSource | None, world: Communicator
+) -> None:
+    """Save the surveys of the start, unless they exist: later files are also late at a resume. Collective.
+
+    Called before the first checkpoint; a campaign that fails earlier starts again, with the files that then exist.
+    """
+    with together(world, "saving the survey of observations"):
+        for one, file in ((source, folder.survey_file), (referee, folder.referee_survey_file)):
+            if world.rank == 0 and one is not None and one.surveyed and not file.is_file():
+                write_survey(file, one.surveyed)

@@ -14,21 +14,17 @@ from landda_hpc import fourier
 from landda_hpc.campaign.builder import Foundation, build_parts
 from landda_hpc.campaign.cycle import Campaign, Outcome
 from landda_hpc.campaign.parts import BackgroundObserver
-from landda_hpc.campaign.preflight import find_problems, survey_analyses
+from landda_hpc.campaign.preflight import open_sources, save_surveys
 from landda_hpc.campaign.record_check import newest_checkpoint, restore_records
 from landda_hpc.campaign.reporting import report_campaign
 from landda_hpc.campaign.saving import lacks_restarts, retain
 from landda_hpc.config import CampaignConfig, TimeConfig, dump_config, load_config, read_resolved
 from landda_hpc.errors import ConfigError, StoppedError, StorageError
-from landda_hpc.evaluation.evaluation_preflight import find_verification_problems
-from landda_hpc.evaluation.referee import open_referee
-from landda_hpc.instances.campaign_weather import weather_problems
 from landda_hpc.instances.domain import Domain, make_domain
 from landda_hpc.instances.instance import Instance
 from landda_hpc.instances.model_section import ModelSection
 from landda_hpc.instances.model_setup import model_setup
 from landda_hpc.instances.model_system import ModelSystem
-from landda_hpc.instances.spun_up_start import initial_problems
 from landda_hpc.instances.trajectory import (
     FREE,
     accepted_identities,
@@ -37,17 +33,14 @@ from landda_hpc.instances.trajectory import (
     require_same_records,
     require_same_trajectory,
 )
-from landda_hpc.observation.catalogue import Catalogue, open_source
-from landda_hpc.observation.source import ObservationSource, Survey
+from landda_hpc.observation.source import ObservationSource
 from landda_hpc.parallel.communicator import Communicator, SerialCommunicator
 from landda_hpc.parallel.signals import StopRequest
 from landda_hpc.parallel.together import together
 from landda_hpc.storage.campaign_folder import CampaignFolder, Claim, Status
 from landda_hpc.storage.checkpoint import CheckpointHeader, Mode, choose_mode, read_header, read_instance
 from landda_hpc.storage.method_memory import Memory, decode_memory
-from landda_hpc.storage.observation_survey import read_survey, write_survey
 from landda_hpc.storage.record_inventory import Inventory
-from landda_hpc.storage.retention import list_checkpoints
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +104,7 @@ def start_campaign(
     StoppedError : a stop request came during the spin-up, which is saved.
     """
     domain = make_domain(config, world.size)
-    source, referee = _open_sources(config, domain, world)
+    source, referee = open_sources(config, domain, world)
     mode = _checkpoint_mode(config.checkpoint.mode, world)
     folder = CampaignFolder(output)
     with together(world, f"making {output}", asleep=True):
@@ -127,7 +120,7 @@ def start_campaign(
         models.prepare(instances, stop)
         base = Foundation(config, domain, world, folder, models, instances, source, setup.header, referee)
         parts = build_parts(base, observer=observer)
-        _save_surveys(folder, source, referee, world)
+        save_surveys(folder, source, referee, world)
         return Campaign(parts)
 
 
@@ -172,7 +165,7 @@ def resume_campaign(
             on_folder(folder)
         with _shown_as_running(folder, config.time, world):
             domain = make_domain(config, world.size)
-            source, referee = _open_sources(config, domain, world, folder)
+            source, referee = open_sources(config, domain, world, folder)
             mode = _checkpoint_mode(config.checkpoint.mode, world)
             _describe(config.name, config.time, domain, source, mode, world)
             setup = model_setup(config, domain, hash_at_start)
@@ -207,7 +200,7 @@ def resume_campaign(
             with together(world, "restoring the methods' memory"):
                 if memory is not None:
                     parts.keeper.restore_memory(memory)
-            _save_surveys(folder, source, referee, world)
+            save_surveys(folder, source, referee, world)
     return Campaign(parts, cycle)
 
 
@@ -328,66 +321,6 @@ def _resumed_config(path: Path, overrides: dict[str, Any], asked: CampaignConfig
     require_same_trajectory(before, after, what)
     require_same_records(before.verification, after.verification, what)
     return after
-
-
-def _open_sources(
-    config: CampaignConfig, domain: Domain, world: Communicator, resumed: CampaignFolder | None = None
-) -> tuple[ObservationSource, ObservationSource | None]:
-    """The observations and the referee, surveyed on rank 0; for a resumed campaign those of its start. Collective."""
-    with together(world, "searching observations"):
-        time, catalogue = config.time, Catalogue(config.catalogue, config.data_root)
-        source = open_source(config.observations, catalogue, time, config.seed, domain.grid, domain.is_soil)
-        referee = None
-        if world.rank == 0:
-            begins = resumed is None or not list_checkpoints(resumed.checkpoints)
-            survey = _survey(time, source, None if resumed is None else resumed.survey_file, begins, "observations")
-            of_referee: list[str] = []
-            referee = open_referee(config.referee, catalogue, time, config.seed, config.observations.depth_m, domain)
-            if referee is not None:
-                file = None if resumed is None else resumed.referee_survey_file
-                found = _survey(time, referee, file, begins, "referee")
-                of_referee = [f"referee: {problem}" for problem in found.problems]
-                logger.info("referee: %s", found.describe())
-            # A campaign with a checkpoint no longer needs its initial state.
-            problems = find_problems(config, survey, domain.grid, domain.case, begins=begins) + of_referee
-            problems += weather_problems(config.model, config.forcing, time, config.data_root, domain)
-            of_verification = find_verification_problems(
-                config.verification, catalogue, time, config.output.series, domain.grid
-            )
-            if resumed is None:
-                problems += of_verification
-            for problem in of_verification if resumed is not None else ():
-                # A running campaign does not stop for this; verification reports what is missing.
-                logger.warning("verification will be incomplete: %s", problem)
-            problems += initial_problems(config, domain) if begins else []
-            if problems:
-                raise ConfigError(problems)
-            logger.info("%s", survey.describe())
-    return source, referee
-
-
-def _survey(time: TimeConfig, source: ObservationSource, saved_in: Path | None, begins: bool, section: str) -> Survey:
-    """The survey of a source; for a resumed campaign that of its start. Local: rank 0."""
-    saved = None if saved_in is None else read_survey(saved_in)
-    if saved is not None:
-        source.recall(saved)
-    survey = survey_analyses(time, source, section)
-    if not begins and saved is None and source.surveyed:
-        logger.warning("the survey of the %s at the start was not saved: the files that exist now are used", section)
-    return survey
-
-
-def _save_surveys(
-    folder: CampaignFolder, source: ObservationSource, referee: ObservationSource | None, world: Communicator
-) -> None:
-    """Save the surveys of the start, unless they exist: later files are also late at a resume. Collective.
-
-    Called before the first checkpoint; a campaign that fails earlier starts again, with the files that then exist.
-    """
-    with together(world, "saving the survey of observations"):
-        for one, file in ((source, folder.survey_file), (referee, folder.referee_survey_file)):
-            if world.rank == 0 and one is not None and one.surveyed and not file.is_file():
-                write_survey(file, one.surveyed)
 
 
 def _checkpoint_mode(mode: Mode, world: Communicator) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -141,8 +141,7 @@ def spin_up(
     with together(world, "making the spin-up's model"):
         setup = EmbeddedSetup.of(config, domain)
         model, whole = setup.free_run(mine)
-    records = {GRID_RECORD: domain.grid.describe()}
-    header = replace(setup.header, instances=INSTANCES, records=records)
+    header = replace(setup.header, instances=INSTANCES, records={GRID_RECORD: domain.grid.describe()})
     path = folder / "spinup.h5"
     past: list[Drift] = []
     states = [whole]
@@ -171,11 +170,7 @@ def spin_up(
             if progress is not None and world.rank == 0:
                 progress(drift)
         if year_file is not None:
-            kept = _kept_year(setup.start, model, states[0].copy(), world, stop)
-            source = f"{software()}, land_surface, {len(past)} years of the same weather, seed {config.seed}"
-            with together(world, f"writing {year_file}"):
-                if world.rank == 0:
-                    _write_year(year_file, domain, kept, source, header.config_hash)
+            _write_year(year_file, setup, model, states[0].copy(), len(past), world, stop)
         return past
 
 
@@ -196,10 +191,16 @@ def _held(folder: Path, path: Path, world: Communicator) -> Iterator[None]:
         lock.release()
 
 
-def _kept_year(
-    begin: datetime, model: LandModel, state: TileState, world: Communicator, stop: StopRequest | None
-) -> list[tuple[datetime, TileState]]:
-    """Run one more year; states of all tiles every two months, on rank 0. Collective."""
+def _write_year(
+    path: Path,
+    setup: EmbeddedSetup,
+    model: LandModel,
+    state: TileState,
+    years: int,
+    world: Communicator,
+    stop: StopRequest | None,
+) -> None:
+    """Run one more year and save the state every two months. Collective."""
     kept: list[tuple[datetime, TileState]] = []
 
     def keep(date: datetime, now: TileState) -> None:
@@ -208,21 +209,18 @@ def _kept_year(
             whole = {name: np.concatenate([part[name] for part in parts]) for name in now}
             kept.append((date, TileState(whole)))
 
-    _one_year(begin, model, state, world, stop, keep)
-    return kept
-
-
-def _write_year(
-    path: Path, domain: Domain, kept: Sequence[tuple[datetime, TileState]], source: str, config_hash: str
-) -> None:
-    columns = SpunUpColumns(**{f.name: getattr(domain.tiles, f.name) for f in fields(SpunUpColumns)})
-    attributes = {
-        "title": "States of the land model through a spun-up year",
-        "source": source,
-        "grid": domain.grid.describe(),
-        "configuration": config_hash,
-    }
-    write_spun_up(path, columns, kept, attributes)
+    _one_year(setup.start, model, state, world, stop, keep)
+    with together(world, f"writing {path}"):
+        if world.rank == 0:
+            tiles = setup.domain.tiles
+            columns = SpunUpColumns(**{f.name: getattr(tiles, f.name) for f in fields(SpunUpColumns)})
+            attributes = {
+                "title": "States of the land model through a spun-up year",
+                "source": f"{software()}, land_surface, {years} years of the same weather, seed {setup.seed}",
+                "grid": setup.domain.grid.describe(),
+                "configuration": setup.header.config_hash,
+            }
+            write_spun_up(path, columns, kept, attributes)
 
 
 def _one_year(
