@@ -10,7 +10,7 @@ import numpy as np
 
 from landda_hpc.campaign.observation_warnings import plausibility_warnings
 from landda_hpc.campaign.recorder import CycleImages
-from landda_hpc.config import Observations, Referee, RefereeStations
+from landda_hpc.config import Observations, Referee
 from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import LandDAError
 from landda_hpc.grid import Grid
@@ -250,7 +250,7 @@ def _error_sizes(observations: Observations | Referee, grid: Grid, data_root: Pa
 
 def _bias(observations: Observations | Referee, grid: Grid, data_root: Path) -> BiasTreatment:
     wanted = observations.bias
-    if wanted.kind == "none" or isinstance(observations, RefereeStations):
+    if wanted.kind == "none" or observations.kind == "stations":
         return Untreated()
     pair = read_climatologies(data_root / wanted.file, grid, observations.depth_m)
     if wanted.kind == "mean_variance":

@@ -63,7 +63,7 @@ def run_campaign(config: CampaignConfig | Path | str, output: Path | str, world:
     True
     """
     world = world or SerialCommunicator()
-    if not isinstance(config, CampaignConfig):
+    if isinstance(config, Path | str):
         config = load_config(Path(config))
     campaign = start_campaign(config, world, Path(output))
     folder = campaign.folder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from landda_hpc.config import MapErrors, ObservationErrors, ProductErrors
+from landda_hpc.config import ObservationErrors
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.image import read_image
@@ -42,7 +42,7 @@ class ErrorSizes:
     ) -> None:
         self._constant, self._config, self._added = constant_std, config, representativeness_std
         self._map: FloatArray | None = None
-        if isinstance(config, MapErrors):
+        if config is not None and config.kind == "map":
             self._map = read_error_map(data_root / config.file, config.variable, grid)
 
     def __call__(self, observation: ImageObservation) -> FloatArray:
@@ -67,7 +67,7 @@ class ErrorSizes:
                     f"at {observation.time.isoformat()}. Fill it there."
                 )
             return self._map
-        if isinstance(self._config, ProductErrors):
+        if self._config is not None and self._config.kind == "product":
             if own is None:
                 raise DataError(
                     f"observations.errors.kind = product, but {observation.source} reports no errors at "

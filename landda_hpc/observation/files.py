@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from landda_hpc.config import ProductErrors
 from landda_hpc.errors import ConfigError, DataError, LandDAError, MissingFileError, MissingLayerError, ShapeError
 from landda_hpc.formats.products.region import Region
 from landda_hpc.observation.image_observation import ImageObservation
@@ -227,7 +226,7 @@ class ProductSource:
             error_std=std,
             conditions=profile.conditions,
             refuse=self._config.quality.refuse,
-            error_correlation=errors.correlation if isinstance(errors, ProductErrors) else 1.0,
+            error_correlation=errors.correlation if errors.kind == "product" else 1.0,
         )
 
     def _mean_depth(self, profile: SoilMoistureProfile) -> tuple[FloatArray, FloatArray | None]:

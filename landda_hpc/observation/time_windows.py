@@ -38,10 +38,10 @@ class ObservationWindow:
     @classmethod
     def of(cls, config: InstantWindow | NearestWindow | MeanWindow) -> ObservationWindow:
         """Return the window of a configuration."""
-        if isinstance(config, InstantWindow):
+        if config.kind == "instant":
             return cls(timedelta(0), timedelta(0), mean=False)
         length = timedelta(hours=config.hours)
-        if isinstance(config, NearestWindow):
+        if config.kind == "nearest":
             return cls(length, length, mean=False)
         if config.position == "before":
             return cls(length, timedelta(0), mean=True, min_share=config.min_share)

@@ -20,6 +20,7 @@ from landda_hpc.config import METHODS
 from landda_hpc.constants import BoolArray
 from landda_hpc.errors import ConfigError
 from landda_hpc.grid import regular_grid
+from landda_hpc.methods.base.assembly import make_method
 from landda_hpc.methods.base.context import MethodContext
 from landda_hpc.methods.base.method_section import AnalysingRun
 from landda_hpc.parallel.communicator import SerialCommunicator
@@ -114,9 +115,9 @@ def _measure(shape: tuple[int, int], names: Sequence[str], rounds: int, mask_cha
 
 
 def _build(name: str, context: MethodContext) -> AnalysisMethod:
-    run = METHODS[name].model_validate({"method": name})
-    assert isinstance(run, AnalysingRun), "looked at before"
-    return run.build(context)
+    method = make_method(METHODS[name].model_validate({"method": name}), context.grid, context.root_group, context.seed)
+    assert method is not None, "looked at before"
+    return method
 
 
 def _pair(shape: tuple[int, int], domain: BoolArray, cycle: int, mask_changes: bool) -> ImagePair:

@@ -37,11 +37,15 @@ def make_method(
     ------
     MissingFileError, DataError, ConfigError, ShapeError : as ``AnalysingRun.build``.
     """
-    if not isinstance(run, AnalysingRun):
-        return None
-    return run.build(MethodContext(grid, root_group, seed, data_root, has_referee))
+    section = _analysing(run)
+    return None if section is None else section.build(MethodContext(grid, root_group, seed, data_root, has_referee))
 
 
 def assumed_errors(run: Run, frame: ImageFrame, context: MethodContext) -> AssumedErrors:
     """The errors that a run assumes, see ``AnalysingRun.assumed_errors``; nothing for a run without analyses."""
-    return run.assumed_errors(frame, context) if isinstance(run, AnalysingRun) else AssumedErrors()
+    section = _analysing(run)
+    return AssumedErrors() if section is None else section.assumed_errors(frame, context)
+
+
+def _analysing(run: Run) -> AnalysingRun | None:
+    return run if isinstance(run, AnalysingRun) else None
