@@ -25,8 +25,7 @@ _ROUNDING = 1e-9
 
 def image_run(m: CampaignData) -> EnkfLikeRun:
     """Settings of the run that corresponds to the paper's assimilation."""
-    assert isinstance(m.run, EnkfLikeRun), "checked when the campaign was read"
-    return m.run
+    return m.run_of(EnkfLikeRun)
 
 
 def write_modes(page: Page, m: CampaignData) -> None:

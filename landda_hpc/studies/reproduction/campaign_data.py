@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from landda_hpc.campaign.depths import layer_folder
 from landda_hpc.campaign.record_check import require_records
-from landda_hpc.config import CampaignConfig, Run, TwinObservations, read_resolved
+from landda_hpc.config import AssimilatingRun, CampaignConfig, TwinObservations, read_resolved
 from landda_hpc.constants import FloatArray
 from landda_hpc.errors import StorageError
 from landda_hpc.formats.products.registry import PRODUCTS
@@ -25,6 +26,8 @@ from landda_hpc.verification.figures.maps import Coastline, Ground, MapStyle, dr
 from landda_hpc.verification.tables.benchmarks import Benchmark, read_benchmarks
 from landda_hpc.verification.tables.score_records import ASSIMILATED_REFERENCE, TRUTH, ScoreRecord, read_json_lines
 from landda_hpc.verification.tables.side_by_side import ComparedRuns
+
+R = TypeVar("R", bound=AssimilatingRun)
 
 
 class CampaignData:
@@ -102,10 +105,9 @@ class CampaignData:
         """Analyses that the run of the paper's method made; fewer than planned if observations were missing."""
         return sum("water" in r for r in self.folder.read_records("cycles") if r["run"] == self.compared.assimilation)
 
-    @property
-    def run(self) -> Run:
-        """The run of the paper's method."""
-        return next(run for run in self.config.runs if run.name == self.compared.assimilation)
+    def run_of(self, kind: type[R]) -> R:
+        """The run that stands for the paper's assimilation, a section of the paper's method."""
+        return next(r for r in self.config.runs if isinstance(r, kind) and r.name == self.compared.assimilation)
 
     def last_time(self, window: str) -> datetime | None:
         """The last scored time of a window."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from landda_hpc.config import Forcing, Model, TimeConfig, TwinConfig, TwinObservations
+from landda_hpc.config import AssimilatingRun, Forcing, Model, TimeConfig, TwinConfig, TwinObservations
 from landda_hpc.constants import SOIL_Z
 from landda_hpc.instances.domain import depth_name
 from landda_hpc.studies.reproduction import sentences
@@ -238,7 +238,7 @@ def depth_words(m: CampaignData) -> str:
     model = "the embedded model" if m.config.model.runs_here else "CoLM"
     soils = " and of the twin's soils" if m.is_twin else ""
     observed = m.config.observations.depth_m
-    text = f"**Deep layers.** {sentences.increment_words(m.run, observed)}"
+    text = f"**Deep layers.** {sentences.increment_words(m.run_of(AssimilatingRun), observed)}"
     if m.config.model.runs_here:
         deeper = [name for name in m.domain.depth_names if name != depth_name(observed)]
         about = f"scores of {sentences.enumerated(deeper)} say" if deeper else "it says"

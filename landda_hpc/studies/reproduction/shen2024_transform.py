@@ -30,8 +30,7 @@ logger = logging.getLogger(__name__)
 
 def image_run(m: CampaignData) -> Var3dImageRun:
     """Settings of the campaign's run that corresponds to the paper's assimilation."""
-    assert isinstance(m.run, Var3dImageRun), "checked when the campaign was read"
-    return m.run
+    return m.run_of(Var3dImageRun)
 
 
 def write_thresholded(page: Page, m: CampaignData) -> None:
