@@ -57,7 +57,8 @@ test: env
 
 lint: env
 	@status=0
-	for check in "ruff check ." "ruff format --check ." "mypy --strict landda_hpc" "lint-imports" "python tools/check_words.py"; do
+	for check in "ruff check ." "ruff format --check ." "mypy --strict landda_hpc" "lint-imports" \
+	  "python tools/check_words.py" "python tools/check_sections.py"; do
 	  echo "--- $$check"
 	  $(bin)/$$check || status=1
 	done
