@@ -252,7 +252,7 @@ class TestTheBestGain:
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     """Two seeds, three methods, on one rank."""
     run = Landda(tmp_path_factory.mktemp("compared"))
-    done = run(1, "compare", run.write(**SHORT), *OPTIONS, "-o", "out")
+    done = run.here("compare", run.write(**SHORT), *OPTIONS, "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not run.unknown_files()
     out = run.folder / "out"
@@ -343,7 +343,7 @@ def test_a_stopped_comparison_goes_on(compared: Mapping[str, Any], landda: Landd
 def test_the_best_gain_joins_the_table_marked(landda: Landda) -> None:
     options = ("--methods", "control,pointwise", "--seeds", "3", "--tune-gain", "--gains", "0.2,0.45,0.7",
                "--lengths", "300")  # fmt: skip
-    done = landda(1, "compare", landda.write(**SHORT), *options, "--baseline", "pointwise_best", "-o", "out")
+    done = landda.here("compare", landda.write(**SHORT), *options, "--baseline", "pointwise_best", "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     with (landda.folder / "out" / "comparison.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -36,7 +36,7 @@ RUNS = [
 def slopes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Slopes of two pairs of the tiny campaign, made on one rank."""
     run = Landda(tmp_path_factory.mktemp("slopes"))
-    done = run(1, "regress", run.write(), "--output", "vertical.nc", "--pairs", "2")
+    done = run.here("regress", run.write(), "--output", "vertical.nc", "--pairs", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not list(run.folder.glob(".vertical*"))
     return run.folder / "vertical.nc"
@@ -51,7 +51,7 @@ def write(landda: Landda, slopes: Path, parallel: dict[str, Any] | None = None) 
 def with_options(tmp_path_factory: pytest.TempPathFactory, slopes: Path) -> Mapping[str, Any]:
     """The campaign with both options on one rank."""
     run = Landda(tmp_path_factory.mktemp("with_options"))
-    done = run(1, "run", write(run, slopes), "--output", "out")
+    done = run.here("run", write(run, slopes), "--output", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     return {"path": run.folder / "out", "digest": run.digest("out")}
 

@@ -28,7 +28,7 @@ COMMON: dict[str, Any] = {
 
 
 def run(landda: Landda, **changes: object) -> Path:
-    done = landda(1, "run", landda.write(**{**COMMON, "runs": RUNS, **changes}), "--output", "out")
+    done = landda.here("run", landda.write(**{**COMMON, "runs": RUNS, **changes}), "--output", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     return landda.folder / "out"
 

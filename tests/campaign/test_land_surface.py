@@ -27,7 +27,7 @@ def test_ranks_resumes_and_restarts_keep_every_bit(landda: Landda) -> None:
     # From the package's own state, which lies on another grid.
     model = LAND | {"initial": "spun_up"}
     file = landda.write(model=model, grid=GRID, runs=RUNS, checkpoint=checkpoint, time=time, output={"figures": False})
-    done = landda(1, "run", file, "--output", "one")
+    done = landda.here("run", file, "--output", "one")
     assert done.returncode == 0, done.stdout + done.stderr
     done = landda(2, "run", file, "--output", "two")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -39,7 +39,7 @@ def test_ranks_resumes_and_restarts_keep_every_bit(landda: Landda) -> None:
     # Gone back to the second cycle, resumed on another number of ranks.
     for path in sorted((landda.folder / "two" / "checkpoints").glob("*.h5"))[2:]:
         path.unlink()
-    done = landda(1, "resume", "two")
+    done = landda.here("resume", "two")
     assert done.returncode == 0, done.stdout + done.stderr
     assert newest("one") == newest("two")
     folder = sorted((landda.folder / "one" / "restart").glob("*/control"))[-1]
@@ -76,13 +76,13 @@ def test_a_spin_up_goes_on_where_it_ended_and_starts_a_campaign(landda: Landda) 
             assert done.returncode == 0, done.stdout + done.stderr
     once, twice = (landda.folder / name / "spinup.json" for name in ("once", "twice"))
     assert once.read_bytes() == twice.read_bytes()
-    done = landda(1, "spinup", file, "-o", "once", "--max-years", 1, *options)
+    done = landda.here("spinup", file, "-o", "once", "--max-years", 1, *options)
     assert "after 1 years" in done.stdout
     spun = landda.write(
         "spun.yaml", model=LAND | {"initial": "spun_up", "initial_file": str(Path("once") / "spinup.h5")},
         grid=region, tiles=tiles, time=start, runs=RUNS, checkpoint={"every_hours": 6}, data_root=str(landda.folder),
     )  # fmt: skip
-    done = landda(1, "run", spun, "--output", "out")
+    done = landda.here("run", spun, "--output", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     # A year's states fit other tiles, at any time of the year.
     done = landda(2, "spinup", file, "-o", "once", "--max-years", 1, *options, "--year", "once/year.nc")
@@ -92,17 +92,17 @@ def test_a_spin_up_goes_on_where_it_ended_and_starts_a_campaign(landda: Landda) 
         "other.yaml", model=LAND | {"initial": "spun_up", "initial_file": str(Path("once") / "year.nc")}, runs=RUNS,
         grid=region | {"n_lat": 19}, time=autumn, checkpoint={"every_hours": 6}, data_root=str(landda.folder),
     )  # fmt: skip
-    done = landda(1, "run", other, "--output", "other")
+    done = landda.here("run", other, "--output", "other")
     assert done.returncode == 0, done.stdout + done.stderr
     # Comparison of two identical spin-ups.
-    done = landda(1, "spinup", file, "-o", "once", "--max-years", 2, *options, "--against", "twice")
+    done = landda.here("spinup", file, "-o", "once", "--max-years", 2, *options, "--against", "twice")
     assert done.returncode != 0 and "has run for one year" in done.stderr
     wrong = start | {"start": "2022-10-02T00:00", "assimilation_end": "2022-10-02T06:00", "end": "2022-10-02T06:00"}
     late = landda.write(
         "late.yaml", model=LAND | {"initial": "spun_up", "initial_file": str(Path("once") / "spinup.h5")},
         grid=region, tiles=tiles, time=wrong, runs=RUNS, checkpoint={"every_hours": 6}, data_root=str(landda.folder),
     )  # fmt: skip
-    done = landda(1, "run", late, "--output", "late")
+    done = landda.here("run", late, "--output", "late")
     assert done.returncode != 0 and "lie between them" in done.stderr
 
 

@@ -113,7 +113,7 @@ def test_withheld_cells_are_not_assimilated_and_feedback_tells_all(landda: Any, 
 
 def test_monitoring_assimilates_nothing(landda: Any, data_root: Path) -> None:
     config = landda.write(**campaign(data_root, monitor_only=True))
-    done = landda(1, "run", config, "--output", "out")
+    done = landda.here("run", config, "--output", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     by_run: dict[str, list[dict[str, Any]]] = {}
     for record in records(landda.folder / "out"):

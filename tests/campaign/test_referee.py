@@ -29,7 +29,7 @@ def records(output: Path, run: str) -> list[dict[str, Any]]:
 
 def test_the_same_bits_on_more_ranks_and_after_a_resume(landda: Landda) -> None:
     file = landda.write(referee=TWIN_REFEREE, runs=RUNS)
-    done = landda(1, "run", file, "-o", "one")
+    done = landda.here("run", file, "-o", "one")
     assert done.returncode == 0, done.stdout + done.stderr
     with_referee = [line for line in records(landda.folder / "one", "refereed") if "referee_decides" in line]
     decides = [line["referee_decides"] for line in with_referee]
@@ -130,7 +130,7 @@ def test_stations_of_the_referee_do_not_verify(landda: Landda) -> None:
         output={"series": {}, "figures": False},
         verification={"stations": asked, "min_pairs": 4},
     )
-    done = landda(1, "run", file, "-o", "out")
+    done = landda.here("run", file, "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     scored = landda.here("score", "out", "--no-figures")
     assert scored.returncode == 0, scored.stdout + scored.stderr

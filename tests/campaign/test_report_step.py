@@ -101,7 +101,7 @@ def test_a_signal_interrupts_the_report_and_a_resume_completes_it(
     assert state is not None and 4 <= len(state.parts) < N_PARTS and not list(out.rglob("*.tmp"))
     assert (out / "summary.md").is_file()  # the tables are there from the beginning
     made = {name: (out / name).stat().st_mtime_ns for name in state.parts if (out / name).is_file()}
-    done = landda(1, "resume", "out")
+    done = landda.here("resume", "out")
     assert done.returncode == 0 and "Finished." in done.stdout, done.stdout + done.stderr
     assert {name: (out / name).stat().st_mtime_ns for name in made} == made
     assert pages(out) == pages(finished.folder / "out")
@@ -145,7 +145,7 @@ def test_a_part_that_was_deleted_is_made_again(landda: Landda, out: Path, finish
     shutil.copytree(finished.folder / "out", out)
     (out / "figures" / "innovations.png").unlink()
     assert landda.here("status", "out", "--report").stdout.strip() == "interrupted"
-    done = landda(1, "resume", "out")
+    done = landda.here("resume", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert pages(out) == pages(finished.folder / "out")
 

@@ -138,7 +138,7 @@ def test_the_page_of_shen2024(landda: Landda) -> None:
         verification={"depths_m": [[0.0, 0.07], [0.07, 0.28]]},
         output={"every_hours": 720, "figures": False},
     )
-    done = landda(1, "reproduce", "shen2024", "--config", file, "-o", "out")
+    done = landda.here("reproduce", "shen2024", "--config", file, "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     page = landda.folder / "out" / "reproduction.md"
     text = page.read_text()
@@ -163,7 +163,7 @@ def test_the_page_of_shen2024(landda: Landda) -> None:
 )
 def test_what_cannot_be_reproduced_is_told(landda: Landda, arguments: tuple[str, ...], words: str) -> None:
     landda.write()
-    done = landda(1, "reproduce", *arguments, "-o", "out")
+    done = landda.here("reproduce", *arguments, "-o", "out")
     assert done.returncode != 0
     assert words in " ".join((done.stdout + done.stderr).split())
 
@@ -177,7 +177,7 @@ def test_output_times_are_ends_of_cycles(landda: Landda) -> None:
 
 @pytest.mark.verify
 def test_profiles_are_the_same_bytes_on_any_number_of_ranks(bai: Landda, landda: Landda) -> None:
-    done = landda(1, "reproduce", "bai2026", "--config", landda.write(**SMALL), "-o", "out")
+    done = landda.here("reproduce", "bai2026", "--config", landda.write(**SMALL), "-o", "out")
     assert done.returncode == 0, done.stderr
     one, two = (folder / "out" / "campaign" / "profiles.jsonl" for folder in (landda.folder, bai.folder))
     assert one.read_bytes() == two.read_bytes()

@@ -41,7 +41,7 @@ if os.environ.get("TEST_KILL_AT"):
 def spun_up(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     """The tiny campaign with a spin-up, not interrupted."""
     run = Landda(tmp_path_factory.mktemp("spun_up"))
-    done = run(1, "run", run.write(**SPIN_UP), "--output", "out")
+    done = run.here("run", run.write(**SPIN_UP), "--output", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (run.folder / "out" / "spinup.h5").exists()
     return {"path": run.folder / "out", "digest": run.digest("out")}
@@ -75,7 +75,7 @@ def test_a_signal_within_the_spin_up_loses_nothing_of_it(
     assert process.returncode == (0 if number == signal.SIGUSR1 else 128 + number), said + text
     assert f"Stopped by {number.name} after" in text and "of 15 days of spin-up, which are saved" in text
     assert landda.here("status", "out", "--state").stdout.strip() == "stopped"
-    done = landda(1, "run", "tiny.yaml", "-o", "out")  # would lose the spin-up
+    done = landda.here("run", "tiny.yaml", "-o", "out")  # would lose the spin-up
     assert done.returncode == 3 and "not empty" in done.stderr
     done = landda(again, "resume", "out")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -104,7 +104,7 @@ def test_a_signal_before_anything_new_is_code_75(landda: Landda, reference: Mapp
         assert landda.here("status", "out", "--state").stdout.strip() == "stopped"
     landda.write("spun.yaml", **SPIN_UP)
     assert run("run", "spun.yaml", "-o", "other").returncode == 75
-    assert landda(1, "resume", "out").returncode == 0
+    assert landda.here("resume", "out").returncode == 0
     assert_same(landda.folder / "out", reference, landda)
 
 
@@ -145,13 +145,13 @@ def go_on(landda: Landda, then: str) -> None:
         "resume": ("resume", "out"),
     }
     assert state in ("failed", "not begun", "stopped", "finished", "")
-    done = landda(1, *commands[then])
+    done = landda.here(*commands[then])
     if done.returncode == 3 and then == "resume":  # nothing is there yet
         assert "holds no campaign" in done.stderr and state == ""
-        done = landda(1, *commands["run"])
+        done = landda.here(*commands["run"])
     elif done.returncode == 3 and then == "run":
         assert "not empty" in done.stderr and state in ("failed", "stopped", "finished")
-        done = landda(1, *commands["resume"])
+        done = landda.here(*commands["resume"])
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -43,7 +43,7 @@ def test_a_dead_rank_ends_the_job_and_loses_nothing(landda: Landda, reference: M
     process.communicate(timeout=60)  # the job ends by itself
     assert process.returncode != 0
     assert landda.here("status", "out", "--state").stdout.strip() == "failed"
-    done = landda(1, "resume", "out")
+    done = landda.here("resume", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert_same(output, reference, landda)
 
@@ -76,7 +76,7 @@ def test_a_signal_before_anything_is_loaded_is_not_lost(landda: Landda, referenc
         cwd=landda.folder, check=False, env=ENVIRONMENT,
     )  # fmt: skip
     assert done.returncode == 0 and "Stopped by SIGUSR1" in done.stdout, done.stdout + done.stderr
-    assert landda(1, "resume", "out").returncode == 0
+    assert landda.here("resume", "out").returncode == 0
     assert_same(landda.folder / "out", reference, landda)
 
 

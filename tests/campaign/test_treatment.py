@@ -40,7 +40,7 @@ def write(landda: Landda) -> Path:
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     """The campaign with every check on one rank: its folder and digest."""
     run = Landda(tmp_path_factory.mktemp("checked"))
-    done = run(1, "run", write(run), "--output", "out")
+    done = run.here("run", write(run), "--output", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not run.unknown_files()
     return {"path": run.folder / "out", "digest": run.digest("out")}

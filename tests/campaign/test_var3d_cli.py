@@ -51,7 +51,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Landda:
                 "fields": ["background", "analysis", "innovation", "observation", "truth"]},
         verification={"depths_m": [[0.0, 0.07], [0.07, 0.28]], "discard_days": 1},
     )  # fmt: skip
-    done = run(1, "run", file, "-o", "out")
+    done = run.here("run", file, "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     return run
 
@@ -104,7 +104,7 @@ def test_an_archive_of_the_control(finished: Landda) -> None:
         runs=[{"method": "var3d_image", "background_archive": "b.nc"},
               {"method": "per_wedge", "background_errors": {"kind": "climatological", "file": "w.csv"}}],
     )  # fmt: skip
-    again = finished(1, "run", config, "-o", "again")
+    again = finished.here("run", config, "-o", "again")
     assert again.returncode == 0, again.stdout + again.stderr
 
 
@@ -138,9 +138,9 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Landda:
     """A campaign that analyses layers 1-3 one by one, on one rank, in ``out``."""
     run = Landda(tmp_path_factory.mktemp("layers"))
     file = write_layered(run, run.folder, "slopes.yaml", runs=[{"method": "control"}])
-    done = run(1, "regress", file, "--output", "vertical.nc", "--pairs", "2")
+    done = run.here("regress", file, "--output", "vertical.nc", "--pairs", "2")
     assert done.returncode == 0, done.stdout + done.stderr
-    done = run(1, "run", write_layered(run, run.folder), "-o", "out", "--verbose")
+    done = run.here("run", write_layered(run, run.folder), "-o", "out", "--verbose")
     assert done.returncode == 0, done.stdout + done.stderr
     return run
 
