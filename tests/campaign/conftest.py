@@ -79,7 +79,7 @@ class Landda:
     def here(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """The same on one rank in this process, which has loaded everything: a new process loads longer than it works.
 
-        For tests that do not need a separate process. Signal handlers and the capture of warnings are restored afterwards.
+        For tests that need no separate process. Signal handlers and the capture of warnings are restored afterwards.
         """
         out, err, told = io.StringIO(), io.StringIO(), [str(a) for a in arguments]
         handlers = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)}

@@ -14,7 +14,7 @@ import xarray as xr
 from landda_hpc.errors import StorageError
 from landda_hpc.io.csv_table import csv_text, write_csv
 from landda_hpc.io.markdown import MarkdownPage, table_lines
-from landda_hpc.io.netcdf_writer import TIME_UNITS, hours_since_1970, new_netcdf, write_dataset
+from landda_hpc.io.netcdf_writer import TIME_UNITS, hours_since_1970, new_netcdf
 from landda_hpc.io.provenance import CONVENTIONS
 from landda_hpc.verification.figures.maps import Coastline
 
@@ -74,14 +74,6 @@ def test_a_netcdf_file_that_fails_is_not_there(tmp_path: Path, error: Exception)
         file.dimensions({"x": 1})
         raise error
     assert list(tmp_path.iterdir()) == []
-
-
-def test_data_sets_have_the_same_conventions(tmp_path: Path) -> None:
-    write_dataset(
-        tmp_path / "d.nc", xr.Dataset({"a": ("x", [1.0, np.nan])}, attrs={"title": "t"}), {"a": {"zlib": True}}
-    )
-    with xr.open_dataset(tmp_path / "d.nc") as found:
-        assert found.attrs == {"Conventions": CONVENTIONS, "title": "t"} and np.isnan(found.a[1])
 
 
 def test_markdown_tables_align_numbers_right() -> None:
