@@ -152,10 +152,10 @@ class Registry(Generic[T]):
 
 
 def not_known(name: str, known: Sequence[str]) -> str:
-    """Words for an unknown name, with a suggestion: "'xx' is not known; known names are ..."."""
+    """Words for an unknown name, with a suggestion: "'xx' is not known; there are ..."."""
     close = difflib.get_close_matches(name[:80], known, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
-    return f"'{name[:80]}' is not known; known names are {', '.join(known)}.{hint}"
+    return f"'{name[:80]}' is not known; there are {', '.join(known)}.{hint}"
 
 
 def _origin(entry: EntryPoint) -> str:
