@@ -55,7 +55,7 @@ def test_the_trial_of_a_campaign_has_every_kind_of_file(landda: Landda) -> None:
 
 def test_without_a_trial_it_says_so(landda: Landda) -> None:
     shown = landda.here("check", landda.write(), "--no-trial").stdout
-    assert "from sizes alone" in shown and "not measured: --no-trial" in shown
+    assert "estimated from sizes" in shown and "not measured: --no-trial" in shown
 
 
 def test_a_trial_that_fails_gives_its_reason(landda: Landda) -> None:

@@ -129,7 +129,7 @@ def test_bai2026_takes_gldas_stations_and_rain(tmp_path: Path) -> None:
     table = tmp_path / "stations/cma/june.csv"
     as_it_was = table.read_text()
     table.write_text(as_it_was.replace(",23.5,", ",0.85,"))
-    assert "cma' do not say whether soil moisture is in percent or m3 m-3" in check(tmp_path, config)[0]
+    assert "cma' do not show whether soil moisture is in percent or m3 m-3" in check(tmp_path, config)[0]
     config["catalogue"]["cma"]["table_units"] = "percent"
     assert len(check(tmp_path, config)) == 2
     table.write_text(as_it_was.replace(",2022,", ",2021,"))

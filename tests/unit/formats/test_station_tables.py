@@ -141,7 +141,7 @@ def test_a_broken_sensor_does_not_decide(tmp_path: Path, caplog: pytest.LogCaptu
     with caplog.at_level(logging.WARNING):
         first, second = read(tmp_path, rows_of(WET) + rows_of([0.3] * 24, "58362"))
     assert first.values[0] == 0.215 and second.values[0] == 0.003
-    assert "taken as percent, though values of 1 sensors look otherwise, e.g. station 58362" in caplog.text
+    assert "assumed to be percent, although values of 1 sensors look different, e.g. station 58362" in caplog.text
     # A table of one time: nearly all stations agree.
     hour = [rows_of([v], f"{i:05d}")[0] for i, v in enumerate([*(20.0 + np.arange(40.0)), 0.2])]
     assert read(tmp_path, hour)[0].values[0] == 0.2
