@@ -93,7 +93,8 @@ def test_a_run_that_is_not_there_cannot_judge(landda: Landda) -> None:
     quality = {"innovation": {"run": "nobody"}}
     done = landda.here("check", landda.write(observations={"kind": "twin", "quality": quality}))
     assert done.returncode != 0
-    assert "observations.quality.innovation.run = 'nobody': there is no run of that name; expected one of control" in done.stderr
+    words = "observations.quality.innovation.run = 'nobody': there is no run of that name; expected one of control"
+    assert words in done.stderr
 
 
 def test_the_observations_of_a_twin_need_its_model(landda: Landda) -> None:

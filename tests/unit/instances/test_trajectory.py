@@ -97,7 +97,8 @@ def test_what_decides_the_trajectory_is_refused_by_name(overrides: dict[str, Any
     before, after = changed(REAL, overrides)
     assert config_hash(before) != config_hash(after)
     assert changed_trajectory(before, after) == [key]
-    with pytest.raises(ConfigError, match=rf"a change: {key} would change the trajectory.*Only these keys may change: parallel"):
+    words = rf"a change: {key} would change the trajectory.*Only these keys may change: parallel"
+    with pytest.raises(ConfigError, match=words):
         require_same_trajectory(before, after, "a change")
 
 
