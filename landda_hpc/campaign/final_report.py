@@ -122,7 +122,8 @@ def make_report(
             caption = done[name]
         else:
             caption = part.make()
-            gc.collect()  # a figure refers to itself, and would stay in memory with the next ones
+            if part.path.suffix == ".png":
+                gc.collect()  # a figure refers to itself, and would stay in memory with the next ones
             yield Made(name, caption, number, n_parts)
         if caption is not None:
             captions.append((part.path, caption))

@@ -11,10 +11,10 @@ import pytest
 
 from tests.campaign.conftest import Landda, assert_same
 
-LAYOUTS = [(3, 2, 3, "auto"), (2, 1, None, "serial")]
+LAYOUTS = [(3, 2, 3, "auto")]
 MORE = [
-    (2, 2, 2, "serial"), (2, 1, 1, "auto"), (3, 1, 2, "auto"), (4, 1, None, "auto"), (4, 3, 1, "auto"),
-    (7, 2, 4, "auto"),
+    (2, 1, None, "serial"), (2, 2, 2, "serial"), (2, 1, 1, "auto"), (3, 1, 2, "auto"), (4, 1, None, "auto"),
+    (4, 3, 1, "auto"), (7, 2, 4, "auto"),
 ]  # fmt: skip
 
 

@@ -109,6 +109,7 @@ def test_status_score_plot_digest_schema(finished: Landda) -> None:
     assert "[OPTIONS] COMMAND" in finished(1, "--help").stdout
 
 
+@pytest.mark.verify
 def test_check_answers_for_a_large_grid_by_a_count_on_a_coarser_one(landda: Landda) -> None:
     """26 million cells: the tiles themselves would take minutes and tens of gigabytes."""
     file = landda.write(grid={"n_lat": 3600, "n_lon": 7200}, runs=[{"method": "control"}])

@@ -221,7 +221,7 @@ def test_an_incomplete_restart_of_the_start_is_refused(tmp_path: Path, many_kind
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("ranks", "groups"), [(3, 2), pytest.param(4, 1, marks=pytest.mark.verify)])
+@pytest.mark.parametrize(("ranks", "groups"), [(3, 2), (4, 1)])
 def test_ranks_and_groups_change_no_bit(
     landda: Landda, synthetic: Path, reference: dict[str, Any], ranks: int, groups: int
 ) -> None:
@@ -236,6 +236,7 @@ def test_ranks_and_groups_change_no_bit(
     assert "2 ranks" in logs[-1].read_text()
 
 
+@pytest.mark.verify
 def test_kill_nine_in_the_middle_of_a_window(landda: Landda, synthetic: Path, reference: dict[str, Any]) -> None:
     slow = {"LANDDA_STAND_IN_FAULT": "slow", "LANDDA_STAND_IN_AT": "2010-152-21600"}
     process = landda.popen(1, "run", write(landda, synthetic, model=still(slow)), "-o", "out")
@@ -286,6 +287,7 @@ def test_a_checkpoint_whose_restarts_are_damaged_is_skipped(
     assert_same(out, reference)
 
 
+@pytest.mark.verify
 def test_a_resume_from_far_back_keeps_what_its_windows_start_from(tmp_path: Path, synthetic: Path) -> None:
     """Restarts of later times, of before the resume, are not the newest ones: they must not displace those needed."""
     times = {"assimilation_end": "2010-06-01T06:00", "end": "2010-06-02T12:00"}

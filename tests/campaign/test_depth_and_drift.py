@@ -67,6 +67,7 @@ def test_ranks_and_layouts_change_no_bit(
     assert_same(landda.folder / "out", with_options, landda)
 
 
+@pytest.mark.verify
 def test_a_kill_loses_nothing_of_what_was_learned(
     landda: Landda, with_options: Mapping[str, Any], slopes: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_drift_has_an_account_of_its_own(with_options: Mapping[str, Any]) -> Non
     assert all("drift_water" not in r for r in map(json.loads, lines) if r["run"] in ("control", "built_in"))
 
 
+@pytest.mark.verify
 def test_slopes_have_the_same_bits_on_two_ranks(landda: Landda, slopes: Path) -> None:
     done = landda(2, "regress", landda.write(), "--output", "vertical.nc", "--pairs", "2")
     assert done.returncode == 0, done.stdout + done.stderr

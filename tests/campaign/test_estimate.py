@@ -34,6 +34,7 @@ def predicted(config: CampaignConfig, ranks: int) -> Needs:
     return needs(config, measure(config, ranks), run_trial(config, timeout_s=900.0))
 
 
+@pytest.mark.verify
 def test_the_trial_of_a_campaign_has_every_kind_of_file(landda: Landda) -> None:
     changes: dict[str, Any] = {
         "checkpoint": {"every_hours": 6, "restarts": True},

@@ -59,6 +59,7 @@ def changes(data: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.verify
 def test_same_bits_on_any_number_of_ranks(landda: Any, data: Path) -> None:
     config = landda.write(**changes(data))
     digests = []

@@ -69,6 +69,7 @@ def page_of(folder: Path, raw: dict[str, Any], **overrides: Any) -> tuple[Writte
     return written, written.path.read_text(encoding="utf-8")
 
 
+@pytest.mark.verify
 def test_the_page_of_real_inputs(real: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     written, text = page_of(*real)
     assert exit_code(written.gaps) == 0, written.gaps
@@ -196,7 +197,7 @@ def test_verification_may_change_after_the_campaign(real: tuple[Path, dict[str, 
     assert "discard_days: 0" in own and "min_pairs: 4" in own, "the folder says what the campaign began with"
 
 
-@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.verify)])
+@pytest.mark.parametrize("ranks", [1, 2])
 def test_the_command_ends_with_a_code_of_its_own(real: tuple[Path, dict[str, Any]], landda: Landda, ranks: int) -> None:
     campaign = real[0] / "campaign"
     rain = "catalogue.rain={product: era5_land, path: nothing_%Y%m.nc}"

@@ -21,6 +21,7 @@ GRID = {"n_lat": 18, "n_lon": 34}
 RUNS = [{"method": "control"}, {"method": "pointwise"}]
 
 
+@pytest.mark.verify
 def test_ranks_resumes_and_restarts_keep_every_bit(landda: Landda) -> None:
     checkpoint = {"every_hours": 6, "keep_last": 9, "restarts": True}
     time = {"start": "2022-06-02T00:00", "assimilation_end": "2022-06-02T12:00", "end": "2022-06-02T18:00"}

@@ -33,6 +33,7 @@ def without_locks(landda: Landda, tmp_path: Path, request: pytest.FixtureRequest
     return landda
 
 
+@pytest.mark.verify
 def test_a_running_campaign_is_seen_and_not_resumed(without_locks: Landda, reference: Mapping[str, Any]) -> None:
     landda, output = without_locks, without_locks.folder / "out"
     process = landda.popen(2, "run", landda.write(), "--output", "out")

@@ -28,6 +28,7 @@ cd "$WORK" && exec setpriv --reuid {user} --regid {user} --clear-groups \\
 Python that is installed below /root."""
 
 
+@pytest.mark.verify
 def test_a_user_without_home_runs_and_plots_from_a_read_only_installation(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root: mounts the package read-only and becomes another user")

@@ -74,6 +74,7 @@ def records(folder: Path, name: str = "cycles") -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.verify
 def test_withheld_cells_are_not_assimilated_and_feedback_tells_all(landda: Any, data_root: Path) -> None:
     observations = {"window": {"kind": "mean", "hours": 6}, "withheld": {"fraction": 0.2, "block_deg": 20.0}}
     config = landda.write(**campaign(data_root, **observations))

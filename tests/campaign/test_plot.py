@@ -50,6 +50,7 @@ def test_chosen_maps_are_drawn_in_every_format(landda: Landda, reference: Mappin
     assert imread(landda.folder / "maps" / "map_pointwise_20220602T12.png").shape[1] < two_panels[1]
 
 
+@pytest.mark.verify
 def test_times_and_runs_that_are_not_chosen_are_those_of_the_report(
     landda: Landda, reference: Mapping[str, Any]
 ) -> None:

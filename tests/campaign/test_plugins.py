@@ -68,6 +68,7 @@ BUCKET: dict[str, Any] = {
 }
 
 
+@pytest.mark.verify
 def test_a_model_runs_on_any_number_of_ranks_and_is_resumed(landda: Landda, installed: dict[str, str]) -> None:
     file = landda.write(**BUCKET)
     for ranks in (1, 2):
@@ -84,11 +85,13 @@ def test_a_model_runs_on_any_number_of_ranks_and_is_resumed(landda: Landda, inst
     assert newest(landda.folder / "out1") == newest(landda.folder / "out2")
 
 
+@pytest.mark.verify
 def test_check_measures_a_model_of_another_package(landda: Landda, installed: dict[str, str]) -> None:
     checked = call(landda, installed, "check", landda.write(**BUCKET))
     assert checked.returncode == 0 and "measured in three cycles" in checked.stdout, checked.stdout + checked.stderr
 
 
+@pytest.mark.verify
 def test_images_are_assimilated_and_checked_and_stations_verify(landda: Landda, installed: dict[str, str]) -> None:
     lat, lon = np.arange(-85.0, 90.0, 10.0), np.arange(-175.0, 180.0, 10.0)
     (landda.folder / "images").mkdir()

@@ -10,6 +10,7 @@ from typing import Any
 
 import netCDF4
 import numpy as np
+import pytest
 import yaml
 from typer.testing import CliRunner
 
@@ -144,6 +145,7 @@ def test_bai2026_takes_gldas_stations_and_rain(tmp_path: Path) -> None:
     assert "product cldas, which gives no precipitation" in check(tmp_path, config)[2]
 
 
+@pytest.mark.verify
 def test_shen2024_takes_era5_land_and_cldas(tmp_path: Path) -> None:
     start, box = datetime(2016, 5, 1), (22.0, 69.0, 72.0, 119.0)
     times = [start + timedelta(hours=6 * k) for k in range(5)]

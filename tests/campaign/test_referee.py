@@ -27,6 +27,7 @@ def records(output: Path, run: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["run"] == run]
 
 
+@pytest.mark.verify
 def test_the_same_bits_on_more_ranks_and_after_a_resume(landda: Landda) -> None:
     file = landda.write(referee=TWIN_REFEREE, runs=RUNS)
     done = landda.here("run", file, "-o", "one")

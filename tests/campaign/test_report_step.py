@@ -65,6 +65,7 @@ def wait_for_parts(out: Path, n_parts: int, poll: Callable[[], Any]) -> None:
     raise AssertionError("no report within a minute")
 
 
+@pytest.mark.verify
 def test_a_report_lists_its_parts(finished: Landda) -> None:
     out = finished.folder / "out"
     state = read_report_state(out)
@@ -81,11 +82,7 @@ def test_a_report_lists_its_parts(finished: Landda) -> None:
 
 @pytest.mark.parametrize(
     ("ranks", "number", "code"),
-    [
-        (2, signal.SIGUSR1, 0),
-        pytest.param(1, signal.SIGTERM, 143, marks=pytest.mark.verify),
-        pytest.param(1, signal.SIGINT, 130, marks=pytest.mark.verify),
-    ],
+    [(2, signal.SIGUSR1, 0), (1, signal.SIGTERM, 143), (1, signal.SIGINT, 130)],
 )
 def test_a_signal_interrupts_the_report_and_a_resume_completes_it(
     landda: Landda, out: Path, finished: Landda, ranks: int, number: signal.Signals, code: int
@@ -107,7 +104,7 @@ def test_a_signal_interrupts_the_report_and_a_resume_completes_it(
     assert pages(out) == pages(finished.folder / "out")
 
 
-@pytest.mark.parametrize("ranks", [2, pytest.param(1, marks=pytest.mark.verify)])
+@pytest.mark.parametrize("ranks", [2, 1])
 def test_kill_nine_while_the_report_is_made(landda: Landda, out: Path, finished: Landda, ranks: int) -> None:
     process = landda.popen(ranks, "resume", "out")
     wait_for_parts(out, 3, process.poll)

@@ -43,6 +43,7 @@ def bai(tmp_path_factory: pytest.TempPathFactory) -> Landda:
     return run
 
 
+@pytest.mark.verify
 def test_the_page_of_bai2026_shows_what_a_twin_allows(bai: Landda) -> None:
     page = bai.folder / "out" / "reproduction.md"
     text = page.read_text()

@@ -99,6 +99,7 @@ def test_stop_requests_are_held_back_before_the_application_is_loaded() -> None:
     assert done.stdout.strip() == "True", done.stderr
 
 
+@pytest.mark.verify
 def test_a_signal_to_mpirun_reaches_all_ranks(landda: Landda, reference: Mapping[str, Any]) -> None:
     output = landda.folder / "out"
     process = landda.popen(2, "run", landda.write(checkpoint={"every_hours": 36}), "--output", "out")

@@ -56,6 +56,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Landda:
     return run
 
 
+@pytest.mark.verify
 def test_the_minimisation_is_drawn_and_the_first_days_are_left_out(finished: Landda) -> None:
     out = finished.folder / "out"
     figure = out / "figures" / "minimisation.png"
