@@ -1,6 +1,6 @@
-"""File formats of others and of this package, one kind per sub-package. Only reading and writing; no policy.
+"""Readers and writers of external and own file formats, one sub-package per kind; they make no policy.
 
-``cf`` holds the common part of all netCDF readers. A gridded soil-moisture product is a
+``cf`` holds code shared by all netCDF readers. A gridded soil-moisture product is a
 ``products.product.Product`` that a section in ``products.entries`` builds; its files open as a ``ProductFile``,
 give a ``SoilMoistureProfile``, and are found by their times in ``products.dataset``. Readers of stations, in
 ``stations.entries``, give a list of ``stations.station.StationSeries``. ``colm`` holds the files of both versions
@@ -63,6 +63,6 @@ MOVED: Final = {
     "units": "cf.units",
     "wedge_spectra": "own.wedge_spectra",
 }
-"""Former and present names of the readers' modules in this package. Kept until version 0.3."""
+"""Former and present names of modules in this package, kept until version 0.3."""
 
 install(__name__, MOVED)

@@ -1,4 +1,4 @@
-"""Common part of all readers of netCDF files: opening, decoding, axes, times, units; single images."""
+"""Code shared by all netCDF readers: opening, decoding, axes, times, units; single images."""
 
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile
 

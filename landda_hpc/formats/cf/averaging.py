@@ -1,4 +1,4 @@
-"""Detect averages over more than a product's step (months, dekads, weeks), which are not images of a time."""
+"""Detect averages over more than a product's step (months, dekads, weeks), which are not images of single times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WORDS: Final[tuple[tuple[str, str, float], ...]] = (
     ("seasonal", r"seasonal|seasmean", 80.0),
     ("yearly", r"yearly|annual|yearmean|YR(?=\.nc)", 350.0),
 )
-"""Word for messages, spellings in names, and the minimum number of days in the period."""
+"""Word for messages, spellings in names, and minimum length of the period, days."""
 
 _PATTERNS: Final = tuple(
     (word, re.compile(rf"(?:(?<=[^A-Za-z0-9])|^)(?:{text})(?![A-Za-z])", re.IGNORECASE), timedelta(days=days))
@@ -48,19 +48,19 @@ _TITLE: Final = re.compile(
     r"\b(monthly|dekadal|weekly|seasonal|yearly|annual)[ -]+(mean|average|composite|climatolog)", re.IGNORECASE
 )
 _OPERATOR: Final = re.compile(r"\bcdo\b.*?[ ,-](y?mon|year|y?seas)(mean|avg)\b", re.IGNORECASE)
-"""An operator of CDO in a file's history whose result is a mean over times."""
+"""A CDO operator in a file's history that averages over times."""
 _SPAN: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?: (\d{2}):\d{2}:\d{2})?")
-"""``delta_t`` and ``avg_period`` of NOAA's Physical Sciences Laboratory: years, months, days, hours."""
+"""``delta_t`` and ``avg_period`` as written by NOAA's Physical Sciences Laboratory: years, months, days, hours."""
 _UNIT_DAYS: Final = {"s": 1 / 86400, "m": 1 / 1440, "h": 1 / 24, "d": 1.0}
 _LONGEST: Final = timedelta(days=400)
 """Longer periods in attributes describe a whole record."""
 
 _SLACK: Final = 1.5
-"""A period of more than this number of steps is not that of the product."""
+"""An averaging period longer than this number of steps is not that of the product."""
 
 
 def period_in_name(name: str) -> tuple[str, timedelta] | None:
-    """The averaging period in a file's name: a word and the least length; None without one.
+    """Find the averaging period in a file's name: a word and the minimum length; None if there is none.
 
     Examples
     --------
@@ -82,15 +82,15 @@ def require_images(
     ----------
     variables : names of the soil layers.
     time : name of the time axis, if there is one.
-    times : of the file.
-    step : between two images of the product.
+    times : times in the file.
+    step : interval between two images of the product.
 
     Notes
     -----
-    Local: no communication. Signs are the bounds of the times, ``cell_methods``, attributes of time coverage and
-    frequency, the name, and the name that the attribute ``id`` keeps when a file is renamed. Names and attributes of
-    the coverage are ignored if the file holds times at the product's step, because a month of hourly images is often
-    called monthly. C3S states ``time_coverage_resolution = P1D`` in its monthly means, so no sign excludes another.
+    Local: no communication. Averages are recognised by the bounds of the times, ``cell_methods``, attributes of time
+    coverage and frequency, the file name, and the attribute ``id``, which keeps the original name of a renamed file.
+    Names and coverage attributes are ignored if the file holds times at the product's step, because a month of hourly
+    images is often called monthly. Any one sign suffices: C3S monthly means have ``time_coverage_resolution = P1D``.
     """
     spacing = min((b - a for a, b in pairwise(times)), default=None)
     signs = _signs_of_axis(file, variables, time, spacing, step)
@@ -109,7 +109,7 @@ def require_images(
 def _signs_of_axis(
     file: NetcdfFile, variables: Sequence[str], time: str | None, spacing: timedelta | None, step: timedelta
 ) -> list[str]:
-    """Signs in the variables and their times."""
+    """Signs of averaging in the variables and their time axis."""
     signs: list[str] = []
     methods = [file.attribute(name, "cell_methods") for name in variables]
     if time is not None:
@@ -118,7 +118,7 @@ def _signs_of_axis(
         if length is not None and length > (max(_SLACK * step, timedelta(days=2)) if is_point else _SLACK * step):
             signs.append(f"the bounds of '{time}' span {_hours(length)}")
         if file.attribute(time, "climatology"):
-            signs.append(f"'{time}' is of a climatology")
+            signs.append(f"'{time}' belongs to a climatology")
     for method in methods:
         match = _INTERVAL.search(method)
         is_long = match and timedelta(days=int(match.group(1)) * _DAYS[match.group(2).lower()]) > _SLACK * step
@@ -130,7 +130,7 @@ def _signs_of_axis(
 
 
 def _signs_of_file(file: NetcdfFile, times: Sequence[datetime], step: timedelta) -> list[str]:
-    """Signs in name and attributes of a file that does not hold times at the product's step."""
+    """Signs of averaging in the name and attributes of a file without times at the product's step."""
     signs: list[str] = []
     for what, text in (("its name says", file.path.name), ("its attribute id says", file.file_attribute("id"))):
         period = period_in_name(text)
@@ -155,7 +155,7 @@ def _signs_of_file(file: NetcdfFile, times: Sequence[datetime], step: timedelta)
 
 
 def _signs_of_tools(file: NetcdfFile, variables: Sequence[str], time: str | None, step: timedelta) -> list[str]:
-    """Signs in titles and in attributes written by programs."""
+    """Signs of averaging in titles and in attributes written by programs."""
     signs: list[str] = []
     texts = [("title", file.file_attribute("title")), ("LongName", file.file_attribute("LongName"))]
     texts += [(f"long_name of {name}", file.attribute(name, "long_name")) for name in variables]
@@ -179,7 +179,7 @@ def _signs_of_tools(file: NetcdfFile, variables: Sequence[str], time: str | None
 
 
 def _bounds_length(file: NetcdfFile, time: str) -> timedelta | None:
-    """Length of the longest interval in the bounds of a time axis; None if there are none that can be read."""
+    """Length of the longest interval in the bounds of a time axis; None without readable bounds."""
     name = file.attribute(time, "bounds")
     name = name or next((guess for guess in (f"{time}_bnds", f"{time}_bounds") if file.has(guess)), "")
     unit = file.attribute(time, "units").lower()
@@ -197,7 +197,7 @@ def _bounds_length(file: NetcdfFile, time: str) -> timedelta | None:
 
 
 def _length_of(text: str) -> timedelta | None:
-    """The period that an attribute states: an ISO 8601 duration or a word; the least length."""
+    """Minimum length of the period that an attribute gives as an ISO 8601 duration or a word."""
     text = text.strip()
     match = _ISO.fullmatch(text)
     if match is not None and any(match.groups()):
@@ -212,7 +212,7 @@ def _length_of(text: str) -> timedelta | None:
 
 
 def _moment(text: str) -> datetime | None:
-    """A time in an attribute, e.g. 20131231T120000Z or 2013-12-31T12:00:00Z, naive; None for another form."""
+    """Naive time from an attribute, e.g. 20131231T120000Z or 2013-12-31T12:00:00Z; None for any other form."""
     try:
         return datetime.fromisoformat(text.strip()).replace(tzinfo=None)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Cell bounds of CF axes: if a file has the edges of its cells, they replace the midpoints between centres."""
+"""Cell bounds of CF axes: cell edges given in a file replace the midpoints between centres."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ _TOLERANCE: Final = 0.02
 
 
 def with_bounds(file: NetcdfFile, latitude: str, longitude: str, grid: Grid, rows: IntArray, columns: IntArray) -> Grid:
-    """The grid with the edges that the file gives for its axes.
+    """Return the grid with the cell edges given in the file.
 
     Parameters
     ----------
     latitude, longitude : coordinate variables; their attribute ``bounds`` names the variable of edges, (n, 2). Without
-        the attribute ``<name>_bnds`` or ``<name>_bounds`` is used if it exists.
-    grid : from the centres alone, rows from south to north.
-    rows, columns : the grid's in the file.
+        this attribute, ``<name>_bnds`` or ``<name>_bounds`` is used if it exists.
+    grid : grid from the centres alone, rows from south to north.
+    rows, columns : positions of the grid's rows and columns in the file.
 
     Returns
     -------
-    Grid : as ``grid`` on axes without bounds: Gaussian rows, for one, are not bounded half-way between their centres.
+    Axes without bounds keep the edges of ``grid``. The edges of Gaussian rows, for example, are not half-way between
+    their centres.
 
     Raises
     ------
-    DataError : bounds of another shape, with gaps, overlaps or missing values, or that do not contain their centres.
+    DataError : bounds of the wrong shape, with gaps, overlaps or missing values, or that exclude their centres.
 
     Notes
     -----
-    Local: no communication. CF conventions, section 7.1. An attribute that names a variable which is not in the file
-    (cut out by a tool) is reported in the log.
+    Local: no communication. CF conventions, section 7.1. A warning is logged if the bounds are missing from the file.
     """
     lat_edges = _edges(file, latitude, grid.lat, rows, None)
     lon_edges = _edges(file, longitude, grid.lon, columns, 360.0)
@@ -73,7 +73,7 @@ def _edges(
         )
     bounds = bounds[places]
     if period is not None:
-        # A cell across the seam may be given as 359.5 to 0.5.
+        # A cell across the Greenwich meridian may be stored as 359.5 to 0.5.
         bounds = bounds - period * np.round((bounds - centres[:, None]) / period)
     low, high = bounds.min(axis=1), bounds.max(axis=1)
     width = np.diff(centres).min()

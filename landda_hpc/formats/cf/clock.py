@@ -1,7 +1,7 @@
-"""Convert numbers of a CF time coordinate to times, UTC, for all readers. Ambiguous times are errors.
+"""Convert numbers of a CF time coordinate to times, UTC, for all readers.
 
 The rules are those of CF (4.4, time coordinate) and UDUNITS-2: numbers, ``<unit> since <reference>``, calendar.
-Cases that these leave open (names of time zones, months, lost digits) are errors.
+Cases that these rules leave open (names of time zones, months, lost digits) are errors.
 """
 
 from __future__ import annotations
@@ -50,30 +50,30 @@ _JULIAN_DAY: Final = 1721425
 _FIRST_GREGORIAN: Final = datetime(1582, 10, 15)
 
 _STEPS: Final = np.array([60, 300, 600, 900, 1800, 3600, 10800, 21600, 43200, 86400], dtype=np.float64)
-"""Steps that time axes have, s; each divides a day."""
+"""Usual steps of time axes, s; each divides a day."""
 _EVEN: Final = ((3600.0, 1.0), (86400.0, 3600.0), (86400.0, 8640.0))
-"""Usual steps divide the first number of seconds and are multiples of the second."""
+"""A usual step divides the first number of seconds and is a multiple of the second."""
 _HALF_SECOND: Final = 0.5
 _CLOSE: Final = 10.0
-"""Times known to this precision, s, are used unchanged if they are not multiples of a step."""
+"""Times known to this accuracy, s, are used unchanged if they are not multiples of a step."""
 _ROUGH: Final = 45.0
-"""Above this error, s, numbers that look rounded are taken as rounded only if several of them show it."""
+"""Above this error, s, numbers that look rounded are treated as rounded only if there are several of them."""
 _LONGEST: Final = 1e12
 """Seconds, 31,700 years: larger numbers are not times."""
 _EXACT: Final = 0.01
-"""Times that differ by less than this, s, are equal: double precision of days since the year 1 leaves 1e-5 s."""
+"""Times that differ by less than this, s, are equal: days since the year 1 in double precision err by 1e-5 s."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A unit of time since a reference.
+    """Unit and reference of a time coordinate.
 
     Attributes
     ----------
     seconds : length of the unit, s.
-    date : year, month and day of the reference, of the variable's calendar.
-    second_of_day : of the reference, s.
-    zone_minutes : how far the reference's clock is ahead of UTC, minutes; None if the unit has no time zone.
+    date : year, month and day of the reference in the variable's calendar.
+    second_of_day : time of day of the reference, s.
+    zone_minutes : offset of the reference from UTC, positive east, minutes; None if the unit has no time zone.
     """
 
     seconds: float
@@ -83,7 +83,7 @@ class Reference:
 
 
 def is_clock(units: str) -> bool:
-    """Whether a unit is one of times: ``<unit> since <time>``, or an absolute ``day as %Y%m%d.%f``."""
+    """Whether a unit denotes times: ``<unit> since <time>``, or an absolute ``day as %Y%m%d.%f``."""
     text = units.lower()
     return " since " in text or " as %" in text
 
@@ -93,13 +93,13 @@ def parse_units(units: str, place: str) -> Reference:
 
     Parameters
     ----------
-    units : ``<unit> since Y-M-D[ h[:m[:s]][ zone]]``; T may stand before the hour. The zone is Z, UTC, GMT, or hours
+    units : ``<unit> since Y-M-D[ h[:m[:s]][ zone]]``; T may precede the hour. The zone is Z, UTC, GMT, or hours
         (and minutes) ahead of UTC: +8, +08, +8:00, +0800.
     place : the variable and its file, for messages.
 
     Raises
     ------
-    DataError : another form; a unit without fixed length (month, year); a time zone by name; numbers out of range.
+    DataError : any other form; a unit without fixed length (month, year); a named time zone; numbers out of range.
     """
     found = _UNITS.fullmatch(units.strip())
     name = found["unit"].lower() if found else ""
@@ -129,7 +129,7 @@ def parse_units(units: str, place: str) -> Reference:
 
 
 def _minutes(offset: str) -> int:
-    """Minutes of an offset from UTC: +8, +08, +8:00, +800 or +0800; a value beyond all zones if they are not valid."""
+    """Offset from UTC in minutes: +8, +08, +8:00, +800 or +0800; invalid minutes give a value beyond all time zones."""
     digits = offset[1:].replace(":", "")
     hours, minutes = (int(digits), 0) if len(digits) <= 2 else (int(digits[:-2]), int(digits[-2:]))
     if minutes > 59:
@@ -145,30 +145,30 @@ def decode_times(
     place: str,
     calendars: Sequence[str] = STANDARD_CALENDARS,
 ) -> list[datetime]:
-    """Times of the numbers of a time coordinate, to the second, naive UTC.
+    """Convert the numbers of a time coordinate to times, to the second, naive UTC.
 
     Parameters
     ----------
     values : numbers, (n_time,).
-    kind : type in the file, which limits their precision.
-    units : as ``parse_units``.
+    kind : data type in the file, which limits the precision.
+    units : as for ``parse_units``.
     calendar : the attribute; empty is the standard calendar: Julian until 4 October 1582, Gregorian since the 15th.
     place : the variable and its file, for messages.
-    calendars : allowed calendars. A day of the noleap calendar is the day with that date.
+    calendars : allowed calendars. Dates of the noleap calendar are kept.
 
     Raises
     ------
-    DataError : a calendar that is not allowed, or a unit that is not understood; no values, or missing ones; a
-        reference that is not a day of its calendar; times before 15 October 1582 in the standard calendar, or outside
-        the years 1 to 9999; lost digits, so that the times are unknown.
+    DataError : a calendar that is not allowed; an invalid unit; no values, or missing values; a reference that is not a
+        day of its calendar; times before 15 October 1582 in the standard calendar, or outside the years 1 to 9999;
+        times that are unknown because digits were lost.
 
     Notes
     -----
-    Local: no communication. Numbers in single precision, in double precision that was single, and days or hours rounded
-    to a few decimals differ from the times that they represent: 01:00 is read as 01:01:52 from days since 1900 in
-    single precision. If all times of the coordinate lie within the rounding error of multiples of a step (1, 5, 10,
-    15 or 30 minutes, 1, 3, 6 or 12 hours, a day; at least twice the resolution), these are used. Otherwise they are
-    used unchanged if they are known to 10 s, and rejected if not.
+    Local: no communication. Numbers in single precision, numbers converted from single to double precision, and days or
+    hours rounded to a few decimals differ from the times that they represent: days since 1900 in single precision give
+    01:01:52 for 01:00. If all times of the coordinate lie within the rounding error of multiples of a step (1, 5, 10,
+    15 or 30 minutes, 1, 3, 6 or 12 hours, a day; at least twice the resolution), these multiples are used. Otherwise
+    the times are used unchanged if they are known to 10 s, and rejected if not.
     """
     counted = calendar.strip().lower() or "standard"
     if counted not in calendars:
@@ -181,7 +181,7 @@ def decode_times(
             f"{place} has units '{units}' and values up to {np.abs(values).max():g}; expected times of the years 1 to "
             "9999."
         )
-    read = values * reference.seconds + reference.second_of_day  # since midnight of the reference's own clock
+    read = values * reference.seconds + reference.second_of_day  # since midnight in the reference's time zone
     rounding = _rounding_of(values, kind, reference.seconds)
     seconds, step = _without_rounding(read, values, rounding)
     if seconds is None:
@@ -239,9 +239,9 @@ class _Rounding:
     Attributes
     ----------
     error : half of the resolution, s; 0 if the numbers are exact.
-    is_certain : the numbers cannot be more precise; otherwise they look rounded and may be exact.
-    minutes_tell : numbers that are whole minutes are likely exact. Whole numbers of minutes and multiples of 0.1 hours
-        or 0.1 days always are, and every fifth of 0.01 days: these show nothing.
+    is_certain : the numbers cannot be more precise; otherwise they look rounded but may be exact.
+    minutes_tell : times at whole minutes are likely exact. This is false for numbers in minutes and multiples of 0.1
+        hours or 0.1 days, which are always whole minutes, and of 0.01 days, of which every fifth is.
     reason : for messages.
     """
 
@@ -252,13 +252,13 @@ class _Rounding:
 
 
 def _rounding_of(values: FloatArray, kind: np.dtype[Any], unit: float) -> _Rounding:
-    """Rounding of numbers of a unit of so many seconds, stored in a type."""
+    """Rounding error of stored numbers; ``unit`` is the length of their unit, s."""
     if kind.kind != "f":
         return _Rounding(0.0)
     is_single, single = kind.itemsize <= 4, values.astype(np.float32)
     largest = np.abs(single).max()
     is_whole = bool((values == np.floor(values)).all())
-    # Numbers in double precision that were single: fractions show it directly, whole numbers only if there are several.
+    # Double precision converted from single: one fraction shows it, whole numbers only if there are several.
     is_widened = bool((single == values).all()) and (not is_whole or (values.size >= 4 and largest >= 2.0**24))
     spacing = float(np.spacing(largest if is_single or is_widened else np.float64(largest)))
     decimals = _decimals(values, spacing) if unit >= 3600.0 else None
@@ -270,7 +270,7 @@ def _rounding_of(values: FloatArray, kind: np.dtype[Any], unit: float) -> _Round
 
 
 def _decimals(values: FloatArray, spacing: float) -> int | None:
-    """Decimals to which all numbers are rounded, if their type can hold more; None if they are whole or not rounded."""
+    """Number of decimals of rounded numbers whose type can hold more; None if they are whole or not rounded."""
     for n in range(7):
         if 10.0**-n <= 4.0 * spacing:
             return None
@@ -282,12 +282,12 @@ def _decimals(values: FloatArray, spacing: float) -> int | None:
 def _without_rounding(
     seconds: FloatArray, values: FloatArray, rounding: _Rounding
 ) -> tuple[FloatArray | None, float | None]:
-    """The seconds that rounded numbers represent, None if unknown, and the step that was tried.
+    """Return the seconds that rounded numbers represent (None if unknown) and the step that was tried.
 
     Parameters
     ----------
-    seconds : since a midnight, (n_time,).
-    values : the numbers.
+    seconds : seconds since a midnight, (n_time,).
+    values : numbers in the file.
     """
     error = rounding.error
     if error < _HALF_SECOND:
@@ -307,7 +307,7 @@ def _without_rounding(
 
 
 def _may_be_exact(seconds: FloatArray, rounding: _Rounding) -> bool:
-    """Whether numbers that look rounded are likely exact: whole minutes, quarters of an hour, or usual even steps."""
+    """Whether numbers that look rounded are likely exact: whole minutes, quarters of an hour, or a usual even step."""
     if not _are_multiples(seconds, 60.0):
         return False
     return rounding.minutes_tell or _are_multiples(seconds, 900.0) or _is_even(seconds)
@@ -318,7 +318,7 @@ def _are_multiples(seconds: FloatArray, step: float) -> bool:
 
 
 def _is_even(seconds: FloatArray) -> bool:
-    """Whether times ascend evenly, by a step that divides an hour, a day into hours, or a day into tenths."""
+    """Whether times ascend by one step that divides an hour, or a day into multiples of an hour or of a tenth of it."""
     steps = np.diff(seconds)
     if not steps.size:
         return True

@@ -1,7 +1,7 @@
 """Decode stored numbers of a netCDF variable: fill and missing values, valid range, packing.
 
-The rules are those of the NetCDF User Guide (appendix A, attribute conventions) and of CF (2.5.1 and 8.1). Some
-files do not follow them; ``Decoder`` describes how these are read.
+The rules are those of the NetCDF User Guide (appendix A, attribute conventions) and of CF (2.5.1 and 8.1).
+``Decoder`` describes how files that deviate from them are read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ATTRIBUTES: Final = (
 
 _SINGLE: Final = float(np.finfo(np.float32).eps)
 _FEWEST_CODES: Final = 10
-"""A range of another type that leaves fewer of the packed integers than this is in unpacked units."""
+"""A range of another type is in unpacked units if it admits fewer packed integers than this."""
 
 _logged: set[tuple[object, ...]] = set()
 
@@ -34,7 +34,7 @@ Numbers = npt.NDArray[Any]
 
 
 def is_first(*key: object) -> bool:
-    """Whether a message of this key is new in this process; repeated messages are not logged."""
+    """Whether a message with this key is new in this process; repeated messages are not logged."""
     is_new = key not in _logged
     _logged.add(key)
     return is_new
@@ -42,14 +42,14 @@ def is_first(*key: object) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """Values of a variable, and the number that the valid range removes.
+    """Values of a variable, and the number of values that the valid range removes.
 
     Attributes
     ----------
     values : float64, unpacked, in the shape of the stored numbers; NaN where fill, missing or outside the valid range.
-    n_outside : values that are neither fill nor missing, and outside the valid range.
+    n_outside : number of values outside the valid range that are neither fill nor missing.
     n_kept : number of remaining values.
-    outside : least and greatest of the values outside the range, unpacked; NaN if there is none.
+    outside : minimum and maximum of the values outside the range, unpacked; NaN if there are none.
     """
 
     values: FloatArray
@@ -60,7 +60,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class _Limits:
-    """A valid range, inclusive, infinite where open; in packed or in unpacked units; its attributes for messages."""
+    """An inclusive valid range in packed or unpacked units, infinite where open; ``text`` describes it in messages."""
 
     low: float
     high: float
@@ -69,17 +69,17 @@ class _Limits:
 
 
 class Decoder:
-    """How the stored numbers of one variable are decoded.
+    """Decoder of the stored numbers of one variable.
 
     Parameters
     ----------
     stored : type of the numbers in the file.
-    attributes : those of the variable, as the netCDF library gives them.
+    attributes : attributes of the variable, as the netCDF library returns them.
     place : the variable and its file, for messages: ``variable 'sm' in 'file.nc'``.
 
     Attributes
     ----------
-    kind : type of the values by CF: the stored type, or that of scale and offset.
+    kind : type of the values according to CF: the stored type, or that of scale and offset.
     range_text : the valid range with its type and units, for messages; empty if there is none.
 
     Raises
@@ -88,17 +88,16 @@ class Decoder:
 
     Notes
     -----
-    - Fill and missing values are in packed units if the stored type can hold them (floating-point numbers: to two units
-      in the last place of single precision if the types differ), else in unpacked units. Types of two bytes and more
-      have the default fill value of the netCDF library if the file defines none; bytes have none.
+    - Fill and missing values are in packed units if the stored type can hold them, else in unpacked units.
+      Floating-point numbers of different types are compared to two units in the last place of single precision. Types
+      of two bytes and more have the default fill value of the netCDF library if the file defines none; bytes have none.
     - A valid range of the stored type is in packed units. A range of the type of scale and offset is in unpacked units
-      if that type is higher than the stored one. Of a third type, an integer range is in packed units, unless it leaves
-      fewer than 10 of the packed integers; a floating-point range is in unpacked units, unless it consists of whole
-      numbers that only the packed integers can reach.
-    - valid_range overrules valid_min and valid_max. A range that does not consist of ascending numbers is ignored with
-      a warning: it contains no information, and readers check the physical range of their variables.
-    - Unpacking is done in the type of scale and offset, as CF defines it; in double precision if they are integers or
-      text.
+      if that type is higher than the stored one. An integer range of a third type is in packed units, unless it admits
+      fewer than 10 packed integers. A floating-point range of a third type is in unpacked units, unless it consists of
+      whole numbers that only the packed integers can reach.
+    - valid_range takes precedence over valid_min and valid_max. A range that does not consist of ascending numbers is
+      ignored with a warning: it contains no information, and readers check the physical range of their variables.
+    - Values are unpacked in the type of scale and offset (CF), or in double precision if these are integers or text.
     """
 
     def __init__(self, stored: np.dtype[Any], attributes: Mapping[str, Any], place: str) -> None:
@@ -113,7 +112,7 @@ class Decoder:
         self.range_text = " and ".join(limits.text for limits in self._ranges)
 
     def decode(self, numbers: Numbers) -> Decoded:
-        """Decode stored numbers of any shape; they are not changed."""
+        """Decode stored numbers of any shape, without changing them."""
         shape = np.shape(numbers)
         raw = np.ascontiguousarray(numbers, dtype=self._in_file).view(self._stored).reshape(shape)
         with np.errstate(all="ignore"):
@@ -170,14 +169,14 @@ class Decoder:
         return np.array(values, dtype=np.float64)
 
     def _is_missing(self, raw: Numbers, values: FloatArray) -> BoolArray:
-        """Where stored numbers, and their values, are fill, missing or NaN."""
+        """Mask of the numbers that are fill, missing or NaN."""
         found = np.isnan(values)
         for value in self._missing:
             found |= self._equals(raw, values, value)
         return found
 
     def _equals(self, raw: Numbers, values: FloatArray, value: Any) -> BoolArray:
-        """Where the stored numbers are a fill or missing value."""
+        """Mask of the stored numbers that equal a fill or missing value."""
         number = value.item()
         found: BoolArray
         if not np.isfinite(number):
@@ -189,12 +188,12 @@ class Decoder:
         elif value.dtype == self._stored or number == 0:
             found = raw == self._stored.type(number)
         else:
-            # The value went through another type, or through text.
+            # The attribute was converted from another type or from text.
             found = np.abs(raw - np.float64(number)) <= 2.0 * _SINGLE * abs(number)
         return found
 
     def _slack(self, limit: float, is_unpacked: bool) -> float:
-        """Largest difference between a limit and a value of another type that counts as equal."""
+        """Largest difference at which a value counts as equal to a limit of another type."""
         if not np.isfinite(limit):
             return 0.0
         if not is_unpacked:
@@ -206,7 +205,7 @@ class Decoder:
     # -------------------------------------------------------------- attributes
 
     def _read_packing(self, attributes: Mapping[str, Any]) -> tuple[Any, Any, np.dtype[Any] | None]:
-        """Scale and offset as numpy numbers, None if absent or without effect, and the type that they give."""
+        """Scale and offset as numpy numbers (None if absent or without effect), and the type that they imply."""
         scale, offset = (self._factor(name, attributes.get(name)) for name in ("scale_factor", "add_offset"))
         kinds = [number.dtype for number in (scale, offset) if number is not None]
         if scale is not None and scale == 0:
@@ -230,7 +229,7 @@ class Decoder:
         return numbers.reshape(-1)[0]
 
     def _read_missing(self, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Fill and missing values as numpy numbers of the attributes' types, the unsigned ones as such."""
+        """Fill and missing values as numpy numbers of the attributes' types, with the variable's signedness."""
         found: list[Any] = []
         for name in ("_FillValue", "missing_value"):
             if name not in attributes:
@@ -263,7 +262,7 @@ class Decoder:
         return tuple(found)
 
     def _limit_numbers(self, name: str, attributes: Mapping[str, Any], n: int) -> Numbers | None:
-        """An attribute of limits, (n,); None if absent or not a range."""
+        """Limits in an attribute, (n,); None if absent or not a range."""
         if name not in attributes:
             return None
         attribute = attributes[name]
@@ -278,7 +277,7 @@ class Decoder:
         return numbers
 
     def _limits(self, name: str, low: Any, high: Any) -> _Limits:
-        """A range of numpy numbers of one type; None or NaN is open."""
+        """Valid range from numpy numbers of one type; None or NaN leaves an end open."""
         given = [number for number in (low, high) if number is not None]
         kind: np.dtype[Any] = given[0].dtype
         least = -np.inf if low is None or np.isnan(low) else float(low)
@@ -292,7 +291,7 @@ class Decoder:
         return _Limits(least, greatest, is_packed, text)
 
     def _limits_are_packed(self, least: float, greatest: float, kind: np.dtype[Any]) -> bool:
-        """Whether a range of a packed variable is in packed units; see the class."""
+        """Whether a range of a packed variable is in packed units, by the rules of the class."""
         if kind == self._stored:
             return True
         if kind == self.kind:
@@ -310,7 +309,7 @@ class Decoder:
         return bool(is_beyond)
 
     def _signed_as_stored(self, numbers: Numbers) -> Numbers:
-        """Numbers of the type in the file, read as unsigned or signed as the variable is."""
+        """Give numbers of the file's type the signedness of the variable."""
         return numbers.view(self._stored) if numbers.dtype.newbyteorder("=") == self._in_file else numbers
 
     def _ignore(self, name: str, attribute: Any, reason: str) -> None:
@@ -322,17 +321,17 @@ class Decoder:
 
 
 def decoder_of(variable: netCDF4.Variable[Any], place: str, *, with_range: bool = True, **usual: Any) -> Decoder:
-    """Decoder of a variable of an open file.
+    """Create the decoder of a variable of an open file.
 
     Parameters
     ----------
-    place : as ``Decoder``.
+    place : as for ``Decoder``.
     with_range : whether values outside the valid range are missing.
     usual : default attributes if the variable lacks them.
 
     Raises
     ------
-    DataError : as ``Decoder``.
+    DataError : as for ``Decoder``.
     """
     names = [name for name in _ATTRIBUTES if with_range or not name.startswith("valid_")]
     present = {name: variable.getncattr(name) for name in variable.ncattrs() if name in names}
@@ -340,7 +339,7 @@ def decoder_of(variable: netCDF4.Variable[Any], place: str, *, with_range: bool 
 
 
 def _signedness(stored: np.dtype[Any], unsigned: Any) -> np.dtype[Any]:
-    """The stored type with the signedness of the attribute _Unsigned; classic netCDF has no unsigned types."""
+    """Stored type with the signedness given by the attribute _Unsigned; classic netCDF has no unsigned types."""
     text = str(unsigned).strip().lower()
     if stored.kind == "i" and text == "true":
         return np.dtype(f"u{stored.itemsize}")
@@ -350,7 +349,7 @@ def _signedness(stored: np.dtype[Any], unsigned: Any) -> np.dtype[Any]:
 
 
 def _rank(kind: np.dtype[Any]) -> tuple[bool, int]:
-    """Order of types by the user guide: floating-point above integers, then by size."""
+    """Rank of a type after the NetCDF User Guide: floating-point above integers, then by size."""
     return kind.kind == "f", kind.itemsize
 
 
@@ -361,7 +360,7 @@ def _holds(kind: np.dtype[Any], number: float) -> bool:
 
 
 def _as_numbers(attribute: Any) -> Numbers | None:
-    """Numbers of an attribute, in its type; text is read as double precision; None if it holds no numbers."""
+    """Numbers of an attribute in its type, or in double precision if it is text; None if it holds no numbers."""
     if isinstance(attribute, str | bytes):
         text = attribute.decode("latin-1") if isinstance(attribute, bytes) else attribute
         try:

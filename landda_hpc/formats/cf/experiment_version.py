@@ -1,4 +1,4 @@
-"""ECMWF's version of an experiment: ERA5 takes precedence over the preliminary ERA5T, in any order of a file."""
+"""ECMWF's version of an experiment: ERA5 takes precedence over the preliminary ERA5T, in any order in the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from landda_hpc.errors import DataError
 from landda_hpc.formats.cf.netcdf_file import NetcdfFile
 
 EXPVER: Final = "expver"
-"""The coordinate: 1 is ERA5, 5 ERA5T; numbers or texts, along its own dimension or along time."""
+"""Coordinate of the version: 1 is ERA5, 5 is ERA5T; numbers or text, along its own dimension or along time."""
 
 _RANKS: Final = {"1": 0, "5": 1}
 
@@ -22,7 +22,7 @@ def expver_rank(text: str) -> int:
 
 
 def expver_ranks(file: NetcdfFile, time: str) -> list[int] | None:
-    """Ranks of the records of a time axis; None if all are of one version, or it is unknown."""
+    """Ranks of the records of a time axis; None if all have one version, or the versions are unknown."""
     if not file.has(EXPVER) or not file.dims(time) or file.dims(EXPVER) != file.dims(time):
         return None
     ranks = [expver_rank(text) for text in file.texts(EXPVER)]
@@ -30,12 +30,12 @@ def expver_ranks(file: NetcdfFile, time: str) -> list[int] | None:
 
 
 def is_preliminary(file: NetcdfFile) -> bool:
-    """Whether a file says that all its values are of ERA5T."""
+    """Whether all values of a file are marked as ERA5T."""
     return file.has(EXPVER) and {expver_rank(text) for text in file.texts(EXPVER)} == {_RANKS["5"]}
 
 
 def best_stream(file: NetcdfFile, name: str, streams: FloatArray) -> FloatArray:
-    """The value of ERA5 among the streams of a variable, or that of ERA5T if ERA5 has none.
+    """Return the ERA5 values among the streams of a variable, and ERA5T values where ERA5 has none.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def best_stream(file: NetcdfFile, name: str, streams: FloatArray) -> FloatArray:
 
     Raises
     ------
-    DataError : several streams have a value, and the file does not say which is which.
+    DataError : several streams have a value, and the file does not identify the streams.
     """
     if len(streams) == 1:
         single: FloatArray = streams[0]

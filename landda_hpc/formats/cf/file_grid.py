@@ -27,12 +27,12 @@ _NO_DEGREES: Final = frozenset(
 )
 
 _CLOSE: Final = 0.01
-"""Largest error of rows and columns of a matrix of coordinates, as a share of a cell."""
+"""Largest error of rows and columns of a coordinate matrix, as a fraction of a cell."""
 
 
 @dataclass(frozen=True, eq=False)
 class FileGrid:
-    """The grid of a file, and how its rows and columns are stored.
+    """Grid of a file, and the order in which its rows and columns are stored.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class FileGrid:
     dims : dimensions of latitude and longitude.
     is_flipped : the file's rows run north to south.
     is_reversed : the file's columns run east to west.
-    n_columns : of the file; one more than the grid's where the first is repeated at the end.
+    n_columns : number of columns in the file, one more than in the grid if the first is repeated at the end.
     """
 
     grid: Grid
@@ -51,7 +51,7 @@ class FileGrid:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the file's columns are the grid's."""
+        """Whether file and grid have the same columns in the same order."""
         return not self.is_reversed and self.n_columns == self.grid.shape[1]
 
     def columns(self, wanted: slice) -> slice:
@@ -66,7 +66,7 @@ class FileGrid:
 
 
 def axis_of(file: NetcdfFile, name: str, kind: Kind) -> str | None:
-    """Name of the dimension of a variable that is its latitude or longitude (a 1-D coordinate), or None."""
+    """Name of a variable's dimension that is a 1-D coordinate of latitude or longitude; None if there is none."""
     for dim in file.dims(name):
         if file.has(dim) and list(file.dims(dim)) == [dim] and _kind_of(file, dim) == kind:
             return dim
@@ -74,11 +74,11 @@ def axis_of(file: NetcdfFile, name: str, kind: Kind) -> str | None:
 
 
 def coordinate_of(file: NetcdfFile, name: str, kind: Kind) -> str | None:
-    """Name of the variable of a variable's latitudes or longitudes, 1-D or a matrix; None if there is none.
+    """Name of the 1-D or 2-D variable with the latitudes or longitudes of another variable; None if there is none.
 
     Notes
     -----
-    Coordinate variables come first, then those in the attribute ``coordinates``, then any other coordinate with
+    Coordinate variables take precedence, then those in the attribute ``coordinates``, then any other coordinate on
     dimensions of the variable.
     """
     axis = axis_of(file, name, kind)
@@ -113,7 +113,7 @@ def read_grid(file: NetcdfFile, latitude: str, longitude: str) -> tuple[Grid, bo
 
     Raises
     ------
-    DataError : as ``read_file_grid``; columns from east to west; the first column repeated at the end.
+    DataError : as for ``read_file_grid``; columns from east to west; the first column repeated at the end.
     """
     found = read_file_grid(file, latitude, longitude)
     if found.is_reversed:
@@ -132,18 +132,18 @@ def read_file_grid(file: NetcdfFile, latitude: str, longitude: str) -> FileGrid:
     Parameters
     ----------
     latitude, longitude : 1-D, or matrices whose rows and columns are those of a latitude-longitude grid (as LIS writes
-        them; missing places, as over the sea, are filled in where the others are evenly spaced).
+        them; coordinates that are missing, as over the sea, are filled in if the others are evenly spaced).
 
     Returns
     -------
-    Edges are the file's bounds, or without bounds the midpoints between centres; the outermost rows of a global grid
-    reach the poles. Longitudes may begin anywhere on the circle, in either direction, and the first column may be
-    repeated at the end, in which case it is omitted.
+    Edges are the file's bounds or, without bounds, the midpoints between centres; the outermost rows of a global grid
+    reach the poles. Longitudes may begin anywhere on the circle and run in either direction. A first column that is
+    repeated at the end is omitted there.
 
     Raises
     ------
-    DataError : an axis is missing, not monotone, holds NaN, or leaves the globe; matrices that are not rows and
-        columns; bounds that do not fit.
+    DataError : an axis is missing, not monotone, holds NaN, or exceeds the range of degrees; matrices that are not rows
+        and columns; bounds that do not fit.
     """
     if len(file.dims(latitude)) == 1 and len(file.dims(longitude)) == 1:
         dims = next(iter(file.dims(latitude))), next(iter(file.dims(longitude)))
@@ -173,11 +173,11 @@ def read_file_grid(file: NetcdfFile, latitude: str, longitude: str) -> FileGrid:
 
 
 def order_longitudes(file: NetcdfFile, name: str, lon: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Columns of a file from west to east without a repeated one, and their longitudes, ascending, in [-180, 360).
+    """Return a file's columns from west to east, without a repeated one, and their longitudes in [-180, 360).
 
     Raises
     ------
-    DataError : they are not in order, up to one seam of the circle.
+    DataError : the longitudes are not monotone, apart from one jump by 360 degrees.
     """
     step = np.diff(lon)
     is_reversed = np.count_nonzero(step < 0.0) > step.size / 2
@@ -185,7 +185,7 @@ def order_longitudes(file: NetcdfFile, name: str, lon: FloatArray) -> tuple[IntA
     ordered = lon[columns]
     breaks = np.flatnonzero(np.diff(ordered) <= 0.0)
     if breaks.size == 1:
-        # 0 to 180 and then -180 to 0, or 350 to 10 across Greenwich: one turn on behind the break.
+        # 0 to 180 and then -180 to 0, or 350 to 10 across Greenwich: add 360 degrees after the break.
         turned = ordered.copy()
         turned[breaks[0] + 1 :] += 360.0
         gap = turned[breaks[0] + 1] - turned[breaks[0]]
@@ -208,7 +208,7 @@ def _axis(file: NetcdfFile, name: str) -> FloatArray:
 
 
 def require_degrees(file: NetcdfFile, *names: str) -> None:
-    """Raise DataError if coordinates are in radians or lengths: their numbers are within the range of degrees, too."""
+    """Raise DataError if coordinates are in radians or lengths, whose numbers may look like degrees."""
     for name in names:
         units = file.attribute(name, "units")
         if units.lower() in _NO_DEGREES:
@@ -221,7 +221,7 @@ def require_degrees(file: NetcdfFile, *names: str) -> None:
 def _require_degrees(file: NetcdfFile, name: str, axis: FloatArray, low: float, high: float) -> FloatArray:
     if not np.isfinite(axis).all():
         raise _not_monotone(file, name, axis)
-    # Single precision leaves a few 1e-5 degrees.
+    # Single precision has errors of a few 1e-5 degrees.
     if axis.min() < low - 1e-4 or axis.max() > high + 1e-4:
         raise DataError(
             f"axis '{name}' in '{file.path}' runs from {axis.min():g} to {axis.max():g}; expected {low:g} "
@@ -238,11 +238,11 @@ def _not_monotone(file: NetcdfFile, name: str, axis: FloatArray) -> DataError:
 
 
 def read_matrices(file: NetcdfFile, latitude: str, longitude: str) -> tuple[tuple[str, str], FloatArray, FloatArray]:
-    """Dimensions and axes of a grid whose coordinates are matrices.
+    """Read dimensions and axes of a grid whose coordinates are matrices.
 
     Raises
     ------
-    DataError : they are not rows and columns of a latitude-longitude grid.
+    DataError : the matrices are not rows and columns of a latitude-longitude grid.
     """
     (dims, lat), (other, lon) = _matrix(file, latitude), _matrix(file, longitude)
     if set(dims) != set(other):
@@ -264,7 +264,7 @@ def read_matrices(file: NetcdfFile, latitude: str, longitude: str) -> tuple[tupl
 
 
 def _matrix(file: NetcdfFile, name: str) -> tuple[tuple[str, str], FloatArray]:
-    """A matrix of coordinates and its dimensions; further ones (time) must not matter."""
+    """Read a coordinate matrix and its dimensions; it must not vary along further dimensions (time)."""
     dims = file.dims(name)
     if len(dims) < 2:
         raise DataError(f"axis '{name}' in '{file.path}' has dimensions {dims}; expected one or two.")
@@ -279,7 +279,7 @@ def _matrix(file: NetcdfFile, name: str) -> tuple[tuple[str, str], FloatArray]:
 
 
 def _common(rows: FloatArray) -> FloatArray | None:
-    """The constant value of each row of a matrix; None if a row varies, or a row without values is ambiguous."""
+    """Constant value of each row of a matrix; None if a row varies, or an empty row cannot be interpolated."""
     known = np.isfinite(rows).any(axis=1)
     if np.count_nonzero(known) < 2 or rows.shape[0] < 2:
         return None

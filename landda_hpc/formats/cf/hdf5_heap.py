@@ -1,8 +1,8 @@
-"""Check for damaged global heaps, for which the HDF5 library never returns from opening a netCDF-4 file.
+"""Detect damaged global heaps, at which the HDF5 library hangs when it opens a netCDF-4 file.
 
-The library walks a heap object by object and trusts their sizes; a block of zeros in the heap (a hole left by
-a failed transfer) has size 0, so the walk does not advance. In an MPI job that is a hang until the wall time.
-Seen with HDF5 2.2.0.
+The library walks through a heap object by object and trusts their sizes. A block of zeros in the heap (a hole left by
+a failed transfer) has size 0, so the walk does not advance, and an MPI job hangs until its time limit. Seen with HDF5
+2.2.0.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def find_damaged_heap(path: Path) -> int | None:
 
     Parameters
     ----------
-    path : any file; one that is not HDF5 has no collections.
+    path : any file; a file that is not HDF5 has no collections.
 
     Notes
     -----
@@ -46,7 +46,7 @@ def _is_sound(collection: bytes) -> bool:
     while at + _HEADER <= len(collection):
         index = int.from_bytes(collection[at : at + 2], "little")
         size = int.from_bytes(collection[at + 8 : at + _HEADER], "little")
-        # Object 0 is the free space at the end, its size with its header; others are padded to 8 bytes.
+        # Object 0 is the free space at the end, whose size includes its header; others are padded to 8 bytes.
         step = size if index == 0 else _HEADER + (size + 7) // 8 * 8
         if step == 0 or at + step > len(collection):
             return False

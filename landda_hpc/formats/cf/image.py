@@ -1,4 +1,4 @@
-"""Reading one image of soil moisture from a CF netCDF file: a 2-D field on latitude and longitude."""
+"""Read one image of soil moisture from a CF netCDF file: a 2-D field on latitude and longitude."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from landda_hpc.formats.cf.time_axis import find_clock, read_time_axis
 from landda_hpc.grid import Grid
 
 PLAUSIBLE: Final = (-1.0, 2.0)
-"""m3 m-3; an image with errors may exceed [0, 1], but by far less than this."""
+"""Plausible range, m3 m-3; an image with errors may exceed [0, 1], but by far less than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class SoilMoistureImage:
     ----------
     values : m3 m-3, shape (n_lat, n_lon), rows south to north; NaN is missing.
     grid : the image's grid.
-    variable : name in the file.
+    variable : name of the variable in the file.
     time : valid time, UTC, or None if the file has none.
     """
 
@@ -52,18 +52,17 @@ def read_image(path: Path, variable: str | None = None) -> SoilMoistureImage:
     Parameters
     ----------
     path : netCDF file with coordinates of latitude and longitude, 1-D or matrices of a regular grid, in any order.
-    variable : its name; None: the only field on latitude and longitude; an error if there are
-        several.
+    variable : name of the variable; None for the only field on latitude and longitude, an error if there are several.
 
     Returns
     -------
-    The image; packed integers unpacked, NaN where fill value, missing value or NaN.
+    The unpacked image; NaN where fill value, missing value or NaN.
 
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : damaged file; no such variable, or not just one; more than one time or level; units other than
-        m3 m-3; non-monotone axes; all missing; values outside [-1, 2] m3 m-3.
+    DataError : damaged file; no such variable, or several; more than one time or level; units other than m3 m-3;
+        non-monotone axes; all values missing; values outside [-1, 2] m3 m-3.
     """
     with NetcdfFile(path) as file:
         name = variable if variable is not None else only_image(file)
@@ -85,7 +84,7 @@ def read_image(path: Path, variable: str | None = None) -> SoilMoistureImage:
 
 
 def _time_names(file: NetcdfFile, variable: str) -> list[str]:
-    """Names of a variable's possible time, the usual ones first."""
+    """Candidate names for a variable's time coordinate, the usual ones first."""
     coordinates = file.attribute(variable, "coordinates").split()
     return [
         name for name in dict.fromkeys(("valid_time", "time", *file.dims(variable), *coordinates)) if file.has(name)
@@ -93,7 +92,7 @@ def _time_names(file: NetcdfFile, variable: str) -> list[str]:
 
 
 def only_image(file: NetcdfFile, unit: Callable[[str], bool] | None = None) -> str:
-    """Name of the only field on latitude and longitude, with a unit of soil moisture where ``unit`` decides that.
+    """Name of the only field on latitude and longitude whose unit passes the check ``unit``; None: any unit.
 
     Raises
     ------
@@ -118,7 +117,7 @@ def only_image(file: NetcdfFile, unit: Callable[[str], bool] | None = None) -> s
 
 
 def find_places(file: NetcdfFile, name: str) -> FileGrid:
-    """The grid of a field of soil moisture, m3 m-3; DataError without coordinates, or with another unit."""
+    """Grid of a field of soil moisture, m3 m-3; DataError without coordinates or with another unit."""
     latitude, longitude = coordinate_of(file, name, "latitude"), coordinate_of(file, name, "longitude")
     if latitude is None or longitude is None:
         raise DataError(
@@ -130,12 +129,12 @@ def find_places(file: NetcdfFile, name: str) -> FileGrid:
 
 
 def read_field(file: NetcdfFile, name: str, places: FileGrid, at: Mapping[str, int] | None = None) -> FloatArray:
-    """One image, shape of the grid, rows south to north, columns west to east.
+    """Read one image, shape of the grid, rows south to north, columns west to east.
 
     Parameters
     ----------
     places : from ``find_places``.
-    at : place along the other dimensions that are longer than 1.
+    at : index along each other dimension that is longer than 1.
     """
     order = list(file.dims(name))
     columns = places.columns(slice(0, places.grid.shape[1]))

@@ -1,4 +1,4 @@
-"""Common part of all netCDF readers: opening, decoding, axes, times; any fault of a file raises DataError."""
+"""Code shared by all netCDF readers: opening, decoding, axes, times; any fault of a file raises DataError."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from landda_hpc.grid import Grid
 from landda_hpc.io.hdf5_locks import locking_fault
 
 MAX_VALUES: Final = 2**28
-"""Largest variable read at once (a global image of 0.0156 degrees): a bad header must not fill the memory."""
+"""Largest variable read at once (a global image of 0.0156 degrees); a corrupt header must not exhaust the memory."""
 
 VOLUMETRIC_UNITS: Final = ("m3 m-3", "cm3 cm-3", "mm3 mm-3", "1")
 """Units of volumetric soil moisture, in any spelling (``units.canonical_unit``)."""
 
 FEWEST_VALUES: Final = 10
-"""A valid range that removes all of fewer values than this is reported, but is not an error."""
+"""If a valid range removes all values, and these are fewer than this, a warning is logged instead of an error."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +41,12 @@ logger = logging.getLogger(__name__)
 class NetcdfFile:
     """A netCDF file open for reading; use as a context manager.
 
-    Variables of groups have the group's path before their name: ``Analysis_Data/sm_surface_analysis``.
+    Names of variables in groups begin with the group's path: ``Analysis_Data/sm_surface_analysis``.
 
     Parameters
     ----------
     path : the file.
-    scan : look through the whole file for damage that would make the library hang; False for archives of gigabytes.
+    scan : search the whole file for damage that would make the library hang; False for archives of gigabytes.
 
     Raises
     ------
@@ -99,7 +99,7 @@ class NetcdfFile:
             raise DataError(f"file '{self.path}' {what} [{type(error).__name__}: {error}]") from error
 
     def names(self, group: str = "") -> tuple[str, ...]:
-        """Names of the variables in a group, its path before them; in the root group by default."""
+        """Names of the variables in a group, with its path; of the root group by default."""
         with self._library("has an unreadable list of variables."):
             inside: Any = self._dataset
             for part in group.split("/") if group else ():
@@ -113,7 +113,7 @@ class NetcdfFile:
         return name in self.names(name.rpartition("/")[0])
 
     def dims(self, name: str) -> dict[str, int]:
-        """Dimensions of a variable in its order, and their lengths."""
+        """Dimensions of a variable, in order, and their lengths."""
         variable = self._variable(name)
         with self._library(f"has unreadable dimensions of variable '{name}'."):
             return {str(dim): int(n) for dim, n in zip(variable.dimensions, variable.shape, strict=True)}
@@ -125,7 +125,7 @@ class NetcdfFile:
             return isinstance(variable.dtype, np.dtype) and variable.dtype.kind in "iuf"
 
     def attribute(self, name: str, attribute: str) -> str:
-        """Text of a variable's attribute, inner and outer white space reduced; empty if there is none."""
+        """Text of a variable's attribute with white space normalised; empty if there is none."""
         variable = self._variable(name)
         with self._library(f"has an unreadable attribute '{attribute}' of variable '{name}'."):
             value: Any = variable.getncattr(attribute) if attribute in variable.ncattrs() else ""
@@ -138,7 +138,7 @@ class NetcdfFile:
             return " ".join(str(value).split())
 
     def texts(self, name: str) -> list[str]:
-        """Values of a variable as texts, in order: strings, characters along the last dimension, or numbers."""
+        """Values of a variable as text, in order: strings, characters along the last dimension, or numbers."""
         variable = self._variable(name)
         with self._library(f"has unreadable values of variable '{name}'; is it complete?"):
             values = np.ma.getdata(variable[...])
@@ -154,16 +154,16 @@ class NetcdfFile:
 
         Parameters
         ----------
-        at : read one place, or a slice, along these dimensions only; they stay, a place with length 1.
+        at : index or slice along some dimensions; a dimension with an index keeps the length 1. None: read everything.
 
         Raises
         ------
-        DataError : damaged; not numbers; too many; attributes that cannot be decoded; a valid range that no value of
-            the image meets.
+        DataError : damaged file; not numbers; too many values; attributes that cannot be decoded; a valid range that
+            removes all values of the image.
 
         Notes
         -----
-        ``decoding.Decoder`` has the rules. A warning reports a valid range that removes most of the values read.
+        ``decoding.Decoder`` describes the rules. A warning is logged if the valid range removes most values.
         """
         chosen = {
             dim: slice(where, where + 1) if isinstance(where, int) else where for dim, where in (at or {}).items()
@@ -183,7 +183,7 @@ class NetcdfFile:
         return decoded.values
 
     def kind(self, name: str) -> np.dtype[Any]:
-        """Type of a variable's values by CF: as stored, or of the attributes that unpack it."""
+        """Type of a variable's values according to CF: the stored type, or that of its packing attributes."""
         return self._decoder(name).kind
 
     def _decoder(self, name: str) -> Decoder:
@@ -202,7 +202,7 @@ class NetcdfFile:
     def _report_range(self, name: str, chosen: Mapping[str, slice], decoded: Decoded) -> None:
         """Report a valid range that removes most values; an error if it removes the whole image."""
         if decoded.n_kept == 0:
-            # A part of an image may be completely outside; the verdict does not depend on the part that a rank reads.
+            # A part of an image may lie outside completely; the verdict must not depend on the part that a rank reads.
             times = {
                 dim: where for dim, where in chosen.items() if self.has(dim) and is_clock(self.attribute(dim, "units"))
             }
@@ -219,7 +219,7 @@ class NetcdfFile:
         )
         if decoded.n_kept == 0 and n_values >= FEWEST_VALUES:
             raise DataError(f"{found}, which are between {low:g} and {high:g}; none remains. {remedy}")
-        # For times, a range is often the product's period, and it removes fill values.
+        # The range of a time coordinate is often the product's period and removes fill values.
         is_time = is_clock(self.attribute(name, "units"))
         if decoded.n_outside > decoded.n_kept and not is_time and is_first("range", str(self.path), name):
             logger.warning("%s, which are between %g and %g; %d remain. %s", found, low, high, decoded.n_kept, remedy)
@@ -253,13 +253,13 @@ def require_range(
     *,
     may_be_empty: bool = False,
 ) -> None:
-    """Raise DataError if a value, NaN apart, leaves its range, or if there is no value at all.
+    """Raise DataError if a value is out of range, or if all values are missing.
 
     Parameters
     ----------
     values : shape (..., n_lat, n_lon), on ``grid``; NaN is missing.
     valid : smallest and largest possible value.
-    may_be_empty : no value at all is normal.
+    may_be_empty : all values may be missing.
     """
     low, high = valid
     # Two passes without temporary arrays; NaN is skipped.
@@ -283,12 +283,11 @@ def read_times(file: NetcdfFile, name: str, calendars: Sequence[str] = STANDARD_
 
     Parameters
     ----------
-    calendars : those that are allowed. A day of the noleap calendar is the day of that name: 1 March follows
-        28 February, and 29 February never comes.
+    calendars : allowed calendars. In the noleap calendar, 1 March always follows 28 February.
 
     Raises
     ------
-    DataError : as ``clock.decode_times``.
+    DataError : as for ``clock.decode_times``.
     """
     values = file.values(name)
     place = f"time '{name}' in '{file.path}'"

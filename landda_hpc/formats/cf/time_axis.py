@@ -1,4 +1,4 @@
-"""The valid time of a variable of a netCDF file, and the position of each time along its dimensions."""
+"""Valid times of a variable in a netCDF file, and the position of each time along its dimensions."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class TimeAxis:
 
     Attributes
     ----------
-    name : of the coordinate; None if the file has none and its name states the time.
+    name : name of the coordinate; None if the file has none and the time is in its name.
     dims : dimensions of the coordinate: none for a single time, or several (start and lead time of forecasts).
     times : UTC, ascending.
-    places : of each time, index along ``dims``.
+    places : index of each time along ``dims``.
     """
 
     name: str | None
@@ -36,23 +36,22 @@ class TimeAxis:
 
     @classmethod
     def single(cls, time: datetime) -> TimeAxis:
-        """The axis of a file without one."""
+        """Time axis of a file without a time coordinate."""
         return cls(None, (), (time,), ({},))
 
 
 def find_clock(file: NetcdfFile, variable: str, names: Sequence[str]) -> str | None:
-    """Name of the coordinate of a variable's valid times.
+    """Find the coordinate of a variable's valid times.
 
     Parameters
     ----------
     variable : a variable of the file.
-    names : that a time axis may have, the usual one first.
+    names : possible names of the coordinate, the usual one first.
 
     Returns
     -------
-    Among coordinates that vary with the variable, the one with most of its dimensions (``valid_time`` of start and lead
-    time, as in cfgrib), and among those the usual one; otherwise the usual one with a single time; otherwise the
-    first one; or None.
+    The first name with most of the variable's dimensions (cfgrib: ``valid_time`` on start and lead time). If none
+    varies with the variable, the first with a single time, otherwise the first in the file, or None.
     """
     dims = file.dims(variable)
     present = [name for name in names if file.has(name)]
@@ -72,14 +71,14 @@ def read_time_axis(
 
     Parameters
     ----------
-    name : of the coordinate: single, 1-D or along start and lead time.
-    calendars : that it may have.
-    ranks : of the records of a 1-D coordinate: for duplicate times the lower rank is used, as ERA5 before ERA5T.
-        None: each time occurs once.
+    name : name of the coordinate: a single time, 1-D, or along start and lead time.
+    calendars : allowed calendars.
+    ranks : ranks of the records of a 1-D coordinate; of duplicate times, the one with the lower rank is used (ERA5
+        before ERA5T). None: each time must occur once.
 
     Raises
     ------
-    DataError : times that cannot be read, are not in order, or come twice; a forecast's start without its valid times.
+    DataError : times that cannot be read, do not ascend, or repeat; start times of forecasts without valid times.
     """
     dims = file.dims(name)
     _require_valid_times(file, name)

@@ -44,7 +44,7 @@ _WORDS: Final = frozenset(
 
 
 def canonical_unit(text: str) -> str:
-    """One form of the spellings of a unit: powers as numbers after the base, factors apart, nothing under a stroke.
+    """Return the canonical spelling of a unit: exponents after the base, blanks between factors, no division.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def canonical_unit(text: str) -> str:
 
 
 def is_one_of(unit: str, expected: Iterable[str]) -> bool:
-    """Whether a unit is one of those expected, however it is spelled."""
+    """Whether a unit is one of those expected, in any spelling."""
     return canonical_unit(unit) in {canonical_unit(other) for other in expected}
 
 
@@ -100,25 +100,25 @@ class SoilMoistureUnit:
 
 
 def is_volumetric(unit: str) -> bool:
-    """Whether a unit is that of volumetric soil moisture, m3 m-3 or 1."""
+    """Whether a unit may be that of volumetric soil moisture: m3 m-3 in any spelling, or 1."""
     return canonical_unit(unit) in _VOLUMETRIC | {"1"}
 
 
 def soil_moisture_unit(unit: str, depth_m: DepthRange, meaning: str, *, is_certain: bool = False) -> SoilMoistureUnit:
-    """Conversion of a unit of soil moisture to m3 m-3.
+    """Return the conversion of a unit of soil moisture to m3 m-3.
 
     Parameters
     ----------
     unit : in any spelling: m3 m-3 and other volumes per volume, 1 and fraction; percent by volume, or percent alone;
         kg m-2 or mm in the layer; kg m-3.
     depth_m : top and bottom of the layer, m.
-    meaning : names of the variable (name, ``long_name``, ``standard_name``), which show the meaning of a number
-        without unit.
+    meaning : names of the variable (name, ``long_name``, ``standard_name``), which show the meaning of a
+        dimensionless number.
     is_certain : the user gave this unit; percent is then by volume.
 
     Raises
     ------
-    ValueError : another unit, or one that may be of another quantity; the message says what was expected.
+    ValueError : any other unit, or a unit that may be of another quantity; the message says what was expected.
     """
     name = canonical_unit(unit)
     if name in _VOLUMETRIC:
