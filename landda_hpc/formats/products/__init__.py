@@ -1,1 +1,1 @@
-"""Gridded products: their readers, their files under a folder, their registry."""
+"""Gridded products: readers, search for files, registry."""

@@ -1,4 +1,4 @@
-"""Soil moisture in any CF netCDF file whose variables the configuration names: other models, other products."""
+"""Soil moisture in CF netCDF files of any product or model; the configuration names the variables."""
 
 from __future__ import annotations
 
@@ -50,22 +50,21 @@ def open_cf_layers(
     depths_m : top and bottom of the layer of each variable, m. ``name[k]`` is the k-th level, from 0, along the one
         dimension of a variable besides time, latitude and longitude, e.g. ``SoilMoist_inst[0]``.
     logged : warnings on times and their spacing that were already logged for other files; extended here.
-    step : between two images; averages over longer periods are rejected. None: not checked.
-    time_of_name : time of a file without a time axis, by the configured pattern; without a pattern the one date in its
-        name, and the time of day if it follows at once.
-    units : replace the units in the files, for all variables or by variable; None: as in the files.
+    step : interval between two images; averages over longer periods are rejected. None: not checked.
+    time_of_name : returns the time of a file without a time axis, by the configured pattern. None: the time is the one
+        date in the file name, with a time of day that follows directly.
+    units : units that replace those in the files, for all variables or by variable; None: as in the files.
 
     Raises
     ------
     MissingFileError : the file does not exist.
     UnfitFileError : a variable is missing, or the file holds averages over more than ``step``.
-    DataError : damaged file; latitudes and longitudes that are not those of rows and columns;
-        units that are not of soil moisture, or may be of another quantity; no time axis, and a name that states no time
-        or several.
+    DataError : damaged file; latitudes and longitudes that do not vary along rows and columns only; units that are not
+        of soil moisture, or may be of another quantity; no time axis, and no time or several times in the name.
 
     Notes
     -----
-    Local. Times may be of the noleap calendar: its days are those with the same date.
+    Local. The noleap calendar is allowed; its dates are kept.
     """
     with NetcdfFile(path) as file:
         names = {name: _split(file, name) for name in depths_m}
@@ -107,7 +106,7 @@ def open_cf_layers(
 
 
 def _warn_far_apart(file: LayeredFile, step: timedelta | None, told: set[object]) -> None:
-    """Report times with larger intervals than images should have; monthly means may have no other sign."""
+    """Warn of times with larger intervals than the step; monthly means may have no other sign."""
     spacing = min((after - before for before, after in pairwise(file.times)), default=None)
     if step is None or spacing is None or spacing <= 1.5 * step or spacing in told:
         return
@@ -120,7 +119,7 @@ def _warn_far_apart(file: LayeredFile, step: timedelta | None, told: set[object]
 
 
 def _warn_off_middle(file: NetcdfFile, time: str, told: set[object]) -> None:
-    """Warn if a time is not the middle of the period that its bounds give: the value is used at that time."""
+    """Warn if a time is not the middle of its bounds; the value is used as valid at that time."""
     name = file.attribute(time, "bounds")
     if not name or not file.has(name) or _DAY_UNITS.match(file.attribute(time, "units")) is None:
         return
@@ -143,7 +142,7 @@ def _counts(file: NetcdfFile, name: str) -> bool:
 
 
 def _split(file: NetcdfFile, name: str) -> tuple[str, int | None]:
-    """A variable's name in the file, and the place along its further dimension that the configuration names."""
+    """Name of a variable in the file, and the configured index along its further dimension."""
     found = _LEVEL.fullmatch(name)
     if found is None or file.has(name):
         return name, None
@@ -153,7 +152,7 @@ def _split(file: NetcdfFile, name: str) -> tuple[str, int | None]:
 def _variable(
     file: NetcdfFile, name: str, base: str, level: int | None, depth_m: DepthRange, given: str | None
 ) -> ProductVariable:
-    """A layer; ``given``: its units by the configuration."""
+    """Describe a layer; ``given`` are its configured units."""
     units = file.attribute(base, "units") if given is None else given
     long_name, standard_name = file.attribute(base, "long_name"), file.attribute(base, "standard_name")
     meaning = ", ".join(text for text in (base, long_name, standard_name) if text)
@@ -179,7 +178,7 @@ def _variable(
 
 
 def _time_of_name(path: Path) -> datetime:
-    """The one time in a file's name; the first of several on one day, as the beginning of a period."""
+    """Time in a file's name; of several on one day the first, which is the beginning of a period."""
     found: list[datetime] = []
     for match in _STAMP.finditer(path.name):
         year, _, *rest = match.groups()
@@ -198,12 +197,12 @@ def _time_of_name(path: Path) -> datetime:
 def cf_product(
     depths_m: Mapping[str, DepthRange], step: timedelta, units: str | Mapping[str, str] | None = None
 ) -> Product:
-    """A product from variables of CF files.
+    """Create a product from variables of CF files.
 
     Parameters
     ----------
-    depths_m, units : as ``open_cf_layers``.
-    step : between two times.
+    depths_m, units : as for ``open_cf_layers``.
+    step : interval between two times.
     """
     variables = tuple(
         ProductVariable(name, name, None, ("m3 m-3",), (0.0, 1.0), depth_m=depth) for name, depth in depths_m.items()

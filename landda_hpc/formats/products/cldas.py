@@ -60,7 +60,7 @@ _LAYOUT: Final = Layout(
 
 
 def open_cldas(path: Path) -> LayeredFile:
-    """Open a file of one hour: one layer, as the provider ships them, or several.
+    """Open a file of one hour, with one layer, as the provider delivers it, or several.
 
     Parameters
     ----------
@@ -69,12 +69,12 @@ def open_cldas(path: Path) -> LayeredFile:
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : damaged file; no field that can be identified as a layer; other axes or units.
+    DataError : damaged file; no field that can be identified as a layer; unexpected axes or units.
 
     Notes
     -----
-    Local. The name of a variable gives its layer. If the file has only one field with another name, the
-    file name gives the layer. Shi et al. (2011), doi:10.1007/s11430-010-4160-3.
+    Local. The name of a variable gives its layer. If the file has only one field, of another name, the file name gives
+    the layer. Shi et al. (2011), doi:10.1007/s11430-010-4160-3.
     """
     with NetcdfFile(path) as file:
         known = {name for variable in VARIABLES for name in variable.names}
@@ -93,7 +93,7 @@ def open_cldas(path: Path) -> LayeredFile:
                 f"file '{path}' has the fields {', '.join(fields) or 'none'}; expected "
                 f"{', '.join(v.name for v in VARIABLES)}, or one field in a file whose name gives the layer."
             )
-    # Its position among the layers is kept, so that depths are selected as usual.
+    # The layer keeps its position among the layers, so that depths are selected as usual.
     variables = tuple(replace(v, aliases=(fields[0],)) if v is layer else v for v in VARIABLES)
     return LayeredFile(path, replace(_LAYOUT, variables=variables))
 

@@ -1,4 +1,4 @@
-"""Files of a gridded product under a folder, found by their times."""
+"""Find files of a gridded product under a folder by their times."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ LAYER: Final = "{layer}"
 
 
 class Dataset:
-    """A product's files.
+    """Files of a product under a folder.
 
     Parameters
     ----------
-    product : product in the files.
+    product : the product.
     root : folder of the data (``data_root``).
     pattern : file names under ``root`` with strftime codes, e.g.
-        ``gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4``. ``*`` stands for unknown parts such as times of
-        production and versions; the newest version by name is used. ``{layer}`` stands for a layer's variable.
+        ``gldas/%Y/%j/GLDAS_NOAH025_3H.A%Y%m%d.%H00.021.nc4``. ``*`` stands for unknown parts such as production
+        times and versions; the newest version by name is used. ``{layer}`` stands for a layer's variable.
     damaged : a file that cannot be read is an error, or is skipped with a warning and counted.
-    place : of the pattern in the configuration, for messages.
+    place : position of the pattern in the configuration, for messages.
 
     Attributes
     ----------
-    skipped : damaged files that were skipped.
+    skipped : damaged files that were skipped, with the reason.
     superseded : files replaced by a newer version of the same granule, with that version.
 
     Raises
@@ -58,10 +58,10 @@ class Dataset:
     Local: no communication; one process reads and distributes. The last file stays open until another one is
     read. Use as a context manager, or ``close``.
 
-    If several files with many times match one name, those with overlapping times are versions, of which the newest is
-    used (for ERA5, a final one before a preliminary one); the others are parts, which are all used. A file whose times
-    are all outside the period in its name is an error. Averages over more than the product's step are not images: if a
-    wildcard matches them they are skipped with a warning; if the pattern names them they are an error.
+    If several files with many times match one name, files with overlapping times are versions, of which the newest is
+    used (for ERA5, final before preliminary data); other files are parts, which are all used. A file whose times are
+    all outside the period in its name is an error. Averages over more than the product's step are skipped with a
+    warning if a wildcard matches them, and are an error if the pattern names them.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Dataset:
         damaged: Literal["error", "skip"] = "error",
         place: str = "observations.path",
     ) -> None:
-        # By the text alone, because archives are often links to other places.
+        # Checked by the text alone, because archives are often links to other places.
         path = PurePosixPath(pattern)
         if not pattern or "\0" in pattern or path.is_absolute() or ".." in path.parts:
             raise ConfigError(
@@ -99,7 +99,7 @@ class Dataset:
 
     @property
     def depths_m(self) -> tuple[DepthRange, ...]:
-        """Layers of the product, m; a file may lack some."""
+        """Depths of the product's layers, m; a file may lack some layers."""
         return tuple(v.depth_m for v in self.product.variables if v.depth_m is not None)
 
     def covers(self, depth_m: DepthRange) -> bool:
@@ -108,11 +108,11 @@ class Dataset:
         return is_covered(depth_m, [depths[k] for k in choose_layers(depth_m, depths)])
 
     def place_of(self, time: datetime) -> str:
-        """Expected path of the file of a time."""
+        """Expected path of the file for a time."""
         return str(self._root / self._named.at(time))
 
     def why_missing(self, time: datetime) -> str:
-        """Reason why there is no image of a time, for messages: the file does not exist, or has other contents."""
+        """Reason why there is no image at a time, for messages: the file does not exist, or has other contents."""
         text = self._named.at(time)
         paths = self._named.matches(text.replace(LAYER, "*"))
         averages = [path for path in paths if self._is_average(path)]
@@ -135,19 +135,19 @@ class Dataset:
         return self._named.describe(time, text)
 
     def files(self, time: datetime) -> list[Path]:
-        """Files of a time that exist, in order of name: all of them for a product that merges files, otherwise one.
+        """Existing files for a time, in order of name: one, or the newest of each granule if the product merges files.
 
-        Only the newest of several versions of a granule.
+        For a pattern with ``{layer}``: one for each layer.
         """
         text = self._named.at(time)
         if LAYER in text:
-            # One for each layer; they are combined when read.
+            # One file for each layer; they are combined when read.
             return [path for v in self.product.variables for path in self._matches(text.replace(LAYER, v.name))[-1:]]
         paths = self._matches(text)
         return self._left_out.newest(paths, self.product.granule) if self.product.merges else paths[-1:]
 
     def times_between(self, start: datetime, end: datetime) -> list[datetime]:
-        """Times from ``start`` to ``end``, both included, with data; files with many times are opened.
+        """Times with data from ``start`` to ``end``, both included; files with many times are opened.
 
         Raises
         ------
@@ -157,13 +157,13 @@ class Dataset:
             return [time for time in self._regular(start, end) if self.files(time)]
         found = self._times_of(self._named.names_between(start, end), start, end)
         if start not in found and (before := self._named.name_before(start)) is not None:
-            # A daily file may end at 24 UTC, and a file named by its first hour contains others.
+            # A daily file may end at 24 UTC, and a file named by its first hour contains further hours.
             found |= self._times_of([before], start, end)
         return sorted(found)
 
     @contextmanager
     def listing(self) -> Iterator[None]:
-        """Context in which folders are listed once for many times; older versions are counted at its end."""
+        """Context in which each folder is listed only once; older versions are reported at its end."""
         self._named.keep_listings(True)
         try:
             with self._left_out.counting():
@@ -182,16 +182,16 @@ class Dataset:
 
         Parameters
         ----------
-        time, depth_m, region : as ``ProductFile.read``.
-        counts : selects the cells of a file, (n_lat, n_lon), before files of one time are combined; for two half
-            orbits over a cell, the one in the window. Default: all cells.
+        time, depth_m, region : as for ``ProductFile.read``.
+        counts : selects the cells of a file, (n_lat, n_lon), before files of one time are combined, e.g. of two half
+            orbits over a cell the one in the assimilation window. None: all cells.
 
         Raises
         ------
         MissingLayerError : a valid file lacks a layer needed for the depth.
-        DataError : a file is not usable, has another time than its name, holds an average, or changes while it is
+        DataError : a file is not usable, does not have the time in its name, holds an average, or changes while it is
             read.
-        ConfigError : a package needed to read it is missing.
+        ConfigError : a package needed to read the file is missing.
         """
         if LAYER in self._pattern:
             return self._read_layers(time, depth_m, region)
@@ -214,14 +214,14 @@ class Dataset:
     # ------------------------------------------------------------------ names
 
     def _time_of_name(self, path: Path) -> datetime:
-        """The time in a file's name by the configured pattern."""
+        """Time in a file's name, parsed with the configured pattern."""
         return self._named.pattern.time_of(self._relative(path), self.product.step)
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
 
     def _regular(self, start: datetime, end: datetime) -> list[datetime]:
-        """Times from start to end, a step apart, beginning with the product's first of a day."""
+        """Regular times of the product from start to end, counted from its first time of a day."""
         step = self.product.step
         first = start.replace(hour=0, minute=0, second=0, microsecond=0) + self.product.first - timedelta(days=1)
         times = []
@@ -232,11 +232,11 @@ class Dataset:
         return times
 
     def _matches(self, text: str) -> list[Path]:
-        """Files that match a name, the newest version last, without averages that match a wildcard."""
+        """Files that match a name, the newest version last, without averages matched by a wildcard."""
         return [path for path in self._named.matches(text) if not self._is_average(path)]
 
     def _is_average(self, path: Path) -> bool:
-        """Whether a file matched by a wildcard is an average by its name (with many times: by its contents)."""
+        """Whether a wildcard matches an average by its name; for files with many times their contents decide."""
         if self.product.many_times or "*" not in self._pattern or period_in_name(self._pattern) is not None:
             return False
         period = period_in_name(path.name)
@@ -248,17 +248,17 @@ class Dataset:
     # ------------------------------------------------------------------ contents
 
     def _times_of(self, names: list[str], start: datetime, end: datetime) -> set[datetime]:
-        """Times from start to end in the files of some names, for any layer."""
+        """Times from start to end in the files of some names, of any layer."""
         layers = [v.name for v in self.product.variables] if LAYER in self._pattern else [""]
         texts = dict.fromkeys(name.replace(LAYER, layer) for name in names for layer in layers)
         return {t for text in texts for one in self._contents(text) for t in one.times if start <= t <= end}
 
     def _contents(self, text: str) -> list[Contents]:
-        """Contents of the files of a name, for files with many times."""
+        """Contents of the files with many times that match a name."""
         return self._held.of(self._matches(text))
 
     def _require_named(self, path: Path, times: Sequence[datetime]) -> None:
-        """Raise DataError if none of a file's times is in the period in its name."""
+        """Raise DataError if none of a file's times is in the period given by its name."""
         periods = self._named.pattern.periods(self._relative(path))
         if periods and times and not any(p.begin <= t <= p.end for p in periods for t in times):
             raise DataError(
@@ -276,13 +276,13 @@ class Dataset:
     def _read_newest(
         self, time: datetime, depth_m: DepthRange | None, region: Region | None, layer: str = ""
     ) -> SoilMoistureProfile | None:
-        """Read the best of the files of one time (of one layer, if each layer has a file)."""
+        """Read the best file of one time (and of one layer, if each layer has a file)."""
         text = self._named.at(time).replace(LAYER, layer)
         paths = self._matches(text)
         if not self.product.many_times:
             return self._read_version(paths, time, depth_m, region)
         if len(paths) == 1:
-            # The usual case: no other file is read.
+            # The usual case, in which no other file is read.
             profile = self._try(paths[0], time, depth_m, region)
             if profile is not None or paths[0] in self.skipped:
                 return profile
@@ -296,7 +296,7 @@ class Dataset:
     def _read_version(
         self, paths: list[Path], time: datetime, depth_m: DepthRange | None, region: Region | None
     ) -> SoilMoistureProfile | None:
-        """Read the newest version with an image of the product."""
+        """Read the newest version that holds an image of the product."""
         for path in reversed(paths[1:]):
             try:
                 return self._try(path, time, depth_m, region, may_be_unfit=True)
@@ -314,7 +314,7 @@ class Dataset:
         *,
         may_be_unfit: bool = False,
     ) -> SoilMoistureProfile | None:
-        """Read a file; None if it lacks the time, or is damaged and skipped. UnfitFileError if this is allowed."""
+        """Read a file; None if it lacks the time, or is skipped as damaged. UnfitFileError only if allowed."""
         try:
             return self._read(path, time, depth_m, region)
         except MissingLayerError:
@@ -327,7 +327,7 @@ class Dataset:
             return None
 
     def _skip(self, path: Path, error: DataError) -> None:
-        """Count a damaged file; raise if that is an error."""
+        """Count a damaged file, or raise its error if damage is an error."""
         if self._damaged == "error":
             raise error
         if path not in self.skipped:
@@ -374,11 +374,11 @@ class Dataset:
 
 
 def make_dataset(name: str, entry: CatalogueEntry, data_root: Path) -> Dataset:
-    """The files of an entry of the catalogue.
+    """Create the dataset of an entry of the catalogue.
 
     Raises
     ------
-    ConfigError : the entry is of stations, or a pattern that leaves ``data_root``.
+    ConfigError : the entry describes stations, or its pattern leaves ``data_root``.
     """
     product = product_of_entry(name, entry)
     return Dataset(product, data_root, entry.path, damaged=entry.damaged, place=f"catalogue.{name}.path")

@@ -1,4 +1,4 @@
-"""The global cylindrical EASE-Grid 2.0: equal-area cells, whose rows and columns are latitudes and longitudes."""
+"""Global cylindrical EASE-Grid 2.0: equal-area cells in rows of equal latitude and columns of equal longitude."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from landda_hpc.errors import ShapeError
 from landda_hpc.grid import Grid
 
 SHAPES: Final[dict[tuple[int, int], float]] = {(406, 964): 36032.220840584, (1624, 3856): 9008.055210146}
-"""Rows and columns of the 36 km and the 9 km grid, and the size of their cells at the standard parallel, m."""
+"""Rows and columns of the 36 km and the 9 km grid, and their cell size at the standard parallel, m."""
 
 _EQUATOR: Final = 6378137.0
 _ECCENTRICITY: Final = 0.081819190842621
@@ -21,7 +21,7 @@ _PARALLEL: Final = np.deg2rad(30.0)
 
 
 def _authalic(sine: FloatArray) -> FloatArray:
-    """q of the authalic latitude (Snyder 1987, Eq. 3-12)."""
+    """Return q of the authalic latitude (Snyder 1987, Eq. 3-12)."""
     e = _ECCENTRICITY
     q: FloatArray = (1.0 - e**2) * (
         sine / (1.0 - (e * sine) ** 2) - np.log((1.0 - e * sine) / (1.0 + e * sine)) / (2.0 * e)
@@ -30,7 +30,7 @@ def _authalic(sine: FloatArray) -> FloatArray:
 
 
 def _latitude(y: npt.NDArray[np.floating[Any]]) -> FloatArray:
-    """Degrees north of a distance from the equator in the projection, m (Snyder 1987, Eqs 10-26 to 10-28, 3-18)."""
+    """Latitude, degrees, at projected distance y from the equator, m (Snyder 1987, Eqs 10-26 to 10-28, 3-18)."""
     e2 = _ECCENTRICITY**2
     scale = np.cos(_PARALLEL) / np.sqrt(1.0 - e2 * np.sin(_PARALLEL) ** 2)
     pole = float(_authalic(np.array([1.0]))[0])
@@ -46,11 +46,11 @@ def _latitude(y: npt.NDArray[np.floating[Any]]) -> FloatArray:
 
 @cache
 def ease2_grid(n_rows: int, n_columns: int) -> Grid:
-    """The grid with a number of rows and columns, rows from south to north (north to south in files).
+    """Return the grid with these numbers of rows and columns, rows from south to north (north to south in files).
 
     Raises
     ------
-    ShapeError : the grid does not exist.
+    ShapeError : there is no such grid.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Soil moisture of ERA5 and ERA5-Land: netCDF of the old and the new Climate Data Store, and GRIB."""
+"""Soil moisture of ERA5 and ERA5-Land: GRIB, and netCDF from the old and the new Climate Data Store."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ UNITS: Final = ("m**3 m**-3", "m3 m-3", "m^3 m^-3")
 STEP: Final = timedelta(hours=1)
 
 NO_SOIL: Final = 1e-4
-"""m3 m-3. ERA5 also has values over the sea: zero, to packing precision. Soil is never that dry."""
+"""Upper limit of values without soil, m3 m-3: ERA5 has zero over the sea, to packing precision."""
 
 
 def _layer(name: str, top: float, bottom: float) -> ProductVariable:
-    # Packing leaves values such as -2.7e-6; old netCDF of 16 bits a few 1e-4.
+    # Packing errors are about -2.7e-6, in old 16-bit netCDF a few 1e-4.
     return volumetric_layer(name, (top, bottom), UNITS, slack=1e-3)
 
 
@@ -45,7 +45,7 @@ def require_no_months(path: Path, times: Sequence[datetime]) -> None:
 
     Notes
     -----
-    These are monthly means of the Climate Data Store; files of the old store have no other sign.
+    Monthly means of the Climate Data Store have such times; files of the old store have no other sign.
     """
     if len(times) > 1 and all((time.day, time.hour, time.minute) == (1, 0, 0) for time in times):
         raise AverageError(
@@ -56,7 +56,7 @@ def require_no_months(path: Path, times: Sequence[datetime]) -> None:
 
 
 def layout(label: str) -> Layout:
-    """Layout of the netCDF files: the old and the new Climate Data Store name the time axis differently."""
+    """Layout of netCDF files from the old and the new Climate Data Store, which name the time axis differently."""
     return Layout(
         label=label,
         variables=VARIABLES,
@@ -71,7 +71,7 @@ def layout(label: str) -> Layout:
 
 
 class EcmwfFile(LayeredFile):
-    """A netCDF file; cells with a land fraction below one half in the file are missing."""
+    """A netCDF file; cells are missing where its land fraction is below one half."""
 
     def extras(
         self,
@@ -105,19 +105,19 @@ def open_era5(path: Path) -> ProductFile:
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : damaged file; none of swvl1..4; other axes or times than the provider's; a zip archive.
+    DataError : damaged file; none of swvl1..4; axes or times differ from the provider's; a zip archive.
     ConfigError : a GRIB file, and ecCodes is not installed.
 
     Notes
     -----
-    Local. If an old file has the streams of ERA5 and of the preliminary ERA5T (``expver`` 1 and 5) as a dimension,
-    the first with a value is used. Hersbach et al. (2020), doi:10.1002/qj.3803.
+    Local. If an old file has ERA5 and the preliminary ERA5T (``expver`` 1 and 5) along a dimension, ERA5 is used where
+    it has a value. Hersbach et al. (2020), doi:10.1002/qj.3803.
     """
     return _open(path, "ERA5")
 
 
 def open_era5_land(path: Path) -> ProductFile:
-    """Open a file of ERA5-Land; as ``open_era5``. Munoz-Sabater et al. (2021), doi:10.5194/essd-13-4349-2021."""
+    """Open a file of ERA5-Land, see ``open_era5``. Munoz-Sabater et al. (2021), doi:10.5194/essd-13-4349-2021."""
     return _open(path, "ERA5-Land")
 
 

@@ -1,4 +1,4 @@
-"""Base section of gridded products: an entry of the catalogue with the description of its files."""
+"""Base section of gridded products: an entry of the catalogue that describes its files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class GriddedEntry(CatalogueEntry):
-    """Images of soil moisture in files. A subclass is a product.
+    """Section of a gridded product of soil moisture; each product is a subclass.
 
     A subclass has ``product: Literal["its_name"]``, its own keys, and ``build``. Readers are imported in ``build``, so
     that reading a configuration does not load them.
@@ -32,11 +32,11 @@ class GriddedEntry(CatalogueEntry):
 
 
 def product_of_entry(name: str, entry: CatalogueEntry) -> Product:
-    """The product of an entry of the catalogue.
+    """Create the product of an entry of the catalogue.
 
     Raises
     ------
-    ConfigError : the entry is of stations; or as ``GriddedEntry.build``.
+    ConfigError : the entry describes stations; or as for ``GriddedEntry.build``.
     """
     if not isinstance(entry, GriddedEntry):
         raise ConfigError(f"catalogue.{name}: product {entry.product} is of stations; expected a gridded product.")

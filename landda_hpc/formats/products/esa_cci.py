@@ -1,4 +1,4 @@
-"""ESA CCI soil moisture (and C3S, which has its layout): daily images of 0.25 degrees, netCDF."""
+"""ESA CCI soil moisture, and C3S in the same layout: daily images of 0.25 degrees, netCDF."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from landda_hpc.formats.products.layered import Field, LayeredFile, Layout
 from landda_hpc.formats.products.product import Product, volumetric_layer
 
 VARIABLES: Final = (volumetric_layer("sm", (0.0, 0.05), ("m3 m-3", "m3/m3", "m^3 m^-3", "m³ m⁻³"), slack=1e-6),)
-"""The product of the merged sensors represents the uppermost 2 to 5 cm."""
+"""The merged product represents the uppermost 2 to 5 cm."""
 
 FROZEN_BIT: Final = 1
 DENSE_VEGETATION_BIT: Final = 2
 REJECTED_BITS: Final = 4 | 8 | 16 | 32
-"""No convergence; beyond physical bounds; too little weight; all sensors unreliable. 64, barren ground, is advisory."""
+"""No convergence; out of physical bounds; too little weight; all sensors unreliable. 64, barren ground, is advisory."""
 
 _EPOCH: Final = datetime(1970, 1, 1)
 _LAYOUT: Final = Layout(
@@ -36,7 +36,7 @@ _LAYOUT: Final = Layout(
 
 
 class EsaCciFile(LayeredFile):
-    """One day, with the product's errors, flags, and the time of each cell."""
+    """A file of one day, with errors, flags, and the time of each cell."""
 
     def _open(self) -> None:
         super()._open()
@@ -67,7 +67,7 @@ class EsaCciFile(LayeredFile):
             }
         if seen is not None:
             seen = (seen - (time - _EPOCH) / timedelta(days=1)) * 86400.0
-            # An offset of days is damage, or a fill value without its attribute.
+            # An offset of days is damage, or an undeclared fill value.
             seen = np.where(np.abs(seen) <= 2 * 86400.0, seen, np.nan)
         return std, conditions, seen
 
@@ -79,13 +79,12 @@ def open_esa_cci(path: Path) -> EsaCciFile:
     ------
     MissingFileError : the file does not exist.
     AverageError : a monthly or dekadal file.
-    DataError : damaged file; other axes, times or units than the provider's (ACTIVE is in percent of saturation,
-        not a water content).
+    DataError : damaged file; axes, times or units differ from the provider's (ACTIVE is in percent of saturation).
 
     Notes
     -----
-    Local. ``sm_uncertainty`` is the errors' standard deviation; ``t0`` gives the cells' own times, within half a day of
-    the file's.
+    Local. ``sm_uncertainty`` is the error standard deviation; ``t0`` is the time of each cell, within half a day of the
+    file's time.
     """
     return EsaCciFile(path, _LAYOUT)
 

@@ -1,4 +1,4 @@
-"""Contents of files with many times, and selection among several files of one name."""
+"""Contents of files with many times, and selection among several files that match one name."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class Contents:
 
 
 class FileContents:
-    """Reads the contents of files and caches them until the files change.
+    """Reader of the contents of files, cached until the files change.
 
     Parameters
     ----------
     opens : opens a file of the product.
-    check : raises DataError if a file's times differ from those of its name.
+    check : raises DataError if a file's times contradict its name.
     skip : counts a file that cannot be read, or raises.
     left_out : reports unused files.
 
     Notes
     -----
-    Local: no communication. Files whose times overlap are versions, of which the best is used: a final one before a
-    preliminary one, then the newest by name. Others are parts, which are all used.
+    Local: no communication. Files whose times overlap are versions, of which the best is used: final before
+    preliminary data, then the newest by name. Other files are parts, which are all used.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class FileContents:
         self._known: dict[Path, tuple[Stamp, Contents | UnfitFileError]] = {}
 
     def of(self, paths: Sequence[Path]) -> list[Contents]:
-        """Contents of the files of one name, the newest last in ``paths``: the best versions, and parts.
+        """Contents of the best versions and of all parts among files that match a name; ``paths`` ends with the newest.
 
         Raises
         ------
-        DataError : a file cannot be read, and that is an error; none holds images of the product.
+        DataError : a file cannot be read, and that is an error; no file holds images of the product.
         """
         found: list[Contents] = []
         unfit: list[tuple[Path, UnfitFileError]] = []
@@ -86,7 +86,7 @@ class FileContents:
         return kept
 
     def _look(self, path: Path) -> Contents | UnfitFileError | None:
-        """Contents of a file, or the reason why it is not of the product; None if damaged and skipped."""
+        """Contents of a file, or the reason why it is unfit for the product; None if damaged and skipped."""
         try:
             stamp = stamp_of(path)
             known = self._known.get(path)

@@ -1,4 +1,4 @@
-"""Several files of one time: selection of the newest version, and of the better value of a cell."""
+"""Selection among several files of one time: the newest version, and the better value of each cell."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ logger = logging.getLogger(__name__)
 _PRELIMINARY: Final = re.compile(
     r"(?<![A-Za-z0-9])(EP(?=\.)|ERA5T|ERA5-?Land-?T|ICDR|prelim(inary)?|early)(?![A-Za-z0-9])", re.IGNORECASE
 )
-"""Names of GLDAS' early product, ERA5T, the interim record of C3S, and similar names of users."""
+"""Marks of preliminary data in file names: early GLDAS, ERA5T, the interim record of C3S, and users' own."""
 
 _NUMBER: Final = re.compile(r"(\d+)")
 
 
 def version_key(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Key that sorts names so that the newest version is the last: numbers count as numbers, ``v10`` after ``v9``.
+    """Key that sorts the newest version last: numbers are compared as numbers, so that ``v10`` follows ``v9``.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def version_key(name: str) -> tuple[list[tuple[int, str]], str]:
 
 
 def newest_last(paths: Sequence[Path], root: Path) -> list[Path]:
-    """Paths under a folder in the order of their versions; those that are preliminary by their names come first."""
+    """Sort paths under a folder by version, the newest last; files with preliminary names come first."""
 
     def key(path: Path) -> tuple[bool, tuple[list[tuple[int, str]], str]]:
         name = path.relative_to(root).as_posix()
@@ -49,7 +49,7 @@ def newest_last(paths: Sequence[Path], root: Path) -> list[Path]:
 
 
 class LeftOut:
-    """Files that are not used, because of a newer version or other contents; each is reported once.
+    """Record of files that are not used, because of a newer version or other contents; each is reported once.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class LeftOut:
         newest: dict[str, tuple[str, Path]] = {}
         for path in paths:
             granule, version = granule_of(path.name) or (str(path), "")
-            # The last of copies in several folders, as for other products.
+            # Of copies in several folders the last is used, as for other products.
             if granule not in newest or version_key(version) >= version_key(newest[granule][0]):
                 newest[granule] = version, path
         chosen = {path for _, path in newest.values()}
@@ -81,7 +81,7 @@ class LeftOut:
         return [path for path in paths if path in chosen]
 
     def supersede(self, path: Path, newer: Path) -> None:
-        """Replace a file by a newer version."""
+        """Record that a newer version replaces a file."""
         if path not in self.superseded:
             self.superseded[path] = newer
             if not self._is_counting:
@@ -94,14 +94,14 @@ class LeftOut:
             logger.warning("%s: '%s' is skipped: %s", self._label, path, what)
 
     def warn_once(self, text: str) -> None:
-        """Warn of one file as an example of all."""
+        """Log only the first such warning, as an example of all."""
         if not self._has_warned:
             self._has_warned = True
             logger.warning("%s: %s", self._label, text)
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """Context that reports the older versions found in it together at its end."""
+        """Context at whose end all older versions found in it are reported together."""
         n_known = len(self.superseded)
         self._is_counting = True
         try:
@@ -120,20 +120,20 @@ class LeftOut:
 
 
 def merged(profiles: Sequence[SoilMoistureProfile]) -> SoilMoistureProfile | None:
-    """Combine images of one time, e.g. half orbits: if several have a cell, the better value is used.
+    """Combine images of one time, e.g. half orbits; if several have a value in a cell, the best is used.
 
     Parameters
     ----------
-    profiles : on one grid, with the same layers.
+    profiles : profiles on one grid, with the same layers.
 
     Returns
     -------
-    For each cell the value recommended by the provider, then that with fewer other conditions, then that with the
-    smaller error (if both report one), then the first. None without a profile.
+    In each cell, values recommended by the provider take precedence, then values with fewer other conditions, then
+    those with the smaller error (if both report one), then the first. None without a profile.
 
     Raises
     ------
-    DataError : other grids or layers.
+    DataError : the profiles differ in grid or layers.
 
     Notes
     -----
@@ -176,7 +176,7 @@ def merged(profiles: Sequence[SoilMoistureProfile]) -> SoilMoistureProfile | Non
 
 
 def _rank(profile: SoilMoistureProfile) -> FloatArray:
-    """Quality of the values of cells, (n_lat, n_lon): 0 is best, infinite without value."""
+    """Quality rank of each cell, (n_lat, n_lon): 0 is best, infinite without a value."""
     rank = np.where(np.isfinite(profile.values).any(axis=0), 0.0, np.inf)
     for name, image in profile.conditions.items():
         rank += np.where(image, 10.0 if name == "not_recommended" else 1.0, 0.0)
@@ -184,7 +184,7 @@ def _rank(profile: SoilMoistureProfile) -> FloatArray:
 
 
 def _error(profile: SoilMoistureProfile) -> FloatArray:
-    """Greatest error of a cell's layers, (n_lat, n_lon); NaN if one is unknown."""
+    """Largest error of the layers of each cell, (n_lat, n_lon); NaN if one is unknown."""
     if profile.error_std is None:
         return np.full(profile.grid.shape, np.nan)
     greatest: FloatArray = profile.error_std.max(axis=0)
@@ -192,7 +192,7 @@ def _error(profile: SoilMoistureProfile) -> FloatArray:
 
 
 def stack_layers(profiles: Sequence[SoilMoistureProfile]) -> SoilMoistureProfile | None:
-    """Combine the layers in several files of one time into one profile; None without files.
+    """Combine the layers from several files of one time into one profile; None without files.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""GLDAS-2 Noah soil moisture, 0.25 or 1 degree, netCDF-4, whole or cut to a region."""
+"""GLDAS-2 Noah soil moisture, 0.25 or 1 degree, netCDF-4, global or regional."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SPACINGS: Final = (0.25, 1.0)
 
 
 def require_gldas_grid(path: Path, grid: Grid) -> None:
-    """Check that cell centres are those of the provider's grid; a damaged axis would shift the soil."""
+    """Require the cell centres of the provider's grid; a damaged axis would shift the image."""
     spacing = float(grid.lat[1] - grid.lat[0])
     d = min(_SPACINGS, key=lambda known: abs(known - spacing))
     for axis, origin in ((grid.lat, -60.0), (grid.lon, -180.0)):
@@ -74,7 +74,7 @@ def open_gldas(path: Path) -> LayeredFile:
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : damaged file; other axes, times, grid or calendar than the provider's.
+    DataError : damaged file; axes, times, grid or calendar differ from the provider's.
 
     Notes
     -----
@@ -90,8 +90,8 @@ def read_gldas(path: Path, depth_m: DepthRange | None = None, region: Region | N
     Parameters
     ----------
     path : the file.
-    depth_m : read only the layers that a mean over this range needs; None: every layer in the file.
-    region : read only the part around it; None: everything.
+    depth_m : only the layers needed for a mean over this range, m; None: all layers in the file.
+    region : only the part of the grid around it; None: all.
 
     Returns
     -------
@@ -100,8 +100,8 @@ def read_gldas(path: Path, depth_m: DepthRange | None = None, region: Region | N
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : damaged file; a wanted layer is missing (or all of them); other dimensions, units, axes or
-        calendar than the provider's; nothing but missing values; a water content below 0 or above 1 m3 m-3.
+    DataError : damaged file; a needed layer is missing, or all layers are; dimensions, units, axes or calendar differ
+        from the provider's; only missing values; a water content below 0 or above 1 m3 m-3.
     """
     with open_gldas(path) as file:
         return file.read(file.times[0], depth_m, region)

@@ -1,4 +1,4 @@
-"""GRIB files of fields on latitude and longitude, edition 1 or 2, through ecCodes (an optional package)."""
+"""Read GRIB files, edition 1 or 2, of fields on latitude and longitude with ecCodes (an optional package)."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from landda_hpc.grid import Grid, gaussian_grid, grid_from_centres
 from landda_hpc.regridding.depth import DepthRange
 
 MAX_MESSAGES: Final = 200_000
-"""Largest number of messages of a file: a year of hourly fields has 35,040 of four layers."""
+"""Largest number of messages in a file; a year of hourly fields of four layers has 35,040."""
 
 PRELIMINARY: Final = 5
-"""Version of the experiment (expver) of ERA5T, which ERA5 (1) replaces after some months."""
+"""Experiment version (expver) of ERA5T, which ERA5 (1) replaces after some months."""
 
 _MAGIC: Final = b"GRIB"
 _MONTHLY: Final = ("moda", "mnth", "edmm", "edmo", "msmm", "wamo", "wamd")
@@ -41,7 +41,7 @@ _GRIDS: Final = ("regular_ll", "regular_gg")
 
 
 def is_grib(path: Path) -> bool:
-    """Whether a file begins as GRIB files do."""
+    """Whether a file begins with the GRIB signature."""
     with path.open("rb") as file:
         return file.read(4) == _MAGIC
 
@@ -58,9 +58,9 @@ def _eccodes() -> Any:
 
 @dataclass(frozen=True)
 class Message:
-    """One field of a file: position, parameter, valid time, length of the interval in hours (0: an instant), shape.
+    """One field of a file: position, parameter, valid time, first and last step in hours (equal: an instant), shape.
 
-    ``version`` is ECMWF's version of the experiment: 1 is ERA5, 5 the preliminary ERA5T; 0 if there is none.
+    ``version`` is ECMWF's experiment version: 1 is ERA5, 5 the preliminary ERA5T; 0 if there is none.
     """
 
     offset: int
@@ -77,20 +77,19 @@ class GribIndex:
     Parameters
     ----------
     path : the file.
-    parameters : ECMWF's numbers of the indexed variables; others are ignored.
+    parameters : names of the indexed variables by ECMWF's parameter numbers; other variables are ignored.
 
     Raises
     ------
     MissingFileError : the file does not exist.
     UnfitFileError : none of the parameters, or monthly means.
-    DataError : not GRIB, truncated or damaged; a field that is not on a latitude-longitude or
-        Gaussian grid; two fields of one time, parameter and version of the experiment.
+    DataError : not GRIB, truncated or damaged; a field that is not on a latitude-longitude or Gaussian grid; two fields
+        of one time, parameter and experiment version.
     ConfigError : ecCodes is not installed.
 
     Notes
     -----
-    Local: no communication. Only headers are decoded. Values are read message by message, so memory holds one
-    field.
+    Local: no communication. The index decodes only headers; values are read one message at a time.
     """
 
     def __init__(self, path: Path, parameters: Mapping[int, str]) -> None:
@@ -118,7 +117,7 @@ class GribIndex:
                         f"file '{path}' has two fields '{self._names[message.parameter]}' of {message.time}; expected "
                         "each once."
                     )
-                # Version 1 of the experiment is ERA5, 5 the preliminary ERA5T.
+                # Experiment version 1 is ERA5, 5 the preliminary ERA5T.
                 if key not in found or message.version < found[key].version:
                     found[key] = message
             else:
@@ -131,7 +130,7 @@ class GribIndex:
         self.times = tuple(sorted({time for _, time in found}))
 
     def grid_of(self, message: Message) -> tuple[Grid, bool]:
-        """The grid of a field, and whether its rows run north to south."""
+        """Grid of a field, and whether its rows run north to south."""
         with self._message(message) as handle:
             return self._grid(handle)
 
@@ -150,7 +149,7 @@ class GribIndex:
         return values.reshape(message.shape)
 
     def units(self, message: Message) -> str:
-        """The field's unit."""
+        """Unit of a field."""
         with self._message(message) as handle:
             return str(self._codes.codes_get(handle, "units"))
 
@@ -216,7 +215,7 @@ class GribIndex:
         return Message(offset, parameter, time, hours, shape, int(version) if version.isdigit() else 0)
 
     def _key(self, handle: Any, name: str) -> str:
-        """A key that messages of other centres lack; empty in that case."""
+        """Value of a key; empty if the message lacks it, as messages of other centres may."""
         return str(self._codes.codes_get(handle, name)) if self._codes.codes_is_defined(handle, name) else ""
 
     def _grid(self, handle: Any) -> tuple[Grid, bool]:
@@ -231,7 +230,7 @@ class GribIndex:
         if last_lon <= first_lon:
             last_lon += 360.0
         if last_lon >= 360.0 and first_lon > 0.0:
-            # Across the meridian of Greenwich: 350 to 370 is -10 to 10.
+            # Across the Greenwich meridian, 350 to 370 is -10 to 10.
             first_lon, last_lon = first_lon - 360.0, last_lon - 360.0
         is_sound = -90.0 <= first_lat <= 90.0 and -90.0 <= last_lat <= 90.0 and first_lat != last_lat
         if not is_sound or not -360.0 <= first_lon < last_lon < 361.0:
@@ -257,14 +256,14 @@ class GribFile:
     Parameters
     ----------
     path : the file.
-    label : of the product.
+    label : name of the product.
     variables : its soil layers.
-    parameters : their names by ECMWF's numbers.
-    without_soil : values at or below this mean that there is no soil; None for other variables than soil moisture.
+    parameters : their names by ECMWF's parameter numbers.
+    without_soil : values up to this mean that there is no soil; None for variables other than soil moisture.
 
     Raises
     ------
-    MissingFileError, DataError, ConfigError : as ``GribIndex``.
+    MissingFileError, DataError, ConfigError : as for ``GribIndex``.
 
     Notes
     -----
@@ -291,7 +290,7 @@ class GribFile:
 
     @property
     def is_preliminary(self) -> bool:
-        """Whether all fields are of ERA5T."""
+        """Whether all fields are preliminary (ERA5T)."""
         return all(message.version == PRELIMINARY for message in self._index.messages.values())
 
     def read(
@@ -314,7 +313,7 @@ class GribFile:
         return SoilMoistureProfile(values, depths, slab.grid, time, self._label, self.path)
 
     def image(self, variable: ProductVariable, time: datetime, region: Region | None = None) -> tuple[FloatArray, Grid]:
-        """One variable at one time, in its unit times its factor, and the grid of that part; as ``LayeredFile``."""
+        """Read one variable at one time and the grid of the part; see ``LayeredFile.image``."""
         message = self._index.messages.get((self._number[variable], time))
         if message is None:
             raise DataError(f"file '{self.path}' has no {variable.name} at {time.isoformat()}.")

@@ -1,4 +1,4 @@
-"""A series of soil-moisture images from one or many netCDF files, read one image at a time."""
+"""Series of soil-moisture images from one or many netCDF files, read one image at a time."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from landda_hpc.grid import Grid
 from landda_hpc.regridding.depth import DepthRange, observe, range_from_product
 
 SUFFIXES: Final = (".nc", ".nc4", ".cdf")
-"""Suffixes of the files that are read from a folder."""
+"""Suffixes of files that are read from a folder."""
 
 _TIME_NAMES: Final = ("time", "valid_time")
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Position of one image: a file, the index along the time dimension (None: the file is the image), and its time."""
+    """Position of one image: file, index along the time dimension (None: there is none), and time."""
 
     path: Path
     index: int | None
@@ -48,13 +48,13 @@ class ImageSeries(Sequence[SoilMoistureImage]):
 
     Attributes
     ----------
-    variable : name in the files, or of the product.
-    grid : of every image.
+    variable : name of the variable in the files, or of the product.
+    grid : grid of all images.
 
     Notes
     -----
-    Local. The last file stays open until another one is read; use the series as a context manager, or
-    ``close`` it. Made by ``open_image_series`` and ``open_product_series``.
+    Local. The last file stays open until another one is read; use the series as a context manager, or ``close`` it.
+    ``open_image_series`` and ``open_product_series`` create it.
     """
 
     def __init__(
@@ -90,11 +90,11 @@ class ImageSeries(Sequence[SoilMoistureImage]):
         return SoilMoistureImage(values, self.grid, self.variable, place.time)
 
     def between(self, first: datetime | None = None, last: datetime | None = None) -> Self:
-        """The images from one time to another, both included; None: open end.
+        """Return the images from one time to another, both included; None leaves an end open.
 
         Raises
         ------
-        DataError : the files have no times, or none is in the period.
+        DataError : the files have no times, or no image is in the period.
         """
         if first is None and last is None:
             return self
@@ -135,22 +135,22 @@ def open_image_series(
 
     Parameters
     ----------
-    paths : files, and folders whose netCDF files are all used.
-    variable : its name; None: the only field on latitude and longitude in m3 m-3; an error if there are
+    paths : files, and folders of which all netCDF files are used.
+    variable : name of the variable; None for the only field on latitude and longitude in m3 m-3, an error if there are
         several.
-    plausible : values outside are an error, m3 m-3.
+    plausible : range of plausible values, m3 m-3; values outside are an error.
 
     Returns
     -------
-    ImageSeries : rows south to north, packed integers unpacked, NaN where missing. By time; in the order given where
-        the files have no times. Coordinates, grid and units of every file are checked here, values when they are read.
+    Unpacked images in order of time, or in the order given if the files have no times; rows south to north, NaN where
+    missing. Coordinates, grid and units of all files are checked here, values when they are read.
 
     Raises
     ------
     MissingFileError : a file does not exist, or a folder has no netCDF files.
-    DataError : damaged file; no such variable, or not just one; units other than m3 m-3; a dimension besides time,
-        latitude and longitude; two images of one time; values that are not plausible, or missing everywhere.
-    ShapeError : a file on another grid than the first.
+    DataError : damaged file; no such variable, or several; units other than m3 m-3; a dimension besides time, latitude
+        and longitude; two images of one time; values that are implausible, or missing everywhere.
+    ShapeError : a file has another grid than the first.
     """
     places: list[_Place] = []
     layouts: dict[Path, _Layout] = {}
@@ -178,23 +178,23 @@ def open_image_series(
 
 
 def open_product_series(paths: Iterable[Path], reader: ProfileReader, depth_m: DepthRange) -> ImageSeries:
-    """Open a series of a product's files, one time each, as means over a depth range. Local.
+    """Open a series of a product's files, each of one time, as means over a depth range. Local.
 
     Parameters
     ----------
-    paths : files, and folders whose netCDF files are all used.
-    reader : of the product, e.g. ``formats.products.gldas.read_gldas``.
+    paths : files, and folders of which all netCDF files are used.
+    reader : reader of the product, e.g. ``formats.products.gldas.read_gldas``.
     depth_m : top and bottom of the layer, m; the product's layers must cover it.
 
     Raises
     ------
-    MissingFileError, DataError : as the reader.
-    ShapeError : a file on another grid than the first.
+    MissingFileError, DataError : as for the reader.
+    ShapeError : a file has another grid than the first.
     ConfigError : the product's layers do not cover the depth.
 
     Notes
     -----
-    Every file is read once when the series is opened, for its time, which products store inside.
+    Every file is read once when the series is opened, because its time is stored inside.
     """
     places, label, grid = [], "", None
     for path in _files(paths):
@@ -215,7 +215,7 @@ def open_product_series(paths: Iterable[Path], reader: ProfileReader, depth_m: D
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """How one file holds the variable: its grid, its time dimension, and the length of that dimension (1 without)."""
+    """Layout of one file: grid, time dimension, and its length (1 without a time dimension)."""
 
     places: FileGrid
     time: str | None
@@ -223,7 +223,7 @@ class _Layout:
 
 
 class _CfReader:
-    """Reads images one by one; keeps one file open."""
+    """Reader of single images that keeps one file open."""
 
     def __init__(self, variable: str, layouts: dict[Path, _Layout], plausible: tuple[float, float]) -> None:
         self._variable, self._layouts, self._plausible = variable, layouts, plausible
@@ -297,7 +297,7 @@ def _times(file: NetcdfFile, layout: _Layout) -> list[datetime]:
 
 
 def _in_order(places: list[_Place]) -> list[_Place]:
-    """Sort by time, if all have one; DataError for duplicate times."""
+    """Sort images by time if all have one; DataError for duplicate times."""
     times = [place.time for place in places]
     known = [time for time in times if time is not None]
     if len(known) < len(times):

@@ -1,4 +1,4 @@
-"""Products whose soil layers are netCDF variables on latitude and longitude, with or without a time axis."""
+"""Read products whose soil layers are netCDF variables on latitude and longitude, with or without a time axis."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from landda_hpc.grid import Grid
 from landda_hpc.regridding.depth import DepthRange
 
 Field = Callable[[str], "FloatArray | None"]
-"""Returns a variable of the file at the time that is read, shape of the slab; None if the file lacks it."""
+"""Function that returns a variable of the file at the time being read, shape of the slab; None if it is missing."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,20 @@ class Layout:
 
     Attributes
     ----------
-    label : of the product.
+    label : name of the product.
     variables : its soil layers.
-    latitude, longitude, time : names of the coordinates, the usual one first.
-    must_have_time : the time axis is a dimension of every layer, of length 1.
-    trusts_units : the units of the variables are those given by the user, not those in the files.
+    latitude, longitude, time : possible names of the coordinates, the usual one first.
+    must_have_time : time must be a dimension of every layer, also with length 1.
+    trusts_units : units are those given by the user; those in the files are not checked.
     one_time : more than one time is an error.
-    may_be_empty : an image without any value is normal.
+    may_be_empty : an image may have no values.
     calendars : allowed calendars of the time axis.
     check_grid : raises DataError if the grid is not that of the product.
     check_times : raises DataError if the times are not those of the product.
-    time_of_name : time from the file's name, if there is no time axis; None if that is an error.
-    step : between two images; averages over longer periods are rejected. None: not checked.
+    time_of_name : returns the time from the name of a file without a time axis; None if such a file is an error.
+    step : interval between two images; averages over longer periods are rejected. None: not checked.
     constant : fields that do not change in time, e.g. a land-sea mask; they may be missing at some times.
-    without_soil : values at or below this mean that there is no soil, in the file's unit.
+    without_soil : values up to this mean that there is no soil, in the file's unit.
     """
 
     label: str
@@ -67,12 +67,12 @@ class Layout:
 
 
 class LayeredFile:
-    """A ``ProductFile`` of such a product.
+    """A ``ProductFile`` with a given layout.
 
     Raises
     ------
     MissingFileError : the file does not exist.
-    UnfitFileError : it has none of the layers, or averages over more than the layout's step.
+    UnfitFileError : the file has none of the layers, or holds averages over more than the layout's step.
     DataError : damaged file; axes, grid or times differ from those of the product.
 
     Notes
@@ -118,7 +118,7 @@ class LayeredFile:
             require_images(file, tuple(self._names.values()), self._axis.name, times, layout.step)
 
     def _time_axis(self, first: str) -> TimeAxis:
-        """Times of the file, from the coordinate that varies with the first layer, or from its name."""
+        """Times of the file, from the time coordinate of the first layer or from the file name."""
         file, layout = self._file, self.layout
         time = find_clock(file, first, layout.time)
         if time is not None:
@@ -133,7 +133,7 @@ class LayeredFile:
 
     @property
     def is_preliminary(self) -> bool:
-        """Whether all values are of ERA5T, which ERA5 replaces after some months."""
+        """Whether all values are preliminary (ERA5T), to be replaced by ERA5 after some months."""
         return is_preliminary(self._file)
 
     def read(
@@ -168,11 +168,11 @@ class LayeredFile:
         )
 
     def image(self, variable: ProductVariable, time: datetime, region: Region | None = None) -> tuple[FloatArray, Grid]:
-        """One of the layout's variables at one time, in its unit times its factor, and the grid of that part.
+        """Read one of the layout's variables at one time, multiplied by its factor, and the grid of the part.
 
         Raises
         ------
-        DataError : as ``read``; the file lacks the variable.
+        DataError : as for ``read``; the file lacks the variable.
         """
         if variable not in self._names:
             raise DataError(
@@ -187,13 +187,13 @@ class LayeredFile:
         field: Field,  # noqa: ARG002 - for other products
         time: datetime,  # noqa: ARG002 - for other products
     ) -> tuple[FloatArray | None, Mapping[str, BoolArray], FloatArray | None]:
-        """Other data that the product reports: errors, conditions, seconds; see ``SoilMoistureProfile``.
+        """Return errors, conditions and seconds that the product reports; see ``SoilMoistureProfile``.
 
         Parameters
         ----------
         values : the layers, m3 m-3, (n_layer, n_lat, n_lon); cells may be set to NaN in place.
-        field : gives other variables of the file.
-        time : that is read.
+        field : returns other variables of the file.
+        time : the time that is read.
         """
         return None, {}, None
 
@@ -229,12 +229,12 @@ class LayeredFile:
     def _field(
         self, name: str, index: int, slab: Slab, *, level: int | None = None, may_be_static: bool = False
     ) -> FloatArray:
-        """One time of a variable, shape of the slab, rows south to north; a copy.
+        """Read one time of a variable, shape of the slab, rows south to north; a copy.
 
         Parameters
         ----------
         level : index along the one dimension besides time, latitude and longitude.
-        may_be_static : the variable may have no time, e.g. a land-sea mask.
+        may_be_static : the variable may have no time dimension, e.g. a land-sea mask.
         """
         dims = self._file.dims(name)
         latitude, longitude = self._places.dims
@@ -247,7 +247,7 @@ class LayeredFile:
         def part(rows: slice, columns: slice) -> FloatArray:
             values = self._file.values(name, {**at, latitude: rows, longitude: self._places.columns(columns)})
             values = np.moveaxis(values, (order.index(latitude), order.index(longitude)), (-2, -1))
-            # The remaining dimensions before the two axes have length 1, or are the two streams of an old ERA5 file.
+            # Dimensions before the two axes have length 1, or are the two streams of an old ERA5 file.
             stack = values.reshape(-1, *values.shape[-2:])
             return self._places.west_to_east(best_stream(self._file, name, stack))
 
@@ -281,17 +281,17 @@ class LayeredFile:
 
 
 def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[int]:
-    """The layers that a mean over a depth range needs, if some of a product's layers are inside others.
+    """Choose the layers needed for a mean over a depth range; some of a product's layers may contain others.
 
     Parameters
     ----------
-    depth_m : the wanted range, m.
+    depth_m : depth range of the mean, m.
     depths_m : the product's layers, m.
 
     Returns
     -------
     Indices in ``depths_m``: consecutive layers that cover the range, the thickest that fit; otherwise the thinnest
-    single layer that covers it; otherwise all that overlap it (which do not cover it).
+    single layer that covers it; otherwise all layers that overlap it without covering it.
     """
     top, bottom = depth_m
     chosen: list[int] = []
@@ -304,7 +304,7 @@ def choose_layers(depth_m: DepthRange, depths_m: Sequence[DepthRange]) -> list[i
         ]
         if not here:
             break
-        # The thickest that ends within the range; otherwise the one that exceeds it least.
+        # The thickest layer that ends within the range; otherwise the layer that exceeds it least.
         inside = [k for k in here if depths_m[k][1] <= bottom + 1e-6]
         best = max(inside, key=lambda k: depths_m[k][1]) if inside else min(here, key=lambda k: depths_m[k][1])
         chosen.append(best)
@@ -324,17 +324,17 @@ def wanted_layers(
     depth_m: DepthRange | None,
     found: Sequence[str],
 ) -> list[ProductVariable]:
-    """The layers of a file that a mean over a depth range needs; all that it has if None.
+    """Return the layers of a file that are needed for a mean over a depth range; None: all layers in the file.
 
     Parameters
     ----------
     variables : layers of the product.
-    present : those that the file has.
+    present : layers in the file.
     found : names of variables in the file, for the message.
 
     Raises
     ------
-    MissingLayerError : the file lacks one, or the product has no layer for the depth.
+    MissingLayerError : the file lacks a needed layer, or the product has no layer for the depth.
     """
     if depth_m is None:
         return [variable for variable in variables if variable in present]
@@ -361,12 +361,12 @@ def in_own_unit(
 
     Parameters
     ----------
-    name : in the file.
+    name : name of the variable in the file.
     without_soil, may_be_empty : as in ``Layout``.
 
     Raises
     ------
-    DataError : a value outside the valid range and its slack, or none at all where that is an error.
+    DataError : a value outside the valid range and its slack, or no values where that is an error.
     """
     low, _ = variable.valid_range
     if variable.slack:
@@ -379,5 +379,5 @@ def in_own_unit(
 
 
 def stacked(layers: Sequence[FloatArray]) -> FloatArray:
-    """Stacked layers, shape (n_layer, n_lat, n_lon); a single one is not copied."""
+    """Stack layers, shape (n_layer, n_lat, n_lon); a single layer is not copied."""
     return layers[0][None] if len(layers) == 1 else np.stack(layers)

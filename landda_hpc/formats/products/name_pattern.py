@@ -1,4 +1,4 @@
-"""Times in the names of files: parse names with a pattern of strftime codes."""
+"""Parse times in file names with a pattern of strftime codes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from landda_hpc.errors import DataError
 Level = Literal["year", "month", "day", "hour", "minute", "second"]
 
 LEVELS: Final[tuple[Level, ...]] = ("year", "month", "day", "hour", "minute", "second")
-"""Resolution of the time in a name, from coarse to fine."""
+"""Possible resolutions of the time in a name, from coarse to fine."""
 
 _DIGITS: Final = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "j": 3}
 _COMPOSED: Final = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y"}
 _MONTHS: Final = {"b": calendar.month_abbr, "h": calendar.month_abbr, "B": calendar.month_name}
 _FIELD: Final = {"y": "Y", "b": "m", "h": "m", "B": "m"}
-"""Codes for the same field as another."""
+"""Codes that stand for the same field as another code."""
 _CODE: Final = re.compile(r"%(-?)([A-Za-z%])|(\*)")
 
 _FIXED: Final = {
@@ -34,7 +34,7 @@ _FIXED: Final = {
 _NEXT: Final = {"d": "HMS", "j": "HMS", "H": "MS", "M": "S"}
 
 _HINT: Final = "?"
-"""Field of digits under a wildcard that look like a finer part of the time."""
+"""Field for digits under a wildcard that look like a finer part of the time."""
 
 _KEPT: Final = 100_000
 """Number of names whose times are cached."""
@@ -44,12 +44,12 @@ _Fields = frozenset[tuple[str, int]]
 
 @dataclass(frozen=True, order=True)
 class NamedPeriod:
-    """The time in a name.
+    """Period given by the time in a name.
 
     Attributes
     ----------
     begin, end : period [begin, end), UTC.
-    level : the finest part of the time in the name.
+    level : resolution of the time in the name.
     """
 
     begin: datetime
@@ -76,13 +76,13 @@ class NamePattern:
 
     Parameters
     ----------
-    text : relative to a folder, e.g. ``%Y/%j/X.A%Y%m%d.%H00.*.nc``. Digits right after ``%d``, ``%j``, ``%H`` or
-        ``%M`` are hours, minutes and seconds.
+    text : pattern relative to a folder, e.g. ``%Y/%j/X.A%Y%m%d.%H00.*.nc``. Digits right after ``%d``, ``%j``, ``%H``
+        or ``%M`` are hours, minutes and seconds.
 
     Notes
     -----
-    Parts of the time may stand in folders and be repeated. Codes other than those of year, month, day, day of the year,
-    hour, minute and second are ignored when a name is parsed.
+    Parts of the time may occur in folder names and may be repeated. Codes other than those of year, month, day, day of
+    the year, hour, minute and second are ignored when a name is parsed.
     """
 
     def __init__(self, text: str) -> None:
@@ -91,7 +91,7 @@ class NamePattern:
         stated = {_FIELD.get(token.text, token.text) for token in self._tokens if token.kind == "code"}
         stated |= {name for token in self._tokens for name, _ in token.states}
         self.level: Level | None = None
-        """The finest part of the time in the pattern; None if it has none."""
+        """Resolution of the time in the pattern; None if the pattern has no time."""
         for level, name in zip(LEVELS, "YmdHMS", strict=True):
             if name in stated or (level == "day" and "j" in stated):
                 self.level = level
@@ -100,7 +100,7 @@ class NamePattern:
         self._read: dict[str, list[NamedPeriod] | DataError] = {}
 
     def periods(self, name: str) -> list[NamedPeriod]:
-        """Possible times of a name, in order; one if the name is unambiguous.
+        """Return the possible periods of a name, in order; only one if the name is unambiguous.
 
         Raises
         ------
@@ -130,17 +130,17 @@ class NamePattern:
         return sorted(found)
 
     def time_of(self, name: str, step: timedelta) -> datetime:
-        """The time in a name, for a file without a time axis.
+        """Return the time in the name of a file without a time axis.
 
         Parameters
         ----------
-        name : as the pattern, relative to its folder.
-        step : between two images. With a day or more, a name without an hour means 00 UTC.
+        name : path relative to the folder of the pattern.
+        step : interval between two images. If it is a day or more, a name without an hour means 00 UTC.
 
         Raises
         ------
-        DataError : the name states no day; no hour, and the step is shorter than a day; several times; or parts that
-            contradict each other.
+        DataError : the name has no day, or no hour although the step is shorter than a day; it has several times, or
+            its parts contradict each other.
         """
         ways = _ways(self._tokens, name, whole=False)
         if not ways:
@@ -176,7 +176,7 @@ class NamePattern:
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> Iterator[tuple[Path, NamedPeriod | None]]:
-        """Files that match the pattern, at any time or from ``start`` to ``end``.
+        """Find files that match the pattern, of any time or from ``start`` to ``end``.
 
         Parameters
         ----------
@@ -185,8 +185,8 @@ class NamePattern:
 
         Yields
         ------
-        Files in order of name, and the period in the name (the first, if several); None if it has none, or
-        contradicts itself; such files are omitted if times are given.
+        Files in order of name, and the first possible period of the name. The period is None if the name has no time,
+        or contradicts itself; such files are omitted if ``start`` and ``end`` are given.
         """
         folders = [("", root)]
         if self._prefixes is None:
@@ -205,7 +205,7 @@ class NamePattern:
             folders = below
 
     def _look(self, name: str, start: datetime | None, end: datetime | None) -> tuple[bool, NamedPeriod | None]:
-        """Whether a name matches and may be of a time from start to end; and its period."""
+        """Whether a name matches and may have a time from start to end, and its period."""
         try:
             found = self.periods(name)
         except DataError:
@@ -247,7 +247,7 @@ def _tokens(text: str) -> tuple[_Token, ...]:
 
 
 def _add_text(tokens: list[_Token], text: str, rest: str) -> None:
-    """Add text; digits at its begin that state the hour or less do so."""
+    """Add text; digits at its beginning may be hours, minutes and seconds."""
     if not text:
         return
     before = tokens[-1].text if tokens and tokens[-1].kind == "code" else ""
@@ -261,11 +261,11 @@ def _add_text(tokens: list[_Token], text: str, rest: str) -> None:
 
 
 def _ways(tokens: tuple[_Token, ...], name: str, *, whole: bool) -> set[_Fields]:
-    """All ways to parse a name: the resulting fields of the time.
+    """Return the fields of the time from all ways to parse a name.
 
     Parameters
     ----------
-    whole : a number after a wildcard begins with its first digit.
+    whole : a code after a wildcard must not begin within a number.
     """
     states: dict[int, set[_Fields]] = {0: {frozenset()}}
     previous: _Token | None = None
@@ -284,7 +284,7 @@ def _ways(tokens: tuple[_Token, ...], name: str, *, whole: bool) -> set[_Fields]
 
 
 def _hint(previous: _Token | None, rest: str) -> _Fields:
-    """Meaning of digits directly after a code if the pattern had codes in place of the wildcard."""
+    """Meaning that digits directly after a code would have if the pattern had a code instead of the wildcard."""
     code = previous.text if previous is not None and previous.kind == "code" else ""
     match = _FIXED[code].match(rest) if code in _FIXED else None
     if match is None or not any(int(digits) for digits in match.groups() if digits):
@@ -293,7 +293,7 @@ def _hint(previous: _Token | None, rest: str) -> _Fields:
 
 
 def _steps(token: _Token, name: str, place: int) -> Iterator[tuple[int, _Fields]]:
-    """Possible ends of a token that begins at a position of a name, and its meaning."""
+    """Possible ends of a token that begins at a position in a name, with the fields that it gives."""
     if token.kind == "text":
         if name.startswith(token.text, place):
             yield place + len(token.text), token.states
@@ -323,7 +323,7 @@ def _has_year(fields: _Fields) -> bool:
 
 
 def _period(fields: _Fields) -> NamedPeriod | None:
-    """The period of the fields; None without a year, for an invalid date or for two dates."""
+    """Period given by the fields; None without a year, for an invalid date or for two dates."""
     found = dict(fields)
     hinted = found.pop(_HINT, None) is not None
     if len(found) + hinted < len(fields) or "Y" not in found or not 1 <= found["Y"] <= 9998:

@@ -1,4 +1,4 @@
-"""Files under a folder that a pattern names: by time and version; with reasons for missing files."""
+"""Find files under a folder by a name pattern, a time and a version; give reasons for missing files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from landda_hpc.formats.products.file_versions import newest_last
 from landda_hpc.formats.products.name_pattern import NamePattern
 
 MAX_ENUMERATED: Final = 400
-"""Up to this number of times, names are generated; beyond it, folders are listed."""
+"""Names are generated for up to this number of times; for more times, folders are listed."""
 
 _UNITS: Final = {
     "hour": timedelta(hours=1), "minute": timedelta(minutes=1), "second": timedelta(seconds=1),
@@ -29,12 +29,12 @@ class NamedFiles:
     ----------
     root : folder of the data.
     pattern : file names under ``root``, see ``NamePattern``.
-    layer : placeholder in the pattern for the name of a layer; it is kept in names, and read as ``*``.
+    layer : placeholder in the pattern for the name of a layer; it is kept in names, and parsed as ``*``.
 
     Attributes
     ----------
-    pattern : of the names.
-    root : the folder.
+    pattern : pattern of the names.
+    root : folder of the data.
 
     Notes
     -----
@@ -47,15 +47,15 @@ class NamedFiles:
         self._listings: dict[Path, list[str]] | None = None
 
     def at(self, time: datetime) -> str:
-        """The name of the files of a time, including wildcards."""
+        """Name of the files for a time, including wildcards."""
         return time.strftime(self._text)
 
     def keep_listings(self, kept: bool) -> None:
-        """List each folder once from now on, or again each time."""
+        """List each folder only once from now on, or again at each call."""
         self._listings = {} if kept else None
 
     def matches(self, text: str) -> list[Path]:
-        """Files that match a name with the time inserted, the newest version last."""
+        """Files that match a name from ``at``, the newest version last."""
         if "*" not in text:
             path = self.root / text
             return [path] if path.is_file() else []
@@ -67,7 +67,7 @@ class NamedFiles:
         return newest_last([path for path in found if path.is_file()], self.root)
 
     def names_between(self, start: datetime, end: datetime) -> list[str]:
-        """Names, with the time inserted, of times from start to end, both included."""
+        """Names, as from ``at``, for times from start to end, both included."""
         unit = _UNITS.get(self.pattern.level or "", timedelta(days=1))
         first = datetime.min + (start - datetime.min) // unit * unit
         n = (end - first) // unit + 1
@@ -79,9 +79,9 @@ class NamedFiles:
         return list(dict.fromkeys(self.at(time) for time in times))
 
     def name_before(self, time: datetime) -> str | None:
-        """The previous name before that of a time, of existing or possible files; None without one.
+        """Name of the file before that for a time; None if there is none.
 
-        For names with hours, the last of the day before the time.
+        Names with hours or finer parts are searched for among the existing files of the preceding 24 hours.
         """
         level = self.pattern.level
         if level is None:
@@ -104,7 +104,7 @@ class NamedFiles:
         return self.at(begin - timedelta(seconds=1))
 
     def describe(self, time: datetime, text: str) -> str:
-        """Reason why no file is found for a time, with existing similar files."""
+        """Reason why no file is found for a time, with an existing similar file."""
         place = self.root / text
         margin = timedelta(days=40)
         near = list(islice(self.pattern.find(self.root, self.listed, time - margin, time + margin), _LISTED))
@@ -132,7 +132,7 @@ class NamedFiles:
         return f"'{place}' does not exist{where}, and no file matches the pattern; '{folder}' has {few}"
 
     def listed(self, folder: Path) -> list[str]:
-        """Names in a folder, sorted, without hidden ones; none if it cannot be read."""
+        """Names in a folder, sorted, without hidden files; empty if the folder cannot be read."""
         if self._listings is not None and folder in self._listings:
             return self._listings[folder]
         try:

@@ -1,4 +1,4 @@
-"""Precipitation of gridded products, as amounts between two times: for figures together with soil moisture."""
+"""Precipitation of gridded products as amounts between two times, for figures together with soil moisture."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _RATE: Final = ProductVariable(
 )
 
 SLACK_MM: Final = 0.1
-"""Largest decrease of an accumulated amount between hours due to packing."""
+"""Largest decrease of an accumulated amount between two times that packing can cause, mm."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Rain:
     Attributes
     ----------
     label : name in plots and messages.
-    variable : in the files.
-    kind : the amount of the step that ends at the time; or the amount since 00 UTC (at 00 UTC: of the previous day).
+    variable : variable in the files.
+    kind : amount of the step that ends at the time, or amount since 00 UTC (at 00 UTC: of the previous day).
     step : length of the interval before the time.
     """
 
@@ -67,7 +67,7 @@ RAIN: Final[dict[str, Rain]] = {
     "era5": Rain("ERA5", _TP, "step", timedelta(hours=1)),
     "era5_land": Rain("ERA5-Land", _TP, "since_midnight", timedelta(hours=1)),
 }
-"""By the products' keys in ``formats.products.registry``."""
+"""Precipitation by product key, as in ``formats.products.registry``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +77,9 @@ class PrecipitationField:
     Attributes
     ----------
     amount : kg m-2 (mm), shape (n_lat, n_lon), rows south to north; NaN is missing.
-    grid : of the product, or the requested part of it.
-    begin, end : UTC.
-    label : of the product.
+    grid : grid of the product, or the requested part of it.
+    begin, end : bounds of the interval, UTC.
+    label : name of the product.
     path : the file.
     """
 
@@ -100,23 +100,23 @@ def read_precipitation(
     ----------
     product : key of ``RAIN``.
     paths : files in order of their times; netCDF, or GRIB of ERA5.
-    region : only the part around it; None: everything.
+    region : only the part of the grid around it; None: all.
 
     Yields
     ------
-    Fields in order of time. Of an accumulated product the first after a gap begins at the last value of that day, or
-    at its 00 UTC.
+    Fields in order of time. For accumulated amounts, the first field after a gap begins at the last value of the same
+    day, or at 00 UTC if there is none.
 
     Raises
     ------
-    ConfigError : another product; ecCodes is missing.
+    ConfigError : unknown product; ecCodes is missing.
     MissingFileError : the file does not exist.
-    DataError : damaged file; other axes, units or times; files that overlap or are out of order; a decreasing
-        accumulation; another grid than before.
+    DataError : damaged file; axes, units or times differ from the provider's; files that overlap or are out of order; a
+        decreasing accumulation; a change of grid.
 
     Notes
     -----
-    Local: no communication. One field is in memory at a time.
+    Local: no communication. Fields are read one at a time.
     """
     if product not in RAIN:
         raise ConfigError(f"product '{product}' has no precipitation; expected one of {', '.join(RAIN)}.")
@@ -175,7 +175,7 @@ def _open(product: str, path: Path, rain: Rain) -> LayeredFile | GribFile:
 
 
 def _require_hours(path: Path, times: Sequence[datetime]) -> None:
-    """Raise DataError if hourly amounts may be daily totals, because no two times are one step apart."""
+    """Raise DataError if amounts may be daily totals, because all times are at least a day apart."""
     require_no_months(path, times)
     spacing = min((after - before for before, after in pairwise(times)), default=timedelta())
     if spacing >= timedelta(days=1):
@@ -189,8 +189,8 @@ def _require_hours(path: Path, times: Sequence[datetime]) -> None:
 def _since(
     path: Path, time: datetime, total: FloatArray, grid: Grid, before: tuple[datetime, FloatArray, Grid] | None
 ) -> tuple[datetime, FloatArray]:
-    """Begin and amount of the interval that ends at a time, of amounts accumulated from 00 UTC."""
-    # The value of 00 UTC ends the previous day.
+    """Begin and amount of the interval that ends at a time, from amounts accumulated since 00 UTC."""
+    # The value at 00 UTC belongs to the previous day.
     day = (time - timedelta(microseconds=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     if before is None or before[0] <= day:
         return day, total

@@ -30,19 +30,19 @@ CONDITIONS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, eq=False)
 class SoilMoistureProfile:
-    """Soil moisture of one time on the product's grid.
+    """Soil moisture at one time on the product's grid.
 
     Attributes
     ----------
     values : m3 m-3, shape (n_layer, n_lat, n_lon), rows south to north; NaN is missing.
     depths_m : top and bottom of each layer, m, in the product's order.
     grid : the product's grid, or the requested part of it.
-    time : valid time, UTC; for a product of many overpasses the centre of its day.
+    time : valid time, UTC; the centre of the day for a product of many overpasses.
     label : name of the product, for output and messages.
     path : the file.
-    error_std : standard deviation of the errors reported by the product, m3 m-3, shape of ``values``, NaN if not
-        reported; or None.
-    conditions : by name of ``CONDITIONS``, shape (n_lat, n_lon): cells with this condition.
+    error_std : error standard deviation reported by the product, m3 m-3, shape of ``values``, NaN where not reported;
+        None if the product reports no errors.
+    conditions : cells with each condition, by names of ``CONDITIONS``, shape (n_lat, n_lon).
     cell_seconds : seconds after ``time`` at which each cell was observed, shape (n_lat, n_lon), NaN where the
         product does not give it; None if all cells are valid at ``time``.
     """
@@ -70,7 +70,7 @@ class SoilMoistureProfile:
 
 
 class ProfileReader(Protocol):
-    """Reads one file of a product that holds one time."""
+    """Reader of a product's files that hold one time each."""
 
     def __call__(self, path: Path, depth_m: DepthRange | None = None) -> SoilMoistureProfile:
         """Read the layers that overlap a depth range (all of them if None).
@@ -78,7 +78,7 @@ class ProfileReader(Protocol):
         Raises
         ------
         MissingFileError : the file does not exist.
-        DataError : the file is damaged or deviates from the provider's definition; names file, variable and
+        DataError : the file is damaged or deviates from the provider's definition; the message gives file, variable and
             expectation.
         """
         ...
@@ -122,13 +122,13 @@ class ProductVariable:
 
     Attributes
     ----------
-    name : in the files, with the group before it.
-    aliases : other names in versions of the product.
-    long_name, standard_name : of CF; None if CF has none.
-    units : spellings of its unit in the files; the first is the usual one.
-    valid_range : in that unit, inclusive.
-    factor : of m3 m-3 (or, for precipitation, kg m-2) per unit of the file.
-    depth_m : top and bottom, m; None for anything but a soil layer.
+    name : name in the files, after the path of its group.
+    aliases : names in other versions of the product.
+    long_name, standard_name : names of CF; the latter is None if CF has none.
+    units : spellings of the unit in the files; the first is the usual one.
+    valid_range : valid range in that unit, inclusive.
+    factor : m3 m-3 (or, for precipitation, kg m-2) per unit of the file.
+    depth_m : top and bottom of a soil layer, m; None for other variables.
     level : index along a further dimension of the variable, from 0; None if it has none.
     slack : values below the range by at most this are due to packing and are set to its lower end.
     """
@@ -151,7 +151,7 @@ class ProductVariable:
 
 
 def volumetric_layer(name: str, depth_m: DepthRange, units: tuple[str, ...], slack: float = 0.0) -> ProductVariable:
-    """A soil layer in m3 m-3; the arguments are those of ``ProductVariable``."""
+    """Create a soil layer in m3 m-3; arguments as for ``ProductVariable``."""
     return ProductVariable(
         name=name,
         long_name=f"volumetric soil water, {100 * depth_m[0]:g}-{100 * depth_m[1]:g} cm",
@@ -169,23 +169,23 @@ class Product:
 
     Attributes
     ----------
-    key : in configurations.
+    key : key in configurations.
     label : name in tables and messages.
     variables : soil layers.
-    time_convention : meaning of a value's time, as a text.
-    stamp : the same for programs: the value is of that instant, a mean around it, or of many overpasses of the day.
-    step : between two times.
+    time_convention : meaning of a value's time, in words.
+    stamp : meaning of a value's time: an instant, a mean around it, or many overpasses of the day.
+    step : interval between two times.
     opens : opens a file.
     many_times : one file holds many times.
-    may_be_empty : an image without any value is normal (a swath outside the region).
+    may_be_empty : an image may have no values (a swath outside the region).
     tried : tested with a real file; otherwise the reader follows only the documentation.
     reference : description of the product.
     first : first time of a day, after 00 UTC.
     merges : files of one time (half orbits) are combined; otherwise the newest version by name is used.
-    opens_named : makes ``opens`` of a function that gives the time by the configured pattern, for files that may have
-        no time axis; None where names have the provider's form.
-    granule : for a product that merges: granule (half orbit) and version of a file, by its name; the greatest
-        version is used. None for a name without them: the file is its only version.
+    opens_named : creates ``opens`` from a function that returns the time in a file's name, for files that may have no
+        time axis; None if names have the provider's form.
+    granule : for a product that merges files, returns granule (half orbit) and version in a file's name; the greatest
+        version is used. It returns None for a name without them; such a file is its only version.
     """
 
     key: str
@@ -206,10 +206,10 @@ class Product:
 
     @property
     def day_begin(self) -> timedelta:
-        """Begin of a day of the product, relative to 00 UTC of the day in its file names.
+        """Begin of the product's day, relative to 00 UTC of the day in its file names.
 
-        An image of a day's overpasses covers half a day on either side of its nominal time: from noon to noon for
-        00 UTC (ESA CCI), from midnight to midnight for noon (SMAP). Days of all other products are UTC days.
+        A daily image of overpasses covers half a day on either side of its nominal time: from noon to noon for 00 UTC
+        (ESA CCI), from midnight to midnight for noon (SMAP). Days of all other products are UTC days.
         """
         is_daily = self.stamp == "overpasses" and self.step == timedelta(days=1)
         return self.first - timedelta(hours=12) if is_daily else timedelta(0)

@@ -1,4 +1,4 @@
-"""The part of a product's grid that a region needs; only this part is read."""
+"""Part of a product's grid that is needed for a region; only this part is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.grid import Grid, spans_circle
 
 MARGIN: Final = 2
-"""Rows and columns beyond the region's edges: interpolation between centres needs one, its cells half of another."""
+"""Rows and columns read beyond the region's edges; interpolation between centres needs at most two."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Region:
     Attributes
     ----------
     south, north : degrees_north.
-    west, east : degrees_east, west < east, at most 360 apart; any turn of the circle.
+    west, east : degrees_east, west < east, at most 360 apart; any multiple of 360 may be added to both.
     """
 
     south: float
@@ -32,7 +32,7 @@ class Region:
 
     @classmethod
     def of(cls, grid: Grid) -> Self:
-        """The region covered by a grid."""
+        """Region covered by a grid."""
         return cls(
             float(grid.lat_edges[0]), float(grid.lat_edges[-1]), float(grid.lon_edges[0]), float(grid.lon_edges[-1])
         )
@@ -44,11 +44,10 @@ class Slab:
 
     Attributes
     ----------
-    rows : along the file's latitudes, in the file's order.
-    columns : along the file's longitudes, from west to east: one range, or two if the region crosses the file's
-        seam.
+    rows : range of the file's rows, in the file's order.
+    columns : ranges of the file's columns, from west to east: one, or two if the region crosses the file's seam.
     is_flipped : the file's rows run north to south.
-    grid : of the part that is read, south to north; longitudes ascend across a seam.
+    grid : grid of the part that is read, south to north; longitudes ascend across a seam.
     """
 
     rows: slice
@@ -61,11 +60,11 @@ class Slab:
 
         Parameters
         ----------
-        part : gives the field's values in some rows and columns of the file, shape (n_rows, n_columns).
+        part : returns the field's values in some rows and columns of the file, shape (n_rows, n_columns).
 
         Returns
         -------
-        Shape of ``grid``, rows south to north.
+        The field on ``grid``, rows south to north.
         """
         parts = [part(self.rows, columns) for columns in self.columns]
         values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
@@ -77,7 +76,7 @@ def locate(grid: Grid, is_flipped: bool, region: Region | None) -> Slab:
 
     Parameters
     ----------
-    grid : of the whole file, rows south to north.
+    grid : grid of the whole file, rows south to north.
     is_flipped : the file's rows run north to south.
     region : requested region; None: everything. Rows and columns beyond its edges are included for interpolation.
         Parts outside the file are omitted; if nothing remains, the whole file is returned, so that a caller sees its
@@ -86,7 +85,7 @@ def locate(grid: Grid, is_flipped: bool, region: Region | None) -> Slab:
     Notes
     -----
     Local: no communication. A slab that touches a pole of a global file keeps all columns, because interpolation
-    between the last row and the pole needs the row behind it.
+    between the last row and the pole needs the cells on the other side of the pole.
     """
     n_lat, n_lon = grid.shape
     everything = Slab(slice(0, n_lat), (slice(0, n_lon),), is_flipped, grid)
@@ -113,7 +112,7 @@ def locate(grid: Grid, is_flipped: bool, region: Region | None) -> Slab:
 
 
 def _columns(grid: Grid, region: Region) -> BoolArray:
-    """Columns that overlap the region on some turn of the circle, and the margin next to them."""
+    """Mask of columns that overlap the region, at any multiple of 360 degrees, with a margin."""
     west, east = grid.lon_edges[:-1], grid.lon_edges[1:]
     overlaps = np.zeros(grid.lon.size, dtype=np.bool_)
     for turn in (-720.0, -360.0, 0.0, 360.0, 720.0):
@@ -129,7 +128,7 @@ def _columns(grid: Grid, region: Region) -> BoolArray:
 
 
 def _stretches(is_wanted: BoolArray, is_periodic: bool) -> tuple[slice, ...]:
-    """The wanted columns from west to east: one range, including gaps, or two around the seam."""
+    """Ranges of the wanted columns from west to east: one, including gaps, or two around the seam."""
     n = is_wanted.size
     places = np.flatnonzero(is_wanted)
     starts = places[~is_wanted[places - 1] | (places == 0)]
@@ -139,11 +138,11 @@ def _stretches(is_wanted: BoolArray, is_periodic: bool) -> tuple[slice, ...]:
 
 
 def _part(grid: Grid, first: int, last: int, columns: tuple[slice, ...]) -> Grid:
-    """The grid of some rows and columns."""
+    """Grid of some rows and columns."""
     lon = [grid.lon[c] for c in columns]
     edges = [grid.lon_edges[c.start : c.stop + 1] for c in columns]
     if len(columns) == 2:
-        # West of the seam one turn earlier, so that longitudes ascend and stay below 360.
+        # Subtract 360 degrees west of the seam, so that longitudes ascend and stay below 360.
         lon[0], edges[0] = lon[0] - 360.0, edges[0] - 360.0
         edges[0] = edges[0][:-1]
     lon_edges = np.concatenate(edges)

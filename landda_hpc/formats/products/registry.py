@@ -1,4 +1,4 @@
-"""The built-in gridded products; sections of configurations are in ``formats.products.entries``."""
+"""Built-in gridded products; their configuration sections are in ``formats.products.entries``."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ from landda_hpc.formats.products.smap import SMAP
 PRODUCTS: Final[dict[str, Product]] = {
     product.key: product for product in (GLDAS_NOAH, ERA5, ERA5_LAND, CLDAS, ESA_CCI, *SMAP)
 }
-"""Gridded products; ``cf_layers.cf_product`` creates another one from variables of CF files."""
+"""Gridded products by key; ``cf_layers.cf_product`` creates further ones from variables of CF files."""

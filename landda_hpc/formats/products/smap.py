@@ -1,4 +1,4 @@
-"""SMAP: half orbits (L2), daily composites of overpasses (L3), and the analyses of its assimilation (L4); HDF5."""
+"""Soil moisture of SMAP: half orbits (L2), daily composites of overpasses (L3), and analyses (L4); HDF5."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ SURFACE_BITS: Final[dict[str, int]] = {
     "frozen": 128 | 256,
     "dense_vegetation": 1024,
 }
-"""Bits of surface_flag: static and radar water; snow or ice, permanent ice; frozen by radiometer and by model; dense
-vegetation. Coast, town, rain, mountains and nadir are accepted."""
+"""Bits of surface_flag: static and radar-detected water; snow or ice, permanent ice; frozen according to radiometer and
+model; dense vegetation. Coast, urban area, rain, mountains and nadir are accepted."""
 
 NOT_RECOMMENDED_BIT: Final = 1
 """Bit of retrieval_qual_flag."""
@@ -48,14 +48,15 @@ def _layer(name: str, bottom: float) -> ProductVariable:
 
 @dataclass(frozen=True)
 class _Level:
-    """Properties that distinguish kinds of files.
+    """Properties of one kind of files.
 
     Attributes
     ----------
+    label : name of the product.
     variables : soil layers, with their group.
-    suffix : of the variables in the group, for an afternoon overpass.
+    suffix : suffix of variable names, for afternoon overpasses.
     has_overpasses : cells have individual flags and times; otherwise the whole image has the time in the file's name.
-    errors : name of the errors' standard deviation by name of the layer.
+    errors : variable of the error standard deviation, by name of the layer.
     """
 
     label: str
@@ -90,8 +91,8 @@ class SmapFile:
 
     Parameters
     ----------
-    path : the file; its name gives the day or the time, as the provider writes it.
-    level : of the product.
+    path : the file; its name gives the day or the time in the provider's format.
+    level : kind of the file.
 
     Raises
     ------
@@ -100,8 +101,8 @@ class SmapFile:
 
     Notes
     -----
-    Local: no communication. Positions are from the grid's definition, because latitudes and longitudes in the files are
-    missing in cells without a value.
+    Local: no communication. Positions follow from the grid definition, because latitudes and longitudes in the files
+    are missing in cells without a value.
     """
 
     def __init__(self, path: Path, level: _Level) -> None:
@@ -184,7 +185,7 @@ class SmapFile:
         if not all(self._file.has(errors[v.name]) for v in wanted):
             return None
         std = np.stack([self._field(errors[v.name], slab, cells) for v in wanted])
-        # The files contain the retrieval error, but it is missing everywhere.
+        # Files have a variable of the retrieval error, but it is missing everywhere.
         return np.where(std > 0.0, std, np.nan) if (std > 0.0).any() else None
 
     def _overpass(
@@ -210,7 +211,7 @@ class SmapFile:
         return conditions, np.where(np.abs(seconds) <= 2 * 86400.0, seconds, np.nan)
 
     def _field(self, name: str, slab: Slab, cells: BoolArray | None) -> FloatArray:
-        """A variable on the slab; points of a half orbit are assigned to their cells."""
+        """Read a variable on the slab; points of a half orbit are assigned to their cells."""
         dims = list(self._file.dims(name))
         if cells is None:
             if tuple(self._file.dims(name).values()) != self.grid.shape:
@@ -229,7 +230,7 @@ class SmapFile:
         return np.array(slab.read(lambda rows, columns: whole[rows, columns]))
 
     def _cells(self) -> BoolArray:
-        """Points of a half orbit that lie in a cell; keeps their flat index, rows from the north."""
+        """Mask of half-orbit points that have a cell; stores the flat indices of the cells, rows from the north."""
         rows, columns = (self._file.values(f"{_RETRIEVAL}/EASE_{axis}_index") for axis in ("row", "column"))
         if rows.ndim != 1 or rows.shape != columns.shape:
             raise DataError(
@@ -246,7 +247,7 @@ class SmapFile:
 
 
 def _time(path: Path, has_overpasses: bool) -> datetime:
-    """Noon of the day of overpasses, or the time of an analysis, by the file's name."""
+    """Noon of the day of overpasses, or the time of an analysis, from the file's name."""
     found = _DAY.search(path.name)
     try:
         if found is None:
@@ -263,7 +264,7 @@ def _time(path: Path, has_overpasses: bool) -> datetime:
 
 
 def granule_of(name: str) -> tuple[str, str] | None:
-    """Half orbit and version of a file of L2, by its name; None for a name that is not the provider's.
+    """Return half orbit and version from the name of an L2 file; None for a name that is not the provider's.
 
     Examples
     --------
@@ -274,7 +275,7 @@ def granule_of(name: str) -> tuple[str, str] | None:
     -----
     The version is the composite release (R, launch indicator, major and minor version), then the product counter, which
     increases when a file of the same release is produced again. The time is not part of the granule: a new release
-    may start a second earlier, while number and direction of an orbit are unique. SPL2SMP user guide, "File naming".
+    may start a second earlier, but orbit number and direction are unique. SPL2SMP user guide, "File naming".
     """
     found = _GRANULE.fullmatch(name)
     return None if found is None else (found.group(1), found.group(2))

@@ -19,8 +19,8 @@ class CfEntry(GriddedEntry):
 
     product: Literal["cf"]
     variables: Annotated[dict[Word, tuple[DepthM, DepthM]], Field(min_length=1, max_length=1000)] = Field(
-        description="variables of soil moisture, top and bottom of each, m; name[0], name[1] ... are positions along a "
-        "further dimension, e.g. of layers",
+        description="variables of soil moisture, with top and bottom of each, m; name[0], name[1] ... are positions "
+        "along a further dimension, e.g. of layers",
     )
     units: Word | dict[Word, Word] | None = Field(
         None,

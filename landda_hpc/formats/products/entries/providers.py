@@ -1,4 +1,4 @@
-"""Products with one form of files, defined by their providers; they need no further keys."""
+"""Products whose file format is fixed by their providers; their sections need no further keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ProviderEntry(GriddedEntry):
-    """A product of ``formats.products.registry``; subclasses name it."""
+    """A product of ``formats.products.registry``, named by a subclass."""
 
     def build(self) -> Product:
         """See ``GriddedEntry.build``."""
@@ -39,7 +39,7 @@ class Era5LandEntry(ProviderEntry):
 
 
 class EsaCciEntry(ProviderEntry):
-    """ESA CCI soil moisture, daily images of overpasses."""
+    """ESA CCI soil moisture, daily composites of overpasses."""
 
     product: Literal["esa_cci"]
 
@@ -51,30 +51,30 @@ class GldasNoahEntry(ProviderEntry):
 
 
 class SmapL2Entry(ProviderEntry):
-    """Half orbits on 36 km (SPL2SMP); those of a day are merged."""
+    """SMAP half orbits, 36 km (SPL2SMP); those of one day are merged."""
 
     product: Literal["smap_l2"]
 
 
 class SmapL3Entry(ProviderEntry):
-    """Morning overpasses of a day, 36 km or 9 km (SPL3SMP, SPL3SMP_E)."""
+    """SMAP morning overpasses of a day, 36 km or 9 km (SPL3SMP, SPL3SMP_E)."""
 
     product: Literal["smap_l3"]
 
 
 class SmapL3PmEntry(ProviderEntry):
-    """Afternoon overpasses of a day."""
+    """SMAP afternoon overpasses of a day."""
 
     product: Literal["smap_l3_pm"]
 
 
 class SmapL4Entry(ProviderEntry):
-    """Three-hour means of the assimilation (SPL4SMGP)."""
+    """Three-hour means of the SMAP assimilation (SPL4SMGP)."""
 
     product: Literal["smap_l4"]
 
 
 class SmapL4UpdateEntry(ProviderEntry):
-    """Analyses with the spread of their ensemble (SPL4SMAU)."""
+    """SMAP analyses with their ensemble spread (SPL4SMAU)."""
 
     product: Literal["smap_l4_update"]
