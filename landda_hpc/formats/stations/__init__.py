@@ -1,1 +1,1 @@
-"""In-situ stations: ISMN and tables."""
+"""Readers of in-situ stations: ISMN and tables."""

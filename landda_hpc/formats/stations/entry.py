@@ -1,4 +1,4 @@
-"""Base section of station readers: an entry of the catalogue with the description of its files."""
+"""Base section of station readers: an entry of the catalogue that describes its files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class StationEntry(CatalogueEntry):
-    """Stations in files. A subclass is a reader.
+    """Section of a station reader; each reader is a subclass.
 
     A subclass has ``product: Literal["its_name"]``, its own keys, and ``read``.
     """
@@ -24,7 +24,7 @@ class StationEntry(CatalogueEntry):
 
     @abstractmethod
     def read(self, path: Path, period: tuple[datetime, datetime]) -> list[StationSeries]:
-        """Soil moisture of all sensors.
+        """Read the soil moisture of all sensors.
 
         Parameters
         ----------
@@ -45,12 +45,12 @@ class StationEntry(CatalogueEntry):
 def read_stations(
     name: str, entry: CatalogueEntry, path: Path, period: tuple[datetime, datetime]
 ) -> list[StationSeries]:
-    """Soil moisture of all sensors of an entry of the catalogue.
+    """Read the soil moisture of all sensors of an entry of the catalogue.
 
     Raises
     ------
     ConfigError : the entry is a gridded product.
-    MissingFileError, DataError : as ``StationEntry.read``.
+    MissingFileError, DataError : as for ``StationEntry.read``.
     """
     if not isinstance(entry, StationEntry):
         raise ConfigError(f"catalogue.{name}: product {entry.product} is gridded; expected stations.")

@@ -1,7 +1,7 @@
 """Identify the sensor of a file of the International Soil Moisture Network from its name and header together.
 
-Headers separate by blanks, and names of networks, stations and sensors may contain some; file names separate by
-underscores and replace blanks by other characters. Together they show to which item each word belongs.
+Blanks separate the items of a header, but names of networks, stations and sensors may contain blanks. In file names,
+underscores separate the items, and other characters replace blanks. Both together show to which item a word belongs.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ logger = logging.getLogger(__name__)
 SUFFIX: Final = ".stm"
 
 MISSING: Final = -9999.0
-"""Numbers at or below this are missing; networks write -9999 and -9999.9."""
+"""Numbers at or below this are missing values; networks write -9999 and -9999.9."""
 
 DEPTH_SLACK_M: Final = 0.0055
-"""File names give six decimals of a depth, headers two."""
+"""Tolerance of depths, m: file names have six decimals, headers two."""
 
 _N_NUMBERS: Final = 5
 """Latitude, longitude, elevation, top and bottom of the sensor."""
 
 _MOST_NAME_WORDS: Final = 30
-"""Largest number of words of all names in a header."""
+"""Largest number of words in all names of a header together."""
 
 _Cut = tuple[int, int, int]
-"""Indices of the words at which the second network name, the station's name and the place begin."""
+"""Indices of the words at which the second network name, the station name and the place begin."""
 
 _NAME: Final = re.compile(
     r"(?P<names>.+)_(?P<code>sm|ts|su|p|ta|sd|sweq|tsf|tsfq)"
     r"_(?P<top>-?[0-9]+(?:\.[0-9]+)?)_(?P<bottom>-?[0-9]+(?:\.[0-9]+)?)"
     r"(?:_(?P<sensor>.*?))??(?:_(?P<first>[0-9]{8})_(?P<last>[0-9]{8}))?"
 )
-"""Greedy in the names, so that the variable is the last word that can be one: a station may be called sm_1_2."""
+"""Greedy in the names, so that the variable is the last possible word: a station may be called sm_1_2."""
 
 _COPY: Final = re.compile(r"(?: ?\([0-9]+\)| - (?:Copy|Kopie|Copie).*| copy(?: [0-9]+)?)$")
-"""Additions of file managers and browsers to the name of a copy."""
+"""Text that file managers and browsers add to the name of a copy."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class FileName:
 
     Attributes
     ----------
-    names : words between underscores before the variable: of the network (twice) and the station.
-    code : of the variable.
+    names : words between underscores before the variable: network (twice) and station.
+    code : code of the variable.
     depth_m : top and bottom of the sensor, m.
-    sensor : its name.
-    first, last : days of the period as yyyymmdd, empty if the name has none.
+    sensor : name of the sensor.
+    first, last : first and last day of the period as yyyymmdd, empty if the name has none.
     """
 
     names: tuple[str, ...]
@@ -80,7 +80,7 @@ class Identity:
     network, station : names in the header.
     place : latitude, longitude, elevation (NaN where missing).
     depth_m : top and bottom of the sensor, m.
-    n_words : number of words of the header used for this.
+    n_words : number of header words that hold this information.
     """
 
     network: str
@@ -91,7 +91,7 @@ class Identity:
 
 
 def parse_file_name(source: str) -> FileName | None:
-    """Parse a file name; None if it does not have this form.
+    """Parse a file name of ISMN; None if it does not have the following form.
 
     ``<network>_<network>_<station>_<variable>_<top>_<bottom>_<sensor>_<start>_<end>.stm``; names may have underscores.
     """
@@ -119,24 +119,24 @@ def identify(words: Sequence[str], source: str, is_rest: Callable[[Sequence[str]
     words : network, network, station, latitude, longitude, elevation, depth from, depth to, and the rest; each name
         may have several words.
     source : file name, with which the words must agree if they are ambiguous.
-    is_rest : whether words can be the rest; None: any words can.
+    is_rest : decides whether words can be the rest; None: any words can.
 
     Returns
     -------
-    Identity : of the only reading that agrees with the file name in depth, network and station. A header that can be
-        read in one way only counts even if its names differ from those of the file (renamed files); its depth must
-        agree.
+    The only interpretation that agrees with the file name in depth, network and station. An unambiguous header is
+    accepted even if its names differ from the file name (renamed files), but its depth must agree.
 
     Raises
     ------
-    DataError : no place and depth; another depth than the file name has; several ways, or none, that agree with it.
+    DataError : no place and depth; the depth differs from the file name; several interpretations agree with the file
+        name, or none does.
     """
     name = parse_file_name(source)
     starts = range(3, min(len(words) - _N_NUMBERS, _MOST_NAME_WORDS) + 1)
     ways = [k for k in starts if _can_be_place(words[k : k + _N_NUMBERS])]
     ways = [k for k in ways if is_rest is None or is_rest(words[k + _N_NUMBERS :])]
     if not ways:
-        # As if no name had a blank: the error is then an invalid number, or a place off the globe.
+        # Parse the header as if no name had a blank, to report the invalid number or place.
         return _identity(words, (1, 2, 3), source)
     agreeing = [k for k in ways if name is None or _is_at(words, k, name.depth_m)]
     if name is not None and not agreeing:
@@ -183,7 +183,7 @@ def _is_at(words: Sequence[str], k: int, depth_m: DepthRange) -> bool:
 
 
 def _identity(words: Sequence[str], cut: _Cut, source: str) -> Identity:
-    """With the second network name, the station's name and the place beginning at the words of a cut."""
+    """Identity if the second network name, the station name and the place begin at the words of a cut."""
     network, station, place = cut
     texts = words[place : place + _N_NUMBERS]
     try:
@@ -203,7 +203,7 @@ def _identity(words: Sequence[str], cut: _Cut, source: str) -> Identity:
 
 
 def _cuts(words: Sequence[str], place: int, name: FileName, agree: Callable[[str, str], bool]) -> Iterator[_Cut]:
-    """Ways to divide the words before the place into names that agree with those of the file name."""
+    """Ways to divide the words before the place into names that agree with the file name."""
     ways = _ways_of_name(name.names)
     for network in range(1, place - 1):
         for station in range(network + 1, place):
@@ -213,7 +213,7 @@ def _cuts(words: Sequence[str], place: int, name: FileName, agree: Callable[[str
 
 
 def _ways_of_name(names: tuple[str, ...]) -> list[tuple[str, str, str]]:
-    """Network, network and station of a file name: with both networks equal if possible."""
+    """Possible network, network and station of a file name; only those with equal networks if there are any."""
     ways = [
         ("_".join(names[:i]), "_".join(names[i:j]), "_".join(names[j:]))
         for i in range(1, len(names) - 1)
@@ -223,7 +223,7 @@ def _ways_of_name(names: tuple[str, ...]) -> list[tuple[str, str, str]]:
 
 
 def _plain(name: str) -> str:
-    """Letters and digits alone, without accents and case: in file names blanks are replaced or removed."""
+    """Letters and digits of a name, without accents and case; file names replace or omit blanks."""
     return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if c.isalnum())
 
 

@@ -1,4 +1,4 @@
-"""Series of a station: common output of all readers of in-situ data."""
+"""Series of one sensor at a station: common output of all readers of in-situ data."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ TextArray = npt.NDArray[np.str_]
 
 
 VALID_RANGE: Final = (-0.5, 1.5)
-"""m3 m-3, inclusive. Wide: a sensor outside its range is flagged, and readers keep flags; beyond is damage."""
+"""Possible values, m3 m-3, inclusive; wide, because flags mark sensors out of range. Other values are damage."""
 SAME_PLACE_DEG: Final = 0.02
-"""Latitudes and longitudes of one sensor in several files differ by less than this, because of rounding."""
+"""Latitudes and longitudes of one sensor may differ between files by less than this, because of rounding."""
 
 _RANK: Final[dict[str, int]] = {"G": 0, "U": 1, "": 1, "D": 2, "C": 3, "M": 4}
-"""Quality of a value by the first letter of its flag: good, not checked, doubtful, beyond bounds (wrong), missing."""
+"""Quality rank by the first letter of a flag: good, not checked, doubtful, beyond bounds (wrong), missing."""
 
 
 @dataclass(frozen=True, eq=False)
 class StationSeries:
-    """One sensor.
+    """Series of one sensor.
 
     Attributes
     ----------
     network, station, sensor : names in the provider's spelling.
     lat, lon : degrees_north, degrees_east.
-    elevation_m : above sea level; NaN where unknown.
-    depth_m : from, to; equal for a sensor at one depth; negative above the ground.
-    variable, units : ``soil_moisture`` and ``m3 m-3``, from all readers of this package.
+    elevation_m : elevation above sea level; NaN if unknown.
+    depth_m : top and bottom, equal for a sensor at one depth; negative above the ground.
+    variable, units : ``soil_moisture`` and ``m3 m-3`` for all readers of this package.
     times : UTC, datetime64[s], shape (n,), strictly ascending.
     values : shape (n,); NaN is missing.
-    flags : the provider's quality flags, several joined by commas, empty if there is none, shape (n,).
+    flags : the provider's quality flags, joined by commas, empty if there are none, shape (n,).
     source : the file.
     dropped : number of rejected lines, by reason.
     """
@@ -72,26 +72,26 @@ class StationSeries:
             raise ShapeError(f"times of {self.network} {self.station} do not ascend strictly.")
 
     def good(self, accept: Collection[str] = ("G",)) -> BoolArray:
-        """Values whose flags are all accepted, shape (n,). A value without flag has the flag ''."""
+        """Mask of values whose flags are all accepted, shape (n,); a value without flags has the flag ''."""
         known, where = np.unique(self.flags, return_inverse=True)
         is_accepted = np.array([all(f in accept for f in text.split(",")) for text in known.tolist()], dtype=np.bool_)
         chosen: BoolArray = is_accepted[where] & np.isfinite(self.values) if known.size else np.zeros(0, dtype=np.bool_)
         return chosen
 
     def selected(self, accept: Collection[str] = ("G",)) -> Self:
-        """The series with NaN where a flag is not accepted."""
+        """Return the series with NaN where a flag is not accepted."""
         return replace(self, values=np.where(self.good(accept), self.values, np.nan))
 
     def between(self, start: datetime, end: datetime) -> Self:
-        """The series from one time to another, both included."""
+        """Return the series from one time to another, both included."""
         inside = (self.times >= np.datetime64(start, "s")) & (self.times <= np.datetime64(end, "s"))
         return replace(self, times=self.times[inside], values=self.values[inside], flags=self.flags[inside])
 
 
 def quality_rank(flags: TextArray) -> IntArray:
-    """Quality of values by their flags: 0 good, 1 not checked, 2 doubtful, 3 wrong, 4 missing, shape (n,).
+    """Rank values by their flags: 0 good, 1 not checked, 2 doubtful, 3 wrong, 4 missing, shape (n,).
 
-    The worst of several flags is used; unknown letters count as not checked.
+    The worst of several flags counts; unknown letters count as not checked.
     """
     known, where = np.unique(flags, return_inverse=True)
     ranks = [max(_RANK.get(flag.strip()[:1], 1) for flag in text.split(",")) for text in known.tolist()]
@@ -99,17 +99,17 @@ def quality_rank(flags: TextArray) -> IntArray:
 
 
 def best_of_each_time(times: TimeArray, values: FloatArray, ranks: IntArray) -> IntArray:
-    """Select one of several values of the same time.
+    """Select one value per time.
 
     Parameters
     ----------
     times, values : shape (n,), in the order in which they were reported; NaN is missing.
-    ranks : quality of each, smaller is better, shape (n,).
+    ranks : quality of each value, smaller is better, shape (n,).
 
     Returns
     -------
-    Indices of the chosen values, times ascending: for each time a valid value first, then the best rank, then the one
-    reported last, which corrects earlier ones.
+    Indices of the chosen values, times ascending. At each time valid values take precedence, then the best rank, then
+    the value reported last, which corrects earlier ones.
     """
     if np.all(times[1:] > times[:-1]):
         return np.arange(times.size)
@@ -126,9 +126,9 @@ class Sensor:
 
     Attributes
     ----------
-    network, station, name : in the provider's spelling.
-    place : latitude, longitude, elevation (NaN where unknown).
-    depth_m : from, to.
+    network, station, name : names in the provider's spelling.
+    place : latitude, longitude, elevation (NaN if unknown).
+    depth_m : top and bottom, m.
     """
 
     network: str
@@ -147,16 +147,16 @@ def make_series(
     source: str,
     ranks: IntArray | None = None,
 ) -> StationSeries:
-    """Sort a series of soil moisture, m3 m-3: times ascend and are unique; impossible values are missing.
+    """Create a series of soil moisture, m3 m-3, with ascending, unique times; impossible values become missing.
 
     Parameters
     ----------
-    times, values, flags : as in the file, shape (n,); selection among equal times: ``best_of_each_time``.
-    ranks : quality of the values, smaller is better, shape (n,); default ``quality_rank`` of the flags.
+    times, values, flags : as in the file, shape (n,); ``best_of_each_time`` selects among equal times.
+    ranks : quality of the values, smaller is better, shape (n,); None: ``quality_rank`` of the flags.
 
     Raises
     ------
-    DataError : a place off the globe, a depth that ends above where it begins, or nothing but impossible values.
+    DataError : an invalid place; a bottom above the top; only impossible values.
     """
     (lat, lon, elevation), depth_m, station = sensor.place, sensor.depth_m, sensor.station
     if not (-90.0 <= lat <= 90.0 and -180.0 <= lon <= 360.0):
@@ -198,18 +198,18 @@ def make_series(
 def merge_series(
     series: Sequence[StationSeries], age: Callable[[StationSeries], tuple[str, ...]] | None = None
 ) -> list[StationSeries]:
-    """Merge series of one sensor, e.g. files of consecutive or overlapping periods.
+    """Merge the series of each sensor, e.g. from files of consecutive or overlapping periods.
 
     Parameters
     ----------
-    series : those of one network, station, sensor name, depth, variable and place (within ``SAME_PLACE_DEG``) belong to
-        one sensor.
+    series : series of any sensors. Those with the same network, station, sensor name, depth, variable and place (within
+        ``SAME_PLACE_DEG``) belong to one sensor.
     age : sort key of the series of one sensor, earlier reports first; None: already sorted.
 
     Returns
     -------
-    Each sensor once, in the order in which the first series of each came. Of several values of one time a valid
-    value is preferred, then the better flag (``quality_rank``), then that of the later series.
+    One series per sensor, in the order of their first series. Among values of one time, a valid value is preferred,
+    then the better flag (``quality_rank``), then the later series.
     """
     groups: dict[tuple[object, ...], list[list[StationSeries]]] = {}
     ordered: list[list[StationSeries]] = []

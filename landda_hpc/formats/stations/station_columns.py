@@ -1,4 +1,4 @@
-"""Columns of station tables: those of place, time and values, and units in their names."""
+"""Identify the columns of station tables: place, time, values, and units in column names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from landda_hpc.formats.stations.text import MISSING_WORDS
 from landda_hpc.regridding.depth import DepthRange
 
 LAYER_M: Final = 0.1
-"""Thickness of the layer whose bottom is the depth in a column's name: 010 is 0-10 cm, 020 10-20 cm, 100 90-100 cm."""
+"""Thickness, m, of the layer that ends at the depth in a column name: 010 is 0-10 cm, 020 10-20 cm, 100 90-100 cm."""
 
 _SOIL: Final = re.compile(r"(?:v71105|svwc|vwc|soil_?vwc)_?0*(\d{1,3})(?:_?cm)?")
 _SOIL_QUALITY: Final = re.compile(r"q_?(?:71105|v71105|svwc|vwc|soil_?vwc)_?0*(\d{1,3})(?:_?cm)?")
@@ -28,17 +28,17 @@ _CLOCK: Final = (("year", "v04001"), ("mon", "month", "v04002"), ("day", "v04003
 _MINUTE: Final = ("min", "minute", "v04005")
 
 _BRACKET: Final = re.compile(r"(.*?)[\s_]*[\[(\uff08\u3010](.*)[\])\uff09\u3011]")
-"""A name and the text after it in brackets, which may be full-width."""
+"""A name followed by text in brackets, which may be full-width."""
 
 _CHINESE: Final = {"百分率": "%", "百分比": "%"}
-"""Words for units."""
+"""Chinese words for units."""
 
 _BEIJING: Final = 8.0
 _ZONES: Final[dict[float, tuple[str, ...]]] = {
     0.0: ("utc", "gmt", "z", "utc+0", "世界时"),
     _BEIJING: ("bjt", "bj", "beijing", "cst", "utc+8", "utc+08:00", "北京时间", "北京时", "北京"),
 }
-"""Names of time zones, by their offset from UTC in hours, as written after a column's name."""
+"""Names of time zones after a column name, by their offset from UTC in hours."""
 
 _PLAIN_STAMP: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(?:(\d\d)(\d\d)?)?")
 _STAMP_TEXT: Final = re.compile(
@@ -56,9 +56,8 @@ class Column:
     ----------
     place : index of the column.
     depth_m : top and bottom of the layer, m.
-    quality : number of the column of its quality codes.
-    divisor : of its values, to give m3 m-3, by the unit that the header states; None if it states
-        none.
+    quality : index of the column with its quality codes.
+    divisor : number by which values are divided to give m3 m-3, from the unit in the header; None without a unit.
     """
 
     place: int
@@ -73,8 +72,8 @@ class Columns:
 
     Attributes
     ----------
-    station, lat, lon, elevation : numbers of columns.
-    time : returns the UTC time of a row; ValueError without one.
+    station, lat, lon, elevation : indices of columns.
+    time : returns the UTC time of a row; raises ValueError without a valid time.
     values : columns of soil moisture.
     """
 
@@ -86,7 +85,7 @@ class Columns:
     values: tuple[Column, ...]
 
     def with_units(self, row: Sequence[str]) -> Columns | None:
-        """The columns with the units from a row of units; None if the row has values."""
+        """Return the columns with units from a row of units; None if the row has values."""
         if any(c.isdigit() for c in row[self.lat]) or any(row[c.place].lower() in MISSING_WORDS for c in self.values):
             return None
         try:
@@ -102,11 +101,11 @@ def find_columns(header: Sequence[str], offset: timedelta, source: str) -> Colum
     Parameters
     ----------
     header : names of the columns; a unit or a time zone may follow in brackets.
-    offset : offset of the table's times from UTC, if neither column nor value has a zone.
+    offset : offset of the table's times from UTC, if neither column nor value has a time zone.
 
     Raises
     ------
-    DataError : a required column is missing or occurs twice; an unknown unit; another zone than ``offset``.
+    DataError : a required column is missing or occurs twice; an unknown unit; a time zone that contradicts ``offset``.
     """
     plain = [_split(name)[0] for name in header]
 
@@ -127,7 +126,7 @@ def find_columns(header: Sequence[str], offset: timedelta, source: str) -> Colum
 
 
 def _split(name: str) -> tuple[str, str]:
-    """A column's name in lower case, and its text in brackets."""
+    """Split a column name into the name in lower case and the text in brackets."""
     name = name.strip().lower()
     match = _BRACKET.fullmatch(name)
     return (match[1], match[2]) if match else (name, "")
@@ -151,14 +150,14 @@ def _value_columns(header: Sequence[str], plain: Sequence[str], source: str) -> 
         if column.depth_m in names:
             raise DataError(
                 f"columns '{names[column.depth_m]}' and '{header[column.place]}' of station table '{source}' are of "
-                "one depth; expected one of them. Take the other out of the table."
+                "one depth; expected one of them. Remove the other from the table."
             )
         names[column.depth_m] = header[column.place]
     return tuple(found)
 
 
 def _column(header: Sequence[str], place: int, depth_m: DepthRange, source: str) -> Column:
-    """A column of values, with the unit that its name states and without its quality codes."""
+    """Describe a column of values with the unit in its name, without its quality codes."""
     text = _split(header[place])[1]
     try:
         return Column(place, depth_m, None, _divisor(text, depth_m) if text else None)
@@ -167,7 +166,7 @@ def _column(header: Sequence[str], place: int, depth_m: DepthRange, source: str)
 
 
 def _divisor(unit: str, depth_m: DepthRange) -> float:
-    """Divisor of values in a unit; ValueError for an unknown unit."""
+    """Divisor that converts values in a unit to m3 m-3; ValueError for an unknown unit."""
     text = _CHINESE.get(unit.strip(), unit).replace("\uff05", "%").replace("%", " % ")
     try:
         return soil_moisture_unit(text, depth_m, "volumetric water content").full
@@ -176,7 +175,7 @@ def _divisor(unit: str, depth_m: DepthRange) -> float:
 
 
 def _stamp_column(header: Sequence[str], offset: timedelta, source: str) -> Callable[[Sequence[str]], datetime] | None:
-    """Function that reads the time from one column, that of UTC if there is one; None without a time column."""
+    """Return a function that reads the time from one column, preferably of UTC; None without a time column."""
     hours = offset.total_seconds() / 3600.0
     found: dict[float | None, int] = {}
     for k, name in enumerate(header):
@@ -198,7 +197,7 @@ def _stamp_column(header: Sequence[str], offset: timedelta, source: str) -> Call
 
 
 def _zone(name: str) -> tuple[bool, float | None]:
-    """Whether a column has times, by its name, and their offset from UTC, h; None if unknown."""
+    """Whether a column has times according to its name, and their offset from UTC, h; None if unknown."""
     plain, bracket = _split(name)
     for ahead, zones in _ZONES.items():
         names = {f"{base}_{zone}" for base in _STAMP for zone in zones}
@@ -221,17 +220,17 @@ def _by_clock(places: Sequence[int], minute: int | None, offset: timedelta) -> C
 
 
 def parse_stamp(text: str, offset: timedelta) -> datetime:
-    """UTC time of a text such as 2016060108, 201606010800, 2016-06-01 08:00:00, 2016/6/1 8:00, 2016-06-01T08:00Z.
+    """Parse a time such as 2016060108, 201606010800, 2016-06-01 08:00:00, 2016/6/1 8:00, 2016-06-01T08:00Z; UTC.
 
     Parameters
     ----------
-    offset : of the text from UTC if it states none.
+    offset : offset of the text from UTC if it has no time zone.
 
     Raises
     ------
-    ValueError : another format, an invalid time, or another zone than an ``offset`` that is not 0.
+    ValueError : an unknown format, an invalid time, or a time zone that contradicts a non-zero ``offset``.
     """
-    # Some programs write 2016060108.0 if a cell was empty, and fractions of seconds.
+    # Some programs write fractions of seconds, or 2016060108.0 in columns with empty cells.
     text = re.sub(r"\.0*$", "", text)
     match = _PLAIN_STAMP.fullmatch(text) or _STAMP_TEXT.fullmatch(text)
     if match is None:

@@ -1,4 +1,4 @@
-"""Stations as tables with one line per station and hour, in the format of the China Meteorological Administration."""
+"""Read station tables of the China Meteorological Administration with one line per station and hour."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ TableUnits = Literal["detect", "percent", "fraction"]
 QUALITY: Final[dict[str, str]] = {
     "0": "G", "1": "D", "2": "C", "3": "G", "4": "G", "7": "M", "8": "M", "9": "U", "": "U",
 }  # fmt: skip
-"""Quality codes as flags: right, doubtful, wrong, revised by the station, revised since, not observed, missing, not
-checked; other codes as not checked."""
+"""Flags of quality codes: right, doubtful, wrong, revised by the station, revised later, not observed, missing, not
+checked. Other codes count as not checked."""
 
 _RANK: Final = {"3": 0, "4": 0, "0": 1, "1": 3, "2": 4, "7": 5, "8": 5}
-"""Preference among several values of one time: revised, right, not checked (2), and so on."""
+"""Rank of quality codes among several values of one time: revised, right, (not checked), doubtful, wrong, missing."""
 
 _RANK_UNCHECKED: Final = 2
 
@@ -44,17 +44,17 @@ _WRONG: Final = 4
 """Values of this rank or worse are not used to determine a unit."""
 
 _MISSING_FROM: Final = 900.0
-"""Codes of missing values: 999.9, 9999, 32744, 32766, 999998, 999999; percentages are always smaller."""
+"""Values from here on are missing: codes are 999.9, 9999, 32744, 32766, 999998, 999999; percentages are smaller."""
 _DIVISOR: Final = {"percent": 100.0, "fraction": 1.0}
-"""To m3 m-3."""
+"""Divisors that give m3 m-3."""
 
 SAME_PLACE_DEG: Final = 0.1
-"""Largest distance between lines of one station; stations are moved by some kilometres."""
+"""Largest difference of positions of one station, which may be moved by a few kilometres, degrees."""
 
 
 @dataclass
 class _Sensor:
-    """Data read for one sensor: values in the unit of the table, and their quality."""
+    """Data of one sensor: values in the unit of the table, and their quality."""
 
     place: tuple[float, float, float]
     depth_m: DepthRange
@@ -82,33 +82,33 @@ def read_station_csv(
     on_bad: Literal["error", "skip"] = "error",
     units: TableUnits = "detect",
 ) -> list[StationSeries]:
-    """Read tables of soil moisture at stations, network CMA: percent by volume, or m3 m-3.
+    """Read tables of soil moisture at stations of the network CMA, in percent by volume or m3 m-3.
 
     Parameters
     ----------
     path : a .csv or .txt file, or a folder or zip archive of such files.
-    utc_offset_hours : of the files' times; 8 for Beijing time.
+    utc_offset_hours : offset of the files' times from UTC; 8 for Beijing time.
     on_bad : an unreadable file is an error, or is skipped with a warning.
-    units : of soil moisture if the column names do not give one; "detect": from all values (``station_units``).
+    units : unit of soil moisture if column names give none; "detect": from all values (``station_units``).
 
     Returns
     -------
-    One series per station and depth, in order of station and depth. Flags are ``QUALITY``. Which of several values of
-    one time counts: a value before none; then a revised one (codes 3 and 4), a right one (0), one that was not checked,
-    a doubtful one (1), a wrong one (2); then that of the later line, tables in order of their names.
+    One series per station and depth, in order of station and depth, with flags by ``QUALITY``. Among values of one
+    time, valid values take precedence, then by quality code: revised (3 and 4), right (0), not checked, doubtful (1),
+    wrong (2); then the later line, tables in order of their names.
 
     Raises
     ------
     MissingFileError : the path does not exist.
-    DataError : no file; a table without the columns for station, latitude, longitude, time and soil moisture; a
-        line that cannot be parsed; one station at two places; ambiguous units.
+    DataError : no file; a table without columns for station, latitude, longitude, time and soil moisture; a line that
+        cannot be parsed; one station at two places; ambiguous units.
 
     Notes
     -----
-    Local: no communication. Encodings: ``text``; separators and quotes: ``station_rows``. Column names:
+    Local: no communication. For encodings see ``text``, for separators and quotes ``station_rows``. Column names are
     Station_Id_C, Lat, Lon, Alti, Datetime or Year, Mon, Day, Hour (Min); SVWC_010CM ... or V71105_010 ... for soil
-    moisture, with Q_ before for quality codes; a unit or time zone may follow in brackets. Numbers have decimal points
-    or commas, the same in all of a table. Written after descriptions of the administration's data interface.
+    moisture, with the prefix Q_ for quality codes; a unit or time zone may follow in brackets. All numbers of a table
+    have decimal points, or all have commas. The format follows descriptions of the administration's data interface.
     """
     files = list_files(path, lambda name: name.lower().endswith(SUFFIXES))
     if not files:
@@ -125,7 +125,7 @@ def read_station_csv(
             if on_bad == "error":
                 raise
             bad += 1
-            logger.warning("passed over: %s", error)
+            logger.warning("skipped: %s", error)
             continue
         for key, sensor in found.items():
             sensors.setdefault(key, _Sensor(sensor.place, sensor.depth_m)).add(sensor)
@@ -137,7 +137,7 @@ def read_station_csv(
 
 
 def _divisor(sensors: Mapping[tuple[str, DepthRange], _Sensor], units: str, source: str) -> float:
-    """Divisor of values whose column gives no unit."""
+    """Divisor of values in columns without a unit."""
     if units != "detect":
         return _DIVISOR[units]
     unstated: dict[str, FloatArray] = {}

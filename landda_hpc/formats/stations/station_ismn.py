@@ -1,4 +1,4 @@
-"""International Soil Moisture Network: header+values and CEOP files (.stm), in folders or archives as downloaded."""
+"""Read downloads of the International Soil Moisture Network: header+values and CEOP files (.stm)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from landda_hpc.formats.stations.text_archive import list_files
 logger = logging.getLogger(__name__)
 
 CODE: Final = "sm"
-"""Of soil moisture, in names of files."""
+"""Code of soil moisture in file names."""
 Period = tuple[datetime, datetime]
 """First and last time, UTC."""
 
@@ -28,29 +28,28 @@ Period = tuple[datetime, datetime]
 def read_ismn(
     path: Path, *, on_bad: Literal["error", "skip"] = "error", period: Period | None = None
 ) -> list[StationSeries]:
-    """Read all sensors of soil moisture of a download.
+    """Read all soil-moisture sensors of a download.
 
     Parameters
     ----------
     path : a folder with .stm files at any depth, a zip archive as downloaded, or one .stm file.
     on_bad : an unreadable file is an error, or is skipped with a warning and counted.
-    period : only values from one time to another, both included; None: all. Sensors without values in it are included,
-        without values.
+    period : only values from one time to another, both included; None: all. Sensors without values in the period have
+        empty series.
 
     Returns
     -------
-    Each sensor once, in order of file names. Times are UTC; flags are the network's own, all of them, joined by commas.
-    Of several values of one time that with the best flag is used, then that of the file whose period ends last
-    (``merge_series``).
+    One series per sensor, in order of file names. Times are UTC; flags are all those of the network, joined by commas.
+    Among values of one time, the best flag takes precedence, then the file whose period ends last (``merge_series``).
 
     Raises
     ------
     MissingFileError : the path does not exist.
-    DataError : no file of soil moisture; an archive not to be trusted; an unreadable file with ``on_bad`` "error".
+    DataError : no file of soil moisture; an unsafe archive; an unreadable file with ``on_bad`` "error".
 
     Notes
     -----
-    Local: no communication. Encodings and line ends: ``formats.stations.text``. File names contain the variable:
+    Local: no communication. For encodings and line ends see ``formats.stations.text``. File names must have the form
     ``<network>_<network>_<station>_<variable>_<from>_<to>_<sensor>_<start>_<end>.stm``; other files are not read.
     """
     files = list_files(path, lambda name: name.lower().endswith(SUFFIX))
@@ -69,7 +68,7 @@ def read_ismn(
             if on_bad == "error":
                 raise
             bad += 1
-            logger.warning("passed over: %s", error)
+            logger.warning("skipped: %s", error)
     if bad:
         logger.warning("%s: %d of %d station files skipped", path, bad, len(wanted))
     # The download that ends last is the newest and corrects earlier ones.
@@ -77,13 +76,13 @@ def read_ismn(
 
 
 def _period_of(series: StationSeries) -> tuple[str, str, str]:
-    """Last and first day by the file's name, the name."""
+    """Last and first day in the file name, and the name."""
     name = parse_file_name(series.source)
     return ("", "", series.source) if name is None else (name.last, name.first, series.source)
 
 
 def _archives_in(folder: Path) -> str:
-    """A hint if a folder has archives that are not unpacked."""
+    """Hint for a message if a folder has archives that are not unpacked."""
     found = list_files(folder, lambda name: name.lower().endswith(".zip")) if folder.is_dir() else []
     return (
         f" It has {len(found)} zip archives: name one of them, e.g. '{found[0][0]}', or unpack them." if found else ""
@@ -95,14 +94,14 @@ def parse_stm(content: bytes, source: str, period: Period | None = None) -> Stat
 
     Parameters
     ----------
-    content : of the file.
-    source : its name, for messages.
-    period : as ``read_ismn``. The series is that of the whole file between the two times, but errors in lines
-        of other days are not detected, and ``dropped`` counts only lines of the period's days.
+    content : content of the file.
+    source : name of the file, for messages.
+    period : as for ``read_ismn``. Errors in lines of days outside the period are not detected, and ``dropped`` counts
+        only lines of days in the period.
 
     Raises
     ------
-    DataError : neither header+values nor CEOP; a line in another format; no lines.
+    DataError : neither header+values nor CEOP; a line in the wrong format; no lines.
     """
     text = decode_text(content, source)
     lines, words_of = text.split("\n"), word_splitter(text)
@@ -111,13 +110,13 @@ def parse_stm(content: bytes, source: str, period: Period | None = None) -> Stat
     try:
         found = _parse(_lines_of(lines, period), words_of, source)
     except DataError:
-        # E.g. only impossible values in these days; the complete file shows whether it can be used.
+        # E.g. only impossible values on these days; the complete file shows whether it can be used.
         found = _parse(lines, words_of, source)
     return found.between(*period)
 
 
 def _lines_of(lines: list[str], period: Period) -> list[str]:
-    """The lines with those of other days blanked, so that line numbers are kept; the first line is kept."""
+    """Blank the lines of days outside the period, except the first line; line numbers are kept."""
     first, last = (f"{time:%Y/%m/%d}" for time in period)
     begin = next((k for k, line in enumerate(lines) if line.strip()), 0) + 1
     kept = [line if line[4:5] != "/" or first <= line[:10] <= last else "" for line in lines[begin:]]
@@ -149,7 +148,7 @@ def _is_date(text: str) -> bool:
 
 
 def _header_values(rows: list[tuple[int, list[str]]], source: str) -> StationSeries:
-    """A header line, then date, time, value, flags of the network, flags of the provider."""
+    """Parse a header line, then lines of date, time, value, flags of the network, flags of the provider."""
     header = rows[0][1]
     found = identify(header, source)
     # Concatenated files have the header again.
@@ -159,7 +158,7 @@ def _header_values(rows: list[tuple[int, list[str]]], source: str) -> StationSer
 
 
 def _ceop(rows: list[tuple[int, list[str]]], source: str) -> StationSeries:
-    """Each line is complete: nominal date and time, actual ones, names, place, depth, value, flags."""
+    """Parse lines of nominal date and time, actual date and time, names, place, depth, value, flags."""
     first = rows[0][1]
     found = identify(first[4:], source, _is_value_with_flags)
     value = 4 + found.n_words
@@ -177,7 +176,7 @@ def _ceop(rows: list[tuple[int, list[str]]], source: str) -> StationSeries:
 
 
 def _is_value_with_flags(words: Sequence[str]) -> bool:
-    """Whether words can follow the depth in a CEOP line: a value, then flags, of which the first has letters."""
+    """Whether words can follow the depth in a CEOP line: a value, then flags, the first of which is not a number."""
     return bool(words) and is_number(words[0]) and not any(map(is_number, words[1:2]))
 
 
@@ -215,7 +214,7 @@ def _value(text: str) -> float:
 
 
 def _is_clock(stamp: str) -> bool:
-    """Whether a time is of the form yyyy-mm-ddTHH:MM, with or without seconds; not with an offset from UTC."""
+    """Whether a time has the form yyyy-mm-ddTHH:MM, with or without seconds, without an offset from UTC."""
     return len(stamp) == 16 or (len(stamp) == 19 and stamp[16] == ":")
 
 

@@ -1,4 +1,4 @@
-"""Rows of station tables: separators, quotes, headers and what stands in their way."""
+"""Split station tables into header and rows: separators, quotes, comments, repeated headers."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from landda_hpc.formats.stations.text import decode_text
 SEPARATORS: Final = ",\t;|"
 
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-"""Lines that spreadsheet programs write before a header."""
+"""Line that spreadsheet programs write before the header."""
 
 
 class Rows:
-    """A table's header and rows.
+    """Header and rows of a table.
 
     Attributes
     ----------
-    header : names of the columns as in the file, without blanks around them.
+    header : names of the columns as in the file, without surrounding blanks.
 
     Raises
     ------
-    DataError : no text (``formats.stations.text.decode_text``).
+    DataError : the content is not text (``formats.stations.text.decode_text``).
 
     Notes
     -----
-    The separator is that of comma, tab, semicolon and bar of which the header has most, else blanks; a line ``sep=;``
-    before the header names it. Empty lines, and comments (#) before the header, are passed over.
+    The separator is the most frequent of comma, tab, semicolon and bar in the header, else blanks; a line ``sep=;``
+    before the header overrides it. Empty lines, and comments (#) before the header, are skipped.
     """
 
     def __init__(self, content: bytes, source: str) -> None:
@@ -54,16 +54,16 @@ class Rows:
 
     @property
     def number(self) -> int:
-        """Of the line that was read last, from 1 on."""
+        """Number of the line that was read last, from 1."""
         return self._first + self._reader.line_num
 
     def __iter__(self) -> Iterator[list[str]]:
-        """Rows after the header, which may come again (tables that were put together).
+        """Iterate over the rows after the header, without repeated headers (concatenated tables).
 
         Raises
         ------
         ValueError : a row with more cells than the header; a cell over several lines.
-        csv.Error : quotes that do not end.
+        csv.Error : an unclosed quote.
         """
         width = len(self.header)
         while (row := self._next()) is not None:
@@ -78,5 +78,5 @@ class Rows:
         if row is None:
             return None
         if any("\n" in cell for cell in row):
-            raise ValueError("a quoted cell goes over several lines; is a quote missing?")
+            raise ValueError("a quoted cell spans several lines; is a quote missing?")
         return [cell.strip() for cell in row]

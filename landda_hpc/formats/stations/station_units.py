@@ -1,4 +1,4 @@
-"""Whether station tables without units give soil moisture in percent or as a fraction, by all values together."""
+"""Detect from all values whether station tables without units give soil moisture in percent or as a fraction."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ logger = logging.getLogger(__name__)
 Kind = Literal["percent", "fraction", "unclear", "mixed"]
 
 LARGEST_FRACTION: Final = 1.0
-"""Soil is not more than water; a value above this is in percent, or wrong."""
+"""Upper limit of soil moisture, m3 m-3; a value above this is in percent, or wrong."""
 
 SOAKED: Final = 0.6
-"""m3 m-3: half of a sensor's values above this are improbable in mineral soil, as are 0.6 % to 1 %."""
+"""A median above this, m3 m-3, is improbable in mineral soil, and so are values of 0.6 % to 1 %."""
 
 PERCENT_FROM: Final = 1.5
-"""A value above this is in percent: as a fraction it is far from possible."""
+"""A value above this is in percent; as a fraction it would be far from possible."""
 
 GAP: Final = 4.0
-"""Two units in one series leave a gap: fractions of 0.05 to 0.5 are a hundredth of the percentages."""
+"""Two units in one series leave a gap of at least this factor, because fractions are a hundredth of percentages."""
 
 ALIVE: Final = 3
-"""A sensor with fewer different values may be broken, or has been read a few times only."""
+"""A sensor with fewer different values may be broken, or was read only a few times."""
 
 FEW: Final = 0.05
-"""Share up to which values, or sensors, do not count against the others."""
+"""Fraction of values, or of sensors, up to which they do not count against the others."""
 
 
 def detect_unit(sensors: Mapping[str, FloatArray], source: str) -> Literal["percent", "fraction"]:
-    """Find out the unit of tables from all their values.
+    """Detect the unit of tables from all their values.
 
     Parameters
     ----------
-    sensors : values of each sensor by its name, without those that quality codes call wrong; NaN is missing.
-    source : the tables' name, for messages.
+    sensors : values of each sensor by its name, without those marked wrong by quality codes; NaN is missing.
+    source : name of the tables, for messages.
 
     Returns
     -------
-    "percent" or "fraction" (m3 m-3). Percent where there is no value above zero.
+    "percent" or "fraction" (m3 m-3). Percent if no value is above zero.
 
     Raises
     ------
-    DataError : values that can be either, or of both units.
+    DataError : values that may be in either unit, or are in both units.
 
     Notes
     -----
-    Values that are not above zero say nothing. A sensor is in percent if it has values above 1.5, as a fraction if none
-    is above 1 and half are at most 0.6. It is of both units if it has several values up to 1 and several above, with a
-    gap of a factor of 4 between. Sensors that agree decide; sensors with fewer than three different values (broken
-    ones, or tables of one time) decide where all but one in twenty agree.
+    Only values above zero are used. A sensor is in percent if it has values above 1.5, and a fraction if no value is
+    above 1 and the median is at most 0.6. It has both units if it has several values up to 1 and several above, with a
+    gap of a factor of 4 in between. Sensors with at least three different values decide if they agree. If there are
+    none (broken sensors, or tables of one time), the others decide if at least 95 % of them agree.
     """
     kinds: dict[Kind, list[tuple[str, bool]]] = {"percent": [], "fraction": [], "unclear": [], "mixed": []}
     for name, values in sensors.items():
@@ -81,7 +81,7 @@ def detect_unit(sensors: Mapping[str, FloatArray], source: str) -> Literal["perc
 
 
 def _kind(known: FloatArray) -> Kind:
-    """Unit of one sensor's positive values."""
+    """Unit of the positive values of one sensor."""
     small, large = known[known <= LARGEST_FRACTION], known[known > LARGEST_FRACTION]
     if not large.size:
         return "fraction" if float(np.median(small)) <= SOAKED else "unclear"

@@ -1,4 +1,4 @@
-"""Text of files that others wrote: which encoding it has, where its lines end, which words and numbers a line has."""
+"""Read text files of unknown origin: encoding, line ends, words and numbers of a line."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (b"\x84\x31\x95\x33", "gb18030"),
 )
-"""Byte order marks; that of UTF-16 begins that of UTF-32, which is therefore tried first."""
+"""Byte order marks; UTF-32 precedes UTF-16, because its mark begins with that of UTF-16."""
 
 _MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 _PAIRS: Final = re.compile(rb"(?:[\x81-\xfe][\x40-\x7e\x80-\xfe])+")
-"""Letters of GB 18030 after each other, of two bytes each."""
+"""Consecutive two-byte characters of GB 18030."""
 
 _FROM: Final = 0xA1
-"""Both bytes of common Chinese letters (GB 2312) are from here up."""
+"""Smallest value of both bytes of common Chinese characters (GB 2312)."""
 
 _WORD: Final = re.compile(r"[^ \t\n]+")
 
@@ -38,26 +38,26 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]
 MISSING_WORDS: Final = frozenset(
     ("", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "-", "--", "---", "/", "//", "///", "////", "*", "缺测")
 )
-"""Texts of a missing value, in lower case."""
+"""Words for a missing value, in lower case."""
 
 
 def decode_text(content: bytes, source: str) -> str:
-    """Decode a text file whose encoding is not stated.
+    """Decode a text file of unknown encoding.
 
     Returns
     -------
-    The text, without byte order marks, with every line end as LF.
+    The text without byte order marks, with all line ends as LF.
 
     Raises
     ------
-    DataError : zero bytes, or bytes that are not of the encoding that the byte order mark names.
+    DataError : zero bytes, or bytes that are invalid in the encoding named by the byte order mark.
 
     Notes
     -----
-    Local: no communication. In this order: the encoding of a byte order mark (UTF-8, UTF-16, UTF-32, GB 18030); UTF-16
-    without one, where every other byte is zero; UTF-8; GB 18030, where bytes above 127 come in pairs as in Chinese
-    words; Windows-1252; Latin-1. Only LF, CR LF and CR end lines: 0x85, 0x0B, 0x0C, 0x1C to 0x1E and U+2028 are
-    characters.
+    Local: no communication. Encodings are tried in this order: that of a byte order mark (UTF-8, UTF-16, UTF-32, GB
+    18030); UTF-16 without a mark, if every other byte is zero; UTF-8; GB 18030, if bytes above 127 come in pairs as in
+    Chinese words; Windows-1252; Latin-1. Only LF, CR LF and CR end lines: 0x85, 0x0B, 0x0C, 0x1C to 0x1E and U+2028 do
+    not.
     """
     text = _decode(content, source)
     if "\0" in text:
@@ -66,7 +66,7 @@ def decode_text(content: bytes, source: str) -> str:
             "file damaged, or of another kind?"
         )
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    # Files that were put together have a mark in the middle; DOS ends a text by Ctrl-Z.
+    # Concatenated files have marks in the middle; DOS ends a text with Ctrl-Z.
     return text.replace("\n" + _MARK, "\n").removeprefix(_MARK).removesuffix("\x1a")
 
 
@@ -99,7 +99,7 @@ def _wide(content: bytes) -> str:
     half = len(content) // 2
     zeros = content[0::2].count(0), content[1::2].count(0)
     for encoding, of_letters, of_zeros in (("utf-16-le", zeros[0], zeros[1]), ("utf-16-be", zeros[1], zeros[0])):
-        # Digits and separators, of which tables mostly consist, have a zero byte each.
+        # Digits and separators, of which tables mostly consist, have one zero byte each.
         if of_letters == 0 and 2 * of_zeros > half:
             try:
                 return content.decode(encoding)
@@ -109,9 +109,9 @@ def _wide(content: bytes) -> str:
 
 
 def _is_in_pairs(content: bytes) -> bool:
-    """Whether bytes above 127 look like Chinese: words of two letters or more, with a common one in each.
+    """Whether bytes above 127 look like Chinese: words of two or more characters, at least one of them common.
 
-    Accents of European languages stand alone or by two, among letters below 128. A common letter alone can be either.
+    Accented European letters occur singly or in twos among letters below 128. A single common character shows nothing.
     """
     in_words = apart = 0
     for word in _PAIRS.findall(content):
@@ -124,33 +124,33 @@ def _is_in_pairs(content: bytes) -> bool:
 
 
 def word_splitter(text: str) -> Callable[[str], list[str]]:
-    """What gives the words of a line of a text: blanks and tabs separate, no-break spaces and the like do not."""
-    # str.split is faster, and the same where no other character is a blank to it.
+    """Return a function that splits a line of a text into words at blanks and tabs, not at no-break spaces."""
+    # str.split is faster, and equivalent if the text has no other characters that it treats as blanks.
     return str.split if text.isascii() and not any(c in text for c in _OTHER_BLANKS) else _WORD.findall
 
 
 def is_number(word: str) -> bool:
-    """Whether a word is a number of decimal ASCII digits; NaN and infinity are not."""
+    """Whether a word is a number in decimal ASCII digits; NaN and infinity are not."""
     return _NUMBER.fullmatch(word) is not None
 
 
 _MOST_KNOWN: Final = 100_000
-"""Texts whose number is remembered: tables have few different ones."""
+"""Largest number of texts whose value is cached; tables have few different numbers."""
 
 
 class Numbers:
-    """Reads the numbers of one file, which writes all its decimals alike: by points or by commas."""
+    """Reader of the numbers of one file, in which all decimals have points, or all have commas."""
 
     def __init__(self) -> None:
         self._decimal: dict[str, str] = {}
         self._known: dict[str, float] = {}
 
     def read(self, text: str) -> float:
-        """A number; NaN for an empty text and for ``MISSING_WORDS``.
+        """Convert a text to a number; NaN for ``MISSING_WORDS``, one of which is the empty text.
 
         Raises
         ------
-        ValueError : no number; or decimal points and decimal commas in one file.
+        ValueError : not a number; or decimal points and decimal commas in one file.
         """
         value = self._known.get(text)
         if value is None:

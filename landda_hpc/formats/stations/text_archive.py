@@ -1,4 +1,4 @@
-"""Text files in a folder or a zip archive, read without trust: nothing is unpacked to disk, sizes are bounded."""
+"""Read text files in a folder or a zip archive safely: nothing is unpacked to disk, sizes are limited."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from landda_hpc.errors import DataError, MissingFileError
 logger = logging.getLogger(__name__)
 
 MAX_MEMBERS: Final = 200_000
-"""Most files of an archive; the whole of ISMN has some 50,000."""
+"""Largest number of files in an archive; all of ISMN has some 50,000."""
 
 MAX_BYTES: Final = 2**29
 """Largest file read, uncompressed; a century of hourly CEOP lines is 100 MB."""
 
 MAX_TOTAL_BYTES: Final = 2**37
-"""Most bytes of an archive's files together, by its own table."""
+"""Largest total size of an archive's files, bytes, according to its table."""
 
 MAX_RATIO: Final = 200
-"""Most by which a large file may have been compressed: station series reach 30; a bomb of zeros 1000."""
+"""Largest compression ratio of a large file; station series reach 30, a zip bomb 1000."""
 
 _SMALL: Final = 2**24
-"""Below this a ratio says nothing."""
+"""Compression ratios of smaller files, bytes, are not checked."""
 
 _LITTER: Final = frozenset(("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information"))
 
 
 def list_files(path: Path, wanted: Callable[[str], bool]) -> list[tuple[str, Callable[[], bytes]]]:
-    """The files of a folder (with all below), of a zip archive, or the one file.
+    """List the files of a folder (recursively) or of a zip archive, or a single file.
 
     Parameters
     ----------
     path : folder, archive (recognised by its content, not by its name) or file.
-    wanted : by a file's own name, without folders.
+    wanted : selects files by their name, without folders.
 
     Returns
     -------
-    Name, for messages, and a function that gives the content; in order of name. Each file once, also where several
-    links lead to it. What file managers leave behind (``is_litter``) is passed over.
+    Name, for messages, and a function that returns the content; in order of name. Each file occurs once, even if
+    several links lead to it. Files of file managers (``is_litter``) are skipped.
 
     Raises
     ------
     MissingFileError : no such file or folder.
-    DataError : a folder that cannot be listed; a broken archive, or one that is not to be trusted: encrypted, members
-        whose names leave the archive, too many of them, too large, or compressed beyond belief. From a content
-        function: damage, or a file that is larger than it says.
+    DataError : a folder that cannot be listed; a broken archive, or an unsafe one: encrypted, or members whose names
+        lead out of the archive, that are too many, too large, or too highly compressed. Raised by a content function:
+        damage, or a size that differs from the archive's table.
 
     Notes
     -----
-    Local: no communication. Links to files and folders are followed, each folder once, so that circles of links end;
-    links that lead nowhere are counted in a warning. Of several members of an archive with one name the last counts, as
-    when it is unpacked.
+    Local: no communication. Links to files and folders are followed, each folder once, so that circular links end;
+    dangling links are counted in a warning. Of several archive members with one name the last is used, as when
+    unpacking.
     """
     if path.is_dir():
         return [(str(p), _file_reader(p)) for p in sorted(_files_below(path, wanted))]
@@ -80,16 +80,16 @@ def list_files(path: Path, wanted: Callable[[str], bool]) -> list[tuple[str, Cal
 
 
 def is_litter(parts: Sequence[str]) -> bool:
-    """Whether a path, by its parts, is what file managers and editors leave behind, and no data.
+    """Whether a path, given by its parts, belongs to a file manager or editor and holds no data.
 
-    Hidden files and folders (names that begin with a point: ``._x.stm`` and ``.DS_Store`` of macOS), ``__MACOSX``, lock
-    files of office programs (``~$x.csv``), thumbnails and bins of network drives.
+    Hidden files and folders (names that begin with a dot: ``._x.stm`` and ``.DS_Store`` of macOS), ``__MACOSX``, lock
+    files of office programs (``~$x.csv``), thumbnails and recycle bins of network drives.
     """
     return any(part in _LITTER or (part.startswith((".", "~$")) and part not in (".", "..")) for part in parts)
 
 
 def _files_below(root: Path, wanted: Callable[[str], bool]) -> list[Path]:
-    """Files below a folder, each once: first by the folders' own names, then by links, in order of name."""
+    """Find the files below a folder, each once: first directly, then through links, in order of name."""
     folders, links = deque([root]), deque[Path]()
     seen: set[tuple[int, int]] = set()
     found: dict[tuple[int, int], Path] = {}
@@ -139,7 +139,7 @@ def _name(member: zipfile.ZipInfo) -> str:
 
 
 def _place_in(member: zipfile.ZipInfo) -> PurePosixPath:
-    """Where a member lies in its archive; some programs of Windows write backslashes."""
+    """Path of a member in its archive; some Windows programs write backslashes."""
     return PurePosixPath(member.filename.replace("\\", "/"))
 
 
@@ -150,7 +150,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except DataError:
         raise
-    # Damage shows as any of these: bad CRC, unknown compression, impossible offsets, zlib's own error.
+    # Damage shows as a bad CRC, unknown compression, impossible offsets, or an error of zlib.
     except Exception as error:
         raise DataError(
             f"archive '{path}' cannot be read; is it complete? [{type(error).__name__}: {error}]"
@@ -194,7 +194,7 @@ def _file_reader(path: Path) -> Callable[[], bytes]:
 def _member_reader(path: Path, member: zipfile.ZipInfo) -> Callable[[], bytes]:
     def read() -> bytes:
         with _archive(path) as archive, archive.open(member) as file:
-            # One more byte than the table says: an archive may lie about sizes.
+            # Read one more byte than the table says, because sizes in an archive may be wrong.
             content = file.read(member.file_size + 1)
         if len(content) != member.file_size:
             raise DataError(

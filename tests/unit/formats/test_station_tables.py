@@ -354,7 +354,7 @@ BAD = {
         f'{PLAIN[1]},"Beijing\n{PLAIN[2]},b',
         "line 3 .*unexpected end of data",
     ),
-    "a quote over lines": (f"Name,{HEADER}", f'"a,{PLAIN[1]}\nb",{PLAIN[2]}', "goes over several lines"),
+    "a quote over lines": (f"Name,{HEADER}", f'"a,{PLAIN[1]}\nb",{PLAIN[2]}', "spans several lines"),
     "points and commas": (HEADER, f"{PLAIN[1]}\n{PLAIN[2].replace('22.5', chr(34) + '22,5' + chr(34))}", "with commas"),
     "an hour with a fraction": (HEADER, PLAIN[1].replace(",0,21.5", ",0.5,21.5"), "in a date"),
     "a year of two digits": (HEADER, PLAIN[1].replace("2019", "19"), "time 19-6-1"),

@@ -1,5 +1,5 @@
-"""Station readers of the catalogue: sections of configurations, one module per source.
+"""Configuration sections of the station readers in the catalogue, one module per source.
 
-A section is a subclass of ``formats.stations.entry.StationEntry``. A new module here is found without changes
+A section is a subclass of ``formats.stations.entry.StationEntry``. A new module in this folder is found without changes
 elsewhere.
 """
