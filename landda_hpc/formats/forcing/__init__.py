@@ -1,1 +1,1 @@
-"""Meteorological forcing: datasets in files, and single sites."""
+"""Readers of meteorological forcing: datasets, and single sites."""

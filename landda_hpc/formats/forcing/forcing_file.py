@@ -1,4 +1,4 @@
-"""One file of one variable of a forcing dataset: its records' times, units and places, and windows of its values."""
+"""Read one file of a forcing variable: times, units and positions of its records, and windows of its values."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from landda_hpc.formats.cf.time_axis import TimeAxis, find_clock, read_time_axis
 from landda_hpc.formats.cf.units import canonical_unit
 from landda_hpc.formats.forcing.forcing_sets import VariableFiles, units_of
 
-_SCANNED_SIZE: Final = 2**26  # bytes; larger files are not looked through for damage before they are opened
+_SCANNED_SIZE: Final = 2**26  # bytes; larger files are not searched for damage before they are opened
 _MATRIX_AXES: Final = (("LATIXY", "LONGXY"), ("latitude", "longitude"), ("lat", "lon"))
 _CLOCK_NAMES: Final = ("valid_time", "time")
 
 
 @dataclass(frozen=True)
 class Record:
-    """A record of a file, and the interval that it stands for (of no length for an instant), UTC.
+    """A record of a file and its interval, UTC; for an instant, ``begin`` equals ``end``.
 
-    ``begin`` and ``end`` are naive; ``index`` counts in the file.
+    ``begin`` and ``end`` are naive; ``index`` is the position in the file.
     """
 
     path: Path
@@ -42,13 +42,13 @@ class Record:
 
     @property
     def node(self) -> datetime:
-        """The instant, or the middle of the interval."""
+        """Time of an instant, or middle of the interval."""
         return self.begin + 0.5 * (self.end - self.begin)
 
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Where a file's values are.
+    """Positions of a file's values.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Places:
     lon : degrees_east, strictly ascending, (n_lon,).
     is_flipped : the file's rows run north to south.
     is_reversed : the file's columns run east to west.
-    n_columns : of the file; one more than there are longitudes where the first is repeated at the end.
+    n_columns : number of columns in the file, one more than of longitudes if the first is repeated at the end.
     """
 
     lat: FloatArray
@@ -73,7 +73,7 @@ def open_forcing(path: Path) -> NetcdfFile:
 
 
 def variable_name(file: NetcdfFile, variable: VariableFiles) -> str:
-    """The first of the variable's names that the file has; DataError if it has none."""
+    """First of the variable's names that is in the file; DataError if none is."""
     name = next((n for n in variable.names if file.has(n)), None)
     if name is None:
         raise DataError(
@@ -84,7 +84,7 @@ def variable_name(file: NetcdfFile, variable: VariableFiles) -> str:
 
 
 def conversion(file: NetcdfFile, name: str, quantity: str, variable: VariableFiles) -> tuple[float, float]:
-    """Factor and offset to our units (amounts: per interval, not yet per second); DataError for unknown units."""
+    """Factor and offset to internal units (amounts: per interval, not yet per second); DataError for unknown units."""
     known = units_of(quantity, variable.meaning)
     if not known:
         raise DataError(f"'{quantity}' cannot be an amount: forcing.variables says it is '{variable.meaning}'.")
@@ -106,18 +106,18 @@ def read_records(
     covers: tuple[datetime, datetime] | None,
     leap_days: bool,
 ) -> list[Record]:
-    """Records of a file in the order of time.
+    """Read the records of a file in order of time.
 
     Parameters
     ----------
     clock : see ``ForcingSet``.
-    covers : beginning and end of what the file covers by its name; None for all times.
-    leap_days : False: a leap year's 28 February is given a second time, as the 29th.
+    covers : beginning and end of the period given by the file name; None for all times.
+    leap_days : if False, 28 February of a leap year is repeated as the 29th.
 
     Raises
     ------
     MissingFileError : no such file.
-    DataError : damaged; the variable is not in it, has no time, or times that are not evenly spaced.
+    DataError : damaged file; the variable is missing, has no time, or has unevenly spaced times.
     """
     with open_forcing(path) as file:
         name = variable_name(file, variable)
@@ -138,19 +138,19 @@ def read_records(
     if variable.meaning != "instant":
         shift += {"begin": timedelta(), "middle": -0.5 * step, "end": -step}[stamp]
     elif clock == "records":
-        shift += 0.5 * step  # an instant of an interval that is only counted is its middle
+        shift += 0.5 * step  # an instant with a counted record is the middle of the record's interval
     length = timedelta() if variable.meaning == "instant" else step
     records = [Record(path, i, t + shift, t + shift + length) for i, t in zip(indices, times, strict=True)]
     return records if leap_days else _with_leap_day(records)
 
 
 def _clock_of(file: NetcdfFile, name: str) -> str | None:
-    """Name of the coordinate of a variable's times, which may be along start and lead time."""
+    """Name of the time coordinate of a variable, which may extend along start and lead time."""
     return find_clock(file, name, _CLOCK_NAMES)
 
 
 def _time_dimensions(file: NetcdfFile, name: str) -> dict[str, int]:
-    """Dimensions of a variable along which its records lie, in its order, and their lengths."""
+    """Time dimensions of a variable, in order, and their lengths."""
     dims = file.dims(name)
     clock = _clock_of(file, name)
     own = set(file.dims(clock)) if clock is not None else set()
@@ -161,7 +161,7 @@ def _time_dimensions(file: NetcdfFile, name: str) -> dict[str, int]:
 
 
 def _time_axis(file: NetcdfFile, name: str) -> TimeAxis:
-    """Times of a variable's records; of two of one time, of ERA5 and ERA5T, ERA5's."""
+    """Times of a variable's records; of duplicate times, ERA5 takes precedence over ERA5T."""
     clock = _clock_of(file, name)
     if clock is None:
         raise DataError(f"variable '{name}' in '{file.path}' has dimensions {file.dims(name)}, and no time axis.")
@@ -169,7 +169,7 @@ def _time_axis(file: NetcdfFile, name: str) -> TimeAxis:
 
 
 def _flat_index(place: Mapping[str, int], dims: Mapping[str, int]) -> int:
-    """Number of a record along all dimensions of time, the last of the variable varying fastest."""
+    """Index of a record along all time dimensions, the last dimension varying fastest."""
     index = 0
     for dim, n in dims.items():
         index = index * n + place.get(dim, 0)
@@ -179,7 +179,7 @@ def _flat_index(place: Mapping[str, int], dims: Mapping[str, int]) -> int:
 def _counted(
     path: Path, n_record: int, covers: tuple[datetime, datetime], leap_days: bool
 ) -> tuple[list[datetime], timedelta]:
-    """Beginnings of records spread evenly over a file's period."""
+    """Begin of each record, spread evenly over a file's period, and their step."""
     begin, end = covers
     length = end - begin
     skips = not leap_days and calendar.isleap(begin.year) and begin <= datetime(begin.year, 2, 28) < end
@@ -197,7 +197,7 @@ def _counted(
 
 
 def _whole_minutes(times: list[datetime]) -> list[datetime]:
-    """Times rounded to minutes if that makes them more even: arithmetic on time axes leaves seconds."""
+    """Round times to minutes if that makes them more even: arithmetic on time axes may have added seconds."""
     rounded = [t.replace(second=0) + timedelta(minutes=round(t.second / 60.0)) for t in times]
     return rounded if _n_steps(rounded) < _n_steps(times) else times
 
@@ -211,7 +211,7 @@ def _step(path: Path, times: list[datetime]) -> timedelta:
         raise DataError(f"'{path}' has {len(times)} record; its interval is not known. Expected at least 2.")
     step = times[1] - times[0]
     wrong = next((i for i in range(1, len(times)) if times[i] - times[i - 1] != step), None)
-    # 29 February may be left out.
+    # 29 February may be missing.
     while wrong is not None and times[wrong] - times[wrong - 1] == step + timedelta(days=1) and times[wrong].month == 3:
         wrong = next((i for i in range(wrong + 1, len(times)) if times[i] - times[i - 1] != step), None)
     if wrong is not None or step <= timedelta():
@@ -223,7 +223,7 @@ def _step(path: Path, times: list[datetime]) -> timedelta:
 
 
 def _with_leap_day(records: list[Record]) -> list[Record]:
-    """Add a 29 February that repeats the 28th, where a leap year lacks it."""
+    """Add a 29 February that repeats the 28th if a leap year lacks it."""
     day = timedelta(days=1)
     present = {record.begin for record in records}
     added = [
@@ -235,11 +235,11 @@ def _with_leap_day(records: list[Record]) -> list[Record]:
 
 
 def read_places(path: Path, variable: VariableFiles) -> Places:
-    """Read the latitudes and longitudes of a variable, 1-D or as matrices whose rows and columns agree.
+    """Read the latitudes and longitudes of a variable, 1-D or as matrices of a regular grid.
 
     Raises
     ------
-    DataError : there are none, or they are not rows in order and columns in order round the circle.
+    DataError : there are none, or they are not in order.
     """
     with open_forcing(path) as file:
         name = variable_name(file, variable)
@@ -297,7 +297,7 @@ def _axes(file: NetcdfFile, name: str, lat_dim: str, lon_dim: str) -> tuple[Floa
             return lat[:, 0].ravel(), lon[0].ravel()
     dims = file.dims(name)
     if dims[lat_dim] == dims[lon_dim] == 1:
-        return np.zeros(1), np.zeros(1)  # a single place serves all cells, wherever it is
+        return np.zeros(1), np.zeros(1)  # a single place serves all cells; its position does not matter
     raise DataError(f"'{file.path}' has no latitudes and longitudes of variable '{name}'.")
 
 
@@ -310,12 +310,12 @@ def read_window(
     rows: slice,
     columns: slice,
 ) -> FloatArray:
-    """Values of some records in a window, in our units, NaN where missing; (n_record, n_row, n_column).
+    """Read some records in a window, in internal units, NaN where missing; (n_record, n_row, n_column).
 
     Parameters
     ----------
-    places : of the file; rows count from the south, columns from the west.
-    records : indices in the file, along start and lead time the lead time fastest (in the variable's order).
+    places : positions of the file's values; rows count from the south, columns from the west.
+    records : indices in the file, in the variable's order (with start and lead time, the lead time varies fastest).
 
     Notes
     -----
@@ -338,7 +338,7 @@ def read_window(
         in_file = slice(n_lat - rows.stop, n_lat - rows.start) if places.is_flipped else rows
         of_file = slice(n_lon - columns.stop, n_lon - columns.start) if places.is_reversed else columns
         outer, *inner = time_dims
-        # Along start and lead time: all lead times of the starts that the records belong to.
+        # With start and lead time, all lead times of the needed starts are read.
         n_inner = math.prod(time_dims[dim] for dim in inner)
         starts = slice(records.start // n_inner, -(-records.stop // n_inner))
         values = file.values(name, {outer: starts, lat_dim: in_file, lon_dim: of_file})

@@ -1,4 +1,4 @@
-"""Meteorological forcing as users of CoLM have it on disk: what each dataset's files and records mean.
+"""Datasets of meteorological forcing as users of CoLM have them on disk: file names and meaning of records.
 
 File names and variables are those of CoLM's forcing namelists (CoLM202X, ``run/forcing``); the meaning of
 a record follows the documentation of the dataset. docs/forcing.md lists where CoLM's namelists differ.
@@ -18,7 +18,7 @@ QUANTITIES: Final = (
     "shortwave", "longwave", "air_temperature", "specific_humidity", "dew_point", "surface_pressure", "wind_speed",
     "eastward_wind", "northward_wind", "precipitation",
 )  # fmt: skip
-"""Variables of a set. It needs specific_humidity or dew_point, wind_speed or both of its components, and all others."""
+"""Variables of a set. Required: specific_humidity or dew_point, wind_speed or both components, and all others."""
 
 POSSIBLE: Final[dict[str, tuple[float, float]]] = {
     "shortwave": (-200.0, 2000.0), "longwave": (-200.0, 1000.0), "air_temperature": (150.0, 370.0),
@@ -26,22 +26,22 @@ POSSIBLE: Final[dict[str, tuple[float, float]]] = {
     "wind_speed": (-1.0, 150.0), "eastward_wind": (-150.0, 150.0), "northward_wind": (-150.0, 150.0),
     "precipitation": (-0.01, 0.5),
 }  # fmt: skip
-"""Values and means of an interval, in our units, beyond which numbers are fill values or have other units."""
+"""Possible values and interval means, in internal units; numbers outside are fill values or have other units."""
 
 
 @dataclass(frozen=True)
 class VariableFiles:
-    """Where a variable is, and what its records mean.
+    """Files of a variable, and the meaning of their records.
 
     Attributes
     ----------
     path : pattern with strftime codes, relative to the dataset's folder. The finest code gives the period of a file.
-    names : of the variable, in order of preference.
-    meaning : a value at the record's time; mean or amount over the record's interval; amount since 00 UTC.
-    stamp : where in its interval a record's time lies.
-    interpolation : in time.
-    offset : added to the file's times.
-    units : taken instead of the file's attribute, where that is known to be wrong; None trusts it.
+    names : names of the variable, in order of preference.
+    meaning : value at the record's time; mean or amount over the record's interval; amount since 00 UTC.
+    stamp : position of a record's time in its interval.
+    interpolation : interpolation in time.
+    offset : interval added to the file's times.
+    units : units to use if the file's attribute is known to be wrong; None: the attribute.
     """
 
     path: str
@@ -55,15 +55,15 @@ class VariableFiles:
 
 @dataclass(frozen=True)
 class ForcingSet:
-    """A dataset.
+    """A forcing dataset.
 
     Attributes
     ----------
-    variables : by quantity (``QUANTITIES``).
-    wind_height, scalar_height : above ground, m.
-    clock : ``stamps`` believes the files' times; ``records`` counts records evenly from the beginning of what a file
-        covers, as the times in these files differ from version to version.
-    leap_days : whether the files have 29 February; without, 28 February stands in.
+    variables : files of each quantity (``QUANTITIES``).
+    wind_height, scalar_height : reference heights above ground, m.
+    clock : ``stamps`` uses the files' times; ``records`` counts records evenly from the beginning of a file's period,
+        for files whose times differ from version to version.
+    leap_days : whether the files have 29 February; otherwise 28 February is repeated.
     """
 
     variables: dict[str, VariableFiles]
@@ -74,7 +74,7 @@ class ForcingSet:
 
 
 def _era5() -> ForcingSet:
-    """ERA5 as CoLM has it: one variable and month a file, specific humidity made beforehand."""
+    """ERA5 as CoLM uses it: one file per variable and month, with precomputed specific humidity."""
 
     def files(folder: str, *names: str, end: str = "", mean: bool = False, sun: bool = False) -> VariableFiles:
         interpolation: Interpolation = "sun" if sun else "linear"
@@ -104,8 +104,8 @@ def _era5() -> ForcingSet:
 def _era5_land() -> ForcingSet:
     """ERA5-Land as CoLM's scripts prepare it.
 
-    Accumulations have become means of the hour, stamped in its middle (00:30), whatever the units attribute says.
-    Instants went through the same shift by an hour and got the same stamps: the value of 01:00 is stamped 00:30.
+    Accumulations have been converted to hourly means, stamped at mid-hour (00:30), whatever the units attribute says.
+    The scripts shift instantaneous values in the same way: the value at 01:00 is stamped 00:30.
     """
 
     def instant(folder: str, *names: str) -> VariableFiles:
@@ -133,20 +133,20 @@ def _era5_land() -> ForcingSet:
 
 
 STEP_TYPE: Final = "{type}"
-"""Placeholder in names of the Climate Data Store's files for ``instant`` or ``accum``, if these are separate."""
+"""Placeholder for ``instant`` or ``accum`` in file names of the Climate Data Store, if these are separate files."""
 
 _UNPACKED: Final = f"data_stream-oper_stepType-{STEP_TYPE}.nc"
-"""Names of the files in an archive from the Climate Data Store."""
+"""File names in an archive from the Climate Data Store."""
 
 
 def climate_data_store(path: str, meaning: Meaning) -> ForcingSet:
-    """ERA5 or ERA5-Land as the Climate Data Store gives it, whatever the files are called.
+    """ERA5 or ERA5-Land as delivered by the Climate Data Store, in files of any name.
 
     Parameters
     ----------
-    path : pattern with strftime codes, relative to the dataset's folder; ``{type}`` where instantaneous and accumulated
+    path : pattern with strftime codes, relative to the dataset's folder; ``{type}`` if instantaneous and accumulated
         variables have separate files.
-    meaning : of accumulated variables.
+    meaning : meaning of accumulated variables.
     """
 
     def instant(*names: str) -> VariableFiles:
@@ -172,7 +172,7 @@ def climate_data_store(path: str, meaning: Meaning) -> ForcingSet:
 
 
 def _clm(state: str, rain: str, solar: str) -> ForcingSet:
-    """Layout of the Community Land Model: three files per month, no leap days, records stamped at the beginning."""
+    """Layout of the Community Land Model: three files per month, no leap days, records stamped at their beginning."""
 
     def of_state(name: str) -> VariableFiles:
         return VariableFiles(f"{state}%Y-%m.nc", (name,), "mean", "begin", "linear")
@@ -226,7 +226,7 @@ STORES: Final[dict[str, Meaning]] = {
     "era5_land_cds": "amount_since_midnight",
     "era5_land_cds_split": "amount_since_midnight",
 }
-"""Datasets of the Climate Data Store, whose files a user names at will; what their accumulated variables are."""
+"""Datasets of the Climate Data Store, whose file names the user chooses, and meaning of accumulated variables."""
 
 UNITS: Final[dict[str, dict[str, tuple[float, float]]]] = {
     "temperature": {"K": (1.0, 0.0), "Kelvin": (1.0, 0.0), "degC": (1.0, 273.15), "degree_Celsius": (1.0, 273.15)},
@@ -265,7 +265,7 @@ _AMOUNT: Final = {"irradiance": "radiant amount", "rain rate": "rain amount"}
 
 
 def units_of(quantity: str, meaning: Meaning) -> dict[str, tuple[float, float]]:
-    """Units that a quantity may have, with factor and offset; none for an amount of what does not add up in time."""
+    """Possible units of a quantity, with factor and offset; empty for amounts of quantities that do not accumulate."""
     kind = _RATE[quantity]
     if meaning in ("amount", "amount_since_midnight"):
         return UNITS[_AMOUNT[kind]] if kind in _AMOUNT else {}

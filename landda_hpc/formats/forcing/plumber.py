@@ -1,6 +1,6 @@
-"""Single sites as PLUMBER2 ships them: forcing (Met), tower fluxes (Flux), and CoLM's file of site data.
+"""Read single sites of PLUMBER2: forcing (Met), tower fluxes (Flux), and CoLM's file of site data.
 
-The files' clock is local standard time without daylight saving; value i holds from time i to time i + 1.
+Times are local standard time without daylight saving; value i is valid from time i to time i + 1.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WEATHER: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "wind_speed": ("Wind", ("m/s", "m s-1")),
     "precipitation": ("Precip", ("kg/m2/s", "kg m-2 s-1", "mm/s", "mm s-1")),
 }
-"""Our name, the name in the file, spellings of its unit."""
+"""Internal name, name in the file, spellings of the unit."""
 
 FLUXES: Final[dict[str, str]] = {
     "latent": "Qle",
@@ -35,10 +35,10 @@ FLUXES: Final[dict[str, str]] = {
     "shortwave_up": "SWup",
     "ground": "Qg",
 }
-"""Our name, the name in the file; all W m-2."""
+"""Internal name and name in the file; all W m-2."""
 
 MEASURED: Final = 0.0
-"""Quality flag of a value that was measured, not filled in."""
+"""Quality flag of measured values; other flags mark gap-filled values."""
 
 DEFAULT_HEIGHT: Final = 10.0  # m, of instruments if the file does not give it
 
@@ -49,12 +49,12 @@ class PointForcing:
 
     Attributes
     ----------
-    path : where it is from.
-    start : local standard time from which the first value holds.
-    step : how long each holds.
+    path : the file.
+    start : beginning of the first value's interval, local standard time.
+    step : interval of each value.
     latitude, longitude : degrees.
-    wind_height, scalar_height : of the instruments for wind and for temperature and humidity, m.
-    values : by our names (``WEATHER``): W m-2, K, kg kg-1, Pa, m s-1, kg m-2 s-1.
+    wind_height, scalar_height : heights of the instruments for wind, and for temperature and humidity, m.
+    values : values by internal name (``WEATHER``): W m-2, K, kg kg-1, Pa, m s-1, kg m-2 s-1.
     """
 
     path: Path
@@ -73,16 +73,16 @@ class PointForcing:
 
     @property
     def end(self) -> datetime:
-        """Local standard time up to which the last value holds."""
+        """End of the last value's interval, local standard time."""
         return self.start + self.n_time * self.step
 
 
 @dataclass(frozen=True, eq=False)
 class PointFluxes:
-    """Fluxes that a tower measured, W m-2, shape (n_time,); NaN where not measured (missing or filled in).
+    """Tower fluxes, W m-2, shape (n_time,); NaN where not measured (missing or gap-filled).
 
-    ``values`` has those of ``FLUXES`` that are in the file. Latent, sensible and up are positive upward, net
-    radiation and ground heat downward.
+    ``values`` has the fluxes of ``FLUXES`` that are in the file. Latent and sensible heat and reflected shortwave
+    radiation are positive upward, net radiation and ground heat downward.
     """
 
     path: Path
@@ -93,7 +93,7 @@ class PointFluxes:
 
 @dataclass(frozen=True, eq=False)
 class SiteRecord:
-    """What grows at a site, and its soil.
+    """Vegetation and soil of a site.
 
     Attributes
     ----------
@@ -101,11 +101,12 @@ class SiteRecord:
     canopy_height : m; NaN if not given.
     lai_years : years of the rows of ``lai`` and ``sai``, (n_year,).
     lai, sai : leaf and stem area index by month, m2 m-2, (n_year, 12).
-    soil : by name, (n_soil,): porosity (m3 m-3), suction (saturated matric potential, mm, negative), lambda (Campbell,
-        1 / b), conductivity (saturated, mm s-1), solids_heat_capacity (J m-3 K-1, of the dry soil's solids per soil
-        volume), dry_conductivity, saturated_conductivity (of heat, unfrozen, W m-1 K-1). Empty where the file has none.
-    soil_albedo : by name ``saturated_visible``, ``dry_visible``, ``saturated_infrared``, ``dry_infrared``,
-        or empty.
+    soil : parameters by name, (n_soil,): porosity (m3 m-3), suction (saturated matric potential, mm, negative), lambda
+        (Campbell, 1 / b), conductivity (saturated, mm s-1), solids_heat_capacity (of the dry soil's solids per soil
+        volume, J m-3 K-1), dry_conductivity, saturated_conductivity (thermal, unfrozen, W m-1 K-1). Empty if the file
+        has none.
+    soil_albedo : albedo by name ``saturated_visible``, ``dry_visible``, ``saturated_infrared``, ``dry_infrared``; may
+        be empty.
     """
 
     path: Path
@@ -118,19 +119,19 @@ class SiteRecord:
     soil_albedo: dict[str, float]
 
     def leaf_area(self, year: int) -> tuple[FloatArray, FloatArray]:
-        """LAI and SAI by month of a year, (12,) each; of the nearest year that the file has."""
+        """LAI and SAI by month, (12,) each, of a year or of the nearest year in the file."""
         row = int(np.argmin(np.abs(self.lai_years - year)))
         return self.lai[row], self.sai[row]
 
 
 def read_forcing(path: Path) -> PointForcing:
-    """Read the weather of a PLUMBER2 "Met" file (FLUXNET, La Thuile or OzFlux origin alike).
+    """Read the weather of a PLUMBER2 "Met" file from FLUXNET, La Thuile or OzFlux.
 
     Raises
     ------
     MissingFileError : no such file.
-    DataError : damaged file; a variable is missing, has other units or a missing value; more than one place; times
-        that are not evenly spaced.
+    DataError : damaged file; a variable is missing, has unexpected units or missing values; more than one place;
+        unevenly spaced times.
 
     Notes
     -----
@@ -164,13 +165,12 @@ def read_forcing(path: Path) -> PointForcing:
 def read_fluxes(path: Path) -> PointFluxes:
     """Read the measured fluxes from a PLUMBER2 "Flux" file.
 
-    A value counts as measured where its quality flag is 0; a variable without a flag counts wherever it is not
-    missing.
+    A value is measured if its quality flag is 0; all present values of a variable without flags count as measured.
 
     Raises
     ------
     MissingFileError : no such file.
-    DataError : damaged file; none of the fluxes is in it; more than one place; times that are not evenly spaced.
+    DataError : damaged file; none of the fluxes is in it; more than one place; unevenly spaced times.
     """
     with NetcdfFile(path) as file:
         start, step = _clock(file)
@@ -203,16 +203,16 @@ SOIL_ALBEDO: Final = {
     "saturated_infrared": "soil_s_n_alb",
     "dry_infrared": "soil_d_n_alb",
 }
-"""Our name, CoLM's name in site files and constant restarts."""
+"""Internal name, and CoLM's name in site files and constant restarts."""
 
 
 def read_site(path: Path) -> SiteRecord:
-    """Read CoLM's file of site data: the one a user gives it, or the ``srfdata.nc`` it makes.
+    """Read CoLM's file of site data: its input file, or the ``srfdata.nc`` that it writes.
 
     Raises
     ------
     MissingFileError : no such file.
-    DataError : damaged file; no land cover class or leaf area in it; a value outside its range.
+    DataError : damaged file; land cover class or leaf area missing; a value out of range.
     """
     with NetcdfFile(path) as file:
         igbp = round(_scalar(file, "IGBP_classification"))
@@ -240,9 +240,9 @@ def read_site(path: Path) -> SiteRecord:
 
 
 def hourly(values: FloatArray, start: datetime, step: timedelta) -> tuple[datetime, FloatArray]:
-    """Means over whole hours of the clock: the first hour's beginning, and the means, (n_hour,).
+    """Average values over full hours; returns the beginning of the first hour, and the means, (n_hour,).
 
-    NaN where a value of the hour is NaN. Values before the first or after the last complete hour are omitted.
+    NaN if a value in the hour is NaN. Values before the first or after the last complete hour are omitted.
 
     Raises
     ------
@@ -287,7 +287,7 @@ def _series(file: NetcdfFile, name: str) -> FloatArray:
 
 
 def _scalar(file: NetcdfFile, *names: str, default: float | None = None) -> float:
-    """The first of the variables that the file has, a single number."""
+    """Read the single number in the first of the variables that the file has."""
     name = next((n for n in names if file.has(n)), None)
     if name is None and default is not None:
         return default
