@@ -1,1 +1,1 @@
-"""Files in layouts of this package: images, site series, spun-up states, static fields, spectra."""
+"""Files in layouts defined by this package: images, site series, spun-up states, static fields, spectra, errors."""

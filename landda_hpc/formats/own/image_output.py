@@ -27,7 +27,7 @@ class OutputField:
     Attributes
     ----------
     values : shape (n_lat, n_lon), float32 or float64, written in this type; NaN where there is no value.
-    attributes : of CF; ``units`` must be among them ('1' if the field has no dimension).
+    attributes : CF attributes, among them ``units`` ('1' if the field is dimensionless).
     """
 
     values: npt.NDArray[np.floating[Any]]
@@ -52,11 +52,11 @@ def write_images(
     path : the file; replaced if it exists.
     grid : cell centres and edges; rows are written south to north, with bounds.
     fields : by variable name; written with checksums, compressed, fill value NaN.
-    time : valid time, UTC; a dimension of length 1. None: the fields have no time.
-    depth_m : top and bottom of the soil layer that the fields are means over, m; a scalar coordinate.
-    is_land : land mask, shape (n_lat, n_lon), written as ``land_mask``; with it the cells' areas, m2, as ``cell_area``,
-        and the fields are declared as means over them.
-    attributes : of the file.
+    time : valid time, UTC, written as a dimension of length 1. None: the fields have no time.
+    depth_m : top and bottom of the soil layer over which the fields are means, m, written as a scalar coordinate.
+    is_land : land mask, shape (n_lat, n_lon), written as ``land_mask``. The cell areas, m2, are then written as
+        ``cell_area``, and the fields are declared as means over cells.
+    attributes : attributes of the file.
     make_folder : create the folder if it is missing.
 
     Raises
@@ -104,7 +104,7 @@ def _check(name: str, field: OutputField, grid: Grid) -> None:
 
 
 def write_grid(file: NetcdfWriter, grid: Grid) -> None:
-    """Write latitudes and longitudes of a grid with their bounds; the dimension ``bnds`` exists. Local."""
+    """Write latitudes and longitudes of a grid with their bounds; the dimension ``bnds`` must exist. Local."""
     for name, long_name, units, axis, centres, edges in (
         ("lat", "latitude", "degrees_north", "Y", grid.lat, grid.lat_edges),
         ("lon", "longitude", "degrees_east", "X", grid.lon, grid.lon_edges),

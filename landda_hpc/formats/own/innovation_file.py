@@ -38,20 +38,20 @@ class InnovationDiagnostics:
 
     Attributes
     ----------
-    run, times : name; analysis times, UTC, (n_time,).
-    scale : of each wedge, coarsest first, (n_wedges,).
-    direction : of each wedge, degrees, (n_wedges,); NaN without one.
+    run : name of the run.
+    times : analysis times, UTC, (n_time,).
+    scale : scale of each wedge, coarsest first, (n_wedges,).
+    direction : direction of each wedge, degrees, (n_wedges,); NaN if it has none.
     innovation_by_wedge, residual_by_wedge : O-B and O-A, m3 m-3, (n_time, n_wedges).
-    innovation, residual : the same by scale, (n_time, n_scales).
-    gain : applied gain, 1, (n_time, n_scales).
-    chi_square : 1, (n_time, n_scales).
+    innovation, residual : O-B and O-A by scale, m3 m-3, (n_time, n_scales).
+    gain, chi_square : applied gain, and innovation variance over the assumed B + R, 1, (n_time, n_scales).
     assumed : sqrt(B + R), m3 m-3, (n_scales,).
-    lag : h, (n_lags,).
-    autocorrelation : 1, (n_lags, n_scales); ``pairs`` : images behind it, (n_lags,).
+    lag : h, (n_lags,); empty if no innovations are stored.
+    autocorrelation, pairs : 1, (n_lags, n_scales), and number of pairs of images in it, (n_lags,).
 
     Notes
     -----
-    NaN where nothing was analysed or assumed. There is no lag if no innovations are stored.
+    NaN where nothing was analysed or assumed.
     """
 
     run: str
@@ -85,7 +85,7 @@ class InnovationDiagnostics:
 def write_innovation_diagnostics(
     path: Path, diagnostics: InnovationDiagnostics, attributes: Mapping[str, str] | None = None
 ) -> None:
-    """Write them as a CF netCDF file, atomically; StorageError if it cannot be written. Local."""
+    """Write diagnostics to a CF netCDF file, atomically; StorageError if it cannot be written. Local."""
     sizes = diagnostics.sizes
     n_bytes = 16 * sizes["time"] * (sizes["wedge"] + 2 * sizes["scale"]) + 131072
     with new_netcdf(path, n_bytes, {**(attributes or {}), "run": diagnostics.run}) as file:
@@ -103,7 +103,7 @@ def write_innovation_diagnostics(
 
 
 def read_innovation_diagnostics(path: Path) -> InnovationDiagnostics:
-    """Read a file of ``write_innovation_diagnostics``. Local.
+    """Read a file written by ``write_innovation_diagnostics``. Local.
 
     Raises
     ------

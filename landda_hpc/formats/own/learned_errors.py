@@ -1,7 +1,7 @@
-"""Errors of background and observation by scale and wedge of a curvelet frame, with intervals, as a CF netCDF file.
+"""Background and observation errors by scale and wedge of a curvelet frame, with intervals, as a CF netCDF file.
 
 ``landda errors`` writes the file. Variances are those of white errors with the same energy in the group: white errors
-of variance s have s in every group, whatever cells are observed.
+of variance s have variance s in every group, whichever cells are observed.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Wedge(Protocol):
 
 
 class WedgeFrame(Protocol):
-    """A curvelet frame: the shape of its images and its wedges in storage order."""
+    """A curvelet frame: shape of its images, and wedges in storage order."""
 
     @property
     def shape(self) -> tuple[int, int]: ...
@@ -90,9 +90,9 @@ class GroupErrors:
     innovation, observation, background : C0, R and B, m6 m-6, as variances of white errors of the same energy.
     gain : K, 1.
     assumed_observation, assumed_background : R and B that the run assumed, m6 m-6, (n,); NaN if it assumed none.
-    assumed_gain : its gain, 1, (n,); NaN if it has none.
-    chi_square : mean square innovation over assumed B + R, 1, (n,); NaN without them.
-    analyses, pairs : numbers of analyses in C0, and of differences one visit apart in R, 1, (n,).
+    assumed_gain : gain that the run assumed, 1, (n,); NaN if it assumed none.
+    chi_square : mean square innovation over the assumed B + R, 1, (n,); NaN if the run assumed none.
+    analyses, pairs : numbers of analyses in C0, and of pairs of visit differences in R, 1, (n,).
     white_energy : energy of white errors of unit variance on the observed cells, 1, (n,).
     """
 
@@ -122,13 +122,14 @@ class ErrorEstimates:
 
     Attributes
     ----------
-    grid : of the images.
+    grid : grid of the images.
     scale, wedge : indices of each wedge of the frame, in storage order, (n_wedges,).
-    coefficients : of each wedge along latitude and longitude, (n_wedges, 2).
-    direction : of each wedge's wavevector, degrees in [0, 180) from east towards north, in cells; NaN without one.
+    coefficients : numbers of coefficients of each wedge along latitude and longitude, (n_wedges, 2).
+    direction : direction of each wedge's wavevector, degrees in [0, 180) from east towards north, in cells; NaN if it
+        has none.
     frame : settings of the frame as text: boundary, angles_coarse, finest, scales, sizes, backend.
-    by_scale : coarsest scale first, (n_scales,).
-    by_wedge : (n_wedges,); B and C0 differ between directions, R is pooled over the wedges of a scale.
+    by_scale : errors by scale, coarsest first, (n_scales,).
+    by_wedge : errors by wedge, (n_wedges,); B and C0 depend on the direction, R is pooled over the wedges of a scale.
     local_background : map of B, m6 m-6, (n_lat, n_lon); NaN where nothing was observed.
     is_learned : R comes from visit differences; otherwise from a cautious initial estimate.
     errors_persist : visit differences do not show that observation errors change from visit to visit.
@@ -159,7 +160,7 @@ class ErrorEstimates:
             raise ShapeError(f"map of B {self.local_background.shape} on a grid {self.grid.shape}.")
 
     def require(self, frame: WedgeFrame, source: str) -> None:
-        """Raise DataError unless the wedges are those of this frame; ``source`` names these estimates in the error."""
+        """Raise DataError unless the wedges are those of ``frame``; ``source`` names the estimates in the message."""
         mine = _wedges(self.scale, self.wedge, self.coefficients)
         other = _wedges_of(frame)
         if self.grid.shape == tuple(frame.shape) and mine == other:
@@ -179,7 +180,7 @@ def write_learned_errors(path: Path, errors: ErrorEstimates, attributes: Mapping
 
     Parameters
     ----------
-    attributes : of the file, for example title, source and history.
+    attributes : attributes of the file, for example title, source and history.
 
     Raises
     ------
@@ -213,17 +214,17 @@ def write_learned_errors(path: Path, errors: ErrorEstimates, attributes: Mapping
 
 
 def read_learned_errors(path: Path, frame: WedgeFrame | None = None, grid: Grid | None = None) -> ErrorEstimates:
-    """Read a file of ``write_learned_errors``. Local.
+    """Read a file written by ``write_learned_errors``. Local.
 
     Parameters
     ----------
-    frame : in which the errors will be used; None: not compared.
-    grid : of the model; None: not compared.
+    frame : frame in which the errors will be used; None: not compared.
+    grid : grid of the model; None: not compared.
 
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : the file is damaged or of another kind, another frame or grid, or a variance is negative or infinite.
+    DataError : the file is damaged or of another kind; frame or grid differ; a variance is negative or infinite.
     """
     with NetcdfFile(path) as file:
         missing = [name for name in ("wedge_scale", "wedge_size", "gain", _MAP) if not file.has(name)]

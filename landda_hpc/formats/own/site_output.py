@@ -1,4 +1,4 @@
-"""Hourly series of a site as a CF netCDF file."""
+"""Write hourly series of a site to a CF netCDF file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_site_series(
     start : beginning of the first hour, local standard time; times in the file are UTC.
     utc_offset : local standard time minus UTC.
     values : by name: array (n_hour,) or (n_hour, n_soil), unit, long name, and CF standard name or None.
-    attributes : of the file.
+    attributes : attributes of the file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Monthly climatology of soil moisture (SpeedyWeather's ``soil_moisture.nc``, from ERA-Interim, EUPL-1.2)."""
+"""Read the monthly climatology of soil moisture (SpeedyWeather's ``soil_moisture.nc``, from ERA-Interim, EUPL-1.2)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LAYERS: Final[dict[str, DepthRange]] = {"swl1": (0.0, 0.07), "swl2": (0.07, 0.28
 _DIMENSIONS: Final = ("time", "lat", "lon")
 
 _SHORTEST: Final = timedelta(days=15)
-"""Least interval between the times of two consecutive months."""
+"""Minimum interval between the times of two consecutive months."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class SoilMoistureClimatology:
             )
 
     def at(self, time: datetime) -> FloatArray:
-        """Climatology of a date, between mid-months, shape (n_layer, n_lat, n_lon), m3 m-3."""
+        """Climatology of a date, interpolated between mid-months, shape (n_layer, n_lat, n_lon), m3 m-3."""
         return interpolate_months(self.values, time)
 
     def on_grid(self, time: datetime, target: Grid, fill: BoolArray | None = None) -> FloatArray:
@@ -70,8 +70,8 @@ class SoilMoistureClimatology:
         ----------
         time : the date, UTC.
         target : the model grid.
-        fill : cells that must have a value, shape of the target: if the climatology has none (coasts,
-            islands), that of the nearest cell is used. None: no filling.
+        fill : mask of cells that must have a value, shape of the target; where the climatology has none (coasts,
+            islands), the nearest value is used. None: no filling.
 
         Returns
         -------
@@ -91,8 +91,8 @@ def read_soil_moisture_climatology(path: Path) -> SoilMoistureClimatology:
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : damaged file, missing variable, other dimensions, units or axes, all missing, values outside
-        [0, 1]; a time axis whose times are not in January to December, in order.
+    DataError : damaged file; missing variable; unexpected dimensions, units or axes; all values missing; values outside
+        [0, 1]; times that are not in January to December, in order.
     """
     with NetcdfFile(path) as file:
         _require_months(file)
@@ -113,7 +113,7 @@ def read_soil_moisture_climatology(path: Path) -> SoilMoistureClimatology:
 
 
 def _require_months(file: NetcdfFile) -> None:
-    """Raise DataError unless the times of a file are one per month from January on; plain numbers are not checked."""
+    """Raise DataError unless a file has one time per month, from January; a time axis without dates is not checked."""
     units = file.attribute("time", "units").lower() if file.has("time") else ""
     if not is_clock(units) or units.startswith("month"):
         return

@@ -1,4 +1,4 @@
-"""States of the land physics through a year, compact and independent of a grid, as initial states of any campaign."""
+"""Spun-up states of the land physics through a year, as compact initial states for campaigns on any grid."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from landda_hpc.variables import DIMENSIONS, LAND_STATE, STATE
 YEAR_DAYS: Final = 365
 
 REBUILT: Final = ("smp", "hk", "z_sno", "wdsrf")
-"""Variables that are diagnosed from others, or not used by the physics; not in the file."""
+"""Variables that are diagnosed from others, or not used by the physics; they are not in the file."""
 
 EXACT_BITS: Final = {"t_soisno": 13, "t_grnd": 13, "tleaf": 13, "wa": 16}
-"""Bits of the fraction that are kept, for temperature to 0.016 K; for others ``USUAL_BITS``."""
+"""Mantissa bits that are kept (temperature: to 0.016 K); ``USUAL_BITS`` for other variables."""
 
 USUAL_BITS: Final = 9
-"""A relative error of at most 1e-3."""
+"""Mantissa bits for a relative error of at most 1e-3."""
 
 _COLUMNS: Final = {
     "lat": ("degrees_north", "latitude of the cell's centre"),
@@ -50,12 +50,12 @@ _LIMITS: Final = {
     "psi0": (-1.0e6, -1.0e-3),
     "bsw": (1.0e-2, 100.0),
 }
-"""Valid ranges of the columns' values, inclusive."""
+"""Valid ranges of position and soil of the columns, inclusive."""
 
 
 @dataclass(frozen=True, eq=False)
 class SpunUpColumns:
-    """Positions and soil of the states.
+    """Positions and soil of the columns of the states.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class SpunUpColumns:
     bsw: FloatArray
 
     def take(self, index: IntArray) -> SpunUpColumns:
-        """The columns selected by an index array, in that order."""
+        """Return the columns selected by an index array, in that order."""
         return SpunUpColumns(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
@@ -87,9 +87,9 @@ def write_spun_up(
 
     Parameters
     ----------
-    states : dates, UTC, of one year, and the state of all tiles then, with the variables of ``LAND_STATE``. Values are
-        rounded: see ``EXACT_BITS``.
-    attributes : of the file.
+    states : dates of one year, UTC, and the state of all tiles at each date, with the variables of ``LAND_STATE``.
+        Values are rounded, see ``EXACT_BITS``.
+    attributes : attributes of the file.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def write_spun_up(
             if name in REBUILT:
                 continue
             known = STATE[name]
-            # A layer of all tiles is contiguous, because similar neighbours compress well.
+            # One layer of all tiles is one chunk, because similar neighbours compress well.
             dims = ("time", *known.dims, "patch")
             chunks = (1,) * (len(dims) - 1) + (n,)
             texts = {"units": known.units, "long_name": known.long_name}
@@ -129,17 +129,17 @@ def write_spun_up(
 
 
 def read_spun_up(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState, int]:
-    """The state at the date of the year next to ``begin``. Local.
+    """Read the state whose day of the year is closest to ``begin``. Local.
 
     Returns
     -------
-    The columns; their state, with omitted variables rebuilt, except smp and hk (from ``LandModel.diagnose``); and
-    the days between that date and ``begin``, whatever the years.
+    The columns; their state, with omitted variables rebuilt except smp and hk (``LandModel.diagnose`` computes these);
+    and the days between the state's date and ``begin``, ignoring the years.
 
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : damaged file; a variable is missing, has another shape, missing values or values out of range.
+    DataError : damaged file; a variable is missing, has the wrong shape, missing values or values out of range.
     """
     with NetcdfFile(path) as file:
         days = [days_apart(begin, date) for date in read_times(file, "time")]
@@ -162,7 +162,7 @@ def read_spun_up(path: Path, begin: datetime) -> tuple[SpunUpColumns, TileState,
 
 
 def rebuild_snow(state: TileState) -> None:
-    """Make a state's snow consistent, in place: depths of layers, mass and depth."""
+    """Recompute layer depths, mass and depth of the snow from its layers, in place."""
     thickness = state["dz_sno"]
     has_layers = thickness[:, -1] > 0.0
     below = np.cumsum(thickness[:, ::-1], axis=1)[:, ::-1]
@@ -175,7 +175,7 @@ def rebuild_snow(state: TileState) -> None:
 
 
 def rounded(values: FloatArray, bits: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """Single-precision values rounded to ``bits`` bits of their fraction; the other bits are zero and compress well."""
+    """Round values to single precision with ``bits`` mantissa bits; the other bits are zero and compress well."""
     whole = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
     dropped = np.uint32(23 - bits)
     half = np.uint32(1) << (dropped - np.uint32(1))
@@ -184,7 +184,7 @@ def rounded(values: FloatArray, bits: int) -> np.ndarray[tuple[int, ...], np.dty
 
 
 def _per_patch(file: NetcdfFile, name: str, n: int, dims: tuple[str, ...], time: int | None = None) -> FloatArray:
-    """Finite values of a variable, at one of its times if it has some, (n, ...)."""
+    """Read a variable that must be finite, at index ``time`` if it has times, (n, ...)."""
     lengths = dict.fromkeys(("time",) if time is not None else (), -1) | {d: DIMENSIONS[d] for d in dims} | {"patch": n}
     found = file.dims(name)
     if list(found) != list(lengths) or any(found[d] != length for d, length in lengths.items() if d != "time"):
@@ -208,14 +208,14 @@ def _require_within(file: NetcdfFile, name: str, values: FloatArray, low: float,
 
 
 def _require_physical(file: NetcdfFile, state: TileState) -> None:
-    """Raise DataError if a state is outside the registry's range, or has layers of snow above an empty one."""
+    """Raise DataError if a state is out of the registry's range, or has a snow layer above an empty one."""
     has_layer = state["dz_sno"] > 0.0
     for name in LAND_STATE:
         known = STATE[name]
         low = -np.inf if known.valid_min is None else known.valid_min
         high = np.inf if known.valid_max is None else known.valid_max
         values = state[name]
-        if "soilsnow" in known.dims:  # values in empty slots of snow are ignored
+        if "soilsnow" in known.dims:  # values in empty snow slots are ignored
             values = np.concatenate((values[:, :N_SNOW][has_layer], state.soil(name).ravel()))
         _require_within(file, name, values, low, high)
     if (has_layer[:, :-1] & ~has_layer[:, 1:]).any():
@@ -226,6 +226,6 @@ def _require_physical(file: NetcdfFile, state: TileState) -> None:
 
 
 def days_apart(begin: datetime, date: datetime) -> int:
-    """Days between the days of the year of two dates, ignoring the years. Local."""
+    """Days between two dates, ignoring their years. Local."""
     days = abs((begin - datetime(begin.year, 1, 1)).days - (date - datetime(date.year, 1, 1)).days)
     return min(days, YEAR_DAYS - days)

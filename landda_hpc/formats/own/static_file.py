@@ -1,4 +1,4 @@
-"""The static file of the package, and other files in its layout."""
+"""Read the static file of the package, and other files in its layout."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ _REMEDY: Final = "create it again with tools/make_static.py."
 
 
 def read_static(path: Path, names: Iterable[str]) -> tuple[Grid, dict[str, FloatArray]]:
-    """Read fields of a static file, and its fine grid with the cell bounds that the file gives. Local.
+    """Read fields of a static file, and its fine grid with the cell bounds from the file. Local.
 
     Parameters
     ----------
-    path : netCDF file with coordinates lat and lon, ascending, and their bounds lat_bnds and lon_bnds.
-    names : variables.
+    path : netCDF file with ascending coordinates lat and lon, and their bounds lat_bnds and lon_bnds.
+    names : names of the variables.
 
     Returns
     -------
-    The grid of lat and lon, and the variables as float64 in their own shapes and units, unpacked, NaN where missing.
-    Those on (lat, lon) have the grid's shape, after any other axes.
+    The grid of lat and lon, and the unpacked variables as float64 in their own shapes and units, NaN where missing.
+    Variables on (lat, lon) have the grid's shape as their last two axes.
 
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : damaged file; a variable is missing, or does not have the shape of its axes; axes that do not ascend;
-        bounds with gaps.
+    DataError : damaged file; a variable is missing; axes or bounds have the wrong shape, do not ascend, or have gaps.
     """
     wanted = list(names)
     if not path.is_file():
@@ -48,7 +47,7 @@ def read_static(path: Path, names: Iterable[str]) -> tuple[Grid, dict[str, Float
 
 
 def _axis(file: NetcdfFile, name: str) -> tuple[FloatArray, FloatArray]:
-    """Cell centres and edges, degrees, shapes (n,) and (n + 1,)."""
+    """Read cell centres and edges, degrees, shapes (n,) and (n + 1,)."""
     centres, bounds = file.values(name), file.values(f"{name}_bnds")
     if centres.ndim != 1 or centres.size < 2 or bounds.shape != (centres.size, 2):
         raise DataError(

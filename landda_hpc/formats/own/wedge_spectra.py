@@ -1,7 +1,7 @@
-"""Error variances per wedge of a curvelet frame, as a small table in a CSV file: scale, wedge, variance.
+"""Error variances per wedge of a curvelet frame in a CSV file with the columns scale, wedge, variance.
 
-Lines that begin with # are notes. One of them, ``NOTE``, says that the variances are of the errors themselves; files of
-``landda study archive`` without it hold the ratio of energies to those of white noise, which depends on the archive's
+Lines that begin with # are notes. ``NOTE`` says that the variances are those of the errors themselves. Files of
+``landda study archive`` without it hold ratios of the energy to that of white noise, which depend on the archive's
 mask.
 """
 
@@ -21,10 +21,10 @@ from landda_hpc.io.csv_table import write_csv
 logger = logging.getLogger(__name__)
 
 NOTE: Final = "# variances of the errors themselves: the mixing of wedges by the archive's masks is taken out"
-"""Beginning of a file that ``write_wedge_spectrum`` wrote."""
+"""First line of files written by ``write_wedge_spectrum``."""
 
 COLUMNS: Final = ("scale", "wedge", "variance_m6_m-6")
-"""The header of the file."""
+"""Header of the file."""
 
 
 def read_wedge_spectrum(path: Path) -> tuple[IntArray, IntArray, FloatArray]:
@@ -33,11 +33,11 @@ def read_wedge_spectrum(path: Path) -> tuple[IntArray, IntArray, FloatArray]:
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : another header, a line that is not two whole numbers and a finite number of at least 0, or none.
+    DataError : an unexpected header; a line other than two integers and a finite number of at least 0; no lines.
 
     Notes
     -----
-    Warns if the file does not say that its variances are of the errors themselves.
+    A warning is logged if the file lacks ``NOTE``.
     """
     if not path.is_file():
         raise MissingFileError(f"wedge spectrum '{path}' does not exist.")
@@ -73,6 +73,6 @@ def read_wedge_spectrum(path: Path) -> tuple[IntArray, IntArray, FloatArray]:
 
 
 def write_wedge_spectrum(path: Path, scale: IntArray, wedge: IntArray, variance: FloatArray) -> None:
-    """Write the table; every number is read back to the bit."""
+    """Write the table; all numbers can be read back exactly."""
     rows = zip(scale.tolist(), wedge.tolist(), variance.tolist(), strict=True)
     write_csv(path, COLUMNS, rows, comment=NOTE)
