@@ -25,12 +25,12 @@ class ColmCase:
     Attributes
     ----------
     name : DEF_CASE_NAME of the namelist, the beginning of all file names.
-    lc_year : DEF_LC_YEAR, the year of the land cover, also in file names.
-    restart : folder of the time-varying restarts, one sub-folder per time.
+    lc_year : DEF_LC_YEAR, the year of the land cover, which is part of file names.
+    restart : folder of the time-varying restarts, with one sub-folder per time.
     const : folder of the constant restart.
-    landdata : folder that mksrfdata wrote; None for a single point.
+    landdata : folder written by mksrfdata; None for a single point.
     history : folder of the history files; None if there is none.
-    blocks : blocks that have patches, in the order of their names: those of the constant restart.
+    blocks : blocks of the constant restart, i.e. those with patches, in order of their names.
     """
 
     name: str
@@ -47,29 +47,29 @@ class ColmCase:
         return self.landdata is None or not (self.landdata / "landpatch").is_dir()
 
     def with_restart(self, restart: Path) -> ColmCase:
-        """The same case with its time-varying restarts in another folder (a member of an ensemble)."""
+        """Return the case with its time-varying restarts in another folder (a member of an ensemble)."""
         return replace(self, restart=restart)
 
     def const_file(self, block: str | None) -> Path:
-        """A block of the constant restart; None names the file of scalars."""
+        """Path of a block of the constant restart; None: the file of scalars."""
         return self.const / const_name(self.name, self.lc_year, block)
 
     def state_folder(self, time: datetime) -> Path:
-        """Folder of the time-varying restart of a time."""
+        """Folder of the time-varying restart at a time."""
         return self.restart / time_label(time)
 
     def state_file(self, time: datetime, block: str) -> Path:
-        """A block of the time-varying restart of a time."""
+        """Path of a block of the time-varying restart at a time."""
         return self.state_folder(time) / state_name(self.name, time_label(time), self.lc_year, block)
 
     def landdata_file(self, kind: str, name: str) -> Path:
-        """A mapping file, e.g. kind ``landpatch``, name ``patchfrac_elm_e110_n35.nc``."""
+        """Path of a mapping file, e.g. of kind ``landpatch`` and name ``patchfrac_elm_e110_n35.nc``."""
         if self.landdata is None:
             raise DataError(f"{self.restart}: the landdata folder is unknown. Set it (landdata).")
         return self.landdata / kind / f"{self.lc_year:04d}" / name
 
     def times(self) -> list[datetime]:
-        """Times that have a folder of restarts, ascending; which may be incomplete."""
+        """Times that have a restart folder, ascending; the restarts may be incomplete."""
         if not self.restart.is_dir():
             return []
         return sorted(parse_label(entry.name) for entry in self.restart.iterdir() if is_label(entry.name))
@@ -89,13 +89,9 @@ def find_case(
 
     Parameters
     ----------
-    folder : ``<DEF_dir_output>/<DEF_CASE_NAME>``: it has the folders restart, landdata and history.
-    name, lc_year : needed only if the constant restart has several.
-    restart, const, landdata, history : folders at other places; relative paths do not refer to ``folder``.
-
-    Returns
-    -------
-    The case.
+    folder : ``<DEF_dir_output>/<DEF_CASE_NAME>``, with the folders restart, landdata and history.
+    name, lc_year : required only if the constant restart has several.
+    restart, const, landdata, history : folders elsewhere; relative paths do not refer to ``folder``.
 
     Raises
     ------

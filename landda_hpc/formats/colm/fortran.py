@@ -1,7 +1,7 @@
 """Fortran unformatted sequential files: records between length markers, in either byte order.
 
-Markers are 4 bytes, as gfortran and ifort write them by default. A record beyond 2 GiB is a chain of subrecords: a
-negative leading marker says that another follows, a negative trailing one that another went before.
+Markers have 4 bytes, the default of gfortran and ifort. A record beyond 2 GiB is a chain of subrecords: a negative
+leading marker says that another subrecord follows, a negative trailing marker that another precedes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MARKER: Final = 4
 
 @dataclass(frozen=True)
 class Record:
-    """One record: the positions of its bytes in the file.
+    """Positions of one record's bytes in the file.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Record:
         return sum(length for _, length in self.pieces)
 
     def spans(self, start: int, length: int) -> Iterator[tuple[int, int]]:
-        """Places in the file, (offset, length), of the bytes ``start`` to ``start + length`` of the record."""
+        """Positions in the file, (offset, length), of the bytes ``start`` to ``start + length`` of the record."""
         if start < 0 or length < 0 or start + length > self.size:
             raise DataError(f"bytes {start} to {start + length} of a record of {self.size} bytes were requested.")
         begin = 0
@@ -45,7 +45,7 @@ class Record:
             begin += size
 
     def read(self, file: BinaryIO, start: int, length: int) -> bytes:
-        """Some bytes of the record."""
+        """Read some bytes of the record."""
         parts = []
         for offset, size in self.spans(start, length):
             file.seek(offset)
@@ -70,9 +70,9 @@ class FortranFile:
 
     Attributes
     ----------
-    path : of the file.
+    path : the file.
     byte_order : ``<`` little-endian, ``>`` big-endian.
-    records : in order.
+    records : records in order.
     """
 
     path: Path
@@ -86,8 +86,8 @@ def scan_records(path: Path) -> FortranFile:
     Raises
     ------
     MissingFileError : the file does not exist.
-    DataError : in no byte order do the markers of records agree to the end of the file: it is truncated, damaged,
-    or not an unformatted sequential file with 4-byte markers.
+    DataError : record markers are inconsistent in both byte orders: the file is truncated, damaged, or not an
+        unformatted sequential file with 4-byte markers.
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file.")

@@ -1,4 +1,4 @@
-"""CoLM202X's history files: values at times, on the history's grid or at its point."""
+"""Read history files of CoLM202X: values over time, on the history's grid or at a point."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class HistoryFile:
 
     Attributes
     ----------
-    path : of the file.
-    stamps : its time stamps, not necessarily ascending. CoLM stamps the end of a time step, but the centre of
-        hourly (30 min), daily, monthly and yearly means.
-    variables : names beginning with ``f_``.
+    path : the file.
+    stamps : time stamps, not necessarily ascending. CoLM stamps single time steps at their end, but hourly (30 min),
+        daily, monthly and yearly means at their centre.
+    variables : names that begin with ``f_``.
     """
 
     path: Path
@@ -51,7 +51,7 @@ class HistoryFile:
 
 
 def list_history(case: ColmCase) -> Iterator[HistoryFile]:
-    """History files of the case, in the order of their names. Local."""
+    """History files of a case, in order of their names. Local."""
     if case.history is None:
         return
     for path in sorted(case.history.glob(f"{case.name}_hist*.nc")):
@@ -69,14 +69,14 @@ def _stamps(file: netCDF4.Dataset, path: Path) -> tuple[datetime, ...]:
 
 
 def read_history(history: HistoryFile, name: str, step: int, grid: Grid) -> FloatArray:
-    """One variable at one time, as cells x levels.
+    """Read one variable at one time, as cells x levels.
 
     Parameters
     ----------
     history : the file.
     name : variable, (time, [levels ...,] lat, lon) or at a point (time, patch [, levels ...]).
     step : index of the time.
-    grid : the case's grid; its cells must be columns and rows of the history's grid.
+    grid : grid of the case, whose rows and columns must be on the history's grid.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def read_history(history: HistoryFile, name: str, step: int, grid: Grid) -> Floa
 
     Raises
     ------
-    DataError : the history is on another grid.
+    DataError : the history's grid does not contain the cells.
     """
     with open_colm_file(history.path) as file:
         variable = file.variables[name]
@@ -104,7 +104,7 @@ def read_history(history: HistoryFile, name: str, step: int, grid: Grid) -> Floa
 
 
 def _places(path: Path, wanted: FloatArray, axis: FloatArray) -> list[int]:
-    # The history's axes are single precision.
+    # The history's axes have single precision.
     places = [int(np.argmin(np.abs(axis - value))) for value in wanted]
     if any(abs(axis[p] - value) > 1e-4 for p, value in zip(places, wanted, strict=True)):
         raise DataError(

@@ -1,6 +1,6 @@
-"""Order of the arrays in CoLM2014's restart records, as the model writes them (MOD_TimeVariables, MOD_TimeInvariants).
+"""Order of the arrays in restart records of CoLM2014 (MOD_TimeVariables, MOD_TimeInvariants).
 
-Shapes are as numpy reads them: Fortran's ``wliq_soisno(maxsnl+1:nl_soil, numpatch)`` is (patch, soilsnow).
+Shapes are in numpy's order: Fortran's ``wliq_soisno(maxsnl+1:nl_soil, numpatch)`` is (patch, soilsnow).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 SIZES: Final[dict[str, int]] = {"soilsnow": 15, "snow": 5, "soil": 10, "lake": 10, "two": 2, "date": 3}
-"""Lengths that the model has as constants; patch, lat and lon are of the case."""
+"""Dimensions that are constants of the model; patch, lat and lon depend on the case."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Array:
 
 
 def record_type(record: Sequence[Array], sizes: Mapping[str, int], byte_order: str = "=") -> np.dtype[np.void]:
-    """The arrays of a record as the fields of one type, for the sizes of a case."""
+    """Structured numpy type of a record, with its arrays as fields, for the sizes of a case."""
     return np.dtype([(a.name, byte_order + a.kind, tuple(sizes[dim] for dim in a.dims)) for a in record])
 
 
@@ -47,14 +47,14 @@ TIME_VARYING: Final[tuple[Array, ...]] = (
     *_reals("t_lake lake_icefrac", "patch", "lake"),
     *_reals("trad tref qref rst emis z0ma zol rib ustar qstar tstar fm fh fq", "patch"),
 )
-"""The one record of <site>-rstTimeVar-YYYY-DDD-SSSSS; id is year, day of the year, second of the day."""
+"""Only record of <site>-rstTimeVar-YYYY-DDD-SSSSS; id is year, day of the year, second of the day."""
 
 CONSTANT_MAP: Final[tuple[Array, ...]] = (
     *_integers("ixy_patch jxy_patch mxy_patch", "patch"),
     *_integers("spatch_xy epatch_xy", "lat", "lon"),
     *_reals("wtxy_patch area_patch", "patch"),
 )
-"""First record of <site>-rstTimeConst: where the patches lie, from 1, and their share of the cell."""
+"""First record of <site>-rstTimeConst: indices of the patches' cells, from 1, and area fractions of the patches."""
 
 CONSTANT_SOIL: Final[tuple[Array, ...]] = (
     *_reals("dlat dlon", "patch"),

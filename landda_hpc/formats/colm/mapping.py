@@ -19,13 +19,13 @@ SITE_CELL_DEGREES = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """The grid of a case: the smallest box of CoLM's mesh that holds all elements with patches.
+    """Grid of a case: the smallest box of CoLM's mesh that contains all elements with patches.
 
     Attributes
     ----------
-    grid : the box, rows south to north as everywhere in this project (CoLM counts from the north).
+    grid : the box, rows south to north as everywhere in this package (CoLM counts from the north).
     n_lat_mesh, n_lon_mesh : size of CoLM's mesh.
-    row_of_latitude : row of ``grid`` of CoLM's 0-based latitude index; negative or >= n_lat outside the box.
+    row_of_latitude : row of ``grid`` for each 0-based latitude index of CoLM; negative or >= n_lat outside the box.
     first_column : CoLM's 0-based longitude index of the first column of ``grid``.
     """
 
@@ -36,7 +36,7 @@ class Mesh:
     first_column: int
 
     def cell_of(self, element: IntArray) -> IntArray:
-        """Flat cell of the grid of CoLM's element numbers (eindex, from 1, west to east, then north to south).
+        """Flat indices of the cells of CoLM's elements (eindex, from 1, west to east, then by latitude index).
 
         Raises
         ------
@@ -64,8 +64,8 @@ class BlockMap:
 
     Attributes
     ----------
-    cell : flat cell of the case's grid, shape (n_patch,).
-    fraction : share of the element's area; the shares of an element sum to 1.
+    cell : flat index of the cell of the case's grid, shape (n_patch,).
+    fraction : fraction of the element's area, shape (n_patch,); the fractions of an element sum to 1.
     """
 
     cell: IntArray
@@ -73,13 +73,13 @@ class BlockMap:
 
 
 def read_mesh(case: ColmCase) -> Mesh:
-    """The grid of a case. Local; reads the element numbers of all blocks.
+    """Read the grid of a case. Local; reads the element numbers of all blocks.
 
-    A single point has one cell of half a degree about its site.
+    A single point has one cell of half a degree around its site.
 
     Raises
     ------
-    DataError : the mesh does not consist of longitudes and latitudes (catchments, unstructured).
+    DataError : the mesh is not a latitude-longitude mesh (catchments, unstructured).
     """
     if case.is_single_point:
         return _site_mesh(case)
@@ -118,7 +118,7 @@ def read_mesh(case: ColmCase) -> Mesh:
 
 
 def read_block_map(case: ColmCase, mesh: Mesh, block: str) -> BlockMap:
-    """Cells and area fractions of a block's patches. Local.
+    """Read cells and area fractions of a block's patches. Local.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Names of CoLM202X's files: time labels, blocks, constant and time-varying restarts."""
+"""File names of CoLM202X: time labels, blocks, constant and time-varying restarts."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class RestartName:
     label : time, YYYY-DDD-SSSSS; empty for a constant restart.
     lc_year : DEF_LC_YEAR, the year of the land cover.
     block : south-western corner of the block, e.g. ``e110_n35``; empty for a file that holds all blocks.
-    kind : part of the state, as CoLM writes it: empty for the patches, else ``pft``, ``urban`` (``urb`` in the constant
-        restart), ``bgc``, ``gridriver``, ``basin``, ``DA`` or what another version of the model adds.
+    kind : part of the state: empty for the patches, else ``pft``, ``urban`` (``urb`` in the constant restart), ``bgc``,
+        ``gridriver``, ``basin``, ``DA`` or a kind of another model version.
     """
 
     case: str
@@ -40,7 +40,7 @@ class RestartName:
 
 
 def time_label(time: datetime) -> str:
-    """CoLM's label of a time, YYYY-DDD-SSSSS: day of the year, and seconds since its beginning.
+    """CoLM's label of a time, YYYY-DDD-SSSSS: year, day of the year, second of the day.
 
     Raises
     ------
@@ -53,13 +53,13 @@ def time_label(time: datetime) -> str:
 
 
 def parse_label(label: str) -> datetime:
-    """Time of a label YYYY-DDD-SSSSS, without time zone: the model's clock.
+    """Parse a label YYYY-DDD-SSSSS to a time of the model's clock, without time zone.
 
-    86400 seconds is the beginning of the next day, as CoLM's own calendar has it.
+    As in CoLM's calendar, 86400 seconds is the beginning of the next day.
 
     Raises
     ------
-    DataError : the label is not valid, or names a day or second that does not exist.
+    DataError : the label is not valid, or its day or second does not exist.
     """
     match = _LABEL.fullmatch(label)
     if match is None:
@@ -71,39 +71,39 @@ def parse_label(label: str) -> datetime:
 
 
 def days_in_year(year: int) -> int:
-    """365 or 366: CoLM's calendar is the Gregorian one."""
+    """Number of days in a year of CoLM's calendar, which is Gregorian."""
     return (datetime(year, 12, 31) - datetime(year, 1, 1)).days + 1
 
 
 def is_label(name: str) -> bool:
-    """Whether a name (of a folder) looks like a time label."""
+    """Whether a folder name has the form of a time label."""
     return _LABEL.fullmatch(name) is not None
 
 
 def parse_state_file(name: str) -> RestartName | None:
-    """Parse the name of a file of a time-varying restart, of any kind, in blocks or not; None for another file."""
+    """Parse the file name of a time-varying restart of any kind, in blocks or not; None for other files."""
     match = _STATE_FILE.fullmatch(name)
     return RestartName(match[1], match[3], int(match[4]), match[5] or "", match[2] or "") if match else None
 
 
 def parse_const_file(name: str) -> RestartName | None:
-    """Parse the name of a file of the constant restart, of any kind, in blocks or not; None for another file."""
+    """Parse the file name of a constant restart of any kind, in blocks or not; None for other files."""
     match = _CONST_FILE.fullmatch(name)
     return RestartName(match[1], "", int(match[3]), match[4] or "", match[2] or "") if match else None
 
 
 def parse_const_name(name: str) -> RestartName | None:
-    """Parse the name of a block of the patches' constant restart; None for another file."""
+    """Parse the file name of a block of the patches' constant restart; None for other files."""
     found = parse_const_file(name)
     return found if found is not None and found.block and not found.kind else None
 
 
 def state_name(case: str, label: str, lc_year: int, block: str, kind: str = "") -> str:
-    """Name of a file of a time-varying restart; an empty block names a file that holds all blocks."""
+    """File name of a time-varying restart; with an empty block, of a file that holds all blocks."""
     part = f"{kind}_" if kind else ""
     return f"{case}_restart_{part}{label}_lc{lc_year:04d}" + (f"_{block}" if block else "") + ".nc"
 
 
 def const_name(case: str, lc_year: int, block: str | None) -> str:
-    """Name of a block of the constant restart; without a block, of the file of scalars."""
+    """File name of a block of the constant restart; without a block, of the file of scalars."""
     return f"{case}_restart_const_lc{lc_year:04d}" + (f"_{block}" if block else "") + ".nc"

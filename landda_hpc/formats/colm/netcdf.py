@@ -1,4 +1,4 @@
-"""Read variables of CoLM's netCDF files, and check their dimensions."""
+"""Read variables of CoLM's netCDF files and check their dimensions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from landda_hpc.io.hdf5_locks import locking_fault
 
 @contextmanager
 def open_colm_file(path: Path) -> Iterator[netCDF4.Dataset]:
-    """Open a netCDF file of CoLM for reading; values come unmasked. Local.
+    """Open a netCDF file of CoLM for reading, without masking and unpacking of values. Local.
 
     Raises
     ------
-    MissingFileError : the file does not exist. DataError : it is damaged.
+    MissingFileError : the file does not exist. DataError : the file is damaged.
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: the file does not exist. Is the output of CoLM complete?")
@@ -45,17 +45,17 @@ def open_colm_file(path: Path) -> Iterator[netCDF4.Dataset]:
 def read_array(
     file: netCDF4.Dataset, path: Path, name: str, shape: Sequence[int | None] | None = None
 ) -> npt.NDArray[Any]:
-    """A variable in the layout of the file.
+    """Read a variable in the layout of the file.
 
     Parameters
     ----------
-    file, path : of ``open_colm_file``.
-    name : of the variable.
-    shape : expected lengths, None for any; not checked if not given.
+    file, path : an open file and its path.
+    name : name of the variable.
+    shape : expected lengths, None for any length; None: not checked.
 
     Raises
     ------
-    DataError : the variable is missing. ShapeError : it has other dimensions.
+    DataError : the variable is missing. ShapeError : its shape is not the expected one.
     """
     if name not in file.variables:
         raise DataError(f"{path}: has no variable '{name}'. Is it from another version or build of CoLM?")
@@ -73,12 +73,12 @@ def read_array(
 
 
 def read_values(file: netCDF4.Dataset, path: Path, name: str, record: int) -> FloatArray:
-    """One record of a variable of a history as float64, unpacked; NaN where missing.
+    """Read one record of a history variable as float64, unpacked; NaN where missing.
 
     Parameters
     ----------
-    file, path : of ``open_colm_file``.
-    name : of the variable.
+    file, path : an open file and its path.
+    name : name of the variable.
     record : index along its first dimension.
 
     Raises

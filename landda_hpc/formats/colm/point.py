@@ -1,4 +1,4 @@
-"""One-patch cases of CoLM202X: constants, state and history of a single site."""
+"""Read one-patch cases of CoLM202X: constants, state and history of a single site."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ HISTORY: Final[dict[str, str]] = {
     "shortwave_up": "f_sr",
     "ground": "f_fgrnd",
 }
-"""Our name, the name in a history file; W m-2."""
+"""Internal name and name in a history file; W m-2."""
 
 _CONSTANTS: Final = ("porsl", "psi0", "bsw", "hksati", "theta_r", "csol", "dkdry", "dksatu")
 
 
 @dataclass(frozen=True, eq=False)
 class PointConstants:
-    """The soil of a one-patch case, from its constant restart.
+    """Soil of a one-patch case, from its constant restart.
 
     Attributes
     ----------
-    soil : by CoLM's names, (n_soil,): porsl, psi0 (mm), bsw, hksati (mm s-1), theta_r, csol (J m-3 K-1 of soil volume),
-        dkdry, dksatu (dry and saturated unfrozen soil, W m-1 K-1).
-    soil_albedo : by name, as in ``plumber.SiteRecord``.
+    soil : parameters by CoLM's names, (n_soil,): porsl, psi0 (mm), bsw, hksati (mm s-1), theta_r, csol (J m-3 K-1 of
+        soil volume), dkdry, dksatu (dry and saturated unfrozen soil, W m-1 K-1).
+    soil_albedo : albedo by name, as in ``plumber.SiteRecord``.
     """
 
     path: Path
@@ -51,11 +51,11 @@ class PointHistory:
 
     Attributes
     ----------
-    start : beginning of the first hour, the case's clock.
-    fluxes : by our names (``HISTORY``), W m-2, (n_hour,); latent, sensible, long and short wave upward, others
-        downward.
+    start : beginning of the first hour on the case's clock.
+    fluxes : fluxes by internal name (``HISTORY``), W m-2, (n_hour,); latent, sensible, longwave_up and shortwave_up are
+        positive upward, others downward.
     theta : liquid water and ice, m3 m-3, (n_hour, n_soil).
-    t_soil : K, (n_hour, n_soil).
+    t_soil : soil temperature, K, (n_hour, n_soil).
     """
 
     start: datetime
@@ -70,11 +70,11 @@ class PointHistory:
 
 
 def find_constants(restart: Path) -> Path:
-    """The constant restart that belongs to a time-varying one: ``../const/*_restart_const_*_<block>.nc``.
+    """Find the constant restart for a time-varying restart: ``../const/*_restart_const_*_<block>.nc``.
 
     Raises
     ------
-    MissingFileError : there is none, or more than one.
+    MissingFileError : there is no such file, or more than one.
     """
     folder = restart.parent.parent / "const"
     found = sorted(p for p in folder.glob("*_restart_const_*.nc") if p.stem.rsplit("_lc", 1)[-1].count("_"))
@@ -91,7 +91,7 @@ def read_point_constants(path: Path) -> PointConstants:
 
     Raises
     ------
-    MissingFileError, DataError : the file is missing, damaged, of a van Genuchten build, or with more than one patch.
+    MissingFileError, DataError : the file is missing, damaged, of a van Genuchten build, or has more than one patch.
     """
     with NetcdfFile(path) as file:
         if file.has("alpha_vgm"):
@@ -109,15 +109,16 @@ def read_point_state(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str
 
     Parameters
     ----------
-    shapes : names and their shapes without the patch dimension.
+    shapes : names of variables, and their shapes without the patch dimension.
 
     Returns
     -------
-    The variables in the file, each of shape (1, ...).
+    Those variables that are in the file, each of shape (1, ...).
 
     Raises
     ------
-    MissingFileError, DataError : the file is missing, damaged, more than one patch, another shape, or a missing value.
+    MissingFileError, DataError : the file is missing or damaged, or has more than one patch; a variable has the wrong
+        shape or missing values.
     """
     with NetcdfFile(path) as file:
         return {name: _patch(file, name, shape)[None] for name, shape in shapes.items() if file.has(name)}
@@ -128,7 +129,8 @@ def read_history(paths: Iterable[Path]) -> PointHistory:
 
     Raises
     ------
-    MissingFileError, DataError : no file, damaged, not hourly, hours missing between files, or no soil in it.
+    MissingFileError, DataError : no files; a file is damaged, is not hourly or has no soil; hours are missing between
+        files.
     """
     parts = sorted((_read_part(path) for path in paths), key=lambda p: p.start)
     if not parts:

@@ -1,4 +1,4 @@
-"""CoLM202X's restarts, block by block: constants, time-varying variables, copies with changed values, checks."""
+"""Restarts of CoLM202X, block by block: constants, time-varying variables, copies with changed values, checks."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 
 
 class SoilConstants(NamedTuple):
-    """Hydraulic constants of soil columns; CoLM's names and units. n patches, 10 layers.
+    """Hydraulic constants of the soil of n patches in 10 layers, with CoLM's names and units.
 
-    A tuple, so that compiled kernels take it as it is.
+    A named tuple can be passed to compiled kernels directly.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class SoilConstants(NamedTuple):
         and conductivity factor at air entry, Ippisch et al. 2006), (n, 10); zeros in Campbell builds.
     is_campbell : the build has Campbell's retention curve, not van Genuchten's.
     wimp : a layer with less effective porosity is impermeable, m3 m-3.
-    smpmin : least matric potential of the CoLM2014 path, mm.
+    smpmin : minimum matric potential in the CoLM2014 scheme, mm.
     """
 
     porsl: FloatArray
@@ -60,7 +60,7 @@ class SoilConstants(NamedTuple):
     smpmin: float
 
     def take(self, index: slice | IntArray) -> SoilConstants:
-        """The columns at a slice or index array, in that order."""
+        """Return the columns at a slice or index array, in that order."""
         values = self._asdict()
         for name, value in values.items():
             if isinstance(value, np.ndarray):
@@ -69,7 +69,7 @@ class SoilConstants(NamedTuple):
 
     @classmethod
     def stack(cls, parts: Sequence[SoilConstants]) -> SoilConstants:
-        """Columns of several blocks of one case, one after another.
+        """Concatenate the columns of several blocks of one case.
 
         Raises
         ------
@@ -87,13 +87,13 @@ class SoilConstants(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class BlockConstants:
-    """The constant restart of a block, patches in file order.
+    """Constant restart of a block, patches in file order.
 
     Attributes
     ----------
     patchtype : 0 soil, 1 urban, 2 wetland, 3 glacier, 4 lake, 99 ocean; shape (n,).
-    patchclass : class of the land cover (IGBP 1..17 or USGS 1..24), (n,).
-    is_active : patchmask, the patches that the model computes, (n,).
+    patchclass : land cover class (IGBP 1..17 or USGS 1..24), (n,).
+    is_active : patches that the model computes (patchmask), (n,).
     lat, lon : degrees_north, degrees_east, (n,).
     soil : hydraulic constants.
     """
@@ -112,7 +112,7 @@ class BlockConstants:
 
 
 def read_constants(case: ColmCase, block: str) -> BlockConstants:
-    """Constant restart of a block. Local.
+    """Read the constant restart of a block. Local.
 
     Raises
     ------
@@ -164,12 +164,12 @@ def read_constants(case: ColmCase, block: str) -> BlockConstants:
 def read_variables(
     case: ColmCase, time: datetime, block: str, names: Sequence[str], n_patch: int | None = None
 ) -> dict[str, FloatArray]:
-    """Variables of a block's time-varying restart, in the file's order and shape. Local.
+    """Read variables of a block's time-varying restart, in the file's order and shape. Local.
 
     Parameters
     ----------
     names : CoLM's names, e.g. ``wliq_soisno``, shape (n_patch, 15); soil layer k is slot 5 + k.
-    n_patch : number of patches that every variable must have, if known.
+    n_patch : number of patches that every variable must have; None: not checked.
 
     Raises
     ------
@@ -193,19 +193,19 @@ def write_restart_copy(source: Path, destination: Path, changed: Mapping[str, np
 
     Parameters
     ----------
-    source : a netCDF-4 file that CoLM wrote; it is not changed.
+    source : a netCDF-4 file written by CoLM; it is not changed.
     destination : written atomically (temporary name, read-back, fsync, rename); may replace ``source``.
-    changed : new values by variable, in the shape and type of the file. A variable whose bits equal those in the file
-        is not written, so that, if nothing changes, the copy equals the source byte for byte.
+    changed : new values by variable, in the shape and type of the file. Variables whose bits do not change are not
+        written, so that the copy equals the source byte for byte if nothing changes.
 
     Raises
     ------
-    DataError, ShapeError : the file lacks the variable, or it has another shape or type.
-    StorageError : the copy cannot be written or does not read back bit for bit.
+    DataError, ShapeError : the file lacks a variable, or its shape or type differs.
+    StorageError : the copy cannot be written or is not read back bit for bit.
 
     Notes
     -----
-    Dimensions, chunks, compression, attributes and all other variables are kept because nothing else is written.
+    Dimensions, chunks, compression, attributes and all other variables are kept, because nothing else is written.
     """
     if not source.is_file():
         raise MissingFileError(f"{source}: no such file. Is the output of CoLM complete?")
@@ -224,18 +224,17 @@ def write_restart_copy(source: Path, destination: Path, changed: Mapping[str, np
 def check_block(case: ColmCase, time: datetime, block: str, n_patch: int) -> None:
     """Check that a block's time-varying restart is complete. Local.
 
-    Checked: the file is there and opens, all variables of the state have their dimensions, none of them has NaN or
-    infinity, liquid water and ice are not negative beyond rounding.
+    The file must exist and open; the variables of ``SOIL_WATER_STATE`` must have their dimensions and be finite; liquid
+    water and ice must not be negative beyond rounding.
 
     Raises
     ------
-    MissingFileError, ShapeError, DataError naming file, variable and patch.
+    MissingFileError, ShapeError, DataError : the message names file, variable and patch.
 
     Notes
     -----
-    A restart does not contain its time; only folder and file name do, and ``check_restart`` compares these.
-    Unknown variables are reported in the log if not finite, because CoLM writes uninitialised memory if an option
-    is off.
+    Only folder and file name give the time of a restart; ``check_restart`` compares them. Other variables that are not
+    finite are only logged, because CoLM writes uninitialised memory if an option is off.
     """
     path = case.state_file(time, block)
     with open_colm_file(path) as file:
@@ -256,15 +255,15 @@ def check_block(case: ColmCase, time: datetime, block: str, n_patch: int) -> Non
 
 
 def check_restart(case: ColmCase, time: datetime, n_patch: Mapping[str, int]) -> None:
-    """Check that the time-varying restart of a time is complete: all files, and the blocks' content. Local.
+    """Check that the time-varying restart at a time has all files, and that its blocks are complete. Local.
 
     Parameters
     ----------
-    n_patch : blocks that are expected, and the patches of each.
+    n_patch : number of patches of each expected block.
 
     Raises
     ------
-    As ``require_complete`` and ``check_block``.
+    As for ``require_complete`` and ``check_block``.
     """
     folder = case.state_folder(time)
     if not folder.is_dir():

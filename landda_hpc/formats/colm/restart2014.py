@@ -1,8 +1,8 @@
-"""CoLM2014's restarts: Fortran unformatted files of one case, read and copied with changed values.
+"""Read restarts of CoLM2014, Fortran unformatted files, and copy them with changed values.
 
-``<site>-rstTimeConst`` has two records, ``<site>-rstTimeVar-YYYY-DDD-SSSSS`` one (``layout2014``). Neither carries
-sizes: the numbers of patches, rows and columns follow from the lengths of the records and are checked against their
-content.
+``<site>-rstTimeConst`` has two records, ``<site>-rstTimeVar-YYYY-DDD-SSSSS`` one (``layout2014``). The files do not
+contain their sizes: the numbers of patches, rows and columns follow from the lengths of the records and are checked
+against their content.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ _CONST: Final = "-rstTimeConst"
 
 @dataclass(frozen=True)
 class Case2014:
-    """A CoLM2014 case: the folder of its restarts (dir_restart_hist) and its name (site) in the namelist."""
+    """A CoLM2014 case: folder of its restarts (dir_restart_hist) and its name (site) in the namelist."""
 
     folder: Path
     site: str
 
     @property
     def const_file(self) -> Path:
-        """The constant restart."""
+        """Path of the constant restart."""
         return self.folder / f"{self.site}{_CONST}"
 
     def state_file(self, time: datetime) -> Path:
-        """The time-varying restart of a time."""
+        """Path of the time-varying restart at a time."""
         return self.folder / f"{self.site}{_STATE}{time_label(time)}"
 
     def times(self) -> list[datetime]:
-        """Times that have a restart, ascending; which may be incomplete."""
+        """Times that have a restart, ascending; the restarts may be incomplete."""
         begin = f"{self.site}{_STATE}"
         names = [entry.name[len(begin) :] for entry in self.folder.iterdir() if entry.name.startswith(begin)]
         return sorted(parse_label(name) for name in names if is_label(name))
@@ -65,8 +65,8 @@ class Constants2014:
 
     Attributes
     ----------
-    values : arrays by the model's names (``layout2014``), native byte order; ``spatch_xy`` and ``epatch_xy`` are
-        (lat, lon).
+    values : arrays by the model's names (``layout2014``), in native byte order; ``spatch_xy`` and ``epatch_xy`` have
+        the shape (lat, lon).
     n_patch, n_lat, n_lon : sizes.
     """
 
@@ -81,7 +81,7 @@ def find_case_2014(folder: Path, site: str | None = None) -> Case2014:
 
     Raises
     ------
-    MissingFileError : there is no constant restart. DataError : there are several and no site is given.
+    MissingFileError : there is no constant restart. DataError : there are several, and no site is given.
     """
     if not folder.is_dir():
         raise MissingFileError(f"{folder}: the folder does not exist (dir_restart_hist of CoLM2014's namelist).")
@@ -107,7 +107,7 @@ def count_patches_2014(case: Case2014, time: datetime) -> int:
 
 
 def read_constants_2014(case: Case2014, n_patch: int) -> Constants2014:
-    """The constant restart. Local.
+    """Read the constant restart. Local.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def read_constants_2014(case: Case2014, n_patch: int) -> Constants2014:
 
     Raises
     ------
-    MissingFileError, DataError : the file is missing, damaged or has another number of patches.
+    MissingFileError, DataError : the file is missing, damaged or has a different number of patches.
     """
     path = case.const_file
     file = scan_records(path)
@@ -133,11 +133,11 @@ def read_constants_2014(case: Case2014, n_patch: int) -> Constants2014:
 
 
 def read_state_2014(case: Case2014, time: datetime, names: Sequence[str], n_patch: int) -> dict[str, FloatArray]:
-    """Variables of a time-varying restart, e.g. ``wliq_soisno``, shape (n_patch, 15). Local.
+    """Read variables of a time-varying restart, e.g. ``wliq_soisno``, shape (n_patch, 15). Local.
 
     Raises
     ------
-    MissingFileError, DataError, ShapeError : the file is missing, damaged, of another time or of other patches.
+    MissingFileError, DataError, ShapeError : the file is missing or damaged; its time or number of patches differs.
     """
     path = case.state_file(time)
     file = scan_records(path)
@@ -158,11 +158,11 @@ def read_state_2014(case: Case2014, time: datetime, names: Sequence[str], n_patc
 
 
 def check_state_2014(case: Case2014, time: datetime, n_patch: int) -> None:
-    """Check that a time-varying restart is whole, of its time and patches, and finite. Local.
+    """Check that a time-varying restart is complete and finite, and has the expected time and patches. Local.
 
     Raises
     ------
-    As ``read_state_2014``; DataError where a value is not a number.
+    As for ``read_state_2014``; DataError if a value is not finite.
     """
     names = [array.name for array in TIME_VARYING if array.name != "id"]
     for name, values in read_state_2014(case, time, names, n_patch).items():
@@ -174,11 +174,11 @@ def check_state_2014(case: Case2014, time: datetime, n_patch: int) -> None:
 
 
 def write_copy_2014(source: Path, destination: Path, changed: Mapping[str, FloatArray]) -> None:
-    """Copy a time-varying restart and overwrite some arrays in the copy, in its own byte order. Local.
+    """Copy a time-varying restart and overwrite some arrays in the copy, in the byte order of the file. Local.
 
     Parameters
     ----------
-    source : not changed.
+    source : the file to copy; it is not changed.
     destination : written atomically (temporary name, read-back, fsync, rename).
     changed : new values by variable. If nothing changes, the copy equals the source byte for byte.
 
@@ -220,7 +220,7 @@ def _state_sizes(file: FortranFile) -> dict[str, int]:
 
 
 def _grid_sizes(file: FortranFile, n_patch: int) -> list[tuple[int, int]]:
-    """Candidates for (n_lat, n_lon): their product and sum follow from the lengths of the records."""
+    """Candidates for (n_lat, n_lon), whose product and sum follow from the lengths of the records."""
     none = {**SIZES, "patch": n_patch, "lat": 0, "lon": 0}
     area, area_rest = divmod(file.records[0].size - record_type(CONSTANT_MAP, none).itemsize, 8)
     total, total_rest = divmod(file.records[1].size - record_type(CONSTANT_SOIL, none).itemsize, 8)
@@ -241,7 +241,7 @@ def _is_consistent(values: Mapping[str, npt.NDArray[Any]], n_lat: int, n_lon: in
 
 
 def _field(layout: np.dtype[np.void], name: str) -> tuple[np.dtype[Any], int]:
-    """Type of a field, with its shape, and its first byte in the record."""
+    """Type of a field, including its shape, and position of its first byte in the record."""
     assert layout.fields is not None, "a record has fields"
     kind, start = layout.fields[name][:2]
     return kind, start
@@ -250,7 +250,7 @@ def _field(layout: np.dtype[np.void], name: str) -> tuple[np.dtype[Any], int]:
 def _read(
     file: FortranFile, index: int, record: Sequence[Array], sizes: Mapping[str, int], names: Sequence[str] = ()
 ) -> dict[str, npt.NDArray[Any]]:
-    """Arrays of a record by name, all or some, in native byte order."""
+    """Read arrays of a record by name, in native byte order; all if ``names`` is empty."""
     layout = record_type(record, sizes, file.byte_order)
     values = {}
     with file.path.open("rb") as stream:

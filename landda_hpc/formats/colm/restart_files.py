@@ -1,9 +1,9 @@
-"""The files of a restart of CoLM202X.
+"""Files of a restart of CoLM202X.
 
-A restart of a time consists of all files below its time folder, except those named as files of another case or of
-another land-cover year. Files whose names are not CoLM's belong to it as well, so that no unknown file is omitted. To
-continue from a restart the model also needs the constant restart and landdata of the case
-(``ColmCase.const``, ``ColmCase.landdata``), which do not change with time.
+A restart consists of all files below its time folder, except those of another case or land-cover year according to
+their names. Files with unknown names belong to it as well, so that nothing is lost. To continue from a restart, the
+model also needs the constant restart and landdata of the case (``ColmCase.const``, ``ColmCase.landdata``), which do not
+change with time.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from landda_hpc.formats.colm.netcdf import open_colm_file, read_array
 logger = logging.getLogger(__name__)
 
 MANIFEST: Final = "manifest.json"
-"""List of files that landda_hpc adds to its sets of restart files; never part of a restart."""
+"""List of files that landda_hpc adds to its sets of restart files; it is not part of a restart."""
 
 _KIND_OF_CONST: Final = {"urb": "urban"}
-"""Kinds whose name in the time-varying restart is not that in the constant restart."""
+"""Kinds in the constant restart that have another name in the time-varying restart."""
 
 
 @dataclass(frozen=True)
@@ -36,25 +36,25 @@ class RestartFile:
 
     Attributes
     ----------
-    path : below the restart's folder.
-    name : information in its name; None if the name is not CoLM's.
+    path : path relative to the restart's folder.
+    name : information in the file name; None if the name does not have CoLM's form.
     """
 
     path: Path
     name: RestartName | None
 
     def at(self, label: str) -> Path:
-        """Its path in the restart of another time: the label in its name replaced."""
+        """Path of the file in the restart of another time, with that time's label in its name."""
         assert self.name is not None, "the name contains a time"
         return self.path.with_name(self.path.name.replace(self.name.label, label))
 
 
 def restart_files(case: ColmCase, time: datetime, folder: Path | None = None) -> tuple[RestartFile, ...]:
-    """Every file of the restart of a time, in the order of their paths. Local: reads directories only.
+    """List all files of a restart in order of their paths. Local: reads directories only.
 
     Parameters
     ----------
-    folder : folder of the restart, if not the case's folder of that time.
+    folder : folder of the restart; None: the case's folder for the time.
 
     Raises
     ------
@@ -63,8 +63,8 @@ def restart_files(case: ColmCase, time: datetime, folder: Path | None = None) ->
 
     Notes
     -----
-    Left out: hidden files (leftovers of copies and file systems), our own ``MANIFEST``, and what is named as a file of
-    another case or year of land cover.
+    Hidden files (remnants of copies and file systems), ``MANIFEST``, and files named as those of another case or
+    land-cover year are omitted.
     """
     folder, label = folder or case.state_folder(time), time_label(time)
     if not folder.is_dir():
@@ -91,10 +91,10 @@ def restart_files(case: ColmCase, time: datetime, folder: Path | None = None) ->
 
 
 def missing_files(case: ColmCase, files: Iterable[RestartFile], time: datetime) -> list[str]:
-    """Names of the files that a restart lacks, according to the case's constant restart: kinds and blocks. Local.
+    """Names of the files that a restart lacks; the case's constant restart gives kinds and blocks. Local.
 
-    A case with plant functional types has ``_restart_pft_const_`` in its constant restart, and ``_restart_pft_`` in the
-    restart of every time, block by block; so have urban tiles (``urb_const``, ``urban``) and biogeochemistry (``bgc``).
+    A case with plant functional types has files ``_restart_pft_const_`` in its constant restart and ``_restart_pft_``
+    in every restart, for each block; likewise for urban tiles (``urb_const``, ``urban``) and biogeochemistry (``bgc``).
     """
     have, label = {file.path.name for file in files}, time_label(time)
     wanted = {("", block) for block in case.blocks}
@@ -103,19 +103,18 @@ def missing_files(case: ColmCase, files: Iterable[RestartFile], time: datetime) 
         if name is not None and (name.case, name.lc_year) == (case.name, case.lc_year) and name.block and name.kind:
             wanted.add((_KIND_OF_CONST.get(name.kind, name.kind), name.block))
     if case.is_single_point and not _is_soil(case):
-        # At a point the model has the state of plant functional types only for soil, but their constants for every
-        # type.
+        # At a point, CoLM writes the state of plant functional types only for soil, but their constants always.
         wanted = {(kind, block) for kind, block in wanted if kind != "pft"}
     names = (state_name(case.name, label, case.lc_year, block, kind) for kind, block in sorted(wanted))
     return [name for name in names if name not in have]
 
 
 def require_complete(case: ColmCase, time: datetime, folder: Path | None = None) -> tuple[RestartFile, ...]:
-    """The files of a restart, which must be complete for its case. Local.
+    """List the files of a restart, which must be complete for its case. Local.
 
     Raises
     ------
-    MissingFileError, DataError : as ``restart_files``; files are missing.
+    MissingFileError, DataError : as for ``restart_files``; files are missing.
     """
     files = restart_files(case, time, folder)
     missing = missing_files(case, files, time)
@@ -137,13 +136,13 @@ def copy_restart(
 
     Parameters
     ----------
-    files : of the restart in ``source``.
+    files : files of the restart in ``source``.
     target : created if missing; existing files are replaced.
-    without : names of files that others write there.
+    without : names of files that are not copied, because they are written otherwise.
 
     Returns
     -------
-    The copies. They are not synced: the caller must sync them.
+    Paths of the copies. The caller must sync them to disk.
     """
     copies = []
     for file in files:
