@@ -99,10 +99,9 @@ def require_images(
         signs += _signs_of_tools(file, variables, time, step)
     if signs:
         raise AverageError(
-            f"file '{file.path}' holds averages, which are not images of a time: {'; '.join(signs)}. The product's "
+            f"file '{file.path}' holds averages, not images of single times: {'; '.join(signs)}. The product's "
             f"images are {_hours(step)} apart. Use files of single times. To compare means, use product cf with "
-            f"step_hours equal to the "
-            "averaging period."
+            "step_hours equal to the averaging period."
         )
 
 

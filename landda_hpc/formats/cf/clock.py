@@ -240,8 +240,8 @@ class _Rounding:
     ----------
     error : half of the resolution, s; 0 if the numbers are exact.
     is_certain : the numbers cannot be more precise; otherwise they look rounded but may be exact.
-    minutes_tell : times at whole minutes are likely exact. This is false for numbers in minutes and multiples of 0.1
-        hours or 0.1 days, which are always whole minutes, and of 0.01 days, of which every fifth is.
+    minutes_tell : whether times at whole minutes are likely exact; False for numbers in minutes and multiples of 0.1
+        hours or 0.1 days, which are always whole minutes, and of 0.01 days, every fifth of which is.
     reason : for messages.
     """
 
@@ -318,7 +318,7 @@ def _are_multiples(seconds: FloatArray, step: float) -> bool:
 
 
 def _is_even(seconds: FloatArray) -> bool:
-    """Whether times ascend by one step that divides an hour, or a day into multiples of an hour or of a tenth of it."""
+    """Whether times ascend by one step that divides an hour, or divides a day and is a multiple of 1 h or 2.4 h."""
     steps = np.diff(seconds)
     if not steps.size:
         return True

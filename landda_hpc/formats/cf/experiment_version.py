@@ -54,8 +54,7 @@ def best_stream(file: NetcdfFile, name: str, streams: FloatArray) -> FloatArray:
     if not is_known and (np.isfinite(streams).sum(axis=0) > 1).any():
         raise DataError(
             f"variable '{name}' in '{file.path}' has {len(streams)} streams along {EXPVER}, and the file does not "
-            f"show which of "
-            "them is ERA5 (1) and which ERA5T (5). Write the coordinate expver into the file."
+            "show which of them is ERA5 (1) and which ERA5T (5). Write the coordinate expver into the file."
         )
     order = sorted(range(len(streams)), key=lambda k: expver_rank(versions[k]) if is_known else k)
     best: FloatArray = streams[order[0]]

@@ -234,7 +234,7 @@ class NetcdfFile:
 
 
 def require_units(file: NetcdfFile, name: str, expected: Sequence[str]) -> None:
-    """Raise DataError unless the variable's units attribute is one of those expected, however it is spelled."""
+    """Raise DataError unless the variable's units attribute is one of those expected, in any spelling."""
     found = file.attribute(name, "units")
     if not is_one_of(found, expected):
         raise DataError(

@@ -109,8 +109,8 @@ def soil_moisture_unit(unit: str, depth_m: DepthRange, meaning: str, *, is_certa
 
     Parameters
     ----------
-    unit : in any spelling: m3 m-3 and other volumes per volume, 1 and fraction; percent by volume, or percent alone;
-        kg m-2 or mm in the layer; kg m-3.
+    unit : any spelling of m3 m-3 and other volumes per volume, 1 and fraction, percent by volume or percent alone,
+        kg m-2 or mm in the layer, or kg m-3.
     depth_m : top and bottom of the layer, m.
     meaning : names of the variable (name, ``long_name``, ``standard_name``), which show the meaning of a
         dimensionless number.

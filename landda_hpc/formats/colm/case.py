@@ -102,9 +102,8 @@ def find_case(
     const = const or restart / "const"
     if not const.is_dir():
         raise MissingFileError(
-            f"{const}: the folder does not exist. A CoLM case is <DEF_dir_output>/<DEF_CASE_NAME>, with "
-            f"restart/const from "
-            "mkinidata.x; give the names of other folders."
+            f"{const}: the folder does not exist. A CoLM case is <DEF_dir_output>/<DEF_CASE_NAME>, with restart/const "
+            "from mkinidata.x; give the names of folders that are elsewhere."
         )
     landdata = _optional_folder(landdata, folder / "landdata")
     history = _optional_folder(history, folder / "history")

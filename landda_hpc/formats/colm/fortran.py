@@ -100,9 +100,8 @@ def scan_records(path: Path) -> FortranFile:
                 return FortranFile(path, byte_order, tuple(records))
             problems.append((len(records), problem))
     raise DataError(
-        f"{path}: not a whole Fortran unformatted file: {max(problems)[1]}. Is it truncated, or written with other "
-        f"than "
-        "4-byte record markers?"
+        f"{path}: not a complete Fortran unformatted file: {max(problems)[1]}. Is it truncated, or written with "
+        "record markers of other than 4 bytes?"
     )
 
 

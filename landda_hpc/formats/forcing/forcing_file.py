@@ -179,7 +179,7 @@ def _flat_index(place: Mapping[str, int], dims: Mapping[str, int]) -> int:
 def _counted(
     path: Path, n_record: int, covers: tuple[datetime, datetime], leap_days: bool
 ) -> tuple[list[datetime], timedelta]:
-    """Begin of each record, spread evenly over a file's period, and their step."""
+    """Beginning of each record, spread evenly over a file's period, and their step."""
     begin, end = covers
     length = end - begin
     skips = not leap_days and calendar.isleap(begin.year) and begin <= datetime(begin.year, 2, 28) < end

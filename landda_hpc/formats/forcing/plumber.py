@@ -146,8 +146,8 @@ def read_forcing(path: Path) -> PointForcing:
             missing = int(np.isnan(values[name]).sum())
             if missing:
                 raise DataError(
-                    f"variable '{variable}' in '{path}' has {missing} missing values; a model needs them all. "
-                    "Take the gap-filled file."
+                    f"variable '{variable}' in '{path}' has {missing} missing values; the model needs all values. "
+                    "Use the gap-filled file."
                 )
         wind = _scalar(file, "reference_height_v", "reference_height", default=DEFAULT_HEIGHT)
         return PointForcing(
@@ -223,8 +223,8 @@ def read_site(path: Path) -> SiteRecord:
         for name, values in (("LAI_monthly", lai), ("SAI_monthly", sai)):
             if values.shape != (years.size, 12) or not (values >= 0.0).all():
                 raise DataError(
-                    f"'{name}' in '{path}' has shape {values.shape}; expected {(years.size, 12)}, one row a year, "
-                    "none negative or missing."
+                    f"'{name}' in '{path}' has shape {values.shape}; expected {(years.size, 12)}, one row per year, "
+                    "without negative or missing values."
                 )
         soil = {ours: factor * file.values(name).ravel() for ours, (name, factor) in _SOIL.items() if file.has(name)}
         return SiteRecord(
@@ -275,7 +275,7 @@ def _clock(file: NetcdfFile) -> tuple[datetime, timedelta]:
     wrong = next((i for i in range(1, len(times)) if times[i] - times[i - 1] != step), None)
     if wrong is not None or step.total_seconds() <= 0:
         at = times[wrong or 1]
-        raise DataError(f"the times of '{file.path}' are not evenly spaced: {step} at first, something else at {at}.")
+        raise DataError(f"the times of '{file.path}' are not evenly spaced: {step} at first, another step at {at}.")
     return times[0], step
 
 

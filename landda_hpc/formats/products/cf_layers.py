@@ -59,8 +59,8 @@ def open_cf_layers(
     ------
     MissingFileError : the file does not exist.
     UnfitFileError : a variable is missing, or the file holds averages over more than ``step``.
-    DataError : damaged file; latitudes and longitudes that do not vary along rows and columns only; units that are not
-        of soil moisture, or may be of another quantity; no time axis, and no time or several times in the name.
+    DataError : damaged file; coordinates that are not those of a latitude-longitude grid; units that are not of soil
+        moisture, or may be of another quantity; no time axis, and no time or several times in the name.
 
     Notes
     -----
@@ -106,15 +106,15 @@ def open_cf_layers(
 
 
 def _warn_far_apart(file: LayeredFile, step: timedelta | None, told: set[object]) -> None:
-    """Warn of times with larger intervals than the step; monthly means may have no other sign."""
+    """Warn about times with larger intervals than the step; monthly means may have no other sign."""
     spacing = min((after - before for before, after in pairwise(file.times)), default=None)
     if step is None or spacing is None or spacing <= 1.5 * step or spacing in told:
         return
     told.add(spacing)
     hours = spacing / timedelta(hours=1)
     logger.warning(
-        "'%s': times are at least %.4g h apart, and step_hours is %.4g; means over that time would be used as images "
-        "of the times", file.path, hours, step / timedelta(hours=1),
+        "'%s': times are at least %.4g h apart, and step_hours is %.4g; means over this interval would be used as "
+        "images of single times", file.path, hours, step / timedelta(hours=1),
     )  # fmt: skip
 
 
@@ -188,7 +188,7 @@ def _time_of_name(path: Path) -> datetime:
     if not found or len({time.date() for time in found}) > 1:
         what = " and ".join(time.isoformat() for time in found[:3]) or "no time"
         raise DataError(
-            f"file '{path}' has no time axis, and its name states {what}; expected one date. Use a pattern that "
+            f"file '{path}' has no time axis, and its name has {what}; expected one date. Use a pattern that "
             "contains the time."
         )
     return found[0]

@@ -118,7 +118,7 @@ class Dataset:
         averages = [path for path in paths if self._is_average(path)]
         if paths and len(averages) == len(paths):
             word, _ = period_in_name(averages[-1].name) or ("longer", None)
-            return f"'{averages[-1]}' is a {word} mean according to its name, which is not an image of a time"
+            return f"'{averages[-1]}' is a {word} mean according to its name, not an image of a single time"
         if paths and LAYER in text:
             return f"'{paths[0]}' exists, but not the files of all layers"
         if paths and self.product.many_times:

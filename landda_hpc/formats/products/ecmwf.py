@@ -49,8 +49,8 @@ def require_no_months(path: Path, times: Sequence[datetime]) -> None:
     """
     if len(times) > 1 and all((time.day, time.hour, time.minute) == (1, 0, 0) for time in times):
         raise AverageError(
-            f"file '{path}' has {len(times)} times, all at 00 UTC on the first day of a month: monthly means, which "
-            "are not images of a time. Download hourly data; if these are hourly values, read them as product cf, with "
+            f"file '{path}' has {len(times)} times, all at 00 UTC on the first day of a month: monthly means, not "
+            "images of single times. Download hourly data; if these are hourly values, read them as product cf with "
             "step_hours: 744."
         )
 

@@ -42,7 +42,7 @@ class EsaCciFile(LayeredFile):
         super()._open()
         if self._file.has("nobs") and not (self._file.has("t0") or self._file.has("flag")):
             raise AverageError(
-                f"file '{self.path}' holds averages, which are not images of a time: it counts observations (nobs) and "
+                f"file '{self.path}' holds averages, not images of single times: it counts observations (nobs) and "
                 "has neither their time (t0) nor flags, like the monthly and dekadal files of C3S. Use the daily files."
             )
 

@@ -49,8 +49,7 @@ def require_gldas_grid(path: Path, grid: Grid) -> None:
         on_lattice = np.all(np.abs(steps - np.round(steps)) < 1e-3) and np.all(np.abs(np.diff(axis) - d) < 1e-3)
         if not on_lattice:
             raise DataError(
-                f"the grid of '{path}' is {grid.describe()}; expected GLDAS cell centres "
-                "0.25 or 1 degree apart, "
+                f"the grid of '{path}' is {grid.describe()}; expected GLDAS cell centres 0.25 or 1 degree apart, "
                 "from 59.875 S or 59.5 S and 179.875 W or 179.5 W, or a block of them."
             )
 
@@ -85,7 +84,7 @@ def open_gldas(path: Path) -> LayeredFile:
 
 
 def read_gldas(path: Path, depth_m: DepthRange | None = None, region: Region | None = None) -> SoilMoistureProfile:
-    """Read the one time of a GLDAS Noah file. Local.
+    """Read the only time of a GLDAS Noah file. Local.
 
     Parameters
     ----------

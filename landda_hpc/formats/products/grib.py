@@ -189,15 +189,14 @@ class GribIndex:
         stream = self._key(handle, "stream")
         if stream in _MONTHLY:
             raise AverageError(
-                f"field '{name}' in '{self.path}' is of stream '{stream}', monthly means, which are not images of a "
-                "time. Download hourly data."
+                f"field '{name}' in '{self.path}' is of stream '{stream}', monthly means, not images of single times. "
+                "Download hourly data."
             )
         kind = str(get(handle, "gridType"))
         if kind not in _GRIDS:
             raise DataError(
                 f"field '{name}' in '{self.path}' is on a grid of type '{kind}'; expected {' or '.join(_GRIDS)}. "
-                f"Download "
-                "it interpolated to latitudes and longitudes."
+                "Download it interpolated to latitudes and longitudes."
             )
         date, clock = int(get(handle, "validityDate")), int(get(handle, "validityTime"))
         try:

@@ -101,7 +101,7 @@ class ImageSeries(Sequence[SoilMoistureImage]):
         chosen = []
         for place in self._places:
             if place.time is None:
-                raise DataError(f"'{place.path}' has no time: the series cannot be cut by dates.")
+                raise DataError(f"'{place.path}' has no time: images cannot be selected by date.")
             if (first is None or place.time >= first) and (last is None or place.time <= last):
                 chosen.append(place)
         if not chosen:
@@ -164,8 +164,8 @@ def open_image_series(
             grid = layout.places.grid
         elif not layout.places.grid.same_points(grid):
             raise ShapeError(
-                f"'{path}' is on {layout.places.grid.describe()}; the series began on {grid.describe()}. Give images "
-                "of one grid."
+                f"'{path}' is on {layout.places.grid.describe()}; the series began on {grid.describe()}. Use images "
+                "on one grid."
             )
         layouts[path] = layout
         indices: list[int | None] = [None] if layout.time is None else list(range(layout.n_times))

@@ -79,7 +79,7 @@ class NamedFiles:
         return list(dict.fromkeys(self.at(time) for time in times))
 
     def name_before(self, time: datetime) -> str | None:
-        """Name of the file before that for a time; None if there is none.
+        """Name of the file that precedes the file for a time; None if there is none.
 
         Names with hours or finer parts are searched for among the existing files of the preceding 24 hours.
         """

@@ -189,14 +189,14 @@ def _require_hours(path: Path, times: Sequence[datetime]) -> None:
 def _since(
     path: Path, time: datetime, total: FloatArray, grid: Grid, before: tuple[datetime, FloatArray, Grid] | None
 ) -> tuple[datetime, FloatArray]:
-    """Begin and amount of the interval that ends at a time, from amounts accumulated since 00 UTC."""
+    """Beginning and amount of the interval that ends at a time, from amounts accumulated since 00 UTC."""
     # The value at 00 UTC belongs to the previous day.
     day = (time - timedelta(microseconds=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     if before is None or before[0] <= day:
         return day, total
     last, earlier, earlier_grid = before
     if not grid.same_points(earlier_grid):
-        raise DataError(f"'{path}' is on {grid.describe()}; the field before it on {earlier_grid.describe()}.")
+        raise DataError(f"'{path}' is on {grid.describe()}; the previous field is on {earlier_grid.describe()}.")
     amount = total - earlier
     if np.nanmin(amount, initial=0.0) < -SLACK_MM:
         raise DataError(

@@ -206,7 +206,7 @@ class Product:
 
     @property
     def day_begin(self) -> timedelta:
-        """Begin of the product's day, relative to 00 UTC of the day in its file names.
+        """Beginning of the product's day, relative to 00 UTC of the day in its file names.
 
         A daily image of overpasses covers half a day on either side of its nominal time: from noon to noon for 00 UTC
         (ESA CCI), from midnight to midnight for noon (SMAP). Days of all other products are UTC days.

@@ -143,7 +143,7 @@ class SmapFile:
     def read(
         self, time: datetime, depth_m: DepthRange | None = None, region: Region | None = None
     ) -> SoilMoistureProfile:
-        """Read the file's one time; see ``ProductFile.read``."""
+        """Read the only time of the file; see ``ProductFile.read``."""
         if time not in self._times:
             raise DataError(f"file '{self.path}' is of {self._times[0].isoformat()}, not {time.isoformat()}.")
         slab = locate(self.grid, True, region)

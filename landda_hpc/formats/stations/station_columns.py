@@ -149,8 +149,8 @@ def _value_columns(header: Sequence[str], plain: Sequence[str], source: str) -> 
     for column in found:
         if column.depth_m in names:
             raise DataError(
-                f"columns '{names[column.depth_m]}' and '{header[column.place]}' of station table '{source}' are of "
-                "one depth; expected one of them. Remove the other from the table."
+                f"columns '{names[column.depth_m]}' and '{header[column.place]}' of station table '{source}' have "
+                "the same depth; expected one of them. Remove the other from the table."
             )
         names[column.depth_m] = header[column.place]
     return tuple(found)

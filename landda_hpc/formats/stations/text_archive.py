@@ -50,9 +50,9 @@ def list_files(path: Path, wanted: Callable[[str], bool]) -> list[tuple[str, Cal
     Raises
     ------
     MissingFileError : no such file or folder.
-    DataError : a folder that cannot be listed; a broken archive, or an unsafe one: encrypted, or members whose names
-        lead out of the archive, that are too many, too large, or too highly compressed. Raised by a content function:
-        damage, or a size that differs from the archive's table.
+    DataError : a folder that cannot be listed; a broken archive, or an unsafe one: encrypted, or with members that are
+        too many, too large, too highly compressed, or whose names lead out of the archive. Raised by a content
+        function: damage, or a size that differs from the archive's table.
 
     Notes
     -----
@@ -174,8 +174,8 @@ def _require_trust(path: Path, members: list[zipfile.ZipInfo]) -> None:
             )
         if member.file_size > max(_SMALL, MAX_RATIO * member.compress_size):
             raise DataError(
-                f"'{member.filename}' in '{path}' is {member.file_size // max(1, member.compress_size)} times smaller "
-                f"packed; expected at most {MAX_RATIO} times: it is not a station series."
+                f"'{member.filename}' in '{path}' is compressed by {member.file_size // max(1, member.compress_size)}; "
+                f"expected at most {MAX_RATIO}: it is not a station series."
             )
 
 

@@ -133,7 +133,7 @@ def test_other_units_and_two_columns_of_one_depth_are_refused(tmp_path: Path) ->
         DataError, match=r"column 'SVWC_010CM\(g/g\)' .* has units 'g/g'; expected m3 m-3, percent by volume"
     ):
         read(tmp_path, rows_of(WET), HEADER.replace("010CM,", "010CM(g/g),"))
-    with pytest.raises(DataError, match=r"'SVWC_010CM' and 'V71105_010' .* are of one depth"):
+    with pytest.raises(DataError, match=r"'SVWC_010CM' and 'V71105_010' .* have the same depth"):
         read(tmp_path, [f"{row},0.2" for row in rows_of(WET)], f"{HEADER},V71105_010")
 
 

@@ -289,7 +289,7 @@ def test_names_that_leave_the_archive_are_refused(tmp_path: Path, name: str) -> 
 def test_zip_bombs_are_refused_before_they_are_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = make_zip(tmp_path / "bomb.zip", {NAME: bytes(2**25)})
     assert bomb.stat().st_size < 2**16
-    with pytest.raises(DataError, match="times smaller packed"):
+    with pytest.raises(DataError, match="is compressed by"):
         read_ismn(bomb)
     sound = make_zip(tmp_path / "sound.zip", {NAME: stm()})
     assert len(read_ismn(sound)) == 1
