@@ -221,6 +221,7 @@ def test_an_incomplete_restart_of_the_start_is_refused(tmp_path: Path, many_kind
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize(("ranks", "groups"), [(3, 2), (4, 1)])
 def test_ranks_and_groups_change_no_bit(
     landda: Landda, synthetic: Path, reference: dict[str, Any], ranks: int, groups: int

@@ -197,6 +197,7 @@ def test_verification_may_change_after_the_campaign(real: tuple[Path, dict[str, 
     assert "discard_days: 0" in own and "min_pairs: 4" in own, "the folder says what the campaign began with"
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_the_command_ends_with_a_code_of_its_own(real: tuple[Path, dict[str, Any]], landda: Landda, ranks: int) -> None:
     campaign = real[0] / "campaign"

@@ -139,6 +139,7 @@ def test_images_are_assimilated_and_checked_and_stations_verify(landda: Landda, 
     assert done.returncode == 2 and "is not an image with time, lat, lon and sm" in done.stderr, done.stderr
 
 
+@pytest.mark.verify
 def test_names_are_known_only_where_the_package_is(landda: Landda, installed: dict[str, str]) -> None:
     """Unknown names come with those that are known: with the package also its own."""
     parts = {

@@ -80,6 +80,7 @@ def test_a_report_lists_its_parts(finished: Landda) -> None:
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize(
     ("ranks", "number", "code"),
     [(2, signal.SIGUSR1, 0), (1, signal.SIGTERM, 143), (1, signal.SIGINT, 130)],
@@ -104,6 +105,7 @@ def test_a_signal_interrupts_the_report_and_a_resume_completes_it(
     assert pages(out) == pages(finished.folder / "out")
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("ranks", [2, 1])
 def test_kill_nine_while_the_report_is_made(landda: Landda, out: Path, finished: Landda, ranks: int) -> None:
     process = landda.popen(ranks, "resume", "out")

@@ -58,6 +58,7 @@ def wait_for(text: str, process: subprocess.Popen[str]) -> str:
     raise AssertionError(f"it ended without '{text}': {said}")
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize(
     ("ranks", "again", "number"),
     [(2, 1, signal.SIGUSR1), (1, 3, signal.SIGUSR1), (1, 3, signal.SIGTERM)],

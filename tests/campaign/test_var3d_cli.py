@@ -193,7 +193,8 @@ class TestLayersOneByOne:
         assert [r["innovation_std"] for r in nothing] == pytest.approx([r["innovation_std"] for r in control], rel=1e-6)
         assert abs(nothing[0]["water"]["applied"]) < 1e-9
 
-    @pytest.mark.parametrize("ranks", [3, pytest.param(2, marks=pytest.mark.verify)])
+    @pytest.mark.verify
+    @pytest.mark.parametrize("ranks", [3, 2])
     def test_ranks_change_no_bit(self, landda: Landda, layered: Landda, ranks: int) -> None:
         groups = {"member_groups": 2, "roots": 2} if ranks == 3 else {}
         done = landda(ranks, "run", write_layered(landda, layered.folder, parallel=groups), "-o", "out")

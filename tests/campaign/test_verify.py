@@ -174,7 +174,8 @@ def test_stations_are_the_truth_of_their_cell_with_errors(verified: Path) -> Non
         assert f"(figures/{name})" in text
 
 
-@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=pytest.mark.verify)])
+@pytest.mark.verify
+@pytest.mark.parametrize("ranks", [2, 3])
 def test_series_do_not_depend_on_the_number_of_ranks(verified: Path, landda: Landda, ranks: int) -> None:
     done = landda(ranks, "run", landda.write(**CHANGES, parallel={"member_groups": 2}), "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -341,6 +342,7 @@ def add_sensors(folder: Path, *depths: str) -> None:
         path.with_name(name).write_text(f"{header.replace('0.00 0.10', f'{depth} {depth}')}\n{rest}")
 
 
+@pytest.mark.verify
 def test_the_depth_of_sensors_is_chosen_for_each_set(verified: Path, tmp_path: Path) -> None:
     """Of sensors at 5 cm, 10 cm and 0-10 cm those of the range count, and tables and captions say so."""
     request = dict(write_files(tmp_path, verified))
@@ -418,6 +420,7 @@ def test_entries_of_successive_periods_are_one_series(verified: Path, tmp_path: 
     assert tables[0] == tables[1] == tables[2]
 
 
+@pytest.mark.verify
 def test_plot_draws_the_verification_anew_as_it_was_asked_for(verified: Path) -> None:
     folder = verified / "verification"
     settings = yaml.safe_load((folder / "verify.yaml").read_text())
