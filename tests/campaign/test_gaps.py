@@ -74,11 +74,11 @@ def test_the_page_of_real_inputs(real: tuple[Path, dict[str, Any]], tmp_path: Pa
     written, text = page_of(*real)
     assert exit_code(written.gaps) == 0, written.gaps
     assert "**Real observations.** GLDAS Noah is read from files here" in text
-    assert "the paper takes GLDAS" not in text
+    assert "the paper assimilates GLDAS" not in text
     assert "the embedded land model with soil water alone (`soil_water`) runs under generated weather" in text
     assert "R is near zero by construction" in text and "**Fig. 10.**" in text
     assert "Grey bars: daily precipitation of ERA5-Land" in text
-    for words in ("A twin", "truth of the twin", "no real ones", "nan", "None"):
+    for words in ("A twin", "truth of the twin", "not real ones", "nan", "None"):
         assert words not in text.replace("Shenandoah", ""), words
     # There are two times in the forecast, which are too few: said, and no fault.
     assert "stations, forecast window: not shown, because it has 2 times, of which fewer than 4" in text

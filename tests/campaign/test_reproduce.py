@@ -54,9 +54,9 @@ def test_the_page_of_bai2026_shows_what_a_twin_allows(bai: Landda) -> None:
     # Nine of the campaign; of stations two maps of scores, series and a day in China and in the United States.
     assert len(figures_of(page)) == 9 + 2 + 2 + 2
     assert "Grey bars: daily precipitation of the model (different from the truth's)." in text
-    assert "**Stations of the twin**, no real ones" in text
+    assert "**Stations of the twin**, not real ones" in text
     assert "K = 0.692" in text
-    assert "the paper's is 1 August 2022, 00:00 UTC" in text, "the page mentions the short calendar"
+    assert "the paper's time is 1 August 2022, 00:00 UTC" in text, "the page mentions the short calendar"
 
 
 def test_the_table_has_the_scores_of_the_campaign(bai: Landda) -> None:

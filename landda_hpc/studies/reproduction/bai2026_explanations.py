@@ -60,10 +60,9 @@ def explanations(m: CampaignData, independent: Independent) -> list[str]:
         forcing_words(is_twin=m.is_twin),
         "**Needleleaf, '155 d to 1 m'** in a window of 60 days is a misprint and not a target.",
         (
-            f"**Scores every** {m.config.time.cycle_hours} h; the paper has them every 3 h. Cells are scored here if "
-            f"more than {m.config.verification.min_soil_fraction:g} of their area is updatable soil that is not "
-            f"frozen; "
-            "the paper does not give its rule."
+            f"**Scores** are computed every {m.config.time.cycle_hours} h, in the paper every 3 h. Cells are scored "
+            f"here if more than {m.config.verification.min_soil_fraction:g} of their area is updatable soil that is "
+            "not frozen; the paper does not give its rule."
         ),
     ]
     if independent.pictures("scores at stations"):
@@ -97,12 +96,12 @@ def first_analysis_words(run: EnkfLikeRun, before: float, after: float) -> str:
         return (
             "**The gain.** The run's error models give a K that depends on scale, direction or place. The paper's "
             "errors of 0.15 and 0.1 m3 m-3, white and the same everywhere, would give K = 0.692 for every coefficient; "
-            f"its own ubRMSE of {_BEFORE:g} before and {_AFTER:g} after the first analysis is K = {paper_gain:.2f}. "
-            f"{printed}.{measured}{'.' if measured else ''}"
+            f"its ubRMSE of {_BEFORE:g} before and {_AFTER:g} after the first analysis corresponds to "
+            f"K = {paper_gain:.2f}. {printed}.{measured}{'.' if measured else ''}"
         )
     rest = (
-        f" (1 - K = {1 - gain:.2f}; what else changes it are bounds of soil moisture, frozen soil, cells without "
-        "observation, and the sampling of variances)."
+        f" (1 - K = {1 - gain:.2f}; bounds of soil moisture, frozen soil, cells without observation and the sampling "
+        "of variances also affect it)."
         if measured
         else ""
     )
@@ -116,7 +115,7 @@ def first_analysis_words(run: EnkfLikeRun, before: float, after: float) -> str:
         f"K = {gain:.3f} for every coefficient, and with one K for all coefficients the curvelet analysis is the same "
         "as adding K times the innovation in every cell. Against the field that is assimilated, one such analysis "
         f"takes the paper's ubRMSE from {_BEFORE:g} to {(1 - gain) * _BEFORE:.3f}; the paper reports {_AFTER:g}, which "
-        f"is K = {paper_gain:.2f}. {printed}.{measured}{rest}"
+        f"corresponds to K = {paper_gain:.2f}. {printed}.{measured}{rest}"
     )
 
 
@@ -131,16 +130,16 @@ def noise_words(observations: TwinObservations, run: EnkfLikeRun, before: float,
     texts = [f"**Truth and observations.** The observations are {sentences.twin_observation_words(observations)}."]
     if gain is not None and sentences.has_white_noise_alone(observations):
         texts.append(
-            f"With K = {gain:.2f} a share K of the errors enters the analysis, at least about {gain * sigma:.3f} "
-            "m3 m-3 of ubRMSE against the truth, however good the background."
+            f"With K = {gain:.2f} a fraction K of the errors enters the analysis, so its ubRMSE against the truth is "
+            f"at least about {gain * sigma:.3f} m3 m-3, however good the background is."
         )
     if not math.isnan(after):
-        texts.append(f"Against the truth the first analysis changes it from {before:.3f} to {after:.3f}.")
+        texts.append(f"The first analysis changes ubRMSE against the truth from {before:.3f} to {after:.3f}.")
         best = before**2 / (before**2 + sigma**2)
         if gain is not None and sentences.has_white_noise_alone(observations) and abs(best - gain) > 0.02:
             texts.append(
-                f"For a background with errors of {before:.3f} the best constant gain at that time is {best:.2f}; as "
-                "the background improves it becomes smaller (`landda study compare` shows by how much)."
+                f"For a background with errors of {before:.3f} the best constant gain at that time is {best:.2f}; it "
+                "decreases as the background improves (`landda study compare` shows by how much)."
             )
     return " ".join(texts) + " A low ubRMSE against the assimilated observations is not evidence of skill."
 
@@ -149,8 +148,8 @@ def background_error_words(run: EnkfLikeRun) -> str:
     """The background error in the paper, and the one used here."""
     used = "the number is used" if run.background_errors is None else "the run has another error model"
     return (
-        "**'Estimated at each grid point' and 'prescribed 0.15'.** The paper says both of the background error; "
-        f"{used} (`background_errors` takes a map or another model)."
+        "**'Estimated at each grid point' and 'prescribed 0.15'.** The paper describes the background error in both "
+        f"ways; here {used} (`background_errors` takes a map or another model)."
     )
 
 

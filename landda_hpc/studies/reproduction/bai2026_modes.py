@@ -91,7 +91,7 @@ def _write_first_mode(
         "fig03_first_mode",
         "As described in the paper: (b) is the background minus the first-mode reconstruction of the background with "
         f"a white perturbation of {run.background_std:g} m3 m-3.{_other_errors(run)} {100.0 * share:.1f} % of its "
-        "variance is the truncation to one mode, which is unrelated to errors of the background.",
+        "variance is due to the truncation to one mode, which is unrelated to errors of the background.",
     )
     m.draw(
         {"Standard deviation": spread},
@@ -108,10 +108,10 @@ def _write_first_mode(
     page.figure(
         "Fig. 3",
         "fig03_spread",
-        f"Next to it, the spread that {run.members} such perturbations have in the first mode: "
-        f"{float(spread[known].mean()):.4f} m3 m-3 on average over the cells with soil, of "
-        f"{math.sqrt(float(whole[known].mean())):.3f} in all modes together.{_rim_words(spread, known)} White noise "
-        "has no structure of the background.",
+        f"The spread of {run.members} such perturbations over the cells with soil is "
+        f"{math.sqrt(float(whole[known].mean())):.3f} m3 m-3 in all modes together and "
+        f"{float(spread[known].mean()):.4f} in the first mode, as shown.{_rim_words(spread, known)} White noise "
+        "does not have the structure of the background.",
     )
 
 
@@ -121,7 +121,7 @@ def _other_errors(run: EnkfLikeRun) -> str:
     if run.background_errors is None:
         return ""
     if stds is not None:
-        return f" The run's own errors are white with {stds[0]:g} m3 m-3."
+        return f" The run's own errors are white, with {stds[0]:g} m3 m-3."
     kind = run.background_errors.model_dump()["kind"]
     return f" The run's own errors are of another kind (`background_errors`: {kind})."
 
@@ -136,13 +136,13 @@ def _rim_words(spread: FloatArray, known: BoolArray) -> str:
     if not rim.any() or not inner.any():
         return ""
     return (
-        f" It is {float(spread[rim].mean()):.4f} in cells next to unperturbed ones (e.g. the ocean) and "
+        f" The latter is {float(spread[rim].mean()):.4f} in cells next to unperturbed ones (e.g. the ocean) and "
         f"{float(spread[inner].mean()):.4f} in the others."
     )
 
 
 def _scales(frame: Frame, image: FloatArray) -> FloatArray:
-    """The image's part in each scale, (n_scales, n_lat, n_lon)."""
+    """Return the part of the image in each scale, (n_scales, n_lat, n_lon)."""
     coefficients = frame.forward(image)
     parts = []
     for scale in range(frame.n_scales):

@@ -24,7 +24,7 @@ _SERIES = (
     ("corn", 0.60, 0.89),
     ("grass, not arctic", 0.33, 0.90),
 )
-"""[B26] Fig. 11: three stations of the paper's choice, R of control and assimilation."""
+"""[B26] Fig. 11: vegetation at three selected stations, with R of control and assimilation."""
 
 
 def write_station_table(page: Page, m: CampaignData, independent: Independent) -> None:
@@ -37,10 +37,11 @@ def write_station_table(page: Page, m: CampaignData, independent: Independent) -
         page.text(f"Not shown. {capital(independent.why_no_stations())}.")
         return
     page.text(
-        "R and differences in time in 1 and m3 m-3, means over the region's stations in the assimilation window with "
-        "intervals of 95 % that respect autocorrelation; Fig. 12: pattern of a day's anomalies. The paper: 2878 "
-        f"stations of the CMA, 148 of the ISMN. {twin_station_words(independent.config.verification)}"
-        f"Compared: {found.stations}. All tables are in `verification/verification.md`."
+        "R is dimensionless, ubRMSE is in m3 m-3; values are means over the stations of a region in the assimilation "
+        "window, with 95 % intervals that account for autocorrelation. Fig. 12 is the pattern of a day's anomalies. "
+        "The paper has 2878 stations of the CMA, 148 of the ISMN. "
+        f"{twin_station_words(independent.config.verification)}Compared: {found.stations}. All tables are in "
+        "`verification/verification.md`."
     )
 
 
@@ -51,8 +52,8 @@ def twin_station_words(asked: VerificationConfig) -> str:
         return ""
     also = "Some are stations" if asked.stations else "Stations"
     return (
-        f"**{also} of the twin**, no real ones: in each region that the grid has {twin.per_region} cells (all, where "
-        "there are fewer), drawn at random, whose values are those of the nature run with a constant offset "
+        f"**{also} of the twin**, not real ones: {twin.per_region} cells (all, if there are fewer) are drawn at random "
+        "in each region of the grid. Their values are those of the nature run with a constant offset "
         f"({twin.offset_std:g} m3 m-3, standard deviation), white errors ({twin.error_std:g}) and gaps "
         f"({100 * twin.missing_fraction:.0f} %). "
     )
@@ -91,7 +92,7 @@ def write_stations(page: Page, independent: Independent) -> None:
             "series at stations",
             independent.pictures("series at stations"),
             (
-                " R in the panels. The paper shows three stations of its choice, R with control and assimilation: "
+                " The panels give R. The paper shows three selected stations; their R with control and assimilation: "
                 f"{paper}."
             ),
         ),
@@ -99,7 +100,7 @@ def write_stations(page: Page, independent: Independent) -> None:
             "Fig. 12",
             "anomalies of a day at stations",
             independent.pictures("day", lambda one: not one.reference),
-            f" The paper's is of China on 18 June 2022.{bilinear}",
+            f" The paper's figure shows China on 18 June 2022.{bilinear}",
         ),
     ):
         for one in pictures:
@@ -109,7 +110,7 @@ def write_stations(page: Page, independent: Independent) -> None:
 
 
 def station_words(m: CampaignData, independent: Independent) -> list[str]:
-    """Why scores at stations differ from the paper's."""
+    """Reasons why scores at stations differ from the paper's."""
     config = independent.config
     model, forcing, texts = config.model, config.forcing, []
     if config.verification.stations:
@@ -121,37 +122,35 @@ def station_words(m: CampaignData, independent: Independent) -> list[str]:
 
 
 def real_station_words(model: Model, forcing: Forcing, *, is_twin: bool) -> str:
-    """Significance of a comparison with real stations for the campaign's weather."""
-    text = "**Stations.** They measured the real weather"
+    """Meaning of a comparison with real stations, given the campaign's weather."""
+    text = "**Stations** measured soil moisture under the real weather"
     if is_twin:
         return (
-            f"{text}, the campaign is a twin with {weather_words(model, forcing)} whose observations are generated: "
-            "scores at real stations do not measure the assimilation."
+            f"{text}, but the campaign is a twin with {weather_words(model, forcing)} whose observations are "
+            "generated: scores at real stations do not measure the assimilation."
         )
     if has_generated_weather(model, forcing):
         return (
-            f"{text}, the embedded model has generated weather: only the assimilated product relates the two, so "
-            f"the control's R is near zero by construction, and the assimilation adds only the information in the "
-            f"product. The paper's control was driven by observed weather."
+            f"{text}, but the embedded model has generated weather: only the assimilated product relates the two, so "
+            "the control's R is near zero by construction, and the assimilation adds only the information in the "
+            "product. The paper's control was driven by observed weather."
         )
-    return (
-        f"{text}; the model runs under {weather_words(model, forcing)}, and its control shares with them what these "
-        "know of it."
-    )
+    return f"{text}; R of the control depends on how well {weather_words(model, forcing)} represents it."
 
 
 def drawn_station_words(twin: TwinConfig, model: Model, forcing: Forcing) -> str:
-    """Significance of a comparison with stations drawn from a nature run."""
+    """Meaning of a comparison with stations drawn from a nature run."""
     shares = (
-        f"how much of its weather is the nature run's (`twin.weather_correlation`: {twin.weather_correlation:g})"
+        f"the correlation of its weather with the nature run's (`twin.weather_correlation`: "
+        f"{twin.weather_correlation:g})"
         if has_generated_weather(model, forcing)
-        else f"the weather that it shares with the nature run ({weather_words(model, forcing)})"
+        else f"the weather that it has in common with the nature run ({weather_words(model, forcing)})"
     )
     return (
-        "**Stations of the twin.** One is its cell with errors; the paper's are points in cells 140 km wide, so "
-        "part of its ubRMSE and of 1 - R is a difference of scale, which the twin's offset and white errors only "
-        f"represent. The control's R follows from {shares}, not from any skill. Compare the sign and size of the "
-        "change, not the levels."
+        "**Stations of the twin** are cell values with errors; the paper's stations are points in cells 140 km wide. "
+        "Part of the paper's ubRMSE and 1 - R is therefore a difference of scale, which the twin represents only by "
+        f"offsets and white errors. The control's R follows from {shares}, not from skill. Compare the sign and size "
+        "of the change, not the levels."
     )
 
 
@@ -172,13 +171,13 @@ def worse_words(m: CampaignData, rows: Sequence[GroupRow]) -> str:
     if not worse:
         return ""
     listed = ", ".join(f"{region} {change:+.3f}" for region, change in worse.items())
-    text = f"**ubRMSE at stations rises** here ({listed} m3 m-3) where the paper's falls."
+    text = f"**ubRMSE at stations increases** here ({listed} m3 m-3), whereas it decreases in the paper."
     observations, gain = m.twin_observations, constant_gain(image_run(m))
     if gain is not None and observations is not None and has_white_noise_alone(observations):
         text += (
-            f" It is an error in time: K = {gain:.2f} adds {gain * observations.error_std:.3f} m3 m-3 of the "
-            "observations' white errors to every analysis, while persistent errors of the control are not part of "
-            "ubRMSE. GLDAS is a model field that is smooth in time and has no such noise."
+            f" It measures variations in time: K = {gain:.2f} adds {gain * observations.error_std:.3f} m3 m-3 of the "
+            "observations' white errors to every analysis, while persistent errors of the control do not count. "
+            "GLDAS is a model field that is smooth in time and has no such noise."
         )
     r = changes("r")
     if all(r.get(region, 0.0) > 0.0 for region in worse):

@@ -1,4 +1,4 @@
-"""Data of a campaign for a page: its records, images of any scored layer, names of the references."""
+"""Data of a campaign for a page: records, images of any scored layer, names of the references."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ class CampaignData:
 
     Attributes
     ----------
-    experiment : the paper's.
-    folder, domain, records : the campaign's.
-    config : the campaign's, with the requested presentation.
-    asked : requested settings of the verification, e.g. at other layers than the scored ones.
+    experiment : experiment of the paper.
+    folder, domain, records : folder, domain and score records of the campaign.
+    config : configuration of the campaign, with the requested presentation.
+    asked : requested configuration, which may verify other layers than the scored ones.
     compared : runs that correspond to the paper's.
     is_twin : whether a nature run replaces the paper's product.
-    twin_observations : section of the observations that are drawn from the nature run; None with real ones.
+    twin_observations : section of the observations that are drawn from the nature run; None for real observations.
     references : references of the scores, the most reliable first.
-    layer : the observed one.
-    coast : for maps.
+    layer : name of the observed layer.
+    coast : coastline for maps.
 
     Raises
     ------
-    StorageError : no campaign, not finished, or records are missing.
-    ConfigError : it lacks the paper's runs, or another trajectory is requested.
+    StorageError : the folder has no campaign, the campaign is not finished, or records are missing.
+    ConfigError : the campaign lacks the paper's runs, or another trajectory is requested.
     """
 
     def __init__(self, path: Path, experiment: Experiment, asked: CampaignConfig | None = None) -> None:
@@ -89,7 +89,7 @@ class CampaignData:
 
     @property
     def product(self) -> str:
-        """Name of that product."""
+        """Name of the product assimilated from files; empty in a twin."""
         entry, key = self.config.observations.catalogue_entry, self.product_key
         if entry is not None and key not in PRODUCTS:
             return entry
@@ -102,15 +102,15 @@ class CampaignData:
 
     @cached_property
     def n_analyses(self) -> int:
-        """Analyses that the run of the paper's method made; fewer than planned if observations were missing."""
+        """Number of analyses of the run with the paper's method; fewer than planned if observations were missing."""
         return sum("water" in r for r in self.folder.read_records("cycles") if r["run"] == self.compared.assimilation)
 
     def run_of(self, kind: type[R]) -> R:
-        """The run that stands for the paper's assimilation, a section of the paper's method."""
+        """Return the section of the run that corresponds to the paper's assimilation."""
         return next(r for r in self.config.runs if isinstance(r, kind) and r.name == self.compared.assimilation)
 
     def last_time(self, window: str) -> datetime | None:
-        """The last scored time of a window."""
+        """Return the last scored time of a window."""
         return max((r.time for r in self.records if r.window == window), default=None)
 
     @property
@@ -120,16 +120,16 @@ class CampaignData:
 
     @property
     def reference_words(self) -> str:
-        """Description of that image."""
+        """Description of the image shown in place of the paper's product."""
         return "truth of the twin" if self.is_twin else self.product
 
     @cached_property
     def benchmarks(self) -> tuple[Benchmark, ...]:
-        """The values printed in the paper."""
+        """Values printed in the paper."""
         return read_benchmarks((self.experiment.benchmarks,), self.config.data_root)
 
     def published_means(self, layer: str, metrics: Sequence[str], *, assimilates: bool) -> dict[str, float]:
-        """The paper's means over the assimilation window, by metric; the lower end of a range."""
+        """Return the paper's means over the assimilation window, by metric; of a range, the lower end."""
         return {
             one.metric: one.value
             for one in self.benchmarks
@@ -139,22 +139,22 @@ class CampaignData:
         }
 
     def labels(self) -> dict[str, str]:
-        """Titles of map panels."""
+        """Return titles of map panels, by image."""
         observed = "Observation of the twin" if self.is_twin else self.product
         return {"observation": observed, "truth": "Truth of the twin"}
 
     def stored(self, run: str) -> list[datetime]:
-        """Times of the run's images."""
+        """Return the times of the run's images."""
         return list(list_images(self.folder.images, run))
 
     def nearest(self, run: str, wanted: datetime, *, analysed: bool = True) -> datetime | None:
-        """The stored time nearest to the requested one, within the assimilation window if ``analysed``."""
+        """Return the stored time nearest to the requested one, within the assimilation window if ``analysed``."""
         end = self.config.time.assimilation_end
         times = [t for t in self.stored(run) if not analysed or t <= end]
         return min(times, key=lambda t: abs(t - wanted), default=None)
 
     def images(self, run: str, time: datetime) -> dict[str, FloatArray]:
-        """Images of a run, by name; with ``control``, the control run's state, if it was stored."""
+        """Return the images of a run, by name; ``control`` is the state of the control run, if it was stored."""
         stored = list_images(self.folder.images, run)
         images = dict(read_images(stored[time])[0].images) if time in stored else {}
         controls = list_images(self.folder.images, self.compared.control)
@@ -166,7 +166,7 @@ class CampaignData:
         return images
 
     def layer_image(self, layer: str, run: str, time: datetime) -> dict[str, FloatArray]:
-        """The state ('forecast') and the truth of one scored layer; empty if the campaign did not store them."""
+        """Return the state ('forecast') and the truth of one scored layer; empty if they were not stored."""
         folder = layer_folder(self.folder.images, layer)
         stored = list_images(folder, run) if folder.is_dir() else {}
         return dict(read_images(stored[time])[0].images) if time in stored else {}
@@ -180,7 +180,7 @@ class CampaignData:
         panels: Sequence[str],
         regions: Sequence[Region] = (GLOBE,),
     ) -> None:
-        """Draw maps on the campaign's grid with the labels of its runs, as :func:`draw_maps`."""
+        """Draw maps on the campaign's grid with the labels of its runs; see :func:`draw_maps`."""
         ground = Ground(self.domain.grid, self.domain.is_land, self.coast, self.domain.is_scored)
         labelled = replace(style, labels=self.labels() | dict(style.labels))
         draw_maps(images, ground, path, labelled, panels=panels, regions=regions)

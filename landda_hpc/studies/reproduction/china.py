@@ -28,14 +28,11 @@ def write_china(page: Page, china: Mapping[str, Path]) -> None:
 
     Parameters
     ----------
-    china : its campaigns, by what their observations are: 'ideal', 'with errors'; empty without them.
+    china : campaigns of the experiment, by kind of observations: 'ideal', 'with errors'; may be empty.
     """
     if not china:
         for number in ("Fig. 6", "Fig. 7"):
-            why = (
-                "a finished campaign was given; this experiment is a separate one: `landda study reproduce` without "
-                "--from"
-            )
+            why = "it needs a separate campaign, which `landda study reproduce` runs without --from"
             page.lacks(number, "observation errors inside China", why)
         return
     for kind, folder in china.items():
@@ -43,11 +40,11 @@ def write_china(page: Page, china: Mapping[str, Path]) -> None:
         page.attempt(what, ("Fig. 7",), partial(_write_one, page, kind, folder))
     if "Fig. 7" in page.shown:
         page.text(
-            "In the paper's experiment the observations are ERA5-Land itself, 'ideal': the large error inside China is "
-            "assumed, the observations do not have it. A method that is given the error map stays near the background "
-            "there; the image term has no such map and follows the observations. Where observations have the errors "
-            "of the map, the same comparison shows what ignoring them costs. The paper's figure is of ideal "
-            "observations; its differences (e, f) are ours."
+            "In the paper's experiment the observations are ERA5-Land itself, 'ideal': a large error inside China is "
+            "assumed, but the observations do not have it. A method that uses the error map stays near the background "
+            "there; the image term has no such map and follows the observations. If the observations do have the "
+            "errors of the map, the same comparison shows the cost of ignoring them. The paper's figure shows ideal "
+            "observations, without the differences (e, f)."
         )
 
 

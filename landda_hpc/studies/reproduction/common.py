@@ -25,8 +25,8 @@ def write_head(page: Page, m: CampaignData, product: str, model: str, scores: Se
 
     Parameters
     ----------
-    product, model : the paper's.
-    scores : scores of the control against the truth, compared with the paper's.
+    product, model : product and land model of the paper.
+    scores : scores of the control against the truth, to be given on the page.
     """
     time, config = m.config.time, m.config
     if config.twin is not None and m.twin_observations is not None:
@@ -56,19 +56,15 @@ def twin_words(
     is_generated = sentences.has_generated_weather(land, weather)
     differs = sentences.enumerated(sentences.nature_differences(twin, is_generated=is_generated))
     nature = f"a nature run of the same model with {differs}" if differs else "a second run of the same model"
-    places = (
-        "places, weather and amounts are not those of the real year"
-        if is_generated
-        else "soil and amounts are not those of the real year"
-    )
+    places = "weather and soil moisture" if is_generated else "soil and soil moisture"
     return (
         f"**A twin, not {product}.** The paper drives {model} with observed weather and assimilates {product}. Here "
         f"{sentences.model_words(land)} runs under {sentences.weather_words(land, weather)}, and {nature} stands for "
         f"{product}: the *truth* is that nature run, the *observations* are "
-        f"{sentences.twin_observation_words(observations)}. The twin can show how the method works; "
-        f"{places}. The paper calls scores against {product} scores against observations; {product} is what it "
-        "assimilates, so they are a fit. Here they are separate: against the truth, and against the *assimilated "
-        "reference* (the observations with their errors)."
+        f"{sentences.twin_observation_words(observations)}. The twin can show how the method works, but its {places} "
+        f"are not those of the real year. The paper calls scores against {product} scores against observations; "
+        f"{product} is also assimilated, so these scores measure a fit. Here there are separate scores against the "
+        "truth and against the *assimilated reference* (the observations with their errors)."
     )
 
 
@@ -77,18 +73,22 @@ def real_words(land: Model, weather: Forcing, read: str, product: str, model: st
 
     Parameters
     ----------
-    land, weather : of the campaign.
-    read : product that is read here.
-    product, model : the paper's.
-    is_papers : whether the product that is read is the paper's.
+    land, weather : sections of the campaign.
+    read : product that the campaign assimilates.
+    product, model : product and land model of the paper.
+    is_papers : whether the two products are the same.
     """
-    differs = [] if is_papers else [f"the paper takes {product}"]
+    differs = [] if is_papers else [f"the paper assimilates {product}"]
     differs += [f"the paper's land model is {model}"] if land.runs_here else []
     differs += ["the paper's weather is observed"] if sentences.has_generated_weather(land, weather) else []
     return (
         f"**Real observations.** {read} is read from files here; {sentences.model_words(land)} runs under "
         f"{sentences.weather_words(land, weather)}"
-        + (f" ({sentences.enumerated(differs)}): scores cannot be expected to be the paper's." if differs else ".")
+        + (
+            f" ({sentences.enumerated(differs)}). The scores cannot be expected to equal the paper's."
+            if differs
+            else "."
+        )
     )
 
 
@@ -101,8 +101,8 @@ def _control_words(m: CampaignData, scores: Sequence[ScoreOf]) -> str:
     if not known:
         return ""
     return (
-        f"The distance of the control from the truth depends on the configured errors of the nature run "
-        f"(`twin`): in the mean over the window {sentences.enumerated(known)} at {scores[0].layer}."
+        "The distance of the control from the truth depends on the configured errors of the nature run "
+        f"(`twin`); its means over the window are {sentences.enumerated(known)} at {scores[0].layer}."
     )
 
 
@@ -124,10 +124,10 @@ def write_table(page: Page, m: CampaignData) -> None:
 
 
 def _why_no_score(m: CampaignData) -> str:
-    """Why layers lack scores against the observations."""
+    """Reason why layers lack scores against the observations."""
     others = [name for name in m.domain.depth_names if name != m.layer]
     if m.is_twin and others and ASSIMILATED_REFERENCE in m.references:
-        return f" (what is observed is {m.layer}; {sentences.enumerated(others)} can be scored against the truth alone)"
+        return f" (only {m.layer} is observed; {sentences.enumerated(others)} can be scored only against the truth)"
     return ""
 
 
@@ -158,8 +158,8 @@ def write_sections(
         page.lacks(
             number,
             "profiles over time and depth",
-            "the campaign recorded no profiles: `output.profiles` takes places; `landda study reproduce` sets it when "
-            "it runs the campaign itself",
+            "the campaign recorded no profiles (`output.profiles`, which `landda study reproduce` sets when it runs "
+            "the campaign itself)",
         )
         return
     run = m.compared.assimilation
@@ -177,7 +177,7 @@ def write_sections(
     is_long = any(a.times[-1] - a.times[0] > DAILY_FROM_DAYS for _, a, _ in chosen)
     means = " Daily means (contours: five-day running means)." if is_long else ""
     where = (
-        "The paper prints no coordinates: the cells are those nearest to typical places of each kind. "
+        "The paper prints no coordinates, so the cells are those nearest to typical places of each kind. "
         f"{sentences.plant_words(m.config.model)}"
         if are_papers
         else "The places are those of the configuration (`output.profiles`), not the paper's kinds of vegetation."
@@ -186,18 +186,18 @@ def write_sections(
     page.figure(
         number,
         name,
-        f"{paper} Shading {m.compared.assimilation} minus {m.compared.control}, contours {m.compared.assimilation}"
-        f"; depths are those of the model's nodes.{means} The difference exceeds 0.01 m3 m-3 first: {reached}. "
+        f"{paper} Shading: {m.compared.assimilation} minus {m.compared.control}; contours: {m.compared.assimilation}"
+        f"; depths are those of the model's nodes.{means} The difference first exceeds 0.01 m3 m-3: {reached}. "
         f"{where}{bars}",
     )
 
 
 _REACH_M = (0.5, 1.0)
-"""Depths for whose nearest nodes the arrival of the increments is listed, m."""
+"""The arrival of the increments is listed at the nodes nearest to these depths, m."""
 
 
 def _reach(name: str, analysed: Profile, control: Profile) -> str:
-    """Time when the difference reaches half a metre and a metre."""
+    """Time at which the difference reaches half a metre and a metre."""
     nodes: Mapping[str, int] = {f"{SOIL_Z[k]:.2f} m": k for k in (int(np.abs(SOIL_Z - d).argmin()) for d in _REACH_M)}
     parts = []
     for label, layer in nodes.items():
@@ -214,7 +214,7 @@ def time_words(found: datetime, wanted: datetime) -> str:
     """Description of the time of a figure."""
     if found == wanted:
         return f"{stamp(found)}, as in the paper."
-    return f"{stamp(found)}; the paper's is {stamp(wanted)}, of which this campaign has no image."
+    return f"{stamp(found)}; the paper's time is {stamp(wanted)}, for which this campaign has no image."
 
 
 def frozen_words(m: CampaignData) -> str:
@@ -224,9 +224,9 @@ def frozen_words(m: CampaignData) -> str:
         return ""
     n_cells = int(np.count_nonzero(m.domain.is_soil))
     if not any(counts):
-        return "**Frozen soil.** There is none in the observed layer."
+        return "**Frozen soil.** No cell is frozen in the observed layer."
     often = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-    stays = ", the same from the first cycle to the last" if min(counts) == max(counts) and len(counts) > 1 else ""
+    stays = ", the same number in every cycle" if min(counts) == max(counts) and len(counts) > 1 else ""
     return (
         f"**Frozen soil.** {often} of {n_cells} cells with soil are frozen in the observed layer of "
         f"`{m.compared.control}`{stays}; frozen cells are not analysed and are excluded from the scores of the table."
@@ -234,7 +234,7 @@ def frozen_words(m: CampaignData) -> str:
 
 
 def depth_words(m: CampaignData) -> str:
-    """Depth of the increments, and dependence of scores below the surface."""
+    """Depth of the increments, and meaning of scores below the surface."""
     model = "the embedded model" if m.config.model.runs_here else "CoLM"
     soils = " and of the twin's soils" if m.is_twin else ""
     observed = m.config.observations.depth_m
@@ -242,7 +242,7 @@ def depth_words(m: CampaignData) -> str:
     if m.config.model.runs_here:
         deeper = [name for name in m.domain.depth_names if name != depth_name(observed)]
         about = f"scores of {sentences.enumerated(deeper)} say" if deeper else "it says"
-        text += f" How fast deeper layers follow is a property of {model}{soils}: {about} little about CoLM."
+        text += f" The response of deeper layers is a property of {model}{soils}: {about} little about CoLM."
     return text
 
 
@@ -255,7 +255,7 @@ def calendar_words(time: TimeConfig, paper_end: datetime) -> str:
 
     Parameters
     ----------
-    paper_end : of the paper's assimilation window.
+    paper_end : end of the paper's assimilation window.
     """
     lead = sentences.lead_days(time.end, time.assimilation_end)
     if time.assimilation_end == paper_end and lead == PAPER_FORECAST_DAYS:
@@ -267,5 +267,5 @@ def calendar_words(time: TimeConfig, paper_end: datetime) -> str:
     )
     return (
         f"**Calendar.** The paper's window ends on {stamp(paper_end)}, its forecast {PAPER_FORECAST_DAYS:g} days "
-        f"later; this campaign's window ends on {stamp(time.assimilation_end)}, and {free}: means refer to that."
+        f"later; this campaign's window ends on {stamp(time.assimilation_end)}, and {free}. Means are over its periods."
     )

@@ -1,4 +1,4 @@
-"""Requirements of a paper's experiment on a campaign: runs, times of figures, places of profiles."""
+"""What a paper's experiment requires of a campaign: runs, times of figures, places of profiles."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIELDS: Final = ("background", "analysis", "increment", "innovation", "observati
 
 @dataclass(frozen=True)
 class Place:
-    """Place of a profile in a paper. The papers print no coordinates; these are typical places of the kind."""
+    """Place of a profile: a typical place of its kind, because the papers print no coordinates."""
 
     name: str
     lat: float
@@ -32,13 +32,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Moment:
-    """The time of a figure in the paper, and the replacement in a campaign with another calendar."""
+    """Time of a figure in the paper, and its replacement in a campaign with another calendar."""
 
     paper: datetime
     otherwise: Literal["first", "end of window", "end"]
 
     def of(self, time: TimeConfig) -> datetime:
-        """The paper's time if a cycle of the campaign ends then, otherwise the replacement."""
+        """Return the paper's time if a cycle of the campaign ends then, otherwise the replacement."""
         first = time.valid_time(1)
         if first <= self.paper <= time.end and not (self.paper - time.start) % time.cycle:
             return self.paper
@@ -51,17 +51,17 @@ class Experiment:
 
     Attributes
     ----------
-    name : of its configuration file as well.
+    name : name of the experiment and of its configuration file.
     mark : citation of the paper on the page.
-    method : the paper's analysis.
-    product_key : the product that the paper assimilates.
-    moments : times of its maps.
-    series : first and last time of the images of its threshold study; none without one.
-    places : of its profiles.
-    fields : images that its figures take.
+    method : analysis method of the paper.
+    product_key : product that the paper assimilates.
+    moments : times of the maps.
+    series : first and last time of the images of the threshold study; None without one.
+    places : places of the profiles.
+    fields : images that the figures need.
     twin_stations : stations of a twin if the paper has stations; None otherwise.
     days : days of the anomalies at stations.
-    regions : of its maps and means at stations.
+    regions : regions of the maps and of means over stations.
     """
 
     name: PaperName
@@ -82,7 +82,7 @@ class Experiment:
         return Path(f"package:papers/{self.name}.csv")
 
     def compared(self, campaign: str, runs: Sequence[Run]) -> ComparedRuns:
-        """Runs that correspond to the paper's control and assimilation.
+        """Return the runs that correspond to the paper's control and assimilation.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class Experiment:
         return ComparedRuns(first(ControlRun), first(self.method))
 
     def prepared(self, config: CampaignConfig) -> CampaignConfig:
-        """The configuration with the images, profiles and series needed for the figures; results do not change."""
+        """Add the images, profiles and series that the figures need to a configuration; results do not change."""
         self.compared(config.name, config.runs)
         times = {*config.output.times, *(moment.of(config.time) for moment in self.moments.values())}
         if self.series is not None:
@@ -117,10 +117,7 @@ class Experiment:
         return self.verified(config.model_copy(update={"output": config.output.model_copy(update=changes)}))
 
     def verified(self, config: CampaignConfig) -> CampaignConfig:
-        """The configuration with stations of a twin in place of the paper's, and the paper's scores, regions and days.
-
-        Stations, benchmarks, regions and days of the configuration are kept.
-        """
+        """Add the paper's scores, regions and days, and in a twin stations, to a configuration without its own."""
         asked, changes = config.verification, dict[str, object]()
         if config.twin is not None and not asked.stations and asked.twin_stations is None:
             changes["twin_stations"] = self.twin_stations
@@ -134,7 +131,7 @@ class Experiment:
         return config.model_copy(update={"verification": asked.model_copy(update=changes)})
 
     def times_of_series(self, time: TimeConfig) -> list[datetime]:
-        """Ends of cycles within the paper's series of images; of the whole campaign if they do not overlap."""
+        """Return the ends of cycles within the paper's series of images; if these are too few, the campaign's first."""
         ends = [time.valid_time(n) for n in range(1, time.n_cycles + 1)]
         if self.series is None:
             return []
@@ -189,7 +186,7 @@ EXPERIMENTS: Final[dict[str, Experiment]] = {"bai2026": BAI2026, "shen2024": SHE
 
 
 def find_configuration(name: str) -> Path:
-    """The experiment's file: experiments/<name>.yaml in the working folder, or in the source tree of the package.
+    """Return the file of an experiment: experiments/<name>.yaml in the working folder or the package's source tree.
 
     Raises
     ------

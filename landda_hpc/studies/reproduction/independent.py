@@ -39,13 +39,13 @@ class Independent:
     Parameters
     ----------
     m : the campaign.
-    folder : of the page; the verification goes to its subfolder ``verification``.
+    folder : folder of the page; the verification goes to its subfolder ``verification``.
     gaps : collects unavailable parts with the reasons.
 
     Attributes
     ----------
     config : requested configuration, with the paper's days and, in a twin, stations of the nature run.
-    series : the campaign's series; None if not recorded, or not readable.
+    series : series of the campaign; None if they were not recorded or are not readable.
     why_not : reason for missing series; empty if they exist.
     """
 
@@ -80,7 +80,7 @@ class Independent:
 
     @cached_property
     def rain(self) -> DailyRain | None:
-        """Rain of the product in the configuration, otherwise that of the control; None if there is none."""
+        """Rain of the configured product, otherwise of the control; None if there is none."""
         if self.series is None:
             return None
         if self.config.verification.precipitation is not None:
@@ -93,12 +93,12 @@ class Independent:
         return found
 
     def rain_at(self, places: Sequence[tuple[float, float]]) -> list[Bars]:
-        """Rain of the scored cells nearest to places (degrees_north, degrees_east); empty without rain."""
+        """Return rain of the scored cells nearest to places (degrees_north, degrees_east); empty without rain."""
         rain = self.rain
         return [] if rain is None else [bars_of_cell(rain, cell) for cell in profile_cells(self._m.domain, places)]
 
     def rain_of_domain(self) -> Bars:
-        """Mean rain over the scored cells, weighted by area; empty without rain."""
+        """Return the mean rain over the scored cells, weighted by area; empty without rain."""
         domain, rain = self._m.domain, self.rain
         if rain is None:
             return []
@@ -106,18 +106,18 @@ class Independent:
         return rain.bars(np.where(domain.cells.from_mask(domain.is_scored), area, 0.0))
 
     def no_rain_words(self) -> str:
-        """Reason why a figure shows no rain."""
+        """Return the reason why a figure shows no rain; empty if there is rain."""
         if self.series is None and self._m.config.output.series is None:
             return "Rain is not shown: the campaign has no series of it (`output.series`)."
         return "Rain is not shown: see the end of the page for the reason." if self.rain is None else ""
 
     def pictures(self, kind: str, chosen: Callable[[Figure], bool] = lambda _: True) -> list[Figure]:
-        """Figures of the verification."""
+        """Return the figures of one kind that the verification drew."""
         found = self.verification
         return [] if found is None else [one for one in found.figures if one.kind == kind and chosen(one)]
 
     def why_no_stations(self) -> str:
-        """Reason why the page has no figure of stations."""
+        """Return the reason why the page has no figure of stations."""
         if self.series is None:
             return self.why_not
         if not self.config.verification.stations and self.config.verification.twin_stations is None:
@@ -128,7 +128,7 @@ class Independent:
         return self._reasons("station")
 
     def why_no_reference(self, name: str) -> str:
-        """Reason why the page has no figure of a configured gridded reference; empty if none is configured."""
+        """Return the reason why the page has no figure of a gridded reference; empty if it is not configured."""
         if not any((one.name or one.entry) == name for one in self.config.verification.references):
             return ""
         return self.why_not or self._reasons(name)
@@ -138,12 +138,12 @@ class Independent:
         found = self.verification
         gaps = self._gaps.list() if found is None else found.gaps
         if any(about in gap.what or gap.what == "verification" for gap in gaps):
-            return "the verification could not make it; see the end of the page for the reason"
+            return "the verification could not draw it; see the end of the page for the reason"
         return "the verification drew no such figure"
 
 
 def write_independent_table(page: Page, found: Independent, m: CampaignData) -> bool:
-    """Published scores against independent data next to the campaign's, with intervals; False if it has none."""
+    """Write published scores against independent data next to the campaign's, with intervals; False if it has none."""
     if found.verification is None:
         return False
     texts: list[Sequence[str]] = []
@@ -167,7 +167,7 @@ def write_independent_table(page: Page, found: Independent, m: CampaignData) -> 
 
 
 def _measured(found: Verification, wanted: Benchmark, run: str) -> tuple[float, float, float, int]:
-    """Value, interval and number of places (of a reference: times); NaN if the campaign has no such score."""
+    """Return value, interval and number of places, or of a reference's times; NaN without such a score."""
     nothing = (math.nan, math.nan, math.nan, 0)
     if wanted.kind == "stations of a day":
         day = next((one for one in found.station_days if one.region.name == wanted.region), None)

@@ -14,7 +14,7 @@ from landda_hpc.verification.omissions import Gap, Gaps, gap_lines
 
 
 def stamp(time: datetime) -> str:
-    """For example "2 June 2022, 06:00 UTC"."""
+    """Return a time in words, for example "2 June 2022, 06:00 UTC"."""
     return f"{time.day} {time:%B %Y, %H:%M} UTC"
 
 
@@ -24,8 +24,8 @@ class WrittenPage:
 
     Attributes
     ----------
-    path : of reproduction.md.
-    figures : figures on the page.
+    path : path of reproduction.md.
+    figures : files of the figures on the page.
     gaps : missing parts with reasons, including missing figures of the paper.
     """
 
@@ -39,8 +39,8 @@ class Page(MarkdownPage):
 
     Attributes
     ----------
-    folder : for reproduction.md and figures/.
-    shown, missing : the paper's figures on the page, and those missing.
+    folder : folder of reproduction.md and figures/.
+    shown, missing : figures of the paper that are on the page, and those that are missing.
     gaps : missing parts, with reasons.
     """
 
@@ -57,9 +57,9 @@ class Page(MarkdownPage):
 
         Parameters
         ----------
-        what : the part, for the list of missing parts.
-        numbers : the paper's figures that belong to it.
-        write : adds the part to this page.
+        what : name of the part in the list of missing parts.
+        numbers : figures of the paper that belong to it.
+        write : function that adds the part to this page.
         """
         try:
             write()
@@ -72,7 +72,7 @@ class Page(MarkdownPage):
                 self.text(f"**{what}**: not shown. {error}")
 
     def figure_file(self, name: str) -> Path:
-        """Path of a figure with this name."""
+        """Return the path of a figure with this name."""
         return self.folder / "figures" / f"{name}.png"
 
     def figure(self, number: str, name: str, caption: str) -> None:
@@ -92,8 +92,8 @@ class Page(MarkdownPage):
 
         Parameters
         ----------
-        why : goes after "because".
-        is_fault : required data of the campaign could not be used.
+        why : reason, a clause that can follow "because".
+        is_fault : whether required data of the campaign could not be used.
         """
         self.missing.append(number)
         self.gaps.add(f"{number} ({what})", why, is_fault=is_fault)
@@ -105,7 +105,7 @@ class Page(MarkdownPage):
 
         Raises
         ------
-        StorageError : it cannot be written.
+        StorageError : the page cannot be written.
         """
         missing = [number for number in self.missing if number not in self.shown]
         summary = f"Figures of the paper on this page: {', '.join(self.shown) or 'none'}."

@@ -25,21 +25,21 @@ from landda_hpc.regridding.depth import DepthRange, depth_weights
 
 
 def has_generated_weather(model: Model, forcing: Forcing) -> bool:
-    """Whether the weather is from the stochastic generator."""
+    """Return whether the weather is from the stochastic generator."""
     return model.runs_here and forcing.kind == "stochastic"
 
 
 def model_words(model: Model) -> str:
-    """Name of the land model."""
+    """Return a name of the land model."""
     if isinstance(model, ColmModelConfig):
         return f"the user's own CoLM (`{model.executable.name}`)"
     if model.tile_physics == "land_surface":
-        return "the embedded land model with its whole physics (`land_surface`)"
+        return "the embedded land model with complete physics (`land_surface`)"
     return "the embedded land model with soil water alone (`soil_water`)"
 
 
 def weather_words(model: Model, forcing: Forcing) -> str:
-    """Description of the weather."""
+    """Return a description of the weather."""
     if not model.runs_here:
         return "the weather of its own forcing files"
     if forcing.kind == "netcdf":
@@ -48,22 +48,22 @@ def weather_words(model: Model, forcing: Forcing) -> str:
 
 
 def plant_words(model: Model) -> str:
-    """Vegetation of the model, for comparisons of several vegetation types."""
+    """Describe the vegetation of the model, for comparisons of several vegetation types."""
     if not model.runs_here:
         return "The model is CoLM: its plant types are those of the case."
     if model.tile_physics == "land_surface":
         return (
-            "The embedded model has classes of vegetation by climate, with roots, height and leaf area; the papers' "
-            "plant types of a place are not prescribed."
+            "The embedded model derives classes of vegetation, with roots, height and leaf area, from climate; the "
+            "papers' plant types are not prescribed."
         )
     return (
-        "The embedded model with soil water alone knows vegetation cover but no plant types, so roots do not "
-        "distinguish the places as they do in CoLM."
+        "The embedded model with soil water alone has vegetation cover but no plant types, so roots do not differ "
+        "between places as they do in CoLM."
     )
 
 
 def nature_differences(twin: TwinConfig, *, is_generated: bool) -> list[str]:
-    """Differences of the nature run from the runs, under generated weather or not; empty if it is the same model."""
+    """Return the differences of the nature run from the runs; empty if there are none."""
     soil = any(
         (twin.sand_sigma, twin.log_b_sigma, twin.log_psi_sigma, twin.log_ksat_sigma, twin.porosity_sigma)
     )  # fmt: skip
@@ -81,7 +81,7 @@ def nature_differences(twin: TwinConfig, *, is_generated: bool) -> list[str]:
 
 
 def twin_observation_words(observations: TwinObservations) -> str:
-    """Description of the observations of a twin."""
+    """Return a description of the observations of a twin."""
     parts = [f"white errors of {observations.error_std:g} m3 m-3"]
     if observations.error_std_regions:
         inside = [f"{region.std:g} inside {region.name}" for region in observations.error_std_regions]
@@ -100,46 +100,46 @@ def twin_observation_words(observations: TwinObservations) -> str:
 
 
 def has_white_noise_alone(observations: TwinObservations) -> bool:
-    """Whether they have only white errors of one size."""
+    """Return whether the observations have only white errors of one size."""
     o = observations
     return not (o.correlated_std or o.error_std_regions or o.noise_changes or o.biases)
 
 
 def layer_reach(depth_m: DepthRange) -> tuple[int, float]:
-    """Number of model layers that overlap a depth, and the bottom of the deepest, m."""
+    """Return the number of model layers that overlap a depth, and the bottom of the deepest, m."""
     overlap = np.flatnonzero(depth_weights(*depth_m) > 0.0)
     return overlap.size, float(SOIL_ZI[overlap[-1] + 1])
 
 
 def increment_words(run: Run, depth_m: DepthRange) -> str:
-    """Vertical spreading of a run's increments, and the response of deeper layers."""
+    """Describe the vertical spreading of a run's increments, and the response of deeper layers."""
     n_layers, bottom = layer_reach(depth_m)
     observed = depth_name(depth_m)
     if run.n_analysed_layers:
         n_layers, bottom = run.n_analysed_layers, float(SOIL_ZI[run.n_analysed_layers])
         text = (
-            f"Each of the {n_layers} uppermost model layers (0-{100 * bottom:.1f} cm) receives its own increment, "
-            f"the observation of {observed} standing for each"
+            f"Each of the {n_layers} uppermost model layers (0-{100 * bottom:.1f} cm) receives its own increment "
+            f"from the observation of {observed}"
         )
     else:
         text = (
-            f"The increment of the observed depth ({observed}) goes whole to the {n_layers} model layers that overlap "
-            f"it, which reach down to {100 * bottom:.1f} cm"
+            f"The increment of the observed depth ({observed}) is added in full to the {n_layers} model layers that "
+            f"overlap it, down to {100 * bottom:.1f} cm"
         )
     if run.slopes is not None and run.slopes.share > 0.0:
         slopes = "of a file" if run.slopes.file is not None else "that are built in"
-        share = "" if run.slopes.share == 1.0 else f", {run.slopes.share:g} of it"
-        text += f"; the layers below take the regression of their errors on it{share}, with slopes {slopes}, and "
-        text += "follow through the model's water movement as well."
+        share = "" if run.slopes.share == 1.0 else f", times {run.slopes.share:g}"
+        text += f"; the layers below receive the regression of their errors on it{share}, with slopes {slopes}, and "
+        text += "also respond through the model's water movement."
     else:
-        text += "; the layers below follow through the model's water movement alone."
+        text += "; the layers below respond through the model's water movement alone."
     if run.learned_drift is not None:
         text += " The model's drift, learned from the increments, is added to the forecasts of the observed layers."
     return text
 
 
 def white_stds(run: EnkfLikeRun) -> tuple[float, float] | None:
-    """Standard deviations of background and observation errors, if both are white and constant."""
+    """Return standard deviations of background and observation errors if both are white and constant, else None."""
     found = []
     for model, std in ((run.background_errors, run.background_std), (run.observation_errors, run.observation_std)):
         if model is None:
@@ -152,13 +152,13 @@ def white_stds(run: EnkfLikeRun) -> tuple[float, float] | None:
 
 
 def constant_gain(run: EnkfLikeRun) -> float | None:
-    """K of every coefficient if it is constant; None if it depends on scale, direction or place."""
+    """Return K of every coefficient if it is constant; None if it depends on scale, direction or place."""
     stds = white_stds(run)
     return None if stds is None else stds[0] ** 2 / (stds[0] ** 2 + stds[1] ** 2)
 
 
 def changes_from(run: Run, printed: dict[str, object]) -> list[str]:
-    """Settings of a run that differ from those printed in a paper: "key = value (paper: value)"."""
+    """List settings of a run that differ from those printed in a paper, as "key = value (the paper: value)"."""
     return [
         f"{key} = {_plain(getattr(run, key))} (the paper: {_plain(value)})"
         for key, value in printed.items()
@@ -167,22 +167,22 @@ def changes_from(run: Run, printed: dict[str, object]) -> list[str]:
 
 
 def lead_days(time: datetime, window_end: datetime) -> float:
-    """Days of a time after the end of the assimilation window."""
+    """Return the days from the end of the assimilation window to a time."""
     return (time - window_end) / timedelta(days=1)
 
 
 def days_words(days: float) -> str:
-    """For example "30 days", "1 day", "2.5 days"."""
+    """Return a number of days in words, for example "30 days", "1 day", "2.5 days"."""
     return f"{days:g} day{'' if days == 1 else 's'}"
 
 
 def enumerated(parts: Sequence[str]) -> str:
-    """For example "a, b and c"."""
+    """Join parts, for example "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
 
 
 def _plain(value: object) -> str:
-    """A setting as text; for a section its kind."""
+    """Return a setting as text; for a section, its kind."""
     if isinstance(value, Section):
         return str(value.model_dump().get("kind", type(value).__name__))
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -67,7 +67,7 @@ def write_page(m: CampaignData, output: Path, china: Mapping[str, Path]) -> Writ
     page.attempt("the cost function over its iterations", ("Fig. 8",), partial(write_minimisation, page, m))
     page.attempt("maps of analyses", ("Fig. 9", "Fig. 10", "Fig. 11"), partial(write_maps, page, m))
     paper = (
-        "Differences, assimilation minus control, at two places of the plateau and two of the plain ([S24] Fig. 12: "
+        "Differences, assimilation minus control, at two places on the plateau and two on the plain ([S24] Fig. 12: "
     )
     paper += "10 cm within a day, 50 cm in about 15 days, corn to 2 m, needleleaf to 1 m)."
     sections = partial(write_sections, page, m, "Fig. 12", "fig12_profiles", SHEN2024.places[:4], paper, independent)
@@ -99,8 +99,8 @@ def explanations(m: CampaignData) -> list[str]:
     texts = [
         acceptance_words(run, measure(m.records, scc, m.compared, ASSIMILATED_REFERENCE, m.since)),
         (
-            "**Threshold** 'by value' and 'by rank': here by rank, the largest "
-            f"{100 * run.keep_fraction:g} % of the coefficients."
+            "**Threshold.** The paper selects coefficients both 'by value' and 'by rank'; here it is by rank, the "
+            f"largest {100 * run.keep_fraction:g} % of the coefficients."
         ),
         background_words(run),
         layer_words(run, m.layer),
@@ -114,8 +114,8 @@ def explanations(m: CampaignData) -> list[str]:
             "or the first of the period shown, which begins 15 days later; the table takes the first of the campaign."
         ),
         (
-            "***Reference.** The paper calls ERA5-Land 'ideal observations' and scores against it, although it was "
-            "assimilated."
+            "**Reference.** The paper calls ERA5-Land 'ideal observations' and computes scores against it, although it "
+            "was assimilated."
         ),
         frozen_words(m),
         "" if observations is None else noise_words(observations, run),
@@ -125,7 +125,7 @@ def explanations(m: CampaignData) -> list[str]:
 
 
 def acceptance_words(run: Var3dImageRun, scc: float) -> str:
-    """Share of the innovation that an analysis accepts, compared with the paper's fit.
+    """Fraction of the innovation that an analysis accepts, compared with the paper's fit.
 
     Parameters
     ----------
@@ -134,14 +134,14 @@ def acceptance_words(run: Var3dImageRun, scc: float) -> str:
     kept = f"the largest {100 * run.keep_fraction:g} % of the coefficients with an error of {run.image_std:g} m3 m-3"
     if run.background_archive is not None:
         text = (
-            f"***Accepted part of the innovation.** The image term compares {kept}; B comes from an archive and "
+            f"**Accepted part of the innovation.** The image term compares {kept}; B comes from an archive and "
             f"varies from cell to cell."
         )
     else:
         gain = run.background_std**2 / (run.background_std**2 + run.image_std**2)
         text = (
-            f"***Accepted part of the innovation.** The image term compares {kept} against a background error of "
-            f"{run.background_std:g}: about {100 * gain:.0f} % of the innovation in these coefficients is accepted at "
+            f"**Accepted part of the innovation.** The image term compares {kept} with a background error of "
+            f"{run.background_std:g}: about {100 * gain:.0f} % of the innovation in these coefficients is accepted in "
             "each analysis."
         )
     if math.isnan(scc):
@@ -160,13 +160,12 @@ def background_words(run: Var3dImageRun) -> str:
     here = (
         f"Here B comes from the archive `{run.background_archive}`."
         if run.background_archive is not None
-        else f"Here it is one number, {run.background_std:g} m3 m-3 squared; `landda study archive` makes variances "
+        else f"Here B is one number, {run.background_std:g} m3 m-3 squared; `landda study archive` makes variances "
         "per cell."
     )
     return (
-        "**B** from 2014-2015 (text) or May to September 2016 (caption of Fig. 2): the other period leaks "
-        "information from the test period. "
-        f"{here}"
+        "**B** is from 2014-2015 in the paper's text and from May to September 2016 in the caption of Fig. 2; the "
+        f"latter would leak information from the test period. {here}"
     )
 
 
@@ -186,8 +185,7 @@ def layer_words(run: Var3dImageRun, observed: str) -> str:
     return (
         "**Layers.** The paper has one B for each of CoLM's three uppermost layers (nodes at 0.7, 2.8 and 6.2 cm), "
         "no covariance between them, and interpolates ERA5-Land's 0-7 cm to their depths. It does not say how a "
-        "single layer is "
-        f"interpolated; {here}."
+        f"single layer is interpolated; {here}."
     )
 
 
@@ -200,5 +198,5 @@ def noise_words(observations: TwinObservations, run: Var3dImageRun) -> str:
     )
     return (
         f"**Noise.** The twin's observations are {sentences.twin_observation_words(observations)}; ERA5-Land is a "
-        f"model's field and smooth.{removed}"
+        f"smooth model field.{removed}"
     )

@@ -48,8 +48,8 @@ def write_minimisation(page: Page, m: CampaignData) -> None:
     printed = f"{_PUBLISHED.costs[0][1]:g} at the start, {_PUBLISHED.costs[1][1]:g} by the second iteration, "
     start = f", {record.cost[2]:.4g} by the second iteration" if n >= 2 else ""
     bound = (
-        f", at most 1 + B/s² = {1.0 + (run.background_std / run.image_std) ** 2:.1f} with one B, whatever the number "
-        "of cells"
+        f", which is at most 1 + B/s² = {1.0 + (run.background_std / run.image_std) ** 2:.1f} with one B, for any "
+        "number of cells"
         if run.background_archive is None
         else ""
     )
@@ -58,10 +58,10 @@ def write_minimisation(page: Page, m: CampaignData) -> None:
         "fig08_cost",
         f"{stamp(when)}. Published: {printed}{_PUBLISHED.iterations} iterations to a gradient below 1e-9. Here: "
         f"{record.cost[0]:.4g} at the start{start}, {n} iteration{'' if n == 1 else 's'} to "
-        f"{record.gradient_norm[-1]:.1e}. The amount of J follows from B, from the error of the image's coefficients "
-        "(which the paper leaves at 1, and which then gives next to no update; "
-        f"{run.image_std:g} m3 m-3 here) and from how many cells and coefficients are counted. The number of "
-        f"iterations follows from the condition number of J's second derivative alone{bound}.",
+        f"{record.gradient_norm[-1]:.1e}. The size of J depends on B, on the error of the image's coefficients "
+        f"({run.image_std:g} m3 m-3 here; 1 in the paper as printed, with which there is hardly any update) and on "
+        "the number of cells and coefficients. The number of iterations depends only on the condition number of J's "
+        f"second derivative{bound}.",
     )
 
 
@@ -92,26 +92,26 @@ def write_maps(page: Page, m: CampaignData) -> None:
         panels += [f"{x} minus {m.reference_image}" for x in ("analysis", third)]
         title = f"Soil moisture {layer}, {run}"
         m.draw(images, page.figure_file(name), MapStyle(title, time, columns=3), panels=panels)
-        stands = "truth, where the paper shows ERA5-Land" if m.is_twin else "product"
-        words = f"{layer}: {stands}, analysis, {third}; differences are ours. {time_words(time, wanted)}"
+        stands = "truth (the paper shows ERA5-Land)" if m.is_twin else "product"
+        words = f"{layer}: {stands}, analysis, {third}, and their differences. {time_words(time, wanted)}"
         if number == "Fig. 9":
             words += (
                 " The paper's panel (c) is 'background' in its caption and the control experiment in its text; after "
                 "its 15 days of analyses these are not the same. Here the control is shown."
             )
-        words += " The scores in the panels count frozen cells too, which no analysis touches."
+        words += " The scores in the panels include frozen cells, which analyses do not change."
         page.figure(number, name, words)
 
 
 def write_cldas(page: Page, m: CampaignData, independent: Independent) -> None:
-    """Fig. 14: the spatial correlation with CLDAS, where the campaign is verified against it."""
+    """Fig. 14: the spatial correlation with CLDAS, if the campaign is verified against it."""
     pictures = independent.pictures("patterns", lambda one: one.reference == "CLDAS")
     for one in pictures:
         page.show("Fig. 14", one.path, f"{one.caption} The paper prints means of 0.67 and 0.71 (0-5 cm).")
     if not pictures:
         why = independent.why_no_reference("CLDAS") or (
-            "it compares with CLDAS, a real product of real weather, which the configuration does not name (an entry "
-            "of product cldas in `catalogue`, and under `verification.references` with `name: CLDAS`; "
+            "it needs CLDAS, a product of the real weather, which the configuration does not name (an entry of "
+            "product cldas in `catalogue`, and in `verification.references` with `name: CLDAS`; "
             "`experiments/shen2024_real.yaml` has them)"
             + (". In a twin the truth is the independent reference: see Fig. 13" if m.is_twin else "")
         )
@@ -126,7 +126,7 @@ def write_series(
     name: str,
     independent: Independent | None,
 ) -> None:
-    """Fig. 13 (with the domain's rain) or 16, a score over time, once per reference."""
+    """Fig. 13 (with the domain's rain) or Fig. 16: a score over time, once per reference."""
     bars = [] if independent is None else independent.rain_of_domain()
     label = f"{independent.rain.label}, mean" if independent is not None and independent.rain is not None else ""
     colours = [("#D62728", "#1F77B4"), ("#000000", "#8C8C8C")]
@@ -159,8 +159,8 @@ def write_series(
         words = f"{kind.upper()} against the {reference}, every {m.config.time.cycle_hours} h (the paper: 1 h)."
         names = ("red and blue", "black and grey")
         drawn = [layer for layer in m.domain.depth_names if any(line.layer == layer for line in lines)]
-        looks = [f"{names[m.domain.depth_names.index(layer)]}: {layer}" for layer in drawn]
-        words += f" With assimilation and control {'; '.join(looks)}."
+        looks = [f"{names[m.domain.depth_names.index(layer)]} for {layer}" for layer in drawn]
+        words += f" Assimilation and control: {'; '.join(looks)}."
         if any(line.published for line in lines):
             words += " Dotted: the paper's means."
         if bars:
@@ -193,11 +193,11 @@ def write_place(page: Page, m: CampaignData) -> None:
         window_end=m.config.time.assimilation_end,
         title=f"Soil moisture in the Tianshan, {chosen['control'].lat:.1f}°N {chosen['control'].lon:.1f}°E",
     )
-    black = ", black the truth of the twin, where the paper's is ERA5-Land" if "truth" in chosen else ""
+    black = ", black: truth of the twin (the paper shows ERA5-Land)" if "truth" in chosen else ""
     page.figure(
         "Fig. 15",
         "fig15_tianshan",
-        "Soil moisture at one place in the Tianshan at the end of every cycle, after the analysis where there was one: "
-        f"blue {m.compared.control}, red {m.compared.assimilation}{black}. The paper marks it on a map and prints no "
-        "coordinates.",
+        "Soil moisture at one place in the Tianshan at the end of every cycle, after the analysis if there was one. "
+        f"Blue: {m.compared.control}, red: {m.compared.assimilation}{black}. The paper marks the place on a map and "
+        "prints no coordinates.",
     )

@@ -50,7 +50,7 @@ def write_thresholded(page: Page, m: CampaignData) -> None:
     title = f"Background {m.layer} and its largest curvelet coefficients"
     m.draw(images, page.figure_file("fig01_threshold"), MapStyle(title, time, labels, columns=3), panels=list(images))
     words = f"Simulated soil moisture, and images of the largest 10 % and 50 % of its coefficients. {stamp(time)}; the "
-    page.figure("Fig. 1", "fig01_threshold", words + "paper's is of 1 May 2016.")
+    page.figure("Fig. 1", "fig01_threshold", words + "paper shows 1 May 2016.")
 
 
 def write_background_errors(page: Page, m: CampaignData) -> None:
@@ -59,7 +59,7 @@ def write_background_errors(page: Page, m: CampaignData) -> None:
     stored = [time for time in m.stored(m.compared.control) if time >= since]
     if "innovation_layers" not in m.config.output.fields or len(stored) < 3:
         why = (
-            "it takes images of the control's `innovation_layers` at three times or more (`output.fields`); the "
+            "it needs images of the control's `innovation_layers` at three times or more (`output.fields`); the "
             f"campaign stored {', '.join(m.config.output.fields) or 'no fields'} at {len(stored)} times since "
             f"{stamp(since)}"
         )
@@ -94,30 +94,30 @@ def write_background_errors(page: Page, m: CampaignData) -> None:
     means = ", ".join(f"{float(np.nanmean(image)):.3f}" for image in images.values())
     run, observations = image_run(m), m.twin_observations
     noise = (
-        f" It contains the errors of the observations, as in the paper; here they are {observations.error_std:g} m3 "
-        "m-3."
+        f" The differences contain the observation errors, as in the paper; here these are {observations.error_std:g} "
+        "m3 m-3."
         if observations is not None
         else ""
     )
     own = (
-        f"the analysis has the archive `{run.background_archive}` instead"
+        f"the analysis uses the archive `{run.background_archive}` instead"
         if run.background_archive is not None
-        else f"the analysis does not take it, its B is {run.background_std:g} m3 m-3 squared; `landda study archive "
-        "--layers` makes the paper's"
+        else f"the analysis does not use it, but B = {run.background_std:g} m3 m-3 squared; `landda study archive "
+        "--layers` makes an archive as in the paper"
     )
     page.figure(
         "Fig. 2",
         "fig02_background_errors",
         "Standard deviation over time of control minus observation, about its mean, of CoLM's three uppermost layers "
-        f"(the paper shows its square); means {means} m3 m-3; grey: fewer than two observed times.{noise} The paper "
-        "takes its archive from 2014-2015 in the text and from May to September 2016, the test period itself, in the "
-        f"caption; this figure is of the campaign's own period: {own}."
+        f"(the paper shows its square); means {means} m3 m-3; grey: fewer than two observed times.{noise} The paper's "
+        "archive is from 2014-2015 according to the text and from May to September 2016, the test period itself, "
+        f"according to the caption. This figure shows the campaign's own period: {own}."
         + "".join(f" Warning: {warning}" for warning in warnings),
     )
 
 
 def write_thresholds(page: Page, m: CampaignData) -> None:
-    """Figs 3 to 5: the threshold study of the truth and of the observations, and its numbers next to the paper's."""
+    """Figs 3 to 5: the threshold study of the truth and of the observations, with its numbers next to the paper's."""
     paths = list_images(m.folder.images, m.compared.control)
     wanted = [time for time in SHEN2024.times_of_series(m.config.time) if time in paths]
     if len(wanted) < 3:
@@ -136,7 +136,7 @@ def write_thresholds(page: Page, m: CampaignData) -> None:
             page.gaps.add(f"threshold study of the {name}", str(error), is_fault=isinstance(error, DataError))
     if not reports:
         for number in ("Fig. 3", "Fig. 4", "Fig. 5"):
-            page.lacks(number, "threshold study", "none was possible; the end of the page says why")
+            page.lacks(number, "threshold study", "it was not possible; see the end of the page for the reason")
         return
     found = {name: next(e for e in r.study.errors if e.fraction == 0.5) for name, r in reports.items()}
     rows = [
@@ -148,30 +148,28 @@ def write_thresholds(page: Page, m: CampaignData) -> None:
     for r, printed in ((0.5, "200"), (0.4, "300")):
         reach = [report.distances.reach_km(r) if report.distances else np.nan for report in reports.values()]
         texts = ["never" if np.isnan(km) else f"{km:.0f}" for km in reach]
-        rows.append((f"original's correlation above {r:g} to, km", printed, texts))
+        rows.append((f"distance to which the original's correlation exceeds {r:g}, km", printed, texts))
     cells = [[what, printed, *ours] for what, printed, ours in rows]
     page.text("\n".join(table_lines(("sigma 0.5", "published", *reports), cells)))
     period = f"{len(wanted)} images, {stamp(wanted[0])} to {stamp(wanted[-1])}"
     for name, report in reports.items():
-        of = f"Of the {name}, {period}."
+        of = f"From the {name}, {period}."
         stem = f"threshold_{name}"
         page.figure(
             "Fig. 3", f"{stem}/reconstructions", f"Mean original, reconstructions with 0.1 and 0.5, errors. {of}"
         )
         if report.distances is not None:
-            words = (
-                "Correlation against distance for bands (a) and cumulative thresholds (b). The paper's series is hourly"
-            )
+            words = "Correlation against distance, by band (a) and cumulative (b). The paper's series is hourly"
             page.figure("Fig. 4", f"{stem}/distance_correlation", f"{words}, 1-30 May. {of}")
-        page.figure("Fig. 5", f"{stem}/error_densities", f"Density of the errors of reconstruction. {of}")
+        page.figure("Fig. 5", f"{stem}/error_densities", f"Density of the reconstruction errors. {of}")
     both = (
-        " The truth has no errors of observation, the observations are "
-        f"{twin_observation_words(m.twin_observations)}: the paper's reading, that what a threshold of 0.5 removes "
-        "is noise, can be tested here by comparing the two columns."
+        " The truth has no observation errors, and the observations are "
+        f"{twin_observation_words(m.twin_observations)}. The paper's interpretation that a threshold of 0.5 removes "
+        "noise can therefore be tested by comparing the two columns."
         if m.twin_observations is not None and len(reports) == 2
         else ""
     )
-    page.text(f"The paper's Figs 3 and 5 are of 100 images, 1-25 May; these are of the same images as Fig. 4.{both}")
+    page.text(f"The paper's Figs 3 and 5 show 100 images, 1-25 May; here they show the same images as Fig. 4.{both}")
     page.text(*(f"Warning: {warning}" for warning in distance_warnings(len(wanted))))
 
 

@@ -141,7 +141,7 @@ CLAIMS: dict[str, Callable[[CampaignConfig], bool]] = {
     "embedded": lambda c: not is_colm(c),
     "no plant types": lambda c: not is_colm(c) and c.physics == "soil_water",
     "soil water alone": lambda c: not is_colm(c) and c.physics == "soil_water",
-    "whole physics": lambda c: c.physics == "land_surface",
+    "complete physics": lambda c: c.physics == "land_surface",
     "near zero by construction": lambda c: c.twin is None and not is_colm(c) and c.forcing.kind == "stochastic",
     "A twin, not": lambda c: c.twin is not None,
     "Real observations": lambda c: c.twin is None,
@@ -158,7 +158,7 @@ CLAIMS: dict[str, Callable[[CampaignConfig], bool]] = {
     "implemented as printed": lambda c: c.runs[1] == EnkfLikeRun(),
     "for every coefficient, and": lambda c: sentences.constant_gain(cast("EnkfLikeRun", c.runs[1])) is not None,
     "depends on scale, direction or place": lambda c: sentences.constant_gain(cast("EnkfLikeRun", c.runs[1])) is None,
-    "share K of the errors": lambda c: (
+    "fraction K of the errors": lambda c: (
         isinstance(c.observations, TwinObservations)
         and sentences.has_white_noise_alone(c.observations)
         and sentences.constant_gain(cast("EnkfLikeRun", c.runs[1])) is not None
@@ -173,7 +173,7 @@ CLAIMS: dict[str, Callable[[CampaignConfig], bool]] = {
     "7 cells (all": lambda c: c.verification.twin_stations is not None,
     "twin.weather_correlation": lambda c: c.twin is not None and c.forcing.kind == "stochastic",
 }
-"""Words of a page, and of which campaigns they are true: they must stand there exactly then."""
+"""Words of a page, and the campaigns of which they are true: they must occur exactly then."""
 
 
 @pytest.mark.parametrize("name", list(CONFIGS))
