@@ -25,9 +25,9 @@ class DailyRain:
 
     Attributes
     ----------
-    label : its source; in a twin also whether truth and runs had different rain.
-    days : ascending.
-    amounts : mm, (n_days, n_cells), NaN where unknown.
+    label : source of the rain; in a twin also whether truth and runs had different rain.
+    days : days, ascending.
+    amounts : rain, mm, (n_days, n_cells); NaN where unknown.
     """
 
     label: str
@@ -36,11 +36,11 @@ class DailyRain:
 
     @property
     def name(self) -> str:
-        """The label without its brackets, for the title of a panel."""
+        """Label without its brackets, for the title of a panel."""
         return self.label.partition(" (")[0]
 
     def bars(self, weights: FloatArray) -> list[tuple[datetime, float]]:
-        """Weighted mean over cells of each day, by the day's begin; without unknown days."""
+        """Return the beginning and the weighted mean over cells of each day, without unknown days."""
         known = np.isfinite(self.amounts) & (weights > 0.0)
         total = np.where(known, weights, 0.0).sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -52,21 +52,21 @@ class DailyRain:
         ]
 
     def of(self, day: date) -> FloatArray:
-        """Amounts of a day, (n_cells,); NaN where unknown."""
+        """Return the rain of a day, mm, (n_cells,); NaN where unknown."""
         if day not in self.days:
             return np.full(self.amounts.shape[1], np.nan)
         return np.asarray(self.amounts[self.days.index(day)])
 
 
 def bars_of_cell(rain: DailyRain, cell: int) -> list[tuple[datetime, float]]:
-    """Rain of each day in one land cell, by its number."""
+    """Return the rain of each day in the land cell with this number."""
     weights = np.zeros(rain.amounts.shape[1])
     weights[cell] = 1.0
     return rain.bars(weights)
 
 
 def rainiest_day(rain: DailyRain, weights: FloatArray, since: datetime, until: datetime) -> date | None:
-    """The whole day of a period with the most rain, weighted over cells."""
+    """Return the complete day of a period with the most rain, as weighted mean over cells; None if unknown."""
     inside = [
         (amount, begin.date())
         for begin, amount in rain.bars(weights)
@@ -76,19 +76,18 @@ def rainiest_day(rain: DailyRain, weights: FloatArray, since: datetime, until: d
 
 
 def day_of(end: datetime) -> date:
-    """Day of the rain that fell before a time; midnight ends the previous day."""
+    """Return the day of the rain that fell before a time; midnight ends the previous day."""
     return (end - timedelta(microseconds=1)).date()
 
 
 def daily_rain(series: CampaignSeries, setup: EvaluationSetup) -> DailyRain:
-    """Rain for figures: of the product in the configuration, otherwise that of the model.
+    """Return the rain for figures: that of the configured product, otherwise that of the model.
 
-    In a twin, that of the nature run, which determines the truth and the stations.
+    The rain of the model in a twin is that of the nature run, which determines the truth and the stations.
 
     Raises
     ------
-    DataError, ConfigError, StorageError : the product's files, or the campaign's series, cannot be read, or contain no
-        rain.
+    DataError, ConfigError, StorageError : the product's files or the campaign's series cannot be read or have no rain.
     """
     if setup.asked.precipitation is not None:
         return _rain_of_product(series, setup.catalogue, setup.domain, setup.asked.precipitation)
@@ -96,7 +95,7 @@ def daily_rain(series: CampaignSeries, setup: EvaluationSetup) -> DailyRain:
 
 
 def recorded_rain(series: CampaignSeries, instance: str) -> DailyRain:
-    """Rain of an instance of the campaign."""
+    """Return the recorded rain of an instance of the campaign."""
     rain = _collected(series, instance)
     label = "precipitation of the nature run" if instance == NATURE else "precipitation of the model"
     if NATURE in series.instances:
@@ -110,17 +109,17 @@ def recorded_rain(series: CampaignSeries, instance: str) -> DailyRain:
 
 
 def _collected(series: CampaignSeries, instance: str) -> FloatArray:
-    """Rain of every time on the land cells, mm, (n_time, n_cells)."""
+    """Return the rain of every time on the land cells, mm, (n_time, n_cells)."""
     return series.collect(instance, {"rain": lambda values: values.precipitation.astype(np.float64)})["rain"]
 
 
 def rain_files(catalogue: Catalogue, name: str, start: datetime, end: datetime) -> list[Path]:
-    """Files of a catalogue entry from start to end, in order of their times.
+    """Return the files of a catalogue entry from start to end, in order of their times.
 
     Raises
     ------
-    ConfigError : the entry's product gives no precipitation; a pattern that leaves ``data_root``.
-    DataError : a file of many times that cannot be read.
+    ConfigError : the entry's product gives no precipitation, or a pattern leaves ``data_root``.
+    DataError : a file with many times cannot be read.
     """
     entry = catalogue.entries[name]
     if entry.product not in RAIN:

@@ -29,9 +29,9 @@ class Figure:
     Attributes
     ----------
     kind : kind of content.
-    path : of the file.
+    path : file of the figure.
     caption : caption of the figure.
-    window, metric, layer, region, reference : its subject; empty if it has several or none.
+    window, metric, layer, region, reference : subject of the figure; empty if it has several or none.
     """
 
     kind: Kind
@@ -50,13 +50,13 @@ class Drawing:
 
     Attributes
     ----------
-    asked : the section of the verification.
-    window : of the assimilation: when scores begin to count, and its end.
-    domain : of the campaign.
-    baseline : the run that others are compared with; None with a single run.
-    rain : of every day; None if not available.
+    asked : the section 'verification'.
+    window : first scored time and end of the assimilation window.
+    domain : domain of the campaign.
+    baseline : run that others are compared with; None with a single run.
+    rain : rain of every day; None if not available.
     ground : background of maps.
-    folder : for the files.
+    folder : folder of the files.
     regions : regions with separate figures.
     """
 
@@ -70,25 +70,25 @@ class Drawing:
     regions: Sequence[Region] = ()
 
     def area_of(self, region: Region) -> FloatArray:
-        """Area of the region's scored cells, m2, (n_cells,); zero elsewhere."""
+        """Return the area of the region's scored cells, m2, (n_cells,); zero elsewhere."""
         cells, grid = self.domain.cells, self.domain.grid
         return np.where(cells.from_mask(region.mask(grid) & self.domain.is_scored), cells.from_image(grid.area), 0.0)
 
     def days(self, region: Region) -> tuple[date, ...]:
-        """Days whose anomalies are drawn: those of the configuration, or the region's rainiest."""
+        """Return the days whose anomalies are drawn: the configured ones, or the region's rainiest."""
         rainiest = None if self.rain is None else rainiest_day(self.rain, self.area_of(region), *self.window)
         return self.asked.days or (() if rainiest is None else (rainiest,))
 
     def bars(self, weights: FloatArray) -> list[tuple[datetime, float]]:
-        """Rain of each day, weighted over the land cells; empty without rain."""
+        """Return the rain of each day, as weighted mean over the land cells; empty without rain."""
         return [] if self.rain is None else self.rain.bars(weights)
 
     def bars_of_cell(self, cell: int) -> list[tuple[datetime, float]]:
-        """Rain of each day in one land cell; empty without rain."""
+        """Return the rain of each day in one land cell; empty without rain."""
         return [] if self.rain is None else bars_of_cell(self.rain, cell)
 
     def rain_panel(self, day: date) -> DayPanel | None:
-        """Map of a day's rain; None if unknown."""
+        """Return the map of a day's rain; None if unknown."""
         amounts = None if self.rain is None else self.rain.of(day)
         if self.rain is None or amounts is None or not np.isfinite(amounts).any():
             return None
@@ -101,15 +101,15 @@ class Drawing:
 
 
 def make_ground(domain: Domain) -> Ground:
-    """The campaign's land and the coast."""
+    """Return the background of maps: land of the campaign and coastline."""
     return Ground(domain.grid, domain.is_land, Coastline.shipped())
 
 
 def capital(text: str) -> str:
-    """The text with a capital first letter."""
+    """Return the text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
 def file_name(name: str) -> str:
-    """A region's or reference's name for file names."""
+    """Return the name of a region or reference in a form suitable for file names."""
     return re.sub(r"[^A-Za-z0-9.-]+", "_", name)

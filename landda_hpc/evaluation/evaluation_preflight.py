@@ -1,4 +1,4 @@
-"""Check before a campaign runs that its verification will work: its files are searched and opened."""
+"""Checks of the verification data before a campaign runs: files are searched and opened."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ MAX_PROBES = 5
 def find_verification_problems(
     asked: VerificationConfig, catalogue: Catalogue, time: TimeConfig, series: SeriesConfig | None, grid: Grid
 ) -> list[str]:
-    """Open all data of the section ``verification``; one line for each entry that cannot be used. Local.
+    """Open all data of the section ``verification``; return one line for each entry that cannot be used. Local.
 
     Stations are read for the campaign's dates, gridded references for the first valid time, and precipitation for the
     first field.
 
     Parameters
     ----------
-    asked : the section.
-    catalogue, time, grid : of the campaign.
-    series : what it records for verification.
+    asked : the section 'verification'.
+    catalogue, time, grid : catalogue, calendar and grid of the campaign.
+    series : the section 'output.series'; None if no series are recorded.
     """
     problems: list[str] = []
     n_layers = None if series is None else layers_down_to(series.to_depth_m)

@@ -1,4 +1,4 @@
-"""``landda score`` of a finished campaign: against stations and gridded references, with tables and figures."""
+"""Verification of a campaign against stations and gridded references, with tables and figures (``landda score``)."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ class Verification:
 
     Attributes
     ----------
-    tables : for the terminal.
+    tables : tables for the terminal.
     notes : notes on the tables.
     files : written files, the page first.
     figures : figures among the files.
     station_rows : means over networks and regions of stations.
     reference_rows : means of scores against gridded references, by reference.
     station_days : anomalies of single days at stations.
-    stations : text on the number of compared sensors; empty without stations.
+    stations : description of the compared sensors; empty without stations.
     gaps : missing parts, with reasons.
     """
 
@@ -81,7 +81,7 @@ class Verification:
 
 
 def is_asked(asked: VerificationConfig) -> bool:
-    """Whether the section names anything to verify against."""
+    """Return whether the section names data for verification."""
     return bool(asked.references or asked.stations or asked.twin_stations)
 
 
@@ -92,18 +92,18 @@ def verify_campaign(
 
     Parameters
     ----------
-    folder : of the campaign, with series.
-    config : of the campaign, with ``verification.stations`` and ``.references``.
-    domain : of the campaign.
+    folder : folder of the campaign, with series.
+    config : configuration of the campaign, with ``verification.stations`` and ``.references``.
+    domain : domain of the campaign.
     output : folder for verification.md, verify.yaml (the settings), tables (CSV), netCDF files and figures/.
 
     Returns
     -------
-    Verification : data that cannot be read, or have too few values, are listed in its gaps.
+    Verification : its gaps list data that cannot be read or have too few values.
 
     Raises
     ------
-    StorageError : the campaign has no series, or they cannot be read; a file cannot be written.
+    StorageError : the campaign has no series, the series cannot be read, or a file cannot be written.
     """
     asked, catalogue, referee = config.verification, Catalogue(config.catalogue, config.data_root), config.referee
     series = CampaignSeries(folder, domain, config.runs, config.time, config.scored_since)
@@ -129,7 +129,7 @@ def verify_campaign(
 
 
 class _Page:
-    """Collects output of a campaign for the terminal, for verification.md and for the caller."""
+    """Collect the output of a verification for the terminal, for verification.md and for the caller."""
 
     def __init__(
         self, output: Path, campaign: str, benchmarks: Sequence[Benchmark], relations: Mapping[str, str]
@@ -156,7 +156,7 @@ class _Page:
             self._page.picture(one.path.relative_to(self.output).as_posix(), one.caption, one.caption)
 
     def weak_intervals(self, means: Iterable[GroupMean]) -> str:
-        """Log and note that intervals are based on few values; returns the sentence, or an empty text."""
+        """Log and note that intervals are based on few values; return the sentences, or an empty text."""
         warnings = effective_size_warnings(means)
         for warning in warnings:
             logger.warning("%s", warning)
@@ -180,14 +180,14 @@ class _Page:
         )
 
     def attributes(self, what: str) -> dict[str, str]:
-        """Global attributes of a netCDF file."""
+        """Return the global attributes of a netCDF file."""
         return {"title": f"Campaign {self._campaign} against {what}", "source": software(), "history": history()}
 
 
 def _report_stations(
     page: _Page, series: CampaignSeries, setup: EvaluationSetup, drawing: Drawing | None, gaps: Gaps
 ) -> None:
-    """Tables, files and, if drawn, figures of the stations."""
+    """Write tables, files and, if asked for, figures of the stations."""
     found = gaps.attempt("stations", lambda: stations.verify_stations(series, setup, gaps), None)
     if found is None:
         return
@@ -237,7 +237,7 @@ def _report_stations(
 def _report_references(
     page: _Page, series: CampaignSeries, setup: EvaluationSetup, drawing: Drawing | None, gaps: Gaps
 ) -> None:
-    """Tables, files and, if drawn, figures of every reference; one layer in memory at a time."""
+    """Write tables, files and, if asked for, figures of every reference, with one layer in memory at a time."""
     patterns: dict[str, list[PatternSeries]] = {}
     missing: dict[str, int] = {}
     figures: dict[str, list[Figure]] = {}
@@ -304,9 +304,9 @@ def _differences_from(series: CampaignSeries) -> str:
 
 
 def reference_note(name: str, relations: Mapping[str, str], n_missing: int, n_times: int) -> str:
-    """What a reference is, and its relation to the campaign (``reference_relations``)."""
+    """Describe a reference and its relation to the campaign (``reference_relations``)."""
     if name == TRUTH:
-        return "The truth is the nature run's."
+        return "The truth is the nature run."
     text = f"The reference is regridded to the model grid; it is missing at {n_missing} of {n_times} times."
     return f"{text} {relations[name]}" if name in relations else text
 
@@ -319,7 +319,7 @@ def reference_relations(
     *,
     is_twin: bool,
 ) -> dict[str, str]:
-    """Relation of each reference to the campaign, by name: assimilated, referee, or independent."""
+    """Return the relation of each reference to the campaign, by name: assimilated, referee, or independent."""
 
     def relation(entry: str) -> str:
         if is_twin:

@@ -27,7 +27,7 @@ N_LAGS: Final = 4
 """Lags of the autocorrelation, in steps of the stored innovations."""
 
 _MOST_IMAGES: Final = 60
-"""Images of the autocorrelation, the last ones: its standard error is then about 0.01 at the finest scale."""
+"""Number of latest images in the autocorrelation: its standard error is then about 0.01 at the finest scale."""
 
 
 def innovation_diagnostics(
@@ -43,10 +43,10 @@ def innovation_diagnostics(
     Parameters
     ----------
     records : lines of ``cycles.jsonl``.
-    frames : of the campaign's runs.
-    context : with a communicator of one process.
+    frames : frames of the campaign's runs.
+    context : context with a communicator of one process.
     is_soil : cells that an analysis may change, (n_lat, n_lon).
-    stored : its stored innovations; None: no autocorrelation.
+    stored : stored innovations of the run; None: no autocorrelation.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def innovation_diagnostics(
 
 
 def directions(frame: ImageFrame) -> FloatArray:
-    """Direction of each wedge's wavevector, degrees from east towards north, in cells; NaN where a scale has none."""
+    """Return the direction of each wedge's wavevector, degrees from east to north in cells; NaN if it has none."""
     scales = [block.scale for block in frame.blocks]
     found = np.full(len(scales), np.nan)
     for scale in set(scales):
@@ -93,13 +93,13 @@ def directions(frame: ImageFrame) -> FloatArray:
 
 
 def _series(records: Sequence[Mapping[str, Any]], key: str, size: int) -> FloatArray:
-    """Lists of a key by time, (n_time, size); NaN where a record has none."""
+    """Return the lists of a key by time, (n_time, size); NaN where a record has none."""
     nothing = [np.nan] * size
     return np.array([record.get(key) or nothing for record in records], dtype=np.float64)
 
 
 def _pooled(std: FloatArray, white: FloatArray, scales: WedgeGroups) -> FloatArray:
-    """Standard deviations by scale from those by wedge, (n_time, n_wedges) -> (n_time, n_scales)."""
+    """Convert standard deviations by wedge to those by scale, (n_time, n_wedges) -> (n_time, n_scales)."""
     weight = np.zeros((white.size, scales.n))
     weight[np.arange(white.size), scales.of_block] = white
     pooled: FloatArray = np.sqrt((std[:, :, None] ** 2 * weight).sum(axis=1) / weight.sum(axis=0))
@@ -107,14 +107,14 @@ def _pooled(std: FloatArray, white: FloatArray, scales: WedgeGroups) -> FloatArr
 
 
 def autocorrelation(stored: StoredInnovations | None, scales: WedgeGroups) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Correlation of innovations by scale, about zero, in cells that are observed at both times. Local.
+    """Return the autocorrelation of innovations by scale, about zero, in cells observed at both times. Local.
 
     Returns
     -------
-    lags : h, (n_lags,), multiples of the shortest interval.
-    correlation : 1, (n_lags, n_scales).
+    lags : multiples of the shortest interval, h, (n_lags,).
+    correlation : correlation at each lag, 1, (n_lags, n_scales).
     pairs : numbers of pairs of images, (n_lags,).
-    All are empty without two stored times.
+    All are empty if there are fewer than two stored times.
     """
     if stored is None or len(stored) < 2:
         return np.zeros(0), np.zeros((0, scales.n)), np.zeros(0)

@@ -1,4 +1,4 @@
-"""Innovations and residuals by scale and wedge in every analysis, and whether they fit a run's assumed errors."""
+"""Innovations and residuals by scale and wedge in every analysis, and their comparison with a run's assumed errors."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from landda_hpc.methods.base.context import MethodContext
 
 INNOVATION, RESIDUAL, GAIN = "innovation_std_by_wedge", "residual_std_by_wedge", "applied_gain_by_scale"
-"""Keys of ``cycles.jsonl``: O-B and O-A as standard deviations of white errors of the same energy, m3 m-3, in the order
-of the frame's wedges; and the regression of increments on innovations by scale, 1."""
+"""Keys of ``cycles.jsonl``: O-B and O-A as standard deviations of white errors with the same energy, m3 m-3, in the
+order of the frame's wedges; and the regression coefficient of increments on innovations by scale, 1."""
 
 WARNS_AFTER: Final = 4
-"""Analyses after which a run compares its innovations with the assumed errors."""
+"""Number of analyses after which a run compares its innovations with the assumed errors."""
 
 LIMIT, LIMIT_OF_FINEST = 3.0, 5.0
-"""Largest plausible ratio of innovation variance and assumed B + R, or its inverse: of a cell, and of the finest scale
-alone, which errors that are right in total may miss if they are correlated."""
+"""Largest plausible ratio of innovation variance to assumed B + R, or its inverse: for a cell, and for the finest scale
+alone, where correlated errors may differ although their total variance is right."""
 
 
 def frame_config(run: Run, runs: Sequence[Run]) -> FrameConfig:
-    """The frame of a run's innovations: its own, else that of the first run with curvelets, else the default."""
+    """Return the frame of a run's innovations: its own, else that of the first run with curvelets, else the default."""
     return run.curvelet_frame or next((one.curvelet_frame for one in runs if one.curvelet_frame), FrameConfig())
 
 
@@ -43,8 +43,8 @@ class Frames:
 
     Parameters
     ----------
-    runs : of the campaign.
-    grid : of the images.
+    runs : runs of the campaign.
+    grid : grid of the images.
     """
 
     def __init__(self, runs: Sequence[Run], grid: Grid) -> None:
@@ -52,7 +52,7 @@ class Frames:
         self._made: dict[FrameConfig, tuple[Frame, WedgeGroups, WedgeGroups] | None] = {}
 
     def of(self, run: Run) -> tuple[Frame, WedgeGroups, WedgeGroups] | None:
-        """Frame, its wedges and its scales; None on a grid that is too small for curvelets."""
+        """Return the frame, its wedges and its scales; None if the grid is too small for curvelets."""
         config = frame_config(run, self._runs)
         if config not in self._made:
             try:
@@ -68,8 +68,8 @@ class InnovationsByScale:
 
     Parameters
     ----------
-    runs : of the campaign.
-    grid : of the images.
+    runs : runs of the campaign.
+    grid : grid of the images.
     """
 
     def __init__(self, runs: Sequence[Run], grid: Grid) -> None:
@@ -79,11 +79,11 @@ class InnovationsByScale:
     def __call__(
         self, run: Run, background: FloatArray, analysis: FloatArray | None, observation: FloatArray
     ) -> dict[str, list[float]]:
-        """Numbers for the record; empty without an observed cell, or on a grid that is too small.
+        """Return the numbers for the record; empty if no cell is observed or the grid is too small.
 
         Parameters
         ----------
-        background, analysis, observation : m3 m-3, (n_lat, n_lon), NaN where missing; no analysis: None.
+        background, analysis, observation : m3 m-3, (n_lat, n_lon), NaN where missing; analysis None if there is none.
         """
         observed = np.isfinite(background) & np.isfinite(observation)
         made = self._frames.of(run)
@@ -106,7 +106,7 @@ class InnovationsByScale:
         return found
 
     def _white_energy(self, frame: Frame, wedges: WedgeGroups, observed: BoolArray) -> FloatArray:
-        """Energy of white errors of unit variance; kept for the last mask of each frame."""
+        """Return the energy of white errors of unit variance; stored for the last mask of each frame."""
         key = id(frame), observed.tobytes()
         if key not in self._white:
             self._white = {known: energy for known, energy in self._white.items() if known[0] != key[0]}
@@ -122,20 +122,20 @@ def _std(energy: FloatArray, white: FloatArray) -> FloatArray:
 def implausible_errors(
     records: Iterable[Mapping[str, Any]], runs: Sequence[Run], context: MethodContext, is_soil: BoolArray
 ) -> list[str]:
-    """Compare innovation variances with the assumed B + R: a sentence for each run whose errors cannot be right. Local.
+    """Compare innovation variances with the assumed B + R; return a sentence for each run with wrong errors. Local.
 
     Parameters
     ----------
     records : lines of ``cycles.jsonl``.
-    runs : of the campaign.
-    context : with a communicator of one process.
+    runs : runs of the campaign.
+    context : context with a communicator of one process.
     is_soil : cells that an analysis may change, (n_lat, n_lon).
 
     Notes
     -----
-    Means are over all records with an analysis. A run is reported if the variance of a cell differs from the assumed
-    one by more than ``LIMIT``, or that of the finest scale by more than ``LIMIT_OF_FINEST``; so errors that are right
-    to a factor of two never are. Where R alone is assumed, it must not exceed the innovation variance by that much.
+    Means are over all records with an analysis. A run is reported if the innovation variance of a cell differs from the
+    assumed one by more than the factor ``LIMIT``, or that of the finest scale by more than ``LIMIT_OF_FINEST``. If R
+    alone is assumed, it must not exceed the innovation variance by more than that factor.
     """
     variances: dict[str, list[FloatArray]] = {}
     for record in records:
@@ -155,7 +155,7 @@ def implausible_errors(
 def _comparison(
     innovation: FloatArray, assumed: AssumedErrors, frame: Frame, wedges: WedgeGroups, is_soil: BoolArray
 ) -> str:
-    """Discrepancy of the assumed errors, in words; empty if they are plausible or none are assumed."""
+    """Describe the discrepancy of the assumed errors; empty if they are plausible or none are assumed."""
     if assumed.observation is None:
         return ""
     b, r, _ = assumed.variances(frame, wedges, is_soil)

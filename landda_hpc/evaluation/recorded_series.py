@@ -1,4 +1,4 @@
-"""Read the recorded soil water of a finished campaign for verification."""
+"""Recorded soil water of a campaign, read for verification."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from landda_hpc.regridding.depth import DepthRange, depth_weights
 from landda_hpc.storage.series_files import SeriesSlice, list_series, read_day, series_folder
 
 NATURE = "nature"
-"""Name of the truth of a twin."""
+"""Name of the nature run, the truth of a twin."""
 
 Take = Callable[[SeriesSlice], FloatArray]
-"""Function that takes one array of constant shape from each time."""
+"""Function that returns one array of constant shape for each time."""
 
 
 class CampaignSeries:
@@ -27,22 +27,21 @@ class CampaignSeries:
 
     Parameters
     ----------
-    folder : of the campaign.
-    domain, runs, time, scored_since : of the campaign.
+    folder, domain, runs, time : folder, domain, runs and calendar of the campaign.
+    scored_since : first time that is scored.
 
     Attributes
     ----------
-    instances : with series; the nature run first, if there is one.
-    times : regular, in steps of a cycle, from the first recorded time to the last; gaps are NaN.
-    time : the campaign's calendar.
-    scored_since : from here on scores count.
-    n_layers : soil layers that were recorded, from the top.
+    instances : names of the instances with series; the nature run first, if there is one.
+    times : regular times in steps of a cycle, from the first recorded time to the last; gaps are NaN.
+    time, scored_since : as given.
+    n_layers : number of recorded soil layers, from the top.
     scored_depths_m : layers whose standard deviation among tiles was recorded, m.
-    baseline : the run that others are compared with: the control, if there is one; None with a single run.
+    baseline : run that others are compared with: the control, if there is one; None with a single run.
 
     Raises
     ------
-    StorageError : there are no series, or they are damaged or have other cells than the configuration.
+    StorageError : series do not exist, are damaged, or have other cells than the configuration.
     """
 
     def __init__(
@@ -89,11 +88,11 @@ class CampaignSeries:
 
         Parameters
         ----------
-        wanted : functions of each time, by name.
+        wanted : functions that are applied to each time, by name.
 
         Returns
         -------
-        By name, (n_time, ...), NaN at times that were not recorded.
+        Arrays by name, (n_time, ...); NaN at times that were not recorded.
         """
         place = {time: i for i, time in enumerate(self.times)}
         found: dict[str, FloatArray] = {}
@@ -107,7 +106,7 @@ class CampaignSeries:
         return found
 
     def windows(self) -> dict[str, BoolArray]:
-        """Times of the assimilation window (without times excluded from scores) and of the free forecast."""
+        """Return masks of the times of the assimilation window (without unscored times) and of the free forecast."""
         time = self.time
         return {
             "assimilation": np.array([self.scored_since <= t <= time.assimilation_end for t in self.times]),
@@ -115,7 +114,7 @@ class CampaignSeries:
         }
 
     def weights(self, depth_m: DepthRange) -> FloatArray:
-        """Weights of the recorded layers in the mean over a depth; ConfigError if they are not deep enough."""
+        """Return weights of the recorded layers in the mean over a depth; ConfigError if they are not deep enough."""
         return depth_weights(*depth_m, SOIL_ZI[: self.n_layers + 1])
 
     def _axis(self) -> tuple[datetime, ...]:
@@ -128,7 +127,7 @@ class CampaignSeries:
 
 
 def unfrozen(values: SeriesSlice) -> FloatArray:
-    """Soil water of a time, (n_layers, n_cells), m3 m-3; NaN in cells with ice in the observed depth, as in scores."""
+    """Return soil water, (n_layers, n_cells), m3 m-3; NaN in cells with ice in the observed depth, as in scores."""
     water = values.soil_moisture.astype(np.float64)
     water[:, values.frozen > 0.0] = np.nan
     return water

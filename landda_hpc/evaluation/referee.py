@@ -1,4 +1,4 @@
-"""The source of the referee: another product, a twin's second observations, or stations."""
+"""Source of the referee's values: another product, second observations of a twin, or stations."""
 
 from __future__ import annotations
 
@@ -35,16 +35,17 @@ def open_referee(
     depth_m: tuple[float, float],
     domain: Domain,
 ) -> ObservationSource | None:
-    """The source of the section 'referee'; None without one. A twin's has its own random numbers. Local.
+    """Open the source of the section 'referee'; in a twin it has separate random numbers. Local.
 
     Parameters
     ----------
-    referee : the section.
-    catalogue, time, seed, depth_m, domain : of the campaign, with the depth that is observed.
+    referee : the section 'referee'; None: the result is None.
+    catalogue, time, seed, domain : catalogue, calendar, seed and domain of the campaign.
+    depth_m : observed depth, m.
 
     Raises
     ------
-    ConfigError, MissingFileError, DataError : its files are missing or not usable.
+    ConfigError, MissingFileError, DataError : files are missing or not usable.
     """
     if referee is None:
         return None
@@ -59,11 +60,11 @@ class StationSource(KnownSource):
 
     Parameters
     ----------
-    settings : which stations, flags and depths; how far a value may be from an analysis in time.
-    catalogue : with the stations' entry.
-    times : of the analyses.
+    settings : entry, flags and depths of the stations, and tolerance in time.
+    catalogue : catalogue with the entry of the stations.
+    times : times of the analyses.
     depth_m : observed depth, m.
-    domain : cells with updatable soil hold stations.
+    domain : domain of the campaign; only cells with updatable soil receive stations.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Figures of the verification against gridded references, as [S24] Fig. 13 and [B26] Fig. 12."""
+"""Figures of the verification against gridded references, like [S24] Fig. 13 and [B26] Fig. 12."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from landda_hpc.verification.tables.score_records import TRUTH
 
 
 def draw_patterns_with_rain(layers: Sequence[PatternSeries], drawing: Drawing) -> list[Figure]:
-    """Spatial correlation of one reference over time with the rain of each region, as [S24] Fig. 13."""
+    """Draw the spatial correlation with one reference over time, and the rain of each region, like [S24] Fig. 13."""
     first, domain = layers[0], drawing.domain
     area = domain.cells.from_image(domain.grid.area)
     panels, bars = {}, {}
@@ -52,7 +52,7 @@ def draw_patterns_with_rain(layers: Sequence[PatternSeries], drawing: Drawing) -
 
 
 def draw_reference_days(found: ReferenceVerification, days: Sequence[DayAnomalies], drawing: Drawing) -> list[Figure]:
-    """Daily anomalies of the runs next to the reference's, and the rain: [B26] Fig. 12."""
+    """Draw daily anomalies of the runs and of the reference, and the rain, like [B26] Fig. 12."""
     figures: list[Figure] = []
     compared, domain = found.compared, drawing.domain
     reference, layer, nowhere = compared.reference, compared.layer, np.empty(0)
@@ -86,7 +86,7 @@ def draw_reference_days(found: ReferenceVerification, days: Sequence[DayAnomalie
 
 
 def draw_cell_maps(found: ReferenceVerification, drawing: Drawing) -> list[Figure]:
-    """Maps of the temporal correlation with a reference, of every run, and of the differences."""
+    """Draw maps of the temporal correlation of every run with a reference, and of the differences between runs."""
     figures: list[Figure] = []
     for window in found.cells:
         scores = {run: metrics["r"].value for run, metrics in window.scores.scores.items()}
@@ -118,7 +118,7 @@ def draw_cell_maps(found: ReferenceVerification, drawing: Drawing) -> list[Figur
 
 
 def drawn_region(domain: Domain) -> Region:
-    """The part of the grid that maps of all cells show: without the Antarctic if it has no scored cell."""
+    """Return the part of the grid that maps of all cells show: without the Antarctic if it has no scored cell."""
     grid = domain.grid
     if not grid.is_periodic:
         south, north = float(grid.lat_edges[0]), float(grid.lat_edges[-1])
@@ -132,7 +132,7 @@ def _described(reference: str) -> str:
 
 
 def _spread(values: FloatArray, scored: IntArray, n_cells: int) -> FloatArray:
-    """Values of scored cells among all land cells."""
+    """Return the values of scored cells on all land cells; NaN elsewhere."""
     whole = np.full(n_cells, np.nan)
     whole[scored] = values
     return whole

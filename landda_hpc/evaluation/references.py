@@ -42,17 +42,17 @@ from landda_hpc.verification.tables.score_records import TRUTH
 
 @dataclass(frozen=True, eq=False)
 class ReferenceVerification:
-    """Runs and one layer of one reference.
+    """Comparison of the runs with one layer of one reference.
 
     Attributes
     ----------
-    compared : the series of all scored cells.
-    windows : rows of each window.
+    compared : series of all scored cells.
+    windows : mask of the times of each window.
     scored : numbers of the scored land cells.
-    patterns : scores of the pattern over time.
-    cells : temporal scores of each window.
-    rows : means of both.
-    n_missing : times of the campaign without the reference.
+    patterns : scores of the spatial pattern over time.
+    cells : temporal scores of the cells in each window.
+    rows : means of both kinds of scores.
+    n_missing : number of times without a value of the reference.
     """
 
     compared: Compared
@@ -65,7 +65,7 @@ class ReferenceVerification:
 
 
 def region_cells(domain: Domain, regions: Sequence[Region]) -> dict[str, IntArray]:
-    """Scored cells: all, and those of covered regions if these have fewer."""
+    """Return the scored cells: all, and those of each covered region if it has fewer."""
     everything = np.flatnonzero(domain.cells.from_mask(domain.is_scored))
     found = {ALL_CELLS: everything}
     for region in (r for r in regions if covers(domain.grid, r)):
@@ -85,7 +85,7 @@ def verify_references(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps
 
     Yields
     ------
-    One at a time, because the series of all cells take most of the memory.
+    One comparison at a time, because the series of all cells take most of the memory.
     """
     judge = _Judge(series, setup)
 
@@ -109,7 +109,7 @@ def verify_references(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps
 
 
 class _Judge:
-    """Scores the runs against one layer of a reference; holds data common to all layers."""
+    """Score the runs against one layer of a reference; keeps the data common to all layers."""
 
     def __init__(self, series: CampaignSeries, setup: EvaluationSetup) -> None:
         self._series, self._setup, domain = series, setup, setup.domain
@@ -120,7 +120,7 @@ class _Judge:
         self._area = domain.cells.from_image(domain.grid.area)[self._scored]
 
     def of_depth(self, instance: str, depth: DepthRange) -> FloatArray:
-        """A run's mean over a depth in the scored cells, (n_time, n_scored), NaN where frozen."""
+        """Return the mean of a run over a depth in the scored cells, (n_time, n_scored); NaN where frozen."""
         weights = self._series.weights(depth)
 
         def take(values: SeriesSlice) -> FloatArray:
@@ -135,7 +135,7 @@ class _Judge:
     def __call__(
         self, name: str, depth: DepthRange, values: FloatArray, day_begin: timedelta | None = None
     ) -> ReferenceVerification:
-        """Compare; ``values`` as ``of_depth``, one row per time or, for daily means, per day."""
+        """Compare the runs with ``values``, (n_time or n_days, n_scored), m3 m-3."""
         series, asked = self._series, self._setup.asked
         runs = {run: self.of_depth(run, depth) for run in series.runs}
         times, windows = series.times, series.windows()
@@ -172,7 +172,7 @@ class _Judge:
 
 
 class _ProductImages:
-    """Reads a product at the campaign's times and regrids it to the scored cells."""
+    """Images of a product at the campaign's times, regridded to the scored cells."""
 
     def __init__(self, series: CampaignSeries, setup: EvaluationSetup, settings: ReferenceConfig) -> None:
         self._series, self._domain, self._settings, domain = series, setup.domain, settings, setup.domain
@@ -180,14 +180,14 @@ class _ProductImages:
         self._scored = domain.cells.from_mask(domain.is_scored)
         self._regridder: Regridder | None = None
         self.day_begin = self._dataset.product.day_begin if settings.averaging == "day" else None
-        """Offset from 00 UTC of the day; None for instants."""
+        """Offset of the beginning of a day from 00 UTC; None for instants."""
 
     def read(self) -> dict[DepthRange, FloatArray]:
-        """Every layer, (n_time or n_days, n_scored), m3 m-3, NaN where missing.
+        """Read every layer, (n_time or n_days, n_scored), m3 m-3; NaN where missing.
 
         Raises
         ------
-        DataError : there is no file in the campaign's period, or it is not usable.
+        DataError : the campaign's period has no file, or none with a value in the scored cells.
         """
         series, settings, dataset = self._series, self._settings, self._dataset
         rows = self._rows()
@@ -222,7 +222,7 @@ class _ProductImages:
             return {depth: np.asarray(totals[depth] / counts[depth]) for depth in depths}
 
     def _rows(self) -> dict[datetime, int]:
-        """Row of the comparison for each of the product's times; the nearest one for an instant."""
+        """Return the row of the comparison for each of the product's times; for instants, that of the nearest time."""
         series, dataset = self._series, self._dataset
         begin = self.day_begin
         if begin is not None:
@@ -241,7 +241,7 @@ class _ProductImages:
         return {time: row for row, time in best.items()}
 
     def _days(self) -> tuple[datetime, ...]:
-        """Days of the campaign as the product defines them, given by their 00 UTC."""
+        """Return the days of the campaign as the product defines them, given by their 00 UTC."""
         return days_of([time - (self.day_begin or timedelta(0)) for time in self._series.times])
 
     def _on_model(self, profile: SoilMoistureProfile, depth: DepthRange) -> FloatArray:
@@ -252,11 +252,11 @@ class _ProductImages:
 
 
 def chosen_depths(settings: ReferenceConfig, dataset: Dataset, recorded_m: float) -> tuple[DepthRange, ...]:
-    """Layers in which a reference is compared: those in the settings, or all recorded ones.
+    """Return the layers in which a reference is compared: those in the settings, or all recorded ones.
 
     Raises
     ------
-    ConfigError : no layer ends within the recorded depth, m.
+    ConfigError : no layer, or not every layer of the settings, ends within the recorded depth, m.
     """
     depths = settings.depths_m or dataset.depths_m
     chosen = tuple(depth for depth in depths if depth[1] <= recorded_m + 1e-3)
@@ -276,7 +276,7 @@ def anomalies_of_days(
     days_of_region: Callable[[Region], Sequence[date]],
     gaps: Gaps,
 ) -> list[DayAnomalies]:
-    """Anomalies of single days from the mean of the assimilation window, in each region that the grid covers."""
+    """Return anomalies of single days from the mean of the assimilation window, in each region that the grid covers."""
     compared, window = found.compared, found.windows["assimilation"]
     times = [time for time, inside in zip(compared.times, window, strict=True) if inside]
     if not times:

@@ -1,4 +1,4 @@
-"""Read and write the verification settings, a small YAML file next to the configuration."""
+"""Verification settings, a small YAML file, read and written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECTIONS: Final = ("verification", "catalogue", "data_root")
 """Sections allowed in such a file; they do not affect results of the campaign."""
 
 NAME: Final = "verify.yaml"
-"""The file in the folder of a verification; ``landda score --with`` and ``landda plot`` read it."""
+"""Name of the file in the folder of a verification; ``landda score --with`` and ``landda plot`` read it."""
 
 
 def read_settings(file: Path) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def read_settings(file: Path) -> dict[str, Any]:
     Raises
     ------
     MissingFileError : the file does not exist.
-    ConfigError : not YAML, or other sections than ``SECTIONS``.
+    ConfigError : the file is not YAML, or has other sections than ``SECTIONS``.
     """
     content = read_document(file, "settings of a verification")
     if not isinstance(content, dict) or set(content) - set(SECTIONS):
@@ -42,11 +42,11 @@ def read_settings(file: Path) -> dict[str, Any]:
 
 
 def write_settings(asked: VerificationConfig, catalogue: Catalogue, folder: Path) -> Path:
-    """Write the settings of a verification; returns the file.
+    """Write the settings of a verification, and return the path of the file.
 
     Raises
     ------
-    StorageError : it cannot be written.
+    StorageError : the file cannot be written.
     """
     content = (
         asked.model_dump(mode="json"),

@@ -13,16 +13,16 @@ from landda_hpc.regions import Region
 
 @dataclass(frozen=True, eq=False)
 class EvaluationSetup:
-    """What every comparison of a verification shares.
+    """Input common to all comparisons of a verification.
 
     Attributes
     ----------
     asked : the section 'verification'.
-    catalogue : of the data to compare with.
-    seed : of the campaign; keys random numbers.
-    domain : of the campaign.
+    catalogue : catalogue of the data to compare with.
+    seed : seed of the campaign; keys random numbers.
+    domain : domain of the campaign.
     regions : regions with separate means.
-    referee : catalogue entry of the stations that determined gains, which do not verify; None without such stations.
+    referee : catalogue entry of stations that served as the referee and are not used for verification, or None.
     """
 
     asked: VerificationConfig

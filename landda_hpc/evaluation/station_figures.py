@@ -1,4 +1,4 @@
-"""Figures of the verification against stations, as [B26] Figs 9 to 12."""
+"""Figures of the verification against stations, like [B26] Figs 9 to 12."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from landda_hpc.verification.tables.station_table import TITLES
 
 
 def draw_score_maps(found: StationVerification, drawing: Drawing) -> list[Figure]:
-    """Maps of every score, window and layer: control, runs, differences; as [B26] Figs 9 and 10."""
+    """Draw maps of every score, window and layer, for control, runs and differences, like [B26] Figs 9 and 10."""
     figures: list[Figure] = []
     stations = found.stations
     for window in found.windows:
@@ -60,7 +60,7 @@ def draw_score_maps(found: StationVerification, drawing: Drawing) -> list[Figure
 
 
 def draw_station_series(found: StationVerification, drawing: Drawing) -> list[Figure]:
-    """Stations, runs and rain over time, one figure per region; as [B26] Fig. 11."""
+    """Draw stations, runs and rain over time, one figure per region, like [B26] Fig. 11."""
     if not found.windows:
         return []
     figures: list[Figure] = []
@@ -91,7 +91,7 @@ def draw_station_series(found: StationVerification, drawing: Drawing) -> list[Fi
 
 
 def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], drawing: Drawing) -> list[Figure]:
-    """Anomalies of days at stations next to the rain, as [B26] Fig. 12."""
+    """Draw anomalies of single days at stations, and the rain, like [B26] Fig. 12."""
     figures: list[Figure] = []
     stations = found.stations
     for one in days:
@@ -125,7 +125,7 @@ def draw_station_days(found: StationVerification, days: Sequence[DayAnomalies], 
 
 
 def _drawn(found: StationVerification, region: Region, names: Sequence[str]) -> tuple[list[int], str]:
-    """Select the stations of a region that are drawn, by the effect of the last run; with a description of the rule."""
+    """Select the stations of a region to be drawn, by the effect of the last run; return them and the rule in words."""
     stations, window = found.stations, found.windows[0]
     inside = stations.inside(region) & (stations.layer == min(stations.layer)) & (window.scores.n > 0)
     if names:

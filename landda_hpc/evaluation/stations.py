@@ -47,12 +47,12 @@ _DEPTH_SLACK_M: Final = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class StationVerification:
-    """Runs at stations.
+    """Comparison of the runs with stations.
 
     Attributes
     ----------
     stations : compared stations.
-    runs : by name, m3 m-3, (n_time, n_place), NaN where frozen.
+    runs : series of each run at the stations, m3 m-3, (n_time, n_place); NaN where frozen.
     points : representativeness differences between points and cells.
     windows : scores of each window.
     regions : regions with separate means, maps and figures.
@@ -66,7 +66,7 @@ class StationVerification:
 
 
 def anomaly_rule(asked: AnomalyConfig) -> AnomalyRule:
-    """The definition of anomalies in the configuration."""
+    """Return the definition of anomalies in the configuration."""
     return AnomalyRule(asked.kind, asked.window_days)
 
 
@@ -75,7 +75,7 @@ def verify_stations(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) 
 
     Parameters
     ----------
-    setup : what is asked for; stations of a twin are drawn in each of its regions.
+    setup : the requested comparisons; stations of a twin are drawn in each of its regions.
     gaps : collects stations that cannot be read, and reasons for windows without scores.
 
     Returns
@@ -149,7 +149,7 @@ def verify_stations(series: CampaignSeries, setup: EvaluationSetup, gaps: Gaps) 
 
 
 def note_windows(what: str, series: CampaignSeries, scored: Collection[str], min_pairs: int, gaps: Gaps) -> None:
-    """Note the windows without temporal scores, with the reason; windows without times are ignored."""
+    """Add the windows without temporal scores, with the reason, to the gaps; windows without times are ignored."""
     for window, is_inside in series.windows().items():
         n_times = int(is_inside.sum())
         if n_times and window not in scored:
@@ -161,7 +161,7 @@ def note_windows(what: str, series: CampaignSeries, scored: Collection[str], min
 def anomalies_of_days(
     found: StationVerification, days_of_region: Callable[[Region], Sequence[date]], gaps: Gaps
 ) -> list[DayAnomalies]:
-    """Anomalies of single days from the mean of the first window, at the uppermost sensors, for each region."""
+    """Return anomalies of single days from the mean of the first window, at the uppermost sensors of each region."""
     if not found.windows:
         return []
     stations, window = found.stations, found.windows[0]
@@ -184,11 +184,11 @@ def anomalies_of_days(
 def load_stations(
     catalogue: Catalogue, settings: StationsConfig, start: datetime, end: datetime, tolerance_minutes: float
 ) -> list[StationSeries]:
-    """Soil moisture of the stations of a catalogue entry, without flagged values, from start to end.
+    """Read the soil moisture of the stations of a catalogue entry, without flagged values, from start to end.
 
     Parameters
     ----------
-    tolerance_minutes : by which a value may lie outside the period.
+    tolerance_minutes : minutes by which a value may lie outside the period.
 
     Raises
     ------
@@ -204,11 +204,11 @@ def load_stations(
 
 
 def choose_depths(found: Sequence[StationSeries], settings: StationsConfig) -> list[StationSeries]:
-    """The sensors within ``sensor_depths_m`` of the settings; all sensors without it.
+    """Return the sensors within ``sensor_depths_m`` of the settings; without this key, all sensors.
 
     Raises
     ------
-    ConfigError : no sensor is; the message lists the available depths.
+    ConfigError : no sensor lies within these depths; the message lists the available ones.
     """
     if settings.sensor_depths_m is None:
         return list(found)
@@ -232,9 +232,9 @@ def _outside_words(settings: StationsConfig) -> str:
 
 
 def _among_tiles(series: CampaignSeries, stations: StationSet, depths_m: Sequence[DepthRange]) -> FloatArray:
-    """Mean standard deviation among the tiles of each station's cell, in its layer, over the baseline's times.
+    """Return the standard deviation among the tiles of each station's cell, in its layer, as mean over the times.
 
-    NaN for a layer that the campaign did not record; layers of verification may differ from the scored ones.
+    NaN for a layer that the campaign did not record; layers of verification may differ from the recorded ones.
     """
     recorded = series.scored_depths_m
     row = np.array([recorded.index(d) if d in recorded else -1 for d in depths_m])[stations.layer]

@@ -1,4 +1,4 @@
-"""Innovations of a campaign's runs and the increments that the model received, from its images or feedback files."""
+"""Innovations of a campaign's runs and increments that the model received, from images or feedback files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StoredAnalysis:
 
     Attributes
     ----------
-    time : UTC.
+    time : analysis time, UTC.
     pair : background and observation.
     increment : H x_a - H x_b that the model received, m3 m-3, (n_lat, n_lon); 0 where nothing changed.
     """
@@ -41,12 +41,12 @@ class StoredAnalysis:
 
 @dataclass(frozen=True, eq=False)
 class StoredInnovations:
-    """The times of a run with observations, in order; iteration reads them one by one.
+    """Stored analyses of a run at all times with observations, in order; iteration reads them one by one.
 
     Attributes
     ----------
-    run : name.
-    times : UTC.
+    run : name of the run.
+    times : analysis times, UTC.
     source : 'images' or 'feedback files'.
     """
 
@@ -73,27 +73,27 @@ def stored_innovations(
     last: datetime | None = None,
     needs_increments: bool = True,
 ) -> StoredInnovations:
-    """Find the innovations of a run at its analysis times, and every increment. Local; images are read on demand.
+    """Find the innovations of a run at its analysis times, and every increment. Local; files are read on demand.
 
     Parameters
     ----------
-    folder : of a campaign that is finished, stopped or running.
-    run, time : of the campaign.
-    fields : names of the images that it stores.
+    folder : folder of a campaign that is finished, stopped or running.
+    run, time : a run and the calendar of the campaign.
+    fields : names of the images that the campaign stores.
     is_soil : cells that an analysis may change, (n_lat, n_lon).
     first, last : period, both included; by default all analysis times so far.
-    needs_increments : False: innovations suffice, at some of the times, and increments are 0, as where the campaign
+    needs_increments : if False, innovations at some of the times suffice, and increments are 0, as in a campaign that
         assimilates nothing (``observations.monitor_only``).
 
     Raises
     ------
-    DataError : innovations or increments are not stored; says which keys of the configuration store them.
+    DataError : innovations or increments are not stored; the message names the keys of the configuration to set.
 
     Notes
     -----
-    A run without analyses needs innovations at some times. A run with analyses needs every one of them with its
-    increment in all cells, because increments of the past are part of later backgrounds. Images hold them; feedback
-    files do as well where every soil cell has an observation.
+    A run without analyses needs innovations at some times. A run with analyses needs every innovation, and every
+    increment in all cells, because past increments are part of later backgrounds. Images contain both; so do feedback
+    files if every soil cell has an observation.
     """
     observed = _observed_times(folder, time, run, first, last)
     if not observed:
@@ -130,7 +130,7 @@ def stored_innovations(
 def _observed_times(
     folder: CampaignFolder, window: TimeConfig, run: Run, first: datetime | None, last: datetime | None
 ) -> tuple[datetime, ...]:
-    """Analysis times with an observation in some cell, from the records."""
+    """Return the analysis times with an observation in any cell, from the records."""
     begin, end = first or window.start, min(last or window.assimilation_end, window.assimilation_end)
     times = {
         datetime.fromisoformat(record["time"])
@@ -141,7 +141,7 @@ def _observed_times(
 
 
 def _image_names(fields: set[str], *, is_changed: bool) -> bool:
-    """Whether images hold what is needed."""
+    """Return whether images with these fields contain the required innovations and increments."""
     has_background = bool(fields & ({"background"} if is_changed else {"background", "analysis"}))
     has_innovation = has_background and bool(fields & {"innovation", "observation"})
     return has_innovation and (not is_changed or bool(fields & {"increment", "analysis"}))

@@ -1,4 +1,4 @@
-"""Synthetic stations of a twin from its nature run, with errors of representativeness and instrument."""
+"""Synthetic stations of a twin from its nature run, with representativeness and instrument errors."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from landda_hpc.verification.statistics.matching import as_times, sensor_weights
 from landda_hpc.verification.tables.station_table import TWIN_NETWORK
 
 _MOST_TRIES: Final = 100
-"""Number of places in a cell that are tried until one is in the region."""
+"""Largest number of places in a cell that are tried until one is in the region."""
 
 
 def draw_twin_stations(
     series: CampaignSeries, settings: TwinStationsConfig, setup: EvaluationSetup
 ) -> list[StationSeries]:
-    """Stations whose values are the nature run's cell means, plus a constant offset and white errors.
+    """Draw stations whose values are the nature run's cell means, plus a constant offset and white errors.
 
     Random numbers are keyed by the campaign's seed.
 
     Parameters
     ----------
-    setup : stations lie in each of its regions that have scored cells, or anywhere in the domain if none has.
+    setup : stations lie in each of its regions with scored cells, or anywhere in the domain if no region has any.
 
     Raises
     ------
@@ -92,12 +92,12 @@ def draw_twin_stations(
 
 
 def _scored_cells(domain: Domain, region: Region) -> IntArray:
-    """Numbers of the scored cells in a region."""
+    """Return the numbers of the scored cells in a region."""
     return np.flatnonzero(domain.cells.from_mask(region.mask(domain.grid) & domain.is_scored))
 
 
 def _place(generator: np.random.Generator, grid: Grid, i: int, j: int, region: Region) -> tuple[float, float]:
-    """A random place in a cell, in the same region as the cell's centre; degrees."""
+    """Return a random place in a cell, in the same region as the cell's centre; latitude and longitude, degrees."""
     turn = np.mod(grid.lon[j] - region.west, 360.0) + region.west - grid.lon[j]
     west, east = max(grid.lon_edges[j] + turn, region.west), min(grid.lon_edges[j + 1] + turn, region.east)
     for _ in range(_MOST_TRIES):
