@@ -1,1 +1,1 @@
-"""Background + observation + errors -> increment image; pure functions on local arrays."""
+"""Analysis methods: increment images from background, observation and errors, as pure functions on local arrays."""

@@ -1,4 +1,4 @@
-"""The errors that a run assumes, by group of coefficients, to be compared with its innovations."""
+"""Errors that a run assumes, by group of coefficients, for comparison with its innovations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class AssumedErrors:
     Attributes
     ----------
     background, observation : error models.
-    gain : one gain for all cells and scales, 1.
+    gain : gain common to all cells and scales, 1; None: the gain follows from the error models.
     """
 
     background: ErrorModel | None = None
@@ -29,9 +29,9 @@ class AssumedErrors:
     def variances(
         self, frame: ImageFrame, groups: WedgeGroups, domain: BoolArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """B, R and gain by group, (n,) each: variances of white errors of the same energy, m6 m-6; NaN if unknown.
+        """Return B, R (variances of white errors with the same energy, m6 m-6) and gain by group; NaN if unknown.
 
-        Collective over the root group of models that draw realisations.
+        Shape (n,) each. Collective over the root group if an error model draws realisations.
         """
         white = groups.white(domain)
         unknown = np.full(groups.n, np.nan)

@@ -24,9 +24,9 @@ class DifferenceStatistics:
 
     Attributes
     ----------
-    count : times with both values, (n_layer, n_lat, n_lon).
+    count : number of times with both values, (n_layer, n_lat, n_lon).
     mean : mean difference, m3 m-3, same shape; NaN where the count is 0.
-    variance : about the mean, n - 1 in the denominator, m6 m-6; NaN with fewer than two.
+    variance : variance about the mean, with n - 1 in the denominator, m6 m-6; NaN where the count is below 2.
     """
 
     count: IntArray
@@ -42,7 +42,7 @@ class DifferenceStatistics:
         observation_std: float | FloatArray = 0.0,
         min_count: int = 10,
     ) -> FloatArray:
-        """Diagonal of B on the domain.
+        """Return the diagonal of B on the domain.
 
         Parameters
         ----------
@@ -57,11 +57,11 @@ class DifferenceStatistics:
 
         Returns
         -------
-        m6 m-6, (n_layer, n_lat, n_lon); NaN off the domain.
+        Variances, m6 m-6, (n_layer, n_lat, n_lon); NaN off the domain.
 
         Raises
         ------
-        ShapeError : another grid.
+        ShapeError : the domain has another grid.
         DataError : a layer has no cell of the domain with enough times, or the map has no value in such a cell.
         """
         if domain.shape != self.count.shape[1:]:
@@ -111,11 +111,11 @@ class BackgroundArchive:
         Parameters
         ----------
         background, observation : m3 m-3, (n_layer, n_lat, n_lon); the observation is interpolated to each layer's
-            node (``layer_nodes``). NaN is missing; cells without either value are skipped.
+            node (``layer_nodes``). NaN is missing; cells in which either value is missing are skipped.
 
         Raises
         ------
-        ShapeError : another shape.
+        ShapeError : an image has another shape.
         """
         for name, values in (("background", background), ("observation", observation)):
             if values.shape != self._count.shape:
@@ -129,7 +129,7 @@ class BackgroundArchive:
         self._squares += np.where(known, step * (difference - self._mean), 0.0)
 
     def statistics(self) -> DifferenceStatistics:
-        """Statistics of the images added so far."""
+        """Return the statistics of the images added so far."""
         nan = np.full(self._count.shape, np.nan)
         return DifferenceStatistics(
             self._count.copy(),
@@ -139,7 +139,7 @@ class BackgroundArchive:
 
 
 def archive_of(series: Iterable[tuple[FloatArray, FloatArray]]) -> DifferenceStatistics:
-    """Statistics of a series of pairs (background, observation), each (n_layer, n_lat, n_lon), read one at a time.
+    """Return statistics of a series of pairs (background, observation), each (n_layer, n_lat, n_lon), read one by one.
 
     Raises
     ------

@@ -19,15 +19,15 @@ class ThresholdFrame(Protocol):
     def shape(self) -> tuple[int, int]: ...
 
     def forward(self, x: FloatArray, /) -> FloatArray:
-        """C x: flat coefficients whose plain dot product is the inner product of images."""
+        """Return C x: flat coefficients whose dot product is the inner product of images."""
         ...
 
     def rank_mask(self, c: FloatArray, fraction: float, /) -> BoolArray:
-        """True for the coefficients in the top fraction by modulus, one entry per coefficient."""
+        """Return True for the fraction of coefficients with the largest moduli, one entry per coefficient."""
         ...
 
     def apply_gain(self, x: FloatArray, gain: FloatArray, /) -> FloatArray:
-        """C^T diag(gain) C x."""
+        """Return C^T diag(gain) C x."""
         ...
 
 
@@ -40,7 +40,7 @@ class ImageTerm:
     frame : the transform C.
     kept : the diagonal of S, 1 for the coefficients that are compared and 0 for the others.
     std : s, m3 m-3.
-    counted : cells whose residual is compared, (n_lat, n_lon); None: all. Residuals elsewhere are taken as zero.
+    counted : cells whose residual is compared, (n_lat, n_lon); None: all. Residuals elsewhere are set to zero.
 
     Notes
     -----
@@ -54,7 +54,7 @@ class ImageTerm:
     counted: BoolArray | None = None
 
     def weigh(self, residual: FloatArray) -> FloatArray:
-        """G r, (n_lat, n_lon), m-3 m3."""
+        """Return G r, (n_lat, n_lon), m-3 m3."""
         if self.counted is None:
             return self.frame.apply_gain(residual, self.kept) / self.std**2
         seen = np.where(self.counted, residual, 0.0)
@@ -78,8 +78,8 @@ class CostTerms:
 class CostFunction:
     """J(dx) = 1/2 dx^T B^-1 dx + 1/2 (d - H dx)^T R^-1 (d - H dx) + 1/2 ||S C (d - H dx)||^2 / s^2.
 
-    The control vector holds one value per layer and cell, dx = x - x_b; d = y - H x_b. Because C is linear,
-    C f - C H x = C (d - H dx): filling unobserved cells with zeros in d is filling the observed image f with H x_b.
+    The control vector has one value per layer and cell, dx = x - x_b; d = y - H x_b. C is linear, so
+    C f - C H x = C (d - H dx): zeros in d in unobserved cells are equivalent to H x_b there in the observed image f.
 
     Parameters
     ----------
@@ -147,45 +147,45 @@ class CostFunction:
         return self.background_variance.shape
 
     def observe(self, increment: FloatArray) -> FloatArray:
-        """H dx, (n_lat, n_lon), layers added from the top down."""
+        """Return H dx, (n_lat, n_lon); layers are added from the top down."""
         observed = np.zeros(self.innovation.shape)
         for weight, layer in zip(self.layer_weights, increment, strict=True):
             observed += weight * layer
         return observed
 
     def spread_to_layers(self, image: FloatArray) -> FloatArray:
-        """H^T r, (n_layer, n_lat, n_lon)."""
+        """Return H^T r, (n_layer, n_lat, n_lon)."""
         return np.stack([weight * image for weight in self.layer_weights])
 
     def background_term(self, increment: FloatArray) -> float:
-        """J_B; the increment must be zero where B is."""
+        """Return J_B; the increment must be zero where B is zero."""
         return 0.5 * float(np.sum(increment**2 * self._inverse_variance))
 
     def observation_term(self, increment: FloatArray) -> float:
-        """J_O; 0 without an observation term."""
+        """Return J_O; 0 without an observation term."""
         if self.observation_precision is None:
             return 0.0
         residual = self.innovation - self.observe(increment)
         return 0.5 * float(np.sum(residual**2 * self.observation_precision))
 
     def value(self, increment: FloatArray) -> CostTerms:
-        """The three terms of J; the increment must be zero where B is."""
+        """Return the three terms of J; the increment must be zero where B is zero."""
         residual = self.innovation - self.observe(increment)
         image = 0.0 if self.image is None else 0.5 * float(np.sum(residual * self.image.weigh(residual)))
         return CostTerms(self.background_term(increment), self.observation_term(increment), image)
 
     def gradient(self, increment: FloatArray) -> FloatArray:
-        """dJ/dx, (n_layer, n_lat, n_lon); zero where B is."""
+        """Return dJ/dx, (n_layer, n_lat, n_lon); zero where B is zero."""
         pull = self._weigh(self.innovation - self.observe(increment))
         return self._changeable(increment * self._inverse_variance - self.spread_to_layers(pull))
 
     def hessian(self, direction: FloatArray) -> FloatArray:
-        """J'' times a direction: (B^-1 + H^T (R^-1 + G) H) dx, (n_layer, n_lat, n_lon); zero where B is."""
+        """Return J'' dx = (B^-1 + H^T (R^-1 + G) H) dx, (n_layer, n_lat, n_lon); zero where B is zero."""
         weighed = self._weigh(self.observe(direction))
         return self._changeable(direction * self._inverse_variance + self.spread_to_layers(weighed))
 
     def _weigh(self, residual: FloatArray) -> FloatArray:
-        """(R^-1 + C^T S C / s^2) r, (n_lat, n_lon)."""
+        """Return (R^-1 + C^T S C / s^2) r, (n_lat, n_lon)."""
         weighed = np.zeros(residual.shape)
         if self.observation_precision is not None:
             weighed += self.observation_precision * residual

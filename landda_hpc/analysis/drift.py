@@ -14,15 +14,16 @@ from landda_hpc.constants import BoolArray, FloatArray
 
 
 class DriftMemory:
-    """Running mean, per cell and time of day, of the correction that analyses add in a cycle (a MethodMemory).
+    """Correction of the model's drift in a cycle: a running mean per cell and time of day (a ``MethodMemory``).
 
     Parameters
     ----------
-    n_cells : land cells.
+    n_cells : number of land cells.
     cycle_hours : hours between analyses; divides 24.
-    start : of the campaign, UTC.
+    start : start of the campaign, UTC.
     assimilation_end : last analysis time, UTC.
-    config : weight of a new value in the mean, its bound, the times of day, when learning begins, how it fades.
+    config : weight (``share``) of a new value in the mean, bound of the mean, use of times of day, start of learning,
+        decay in the free forecast.
 
     Notes
     -----
@@ -40,9 +41,9 @@ class DriftMemory:
         self._mean = np.zeros((24 // cycle_hours if config.per_time_of_day else 1, n_cells))
 
     def correction(self, time: datetime) -> FloatArray:
-        """Correction of the forecast of the cycle that ends at ``time``, m3 m-3 at the observed depth, (n_cells,).
+        """Return the correction of the forecast that ends at ``time``, m3 m-3 at the observed depth, (n_cells,). Local.
 
-        In the free forecast it fades with the days since the last analysis time. Local.
+        In the free forecast it decays with the time since the last analysis.
         """
         lead = max(0.0, (time - self._end) / timedelta(days=1))
         fading: FloatArray = self._mean[self._slot(time)] * math.exp(-lead / self._config.forecast_days)
@@ -58,7 +59,7 @@ class DriftMemory:
         self._mean[slot] = np.where(observed & np.isfinite(increment), new, old)
 
     def state(self) -> dict[str, FloatArray]:
-        """The means, m3 m-3 a cycle, (times of day, n_cells). Local."""
+        """Return the corrections, m3 m-3 per cycle, (times of day, n_cells). Local."""
         return {"mean": self._mean.copy()}
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:

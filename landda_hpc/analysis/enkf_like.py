@@ -17,19 +17,19 @@ from landda_hpc.constants import BoolArray, FloatArray
 class EnkfLike:
     """Coefficient-wise Kalman gain from the variances of perturbed images.
 
-    c_a = c_b + K (c_y - c_b), K = B / (B + R), with B and R the diagonal variances of the curvelet
-    coefficients of background and observation perturbations. Because C is linear, the update is done on the
-    innovation: increment = C^-1 K C (y - H x_b).
+    c_a = c_b + K (c_y - c_b), K = B / (B + R), where B and R are the variances of the curvelet coefficients of
+    background and observation perturbations. C is linear, so the update is applied to the innovation:
+    increment = C^-1 K C (y - H x_b).
 
     Parameters
     ----------
-    frame : the curvelet frame; a Parseval frame, so a diagonal covariance is an approximation (a redundant
-        frame is not orthogonal).
+    frame : the curvelet frame, a redundant Parseval frame: it is not orthogonal, so a diagonal covariance of
+        coefficients is an approximation.
     members : distribution of the N perturbed images over the root group.
     background, observation : error models; the paper has white errors of 0.15 and 0.10 m3 m-3.
-    estimator : 'sampled' = sample variances of N members that are drawn in every cycle, as in the paper; 'exact' = the
-        variances of the error models, in closed form where one exists.
-    missing : treatment of cells without observation.
+    estimator : 'sampled': sample variances of N members that are drawn in every cycle, as in the paper; 'exact': the
+        variances of the error models, in closed form if one exists.
+    missing : treatment of cells without observation; None: ``ZeroFill``.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class EnkfLike:
         self._exact: tuple[bytes, FloatArray, FloatArray] | None = None
 
     def analyse(self, pair: ImagePair) -> Analysis:
-        """Collective over the root group."""
+        """See ``AnalysisMethod.analyse``. Collective over the root group."""
         frame, domain = self._frame, pair.domain
         if self._estimator == "exact":
             b, r = self._exact_variances(domain)
@@ -63,7 +63,7 @@ class EnkfLike:
         return Analysis(update.increment, spread, gain_statistics(gain, b, frame.blocks) | update.diagnostics)
 
     def _exact_variances(self, domain: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """B and R, (n_var,) each; stored, because the domain of a campaign does not change."""
+        """Return B and R, (n_var,) each; stored, because the domain of a campaign does not change."""
         key = domain.tobytes()
         if self._exact is None or self._exact[0] != key:
             b, r = (model.variance(self._frame, domain) for model in (self._background, self._observation))
@@ -71,7 +71,7 @@ class EnkfLike:
         return self._exact[1], self._exact[2]
 
     def _sampled_variance(self, errors: ErrorModel, domain: BoolArray, time_key: str) -> tuple[FloatArray, FloatArray]:
-        """Sample variances of the coefficients, (n_var,), and the spread in grid space, (n_lat, n_lon)."""
+        """Return sample variances of the coefficients, (n_var,), and the spread in grid space, (n_lat, n_lon)."""
         members, n = self._members, self._members.n_members
         images = [np.stack([errors.perturbation(domain, time_key, m) for m in block]) for block in members.blocks]
         size = domain.size
@@ -89,13 +89,13 @@ class EnkfLike:
 
 
 def coefficient_gain(b: FloatArray, r: FloatArray) -> FloatArray:
-    """K = B / (B + R); 0 where both vanish (coefficients without support on land). Always within [0, 1]."""
+    """Return K = B / (B + R), within [0, 1]; 0 where both vanish (coefficients without support on land)."""
     total = b + r
     return np.divide(b, total, out=np.zeros_like(b), where=total > 0.0)
 
 
 def gain_statistics(gain: FloatArray, b: FloatArray, blocks: Sequence[FrameBlock]) -> dict[str, float | list[float]]:
-    """Mean and standard deviation of K over coefficients that have more than 1e-3 of the largest variance.
+    """Return mean and standard deviation of K over the coefficients with more than 1e-3 of the largest variance.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def gain_statistics(gain: FloatArray, b: FloatArray, blocks: Sequence[FrameBlock
 
 
 def _ordered_sum(block: FloatArray) -> FloatArray:
-    """Sum over members in order (the order of numpy's sum may depend on the memory layout)."""
+    """Return the sum over members in order (the order of numpy's sum may depend on the memory layout)."""
     total = np.zeros(block.shape[1:])
     for image in block:
         total += image

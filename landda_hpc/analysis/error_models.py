@@ -1,7 +1,7 @@
 """Error models of background and observation, from white noise to correlated errors.
 
 An error model provides four properties of the errors e of an image: their standard deviation, one random realisation
-per key, the variances of their curvelet coefficients E|C e|^2, and the product of their covariance and an image. See
+per key, the variances E|C e|^2 of their curvelet coefficients, and the product of their covariance with an image. See
 docs/methods.md, "EnKF-like analysis".
 """
 
@@ -28,29 +28,29 @@ from landda_hpc.random_fields.sphere import random_field
 from landda_hpc.random_fields.sphere_covariance import SphereCovariance
 
 DRAWS = 200
-"""Realisations that coefficients' variances are estimated from, where nobody says how many."""
+"""Default number of realisations from which variances of coefficients are estimated."""
 
 _FIXED = "every time"
-"""Time key of realisations from which a variance is estimated only once."""
+"""Time key of realisations from which a variance is estimated once for all times."""
 
 
 class ErrorModel(Protocol):
     """Errors of one kind, with zero mean. Units are m3 m-3 or its square; images are (n_lat, n_lon)."""
 
     def standard_deviation(self, domain: BoolArray) -> FloatArray:
-        """Standard deviation per cell; zero off the domain."""
+        """Return the standard deviation per cell; zero off the domain."""
         ...
 
     def perturbation(self, domain: BoolArray, time_key: str, member: int) -> FloatArray:
-        """One realisation, zero off the domain; it depends on its key only."""
+        """Return one realisation, zero off the domain, which depends only on its key."""
         ...
 
     def variance(self, frame: ImageFrame, domain: BoolArray) -> FloatArray:
-        """E|C e|^2 of errors on the cells of the domain, (n_var,). Collective over the root group."""
+        """Return E|C e|^2 of errors on the cells of the domain, (n_var,). Collective over the root group."""
         ...
 
     def covariance_times(self, frame: ImageFrame, image: FloatArray, /) -> FloatArray:
-        """Covariance of the errors times an image, in all cells; the caller applies the domain. Local."""
+        """Return the covariance of the errors times an image, in all cells; the caller applies the domain. Local."""
         ...
 
 
@@ -61,7 +61,7 @@ class WhiteErrors:
     ----------
     std : standard deviation, m3 m-3; a number, or a map without NaN on the domain.
     seed : the campaign's seed.
-    purpose : 'background' or 'observation'; keys the realisations.
+    purpose : 'background' or 'observation'; keys the realisations with the seed.
     """
 
     def __init__(self, std: float | FloatArray, seed: int, purpose: str) -> None:
@@ -90,26 +90,26 @@ class UnitField(Protocol):
 
     @property
     def power(self) -> FloatArray | None:
-        """Power of the unitary DFT where the field is homogeneous on the periodic image; else None."""
+        """Power of the unitary DFT if the field is homogeneous on the periodic image; otherwise None."""
         ...
 
     def draw(self, seed: int, *key: str | int) -> FloatArray:
-        """The realisation of a key, (n_lat, n_lon)."""
+        """Return the realisation of a key, (n_lat, n_lon)."""
         ...
 
     def covariance_times(self, image: FloatArray, /) -> FloatArray:
-        """Covariance of the field times an image without NaN; exact."""
+        """Return the covariance of the field times an image without NaN; exact."""
         ...
 
 
 class SphereField:
-    """Correlation exp(-1/2 (d / L)^2) of the great-circle distance d.
+    """Random field with correlation exp(-1/2 (d / L)^2) at the great-circle distance d.
 
     Parameters
     ----------
-    grid : of the images.
+    grid : grid of the images.
     length_km : L, km.
-    length_lon_km : another length along parallels, at the equator (see ``anisotropic_power``), km.
+    length_lon_km : length along parallels, at the equator (see ``anisotropic_power``), km; None: ``length_km``.
     """
 
     def __init__(self, grid: Grid, length_km: float, length_lon_km: float | None = None) -> None:
@@ -138,12 +138,12 @@ class SphereField:
 
 
 class PlaneField:
-    """Correlation exp(-1/2 (d / L)^2) of the distance in cells on the image, periodic in both directions.
+    """Random field with correlation exp(-1/2 (d / L)^2) at distance d in cells, periodic in both directions.
 
     Parameters
     ----------
-    shape : of the images.
-    length_rows, length_columns : L along latitude and along longitude, cells.
+    shape : shape of the images.
+    length_rows, length_columns : L in latitude and in longitude, cells.
     """
 
     def __init__(self, shape: tuple[int, int], length_rows: float, length_columns: float | None = None) -> None:
@@ -174,8 +174,8 @@ class CorrelatedErrors:
     seed, purpose : key the realisations, as for ``WhiteErrors``.
     draws : realisations of f from which the variances of coefficients are estimated if no closed form is known, and
         their distribution over the root group.
-    covariance : covariance in ``covariance_times``: 'coefficients' = diagonal in the frame's coefficients, like every
-        gain, so that the spectrum of f is resolved by octaves; 'field' = the covariance of f itself.
+    covariance : covariance in ``covariance_times``. 'coefficients': diagonal in the frame's coefficients, like every
+        gain, so that the spectrum of f is resolved by octaves; 'field': the covariance of f itself.
 
     Notes
     -----
@@ -211,16 +211,16 @@ class CorrelatedErrors:
         return self._correlated(domain, time_key, member) + self._white.perturbation(domain, time_key, member)
 
     def variance(self, frame: ImageFrame, domain: BoolArray) -> FloatArray:
-        """Collective over the root group in the first call for a domain."""
+        """See ``ErrorModel.variance``. Collective over the root group in the first call for a domain."""
         key = domain.tobytes()
         if self._variance is None or self._variance[0] != key:
             self._variance = key, self._correlated_variance(frame, domain) + self._white.variance(frame, domain)
         return self._variance[1]
 
     def covariance_times(self, frame: ImageFrame, image: FloatArray) -> FloatArray:
-        """A C^T diag(beta) C A + W^2, see ``_coefficient_density``, or with the covariance of f between the two A.
+        """Return (A C^T diag(beta) C A + W^2) times the image, or the same with the covariance of f between the two A.
 
-        Collective in its first call, then local.
+        beta is that of ``_coefficient_density``. Collective in the first call, then local.
         """
         amplitude = np.where(np.isfinite(self._std), self._std, 0.0)
         white = self._white.covariance_times(frame, image)
@@ -242,10 +242,10 @@ class CorrelatedErrors:
         return mean_energy(frame, self._draws, lambda member: self._correlated(domain, _FIXED, member))
 
     def _coefficient_density(self, frame: ImageFrame) -> FloatArray:
-        """beta = E|C f|^2 / ||phi||^2, (n_var,): C^T diag(beta) C = 1 for white f, and its trace is right for any f.
+        """Return beta = E|C f|^2 / ||phi||^2, (n_var,): C^T diag(beta) C is 1 for white f and has the trace of any f.
 
         f is homogeneous along rows, and so is beta except at the edges of the image. The mean of beta along rows
-        therefore keeps the structure and removes most of the sampling noise.
+        therefore keeps its structure and removes most of the sampling noise.
         """
         whole = np.ones(frame.shape, dtype=np.bool_)
         power = self._field.power
@@ -269,10 +269,10 @@ class ClimatologicalErrors:
     Parameters
     ----------
     frame : frame that defines the wedges.
-    spectrum : s, of the errors themselves; the effect of a mask is not part of it (see ``WedgeSpectrum``).
+    spectrum : s of the errors themselves, without the effect of a mask (see ``WedgeSpectrum``).
     seed, purpose : key the realisations, as for ``WhiteErrors``.
-    draws : realisations that the coefficients' variances are estimated from, and how the root group shares them; if
-        None, ``DRAWS`` of them, all on this process.
+    draws : realisations from which variances of coefficients are estimated, and their distribution over the root
+        group; None: ``DRAWS`` realisations, all on this process.
 
     Raises
     ------
@@ -280,13 +280,13 @@ class ClimatologicalErrors:
 
     Notes
     -----
-    Their covariance is C^T diag(s) C with s constant in each wedge. The standard deviation per cell is the mean over
-    the image (exact without a boundary extension, where it is the same in all cells).
+    The covariance is C^T diag(s) C with s constant in each wedge. The standard deviation per cell is the mean over the
+    image (exact without a boundary extension, where it is the same in all cells).
 
-    On a domain with the mask P the coefficients' variances are diag(C P C^T diag(s) C P C^T): each coefficient has a
-    share of every wedge that overlaps with its own, or that the mask mixes into it. They are s times those of white
-    errors for equal s alone. The least s, which is white, counts exactly; the rest is estimated once per domain, from
-    the same realisations in every cycle, and kept.
+    On a domain with the mask P, the variances of coefficients are diag(C P C^T diag(s) C P C^T): wedges overlap, and
+    the mask mixes them. These are s times the variances of white errors only if all s are equal. The part of the
+    smallest s, which is white, is exact; the rest is estimated once per domain, from the same realisations in every
+    cycle, and stored.
     """
 
     def __init__(
@@ -304,11 +304,11 @@ class ClimatologicalErrors:
         return np.where(domain, self._std, 0.0)
 
     def perturbation(self, domain: BoolArray, time_key: str, member: int) -> FloatArray:
-        """C^T sqrt(s) xi with independent xi of unit variance. Local."""
+        """Return C^T sqrt(s) xi on the domain, with independent xi of unit variance. Local."""
         return self._realisation(self._density, domain, time_key, member)
 
     def variance(self, frame: ImageFrame, domain: BoolArray) -> FloatArray:
-        """Collective over the root group at the first call for a domain, if the realisations are shared."""
+        """See ``ErrorModel.variance``. Collective in the first call for a domain if realisations are distributed."""
         key = domain.tobytes()
         if self._variance is None or self._variance[0] != key:
             white = float(self._density.min())
@@ -332,7 +332,7 @@ class ClimatologicalErrors:
 
 
 def known_std(std: float | FloatArray, domain: BoolArray) -> float | FloatArray:
-    """Return the standard deviation; DataError if a map is missing or negative in a cell of the domain."""
+    """Return ``std``; DataError if a map is missing or negative in a cell of the domain."""
     if isinstance(std, np.ndarray):
         bad = int(np.count_nonzero(~(std[domain] >= 0.0)))
         if bad:
@@ -344,7 +344,7 @@ def known_std(std: float | FloatArray, domain: BoolArray) -> float | FloatArray:
 
 
 def mean_energy(frame: ImageFrame, draws: MemberSums, draw: Callable[[int], FloatArray]) -> FloatArray:
-    """Mean of |C x|^2 over realisations of a field of zero mean, (n_var,). Collective over the root group."""
+    """Return the mean of |C x|^2 over realisations of a field, (n_var,). Collective over the root group."""
     blocks = draws.blocks
     energy = np.zeros((len(blocks), frame.n_var))
     for row, block in zip(energy, blocks, strict=True):

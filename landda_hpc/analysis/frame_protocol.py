@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 from landda_hpc.constants import FloatArray
 
 Pooling = Literal["per_scale", "per_wedge"]
-"""Which coefficients share a number: those of a scale, or those of a wedge."""
+"""Group of coefficients with a common number: a scale or a wedge."""
 
 
 class FrameBlock(Protocol):
@@ -22,12 +22,12 @@ class FrameBlock(Protocol):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Coefficients of the wedge along latitude and longitude."""
+        """Number of coefficients of the wedge in latitude and in longitude."""
         ...
 
     @property
     def variances(self) -> slice:
-        """Entries of the wedge in a variance or gain array."""
+        """Position of the wedge in a variance or gain array."""
         ...
 
 
@@ -39,7 +39,7 @@ class ImageFrame(Protocol):
 
     @property
     def n_coef(self) -> int:
-        """Stored numbers; the dot product of two coefficient arrays equals that of the images."""
+        """Number of stored numbers; the dot product of two coefficient arrays equals that of the images."""
         ...
 
     @property
@@ -57,7 +57,7 @@ class ImageFrame(Protocol):
     def inverse(self, c: Any) -> FloatArray: ...
 
     def apply_gain(self, x: FloatArray, gain: FloatArray) -> FloatArray:
-        """C^T diag(gain) C x."""
+        """Return C^T diag(gain) C x."""
         ...
 
     def accumulate_energy(self, x: FloatArray, out: FloatArray) -> None:
@@ -65,19 +65,19 @@ class ImageFrame(Protocol):
         ...
 
     def variance(self, sigma2: FloatArray) -> FloatArray:
-        """E|C e|^2 for independent errors of variance sigma2(x), shape (n_var,)."""
+        """Return E|C e|^2 of independent errors of variance sigma2(x), shape (n_var,)."""
         ...
 
     def wedge_variance(self, sigma2: FloatArray) -> FloatArray:
-        """Sum of ``variance`` over each block, (n_blocks,), at the cost of one transform."""
+        """Return the sum of ``variance`` over each block, (n_blocks,), at the cost of one transform."""
         ...
 
     def local_variance(self, sigma2: FloatArray) -> FloatArray:
-        """``variance`` without the cross terms of a boundary extension, shape (n_var,); a few FFTs per block."""
+        """Return ``variance`` without the cross terms of a boundary extension, (n_var,); costs a few FFTs per block."""
         ...
 
     def variance_from_spectrum(self, power: FloatArray) -> FloatArray:
-        """E|C e|^2 of errors that are homogeneous on the periodic image, shape (n_var,)."""
+        """Return E|C e|^2 of errors that are homogeneous on the periodic image, shape (n_var,)."""
         ...
 
     def scale_by(self, c: Any, gain: FloatArray) -> Any:

@@ -18,7 +18,7 @@ from landda_hpc.analysis.wedge_variances import Pooling, WedgeSpectrum
 from landda_hpc.constants import BoolArray, FloatArray
 
 _PROBES = 4
-"""Random images per group from which the mixing by a mask is estimated."""
+"""Number of random images per group from which the mixing by a mask is estimated."""
 
 
 class GivenSpectra:
@@ -58,12 +58,12 @@ class GivenSpectra:
 
 
 class InnovationSpectra:
-    """K = B / (B + R) with B = max(0, E|d|^2 - R) per wedge or scale: R is given, E|d|^2 is measured on innovations d.
+    """K = B / (B + R) per wedge or scale, with given R and B = max(0, E|d|^2 - R) from the innovations d.
 
     E|d|^2 is a running mean over cycles that includes the present one, so B does not need an initial estimate. The
-    effect of the masks of observed cells on the spectrum is estimated as well (``mixing_matrix``) and removed, so that
-    coasts and gaps do not turn large-scale errors into small-scale ones: B is the spectrum that gives the measured
-    energies on these masks and with R added. K holds for the whole domain.
+    effect of the masks of observed cells on the spectrum is estimated (``mixing_matrix``) and removed, so that coasts
+    and gaps do not turn large-scale errors into small-scale ones: B is the spectrum that, with R added, gives the
+    measured energies on these masks. K holds for the whole domain.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class InnovationSpectra:
     pooling : 'per_scale' or 'per_wedge'.
     observation : error model of the observations.
     memory : number of cycles in the running mean.
-    share : number of random images -> their distribution over the root group.
+    share : function from the number of random images to their distribution over the root group.
     seed : keys the random images.
     missing : treatment of cells without observation.
     """
@@ -108,7 +108,7 @@ class InnovationSpectra:
         return _analyse(frame, groups, gain, background, self._observation, self._missing, pair)
 
     def _on_domain(self, domain: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """Mixing by the domain, (n, n), and s_r, (n,); stored, because the domain of a campaign does not change."""
+        """Return the mixing by the domain, (n, n), and s_r, (n,); stored, because the domain does not change."""
         key = domain.tobytes()
         if self._whole is None or self._whole[0] != key:
             mixing = mixing_matrix(self._frame, self._groups, domain, self._probes, self._seed, "domain")
@@ -133,7 +133,7 @@ class InnovationSpectra:
         self._mixing, _ = running_mean(self._mixing, before, mixing, every, self._memory)
 
     def state(self) -> dict[str, FloatArray]:
-        """Running means of innovation energy (n,) and mixing (n, n), and the number of cycles in them (1,). Local."""
+        """Return running means of innovation energy (n,) and mixing (n, n), and their number of cycles (1,). Local."""
         return {
             "innovation_energy": self._energy.copy(),
             "mixing": self._mixing.copy(),

@@ -1,4 +1,4 @@
-"""Filling of gaps in the innovation from their edges, by the (screened) Laplace equation on the land cells."""
+"""Filling of gaps in the innovation from their edges, by the (screened) Laplace equation on land cells."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class HarmonicInpainting:
 
     Parameters
     ----------
-    grid : of the images.
-    length_km : L, the e-folding length of the filled values, km; None for the Laplace equation, whose solution does not
-        decay: a wide gap is then filled with the mean of its edge.
+    grid : grid of the images.
+    length_km : L, the e-folding length of the filled values, km. None: the Laplace equation, whose solution does not
+        decay: a wide gap is then filled with about the mean of its edge.
 
     Notes
     -----
@@ -38,9 +38,9 @@ class HarmonicInpainting:
 
         Parameters
         ----------
-        values : (n_lat, n_lon), read in observed cells.
+        values : field, (n_lat, n_lon), used in observed cells.
         observed : cells with a value, part of the domain.
-        domain : cells that are filled. Connected parts without any observation become zero.
+        domain : cells to be filled. Connected parts without any observation become zero.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class HarmonicInpainting:
 
     @staticmethod
     def _reached(first: IntArray, second: IntArray, known: BoolArray) -> BoolArray:
-        """Cells that are connected to an observed cell."""
+        """Return the cells that are connected to an observed cell."""
         graph = sparse.coo_array((np.ones(first.size), (first, second)), shape=(known.size, known.size))
         _, piece = connected_components(graph, directed=False)
         has = np.zeros(int(piece.max(initial=0)) + 1, dtype=np.bool_)
@@ -87,7 +87,7 @@ class HarmonicInpainting:
 
 
 def _edges(grid: Grid) -> tuple[IntArray, IntArray, FloatArray]:
-    """Pairs of neighbouring cells (flat indices), and edge length over distance, dimensionless; (n_edges,) each."""
+    """Return pairs of neighbouring cells (flat indices) and edge length over distance, 1; (n_edges,) each."""
     n_lat, n_lon = grid.shape
     index: npt.NDArray[np.int64] = np.arange(n_lat * n_lon, dtype=np.int64).reshape(n_lat, n_lon)
     height, width = np.deg2rad(np.diff(grid.lat_edges)), np.deg2rad(np.diff(grid.lon_edges))

@@ -11,7 +11,7 @@ from landda_hpc.errors import ShapeError
 
 
 def node_weights(depths_m: Sequence[tuple[float, float]], nodes_m: FloatArray = SOIL_Z) -> FloatArray:
-    """Weights of a product's layers at given depths: linear between the middles of its layers, constant beyond them.
+    """Return weights of a product's layers at nodes: linear between the middles of the layers, constant beyond them.
 
     Parameters
     ----------
@@ -24,12 +24,12 @@ def node_weights(depths_m: Sequence[tuple[float, float]], nodes_m: FloatArray = 
 
     Raises
     ------
-    ShapeError : no layer, or layers that are not in order from the top down.
+    ShapeError : there is no layer, or the layers are not in order from the top down.
 
     Notes
     -----
     [S24] interpolates ERA5-Land to CoLM's upper nodes, 0.7, 2.8 and 6.2 cm. With the layer 0-7 cm alone each node takes
-    its value; with 7-28 cm as a second layer, the third node takes 19 % from it.
+    its value; if 7-28 cm is the second layer, it has a weight of 19 % at the third node.
     """
     middles = np.array([0.5 * (top + bottom) for top, bottom in depths_m])
     if middles.size == 0 or np.any(np.diff(middles) <= 0.0):
@@ -47,7 +47,7 @@ def at_nodes(product: FloatArray, weights: FloatArray) -> FloatArray:
 
     Returns
     -------
-    m3 m-3, (n_node, n_lat, n_lon); NaN where a layer with a weight is missing.
+    m3 m-3, (n_node, n_lat, n_lon); NaN where a layer with a weight other than zero is missing.
     """
     if product.ndim != 3 or weights.shape[1:] != product.shape[:1]:
         raise ShapeError(f"product has shape {product.shape}; expected ({weights.shape[1]}, n_lat, n_lon).")

@@ -20,12 +20,12 @@ class LayeredMethod(Protocol):
     """A method that analyses the uppermost soil layers one by one, as 3D-Var does."""
 
     def analyse_layers(self, pairs: Sequence[ImagePair], /) -> Sequence[Analysis]:
-        """Analyse each layer, from the top down. Local: no communication."""
+        """Analyse each layer, from the top down. Local."""
         ...
 
 
 def analyse_separately(method: LayeredMethod, pairs: Sequence[ImagePair], layer_weights: FloatArray) -> Analysis:
-    """Analyse layers one by one and combine them into the analysis of the observed depth. Local: no communication.
+    """Analyse layers one by one and combine them into the analysis of the observed depth. Local.
 
     Parameters
     ----------
@@ -35,10 +35,10 @@ def analyse_separately(method: LayeredMethod, pairs: Sequence[ImagePair], layer_
 
     Returns
     -------
-    ``increment`` is H dx, the mean of the layers' increments; ``layers`` holds the analyses of the layers. B has no
-    covariances between layers, so the J of all layers is the sum of theirs. The diagnostics contain this sum; a layer
+    ``increment`` is H dx, the weighted mean of the layers' increments; ``layers`` has the analyses of the layers. B has
+    no covariances between layers, so the total J is the sum over layers. The diagnostics contain this sum; a layer
     whose minimisation ends earlier enters with its last value. The gradient norm is the largest of all layers, because
-    each minimisation ends by its own gradient.
+    each minimisation ends according to its own gradient.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Error models that a run learns from its own innovations and increments, and analyses with them."""
+"""Error models that a run learns from its own innovations and increments, and analyses that use them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SMOOTHING_CELLS = 1.5
 """Standard deviation of the Gaussian that smooths the map of background variance, cells."""
 
 _LEAST_SHARE = 0.05
-"""Smallest local background variance, as a share of the mean."""
+"""Smallest local background variance, as a fraction of the mean."""
 
 
 class LearnedErrors:
@@ -29,7 +29,7 @@ class LearnedErrors:
     Parameters
     ----------
     frame : the curvelet frame.
-    density : variance of the coefficients' independent sources, (n_var,), m6 m-6: s for white errors of variance s.
+    density : variance of independent sources of the coefficients, (n_var,), m6 m-6; s for white errors of variance s.
     std : standard deviation per cell, (n_lat, n_lon), m3 m-3.
     seed, purpose : key the realisations.
     """
@@ -49,7 +49,7 @@ class LearnedErrors:
         return np.where(domain, self._frame.inverse(self._frame.scale_by(noise, np.sqrt(self.density))), 0.0)
 
     def variance(self, frame: ImageFrame, domain: BoolArray) -> FloatArray:
-        """Density times that of white errors: the leakage between wedges is not resolved. Local."""
+        """Return the density times the variance of white errors; leakage between wedges is not resolved. Local."""
         variance: FloatArray = self.density * frame.local_variance(domain.astype(np.float64))
         return variance
 
@@ -59,13 +59,13 @@ class LearnedErrors:
 
 
 class ErrorsOfEachAnalysis:
-    """The error models of background and observation that each analysis finds before it starts.
+    """Error models of background and observation, learned before each analysis.
 
     Parameters
     ----------
     frame : the curvelet frame.
-    estimator : of R and of the innovation variance, by group of coefficients.
-    local : whether B varies in space within a group, as the square of the innovation does.
+    estimator : estimates R and the innovation variance by group of coefficients.
+    local : whether B varies in space within a group, with the mean square of the innovation.
     seed : keys the realisations.
     """
 
@@ -74,9 +74,9 @@ class ErrorsOfEachAnalysis:
         self._local, self._seed = local, seed
 
     def learn(self, pair: ImagePair) -> tuple[LearnedErrors, LearnedErrors, dict[str, float | list[float]]]:
-        """Learn from the innovation: errors of the background, of the observation, and numbers for the record. Local.
+        """Learn from the innovation; return errors of background and observation, and numbers for the record. Local.
 
-        Where nothing has been observed yet, both have zero variance.
+        Both errors have zero variance if nothing has been observed yet.
         """
         estimator, frame, groups = self.estimator, self.frame, self.estimator.groups
         estimator.observe(pair)
@@ -95,7 +95,7 @@ class ErrorsOfEachAnalysis:
         )
 
     def persistence_warning(self) -> str:
-        """Warning, in words, that the errors of the observations persist from visit to visit. Local."""
+        """Return a warning that the errors of the observations persist from visit to visit. Local."""
         ratio, error = self.estimator.white_share()
         return (
             "the fine detail of this product cannot be trusted: its errors seem to persist from one observation to "
@@ -105,7 +105,7 @@ class ErrorsOfEachAnalysis:
         )
 
     def _local_variance(self, pair: ImagePair, found: LearnedVariances) -> tuple[FloatArray, FloatArray]:
-        """Background variance by cell, m6 m-6, and by coefficient relative to its group's mean, (n_var,)."""
+        """Return background variance by cell, m6 m-6, and by coefficient relative to its group's mean, (n_var,)."""
         frame, groups = self.frame, self.estimator.groups
         square, known = self.estimator.mean_square()
         known = known & pair.domain
@@ -161,7 +161,7 @@ class LearnedGain:
         self._missing = missing
 
     def analyse(self, pair: ImagePair) -> Analysis:
-        """Local, except the strategy for missing cells."""
+        """See ``AnalysisMethod.analyse``. Local, except the strategy for missing cells."""
         frame, background, observation = self._frame, self._background, self._observation
         gain = coefficient_gain(background.density, observation.density)
         update = self._missing.update(GainSetting(frame, background, observation, gain), pair)
@@ -171,15 +171,15 @@ class LearnedGain:
 
 
 class WithLearnedErrors:
-    """A method that is built for each analysis, with error models that the run has learned so far.
+    """A method that is built for each analysis, with the error models that the run has learned so far.
 
     Parameters
     ----------
     errors : learns B and R.
-    make : errors of the background, errors of the observation -> the method. The method must not keep anything from
+    make : function from the errors of background and observation to the method. The method must not keep anything from
         one analysis to the next. Parts that do not depend on the errors should be built once.
-    has_own_gain : whether the gain of the method may differ from the learned one, as with one fixed error model or with
-        one gain for all scales; it is then measured from the increments.
+    has_own_gain : whether the gain of the method may differ from the learned one, for example with one fixed error
+        model or with one gain for all scales; the gain is then computed from the increments.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class WithLearnedErrors:
         return replace(analysis, diagnostics=analysis.diagnostics | learned, warnings=warnings)
 
     def _new_warnings(self, learned: Mapping[str, float | list[float]]) -> tuple[str, ...]:
-        """Why errors could not be learned, each reason once in a job."""
+        """Return the reason why errors could not be learned; each reason once in a job."""
         if learned["is_learned"]:
             return ()
         is_persistent = bool(learned["errors_persist"])
@@ -231,13 +231,13 @@ class WithLearnedErrors:
 
 
 def relative_variance(frame: ImageFrame, groups: WedgeGroups, local: FloatArray, cells: BoolArray) -> FloatArray:
-    """Variance of each coefficient relative to its group's mean, for a variance that differs between cells, (n_var,).
+    """Return the variance of each coefficient relative to its group's mean, (n_var,), for errors that vary in space.
 
     Parameters
     ----------
-    groups : of coefficients; the energy of each group stays the same.
-    local : variance of each cell, m6 m-6, (n_lat, n_lon); zero off ``cells``.
-    cells : cells that count.
+    groups : groups of coefficients; the energy of each group does not change.
+    local : error variance of each cell, m6 m-6, (n_lat, n_lon); zero off ``cells``.
+    cells : cells with errors.
     """
     if not local.any():
         return np.ones(frame.n_var)
@@ -251,7 +251,7 @@ def relative_variance(frame: ImageFrame, groups: WedgeGroups, local: FloatArray,
 def applied_gain(
     scales: WedgeGroups, innovation: FloatArray, increment: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Regression of an increment on the innovation by scale, with its numerator and denominator; (n_scales,) each."""
+    """Return the regression of an increment on the innovation by scale, with numerator and denominator; (n_scales,)."""
     energy = scales.energy(innovation)
     product = scales.product(increment, innovation) if increment.any() else np.zeros(scales.n)
     gain = np.divide(product, energy, out=np.zeros_like(product), where=energy > 0.0)
@@ -259,12 +259,12 @@ def applied_gain(
 
 
 def _cell_std(variance: FloatArray, white: FloatArray) -> float:
-    """Standard deviation of a cell from sums over all groups."""
+    """Return the standard deviation of a cell from sums over all groups."""
     return float(np.sqrt(max(float(variance.sum()), 0.0) / max(float(white.sum()), np.finfo(np.float64).tiny)))
 
 
 def _smoothed(values: FloatArray, known: BoolArray) -> FloatArray:
-    """Mean over the neighbourhood with Gaussian weights, over known cells; periodic along latitude circles."""
+    """Return the Gaussian-weighted mean of known cells around each cell; periodic along latitude circles."""
     from scipy.ndimage import gaussian_filter
 
     mode = ("nearest", "wrap")

@@ -1,4 +1,4 @@
-"""Conjugate gradients for a quadratic cost function, with cost and gradient of every iteration."""
+"""Conjugate gradients for a quadratic cost function, with a record of cost and gradient of every iteration."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class StoppingRule:
     Attributes
     ----------
     tolerance : largest norm of the gradient at the end.
-    is_relative : the tolerance is a fraction of the gradient's norm at the start; it is absolute in [S24].
+    is_relative : whether the tolerance is a fraction of the gradient's norm at the start; it is absolute in [S24].
     max_iterations : largest number of iterations.
-    is_preconditioned : minimise in v = B^-1/2 dx, where the Hessian's smallest eigenvalue is 1; else in dx itself.
-        The gradient whose norm is tested is the one in that variable.
+    is_preconditioned : minimise in v = B^-1/2 dx, in which the Hessian's smallest eigenvalue is 1; otherwise in dx.
+        The norm of the gradient is that in the same variable.
     """
 
     tolerance: float = 1e-9
@@ -50,8 +50,8 @@ class Minimum:
     increment : x_a - x_b, m3 m-3, (n_layer, n_lat, n_lon).
     costs : terms of J at the start and after every iteration, n_iterations + 1.
     gradient_norms : norm of the gradient at the same points.
-    gradient_norm : at the end, evaluated directly (the recurrence of conjugate gradients drifts from the gradient).
-    converged : the directly evaluated gradient meets the tolerance.
+    gradient_norm : norm at the end, evaluated directly (the recurrence of conjugate gradients accumulates errors).
+    converged : whether the directly evaluated gradient meets the tolerance.
     """
 
     increment: FloatArray
@@ -70,7 +70,7 @@ def minimise(cost: CostFunction, rule: StoppingRule) -> Minimum:
 
     Returns
     -------
-    Minimum : not converged if the iterations are used up or rounding errors prevent the tolerance; the caller decides
+    Minimum : not converged if ``max_iterations`` is reached or rounding errors prevent convergence; the caller decides
         how to proceed.
 
     Notes
@@ -117,17 +117,17 @@ def conjugate_gradients(
 
     Parameters
     ----------
-    gradient, hessian : of the function; the Hessian is symmetric and positive on the gradients that occur.
+    gradient, hessian : gradient and Hessian of the function; the Hessian is symmetric and positive on all gradients.
     start, start_gradient : first point and its gradient, any shape.
     tolerance : largest norm of the gradient at the end.
     max_iterations : largest number of iterations.
-    record : called after every iteration with the point and its gradient by recurrence.
+    record : called after every iteration with the point and its gradient from the recurrence.
 
     Returns
     -------
-    The point, and the norm of its directly evaluated gradient. The norm exceeds the tolerance if the iterations are
-    used up or rounding errors stop the descent. If the recurrence meets the tolerance and the gradient itself does not,
-    the search restarts from that point, until a restart no longer halves the gradient.
+    The point, and the norm of its directly evaluated gradient. The norm exceeds the tolerance if ``max_iterations`` is
+    reached or rounding errors stop the descent. If the recurrence meets the tolerance but the gradient itself does not,
+    the search restarts from that point until a restart no longer halves the gradient.
 
     References
     ----------
@@ -155,7 +155,7 @@ def conjugate_gradients(
 
 
 def _dot(a: FloatArray, b: FloatArray) -> float:
-    """Dot product by numpy's pairwise sum; the order of a BLAS sum may depend on the number of threads."""
+    """Return the dot product by numpy's pairwise sum; the order of a BLAS sum may depend on the number of threads."""
     return float(np.sum(a * b))
 
 

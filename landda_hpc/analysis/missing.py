@@ -1,8 +1,8 @@
 """Treatment of cells without observation in an image analysis; see docs/methods.md, "Transform and missing cells".
 
-Every strategy takes the same setting (innovation, gain, error models) and gives an increment on the whole domain. Far
-from observations the increment vanishes: it decays over the correlation length of the background errors, or over the
-length of the inpainting.
+Every strategy computes an increment on the whole domain from the same input (innovation, gain, error models). Far from
+observations the increment vanishes: it decays over the correlation length of the background errors, or over the length
+of the inpainting.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from landda_hpc.constants import FloatArray
 from landda_hpc.errors import DataError
 
 Pool = Callable[[FloatArray], FloatArray]
-"""Variances per coefficient -> their sums over the coefficients that share a gain; (n_var,) -> (n_var,)."""
+"""Variances per coefficient -> their sums over the coefficients with a common gain; (n_var,) -> (n_var,)."""
 
 _LEAST_SHARE = 0.05
-"""Observed share of an atom's energy below which a sampled gain is noise; other errors change by less than 1 %."""
+"""Observed fraction of an atom's energy below which a sampled gain is noise; the limit hardly affects other errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class GainSetting:
     frame : the transform C.
     background, observation : error models from which the gain is computed.
     gain : K = B / (B + R) for an image without gaps, (n_var,), 0..1.
-    pool : sums over the coefficients that share a gain; None if each has its own.
+    pool : sums over the coefficients with a common gain; None if each coefficient has its own.
     """
 
     frame: ImageFrame
@@ -49,14 +49,14 @@ class GainSetting:
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """Increment on the domain, (n_lat, n_lon), m3 m-3, and numbers for the cycle record."""
+    """Increment on the domain, m3 m-3, (n_lat, n_lon), and numbers for the cycle record."""
 
     increment: FloatArray
     diagnostics: dict[str, float | list[float]]
 
 
 class MissingStrategy(Protocol):
-    """Innovation with gaps -> increment."""
+    """Treatment of gaps: an increment from an innovation with gaps."""
 
     def update(self, setting: GainSetting, pair: ImagePair) -> Update:
         """Collective over the root group."""
@@ -64,7 +64,7 @@ class MissingStrategy(Protocol):
 
 
 class ZeroFill:
-    """The innovation of a missing cell is zero, as in the papers; the default."""
+    """Set the innovation of missing cells to zero, as in the papers (the default of most methods)."""
 
     def update(self, setting: GainSetting, pair: ImagePair) -> Update:
         """Local."""
@@ -72,7 +72,7 @@ class ZeroFill:
 
 
 class Inpaint:
-    """The innovation is extended into gaps before the transform."""
+    """Extend the innovation into gaps before the transform."""
 
     def __init__(self, fill: HarmonicInpainting) -> None:
         self._fill = fill
@@ -86,16 +86,16 @@ class Inpaint:
 class AdjustedVariance:
     """Zero fill with the diagonal gain that is optimal for the mask of this analysis.
 
-    With M the mask of observed cells, the coefficients of the innovation M (e_o - e_b) have the variances B_M + R_M,
-    and their covariance with those of the background's error on the whole domain is X = (B + B_M - B_U) / 2, where B_U
-    is the variance of the errors on unobserved cells. The gain is the regression X / (B_M + R_M), at least zero. White
-    errors keep their K; with correlated errors it exceeds 1 where the mask removes more of a coefficient's signal than
-    of its noise. Sampling noise must not create increments far from observations: if each coefficient has its own gain,
-    the gain is reduced by ``chance_factor``, and atoms with less than 5 % of their energy on observed cells get zero.
+    Let M be the mask of observed cells. The coefficients of the innovation M (e_o - e_b) have the variances B_M + R_M.
+    Their covariance with the coefficients of the background error on the whole domain is X = (B + B_M - B_U) / 2, where
+    B_U is the variance of errors on unobserved cells. The gain is the regression X / (B_M + R_M), at least zero. White
+    errors keep their K; with correlated errors the gain exceeds 1 where the mask removes more of a coefficient's signal
+    than of its noise. Sampling noise must not create increments far from observations: if each coefficient has its own
+    gain, it is reduced by ``chance_factor``, and zero for atoms with less than 5 % of their energy on observed cells.
 
     Parameters
     ----------
-    members : realisations from which the variances are estimated; the variances of white errors have a closed form.
+    members : realisations from which variances are estimated; the variances of white errors have a closed form.
     """
 
     def __init__(self, members: MemberSums) -> None:
@@ -123,7 +123,7 @@ class AdjustedVariance:
         return np.where(seen >= _LEAST_SHARE * whole, factor * regression(covariance, innovation), 0.0)
 
     def _sampled(self, setting: GainSetting, pair: ImagePair) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """B, B_M + R_M and X from the members, (n_var,) each. Collective."""
+        """Return B, B_M + R_M and X from the members, (n_var,) each. Collective."""
         frame, observed, n = setting.frame, pair.observed, setting.frame.n_var
         blocks = self._members.blocks
         energy = np.zeros((len(blocks), 4, n))
@@ -140,13 +140,13 @@ class AdjustedVariance:
 
 
 def regression(covariance: FloatArray, variance: FloatArray) -> FloatArray:
-    """Coefficient covariance / variance, at least zero; 0 where the variance vanishes."""
+    """Return the coefficient covariance / variance, at least zero; 0 where the variance vanishes."""
     gain = np.divide(covariance, variance, out=np.zeros_like(covariance), where=variance > 0.0)
     return np.maximum(gain, 0.0)
 
 
 def chance_factor(first: FloatArray, second: FloatArray, covariance: FloatArray, n_members: int) -> FloatArray:
-    """Share of a squared sample correlation that is not due to chance: (n rho^2 - 1) / ((n - 1) rho^2), in [0, 1].
+    """Return the fraction of a squared correlation not due to chance, (n rho^2 - 1) / ((n - 1) rho^2), in [0, 1].
 
     Parameters
     ----------
@@ -164,11 +164,11 @@ def chance_factor(first: FloatArray, second: FloatArray, covariance: FloatArray,
 
 
 class Solve:
-    """The analysis of these error models with this mask: P H^T (H P H^T + R)^-1 d.
+    """Full analysis with the error models and the mask: P H^T (H P H^T + R)^-1 d.
 
-    P and R are the covariances of the error models, C^T diag(beta) C on the sphere of the frame, and H selects the
-    observed cells: the update of a Kalman filter whose B is diagonal in coefficient space, with the real mask. The
-    system of observed cells is solved by conjugate gradients, scaled by the variance of each cell's innovation.
+    P and R are the covariances of the error models, C^T diag(beta) C, and H selects the observed cells: the update of a
+    Kalman filter with the real mask, whose B is diagonal in coefficient space. The system of the observed cells is
+    solved by conjugate gradients, scaled by the variance of each cell's innovation.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ class Solve:
 
         Raises
         ------
-        DataError : the iterations are used up.
+        DataError : the residual exceeds the tolerance after ``max_iterations``.
         """
         frame, background, observation = setting.frame, setting.background, setting.observation
         observed, innovation = pair.observed, pair.innovation
@@ -218,6 +218,6 @@ class Solve:
 
 
 def _increment(frame: ImageFrame, pair: ImagePair, innovation: FloatArray, gain: FloatArray) -> FloatArray:
-    """C^T K C d on the domain."""
+    """Return C^T K C d on the domain."""
     coefficients = frame.scale_by(frame.forward(innovation), gain)
     return np.where(pair.domain, frame.inverse(coefficients), 0.0)

@@ -12,16 +12,16 @@ from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.random_fields.keyed import keyed_generator
 
 _ITERATIONS = 200
-"""Iterations of ``unmixed``; more iterations change a gain by less than 1e-3."""
+"""Number of iterations of ``unmixed``; more iterations change a gain by less than 1e-3."""
 
 
 class WedgeGroups:
-    """Groups of wedges that share a number, one per wedge or one per scale, and sums over them.
+    """Groups of wedges, and sums over them.
 
     Parameters
     ----------
     frame : frame that defines the wedges.
-    pooling : 'per_wedge', or 'per_scale' for all directions of a scale together.
+    pooling : 'per_wedge': each wedge is a group; 'per_scale': all wedges of a scale are a group.
     """
 
     def __init__(self, frame: ImageFrame, pooling: Pooling) -> None:
@@ -37,41 +37,41 @@ class WedgeGroups:
         self.scale_of[self.of_block] = [block.scale for block in blocks]
 
     def by_scale(self, values: FloatArray) -> FloatArray:
-        """(n,) -> (n_scales,): sums over the groups of each scale."""
+        """Return sums over the groups of each scale, (n,) -> (n_scales,)."""
         sums: FloatArray = np.bincount(self.scale_of, values).astype(np.float64)
         return sums
 
     def sums(self, variance: FloatArray) -> FloatArray:
-        """(n_var,) -> (n,): sum over the coefficients of each group."""
+        """Return sums over the coefficients of each group, (n_var,) -> (n,)."""
         out = np.zeros(self.n)
         for group, block in zip(self.of_block.tolist(), self._frame.blocks, strict=True):
             out[group] += variance[block.variances].sum()
         return out
 
     def expand(self, values: FloatArray) -> FloatArray:
-        """(n,) -> (n_var,): the value of its group for each coefficient."""
+        """Return the value of its group for each coefficient, (n,) -> (n_var,)."""
         out = np.empty(self._frame.n_var)
         for group, block in zip(self.of_block.tolist(), self._frame.blocks, strict=True):
             out[block.variances] = values[group]
         return out
 
     def pool(self, variance: FloatArray) -> FloatArray:
-        """(n_var,) -> (n_var,): for each coefficient the sum over its group."""
+        """Return the sum over its group for each coefficient, (n_var,) -> (n_var,)."""
         return self.expand(self.sums(variance))
 
     def energy(self, image: FloatArray) -> FloatArray:
-        """Energy of one image in each group, (n,)."""
+        """Return the energy of one image in each group, (n,)."""
         energy = np.zeros(self._frame.n_var)
         self._frame.accumulate_energy(image, energy)
         return self.sums(energy)
 
     def product(self, x: FloatArray, y: FloatArray) -> FloatArray:
-        """Inner product of the coefficients of two images in each group, (n,)."""
+        """Return the inner product of the coefficients of two images in each group, (n,)."""
         product: FloatArray = 0.25 * (self.energy(x + y) - self.energy(x - y))
         return product
 
     def white(self, cells: BoolArray) -> FloatArray:
-        """Energy of white errors of unit variance on the cells, (n,)."""
+        """Return the energy of white errors of unit variance on the cells in each group, (n,)."""
         out = np.zeros(self.n)
         np.add.at(out, self.of_block, self._frame.wedge_variance(cells.astype(np.float64)))
         return out
@@ -80,18 +80,18 @@ class WedgeGroups:
 def mixing_matrix(
     frame: ImageFrame, groups: WedgeGroups, cells: BoolArray, probes: MemberSums, seed: int, time_key: str
 ) -> FloatArray:
-    """Energy in all groups of errors with unit variance in one group, after masking.
+    """Return the energy, in all groups, of errors with unit variance in one group, after masking.
 
     Parameters
     ----------
     cells : the mask, (n_lat, n_lon).
-    probes : random images from which the matrix is estimated, shared by the root group; a multiple of ``groups.n``.
+    probes : distribution of the random images over the root group; their number is a multiple of ``groups.n``.
     seed, time_key : key the random numbers.
 
     Returns
     -------
     A, (n, n): E[energy in group i] = sum over j of A_ij s_j for errors with covariance C^T diag(s) C on these cells.
-    Rows sum to the energy of white errors exactly.
+    Each row sums exactly to the energy of white errors.
 
     Notes
     -----
@@ -109,14 +109,14 @@ def mixing_matrix(
 def probe_energy(
     frame: ImageFrame, groups: WedgeGroups, group: int, cells: BoolArray, seed: int, *key: str | int
 ) -> FloatArray:
-    """Energy in each group, (n,), of one random image of unit variance in one group, cut to the cells. Local."""
+    """Return the energy in each group, (n,), of a masked random image of unit variance in one group. Local."""
     noise = keyed_generator(seed, "mixing of wedges by a mask", *key).standard_normal(frame.n_coef)
     only = groups.expand((np.arange(groups.n) == group).astype(np.float64))
     return groups.energy(np.where(cells, frame.inverse(frame.scale_by(noise, only)), 0.0))
 
 
 def with_row_sums(matrix: FloatArray, sums: FloatArray) -> FloatArray:
-    """A matrix of energies of probes, (n, n), with its rows scaled to sums that are known exactly, (n,)."""
+    """Scale the rows of a matrix of probe energies, (n, n), to sums that are known exactly, (n,)."""
     total = matrix.sum(axis=1)
     factor = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0.0)
     scaled: FloatArray = factor[:, None] * matrix
@@ -128,18 +128,18 @@ def unmixed(energy: FloatArray, mixing: FloatArray, noise: FloatArray) -> FloatA
 
     Parameters
     ----------
-    energy : measured, (n,).
+    energy : measured energies, (n,).
     mixing : A, (n, n).
     noise : s_r, (n,).
 
     Returns
     -------
-    (n,). For a diagonal A it tends to max(0, energy / A - s_r).
+    s_b, (n,). For a diagonal A it tends to max(0, energy / A - s_r).
 
     Notes
     -----
     The multiplicative iteration of Richardson (1972, J. Opt. Soc. Am., 62, 55) and Lucy (1974, Astron. J., 79, 745)
-    with a known background: never negative, and stable where the mask hardly allows groups to be separated.
+    with a known background. It is never negative, and stable if the mask hardly allows groups to be separated.
     """
     weight = mixing.sum(axis=0)
     white = mixing.sum(axis=1)

@@ -38,7 +38,7 @@ class PointwiseOfErrors:
 
     Parameters
     ----------
-    background, observation : error models, which may change in time; correlations are not used.
+    background, observation : error models, which may change in time; their correlations are not used.
     """
 
     def __init__(self, background: ErrorModel, observation: ErrorModel) -> None:
@@ -58,14 +58,14 @@ class AdaptivePointwise:
     ----------
     shape : (n_lat, n_lon).
     background_std : initial estimate of the standard deviation of background errors, m3 m-3.
-    observation_std : standard deviation of observation errors, m3 m-3; a number, or a map without NaN in observed
-        cells.
+    observation_std : standard deviation of observation errors, m3 m-3; a number, or a map, which may be NaN in cells
+        without observations (K is 0 there).
     prior_cycles : weight of the initial estimate, as a number of innovations.
     memory : maximum number of innovations in the mean of a cell, including the initial estimate.
 
     Notes
     -----
-    The gain of an innovation does not depend on that innovation, so that K d is linear in d. A mean innovation (bias)
+    The gain does not depend on the innovation that it multiplies, so K d is linear in d. A mean innovation (bias)
     counts as background error.
     """
 
@@ -92,11 +92,11 @@ class AdaptivePointwise:
         return Analysis(np.where(observed, gain, 0.0) * innovation, diagnostics=_gain_of_cells(gain, pair))
 
     def state(self) -> dict[str, FloatArray]:
-        """Mean square innovation per cell, m6 m-6, and the number of innovations in it. Local."""
+        """Return the mean square innovation per cell, m6 m-6, and the number of innovations in it. Local."""
         return {"mean_square_innovation": self._mean_square.copy(), "count": self._count.copy()}
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
-        """Local."""
+        """See ``MethodMemory.restore``."""
         known = checked(arrays, self.state())
         self._mean_square, self._count = known["mean_square_innovation"], known["count"]
 
@@ -110,7 +110,7 @@ def _gain_of_cells(gain: FloatArray, pair: ImagePair) -> dict[str, float | list[
 
 
 def adaptive_gain(mean_square: FloatArray, r: FloatArray) -> FloatArray:
-    """K = B / (B + R) with B = max(0, E d^2 - R), in [0, 1]; 0 where R is unknown (NaN)."""
+    """Return K = B / (B + R) with B = max(0, E d^2 - R), in [0, 1]; 0 where R is unknown (NaN)."""
     known = np.isfinite(r)
     variance = np.where(known, r, 1.0)
     return coefficient_gain(np.where(known, np.maximum(0.0, mean_square - variance), 0.0), variance)

@@ -21,10 +21,10 @@ class ImagePair:
     observation : y, m3 m-3, same shape; NaN where missing or rejected.
     domain : cells that an analysis may change (updatable soil), same shape.
     time_key : valid time as ISO text; keys every random number of the analysis.
-    observation_std : standard deviation of the errors that the observation reports, m3 m-3, same shape; None if it
+    observation_std : standard deviation of the reported observation errors, m3 m-3, same shape; None if the observation
         reports none. Only methods that use reported errors read it.
-    referee : soil moisture of another product, or of stations, that is not assimilated, m3 m-3, same shape; NaN where
-        it has none; None without a referee at this time. Only methods that learn their errors read it.
+    referee : soil moisture of the referee, which is not assimilated, m3 m-3, same shape, NaN where missing; None
+        without a referee at this time. Only methods that learn their errors read it.
     """
 
     background: FloatArray
@@ -50,7 +50,7 @@ class ImagePair:
 
     @property
     def innovation(self) -> FloatArray:
-        """d = y - H x_b where observed, zero elsewhere (zero fill in innovation space), shape (n_lat, n_lon)."""
+        """d = y - H x_b in observed cells, zero elsewhere (zero fill), m3 m-3, shape (n_lat, n_lon)."""
         return np.where(self.observed, self.observation - self.background, 0.0)
 
 
@@ -61,11 +61,10 @@ class Analysis:
     Attributes
     ----------
     increment : x_a - x_b, m3 m-3, (n_lat, n_lon); zero outside the domain.
-    spread : standard deviation of the background's perturbed images, m3 m-3; NaN off the domain; None where
-        the method has no ensemble.
+    spread : standard deviation of background errors, m3 m-3, NaN off the domain; None if the method assumes none.
     diagnostics : named numbers for the cycle record.
-    layers : the analyses of the uppermost soil layers, from the top down, where these were analysed one by one;
-        ``increment`` is then their mean over the observed depth. Empty where the observed depth itself was analysed.
+    layers : analyses of the uppermost soil layers, from the top down, if these were analysed one by one; ``increment``
+        is then their mean over the observed depth. Empty if the observed depth itself was analysed.
     warnings : sentences for the log, without the name of the run; rank 0 writes them.
     """
 
@@ -77,7 +76,7 @@ class Analysis:
 
     @property
     def parts(self) -> tuple[Analysis, ...]:
-        """Analyses whose increments go to the soil: those of the layers if there are any, else this one."""
+        """Analyses whose increments are added to the soil: those of the layers if there are any, else this one."""
         return self.layers or (self,)
 
 
@@ -89,28 +88,28 @@ class MemberSums(Protocol):
 
     @property
     def blocks(self) -> tuple[range, ...]:
-        """Member numbers of the blocks that this process computes."""
+        """Numbers of the members in each block that this process computes."""
         ...
 
     def sum_blocks(self, block_sums: FloatArray) -> FloatArray:
-        """(blocks here, n) -> (n,): the sum over all blocks, on every process. Collective."""
+        """Return the sum over all blocks on every process, (blocks here, n) -> (n,). Collective."""
         ...
 
 
 class AnalysisMethod(Protocol):
-    """An analysis method: background and observation in, increment out."""
+    """An analysis method: computes an increment from background and observation."""
 
     def analyse(self, pair: ImagePair) -> Analysis:
-        """Collective over the root group: each of its processes gives the same pair and gets the same result."""
+        """Analyse one image. Collective over the root group: all processes pass the same pair, get the same result."""
         ...
 
 
 @runtime_checkable
 class HearsIncrements(Protocol):
-    """A method that needs the increments that the model really received, within the bounds of its layers."""
+    """A method that needs the increments that the model actually received, after the bounds of its layers."""
 
     def applied(self, increment: FloatArray) -> None:
-        """Take note of H x_a - H x_b after the bounds, m3 m-3, (n_lat, n_lon), zero off the domain. Local: roots.
+        """Store what is needed of H x_a - H x_b after the bounds, m3 m-3, (n_lat, n_lon), zero off the domain. Local.
 
         Called after every analysis, on every process of the root group with the same image.
         """

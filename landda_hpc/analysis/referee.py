@@ -1,14 +1,14 @@
 """Gains from a referee: another product, or stations, whose errors are independent and which is not assimilated.
 
-Let d = y - H x_b = e + o be the innovation and a = y2 - H x_b = e + o2 the departure of the referee, with e the error
-of the background and o, o2 those of the two products. If o2 is independent of e and o,
+Let d = y - H x_b = e + o be the innovation and a = y2 - H x_b = e + o2 the departure of the referee. Here e is truth
+minus background, and o and o2 are the errors of the two products. If o2 is independent of e and o,
 
     K = <C a, C d> / <C d, C d>
 
-is the regression of e on d in each group of coefficients, for any R, correlated in space or in time, and also where e
-and o are correlated. Where the referee has gaps, the product is taken between a on the cells of the referee and the
-complete d: the mean over the referee's cells of a times the part of d that belongs to the group. No energy leaks from
-one group to another then, even if the referee covers one cell in a hundred.
+is the regression of e on d in each group of coefficients. This holds for any R, correlated in space or in time, and
+also if e and o are correlated. If the referee has gaps, the product is that of a on the cells of the referee and the
+complete d: a times the part of d that belongs to the group, summed over the referee's cells. Thus no energy leaks from
+one group to another, even if the referee covers one cell in a hundred.
 
 With mutually independent errors the same products give all three variances (triple collocation):
 B = <C a, C d>, R = <C d, C (d - a)>, R2 = <C a, C (a - d)>.
@@ -38,28 +38,28 @@ _LOWEST, _HIGHEST = 0.02, 0.98
 """Bounds of the gain."""
 
 _SPREAD_OF_SCALES: Final = 0.25
-"""Standard deviation that gains of scales are expected to have around the gain of all scales."""
+"""Expected standard deviation of gains of scales about the gain of all scales."""
 
 _SPREAD_OF_WEDGES: Final = 0.1
-"""Standard deviation that gains of wedges are expected to have around that of their scale."""
+"""Expected standard deviation of gains of wedges about the gain of their scale."""
 
 _REPEATED: Final = 3.0
-"""Analyses that count as one in sampling errors, because neighbouring analyses share part of their errors."""
+"""Number of analyses that count as one in sampling errors, because successive analyses have errors in common."""
 
 _LARGEST_ERROR: Final = 0.1
-"""Sampling error of the gain of all scales below which the referee decides."""
+"""Largest sampling error of the gain of all scales with which the referee determines the gain."""
 
 _LEAST_ENERGY: Final = 0.2
-"""A group is not judged if the referee's cells hold less than this share of the energy expected there."""
+"""A group has no separate gain if the referee's cells have less than this fraction of the energy expected there."""
 
 _LEAST_VISITS: Final = 8.0
-"""Visits of a cell, on average, from which the difference of the two products is examined for a constant bias."""
+"""Mean number of visits of a cell from which the difference of the two products is examined for a constant bias."""
 
 _LASTING: Final = 20.0
-"""Visits over which errors that are correlated from one visit to the next are assumed to last at most."""
+"""Largest number of visits over which errors that are correlated from visit to visit are assumed to last."""
 
 _STALE: Final = 40.0
-"""Analyses without a value of the referee after which it no longer decides, and begins again."""
+"""Number of analyses without a value of the referee after which it has no gain and its statistics start again."""
 
 _BIAS_VISITS: Final = 200.0
 """Largest number of visits in the mean difference of the two products."""
@@ -73,7 +73,7 @@ class TripleCollocation:
 
     Attributes
     ----------
-    background, observation, referee : of the background and of the two products; may be negative by sampling.
+    background, observation, referee : variances of the three errors; may be negative because of sampling errors.
     """
 
     background: FloatArray
@@ -82,24 +82,24 @@ class TripleCollocation:
 
 
 class GainReferee:
-    """The gain by group of coefficients, as a referee shows it.
+    """The gain by group of coefficients that a referee shows.
 
     Parameters
     ----------
     frame : the curvelet frame.
-    groups : of coefficients that have a gain each.
+    groups : groups of coefficients with one gain each.
     memory : largest number of analyses in the means.
 
     Notes
     -----
-    A constant bias of the referee adds <C b, C d> to the product. What all cells have in common is subtracted: the mean
-    difference of the two products. What differs from cell to cell is estimated in the same way in each cell, and its
-    product is subtracted as far as sampling cannot explain it: a mean over few visits holds part of o, which would
-    raise the gain. A bias without order in space averages out. A bias of the assimilated product is not seen; its bias
-    treatment must remove it.
+    A constant bias b of the referee adds <C b, C d> to the product. The part of b that is common to all cells, the mean
+    difference of the two products, is subtracted. The part that differs from cell to cell is the mean difference in
+    each cell. Its product is subtracted only as far as it exceeds its sampling error, because a mean over few visits
+    contains part of o, which would increase the gain. A bias without spatial structure averages out. A bias of the
+    assimilated product is not detected; its bias treatment must remove it.
 
-    Groups with few samples are drawn to their scale, scales to the gain of all scales, by their sampling errors.
-    Local. The state consists of 3 images and some numbers by group.
+    Groups with few samples are shrunk towards their scale, and scales towards the gain of all scales, according to
+    their sampling errors. Local. The state consists of 3 images and some numbers by group.
     """
 
     def __init__(self, frame: ImageFrame, groups: WedgeGroups, memory: float = 10.0) -> None:
@@ -120,9 +120,9 @@ class GainReferee:
             "of_referee": np.zeros(n_scales),
             "of_innovation": np.zeros(n_scales),
             "of_difference": np.zeros(n_scales),
-            # Share of the observed cells that the referee covers.
+            # Fraction of the observed cells that the referee covers.
             "share": np.zeros(1),
-            # Product of the bias with the innovation, and what sampling errors of the bias can add to it.
+            # Product of the bias with the innovation, and bound of the contribution of its sampling errors.
             "bias": np.zeros(n_scales),
             "bias_bound": np.zeros(n_scales),
             # Deviations of the difference from its mean: energy, and product with those of the last visit.
@@ -133,7 +133,7 @@ class GainReferee:
     # ------------------------------------------------------------------ learning
 
     def observe(self, pair: ImagePair) -> None:
-        """Learn from an analysis whose pair has values of the referee. Local."""
+        """Learn from an analysis; values of the referee are used in observed cells. Local."""
         seen = pair.observed
         if not seen.any():
             return
@@ -157,7 +157,7 @@ class GainReferee:
             "of_difference": scales.energy(a - mine),
             "share": np.array([both.sum() / seen.sum()]),
         } | self._bias(a - mine, d, both, common)
-        # What was learned before a long pause is forgotten.
+        # Statistics from before a long pause are discarded.
         count = np.where(self._kept["since"] > _STALE, 0.0, self._kept["analyses"])
         for name, value in new.items():
             every = np.ones(value.shape, dtype=np.bool_)
@@ -165,11 +165,11 @@ class GainReferee:
         self._kept["analyses"], self._kept["since"] = grown[:1], np.zeros(1)
 
     def _bias(self, difference: FloatArray, d: FloatArray, both: BoolArray, common: float) -> dict[str, FloatArray]:
-        """Products with the mean difference before this visit, which then enters the mean.
+        """Return products with the mean difference before this visit, then add this visit to the mean.
 
         Parameters
         ----------
-        difference : of the two products on the cells of both, without the bias that all cells have in common.
+        difference : difference of the two products on the cells of both, without the bias common to all cells.
         """
         kept, scales = self._kept, self._scales
         mean = np.where(both & (kept["visits"] > 0.0), kept["difference"] - common, 0.0)
@@ -199,7 +199,7 @@ class GainReferee:
     # ------------------------------------------------------------------ estimates
 
     def gain(self) -> FloatArray | None:
-        """K by group, (n,), from 0.02 to 0.98; None as long as its sampling error is large, or without recent values.
+        """Return K by group, (n,), from 0.02 to 0.98; None if its sampling error is large or recent values are missing.
 
         Local.
         """
@@ -241,7 +241,7 @@ class GainReferee:
         return gain
 
     def _without_bias(self) -> FloatArray:
-        """<C a, C d> by group without the part of a constant bias that sampling cannot explain."""
+        """Return <C a, C d> by group without the part of a constant bias that sampling errors cannot explain."""
         kept = self._kept
         excess = np.maximum(np.abs(kept["bias"]) - kept["bias_bound"], 0.0) * np.sign(kept["bias"])
         share = np.divide(excess, np.maximum(self._groups.by_scale(kept["energy"]), _TINY))
@@ -249,16 +249,16 @@ class GainReferee:
         return product
 
     def _masked_product(self) -> FloatArray:
-        """<C a, C d> by scale on the cells of both."""
+        """Return <C a, C d> by scale on the cells of both."""
         kept = self._kept
         product: FloatArray = 0.5 * (kept["of_referee"] + kept["of_innovation"] - kept["of_difference"])
         return product
 
     def triple_collocation(self) -> TripleCollocation | None:
-        """B, R and the error variance of the referee by scale; None before the referee has been seen. Local.
+        """Return B, R and the error variance of the referee by scale; None before its first value. Local.
 
-        The first two refer to the whole image, that of the referee to its cells, and holds energy of other scales where
-        these are few.
+        B and R refer to the whole image, the variance of the referee to its cells; if these are few, it contains energy
+        of other scales.
         """
         kept = self._kept
         if kept["analyses"][0] == 0.0:
@@ -271,7 +271,7 @@ class GainReferee:
         )
 
     def diagnostics(self) -> dict[str, float | list[float]]:
-        """Numbers for the cycle record: whether the referee decides, its coverage, triple collocation by scale."""
+        """Return numbers for the cycle record: use of the referee's gain, its coverage, triple collocation by scale."""
         numbers: dict[str, float | list[float]] = {
             "referee_decides": float(self.gain() is not None),
             "referee_share": float(self._kept["share"][0]),
@@ -298,7 +298,7 @@ class GainReferee:
 
 
 class RefereedDifferences(VisitDifferences):
-    """Visit differences until a referee decides: then K is that of the referee, R = (1 - K) C0, B = K C0.
+    """Visit differences as long as the referee has no gain; then its K, with R = (1 - K) C0 and B = K C0.
 
     Parameters
     ----------
@@ -323,7 +323,7 @@ class RefereedDifferences(VisitDifferences):
         found, gain = super().variances(), self._referee.gain()
         if gain is None:
             return found
-        c0 = self._kept["innovation"]  # without the excess of this observation, which is not the referee's to divide
+        c0 = self._kept["innovation"]  # without the excess of this observation, which the gain does not divide
         observation = (1.0 - gain) * c0
         judged = replace(found, innovation=c0, observation=observation, usual=observation, is_learned=True)
         self.note(judged)
@@ -348,14 +348,14 @@ class RefereedDifferences(VisitDifferences):
 def _drawn(
     product: FloatArray, both: FloatArray, expected: FloatArray, residual: FloatArray, to: FloatArray, spread: float
 ) -> FloatArray:
-    """Quotients of product and energy, drawn to other gains as far as their sampling errors are large.
+    """Return quotients of product and energy, shrunk towards other gains according to their sampling errors.
 
     Parameters
     ----------
     product, both : <C a, C d> and <C d, C d> of each group on the cells of both.
-    expected : what ``both`` would be if the energy were the same everywhere.
-    residual : residual variance over the number of independent analyses.
-    to, spread : gains that are expected without samples, and the standard deviation around them.
+    expected : value of ``both`` if the energy were the same everywhere.
+    residual : residual variance divided by the number of independent analyses.
+    to, spread : expected gains without samples, and the standard deviation about them.
     """
     is_known = both > _LEAST_ENERGY * expected
     energy = np.where(is_known, both, 1.0)

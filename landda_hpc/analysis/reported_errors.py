@@ -1,4 +1,4 @@
-"""Analyses with the errors that each observation reports: a map of standard deviations for every analysis."""
+"""Analyses with reported errors: a map of standard deviations for every observation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class WithReportedErrors:
 
     Parameters
     ----------
-    make : map of standard deviations without NaN, m3 m-3, (n_lat, n_lon) -> the method. The method must not keep
-        anything from one analysis to the next. Parts that do not depend on the map (frame, background errors) should
-        be built once.
+    make : function from a map of standard deviations without NaN, m3 m-3, (n_lat, n_lon), to the method. The method
+        must not keep anything from one analysis to the next. Parts that do not depend on the map (frame, background
+        errors) should be built once.
     """
 
     def __init__(self, make: Callable[[FloatArray], AnalysisMethod]) -> None:
@@ -39,14 +39,14 @@ class WithReportedErrors:
 
 
 def reported_std(pair: ImagePair) -> FloatArray:
-    """Standard deviation of the reported observation errors, m3 m-3, (n_lat, n_lon), positive everywhere.
+    """Return the standard deviation of the reported observation errors, m3 m-3, (n_lat, n_lon), positive everywhere.
 
-    Cells without observation take the mean over the observed cells: no error is reported there, and a method that
-    works on the whole image needs a number.
+    Cells without observation take the mean over the observed cells, because methods that work on the whole image need
+    a number there.
 
     Raises
     ------
-    DataError : no map, or an observed cell without a positive value.
+    DataError : there is no map, or an observed cell has no positive value.
     """
     if pair.observation_std is None:
         raise DataError(

@@ -15,12 +15,12 @@ from landda_hpc.errors import ShapeError
 class MethodMemory(Protocol):
     """A method that learns from cycle to cycle. Its memory is part of the checkpoint.
 
-    The arrays are the same on every process of the root group and their shapes never change: rank 0 writes them, and
-    every process of the root group restores them. A new method has the memory of zero cycles.
+    The arrays are the same on every process of the root group, and their shapes never change. Rank 0 writes them, and
+    every process of the root group restores them. The memory of a new method is empty.
     """
 
     def state(self) -> dict[str, FloatArray]:
-        """Copies of all arrays on which later analyses depend. Local."""
+        """Return copies of all arrays on which later analyses depend. Local."""
         ...
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
@@ -28,7 +28,7 @@ class MethodMemory(Protocol):
 
         Raises
         ------
-        ShapeError : a name is missing, or an array has another shape.
+        ShapeError : the names or shapes of the arrays differ from those of ``state``.
         """
         ...
 
@@ -40,14 +40,14 @@ def running_mean(
 
     Parameters
     ----------
-    mean, count : mean so far and the number of values in it, any equal shapes.
+    mean, count : mean so far and the number of values in it.
     value : new value; ignored (NaN allowed) where ``where`` is False.
     where : entries that have a new value.
-    memory : largest number of values in the mean: the weight of older values decreases by 1 - 1 / memory a cycle.
+    memory : largest number of values in the mean; later values reduce the older weights by the factor 1 - 1 / memory.
 
     Returns
     -------
-    New mean and count: the plain mean of up to ``memory`` values, an exponential one afterwards.
+    New mean and count: the arithmetic mean of up to ``memory`` values, an exponential mean afterwards.
     """
     grown = np.where(where, np.minimum(count + 1.0, memory), count)
     step = np.where(where, np.where(where, value, 0.0) - mean, 0.0)
@@ -55,7 +55,7 @@ def running_mean(
 
 
 def checked(arrays: Mapping[str, FloatArray], current: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """Return copies of the arrays of a memory; ShapeError unless names and shapes equal those of the current one."""
+    """Return copies of the arrays of a memory; ShapeError unless names and shapes equal those of ``current``."""
     found = {name: np.shape(array) for name, array in arrays.items()}
     expected = {name: array.shape for name, array in current.items()}
     if found != expected:

@@ -1,4 +1,4 @@
-"""Increments smoothed by a Gaussian: the simplest method that uses neighbouring cells."""
+"""Increments smoothed with a Gaussian: the simplest method that uses neighbouring cells."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from landda_hpc.random_fields.smoothing import GaussianSmoother
 class Smoothed:
     """Increment = K(w) times the mean of the surrounding innovations, weighted by exp(-1/2 (d / L)^2) and cell area.
 
-    The mean is over observed land cells only, so coasts and gaps do not draw it towards zero. w, 0..1, is the observed
-    share of the surrounding land, with the same weights, and K(w) = w K / (w K + 1 - K): the gain of a mean over a
-    share w of the observations for which K holds. The increment therefore vanishes with w beyond the last observation
-    (for K = 1, perfect observations, it decreases as w).
+    The mean is over observed land cells only, so coasts and gaps do not reduce it. w is the observed fraction of the
+    surrounding land, with the same weights, and K(w) = w K / (w K + 1 - K): the gain of a mean over a fraction w of the
+    observations for which K holds. The increment therefore vanishes with w away from observations (for K = 1, perfect
+    observations, in proportion to w).
 
     Parameters
     ----------
-    grid : of the images.
+    grid : grid of the images.
     length_km : L, km.
-    gain : K where all surrounding land is observed, 0..1.
+    gain : K if all surrounding land is observed, 0..1.
     """
 
     def __init__(self, grid: Grid, length_km: float, gain: float) -> None:

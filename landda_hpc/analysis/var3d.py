@@ -20,10 +20,10 @@ from landda_hpc.errors import ConfigError, DataError, ShapeError
 logger = logging.getLogger(__name__)
 
 _LEAST_STD = 1e-6
-"""Smallest standard deviation from an error model, m3 m-3; errors that are still unknown have none."""
+"""Lower bound of the standard deviation from an error model, m3 m-3; it is zero if the errors are still unknown."""
 
 ImageFill = Callable[[FloatArray, BoolArray], FloatArray]
-"""(image, cells with a value) -> image without gaps, unchanged in cells with a value."""
+"""Function (image, cells with a value) -> image without gaps, unchanged in cells with a value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +33,12 @@ class ImageConstraint:
     Attributes
     ----------
     frame : the curvelet frame.
-    keep_fraction : sigma: the share of the observed image's coefficients, by modulus over the full set of wedges,
-        that are compared; 0.5 in [S24].
+    keep_fraction : sigma, the fraction of the observed image's coefficients that are compared: those with the largest
+        moduli over the full set of wedges; 0.5 in [S24].
     std : s, the error of the image in those coefficients, m3 m-3. Eq. 5 as printed has 1; with background errors of
-        0.16 this gives a gain of 0.025, so that the analysis is not visible.
+        0.16 this gives a gain of 0.025, so that the update is hardly visible.
     fill : function that fills cells outside the domain (ocean) in the observed image before its coefficients are
-        ranked; see ``fill_with_mean`` and ``fill_with_zero``.
+        ranked; see ``fill_with_mean`` (the default) and ``fill_with_zero``.
     gaps : treatment of unobserved cells of the domain. ``zero_innovation``: the observed image is H x_b there, and
         increments spread into gaps from adjacent cells; ``excluded``: residuals there are not compared, and with a
         diagonal B the analysis equals the background there.
@@ -58,7 +58,7 @@ class ImageConstraint:
             )
 
     def term(self, pair: ImagePair) -> ImageTerm:
-        """J_I of one analysis; S comes from the observed image and is the same for observation and background."""
+        """Return J_I of one analysis; S comes from the observed image and applies to observation and background."""
         image = observed_image(pair, self.fill or fill_with_mean)
         kept = self.frame.rank_mask(self.frame.forward(image), self.keep_fraction).astype(np.float64)
         counted = pair.observed if self.gaps == "excluded" else None
@@ -70,22 +70,22 @@ class Var3d:
 
     Parameters
     ----------
-    background_variance : diagonal of B, m6 m-6: (n_lat, n_lon), or (n_layer, n_lat, n_lon) for the analyses of
-        layers. Needed on the domain, NaN allowed elsewhere.
+    background_variance : diagonal of B, m6 m-6: (n_lat, n_lon), or (n_layer, n_lat, n_lon) for analyses of layers.
+        Required on the domain; may be NaN elsewhere.
     observation_std : standard deviation of observation and operator errors, sqrt(O + F), m3 m-3, a number or a map
-        (n_lat, n_lon); None leaves J_O out.
-    image : the image term; None leaves J_I out.
-    rule : when the minimisation ends.
+        (n_lat, n_lon); None: no J_O.
+    image : the image term; None: no J_I.
+    rule : criterion that ends the minimisation.
 
     Raises
     ------
-    ConfigError : neither J_O nor J_I.
+    ConfigError : both J_O and J_I are missing.
     DataError : an error standard deviation is not positive.
 
     Notes
     -----
     B is diagonal, as in [S24]: errors of neighbouring columns are independent, and only J_I couples columns. The three
-    top layers of [S24] are analysed one by one (``analyse_layers``): each has its own B, and the observation is
+    top layers of [S24] are analysed one by one (``analyse_layers``). Each layer has its own B, and the observation is
     interpolated to its node (``layer_nodes.py``).
     """
 
@@ -112,7 +112,7 @@ class Var3d:
         return int(self._variance.shape[0])
 
     def analyse(self, pair: ImagePair) -> Analysis:
-        """Analyse one image; the background variance has one layer. Local: no communication.
+        """Analyse one image; the background variance must have one layer. Local.
 
         Raises
         ------
@@ -123,11 +123,11 @@ class Var3d:
         return self._analyse(pair, self._variance)
 
     def analyse_layers(self, pairs: Sequence[ImagePair]) -> list[Analysis]:
-        """Analyse layers one by one, as in [S24]: each has its own B and its own image. Local.
+        """Analyse layers one by one, as in [S24]: each layer has its own B and its own image. Local.
 
         Parameters
         ----------
-        pairs : background and observation of each layer, from the top down; the observation interpolated to the
+        pairs : background and observation of each layer, from the top down; the observation is interpolated to the
             layer's node.
         """
         self._require_layers(len(pairs), f"{len(pairs)} pairs of images are to be analysed")
@@ -181,10 +181,10 @@ class Var3dOfErrors:
 
     Parameters
     ----------
-    background, observation : error models; correlations are not used, because B and R of [S24] are diagonal.
+    background, observation : error models; their correlations are not used, because B and R of [S24] are diagonal.
     point : whether J_O is part of the cost function.
-    image : the image term, or None. Its ``std`` is replaced by the root mean square of the observation errors.
-    rule : when the minimisation ends.
+    image : the image term, or None. Its ``std`` is replaced by the root-mean-square observation error.
+    rule : criterion that ends the minimisation.
     """
 
     def __init__(
@@ -199,7 +199,7 @@ class Var3dOfErrors:
         self._point, self._image, self._rule = point, image, rule
 
     def analyse(self, pair: ImagePair) -> Analysis:
-        """Local, as long as the error models are; see ``Var3d.analyse`` for errors raised."""
+        """See ``Var3d.analyse``. Local if the error models are."""
         domain = pair.domain
         b, r = (
             np.maximum(model.standard_deviation(domain), _LEAST_STD) for model in (self._background, self._observation)
@@ -217,10 +217,10 @@ def diagnostics_of(minimum: Minimum, increment: FloatArray, pair: ImagePair) -> 
 
     Returns
     -------
-    ``cost``, ``cost_background``, ``cost_observation``, ``cost_image`` and ``gradient_norm``: at the start and after
+    ``cost``, ``cost_background``, ``cost_observation``, ``cost_image`` and ``gradient_norm`` at the start and after
     each iteration; ``iterations``; ``converged``, 1 or 0; ``final_gradient_norm``, evaluated directly; ``gain_mean``,
-    the regression of the increment on the innovation over observed cells, and ``gain_std``, the scatter about it
-    relative to the innovation (0 without innovation).
+    the regression coefficient of the increment on the innovation over observed cells; and ``gain_std``, the scatter
+    about this regression relative to the innovation (0 without innovation).
     """
     d, dx = pair.innovation[pair.observed], increment[pair.observed]
     energy = float(np.sum(d * d))
@@ -245,7 +245,7 @@ def observed_image(pair: ImagePair, fill: ImageFill) -> FloatArray:
 
     Returns
     -------
-    m3 m-3, (n_lat, n_lon), finite everywhere.
+    Image, m3 m-3, (n_lat, n_lon), finite everywhere.
     """
     known = pair.domain & np.isfinite(pair.background)
     image = np.where(pair.observed, pair.observation, np.where(known, pair.background, 0.0))
@@ -253,7 +253,7 @@ def observed_image(pair: ImagePair, fill: ImageFill) -> FloatArray:
 
 
 def fill_with_mean(image: FloatArray, known: BoolArray) -> FloatArray:
-    """Fill with the mean of the known cells, so that the coast is not a step of the size of soil moisture."""
+    """Fill with the mean of the known cells, so that there is no large step at the coast."""
     mean = float(np.sum(np.where(known, image, 0.0))) / max(1, int(known.sum()))
     return np.where(known, image, mean)
 

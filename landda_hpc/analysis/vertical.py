@@ -17,23 +17,23 @@ from landda_hpc.regridding.depth import DepthRange, depth_weights, observe
 
 POOLED_SLOPES: Final = (1.0, 1.0, 1.0, 1.0, 0.904, 0.817, 0.749, 0.715, 0.695, 0.687)
 """Built-in slopes per layer for an observed depth of 0-0.1 m: the pooled slopes of 8 pairs with moderate errors,
-``landda study regress experiments/twin_moderate.yaml --set grid.n_lat=64 --set grid.n_lon=128 --pairs 8``. Slopes of
+``landda study regress experiments/twin_moderate.yaml --set grid.n_lat=64 --set grid.n_lon=128 --pairs 8``. Slopes from
 experiments/twin_soil_water.yaml, whose errors are forced, are 1.00, 0.95, 0.88, 0.85, 0.83, 0.82 below the fourth
 layer."""
 
 N_MOMENTS: Final = N_SOIL + 2
-"""Numbers per cell of ``pair_moments``."""
+"""Number of values per cell from ``pair_moments``."""
 
 _SLOPE: Final = "slope"
 
 
 @dataclass(frozen=True, eq=False)
 class VerticalRegression:
-    """Slopes of the layers' errors on the error of the observed depth.
+    """Slopes of the regression of the layers' errors on the error of the observed depth.
 
     Attributes
     ----------
-    slopes : 1, (n_soil, n_lat, n_lon); NaN in cells without soil, which use the pooled slope.
+    slopes : slopes per cell, 1, (n_soil, n_lat, n_lon); NaN in cells without soil, which use the pooled slope.
     pooled : slopes of all cells together, 1, (n_soil,).
     depth_m : observed depth, m.
     """
@@ -50,12 +50,12 @@ class VerticalRegression:
 
 
 def pair_moments(difference: FloatArray, weights: FloatArray) -> FloatArray:
-    """Products of the difference of two model states, to be summed over times.
+    """Return products of the difference of two model states, to be summed over times.
 
     Parameters
     ----------
-    difference : volumetric water of one state minus the other's, m3 m-3, (n_cells, n_soil); NaN without soil.
-    weights : of the layers in the observed depth, (n_soil,).
+    difference : volumetric water of one state minus that of the other, m3 m-3, (n_cells, n_soil); NaN without soil.
+    weights : weights of the layers in the observed depth, (n_soil,).
 
     Returns
     -------
@@ -77,12 +77,12 @@ def pair_moments(difference: FloatArray, weights: FloatArray) -> FloatArray:
 def regress(
     moments: FloatArray, weights: FloatArray, *, prior_pairs: float, limits: tuple[float, float]
 ) -> tuple[FloatArray, FloatArray]:
-    """Slopes from the moments of several pairs.
+    """Return slopes from the moments of several pairs.
 
     Parameters
     ----------
-    moments : one entry per pair, each its sums over times from ``pair_moments``, (n_pairs, n_cells, n_soil + 2).
-    weights : of the layers in the observed depth, (n_soil,).
+    moments : sums over times of ``pair_moments`` for each pair, (n_pairs, n_cells, n_soil + 2).
+    weights : weights of the layers in the observed depth, (n_soil,).
     prior_pairs : weight of the pooled slope in each cell, as a number of pairs of mean variance, > 0.
     limits : smallest and largest slope.
 
@@ -97,10 +97,10 @@ def regress(
 
     Notes
     -----
-    Local: no communication. With c_k and v the means over times of d_k d_obs and d_obs^2 of a pair, g_k the pooled
-    slope, V the mean of v over cells and pairs, m = prior_pairs:
-    slope_k = (sum c_k + m V g_k) / (sum v + m V), with sums over the pairs. All times of a pair count as one sample,
-    because the errors of parameters persist through all of them.
+    Local: no communication. slope_k = (sum c_k + m V g_k) / (sum v + m V), with sums over the pairs. c_k and v are the
+    means over times of d_k d_obs and d_obs^2 of a pair, g_k is the pooled slope, V the mean of v over cells and pairs,
+    and m = prior_pairs. All times of a pair count as one sample, because errors of parameters persist through all of
+    them.
     """
     times = moments[..., -1]
     means = moments[..., :-1] / np.maximum(times, 1.0)[..., None]
@@ -130,17 +130,13 @@ def built_in_regression(grid: Grid, depth_m: DepthRange) -> VerticalRegression:
 
 
 def layer_factors(slopes: FloatArray, observed: BoolArray, share: float) -> FloatArray:
-    """Factor of every layer for the increment of the observed depth.
+    """Return the factor of every layer for the increment of the observed depth, 1, (n_cells, n_soil).
 
     Parameters
     ----------
-    slopes : 1, (n_cells, n_soil).
-    observed : layers that overlap the observed depth, (n_soil,); they take the whole increment.
-    share : share of the regression that the other layers take, 1.
-
-    Returns
-    -------
-    1, (n_cells, n_soil).
+    slopes : slopes per cell, 1, (n_cells, n_soil).
+    observed : layers that overlap the observed depth, (n_soil,); they receive the whole increment.
+    share : fraction of the regression that is applied to the other layers, 1.
     """
     factors: FloatArray = np.where(observed, 1.0, share * slopes)
     return factors

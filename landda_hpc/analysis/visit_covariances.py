@@ -1,4 +1,4 @@
-"""Mean covariances of visit differences by lag and scale, their scatter, and those of the latest analyses."""
+"""Mean covariances of visit differences by lag and scale, with their scatter and those of the latest analyses."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from landda_hpc.analysis.visit_statistics import N_LAGS, mean_covariance, per_wh
 from landda_hpc.constants import BoolArray, FloatArray
 
 _RECENT: Final = 8.0
-"""Analyses in the covariances that show a change of the errors."""
+"""Number of latest analyses whose covariances show a change of the errors."""
 
 _AFTER: Final = 2.0
-"""Weight of these covariances after a change, in analyses."""
+"""Weight of these covariances after a change, as a number of analyses."""
 
 _OUTLIER: Final = 2.0
 """Largest departure of one analysis from the mean covariances that counts as scatter, standard deviations."""
 
 _CHANGE: Final = (0.25, 4.0)
-"""A change of R is a difference of recent from earlier covariances by this share of R and this many standard errors."""
+"""R has changed if its recent and earlier values differ by this fraction of R and by this many standard errors."""
 
 
 class VisitCovariances:
@@ -31,7 +31,7 @@ class VisitCovariances:
     ----------
     n_scales : number of scales.
     memory : largest number of analyses in the means.
-    follows_changes : whether earlier covariances are forgotten where R of the latest analyses differs clearly.
+    follows_changes : whether earlier covariances are discarded if R of the latest analyses differs significantly.
     """
 
     def __init__(self, n_scales: int, memory: float, follows_changes: bool) -> None:
@@ -45,7 +45,7 @@ class VisitCovariances:
 
     @property
     def has_pairs(self) -> bool:
-        """Whether every scale has differences one visit apart."""
+        """Whether every scale has pairs of differences one visit apart."""
         return bool((self._kept["covariance_count"][1] > 0.0).all())
 
     @property
@@ -54,13 +54,13 @@ class VisitCovariances:
         return per_white(self._kept["covariance"], self._kept["covariance_white"])
 
     def sampling(self, most: float = np.inf) -> FloatArray:
-        """Covariance of the sampling errors of ``p``, of ``most`` analyses at most, (N_LAGS, N_LAGS, n_scales)."""
+        """Return the sampling covariance of ``p`` for at most ``most`` analyses, (N_LAGS, N_LAGS, n_scales)."""
         kept = self._kept
         count = np.minimum(kept["covariance_count"][1], most)
         return mean_covariance(self.p, kept["scatter"], kept["covariance_white"][0], kept["scatter_count"], count)
 
     def sampled(self, phi: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """R by scale and the variance of its sampling error; phi: phi_0 and phi_1, (2, n_scales)."""
+        """Return R by scale and the variance of its sampling error; phi: phi_0 and phi_1, (2, n_scales)."""
         return sampled_variance(self.p, phi, self._has_third, self.sampling())
 
     @property
@@ -72,11 +72,11 @@ class VisitCovariances:
 
         Parameters
         ----------
-        product, white : by lag and scale, (N_LAGS, n_scales); lags without enough cells have no white energy.
+        product, white : covariances and white energies by lag and scale, (N_LAGS, n_scales); zero without enough cells.
         phi : phi_0 and phi_1, (2, n_scales).
         """
         kept, known = self._kept, white > 0.0
-        # A change of the errors is not scatter: outliers are reduced.
+        # A change of the errors is not scatter, so outliers are limited.
         bound = _OUTLIER * np.sqrt(np.einsum("kks->ks", self.sampling(1.0)))
         residual = np.where(known, np.clip(per_white(product, white) - self.p, -bound, bound), 0.0)
         kept["scatter"], kept["scatter_count"] = running_mean(
@@ -94,7 +94,7 @@ class VisitCovariances:
             self._follow(phi)
 
     def _follow(self, phi: FloatArray) -> None:
-        """Forget earlier covariances of scales in which R has changed; of all scales if it has in the finest."""
+        """Discard earlier covariances of scales in which R has changed, or of all scales if the finest has changed."""
         kept = self._kept
         settled = kept["covariance_count"][1] >= _RECENT
         if not settled.any():
@@ -110,7 +110,7 @@ class VisitCovariances:
         kept["scatter_count"] = np.where(changed, np.minimum(kept["scatter_count"], _RECENT), kept["scatter_count"])
         for part in ("", "_white"):
             kept[f"covariance{part}"] = np.where(changed, kept[f"recent{part}"], kept[f"covariance{part}"])
-        # The latest analyses began before the change: they count little.
+        # Some of the latest analyses were before the change, so their weight is small.
         count = kept["covariance_count"]
         kept["covariance_count"] = np.where(changed, np.minimum(count, _AFTER), count)
 

@@ -5,13 +5,13 @@ never been corrected. The difference of z between two visits of a cell is
 
     delta = o(now) - o(last) + eta,
 
-with o the error of the observation and eta that of the model's tendency. Background errors drop out. With c_l the
-covariance of differences that lie l visits apart, and o white in time,
+where o is the error of the observation and eta that of the model's tendency; background errors cancel. Let c_l be the
+covariance of differences that lie l visits apart. If o is white in time,
 
     c_0 = 2 R phi_0 + eta_0,    c_1 = -R phi_1 + eta_1,    c_l = eta_l for l >= 2.
 
-phi_0 and phi_1 are near 1 and allow for increments that the model forgets. Each group of coefficients stands alone, so
-R may be correlated in space. eta_1 is extrapolated from c_2 and c_3.
+phi_0 and phi_1 are near 1 and allow for increments that the model forgets. Each group of coefficients is treated
+separately, so errors may be correlated in space. eta_1 is extrapolated from c_2 and c_3.
 
 References
 ----------
@@ -37,41 +37,41 @@ from landda_hpc.analysis.visit_statistics import N_LAGS, Estimate, cautious, per
 from landda_hpc.constants import BoolArray, FloatArray
 
 LEAST_CELLS: Final = 0.02
-"""Share of the domain that a lag's covariance of one analysis needs."""
+"""Minimum fraction of the domain for the covariance of a lag in one analysis."""
 
 _MANY_VISITS: Final = 5.0
-"""Visits of a cell, on average, after which differences should have been found."""
+"""Mean number of visits of a cell after which covariances should exist."""
 
 _FLOOR, _CEILING = 0.02, 0.98
-"""Bounds of R as a share of the innovation variance."""
+"""Bounds of R as a fraction of the innovation variance."""
 
 _FIRST: Final = (0.7, 0.1, 0.9)
-"""Cold start: R is this share of the innovation variance of the finest scale, and the bounds of K."""
+"""Cold start: R as a fraction of the innovation variance of the finest scale, and the bounds of K."""
 
 _CAUTIOUS: Final = (0.02, 0.6)
-"""Bounds of K where observation errors persist."""
+"""Bounds of K if observation errors persist."""
 
 _LEAST_SHARE: Final = 0.25
-"""Least (c_2 - c_1) / c_0 at the finest scale. Errors that are white in time give 1/2, errors that last nearly 0."""
+"""Minimum (c_2 - c_1) / c_0 at the finest scale. Errors that are white in time give 1/2, persistent errors nearly 0."""
 
 _CONFIDENCE: Final = 2.0
-"""Standard errors by which (c_2 - c_1) / c_0 must lie below the minimum before errors are said to persist."""
+"""Number of standard errors by which (c_2 - c_1) / c_0 lies below the minimum if errors persist."""
 
 _JUMP: Final = 1.5
-"""Above this chi-square of the finest scale the errors of an observation are larger than those before."""
+"""Chi-square of the finest scale above which the errors of an observation are larger than the preceding ones."""
 
 _OUTLYING: Final = 4.0
-"""Least departure of this chi-square from 1, standard deviations."""
+"""Minimum departure of this chi-square from 1, standard deviations."""
 
 _WHOLE: Final = np.ones(1, dtype=np.bool_)
 
 
 @dataclass(frozen=True)
 class Recession:
-    """Share of an increment of the observed depth that the model still has after a time.
+    """Fraction of an increment of the observed depth that remains in the model after a time.
 
-    h(t) = (1 + t / scale_hours)^(-exponent): the water drains from the observed depth as from a store whose outlet
-    narrows. The defaults fit the embedded land model, where 0.88 and 0.815 of an increment of 0-10 cm are left after 6
+    h(t) = (1 + t / scale_hours)^(-exponent): the rate at which water drains from the observed depth decreases with
+    time. The defaults fit the embedded land model, in which 0.88 and 0.815 of an increment of 0-10 cm remain after 6
     and 12 hours.
     """
 
@@ -88,12 +88,12 @@ class LearnedVariances:
 
     Attributes
     ----------
-    innovation : C0, of the innovation.
-    observation : R, of the observation error.
-    usual : R without the excess of an observation whose errors are larger than those before.
+    innovation : C0, the variance of the innovation.
+    observation : R, the variance of the observation error.
+    usual : R without the excess of an observation whose errors are larger than the preceding ones.
     white : energy of white errors of unit variance on the observed cells.
-    is_learned : whether R comes from visit differences or a referee; False in a cold start, and where observation
-        errors persist and no referee decides.
+    is_learned : whether R comes from visit differences or a referee; False in a cold start, and if observation errors
+        persist and there is no gain of a referee.
     """
 
     innovation: FloatArray
@@ -118,7 +118,7 @@ class LearnedVariances:
 
 
 class VisitDifferences:
-    """Estimates R, B and K by group of coefficients from the innovations of a run and its increments.
+    """Estimator of R, B and K by group of coefficients, from the innovations and increments of a run.
 
     Parameters
     ----------
@@ -126,14 +126,14 @@ class VisitDifferences:
     pooling : groups of the innovation variance C0: 'per_wedge' or 'per_scale'. R is always pooled over scales.
     memory : largest number of analyses in the mean of C0.
     covariance_memory : largest number of analyses in the means of c_l.
-    follows_changes : whether earlier covariances are forgotten where R of the latest analyses differs clearly.
     max_gap_days : visits of a cell that lie further apart give no difference.
     recession : remaining fraction of an increment after a time.
+    follows_changes : whether earlier covariances are discarded if R of the latest analyses differs significantly.
 
     Notes
     -----
-    ``observe`` is called at every analysis and ``applied`` after it, with the increment that the model really received.
-    Local: every process of the root group computes the same. The state consists of 9 images and some numbers by group.
+    ``observe`` is called at every analysis and ``applied`` after it, with the increment that the model received. Local:
+    every process of the root group computes the same. The state consists of 9 images and some numbers by group.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class VisitDifferences:
     # ------------------------------------------------------------------ learning
 
     def observe(self, pair: ImagePair) -> None:
-        """Learn from the innovation of an analysis; without an observed cell nothing changes. Local."""
+        """Learn from the innovation of an analysis; nothing changes if no cell is observed. Local."""
         seen = pair.observed
         if not seen.any():
             return
@@ -197,7 +197,7 @@ class VisitDifferences:
             self._add_phi(interval)
 
     def _shift(self, pair: ImagePair, seen: BoolArray, d: FloatArray) -> float | None:
-        """Take the differences to the last visit; the mean interval in hours, None without any."""
+        """Store the differences from the last visit; return the mean interval, hours, or None without a difference."""
         kept = self._kept
         now = _hours(pair.time_key)
         z = d + kept["accumulated"]
@@ -212,7 +212,7 @@ class VisitDifferences:
         return float(gap[known].mean()) if known.any() else None
 
     def _add_chi_square(self, energy: FloatArray, white: FloatArray) -> None:
-        """Energy of an innovation over that which B + R of the analyses before make one expect."""
+        """Add the energy of an innovation divided by that expected from B + R of the preceding analyses."""
         kept = self._kept
         if not kept["analyses"][0]:
             return
@@ -225,10 +225,10 @@ class VisitDifferences:
         )
 
     def _jump(self, chi_square: float, white: float) -> float:
-        """Factor of R in an analysis whose innovation has far more energy at the finest scale than those before.
+        """Return the factor of R in an analysis whose innovation has much more energy at the finest scale than before.
 
-        There the errors of the observation are most of the innovation, and they alone can change at once. A decrease is
-        left to the covariances: after it, means of the innovations are too large for some time, and so is B = C0 - R.
+        At the finest scale most of the innovation is observation error, which alone can change suddenly. A decrease is
+        left to the covariances: after it, mean innovations are too large for some time, and so is B = C0 - R.
         """
         r, c0 = self.observation_variance(), self._finest_density
         sampling = _OUTLYING * float(np.sqrt(2.0 / max(white, 1.0)))
@@ -252,7 +252,7 @@ class VisitDifferences:
         self._covariances.add(product, white, self._kept["phi"])
 
     def _add_phi(self, hours: float) -> None:
-        """phi_0 and phi_1 for the gain of the last analysis and the present interval."""
+        """Add phi_0 and phi_1 for the gain of the last analysis and the present interval."""
         kept, k = self._kept, self._kept["gain"]
         h1, h2 = self._recession(hours), self._recession(2.0 * hours)
         phi = np.stack([1.0 - (1.0 - h1) * k, 1.0 - k * (1.0 - 2.0 * h1 + h2) - (1.0 - h1) * h1 * k**2])
@@ -260,17 +260,17 @@ class VisitDifferences:
         kept["phi"], kept["phi_count"] = running_mean(kept["phi"], kept["phi_count"], phi, every, self._long)
 
     def applied(self, increment: FloatArray) -> None:
-        """Take note of the increment of the observed depth that the model received, m3 m-3, (n_lat, n_lon). Local."""
+        """Add the increment of the observed depth that the model received, m3 m-3, (n_lat, n_lon). Local."""
         self._kept["accumulated"] = self._kept["accumulated"] + np.where(np.isfinite(increment), increment, 0.0)
 
     def was_applied(self, gain: FloatArray) -> None:
-        """Take note of the gain of the last analysis by scale, (n_scales,), where it is not that of ``variances``."""
+        """Set the gain of the last analysis by scale, (n_scales,), if it is not that of ``variances``."""
         self._kept["gain"] = gain.copy()
 
     # ------------------------------------------------------------------ estimates
 
     def variances(self) -> LearnedVariances:
-        """C0 and R as learned so far. Local."""
+        """Return C0 and R as learned so far. Local."""
         kept = self._kept
         c0, white = kept["innovation"], kept["white"]
         r, is_learned = self.observation_variance(), not self.persists
@@ -292,24 +292,24 @@ class VisitDifferences:
         return found
 
     def note(self, used: LearnedVariances) -> None:
-        """Take note of the variances of an analysis, whose gain the next visit differences allow for. Local."""
+        """Store the gain of these variances, for which the next visit differences allow. Local."""
         b, total = self._groups.by_scale(used.background), self._groups.by_scale(used.innovation)
         self._kept["gain"] = np.divide(b, total, out=np.zeros_like(b), where=total > 0.0)
 
     def diagnostics(self) -> dict[str, float | list[float]]:
-        """Further numbers for the cycle record. Local."""
+        """Return further numbers for the cycle record. Local."""
         return {}
 
     def observation_variance(self) -> FloatArray | None:
-        """R by scale as the variance of white errors with this energy, m6 m-6; None until differences one visit apart.
+        """Return the value of ``estimate``, m6 m-6; None if there is no estimate.
 
-        The value of ``estimate``; may be negative by sampling: ``variances`` bounds it.
+        It may be negative because of sampling errors; ``variances`` bounds it.
         """
         found = self.estimate()
         return None if found is None else found.value
 
     def estimate(self) -> Estimate | None:
-        """R by scale with its sampling error, (n_scales,), m6 m-6; None until differences one visit apart. Local."""
+        """Return R by scale with its sampling error; None until there are differences one visit apart. Local."""
         if not self._covariances.has_pairs:
             return None
         sampled, variance = self._covariances.sampled(self._kept["phi"])
@@ -324,19 +324,19 @@ class VisitDifferences:
 
     @property
     def persists(self) -> bool:
-        """Whether visit differences of the finest scale clearly do not change sign as those of white errors do.
+        """Whether (c_2 - c_1) / c_0 of the finest scale is significantly smaller than for errors white in time.
 
-        Then the errors of the observations last from visit to visit, or they are much smaller than the errors of the
-        model's tendency: visit differences do not show which, and the fine detail of the product cannot be trusted.
+        Then the errors of the observations persist from visit to visit, or they are much smaller than the errors of the
+        model's tendency. Visit differences do not show which, and the fine detail of the product cannot be trusted.
         """
         ratio, error = self.white_share()
         return bool(ratio + _CONFIDENCE * error < _LEAST_SHARE)
 
     def white_share(self) -> tuple[float, float]:
-        """(c_2 - c_1) / c_0 of the finest scale and its standard error; 0.5 and 0 until differences one visit apart.
+        """Return (c_2 - c_1) / c_0 of the finest scale and its standard error; 0.5 and 0 without an estimate.
 
-        About 1/2 if the errors of the observations are white in time, (1 - a)^2 / 2 if a is their correlation from
-        visit to visit.
+        The ratio is about 1/2 if the errors of the observations are white in time, and (1 - a)^2 / 2 if a is their
+        correlation from visit to visit.
         """
         if not self._covariances.has_pairs:
             return 0.5, 0.0
@@ -344,11 +344,11 @@ class VisitDifferences:
         return float(ratio[-1]), float(error[-1])
 
     def chi_square(self) -> FloatArray:
-        """Mean energy of the innovation over B + R of the analyses before, by scale, (n_scales,); 1 if none. Local."""
+        """Return the mean innovation energy over B + R of the preceding analyses, (n_scales,); 1 if none. Local."""
         return self._kept["chi_square"].copy()
 
     def first_guess_warning(self) -> str:
-        """Warning that R is still an initial estimate though cells have been visited often; empty otherwise. Local."""
+        """Return a warning if R is still an initial estimate after many visits; otherwise an empty text. Local."""
         visits = self._kept["square_count"]
         if self._covariances.has_pairs or not visits.any() or visits[visits > 0.0].mean() < _MANY_VISITS:
             return ""
@@ -359,7 +359,7 @@ class VisitDifferences:
         )
 
     def mean_square(self) -> tuple[FloatArray, BoolArray]:
-        """Running mean of d^2 in each cell, m6 m-6, and the cells that have one. Local."""
+        """Return the running mean of d^2 in each cell, m6 m-6, and the cells that have one. Local."""
         return self._kept["square"], self._kept["square_count"] > 0.0
 
     # ------------------------------------------------------------------ memory
@@ -376,6 +376,6 @@ class VisitDifferences:
 
 
 def _hours(time_key: str) -> float:
-    """Hours since 1970 of a valid time in ISO format, UTC."""
+    """Return the hours since 1970 of a valid time in ISO format, UTC."""
     time = datetime.fromisoformat(time_key)
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() / 3600.0

@@ -1,7 +1,7 @@
-"""Observation variance by scale from covariances of visit differences: the estimate, its sampling error, a test.
+"""Observation error variance by scale from covariances of visit differences: estimate, sampling error, and a test.
 
 All functions are local and pure. p_l is the covariance of visit differences that lie l visits apart, per unit of white
-energy: the variance of white errors with this energy, m6 m-6; arrays have the shape (lags, n_scales), coarsest scale
+energy: the variance of white errors with this energy, m6 m-6. Arrays have the shape (lags, n_scales), coarsest scale
 first.
 """
 
@@ -15,29 +15,29 @@ import numpy as np
 from landda_hpc.constants import BoolArray, FloatArray
 
 N_LAGS: Final = 4
-"""Lags whose covariances are kept: 0 to 3 visits."""
+"""Number of lags of the covariances: 0 to 3 visits."""
 
 _PRIOR_ANALYSES: Final = 5.0
-"""Weight of the scatter of normal errors against that of the analyses so far, in analyses."""
+"""Weight of the scatter of normal errors relative to that of the analyses so far, as a number of analyses."""
 
 _SHARED: Final = 1.25
-"""Variance of a mean over independent analyses is multiplied by this: neighbouring analyses share observations."""
+"""Factor of the variance of a mean over independent analyses: successive analyses have observations in common."""
 
 _STEEPEST: Final = 3.0
-"""Largest growth of R from a scale to the next coarser one that finer scales predict."""
+"""Largest predicted growth of R from a scale to the next coarser one."""
 
 _NEIGHBOUR: Final = 1.0
-"""Standard deviation of R of a scale about what finer scales predict, as a share of the latter."""
+"""Standard deviation of R of a scale about the prediction from finer scales, as a fraction of the prediction."""
 
 _COLD: Final = 0.5
-"""Standard deviation of R of the finest scale about its value of the cold start, as a share of the latter."""
+"""Standard deviation of R of the finest scale about its value of the cold start, as a fraction of that value."""
 
 
 _LONGEST: Final = 0.98
-"""Largest correlation of observation errors from visit to visit, and share of R in the innovation variance."""
+"""Largest correlation of observation errors from visit to visit, and largest R as a fraction of innovation variance."""
 
 _RAMP: Final = (0.7, 0.9)
-"""Between these correlations the growth of p_0 towards coarse scales is taken for one of R: not at all to wholly."""
+"""Range of correlations in which the growth of p_0 towards coarse scales is attributed to R: none to all of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +46,9 @@ class Estimate:
 
     Attributes
     ----------
-    value : best estimate: ``sampled`` and what the finer scales predict, with weights from their errors.
+    value : best estimate: mean of ``sampled`` and the prediction from finer scales, weighted by their errors.
     std : standard error of ``value``.
-    sampled : from visit differences of the scale alone; may be negative.
+    sampled : estimate from visit differences of the scale alone; may be negative.
     """
 
     value: FloatArray
@@ -57,14 +57,14 @@ class Estimate:
 
     @property
     def std_error_of_std(self) -> FloatArray:
-        """Standard error of the standard deviation of the errors, m3 m-3."""
+        """Standard error of R^(1/2), m3 m-3."""
         value = np.maximum(self.value, 0.0)
         error: FloatArray = np.sqrt(value + self.std) - np.sqrt(value)
         return error
 
 
 def tendency(p: FloatArray, has_third: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """eta_1, the covariance of the errors of the tendency one visit apart, and its derivatives by p; (n_scales,) each.
+    """Return eta_1, the covariance of tendency errors one visit apart, (n_scales,), and its derivatives by p.
 
     eta_1 is extrapolated linearly from p_2 and p_3, and lies between p_2 and 2 p_2; 0 where p_2 is negative.
     """
@@ -80,11 +80,11 @@ def tendency(p: FloatArray, has_third: BoolArray) -> tuple[FloatArray, FloatArra
 def mean_covariance(
     p: FloatArray, scatter: FloatArray, white: FloatArray, n_scatter: FloatArray, count: FloatArray
 ) -> FloatArray:
-    """Covariance of the sampling errors of p, (lags, lags, n_scales), m12 m-12.
+    """Return the covariance of the sampling errors of p, (lags, lags, n_scales), m12 m-12.
 
     Parameters
     ----------
-    p : (lags, n_scales).
+    p : covariances per unit of white energy, (lags, n_scales).
     scatter : mean product of the departures of single analyses from p, (lags, lags, n_scales).
     white : energy of white errors of unit variance in an analysis, (n_scales,): the number of independent coefficients.
     n_scatter : number of analyses in ``scatter``, (n_scales,).
@@ -92,7 +92,7 @@ def mean_covariance(
 
     Notes
     -----
-    Normal errors scatter by (p_0 p_|k-l| + p_k p_l) / white (Isserlis). The scatter that was found replaces this as the
+    The scatter of normal errors is (p_0 p_|k-l| + p_k p_l) / white (Isserlis). The observed scatter replaces it as the
     number of analyses grows.
     """
     lags = np.arange(p.shape[0])
@@ -106,7 +106,7 @@ def mean_covariance(
 def sampled_variance(
     p: FloatArray, phi: FloatArray, has_third: BoolArray, covariance: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """R from p_1, or from p_0 where this is smaller, and the variance of its sampling error; (n_scales,) each."""
+    """Return R from p_1, or from p_0 if that is smaller, and the variance of its sampling error; (n_scales,) each."""
     eta, by_p = tendency(p, has_third)
     first, zeroth = (eta - p[1]) / phi[1], (p[0] - eta) / (2.0 * phi[0])
     one, none = by_p / phi[1], -by_p / (2.0 * phi[0])
@@ -118,16 +118,16 @@ def sampled_variance(
 
 
 def shrunk(sampled: FloatArray, variance: FloatArray, cold: float) -> Estimate:
-    """R by scale, each scale drawn towards what the finer ones predict as far as its sampling error is large.
+    """Return R by scale, shrunk towards the prediction from finer scales according to its sampling error.
 
     Parameters
     ----------
     sampled, variance : R by scale and the variance of its sampling error, (n_scales,).
-    cold : R of the finest scale that a cold start assumes.
+    cold : R of the finest scale in a cold start.
 
     Notes
     -----
-    The prediction continues the growth from the next but one to the next finer scale, within [1, ``_STEEPEST``].
+    The prediction extrapolates the growth of R between the next two finer scales, limited to [1, ``_STEEPEST``].
     """
     value, square = np.empty_like(sampled), np.empty_like(sampled)
     expected, spread, finer = cold, (_COLD * cold) ** 2, 0.0
@@ -144,11 +144,11 @@ def shrunk(sampled: FloatArray, variance: FloatArray, cold: float) -> Estimate:
 
 
 def white_share(p: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(p_2 - p_1) / p_0 and its standard error, (n_scales,) each; 0.5 where p_0 is 0.
+    """Return (p_2 - p_1) / p_0 and its standard error, (n_scales,) each; 0.5 and 0 where p_0 is 0.
 
-    1/2 for observation errors that are white in time, (1 - a)^2 / 2 for AR(1) with the correlation a from visit to
-    visit: these give differences two visits apart the sign of p_1. Slow errors of the tendency drop out of p_2 - p_1,
-    so that they lower the share through p_0 alone.
+    The ratio is 1/2 for observation errors that are white in time, and (1 - a)^2 / 2 for AR(1) errors with correlation
+    a from visit to visit, for which p_2 has the sign of p_1. Slow errors of the tendency cancel in p_2 - p_1, so they
+    reduce the ratio only through p_0.
     """
     is_known = p[0] > 0.0
     p0 = np.where(is_known, p[0], 1.0)
@@ -160,18 +160,18 @@ def white_share(p: FloatArray, covariance: FloatArray) -> tuple[FloatArray, Floa
 
 
 def cautious(p: FloatArray, most: float) -> FloatArray:
-    """R by scale for errors that persist, (n_scales,), m6 m-6: what differences allow if they are AR(1) in time.
+    """Return R by scale for errors that persist as AR(1) in time, (n_scales,), m6 m-6.
 
     Parameters
     ----------
-    p : (lags, n_scales).
+    p : covariances per unit of white energy, (lags, n_scales).
     most : largest R of the finest scale: its innovation variance per unit of white energy.
 
     Notes
     -----
     The finest scale gives the correlation a from visit to visit, -p_1 / p_0 = (1 - a) / 2, and R = p_0 / (2 - 2 a).
-    In coarser scales the errors of the model's tendency add to p_0 and hide p_1. The shorter the interval, and thus the
-    larger a, the more of p_0 is due to the observations: R grows towards the coarse scales as p_0 does if a is large,
+    At coarser scales the errors of the model's tendency add to p_0 and conceal p_1. The shorter the interval, and thus
+    the larger a, the more of p_0 is due to the observations: R increases towards coarse scales like p_0 if a is large,
     and not at all if a is small.
     """
     tiny = np.finfo(np.float64).tiny
@@ -184,5 +184,5 @@ def cautious(p: FloatArray, most: float) -> FloatArray:
 
 
 def per_white(values: FloatArray, white: FloatArray) -> FloatArray:
-    """Values per unit of white energy, in their shape; 0 where there is none."""
+    """Return values per unit of white energy; 0 where this energy is zero."""
     return np.divide(values, white, out=np.zeros_like(values), where=white > 0.0)

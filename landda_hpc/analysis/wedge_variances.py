@@ -1,4 +1,4 @@
-"""Error variance by scale and direction: one number per wedge."""
+"""Error variances by scale and direction: one number per wedge."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from landda_hpc.constants import BoolArray, FloatArray, IntArray
 from landda_hpc.errors import DataError, ShapeError
 
 _PROBES = 8
-"""Random images per wedge that the mixing of an archive's masks is estimated from."""
+"""Number of random images per wedge from which the mixing by the masks of an archive is estimated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +22,14 @@ class WedgeSpectrum:
     """Variance s per wedge, m6 m-6, of errors with the covariance C^T diag(s) C.
 
     White errors of standard deviation sigma have s = sigma^2 in every wedge. s describes the errors, not the cells in
-    which they are observed: wedges overlap, and a mask moves energy between them, so that errors on a domain have the
-    energy sum_j A_ij s_j in wedge i (``mixing_matrix``), which equals s_i A_i for white errors only. Energies measured
-    on a domain are therefore unmixed once to obtain a spectrum (``unmixed``, ``archive_spectrum``).
+    which they are observed. Wedges overlap, and a mask moves energy between them: errors on a domain have the energy
+    sum_j A_ij s_j in wedge i (``mixing_matrix``), which is s_i times the white energy only if all s are equal. Energies
+    measured on a domain are therefore unmixed once (``unmixed``, ``archive_spectrum``).
 
     Attributes
     ----------
     scale, wedge : indices of each stored wedge of the frame, (n_blocks,).
-    variance : s >= 0, (n_blocks,), m6 m-6.
+    variance : s >= 0, m6 m-6, (n_blocks,).
     """
 
     scale: IntArray
@@ -63,22 +63,22 @@ class WedgeSpectrum:
             )
 
     def expand(self, frame: ImageFrame) -> FloatArray:
-        """s of every coefficient, (n_var,)."""
+        """Return s of every coefficient, (n_var,)."""
         return expand(self.variance, frame)
 
     def total(self, frame: ImageFrame) -> float:
-        """Variance of one cell, mean over the image, m6 m-6."""
+        """Return the variance of a cell as mean over the image, m6 m-6."""
         atoms = block_sums(frame.variance(np.ones(frame.shape)), frame.blocks)
         return float(np.sum(self.variance * atoms)) / (frame.shape[0] * frame.shape[1])
 
 
 def block_sums(values: FloatArray, blocks: Sequence[FrameBlock]) -> FloatArray:
-    """Sum of a variance array over each wedge, (n_var,) -> (n_blocks,)."""
+    """Return the sum of a variance array over each wedge, (n_var,) -> (n_blocks,)."""
     return np.array([values[block.variances].sum() for block in blocks])
 
 
 def expand(values: FloatArray, frame: ImageFrame) -> FloatArray:
-    """One number per wedge -> one per coefficient, (n_blocks,) -> (n_var,)."""
+    """Return the number of its wedge for each coefficient, (n_blocks,) -> (n_var,)."""
     out = np.empty(frame.n_var)
     for value, block in zip(values, frame.blocks, strict=True):
         out[block.variances] = value
@@ -86,14 +86,14 @@ def expand(values: FloatArray, frame: ImageFrame) -> FloatArray:
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Quotient, 0 where the denominator is 0 (wedges without support on observed cells)."""
+    """Return the quotient, 0 where the denominator is 0 (wedges without support on observed cells)."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0.0)
 
 
 def archive_spectrum(
     frame: ImageFrame, images: Sequence[FloatArray], domain: BoolArray, about_mean: bool = True
 ) -> WedgeSpectrum:
-    """Spectrum of an archive of error images: forecast differences, or model minus observation.
+    """Return the spectrum of an archive of error images: forecast differences, or model minus observation.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def archive_spectrum(
 
     Returns
     -------
-    The spectrum that, cut to the cells of each image, gives the mean energies of the archive.
+    The spectrum that gives the mean energies of the archive after masking with the cells of each image.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def archive_spectrum(
     Notes
     -----
     Local. An archive of model minus observation has the spectrum B + R. Subtract R, or use the sum as [S24] does.
-    The effect of the images' masks on the spectrum is estimated from random images, see ``mixing_matrix``.
+    The effect of the images' masks on the spectrum is estimated from random images; see ``mixing_matrix``.
     """
     if len(images) < (2 if about_mean else 1):
         raise DataError(f"an archive of {len(images)} images has no variance; provide two or more.")
