@@ -1,4 +1,4 @@
-"""Appearance of figures: colours, colour scales, labels, and output. The state of matplotlib is not changed."""
+"""Appearance of figures: colours, colour scales, labels and output, without changes of matplotlib's state."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _OTHER_COLOURS: Final = ("#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", 
 
 
 def moisture_scale(top: float | None = None) -> tuple[Colormap, BoundaryNorm]:
-    """Colours and bands of soil moisture: pale is dry, dark is wet; values above the last band are darkest.
+    """Return colours and bands of soil moisture, from pale (dry) to dark (wet); values above the last band are darkest.
 
-    With ``top``, the same number of bands up to that value, m3 m-3: for standard deviations.
+    With ``top``, the same number of bands ends at that value, m3 m-3, as for standard deviations.
     """
     colours = colormaps["YlGnBu"].resampled(256)
     levels = MOISTURE_LEVELS if top is None else np.linspace(0.0, top, MOISTURE_LEVELS.size)
@@ -52,9 +52,9 @@ def moisture_scale(top: float | None = None) -> tuple[Colormap, BoundaryNorm]:
 
 
 def difference_scale(values: Iterable[FloatArray]) -> tuple[Colormap, BoundaryNorm]:
-    """Colours and bands of differences: dry brown, wet green, the middle band white and centred on 0.
+    """Return colours and bands of differences: brown is drier, green is wetter, the middle band is white and about 0.
 
-    Eleven bands whose width is the smallest round number with which at most 2 % of the values lie outside.
+    There are eleven bands; their width is the smallest round number with which at most 2 % of the values lie outside.
     """
     present = np.concatenate([np.zeros(1), *(np.abs(v[np.isfinite(v)]).ravel() for v in values)])
     reach = float(np.quantile(present, 0.98))
@@ -65,7 +65,7 @@ def difference_scale(values: Iterable[FloatArray]) -> tuple[Colormap, BoundaryNo
 
 
 def run_styles(runs: Iterable[str]) -> dict[str, tuple[str, LineStyle]]:
-    """Colour and line style of each run."""
+    """Return the colour and line style of each run."""
     others = iter(_OTHER_COLOURS * 10)
     styles: dict[str, tuple[str, LineStyle]] = {}
     for run in dict.fromkeys(runs):
@@ -74,7 +74,7 @@ def run_styles(runs: Iterable[str]) -> dict[str, tuple[str, LineStyle]]:
 
 
 def new_figure(width: float, height: float, title: str = "") -> Figure:
-    """Figure of a size in inches with a title and room for its labels, outside pyplot's registry."""
+    """Return a figure of a size in inches with a title and room for labels, outside pyplot's registry."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     if title:
@@ -83,7 +83,7 @@ def new_figure(width: float, height: float, title: str = "") -> Figure:
 
 
 def tidy(ax: Axes) -> None:
-    """Small labels, thin frame and grid."""
+    """Give an axis small labels, and a thin frame and grid."""
     ax.tick_params(labelsize=SMALL_FONT, length=2.5, width=0.6)
     ax.grid(visible=True, color="#cccccc", linewidth=0.4)
     ax.set_axisbelow(True)
@@ -92,7 +92,7 @@ def tidy(ax: Axes) -> None:
 
 
 def logarithmic_axis(ax: Axes, low: float, high: float) -> None:
-    """A logarithmic vertical axis with plain numbers."""
+    """Make the vertical axis logarithmic, with plain numbers."""
     ax.set_yscale("log")
     ax.set_ylim(low, high)
     ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if low <= t <= high]
@@ -105,7 +105,7 @@ def save(figure: Figure, path: Path) -> None:
 
     Parameters
     ----------
-    path : ends in .png, .pdf or .svg, which is the format.
+    path : file of the figure; its suffix (.png, .pdf or .svg) gives the format.
     """
     kind = path.suffix.lstrip(".")
     # Drawn before the file is opened, so that errors of drawing are not reported as errors of the disk.
@@ -124,14 +124,14 @@ _UNDATED: Final[dict[str, dict[str, str | None]]] = {
 
 
 def longitude_label(value: float, _position: object = None) -> str:
-    """For example "120°W"."""
+    """Return the label of a longitude, for example "120°W"."""
     value = (value + 180.0) % 360.0 - 180.0
     hemisphere = "" if value in (0.0, -180.0) else "E" if value > 0 else "W"
     return f"{abs(value):g}°{hemisphere}"
 
 
 def latitude_label(value: float, _position: object = None) -> str:
-    """For example "30°N"."""
+    """Return the label of a latitude, for example "30°N"."""
     return f"{abs(value):g}°" + ("" if value == 0.0 else "N" if value > 0 else "S")
 
 

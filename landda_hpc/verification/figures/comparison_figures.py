@@ -26,19 +26,19 @@ _LABELS: Final = {SHOWN[0]: "analysis", SHOWN[1]: "background", SHOWN[2]: "forec
 def draw_comparison(
     rows: Sequence[ComparisonRow], path: Path, *, differences: bool = False, reference: str = TRUTH
 ) -> None:
-    """Draw SCC and ubRMSE (rows) of each layer (columns), methods downwards; one PNG.
+    """Draw SCC and ubRMSE (rows) of each layer (columns), one line per method; one PNG.
 
     Parameters
     ----------
-    rows : as ``comparison.compare`` returns them.
-    path : the PNG.
-    differences : paired differences from the baseline instead of the scores. The control is left out if there are
-        other methods: it is far from all of them, and they could not be distinguished.
-    reference : the reference of the scores.
+    rows : result of ``comparison_table.compare``.
+    path : file of the PNG.
+    differences : draw paired differences from the baseline instead of the scores. The control is omitted if there are
+        other methods, because it is so far from them that they could not be distinguished.
+    reference : reference of the scores.
 
     Raises
     ------
-    DataError : nothing to draw.
+    DataError : there is nothing to draw.
     StorageError : the file cannot be written.
     """
     chosen = [r for r in rows if r.reference == reference and (r.window, r.stage) in SHOWN]
@@ -70,7 +70,7 @@ def draw_comparison(
 
 
 def _draw_panel(axis: Axes, rows: Sequence[ComparisonRow], methods: Sequence[str], differences: bool) -> None:
-    """One dot with its interval per method and state; states are slightly shifted."""
+    """Draw one dot with its interval per method and state; states are slightly shifted."""
     for k, place in enumerate(SHOWN):
         here = [r for r in rows if (r.window, r.stage) == place]
         if not here:

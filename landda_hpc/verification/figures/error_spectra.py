@@ -1,4 +1,4 @@
-"""Errors of background and observation by scale and direction, next to those that a run assumed, and a map of B."""
+"""Figure of learned errors by scale and direction, next to those that a run assumed, with a map of B."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def draw_error_spectra(
     Parameters
     ----------
     errors : learned errors.
-    path : the figure; its suffix gives the format.
-    applied_gain : of the run's increments by scale, (n_scales,); NaN without analyses.
+    path : file of the figure; its suffix gives the format.
+    applied_gain : gain of the run's increments by scale, (n_scales,); NaN without analyses.
     is_land : land cells, (n_lat, n_lon).
-    coastline : of the map.
-    title, note : above the panels, the note in small print.
+    coastline : coastline of the map.
+    title, note : texts above the panels, the note in small print.
 
     Raises
     ------
@@ -94,13 +94,13 @@ def _point(colour: str, label: str) -> Line2D:
 
 
 def _half(value: FloatArray, limits: FloatArray) -> FloatArray:
-    """Lengths of error bars below and above the values, (2, n); 0 without an interval."""
+    """Return the lengths of error bars below and above the values, (2, n); 0 without an interval."""
     bars: FloatArray = np.nan_to_num(np.abs(limits - value[:, None])).T
     return bars
 
 
 def _bars(ax: Axes, estimate: Estimate, colour: str, shift: float, *, is_variance: bool) -> None:
-    """Values by scale with their intervals; of variances the square roots."""
+    """Draw values by scale with their intervals; of variances, the square roots."""
     value, limits = estimate.value, estimate.limits
     if is_variance:
         value, limits = np.sqrt(value), np.sqrt(limits)
@@ -112,7 +112,7 @@ def _bars(ax: Axes, estimate: Estimate, colour: str, shift: float, *, is_varianc
 
 
 def _levels(ax: Axes, values: FloatArray, colour: str) -> None:
-    """A dashed line across each scale."""
+    """Draw a dashed line across each scale."""
     for scale, value in enumerate(values):
         if np.isfinite(value):
             ax.plot([scale - 0.36, scale + 0.36], [value, value], color=colour, linestyle="--", linewidth=1.1)
@@ -178,7 +178,7 @@ def _chi_square(ax: Axes, errors: GroupErrors) -> None:
 
 
 def _directions(ax: Axes, errors: ErrorEstimates) -> None:
-    """Standard deviation of background errors by direction of the features, one line per scale with directions."""
+    """Draw the standard deviation of background errors by direction of the features, one line per scale."""
     b = np.sqrt(errors.by_wedge.background.value)
     for scale in sorted(set(errors.scale.tolist())):
         of_scale = (errors.scale == scale) & np.isfinite(errors.direction)
@@ -205,7 +205,7 @@ def _directions(ax: Axes, errors: ErrorEstimates) -> None:
 
 
 def _map(figure: Any, ax: Axes, errors: ErrorEstimates, is_land: BoolArray, coastline: Coastline) -> None:
-    """Local standard deviation of background errors."""
+    """Draw a map of the local standard deviation of background errors."""
     grid, deviation = errors.grid, np.sqrt(errors.local_background)
     known = deviation[np.isfinite(deviation)]
     top = float(np.quantile(known, 0.99)) if known.size else 0.1

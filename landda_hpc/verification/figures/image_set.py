@@ -1,4 +1,4 @@
-"""Images of a campaign for figures: their names, and reading them from files."""
+"""Images of a campaign for figures, read from files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _IMAGE_NAMES: Final = (*FIELDS, *DIFFERENCES)
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images of one run at one time: by name, shape (n_lat, n_lon), m3 m-3, NaN missing."""
+    """Images of one run at one time, by name, m3 m-3, (n_lat, n_lon); NaN is missing."""
 
     run: str
     time: datetime
@@ -46,8 +46,8 @@ def read_images(path: Path) -> list[ImageSet]:
 
     Raises
     ------
-    MissingFileError : no such file.
-    DataError : a coordinate is missing, or a variable has other dimensions.
+    MissingFileError : the file does not exist.
+    DataError : the file is not readable, a coordinate is missing, or a variable has other dimensions.
     """
     import xarray as xr  # imported here: it takes half a second, and campaigns without figures do not read images
 

@@ -1,4 +1,4 @@
-"""Innovations by scale: O-B and O-A, gain and chi-square over time, autocorrelation, and by direction."""
+"""Figures of innovations by scale (O-B and O-A, gain and chi-square over time, autocorrelation) and by direction."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _ROWS: Final = (f"O-B, O-A {_UNIT}", "applied gain", "chi-square", "autocorrelat
 
 
 def plan_innovations(files: Sequence[Path], figures: Path) -> list[Part]:
-    """Figures of innovations by scale and by direction, from the files of the runs; none without a file.
+    """Plan figures of innovations by scale and by direction, from the files of the runs; none without a file.
 
-    Runs whose frames have another number of scales than the first are drawn in separate figures.
+    Runs with different numbers of scales are drawn in separate figures.
     """
 
     def groups() -> list[list[InnovationDiagnostics]]:
@@ -57,13 +57,13 @@ def draw_innovation_scales(runs: Sequence[InnovationDiagnostics], path: Path, *,
 
     Parameters
     ----------
-    runs : with one number of scales.
-    path : the figure; its suffix gives the format.
-    title : above the panels.
+    runs : diagnostics of runs with the same number of scales.
+    path : file of the figure; its suffix gives the format.
+    title : title above the panels.
 
     Raises
     ------
-    DataError : no run, or different numbers of scales.
+    DataError : there is no run, or the numbers of scales differ.
     StorageError : the file cannot be written.
     """
     n_scales = _common_scales(runs, path)
@@ -99,15 +99,15 @@ def draw_innovation_scales(runs: Sequence[InnovationDiagnostics], path: Path, *,
 
 
 def draw_innovation_directions(runs: Sequence[InnovationDiagnostics], path: Path, *, title: str) -> None:
-    """Draw O-B and O-A by direction of the features, means over time; a panel for each scale with directions.
+    """Draw O-B and O-A by direction of the features, as means over time; a panel for each scale with directions.
 
     Parameters
     ----------
-    runs, path, title : as of ``draw_innovation_scales``.
+    runs, path, title : see ``draw_innovation_scales``.
 
     Raises
     ------
-    DataError : no run, different numbers of scales, or no scale with directions.
+    DataError : there is no run, the numbers of scales differ, or no scale has directions.
     StorageError : the file cannot be written.
     """
     n_scales = _common_scales(runs, path)
@@ -149,7 +149,7 @@ def _common_scales(runs: Sequence[InnovationDiagnostics], path: Path) -> int:
 
 
 def _root_mean_square(values: FloatArray) -> FloatArray:
-    """Over time, (n_time, n) -> (n,); NaN where there is no value."""
+    """Return root mean squares over time, (n_time, n) -> (n,); NaN where there is no value."""
     known = np.isfinite(values)
     total = np.where(known, values, 0.0) ** 2
     n = known.sum(axis=0)
@@ -158,7 +158,7 @@ def _root_mean_square(values: FloatArray) -> FloatArray:
 
 
 def _bounds(axes: FloatArray, *, has_lags: bool) -> None:
-    """Ranges and reference lines of the panels of a scale."""
+    """Set ranges and reference lines of the panels of a scale."""
     deviations, gain, chi = axes[:3].tolist()
     deviations.set_ylim(bottom=0.0)
     gain.set_ylim(0.0, 1.0)
@@ -172,7 +172,7 @@ def _bounds(axes: FloatArray, *, has_lags: bool) -> None:
 
 
 def _chi_square_axis(ax: Axes, values: FloatArray) -> None:
-    """A logarithmic axis with plain numbers."""
+    """Make the axis logarithmic, with a range around the values."""
     known = values[np.isfinite(values) & (values > 0.0)]
     low, high = (min(0.4, 0.8 * known.min()), max(2.5, 1.25 * known.max())) if known.size else (0.4, 2.5)
     appearance.logarithmic_axis(ax, float(low), float(high))

@@ -18,7 +18,7 @@ _TITLE = 0.42
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One map: its name, title, image of shape (n_lat, n_lon), and kind of colours."""
+    """One map: name, title, image of shape (n_lat, n_lon), and kind of colours."""
 
     name: str
     title: str
@@ -32,12 +32,12 @@ class Layout:
 
     Attributes
     ----------
-    n_rows : rows of panels.
+    n_rows : number of rows of panels.
     width_ratios : relative widths of the columns.
-    width, height : of the figure, inches.
+    width, height : size of the figure, inches.
     places : (row, column, panel, region), in the order of their letters.
-    bars_below : colour bars stand below the panels, else to their right.
-    has_fields : whether the first column (bars below) or row holds fields, not differences.
+    bars_below : whether colour bars are below the panels; otherwise they are to the right.
+    has_fields : whether the first column (bars below) or row contains fields, not differences.
     """
 
     n_rows: int
@@ -50,17 +50,17 @@ class Layout:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether a panel's title leaves no room for scores next to it."""
+        """Whether panels are too narrow for scores next to the title."""
         return min(self.width_ratios) / sum(self.width_ratios) * self.width < 5.0
 
     def beside(self, is_difference: bool) -> tuple[slice, int] | tuple[int, slice]:
-        """Give the index of the column or row of panels that one kind's colour bar goes with."""
+        """Return the index of the column or row of panels to which the colour bar of one kind belongs."""
         number = 1 if is_difference and self.has_fields else 0
         return (slice(None), number) if self.bars_below else (number, slice(None))
 
 
 def arrange_in_grid(panels: Sequence[Panel], region: Region, n_columns: int) -> Layout:
-    """Arrange panels of one region row by row with a fixed number per row; a change of kind begins a new row."""
+    """Arrange panels of one region row by row, with a fixed number per row; a change of kind begins a new row."""
     places: list[tuple[int, int, Panel, Region]] = []
     row, column = 0, 0
     for before, panel in zip([None, *panels], panels, strict=False):
@@ -75,7 +75,7 @@ def arrange_in_grid(panels: Sequence[Panel], region: Region, n_columns: int) -> 
 
 
 def arrange(fields: Sequence[Panel], differences: Sequence[Panel], regions: Sequence[Region]) -> Layout:
-    """Arrange panels: those of one region by kind, those of several with one column per region."""
+    """Arrange panels of one region by kind, or of several regions with one column per region."""
     if len(regions) > 1:
         return _by_region([*fields, *differences], regions)
     kinds = [kind for kind in (fields, differences) if kind]
@@ -83,7 +83,7 @@ def arrange(fields: Sequence[Panel], differences: Sequence[Panel], regions: Sequ
 
 
 def _in_columns(kinds: Sequence[Sequence[Panel]], region: Region, has_fields: bool) -> Layout:
-    """Fields in the left column, differences in the right; letters run along rows."""
+    """Put fields in the left column and differences in the right; letters run along rows."""
     n_rows = max(len(kind) for kind in kinds)
     places = [
         (row, column, panels[row], region)
@@ -96,7 +96,7 @@ def _in_columns(kinds: Sequence[Sequence[Panel]], region: Region, has_fields: bo
 
 
 def _in_rows(kinds: Sequence[Sequence[Panel]], region: Region, has_fields: bool) -> Layout:
-    """Fields in the upper row, differences in the lower: for regions that are as high as wide."""
+    """Put fields in the upper row and differences in the lower, for regions that are about as high as wide."""
     n_columns = max(len(kind) for kind in kinds)
     places = [(row, column, panel, region) for row, kind in enumerate(kinds) for column, panel in enumerate(kind)]
     panel_width = max(2.6, 3.2 * aspect(region))
@@ -106,20 +106,20 @@ def _in_rows(kinds: Sequence[Sequence[Panel]], region: Region, has_fields: bool)
 
 
 def _by_region(panels: Sequence[Panel], regions: Sequence[Region]) -> Layout:
-    """One row per panel, one column per region."""
+    """Use one row per panel and one column per region."""
     places = [(row, column, panel, region) for row, panel in enumerate(panels) for column, region in enumerate(regions)]
-    ratios = [aspect(region) for region in regions]  # so that all panels have one height
+    ratios = [aspect(region) for region in regions]  # so that all panels have the same height
     height = len(panels) * (4.15 * len(regions) / sum(ratios) + _TITLE) + 1.1
     return Layout(len(panels), ratios, 5.0 * len(regions) + 1.0, height, places, False, True)
 
 
 def aspect(region: Region) -> float:
-    """Width over height of a region's panel."""
+    """Return width over height of a region's panel."""
     return (region.east - region.west) / (region.north - region.south) * shrinking(region)
 
 
 def shrinking(region: Region) -> float:
-    """East-west shrinking at the region's middle latitude; none for maps of the whole globe."""
+    """Return the factor of east-west distances at the region's middle latitude; 1 for maps of the whole globe."""
     if region.east - region.west > 200.0:
         return 1.0
     return max(0.3, math.cos(math.radians(0.5 * (region.south + region.north))))

@@ -38,21 +38,21 @@ LABELS: Final[dict[str, str]] = {
     "increment": "Increment",
     "innovation": "Innovation",
 }
-"""Panel titles of images by their names; callers may replace them."""
+"""Panel titles by image name; callers may replace them."""
 
 _MINUS: Final = " minus "
 
 
 @dataclass(frozen=True, eq=False)
 class Coastline:
-    """The coastline: the 0.5 contour of a land fraction, on the model's grid or a finer one."""
+    """Coastline: the 0.5 contour of a land fraction, on the model grid or a finer one."""
 
     grid: Grid
     land_fraction: FloatArray
 
     @classmethod
     def shipped(cls) -> Coastline:
-        """The coast of the static fields that come with the package, with lakes as land."""
+        """Return the coastline of the static fields in the package, with lakes as land."""
         grid, static = read_static(static_path(), ("land_fraction", "lake_fraction"))
         return cls(grid, static["land_fraction"] + static["lake_fraction"])
 
@@ -63,13 +63,13 @@ class Coastline:
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """The background under the images of a map.
+    """Background of a map below the images.
 
     Attributes
     ----------
-    grid : of the images.
+    grid : grid of the images.
     land : True over land, (n_lat, n_lon); the rest is ocean.
-    coast : where the coast runs; None: along the contour of ``land``.
+    coast : coastline; None: the contour of ``land``.
     scored : cells whose scores are shown, (n_lat, n_lon); None: all land.
     """
 
@@ -80,22 +80,22 @@ class Ground:
 
     @property
     def coastline(self) -> Coastline:
-        """The coast that is drawn."""
+        """The coastline to be drawn."""
         return self.coast or Coastline(self.grid, self.land.astype(np.float64))
 
 
 @dataclass(frozen=True)
 class MapStyle:
-    """Words and arrangement of a figure of maps.
+    """Texts and arrangement of a figure of maps.
 
     Attributes
     ----------
     title : first part of the figure's title; the time follows.
-    time : valid time, UTC; None: none in the title.
+    time : valid time, UTC; None: the title has no time.
     labels : panel titles by image name, in place of :data:`LABELS`.
-    columns : of one region: panels row by row in the given order, with so many per row; None: by kind.
+    columns : number of panels per row, in the given order, for a single region; None: panels are arranged by kind.
     quantity : name of the fields, for their colour bar.
-    top : of the fields' bands, m3 m-3; None: those of soil moisture.
+    top : upper end of the fields' bands, m3 m-3; None: the bands of soil moisture.
     """
 
     title: str = "Soil moisture"
@@ -133,23 +133,23 @@ def draw_maps(
 
     Parameters
     ----------
-    images : by name ("control", "background", "analysis", "forecast", "observation", "truth", "increment",
-        "innovation"), shape (n_lat, n_lon), m3 m-3. NaN is missing: grey over land.
-    ground : grid, land and coast; cells whose scores stand above the difference panels (within the region).
-    path : the PNG.
-    style : words and arrangement.
+    images : images by name ("control", "background", "analysis", "forecast", "observation", "truth", "increment",
+        "innovation"), m3 m-3, (n_lat, n_lon). NaN is missing and grey over land.
+    ground : grid, land and coast, and the cells whose scores are shown with the difference panels (in the region).
+    path : file of the PNG.
+    style : texts and arrangement.
     panels : names of images, or "a minus b"; default :func:`default_panels`.
-    regions : one region gives two columns, fields and differences; several give one column each.
+    regions : one region gives two columns, fields and differences; several regions give one column each.
 
     Raises
     ------
     ShapeError : an image, ``ground.land`` or ``ground.scored`` does not have the grid's shape.
-    DataError : a panel names a missing image, no panel is left, or a region lies off the grid.
+    DataError : a panel names a missing image, there is no panel or region, or a region lies off the grid.
     StorageError : the file cannot be written.
 
     Notes
     -----
-    Local. Moisture has the same colour bands in every figure; differences have bands fitted to the figure.
+    Local. Soil moisture has the same colour bands in every figure; differences have bands fitted to the figure.
     """
     style, grid, land = style or MapStyle(), ground.grid, ground.land
     score_mask = land if ground.scored is None else ground.scored
@@ -218,7 +218,7 @@ def draw_maps(
 
 
 def shown_region(region: Region, grid: Grid, has_data: BoolArray) -> Region:
-    """Cut the region to the grid, and off the globe the rows south of 60S if nothing is drawn there."""
+    """Return the part of a region within the grid; of the globe, without the rows south of 60S if they have no data."""
     if region == GLOBE and not grid.is_periodic:  # the whole of a regional grid, wherever it lies
         lat, lon = grid.lat_edges, grid.lon_edges
         return Region(region.name, float(lat[0]), float(lat[-1]), float(lon[0]), float(lon[-1]))
@@ -259,7 +259,7 @@ def _score_text(panel: Panel, images: Mapping[str, FloatArray], mask: BoolArray)
 
 
 def _annotate(ax: Axes, text: str, *, inside: bool) -> None:
-    """Write scores above a panel on the right, or inside it where panels are narrow."""
+    """Write scores above a panel on the right, or inside it if panels are narrow."""
     if inside:
         box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
         ax.text(0.015, 0.025, text, transform=ax.transAxes, fontsize=appearance.SMALL_FONT, bbox=box, zorder=5)
@@ -301,7 +301,7 @@ def draw_image(
 
 
 def frame_map(ax: Axes, region: Region, coast: Coastline) -> None:
-    """Give an axis a region's limits, degrees, grid lines and coast."""
+    """Give an axis the limits of a region, degree labels, grid lines and the coast."""
     _draw_coast(ax, coast, region)
     ax.set_xlim(region.west, region.east)
     ax.set_ylim(region.south, region.north)

@@ -1,4 +1,4 @@
-"""The cost function and its gradient over the iterations of a minimisation."""
+"""Figure of the cost function and its gradient over the iterations of a minimisation."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class KnownMinimisation:
 
     Attributes
     ----------
-    source : whose they are, for the legends.
-    costs : iterations and the cost function then.
-    iterations : to the end of the minimisation.
+    source : source of the values, for the legends.
+    costs : pairs of iteration and cost function.
+    iterations : number of iterations of the minimisation.
     """
 
     source: str
@@ -37,8 +37,8 @@ class MinimisationRecord:
     Attributes
     ----------
     cost : J at the start and after every iteration.
-    gradient_norm : the norm of its gradient, same length.
-    parts : parts of J by name, same length each; may be empty.
+    gradient_norm : norm of the gradient, same length.
+    parts : terms of J by name, same length each; may be empty.
     """
 
     cost: Sequence[float]
@@ -47,11 +47,11 @@ class MinimisationRecord:
 
     @classmethod
     def from_diagnostics(cls, diagnostics: Mapping[str, float | list[float]]) -> MinimisationRecord:
-        """From the diagnostics of an analysis (or a line of the cycle record).
+        """Return the minimisation in the diagnostics of an analysis (or a line of ``cycles.jsonl``).
 
         Raises
         ------
-        DataError : they do not contain a minimisation.
+        DataError : the diagnostics do not contain a minimisation.
         """
         lists = {key: value for key, value in diagnostics.items() if isinstance(value, list)}
         if not {"cost", "gradient_norm"} <= set(lists):
@@ -66,15 +66,15 @@ class MinimisationRecord:
 def read_minimisations(
     cycles: Path, since: datetime | None = None
 ) -> tuple[datetime | None, dict[str, MinimisationRecord]]:
-    """Read the minimisations of one time from a campaign's ``cycles.jsonl``: the first from ``since`` on.
+    """Read the minimisations of one time from a campaign's ``cycles.jsonl``: the first time from ``since`` on.
 
     Returns
     -------
-    The time, and the minimisation of each run that minimised at it; (None, {}) if there is none.
+    The time, and the minimisation of each run at that time; (None, {}) if there is none.
 
     Raises
     ------
-    MissingFileError, DataError : no such file, or a malformed line.
+    MissingFileError, DataError : the file does not exist, or has a malformed line.
     """
     found: dict[datetime, dict[str, MinimisationRecord]] = {}
     for plain, where in parse_json_lines(cycles):
@@ -100,15 +100,15 @@ def draw_minimisation(
 
     Parameters
     ----------
-    records : by the run's name. With one record the parts of its cost are drawn too, with several the cost is shown
-        as a share of its start where they differ by more than a factor of 20.
-    path : the PNG.
-    known : values that are marked.
-    tolerance : of the gradient, a dashed line.
+    records : records by run. For one record the terms of the cost are also drawn; for several records the cost is
+        shown as a fraction of its start if the starts differ by more than a factor of 20.
+    path : file of the PNG.
+    known : values to be marked.
+    tolerance : tolerance of the gradient, drawn as a dashed line.
 
     Raises
     ------
-    DataError : nothing to draw, or a record whose cost and gradient differ in length.
+    DataError : there is nothing to draw, or cost and gradient of a record differ in length.
     StorageError : the file cannot be written.
     """
     if not records or any(len(r.cost) != len(r.gradient_norm) or not r.cost for r in records.values()):

@@ -1,4 +1,4 @@
-"""Series of several depths in one panel, and soil profiles over time, as the papers draw them."""
+"""Series of several depths in one panel, and soil profiles over time, in the style of the papers."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ SCORE_LABELS: Final = {
 
 
 CONTOURS: Final = np.arange(0.0, 0.61, 0.05)
-"""Of soil moisture in sections, m3 m-3."""
+"""Contours of soil moisture in sections, m3 m-3."""
 
 DAILY_FROM_DAYS: Final = timedelta(days=10)
-"""Of longer sections daily means are drawn."""
+"""Length of a section above which daily means are drawn."""
 
 SECTION_RAIN_COLOUR: Final = "#777777"
 SECTION_RAIN_ALPHA: Final = 0.75
@@ -41,11 +41,11 @@ SECTION_RAIN_ALPHA: Final = 0.75
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a figure of scores: a run's scores of a layer, and their style.
+    """One line of a figure of scores: scores of a run and layer, and their style.
 
     Attributes
     ----------
-    published : mean over the assimilation window in the paper, by score; a thin dotted line.
+    published : published means over the assimilation window, by score, drawn as thin dotted lines.
     """
 
     run: str
@@ -71,14 +71,14 @@ def draw_lines(
 
     Parameters
     ----------
-    records, reference : scores, and the reference of those drawn.
+    records, reference : score records, and the reference of those to be drawn.
     lines, scores : runs and scores to draw; one panel for each score.
-    since : earlier times are left out.
-    rain : label, and mm a day by the start of the day, drawn as bars behind the lines.
+    since : first time to be drawn.
+    rain : label, and daily rain (start of the day, mm), drawn as bars behind the lines.
 
     Raises
     ------
-    DataError : no record is left to draw.
+    DataError : there is no record to draw.
     StorageError : the file cannot be written.
     """
     known = {(line.run, line.layer) for line in lines}
@@ -124,9 +124,9 @@ class Profile:
 
     Attributes
     ----------
-    lat, lon : of the cell, degrees.
-    times : ascending, UTC.
-    water : m3 m-3, (n_time, n_soil), from the top down.
+    lat, lon : centre of the cell, degrees.
+    times : times, ascending, UTC.
+    water : soil water, m3 m-3, (n_time, n_soil), from the top down.
     """
 
     lat: float
@@ -136,11 +136,11 @@ class Profile:
 
 
 def read_profiles(path: Path) -> dict[tuple[int, str], Profile]:
-    """Read a campaign's ``profiles.jsonl``: by number of the place and run; empty where there is no such file.
+    """Read a campaign's ``profiles.jsonl``, by number of the place and run; empty if the file does not exist.
 
     Raises
     ------
-    DataError : a malformed line.
+    DataError : a line is malformed.
     """
     if not path.is_file():
         return {}
@@ -173,14 +173,14 @@ def draw_sections(
 
     Parameters
     ----------
-    places : name, profile with assimilation, and of the control; at equal times. Of more than ten days daily means
-        are drawn, their contours from running means over five days.
-    rain : of each place, mm a day by the start of the day: grey bars from the bottom; none if empty.
+    places : name, profile with assimilation, and profile of the control at the same times. If there are more than ten
+        days, daily means are drawn, with contours from running means over five days.
+    rain : daily rain of each place (start of the day, mm), drawn as grey bars from the bottom; none if empty.
     rain_label : source of the rain, below the panels.
 
     Raises
     ------
-    DataError : no place, or times that differ.
+    DataError : there is no place, or the times differ.
     StorageError : the file cannot be written.
     """
     if not places or any(a.times != c.times for _, a, c in places):
@@ -225,7 +225,7 @@ def draw_sections(
 
 
 def _rain_below(ax: Axes, rain: Sequence[tuple[datetime, float]]) -> None:
-    """Daily rain as narrow bars that rise from the bottom of a section, on an axis at the right."""
+    """Draw daily rain as narrow bars from the bottom of a section, on an axis at the right."""
     most = max(0.1, *(amount for _, amount in rain), 0.0)
     twin: Any = ax.twinx()
     middles = as_dates(begin + timedelta(hours=12) for begin, _ in rain)
@@ -237,7 +237,7 @@ def _rain_below(ax: Axes, rain: Sequence[tuple[datetime, float]]) -> None:
 
 
 def _daily(profile: Profile) -> Profile:
-    """Means of the days, at noon."""
+    """Return daily means, at noon."""
     days = sorted({time.date() for time in profile.times})
     means = [profile.water[[time.date() == day for time in profile.times]].mean(axis=0) for day in days]
     times = tuple(datetime(day.year, day.month, day.day, 12) for day in days)
@@ -245,7 +245,7 @@ def _daily(profile: Profile) -> Profile:
 
 
 def _running(daily: FloatArray, n: int = 5) -> FloatArray:
-    """Running means over n times, fewer at the ends."""
+    """Return running means over n times, fewer at the ends."""
     half = n // 2
     return np.array([daily[max(0, i - half) : i + half + 1].mean(axis=0) for i in range(len(daily))])
 
@@ -263,9 +263,9 @@ def draw_place(
 
     Parameters
     ----------
-    runs : by their labels.
-    layers : weights of the soil layers by name, (n_soil,).
-    colours : by label.
+    runs : profiles by label.
+    layers : weights of the soil layers by name of the layer, (n_soil,).
+    colours : colours by label.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Series with rain: soil moisture at stations, spatial correlation."""
+"""Figures of series with rain: soil moisture at stations, spatial correlation."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class StationPanel:
 
     Attributes
     ----------
-    title : of the panel.
-    observed : m3 m-3, (n_time,), NaN where missing.
-    runs : by name, (n_time,).
-    words : by run, text in the legend of the panel, for example its R.
-    rain : mm a day and the start of the day, or empty.
+    title : title of the panel.
+    observed : soil moisture of the station, m3 m-3, (n_time,); NaN where missing.
+    runs : soil moisture of the runs by name, m3 m-3, (n_time,).
+    words : text of each run in the legend of the panel, for example its R.
+    rain : daily rain (start of the day, mm), or empty.
     """
 
     title: str
@@ -55,7 +55,7 @@ def draw_stations(
 
     Raises
     ------
-    DataError : no panels.
+    DataError : there are no panels.
     StorageError : the file cannot be written.
     """
     if not panels:
@@ -92,7 +92,7 @@ def draw_stations(
 
 @dataclass(frozen=True, eq=False)
 class ScoreLine:
-    """A score of one run and layer over time, (n_time,), NaN where undefined."""
+    """Score of one run and layer over time, (n_time,); NaN where undefined."""
 
     run: str
     layer: str
@@ -114,11 +114,11 @@ def draw_scores_with_rain(
     Parameters
     ----------
     panels : lines by region, the surface first.
-    rain : mm a day of each region, by the start of the day.
+    rain : daily rain of each region (start of the day, mm).
 
     Raises
     ------
-    DataError : nothing to draw.
+    DataError : there is nothing to draw.
     StorageError : the file cannot be written.
     """
     lines = [line for of_region in panels.values() for line in of_region]
@@ -160,7 +160,7 @@ def _window_handle(window_end: datetime | None) -> list[Any]:
 
 
 def _looks(runs: Sequence[str], layers: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Colours by run, paler with depth; dashes as everywhere."""
+    """Return colours by run, paler with depth, and the usual line styles."""
     styles = appearance.run_styles(runs)
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for i, layer in enumerate(layers):
@@ -175,7 +175,7 @@ def _looks(runs: Sequence[str], layers: Sequence[str]) -> dict[tuple[str, str], 
 
 
 def draw_bars(ax: Axes, rain: Sequence[tuple[datetime, float]], most: float) -> Axes:
-    """Daily rain on a separate axis behind the lines, labelled at the right, in the lower part of the panel."""
+    """Draw daily rain on a separate axis behind the lines, in the lower part of the panel; return that axis."""
     twin: Any = ax.twinx()
     twin.bar(
         as_dates(begin + timedelta(hours=12) for begin, _ in rain), [amount for _, amount in rain], width=0.9,
@@ -194,7 +194,7 @@ def draw_bars(ax: Axes, rain: Sequence[tuple[datetime, float]], most: float) -> 
 
 
 def _room_above(ax: Axes, series: Sequence[FloatArray], top: float | None = None) -> None:
-    """Limits around the series with room for the text in the upper left corner."""
+    """Set limits around the series, with room for the text in the upper left corner."""
     present = np.concatenate([np.asarray(s)[np.isfinite(s)] for s in series])
     if present.size == 0:
         return

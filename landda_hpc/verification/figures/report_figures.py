@@ -1,4 +1,4 @@
-"""The figures of a campaign's report, each drawn separately: series, innovation statistics, minimisations, maps."""
+"""Figures of a campaign's report, each drawn separately: series, innovation statistics, minimisations, maps."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class MapSource:
 
     Attributes
     ----------
-    run, time : what they are of.
-    load : reads them.
+    run, time : run and time of the images.
+    load : function that reads the images.
     is_empty : whether it is known that there is no image.
     """
 
@@ -48,7 +48,7 @@ class MapSource:
 
     @classmethod
     def of(cls, images: ImageSet) -> MapSource:
-        """Images that are in memory."""
+        """Return a source of images that are in memory."""
         return cls(images.run, images.time, lambda: images, not images.images)
 
 
@@ -58,9 +58,9 @@ class MapFrame:
 
     Attributes
     ----------
-    ground : grid, land and coast of the images, and the cells that are scored.
-    regions : shown together in one further figure per set, those that the grid covers.
-    layer : of the images.
+    ground : grid, land and coast of the images, and the scored cells.
+    regions : regions that are shown together in a further figure per set, if the grid covers them.
+    layer : layer of the images.
     """
 
     ground: Ground
@@ -76,7 +76,7 @@ def plan_series(
     tolerance: float | None,
     benchmarks: Sequence[Benchmark] = (),
 ) -> list[Part]:
-    """Score series with benchmarks, innovation statistics and minimisations."""
+    """Plan figures of score series with benchmarks, innovation statistics and minimisations."""
 
     def scores(path: Path, reference: str) -> str:
         draw_score_series(records, path, reference=reference, benchmarks=benchmarks)
@@ -93,7 +93,7 @@ def plan_series(
 
 
 def plan_maps(sources: Sequence[MapSource], figures: Path, frame: MapFrame) -> list[Part]:
-    """Maps of all cells and of the regions for every set of images."""
+    """Plan maps of all cells and of the regions for every set of images."""
     covered = tuple(region for region in frame.regions if covers(frame.ground.grid, region))
     controls = {s.time: s for s in sources if s.run == CONTROL}
     drawn_with = {s.time for s in sources if s.run != CONTROL and not s.is_empty}
@@ -135,7 +135,7 @@ def _minimisation(path: Path, records: Path, since: datetime | None, tolerance: 
 def _draw_map(
     path: Path, source: MapSource, control: MapSource | None, shown: tuple[Region, ...], frame: MapFrame
 ) -> str | None:
-    """Draw one figure of maps; its caption, or None where there is no image to draw."""
+    """Draw one figure of maps; return its caption, or None if there is no image to draw."""
     item = source.load()
     if not item.grid.same_points(frame.ground.grid):
         raise ShapeError(
@@ -166,5 +166,5 @@ def _draw_map(
 
 
 def _state(images: dict[str, FloatArray]) -> FloatArray | None:
-    """Choose the control run's field: without an analysis its background and forecast are the same thing."""
+    """Return the field of the control run; its background and forecast are the same, because it has no analysis."""
     return next((images[name] for name in ("analysis", "forecast", "background", "control") if name in images), None)

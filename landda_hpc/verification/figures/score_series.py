@@ -1,4 +1,4 @@
-"""Score series, and innovation statistics over the cycles."""
+"""Figures of scores over time, and of innovation statistics over the cycles."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def draw_score_series(
     Parameters
     ----------
     records : score records; those against ``reference`` are drawn.
-    path : the PNG.
+    path : file of the PNG.
     reference : "truth", "assimilated reference" or a product's name.
-    benchmarks : known means over the assimilation window, as thin dashed lines; a band where the source gives a range.
+    benchmarks : known means over the assimilation window, drawn as thin dashed lines; ranges are bands.
 
     Raises
     ------
-    DataError : no record is left to draw.
+    DataError : there is no record to draw.
     StorageError : the file cannot be written.
 
     Notes
     -----
-    A run's line passes through its analysis where there is one, else through its forecast or background. Thin pale
-    lines are the background's scores, before each analysis.
+    The line of a run passes through its analysis if there is one, otherwise through its forecast or background. Thin
+    pale lines are the scores of the background, before each analysis.
     """
     chosen = [r for r in records if r.reference == reference]
     if not chosen:
@@ -107,9 +107,9 @@ class InnovationRecord:
     Attributes
     ----------
     cycle, time, run : as in a score record.
-    innovation_mean, innovation_std : of observation minus background, m3 m-3.
-    residual_mean, residual_std : of observation minus analysis, m3 m-3; NaN where nothing was analysed.
-    n_observations : observed cells.
+    innovation_mean, innovation_std : mean and standard deviation of observation minus background, m3 m-3.
+    residual_mean, residual_std : the same of observation minus analysis, m3 m-3; NaN without an analysis.
+    n_observations : number of observed cells.
     """
 
     cycle: int
@@ -123,14 +123,14 @@ class InnovationRecord:
 
 
 def read_innovations(path: Path) -> list[InnovationRecord]:
-    """Read innovation statistics from a campaign's per-cycle JSON lines.
+    """Read innovation statistics from a campaign's ``cycles.jsonl``.
 
-    Lines without ``innovation_mean`` (cycles of the free forecast) are ignored, as are other keys of a
-    line; the last line of a (time, run) is used.
+    Lines without ``innovation_mean`` (cycles of the free forecast) and other keys are ignored; of several lines of a
+    time and run the last is used.
 
     Raises
     ------
-    MissingFileError, DataError : no such file; a malformed line, named by its number.
+    MissingFileError, DataError : the file does not exist; a line, named by its number, is malformed.
     """
     names = [field.name for field in fields(InnovationRecord)]
     unique: dict[tuple[datetime, str], InnovationRecord] = {}
@@ -159,7 +159,7 @@ def draw_innovations(records: Iterable[InnovationRecord], path: Path) -> None:
 
     Raises
     ------
-    DataError : no records.
+    DataError : there are no records.
     StorageError : the file cannot be written.
     """
     records = sorted(records, key=lambda r: r.time)
@@ -224,7 +224,7 @@ def _line(ax: Axes, records: Iterable[ScoreRecord], score: str, **style: Any) ->
 
 
 def _markers(n: int) -> dict[str, Any]:
-    """Dots where a line would have too few points to be seen."""
+    """Return markers if a line has too few points to be seen."""
     return {"marker": "o", "markersize": 3.0} if n < 4 else {}
 
 
@@ -262,7 +262,7 @@ def time_axis(ax: Axes, span: tuple[datetime, datetime]) -> None:
 
 
 def _limits(ax: Axes, score: str, lowest: Sequence[float], highest: Sequence[float]) -> None:
-    """Set round limits around all layers; a correlation goes up to 1, an error not below 0."""
+    """Set round limits around all layers; those of a correlation end at 1, those of an error are not below 0."""
     lowest = [v for v in lowest if math.isfinite(v)]
     highest = [v for v in highest if math.isfinite(v)]
     if not lowest or not highest:
@@ -291,5 +291,5 @@ def _control_first(runs: Iterable[str]) -> list[str]:
 
 
 def as_dates(times: Iterable[datetime]) -> list[float]:
-    """Matplotlib's days."""
+    """Convert times to matplotlib's days."""
     return [float(date2num(time)) for time in times]  # type: ignore[no-untyped-call]  # matplotlib.dates has no types

@@ -33,9 +33,9 @@ class ScorePanel:
 
     Attributes
     ----------
-    title : of the row.
-    values : at the stations, (n_place,), NaN is not drawn.
-    is_difference : run minus baseline.
+    title : title of the row.
+    values : scores at the stations, (n_place,); NaN is not drawn.
+    is_difference : whether the values are run minus baseline.
     is_sure : for differences, stations whose interval excludes zero; None for scores.
     """
 
@@ -56,26 +56,26 @@ def draw_station_scores(
     title: str,
     label: str,
 ) -> None:
-    """Draw a score at stations or of cells, one row per panel, one column per region, and write one PNG.
+    """Draw a score of stations or cells, one row per panel, one column per region, and write one PNG.
 
-    The mean over the region's stations (of cells: weighted by area) is shown in the lower right corner of a map.
+    The mean over the region's stations, or area-weighted over its cells, is shown in the lower right corner of a map.
 
     Parameters
     ----------
     places : latitudes and longitudes of stations, degrees, (n_place,) each; or flat indices of cells, (n_place,).
-    metric : decides colours and bands: "r", "anomaly_r", "ubrmse" or "bias".
-    regions : from ``station_regions``.
-    title, label : of the figure, of the colour bar of scores, with the unit.
+    metric : determines colours and bands: "r", "anomaly_r", "ubrmse" or "bias".
+    regions : result of ``station_regions``.
+    title, label : title of the figure, and label of the colour bar of scores, with the unit.
 
     Raises
     ------
-    DataError : no panel or no region.
+    DataError : there is no panel or no region.
     StorageError : the file cannot be written.
     """
     if not panels or not regions:
         raise DataError(f"no score at any station to draw in '{path}'.")
     ratios = [aspect(region) for region in regions]
-    # All rows have one height, which the widest figure limits.
+    # All rows have the same height, which the largest width of a figure limits.
     width = min(11.0, max(5.2, 2.9 * sum(ratios)))
     row = (width - 1.9) / sum(ratios)
     figure = appearance.new_figure(width, len(panels) * (row + 0.42) + 0.9, title)
@@ -135,11 +135,11 @@ class DayPanel:
 
     Attributes
     ----------
-    title : of the map.
+    title : title of the map.
     stations : values at the stations, (n_place,), or None.
-    image : (n_lat, n_lon), or None; drawn below the stations.
-    is_rain : the image is rain, mm, not an anomaly.
-    note : in the corner, or empty.
+    image : image, (n_lat, n_lon), drawn below the stations, or None.
+    is_rain : whether the image is rain, mm, not an anomaly.
+    note : text in the corner, or empty.
     """
 
     title: str
@@ -164,14 +164,14 @@ def draw_day(
 
     Parameters
     ----------
-    panels : two per row.
-    lat, lon : of the stations.
-    region : the region shown.
+    panels : maps, drawn two per row.
+    lat, lon : coordinates of the stations, degrees.
+    region : region to be shown.
 
     Raises
     ------
     ShapeError : an image does not have the grid's shape.
-    DataError : no panels.
+    DataError : there are no panels.
     StorageError : the file cannot be written.
     """
     if not panels:
@@ -229,7 +229,7 @@ def _dots(
     colours: Colormap,
     norm: BoundaryNorm,
 ) -> None:
-    """Stations as dots, smaller if there are many; those with a sure difference last, with a dark outline."""
+    """Draw stations as dots, smaller if there are many; those with a sure difference last, with a dark outline."""
     number = int(inside.sum())
     size = float(np.clip(3000.0 / max(1, number), 7.0, 42.0))
     x = np.mod(lon - region.west, 360.0) + region.west
@@ -243,7 +243,7 @@ def _dots(
 
 
 def _mesh(ax: Axes, image: FloatArray, ground: Ground, region: Region, colours: Colormap, norm: BoundaryNorm) -> None:
-    """An image over land."""
+    """Draw an image over land."""
     window = window_of(ground.grid, region)
     shown = np.ma.masked_invalid(np.where(ground.land[window.index], image[window.index], np.nan))
     ax.pcolormesh(window.lon_edges, window.lat_edges, shown, cmap=colours, norm=norm, rasterized=True)
@@ -274,7 +274,7 @@ def _score_scale(metric: str, values: Sequence[FloatArray]) -> tuple[Colormap, B
 
 
 def _difference_scale(metric: str, values: Sequence[FloatArray]) -> tuple[Colormap, BoundaryNorm]:
-    """Green is better: a larger correlation, a smaller error."""
+    """Return a scale on which green is better: a larger correlation, a smaller error."""
     colours, norm = appearance.difference_scale(values)
     return (colormaps["BrBG_r"].resampled(256) if metric == "ubrmse" else colours), norm
 
@@ -288,7 +288,7 @@ def _rain_scale(values: Sequence[FloatArray]) -> tuple[Colormap, BoundaryNorm]:
 
 
 def _bands(values: Sequence[FloatArray]) -> FloatArray:
-    """Ten bands from zero whose width is the smallest round number that leaves at most 2 % outside."""
+    """Return the edges of ten bands from zero whose width is the smallest round number with at most 2 % outside."""
     present = np.concatenate([np.zeros(1), *(v[np.isfinite(v)].ravel() for v in values)])
     reach = max(float(np.quantile(present, 0.98)), 1e-4)
     power = 10.0 ** math.floor(math.log10(reach / 10.0))
@@ -297,7 +297,7 @@ def _bands(values: Sequence[FloatArray]) -> FloatArray:
 
 
 def _bar(figure: Any, where: Axes | Sequence[Axes], colours: Colormap, norm: BoundaryNorm, label: str) -> None:
-    """A colour bar to the right of several axes, or horizontal in a separate axis."""
+    """Draw a colour bar to the right of several axes, or horizontally in a separate axis."""
     is_beside = isinstance(where, Sequence)
     place: dict[str, Any] = (
         {"ax": list(where), "location": "right", "fraction": 0.04, "pad": 0.015, "aspect": 22}
@@ -308,7 +308,7 @@ def _bar(figure: Any, where: Axes | Sequence[Axes], colours: Colormap, norm: Bou
     mappable = ScalarMappable(norm=norm, cmap=colours)
     width = float(np.min(np.diff(edges)))
     digits = next(n for n in range(8) if n == 7 or np.allclose(np.round(edges, n), edges, atol=0.01 * width))
-    # Lying bars have room for short labels only.
+    # Horizontal bars have room for short labels only.
     ticks = edges if is_beside or digits < 3 else edges[::2]
     bar = figure.colorbar(mappable, ticks=ticks, extendfrac=0.04, **place)
 
@@ -326,7 +326,7 @@ def score_rows(
     differences: Mapping[str, tuple[FloatArray, FloatArray, FloatArray]],
     baseline: str,
 ) -> list[ScorePanel]:
-    """Rows of a figure: the baseline, each other run, each difference (value, low, high)."""
+    """Return the rows of a figure: each run, then each difference (value, low, high) from the baseline."""
     rows = [ScorePanel(run, values, False) for run, values in scores.items()]
     for run, (value, low, high) in differences.items():
         with np.errstate(invalid="ignore"):

@@ -15,7 +15,7 @@ from landda_hpc.errors import DataError, ShapeError
 AnomalyKind = Literal["moving_window", "climatology"]
 
 _FEWEST_SHARE: Final = 0.25
-"""Share of a window's times that its mean needs."""
+"""Minimum fraction of a window's times for its mean."""
 
 _FEWEST_YEARS: Final = 2
 _DAYS: Final = 366
@@ -28,27 +28,27 @@ class AnomalyRule:
     Attributes
     ----------
     kind : ``moving_window``: the mean over ``window_days`` around each time, cut at the ends of the series;
-        ``climatology``: the mean over all years of the same days of the year, ``window_days`` wide.
-    window_days : days.
+        ``climatology``: the mean over all years, over ``window_days`` around the day of the year.
+    window_days : width of the window, days.
     """
 
     kind: AnomalyKind = "moving_window"
     window_days: float = 35.0
 
     def describe(self) -> str:
-        """For tables and titles."""
+        """Describe the rule for tables and titles."""
         if self.kind == "climatology":
             return f"departures from the mean of all years over {self.window_days:g} days around the day of the year"
         return f"departures from the mean over {self.window_days:g} days around each time"
 
 
 def anomalies(series: FloatArray, times: Sequence[datetime], rule: AnomalyRule) -> FloatArray:
-    """Anomalies of columns.
+    """Return the anomalies of columns.
 
     Parameters
     ----------
-    series : (n_time, n_place), NaN is missing.
-    times : ascending, UTC; gaps are allowed.
+    series : values, (n_time, n_place); NaN is missing.
+    times : times, ascending, UTC; gaps are allowed.
     rule : reference of the anomalies.
 
     Returns
@@ -58,7 +58,7 @@ def anomalies(series: FloatArray, times: Sequence[datetime], rule: AnomalyRule) 
 
     Raises
     ------
-    ShapeError : not as many times as rows.
+    ShapeError : the numbers of times and rows differ.
     DataError : times do not ascend.
     """
     if series.ndim != 2 or series.shape[0] != len(times):
@@ -74,7 +74,7 @@ def anomalies(series: FloatArray, times: Sequence[datetime], rule: AnomalyRule) 
 
 
 def period_anomalies(series: FloatArray) -> FloatArray:
-    """Departures from the mean of the whole series, as [B26] Fig. 12."""
+    """Return departures from the mean of the whole series, as in [B26] Fig. 12."""
     present = np.isfinite(series)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(present, series, 0.0).sum(axis=0) / present.sum(axis=0)
@@ -93,7 +93,7 @@ def _moving_mean(series: FloatArray, seconds: FloatArray, half: float) -> FloatA
 
 
 def _window_sums(series: FloatArray, first: IntArray, last: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Sums and numbers of present values of rows first..last-1, for each row."""
+    """Return, for each row, sums and numbers of present values in rows first..last-1."""
     present = np.isfinite(series)
     # Departures from the column's mean: cumulative sums of small numbers lose no significant digits.
     with np.errstate(invalid="ignore", divide="ignore"):

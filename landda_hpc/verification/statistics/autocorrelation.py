@@ -14,14 +14,14 @@ from landda_hpc.constants import BoolArray, FloatArray
 from landda_hpc.errors import ShapeError
 
 _CHUNK: Final = 1024
-"""Number of columns transformed together; it limits memory and does not affect the results."""
+"""Number of columns that are transformed together; it limits memory and does not affect the results."""
 
 _CORRECTIONS: Final = 5
-"""Steps of the fixed point that corrects autocorrelations for the mean having been estimated."""
+"""Number of iterations that correct autocorrelations for the estimated mean."""
 
 
 def autocorrelation(series: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Autocorrelation of columns with gaps.
+    """Return the autocorrelation of columns with gaps.
 
     Parameters
     ----------
@@ -29,17 +29,17 @@ def autocorrelation(series: FloatArray) -> tuple[FloatArray, FloatArray]:
 
     Returns
     -------
-    rho : (n_time // 2 + 1, n_place), by lag: mean product of departures over the pairs that are both present, over the
-        variance. 1 at lag 0; 0 where no pair is present; NaN for a constant or empty column.
-    share : same shape, number of pairs over number of values.
+    rho : autocorrelation by lag, (n_time // 2 + 1, n_place): mean product of departures over the pairs that are both
+        present, divided by the variance. 1 at lag 0; 0 without a pair; NaN for a constant or empty column.
+    share : number of pairs divided by the number of values, same shape.
 
     Raises
     ------
-    ShapeError : not two-dimensional.
+    ShapeError : the series are not two-dimensional.
 
     Notes
     -----
-    Local. Sums of lagged products by FFT, one column each.
+    Local. Sums of lagged products are computed by FFT, one per column.
     """
     if series.ndim != 2:
         raise ShapeError(f"series have shape {series.shape}; expected (n_time, n_place).")
@@ -65,11 +65,11 @@ def autocorrelation(series: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def effective_size_of_mean(series: FloatArray) -> FloatArray:
-    """Number of independent values whose mean is as uncertain as that of the series.
+    """Return the number of independent values whose mean is as uncertain as that of the series.
 
     n_eff = n / (1 + 2 sum_k (n_k / n) rho_k), with n_k pairs at lag k; n (1 - rho) / (1 + rho) for a long AR(1) series.
-    The sum ends before the first autocorrelation that is not positive. Autocorrelations are corrected for the estimated
-    mean, whose variance is missing in them: rho_k = (r_k + v) / (1 + v), v / (1 + v) = 1 / n_eff.
+    The sum ends before the first autocorrelation that is not positive. Autocorrelations r_k do not contain the variance
+    of the estimated mean and are corrected for it: rho_k = (r_k + v) / (1 + v), v / (1 + v) = 1 / n_eff.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def effective_size_of_mean(series: FloatArray) -> FloatArray:
 
     References
     ----------
-    Bayley and Hammersley (1946), Suppl. J. R. Stat. Soc., 8, 184-197; Geyer (1992), Stat. Sci., 7, 473-483 (where the
-    sum ends).
+    Bayley and Hammersley (1946), Suppl. J. R. Stat. Soc., 8, 184-197; Geyer (1992), Stat. Sci., 7, 473-483 (end of the
+    sum).
     """
     rho, share = autocorrelation(series)
     n = _counts(series)
@@ -90,19 +90,19 @@ def effective_size_of_mean(series: FloatArray) -> FloatArray:
 
 
 def effective_size_of_variance(series: FloatArray) -> FloatArray:
-    """The same for the variance of a Gaussian series: rho_k squared; n (1 - rho^2) / (1 + rho^2) for AR(1)."""
+    """Return the effective size for the variance of a Gaussian series; n (1 - rho^2) / (1 + rho^2) for AR(1)."""
     return effective_size_of_correlation(series, series)
 
 
 def effective_size_of_correlation(x: FloatArray, y: FloatArray) -> FloatArray:
-    """The same for the correlation of two series.
+    """Return the effective size for the correlation of two series.
 
     1 / n_eff = 1 / n (1 + 2 sum_k (n_k / n) rho_x(k) rho_y(k)); n (1 - rho_x rho_y) / (1 + rho_x rho_y) for two AR(1)
     series. The sum ends before the first lag at which either autocorrelation is not positive.
 
     Parameters
     ----------
-    x, y : (n_time, n_place), NaN at the same places.
+    x, y : (n_time, n_place), NaN in the same entries.
 
     References
     ----------
@@ -123,11 +123,11 @@ def effective_size_of_correlation(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def block_length(series: FloatArray) -> int:
-    """Length of blocks for a circular block bootstrap of columns that are resampled together, time steps.
+    """Return the length of blocks for a circular block bootstrap of columns that are resampled together, time steps.
 
-    The rule that is best for the mean of an AR(1) series, l = (3/2 (2 rho / (1 - rho^2))^2 n)^(1/3), with the median
-    over columns of the memory that an AR(1) series of their effective size would have; at most a fifth of the series:
-    so that there are blocks to draw from.
+    The rule is optimal for the mean of an AR(1) series, l = (3/2 (2 rho / (1 - rho^2))^2 n)^(1/3). rho is that of an
+    AR(1) series with the median relative effective size of the columns. The length is at most a fifth of the series, so
+    that there are enough blocks.
 
     References
     ----------
@@ -147,7 +147,7 @@ def block_length(series: FloatArray) -> int:
 
 
 def _lagged(values: FloatArray, n_lags: int) -> FloatArray:
-    """Sums of values(t) values(t + k) over t, for each lag k and column."""
+    """Return sums of values(t) values(t + k) over t, for each lag k and column."""
     padded = 2 * max(values.shape[0], 1)  # no time at all, as in a free forecast of no length, gives zeros
     spectrum = np.fft.rfft(values, n=padded, axis=0)
     return np.asarray(np.fft.irfft(np.abs(spectrum) ** 2, n=padded, axis=0)[:n_lags])
@@ -158,7 +158,7 @@ def _counts(series: FloatArray) -> FloatArray:
 
 
 def is_constant(series: FloatArray) -> BoolArray:
-    """Columns whose values, apart from NaN, are all equal, or that have none."""
+    """Return the columns whose values, apart from NaN, are all equal, or that have none."""
     # A constant column has a rounding-error variance, not always zero: compare the values themselves.
     present = np.isfinite(series)
     low = np.min(np.where(present, series, np.inf), axis=0, initial=np.inf)
@@ -167,7 +167,7 @@ def is_constant(series: FloatArray) -> BoolArray:
 
 
 def _leading(rho: FloatArray, share: FloatArray) -> BoolArray:
-    """Lags from 1 before the first autocorrelation that is not positive.
+    """Return the lags from 1 that are before the first autocorrelation that is not positive.
 
     A lag without pairs does not end the sum: daily values on a six-hourly axis have pairs only at every fourth lag.
     """
@@ -175,10 +175,10 @@ def _leading(rho: FloatArray, share: FloatArray) -> BoolArray:
 
 
 def _inflation(rho: FloatArray, share: FloatArray, n: FloatArray) -> FloatArray:
-    """1 + 2 sum of the corrected autocorrelations: how much the variance of a mean exceeds that of white noise.
+    """Return 1 + 2 sum of the corrected autocorrelations: the variance of a mean relative to that of white noise.
 
-    The correction needs the effective size that it gives: a fixed point, reached in few steps, since 1 / n_eff is small
-    for every useful series.
+    The correction depends on the resulting effective size. The fixed point is reached in a few steps, because 1 / n_eff
+    is small for every useful series.
     """
     used = _leading(rho, share) * share[1:]
     inflation = 1.0 + 2.0 * (np.nan_to_num(rho[1:]) * used).sum(axis=0)
@@ -189,7 +189,7 @@ def _inflation(rho: FloatArray, share: FloatArray, n: FloatArray) -> FloatArray:
 
 
 def _floor(inflation: FloatArray, n: FloatArray) -> FloatArray:
-    """1 / n_eff, at most a half: the share of the variance that is lost to the estimated mean."""
+    """Return 1 / n_eff, at most a half: the fraction of the variance that is lost because the mean is estimated."""
     return np.asarray(np.minimum(np.maximum(inflation, 1.0) / np.maximum(n, 1.0), 0.5))
 
 
@@ -198,7 +198,7 @@ def _corrected(rho: FloatArray, floor: FloatArray) -> FloatArray:
 
 
 def _size(n: FloatArray, inflation: FloatArray) -> FloatArray:
-    """n over the inflation, between 1 and n."""
+    """Return n divided by the inflation, between 1 and n."""
     with np.errstate(invalid="ignore"):
         size = np.minimum(np.maximum(n / np.maximum(inflation, 1.0), 1.0), n)
     return np.asarray(np.where(np.isnan(inflation), np.nan, size))

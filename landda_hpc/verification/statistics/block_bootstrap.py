@@ -33,18 +33,18 @@ _N_MOMENTS: Final = 6
 
 
 def draw_blocks(n_time: int, length: int, n_replicates: int, generator: np.random.Generator) -> FloatArray:
-    """How often each block enters each replicate of a circular block bootstrap.
+    """Draw how often each block enters each replicate of a circular block bootstrap.
 
     Parameters
     ----------
     n_time : length of the series.
-    length : of a block.
-    n_replicates : replicates.
-    generator : keyed by what the draw is for.
+    length : length of a block.
+    n_replicates : number of replicates.
+    generator : generator keyed by the purpose of the draw.
 
     Returns
     -------
-    (n_replicates, n_time), counts by first time of the block; every row sums to ceil(n_time / length).
+    Counts by first time of the block, (n_replicates, n_time); every row sums to ceil(n_time / length).
     """
     n_blocks = -(-n_time // length)
     starts = generator.integers(0, n_time, size=(n_replicates, n_blocks))
@@ -56,21 +56,22 @@ def draw_blocks(n_time: int, length: int, n_replicates: int, generator: np.rando
 def resampled_scores(
     x: FloatArray, y: FloatArray, counts: FloatArray, length: int
 ) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
-    """R, ubRMSE and bias of each column, and of its replicates.
+    """Return R, ubRMSE and bias of each column, and of its replicates.
 
     Parameters
     ----------
     x, y : run and reference, (n_time, n_place), missing (NaN) at the same times.
-    counts : from ``draw_blocks``; length : of the blocks.
+    counts : result of ``draw_blocks``.
+    length : length of the blocks.
 
     Returns
     -------
-    scores : by name ("r", "ubrmse", "bias"), (n_place,).
-    replicates : the same, (n_replicates, n_place).
+    scores : scores by name ("r", "ubrmse", "bias"), (n_place,).
+    replicates : the same scores of the replicates, (n_replicates, n_place).
 
     Notes
     -----
-    Blocks enter through six sums each, so that a replicate is one row of a matrix product.
+    Each block enters through six sums, so a replicate is one row of a matrix product.
     """
     if counts.shape[1] != x.shape[0]:
         raise ShapeError(f"blocks of {counts.shape[1]} times were drawn; the series have {x.shape[0]}.")
@@ -101,23 +102,23 @@ def dependence_ratios(
     generator: np.random.Generator,
     baseline: str | None = None,
 ) -> dict[Key, float]:
-    """Ratio of the uncertainty of the mean over a group to that of single places.
+    """Return the ratio of the uncertainty of the mean over a group to that of single places.
 
-    The standard deviation of the group's mean over replicates, over the mean of its places' standard deviations: 1
-    where all places err together, 1 / sqrt(n_place) where they are independent.
+    The ratio is the standard deviation of the group's mean over replicates, divided by the mean standard deviation of
+    its places: 1 if all places have the same errors, 1 / sqrt(n_place) if their errors are independent.
 
     Parameters
     ----------
-    runs : by name, (n_time, n_place), NaN is missing.
-    reference : same shape.
+    runs : series by run, (n_time, n_place); NaN is missing.
+    reference : series of the reference, same shape.
     groups : places of each group.
-    length : of the blocks, time steps.
-    n_replicates, generator : of the bootstrap.
+    length : length of the blocks, time steps.
+    n_replicates, generator : number of replicates and random numbers of the bootstrap.
     baseline : run from which differences are taken.
 
     Returns
     -------
-    By (group, run, score, whether it is the difference from the baseline), in [0, 1]; 1 where it is unknown.
+    Ratios by (group, run, score, whether it is the difference from the baseline), in [0, 1]; 1 if unknown.
     """
     *fields, reference = common_times(*runs.values(), reference)
     counts = draw_blocks(reference.shape[0], length, n_replicates, generator)
@@ -150,7 +151,7 @@ class _Sum:
         self._stds = 0.0
 
     def add(self, replicates: FloatArray) -> None:
-        # A place without a score in some replicate (few values, all in one block) is left out.
+        # A place without a score in some replicate (few values, all in one block) is omitted.
         known = np.isfinite(replicates).all(axis=0)
         self._replicates += replicates[:, known].sum(axis=1)
         self._stds += float(np.std(replicates[:, known], axis=0).sum())
@@ -160,7 +161,7 @@ class _Sum:
 
 
 def _scores(moments: FloatArray, shift: FloatArray) -> dict[str, FloatArray]:
-    """Scores from the six sums, (..., n_place, 6)."""
+    """Return scores from the six sums, (..., n_place, 6)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         n = np.where(moments[..., 0] > 1.0, moments[..., 0], np.nan)
         x, y, xx, yy, xy = (moments[..., i] / n for i in range(1, _N_MOMENTS))

@@ -1,4 +1,4 @@
-"""Daily means, and departures of a day from the mean of a window, as [B26] Fig. 12."""
+"""Daily means, and departures of a day from the mean of a window, as in [B26] Fig. 12."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from landda_hpc.verification.statistics.scores import Score, score
 
 
 def days_of(times: Sequence[datetime]) -> tuple[datetime, ...]:
-    """Starts of the UTC days from the first time to the last, without gaps; empty without times."""
+    """Return the starts of the UTC days from the first time to the last, without gaps; empty without times."""
     if not times:
         return ()
     first, last = (datetime(t.year, t.month, t.day) for t in (times[0], times[-1]))
@@ -25,18 +25,18 @@ def days_of(times: Sequence[datetime]) -> tuple[datetime, ...]:
 def daily_means(
     values: FloatArray, times: Sequence[datetime], days: Sequence[datetime], n_needed: float = 1.0
 ) -> FloatArray:
-    """Means of UTC days over the times with a value.
+    """Return means of UTC days over the times with a value.
 
     Parameters
     ----------
-    values : (n_time, n_place), NaN is missing.
-    times : of the rows, each within one of the days.
-    days : starts of days.
-    n_needed : values that the mean of a day needs, at least.
+    values : (n_time, n_place); NaN is missing.
+    times : times of the rows, each within one of the days.
+    days : starts of the days.
+    n_needed : minimum number of values for the mean of a day.
 
     Returns
     -------
-    (n_days, n_place), NaN on days with fewer values.
+    Means, (n_days, n_place); NaN on days with fewer values.
     """
     number = {day.date(): i for i, day in enumerate(days)}
     total, count = np.zeros((len(days), values.shape[1])), np.zeros((len(days), values.shape[1]))
@@ -54,10 +54,10 @@ class DayAnomalies:
 
     Attributes
     ----------
-    day, region : when and where.
-    runs : by name, m3 m-3, (n_place,), NaN outside the region and where missing.
-    reference : likewise, of stations or of a gridded reference.
-    scores : of each run's anomalies against the reference's over the region's places.
+    day, region : day and region of the anomalies.
+    runs : anomalies by run, m3 m-3, (n_place,); NaN outside the region and where missing.
+    reference : anomalies of stations or of a gridded reference, same shape.
+    scores : scores of each run's anomalies against the reference's over the region's places.
     """
 
     day: date
@@ -72,9 +72,9 @@ class DailyAnomalies:
 
     Parameters
     ----------
-    runs : by name, (n_time, n_place), m3 m-3, NaN is missing.
-    reference : same shape.
-    times : of the window, ascending, UTC.
+    runs : series by run, m3 m-3, (n_time, n_place); NaN is missing.
+    reference : series of the reference, same shape.
+    times : times of the window, ascending, UTC.
     """
 
     def __init__(self, runs: Mapping[str, FloatArray], reference: FloatArray, times: Sequence[datetime]) -> None:
@@ -84,7 +84,7 @@ class DailyAnomalies:
         self._reference = period_anomalies(daily_means(reference, times, days))
 
     def of(self, day: date, region: Region, inside: BoolArray) -> DayAnomalies | None:
-        """A day in a region, whose places are ``inside``, (n_place,); None where the reference has nothing then."""
+        """Return the anomalies of a day in a region with the places ``inside``, (n_place,); None without reference."""
         number = self._number.get(day)
         if number is None or not np.isfinite(self._reference[number][inside]).any():
             return None

@@ -18,12 +18,12 @@ from landda_hpc.verification.statistics.intervals import common_times
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How groups are resampled.
+    """Settings of the bootstrap.
 
     Attributes
     ----------
-    replicates : of the blocks.
-    seed : of the campaign; random numbers are keyed by it and by what is resampled.
+    replicates : number of replicates.
+    seed : seed of the campaign; with the resampled quantity it keys the random numbers.
     """
 
     replicates: int
@@ -41,18 +41,18 @@ def score_dependence(
     bootstrap: Bootstrap,
     key: str,
 ) -> tuple[int, dict[Key, float]]:
-    """Resample values and anomalies.
+    """Estimate the dependence of errors between places by resampling values and anomalies.
 
     Parameters
     ----------
-    runs, reference : (n_time, n_place), NaN is missing.
-    groups : places of each group; those without values are passed over.
-    key : what is resampled, for the random numbers.
+    runs, reference : (n_time, n_place); NaN is missing.
+    groups : places of each group; places without values are ignored.
+    key : name of the resampled quantity, for the random numbers.
 
     Returns
     -------
-    Length of the blocks, time steps; and the dependence by (group, run, metric, whether a difference), metrics as in
-    ``temporal.METRICS``.
+    Length of the blocks, time steps; and the dependence by (group, run, metric, whether a difference), with the metrics
+    of ``temporal.METRICS``.
     """
     *fields, reference = common_times(*runs.values(), reference)
     usable: BoolArray = np.asarray(np.isfinite(reference).any(axis=0))

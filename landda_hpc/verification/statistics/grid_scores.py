@@ -26,7 +26,7 @@ PATTERN: Final = ("scc", "ubrmse", "rmse", "bias")
 """Scores of a pattern at one time."""
 
 _SAMPLED: Final = 300
-"""Cells of a region that the bootstrap follows, evenly taken: enough to know how far cells err together."""
+"""Number of evenly spaced cells of a region in the bootstrap, sufficient to estimate the dependence of their errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +35,10 @@ class Compared:
 
     Attributes
     ----------
-    reference, layer : names.
-    times : of the rows, ascending, UTC, on a regular axis.
-    runs : by name, (n_time, n_cells), m3 m-3, NaN where not scored (frozen, little soil).
-    values : of the reference, same shape, NaN where missing.
+    reference, layer : names of reference and layer.
+    times : times of the rows, ascending, UTC, on a regular axis.
+    runs : series by run, m3 m-3, (n_time, n_cells); NaN where not scored (frozen, little soil).
+    values : series of the reference, same shape; NaN where missing.
     """
 
     reference: str
@@ -63,7 +63,7 @@ def score_patterns(compared: Compared, regions: Mapping[str, IntArray]) -> Patte
 
     Parameters
     ----------
-    regions : cells of each, by name. Cells count alike, as in the papers.
+    regions : cells of each region, by name. All cells have the same weight, as in the papers.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def score_patterns(compared: Compared, regions: Mapping[str, IntArray]) -> Patte
 
 
 def mean_patterns(series: PatternSeries, windows: Mapping[str, BoolArray], baseline: str | None) -> list[GroupRow]:
-    """Means over the times of each window, with intervals, and of the differences from the baseline, time by time."""
+    """Return means over the times of each window, with intervals, of scores and of differences from the baseline."""
     rows = []
     for window, is_inside in windows.items():
         for region, of_region in series.scores.items():
@@ -125,8 +125,8 @@ def score_cells(
 
     Parameters
     ----------
-    area : of the cells, (n_cells,), any unit.
-    windows, rule, baseline, min_pairs, bootstrap : as ``station_scores.score_stations``.
+    area : area of the cells, (n_cells,), any unit.
+    windows, rule, baseline, min_pairs, bootstrap : see ``station_scores.score_stations``.
     """
     found = []
     for window, is_inside in windows.items():
@@ -169,7 +169,7 @@ def score_cells(
 
 
 def _over_times(series: FloatArray, within: Range) -> GroupMean:
-    """Mean of a series as a row of a table: spread is over times, places are times."""
+    """Return the mean of a series as a group mean, in which the places are times."""
     estimate: Estimate = estimate_mean(series[:, None])
     value, low, high, n_eff = estimate.at(0)
     low, high = interval_within(value, 0.5 * (high - low), within)
@@ -179,7 +179,7 @@ def _over_times(series: FloatArray, within: Range) -> GroupMean:
 
 
 def _difference_over_times(score_name: str, values: FloatArray, baseline: FloatArray) -> GroupMean:
-    """Mean of paired differences, with an interval that implies no score out of range."""
+    """Return the mean of paired differences, with an interval that does not imply scores out of range."""
     both = np.isfinite(values) & np.isfinite(baseline)
     if not both.any():
         return _over_times(values - baseline, UNBOUNDED)

@@ -1,4 +1,4 @@
-"""Means of scores over groups of places: networks, regions."""
+"""Means of scores over groups of places: networks and regions."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class GroupMean:
 
     Attributes
     ----------
-    value, low, high : NaN where no place has the score; low and high also where no place has an interval. The interval
-        is for the mean over *these* places in another season like this; it says nothing about other places. It stays
+    value, low, high : mean and interval; NaN if no place has the score, low and high also if no place has an interval.
+        The interval is for the mean over *these* places in another season like this one, not for other places. It stays
         within the range of the score.
     spread : standard deviation of the score over the places; NaN with fewer than two.
     n_eff : median of the places' effective sample sizes.
-    n_places : places that have the score.
+    n_places : number of places with the score.
     """
 
     value: float
@@ -35,18 +35,18 @@ class GroupMean:
 
 
 def group_mean(estimate: Estimate, places: IntArray, dependence: float, weights: FloatArray | None = None) -> GroupMean:
-    """Mean of a score over places with an interval.
+    """Return the mean of a score over places, with an interval.
 
-    The mean width of the places' intervals is multiplied by ``dependence``, and the same share of their asymmetry is
-    kept. Widths are averaged on the scale on which the score has no
-    ends (``bounds``), so that the interval of the mean stays within the score's range as those of the places do.
+    The mean width of the places' intervals is multiplied by ``dependence``, and the same fraction of their asymmetry is
+    kept. Widths are averaged on an unbounded scale (``bounds``), so that the interval of the mean also stays within the
+    range of the score.
 
     Parameters
     ----------
-    estimate : of all places.
+    estimate : estimates of all places.
     places : indices of the group.
-    dependence : from ``block_bootstrap.dependence_ratios``; 1 if all places err together.
-    weights : of all places; equal by default.
+    dependence : result of ``block_bootstrap.dependence_ratios``; 1 if all places have the same errors.
+    weights : weights of all places; equal by default.
     """
     value, low, high, centre, size, floor, ceiling = (
         np.broadcast_to(a, estimate.value.shape)[places]

@@ -1,9 +1,9 @@
 """Confidence intervals of temporal scores that account for autocorrelation, and of paired differences of two runs.
 
 Every function takes columns (n_time, n_place) on one regular time axis, uses the times that all its series have, and
-gives a value with an interval and the effective sample size behind it. Intervals are Student's, chi-square or Fisher's
-with the effective size in place of the number of values. Simulations (``docs/verification.md``) find their coverage
-right to a few percent down to about fifteen independent values, too small below: every estimate has its ``n_eff``.
+returns a value with an interval and its effective sample size. Intervals are Student's, chi-square or Fisher's, with
+the effective size in place of the number of values. In simulations (``docs/verification.md``) their coverage is right
+to a few percent down to about fifteen independent values, and too small below. Every estimate has its ``n_eff``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from landda_hpc.verification.statistics.autocorrelation import (
 from landda_hpc.verification.statistics.sample_size import LEVEL
 
 FEWEST: Final = 3.0
-"""Effective values below which there is no interval (NaN)."""
+"""Number of effective values below which there is no interval (NaN)."""
 
 _MOST_CORRELATED: Final = 1.0 - 1e-12
 
@@ -37,11 +37,12 @@ class Estimate:
 
     Attributes
     ----------
-    value, low, high : (n_place,); NaN where undefined, low and high also where there are too few independent values.
+    value, low, high : score and interval, (n_place,); NaN where undefined, low and high also for too few independent
+        values.
     n_eff : effective sample size, (n_place,).
-    centre : of the interval: the value, corrected for the estimated mean in a standard deviation.
+    centre : centre of the interval: the value, or for a standard deviation the value corrected for the estimated mean.
     floor, ceiling : ends of the score's range, one for all columns or (n_place,); the interval stays between them.
-    is_difference : of two runs' scores.
+    is_difference : whether it is a difference of two runs' scores.
     """
 
     value: FloatArray
@@ -54,12 +55,12 @@ class Estimate:
     is_difference: bool = False
 
     def at(self, place: int) -> tuple[float, float, float, float]:
-        """Value, low, high and n_eff of one column."""
+        """Return value, low, high and n_eff of one column."""
         return float(self.value[place]), float(self.low[place]), float(self.high[place]), float(self.n_eff[place])
 
 
 def common_times(*series: FloatArray) -> tuple[FloatArray, ...]:
-    """The series with NaN wherever one of them is missing.
+    """Return the series with NaN wherever one of them is missing.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def common_times(*series: FloatArray) -> tuple[FloatArray, ...]:
 
 
 def estimate_mean(series: FloatArray) -> Estimate:
-    """Mean of each column, t s / sqrt(n_eff) on either side; s has n_eff - 1 degrees of freedom."""
+    """Estimate the mean of each column, with the interval +- t s / sqrt(n_eff); s has n_eff - 1 degrees of freedom."""
     mean, variance = _moments(series)
     size = effective_size_of_mean(series)
     # A series without variance has no effective size; its mean is exact.
@@ -84,18 +85,18 @@ def estimate_mean(series: FloatArray) -> Estimate:
 
 
 def estimate_bias(x: FloatArray, y: FloatArray) -> Estimate:
-    """Mean of x minus y, unit of the series."""
+    """Estimate the mean of x minus y, in the unit of the series."""
     x, y = common_times(x, y)
     return estimate_mean(x - y)
 
 
 def estimate_ubrmse(x: FloatArray, y: FloatArray) -> Estimate:
-    """Standard deviation of x minus y (divided by n: rmse^2 = bias^2 + ubrmse^2), chi-square interval."""
+    """Estimate the standard deviation of x minus y (divisor n: rmse^2 = bias^2 + ubrmse^2), chi-square interval."""
     x, y = common_times(x, y)
     _, variance = _moments(x - y)
     of_mean, size = effective_size_of_mean(x - y), effective_size_of_variance(x - y)
     with np.errstate(invalid="ignore", divide="ignore"):
-        # Correction for the estimated mean, so that the interval is around the population's value.
+        # Correction for the estimated mean, so that the interval is centred on the value of the population.
         unbiased = variance * of_mean / (of_mean - 1.0)
         freedom = np.where(size > FEWEST, size - 1.0, np.nan)
         low = np.sqrt(freedom * unbiased / _chi_square(0.5 + 0.5 * LEVEL, freedom))
@@ -106,9 +107,9 @@ def estimate_ubrmse(x: FloatArray, y: FloatArray) -> Estimate:
 
 
 def estimate_correlation(x: FloatArray, y: FloatArray) -> Estimate:
-    """Pearson correlation, Fisher's z: atanh(r) +- t / sqrt(n_eff - 3).
+    """Estimate the Pearson correlation, with the interval of Fisher's z: atanh(r) +- t / sqrt(n_eff - 3).
 
-    Student's quantile with n_eff - 2 degrees of freedom in place of the normal one: n_eff itself is estimated.
+    t is Student's quantile with n_eff - 2 degrees of freedom, not the normal one, because n_eff is estimated.
     """
     x, y = common_times(x, y)
     r, size = correlation(x, y), effective_size_of_correlation(x, y)
@@ -120,10 +121,10 @@ def estimate_correlation(x: FloatArray, y: FloatArray) -> Estimate:
 
 
 def estimate_correlation_difference(x: FloatArray, other: FloatArray, y: FloatArray) -> Estimate:
-    """R of x minus R of another run, both against y at common times.
+    """Estimate R of x minus R of another run, both against y at common times.
 
-    The two correlations share y and so depend on each other: their own intervals are combined by Zou's method, which
-    keeps the ends between the low of one less the high of the other and the reverse, so within [-2, 2].
+    The two correlations depend on each other through y. Their intervals are combined by Zou's method, whose ends lie
+    between the low of one minus the high of the other and the reverse, and so within [-2, 2].
 
     References
     ----------
@@ -148,16 +149,16 @@ def estimate_correlation_difference(x: FloatArray, other: FloatArray, y: FloatAr
 
 
 def estimate_bias_difference(x: FloatArray, other: FloatArray, y: FloatArray) -> Estimate:
-    """Bias of x minus bias of another run, both against y at common times: the mean of x minus the other."""
+    """Estimate the bias of x minus that of another run, both against y at common times: the mean of x minus other."""
     x, other, _ = common_times(x, other, y)
     return replace(estimate_mean(x - other), is_difference=True)
 
 
 def estimate_ubrmse_difference(x: FloatArray, other: FloatArray, y: FloatArray) -> Estimate:
-    """ubRMSE of x minus ubRMSE of another run, both against y at common times.
+    """Estimate ubRMSE of x minus ubRMSE of another run, both against y at common times.
 
-    s1 - s2 = (s1^2 - s2^2) / (s1 + s2); the numerator is the mean of a series, the difference of squared departures,
-    whose interval is Student's. The ends stay between -s2 and s1, so that neither implies a negative ubRMSE.
+    s1 - s2 = (s1^2 - s2^2) / (s1 + s2). The numerator is the mean of a series, the difference of squared departures,
+    with Student's interval. The ends stay between -s2 and s1, so that neither implies a negative ubRMSE.
     """
     x, other, y = common_times(x, other, y)
     squares, stds = [], []
@@ -176,7 +177,7 @@ def estimate_ubrmse_difference(x: FloatArray, other: FloatArray, y: FloatArray) 
 
 
 def correlation(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Pearson correlation of columns that are missing at the same times; NaN where one is constant."""
+    """Return the Pearson correlation of columns that are missing at the same times; NaN where one is constant."""
     with np.errstate(invalid="ignore", divide="ignore"):
         (mean_x, variance_x), (mean_y, variance_y) = _moments(x), _moments(y)
         product = _moments((x - mean_x) * (y - mean_y))[0]
@@ -185,7 +186,7 @@ def correlation(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def _moments(series: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean and population variance of each column; NaN for empty ones."""
+    """Return mean and population variance of each column; NaN for empty ones."""
     present = np.isfinite(series)
     n = present.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -194,25 +195,25 @@ def _moments(series: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.asarray(mean), np.asarray(variance)
 
 
-# Of scipy.special, not scipy.stats: the same bits without the half second that importing all of scipy.stats takes.
+# From scipy.special, not scipy.stats: the same bits without the half second for the import of scipy.stats.
 def _student(freedom: FloatArray) -> FloatArray:
-    """Quantile of Student's t at the upper end of the interval; NaN below one degree of freedom."""
+    """Return the quantile of Student's t at the upper end of the interval; NaN below one degree of freedom."""
     return np.asarray(stdtrit(np.where(freedom >= 1.0, freedom, np.nan), 0.5 + 0.5 * LEVEL))
 
 
 def _chi_square(probability: float, freedom: FloatArray) -> FloatArray:
-    """Quantile of chi-square."""
+    """Return the quantile of chi-square."""
     return np.asarray(2.0 * gammaincinv(0.5 * freedom, probability))
 
 
 def _defined(value: FloatArray, low: FloatArray, high: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """No interval without a value or with too few independent ones."""
+    """Return the ends, NaN without a value or with too few independent values."""
     with np.errstate(invalid="ignore"):
         known = np.isfinite(value) & (size >= FEWEST)
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
 def _all_equal(x: FloatArray, other: FloatArray) -> BoolArray:
-    """Columns in which two runs are the same number at every common time, of which there are some."""
+    """Return the columns with values in which two runs are equal at every common time."""
     present = np.isfinite(x)
     return np.asarray(present.any(axis=0) & np.all(~present | (x == other), axis=0))

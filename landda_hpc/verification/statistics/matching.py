@@ -1,4 +1,4 @@
-"""Matching of stations and model: cells for a place, layers for a sensor, and common times."""
+"""Matching of stations with the model: cells for a place, layers for a sensor, and common times."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from landda_hpc.regridding.depth import DepthRange, depth_weights
 PlaceMethod = Literal["nearest", "bilinear"]
 
 POINT_M: Final = 1e-3
-"""A sensor's interval thinner than this is a point, m."""
+"""Thickness below which the interval of a sensor is a point, m."""
 
 _LEAST_WEIGHT: Final = 0.5
-"""Share of a bilinear place's weight that must lie on usable cells."""
+"""Minimum fraction of the weight of a bilinear place on usable cells."""
 
 Times = npt.NDArray[np.datetime64]
 
@@ -33,8 +33,8 @@ class Placement:
     Attributes
     ----------
     cells : numbers of land cells, (n_place, 4); undefined where the weight is 0.
-    weights : (n_place, 4), rows sum to 1; all 0 where no usable cell is near.
-    distance_km : from the place to the centre of the cell with the largest weight; NaN without one.
+    weights : weights of the cells, (n_place, 4); rows sum to 1, or are 0 without a usable cell nearby.
+    distance_km : distance from the place to the centre of the cell with the largest weight, km; NaN without one.
     """
 
     cells: IntArray
@@ -52,9 +52,10 @@ class Placement:
         return np.asarray(np.where(self.is_placed, chosen, -1))
 
     def values(self, of_cells: FloatArray) -> FloatArray:
-        """Values at the places, (..., n_place), from values of all land cells, (..., n_cells); NaN where not placed.
+        """Return values at the places, (..., n_place), from those of all land cells, (..., n_cells).
 
-        A missing cell of a bilinear place is ignored; the place is missing where less than half of its weight is left.
+        NaN where a place has no cell. Missing cells of a bilinear place are ignored if at least half of its weight is
+        left; otherwise the place is missing.
         """
         gathered = of_cells[..., self.cells]
         present = np.isfinite(gathered) & (self.weights > 0.0)
@@ -92,11 +93,11 @@ def place(
 
     Parameters
     ----------
-    lat, lon : of the places, degrees, (n_place,).
-    of_model : where they can be placed.
-    method : ``nearest``: the usable cell whose centre is nearest; ``bilinear``: the usable ones of the four around, as
-        [B26] Fig. 12, where they hold at least half of the weight, else the nearest.
-    max_km : places farther from the nearest usable cell are not placed; default: a cell's diagonal at that latitude.
+    lat, lon : coordinates of the places, degrees, (n_place,).
+    of_model : cells that may represent places.
+    method : ``nearest``: the usable cell with the nearest centre; ``bilinear``: the usable cells among the four around
+        the place, as in [B26] Fig. 12, if they have at least half of the weight, otherwise the nearest cell.
+    max_km : places farther from the nearest usable cell get no cell, km; default: a cell's diagonal at that latitude.
 
     Raises
     ------
@@ -137,7 +138,7 @@ def place(
 
 
 def sensor_weights(depth_m: DepthRange, n_layers: int = SOIL_Z.size) -> FloatArray | None:
-    """Weights of the model's layers in the value of a sensor.
+    """Return the weights of the model's layers in the value of a sensor.
 
     Parameters
     ----------
@@ -146,8 +147,9 @@ def sensor_weights(depth_m: DepthRange, n_layers: int = SOIL_Z.size) -> FloatArr
 
     Returns
     -------
-    (n_layers,), sum 1. An interval: overlap over thickness. A point: linear between the nodes above and below, the
-    first node's value above it. None where the sensor reaches below the layers.
+    Weights, (n_layers,), with sum 1; None if the sensor reaches below the layers. The weights of an interval are
+    overlap over thickness; those of a point are linear between the nodes above and below it (above the first node, the
+    first node's value).
 
     References
     ----------
@@ -174,23 +176,20 @@ def sensor_weights(depth_m: DepthRange, n_layers: int = SOIL_Z.size) -> FloatArr
 
 
 def layer_of(depth_m: DepthRange, layers: Sequence[DepthRange]) -> int | None:
-    """Number of the first layer that holds a sensor's middle, both ends included; None if none does."""
+    """Return the number of the first layer that contains a sensor's middle, both ends included; None if none does."""
     middle = 0.5 * (depth_m[0] + depth_m[1])
     return next((i for i, (top, bottom) in enumerate(layers) if top - 1e-9 <= middle <= bottom + 1e-9), None)
 
 
 def match_times(model: Times, observed: Times, values: FloatArray, tolerance_minutes: float) -> FloatArray:
-    """Values of the observation nearest to each model time.
+    """Return the value of the observation nearest to each model time, (n_model,).
 
     Parameters
     ----------
-    model, observed : ascending UTC times.
-    values : of the observations, (n_observed,); NaN (missing, or refused by its flag) never matches.
-    tolerance_minutes : observations farther away are ignored; of two equally near the earlier one is used.
-
-    Returns
-    -------
-    (n_model,), NaN where no observation is near enough.
+    model, observed : times of model and observations, ascending, UTC.
+    values : observations, (n_observed,); NaN (missing, or refused by its flag) never matches.
+    tolerance_minutes : largest difference in time, minutes, beyond which the result is NaN; of two equally near
+        observations the earlier one is used.
     """
     known = np.isfinite(values)
     times, kept = observed[known].astype("datetime64[s]").astype(np.int64), values[known]
@@ -207,7 +206,7 @@ def match_times(model: Times, observed: Times, values: FloatArray, tolerance_min
 
 
 def as_times(times: Sequence[datetime]) -> Times:
-    """Naive UTC times as datetime64[s]."""
+    """Convert naive UTC times to datetime64[s]."""
     return np.array(times, dtype="datetime64[s]")
 
 
@@ -218,7 +217,7 @@ def _diagonal(grid: Grid, lat: FloatArray) -> FloatArray:
 
 
 def _bilinear(lat: FloatArray, lon: FloatArray, grid: Grid) -> tuple[IntArray, FloatArray]:
-    """Flat indices of the four centres around each place (-1 off the grid), and their weights."""
+    """Return flat indices of the four centres around each place, and their weights."""
     n_lat, n_lon = grid.shape
     upper = np.searchsorted(grid.lat, lat)
     rows = np.stack([upper - 1, upper])

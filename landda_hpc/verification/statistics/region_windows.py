@@ -14,20 +14,20 @@ from landda_hpc.grid import Grid
 from landda_hpc.regions import GLOBE, Region
 
 _MARGIN: Final = 3.0
-"""Degrees around stations that lie in none of the regions."""
+"""Margin around stations that lie in none of the regions, degrees."""
 
 _WIDE: Final = 120.0
-"""Degrees of longitude; stations further apart are shown on the whole globe."""
+"""Range of longitude above which stations are shown on the whole globe, degrees."""
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """The part of a grid that a region shows, with longitudes made continuous.
+    """Part of a grid that a region shows, with continuous longitudes.
 
     Attributes
     ----------
     rows, columns : indices of the grid's rows and columns, south to north and west to east.
-    lat, lon : centres of these cells, degrees; ``lon`` ascends and lies around the region's centre.
+    lat, lon : centres of these cells, degrees; ``lon`` is ascending, around the region's centre.
     lat_edges, lon_edges : edges of these cells, degrees.
     """
 
@@ -45,11 +45,11 @@ class Window:
 
 
 def window_of(grid: Grid, region: Region) -> Window:
-    """Cells of a grid that touch a region.
+    """Return the cells of a grid that touch a region.
 
     Raises
     ------
-    DataError : no cell does, or the grid's edge cuts the window in two.
+    DataError : no cell touches the region, or the grid's edge cuts the window in two.
     """
     centre = 0.5 * (region.west + region.east)
     shifted = np.mod(grid.lon - centre + 180.0, 360.0) + centre - 180.0
@@ -74,22 +74,22 @@ def window_of(grid: Grid, region: Region) -> Window:
 
 
 def covers(grid: Grid, region: Region) -> bool:
-    """Whether a grid covers more than a corner of a region."""
+    """Return whether a grid covers more than three quarters of the box of a region."""
     try:
         window = window_of(grid, region)
     except DataError:
         return False
-    # Only a corner of a region is not meaningful.
+    # A figure of a corner of a region would not be meaningful.
     inside = (window.lon_edges[-1] - window.lon_edges[0]) * (window.lat_edges[-1] - window.lat_edges[0])
     return bool(inside > 0.75 * (region.east - region.west) * (region.north - region.south))
 
 
 def station_regions(lat: FloatArray, lon: FloatArray, regions: Sequence[Region]) -> list[Region]:
-    """Regions that hold stations; for stations outside all of them a box around those.
+    """Return the regions with stations, and a box around the stations outside all regions.
 
     Parameters
     ----------
-    regions : searched in order; the globe is ignored.
+    regions : regions, searched in order; the globe is ignored.
     """
     found, left = [], np.ones(lat.size, dtype=np.bool_)
     for region in regions:

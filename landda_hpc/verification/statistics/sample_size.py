@@ -16,23 +16,23 @@ LEVEL: Final = 0.95
 """Confidence of all intervals."""
 
 FEWEST_SEEDS: Final = 3
-"""Student's quantile is 12.7 for two seeds, 4.3 for three, 2.8 for five."""
+"""Minimum number of seeds without a warning: Student's quantile is 12.7 for two seeds, 4.3 for three, 2.8 for five."""
 
 FEWEST_TIMES: Final = 20
-"""Times of a variance: with these its standard error is 32 % of it, if they are independent."""
+"""Minimum number of times of a variance: its standard error is then 32 % of it, if they are independent."""
 
 FEWEST_EFFECTIVE: Final = 15.0
-"""Effective values below which intervals are too narrow (``docs/verification.md``)."""
+"""Number of effective values below which intervals are too narrow (``docs/verification.md``)."""
 
 FEWEST_PAIRS: Final = 4
-"""Pairs of model runs of a vertical regression."""
+"""Minimum number of pairs of model runs of a vertical regression."""
 
 MARK: Final = "†"
-"""Behind intervals that rest on fewer than ``FEWEST_EFFECTIVE`` effective values."""
+"""Mark of intervals that are based on fewer than ``FEWEST_EFFECTIVE`` effective values."""
 
 
 def seed_warnings(n_seeds: int) -> list[str]:
-    """Warning for intervals over few seeds; empty from ``FEWEST_SEEDS`` seeds on."""
+    """Return a warning for intervals over fewer than ``FEWEST_SEEDS`` seeds; otherwise an empty list."""
     if n_seeds >= FEWEST_SEEDS:
         return []
     if n_seeds < 2:
@@ -47,12 +47,12 @@ def seed_warnings(n_seeds: int) -> list[str]:
 
 
 def variance_warnings(n_times: int, what: str) -> list[str]:
-    """Warning for variances over few times; empty from ``FEWEST_TIMES`` times on.
+    """Return a warning for variances over fewer than ``FEWEST_TIMES`` times; otherwise an empty list.
 
     Parameters
     ----------
-    n_times : times of the variance.
-    what : the quantity based on them, capitalised, singular.
+    n_times : number of times of the variance.
+    what : name of the quantity, capitalised, singular.
     """
     if n_times >= FEWEST_TIMES:
         return []
@@ -68,7 +68,7 @@ def variance_warnings(n_times: int, what: str) -> list[str]:
 
 
 def pair_warnings(n_pairs: int) -> list[str]:
-    """Warning for slopes from few pairs of runs; empty from ``FEWEST_PAIRS`` on."""
+    """Return a warning for slopes from fewer than ``FEWEST_PAIRS`` pairs of runs; otherwise an empty list."""
     if n_pairs >= FEWEST_PAIRS:
         return []
     return [
@@ -80,12 +80,12 @@ def pair_warnings(n_pairs: int) -> list[str]:
 
 
 def is_weak(mean: GroupMean) -> bool:
-    """Whether a mean has an interval that rests on too few effective values."""
+    """Return whether a mean has an interval that is based on too few effective values."""
     return mean.n_eff < FEWEST_EFFECTIVE and not math.isnan(mean.low)
 
 
 def effective_size_warnings(means: Iterable[GroupMean]) -> list[str]:
-    """Warning for a table with these means; empty if all intervals are based on enough values."""
+    """Return a warning for a table with these means; empty if all intervals are based on enough values."""
     found = [mean for mean in means if not math.isnan(mean.low)]
     weak = [mean for mean in found if is_weak(mean)]
     if not weak:
@@ -99,7 +99,7 @@ def effective_size_warnings(means: Iterable[GroupMean]) -> list[str]:
 
 
 def plus_minus(mean: float, low: float, high: float, digits: int, *, sign: bool = False) -> str:
-    """Write "0.812±0.004", or "0.812 [0.301, 0.970]" where the sides differ; no interval where there is none."""
+    """Return "0.812±0.004", or "0.812 [0.301, 0.970]" if the sides differ, or the mean alone without an interval."""
     if math.isnan(mean):
         return "-"
     plus = "+" if sign else ""

@@ -1,7 +1,7 @@
-"""Scores of an image against a reference; of series in time see ``temporal``.
+"""Scores of an image against a reference (see ``temporal`` for series in time).
 
 Pure functions on local arrays. Sums run over one-dimensional arrays in C order of the image, so that a result depends
-on its input alone.
+only on its input.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Score:
     Attributes
     ----------
     scc : spatial (Pearson) correlation coefficient, 1. NaN with fewer than two cells or a constant field.
-    rmse : root mean square difference, in the unit of the images. NaN without cells, as all below.
+    rmse : root-mean-square difference, in the unit of the images; NaN without cells, like the following.
     bias : mean of image minus reference.
     ubrmse : standard deviation of image minus reference; rmse^2 = bias^2 + ubrmse^2.
     std_image, std_reference : spatial standard deviations (population: divided by the number of cells).
@@ -60,7 +60,7 @@ def score(
 
     Returns
     -------
-    Score : with NaN where a score is not defined.
+    Score : NaN where a score is not defined.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def score(
 
     Notes
     -----
-    Local: no communication. Sums run over the scored cells of the whole image, whatever the process layout.
+    Local: no communication. Sums run over the scored cells of the whole image, for any process layout.
 
     References
     ----------
@@ -122,7 +122,7 @@ def _check_same_shape(
 
 
 def _normalised_weights(weights: npt.NDArray[Any] | None, valid: BoolArray) -> FloatArray | None:
-    """Weights of the valid cells with sum 1; None for equal weights."""
+    """Return weights of the valid cells with sum 1; None for equal weights."""
     if weights is None or not valid.any():
         return None
     w = weights[valid].astype(np.float64)

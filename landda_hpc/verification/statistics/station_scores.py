@@ -25,8 +25,8 @@ class GroupRow:
     ----------
     window : "assimilation" or "forecast".
     kind : "network" or "region" of stations; "cells" of a region, "pattern" over a region.
-    group, layer, run, metric : names; metrics as in ``temporal.METRICS`` (patterns: as in ``grid_scores.PATTERN``).
-    score : mean over the group (patterns: over the times).
+    group, layer, run, metric : names; metrics as in ``temporal.METRICS`` (for patterns as in ``grid_scores.PATTERN``).
+    score : mean over the group (for patterns over the times).
     difference : mean of the paired differences from the baseline, place by place; None for the baseline itself.
     """
 
@@ -47,8 +47,8 @@ class WindowScores:
     Attributes
     ----------
     window : "assimilation" or "forecast".
-    is_inside : rows of the series that belong to it.
-    scores : by station.
+    is_inside : mask of the rows of the series in the window.
+    scores : scores of each station.
     groups : means over networks and regions.
     block_steps : length of the bootstrap's blocks, time steps.
     """
@@ -64,7 +64,7 @@ ALL_STATIONS: Final = "all stations"
 
 
 def station_groups(stations: StationSet, regions: Sequence[Region]) -> dict[tuple[str, str, str], IntArray]:
-    """Places by (kind, group, layer), without empty groups; all stations are the region "all stations"."""
+    """Return places by (kind, group, layer), without empty groups; the region "all stations" has all stations."""
     found: dict[tuple[str, str, str], IntArray] = {}
     for number, layer in enumerate(stations.layers):
         of_layer = stations.layer == number
@@ -88,15 +88,15 @@ def score_stations(
     min_pairs: int,
     bootstrap: Bootstrap,
 ) -> list[WindowScores]:
-    """Score every window separately; windows without enough pairs anywhere are left out.
+    """Score every window separately; windows in which no station has enough pairs are omitted.
 
     Parameters
     ----------
-    stations : with observed values.
-    runs : by name, (n_time, n_place), m3 m-3.
-    windows : rows of each window.
-    regions, rule, baseline, min_pairs : as ``station_groups`` and ``temporal_scores``.
-    bootstrap : for the intervals of means.
+    stations : stations with their observed values.
+    runs : series by run, m3 m-3, (n_time, n_place).
+    windows : mask of the rows of each window.
+    regions, rule, baseline, min_pairs : see ``station_groups`` and ``temporal_scores``.
+    bootstrap : settings for the intervals of means.
     """
     found = []
     for window, is_inside in windows.items():

@@ -33,17 +33,17 @@ UNITS: Final = ("m3 m-3", "m3/m3", "m^3/m^3")
 
 
 _NAMED_DEPTHS: Final = 12
-"""Most depths that are named one by one."""
+"""Largest number of depths that are listed."""
 
 
 def sensor_depth_name(depth_m: DepthRange) -> str:
-    """(0.05, 0.05) -> '5 cm', (0.0, 0.1) -> '0-10 cm'."""
+    """Return the name of a sensor's depth: (0.05, 0.05) -> '5 cm', (0.0, 0.1) -> '0-10 cm'."""
     top, bottom = (100.0 * d for d in depth_m)
     return f"{top:g} cm" if bottom - top < 0.1 else f"{top:g}-{bottom:g} cm"
 
 
 def count_depths(depths_m: Iterable[DepthRange]) -> str:
-    """Depths from the top, each with the number of sensors: "5 cm (12), 10 cm (3)"."""
+    """List depths from the top, each with the number of sensors: "5 cm (12), 10 cm (3)"."""
     found = Counter(sensor_depth_name(depth) for depth in sorted(depths_m, key=lambda d: (0.5 * (d[0] + d[1]), d)))
     names = [f"{name} ({number})" for name, number in found.items()]
     if len(names) <= _NAMED_DEPTHS:
@@ -57,15 +57,15 @@ class StationSet:
 
     Attributes
     ----------
-    network, station, sensor : names, one each.
-    lat, lon, elevation_m : degrees, m (NaN where unknown), (n_place,).
+    network, station, sensor : names of each sensor.
+    lat, lon, elevation_m : coordinates, degrees, and elevation, m (NaN where unknown), (n_place,).
     depths_m : top and bottom of each sensor, m.
-    layer : number of the scored layer that each belongs to.
+    layer : number of the scored layer of each sensor.
     layers : names of the scored layers.
-    placement : cells that represent them.
-    layer_weights : of the model's soil layers, (n_place, n_layers).
-    times : of the rows below, UTC.
-    observed : m3 m-3, (n_time, n_place), NaN where nothing usable is near in time.
+    placement : cells that represent the sensors.
+    layer_weights : weights of the model's soil layers, (n_place, n_layers).
+    times : times of the rows of ``observed``, UTC.
+    observed : soil moisture, m3 m-3, (n_time, n_place); NaN without a usable value within the tolerance.
     left_out : numbers of excluded sensors by reason.
     """
 
@@ -88,28 +88,24 @@ class StationSet:
         return len(self.station)
 
     def label(self, number: int) -> str:
-        """For example "MAQU/CST_01, 5 cm"."""
+        """Return the label of a sensor, for example "MAQU/CST_01, 5 cm"."""
         return f"{self.network[number]}/{self.station[number]}, {sensor_depth_name(self.depths_m[number])}"
 
     def depth_words(self, numbers: Iterable[int] | None = None) -> str:
-        """Depths of all sensors, or of some, with their numbers, as "5 cm (12), 10 cm (3)"."""
+        """List the depths of all or some sensors, with the number of sensors, as "5 cm (12), 10 cm (3)"."""
         chosen = self.depths_m if numbers is None else [self.depths_m[int(i)] for i in numbers]
         return count_depths(chosen)
 
     def inside(self, region: Region) -> BoolArray:
-        """Sensors in a region, (n_place,)."""
+        """Return a mask of the sensors in a region, (n_place,)."""
         return region.holds(self.lat, self.lon)
 
     def at_places(self, soil_moisture: FloatArray) -> FloatArray:
-        """Equivalents of the sensors in a model state.
+        """Return the model equivalents of the sensors, m3 m-3, (n_place,).
 
         Parameters
         ----------
-        soil_moisture : (n_layers, n_cells), m3 m-3, NaN outside updatable soil.
-
-        Returns
-        -------
-        (n_place,), m3 m-3.
+        soil_moisture : model state, m3 m-3, (n_layers, n_cells); NaN outside updatable soil.
         """
         of_layers = self.placement.values(soil_moisture)
         # Layers without weight may be missing.
@@ -127,17 +123,17 @@ def make_station_set(
     tolerance_minutes: float = 30.0,
     min_pairs: int = 1,
 ) -> StationSet:
-    """Place stations on a model and take their values at its times.
+    """Find the model cells of stations, and the stations' values at the model's times.
 
     Parameters
     ----------
-    series : soil moisture, m3 m-3; values refused by their flags are NaN already.
-    times : of the model, ascending, UTC.
-    of_model : as ``matching.place``.
-    layers : name and depth of the scored layers; a sensor belongs to the first that holds its middle.
-    n_layers : soil layers that the model's series have, from the top.
-    method, tolerance_minutes : as ``matching.place`` and ``match_times``.
-    min_pairs : sensors with fewer values at the model's times are left out.
+    series : soil moisture of the sensors, m3 m-3; values refused by their flags are already NaN.
+    times : times of the model, ascending, UTC.
+    of_model : see ``matching.place``.
+    layers : name and depth of the scored layers; a sensor belongs to the first layer that contains its middle.
+    n_layers : number of soil layers in the model's series, from the top.
+    method, tolerance_minutes : see ``matching.place`` and ``match_times``.
+    min_pairs : sensors with fewer values at the model's times are excluded.
 
     Returns
     -------
@@ -200,9 +196,9 @@ class Representativeness:
     ----------
     cell_km : square root of the area of the cell that represents each station, km, (n_place,).
     among_tiles : mean over time of the model's standard deviation among the tiles of that cell, m3 m-3.
-    among_stations : standard deviation of the stations of one cell and layer about their mean, mean over times that at
-        least two have, m3 m-3; NaN where there are no two.
-    n_in_cell : sensors of the same layer in the same cell.
+    among_stations : standard deviation of the stations of one cell and layer about their mean, as mean over times with
+        at least two values, m3 m-3; NaN without two stations.
+    n_in_cell : number of sensors of the same layer in the same cell.
     """
 
     cell_km: FloatArray
@@ -216,7 +212,7 @@ def representativeness(stations: StationSet, grid: Grid, cell: IntArray, among_t
 
     Parameters
     ----------
-    cell : flat index of the land cells.
+    cell : flat indices of the land cells.
     among_tiles : mean standard deviation among the tiles of the main cell in the sensor's layer, (n_place,).
     """
     main = stations.placement.main_cell

@@ -28,7 +28,7 @@ METRICS: Final[dict[str, tuple[str, str]]] = {
     "ubrmse": ("standard deviation of the difference", "m3 m-3"),
     "bias": ("mean difference", "m3 m-3"),
 }
-"""Long name and unit of each metric, in the tables' order."""
+"""Long name and unit of each metric, in the order of the tables."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +37,10 @@ class TemporalScores:
 
     Attributes
     ----------
-    n : times that all runs and the reference have, (n_place,).
-    scores : by run and metric.
-    differences : by run, apart from the baseline, and metric: run minus baseline.
-    baseline : the run from which differences are taken; None without differences.
+    n : number of times that all runs and the reference have, (n_place,).
+    scores : scores by run and metric.
+    differences : run minus baseline, by run (without the baseline) and metric.
+    baseline : run from which differences are taken; None without differences.
     """
 
     n: IntArray
@@ -62,16 +62,16 @@ def temporal_scores(
 
     Parameters
     ----------
-    runs : by name, (n_time, n_place), m3 m-3, NaN is missing.
-    reference : same shape.
-    times : of the rows, ascending, UTC, on a regular axis (rows without values stay in, as NaN).
-    rule : of the anomalies, which are taken of the common times, run and reference alike.
-    baseline : run that the others are compared with, pair by pair.
+    runs : series by run, m3 m-3, (n_time, n_place); NaN is missing.
+    reference : series of the reference, same shape.
+    times : times of the rows, ascending, UTC, on a regular axis (rows without values are NaN).
+    rule : definition of anomalies, which are computed from the common times, for run and reference.
+    baseline : run with which the others are compared, pair by pair.
     min_pairs : places with fewer common times have no scores.
 
     Raises
     ------
-    ShapeError, DataError : shapes differ; times do not ascend.
+    ShapeError, DataError : shapes differ, or times do not ascend.
     """
     *fields, reference = common_times(*runs.values(), reference)
     n = np.isfinite(reference).sum(axis=0)

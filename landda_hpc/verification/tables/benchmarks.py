@@ -33,23 +33,23 @@ class Benchmark:
 
     Attributes
     ----------
-    source : whose it is, in tables and legends.
-    method : ``control``, or what the method of the source is called.
-    window : of the campaign that it corresponds to.
-    layer : as in scores.csv, e.g. ``0-10 cm``.
-    metric : which score; ``r`` is correlation in time.
-    value : 1 or m3 m-3; the lower end where the source gives a range.
-    upper : the range's upper end, None otherwise.
-    statistic : over the window: its mean, first or last time; ``onset``: after the first analysis of the campaign.
-    day : day after the last analysis that the value is of; None where it is of none.
-    kind : ``images``: of the pattern of images, as scores.csv; ``stations``: mean over the stations of a region;
+    source : name of the source in tables and legends.
+    method : ``control``, or the source's name of its method.
+    window : window of the campaign to which it corresponds.
+    layer : layer as in scores.csv, e.g. ``0-10 cm``.
+    metric : name of the score; ``r`` is correlation in time.
+    value : value, 1 or m3 m-3; the lower end if the source gives a range.
+    upper : upper end of the range; None otherwise.
+    statistic : mean, first or last time of the window; ``onset``: after the first analysis of the campaign.
+    day : day of the value after the last analysis; None if it has none.
+    kind : ``images``: pattern of images, as in scores.csv; ``stations``: mean over the stations of a region;
         ``stations of a day``: pattern of a day's anomalies at stations; ``product``: pattern, next to a gridded
         product.
-    reference : reference of the campaign that it is shown with; empty: with all that its kind has.
-    against : what the source's score is against, in words.
-    region : name; empty: all cells or stations.
-    place : where in the source.
-    what : which score, in words.
+    reference : reference of the campaign with which it is shown; empty: all references of its kind.
+    against : reference data of the source's score, in words.
+    region : name of the region; empty: all cells or stations.
+    place : place in the source.
+    what : description of the score, in words.
     """
 
     source: str
@@ -70,7 +70,7 @@ class Benchmark:
 
     @property
     def assimilates(self) -> bool:
-        """False for a control run."""
+        """Whether it corresponds to an assimilation, not to a control run."""
         return self.method != _CONTROL
 
     @property
@@ -80,7 +80,7 @@ class Benchmark:
 
     @property
     def text(self) -> str:
-        """The value as the source gives it."""
+        """The value or range as the source gives it."""
         return f"{self.value:g}" if self.upper is None else f"{self.value:g} to {self.upper:g}"
 
     @property
@@ -94,18 +94,18 @@ def read_benchmarks(names: Sequence[Path], data_root: Path) -> tuple[Benchmark, 
 
     Parameters
     ----------
-    names : under ``data_root``, or beginning with ``package:``.
+    names : paths under ``data_root``, or beginning with ``package:``.
 
     Raises
     ------
-    MissingFileError, ConfigError : no such file, or it cannot be read.
+    MissingFileError, ConfigError : a file does not exist, or cannot be read.
     DataError : a column is missing or unknown, or a value is not valid; the message names line and column.
     """
     return tuple(one for name in names for one in _read(data_file(name, data_root)))
 
 
 def of_images(benchmarks: Iterable[Benchmark], reference: str) -> list[Benchmark]:
-    """Return the benchmarks that belong to the images of all cells next to a reference of the campaign."""
+    """Return the benchmarks of images of all cells that belong to a reference of the campaign."""
     return [b for b in benchmarks if b.kind == "images" and not b.region and b.reference in ("", reference)]
 
 
@@ -118,7 +118,7 @@ def by_label(benchmarks: Iterable[Benchmark]) -> dict[str, list[Benchmark]]:
 
 
 def known_means(benchmarks: Iterable[Benchmark], kind: Kind, metrics: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Return rows of means of one kind: source and method, and a text for each metric, '-' where there is none."""
+    """Return rows of means of one kind: source and method, and a text for each metric, '-' without a value."""
     rows = []
     for label, group in by_label(b for b in benchmarks if (b.kind, b.statistic) == (kind, "mean")).items():
         found = {str(b.metric): b.text for b in group}

@@ -29,10 +29,10 @@ PLACES: Final = (
     ("forecast", "forecast"),
     ("forecast, last day", "forecast"),
 )
-"""Window and stage of the rows, in the tables' order. A free run has its state as background and as analysis."""
+"""Window and stage of the rows, in the order of the tables; the state of a free run is background and analysis."""
 
 SHOWN: Final = (("assimilation", "analysis"), ("assimilation", "background"), ("forecast, last day", "forecast"))
-"""Rows of tables and figures, the most important first; the CSV file has all rows."""
+"""Window and stage of the rows in tables and figures, the most important first; the CSV file has all rows."""
 
 TUNED: Final = "tuned on truth"
 _HEADINGS: Final = ("SCC", "difference", "ubRMSE", "difference")
@@ -40,7 +40,7 @@ _HEADINGS: Final = ("SCC", "difference", "ubRMSE", "difference")
 
 @dataclass(frozen=True)
 class Interval:
-    """Mean with the half-width of its confidence interval; NaN without values, without two values."""
+    """Mean (NaN without values) with the half-width of its confidence interval (NaN with fewer than two values)."""
 
     mean: float
     half_width: float
@@ -49,21 +49,21 @@ class Interval:
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One score of one method in one place.
+    """One score of one method, layer, window and stage against one reference.
 
     Attributes
     ----------
     method, layer, window, stage, reference, score : names; windows and stages as in ``PLACES``.
-    n_seeds : seeds in which the score is defined.
+    n_seeds : number of seeds in which the score is defined.
     n_times : largest number of times in the mean of a seed.
-    first_time, last_time : of them.
-    mean : over seeds of the means over times; dimensionless for SCC, otherwise m3 m-3.
-    half_width : of Student's interval, before it is limited to the range of the score.
+    first_time, last_time : first and last of these times.
+    mean : mean over seeds of the means over times; dimensionless for SCC, otherwise m3 m-3.
+    half_width : half-width of Student's interval, before it is limited to the range of the score.
     low, high : ends of the interval, within the range of the score; NaN with fewer than two seeds.
-    baseline : the method from which paired differences are taken.
-    paired_difference, paired_half_width, paired_low, paired_high : the same of method minus baseline, seed by seed; NaN
-        for the baseline itself.
-    n_pairs : seeds in which both are defined.
+    baseline : method from which paired differences are taken.
+    paired_difference, paired_half_width, paired_low, paired_high : the same for method minus baseline, seed by seed;
+        NaN for the baseline itself.
+    n_pairs : number of seeds in which both are defined.
     note : 'tuned on truth' or empty.
     """
 
@@ -92,7 +92,7 @@ class ComparisonRow:
 
 @dataclass(frozen=True)
 class _SeedMean:
-    """A score's mean over the times of one seed."""
+    """Mean of a score over the times of one seed."""
 
     value: float
     n_times: int
@@ -101,11 +101,11 @@ class _SeedMean:
 
 
 def student_interval(values: Sequence[float]) -> Interval:
-    """Mean and half-width of Student's 95 % interval, t s / sqrt(n) with n - 1 degrees of freedom, without NaN values.
+    """Return the mean and half-width of Student's 95 % interval, t s / sqrt(n) with n - 1 degrees of freedom.
 
     Parameters
     ----------
-    values : one per seed, independent of each other.
+    values : one value per seed, independent of each other; NaN is ignored.
     """
     present = [v for v in values if not math.isnan(v)]
     n = len(present)
@@ -132,19 +132,19 @@ def compare(
     Parameters
     ----------
     records : score records of the campaign of each seed.
-    methods : names of its runs, in the order of the table.
-    baseline : one of them.
-    since : times of the assimilation window after this one count.
-    tuned : methods with a parameter that was chosen on the truth.
+    methods : names of the runs, in the order of the table.
+    baseline : one of the methods.
+    since : only times of the assimilation window after this one are used.
+    tuned : methods with a parameter that was chosen with the truth.
 
     Returns
     -------
-    Sorted by reference (the truth first, the assimilated reference last), layer from the top, place (``PLACES``),
+    Rows sorted by reference (the truth first, the assimilated reference last), layer from the top, place (``PLACES``),
     score and method. The last day of the forecast is its last 24 hours.
 
     Raises
     ------
-    DataError : no records, or a seed or the baseline lacks a method's scores.
+    DataError : there are no records, a seed has no scores of a method, or the baseline is not one of the methods.
     """
     if baseline not in methods:
         raise DataError(f"baseline '{baseline}' is not among the methods compared: {', '.join(methods)}.")
@@ -216,7 +216,7 @@ def _row(
 
 
 def _seed_means(records: Sequence[ScoreRecord], since: datetime) -> dict[tuple[str, ...], _SeedMean]:
-    """Means over times, by method, reference, layer, window, stage and score; where a score is defined at all."""
+    """Return means over times, by method, reference, layer, window, stage and score, if a score is defined at all."""
     last = max((r.time for r in records), default=since)
     series: dict[tuple[str, ...], list[tuple[datetime, float]]] = {}
     for record in sorted(records, key=lambda r: r.time):
@@ -233,7 +233,7 @@ def _seed_means(records: Sequence[ScoreRecord], since: datetime) -> dict[tuple[s
 
 
 def _places(record: ScoreRecord, since: datetime, last: datetime) -> Iterator[tuple[str, str]]:
-    """Where a record counts: without an analysis at a time, the state is both background and analysis."""
+    """Yield window and stage of a record; a state without an analysis is both background and analysis."""
     if record.window == "forecast":
         yield "forecast", "forecast"
         if record.time > last - timedelta(days=1):
@@ -251,7 +251,7 @@ def _places(record: ScoreRecord, since: datetime, last: datetime) -> Iterator[tu
 def write_comparison_csv(rows: Sequence[ComparisonRow], path: Path) -> None:
     """Write the rows as CSV with one header line, atomically; NaN is empty, floats keep every bit.
 
-    Columns are the fields of :class:`ComparisonRow`. Makes the folder.
+    Columns are the fields of :class:`ComparisonRow`. The folder is made if it is missing.
     """
     names = [field.name for field in fields(ComparisonRow)]
     times = ("first_time", "last_time")
@@ -264,7 +264,7 @@ def comparison_tables(rows: Sequence[ComparisonRow]) -> list[Table]:
 
     Raises
     ------
-    DataError : no rows.
+    DataError : there are no rows.
     """
     if not rows:
         raise DataError("there are no scores to compare.")
@@ -306,7 +306,7 @@ def comparison_markdown(rows: Sequence[ComparisonRow]) -> str:
 def _by_reference(
     rows: Sequence[ComparisonRow],
 ) -> Iterator[tuple[str, list[tuple[tuple[str, str, str], list[tuple[str, ...]]]]]]:
-    """Give each reference with its blocks: (layer, window, stage) and lines of method and numbers."""
+    """Yield each reference with its blocks: (layer, window, stage) and lines of method and numbers."""
     for reference, of_reference in groupby(rows, key=lambda r: r.reference):
         blocks = []
         for layer, group in groupby(of_reference, key=lambda r: r.layer):

@@ -46,11 +46,11 @@ def write_pattern_csv(path: Path, series: Iterable[PatternSeries]) -> None:
 
 
 def reference_markdown(rows: Sequence[GroupRow], benchmarks: Sequence[Benchmark] = ()) -> str:
-    """Means over windows of the patterns' scores, and over regions of the cells'; with paired differences.
+    """Lay out means of pattern scores over windows, and of cell scores over regions, with paired differences.
 
     Parameters
     ----------
-    benchmarks : known means next to this reference, below the patterns' rows of their window, region and layer.
+    benchmarks : known means for this reference, shown below the pattern rows of their window, region and layer.
     """
     parts: list[str] = []
     for kind, title, names in (
@@ -79,7 +79,7 @@ def reference_markdown(rows: Sequence[GroupRow], benchmarks: Sequence[Benchmark]
 
 
 def words(mean: GroupMean) -> str:
-    """A mean and its interval, marked where it rests on few effective values."""
+    """Return a mean and its interval as text, marked if it is based on few effective values."""
     if math.isnan(mean.value):
         return "-"
     if math.isnan(mean.low):
@@ -88,7 +88,7 @@ def words(mean: GroupMean) -> str:
 
 
 def change_words(difference: GroupMean, *, is_bold: bool) -> str:
-    """A difference and its interval; bold, where that is wanted, if the interval leaves zero out."""
+    """Return a difference and its interval as text; with ``is_bold`` it is bold if the interval excludes zero."""
     if math.isnan(difference.value):
         return "-"
     text = f"{difference.value:+.3f}"
@@ -113,7 +113,7 @@ def write_reference_netcdf(
 
     Parameters
     ----------
-    cell : flat index of the cells that were scored.
+    cell : flat indices of the scored cells.
     """
     regions = list(patterns.scores)
     runs = list(next(iter(patterns.scores.values())))

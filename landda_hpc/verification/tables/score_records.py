@@ -1,4 +1,4 @@
-"""Score records: one line of the score table, and its files (JSON lines, CSV, CF netCDF)."""
+"""Score records, the lines of the score table, and their files (JSON lines, CSV, CF netCDF)."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 TRUTH: Final = "truth"
 ASSIMILATED_REFERENCE: Final = "assimilated reference"
-UNOBSERVED_TRUTH: Final = "truth where nothing was observed"
 """Name of the product whose images were assimilated: a score against it is a fit, not an independent check."""
+UNOBSERVED_TRUTH: Final = "truth where nothing was observed"
 
 STAGES: Final = ("background", "analysis", "forecast")
 WINDOWS: Final = ("assimilation", "forecast")
@@ -57,7 +57,7 @@ class ScoreRecord:
     window : "assimilation" or "forecast".
     scc : spatial correlation, 1; NaN where undefined.
     rmse, bias, ubrmse : m3 m-3; NaN without cells.
-    n_cells : scored cells.
+    n_cells : number of scored cells.
     """
 
     cycle: int
@@ -90,11 +90,11 @@ class ScoreRecord:
 
     @classmethod
     def from_score(cls, score: Score, **labels: Any) -> Self:
-        """Record of a score; ``labels`` are the attributes from ``cycle`` to ``window``."""
+        """Return the record of a score; ``labels`` are the attributes from ``cycle`` to ``window``."""
         return cls(**labels, **{name: getattr(score, name) for name in SCORES}, n_cells=score.n_cells)
 
     def to_json(self) -> str:
-        """One line of JSON without line end; NaN becomes null, floats keep every bit."""
+        """Return one line of JSON without line end; NaN becomes null, floats keep every bit."""
         plain = asdict(self) | {"time": self.time.isoformat()}
         return json.dumps({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in plain.items()})
 
@@ -116,13 +116,13 @@ _PARSE: Final[dict[str, Callable[[Any], Any]]] = {
 def read_json_lines(path: Path) -> list[ScoreRecord]:
     """Read a campaign's ``scores.jsonl``.
 
-    An incomplete last line (the campaign was stopped while writing) is left out with a warning. If a resumed campaign
+    An incomplete last line (the campaign was stopped while writing) is ignored with a warning. If a resumed campaign
     wrote a record again, the later one is used.
 
     Raises
     ------
-    MissingFileError : no such file.
-    DataError : any other malformed line, named by its number.
+    MissingFileError : the file does not exist.
+    DataError : any other line, named by its number, is malformed.
     """
     return _last_of_each([_record(plain, where) for plain, where in parse_json_lines(path)], path)
 
@@ -130,7 +130,7 @@ def read_json_lines(path: Path) -> list[ScoreRecord]:
 def parse_json_lines(path: Path) -> list[tuple[dict[str, Any], str]]:
     """Read the objects of a JSON-lines file, each with "file, line n" for messages.
 
-    Errors as in :func:`read_json_lines`.
+    The errors are those of :func:`read_json_lines`.
     """
     if not path.is_file():
         raise MissingFileError(f"'{path}' does not exist; a campaign writes it as it runs.")
@@ -156,8 +156,8 @@ def parse_json_lines(path: Path) -> list[tuple[dict[str, Any], str]]:
 def write_csv(records: Iterable[ScoreRecord], path: Path) -> None:
     """Write records as CSV with one header line, in time order, atomically.
 
-    Columns are the fields of :class:`ScoreRecord`; times ISO 8601 UTC; rmse, bias, ubrmse in m3 m-3; NaN is
-    empty. Makes the folder.
+    Columns are the fields of :class:`ScoreRecord`; times are ISO 8601 UTC, rmse, bias and ubrmse in m3 m-3; NaN is
+    empty. The folder is made if it is missing.
     """
     names = [field.name for field in fields(ScoreRecord)]
     plain = (asdict(r) | {"time": r.time.isoformat()} for r in sorted(records, key=lambda r: r.time))
@@ -170,8 +170,8 @@ class ScoreArrays:
 
     Attributes
     ----------
-    axes : the values of each dimension, in its order.
-    variables : values and attributes by name, of the shape of all axes: scc, rmse, bias, ubrmse (NaN where there is no
+    axes : values of each dimension, in its order.
+    variables : values and attributes by name, with the shape of all axes: scc, rmse, bias, ubrmse (NaN without a
         record), n_cells (0), window (flag; -1).
     cycles : number of the cycle that ends at each time, int64, shape (time,).
     """
@@ -182,11 +182,11 @@ class ScoreArrays:
 
     @classmethod
     def of(cls, records: Sequence[ScoreRecord]) -> Self:
-        """Collect records.
+        """Return the arrays of records.
 
         Raises
         ------
-        DataError : no records, two records of one key, or one time in two cycles.
+        DataError : there are no records, two records have the same key, or a time is in two cycles.
         """
         if not records:
             raise DataError("there are no score records; run or resume the campaign first.")
@@ -246,7 +246,7 @@ def _fill(
 
 
 def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
-    """Scores as a CF data set, with the content of ``ScoreArrays``; raises what that does."""
+    """Return scores as a CF data set with the content of ``ScoreArrays``; errors as in ``ScoreArrays.of``."""
     import xarray as xr  # imported here: it takes a second
 
     scores = ScoreArrays.of(records)
@@ -263,11 +263,11 @@ def to_dataset(records: Sequence[ScoreRecord]) -> xr.Dataset:
 
 
 def write_netcdf(records: Sequence[ScoreRecord], path: Path) -> None:
-    """Write the data set of ``to_dataset`` as netCDF-4, atomically; makes the folder.
+    """Write the data set of ``to_dataset`` as netCDF-4, atomically; the folder is made if it is missing.
 
     Notes
     -----
-    Without xarray, because every process of a report would spend a second on loading it.
+    xarray is not used, because every process of a report would spend a second on loading it.
     """
     scores = ScoreArrays.of(records)
     dims = tuple(scores.axes)
@@ -285,7 +285,7 @@ def write_netcdf(records: Sequence[ScoreRecord], path: Path) -> None:
 
 
 def layer_depth(layer: str) -> tuple[float, str]:
-    """Sorting key of a layer's name: its top, then the name ("10-40 cm" after "0-10 cm")."""
+    """Return the sorting key of a layer's name: its top, then the name ("10-40 cm" after "0-10 cm")."""
     head = layer.split("-")[0].strip()
     try:
         return float(head), layer
@@ -294,9 +294,9 @@ def layer_depth(layer: str) -> tuple[float, str]:
 
 
 def last_stage(records: Iterable[ScoreRecord]) -> list[ScoreRecord]:
-    """Choose for each time, run, reference and layer the state from which the run continues.
+    """Choose, for each time, run, reference and layer, the state from which the run continues.
 
-    The analysis, else the forecast, else the background.
+    This is the analysis, otherwise the forecast, otherwise the background.
     """
     rank = {"background": 0, "forecast": 1, "analysis": 2}
     best: dict[tuple[Any, ...], ScoreRecord] = {}
@@ -343,12 +343,12 @@ def _last_of_each(records: list[ScoreRecord], path: Path) -> list[ScoreRecord]:
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
-    """Distinct names in order of appearance."""
+    """Return distinct names in order of appearance."""
     return list(dict.fromkeys(names))
 
 
 def headline(scores: list[ScoreRecord], layer: str) -> str:
-    """The surface scores of every run, for progress and log."""
+    """Return the scores of every run at a layer as one line, for progress and log."""
     reference = TRUTH if any(s.reference == TRUTH for s in scores) else ASSIMILATED_REFERENCE
     parts = [
         f"{s.run} {s.scc:.2f}/{s.ubrmse:.3f}"

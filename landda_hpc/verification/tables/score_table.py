@@ -1,4 +1,4 @@
-"""The score table: means over windows, of control and assimilation, with benchmarks."""
+"""Score table: means over windows of control and assimilation, with benchmarks."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ CONTROL: Final = "control"
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """Scores of one run, layer, window and stage, over the window's times.
+    """Scores of one run, layer, window and stage, over the times of the window.
 
     Attributes
     ----------
-    scc, rmse, bias, ubrmse : means over the times where the score is defined; NaN if it never is.
-    scc_first, scc_last, ubrmse_first, ubrmse_last : at the first and last time.
-    n_times : times in the window.
+    scc, rmse, bias, ubrmse : means over the times at which the score is defined; NaN if it never is.
+    scc_first, scc_last, ubrmse_first, ubrmse_last : scores at the first and last time.
+    n_times : number of times in the window.
     n_cells : smallest number of scored cells.
     last_day : days from the last time of the assimilation window to the row's last time; NaN without such a window.
     """
@@ -61,16 +61,16 @@ class SummaryRow:
 
 
 def summarise(records: Iterable[ScoreRecord], since: datetime | None = None) -> list[SummaryRow]:
-    """Summaries by reference, layer, window, run and stage.
+    """Summarise scores by reference, layer, window, run and stage.
 
     Parameters
     ----------
-    records : scores.
-    since : earlier times are left out.
+    records : score records.
+    since : earlier times are excluded.
 
     Returns
     -------
-    Sorted by reference (the truth first, the assimilated reference last), layer (from the top), window, run
+    Rows sorted by reference (the truth first, the assimilated reference last), layer (from the top), window, run
     ("control" first, then in order of appearance) and stage.
     """
     records = list(records)
@@ -121,7 +121,7 @@ _NUMBERS: Final = ("SCC", "first → last", "ubRMSE", "first → last", "RMSE", 
 
 
 def _numbers(row: SummaryRow) -> tuple[str, ...]:
-    """Write a row's scores out, in 1 and m3 m-3, '-' where undefined."""
+    """Return the scores of a row as texts, '-' where undefined."""
     return (
         _text(row.scc),
         _span(row.scc_first, row.scc_last),
@@ -135,7 +135,7 @@ def _numbers(row: SummaryRow) -> tuple[str, ...]:
 def _benchmark_rows(
     benchmarks: Sequence[Benchmark], reference: str, layer: str, window: str, *, with_ranges: bool
 ) -> list[tuple[Benchmark, tuple[str, ...]]]:
-    """Benchmarks next to a block of rows: the first of each row, and its numbers in the columns of :func:`_numbers`."""
+    """Return rows of benchmarks: the first benchmark of each row, and texts in the columns of :func:`_numbers`."""
     here = [b for b in of_images(benchmarks, reference) if (b.layer, b.window) == (layer, window)]
     rows: list[tuple[Benchmark, tuple[str, ...]]] = []
     for group in by_label(here).values():
@@ -165,11 +165,11 @@ def summary_tables(rows: Sequence[SummaryRow], benchmarks: Sequence[Benchmark] =
 
     Parameters
     ----------
-    benchmarks : known scores, below the rows of their layer and window; of ranges the middle.
+    benchmarks : known scores, shown below the rows of their layer and window; of ranges, the middle.
 
     Raises
     ------
-    DataError : no rows.
+    DataError : there are no rows.
     """
     if not rows:
         raise DataError("there are no scores to show; run or resume the campaign first.")
@@ -219,7 +219,7 @@ def markdown_tables(rows: Sequence[SummaryRow], benchmarks: Sequence[Benchmark] 
 
 
 def note(rows: Sequence[SummaryRow], benchmarks: Sequence[Benchmark] = ()) -> str:
-    """What must be known of the rows of a table: of the benchmarks among them, of an assimilated reference."""
+    """Return notes on the rows of a table: on benchmarks, and on an assimilated reference."""
     shown = {
         b: row
         for row in rows
@@ -244,13 +244,13 @@ def note(rows: Sequence[SummaryRow], benchmarks: Sequence[Benchmark] = ()) -> st
 
 
 def in_order_of_trust(references: Iterable[str]) -> list[str]:
-    """List distinct references: the truth, independent products as they appear, what was assimilated."""
+    """List distinct references: the truth, independent products in order of appearance, the assimilated reference."""
     rank = {TRUTH: 0, ASSIMILATED_REFERENCE: 2}
     return sorted(dict.fromkeys(references), key=lambda name: rank.get(name, 1))
 
 
 def described(reference: str) -> str:
-    """Name a reference in a title."""
+    """Return the name of a reference for titles."""
     if reference == TRUTH:
         return "the truth (nature run)"
     return f"the {reference}" if reference in (ASSIMILATED_REFERENCE, UNOBSERVED_TRUTH) else reference

@@ -15,7 +15,7 @@ from landda_hpc.verification.tables.score_table import described
 
 @dataclass(frozen=True)
 class ComparedRuns:
-    """Runs of a campaign that correspond to the experiments of a source of benchmarks."""
+    """Names of the runs of a campaign that correspond to the experiments of a source of benchmarks."""
 
     control: str
     assimilation: str
@@ -29,7 +29,7 @@ class ScoreOf:
     ----------
     layer, window, score : as in a score record.
     assimilates : False for the control run.
-    statistic : over the window: its mean, its first or last time; 'onset': after the first analysis of the campaign.
+    statistic : mean, first or last time of the window; 'onset': after the first analysis of the campaign.
     """
 
     layer: str
@@ -52,19 +52,19 @@ def measure(
     reference: str,
     since: datetime | None = None,
 ) -> float:
-    """Find a score in a campaign's records; NaN where it has none.
+    """Return a score from a campaign's records; NaN if there is none.
 
     Parameters
     ----------
-    records : scores.
-    wanted : which.
-    compared : the runs that correspond to the paper's.
-    reference : against which.
-    since : means leave out earlier times; first times and the onset do not.
+    records : score records.
+    wanted : score to be found.
+    compared : runs that correspond to the paper's.
+    reference : reference of the score.
+    since : means exclude earlier times; first times and the onset do not.
 
     Notes
     -----
-    A run's state at a time is its analysis, where it has one.
+    The state of a run at a time is its analysis, if it has one.
     """
     series = _series(records, wanted, compared, reference)
     if wanted.statistic == "mean" and since is not None:
@@ -83,7 +83,7 @@ def measure(
 def _series(
     records: Sequence[ScoreRecord], wanted: ScoreOf, compared: ComparedRuns, reference: str
 ) -> list[ScoreRecord]:
-    """Records of a score over its window, in order of time: at each time the state from which the run continues."""
+    """Return records of a score over its window, in order of time, for the states from which the run continues."""
     run = compared.assimilation if wanted.assimilates else compared.control
     chosen = [
         r
@@ -106,8 +106,8 @@ def side_by_side(
 
     Parameters
     ----------
-    benchmarks : of kind ``images``.
-    forecast_from : last analysis time: the table gives the day of a forecast's value where the benchmark has another.
+    benchmarks : benchmarks of kind ``images``.
+    forecast_from : last analysis time; the table gives the day of a forecast value unless it is the benchmark's day.
     """
     columns = [f"here, against {described(reference)}" for reference in references]
     texts: list[Sequence[str]] = []
@@ -125,7 +125,7 @@ def _cell(
     since: datetime | None,
     forecast_from: datetime | None,
 ) -> str:
-    """A score; with its day where the benchmark is of another day of the forecast."""
+    """Return a score as text, with its day if the benchmark is for another day of the forecast."""
     wanted = ScoreOf.like(benchmark)
     value = measure(records, wanted, compared, reference, since)
     if math.isnan(value):

@@ -1,4 +1,4 @@
-"""Tables of scores at stations: CSV, CF netCDF, Markdown, screen."""
+"""Tables of scores at stations: CSV, CF netCDF, Markdown and screen."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TITLES: Final = {"r": "R", "anomaly_r": "anomaly R", "ubrmse": "ubRMSE", "bias":
 
 
 def representativeness_note(stations: StationSet, points: Representativeness) -> str:
-    """Limits of a comparison of points with cells, for every table. Empty without stations."""
+    """Describe the limits of a comparison of points with cells; empty without stations."""
     drawn = np.array([network.startswith(TWIN_NETWORK) for network in stations.network], dtype=np.bool_)
     texts: list[str] = []
     if drawn.any():
@@ -48,11 +48,11 @@ def representativeness_note(stations: StationSet, points: Representativeness) ->
 
 
 TWIN_NETWORK: Final = "twin "
-"""Beginning of the networks of stations that are drawn from a nature run."""
+"""Prefix of the network names of stations that are drawn from a nature run."""
 
 
 def _difference_of_scale(stations: StationSet, points: Representativeness) -> str:
-    """How far a point and its cell may differ, as far as it is known."""
+    """Describe how much a point and its cell may differ, as far as this is known."""
     among = points.among_stations[np.isfinite(points.among_stations)]
     compared = (
         f"stations that share a cell differ from each other by {np.mean(among):.3f} m3 m-3 (standard deviation, "
@@ -72,13 +72,13 @@ def _difference_of_scale(stations: StationSet, points: Representativeness) -> st
 
 
 def interval_note(rule: str, block_steps: Mapping[str, int], step_hours: float) -> str:
-    """Method of the intervals; empty without intervals.
+    """Describe the method of the intervals; empty without intervals.
 
     Parameters
     ----------
-    rule : of the anomalies.
+    rule : description of the anomalies.
     block_steps : length of the blocks of the bootstrap, time steps, by window.
-    step_hours : of the series.
+    step_hours : time step of the series, hours.
     """
     if not block_steps:
         return ""
@@ -96,9 +96,9 @@ def interval_note(rule: str, block_steps: Mapping[str, int], step_hours: float) 
 def write_station_csv(
     path: Path, stations: StationSet, points: Representativeness, windows: Sequence[WindowScores]
 ) -> None:
-    """Write one row per window, sensor and run, atomically. In m3 m-3, m, km, degrees; NaN is empty.
+    """Write one row per window, sensor and run, atomically, in m3 m-3, m, km and degrees; NaN is empty.
 
-    For each metric: value, low, high, n_eff; and the same of the paired difference from the baseline.
+    Each metric has value, low, high and n_eff, and value, low and high of the paired difference from the baseline.
     """
     header = [
         "window", "network", "station", "sensor", "lat", "lon", "elevation_m", "depth_top_m", "depth_bottom_m", "layer",
@@ -134,7 +134,7 @@ def write_group_csv(path: Path, rows: Iterable[tuple[str, GroupRow]]) -> None:
 
     Parameters
     ----------
-    rows : each with the name of what it is against.
+    rows : rows, each with the name of its reference.
     """
     header = [
         "reference", "window", "kind", "group", "layer", "run", "metric", "value", "low", "high", "spread", "n_eff",
@@ -150,7 +150,7 @@ def write_group_csv(path: Path, rows: Iterable[tuple[str, GroupRow]]) -> None:
 
 
 def group_table(rows: Sequence[GroupRow], title: str, metrics: Sequence[str] = tuple(METRICS)) -> list[Table]:
-    """Format group means for the screen, one table per window, each with its interval."""
+    """Format group means with their intervals for the screen, one table per window."""
     tables = []
     for window in dict.fromkeys(row.window for row in rows):
         table = Table(title=f"{title}, {window} window", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
@@ -172,11 +172,11 @@ def group_table(rows: Sequence[GroupRow], title: str, metrics: Sequence[str] = t
 
 
 def group_markdown(rows: Sequence[GroupRow], benchmarks: Sequence[Benchmark] = ()) -> str:
-    """Format the same in Markdown, with intervals and paired differences.
+    """Format group means in Markdown, with intervals and paired differences.
 
     Parameters
     ----------
-    benchmarks : known means over stations, below the rows of their window, region and layer.
+    benchmarks : known means over stations, shown below the rows of their window, region and layer.
     """
     lines: list[str] = []
     for window, members in groupby(rows, key=lambda r: r.window):

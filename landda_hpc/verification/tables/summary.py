@@ -1,4 +1,4 @@
-"""A campaign's report: score tables and figures from its records and image files."""
+"""Report of a campaign: score tables and figures from its records and image files."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Part:
 
     Attributes
     ----------
-    path : of the file.
-    make : writes it, atomically; returns the caption of a figure, None where there is nothing to show.
+    path : path of the file.
+    make : function that writes the file, atomically; returns the caption of a figure, or None if nothing is shown.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class Part:
 
 
 def read_scores(path: Path) -> list[ScoreRecord]:
-    """Score records of a campaign; errors as :func:`read_json_lines`, and DataError where there is none."""
+    """Read the score records of a campaign; errors as in :func:`read_json_lines`, and DataError if there are none."""
     records = read_json_lines(path)
     if not records:
         raise DataError(f"'{path}' has no score records; run or resume the campaign first.")
@@ -56,11 +56,11 @@ def write_summary(
 
     Parameters
     ----------
-    folder : gets the page.
-    records : of the tables, in time order.
-    name : title.
+    folder : folder of the page.
+    records : score records, in time order.
+    name : title of the page.
     captions : figures below ``folder``, in order, each with its caption.
-    since : scores of earlier times are left out of the tables.
+    since : the tables exclude scores of earlier times.
     notes : sentences to be read before the tables.
     benchmarks : known scores, shown in the tables.
     """
