@@ -12,7 +12,7 @@ from landda_hpc.state import Tiles, TileState
 
 @dataclass(frozen=True, eq=False)
 class Weather:
-    """Near-surface weather, means over one forcing step, one value per tile, float64, shape (n_tile,).
+    """Near-surface weather of each tile, averaged over one forcing step; float64, shape (n_tile,).
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class WeatherSource(Protocol):
         ...
 
     def during(self, start: datetime) -> Weather:
-        """Mean weather over [start, start + step); depends on the valid time alone.
+        """Mean weather over [start, start + step); depends only on the valid time.
 
         Local: no communication. ``start`` (UTC, naive) is a whole number of steps after midnight.
         """
@@ -117,7 +117,7 @@ class ForecastReport:
 
 
 class SoilModel(Protocol):
-    """A land model between its forecasts, as an analysis sees it, on the tiles of one rank."""
+    """The part of a land model that an analysis needs, on the tiles of one rank."""
 
     @property
     def tiles(self) -> Tiles:
@@ -127,13 +127,13 @@ class SoilModel(Protocol):
     def diagnose(self, state: TileState) -> None:
         """Update the variables that depend on soil water (smp, hk), in place. Local: no communication.
 
-        Call it after an analysis; layers whose water did not change keep their bits.
+        Call it after an analysis. Layers whose water did not change stay bitwise identical.
         """
         ...
 
 
 class ModelMaker(Protocol):
-    """Makes the models of a rank's slice of the tiles, one for each instance."""
+    """Factory of land models for a rank's tiles, one model per instance."""
 
     def __call__(
         self, tiles: Tiles, weather: WeatherSource, rain: FloatArray | float, evaporation: FloatArray | float
@@ -143,9 +143,9 @@ class ModelMaker(Protocol):
         Parameters
         ----------
         tiles : all tiles of the campaign, with the instance's parameters.
-        weather : of this rank's tiles.
-        rain, evaporation : persistent factors on precipitation and potential evaporation, 1: numbers, or of this
-            rank's tiles, (n_tile,).
+        weather : weather of this rank's tiles.
+        rain, evaporation : persistent dimensionless factors on precipitation and potential evaporation, a number or
+            one value per tile of this rank, (n_tile,).
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Checks of the input of column models: times, weather, ranges; messages name tile, place and variable."""
+"""Checks of the input of column models: times, weather and ranges. Messages name the tile, place and variable."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WEATHER_RANGE: Final[dict[str, tuple[float, float, str]]] = {
 
 
 def midnight(when: datetime) -> datetime:
-    """Beginning of the day of a time."""
+    """Return 00 UTC of the day that contains a time."""
     return when.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -38,7 +38,7 @@ def place(tiles: Tiles, tile: int) -> str:
 
 
 def per_tile_factor(name: str, value: FloatArray | float, n_tile: int) -> FloatArray:
-    """A factor for every tile; ShapeError for a wrong shape, ModelError for values that are not valid factors."""
+    """Return one factor per tile; ShapeError for a wrong shape, ModelError for values below zero or not finite."""
     array = np.asarray(value, dtype=np.float64)
     if array.ndim > 0 and array.shape != (n_tile,):
         raise ShapeError(f"{name} has shape {array.shape}; there are {n_tile} tiles.")
@@ -48,7 +48,7 @@ def per_tile_factor(name: str, value: FloatArray | float, n_tile: int) -> FloatA
 
 
 def check_times(start: datetime, end: datetime, timestep_s: int) -> None:
-    """ConfigError unless start <= end and both are whole model steps after midnight."""
+    """Raise ConfigError unless start <= end and both are a whole number of model steps after midnight."""
     step = timedelta(seconds=timestep_s)
     if start > end or (start - midnight(start)) % step or (end - midnight(end)) % step:
         raise ConfigError(
@@ -57,7 +57,7 @@ def check_times(start: datetime, end: datetime, timestep_s: int) -> None:
 
 
 def check_steps(timestep_s: int, forcing_step: timedelta) -> None:
-    """ConfigError unless the model step divides the forcing step, and that a day."""
+    """Raise ConfigError unless the model step divides the forcing step and the forcing step divides a day."""
     if forcing_step % timedelta(seconds=timestep_s) or timedelta(days=1) % forcing_step:
         raise ConfigError(
             f"model step of {timestep_s} s and forcing step of {forcing_step}: the model step must divide the "
@@ -66,7 +66,7 @@ def check_steps(timestep_s: int, forcing_step: timedelta) -> None:
 
 
 def forcing_steps(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime, datetime]]:
-    """Parts of a period: begin of the forcing step, begin and end of the part of it that lies in the period."""
+    """Split a period by forcing steps: beginning of the step, then beginning and end of its part in the period."""
     now = start
     while now < end:
         forcing_start = now - (now - midnight(now)) % step

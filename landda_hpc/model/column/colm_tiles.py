@@ -1,4 +1,4 @@
-"""Add the static fields that a CoLM case does not provide to its tiles, for the embedded model."""
+"""Add static fields that a CoLM case does not provide to its tiles, for the embedded model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def with_static_fields(tiles: Tiles, grid: Grid) -> Tiles:
     Notes
     -----
     Local: no communication. Soil parameters change only in tiles without soil. The embedded model uses Campbell's
-    curve: from a van Genuchten case it takes psi0 and bsw, which CoLM's restart also holds.
+    curve; for a van Genuchten case it uses psi0 and bsw, which CoLM's restart also contains.
     """
     cells = cell_fields(grid)
     climate = cells.climate_class[tiles.cell]

@@ -1,4 +1,4 @@
-"""The embedded model: soil water of every tile under prescribed temperature and given forcing."""
+"""The embedded soil-water model: every tile under prescribed temperature and given forcing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_RESIDUAL: Final = 1.0e-9
 """kg m-2; a larger imbalance of the water budget of a model step is an error."""
 
 CHECKED_STATE: Final = ("wliq_soisno", "wice_soisno", "wetwat", "zwt")
-"""Variables of the state that the forecast reads; it writes smp, hk and temperatures."""
+"""State variables that a forecast reads; smp, hk and temperatures are only written."""
 
 
 class ColumnModel:
@@ -41,16 +41,16 @@ class ColumnModel:
     Parameters
     ----------
     tiles : the rank's tiles.
-    weather : for the same tiles.
-    temperature : climatological waves of the same tiles.
-    timestep_s : model step, s; divides the weather's step.
-    rain_factor : multiplies the weather's precipitation, 1, (n_tile,) or a number: a persistent bias of a
-        twin's nature run.
-    potential_evaporation_factor : the same for potential evaporation and transpiration.
+    weather : weather of these tiles.
+    temperature : climatological annual waves of these tiles.
+    timestep_s : model step, s; divides the forcing step.
+    rain_factor : dimensionless factor on precipitation, (n_tile,) or a number; a persistent bias of a twin's
+        nature run.
+    potential_evaporation_factor : likewise for potential evaporation and transpiration.
 
     Notes
     -----
-    Local: no communication. The forecast of a tile depends on that tile alone. It has the same bits for any
+    Local: no communication. The forecast of a tile depends only on that tile. It is bitwise identical for any
     distribution of tiles over ranks, and for any division of a period into forecasts at multiples of the model step
     (forcing steps begin at midnight UTC).
 
@@ -92,15 +92,15 @@ class ColumnModel:
 
         Parameters
         ----------
-        state : of the model's tiles. After a ModelError it may be partly advanced.
+        state : state of the model's tiles; it may be partly advanced after a ModelError.
         start, end : UTC, naive, whole model steps after midnight.
 
         Raises
         ------
         ConfigError : start or end is not a whole number of model steps after midnight, or end is before start.
         ShapeError : the state or the weather has another number of tiles.
-        ModelError : state or weather is outside its physical range (names tile, place, variable and value), or
-            the water budget of a step does not close.
+        ModelError : state or weather is outside its physical range (the message names tile, place, variable and
+            value), or the water budget of a step does not close.
         """
         begin = time.perf_counter()
         check_times(start, end, self._timestep_s)
@@ -111,8 +111,8 @@ class ColumnModel:
         n_solves = 0
         for forcing_start, now, until in forcing_steps(start, end, self._weather.step):
             self._load_demand(forcing_start)
-            # Root uptake depends on which layers are frozen, as of the start of the forcing step: then the division of
-            # a period into forecasts has no effect.
+            # Root uptake depends on which layers are frozen. Temperature is that of the start of the forcing step, so
+            # the division of a period into forecasts has no effect.
             self._prescribe_temperature(state, forcing_start)
             n_solves += hydrology.advance_tiles(
                 float(self._timestep_s),
@@ -151,7 +151,7 @@ class ColumnModel:
         diagnose_state(state, self._tiles.patchtype, self._parameters)
 
     def _load_demand(self, start: datetime) -> None:
-        """Demand of the forcing step at ``start``; cached until another step is requested."""
+        """Compute the demand of the forcing step at ``start``; cached until another step is requested."""
         if self._demand_start == start:
             return
         self._demand_start = None

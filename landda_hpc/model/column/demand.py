@@ -3,8 +3,8 @@
 Potential evaporation follows Priestley and Taylor (1972, Mon. Weather Rev., 100, 81-92): 1.26 D / (D + g) (R_n -
 G) / L, with the slope D of saturation vapour pressure, the psychrometric constant g and net radiation as in
 Allen et al. (1998, FAO Irrigation and Drainage Paper 56). R_n = (1 - albedo) SW + emissivity (LW - sigma
-T_air^4), G = 0.1 R_n. Only positive available energy evaporates water; there is no dew. The share of a tile
-that vegetation covers transpires; bare soil evaporates from the rest.
+T_air^4), G = 0.1 R_n. Only positive available energy evaporates water; there is no dew. The vegetated fraction of
+a tile transpires; the rest evaporates as bare soil.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from landda_hpc.constants import (
 )
 
 RAIN: Final = 0  # kg m-2 s-1
-SOIL: Final = 1  # potential evaporation of the tile's bare share, kg m-2 s-1
-CANOPY: Final = 2  # potential transpiration of its vegetated share, kg m-2 s-1
+SOIL: Final = 1  # potential evaporation of the tile's bare fraction, kg m-2 s-1
+CANOPY: Final = 2  # potential transpiration of its vegetated fraction, kg m-2 s-1
 OPEN_WATER: Final = 3  # potential evaporation of open water, kg m-2 s-1
 RESISTANCE: Final = 4  # g / ((D + g) r_a D_0), m-1; see ``hydrology.soil_evaporation``
 HUMIDITY: Final = 5  # relative humidity of the air, 0..1
@@ -41,7 +41,7 @@ ALBEDO_SOIL: Final = 0.25
 EMISSIVITY: Final = 0.97
 GROUND_HEAT_SHARE: Final = 0.1
 PRIESTLEY_TAYLOR: Final = 1.26
-MIN_WIND: Final = 1.0  # m s-1; convection keeps exchange up in calm air
+MIN_WIND: Final = 1.0  # m s-1; convection maintains the exchange in calm air
 # Neutral logarithmic profile from 10 m to the roughness length of bare soil, 0.01 m (as in CoLM), for momentum
 # and vapour.
 _DRAG: Final = (0.4 / math.log(10.0 / 0.01)) ** 2
@@ -67,13 +67,12 @@ def weather_demand(
     ----------
     shortwave, ..., precipitation : see ``Weather``, (n_tile,).
     vegetation_fraction : 0..1, (n_tile,).
-    rain_factor, potential_evaporation_factor : multiply the weather's rain and all potential rates,
-        (n_tile,).
+    rain_factor, potential_evaporation_factor : factors on rain and on all potential rates, (n_tile,).
     demand : written, (n_tile, 7).
 
     Notes
     -----
-    Local. Plants do not transpire below freezing air temperature.
+    Local. Plants do not transpire at air temperatures below freezing.
     """
     for i in range(shortwave.size):
         temperature = air_temperature[i]

@@ -1,11 +1,11 @@
 """Campbell hydraulics in the packed form used by the kernels; diagnosed matric potential and conductivity.
 
 psi = psi0 s^-b and K = K_s s^(2b + 3) 10^(-6 f_ice), with s = theta_liquid / porosity within [0.01, 1] and
-f_ice the share of the pores (at most 1) that ice fills (Campbell 1974, Soil Sci., 117, 311-314; docs/column.md).
-Powers are one logarithm and one exponential each: ln|psi| = ln|psi0| - b ln s.
+f_ice the fraction of the pore space filled by ice, at most 1 (Campbell 1974, Soil Sci., 117, 311-314;
+docs/column.md). Each power is computed with one logarithm and one exponential: ln|psi| = ln|psi0| - b ln s.
 
-The matric potential follows from liquid water in frozen layers as well. At the supercooled limit this equals the
-freezing-point relation. Away from it ice would have to melt or form, which this model does not compute.
+In frozen layers, too, the matric potential follows from liquid water. At the supercooled limit this equals the
+freezing-point relation. For other amounts ice would melt or form, which this model does not compute.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ N_PARAMETER: Final = 7
 """Rows of the packed parameters, see ``pack_parameters``."""
 
 MIN_SATURATION: Final = 0.01
-PSI_WILTING: Final = -1.5e5  # mm; roots take up nothing from drier soil
+PSI_WILTING: Final = -1.5e5  # mm; roots take up no water from drier soil
 MIN_EFFECTIVE_POROSITY: Final = 0.05  # CoLM's wimp; below it a layer is sealed by ice
 MIN_THETA: Final = 1.0e-3  # m3 m-3; below it water does not move
 _LOG_ICE_IMPEDANCE: Final = -6.0 * math.log(10.0)
@@ -46,8 +46,8 @@ def pack_parameters(tiles: Tiles) -> FloatArray:
     Shape (n_tile, 7, n_soil), C order: the parameters of a tile are one block of 560 bytes, and a row is
     contiguous over layers. Rows: porosity; ln|psi0| (psi0 in mm); b; ln of the conductivity at the interface
     below the layer (geometric mean of both layers, mm s-1; at the bottom that of the last layer); exponent 2b +
-    3 there (b is the mean of both layers); saturated conductivity of the layer, mm s-1; share of roots over 1
-    - psi0 / psi_wilting (the stress factor of docs/column.md is the product of this with 1 - psi / psi_wilting).
+    3 there (b is the mean of both layers); saturated conductivity of the layer, mm s-1; root fraction divided by
+    1 - psi0 / psi_wilting (multiplied by 1 - psi / psi_wilting, this is the stress factor of docs/column.md).
     """
     packed = np.empty((len(tiles), N_PARAMETER, N_SOIL))
     log_k = _log(tiles.hksati)
@@ -65,7 +65,7 @@ def pack_parameters(tiles: Tiles) -> FloatArray:
 
 @compiled()
 def _log(values: FloatArray) -> FloatArray:
-    """Natural logarithm of the scalar library; the last bit of a vector library may depend on the array length."""
+    """Natural logarithm by scalar calls; with a vector library, the last bit may depend on the array length."""
     flat = values.copy().ravel()
     for i in range(flat.size):
         flat[i] = math.log(flat[i])
@@ -74,7 +74,7 @@ def _log(values: FloatArray) -> FloatArray:
 
 @compiled()
 def ice_impedance(ice_volume: float, porosity: float) -> float:
-    """10^(-6 f_ice), 1; ice_volume and porosity in m3 m-3."""
+    """Reduction of conductivity by ice, 10^(-6 f_ice); ice_volume and porosity in m3 m-3."""
     if ice_volume <= 0.0:
         return 1.0
     return math.exp(_LOG_ICE_IMPEDANCE * min(1.0, ice_volume / porosity))
@@ -92,8 +92,7 @@ def diagnose_tiles(
 ) -> None:
     """Write matric potential (mm) and conductivity (mm s-1) at the nodes of soil and wetland tiles.
 
-    Each value depends on its own layer alone, so it changes only where that layer's water changes. Values of other
-    tiles are kept.
+    Each value depends only on the water of its own layer. Values of other tiles are kept.
 
     Parameters
     ----------

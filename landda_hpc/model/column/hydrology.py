@@ -1,16 +1,16 @@
-"""The water kernel: advances every tile through the model steps of one forcing step.
+"""Water kernel: advances every tile through the model steps of one forcing step.
 
 Loops: tiles outermost, then model steps, layers innermost. Memory: a tile's soil parameters (560 bytes), its 15-slot
 rows of water, ice and temperature, and its demand (56 bytes) are each contiguous (C order, tile first) and are
 read once per forcing step. All other variables are in one scratch array of a few kilobytes. The result of a tile
-depends on that tile alone.
+depends only on that tile.
 
 Treatment of water by patch type:
 
 - soil: SIMTOP surface runoff, infiltration, bare-soil evaporation, root uptake, Richards' equation, free
   drainage. Ice is constant and reduces the pore space (heat and phase change are not part of this model),
   precipitation is liquid at any temperature, and the water table is a property of the climate class that only
-  determines the saturated share of the surface.
+  determines the saturated fraction of the surface.
 - wetland: saturated soil below a store of standing water (``wetwat``, at most ``WETLAND_STORE``) that rain
   fills and open-water evaporation empties. Evaporation beyond the store is supplied from outside and counted as
   supply; rain beyond the store runs off.
@@ -65,13 +65,13 @@ N_TOTAL: Final = 7
 FSAT_MAX: Final = 0.38
 FSAT_DECAY: Final = 0.125 * 2.0  # m-1, times the depth of the water table
 PSI_AIR_DRY: Final = -1.0e7  # mm
-DRY_LAYER_ONSET: Final = 0.8  # share of porosity
+DRY_LAYER_ONSET: Final = 0.8  # fraction of porosity
 MAX_DRY_LAYER: Final = 0.2  # m
 WETLAND_STORE: Final = 200.0  # kg m-2
 
-MAX_INFILTRATION: Final = 4.0  # kg m-2 a sub-step
+MAX_INFILTRATION: Final = 4.0  # kg m-2 per sub-step
 MAX_CHANGE: Final = 0.05  # m3 m-3; a sub-step that would change any layer by more is halved
-MIN_SHARE: Final = 1.0 / 64.0  # shortest sub-step, share of the model step
+MIN_SHARE: Final = 1.0 / 64.0  # shortest sub-step as a fraction of the model step
 
 _SOIL: Final = int(PatchType.SOIL)
 _WETLAND: Final = int(PatchType.WETLAND)
@@ -94,10 +94,10 @@ def soil_evaporation(
     """Evaporation from bare soil, kg m-2 s-1.
 
     The dry surface layer of depth DSL has the resistance r_s = DSL / (D_0 tau) (Swenson and Lawrence 2014, J. Geophys.
-    Res. Atmos., 119, 10299-10312; docs/column.md). Since the potential rate is limited by energy, the resistance enters
-    it as a surface resistance enters Penman and Monteith's equation: E = E_p (D + g) / (D + g (1 + r_s / r_a)).
-    Evaporation decreases as the soil dries and vanishes when air and soil are in equilibrium: E is proportional to
-    (h_s - h_a) / (1 - h_a), where h_s = exp(KELVIN psi).
+    Res. Atmos., 119, 10299-10312; docs/column.md). Since energy limits the potential rate, r_s acts like the surface
+    resistance in the Penman-Monteith equation: E = E_p (D + g) / (D + g (1 + r_s / r_a)). Evaporation decreases as the
+    soil dries and vanishes when air and soil are in equilibrium: E is proportional to (h_s - h_a) / (1 - h_a), where
+    h_s = exp(KELVIN psi).
 
     Parameters
     ----------
@@ -106,8 +106,8 @@ def soil_evaporation(
     theta, psi : of the top layer, m3 m-3 and mm.
     effective_porosity, porosity, theta_air : of the top layer: porosity minus ice, porosity, and air-dry water
         content, m3 m-3.
-    tortuosity : tau, 1.
-    thickness : of the top layer, m.
+    tortuosity : tau, dimensionless.
+    thickness : thickness of the top layer, m.
     """
     if potential <= 0.0:
         return 0.0
@@ -244,14 +244,14 @@ def _advance_soil(
         else:
             c[IMPEDANCE, j] = ice_impedance(0.5 * (ice_volume / porosity + ice_below / porosity_below), 1.0)
 
-    # Runoff from the saturated share of the surface, then water above the infiltration capacity elsewhere (SIMTOP).
+    # Runoff from the saturated fraction of the surface, then water above the infiltration capacity elsewhere (SIMTOP).
     rain = demand[i, RAIN]
     saturated = FSAT_MAX * math.exp(-FSAT_DECAY * zwt[i])
     runoff_rate = saturated * rain + (1.0 - saturated) * max(0.0, rain - max_infiltration_rate)
     infiltration_rate = rain - runoff_rate
     longest = step / math.ceil(max(1.0, infiltration_rate * step / MAX_INFILTRATION))
 
-    # Evaporation resistance of the top layer.
+    # Parameters of the evaporation resistance of the top layer.
     porosity_top = parameters[i, PORSL, 0]
     effective_top = c[W_MAX, 0] / layer_dz[0]
     log_air_dry = (parameters[i, LOG_PSI0, 0] - math.log(-PSI_AIR_DRY)) / parameters[i, BSW, 0]
@@ -333,7 +333,7 @@ def _advance_soil(
 
 @compiled()
 def _uptake(i: int, j: int, potential: float, parameters: FloatArray, t_soisno: FloatArray, c: FloatArray) -> float:
-    """Root uptake over a sub-step, kg m-2; decreases linearly in psi to zero at the wilting point."""
+    """Root uptake over a sub-step, kg m-2; decreases linearly with psi to zero at the wilting point."""
     share = parameters[i, ROOT, j]
     if share <= 0.0 or potential <= 0.0 or t_soisno[i, N_SNOW + j] <= T_FREEZE:
         return 0.0

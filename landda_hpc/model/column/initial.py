@@ -32,7 +32,7 @@ ERA_LAYERS_M: Final = ((0.0, 0.07), (0.07, 0.28), (0.28, 1.0))
 
 MIN_WETNESS: Final = 0.02
 MAX_WETNESS: Final = 0.98
-"""Limits of initial relative wetness theta / porosity: within the model's bounds, with room on both sides."""
+"""Limits of initial relative wetness theta / porosity: inside the model's bounds, with a margin on both sides."""
 
 # Equilibrium estimate: log10 of suction in mm decreases from air-dry to field capacity as the climate gets wetter.
 _DRY_PF: Final = 6.7
@@ -43,7 +43,7 @@ INITIAL_WETLAND_STORE: Final = 100.0  # kg m-2
 _NO_AQUIFER_CHANGE: Final = 4800.0  # kg m-2, CoLM2014's value at cold start; this version does not use it
 
 # Depth of the water table, m, by climate: shallow in humid lowlands, deep in deserts (ordered as in Fan et
-# al. 2013, Science, 339, 940-943). It determines the saturated share of the surface and nothing else.
+# al. 2013, Science, 339, 940-943). It determines only the saturated fraction of the surface.
 _WATER_TABLE: Final = {
     "Af": 2.0, "Am": 2.5, "Aw": 5.0, "BW": 30.0, "BS": 15.0,
     "Cs": 8.0, "Cw": 5.0, "Cf": 4.0, "Ds": 6.0, "Dw": 4.0, "Df": 3.0, "ET": 2.0, "EF": 10.0,
@@ -53,12 +53,12 @@ _ZWT: Final[FloatArray] = np.array([_UNKNOWN_WATER_TABLE, *(_WATER_TABLE[name[:2
 
 
 def soil_water_by_climate(tiles: Tiles, climate: TileClimate, wetness_change: FloatArray | float = 0.0) -> FloatArray:
-    """Equilibrium estimate of soil water from annual precipitation over potential evaporation.
+    """Estimate equilibrium soil water from the ratio of annual precipitation to potential evaporation.
 
     Parameters
     ----------
-    tiles, climate : of the same tiles.
-    wetness_change : added to theta / porosity, 1, (n_tile,) or a number.
+    tiles, climate : tiles and their climatology.
+    wetness_change : added to theta / porosity, dimensionless, (n_tile,) or a number.
 
     Returns
     -------
@@ -67,8 +67,8 @@ def soil_water_by_climate(tiles: Tiles, climate: TileClimate, wetness_change: Fl
     Notes
     -----
     Local: no communication. Suction is 10^pF mm; pF decreases from 6.7 (aridity index 0) to 3.4 (humid) as
-    exp(-index / 0.45), the same in all layers. Campbell's curve converts it to water. The estimate serves as the
-    start of a spin-up.
+    exp(-index / 0.45), equally in all layers. Campbell's curve converts it to water. The estimate serves as the
+    initial state of a spin-up.
     """
     if len(climate) != len(tiles):
         raise ShapeError(f"climatology has {len(climate)} tiles, expected {len(tiles)}.")
@@ -88,10 +88,10 @@ def soil_water_from_profile(
 
     Parameters
     ----------
-    tiles : global or a rank's; ``cell`` addresses the images.
+    tiles : all tiles or those of a rank; ``cell`` is their flat index in the images.
     profile : m3 m-3, shape (n_layer, n_lat, n_lon). NaN is allowed only in cells without soil or wetland tiles.
-        depths_m : top and bottom of the layers, m, from the surface down; the value of the last layer is used below it.
-    wetness_change : added to theta / porosity, 1, (n_tile,) or a number.
+    depths_m : top and bottom of the layers, m, from the surface down; the value of the last layer is used below it.
+    wetness_change : added to theta / porosity, dimensionless, (n_tile,) or a number.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def soil_water_from_profile(
 
     Raises
     ------
-    ShapeError : images do not fit the depths or the tiles.
+    ShapeError : the images do not match the depths or the tiles.
     DataError : a value is missing for a soil or wetland tile, or is outside [0, 1].
 
     Notes
@@ -142,7 +142,7 @@ def _bounded(wetness: FloatArray, change: FloatArray | float, tiles: Tiles) -> F
 
 
 def supercooled_limit(tiles: Tiles, temperature: FloatArray) -> FloatArray:
-    """Liquid water that stays unfrozen, m3 m-3, shape (n_tile, n_soil); porosity at and above freezing.
+    """Maximum liquid water below freezing, m3 m-3, shape (n_tile, n_soil); the porosity at and above freezing.
 
     theta_max = porsl (psi(T) / psi0)^(-1/b), psi(T) = 1000 L_f / g (T - T_f) / T in mm (Niu and Yang 2006, J.
     Hydrometeorol., 7, 937-952; docs/column.md).
@@ -159,17 +159,16 @@ def initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: 
     Parameters
     ----------
     tiles : the tiles.
-    temperature : of the same tiles.
-    time : of the state, UTC, naive.
+    temperature : annual waves of the same tiles.
+    time : valid time of the state, UTC, naive.
     theta : liquid and ice together as volume of liquid, m3 m-3, (n_tile, n_soil), from
         ``soil_water_by_climate`` or ``soil_water_from_profile``.
 
     Returns
     -------
-    The state. Soil and wetland: water above the supercooled limit is ice in layers below freezing, as far as the
-    pores can hold it (ice has a larger volume); wetlands are saturated. Glaciers: ice, at most at freezing point.
-    Lakes: layers full of water. There is no snow; unused snow slots have no water and the initial temperature of the
-    registry.
+    The state. Soil and wetland: in layers below freezing, water above the supercooled limit is ice, up to the pore
+    volume (ice has a larger volume); wetlands are saturated. Glaciers: ice, at most at the freezing point. Lakes:
+    layers of pure water. There is no snow; unused snow slots have no water and the registry's initial temperature.
 
     Raises
     ------
@@ -177,8 +176,8 @@ def initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: 
 
     Notes
     -----
-    Local: no communication. To get the same bits on any number of ranks, create the state for all tiles and take
-    the slice.
+    Local: no communication. For bitwise identical states on any number of ranks, create the state for all tiles and
+    take the slice.
     """
     if theta.shape != (len(tiles), N_SOIL):
         raise ShapeError(f"soil water has shape {theta.shape}; expected {(len(tiles), N_SOIL)}.")
@@ -210,7 +209,7 @@ def initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, theta: 
 
 
 def keep_glaciers_cold(tiles: Tiles, state: TileState) -> None:
-    """Limit the prescribed temperatures of glacier tiles to freezing point, in place."""
+    """Limit the prescribed temperatures of glacier tiles to the freezing point, in place."""
     is_glacier = tiles.patchtype == PatchType.GLACIER
     if is_glacier.any():
         for name in ("t_soisno", "t_grnd"):

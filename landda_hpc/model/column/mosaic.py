@@ -1,4 +1,4 @@
-"""The tiles of a grid: soil by class, wetland, glacier, lake; no ocean."""
+"""Tiles of a grid: soil by class, wetland, glacier and lake, but not ocean."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _N_CLASS: Final = len(SOIL_CLASSES)
 _MEDIUM: Final = 2
 """Soil class whose parameters fill the columns of tiles without soil; no computation uses them."""
 
-# The kinds of tiles of a cell, in the order of tiles within a cell: patch type, then soil class.
+# Kinds of tiles, in their order within a cell: patch type, then soil class.
 _KINDS: Final = (
     *((PatchType.SOIL, k) for k in range(1, _N_CLASS + 1)),
     (PatchType.WETLAND, 0),
@@ -37,12 +37,12 @@ def build_tiles(grid: Grid, config: TilesConfig, path: Path | None = None) -> Ti
     ----------
     grid : the model grid.
     config : criteria for the tiles of a cell.
-    path : file of static fields; the package's own by default.
+    path : file of static fields; the file in the package by default.
 
     Returns
     -------
-    The global tile vector, ordered by cell, patch type, soil class. Cells with less land than ``min_land_fraction``
-    have no tiles.
+    The global tile vector, ordered by cell, patch type and soil class. Cells with less land than
+    ``min_land_fraction`` have no tiles.
 
     Raises
     ------
@@ -50,11 +50,11 @@ def build_tiles(grid: Grid, config: TilesConfig, path: Path | None = None) -> Ti
 
     Notes
     -----
-    Local: no communication. The same bits on every rank. In a land cell the largest soil class always gets a tile.
-    Another class gets one if it covers ``min_fraction`` of the soil, up to ``max_soil_tiles`` in all; these tiles share
-    the whole soil area. Soil, wetland, glacier and lake get tiles if they cover ``min_other_fraction`` of the cell, or
-    are the largest of them. The shares are then scaled to sum to the cell's land and lake. Wetland tiles have the
-    cell's most common soil class. Only soil tiles have vegetation; all soil tiles of a cell have the same.
+    Local: no communication; bitwise identical on every rank. Soil, wetland, glacier and lake get tiles if they cover
+    ``min_other_fraction`` of the cell or are the largest of the four. The soil area is divided among the largest soil
+    class and any other class that covers ``min_fraction`` of the soil, up to ``max_soil_tiles`` tiles in all. The area
+    fractions are then scaled so that they sum to the cell's fraction of land and lake. Wetland tiles have the cell's
+    most common soil class. Only soil tiles have vegetation, the same for all soil tiles of a cell.
     """
     cells = cell_fields(grid, path)
     is_land: BoolArray = (cells.land >= config.min_land_fraction) & (cells.land > 0.0)
@@ -101,7 +101,7 @@ def build_tiles(grid: Grid, config: TilesConfig, path: Path | None = None) -> Ti
 
 
 def _shares(cells: CellFields, is_land: BoolArray, config: TilesConfig) -> FloatArray:
-    """Share of the cell's area of each kind of tile, 0 where it has none; shape (n_kind, n_land_cells)."""
+    """Fraction of the cell's area of each kind of tile, 0 where it has none; shape (n_kind, n_land_cells)."""
     soil = cells.soil[:, is_land]
     total_soil = _sum_rows(soil)
     # Rank of each class within the cell's soil, largest first; the lower class wins a tie.

@@ -1,10 +1,10 @@
-"""One step of the soil-water equation of a column: linearised implicit Richards, and bounds that conserve water.
+"""One step of a column's soil-water equation: linearised implicit Richards, with bounds that conserve water.
 
 Vertical positions and water amounts are in mm (1 mm of water is 1 kg m-2), fluxes in mm s-1, positive
 downward: q = -K (d psi / d z - 1). Fluxes at the end of the step are expanded to first order in theta of the
-two adjacent layers, which leaves a tridiagonal system (Zeng and Decker 2009, J. Hydrometeorol., 10, 308-319,
-without the equilibrium term; docs/column.md). The conductivity of an interface is Campbell's at the mean saturation
-of both layers.
+two adjacent layers, which gives a tridiagonal system (Zeng and Decker 2009, J. Hydrometeorol., 10, 308-319,
+without the equilibrium term; docs/column.md). The conductivity of an interface follows Campbell at the mean
+saturation of both layers.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ from landda_hpc.model.column.hydraulics import (
 # Rows of the column's work array, each (n_soil + 1,); index j is layer j, or the interface below layer j - 1.
 W: Final = 0  # liquid water, kg m-2
 W_MIN: Final = 1  # lower bound
-W_MAX: Final = 2  # pore space that ice leaves
+W_MAX: Final = 2  # pore space not filled by ice
 IMPEDANCE: Final = 3  # 10^(-6 f_ice) at the interface below layer j
 PSI: Final = 4  # matric potential, mm
-DPSI: Final = 5  # its derivative to theta, mm
+DPSI: Final = 5  # its derivative with respect to theta, mm
 THETA: Final = 6  # volumetric liquid water within the limits of the hydraulics
 SINK: Final = 7  # root uptake over the step, kg m-2
 FLUX: Final = 8  # water through the top of layer j over the step, kg m-2
-DQ_UP: Final = 9  # derivative of the flux below layer j to theta of layer j, mm s-1
-DQ_DOWN: Final = 10  # the same to theta of layer j + 1
+DQ_UP: Final = 9  # derivative of the flux below layer j with respect to theta of layer j, mm s-1
+DQ_DOWN: Final = 10  # the same with respect to theta of layer j + 1
 CHANGE: Final = 11  # change of theta
 Q_BELOW: Final = 12  # flux below layer j at the start of the step, mm s-1
 UPPER: Final = 13  # upper diagonal over pivot
 K_BELOW: Final = 14  # conductivity of the interface below layer j, mm s-1
-DK: Final = 15  # its derivative to theta of either adjacent layer, mm s-1
+DK: Final = 15  # its derivative with respect to theta of either adjacent layer, mm s-1
 N_WORK: Final = 16
 
 
 def work_array() -> FloatArray:
-    """Scratch space of one column, zero, shape (N_WORK, n_soil + 1); rows as named above."""
+    """Scratch array of one column, initially zero, shape (N_WORK, n_soil + 1); rows as named above."""
     return np.zeros((N_WORK, N_SOIL + 1))
 
 
 @compiled()
 def column_hydraulics(i: int, parameters: FloatArray, layer_dz: FloatArray, c: FloatArray) -> None:
-    """Potential at nodes and conductivity at interfaces, with derivatives, for the water in ``c[W]``.
+    """Compute potential at nodes and conductivity at interfaces, with derivatives, from the water in ``c[W]``.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def solve_column(
     top : water through the surface over the step, kg m-2, positive into the soil.
     layer_dz : mm.
     node_distance : from node j to node j + 1, mm, (n_soil - 1,).
-    uses_slope_of_k : expand the conductivity too. Without it the matrix is an M-matrix, which always has a
+    uses_slope_of_k : also expand the conductivity. Otherwise the matrix is an M-matrix, which always has a
         solution.
     c : work array; reads the output of ``column_hydraulics`` and SINK, writes CHANGE and FLUX: FLUX[j] is the
         water through the top of layer j over the step, FLUX[n_soil] the drainage, kg m-2.
@@ -121,8 +121,7 @@ def solve_column(
             c[DQ_UP, j] = k * c[DPSI, j] / node_distance[j] - dk * gradient
             c[DQ_DOWN, j] = -k * c[DPSI, j + 1] / node_distance[j] - dk * gradient
         else:
-            # Free drainage: unit gradient below the last layer, whose theta is used on both sides of the
-            # interface.
+            # Free drainage: unit gradient below the last layer; its theta is used on both sides of the interface.
             c[Q_BELOW, j] = k
             c[DQ_UP, j] = 2.0 * dk
             c[DQ_DOWN, j] = 0.0
@@ -155,7 +154,7 @@ def solve_column(
     for j in range(n):
         below = c[CHANGE, j + 1] if j < n - 1 else 0.0
         c[FLUX, j + 1] = step * (c[Q_BELOW, j] + c[DQ_UP, j] * c[CHANGE, j] + c[DQ_DOWN, j] * below)
-    # The expansion may overshoot if the last layer dries fast; free drainage is never upward.
+    # The expansion may overshoot if the last layer dries quickly; free drainage is never upward.
     c[FLUX, n] = max(0.0, c[FLUX, n])
     return worst
 
@@ -165,9 +164,9 @@ def apply_fluxes(evaporation: float, n: int, c: FloatArray) -> tuple[float, floa
     """Move water through the interfaces, and reduce fluxes that would violate a bound.
 
     Lower bound: if a layer would fall below it, first its root uptake is reduced, then its evaporation, then its
-    outflow to other layers. One sweep down and one up are sufficient, because each sweep only reduces outflow in its
-    own direction, into layers that it has not yet visited. Upper bound: excess water moves upward; water that leaves
-    the top layer is returned.
+    outflow to other layers. One sweep down and one up are sufficient, because each sweep reduces only outflow in its
+    own direction, to layers that it has not yet visited. Upper bound: excess water moves upward; the function returns
+    the water that leaves the top layer.
 
     Parameters
     ----------
@@ -202,7 +201,7 @@ def apply_fluxes(evaporation: float, n: int, c: FloatArray) -> tuple[float, floa
 
 @compiled()
 def _lower_bound(j: int, c: FloatArray) -> float:
-    """Lower bound of a layer; a layer that is already drier must only not lose more."""
+    """Lower bound of a layer; a layer that is already drier must not lose more water."""
     bound: float = min(c[W_MIN, j], c[W, j])
     return bound
 

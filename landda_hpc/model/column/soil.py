@@ -13,12 +13,11 @@ from landda_hpc.model.column.vegetation import root_fraction
 from landda_hpc.state import Tiles
 
 HEMIC_PEAT: Final = {"porsl": 0.88, "psi0": -10.2, "bsw": 6.1, "hksati": 2.0e-3}
-"""Half-decomposed peat: m3 m-3, mm, 1, mm s-1 (Letts et al. 2000, Atmos.-Ocean, 38, 141-160, Table 1)."""
+"""Moderately decomposed peat: m3 m-3, mm, 1, mm s-1 (Letts et al. 2000, Atmos.-Ocean, 38, 141-160, Table 1)."""
 
 PEAT_SHARE: Final = {6: 0.7, 7: 0.1}
-"""Share of peat in the organic classes; the rest is mineral soil. With 0.7, porosity is within 0.02 of HTESSEL's
-for organic soil (0.766). HTESSEL gives tropical organic soil the hydraulics of mineral soil, as approximately
-here."""
+"""Fraction of peat in the organic classes; the rest is mineral soil. With 0.7, porosity is within 0.02 of HTESSEL's
+for organic soil (0.766). For tropical organic soil, HTESSEL uses the hydraulics of mineral soil; 0.1 is close to it."""
 
 SAND_LIMITS: Final = (2.0, 95.0)  # percent
 POROSITY_LIMITS: Final = (0.25, 0.90)  # m3 m-3
@@ -26,7 +25,7 @@ BSW_LIMITS: Final = (1.5, 20.0)
 PSI0_LIMITS: Final = (-3000.0, -5.0)  # mm
 HKSATI_LIMITS: Final = (1.0e-6, 0.5)  # mm s-1
 MAX_VEGETATION: Final = 0.95
-"""Limits of perturbed parameters: the span of mineral and organic soils in tables of measured hydraulics."""
+"""Limits of perturbed parameters: the range of mineral and organic soils in tables of measured hydraulics."""
 
 _SAND: Final[FloatArray] = np.array([np.nan, *(c.sand for c in SOIL_CLASSES)])
 _CLAY: Final[FloatArray] = np.array([np.nan, *(c.clay for c in SOIL_CLASSES)])
@@ -36,12 +35,12 @@ PEAT_OF_CLASS: Final[FloatArray] = np.array([PEAT_SHARE.get(k, 0.0) for k in ran
 def campbell_parameters(
     soil_class: IntArray, sand_change: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Campbell's parameters of soil classes.
+    """Campbell parameters of soil classes.
 
     Parameters
     ----------
     soil_class : ECMWF class 1..7, shape (n,).
-    sand_change : percent added to the class's sand, (n,); the ratio of silt to clay is kept. None: no change.
+    sand_change : added to the sand content of the class, percent, (n,); the ratio of silt to clay is kept. None: 0.
 
     Returns
     -------
@@ -54,8 +53,8 @@ def campbell_parameters(
     Notes
     -----
     Local: no communication. Mineral soil: porsl = 0.489 - 0.00126 sand, psi0 = -10 x 10^(1.88 - 0.0131 sand),
-    b = 2.91 + 0.159 clay, K_s = 0.0070556 x 10^(-0.884 + 0.0153 sand), sand and clay in percent. Peat is
-    mixed by volume, linearly, but geometrically for K_s.
+    b = 2.91 + 0.159 clay, K_s = 0.0070556 x 10^(-0.884 + 0.0153 sand), sand and clay in percent. Mineral soil and
+    peat are averaged by volume: arithmetically, but geometrically for K_s.
 
     References
     ----------
@@ -94,16 +93,16 @@ def with_perturbed_parameters(
     Parameters
     ----------
     tiles : either built from static fields, with unperturbed parameters, or from another model's domain (soil class
-            0), whose own parameters are changed. Tiles without soil stay unchanged.
-    sand : percent added to the class's sand content (the ratio of silt to clay is kept), (n_tile,) or a number.
-    log_b, log_psi, log_ksat : then added to the natural logarithms of b, |psi0| and K_s.
-    porosity : m3 m-3, then added.
-    vegetation : added to the vegetation fraction. The root profile of the climate and the trees is kept.
+        0), whose own parameters are changed. Tiles without soil stay unchanged.
+    sand : added to the sand content, percent, (n_tile,) or a number; the ratio of silt to clay is kept.
+    log_b, log_psi, log_ksat : added afterwards to the natural logarithms of b, |psi0| and K_s.
+    porosity : added afterwards to porosity, m3 m-3.
+    vegetation : added to the vegetation fraction. The root profile is kept.
 
     Returns
     -------
-    New tiles; porsl, psi0, bsw, hksati and vegetation_fraction may differ, and roots where there was no vegetation
-    before.
+    New tiles; porsl, psi0, bsw, hksati and vegetation_fraction may differ, as well as root_fraction in tiles that had
+    no roots.
 
     Raises
     ------
@@ -112,7 +111,7 @@ def with_perturbed_parameters(
 
     Notes
     -----
-    Local: no communication. To get the same bits on any number of ranks, perturb the global tiles and take
+    Local: no communication. For bitwise identical tiles on any number of ranks, perturb the global tiles and take
     the slice.
     """
     n = len(tiles)
@@ -157,7 +156,7 @@ def _per_tile(name: str, value: FloatArray | float, n: int) -> FloatArray:
 
 
 def _replace(values: FloatArray, where: BoolArray, new: FloatArray) -> FloatArray:
-    """A copy with new values for the marked tiles: one for all layers, (n, 1), or one per layer, (n, n_soil)."""
+    """Copy values, with new ones for the marked tiles: one for all layers, (n, 1), or one per layer, (n, n_soil)."""
     result = values.copy()
     result[where] = np.broadcast_to(new, (new.shape[0], N_SOIL))
     return result
@@ -166,8 +165,8 @@ def _replace(values: FloatArray, where: BoolArray, new: FloatArray) -> FloatArra
 def _changed_texture(tiles: Tiles, soil: BoolArray, sand: FloatArray) -> tuple[FloatArray, ...]:
     """porsl, psi0, bsw, hksati of the marked soil tiles, with new sand contents, (n, 1) or (n, n_soil).
 
-    Tiles without a soil class have their own parameters and an unknown texture. They change by the slopes of the
-    regressions on sand; b, which depends on clay, is constant.
+    Tiles without a soil class have their own parameters and an unknown texture. Their parameters change with the
+    slopes of the regressions on sand; b, which depends on clay, does not change.
     """
     if (tiles.soil_class[soil] > 0).all():
         by_class = campbell_parameters(tiles.soil_class[soil], sand)

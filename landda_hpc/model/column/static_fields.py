@@ -36,11 +36,11 @@ class CellFields:
     Attributes
     ----------
     grid : the grid.
-    land, lake : share of the cell's area, 0..1; land, lake and ocean sum to 1.
-    glacier, wetland : share of the cell's area; parts of ``land``.
-    soil : share of the cell's area by ECMWF soil class 1..7, shape (7, n_cells); together the rest of ``land``.
+    land, lake : fractions of the cell's area, 0..1; land, lake and ocean sum to 1.
+    glacier, wetland : fractions of the cell's area; parts of ``land``.
+    soil : fractions of the cell's area by ECMWF soil class 1..7, shape (7, n_cells); they sum to the rest of ``land``.
     climate_class : Koeppen-Geiger class 1..30 with the largest land area; 0 without land.
-    high_vegetation, low_vegetation : share of the land, 0..1.
+    high_vegetation, low_vegetation : fractions of the land, 0..1.
     """
 
     grid: Grid
@@ -60,7 +60,7 @@ def cell_fields(grid: Grid, path: Path | None = None) -> CellFields:
     Parameters
     ----------
     grid : any rectangular grid, global or regional.
-    path : file of static fields; the package's own by default.
+    path : file of static fields; the file in the package by default.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def cell_fields(grid: Grid, path: Path | None = None) -> CellFields:
 
     Notes
     -----
-    Local: no communication. The same bits on every rank. Shares of land are weighted by land area.
+    Local: no communication; bitwise identical on every rank. Fractions of the land are weighted by land area.
     """
     source, values = _read(static_path() if path is None else path)
     to_cells = Regridder(source, grid, "conservative")
@@ -103,7 +103,7 @@ def cell_fields(grid: Grid, path: Path | None = None) -> CellFields:
 def cell_albedo(grid: Grid, path: Path | None = None) -> FloatArray:
     """Annual mean broadband albedo of snow-free land, shape (n_cells,); zero without land.
 
-    Parameters, errors : as for ``cell_fields``. Local: no communication; the same bits on every rank.
+    Parameters and errors as for ``cell_fields``. Local: no communication; bitwise identical on every rank.
     """
     source, fields = read_static(static_path() if path is None else path, ("land_fraction", "albedo"))
     to_cells = Regridder(source, grid, "conservative")
@@ -129,7 +129,7 @@ def _most_common(
 
 
 def _read(path: Path) -> tuple[Grid, dict[str, FloatArray]]:
-    """The fine grid and its fields, shape (n_lat, n_lon), and soil classes, (7, n_lat, n_lon)."""
+    """Read the fine grid and its fields, shape (n_lat, n_lon), or (7, n_lat, n_lon) for soil classes."""
     source, fields = read_static(path, _FIELDS)
     for name, field in fields.items():
         expected = (len(SOIL_CLASSES), *source.shape) if name == "soil_class_fraction" else source.shape

@@ -1,7 +1,7 @@
-"""Soil temperature prescribed by the damped annual wave of the climatology.
+"""Soil temperature prescribed as the damped annual wave of the climatology.
 
 Used by the model without energy balance: T(z, t) = mean + sum over harmonics k = 1, 2 of the climatological surface
-wave, damped by exp(-z sqrt(k) / d) and delayed by the same phase. It has no daily cycle and no weather.
+wave, damped by exp(-z sqrt(k) / d) and delayed by the phase z sqrt(k) / d, without daily cycle or weather.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class AnnualWave:
 
     Notes
     -----
-    Local: no communication. Elementwise, so the temperature of a tile does not depend on other tiles.
+    Local: no communication. The temperature of a tile does not depend on other tiles.
     """
 
     def __init__(self, monthly: FloatArray) -> None:
@@ -75,7 +75,7 @@ class AnnualWave:
         return temperature
 
     def prescribe(self, state: TileState, time: datetime) -> None:
-        """Write t_soisno of the soil layers, t_grnd and tleaf at the valid time, in place."""
+        """Set t_soisno of the soil layers, t_grnd and tleaf to their values at the valid time, in place."""
         if len(self) != state.n_tile:
             raise ShapeError(f"temperature climatology has {len(self)} tiles, the state has {state.n_tile}.")
         soil = state.soil("t_soisno")
@@ -87,7 +87,7 @@ class AnnualWave:
 
 
 def _mean_over_months(monthly: FloatArray, weight: FloatArray) -> FloatArray:
-    """Mean over months, added month by month to fix the order of additions."""
+    """Weighted mean over months, summed month by month to fix the order of additions."""
     total = np.zeros(monthly.shape[0])
     for m in range(12):
         total += weight[m] * monthly[:, m]

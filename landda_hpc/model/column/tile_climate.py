@@ -14,7 +14,7 @@ from landda_hpc.state import Tiles
 
 _DAYS_PER_MONTH: Final = 365.25 / 12.0
 MID_MONTH_DAY: Final[FloatArray] = np.array([(month + 0.5) * _DAYS_PER_MONTH for month in range(12)])
-"""Day of the year at mid-month, of twelve equal months."""
+"""Day of the year in the middle of each of twelve equal months."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +39,12 @@ class TileClimate:
 
 
 def tile_climate(tiles: Tiles, climatology: Climatology) -> TileClimate:
-    """Climatology at the tiles; all tiles of a cell share that of the cell. Local.
+    """Climatology of tiles; all tiles of a cell have the climatology of the cell. Local.
 
     Parameters
     ----------
-    tiles : global or a rank's.
-    climatology : on the model grid.
+    tiles : all tiles or those of a rank.
+    climatology : climatology on the model grid.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def potential_evaporation(temperature: FloatArray, lat: FloatArray) -> FloatArra
 
     Parameters
     ----------
-    temperature : monthly, K, shape (n_tile, 12).
+    temperature : monthly means, K, shape (n_tile, 12).
     lat : degrees_north, (n_tile,).
 
     Returns
@@ -94,7 +94,7 @@ def potential_evaporation(temperature: FloatArray, lat: FloatArray) -> FloatArra
 
 
 def aridity_index(climate: TileClimate, lat: FloatArray) -> FloatArray:
-    """Annual precipitation over annual potential evaporation, 1, shape (n_tile,); at most 10."""
+    """Ratio of annual precipitation to annual potential evaporation, shape (n_tile,); at most 10."""
     rain = climate.precipitation.sum(axis=1)
     demand = potential_evaporation(climate.temperature, lat).sum(axis=1)
     index: FloatArray = np.minimum(rain / np.maximum(demand, 0.01), 10.0)

@@ -1,4 +1,4 @@
-"""Vegetation of a tile by climate and trees: the share of the ground that it covers, and root depths."""
+"""Vegetation of a tile by climate and trees: fraction of covered ground, and root profile."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from landda_hpc.constants import SOIL_ZI, FloatArray, IntArray
 from landda_hpc.data.precipitation_climatology import KOPPEN_CLASSES
 
-# Share of the ground covered by vegetation where it grows: ECMWF's c_veg by vegetation type (IFS
+# Fraction of the ground covered by vegetation where it grows: ECMWF's c_veg by vegetation type (IFS
 # documentation, part IV, chapter 8: tropical trees 0.99, other trees 0.90, grass and crops 0.85 to 0.90, tall
 # grass 0.70, shrubs 0.50, tundra 0.50, semi-desert 0.10). We chose the type of each climate.
 _TREES: Final = 0.90
@@ -20,7 +20,7 @@ _SHRUB_AND_GRASS: Final = 0.60
 _SEMI_DESERT_COVER: Final = 0.10
 _TUNDRA_COVER: Final = 0.50
 
-# Depths above which half, and 95 %, of the roots are, m: after Schenk and Jackson (2002, Ecol. Monogr., 72,
+# Depths above which 50 % and 95 % of the roots lie, m: after Schenk and Jackson (2002, Ecol. Monogr., 72,
 # 311-328; rounded means by biome). We chose the biome of each climate; crops count as grass.
 _TROPICAL_FOREST: Final = (0.15, 0.93)
 _SAVANNA: Final = (0.23, 1.30)
@@ -61,12 +61,12 @@ def _open_cover(koppen: str) -> float:
 
 
 def layer_shares(d50: float, d95: float) -> FloatArray:
-    """Shares of roots per layer, from the depths, m, above which half and 95 % of them are."""
+    """Fraction of roots in each layer, (n_soil,), from the depths, m, above which 50 % and 95 % of the roots lie."""
     return root_shares(d50, np.log(0.95 / 0.05) / np.log(d50 / d95))
 
 
 def root_shares(d50: float, beta: float) -> FloatArray:
-    """Shares of roots per layer, (n_soil,): r(z) = 1 / (1 + (z / d50)^beta); the last layer has all deeper roots."""
+    """Fraction of roots in each layer from the cumulative profile 1 / (1 + (z / d50)^beta); the last has all deeper."""
     above = np.concatenate(([0.0], 1.0 / (1.0 + (SOIL_ZI[1:-1] / d50) ** beta), [1.0]))
     shares: FloatArray = np.diff(above)
     return shares
@@ -88,24 +88,24 @@ _FOREST_COVER: Final[FloatArray] = np.array(
 
 
 def vegetation_fraction(climate_class: IntArray, high: FloatArray, low: FloatArray) -> FloatArray:
-    """Share of the ground covered by vegetation, 0..1. Local.
+    """Fraction of the ground covered by vegetation, 0..1. Local.
 
     Parameters
     ----------
     climate_class : Koeppen-Geiger class 0..30, shape (n,).
-    high, low : share of the land with trees, or with low vegetation, 0..1, (n,).
+    high, low : fractions of the land with trees and with low vegetation, 0..1, (n,).
     """
     shaded: FloatArray = high * _FOREST_COVER[climate_class] + low * _OPEN_COVER[climate_class]
     return shaded
 
 
 def root_fraction(climate_class: IntArray, tree_share: FloatArray) -> FloatArray:
-    """Share of roots per soil layer.
+    """Fraction of roots in each soil layer.
 
     Parameters
     ----------
     climate_class : Koeppen-Geiger class 0..30, shape (n,).
-    tree_share : share of trees in the vegetation, 0..1, (n,); mixes the profiles of forest and open land.
+    tree_share : fraction of trees in the vegetation, 0..1, (n,); weights the profiles of forest and open land.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def root_fraction(climate_class: IntArray, tree_share: FloatArray) -> FloatArray
 
     Notes
     -----
-    Local: no communication. Cumulative share r(z) = 1 / (1 + (z / d50)^beta), beta = ln 19 / ln(d50 / d95)
+    Local: no communication. Cumulative fraction r(z) = 1 / (1 + (z / d50)^beta), beta = ln 19 / ln(d50 / d95)
     (Schenk and Jackson 2002, eq. 1; docs/column.md).
     """
     trees = tree_share[:, None]

@@ -34,7 +34,7 @@ def standard_pressure(elevation: FloatArray) -> FloatArray:
 
 
 def shortwave_transmissivity(elevation: FloatArray, cloud: FloatArray) -> FloatArray:
-    """Share of the top-of-atmosphere irradiance that reaches the ground, 0..1.
+    """Fraction of the top-of-atmosphere irradiance that reaches the ground, 0..1.
 
     Parameters
     ----------
@@ -55,14 +55,14 @@ def longwave_down(temperature: FloatArray, vapour_pressure: FloatArray, cloud: F
 
     Parameters
     ----------
-    temperature : of the air, K.
+    temperature : air temperature, K.
     vapour_pressure : Pa.
     cloud : cloud cover, 0..1.
 
     References
     ----------
     Clear sky: Prata (1996), Q. J. R. Meteorol. Soc. 122, 1127-1151. Clouds: factor 1 + 0.22 c^2, the mean
-    over cloud types of Bolz (1949) in Oke (1987), Boundary Layer Climates, Table A2.3; at most a black body.
+    over cloud types of Bolz (1949) in Oke (1987), Boundary Layer Climates, Table A2.3. The emissivity is at most 1.
     """
     # Precipitable water, cm, from vapour pressure in hPa.
     water = 46.5 * (0.01 * vapour_pressure) / temperature

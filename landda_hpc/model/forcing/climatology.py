@@ -23,16 +23,16 @@ _FIELDS: Final = (
     "lat_coarse", "lon_coarse",
 )  # fmt: skip
 
-WET_CLIMATE: Final = 0.15  # wet fraction from which a climate counts as wet altogether
+WET_CLIMATE: Final = 0.15  # wet fraction at and above which a climate counts as entirely wet
 
-_ICE_SHEET: Final = 272.0  # K; where no month is warmer, the ice stays
+_ICE_SHEET: Final = 272.0  # K; where no month is warmer, the ice is permanent
 
 _SMOOTHING_PASSES: Final = 5
-"""Passes of (1 2 1) / 4 over 0.5-degree cells, a standard deviation of 1.6 cells. Borders between climate classes
-become slopes of some 200 km instead of steps."""
+"""Number of passes of the filter (1 2 1) / 4 over 0.5-degree cells; the kernel has a standard deviation of 1.6 cells.
+It turns borders between climate classes into slopes about 200 km wide."""
 
 _WET_RANGE: Final = (0.005, 0.6)
-"""Bounds of the monthly share of wet steps; beyond them the intensity depends on the month instead."""
+"""Bounds of the monthly fraction of wet steps; where they apply, the intensity varies between months instead."""
 
 
 class ClimateNow(NamedTuple):
@@ -42,7 +42,7 @@ class ClimateNow(NamedTuple):
     ----------
     air_temperature : K.
     precipitation : kg m-2 s-1.
-    wet_fraction : share of 3-hour steps with precipitation, 1.
+    wet_fraction : fraction of 3-hour steps with precipitation.
     """
 
     air_temperature: FloatArray
@@ -58,7 +58,7 @@ class Climatology:
     ----------
     air_temperature : K, shape (12, ...).
     precipitation : kg m-2 s-1, shape (12, ...).
-    wet_fraction : share of 3-hour steps with precipitation, in (0, 1], shape (12, ...).
+    wet_fraction : fraction of 3-hour steps with precipitation, in (0, 1], shape (12, ...).
     elevation : m, shape (...).
 
     Raises
@@ -96,7 +96,7 @@ class Climatology:
         )
 
     def of_air(self) -> Self:
-        """The same climatology with the temperature of the air; see ``air_from_land``."""
+        """Replace the temperature of the land surface by that of the air; see ``air_from_land``."""
         return replace(self, air_temperature=air_from_land(self.air_temperature, self.wet_fraction))
 
     def at(self, time: datetime) -> ClimateNow:
@@ -109,12 +109,12 @@ class Climatology:
 
 
 def air_from_land(land: FloatArray, wet_fraction: FloatArray) -> FloatArray:
-    """Monthly means of air temperature at 2 m from those of the land surface, K, shape (12, ...).
+    """Estimate monthly mean air temperature at 2 m from land-surface temperature, K, shape (12, ...).
 
     Parameters
     ----------
-    land : temperature of the land surface (the shipped climatology's: of the uppermost soil or snow layer), (12, ...).
-    wet_fraction : share of wet steps, (12, ...).
+    land : land-surface temperature (in the shipped climatology, that of the uppermost soil or snow layer), (12, ...).
+    wet_fraction : fraction of wet steps, (12, ...).
 
     Notes
     -----
@@ -123,15 +123,15 @@ def air_from_land(land: FloatArray, wet_fraction: FloatArray) -> FloatArray:
 
         air = land + w (0.6 months D + 0.15 A) - 0.7 K - 1.7 K (1 - wetness),
 
-    w from 0 at 276 K to 1 at 266 K. Ice sheets lag more: air = land + 2 D - 1.5 D2 + 2 K, D2 the second difference.
-    The coefficients are fitted to the 2 m temperature of Recommendation ITU-R P.1510-1. The root-mean-square difference
-    by cell and month is 1.7 K (without the fit 2.6 K), on ice sheets 3.5 K (7.0 K).
+    where w increases from 0 at 276 K to 1 at 266 K. Ice sheets lag more: air = land + 2 D - 1.5 D2 + 2 K, with the
+    second difference D2. The coefficients are fitted to the 2 m temperature of Recommendation ITU-R P.1510-1. The
+    root-mean-square difference over cells and months is 1.7 K (2.6 K without the fit); on ice sheets, 3.5 K (7.0 K).
     """
     following, preceding = np.roll(land, -1, axis=0), np.roll(land, 1, axis=0)
     change = 0.5 * (following - preceding)
     curvature = following - 2.0 * land + preceding
     total = land[0].copy()
-    for month in land[1:]:  # a loop: a fixed order, whatever the number of cells
+    for month in land[1:]:  # a loop fixes the order of additions for any number of cells
         total += month
     frozen = np.clip((276.0 - land) / 10.0, 0.0, 1.0)
     dry = 1.0 - np.minimum(wet_fraction.max(axis=0) / WET_CLIMATE, 1.0)
@@ -147,12 +147,12 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
     Parameters
     ----------
     grid : the model grid.
-    path : file of static fields; the package's own by default.
+    path : file of static fields; the file in the package by default.
 
     Returns
     -------
     Arrays of shape (12, n_lat, n_lon) and (n_lat, n_lon). Temperature is finite everywhere;
-    the others are NaN in cells without land or lake.
+    the other fields are NaN in cells without land or lake.
 
     Raises
     ------
@@ -162,9 +162,9 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
     Notes
     -----
     Local: no communication; identical on every rank. Precipitation and wet fraction are given by the climate class
-    of 0.5-degree cells, smoothed, and averaged over the land and lake in each grid cell. The wet fraction of
-    a month is that of the class, times the month's precipitation over the annual mean. The intensity on wet steps is
-    thereby constant, because seasons differ mainly in how often it rains.
+    of 0.5-degree cells, smoothed, and averaged over the land and lake in each grid cell. The wet fraction of a month
+    is that of the climate class times the ratio of the month's precipitation to the annual mean. The intensity in wet
+    steps is therefore the same in all months; seasons differ mainly in how often it rains.
     """
     source, fields = read_static(static_path() if path is None else path, _FIELDS)
     climate_class = fields["climate_class"].astype(np.int64)
@@ -186,7 +186,7 @@ def load_climatology(grid: Grid, path: Path | None = None) -> Climatology:
         total = _smooth(np.where(weight > 0.0, field, 0.0) * weight)
         return np.divide(total, smooth_weight, out=np.zeros_like(total), where=weight > 0.0)
 
-    # All months in one call, which computes what they share once.
+    # All months in one call, so that common terms are computed once.
     months = monthly_precipitation(climate_class, annual, source.lat[:, None], np.arange(1, 13)[:, None, None])
     year = np.mean(months, axis=0)
     wet = wet_fraction(climate_class)
@@ -213,7 +213,7 @@ def _temperature(fields: dict[str, FloatArray], lat: FloatArray, lon: FloatArray
 
 def _smooth(field: FloatArray) -> FloatArray:
     """Apply (1 2 1) / 4 along both axes; periodic in longitude, the last row repeated at the poles."""
-    # In two arrays with a margin, because new arrays take longer than the sums.
+    # Two padded arrays are reused, because allocating new ones takes longer than the sums.
     wide, high = np.empty((field.shape[0], field.shape[1] + 2)), np.empty((field.shape[0] + 2, field.shape[1]))
     total = np.empty(field.shape)
     wide[:, 1:-1] = field

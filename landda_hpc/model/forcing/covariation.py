@@ -1,6 +1,6 @@
 """Weather with physically consistent variables, for a model with an energy balance; one function per relation.
 
-Rain is the same as without this module (see ``stochastic``). The other variables, by cell and step:
+This module does not change rain (see ``stochastic``). It computes the other variables for each cell and step:
 
 - *Cloud* follows the latent field of rain: the sky is overcast where it rains.
 - *Front*: F = (z(t + 9 h) - z(t - 9 h)) / its standard deviation, the change of the rain latent, distinguishes
@@ -8,13 +8,13 @@ Rain is the same as without this module (see ``stochastic``). The other variable
 - *Daily temperature* = climate + sigma (a z_T + b F) + kappa (cloud - its mean). Cloud cools under a high sun and
   warms in winter. sigma increases with the annual range (continents) and in the cold season.
 - *Daily cycle*: a cosine with its maximum at 14:30 and half the amplitude under cloud.
-- *Vapour*: daily relative humidity increases with cloud, so vapour also follows the daily temperature; never above
-  saturation (over ice below freezing point).
+- *Vapour*: daily relative humidity increases with cloud; vapour also follows the daily temperature. It never exceeds
+  saturation (over ice below the freezing point).
 - *Short-wave radiation*: clear-sky value from solar height, pressure and vapour, times the transmissivity of cloud.
 - *Long-wave radiation*: Prata's clear-sky value from temperature and vapour, increased by cloud.
 - *Wind* is log-normal, stronger with rain and by day; *pressure* depends on elevation and is lower with rain.
 
-All kernels are scalar loops: the weather of a cell has the same bits whatever other cells are computed with it.
+All kernels are scalar loops, so the weather of a cell is bitwise independent of the other cells of a call.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ if TYPE_CHECKING:
     from landda_hpc.model.forcing.climatology import Climatology
 
 FRONT_STEPS: Final = 3
-"""Steps before and after the current one whose rain latents define the front: 9 h."""
+"""Number of steps before and after the current one at which the rain latent defines the front: 9 h."""
 
 FRONT_SHARE: Final = 0.5  # b of the daily temperature; a^2 + b^2 = 1
 RAIN_WIND: Final = 0.2  # correlation of the wind's latent with rain's
 WIND_SIGMA: Final = 0.45  # of the logarithm of wind
-WIND_BY_DAY: Final = 0.25  # wind's diurnal amplitude under full sun, 1
+WIND_BY_DAY: Final = 0.25  # relative diurnal amplitude of wind under full sun
 DAY_AMPLITUDE: Final = 8.0  # K, half the diurnal range under a clear sky and full sun
 FULL_SUN: Final = 350.0  # W m-2, daily insolation above the atmosphere that gives the full diurnal cycle
 WARMEST: Final = math.radians(15.0 * (14.5 - 12.0))
-CLOUD_WARMING: Final = 6.0  # K, overcast less clear, of the day, without sun
-CLOUD_COOLING: Final = 1.0 / 45.0  # K per W m-2 of daily insolation that this is less
-LOW: Final = 0.007  # relative fall of pressure per unit of the rain latent, at the poles
+CLOUD_WARMING: Final = 6.0  # K, daily temperature of overcast minus clear days without sun
+CLOUD_COOLING: Final = 1.0 / 45.0  # K, decrease of CLOUD_WARMING per W m-2 of daily insolation
+LOW: Final = 0.007  # relative decrease of pressure per unit of the rain latent, at the poles
 CLEAN_AIR: Final = 0.9  # K_t of the clear sky: 1 is clean, 0.5 extremely turbid
-SUB_STEPS: Final = 18  # samples of the sun's height in a step: 10 minutes
+SUB_STEPS: Final = 18  # samples of solar height per step, one every 10 minutes
 SHALLOW_DAY: Final = 0.6
-"""Share of the near-surface diurnal cycle that long-wave radiation has; air above keeps the daily temperature."""
+"""Fraction of the near-surface diurnal cycle in long-wave radiation; the air above stays at the daily temperature."""
 
-_MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: land air is hardly ever moister
-_SNOW_FREE: Final = 271.0  # K, of a month; the snow cover increases in colder months
+_MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: air over land is rarely moister
+_SNOW_FREE: Final = 271.0  # K, monthly mean; snow cover increases in colder months
 _HALF_STEP: Final = math.radians(7.5) * (STEP / timedelta(hours=1))
-_STEP_MEAN: Final = math.sin(_HALF_STEP) / _HALF_STEP  # of a daily cosine over a step, over its value in the middle
+_STEP_MEAN: Final = math.sin(_HALF_STEP) / _HALF_STEP  # mean of a daily cosine over a step, relative to its centre
 
-# Columns of the properties of cells.
+# Columns of the cell properties.
 SIN_LAT: Final = 0
 COS_LAT: Final = 1
 SIN_LON: Final = 2
@@ -78,7 +78,7 @@ OUTPUTS: Final = (
 
 
 class RainLatents(NamedTuple):
-    """Latent field of rain at cells, (n_cell,) each: ``FRONT_STEPS`` steps before, the current one, as many after."""
+    """Rain latent at cells, each (n_cell,): at the current step, and ``FRONT_STEPS`` steps before and after it."""
 
     before: FloatArray
     now: FloatArray
@@ -86,18 +86,18 @@ class RainLatents(NamedTuple):
 
 
 def cell_properties(grid: Grid, cells: IntArray, climate: Climatology, rain: LatentField) -> FloatArray:
-    """Properties of cells that do not change with time, (n_cell, 9).
+    """Time-invariant properties of cells, (n_cell, 9).
 
     Parameters
     ----------
     grid : the model grid.
     cells : flat indices, (n_cell,).
-    climate : of the cells.
+    climate : climatology of the cells.
     rain : statistics of the rain latent.
 
     Notes
     -----
-    Local: no communication. Computed by row or by cell; independent of the number of cells.
+    Local: no communication. Each value is computed by row or by cell, independently of the number of cells.
     """
     row, column = np.divmod(cells, grid.shape[1])
     phi, lam = np.deg2rad(grid.lat), np.deg2rad(grid.lon)
@@ -129,7 +129,7 @@ def _front_deviation(rain: LatentField, cosine: FloatArray) -> FloatArray:
     """Standard deviation of z(t + 9 h) - z(t - 9 h): sqrt(2 - 2 correlation over 18 h); by row."""
     lag = 2 * FRONT_STEPS * STEP
     in_time = math.exp(-0.5 * (lag / timedelta(hours=1) / rain.correlation_hours) ** 2)
-    # The pattern moves during these hours.
+    # The pattern drifts during this lag.
     in_space = rain.spectrum.correlation(1e-3 * EARTH_RADIUS * rain.rotation(lag) * cosine)
     deviation: FloatArray = np.sqrt(2.0 - 2.0 * in_time * in_space)
     return deviation
@@ -143,12 +143,12 @@ def weather_of_cells(
     temperature: FloatArray,
     wind: FloatArray,
 ) -> dict[str, FloatArray]:
-    """Weather of cells by name, (n_cell,) each: means over the three-hour step that begins at ``start``. Local.
+    """Mean weather of cells over the three-hour step that begins at ``start``, by name, each (n_cell,). Local.
 
     Parameters
     ----------
-    climate, properties : of the cells.
-    rain, temperature, wind : latents, standard normal.
+    climate, properties : climatology and properties of the cells.
+    rain, temperature, wind : standard normal latents.
     """
     middle = start + 0.5 * STEP
     now = climate.at(middle)
@@ -199,7 +199,7 @@ def _fill(
     wind: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Fill ``out``, rows ``OUTPUTS``. ``from_warmest``: hour angle at longitude 0 from the warmest time."""
+    """Fill the rows ``OUTPUTS`` of ``out``; ``from_warmest``: hour angle at longitude 0 since the warmest time."""
     own_share = math.sqrt(1.0 - FRONT_SHARE**2)
     own_wind = math.sqrt(1.0 - RAIN_WIND**2)
     cos_warm, sin_warm = math.cos(from_warmest), math.sin(from_warmest)
@@ -252,7 +252,7 @@ def _fill(
 
 @compiled()
 def daily_sun(above: float, sin_lat: float, cos_lat: float, sin_dec: float, cos_dec: float) -> float:
-    """Daily mean top-of-atmosphere irradiance, W m-2; ``above``: at normal incidence."""
+    """Daily mean top-of-atmosphere irradiance, W m-2; ``above`` is that at normal incidence."""
     along, across = sin_lat * sin_dec, cos_lat * cos_dec
     if across <= abs(along):
         return above * max(along, 0.0)
@@ -269,7 +269,7 @@ def temperature_deviation(month: float, annual_mean: float, annual_range: float)
 
 @compiled()
 def day_humidity(cloud: float, wetness: float, mean_temperature: float) -> float:
-    """Relative humidity at the daily mean temperature, 0..1: clear-sky value of the climate, up to 0.95 overcast."""
+    """Relative humidity at the daily mean temperature, 0..1: from the climate's clear-sky value to 0.95 if overcast."""
     cold = min(max((283.0 - mean_temperature) / 20.0, 0.0), 1.0)
     clear = 0.12 + 0.43 * wetness + 0.15 * cold
     return clear + (0.95 - clear) * cloud * cloud
@@ -277,7 +277,7 @@ def day_humidity(cloud: float, wetness: float, mean_temperature: float) -> float
 
 @compiled()
 def saturation(temperature: float) -> float:
-    """Saturation vapour pressure, Pa: over water (Bolton 1980, Eq. 10), below freezing point over ice (Buck 1981)."""
+    """Saturation vapour pressure, Pa: over water (Bolton 1980, Eq. 10), or over ice below freezing (Buck 1981)."""
     celsius = temperature - T_FREEZE
     if celsius < 0.0:
         return 611.2 * math.exp(22.452 * celsius / (celsius + 272.55))
@@ -290,13 +290,13 @@ def clear_transmissivity(sine: float, pressure: float, vapour: float) -> float:
 
     Parameters
     ----------
-    sine : of the sun's height, (0, 1].
-    pressure, vapour : of the air at the ground, Pa.
+    sine : sine of solar height, (0, 1].
+    pressure, vapour : air and vapour pressure at the ground, Pa.
 
     References
     ----------
-    ASCE-EWRI (2005), The ASCE Standardized Reference Evapotranspiration Equation, Eqs D.1-D.6. We change between the
-    two lines of diffuse radiation where they cross, at 0.144; at the reference's 0.15 there is a jump of 0.007.
+    ASCE-EWRI (2005), The ASCE Standardized Reference Evapotranspiration Equation, Eqs D.1-D.6. We switch between the
+    two linear relations of diffuse radiation where they intersect, at 0.144; the reference's 0.15 has a jump of 0.007.
     """
     kilopascal = 1e-3 * pressure
     water = 0.14 * 1e-3 * vapour * kilopascal + 2.1  # precipitable, mm
@@ -311,12 +311,12 @@ def cloud_transmissivity(cloud: float, snow: float) -> float:
     Parameters
     ----------
     cloud : cover, 0..1.
-    snow : snow-covered share of the ground, 0..1; light is reflected between it and the cloud.
+    snow : snow-covered fraction of the ground, 0..1; light is reflected between snow and cloud.
 
     References
     ----------
     Kasten and Czeplak (1980), Solar Energy 24, 177-189: 1 - 0.75 c^3.4. Gardiner (1987), J. Climate Appl. Meteor. 26,
-    1109-1118: 1 / (1 - albedo of the ground times that of the cloud); here 0.8 for snow, and 0.8 of what cloud absorbs.
+    1109-1118: 1 / (1 - ground albedo x cloud albedo); here 0.8 for snow, and 0.8 x 0.75 c^3.4 for cloud.
     """
     if cloud <= 0.0:
         return 1.0
@@ -326,7 +326,7 @@ def cloud_transmissivity(cloud: float, snow: float) -> float:
 
 @compiled()
 def longwave_down(temperature: float, vapour: float, cloud: float) -> float:
-    """Long-wave radiation at the ground, W m-2, from K, Pa and 0..1: Prata (1996), times 1 + 0.22 c^2 for cloud."""
+    """Downward long-wave radiation, W m-2 (inputs in K, Pa, 0..1): Prata (1996), times 1 + 0.22 c^2 for cloud."""
     water = 0.465 * vapour / temperature  # precipitable, cm
     clear = 1.0 - (1.0 + water) * math.exp(-math.sqrt(1.2 + 3.0 * water))
     emissivity = min(clear * (1.0 + 0.22 * cloud * cloud), 1.0)

@@ -1,4 +1,4 @@
-"""The forcing dataset of a configuration: a named one, possibly modified, or the user's own."""
+"""Forcing dataset of a configuration: a named dataset, possibly modified, or one that the user describes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _USUAL: Final[dict[str, tuple[Literal["mean"], Literal["begin"], Literal["linear
     "longwave": ("mean", "begin", "linear"),
     "precipitation": ("mean", "begin", "uniform"),
 }
-"""Meaning, stamp and interpolation of fluxes where the configuration gives none."""
+"""Default meaning, time stamp and interpolation of fluxes."""
 
 
 def forcing_set(forcing: NetcdfForcing) -> ForcingSet:

@@ -18,14 +18,14 @@ from landda_hpc.model.forcing.timeline import Timeline
 from landda_hpc.regridding.point_weights import point_weights
 
 _BLOCK_VALUES: Final = 2**22
-"""Number of values read at once: many records for a small window."""
+"""Maximum number of values read at once; a small window is read for many records."""
 
 _BLOCK_RECORDS: Final = 24
 
 _LARGEST_FALL: Final = {"precipitation": 0.1}
 """Largest decrease of an amount since 00 UTC between records (due to packing), kg m-2."""
 _LARGEST_FALL_OF_ENERGY: Final = 2.0e4
-"""As above, J m-2."""
+"""Largest decrease of the other amounts, J m-2."""
 
 
 class Series(Protocol):
@@ -38,7 +38,7 @@ class Series(Protocol):
 
     @property
     def timeline(self) -> Timeline:
-        """Its records."""
+        """Records of the variable."""
         ...
 
     def values(self, record: Record) -> FloatArray:
@@ -52,11 +52,11 @@ class FileSeries:
     Parameters
     ----------
     quantity : see ``forcing_sets.QUANTITIES``.
-    variable : its files.
-    timeline : its records.
+    variable : files of the variable.
+    timeline : records of the variable.
     first : a time within the files; its record determines which places are valid.
     grid, cells : the model grid and the rank's cells.
-    space : interpolation.
+    space : method of interpolation in space.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class FileSeries:
         self._held: dict[tuple[Path, int], FloatArray] = {}
 
     def values(self, record: Record) -> FloatArray:
-        """See ``Series``; DataError where a valid place has no value."""
+        """See ``Series``. DataError: a valid place has no value."""
         meaning = self._variable.meaning
         if meaning in ("instant", "mean"):
             return self._read(record)
@@ -112,7 +112,7 @@ class FileSeries:
         return self._held[key]
 
     def _load(self, record: Record) -> None:
-        """Read the block of records of the file that contains this one; the previous block is kept."""
+        """Read the file's block of records that contains this one; the previous block stays cached."""
         rows, columns = self._weights.rows, self._weights.columns
         area = (rows.stop - rows.start) * (columns.stop - columns.start)
         n_record = max(1, min(_BLOCK_RECORDS, _BLOCK_VALUES // area))
@@ -139,7 +139,7 @@ class FileSeries:
 
 
 def require_possible(values: FloatArray, quantity: str, path: Path) -> None:
-    """Raise DataError for values (other than NaN) outside the range of a quantity; interpolation would hide them."""
+    """Raise DataError if values (other than NaN) are outside a quantity's range; interpolation would hide them."""
     low, high = POSSIBLE[quantity]
     wrong = values[(values < low) | (values > high)]
     if wrong.size:

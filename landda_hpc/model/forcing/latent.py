@@ -1,8 +1,8 @@
 """Latent weather: Gaussian fields in space and time that depend on the valid time alone.
 
 At every step n (a fixed number of hours since 1970) there is one set of independent spherical-harmonic
-coefficients eps_n, from a random generator keyed by its purpose and n. The latent field is a moving
-average of them,
+coefficients eps_n, from a random generator keyed by its purpose and n. The latent field is their moving
+average,
 
     z(t_n) = rotation by omega t_n of  sum over |k| <= K of w_k eps_(n+k),
     w_k ~ exp(-(k dt / T)^2),  sum of w_k^2 = 1,
@@ -32,7 +32,7 @@ from landda_hpc.random_fields.keyed import keyed_generator
 from landda_hpc.random_fields.sphere import ComplexArray, order_and_degree, synthesise, white_coefficients
 
 STEP: Final = timedelta(hours=3)
-"""Time between the steps of the latent weather; every forcing step is one or more of them."""
+"""Time step of the latent weather; a forcing step is a multiple of it."""
 
 EPOCH: Final = datetime(1970, 1, 1)
 
@@ -40,7 +40,7 @@ BASE_STREAM: Final = "base"
 """Name of the stream with which other streams are correlated."""
 
 _WINDOW: Final = 2.6
-"""Half width of the moving average in units of T: weights at its end are exp(-2.6^2) = 1e-3 of the top."""
+"""Half width of the moving average in units of T: weights at its ends are exp(-2.6^2) = 1e-3 of the maximum."""
 
 
 def step_number(time: datetime) -> int:
@@ -98,7 +98,7 @@ class LatentWeather:
     fields : statistics by name; fields of different names are independent.
     seed : the campaign's seed.
     stream : name of the stream; runs that name the same stream have the same weather.
-    correlation : rho with the stream ``BASE_STREAM``, 0..1; at 1 the stream is the base stream.
+    correlation : rho, correlation with the stream ``BASE_STREAM``, 0..1; with 1 the stream equals the base stream.
 
     Raises
     ------
@@ -125,11 +125,11 @@ class LatentWeather:
         self._innovations: dict[str, dict[int, ComplexArray]] = {name: {} for name in fields}
 
     def at(self, step: int) -> dict[str, FloatArray]:
-        """Return the fields at a step (see ``step_number``), each of shape (n_lat, n_lon), 1.
+        """Return the fields at a step (see ``step_number``), each dimensionless with shape (n_lat, n_lon).
 
         Notes
         -----
-        Local: no communication; every rank computes the whole image with the same bits.
+        Local: no communication; every rank computes the whole image, bitwise identically.
         """
         return {name: self.one(name, step) for name in self._fields}
 
@@ -138,13 +138,13 @@ class LatentWeather:
         field = self._fields[name]
         degree = field.spectrum.degree
         m, _ = order_and_degree(degree)
-        # Reduced before the multiplication by m: the rotation since 1970 is thousands of turns.
+        # Reduced to one turn before the multiplication by m, because the rotation since 1970 is thousands of turns.
         turn = field.rotation(step * STEP) % (2.0 * np.pi)
         phase = np.exp(-1j * turn * np.arange(degree + 1))[m]
         return synthesise(self._average(name, step) * self._amplitude[name] * phase, degree, self._grid)
 
     def _average(self, name: str, step: int) -> ComplexArray:
-        """Sum of w_k eps_(step + k), in the order of k whatever is cached."""
+        """Sum of w_k eps_(step + k), always in the order of k."""
         weights = self._weights[name]
         half = weights.size // 2
         held = self._innovations[name]

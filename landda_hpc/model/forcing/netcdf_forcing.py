@@ -41,18 +41,18 @@ class NetcdfWeather:
     ----------
     grid : the model grid.
     tiles : the rank's tiles; may be empty.
-    forcing : files, length of the step, interpolation.
+    forcing : files, length of the step and interpolation.
     data_root : folder of external data.
 
     Raises
     ------
     ConfigError : the dataset lacks a variable that a land model needs.
-    DataError : (also from ``during``) files are missing, damaged, in other units, or without value near a tile.
+    DataError : files are missing, damaged, in other units, or without a value near a tile; also from ``during``.
 
     Notes
     -----
-    Local: no communication. A rank reads the axes and one record of every variable to find the valid places, and
-    then the windows around its cells. The weather of a tile depends on the files, the valid time and its cell alone.
+    Local: no communication. A rank reads the axes and one record of every variable to find the valid places, then
+    only the windows around its cells. The weather of a tile depends only on the files, the valid time and its cell.
     """
 
     def __init__(self, grid: Grid, tiles: Tiles, forcing: NetcdfForcing, data_root: Path) -> None:
@@ -95,7 +95,7 @@ class NetcdfWeather:
         return Weather(**{name: _read_only(v[self._cell_of_tile]) for name, v in weather.items()})
 
     def _open(self, first: datetime) -> dict[str, Series]:
-        """Every variable at the rank's cells; ``first`` is a time within the files."""
+        """Open every variable at the rank's cells; ``first`` is a time within the files."""
         if self._point is not None:
             timeline = point_timeline(*self._point)
             return {name: PointSeries(timeline, self._point[0].values[name], self._cells.size) for name in WEATHER}
@@ -107,7 +107,7 @@ class NetcdfWeather:
         return opened
 
     def _mean(self, series: Series, start: datetime, end: datetime) -> FloatArray:
-        """Mean of a variable over a step, by its interpolation method."""
+        """Mean of a variable over a step, computed with its interpolation method."""
         total = np.zeros(self._cells.size)
         if series.interpolation == "linear":
             records = series.timeline.bracket(start, end)
@@ -122,7 +122,7 @@ class NetcdfWeather:
         return total
 
     def _lit(self, values: FloatArray, part: Part) -> FloatArray:
-        """Mean short-wave radiation over part of a record's interval, distributed as the sine of solar height.
+        """Mean short-wave radiation over part of a record's interval, in proportion to the sine of solar height.
 
         A mean above the solar irradiance, or below zero, is distributed evenly, so that the mean is conserved.
         """
@@ -148,7 +148,7 @@ class NetcdfWeather:
 def find_forcing_problems(
     forcing: NetcdfForcing, folder: Path, grid: Grid, cells: IntArray, begin: datetime, end: datetime
 ) -> list[str]:
-    """Problems of the files from begin to end, one line each; opens each file for its times and attributes."""
+    """Find problems of the files from begin to end, one line each; reads the times and attributes of each file."""
     if forcing.dataset == "point":
         try:
             point, offset = _read_point(forcing, folder)
@@ -176,7 +176,7 @@ def find_forcing_problems(
 
 
 def _read_point(forcing: NetcdfForcing, folder: Path) -> tuple[PointForcing, timedelta]:
-    """The site's weather, and its local standard time minus UTC; ``folder`` is the file."""
+    """Read a site's weather and its local standard time minus UTC; ``folder`` is the path of the file."""
     point = read_forcing(folder)
     for name in WEATHER:
         require_possible(point.values[name], name, folder)
@@ -185,7 +185,7 @@ def _read_point(forcing: NetcdfForcing, folder: Path) -> tuple[PointForcing, tim
 
 
 def _complete(values: dict[str, FloatArray]) -> dict[str, FloatArray]:
-    """Derive the variables of ``Weather`` from those of a dataset; removes noise below zero and supersaturation."""
+    """Derive the variables of ``Weather`` from those of a dataset; remove noise below zero and supersaturation."""
     if "wind_speed" not in values:
         east, north = values.pop("eastward_wind"), values.pop("northward_wind")
         values["wind_speed"] = np.sqrt(east * east + north * north)

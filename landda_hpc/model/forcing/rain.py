@@ -1,4 +1,4 @@
-"""Rain and cloud as functions of one latent field and the month's share of wet steps."""
+"""Rain and cloud as functions of one latent field and the monthly fraction of wet steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rain_rate(latent: FloatArray, mean: FloatArray, wet_fraction: FloatArray) ->
 
     Parameters
     ----------
-    latent : standard normal, any shape; the others broadcast to it.
+    latent : standard normal, any shape; the other arguments broadcast to it.
     mean : climatological mean, kg m-2 s-1.
     wet_fraction : probability of rain, in (0, 1].
     """

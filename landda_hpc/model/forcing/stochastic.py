@@ -1,8 +1,8 @@
 """Stochastic weather, conditioned on a monthly climatology and correlated in space, time and between variables.
 
-Everything is a deterministic function of seed, stream, valid time and place. Three latent fields (see
-``latent``) are random. One determines rain, and with it cloud, humidity and radiation; one the synoptic
-anomaly of temperature; one wind.
+Weather is a deterministic function of seed, stream, valid time and place. Three latent fields (see ``latent``)
+are random. The first determines rain, and with it cloud, humidity and radiation; the second the synoptic
+anomaly of temperature; the third wind.
 
 Rain is a Gaussian copula: with Q(z) = P(Z > z) of the latent z and f the wet fraction, a step is wet where
 Q(z) < f, and
@@ -10,11 +10,11 @@ Q(z) < f, and
     precipitation = mean / f * ln(f / Q(z)),
 
 with exponential amounts above the threshold and zero below it. The expectation is exactly the climatological
-mean. The threshold varies in space and season with f. Storms are the excursions of one smooth field, some
-hundred km wide, that drift eastward.
+mean. The threshold varies in space and season with f. Storms are excursions of one smooth field above this
+threshold; they are several hundred km wide and drift eastward.
 
-Weather is computed on steps of three hours; each variable is a mean over the step. A longer forcing step is the mean
-of its three-hourly steps, so its length does not change the weather.
+Weather is computed in steps of three hours; each variable is a mean over the step. A longer forcing step has the mean
+of its three-hour steps, so its length does not change the weather.
 
 The other variables come in two forms: simple relations for a model that needs only potential evaporation,
 and physically consistent variables for a model with an energy balance (``covariation``).
@@ -57,15 +57,15 @@ if TYPE_CHECKING:
     from landda_hpc.state import Tiles
 
 DRIFT: Final = 10.0  # m s-1 at the equator, eastward: 7 m s-1 at 45 degrees
-BAND_LENGTH: Final = 0.4  # correlation length of the structure inside storms, in units of the storms'
-BAND_SHARE: Final = 0.15  # its share of the rain latent's variance
+BAND_LENGTH: Final = 0.4  # correlation length of the structure inside storms, relative to that of storms
+BAND_SHARE: Final = 0.15  # fraction of the rain latent's variance due to this structure
 
 TEMPERATURE_LENGTH_KM: Final = 1500.0
 TEMPERATURE_HOURS: Final = 60.0
 WIND_LENGTH_KM: Final = 900.0
 WIND_HOURS: Final = 24.0
 
-MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: land air is hardly ever moister
+MOST_VAPOUR: Final = 4250.0  # Pa, a dew point of 30 degC: air over land is rarely moister
 WARMEST_HOUR: Final = 14.5  # local solar time, h
 FULL_SUN: Final = 250.0  # W m-2, daily insolation above the atmosphere that gives the full diurnal cycle
 
@@ -77,7 +77,7 @@ _NAMES: Final = (
 
 
 class StochasticWeather:
-    """The seeded weather of a rank's tiles (a ``WeatherSource``).
+    """Seeded stochastic weather of a rank's tiles (a ``WeatherSource``).
 
     Parameters
     ----------
@@ -86,11 +86,11 @@ class StochasticWeather:
     config : length of the forcing step; length and time scale of storms.
     seed : the campaign's seed.
     stream : name of the weather; sources with the same seed, stream and correlation have the same weather.
-    correlation : of the latent fields with those of the stream ``base``, 0..1; with 1 the weather equals that of
-        the base stream.
-    climatology : on the model grid.
-    consistent : physically consistent variables, as an energy balance needs them (see ``covariation``); otherwise
-        simpler relations, sufficient for potential evaporation. Precipitation is the same, bit for bit.
+    correlation : correlation of the latent fields with those of the stream ``base``, 0..1; with 1 the weather equals
+        that of the base stream.
+    climatology : climatology on the model grid.
+    consistent : compute physically consistent variables, which an energy balance needs (see ``covariation``), instead
+        of simpler relations, which suffice for potential evaporation. Precipitation is bitwise identical in both.
 
     Raises
     ------
@@ -100,8 +100,8 @@ class StochasticWeather:
 
     Notes
     -----
-    Local: no communication. Latent fields are computed on the whole image, identically on every rank; all other
-    variables per cell of the rank's tiles, so the weather of a place does not depend on the partition.
+    Local: no communication. Latent fields are computed on the whole image, identically on every rank, and all other
+    variables for each cell with tiles of the rank, so the weather of a place does not depend on the partition.
     """
 
     def __init__(
@@ -210,7 +210,7 @@ class StochasticWeather:
         )
         cosine = mean_cosine_zenith(self._lat, self._lon, start, STEP)
         above = SOLAR_CONSTANT * sun_at(start + 0.5 * STEP).distance_factor * cosine
-        sigma = 0.45  # of the logarithm; the mean stays the mean
+        sigma = 0.45  # of the logarithm; the mean is conserved
         return {
             "shortwave": above * shortwave_transmissivity(self._climate.elevation, cloud),
             "longwave": longwave_down(air_temperature, vapour, cloud),

@@ -14,7 +14,7 @@ from landda_hpc.constants import FloatArray
 SOLAR_CONSTANT: Final = 1361.0  # W m-2
 
 _SUBSTEP: Final = timedelta(minutes=10)
-"""Sampling of the cosine within a step; the daily sum is then exact to about 1e-4."""
+"""Sampling interval of the cosine within a step; the daily sum is accurate to about 1e-4."""
 
 
 class Sun(NamedTuple):
@@ -33,7 +33,7 @@ class Sun(NamedTuple):
 
 
 def sun_at(time: datetime) -> Sun:
-    """Position of the sun at a time (UTC), to about 0.0006 rad.
+    """Position of the sun at a time (UTC), accurate to about 0.0006 rad.
 
     References
     ----------
@@ -70,8 +70,8 @@ def mean_cosine_zenith(lat: FloatArray, lon: FloatArray, start: datetime, durati
 
     Notes
     -----
-    Local. The mean over the step includes the night; times the solar constant it is the mean incoming
-    energy flux, for any length of the step. Midpoint rule with 10 minutes.
+    Local. The mean over the step includes the night; multiplied by the solar constant, it is the mean incoming
+    energy flux for any length of the step. Midpoint rule with intervals of 10 minutes.
     """
     count = max(1, round(duration / _SUBSTEP))
     sun = sun_at(start + 0.5 * duration)
@@ -92,8 +92,8 @@ def daily_insolation(lat: FloatArray, sun: Sun) -> FloatArray:
 
     Parameters
     ----------
-    lat : degrees, any shape; the result has the same.
-    sun : its position that day.
+    lat : degrees, any shape; the result has the same shape.
+    sun : position of the sun on that day.
     """
     phi = np.deg2rad(lat)
     tangent = np.clip(-np.tan(phi) * np.tan(sun.declination), -1.0, 1.0)
@@ -113,12 +113,12 @@ def mean_sun_height(
     Parameters
     ----------
     lat, lon : degrees, (n,).
-    sin_dec, cos_dec : of the declination.
+    sin_dec, cos_dec : sine and cosine of the declination.
     begin, end : hour angles at longitude 0, radians, begin < end; they may be more than a turn apart.
 
     Notes
     -----
-    Local. With constant declination, integrals over parts add up to that over the whole, to rounding.
+    Local. With constant declination, the integrals over the parts of an interval sum to the whole, up to rounding.
     """
     mean = np.empty(lat.size)
     for i in range(lat.size):
@@ -137,7 +137,7 @@ def mean_sun_height(
 
 @compiled()
 def _dose(angle: float, along: float, across: float, half_day: float) -> float:
-    """Integral of max(0, along + across cos h) over hour angles h from 0, for |h| <= half_day in every turn."""
+    """Integral of max(0, along + across cos h) over h from 0 to ``angle``; daylight: |h| <= half_day in each turn."""
     turns = math.floor(angle / (2.0 * math.pi) + 0.5)
     rest = min(max(angle - 2.0 * math.pi * turns, -half_day), half_day)
     whole = 2.0 * (along * half_day + across * math.sin(half_day))

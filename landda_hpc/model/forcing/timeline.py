@@ -1,4 +1,4 @@
-"""Records of a forcing variable in time: which of them a step needs, and with which weights."""
+"""Records of a forcing variable in time: selection of the records that a step needs, and their weights."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Part:
 
 
 class Timeline:
-    """Records of one variable; a file is opened for its times when they are needed.
+    """Records of one variable; the times of a file are read when they are needed.
 
     Parameters
     ----------
-    folder : of the dataset.
-    variable : location and names.
+    folder : folder of the dataset.
+    variable : location and names of the variable.
     clock, leap_days : see ``ForcingSet``.
     """
 
@@ -48,18 +48,18 @@ class Timeline:
 
     @classmethod
     def of_records(cls, folder: Path, variable: VariableFiles, records: list[Record]) -> Self:
-        """The timeline of given records."""
+        """Make a timeline of given records."""
         timeline = cls(folder, variable, "stamps", True)
         timeline._period = "all"
         timeline._known = {_floor(records[0].begin, "all"): records}
         return timeline
 
     def path(self, time: datetime) -> Path:
-        """File to which a time belongs by the file's name."""
+        """File that contains a time according to its name."""
         return self._folder / time.strftime(self._variable.path)
 
     def bracket(self, begin: datetime, end: datetime) -> list[Record]:
-        """Records whose nodes (instants or midpoints) enclose [begin, end], in order; one record at an edge.
+        """Records whose nodes (instants or midpoints) enclose [begin, end], in order; fewer at the edge of the files.
 
         Raises
         ------
@@ -78,11 +78,11 @@ class Timeline:
         return found
 
     def overlapping(self, begin: datetime, end: datetime) -> list[Part]:
-        """Parts of [begin, end), each in the interval of one record, in order.
+        """Parts of [begin, end), each within the interval of one record, in order.
 
         Raises
         ------
-        DataError : they do not cover it.
+        DataError : the records do not cover the period.
         """
         records = self._around(begin, end)
         parts = [Part(r, max(begin, r.begin), min(end, r.end)) for r in records if r.begin < end and r.end > begin]
@@ -96,12 +96,12 @@ class Timeline:
         return parts
 
     def preceding(self, record: Record) -> Record | None:
-        """The record whose interval ends where this one's begins; None if no file has it."""
+        """The record whose interval ends where that of ``record`` begins; None if no file contains it."""
         records = self._around(record.begin, record.begin)
         return next((r for r in records if r.end == record.begin), None)
 
     def records(self, time: datetime) -> list[Record]:
-        """All records of the file to which a time belongs by the file's name.
+        """All records of the file that contains a time according to its name.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class Timeline:
         return self._counts[path]
 
     def files(self, begin: datetime, end: datetime) -> list[datetime]:
-        """One time in each file that covers a part of [begin, end) by its name."""
+        """One time for each file that covers a part of [begin, end) according to its name."""
         start = _floor(begin, self._period)
         times = [start]
         while self._period != "all" and _following(times[-1], self._period) < end:
@@ -130,7 +130,7 @@ class Timeline:
         return times
 
     def _around(self, begin: datetime, end: datetime) -> list[Record]:
-        """Records from before begin to after end, from the file of that time and, if necessary, adjacent files."""
+        """Records from before begin to after end, from the files of the period and, if necessary, adjacent files."""
         times = self.files(begin, end)
         own = [r for t in times for r in self.records(t)]
         spare = 2 * _spacing(own)
@@ -184,7 +184,7 @@ def _add_line(weights: list[float], x: list[float], at: float, share: float) -> 
 
 
 def find_gaps(timeline: Timeline, begin: datetime, end: datetime, *, as_line: bool) -> list[str]:
-    """Problems of a variable's files in a period, one line each: missing files, wrong times, gaps."""
+    """Find problems of a variable's files in a period, one line each: missing files, wrong times, gaps."""
     problems = []
     for time in timeline.files(begin, end):
         try:
@@ -223,7 +223,7 @@ _CODES: Final[tuple[tuple[Period, tuple[str, ...]], ...]] = (
 
 
 def _period_of(pattern: str) -> Period:
-    """Period that a file covers, by the finest strftime code of its pattern."""
+    """Period that one file covers, from the finest strftime code in its pattern."""
     return next((period for period, codes in _CODES if any(code in pattern for code in codes)), "all")
 
 
