@@ -1,10 +1,10 @@
-"""Acceleration of a spin-up: estimates of the equilibrium of the slow components of a column.
+"""Acceleration of a spin-up: estimates the equilibrium of the slow components of a column.
 
 A year of constant forcing maps the state to another state, and a spin-up searches for the fixed point of this map.
 Fast components reach it after a year or two. The remaining difference decays geometrically, with one ratio per column.
 Two successive years therefore determine its limit: Aitken's extrapolation, applied to water and heat of deep layers.
-Where water accumulates or drains below the roots the decay is not geometric, because fronts move through dry soil for
-decades. Their limit is known, however: the conductivity of layers equals the year's recharge (``steady_water``). The
+Where water accumulates or drains below the roots, the decay is not geometric, because fronts move through dry soil for
+decades. The limit is nevertheless known: the conductivity of a layer equals the year's recharge (``steady_water``). The
 water table moves by centimetres per year; in equilibrium, baseflow equals the mean recharge of the year. Permafrost
 gains or loses ice at a steady rate for decades; the change is extrapolated at that rate, within the limits of pores
 and ice (projective integration: Gear and Kevrekidis 2003, https://doi.org/10.1137/S1064827501388157).
@@ -30,10 +30,10 @@ MAX_RATIO: Final = 0.9
 """Upper bound of the yearly decay ratio: an extrapolation spans at most nine yearly changes."""
 
 ALIGNED: Final = 0.95
-"""Least cosine between the changes of two years that count as one decaying mode; others are not extrapolated."""
+"""Minimum cosine between two years' changes that count as one decaying mode; other changes are not extrapolated."""
 
 MAX_WATER_CHANGE: Final = 0.02
-"""m3 m-3. Dry deep soil moves so slowly that an overshoot remains; a step that is too short is preferable."""
+"""m3 m-3. Water in dry deep soil moves so slowly that an overshoot persists; too short a step is preferable."""
 
 MAX_ICE_CHANGE: Final = 0.05
 """m3 m-3, of water and of ice in permafrost, where any overshoot ends when ice fills the pores."""
@@ -47,7 +47,7 @@ MAX_WARMTH_CHANGE: Final = 5.0  # K
 MIN_SATURATION: Final = 0.02
 
 MOVING: Final = 1.0e-4
-"""m3 m-3 a-1. Layers that change faster get the water content at which they conduct the year's recharge."""
+"""m3 m-3 a-1. Layers that change faster are set to the water content at which they conduct the year's recharge."""
 
 
 def extrapolate(
@@ -65,8 +65,8 @@ def extrapolate(
 
     Parameters
     ----------
-    tiles : of the states.
-    older, old, state : at the ends of three successive years of the same forcing.
+    tiles : tiles of the states.
+    older, old, state : states at the ends of three successive years of the same forcing.
     recharge : drainage into the aquifer in the last year, kg m-2, (n_tile,).
     seconds : length of a year.
     water_tolerance, temperature_tolerance : m3 m-3 and K. If no deep layer changed by more in the last year, water and
@@ -74,8 +74,8 @@ def extrapolate(
 
     Notes
     -----
-    Local; a tile depends only on itself. Layers with ice at the end of one of the last two years keep their water,
-    except if the lowest layer has ice: permafrost.
+    Local; the result of a tile depends only on that tile. Layers with ice at the end of one of the last two years keep
+    their water, unless the lowest layer has ice (permafrost).
     """
     for tile in np.flatnonzero(tiles.patchtype == PatchType.SOIL):
         i = int(tile)
@@ -97,7 +97,7 @@ def extrapolate(
 
 @dataclass(frozen=True)
 class Deep:
-    """Water, ice and temperature of a column's layers below 0.29 m, (5,) each: views of a state's arrays."""
+    """Water, ice and temperature of a column's layers below 0.29 m, each (5,); views of a state's arrays."""
 
     liquid: FloatArray  # kg m-2
     ice: FloatArray  # kg m-2
@@ -118,11 +118,11 @@ class Deep:
 
 @dataclass(frozen=True)
 class FreeSoil:
-    """The soil of a column's lowest layers, (n,) each, and the indices of these layers."""
+    """Soil of a column's lowest layers, each (n,), and the indices of these layers."""
 
     layers: slice
-    thickness: FloatArray  # of water alone, kg m-2
-    pores: FloatArray  # kg m-2
+    thickness: FloatArray  # as mass of pure water, kg m-2
+    pores: FloatArray  # as mass of water that fills them, kg m-2
     conductivity: FloatArray  # saturated, kg m-2 s-1
     b: FloatArray
 
@@ -141,18 +141,18 @@ def move_warmth(older: Deep, old: Deep, new: Deep) -> None:
     further = years_to_come(decay(old.warmth - older.warmth, change)) * change
     goal = new.warmth + np.clip(further, -MAX_WARMTH_CHANGE, MAX_WARMTH_CHANGE)
     is_free = (new.ice <= FROZEN_ICE) & (goal > T_FREEZE)
-    # The little liquid water of cold ground follows the temperature within a step.
+    # The small amount of liquid water in cold ground adjusts to the temperature within a step.
     is_solid = (new.ice > FROZEN_ICE) & (goal < T_FREEZE)
     new.warmth[:] = np.where(is_free | is_solid, goal, new.warmth)
 
 
 def move_free_water(older: Deep, old: Deep, new: Deep, soil: FreeSoil, recharge: float, seconds: float) -> None:
-    """Move the water of the lowest layers, those without ice, to its limit, in place.
+    """Move the water of the lowest layers, which have no ice, to its limit, in place.
 
     Parameters
     ----------
     older, old, new : states at the ends of years.
-    soil : of these layers.
+    soil : soil of these layers.
     recharge, seconds : see ``extrapolate``.
     """
     water = new.liquid[soil.layers]
@@ -169,7 +169,7 @@ def move_free_water(older: Deep, old: Deep, new: Deep, soil: FreeSoil, recharge:
 
 
 def move_permafrost(older: Deep, old: Deep, new: Deep, pores: FloatArray) -> None:
-    """Extrapolate water and ice at the rate of the last year, in place, within the limits of pores, kg m-2, and ice."""
+    """Extrapolate water and ice at last year's rate, in place, limited by pore space, kg m-2, and available ice."""
     liquid = new.liquid - old.liquid
     ice = new.ice - old.ice
     before = np.concatenate([old.liquid - older.liquid, old.ice - older.ice])
@@ -180,20 +180,20 @@ def move_permafrost(older: Deep, old: Deep, new: Deep, pores: FloatArray) -> Non
     room = np.maximum(0.0, pores - new.liquid - new.ice * (RHO_WATER / RHO_ICE))
     filling = liquid + ice * (RHO_WATER / RHO_ICE)
     share = np.minimum.reduce([share_of(filling, room), share_of(-liquid, new.liquid), share_of(-ice, new.ice)])
-    # A layer that loses all its water keeps no rounding error.
+    # The maximum removes the rounding error of a layer that loses all its water.
     new.liquid[:] = np.maximum(0.0, new.liquid + share * liquid)
     new.ice[:] = np.maximum(0.0, new.ice + share * ice)
 
 
 def table_over_permafrost(older: float, old: float, new: float) -> float:
-    """Depth of the water table, m, below permafrost, which receives no recharge: extrapolated at its own rate."""
+    """Extrapolate the depth of the water table, m, at its own rate, because permafrost prevents recharge."""
     change = new - old
     years = years_to_come(decay(np.array([old - older]), np.array([change])), MAX_GROWTH)
     return min(DEEPEST, max(0.0, new + min(MAX_TABLE_CHANGE, max(-MAX_TABLE_CHANGE, years * change))))
 
 
 def share_of(wanted: FloatArray, there: FloatArray) -> FloatArray:
-    """The available share of the requested amount, 0..1; 1 if nothing is requested."""
+    """Fraction of the requested amount that is available, 0..1; 1 if nothing is requested."""
     share: FloatArray = np.where(wanted > there, there / np.where(wanted > there, wanted, 1.0), 1.0)
     return share
 
@@ -208,7 +208,7 @@ def steady_water(soil: FreeSoil, flux: float) -> FloatArray:
 def years_to_come(ratio: float, most: float = 1.0) -> float:
     """r + r^2 + ... = r / (1 - r): the remaining change of a yearly decay, in units of last year's change.
 
-    0 where the changes grow by ``most`` or more; otherwise at most the value for ``MAX_RATIO``.
+    0 if the ratio is ``most`` or more; otherwise at most the value for ``MAX_RATIO``.
     """
     if ratio >= most:
         return 0.0

@@ -1,4 +1,4 @@
-"""The canopy: its present extent, intercepted water, stomata, and leaf temperature.
+"""Canopy: present extent, intercepted water, stomata and leaf temperature.
 
 Leaves, ground and the air above exchange heat and vapour with the canopy air, which stores neither: a network of
 resistances (Zeng et al. 2005, J. Climate, 18, 4862-4881, for the ground; Dickinson et al. 1993 for the leaves). Leaves
@@ -63,34 +63,34 @@ from landda_hpc.model.column.land.radiation import longwave, shade
 from landda_hpc.model.column.land.turbulence import MIN_WIND, exchange, first_zeta, next_zeta
 
 SMALLEST_LSAI: Final = 0.05  # m2 m-2 of the tile; below it there is no canopy
-EXTINCTION: Final = 0.5  # of what stomata can do down the canopy: that of light by leaves in all directions
+EXTINCTION: Final = 0.5  # of stomatal capacity down the canopy; equals that of light for randomly oriented leaves
 ROUGHNESS_LOW: Final = 0.15  # of canopy height, low plants
 ROUGHNESS_TALL: Final = 0.10  # trees
 TALL: Final = 10.0  # m
 DISPLACEMENT_SHARE: Final = 0.67
-DENSE_LSAI: Final = 2.0  # from which a canopy is as rough as it gets
+DENSE_LSAI: Final = 2.0  # at and above which a canopy has its maximum roughness
 LEAF_EXCHANGE: Final = 0.01  # m s-1/2
-DENSE_EXCHANGE: Final = 0.004  # of the ground under a dense canopy, 1
+DENSE_EXCHANGE: Final = 0.004  # exchange coefficient of the ground under a dense canopy
 AIR_VISCOSITY: Final = 1.5e-5  # m2 s-1
 WATER_PER_LEAF: Final = 0.1  # kg m-2 per LSAI
 INTERCEPTED: Final = 0.25
 MAX_STOMATA: Final = 5000.0  # s m-1
 MIN_HUMIDITY: Final = 0.05
-MIN_BTRAN: Final = 1.0e-3  # below it nothing transpires
+MIN_BTRAN: Final = 1.0e-3  # below it there is no transpiration
 LAPSE_RATE: Final = 0.0098  # K m-1
 MAX_ITERATIONS: Final = 12
-MAX_LEAF_STEP: Final = 6.0  # K an iteration
-LEAF_TOLERANCE: Final = 0.02  # K; the rest of the balance is heat to the air, a few tenths of 1 W m-2 at most
+MAX_LEAF_STEP: Final = 6.0  # K per iteration
+LEAF_TOLERANCE: Final = 0.02  # K; the remaining imbalance, at most a few tenths of 1 W m-2, heats the air
 
 
 @compiled()
 def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) -> None:
-    """Canopy above the snow, and the properties derived from it.
+    """Compute the canopy above the snow and the properties derived from it.
 
     Parameters
     ----------
-    leaf, stem : area index of the vegetated part, m2 m-2.
-    properties : of the tile.
+    leaf, stem : area indices of the vegetated part, m2 m-2.
+    properties : properties of the tile.
     x : scalars; reads SNOWDP, Z0G; writes LAI, LSAI, EMIS_V, REFLECT_*, PASS_*, OPEN, Z0M,
         DISPLACEMENT, WET_SHARE.
 
@@ -129,7 +129,7 @@ def canopy_now(leaf: float, stem: float, properties: FloatArray, x: FloatArray) 
 
 @compiled()
 def wet_share(water: float, area: float) -> float:
-    """Wet share of leaves, (water / capacity)^(2/3) (Deardorff 1978, J. Geophys. Res., 83, 1889-1903)."""
+    """Wet fraction of leaves, (water / capacity)^(2/3) (Deardorff 1978, J. Geophys. Res., 83, 1889-1903)."""
     if water <= 0.0 or area <= 0.0:
         return 0.0
     return min(1.0, math.exp(math.log(water / (WATER_PER_LEAF * area)) * (2.0 / 3.0)))
@@ -137,7 +137,7 @@ def wet_share(water: float, area: float) -> float:
 
 @compiled()
 def intercept(rain: float, x: FloatArray) -> float:
-    """Throughfall, kg m-2; leaves intercept rain up to their capacity.
+    """Intercept rain by leaves up to their capacity; return the throughfall, kg m-2.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def intercept(rain: float, x: FloatArray) -> float:
 
 @compiled()
 def drip(x: FloatArray) -> float:
-    """Dew above the capacity of leaves, kg m-2; it falls to the ground."""
+    """Remove dew above the capacity of leaves and return it, kg m-2; it falls to the ground."""
     excess: float = max(0.0, x[LDEW] - WATER_PER_LEAF * x[LSAI])
     x[LDEW] -= excess
     return excess
@@ -167,11 +167,11 @@ def drip(x: FloatArray) -> float:
 
 @compiled()
 def stomata(shortwave: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> None:
-    """Stomatal resistance per leaf area, s m-1, into x[STOMATA]; 0 where nothing transpires.
+    """Set x[STOMATA] to the stomatal resistance per leaf area, s m-1; 0 without transpiration.
 
-    r = r_min / (F1 F2 F3 F4): light, humidity, temperature and root water (Jarvis 1976, Phil. Trans. R. Soc. B, 273,
-    593-610; light and temperature of Noilhan and Planton 1989, Mon. Weather Rev., 117, 536-549); F2 is the air's
-    relative humidity, to which conductance is proportional (Ball, Woodrow and Berry 1987); F4 is x[BTRAN].
+    r = r_min / (F1 F2 F3 F4) for light, humidity, temperature and root water (Jarvis 1976, Phil. Trans. R. Soc. B, 273,
+    593-610). F1 and F3 follow Noilhan and Planton (1989, Mon. Weather Rev., 117, 536-549); F2 is the relative humidity
+    of the air, to which conductance is proportional (Ball, Woodrow and Berry 1987); F4 is x[BTRAN].
     """
     x[STOMATA] = 0.0
     if x[LAI] <= 0.0 or x[BTRAN] < MIN_BTRAN:
@@ -188,11 +188,11 @@ def stomata(shortwave: float, weather: FloatArray, properties: FloatArray, x: Fl
 
 @compiled()
 def active_leaves(area: float, cover: float) -> float:
-    """Effective leaf area: at the top of the canopy it would transpire as much as the whole canopy does, m2 m-2.
+    """Effective leaf area, m2 m-2, which at the top of the canopy would transpire as much as the whole canopy.
 
-    Stomatal capacity decreases down the canopy as light does: (1 - exp(-k L)) / k, about twice the leaf conductance
-    for a dense canopy (Sellers et al. 1992, Remote Sens. Environ., 42, 187-216; Kelliher et al. 1995, Agric. For.
-    Meteorol., 73, 1-16, measured about three times).
+    Stomatal capacity decreases down the canopy as light does: (1 - exp(-k L)) / k. A dense canopy has about twice the
+    leaf conductance (Sellers et al. 1992, Remote Sens. Environ., 42, 187-216); measurements show about three times
+    (Kelliher et al. 1995, Agric. For. Meteorol., 73, 1-16).
     """
     if area <= 0.0 or cover <= 0.0:
         return 0.0
@@ -201,18 +201,18 @@ def active_leaves(area: float, cover: float) -> float:
 
 @compiled()
 def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> int:
-    """Fluxes of a tile with a canopy at the ground's present temperature, and their derivatives to it.
+    """Compute the fluxes of a tile with canopy and their derivatives with respect to ground temperature.
 
     Parameters
     ----------
     step : s; limits evaporation from wet leaves.
-    ground : temperature of the surface, K.
-    weather, properties : of the tile.
-    x : scalars; reads the canopy's, the ground surface's and SUN_*; writes TLEAF and all fluxes.
+    ground : present temperature of the surface, K.
+    weather, properties : weather and properties of the tile.
+    x : scalars; reads those of canopy and ground surface, and SUN_*; writes TLEAF and all fluxes.
 
     Returns
     -------
-    Iterations of the leaf temperature.
+    Number of iterations of the leaf temperature.
     """
     latent = LATENT_HEAT_VAPORISATION
     air = weather[W_AIR]
@@ -301,7 +301,7 @@ def canopy_fluxes(step: float, ground: float, weather: FloatArray, properties: F
     x[TLEAF] = leaf
     x[E_LEAF] = evaporated
     x[E_ROOT] = transpired
-    # Energy that leaves absorb and do not use for evaporation warms the air: their balance closes exactly.
+    # Energy that leaves absorb and do not use for evaporation warms the air, so their balance closes exactly.
     ground_heat = heat * heat_ground * (ground - inside)
     x[SENSIBLE] = ground_heat + x[SUN_LEAF] + gain - latent * (evaporated + transpired)
     x[E_GROUND] = density * vapour_ground * (x[Q_G] - vapour)

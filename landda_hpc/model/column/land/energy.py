@@ -1,4 +1,4 @@
-"""The energy balance of a tile over one step: surface fluxes, heat in snow and soil, evaporation."""
+"""Energy balance of a tile over one step: surface fluxes, heat in snow and soil, evaporation."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ from landda_hpc.state import PatchType
 
 MAX_SURFACE_CHANGE: Final = 10.0  # K; a sub-step that would change the surface by more is halved
 FROST_DENSITY: Final = 100.0  # kg m-3
-SHORTEST: Final = 1.0 / 16.0  # of the model step
+SHORTEST: Final = 1.0 / 16.0  # shortest sub-step as a fraction of the model step
 _WETLAND: Final = int(PatchType.WETLAND)
 _GLACIER: Final = int(PatchType.GLACIER)
 _LAKE: Final = int(PatchType.LAKE)
@@ -71,7 +71,7 @@ _LAKE: Final = int(PatchType.LAKE)
 
 @compiled()
 def is_water(kind: int) -> bool:
-    """Whether the surface is water or ice, whose level the model does not compute."""
+    """Whether a tile is a wetland, glacier or lake, whose water level the model does not compute."""
     return kind in (_WETLAND, _GLACIER, _LAKE)
 
 
@@ -79,7 +79,7 @@ def is_water(kind: int) -> bool:
 def ground_surface(
     i: int, kind: int, top: int, weather: FloatArray, s: FloatArray, column: Column, x: FloatArray, c: FloatArray
 ) -> None:
-    """Albedo, humidity and latent heat of the surface in its present state."""
+    """Compute albedo, humidity and latent heat of the surface in its present state."""
     surface = s[T, top]
     if kind in (_WETLAND, _GLACIER, _LAKE):
         frozen = kind == _GLACIER or s[ICE, N_SNOW] > s[LIQ, N_SNOW]
@@ -108,7 +108,7 @@ def ground_surface(
 
 @compiled()
 def thermal_properties(i: int, kind: int, top: int, s: FloatArray, column: Column, x: FloatArray) -> None:
-    """Heat capacities and conductances of all layers in their present state."""
+    """Compute heat capacities and conductances of all layers in their present state."""
     if kind in (_GLACIER, _LAKE):
         water_thermal(s, column, kind == _LAKE)
     else:
@@ -120,14 +120,14 @@ def thermal_properties(i: int, kind: int, top: int, s: FloatArray, column: Colum
 
 @compiled()
 def evaporate(kind: int, top: int, wanted: float, s: FloatArray, x: FloatArray) -> float:
-    """Remove evaporation from the ground, or add dew or frost; returns the actual amount, kg m-2.
+    """Remove evaporation from the ground, or add dew or frost; return the actual amount, kg m-2.
 
     Parameters
     ----------
     kind, top : patch type, slot of the uppermost layer.
     wanted : kg m-2 over the sub-step, negative for dew.
-    s, x : layers and scalars. For soil without snow, liquid is recorded in A_LIQUID for the soil-water equation,
-            which may have less; for water surfaces all of it.
+    s, x : layers and scalars. A_LIQUID receives all evaporation of water surfaces, and that of liquid from soil without
+        snow; the soil-water equation reduces the latter if water is lacking.
     """
     as_ice = x[HEAT] == LATENT_SUBLIMATION
     if top < N_SNOW:
@@ -156,12 +156,12 @@ def evaporate(kind: int, top: int, wanted: float, s: FloatArray, x: FloatArray) 
 def book_fluxes(
     kind: int, top: int, step: float, before: float, weather: FloatArray, s: FloatArray, x: FloatArray
 ) -> float:
-    """Correct the fluxes to the temperature at the end of the sub-step and add them up; the residual, W m-2.
+    """Correct the fluxes to the temperature at the end of the sub-step, sum them, and return the residual, W m-2.
 
     Parameters
     ----------
     before : temperature of the surface at the beginning, K.
-    s : layers; reads T_BEFORE, T, CAP for the heat that was stored.
+    s : layers; reads T_BEFORE, T and CAP for the stored heat.
     """
     change = s[T, top] - before
     stored = LATENT_HEAT_FUSION * x[MELT]
@@ -169,7 +169,7 @@ def book_fluxes(
         stored += s[CAP, k] * (s[T, k] - s[T_BEFORE, k])
     wanted = (x[E_GROUND] + x[D_E_GROUND] * change) * step
     took = evaporate(kind, top, wanted, s, x)
-    # Evaporation for which the ground lacks water becomes heat of the air.
+    # The energy of evaporation for which the ground lacks water heats the air.
     sensible = (x[SENSIBLE] + x[D_SENSIBLE] * change) * step + x[HEAT] * (wanted - took)
     upward = (x[LW_UP] + 4.0 * x[EMIS_G] * STEFAN_BOLTZMANN * before * before * before * change) * step
     from_leaf = min(x[E_LEAF] * step, x[LDEW])
@@ -202,17 +202,17 @@ def balance(
     x: FloatArray,
     c: FloatArray,
 ) -> tuple[int, int, float]:
-    """Advance temperatures, phases and surface fluxes by a model step, in sub-steps if the surface changes fast.
+    """Advance temperatures, phases and surface fluxes by a model step, in sub-steps if the surface changes quickly.
 
     Parameters
     ----------
     i, kind, top, step : tile, patch type, uppermost slot, s.
     sun : short-wave radiation, W m-2.
-    c : work array of the water solver, as ``load_water`` left it (soil).
+    c : work array of the water solver, set by ``load_water`` (soil only).
 
     Returns
     -------
-    Sub-steps, iterations of the leaf temperature, largest residual, W m-2.
+    Number of sub-steps, number of iterations of the leaf temperature, largest residual, W m-2.
     """
     properties = column.properties[i]
     has_soil = kind not in (_GLACIER, _LAKE)
@@ -253,6 +253,6 @@ def balance(
 
 @compiled()
 def return_heat(unspent: float, x: FloatArray) -> None:
-    """Record vapour for which the soil lacked water, kg m-2, as heat to the air."""
+    """Change evaporation for which the soil lacked water, kg m-2, from latent to sensible heat."""
     x[J_LATENT] -= LATENT_HEAT_VAPORISATION * unspent
     x[J_SENSIBLE] += LATENT_HEAT_VAPORISATION * unspent

@@ -1,4 +1,4 @@
-"""The ground surface: its humidity, the resistance to evaporation, and fluxes of bare ground."""
+"""Ground surface: humidity, resistance to evaporation, and fluxes of bare ground."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from landda_hpc.model.column.land.radiation import longwave
 from landda_hpc.model.column.land.turbulence import MIN_WIND, exchange, first_zeta, next_zeta
 
 ROUGHNESS_SOIL: Final = 0.01  # m
-ROUGHNESS_SNOW: Final = 0.0024  # m; ice and water too
+ROUGHNESS_SNOW: Final = 0.0024  # m; also of ice and water
 KELVIN: Final = GRAVITY / (
     1000.0 * GAS_CONSTANT_VAPOUR
 )  # K mm-1; relative humidity over soil water exp(KELVIN psi / T)
@@ -76,7 +76,7 @@ def soil_humidity(
     properties: FloatArray,
     x: FloatArray,
 ) -> None:
-    """Humidity and dry-layer resistance of soil with a share of thin snow.
+    """Compute humidity and dry-layer resistance of soil that is partly covered by thin snow.
 
     Air in the pores is in equilibrium with the soil water (Philip 1957, J. Meteorol., 14, 354-366). A dry surface
     layer of depth DSL has the resistance DSL / (D_0 tau) (Swenson and Lawrence 2014, J. Geophys. Res. Atmos., 119,
@@ -84,7 +84,7 @@ def soil_humidity(
 
     Parameters
     ----------
-    surface : temperature, K.
+    surface : temperature of the surface, K.
     psi, theta : of the top layer, mm and m3 m-3 of liquid.
     effective_porosity, porosity : of the top layer: porosity minus ice, and porosity, m3 m-3.
     thickness : of the top layer, m.
@@ -95,7 +95,7 @@ def soil_humidity(
     relative = snow + (1.0 - snow) * math.exp(KELVIN * psi / surface)
     x[Q_G] = relative * saturated
     x[DQ_G] = relative * slope
-    # Vapour does not condense into soil that is too dry for dew.
+    # Vapour does not condense into dry soil unless the air is saturated at the surface temperature.
     if saturated > weather[W_HUMIDITY] > x[Q_G]:
         x[Q_G] = weather[W_HUMIDITY]
         x[DQ_G] = 0.0
@@ -103,20 +103,20 @@ def soil_humidity(
     dry = thickness * lack / max(1.0e-6, DRY_LAYER_ONSET * porosity - properties[P_THETA_AIR])
     diffusivity = 2.12e-5 * math.exp(1.75 * math.log(surface / ZERO_CELSIUS))
     resistance = min(MAX_DRY_LAYER, dry) / (diffusivity * properties[P_TORTUOSITY])
-    # Soil and snow next to each other; snow has a resistance of 1 s m-1 (CoLM).
+    # Soil and snow in parallel; snow has a resistance of 1 s m-1 (CoLM).
     x[RSS] = resistance / (1.0 - snow + snow * resistance)
 
 
 @compiled()
 def wet_humidity(surface: float, weather: FloatArray, x: FloatArray) -> None:
-    """Humidity above snow, ice or water."""
+    """Compute humidity above snow, ice or water."""
     x[Q_G], x[DQ_G] = saturation(surface, weather[W_PRESSURE])
     x[RSS] = 0.0
 
 
 @compiled()
 def latent_heat(surface: float, has_ice: bool, has_liquid: bool) -> float:
-    """Latent heat of evaporation, J kg-1: of sublimation if it is cold and only ice is available."""
+    """Latent heat of evaporation, or of sublimation if it is freezing and only ice is available, J kg-1."""
     if surface < T_FREEZE and has_ice and not has_liquid:
         return LATENT_SUBLIMATION
     return LATENT_HEAT_VAPORISATION
@@ -124,16 +124,16 @@ def latent_heat(surface: float, has_ice: bool, has_liquid: bool) -> float:
 
 @compiled()
 def bare_fluxes(ground: float, weather: FloatArray, properties: FloatArray, x: FloatArray) -> None:
-    """Fluxes of a tile without canopy at the ground's present temperature, and their derivatives to it.
+    """Compute the fluxes of a tile without canopy and their derivatives with respect to ground temperature.
 
     The roughness length for heat is z0 exp(-0.13 (u* z0 / nu)^0.45) (Zeng and Dickinson 1998, J. Climate, 11,
     537-550).
 
     Parameters
     ----------
-    ground : temperature of the surface, K.
-    weather, properties : of the tile.
-    x : scalars; reads the ground surface's and SUN_GROUND; writes TLEAF (the ground's) and all fluxes.
+    ground : present temperature of the surface, K.
+    weather, properties : weather and properties of the tile.
+    x : scalars; reads those of the ground surface, and SUN_GROUND; writes TLEAF (= ``ground``) and all fluxes.
     """
     air = weather[W_AIR]
     humidity = weather[W_HUMIDITY]

@@ -1,9 +1,9 @@
-"""The water table, the aquifer below the soil, and baseflow.
+"""Water table, aquifer below the soil, and baseflow.
 
 As in CoLM2014, the lowest layer drains freely into the aquifer, baseflow leaves the aquifer, and the table moves by the
 difference divided by the specific yield of the soil at its depth (docs/column.md, "Formulas of the soil-water scheme").
 The table may lie within the soil column although the layers below it are not saturated; it determines the saturated
-share of the surface and the baseflow.
+fraction of the surface and the baseflow.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ MIN_YIELD: Final = 0.02
 MAX_BASEFLOW: Final = 5.5e-3  # kg m-2 s-1
 BASEFLOW_DECAY: Final = 2.5  # m-1
 NEGLIGIBLE_BASEFLOW: Final = 12.0  # m; deeper tables give less than 1e-15 kg m-2 s-1
-SEALING: Final = 3.0  # of ice in baseflow, 1
+SEALING: Final = 3.0  # coefficient of the effect of ice on baseflow
 
 
 @compiled()
 def layer_of(depth: float, column: Column) -> int:
-    """The soil layer at a depth, m; the lowest one below the column."""
+    """Index of the soil layer at a depth, m; for depths below the column, that of the lowest layer."""
     n = column.dz.size
     for j in range(n - 1):
         if depth < column.zi[j + 1]:
@@ -36,7 +36,7 @@ def layer_of(depth: float, column: Column) -> int:
 
 @compiled()
 def specific_yield(i: int, table: float, j: int, column: Column) -> float:
-    """Water per rise of the table at this depth, m3 m-3: porsl (1 - (1 - 1000 zwt / psi0)^(-1/b)), at least 0.02."""
+    """Specific yield at the depth of the table, m3 m-3: porsl (1 - (1 - 1000 zwt / psi0)^(-1/b)), at least 0.02."""
     h = column.hydraulic
     suction = math.log(1.0 + 1000.0 * table * math.exp(-h[i, LOG_PSI0, j]))
     share: float = max(MIN_YIELD, h[i, PORSL, j] * (1.0 - math.exp(-suction / h[i, BSW, j])))
@@ -45,11 +45,11 @@ def specific_yield(i: int, table: float, j: int, column: Column) -> float:
 
 @compiled()
 def sealed_by_ice(i: int, table: float, j: int, s: FloatArray, column: Column) -> float:
-    """The share of the ground where ice prevents baseflow, 0..1.
+    """Fraction of the ground where ice prevents baseflow, 0..1.
 
-    (exp(-3 (1 - f)) - exp(-3)) / (1 - exp(-3)), where f is the mean ice-filled share of the pores from the layer
+    (exp(-3 (1 - f)) - exp(-3)) / (1 - exp(-3)), where f is the mean ice-filled fraction of the pores from the layer
     above the table downwards, or of the lowest layer if the table is below it (Niu and Yang 2006, J. Hydrometeorol., 7,
-    937-952; Oleson et al. 2010, NCAR/TN-478, section 7.5; the same in CoLM).
+    937-952; Oleson et al. 2010, NCAR/TN-478, section 7.5; also in CoLM).
     """
     n = column.dz.size
     first = n - 1 if table > column.zi[n] else max(0, j - 1)

@@ -1,9 +1,9 @@
 """Heat in snow and soil: conductivity, diffusion, and phase change from excess energy.
 
-Soil conductivity after Johansen (1975) in the form of Farouki (1981): dry and saturated values, interpolated by
-Kersten's number; snow conductivity after Jordan (1991). Diffusion is Crank-Nicolson between layers and implicit in
-the surface flux (Oleson et al. 2013, NCAR/TN-503, chapter 6, whose thinner effective top layer, C_a = 0.34, lets it
-follow the surface).
+Soil conductivity follows Johansen (1975) in the form of Farouki (1981): the Kersten number interpolates between dry
+and saturated values. Snow conductivity follows Jordan (1991). Diffusion is Crank-Nicolson between layers and implicit
+in the surface flux (Oleson et al. 2013, NCAR/TN-503, chapter 6); the effective top layer is thinner (C_a = 0.34), so
+that it follows the surface temperature.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from landda_hpc.model.column.land.layout import (
 )
 
 SURFACE_SHARE: Final = 0.34  # C_a
-EXPLICIT: Final = 0.5  # share of the old temperatures in conduction
+EXPLICIT: Final = 0.5  # weight of the old temperatures in conduction
 LOG_WATER: Final = math.log(CONDUCTIVITY_WATER)  # ln of conductivity, W m-1 K-1
 LOG_ICE: Final = math.log(2.29)
 CONDUCTIVITY_AIR: Final = 0.023
 CONDUCTIVITY_ICE: Final = 2.29
-LAKE_MIXING: Final = 40.0  # times still water's conductivity; wind and convection stir the upper metres
+LAKE_MIXING: Final = 40.0  # factor on the conductivity of still water; wind and convection mix the upper metres
 LOG_TO_10: Final = 1.0 / math.log(10.0)
 FREEZING_SUCTION: Final = 1.0e3 * LATENT_HEAT_FUSION / GRAVITY  # mm
 MIN_CAPACITY: Final = 500.0  # J m-2 K-1
@@ -52,7 +52,7 @@ MIN_CAPACITY: Final = 500.0  # J m-2 K-1
 
 @compiled()
 def soil_thermal(i: int, s: FloatArray, column: Column) -> None:
-    """Conductivity and heat capacity of soil layers from their present water and ice."""
+    """Compute conductivity and heat capacity of soil layers from their present water and ice."""
     thermal = column.thermal
     for j in range(column.dz.size):
         k = N_SNOW + j
@@ -74,7 +74,7 @@ def soil_thermal(i: int, s: FloatArray, column: Column) -> None:
 
 @compiled()
 def water_thermal(s: FloatArray, column: Column, stirred: bool) -> None:
-    """The same for layers of water and ice alone: lakes (mixed) and glaciers."""
+    """Compute conductivity and heat capacity of layers of pure water and ice: lakes (mixed) and glaciers."""
     mixing = LAKE_MIXING if stirred else 1.0
     for j in range(column.dz.size):
         k = N_SNOW + j
@@ -87,7 +87,7 @@ def water_thermal(s: FloatArray, column: Column, stirred: bool) -> None:
 
 @compiled()
 def snow_thermal(top: int, s: FloatArray) -> None:
-    """Conductivity and heat capacity of snow layers (Jordan 1991, CRREL special report 91-16, eq. 35)."""
+    """Compute conductivity and heat capacity of snow layers (Jordan 1991, CRREL special report 91-16, eq. 35)."""
     for k in range(top, N_SNOW):
         mass = s[LIQ, k] + s[ICE, k]
         density = mass / s[DZ, k]
@@ -99,7 +99,7 @@ def snow_thermal(top: int, s: FloatArray) -> None:
 
 @compiled()
 def conductances(top: int, s: FloatArray, column: Column, x: FloatArray) -> None:
-    """Conductance between layers, and the effective heat capacity of the top layer at the surface.
+    """Compute the conductance between layers and the effective heat capacity of the top layer.
 
     Snow too thin for its own layer adds its capacity to the soil below.
     """
@@ -122,7 +122,7 @@ def conductances(top: int, s: FloatArray, column: Column, x: FloatArray) -> None
 
 @compiled()
 def diffuse(top: int, step: float, flux: float, slope: float, s: FloatArray) -> float:
-    """Solve for the temperatures at the end of a step; writes s[TNEW].
+    """Solve for the temperatures at the end of a step, into s[TNEW].
 
     Parameters
     ----------
@@ -175,13 +175,13 @@ def supercooled(temperature: float, log_psi0: float, b: float, pores: float) -> 
 def change_phase(
     i: int, top: int, step: float, slope: float, has_soil: bool, s: FloatArray, column: Column, x: FloatArray
 ) -> None:
-    """Adopt the new temperatures; melt or freeze with the energy beyond freezing point.
+    """Adopt the new temperatures; melt or freeze with the energy beyond the freezing point.
 
     Parameters
     ----------
     i : tile.
     top, step, slope : as for ``diffuse``; the surface flux refers to the temperature after the phase change.
-    has_soil : pores hold supercooled water (otherwise the layers are water and ice alone).
+    has_soil : layers are soil with supercooled water in its pores; otherwise they are pure water and ice.
     s : layers; reads TNEW, updates T, LIQ, ICE.
     x : scalars; MELT is set to the net melt, kg m-2; THAW is incremented where snow without a layer melts.
     """
@@ -219,7 +219,7 @@ def change_phase(
                 continue
             energy = capacity * (T_FREEZE - temperature)
             amount = min(s[LIQ, k] - stays, energy / LATENT_HEAT_FUSION)
-            s[LIQ, k] = max(0.0, s[LIQ, k] - amount)  # not minus a rounding error
+            s[LIQ, k] = max(0.0, s[LIQ, k] - amount)  # no negative rounding error
             s[ICE, k] += amount
             melted -= amount
             s[T, k] = T_FREEZE - (energy - LATENT_HEAT_FUSION * amount) / capacity

@@ -14,7 +14,7 @@ def saturation(temperature: float, pressure: float) -> tuple[float, float]:
 
     Parameters
     ----------
-    temperature : K; over ice below freezing point, over water above it.
+    temperature : K; below the freezing point over ice, otherwise over water.
     pressure : Pa.
 
     Returns
@@ -35,7 +35,7 @@ def saturation(temperature: float, pressure: float) -> tuple[float, float]:
         below = max(20.0, celsius + 272.62)
         vapour = 611.2 * math.exp(22.46 * celsius / below)
         slope = vapour * 22.46 * 272.62 / (below * below)
-    # The formulas do not hold at boiling point; the vapour share of the air is limited to one half.
+    # The formulas do not hold near the boiling point; vapour pressure is limited to half the air pressure.
     if vapour > 0.5 * pressure:
         vapour = 0.5 * pressure
         slope = 0.0

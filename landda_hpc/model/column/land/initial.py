@@ -25,8 +25,8 @@ def land_initial_state(tiles: Tiles, temperature: AnnualWave, time: datetime, th
 
     Notes
     -----
-    Local: no communication. To get the same bits on any number of ranks, create it for all tiles and take the slice.
-    Snow, canopy water and the water table adjust during the spin-up.
+    Local: no communication. For bitwise identical states on any number of ranks, create the state for all tiles and
+    take the slice. Snow, canopy water and the water table adjust during the spin-up.
     """
     core = initial_state(tiles, temperature, time, theta)
     state = TileState.filled(len(tiles), LAND_STATE)
@@ -54,7 +54,7 @@ def land_state_from_profile(
 
     Notes
     -----
-    Local. Below freezing point, water above the supercooled limit is ice.
+    Local. Below the freezing point, water above the supercooled limit is ice.
     """
     n = len(tiles)
     for name, value, expected in (
@@ -79,13 +79,13 @@ def land_state_from_profile(
 
 
 def fitted(state: TileState, tiles: Tiles, wetness_change: FloatArray) -> TileState:
-    """Perturb the soil water of a state by a share of the pores, and limit it to the pores of other tiles.
+    """Perturb the soil water of a state by a fraction of the pores, within the pores of the given tiles.
 
     Parameters
     ----------
-    state : of tiles of the same kinds; changed in place and returned.
-    tiles : the tiles that define the pores; a nature run's soil may differ from that of the spin-up.
-    wetness_change : added to theta / porosity of layers without ice, 1, (n_tile,).
+    state : state of tiles with the same patch types; changed in place and returned.
+    tiles : tiles that define the pores; the soil of a nature run may differ from that of the spin-up.
+    wetness_change : added to theta / porosity of layers without ice, dimensionless, (n_tile,).
     """
     pores = RHO_WATER * SOIL_DZ * tiles.porsl
     ice = state.soil("wice_soisno")

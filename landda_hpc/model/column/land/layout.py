@@ -1,8 +1,8 @@
 """Layout of the packed arrays of the land kernels, and constants that several of them share.
 
-A kernel works on one tile: ``s`` holds its fifteen layers (rows named here, columns are CoLM's soil and snow slots),
-``x`` its scalars. Both are scratch arrays, filled from the state once per forcing step, that stay in the first-level
-cache. Values that are constant during a forcing step are rows of contiguous arrays, one row per tile.
+A kernel works on one tile: ``s`` holds its fifteen layers (rows are named here, columns are CoLM's snow and soil
+slots), ``x`` its scalars. Both are scratch arrays that are filled from the state once per forcing step and stay in the
+level-1 cache. Values that are constant during a forcing step are rows of contiguous arrays, one row per tile.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ T: Final = 0  # temperature, K
 LIQ: Final = 1  # liquid water, kg m-2
 ICE: Final = 2  # kg m-2
 DZ: Final = 3  # thickness, m
-CAP: Final = 4  # heat capacity, J m-2 K-1; of the top layer that which goes with the surface temperature
+CAP: Final = 4  # heat capacity, J m-2 K-1; for the top layer, the effective one at the surface
 BELOW: Final = 5  # thermal conductance to the layer below, W m-2 K-1
 TNEW: Final = 6  # temperature after diffusion, K
 UPPER: Final = 7  # upper diagonal over pivot
 COND: Final = 8  # thermal conductivity, W m-1 K-1
-ICE_SHARE: Final = 9  # ice share of a snow layer's mass before melt, 1
+ICE_SHARE: Final = 9  # ice fraction of a snow layer's mass before melt, 1
 UPTAKE: Final = 10  # transpiration taken from the soil layer over the step, kg m-2
-SHARE: Final = 11  # share of transpiration, 1
+SHARE: Final = 11  # fraction of transpiration taken from the layer, 1
 T_BEFORE: Final = 12  # temperature before the sub-step, K
 N_LAYER_ROW: Final = 13
 
@@ -37,7 +37,7 @@ LDEW: Final = 1  # water on leaves, kg m-2
 SCV: Final = 2  # snow mass, kg m-2
 SNOWDP: Final = 3  # snow depth, m
 SAG: Final = 4  # snow age, 1
-FSNO: Final = 5  # share of the ground under snow, 1
+FSNO: Final = 5  # snow-covered fraction of the ground, 1
 WA: Final = 6  # aquifer water, kg m-2
 ZWT: Final = 7  # depth of the water table, m
 WETWAT: Final = 8  # standing water of a wetland, kg m-2
@@ -48,29 +48,29 @@ EMIS_V: Final = 11  # emissivity (= absorptivity) of the canopy, 1
 ALBEDO_VIS: Final = 12  # of the ground in the visible, 1
 Z0M: Final = 13  # roughness length, m
 DISPLACEMENT: Final = 14  # m
-STOMATA: Final = 15  # leaf stomatal resistance, s m-1; 0: none transpires
-WET_SHARE: Final = 16  # wet share of leaves, 1
-OPEN: Final = 17  # exp(-LSAI): share of gaps for the exchange at the ground, 1
+STOMATA: Final = 15  # leaf stomatal resistance, s m-1; 0: no transpiration
+WET_SHARE: Final = 16  # wet fraction of leaves, 1
+OPEN: Final = 17  # exp(-LSAI): gap fraction for the exchange at the ground, 1
 # Ground surface.
 Q_G: Final = 18  # specific humidity, kg kg-1
-DQ_G: Final = 19  # its slope to temperature, K-1
+DQ_G: Final = 19  # its derivative with respect to temperature, K-1
 RSS: Final = 20  # resistance of the dry surface layer, s m-1
 HEAT: Final = 21  # latent heat of the ground's evaporation, J kg-1
-EMIS_G: Final = 22  # 1
-ALBEDO_NIR: Final = 23  # and in the near infrared, 1
+EMIS_G: Final = 22  # emissivity of the ground, 1
+ALBEDO_NIR: Final = 23  # of the ground in the near infrared, 1
 Z0G: Final = 24  # m
 # Fluxes of a sub-step, W m-2 and kg m-2 s-1; positive upward, except radiation and FLUX_G.
-SUN_LEAF: Final = 25  # short wave taken by the canopy
-SUN_GROUND: Final = 26  # short wave taken by the ground
-LW_UP: Final = 27  # long wave to the sky
+SUN_LEAF: Final = 25  # short wave absorbed by the canopy
+SUN_GROUND: Final = 26  # short wave absorbed by the ground
+LW_UP: Final = 27  # upward long wave
 SENSIBLE: Final = 28  # to the atmosphere
 E_GROUND: Final = 29  # evaporation of the ground
 E_LEAF: Final = 30  # evaporation of water on leaves
 E_ROOT: Final = 31  # transpiration
 FLUX_G: Final = 32  # heat into the ground
-D_FLUX_G: Final = 33  # its slope to the surface temperature, W m-2 K-1
-D_SENSIBLE: Final = 34  # slope of the ground's sensible heat
-D_E_GROUND: Final = 35  # slope of the ground's evaporation, kg m-2 s-1 K-1
+D_FLUX_G: Final = 33  # its derivative with respect to surface temperature, W m-2 K-1
+D_SENSIBLE: Final = 34  # derivative of the ground's sensible heat
+D_E_GROUND: Final = 35  # derivative of the ground's evaporation, kg m-2 s-1 K-1
 # Amounts over the step, kg m-2 (or J m-2).
 A_LIQUID: Final = 36  # evaporation (negative: dew) of liquid at the ground
 A_ICE: Final = 37  # sublimation (negative: frost) at the ground
@@ -84,13 +84,13 @@ J_GROUND: Final = 44
 WATER_IN: Final = 45  # liquid water that reaches the ground, kg m-2
 BTRAN: Final = 46  # root stress, 0..1
 MELT: Final = 47  # net melt of the sub-step, kg m-2
-POTENTIAL: Final = 48  # multiplies vapour conductances, 1
-THAW: Final = 49  # thin snow melted, kg m-2
+POTENTIAL: Final = 48  # factor on vapour conductances, 1
+THAW: Final = 49  # melt of thin snow, kg m-2
 A_RUNOFF: Final = 50
 A_DRAINAGE: Final = 51
 A_OVERFLOW: Final = 52
 A_SUPPLY: Final = 53
-# Leaves and stems as a layer over black ground: reflected and transmitted share of short-wave radiation.
+# Leaves and stems as a layer over black ground: reflected and transmitted fraction of short-wave radiation.
 REFLECT_VIS: Final = 54
 PASS_VIS: Final = 55
 REFLECT_NIR: Final = 56
@@ -112,9 +112,9 @@ N_WEATHER: Final = 9
 # Constant properties of the tile, one row per tile.
 P_ALBEDO_DRY: Final = 0
 P_ALBEDO_WET: Final = 1
-P_VEGETATION: Final = 2  # share of the ground with vegetation, 1
-P_HEIGHT: Final = 3  # canopy, m
-P_SCATTER_NIR: Final = 4  # share of near infrared light that leaves scatter, 1
+P_VEGETATION: Final = 2  # vegetated fraction of the ground, 1
+P_HEIGHT: Final = 3  # of the canopy, m
+P_SCATTER_NIR: Final = 4  # fraction of near-infrared light that leaves scatter, 1
 P_RS_MIN: Final = 5  # s m-1
 P_RGL: Final = 6  # W m-2
 P_LEAF_WIDTH: Final = 7  # m
@@ -144,7 +144,7 @@ TOT_RUNOFF: Final = 3
 TOT_DRAINAGE: Final = 4
 TOT_OVERFLOW: Final = 5
 TOT_SUPPLY: Final = 6
-TOT_SENSIBLE: Final = 7  # J m-2 from here
+TOT_SENSIBLE: Final = 7  # J m-2 from here on
 TOT_LATENT: Final = 8
 TOT_SHORT: Final = 9
 TOT_LONG: Final = 10
@@ -170,7 +170,7 @@ GAS_CONSTANT_AIR: Final = 287.04  # J kg-1 K-1
 
 
 class State(NamedTuple):
-    """The state's arrays in the form of the kernels; shapes as in ``variables.STATE``, updated in place."""
+    """Arrays of the state for the kernels; shapes as in ``variables.STATE``, updated in place."""
 
     wliq: FloatArray
     wice: FloatArray
@@ -222,7 +222,7 @@ class Scratch(NamedTuple):
 
 
 class Results(NamedTuple):
-    """Totals of a forecast per tile: totals (n, 12), counts (n, 3), largest residuals (n, 2)."""
+    """Results of a forecast per tile: totals (n, 12), counts (n, 3), largest residuals (n, 2)."""
 
     totals: FloatArray
     counts: IntArray
@@ -230,7 +230,7 @@ class Results(NamedTuple):
 
 
 def new_results(n_tile: int) -> Results:
-    """Results set to zero."""
+    """Make results that are all zero."""
     return Results(
         np.zeros((n_tile, N_TOTAL)), np.zeros((n_tile, N_COUNT), dtype=np.int64), np.zeros((n_tile, N_RESIDUAL))
     )

@@ -38,10 +38,10 @@ MAX_ENERGY_RESIDUAL: Final = 1.0e-3
 """W m-2; a larger imbalance of the energy budget of a model step is an error."""
 
 REFERENCE_HEIGHT: Final = 10.0
-"""m; height of wind, temperature and humidity where the weather source gives none."""
+"""m; height of wind, temperature and humidity if the weather source does not provide it."""
 
 _UNUSED: Final = ("smp", "hk", "z_sno", "wdsrf")
-"""Variables that the model writes or does not use; their values at the start are irrelevant."""
+"""Variables that the model only writes or does not use; their initial values are irrelevant."""
 
 
 class LandSurfaceModel:
@@ -50,17 +50,17 @@ class LandSurfaceModel:
     Parameters
     ----------
     tiles : the rank's tiles.
-    weather : for the same tiles. Its optional attributes ``wind_height`` and ``scalar_height`` are the heights of
-        wind, and of temperature and humidity, above the ground, m; 10 m without them.
-    parameters : of the same tiles.
-    timestep_s : model step, s; divides the weather's step.
-    rain_factor : multiplies the weather's precipitation, 1, (n_tile,) or a number: a persistent bias of a twin's
-        nature run.
-    potential_evaporation_factor : the same for all conductances of vapour between ground or leaves and the air.
+    weather : weather of these tiles. Its optional attributes ``wind_height`` and ``scalar_height`` are the heights of
+        wind, and of temperature and humidity, above the ground, m; 10 m by default.
+    parameters : parameters of these tiles.
+    timestep_s : model step, s; divides the forcing step.
+    rain_factor : dimensionless factor on precipitation, (n_tile,) or a number; a persistent bias of a twin's nature
+        run.
+    potential_evaporation_factor : likewise for all vapour conductances between ground or leaves and the air.
 
     Notes
     -----
-    Local: no communication. The forecast of a tile depends on that tile alone. It has the same bits for any
+    Local: no communication. The forecast of a tile depends only on that tile. It is bitwise identical for any
     distribution of tiles over ranks, and for any division of a period into forecasts at multiples of the model step
     (forcing steps begin at midnight UTC). Short-wave radiation follows solar height within a forcing step.
     """
@@ -103,16 +103,16 @@ class LandSurfaceModel:
 
         Parameters
         ----------
-        state : of the model's tiles, with all variables of ``variables.LAND_STATE``. After a ModelError it may be
-                    partly advanced.
+        state : state of the model's tiles with all variables of ``variables.LAND_STATE``; it may be partly advanced
+            after a ModelError.
         start, end : UTC, naive, whole model steps after midnight.
 
         Raises
         ------
         ConfigError : start or end is not a whole number of model steps after midnight, or end is before start.
         ShapeError : the state or the weather has another number of tiles, or the state lacks variables.
-        ModelError : state or weather is outside its physical range (names tile, place, variable and value), or a budget
-                of a step does not close.
+        ModelError : state or weather is outside its physical range (the message names tile, place, variable and
+            value), or a budget of a step does not close.
         """
         begin = time.perf_counter()
         check_times(start, end, self._timestep_s)
@@ -161,7 +161,7 @@ class LandSurfaceModel:
         diagnose_state(state, self._tiles.patchtype, self._column.hydraulic)
 
     def _load_weather(self, start: datetime) -> None:
-        """Weather of the forcing step at ``start``; cached until another step is requested."""
+        """Load the weather of the forcing step at ``start``; cached until another step is requested."""
         if self._packed_start == start:
             return
         self._packed_start = None

@@ -35,8 +35,8 @@ GRAIN_DENSITY: Final = 2700.0  # kg m-3
 _SAND: Final[FloatArray] = np.array([40.0, *(c.sand for c in SOIL_CLASSES)])
 
 ALBEDO_LIMITS: Final = (0.10, 0.45)  # of dry soil
-CANOPY_LIMITS: Final = (0.03, 0.5)  # of dense canopies; leaves' near infrared follows from it
-WETTING: Final = 0.11  # dry minus wet
+CANOPY_LIMITS: Final = (0.03, 0.5)  # of dense canopies; near-infrared scattering of leaves is derived from it
+WETTING: Final = 0.11  # albedo of dry minus wet soil
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +48,11 @@ class LandParameters:
     solid_conductivity, dry_conductivity : of the solids and of the dry soil, W m-1 K-1, shape (n_tile, n_soil).
     solid_heat_capacity : of the solids, J m-3 K-1, (n_tile, n_soil).
     albedo_dry, albedo_wet : broadband albedo of bare soil, (n_tile,).
-    vegetation_fraction : share of the ground covered by vegetation, 0..1.
+    vegetation_fraction : fraction of the ground covered by vegetation, 0..1.
     canopy_height : m.
     canopy_albedo : broadband albedo of a dense canopy.
     min_stomatal_resistance : per leaf area, s m-1.
-    radiation_half : of stomata, W m-2.
+    radiation_half : short-wave radiation at half of the stomatal light response, W m-2.
     leaf_width : m.
     lai, sai : leaf and stem area index by month, m2 m-2 of the vegetated part, (n_tile, 12).
     """
@@ -96,20 +96,20 @@ class LandParameters:
 
 
 def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path | None = None) -> LandParameters:
-    """Parameters from texture, climate class, trees and the albedo climatology.
+    """Derive parameters from texture, climate class, trees and the albedo climatology.
 
     Parameters
     ----------
-    tiles, climate : of the same tiles; porosity and vegetation fraction are the tiles'.
+    tiles, climate : tiles and their climatology; porosity and vegetation fraction are those of the tiles.
     grid : the model grid.
-    path : file of static fields; the package's own by default.
+    path : file of static fields; the file in the package by default.
 
     Notes
     -----
-    Local: no communication. Conductivity of solids k_q^q k_o^(1-q), with the quartz share q equal to the sand share
-    (Johansen 1975; Peters-Lidard et al. 1998, J. Atmos. Sci., 55, 1209-1224), dry soil (0.135 rho + 64.7) / (2700 -
-    0.947 rho); peat is mixed by volume as for the hydraulics. Soil albedo is derived from the climatology after removal
-    of the leaves, and is limited to 0.10 to 0.45 for dry soil.
+    Local: no communication. The conductivity is k_q^q k_o^(1-q) for solids, with a quartz fraction q equal to the sand
+    fraction, and (0.135 rho + 64.7) / (2700 - 0.947 rho) for dry soil (Johansen 1975; Peters-Lidard et al. 1998, J.
+    Atmos. Sci., 55, 1209-1224). Peat and mineral soil are averaged by volume. Soil albedo is derived from the
+    climatology by removing the effect of leaves; for dry soil it is limited to 0.10 to 0.45.
     """
     cells = cell_fields(grid, path)
     sand = np.minimum(_SAND[tiles.soil_class], 95.0) / 100.0
@@ -152,13 +152,13 @@ def land_parameters(tiles: Tiles, grid: Grid, climate: TileClimate, path: Path |
 
 
 def infrared_scatter(canopy_albedo: FloatArray) -> FloatArray:
-    """Near-infrared scattering of leaves from the broadband albedo of their dense canopy; any shape."""
+    """Near-infrared scattering of leaves from the broadband albedo of a dense canopy; any shape."""
     return scattering(2.0 * canopy_albedo - DENSE_VISIBLE)
 
 
 @compiled()
 def _ground_albedo(total: FloatArray, cover: FloatArray, area: FloatArray, scatter: FloatArray) -> FloatArray:
-    """Albedo of the ground for which ground and leaves have the given total; within 0 and 1, by bisection."""
+    """Ground albedo, 0..1, for which ground and leaves together have the given total albedo; by bisection."""
     ground = np.empty_like(total)
     for i in range(total.shape[0]):
         low, high = 0.0, 1.0
@@ -240,7 +240,7 @@ def _pack(
     thermal: FloatArray,
     properties: FloatArray,
 ) -> None:
-    """Derived rows, by the scalar library; the last bit of a vector library may depend on the number of tiles."""
+    """Compute derived rows by scalar calls; with a vector library, the last bit may depend on the number of tiles."""
     for i in range(lat.size):
         for j in range(dz.size):
             p = porosity[i, j]

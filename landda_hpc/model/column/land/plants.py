@@ -17,9 +17,9 @@ class Plant:
 
     Attributes
     ----------
-    name : of the class.
-    height : of the canopy, m.
-    lai_max, lai_min : leaf area index in the months of maximum and minimum, m2 m-2 of the vegetated part.
+    name : name of the class.
+    height : canopy height, m.
+    lai_max, lai_min : maximum and minimum monthly leaf area index, m2 m-2 of the vegetated part.
     sai : stem area index, m2 m-2.
     rs_min : minimum stomatal resistance per leaf area, s m-1.
     rgl : short-wave radiation at half of the light response, W m-2.
@@ -81,7 +81,7 @@ _LOW: Final = (GRASS, *(low_plants_of(name) for name in KOPPEN_CLASSES))
 
 
 def mixed(name: str, climate_class: IntArray, tree_share: FloatArray) -> FloatArray:
-    """A property of the mean vegetation, (n,): area-weighted over trees and low plants; heights by logarithms."""
+    """Area-weighted mean of a property over trees and low plants, (n,); geometric mean for heights."""
     trees = np.array([getattr(p, name) for p in _TREES])[climate_class]
     low = np.array([getattr(p, name) for p in _LOW])[climate_class]
     if name == "height":
@@ -101,8 +101,8 @@ def leaf_area(climate_class: IntArray, tree_share: FloatArray, temperature: Floa
 
     Notes
     -----
-    Local: no communication. LAI decreases from its maximum to its minimum as 1 - 0.0016 (298 - T)^2 does for soil
-    colder than 298 K (Dickinson et al. 1993); monthly air temperature stands for that of the soil.
+    Local: no communication. Below 298 K, LAI decreases from its maximum to its minimum in proportion to
+    1 - 0.0016 (298 - T)^2 of soil temperature (Dickinson et al. 1993), for which we use monthly air temperature.
     """
     best = mixed("lai_max", climate_class, tree_share)[:, None]
     worst = mixed("lai_min", climate_class, tree_share)[:, None]

@@ -1,4 +1,4 @@
-"""Radiation at ground and canopy: albedo, partition of short wave, long wave between sky, leaves and ground."""
+"""Radiation at ground and canopy: albedo, absorbed short wave, long-wave exchange of sky, leaves and ground."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ from landda_hpc.model.column.land.layout import (
 
 ALBEDO_ICE: Final = 0.55  # bare glacier and lake ice
 EMISSIVITY_SOIL: Final = 0.96
-EMISSIVITY_SNOW: Final = 0.97  # and water and ice
+EMISSIVITY_SNOW: Final = 0.97  # also of water and ice
 SNOW_VISIBLE: Final = 0.95  # albedo of fresh snow
 SNOW_INFRARED: Final = 0.65
 OLDEST_SNOW_MASS: Final = 800.0  # kg m-2; deeper snow (ice sheets) does not age
 SNOW_GRAIN_RATE: Final = 1.0e-6  # s-1
 DENSE_VISIBLE: Final = 0.05  # albedo of any dense canopy in the visible
-# Backscattered share of the light that leaves scatter: 0.52 to 0.57 with the leaves of Dorman and Sellers
+# Backscattered fraction of the light that leaves scatter: 0.52 to 0.57 with the leaves of Dorman and Sellers
 # (1989, J. Appl. Meteorol., 28, 833-855) in the equations of Sellers (1985, Int. J. Remote Sens., 6, 1335-1372).
 BACK: Final = 0.54
 
 
 def scattering(dense: FloatArray) -> FloatArray:
-    """Scattering of leaves for which an infinite canopy reflects ``dense`` (``leaf_layer``); any shape."""
+    """Scattering of leaves whose infinitely dense canopy has the albedo ``dense`` (``leaf_layer``); any shape."""
     return 2.0 * dense / (BACK * (1.0 + dense * dense) + 2.0 * (1.0 - BACK) * dense)
 
 
@@ -59,8 +59,8 @@ def leaf_layer(scatter: float, area: float) -> tuple[float, float]:
 
     Parameters
     ----------
-    scatter : share of the light on a leaf that is not absorbed, below 1.
-    area : leaves and stems, m2 m-2.
+    scatter : fraction of the incident light that a leaf does not absorb, below 1.
+    area : area index of leaves and stems, m2 m-2.
     """
     leaves = 1.0 - (1.0 - BACK) * scatter
     back = BACK * scatter
@@ -79,7 +79,7 @@ def snow_albedo(age: float) -> tuple[float, float]:
 
 @compiled()
 def age_snow(step: float, surface: float, mass_before: float, x: FloatArray) -> None:
-    """Advance the snow age by a step: grains grow with temperature, fresh snow reduces the age (BATS).
+    """Advance the snow age by a step: grains grow faster in warm snow, and fresh snow reduces the age (BATS).
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def age_snow(step: float, surface: float, mass_before: float, x: FloatArray) -> 
 
 @compiled()
 def soil_albedo(dry: float, wet: float, theta: float) -> float:
-    """Broadband albedo of bare soil; decreases with water in the top layer to that of wet soil (BATS, CoLM)."""
+    """Broadband albedo of bare soil, which decreases with water in the top layer to that of wet soil (BATS, CoLM)."""
     return min(dry, wet + max(0.0, 0.11 - 0.4 * theta))
 
 
@@ -113,7 +113,7 @@ def soil_bands(albedo: float) -> tuple[float, float]:
 
 @compiled()
 def soil_surface(theta: float, properties: FloatArray, x: FloatArray) -> None:
-    """Albedo and emissivity of soil, including its share of snow."""
+    """Compute albedo and emissivity of soil, including its snow-covered fraction."""
     bare = soil_albedo(properties[P_ALBEDO_DRY], properties[P_ALBEDO_WET], theta)
     x[ALBEDO_VIS], x[ALBEDO_NIR] = soil_bands(bare)
     x[EMIS_G] = EMISSIVITY_SOIL
@@ -124,7 +124,7 @@ def soil_surface(theta: float, properties: FloatArray, x: FloatArray) -> None:
 
 @compiled()
 def water_surface(frozen: bool, x: FloatArray) -> None:
-    """Albedo and emissivity of water or ice, including its share of snow."""
+    """Compute albedo and emissivity of water or ice, including its snow-covered fraction."""
     bare = ALBEDO_ICE if frozen else ALBEDO_WATER
     x[ALBEDO_VIS] = bare
     x[ALBEDO_NIR] = bare
@@ -142,19 +142,19 @@ def _lay_snow(x: FloatArray) -> None:
 
 @compiled()
 def shade(area: float, properties: FloatArray, x: FloatArray) -> None:
-    """Reflectance and transmittance of leaves and stems, m2 m-2 of the vegetated part; writes REFLECT_*, PASS_*."""
+    """Set REFLECT_* and PASS_* for an area of leaves and stems, m2 m-2 of the vegetated part."""
     x[REFLECT_VIS], x[PASS_VIS] = leaf_layer(VISIBLE_SCATTER, area)
     x[REFLECT_NIR], x[PASS_NIR] = leaf_layer(properties[P_SCATTER_NIR], area)
 
 
 @compiled()
 def below_leaves(reflects: float, passes: float, ground: float) -> tuple[float, float]:
-    """Light reflected by leaves above a ground, and absorbed by the ground; all reflections between them included.
+    """Fractions of light reflected by leaves and ground together and absorbed by the ground.
 
     Parameters
     ----------
     reflects, passes : reflectance and transmittance of the leaves above black ground.
-    ground : its albedo.
+    ground : albedo of the ground; all reflections between ground and leaves are included.
     """
     arrives = passes / (1.0 - reflects * ground)
     return reflects + passes * ground * arrives, arrives * (1.0 - ground)
@@ -162,7 +162,7 @@ def below_leaves(reflects: float, passes: float, ground: float) -> tuple[float, 
 
 @compiled()
 def share_sun(shortwave: float, properties: FloatArray, x: FloatArray) -> None:
-    """Short-wave radiation absorbed by leaves and ground, W m-2; half of it is visible, half near infrared.
+    """Compute short-wave radiation absorbed by leaves and ground, W m-2; half of it is visible, half near infrared.
 
     Reads ALBEDO_*, LSAI and, for a canopy, REFLECT_* and PASS_*; writes SUN_LEAF, SUN_GROUND.
     """
@@ -181,7 +181,7 @@ def share_sun(shortwave: float, properties: FloatArray, x: FloatArray) -> None:
 
 @compiled()
 def albedo_with_leaves(ground: float, cover: float, area: float, scatter_nir: float) -> float:
-    """Broadband albedo of soil of given broadband albedo that is partly covered by leaves."""
+    """Broadband albedo of ground that is partly covered by leaves, from the broadband albedo of the ground."""
     visible, infrared = soil_bands(ground)
     reflects, passes = leaf_layer(VISIBLE_SCATTER, area)
     back_vis, _ = below_leaves(reflects, passes, visible)

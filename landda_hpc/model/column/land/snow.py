@@ -1,6 +1,6 @@
 """Snow: accumulation, compaction, percolation, and layers.
 
-Up to five layers in the slots directly above the soil (limits of layers from Jordan 1991; Oleson et al. 2013,
+Snow has up to five layers, in the slots directly above the soil (limits of layers from Jordan 1991; Oleson et al. 2013,
 NCAR/TN-503, chapter 7). Snow below 0.01 m has no separate layer.
 """
 
@@ -27,15 +27,15 @@ from landda_hpc.model.column.land.layout import (
 )
 
 FIRST_LAYER: Final = 0.01  # m
-IRREDUCIBLE: Final = 0.033  # share of pores that holds water, CoLM's ssi
-SEALED: Final = 0.05  # pore space below which ice lets no water through, CoLM's wimp
-MIN_ICE: Final = 0.1  # kg m-2; a layer with less joins its neighbour
-MAX_MASS: Final = 2000.0  # kg m-2; what is beyond it flows away as ice
+IRREDUCIBLE: Final = 0.033  # fraction of pores that retains water, CoLM's ssi
+SEALED: Final = 0.05  # pore fraction below which snow is impermeable, CoLM's wimp
+MIN_ICE: Final = 0.1  # kg m-2; a layer with less is merged with its neighbour
+MAX_MASS: Final = 2000.0  # kg m-2; the excess flows away as ice
 DENSEST_FALL: Final = 169.15  # kg m-3
-GROUND_ROUGHNESS: Final = 0.024  # m, of the snow cover's relation to depth
+GROUND_ROUGHNESS: Final = 0.024  # m, in the relation between snow cover and depth
 _MIN_DZ: Final[FloatArray] = np.array([0.010, 0.015, 0.025, 0.055, 0.115])
-_SPLIT_DZ: Final[FloatArray] = np.array([0.03, 0.07, 0.18, 0.41])  # m; a lowest layer beyond it is halved
-_MAX_DZ: Final[FloatArray] = np.array([0.02, 0.05, 0.11, 0.23])  # m; an upper layer hands the rest down
+_SPLIT_DZ: Final[FloatArray] = np.array([0.03, 0.07, 0.18, 0.41])  # m; a thicker lowest layer is halved
+_MAX_DZ: Final[FloatArray] = np.array([0.02, 0.05, 0.11, 0.23])  # m; the excess of an upper layer moves down
 
 
 @compiled()
@@ -49,7 +49,7 @@ def fresh_density(air: float) -> float:
 
 @compiled()
 def snow_cover(x: FloatArray) -> None:
-    """Snow-covered share of the ground, into x[FSNO] (Niu and Yang 2007, J. Geophys. Res., 112, D21101)."""
+    """Set x[FSNO] to the snow-covered fraction of the ground (Niu and Yang 2007, J. Geophys. Res., 112, D21101)."""
     if x[SCV] <= 0.0 or x[SNOWDP] <= 0.0:
         x[FSNO] = 0.0
         return
@@ -59,13 +59,13 @@ def snow_cover(x: FloatArray) -> None:
 
 @compiled()
 def fall(top: int, amount: float, air: float, s: FloatArray, x: FloatArray) -> int:
-    """Add fresh snow; returns the new slot of the uppermost layer.
+    """Add fresh snow; return the new slot of the uppermost layer.
 
     Parameters
     ----------
     top : slot of the uppermost layer, N_SNOW without snow layers.
     amount : kg m-2.
-    air : temperature of the air, K; the temperature of fresh snow is at most freezing point.
+    air : air temperature, K; fresh snow has this temperature, or the freezing point if lower.
     """
     if amount > 0.0:
         depth = amount / fresh_density(air)
@@ -85,7 +85,7 @@ def fall(top: int, amount: float, air: float, s: FloatArray, x: FloatArray) -> i
 
 @compiled()
 def percolate(top: int, s: FloatArray) -> float:
-    """Water that leaves the snow at its lower end, kg m-2; water above the irreducible content moves down."""
+    """Move water above the irreducible content down; return the water that leaves the snow at its base, kg m-2."""
     arriving = 0.0
     for k in range(top, N_SNOW):
         s[LIQ, k] += arriving
@@ -109,7 +109,7 @@ def percolate(top: int, s: FloatArray) -> float:
 
 @compiled()
 def compact(top: int, step: float, s: FloatArray) -> None:
-    """Compact the layers by metamorphism of grains, load, and melt (Anderson 1976)."""
+    """Compact the layers by grain metamorphism, load and melt (Anderson 1976)."""
     burden = 0.0
     for k in range(top, N_SNOW):
         mass = s[ICE, k] + s[LIQ, k]
@@ -139,7 +139,7 @@ def heat_capacity(k: int, s: FloatArray) -> float:
 
 @compiled()
 def join(upper: int, lower: int, s: FloatArray) -> None:
-    """Merge a layer into another: mass, thickness and sensible heat are added. The first is left empty."""
+    """Merge the first layer into the second, adding mass, thickness and sensible heat; the first becomes empty."""
     c1 = heat_capacity(upper, s)
     c2 = heat_capacity(lower, s)
     if c1 + c2 > 0.0:
@@ -151,7 +151,7 @@ def join(upper: int, lower: int, s: FloatArray) -> None:
 
 @compiled()
 def shift_down(top: int, hole: int, s: FloatArray) -> int:
-    """Close an empty slot by moving the layers above it down by one; returns the new uppermost slot."""
+    """Close an empty slot by moving the layers above it down by one; return the new uppermost slot."""
     for k in range(hole, top, -1):
         for row in (T, LIQ, ICE, DZ):
             s[row, k] = s[row, k - 1]
@@ -162,7 +162,7 @@ def shift_down(top: int, hole: int, s: FloatArray) -> int:
 
 @compiled()
 def combine(top: int, s: FloatArray, x: FloatArray) -> tuple[int, float]:
-    """Merge layers that are too thin; if all snow is too thin for a layer, it becomes snow without one.
+    """Merge layers that are too thin; if all snow is too thin for one layer, it becomes snow without a layer.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def combine(top: int, s: FloatArray, x: FloatArray) -> tuple[int, float]:
 
 @compiled()
 def divide(top: int, s: FloatArray) -> int:
-    """Split layers that are too thick; returns the new slot of the uppermost layer."""
+    """Split layers that are too thick; return the new slot of the uppermost layer."""
     n = 0
     while n < 4 and top + n < N_SNOW:
         k = top + n
@@ -224,7 +224,7 @@ def divide(top: int, s: FloatArray) -> int:
 
 @compiled()
 def hand_down(k: int, share: float, s: FloatArray) -> None:
-    """Move a share of a layer into the one below it."""
+    """Move a fraction of a layer into the one below it."""
     c1 = share * heat_capacity(k, s)
     c2 = heat_capacity(k + 1, s)
     s[T, k + 1] = (c1 * s[T, k] + c2 * s[T, k + 1]) / (c1 + c2)
@@ -236,7 +236,7 @@ def hand_down(k: int, share: float, s: FloatArray) -> None:
 
 @compiled()
 def shed(top: int, s: FloatArray, x: FloatArray) -> float:
-    """Ice beyond the largest snow mass, kg m-2, removed from the lowest layer."""
+    """Remove ice beyond the maximum snow mass from the lowest layer; return its mass, kg m-2."""
     excess = 0.0
     if top < N_SNOW and x[SCV] > MAX_MASS:
         k = N_SNOW - 1

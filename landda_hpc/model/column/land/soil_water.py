@@ -1,7 +1,7 @@
-"""Water in the soil over a step: runoff, infiltration, Richards' equation, groundwater.
+"""Soil water over a step: runoff, infiltration, Richards' equation and groundwater.
 
-The equation and its bounds are those of ``richards``. The energy balance provides the demands of evaporation and root
-uptake; the aquifer lies below.
+The equation and its bounds are those of ``richards``. The energy balance provides the demand for evaporation and root
+uptake; the lowest layer drains into the aquifer.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from landda_hpc.model.column.richards import (
 
 @compiled()
 def load_water(i: int, s: FloatArray, column: Column, c: FloatArray) -> None:
-    """Set the solver's water, its bounds, the impedance of ice, potentials and conductivities."""
+    """Set the solver's water and its bounds, the impedance of ice, potentials and conductivities."""
     n = column.dz.size
     for j in range(n):
         porosity = column.hydraulic[i, PORSL, j]
@@ -80,9 +80,9 @@ def load_water(i: int, s: FloatArray, column: Column, c: FloatArray) -> None:
 
 @compiled()
 def root_stress(i: int, s: FloatArray, column: Column, x: FloatArray, c: FloatArray) -> None:
-    """Water supply of roots, into x[BTRAN], and each layer's share of root uptake, into s[SHARE].
+    """Set x[BTRAN] to the water supply of roots and s[SHARE] to each layer's fraction of root uptake.
 
-    The stress factor decreases linearly in psi to zero at the wilting point; it is zero in frozen layers
+    The stress factor decreases linearly with psi to zero at the wilting point; it is zero in frozen layers
     (docs/column.md).
     """
     total = 0.0
@@ -103,7 +103,7 @@ def root_stress(i: int, s: FloatArray, column: Column, x: FloatArray, c: FloatAr
 def runoff_at_surface(i: int, water: float, step: float, table: float, s: FloatArray, column: Column) -> float:
     """Surface runoff, kg m-2 over the step: SIMTOP (docs/column.md).
 
-    All water on the saturated share of the ground; elsewhere water above the capacity of the upper three layers.
+    All water runs off the saturated fraction of the ground; elsewhere, that above the capacity of the upper 3 layers.
     """
     if water <= 0.0:
         return 0.0
@@ -124,12 +124,12 @@ def move_water(i: int, step: float, s: FloatArray, column: Column, x: FloatArray
     i, step : tile, s.
     s : layers; reads SHARE, writes LIQ and the root uptake, UPTAKE.
     x : scalars; reads WATER_IN; sets A_LIQUID and A_ROOT to the actual amounts; updates WA, ZWT; increments A_RUNOFF,
-            A_DRAINAGE, A_OVERFLOW.
-    c : as ``load_water`` left it.
+        A_DRAINAGE, A_OVERFLOW.
+    c : work array set by ``load_water``.
 
     Returns
     -------
-    Number of solutions.
+    Number of solutions of the soil-water equation.
     """
     n = column.dz.size
     dew = max(0.0, -x[A_LIQUID])

@@ -25,7 +25,7 @@ _GLACIER: Final = int(PatchType.GLACIER)
 
 @compiled()
 def load_tile(i: int, state: State, s: FloatArray, x: FloatArray) -> int:
-    """Copy a tile's state into the work arrays; returns the slot of its uppermost layer."""
+    """Copy a tile's state into the work arrays; return the slot of its uppermost layer."""
     top = N_SNOW
     for k in range(a.N_SLOT):
         s[a.T, k] = state.temperature[i, k]
@@ -90,7 +90,7 @@ def water_held(top: int, s: FloatArray, x: FloatArray) -> float:
 
 @compiled()
 def settle_snow(top: int, step: float, throughfall: float, s: FloatArray, x: FloatArray) -> int:
-    """Let water percolate and rearrange snow layers; outflow is added to WATER_IN, ice to A_RUNOFF."""
+    """Let water percolate and rearrange snow layers; add outflow to WATER_IN and excess ice to A_RUNOFF."""
     if top < N_SNOW:
         s[a.LIQ, top] += throughfall
         x[a.WATER_IN] += percolate(top, s)
@@ -108,10 +108,10 @@ def settle_snow(top: int, step: float, throughfall: float, s: FloatArray, x: Flo
 
 @compiled()
 def keep_level(kind: int, s: FloatArray, x: FloatArray) -> None:
-    """Water of wetlands, glaciers and lakes: excess runs off, a deficit is supplied from outside.
+    """Balance the water of wetlands, glaciers and lakes: excess runs off, and a deficit is supplied from outside.
 
-    A wetland has a store of standing water. Melt water of a glacier runs off and is replaced by ice. The level of a
-    lake is constant.
+    A wetland has a store of standing water. Glacier meltwater runs off and is replaced by ice. The level of a lake is
+    constant.
     """
     store = x[a.WETWAT] if kind == _WETLAND else 0.0
     water = store + x[a.WATER_IN] - x[a.A_LIQUID]
@@ -147,16 +147,16 @@ def tile_step(
     results: Results,
     work: Scratch,
 ) -> int:
-    """Advance one tile by one model step; returns the slot of its uppermost layer.
+    """Advance one tile by one model step; return the slot of its uppermost layer.
 
     Parameters
     ----------
     i, top, step : tile, slot of the uppermost layer, s.
     sun : short-wave radiation of this step, W m-2.
-    leaf, stem : area index of the vegetated part.
-    weather : the tile's row.
+    leaf, stem : area indices of the vegetated part.
+    weather : row of the tile.
     results : incremented.
-    work : the tile as ``load_tile`` left it.
+    work : work arrays of the tile, set by ``load_tile``.
     """
     s = work.s
     x = work.x
@@ -198,7 +198,7 @@ def tile_step(
     if is_water(kind):
         keep_level(kind, s, x)
     else:
-        # Freezing and melting since the beginning of the step moved water between the phases.
+        # Freezing and melting change the liquid water after it has been loaded.
         if moved_phase(s, c):
             load_water(i, s, column, c)
         evaporation = x[a.A_LIQUID]
@@ -224,7 +224,7 @@ def tile_step(
     totals[a.TOT_SHORT] += x[a.J_SHORT]
     totals[a.TOT_LONG] += x[a.J_LONG]
     totals[a.TOT_GROUND] += x[a.J_GROUND]
-    # Written with "not" so that a NaN residual is kept, too: every comparison with NaN is false.
+    # The "not" also keeps a NaN residual, because every comparison with NaN is false.
     worst = results.residual[i]
     if not unclosed <= worst[a.R_WATER]:
         worst[a.R_WATER] = unclosed
@@ -253,7 +253,7 @@ def sun_weight(k: int, n: int, properties: FloatArray, angle: float, turn: float
     ----------
     angle : hour angle of the sun at Greenwich at the middle of the first part, radians.
     turn : rotation of the Earth during one part, radians.
-    sine, cosine : of the sun's declination.
+    sine, cosine : sine and cosine of the declination.
     """
     if n == 1:
         return 1.0
@@ -294,13 +294,13 @@ def advance_tiles(
     Parameters
     ----------
     step : s.
-    first, n_steps, n_parts : index of the first model step in the forcing step, number of steps, and steps it has.
-    angle, turn, sine, cosine : the sun, see ``sun_weight``.
-    weather : rows W_*, (n_tile, 9).
-    leaf, stem : area index of the vegetated part, (n_tile,).
+    first, n_steps : index in the forcing step of the first model step, and number of model steps to advance.
+    n_parts, angle, turn, sine, cosine : number of model steps in the forcing step, and the sun; see ``sun_weight``.
+    weather : columns W_*, (n_tile, 9).
+    leaf, stem : area indices of the vegetated part, (n_tile,).
     state, results : updated.
     column : constants of the forecast.
-    work : scratch.
+    work : work arrays.
     """
     for i in range(column.patchtype.size):
         top = load_tile(i, state, work.s, work.x)

@@ -1,4 +1,4 @@
-"""States for new tiles: from the nearest tile of the same kind, adapted to the difference of soil."""
+"""States of new tiles: taken from the nearest tile of the same kind and adapted to the new soil."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from landda_hpc.model.column.initial import MAX_WETNESS, MIN_WETNESS
 from landda_hpc.state import PatchType, TileState
 
 SAME_SOIL_WITHIN_KM: Final = 500.0
-"""A column of the same soil class is preferred up to this distance; beyond it climate matters more than soil."""
+"""A column of the same soil class is preferred up to this distance; beyond it, climate matters more than soil."""
 
 SOIL_COLUMNS: Final = (PatchType.SOIL, PatchType.URBAN)
-"""Kinds whose water the land physics treats alike: it has no urban physics."""
+"""Patch types whose water is treated alike, because there is no urban physics."""
 
 
 class Columns(Protocol):
@@ -39,7 +39,7 @@ class Columns(Protocol):
 
 
 def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
-    """Source column for every tile.
+    """Find the source column of every tile.
 
     Returns
     -------
@@ -52,9 +52,9 @@ def nearest_of_kind(source: Columns, tiles: Columns) -> IntArray:
 
     Notes
     -----
-    Local. Depends on each tile and the source alone.
+    Local. The result for a tile depends only on that tile and the source.
     """
-    from scipy.spatial import KDTree  # imported here: a tenth of the time to load
+    from scipy.spatial import KDTree  # imported here, because it takes a tenth of the total import time
 
     there, here = unit_vectors(source.lat, source.lon), unit_vectors(tiles.lat, tiles.lon)
     chosen = np.full(tiles.lat.size, -1, dtype=np.int64)
@@ -85,13 +85,13 @@ def in_other_soil(state: TileState, source: Columns, tiles: Columns) -> None:
 
     Parameters
     ----------
-    state : of the source's columns, one for each tile.
+    state : state of the source columns, one for each tile.
 
     Notes
     -----
-    Local. Soil without ice keeps its matric potential (Campbell's curve), which neighbouring soils share. Frozen
-    layers and wetlands keep the share of the pores filled with liquid and ice. Nothing changes where parameters are
-    equal.
+    Local. Soil without ice keeps its matric potential (Campbell's curve), which is similar in neighbouring soils.
+    Frozen layers and wetlands keep the fraction of the pores filled with liquid and ice. Nothing changes where
+    parameters are equal.
     """
     is_other = (source.porsl != tiles.porsl) | (source.psi0 != tiles.psi0) | (source.bsw != tiles.bsw)
     liquid, ice = state.soil("wliq_soisno"), state.soil("wice_soisno")

@@ -16,7 +16,7 @@ from landda_hpc.model.column.land.layout import VON_KARMAN
 MAX_STABLE: Final = 2.0
 MAX_UNSTABLE: Final = -100.0
 MIN_WIND: Final = 0.1  # m s-1
-BOUNDARY_LAYER: Final = 1000.0  # m, depth of convection for gusts
+BOUNDARY_LAYER: Final = 1000.0  # m, depth of convection that causes gusts
 
 
 @compiled()
@@ -76,7 +76,7 @@ def exchange(
     per_height = zeta / height
     momentum = log_m - psi_momentum(zeta) + psi_momentum(per_height * z0m)
     heat = log_h - psi_heat(per_height * scalar_height) + psi_heat(per_height * z0h)
-    # The profiles hold above the roughness length: a lower bound if a rough canopy is close to the reference height.
+    # The profiles hold only above the roughness length; the bound applies if the reference height is close to it.
     friction = VON_KARMAN * wind / max(0.5, momentum)
     return friction, max(0.5, heat) / (VON_KARMAN * friction)
 

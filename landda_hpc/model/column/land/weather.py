@@ -1,4 +1,4 @@
-"""The weather of a forcing step in the packed form of the land kernels."""
+"""Packing of the weather of a forcing step for the land kernels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from landda_hpc.compiled_code import compiled
 from landda_hpc.constants import T_FREEZE, FloatArray
 from landda_hpc.model.column.land import layout as a
 
-ALL_RAIN: Final = 2.5  # K above freezing point
-MIXED: Final = 2.0  # K above freezing point; the share of rain increases up to it
+ALL_RAIN: Final = 2.5  # K above the freezing point
+MIXED: Final = 2.0  # K above the freezing point; the fraction of rain increases up to it
 RAIN_PER_KELVIN: Final = 0.2
 
 
@@ -34,8 +34,8 @@ def pack_weather(
 
     Notes
     -----
-    Local. Precipitation is snow at or below freezing point, and rain above 2.5 K. Between, the share of rain increases
-    by 0.2 per kelvin, up to 0.4 (Jordan 1991, CRREL special report 91-16; CoLM).
+    Local. Precipitation is snow at or below the freezing point, and rain from 2.5 K above it. In between, the fraction
+    of rain increases by 0.2 per kelvin, up to 0.4 (Jordan 1991, CRREL special report 91-16; CoLM).
     """
     for i in range(shortwave.size):
         temperature = air_temperature[i]
