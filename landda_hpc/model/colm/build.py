@@ -1,4 +1,4 @@
-"""The options with which CoLM's program was built, detected by texts that only these options put into it."""
+"""Build options of CoLM's program, detected by texts that only these options add to it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _TEXTS: Final[Mapping[str, bytes]] = {
 
 
 def build_options(program: Path) -> frozenset[str] | None:
-    """Options (LULCC, CAMA) of a program; None where the file is not CoLM as a compiled program. Local.
+    """Return the options (LULCC, CAMA) of a program, or None if the file is not CoLM's compiled program. Local.
 
-    None for a script that starts the model and for a program that cannot be read.
+    The result is also None for a script that starts the model and for a file that cannot be read.
     """
     try:
         with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:

@@ -1,7 +1,7 @@
-"""CoLM2014: its patches and the write-back of increments into its Fortran restarts.
+"""CoLM2014: patches, and write-back of increments into its Fortran restarts.
 
-The same rules as for CoLM202X (``write_back``), in the CoLM2014 scheme. These restarts carry neither matric potential
-nor conductivity, so liquid water (wliq_soisno) is all that changes.
+The rules are those for CoLM202X (``write_back``) with the CoLM2014 scheme. These restarts contain neither matric
+potential nor conductivity, so only liquid water (wliq_soisno) changes.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ OCEAN = 99
 
 
 def patches_2014(case: Case2014, constants: Constants2014) -> tuple[Grid, Patches]:
-    """Grid and patches of a case, from its constant restart.
+    """Make the grid and the patches of a case from its constant restart.
 
     Returns
     -------
-    The grid, rows south to north; a single cell spans half a degree. The patches, ordered by cell; ``position`` is the
-    position in the restart, ``block`` is 0.
+    The grid, with rows from south to north; a single cell spans half a degree. The patches, ordered by cell;
+    ``position`` is the position in the restart, ``block`` is 0.
 
     Raises
     ------
-    DataError : the soil layers are not CoLM's ten, or rows or columns are not sorted.
+    DataError : the soil layers are not the ten layers of CoLM, or rows or columns are not sorted.
     """
     values = constants.values
     soil_types = values["itypwat"] != OCEAN
@@ -53,7 +53,7 @@ def patches_2014(case: Case2014, constants: Constants2014) -> tuple[Grid, Patche
     grid = _grid(case, lat if northward else lat[::-1], lon)
     n = constants.n_patch
     patchtype = values["itypwat"].astype(np.int64)
-    # 5 is a shallow lake; this software treats both kinds alike.
+    # 5 is a shallow lake; both kinds of lake are treated alike here.
     patchtype = np.where(patchtype == 5, 4, patchtype)
     patches = Patches(
         block=np.zeros(n, dtype=np.int64),
@@ -82,7 +82,7 @@ def write_colm2014(
     Parameters
     ----------
     case, time : the background restart; unchanged, unless ``destination`` is the same file.
-    constants : of the case.
+    constants : constants of the case.
     increment : m3 m-3, shape (n_patch, 10), patches in file order.
     destination : the file to write, atomically.
 

@@ -1,4 +1,4 @@
-"""Check the restart files after a forecast window: all present, with the right time and shape, without NaN."""
+"""Checks of the restart files after a forecast window: completeness, time, shape and finite values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_window_end(
     Parameters
     ----------
     case : the case whose restarts the window wrote.
-    start_folder : the restarts from which the model started.
+    start_folder : folder of the restarts from which the model started.
     n_patch : number of patches of each block.
 
     Raises
@@ -31,9 +31,8 @@ def check_window_end(
 
     Notes
     -----
-    A build of the model writes the same kinds of files (patches, plant functional types, urban ...) for the same blocks
-    at each time. Their names differ only in the time. Files of the start without a time in their names are not expected
-    at the end.
+    At each time, a build of the model writes the same kinds of files (patches, plant functional types, urban ...) for
+    the same blocks, with names that differ only in the time. Files without a time in their names are not expected.
     """
     folder = case.state_folder(end)
     if not folder.is_dir():
@@ -56,7 +55,7 @@ def check_window_end(
 
 
 def _expected(case: ColmCase, start_folder: Path, start: datetime, end: datetime) -> dict[Path, Path]:
-    """Files that the model must have written, each with the file at the window's start that it continues."""
+    """Files that the model must have written, each with the corresponding file at the window's start."""
     files, label = restart_files(case, start, start_folder), time_label(start)
     return {
         file.path.with_name(file.path.name.replace(label, time_label(end))): start_folder / file.path
@@ -66,7 +65,7 @@ def _expected(case: ColmCase, start_folder: Path, start: datetime, end: datetime
 
 
 def _other_land_cover(case: ColmCase, folder: Path) -> str:
-    """Text for a message about files of another land-cover year, which a build with LULCC writes after a new year."""
+    """Text for a message about files of another land-cover year, which a build with LULCC writes in a new year."""
     names = [parse_state_file(path.name) for path in folder.iterdir()]
     years = sorted({name.lc_year for name in names if name is not None and name.lc_year != case.lc_year})
     if not years:

@@ -1,4 +1,4 @@
-"""Hash of the contents of a restart file; equal states have equal hashes, whenever they were written."""
+"""Hash of the contents of a restart file; equal states have equal hashes, regardless of when they were written."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _NETCDF: Final = (b"\x89HDF", b"CDF")
 
 
 def fingerprint(path: Path) -> str:
-    """Hex BLAKE2b of the names, dimensions, types and values of all variables of a netCDF file. Local.
+    """Hexadecimal BLAKE2b hash of names, dimensions, types and values of all variables of a netCDF file. Local.
 
-    Attributes are left out, because CoLM writes the time of day into one. For a file that is not netCDF, all bytes are
-    hashed.
+    Attributes are excluded, because CoLM writes the time of day into one of them. For a file that is not netCDF, all
+    bytes are hashed.
 
     Raises
     ------

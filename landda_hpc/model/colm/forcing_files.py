@@ -1,8 +1,8 @@
-"""The forcing files that CoLM202X opens in a period, derived from its forcing namelist (nl_colm_forcing).
+"""Forcing files that CoLM202X opens in a period, derived from its forcing namelist (nl_colm_forcing).
 
-The model reads the records before and after each time step. It finds the file of a record by the data set, the prefix
+The model reads the records before and after each time step. The file of a record depends on the data set, the prefix
 of the variable, and the year and month of the record. If a file is missing, the model aborts at the first step that
-needs it. The years stated in the namelist do not prevent this: outside them the model only prints a warning.
+needs it. The years stated in the namelist do not prevent this: outside these years the model only prints a warning.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ DEFAULTS: Final = {
     "dtime": (21600, 21600, 21600, 21600, 0, 21600, 21600, 21600),
     "offset": (10800, 10800, 10800, 10800, 0, 10800, 0, 10800),
 }
-"""CoLM's default time steps and offsets, s, where the namelist gives none."""
+"""CoLM's default time steps and offsets, s, for keys that the namelist lacks."""
 
 _UNIT: Final = re.compile(r"seconds since (\d{4})-(\d\d)-(\d\d).(\d\d):(\d\d):(\d\d)")
 
@@ -64,7 +64,7 @@ _UNIT: Final = re.compile(r"seconds since (\d{4})-(\d\d)-(\d\d).(\d\d):(\d\d):(\
 def stated_problems(forcing: Namelist, begin: datetime, end: datetime) -> list[str]:
     """Parts of a period that lie outside the years and months stated in the forcing namelist. Local.
 
-    Only keys that are present count (DEF_forcing%startyr, startmo, endyr, endmo).
+    Missing keys (DEF_forcing%startyr, startmo, endyr, endmo) are not checked.
     """
     startyr, startmo, endyr, endmo = (
         forcing.number(f"DEF_forcing%{name}") for name in ("startyr", "startmo", "endyr", "endmo")
@@ -86,7 +86,7 @@ def stated_problems(forcing: Namelist, begin: datetime, end: datetime) -> list[s
 
 
 def file_problems(forcing: Namelist, begin: datetime, end: datetime, step: timedelta) -> list[str]:
-    """Forcing files of a period that the model would not find. Local; reads times only from a point's file.
+    """Find forcing files of a period that the model would not find. Local; reads times only from point forcing.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def file_problems(forcing: Namelist, begin: datetime, end: datetime, step: timed
 def _file_names(
     forcing: Namelist, dataset: str, number: int, begin: datetime, end: datetime, step: timedelta
 ) -> list[str]:
-    """Files of one variable in a period, in order of time; empty if their names are unknown or it has no files."""
+    """Files of one variable in a period, in order of time; empty if it has none or their names are unknown."""
     get = {name: forcing.element(f"DEF_forcing%{name}", number) for name in ("vname", "fprefix", "dtime", "offset")}
     name, prefix = get["vname"], get["fprefix"]
     dtime, offset = (DEFAULTS[key][number - 1] if get[key] is None else get[key] for key in ("dtime", "offset"))
@@ -158,19 +158,19 @@ def _months_of_records(
     before = period + offset + ((begin - period - offset) // dtime) * dtime
     file_of_first = before
     if before < period or (before == period and offset):
-        # The record is in the previous file. If the forcing begins here, the first record is used instead.
+        # The record is in the preceding file. If the forcing begins here, the first record is used instead.
         starts = forcing.number("DEF_forcing%startyr"), forcing.number("DEF_forcing%startmo") or 1
         begins_here = (begin.year, begin.month) == starts and begin.day == 1
         file_of_first = period if begins_here else period - timedelta(seconds=1)
     n_steps = max(0, (end - step - before) // dtime) + 1
     after = before + n_steps * dtime
     if offset and after == after.replace(hour=0, minute=0, second=0):
-        after -= timedelta(seconds=1)  # midnight counts as the end of the day before
+        after -= timedelta(seconds=1)  # midnight belongs to the preceding day
     return (file_of_first.year, file_of_first.month), (after.year, after.month)
 
 
 def _point_problems(forcing: Namelist, root: str, begin: datetime, end: datetime, step: timedelta) -> list[str]:
-    """Problems of the one file of a point's forcing, whose times must cover the whole period."""
+    """Problems of the single file of point forcing, whose times must cover the whole period."""
     prefix, where = forcing.element("DEF_forcing%fprefix", 1), f"forcing namelist '{forcing.source}'"
     if not isinstance(prefix, str):
         return []
@@ -193,7 +193,7 @@ def _point_problems(forcing: Namelist, root: str, begin: datetime, end: datetime
 
 
 def _times_of_point(path: Path) -> tuple[datetime, datetime]:
-    """First and last time of a point's forcing file, as the file states them."""
+    """First and last time in a file of point forcing."""
     with open_colm_file(path) as file:
         seconds = read_array(file, path, "time").astype(np.float64).reshape(-1)
         units = str(getattr(file["time"], "units", ""))

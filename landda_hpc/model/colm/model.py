@@ -1,4 +1,4 @@
-"""The state of one run of the real model between forecast windows, on this rank's tiles, read from restarts."""
+"""State of one run of the real model between forecast windows, read from restarts, on this rank's tiles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from landda_hpc.variables import SOIL_WATER_STATE, STATE
 _WIDTHS: Final = {name: int(np.prod(STATE[name].shape, dtype=np.int64)) for name in WRITTEN}
 
 WIDTH: Final = sum(_WIDTHS.values())
-"""Values per tile that an analysis may change."""
+"""Number of values per tile that an analysis may change."""
 
 
 class ColmModel:
@@ -34,8 +34,8 @@ class ColmModel:
 
     Notes
     -----
-    Local: no communication. The state that was read, from which an analysis starts, is kept. Only layers whose water
-    differs from it get a new potential and conductivity; a change that is undone restores the original bits.
+    Local: no communication. The state that was read is kept as the background. Only layers whose water differs from
+    the background get a new potential and conductivity, so undoing a change restores the original bits.
     """
 
     def __init__(self, here: CaseTiles, scheme: SoilWaterScheme) -> None:
@@ -73,7 +73,7 @@ class ColmModel:
         return state
 
     def remember(self, state: TileState) -> None:
-        """Keep a state as the one that the model computed."""
+        """Keep a copy of a state as the background."""
         self._background = _soil_water(state.copy())
 
     def diagnose(self, state: TileState) -> None:
@@ -86,12 +86,12 @@ class ColmModel:
 
 
 def pack(state: TileState, index: IntArray) -> FloatArray:
-    """The variables that an analysis may change, for some tiles, (n, WIDTH)."""
+    """Pack the variables that an analysis may change, for some tiles, (n, WIDTH)."""
     return np.concatenate([state[name][index].reshape(index.size, width) for name, width in _WIDTHS.items()], axis=1)
 
 
 def unpack(rows: FloatArray) -> dict[str, FloatArray]:
-    """The variables of packed rows."""
+    """Unpack rows into variables."""
     values, column = {}, 0
     for name, width in _WIDTHS.items():
         values[name] = rows[:, column : column + width].reshape(rows.shape[0], *STATE[name].shape)
@@ -112,7 +112,7 @@ def _soil_water(state: TileState) -> SoilWater:
 
 
 def _with_bounds(here: CaseTiles) -> Tiles:
-    """The tiles; layers of rock get no pores and cannot become drier, so that no increment is added there."""
+    """Return tiles whose rock layers have no pores and cannot become drier, so that they get no increment."""
     rock = here.tiles.porsl <= np.maximum(here.soil.wimp, here.tiles.theta_r)
     return replace(
         here.tiles,

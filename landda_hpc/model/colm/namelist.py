@@ -1,7 +1,7 @@
 """Read and replace values of a Fortran namelist; every other character stays as the user wrote it.
 
-A parser that writes the namelist again would lose the user's comments and order. This one replaces, in place, only
-the values that a forecast window needs. Keys that are missing are added before the end of the group.
+A parser that rewrites the namelist would lose the user's comments and order. This module replaces, in place, only the
+values that a forecast window needs. Missing keys are added before the end of the group.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Namelist:
 
     @property
     def content(self) -> bytes:
-        """The text as the bytes that ``from_file`` read, except for replaced values."""
+        """The text as bytes; equal to those that ``from_file`` read, except for replaced values."""
         return self.text.encode("utf-8", "surrogateescape")
 
     def __contains__(self, key: str) -> bool:
@@ -109,7 +109,7 @@ class Namelist:
 
         Raises
         ------
-        DataError : a value that is not a Fortran constant.
+        DataError : a value is not a Fortran constant.
         """
         place = self._assignments.get(_canonical(key))
         if place is None:
@@ -153,11 +153,11 @@ class Namelist:
         return found
 
     def with_values(self, values: Mapping[str, Value]) -> Namelist:
-        """The namelist with other values; keys that are missing are added before the end of the group.
+        """Return the namelist with new values; missing keys are added before the end of the group.
 
         Raises
         ------
-        DataError : the file assigns a structure as a whole and a component is to change: which one counts is unknown.
+        DataError : a component must change whose structure the file assigns as a whole; which one counts is unknown.
         """
         edits: list[tuple[int, int, str]] = []
         new: list[str] = []
@@ -184,7 +184,7 @@ class Namelist:
         return Namelist(text, self.group, self.source)
 
     def texts(self) -> dict[str, str]:
-        """All keys whose only value is a text, with that text; keys in lower case."""
+        """Text of each key that has a single text as its value; keys in lower case."""
         found = {key: self.values(key) for key in self._assignments}
         return {key: value[0].strip() for key, value in found.items() if len(value) == 1 and isinstance(value[0], str)}
 
@@ -196,7 +196,7 @@ class Namelist:
 
 
 def fortran(value: Value) -> str:
-    """A value as a Fortran constant."""
+    """Format a value as a Fortran constant."""
     if isinstance(value, bool):
         return ".true." if value else ".false."
     if isinstance(value, str):
@@ -209,7 +209,7 @@ def _canonical(name: str) -> str:
 
 
 def _mask(text: str) -> str:
-    """The text with comments and the contents of quotes blanked out; same length, same line ends."""
+    """Blank out comments and the contents of quotes; length and line ends stay the same."""
     masked: list[str] = []
     quote, comment = "", False
     for character in text:
@@ -231,7 +231,7 @@ def _mask(text: str) -> str:
 
 
 def _values(text: str, where: str) -> list[Value]:
-    """Constants in the text of a value; comments inside it are skipped."""
+    """Parse the constants in the text of a value; skip comments."""
     masked = _mask(text)
     tokens = [
         text[m.start() : m.end()] for m in re.finditer(r"(?:\d+\*)?(?:'[_\r\n]*'|\"[_\r\n]*\")+|[^\s,'\"]+", masked)

@@ -1,4 +1,4 @@
-"""Paths in CoLM's namelists: keys that hold a path, and the folders to which relative paths refer."""
+"""Paths in CoLM's namelists: keys that contain a path, and the folders to which relative paths refer."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ LONGEST: Final = 256
 """Longest text in CoLM's namelists, characters; the model truncates longer ones silently."""
 
 _PATH_KEY: Final = re.compile(r"dir|file|namelist|fsitedata|mesh_data")
-"""Parts of the last component of a key, lower case: DEF_dir_forcing, DEF_UnitCatchment_file, DEF_HIST_vars_namelist"""
+"""Parts of a key's last component, in lower case: DEF_dir_forcing, DEF_UnitCatchment_file, DEF_HIST_vars_namelist."""
 
 _NO_PATH: Final = ("", "null", "none")
 _BELOW_A_FOLDER: Final = "def_forcing%"
-"""Prefix of keys whose texts are relative to DEF_dir_forcing in any case."""
+"""Prefix of keys whose texts are always relative to DEF_dir_forcing."""
 
 
 def paths(namelist: Namelist) -> dict[str, str]:
-    """All keys whose names say that they hold a path, with their texts; without unused ones ('null')."""
+    """Texts of all keys whose names indicate a path, except unused ones ('null')."""
     return {
         key: text
         for key, text in namelist.texts().items()
@@ -37,7 +37,7 @@ def exists(path: Path) -> bool:
 
 
 def with_absolute_paths(namelist: Namelist, *folders: Path) -> Namelist:
-    """Make relative paths absolute where they exist. Local.
+    """Make relative paths absolute if they exist. Local.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def with_absolute_paths(namelist: Namelist, *folders: Path) -> Namelist:
 
     Notes
     -----
-    A text is taken as a path if its key names one ('forcing.nml'), or if it contains a slash ('./forcing/ERA5.nml').
+    A text counts as a path if its key indicates one ('forcing.nml') or if it contains a slash ('./forcing/ERA5.nml').
     Other texts, such as the name of a case or data set, may equal the name of a folder by chance. A trailing slash is
     kept, because CoLM appends some names to a folder without a slash.
     """
@@ -61,5 +61,5 @@ def with_absolute_paths(namelist: Namelist, *folders: Path) -> Namelist:
 
 
 def overlong(namelist: Namelist) -> list[str]:
-    """Keys whose texts CoLM would truncate, see ``LONGEST``."""
+    """Keys whose texts CoLM would truncate; see ``LONGEST``."""
     return [key for key, text in namelist.texts().items() if len(text.encode("utf-8", "surrogateescape")) > LONGEST]

@@ -1,4 +1,4 @@
-"""The patches of a case: position, type and soil."""
+"""Patches of a case: position, type and soil."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from landda_hpc.formats.colm.restart import BlockConstants, SoilConstants, read_
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """Patches of some blocks, sorted by grid cell, and within a cell in the order of the restart file.
+    """Patches of some blocks, sorted by grid cell and, within a cell, in the order of the restart file.
 
     Attributes
     ----------
     block : file of each patch, as index into ``ColmCase.blocks``, shape (n,).
-    position : place in that file, (n,).
-    cell : flat cell of the case's grid, non-decreasing, (n,).
-    fraction : share of the element's area; the shares of an element sum to 1, (n,).
+    position : position in that file, (n,).
+    cell : flat cell index in the case's grid, non-decreasing, (n,).
+    fraction : fraction of the element's area; the fractions of an element sum to 1, (n,).
     patchtype : 0 soil, 1 urban, 2 wetland, 3 glacier, 4 lake, 99 ocean, (n,).
-    patchclass : class of the land cover, (n,).
+    patchclass : land-cover class, (n,).
     is_active : patches that the model computes, (n,).
     lat, lon : degrees_north, degrees_east, (n,).
     soil : hydraulic parameters of the n columns.
@@ -53,7 +53,7 @@ class Patches:
         return Patches(**{name: value[index] for name, value in values.items()}, soil=soil.take(index))
 
     def gather(self, case: ColmCase, values: Mapping[str, FloatArray]) -> FloatArray:
-        """Collect values of these patches from arrays per block, whose patches are in file order.
+        """Collect values of these patches from one array per block, with patches in file order.
 
         Parameters
         ----------

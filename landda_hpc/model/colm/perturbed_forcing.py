@@ -35,14 +35,14 @@ _MARGIN: Final = timedelta(days=2)
 def perturb_rain(
     forcing: Namelist, grid: Grid, factor: FloatArray, folder: Path, period: tuple[datetime, datetime]
 ) -> Path:
-    """Write the forcing of a run: ``forcing.nml`` and ``forcing/``, with precipitation times a factor. Local.
+    """Write the forcing of a run: ``forcing.nml`` and ``forcing/``, with precipitation multiplied by a factor. Local.
 
     Parameters
     ----------
     forcing : the case's forcing namelist (group nl_colm_forcing).
-    grid, factor : factor of each cell, 1, shape (n_lat, n_lon); a forcing cell takes the factor of the nearest cell.
+    grid, factor : model grid and its factors, shape (n_lat, n_lon); a forcing cell has the factor of the nearest cell.
     folder : the run's folder.
-    period : begin and end of the campaign; the files of the months or days around it are written too.
+    period : beginning and end of the campaign; the files of adjacent months or days are also written.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Processes of the real model: separate environment, log file, time limit, no orphans."""
+"""Processes of the real model: environment, log file, time limit, and removal of orphans."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from landda_hpc.parallel.process_identity import birth
 logger = logging.getLogger(__name__)
 
 PLACEHOLDERS: Final = ("exe", "namelist", "nodes", "slot")
-"""Names that a launch command may have in braces."""
+"""Names that a launch command may contain in braces."""
 
 PROCESS_FILE: Final = "process.json"
-"""File in a window's folder that names its process; a resume can end a process that outlived its campaign."""
+"""File in a window's folder that identifies its process, so that a resume can end a process left by a campaign."""
 
 GRACE_S: Final = 10.0
 """Seconds between SIGTERM and SIGKILL; mpirun needs them to end its own processes on other nodes."""
@@ -38,9 +38,9 @@ _OF_THE_PARENT: Final = (
     "SLURM_STEP", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_GTIDS", "SLURM_TASK_PID", "SLURM_SRUN_",
     "SLURM_LAUNCH_NODE", "SLURM_CPU_BIND", "SLURM_MEM_BIND", "SLURM_DISTRIBUTION", "SLURM_MPI_TYPE", "SLURM_PMI",
 )  # fmt: skip
-"""Prefixes of the variables by which an MPI process finds its job. If they stayed, an inner launcher would take itself
-for one of our ranks. The variables of the batch job (SLURM_JOB_*, SLURM_NODELIST ...) stay, since the inner launcher
-finds the allocation by them. The user's settings (OMPI_MCA_btl etc.) stay too."""
+"""Prefixes of the variables by which an MPI process finds its job. With them, an inner launcher would take itself for
+one of our ranks. The variables of the batch job (SLURM_JOB_*, SLURM_NODELIST ...) are kept, because the inner launcher
+needs them to find the allocation. The user's settings (OMPI_MCA_btl etc.) are kept, too."""
 
 
 def own_environment(parent: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
@@ -67,7 +67,7 @@ def launch_command(template: str, executable: Path, namelist: str, nodes: str, s
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended: its exit code, negative for a signal; None if it exceeded its time limit."""
+    """End of a process: exit code, negative for a signal, or None if the process exceeded its time limit."""
 
     code: int | None
     seconds: float
@@ -86,14 +86,14 @@ class Ending:
 
 
 class ModelProcess:
-    """One running process of the model (or of its launcher), in its own session.
+    """A running process of the model (or of its launcher) in its own session.
 
     Parameters
     ----------
     command : words of the command.
-    folder : where it runs.
+    folder : working folder of the process.
     log : file for its output and errors; overwritten.
-    environment : all of its environment variables.
+    environment : all environment variables of the process.
     timeout_s : time limit, s.
 
     Raises
@@ -122,7 +122,7 @@ class ModelProcess:
         (folder / PROCESS_FILE).write_text(json.dumps(identity), encoding="utf-8")
 
     def poll(self) -> Ending | None:
-        """Return how the process ended, None while it runs. Ends it when it exceeds its time limit."""
+        """Return how the process ended, or None while it runs; end it if it exceeds its time limit."""
         if self._ending is None:
             code, seconds = self._process.poll(), time.monotonic() - self._began
             if code is not None:
@@ -133,12 +133,12 @@ class ModelProcess:
         return self._ending
 
     def end(self) -> None:
-        """End the process and its session, first with SIGTERM, then with SIGKILL. Does nothing after it has ended."""
+        """End the process and its session, first with SIGTERM, then with SIGKILL; do nothing if it has ended."""
         end_session(self._process.pid, self._process)
 
 
 def end_session(pid: int, process: subprocess.Popen[bytes] | None = None) -> None:
-    """End the processes of a session that this program started; the session is given by its leader's id."""
+    """End the processes of a session that this program started; ``pid`` is the id of the session leader."""
 
     def is_over() -> bool:
         return process.poll() is not None if process is not None else birth(pid) is None
@@ -156,9 +156,9 @@ def end_session(pid: int, process: subprocess.Popen[bytes] | None = None) -> Non
 
 
 def end_orphan(folder: Path) -> bool:
-    """End a process started in a folder if it still runs on this machine; True if one was ended.
+    """End a process started in a folder if it still runs on this machine; return whether one was ended.
 
-    A killed campaign cannot end its model; without this, a resume would let two processes compute the same window.
+    A killed campaign cannot end its model; after a resume, two processes would compute the same window.
     """
     path = folder / PROCESS_FILE
     try:

@@ -6,7 +6,7 @@ The real model has two options, chosen when it is built and in its namelist:
 - soil water scheme: ``vsf``, the variably saturated flow (DEF_USE_VariablySaturatedFlow, the default), or
   ``colm2014``, the scheme of CoLM2014 (Campbell only).
 
-Kernels are plain loops in numba, so that a patch gets the same bits wherever it lies in an array.
+The kernels are plain numba loops, so the result of a patch is bitwise independent of its position in an array.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ def follow_liquid_water(
 
     Notes
     -----
-    Local: no communication. The VSF scheme computes both from the state at the end of its step. For restarts of the
-    real model this function therefore reproduces the values in the file, to rounding. The CoLM2014 scheme keeps the
-    values of the beginning of its last step.
+    Local: no communication. The VSF scheme computes both from the state at the end of its step; for restarts of the
+    real model, this function therefore reproduces the values in the file, to rounding. The CoLM2014 scheme stores the
+    values at the beginning of its last step.
 
     References
     ----------
@@ -90,7 +90,7 @@ def follow_liquid_water(
 
 
 def require_retention(soil: SoilConstants, scheme: SoilWaterScheme) -> None:
-    """Raise ConfigError for a retention curve that CoLM does not support in a scheme."""
+    """Raise ConfigError if CoLM does not support the retention curve with the scheme."""
     if scheme is SoilWaterScheme.COLM2014 and not soil.is_campbell:
         raise ConfigError(
             "the CoLM2014 soil water scheme supports only Campbell's retention curve, but the constant restart has van "

@@ -1,4 +1,4 @@
-"""The patches of a CoLM case as tiles of landda_hpc, on the case's own grid."""
+"""Patches of a CoLM case as tiles of landda_hpc, on the grid of the case."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from landda_hpc.state import PatchType, Tiles
 
 @dataclass(frozen=True, eq=False)
 class CaseTiles:
-    """The tiles of a case and the position of each in its restart files.
+    """Tiles of a case and their positions in its restart files.
 
     Attributes
     ----------
     grid : the case's mesh around its elements, at least as large as requested.
-    tiles : patches that the model computes, without ocean, sorted by cell, then as in the files. CoLM's restarts have
-        no vegetation and climate (class 0). Soil class is 0, because the parameters are the case's own.
+    tiles : patches that the model computes, without ocean, sorted by cell, then in file order. Vegetation and climate
+        class are 0, because CoLM's restarts lack them; soil class is 0, because the case has its own soil parameters.
     block : index of the tile's block in ``blocks``, (n_tile,).
     position : position among the patches of the block, (n_tile,).
     soil : hydraulic parameters, in the order of the tiles.
@@ -57,7 +57,7 @@ def read_case_tiles(case: ColmCase, least_size: int = 1) -> CaseTiles:
     Parameters
     ----------
     case : the case.
-    least_size : minimum number of rows and columns of the grid; cells without land are added around the case's.
+    least_size : minimum number of rows and columns of the grid; cells without land are added around those of the case.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def read_case_tiles(case: ColmCase, least_size: int = 1) -> CaseTiles:
 
     Notes
     -----
-    Local: no communication; the same on every rank. Cells are CoLM's elements.
+    Local: no communication; identical on every rank. Cells are CoLM's elements.
     """
     mesh = read_mesh(case)
     grid, south_rows, west_columns = surrounded(mesh.grid, least_size)
@@ -114,7 +114,7 @@ def surrounded(grid: Grid, least: int) -> tuple[Grid, int, int]:
 
     Raises
     ------
-    DataError : so many rows of that size do not fit on the Earth.
+    DataError : the rows do not fit on the Earth.
     """
     n_lat, n_lon = grid.shape
     lat_edges, lon_edges = grid.lat_edges, grid.lon_edges

@@ -1,4 +1,4 @@
-"""Check that this software reads a case as the model does: cell means of restarts against the model's history."""
+"""Verification that this software reads a case as the model does: cell means of restarts against history files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from landda_hpc.model.colm.patches import Patches, read_patches
 from landda_hpc.state import soil_moisture
 
 TOLERANCE: Final = 1e-12
-"""Largest relative difference that counts as equal; the history sums in another order."""
+"""Largest relative difference that counts as equal, because the history is summed in a different order."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class HistoryVariable:
 
     Attributes
     ----------
-    restart : name in the restart (``h2osoi`` is computed: volumetric soil water).
-    first_type, last_type : range of patch types that count in the mean.
-    is_instantaneous : the history has the value at the end of its interval, not a mean.
+    restart : name in the restart (``h2osoi``, volumetric soil water, is computed).
+    first_type, last_type : range of patch types that the mean includes.
+    is_instantaneous : the history contains the value at the end of its interval, not a mean.
     """
 
     restart: str
@@ -84,10 +84,10 @@ class Comparison:
     Attributes
     ----------
     variable : name in the history.
-    time : of the restart.
+    time : time of the restart.
     n_values : number of compared values, cells x levels.
-    largest_difference : absolute, in the variable's unit.
-    largest_relative : |restart - history| / max(|history|, |restart|) at its largest; 0 where both are 0.
+    largest_difference : largest absolute difference, in the variable's unit.
+    largest_relative : largest |restart - history| / max(|history|, |restart|); 0 where both are 0.
     """
 
     variable: str
@@ -103,10 +103,10 @@ class Comparison:
 
 
 def verify_case(case: ColmCase) -> Iterator[Comparison]:
-    """Compare all times for which both a restart and a history exist. Local; one time after another.
+    """Compare all times for which both a restart and a history exist, one after another. Local.
 
     Only histories of single time steps can be compared (DEF_HIST_FREQ TIMESTEP, or instantaneous variables of any
-    frequency), because restarts have no means over several steps. Each restart is first checked for completeness.
+    frequency), because restarts contain no means over several steps. Each restart is first checked for completeness.
 
     Yields
     ------
@@ -114,7 +114,7 @@ def verify_case(case: ColmCase) -> Iterator[Comparison]:
 
     Raises
     ------
-    DataError : there is nothing to compare, or a cell is missing in one of the two.
+    DataError : there is nothing to compare, or a cell is missing in either the restart or the history.
     """
     times = set(case.times())
     constants = {block: read_constants(case, block) for block in case.blocks}
@@ -142,7 +142,7 @@ def verify_case(case: ColmCase) -> Iterator[Comparison]:
                 values = _restart_values(case, time, constants, patches, VARIABLES[name].restart)
                 kinds = VARIABLES[name]
                 of_kind = (patches.patchtype >= kinds.first_type) & (patches.patchtype <= kinds.last_type)
-                # At a single point the model writes its patch unchanged, whatever its type.
+                # At a single point the model writes its patch unchanged, regardless of its type.
                 takes_part = of_kind & patches.is_active | case.is_single_point
                 means = cell_means(patches.cell, patches.fraction, takes_part, values, missing=CoLM_MISSING)
                 theirs = read_history(history, name, step, mesh.grid)[np.unique(patches.cell)]

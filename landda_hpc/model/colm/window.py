@@ -1,4 +1,4 @@
-"""One forecast window of one run: work folder, model process, checks, and only then the chain of restarts.
+"""One forecast window of one run: work folder, model process, checks, and addition to the chain of restarts.
 
 In the folder of a run::
 
@@ -12,9 +12,8 @@ In the folder of a run::
     logs/2010-152-00000.try1.log
     history/2010-152-00000/    the model's history of the window, if it is kept
 
-The model runs in the folder of its try and writes there. Nothing that it leaves there, and nothing that an orphan of
-a killed job still writes, becomes part of the chain. A window's last restart enters the chain by one rename, after its
-checks.
+The model runs in the folder of its try and writes there. Other files that it, or an orphan of a killed job, writes do
+not become part of the chain. The restart of the window's end is checked and then added to the chain by one rename.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ _POLL_S: Final = 0.02
 
 @dataclass(frozen=True)
 class Program:
-    """How to start the model.
+    """Settings for starting the model.
 
     Attributes
     ----------
@@ -85,8 +84,8 @@ class RunFolder:
 
     Attributes
     ----------
-    name : of the run.
-    chain, work : folders of the restarts, and of the windows in progress.
+    name : name of the run.
+    chain, work : folders of the restarts and of the windows in progress.
     """
 
     def __init__(self, path: Path, case: ColmCase, namelist: Namelist, n_patch: Mapping[str, int]) -> None:
@@ -127,13 +126,13 @@ class RunFolder:
             self.enter(temporary, time)
 
     def enter(self, folder: Path, time: datetime) -> None:
-        """Add a complete folder of restarts to the chain: synced, then renamed. Local: one process."""
+        """Synchronise a complete folder of restarts and add it to the chain by renaming. Local: one process."""
         target = self.chain / time_label(time)
         with storage_errors(target, "adding to the chain of restarts"):
             for path in sorted(folder.rglob("*")):
                 sync_folder(path) if path.is_dir() else sync_file(path)
             sync_folder(folder)
-            if target.exists():  # of a cycle that a resume computes again
+            if target.exists():  # from a cycle that a resume computes again
                 old = self.work / f"old_{target.name}"
                 shutil.rmtree(old, ignore_errors=True)
                 target.rename(old)
@@ -156,7 +155,7 @@ class RunFolder:
                 shutil.rmtree(self.chain / time_label(later))
 
     def prune(self, keep: set[datetime], newest: int) -> None:
-        """Remove restarts and logs, except of the requested and the newest times. Local: one process."""
+        """Remove restarts and logs, except those of the requested and the newest times. Local: one process."""
         for time in self.case.times()[:-newest]:
             if time not in keep:
                 label = time_label(time)
@@ -186,11 +185,11 @@ class Window:
         return self.folder / "start"
 
     def prepare(self, written_apart: Sequence[str]) -> None:
-        """Create the work folder with copies of the chain's files, except those written by others. Local: one process.
+        """Create the work folder with copies of the chain's files. Local: one process.
 
         Parameters
         ----------
-        written_apart : names of files in ``start_folder`` that others write (the analysis).
+        written_apart : names of files that are not copied, because the analysis writes them to ``start_folder``.
         """
         source = self.run.chain / time_label(self.start)
         with storage_errors(self.folder, "making the work folder"):
@@ -200,7 +199,7 @@ class Window:
             copy_restart(files, source, self.start_folder, without=written_apart)
 
     def launch(self, program: Program, slot: int) -> ModelProcess:
-        """Start the next try. Local: one process. ModelError if the program cannot be started."""
+        """Start the next try; ModelError if the program cannot be started. Local: one process."""
         self.tried += 1
         folder, case = self._try_folder, self.run.base
         with storage_errors(folder, "making the model's folder"):
@@ -265,24 +264,24 @@ class Window:
 
 
 def window_values(start: datetime, end: datetime) -> dict[str, Value]:
-    """Namelist values that a window replaces: folders and times, none of the model's physics."""
+    """Namelist values that a window replaces: folders and times, but no settings of the model physics."""
     values: dict[str, Value] = {"DEF_dir_output": "./", "DEF_WRST_FREQ": "YEARLY"}
     for name, time in (("start", start), ("end", end)):
         seconds = time.hour * 3600 + time.minute * 60 + time.second
         parts = {"year": time.year, "month": time.month, "day": time.day, "sec": seconds}
         values |= {f"DEF_simulation_time%{name}_{part}": value for part, value in parts.items()}
-    # The template's spin-up ends before a campaign begins; a year before every start switches it off.
+    # The template's spin-up ends before the campaign; a spin-up year before any start switches it off.
     values |= {"DEF_simulation_time%spinup_year": 0, "DEF_simulation_time%spinup_repeat": 0}
     return values
 
 
 def run_windows(windows: Sequence[Window], program: Program) -> None:
-    """Compute windows, several at a time; each is checked and then added to the chain. Local: one process.
+    """Compute windows, several at a time; check each and add it to the chain. Local: one process.
 
     Raises
     ------
-    ModelError : a window failed in all of its tries. Its work folder and logs are kept, its chain ends with the last
-        good restart, and windows that were still running are ended.
+    ModelError : all tries of a window failed. Its work folder and logs are kept, its chain ends with the last valid
+        restart, and the processes of windows that were still running are ended.
     """
     waiting, running = list(windows), dict[int, tuple[Window, ModelProcess]]()
     try:

@@ -1,10 +1,10 @@
 """Add an analysis increment to the real model's restart, and update the variables that depend on it.
 
 Only the liquid water of unfrozen soil layers changes (wliq_soisno). Where it does, matric potential and conductivity
-(smp, hk) are updated, because the model reads them in its first step (plant hydraulics). If the VSF scheme has its
-water table inside the column, the model takes the layers below the table as saturated. If an increment dries one of
-them, the table (zwt) is lowered to the lower end of that layer, as the model itself would do. Nothing else changes:
-wa, ice, temperature, snow and lakes keep their bits.
+(smp, hk) are updated, because the model reads them in its first step (plant hydraulics). If the water table of the VSF
+scheme is inside the column, the model treats the layers below the table as saturated. If an increment dries one of
+them, the table (zwt) is lowered to the bottom of that layer, as the model itself would do. All other variables (wa,
+ice, temperature, snow, lakes ...) stay bitwise identical.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ WRITTEN: Final = ("wliq_soisno", "smp", "hk", "zwt")
 
 
 _UNSATURATED: Final = 1.0e-8
-"""m3 m-3; a layer that lacks more water than this is not saturated (the model's own tolerance)."""
+"""m3 m-3; a layer with a larger water deficit is not saturated (the model's own tolerance)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class SoilWater:
 
     @classmethod
     def of_restart(cls, values: Mapping[str, FloatArray]) -> SoilWater:
-        """From variables as they lie in a restart file."""
+        """Make it from variables with the shapes of a restart file."""
         soil = slice(N_SNOW, N_SNOW + N_SOIL)
         return cls(
             wliq=values["wliq_soisno"][:, soil],
@@ -108,8 +108,8 @@ def apply_increment(
     ----------
     soil : hydraulic parameters of n patches.
     may_change : patches that may be changed (``updatable``), shape (n,).
-    water : their state; not changed.
-    increment : m3 m-3 per patch and layer, (n, 10). NaN counts as zero; a zero changes no bit.
+    water : state of the patches; not changed.
+    increment : m3 m-3 per patch and layer, (n, 10). NaN counts as zero; zero leaves the state bitwise identical.
     scheme : the model's soil water scheme.
 
     Returns
@@ -118,20 +118,20 @@ def apply_increment(
 
     Raises
     ------
-    ShapeError : increment or state have other patches than the parameters.
+    ShapeError : increment or state differ from the parameters in the number of patches.
     ConfigError : CoLM does not support this combination of scheme and retention curve.
 
     Notes
     -----
-    Local: no communication; the result of a patch depends on that patch alone.
+    Local: no communication; the result of a patch depends only on that patch.
 
     - Frozen layers (ice > 0.01 kg m-2) do not change.
     - Wetting is limited to porosity minus the volume of ice, drying to max(theta_r, 0.01 porosity). A value already
-      outside these bounds stays or moves towards them; it is not "repaired".
-    - A layer that cannot conduct water (porosity minus ice below max(wimp, theta_r): rock) is not changed, because the
-      model leaves it out of its soil-water equation. Its water counts as clipped.
-    - zwt changes in the VSF scheme only, where wa >= 0 and the table is inside the column. It is only lowered, to the
-      lower end of the deepest layer below it that the increment left unsaturated.
+      outside these bounds stays or moves towards them; it is not set to the bound.
+    - A layer that cannot conduct water (rock: porosity minus ice below max(wimp, theta_r)) does not change, because the
+      model excludes it from its soil-water equation. Its increment counts as clipped.
+    - zwt changes only in the VSF scheme, where wa >= 0 and the table is inside the column. It is only lowered, to the
+      bottom of the deepest layer below it that the increment left unsaturated.
     """
     n_patch = soil.porsl.shape[0]
     require_retention(soil, scheme)
@@ -156,7 +156,7 @@ def apply_increment(
 
 
 def settle(soil: SoilConstants, before: SoilWater, wliq: FloatArray, scheme: SoilWaterScheme) -> SoilWater:
-    """Update smp, hk and zwt after a change of liquid water: the second half of ``apply_increment``. Local.
+    """Update smp, hk and zwt after a change of liquid water; the second step of ``apply_increment``. Local.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def settle(soil: SoilConstants, before: SoilWater, wliq: FloatArray, scheme: Soi
 
     Returns
     -------
-    The state with that water, in which variables of unchanged layers keep the bits of ``before``.
+    The state with that water; variables of unchanged layers are bitwise identical to those of ``before``.
     """
     changed: BoolArray = wliq != before.wliq
     smp, hk, zwt = before.smp.copy(), before.hk.copy(), before.zwt.copy()
@@ -241,7 +241,7 @@ def _lower_water_table(
             if changed[p, k] and liquid < room[p, k] - _UNSATURATED and table <= zi[k]:
                 table = zi[k + 1]
         for k in range(n_layers):
-            # The layer with the table: the part below the table alone must not need more water than the layer has.
+            # In the layer with the table, the part below the table must not need more water than the layer has.
             if changed[p, k] and zi[k] < table < zi[k + 1]:
                 if wliq[p, k] / RHO_WATER < room[p, k] * (zi[k + 1] - table):
                     table = zi[k + 1]
