@@ -1,4 +1,4 @@
-# make run   the main experiment              make test    unit tests, then the parallel ones on 2, 3 and 4 ranks
+# make run   the main experiment              make test    unit tests, then the parallel ones on 2 and 3 ranks
 # make lint  style, types, import contracts   make verify  the long known-answer tests      make env  the environment alone
 # make bench times and memory, next to their expected values
 # Variables: RANKS=2 CONFIG=experiments/twin.yaml OUT=runs/twin ARGS= (such as ARGS=--overwrite); LANDDA_ENV=system|wheels
@@ -15,7 +15,9 @@ OUT ?= runs/twin
 # More options of `landda run`, such as ARGS=--overwrite for an OUT that exists.
 ARGS ?=
 # Numbers of ranks that the parallel tests run on, and the seconds that one job may take.
-TEST_RANKS ?= 2 3 4
+TEST_RANKS ?= 2 3
+# Those of `make verify`.
+VERIFY_RANKS ?= 2 3 4
 SERIAL_LIMIT ?= 1500
 # Processes that share the serial tests, a file of tests each: one per core, 2 to 4. Files in their order: campaigns, which
 # take longest, begin first.
@@ -67,7 +69,7 @@ lint: env
 verify: env
 	@env/checks.sh; source env/mpi.sh; status=0; mkdir -p $(results)
 	$(bin)/python -m pytest -m "verify and not mpi" --timeout=3600 --junitxml=$(results)/verify.xml </dev/null || status=1
-	$(bin)/python tests/mpi/launch.py --ranks $(TEST_RANKS) --limit 3600 -- -m "mpi and not bench" --timeout=1800 || status=1
+	$(bin)/python tests/mpi/launch.py --ranks $(VERIFY_RANKS) --limit 3600 -- -m "mpi and not bench" --timeout=1800 || status=1
 	exit $$status
 
 # Measurements are printed next to their limits and kept in $(results); nothing fails for a slow machine.
