@@ -121,7 +121,7 @@ class StationSource(KnownSource):
         missing = tuple((time, self.label) for time in times if not has.get(time, False))
         return Survey(self.label, found, missing, "skip", reason=_NO_VALUE if missing else "")
 
-    def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002
+    def at(self, time: datetime, truth_image: FloatArray | None = None) -> ImageObservation | None:  # noqa: ARG002 - the protocol has it
         """See ``ObservationSource.at``."""
         means = self._means.get(time)
         if means is None or not np.isfinite(means).any():

@@ -36,7 +36,7 @@ _STAMP: Final = re.compile(
 def open_cf_layers(
     path: Path,
     depths_m: Mapping[str, DepthRange],
-    told: set[object] | None = None,
+    logged: set[object] | None = None,
     *,
     step: timedelta | None = None,
     time_of_name: Callable[[Path], datetime] | None = None,
@@ -87,7 +87,7 @@ def open_cf_layers(
         guesses = dict.fromkeys((*_CLOCKS, *file.dims(first), *file.attribute(first, "coordinates").split()))
         clock = find_clock(file, first, [name for name in guesses if file.has(name) and _counts(file, name)])
         if clock is not None:
-            _warn_off_middle(file, clock, told if told is not None else set())
+            _warn_off_middle(file, clock, logged if logged is not None else set())
     layout = Layout(
         label="CF",
         variables=variables,
@@ -101,16 +101,16 @@ def open_cf_layers(
         step=step,
     )
     opened = LayeredFile(path, layout)
-    _warn_far_apart(opened, step, told if told is not None else set())
+    _warn_far_apart(opened, step, logged if logged is not None else set())
     return opened
 
 
-def _warn_far_apart(file: LayeredFile, step: timedelta | None, told: set[object]) -> None:
+def _warn_far_apart(file: LayeredFile, step: timedelta | None, logged: set[object]) -> None:
     """Warn about times with larger intervals than the step; monthly means may have no other sign."""
     spacing = min((after - before for before, after in pairwise(file.times)), default=None)
-    if step is None or spacing is None or spacing <= 1.5 * step or spacing in told:
+    if step is None or spacing is None or spacing <= 1.5 * step or spacing in logged:
         return
-    told.add(spacing)
+    logged.add(spacing)
     hours = spacing / timedelta(hours=1)
     logger.warning(
         "'%s': times are at least %.4g h apart, and step_hours is %.4g; means over this interval would be used as "
@@ -118,7 +118,7 @@ def _warn_far_apart(file: LayeredFile, step: timedelta | None, told: set[object]
     )  # fmt: skip
 
 
-def _warn_off_middle(file: NetcdfFile, time: str, told: set[object]) -> None:
+def _warn_off_middle(file: NetcdfFile, time: str, logged: set[object]) -> None:
     """Warn if a time is not the middle of its bounds; the value is used as valid at that time."""
     name = file.attribute(time, "bounds")
     if not name or not file.has(name) or _DAY_UNITS.match(file.attribute(time, "units")) is None:
@@ -129,8 +129,8 @@ def _warn_off_middle(file: NetcdfFile, time: str, told: set[object]) -> None:
     scale = 24.0 if file.attribute(time, "units").lower().startswith("day") else 1.0
     hours = float(np.ravel(values)[0] - bounds.reshape(-1, 2)[0].mean()) * scale
     length = float(np.ptp(bounds.reshape(-1, 2)[0])) * scale
-    if abs(hours) > 0.02 * length and hours not in told:
-        told.add(hours)
+    if abs(hours) > 0.02 * length and hours not in logged:
+        logged.add(hours)
         logger.warning(
             "'%s': times are %.4g h %s the middle of their bounds (means over %.4g h); the values are taken as of the "
             "times themselves", file.path, abs(hours), "before" if hours < 0.0 else "after", length,
@@ -207,7 +207,7 @@ def cf_product(
     variables = tuple(
         ProductVariable(name, name, None, ("m3 m-3",), (0.0, 1.0), depth_m=depth) for name, depth in depths_m.items()
     )
-    opens = partial(open_cf_layers, depths_m=dict(depths_m), told=set(), step=step, units=units)
+    opens = partial(open_cf_layers, depths_m=dict(depths_m), logged=set(), step=step, units=units)
     return Product(
         key="cf",
         label="CF",
