@@ -10,7 +10,7 @@ from landda_hpc.constants import EARTH_RADIUS, FloatArray
 from landda_hpc.errors import ConfigError
 
 _TAIL = 1.0e-6
-"""Share of the variance that a smooth spectrum may lose to truncation."""
+"""Fraction of the variance that a smooth spectrum may lose to truncation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +19,11 @@ class Spectrum:
 
     Parameters
     ----------
-    power : C_l >= 0, shape (degree + 1,), any scale: it is normalised to unit variance.
+    power : C_l >= 0, shape (degree + 1,), any scale; it is normalised to unit variance.
 
     Raises
     ------
-    ConfigError : negative or non-finite power, or none at all.
+    ConfigError : power is negative, not finite, or zero in all degrees.
     """
 
     power: FloatArray
@@ -54,11 +54,11 @@ def gaussian_spectrum(length_km: float) -> Spectrum:
     """Spectrum of the correlation exp(-1/2 (d / L)^2), L = ``length_km``.
 
     C_l is proportional to exp(-1/2 l (l + 1) (L / R)^2): the correlation is the heat kernel of the sphere,
-    which equals the Gaussian of the distance up to terms of order (L / R)^2. The highest degree depends on L
-    only: 1e-6 of the variance lies beyond it. The field is therefore the same function of place on any grid.
+    which equals the Gaussian of the distance up to terms of order (L / R)^2. The highest degree, beyond which 1e-6 of
+    the variance lies, depends only on L. The field is therefore the same function of position on any grid.
     """
     s = _relative(length_km)
-    # The tail beyond l holds about exp(-1/2 l (l + 1) s^2) of the variance.
+    # The tail beyond l contains about exp(-1/2 l (l + 1) s^2) of the variance.
     degree = max(1, int(np.ceil(np.sqrt(0.25 - 2.0 * np.log(_TAIL) / s**2) - 0.5)))
     ell = np.arange(degree + 1, dtype=np.float64)
     return Spectrum(np.exp(-0.5 * ell * (ell + 1.0) * s**2))

@@ -23,10 +23,10 @@ from landda_hpc.random_fields.sphere import (
 def anisotropic_power(length_lat_km: float, length_lon_km: float) -> tuple[int, FloatArray]:
     """Highest degree, and C_lm of every coefficient in the order of ``order_and_degree``, any scale.
 
-    C_lm = exp(-1/2 [s_lat^2 (l (l + 1) - m^2) + s_lon^2 m^2]) with s = length / R. Where latitude is phi the
-    correlation is close to a Gaussian of length L_lat along the meridian and sqrt(L_lon^2 cos^2 phi + L_lat^2
-    sin^2 phi) along the parallel: the lengths asked for at the equator, isotropic at the poles, smooth
-    everywhere. Equal lengths give ``gaussian_spectrum``.
+    C_lm = exp(-1/2 [s_lat^2 (l (l + 1) - m^2) + s_lon^2 m^2]) with s = length / R. At latitude phi, the correlation is
+    close to a Gaussian of length L_lat along the meridian and sqrt(L_lon^2 cos^2 phi + L_lat^2 sin^2 phi) along the
+    parallel. It has the requested lengths at the equator, is isotropic at the poles, and varies smoothly with
+    latitude. Equal lengths give ``gaussian_spectrum``.
     """
     degree = gaussian_spectrum(min(length_lat_km, length_lon_km)).degree
     s_lat, s_lon = (length * 1.0e3 / EARTH_RADIUS for length in (length_lat_km, length_lon_km))
@@ -42,11 +42,11 @@ def variance_by_latitude(lat: FloatArray, degree: int, power: FloatArray) -> Flo
     Parameters
     ----------
     lat : degrees_north.
-    degree, power : as ``anisotropic_power`` gives them.
+    degree, power : from ``anisotropic_power``.
 
     Notes
     -----
-    Sum of C_lm |Y_lm|^2, twice for m > 0, with the stable recursion of the orthonormal Legendre functions in l.
+    Sum of C_lm |Y_lm|^2, counted twice for m > 0, with the stable recursion of orthonormal Legendre functions in l.
     """
     x, s = np.sin(np.deg2rad(lat)), np.cos(np.deg2rad(lat))
     total = np.zeros(lat.shape)
@@ -69,7 +69,7 @@ def variance_by_latitude(lat: FloatArray, degree: int, power: FloatArray) -> Flo
 
 @lru_cache(maxsize=8)
 def _normalised(length_lat_km: float, length_lon_km: float, lat: bytes) -> tuple[int, FloatArray, FloatArray]:
-    """Degree, sqrt of C_lm, and the standard deviation at each latitude, (n_lat, 1)."""
+    """Degree, square root of C_lm, and standard deviation at each latitude, (n_lat, 1)."""
     degree, power = anisotropic_power(length_lat_km, length_lon_km)
     variance = variance_by_latitude(np.frombuffer(lat), degree, power)
     return degree, np.sqrt(power), np.sqrt(variance)[:, None]
@@ -80,17 +80,17 @@ def anisotropic_field(grid: Grid, length_lat_km: float, length_lon_km: float, se
 
     Parameters
     ----------
-    grid : where it is evaluated.
-    length_lat_km, length_lon_km : correlation lengths along the meridian, and along the equator, km.
+    grid : grid of the field.
+    length_lat_km, length_lon_km : correlation lengths along the meridian and along the equator, km.
     seed, key : see ``keyed_generator``.
 
     Returns
     -------
-    Shape (n_lat, n_lon), 1; unit variance in expectation at every place.
+    Shape (n_lat, n_lon), 1; the expected variance is 1 everywhere.
 
     Notes
     -----
-    Local: no communication; the same bits on every rank.
+    Local: no communication; bitwise identical on every rank.
     """
     degree, amplitude, std = _normalised(float(length_lat_km), float(length_lon_km), grid.lat.tobytes())
     white = white_coefficients(degree, keyed_generator(seed, *key))
@@ -100,12 +100,12 @@ def anisotropic_field(grid: Grid, length_lat_km: float, length_lon_km: float, se
 def two_scale_anisotropic_field(
     grid: Grid, long_km: tuple[float, float], short_km: float, long_share: float, seed: int, *key: str | int
 ) -> FloatArray:
-    """Draw a field like ``two_scale_field``, whose long part may be longer along parallels than along meridians.
+    """Draw a field like ``two_scale_field`` whose long-scale part may be anisotropic.
 
     Parameters
     ----------
-    long_km : lengths of the long part along the meridian, and along the equator, km. With equal lengths the field is
-        that of ``two_scale_field``.
+    long_km : lengths of the long-scale part along the meridian and along the equator, km. With equal lengths the field
+        is that of ``two_scale_field``.
     grid, short_km, long_share, seed, key : see ``two_scale_field``.
 
     Returns

@@ -1,7 +1,7 @@
-"""Spherical harmonics on rows of a grid: ducc0's, or the loops of this module where ``fourier`` is scipy.
+"""Spherical-harmonic transforms on rows of a grid, by ducc0 or, if ``fourier`` uses scipy, by loops of this module.
 
-scipy has no transform of spherical harmonics. The loops here are the usual recurrence in l, order by order, over
-all rows at once; the part along a row is an FFT.
+scipy has no spherical-harmonic transform. The loops use the usual recurrence in l, order by order, for all rows at
+once; the transform along a row is an FFT.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from landda_hpc.constants import FloatArray
 ComplexArray = npt.NDArray[np.complex128]
 
 _OFF_RING_ACCURACY = 1.0e-12
-"""Relative accuracy of ducc0's synthesis where longitudes are not a part of an equally spaced circle."""
+"""Relative accuracy of ducc0's synthesis if longitudes are not part of an equally spaced circle."""
 
 _BIG = 2.0**300
 
@@ -33,8 +33,8 @@ def ring_synthesis(
     ----------
     coefficients : a_lm for m >= 0 of a real field, m-major, shape (n_coef,).
     colatitude : of the circles, radians, shape (n_lat,).
-    first_longitude : of every circle's first point, radians.
-    n_ring : equally spaced points of a circle; fewer than 2 degree points still are samples of the field.
+    first_longitude : longitude of the first point of every circle, radians.
+    n_ring : number of equally spaced points of a circle; also fewer than 2 ``degree`` points are samples of the field.
     """
     n_lat = colatitude.size
     if fourier.chosen() == "ducc0":
@@ -54,7 +54,7 @@ def ring_synthesis(
     orders = _orders(coefficients, degree, colatitude)
     orders *= np.exp(1j * first_longitude * np.arange(degree + 1))[:, None]
     circle = np.zeros((n_lat, n_ring), dtype=np.complex128)
-    # Points of a circle do not distinguish m from m + n_ring.
+    # On the points of a circle, m and m + n_ring are identical.
     for m in range(degree + 1):
         circle[:, m % n_ring] += orders[m]
     return fourier.library("scipy").c2c(circle, (1,), forward=False, norm=0).real.copy()
@@ -66,7 +66,7 @@ def ring_analysis(ring: FloatArray, degree: int, colatitude: FloatArray, first_l
     Parameters
     ----------
     ring : f, shape (n_lat, n_ring).
-    degree, colatitude, first_longitude : as ``ring_synthesis``.
+    degree, colatitude, first_longitude : as for ``ring_synthesis``.
     """
     n_lat, n_ring = ring.shape
     if fourier.chosen() == "ducc0":
@@ -111,21 +111,21 @@ def point_synthesis(
         return found
     orders = _orders(coefficients, degree, colatitude)
     out = np.zeros((colatitude.size, longitude.size))
-    for m in range(degree + 1):  # in order, whatever a matrix product would do
+    for m in range(degree + 1):  # a loop fixes the order of additions, unlike a matrix product
         turn = np.exp(1j * m * longitude)
         out += np.multiply.outer(orders[m].real, turn.real) - np.multiply.outer(orders[m].imag, turn.imag)
     return out
 
 
 def _ducc0() -> Any:
-    fourier.library("ducc0")  # or the error that says how to install it
+    fourier.library("ducc0")  # raises an error that says how to install it
     import ducc0
 
     return ducc0
 
 
 def _orders(coefficients: ComplexArray, degree: int, colatitude: FloatArray) -> ComplexArray:
-    """F_m = sum over l of a_lm P_lm for every row, twice that for m > 0: the field is Re sum F_m e^(i m phi)."""
+    """F_m = sum over l of a_lm P_lm for every row, doubled for m > 0, so that the field is Re sum F_m e^(i m phi)."""
     out = np.zeros((degree + 1, colatitude.size), dtype=np.complex128)
     _sum_degrees(np.ascontiguousarray(coefficients), degree, np.cos(colatitude), np.sin(colatitude), out)
     out[1:] *= 2.0
@@ -134,9 +134,9 @@ def _orders(coefficients: ComplexArray, degree: int, colatitude: FloatArray) -> 
 
 @compiled()
 def _next_order(m: int, sine: FloatArray, first: FloatArray, scale: npt.NDArray[np.int64]) -> int:
-    """Make P_mm 2^(-600 scale) of the order before; return the number of rows with a scale.
+    """Advance P_mm = ``first`` 2^(-600 scale) to order m; return the number of rows with a scale above 0.
 
-    P_mm of rows near the poles is less than the smallest number from m = 100 on, while P_lm of a large l is not.
+    From m = 100 on, P_mm near the poles is below the smallest floating-point number, while P_lm with large l is not.
     """
     factor = -math.sqrt((2.0 * m + 1.0) / (2.0 * m)) if m else 0.0
     n_scaled = 0
@@ -164,7 +164,7 @@ def _next_degree(
     scale: npt.NDArray[np.int64],
     n_scaled: int,
 ) -> int:
-    """Go from P_(l-1)m, ``now``, to P_lm; return the number of rows that still have a scale."""
+    """Advance ``now`` from P_(l-1)m to P_lm; return the number of rows that still have a scale above 0."""
     square, last = float(ell * ell), float((ell - 1) * (ell - 1))
     a = math.sqrt((4.0 * square - 1.0) / (square - m * m))
     b = math.sqrt((last - m * m) / (4.0 * last - 1.0)) if ell - 1 > m else 0.0

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def keyed_generator(seed: int, *key: str | int) -> np.random.Generator:
-    """Return the generator of a purpose.
+    """Return the random generator of a purpose.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def keyed_generator(seed: int, *key: str | int) -> np.random.Generator:
 
     Notes
     -----
-    Local: no communication. Philox4x64 is counter based (Salmon et al. 2011, SC'11); the 128-bit key is
+    Local: no communication. Philox4x64 is counter-based (Salmon et al. 2011, SC'11); its 128-bit key is
     the BLAKE2b digest of seed and key, which makes streams distinct for all practical purposes.
     """
     text = "\x1f".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in key)])

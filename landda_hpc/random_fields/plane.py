@@ -1,4 +1,4 @@
-"""Homogeneous Gaussian random fields on a periodic image, with distances in cells, as an FFT treats them."""
+"""Homogeneous Gaussian random fields on an image that is periodic as in an FFT, with distances in cells."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def gaussian_power(shape: tuple[int, int], length_rows: float, length_columns: f
         if not 0.0 < length < np.inf:
             raise ConfigError(f"correlation length = {length} cells; expected a positive number.")
         distance = np.minimum(np.arange(n), n - np.arange(n))
-        # Truncation of the Gaussian at half the image may give tiny negative power, which is not variance.
+        # Truncation of the Gaussian at half the image may give tiny negative power, which cannot be a variance.
         factors.append(np.maximum(np.fft.fft(np.exp(-0.5 * (distance / length) ** 2)).real, 0.0))
     power = factors[0][:, None] * factors[1][None, :]
     unit: FloatArray = power / power.mean()
@@ -37,7 +37,7 @@ def gaussian_power(shape: tuple[int, int], length_rows: float, length_columns: f
 def periodic_field(power: FloatArray, seed: int, *key: str | int) -> FloatArray:
     """Draw the field of a key, with zero mean and the given power; shape of ``power``.
 
-    Local: no communication; the same bits on every rank.
+    Local: no communication; bitwise identical on every rank.
     """
     return periodic_filter(keyed_generator(seed, *key).standard_normal(power.shape), np.sqrt(power))
 

@@ -14,24 +14,24 @@ _REACH = 5.0
 
 
 class GaussianSmoother:
-    """G f(x) = sum over cells x' of exp(-1/2 (d(x, x') / L)^2) f(x'), d the great-circle distance.
+    """G f(x) = sum over cells x' of exp(-1/2 (d(x, x') / L)^2) f(x') with the great-circle distance d.
 
-    Not normalised: divide by G of the weights. The kernel depends only on the two rows and the difference of longitude,
-    so each pair of rows is a circular convolution.
+    The result is not normalised; divide it by G of the weights. The kernel depends only on the two rows and the
+    difference of longitude, so each pair of rows is a circular convolution.
 
     Parameters
     ----------
-    grid : equally spaced longitudes; a region is continued by zeros.
+    grid : grid with equally spaced longitudes; a regional field is extended by zeros.
     length_km : L, km.
 
     Raises
     ------
     ConfigError : L is not positive.
-    ShapeError : longitudes are not a part of an equally spaced circle.
+    ShapeError : longitudes are not part of an equally spaced circle.
 
     Notes
     -----
-    Memory: rows x rows within reach / 2 x longitudes / 2 numbers. Local; the same bits on every rank.
+    Memory: rows x rows within reach / 2 x longitudes / 2 numbers. Local; bitwise identical on every rank.
     """
 
     def __init__(self, grid: Grid, length_km: float) -> None:
@@ -55,7 +55,7 @@ class GaussianSmoother:
             for j in range(i, lat.size):
                 if lat[j] - lat[i] > _REACH * length:
                     break
-                # Haversine: exact for the small distances that matter.
+                # The haversine formula is accurate for the small distances that matter.
                 half = np.sin(0.5 * (lat[j] - lat[i])) ** 2 + np.cos(lat[i]) * np.cos(lat[j]) * across
                 distance = 2.0 * np.arcsin(np.sqrt(np.minimum(half, 1.0))) / length
                 kernel = np.where(distance <= _REACH, np.exp(-0.5 * distance**2), 0.0)

@@ -1,9 +1,9 @@
 """Homogeneous isotropic Gaussian random fields on the sphere, of zero mean and unit variance.
 
 A field is a sum of spherical harmonics with independent Gaussian coefficients, so it has no seam at the date
-line and no pole problem, and its covariance depends on great-circle distance alone. Coefficients are drawn
-degree by degree: a higher truncation adds small scales and leaves the large ones as they are. The same key
-gives the same bits on any rank, because every rank synthesises the whole image with one thread.
+line and no pole problem, and its covariance depends only on great-circle distance. Coefficients are drawn
+degree by degree: a higher truncation adds small scales and does not change the large ones. The same key gives
+bitwise identical fields on any rank, because every rank synthesises the whole image with one thread.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _draw_positions(degree: int) -> tuple[IntArray, IntArray]:
 def white_coefficients(degree: int, generator: np.random.Generator) -> ComplexArray:
     """Draw independent coefficients with E|a_lm|^2 = 1, real for m = 0; shape (n_coef,).
 
-    Degree by degree, so coefficients up to l do not depend on ``degree``.
+    They are drawn degree by degree, so coefficients up to l do not depend on ``degree``.
     """
     normals = generator.standard_normal((degree + 1) ** 2)
     real, imaginary = _draw_positions(degree)
@@ -56,7 +56,7 @@ def white_coefficients(degree: int, generator: np.random.Generator) -> ComplexAr
     half = np.sqrt(0.5)
     coefficients.real = half * normals[real]
     coefficients.imag = half * normals[imaginary]
-    # m = 0 comes first: degree + 1 real coefficients that carry all their variance.
+    # m = 0 comes first: degree + 1 real coefficients with the full variance.
     zonal = slice(0, degree + 1)
     coefficients.real[zonal] = normals[real[zonal]]
     coefficients.imag[zonal] = 0.0
@@ -69,7 +69,7 @@ def synthesise(coefficients: ComplexArray, degree: int, grid: Grid) -> FloatArra
     Parameters
     ----------
     coefficients : a_lm for m >= 0, orthonormal harmonics, order of ``order_and_degree``, shape (n_coef,).
-    degree : highest l; it need not be resolved by the grid, whose values are then samples of the field.
+    degree : highest l. If the grid does not resolve it, the values are still samples of the field.
     grid : any grid; if its longitudes are not part of an equally spaced circle, a slower algorithm is used.
 
     Returns
@@ -78,7 +78,7 @@ def synthesise(coefficients: ComplexArray, degree: int, grid: Grid) -> FloatArra
 
     Notes
     -----
-    Local: no communication. One thread.
+    Local: no communication; one thread.
 
     References
     ----------
@@ -103,17 +103,17 @@ def random_field(grid: Grid, spectrum: Spectrum, seed: int, *key: str | int) -> 
 
     Parameters
     ----------
-    grid : where it is evaluated.
-    spectrum : gives its correlation.
-    seed, key : see ``keyed_generator``; the same key gives the same field, sampled on whatever grid.
+    grid : grid of the field.
+    spectrum : spectrum of the field, which determines its correlation.
+    seed, key : see ``keyed_generator``; the same key gives the same field, sampled on any grid.
 
     Returns
     -------
-    Shape (n_lat, n_lon), 1. The variance is 1 in expectation at every place, not in the sample.
+    Shape (n_lat, n_lon), 1. The expected variance is 1 everywhere; that of the sample may differ.
 
     Notes
     -----
-    Local: no communication; the same bits on every rank.
+    Local: no communication; bitwise identical on every rank.
     """
     white = white_coefficients(spectrum.degree, keyed_generator(seed, *key))
     _, ell = order_and_degree(spectrum.degree)
@@ -123,12 +123,12 @@ def random_field(grid: Grid, spectrum: Spectrum, seed: int, *key: str | int) -> 
 def two_scale_field(
     grid: Grid, long_km: float, short_km: float, long_share: float, seed: int, *key: str | int
 ) -> FloatArray:
-    """Draw a field whose variance is shared by two correlation lengths.
+    """Draw a field with two correlation lengths.
 
     Parameters
     ----------
     long_km, short_km : lengths L of correlations exp(-1/2 (d / L)^2), km.
-    long_share : share of the variance at the long length, 0..1.
+    long_share : fraction of the variance with the long length, 0..1.
     grid, seed, key : see ``random_field``.
 
     Returns

@@ -1,4 +1,4 @@
-"""Covariances on the sphere that are diagonal in spherical harmonics, times an image."""
+"""Product of an image with a covariance on the sphere that is diagonal in spherical harmonics."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from landda_hpc.random_fields.sphere import coefficient_count, synthesise
 
 
 class SphereCovariance:
-    """S diag(C_lm) S^T of the synthesis S at the grid's cells: the covariance of sum a_lm Y_lm, E|a_lm|^2 = C_lm.
+    """S diag(C_lm) S^T with the synthesis S at the grid's cells: covariance of sum a_lm Y_lm with E|a_lm|^2 = C_lm.
 
     Parameters
     ----------
-    grid : longitudes are a part of an equally spaced circle.
+    grid : grid whose longitudes are part of an equally spaced circle.
     degree, power : highest l, and C_lm in the order of ``order_and_degree``, (n_coef,).
 
     Raises
     ------
-    ShapeError : other longitudes, or not one power per coefficient.
+    ShapeError : the grid has other longitudes, or there is not one power per coefficient.
 
     Notes
     -----
-    Local: no communication. One thread.
+    Local: no communication; one thread.
     """
 
     def __init__(self, grid: Grid, degree: int, power: FloatArray) -> None:
@@ -40,7 +40,7 @@ class SphereCovariance:
         self._grid, self._degree, self._power = grid, degree, power
 
     def __call__(self, image: FloatArray) -> FloatArray:
-        """Covariance times the image, (n_lat, n_lon); no NaN."""
+        """Multiply the covariance by an image without NaN, (n_lat, n_lon)."""
         n_lat, n_lon = self._grid.shape
         if image.shape != (n_lat, n_lon):
             raise ShapeError(f"the image has shape {image.shape}; this covariance needs {self._grid.shape}.")
