@@ -1,4 +1,4 @@
-"""The output folder of a campaign: its files, and the lock that lets one job write in it.
+"""Output folder of a campaign: its files, and the lock that allows only one job to write in it.
 
 ::
 
@@ -6,11 +6,11 @@
     status.json     state of the campaign         restart/      see storage.rank_restart
     cycles.jsonl    one line per cycle                images/       see storage.image_files
     scores.jsonl    one line per score                figures/      pictures
-    seconds.jsonl   time, traffic and memory per cycle, which differ from machine to machine
+    seconds.jsonl   time, traffic and memory per cycle, which depend on the machine
     series/         see storage.series_files                verification/ see campaign.verification
     summary.md      tables and figures            .lock         held while a job runs here
     models/         folders of the runs of a real model, see model.colm.window
-    observations.json, referee.json   those available at the start, see storage.observation_survey
+    observations.json, referee.json   observations available at the start, see storage.observation_survey
     .landda.json    mark of the folder, written first, see storage.folder_marker
 
 Every function here is local and meant for rank 0; callers agree on its outcome with ``together``.
@@ -59,11 +59,11 @@ class CampaignFolder:
     Attributes
     ----------
     config_file : the resolved configuration.
-    survey_file, referee_survey_file : the observations available at the start, and those of the referee; missing if
-        they do not matter.
+    survey_file, referee_survey_file : lists of the observations available at the start, also of the referee; missing if
+        they are not needed.
     status_file : the state of the campaign.
     checkpoints, restart, images, figures : folders of the checkpoints, restart sets, CF images and pictures.
-    feedback : folder of the feedback files; made with the first.
+    feedback : folder of the feedback files; made with the first file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,16 +81,16 @@ class CampaignFolder:
 
         Parameters
         ----------
-        path : must not exist, be empty, or hold a start that was interrupted before its first checkpoint, unless
-            ``overwrite``.
+        path : the folder. Without ``overwrite``, it must be missing, empty, or contain only a start that was
+            interrupted before its first checkpoint.
         config_text : the resolved configuration, YAML.
-        overwrite : remove an earlier campaign there first: the files that this software wrote, from a folder that it
-            marked. Other files stay, and a warning names them; no link is followed.
-        claim : how the folder is taken if another job may hold it.
+        overwrite : first remove an earlier campaign from a folder that this software marked. Only files that this
+            software wrote are removed; a warning names the others. Links are not followed.
+        claim : options for taking the folder if another job may hold it.
 
         Raises
         ------
-        StorageError where the folder is not empty, is not a campaign's, is in use by a job, or cannot be written.
+        StorageError : the folder is not empty, not that of a campaign, in use by a job, or cannot be written.
         """
         folder = cls(path)
         with storage_errors(path, "creating the output folder"):
@@ -113,7 +113,7 @@ class CampaignFolder:
 
         Raises
         ------
-        StorageError where there is no campaign.
+        StorageError : there is no campaign.
         """
         if not (path / "config.yaml").is_file() and not is_marked(path):
             raise StorageError(f"{path} holds no campaign (no config.yaml). Name the output folder of a run.")
@@ -121,16 +121,16 @@ class CampaignFolder:
 
     @classmethod
     def reopen(cls, path: Path, claim: Claim | None = None) -> Self:
-        """Open and lock an existing campaign folder to resume its campaign; a killed start is completed.
+        """Open and lock an existing campaign folder to resume its campaign; complete an interrupted start.
 
         Raises
         ------
-        StorageError where there is no campaign, or a running job holds it.
-        ConfigError where a folder without a mark holds no configuration of a campaign.
+        StorageError : there is no campaign, or a running job holds the folder.
+        ConfigError : a folder without a mark contains no configuration of a campaign.
         """
         folder = cls.open(path)
         if not is_marked(path):
-            read_resolved(folder.config_file)  # of an earlier version: before anything is written here
+            read_resolved(folder.config_file)  # folder of an earlier version: checked before anything is written
         folder.lock(claim)
         try:
             marker = read_marker(path)
@@ -155,21 +155,21 @@ class CampaignFolder:
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is anything that a new start would lose."""
+        """Whether a new start would lose anything."""
         return has_begun(self.path)
 
     def records_file(self, name: RecordName) -> Path:
-        """``cycles.jsonl``, ``scores.jsonl`` or ``seconds.jsonl``."""
+        """Path of a file of records, e.g. ``cycles.jsonl``."""
         return self.path / f"{name}.jsonl"
 
     def lock(self, claim: Claim | None = None) -> None:
-        """Take the folder for this process until ``unlock`` or its end, and write a heartbeat meanwhile.
+        """Take the folder until ``unlock`` or the end of this process, and write a heartbeat meanwhile.
 
         Partial files of a killed job are removed.
 
         Raises
         ------
-        StorageError where another living process holds it, or may do so; says which.
+        StorageError : another live process holds the folder or may hold it; the message names the process.
         """
         self._lock.acquire(claim)
         remove_left_temporaries(self.path)
@@ -205,7 +205,7 @@ class CampaignFolder:
         write_text(self.status_file, json.dumps(content, indent=1) + "\n")
 
     def restore_status(self, content: bytes) -> None:
-        """Put status.json back as it was, byte by byte; StorageError as ``write_status``."""
+        """Restore status.json byte by byte; StorageError as for ``write_status``."""
         self._lock.require_held()
         write_bytes(self.status_file, content)
 
@@ -227,7 +227,7 @@ class CampaignFolder:
             raise StorageError(f"{self.status_file} is damaged: it is not a status of a campaign. {advice}") from error
 
     def standing(self) -> Standing:
-        """State of the campaign: that of the status, unless the process that wrote it is dead.
+        """State of the campaign according to its status, unless the process that wrote it is dead.
 
         Raises
         ------
@@ -237,7 +237,7 @@ class CampaignFolder:
         if status is not None and status.state != "running":
             return status.state
         life = self._lock.life()
-        if life == "unknown":  # an old heartbeat by the clock, which may be wrong
+        if life == "unknown":  # the heartbeat is old by the clock, which may be wrong
             life = "alive" if self._lock.gives_sign(folder_owner.WATCH_S) else "unknown"
         if life in ("alive", "unknown"):
             return "running" if life == "alive" else "unknown"
@@ -253,13 +253,13 @@ class CampaignFolder:
 
         Parameters
         ----------
-        name : which file.
+        name : name of the file.
         records : each has an integer ``cycle``. NaN and infinities become null; NumPy scalars and arrays
             become numbers.
 
         Raises
         ------
-        StorageError where the disk is full, and the file is then as before; where another job has taken the folder.
+        StorageError : the disk is full (the file is then unchanged), or another job has taken the folder.
         """
         self._lock.require_held()
         path = self.records_file(name)
@@ -284,14 +284,14 @@ class CampaignFolder:
         return lines
 
     def read_records(self, name: RecordName) -> list[dict[str, Any]]:
-        """All records of a file, oldest first; null stands for NaN. An incomplete last line is left out."""
+        """All records of a file, oldest first; null stands for NaN. An incomplete last line is ignored."""
         path = self.records_file(name)
         return [record for record, _ in _whole_records(path)]
 
     def truncate_records(self, name: RecordName, last_cycle: int) -> int:
         """Keep the records of cycles up to ``last_cycle``; return the number of removed lines. Atomic.
 
-        Used at a resume: later cycles will be computed again. An incomplete last line is removed too.
+        Used at a resume, which computes later cycles again. An incomplete last line is also removed.
         """
         path = self.records_file(name)
         if not path.is_file():
@@ -306,7 +306,7 @@ class CampaignFolder:
         return dropped
 
     def cut_records(self, name: RecordName, n_bytes: int) -> None:
-        """Keep the first bytes of a file of records, which a checkpoint's inventory names. Atomic."""
+        """Keep only the first bytes of a file of records, as given by a checkpoint's inventory. Atomic."""
         path = self.records_file(name)
         if path.is_file() and path.stat().st_size > n_bytes:
             with storage_errors(path, "reading"):

@@ -1,9 +1,9 @@
 """The complete state of a cycle in one HDF5 file, independent of the number of ranks that wrote it.
 
-The order of the steps limits what can go wrong. One rank creates the file with every byte allocated, so that a
+The order of the steps limits possible failures. One rank creates the file with every byte allocated, so that a
 full disk is detected there and not inside a collective call. All ranks then fill it in place, by parallel HDF5 or
-through rank 0. The hashes are computed from the file; then each rank compares its own rows with the file, since
-a file system may lose them without an error. Only then does the file get its hashes and its name.
+through rank 0. The hashes are computed from the file; then each rank compares its own rows with the file, because
+a file system may lose data without an error. Only then does the file get its hashes and its name.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ Mode = Literal["auto", "parallel", "serial"]
 
 
 def choose_mode(mode: Mode, communicator: Communicator) -> Literal["parallel", "serial"]:
-    """Resolve 'auto': parallel where both h5py and the communicator can. Local.
+    """Resolve 'auto': parallel if both h5py and the communicator support it. Local.
 
     Raises
     ------
-    StorageError where 'parallel' is asked for and cannot be.
+    StorageError : 'parallel' is requested but not supported.
     """
     has_library, has_mpi = bool(h5py.get_config().mpi), communicator.native is not None
     if mode == "parallel" and not (has_library and has_mpi):
@@ -81,13 +81,13 @@ def write_checkpoint(
 
     Parameters
     ----------
-    path : final name. An existing file is replaced when the new one is complete, not before.
+    path : final name. An existing file is replaced only when the new one is complete.
     communicator : all ranks that hold a part of any instance.
     header : the same on all ranks, except ``records``: those of rank 0 are used.
-    instances : what this rank holds, by instance name. The parts of all ranks cover each instance's tiles
-        exactly once; an instance that this rank does not hold may be left out.
+    instances : this rank's parts, by instance name. The parts of all ranks cover each instance's tiles
+        exactly once; an instance that this rank does not hold may be omitted.
     mode : 'parallel' (collective HDF5), 'serial' (rows go to rank 0 slab by slab), or 'auto'. The datasets
-        are the same.
+        do not depend on it.
 
     Returns
     -------
@@ -95,9 +95,9 @@ def write_checkpoint(
 
     Raises
     ------
-    StorageError on every rank where the disk is full, a write fails or the read-back differs; no file
-        of the final name then appears, and an older one stays.
-    ShapeError on every rank where the parts do not cover the tiles, ParallelError where headers differ.
+    StorageError : (on every rank) the disk is full, a write fails, or the read-back differs. Then no file with the
+        final name appears, and an older one stays.
+    ShapeError, ParallelError : (on every rank) the parts do not cover the tiles, or the headers differ.
     """
     began = time.perf_counter()
     chosen = choose_mode(mode, communicator)
@@ -174,7 +174,7 @@ def _create_file(path: Path, communicator: Communicator, header: CheckpointHeade
             expected = layout.file_bytes(header, records)
             require_space(path.parent, expected)
             try:
-                # Before HDF5 opens the file: a file that it fails to close may crash it later.
+                # Reserved before HDF5 opens the file, because a file that it fails to close may crash it later.
                 reserve_space(temporary, expected)
                 temporary.unlink()
                 layout.create(temporary, header, records)

@@ -1,4 +1,4 @@
-"""The layout of a checkpoint in HDF5, and the tree of hashes that protects it.
+"""Layout of a checkpoint in HDF5, and the tree of hashes that protects it.
 
 ::
 
@@ -6,12 +6,12 @@
     /header                            JSON text: description of the state
     /records                           JSON text: memory of methods, hashes of files, inventory of the records
     /instances/<name>/<variable>       float64, little-endian, contiguous, (n_tiles, ...)
-    /checksums/<name>/<variable>       uint8 (n_chunks, 32): BLAKE2b of each 1024 tiles
+    /checksums/<name>/<variable>       uint8 (n_chunks, 32): BLAKE2b of each chunk of 1024 tiles
     /roots                             uint8 (n_instances, n_variables, 32): BLAKE2b of each such table
 
-Everything is allocated when the file is created, so that later steps only fill bytes in place. All of HDF5's metadata
-are at the beginning, before the arrays. The file does not contain the time of writing: equal states and records give
-equal files, byte for byte, on any number of ranks.
+Everything is allocated when the file is created, so that later steps only fill bytes in place. All metadata of HDF5
+are at the beginning, before the arrays. The file does not contain the time of writing, so equal states and records give
+files with equal bytes on any number of ranks.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from landda_hpc.storage.method_memory import KEY
 from landda_hpc.variables import LAND_STATE, STATE
 
 CHUNK: Final = 1024
-"""Tiles per checksum; part of the format and of the digest, whatever the number of ranks."""
+"""Number of tiles per checksum; part of the format and of the digest, independent of the number of ranks."""
 LIBRARY_BOUNDS: Final = ("v108", "v108")
-"""HDF5 1.8's format: compact, metadata with checksums, readable by every later library."""
+"""Format of HDF5 1.8: compact, with checksums of metadata, and readable by every later library."""
 
 METADATA_BLOCK: Final = 65536
-"""Minimum size of a block of metadata. HDF5 also leaves gaps between arrays, but only of some KB."""
+"""Minimum size of a block of metadata. HDF5 also leaves gaps between arrays, but only of a few kB."""
 
 MODEL_FILES: Final = "model_files"
-"""Place in the records of hashes of files outside the checkpoint that are part of the state; in the digest too."""
+"""Key in the records: hashes of files outside the checkpoint that are part of the state and of its digest."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -65,11 +65,11 @@ class CheckpointHeader:
     cycle : number of the last finished cycle; 0 is the initial state.
     valid_time : time of the state, ISO 8601, UTC without offset.
     config_hash : hash of the configuration that produced it.
-    n_tiles : tiles of the global vector.
+    n_tiles : number of tiles of the global vector.
     instances : names of the model instances, in the campaign's order.
-    variables : names of the state's variables, in restart order: those of the model's physics.
+    variables : names of the state's variables for the model's physics, in restart order.
     software_version : version of landda_hpc that wrote it.
-    records : statistics of the campaign (counters and the like), in any form that JSON has; those of rank 0 are used.
+    records : statistics of the campaign (e.g. counters) that JSON can represent; those of rank 0 are used.
     """
 
     campaign: str
@@ -102,7 +102,7 @@ class CheckpointHeader:
             raise ShapeError(f"valid_time {self.valid_time!r} is not an ISO 8601 time.") from error
 
     def to_json(self) -> str:
-        """Canonical text of everything but the records."""
+        """Canonical text of everything except the records."""
         return _canonical(
             {
                 "campaign": self.campaign,
@@ -129,7 +129,7 @@ class CheckpointHeader:
 
 @dataclass(frozen=True)
 class Index:
-    """The verified index of a checkpoint: header, and the root hash of every dataset, (n_inst, n_var, 32)."""
+    """Verified index of a checkpoint: header, and root hash of every dataset, (n_inst, n_var, 32)."""
 
     header: CheckpointHeader
     roots: Bytes
@@ -137,7 +137,7 @@ class Index:
 
 @dataclass(frozen=True)
 class ChunkOf:
-    """One hashed piece: rows start..stop of a variable of an instance."""
+    """One hashed chunk: rows start..stop of a variable of an instance."""
 
     instance: str
     variable: str
@@ -146,12 +146,12 @@ class ChunkOf:
 
 
 def n_chunks(n_tiles: int) -> int:
-    """Checksums of one dataset."""
+    """Number of checksums of one dataset."""
     return -(-n_tiles // CHUNK)
 
 
 def all_chunks(header: CheckpointHeader) -> list[ChunkOf]:
-    """Every hashed piece of a checkpoint, in the order of the digest."""
+    """Every hashed chunk of a checkpoint, in the order of the digest."""
     starts = range(0, header.n_tiles, CHUNK)
     return [
         ChunkOf(instance, variable, start, min(start + CHUNK, header.n_tiles))
@@ -162,31 +162,31 @@ def all_chunks(header: CheckpointHeader) -> list[ChunkOf]:
 
 
 def data_bytes(header: CheckpointHeader) -> int:
-    """Bytes of all state arrays and their checksums."""
+    """Number of bytes of all state arrays and their checksums."""
     per_tile = sum(8 * int(np.prod(shape, dtype=np.int64)) for shape in header.shapes.values())
     tables = n_chunks(header.n_tiles) * HASH_BYTES * len(header.variables)
     return len(header.instances) * (header.n_tiles * per_tile + tables)
 
 
 def file_bytes(header: CheckpointHeader, records: str) -> int:
-    """Upper estimate of the size of the file: data, text, and HDF5's metadata."""
+    """Upper estimate of the size of the file: data, text, and metadata of HDF5."""
     return data_bytes(header) + len(records) + metadata_bytes(header) + METADATA_BLOCK
 
 
 def metadata_bytes(header: CheckpointHeader) -> int:
-    """Space for all of HDF5's metadata, in one block: several times the need of the datasets."""
+    """Space for all metadata of HDF5, in one block: several times what the datasets need."""
     return METADATA_BLOCK + 2 * len(header.instances) * len(header.variables) * 2048
 
 
 def seal_of(header_text: bytes, records_text: bytes, roots: Bytes) -> bytes:
-    """Hash that protects header, records and, through the roots, every number."""
+    """Hash that protects header, records and, through the roots, all arrays."""
     return hash_bytes(header_text, records_text, roots.tobytes())
 
 
 def state_digest(index: Index) -> str:
     """Hex hash of cycle, time, instances, all variables, the memory of methods, and files that belong to the state.
 
-    It does not depend on software version or folder.
+    It depends neither on the software version nor on the folder.
     """
     header = index.header
     content: dict[str, Any] = {
@@ -204,7 +204,7 @@ def state_digest(index: Index) -> str:
 def create(path: Path, header: CheckpointHeader, records: str) -> None:
     """Create a file with all datasets allocated; only header and records are written. Local.
 
-    Numbers are unset until ``fill_checksums`` seals the file: an unsealed file never passes verification.
+    The arrays are unset. A file that ``fill_checksums`` has not sealed never passes verification.
     """
     layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     layout.set_layout(h5py.h5d.CONTIGUOUS)
@@ -236,7 +236,7 @@ def create(path: Path, header: CheckpointHeader, records: str) -> None:
 
 
 def fill_checksums(path: Path, header: CheckpointHeader, records: str, leaves: Bytes) -> Index:
-    """Write the tree of hashes into a file whose numbers are complete. Local.
+    """Write the tree of hashes into a file whose arrays are complete. Local.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def opened(path: Path) -> Iterator[tuple[h5py.File, Index]]:
 
     Raises
     ------
-    StorageError, also for errors inside the block: missing, truncated, damaged, of another version.
+    StorageError : the file is missing, truncated, damaged or of another version; also for errors inside the block.
     """
     if not path.is_file():
         raise StorageError(f"{path}: the checkpoint does not exist; its write was not completed. Use an earlier one.")
@@ -274,14 +274,14 @@ def opened(path: Path) -> Iterator[tuple[h5py.File, Index]]:
 
 
 def check_rows(path: Path, piece: ChunkOf, rows: FloatArray, expected: bytes) -> None:
-    """Raise StorageError unless the rows, shape (n_tiles of the piece, ...), have the checksum recorded for them."""
+    """Raise StorageError unless the rows of a chunk, shape (n_tiles of the chunk, ...), have the expected checksum."""
     if hash_rows(rows) != expected:
         tiles = f"tiles {piece.start} to {piece.stop - 1}"
         raise damaged(path, f"instance '{piece.instance}', {piece.variable}, {tiles}")
 
 
 def checksums(path: Path, file: h5py.File, index: Index, instance: str, variable: str) -> Bytes:
-    """The verified table of checksums of one dataset, uint8, shape (n_chunks, 32)."""
+    """Read and verify the table of checksums of one dataset, uint8, shape (n_chunks, 32)."""
     table: Bytes = file[f"checksums/{instance}/{variable}"][...]
     root = index.roots[index.header.instances.index(instance), index.header.variables.index(variable)]
     if hash_array(table) != root.tobytes():
@@ -290,7 +290,7 @@ def checksums(path: Path, file: h5py.File, index: Index, instance: str, variable
 
 
 def damaged(path: Path, what: str) -> StorageError:
-    """The error for content that differs from its checksum."""
+    """Make the error for content that differs from its checksum."""
     return StorageError(f"{path}: {what}: content differs from its checksum: damaged. {_WHAT_TO_DO}")
 
 
@@ -302,7 +302,7 @@ def _open_checked(path: Path) -> Iterator[tuple[h5py.File, str]]:
 
 
 def _metadata_end(path: Path, file: h5py.File) -> int:
-    """First byte of an array; StorageError unless all metadata lie before it."""
+    """Offset of the first array; StorageError unless all metadata lie before it."""
     arrays: list[h5py.Dataset] = []
     file.visititems(lambda _, item: arrays.append(item) if isinstance(item, h5py.Dataset) else None)
     places = sorted((a.id.get_offset(), a.id.get_storage_size()) for a in arrays if a.id.get_storage_size())
@@ -320,7 +320,7 @@ def _load_index(path: Path, file: h5py.File, seal: str) -> Index:
         raise damaged(path, "header, records or table of hashes")
     content = json.loads(header_text)
     shapes = content.pop("variables")
-    # The header's JSON has sorted keys: the order is the registry's.
+    # The keys of the header's JSON are sorted, so the order is taken from the registry.
     variables = tuple(name for name in STATE if name in shapes)
     here = {name: list(STATE[name].shape) for name in variables}
     if shapes != here or content.pop("chunk") != CHUNK:

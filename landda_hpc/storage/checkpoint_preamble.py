@@ -1,14 +1,14 @@
-"""The first 512 bytes of a checkpoint: plain text that is checked before HDF5 sees the file.
+"""The first 512 bytes of a checkpoint: plain text that is checked before HDF5 opens the file.
 
 ::
 
     landda_hpc checkpoint
     version 1
-    metadata <bytes> <BLAKE2b>      hash of the bytes from 512 up to here: all of HDF5's own metadata
+    metadata <bytes> <BLAKE2b>      hash of the bytes from 512 to <bytes>: all metadata of HDF5
     seal <BLAKE2b>                  hash of header, records and the roots of the tree of hashes
 
-HDF5 keeps checksums of its metadata, but a damaged file can crash it (1.10.8: corrupted heap) before it
-compares them. A program that searches for a checkpoint to resume from must survive damaged ones.
+HDF5 stores checksums of its metadata, but a damaged file can crash it (1.10.8: corrupted heap) before it
+compares them. A program that searches for a checkpoint from which to resume must survive damaged ones.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def check_preamble(path: Path, what_to_do: str) -> str:
 
     Raises
     ------
-    StorageError if the file is not a checkpoint, or is unfinished, of another version, truncated or damaged.
+    StorageError : the file is not a checkpoint, or it is unfinished, of another version, truncated or damaged.
     """
     first_line = f"{FORMAT}\n".encode()
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Reading checkpoints: any rank, any slice of the tiles, every number checked against its hash."""
+"""Reading of checkpoints: any rank, any slice of the tiles, with every chunk checked against its hash."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from landda_hpc.variables import STATE
 
 
 def read_header(path: Path) -> CheckpointHeader:
-    """Header and records of a checkpoint, verified; the state itself is not read. Local.
+    """Read and verify header and records of a checkpoint, but not the state. Local.
 
     Raises
     ------
-    StorageError where the file is missing, damaged or of another version.
+    StorageError : the file is missing, damaged or of another version.
     """
     with opened(path) as (_, index):
         return index.header
 
 
 def read_instance(path: Path, name: str, tile_slice: slice) -> TileState:
-    """Read one rank's tiles of one model instance. Local: every rank reads its own tiles, however many ranks wrote.
+    """Read one rank's tiles of one model instance; the number of ranks that wrote them does not matter. Local.
 
     Parameters
     ----------
     path : the checkpoint.
     name : model instance.
-    tile_slice : slice of the global tile vector, start and stop given, may be empty.
+    tile_slice : slice of the global tile vector with start and stop; may be empty.
 
     Returns
     -------
-    The state, bit for bit as it was written.
+    The state, bitwise identical to the one that was written.
 
     Raises
     ------
-    ShapeError where the file has no such instance or tiles.
-    StorageError where the file is missing or damaged: each chunk of 1024 tiles that is read is verified.
+    ShapeError : the file has no such instance or tiles.
+    StorageError : the file is missing or damaged; each chunk of 1024 tiles that is read is verified.
     """
     with opened(path) as (file, index):
         header = index.header
@@ -69,7 +69,7 @@ def read_instance(path: Path, name: str, tile_slice: slice) -> TileState:
 
 
 def verify(path: Path) -> CheckpointHeader:
-    """Read a whole checkpoint and check every number against its hash. Local; memory: one chunk.
+    """Read a whole checkpoint and check every chunk against its hash. Local; memory: one chunk.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def verify(path: Path) -> CheckpointHeader:
 
     Raises
     ------
-    StorageError that names the file and the first damaged piece.
+    StorageError : the file is damaged; the message names the file and the first damaged chunk.
     """
     header, _ = _verified(path)
     return header
@@ -87,7 +87,7 @@ def digest(path: Path) -> str:
     """Hex hash of the state; it does not depend on the number of ranks or on the mode of writing. Local.
 
     It covers cycle, valid time, instance names and all variables; not timings, versions, statistics or paths.
-    The whole file is verified as well.
+    The whole file is also verified.
     """
     return _verified(path)[1]
 

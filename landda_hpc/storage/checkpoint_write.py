@@ -1,4 +1,4 @@
-"""Filling a prepared checkpoint file in place: by every rank at once, or through rank 0."""
+"""Writing of a prepared checkpoint file in place, by all ranks at once or through rank 0."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LocalPart(NamedTuple):
 
 Parts = Mapping[str, LocalPart]
 Extents = Mapping[str, list[Extent]]
-"""Every rank's tiles, by instance."""
+"""Tiles of every rank, by instance."""
 
 NOTHING: Final = LocalPart(None, slice(0, 0))
 
@@ -96,7 +96,7 @@ def write_serial(
 
 
 def hash_share(temporary: Path, communicator: Communicator, header: CheckpointHeader) -> bytes:
-    """Checksums of this rank's share of the file's chunks, in the order of ``all_chunks``. Local."""
+    """Checksums of the chunks that this rank hashes, in the order of ``all_chunks``. Local."""
     chunks = layout.all_chunks(header)
     share = even_partition(len(chunks), communicator.size)
     mine = chunks[int(share[communicator.rank]) : int(share[communicator.rank + 1])]
@@ -107,11 +107,11 @@ def hash_share(temporary: Path, communicator: Communicator, header: CheckpointHe
 def compare_rows(temporary: Path, instances: Parts) -> None:
     """Compare this rank's rows with the file, byte by byte. Local.
 
-    Called after all ranks have hashed: data lost later differ from their checksum, data lost before are found here.
+    Called after all ranks have hashed: data lost later differ from their checksum; data lost before are found here.
 
     Raises
     ------
-    StorageError where the file differs from what was written.
+    StorageError : the file differs from what was written.
     """
     with h5py.File(temporary, "r", locking=False) as file:
         for name, (state, tiles) in instances.items():
@@ -162,7 +162,7 @@ def _overlap(extent: Extent, start: int, stop: int) -> Extent:
 
 
 def _pack(part: LocalPart, lo: int, hi: int) -> FloatArray:
-    """Tiles lo..hi (global numbers), variable after variable, flat."""
+    """Pack tiles lo..hi (global indices) into a flat array, variable by variable."""
     if part.state is None or lo == hi:
         return np.empty(0)
     rows = slice(lo - part.tiles.start, hi - part.tiles.start)
@@ -181,7 +181,7 @@ def _unpack(group: h5py.Group, names: tuple[str, ...], block: FloatArray, lo: in
 
 
 def _size(name: str) -> int:
-    """Numbers of a variable per tile."""
+    """Number of values of a variable per tile."""
     return int(np.prod(STATE[name].shape, dtype=np.int64))
 
 
@@ -197,6 +197,6 @@ def _compare(temporary: Path, dataset: h5py.Dataset, rows: FloatArray, tiles: sl
 
 
 def _same_bits(a: FloatArray, b: FloatArray) -> bool:
-    """Equality of bytes: NaN equals the same NaN, and -0 differs from 0."""
+    """Whether two arrays are bitwise equal: NaN equals the same NaN, and -0 differs from 0."""
     left, right = np.ascontiguousarray(a), np.ascontiguousarray(b)
     return bool(np.array_equal(left.view(np.int64), right.view(np.int64)))

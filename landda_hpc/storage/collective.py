@@ -1,4 +1,4 @@
-"""Common parts of collective writes: steps that fail on all ranks together, parts that cover the tiles once."""
+"""Common parts of collective writes: steps that fail on all ranks together, and a check that parts cover the tiles."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from landda_hpc.parallel.communicator import Communicator
 from landda_hpc.parallel.together import together
 
 Extent = tuple[int, int]
-"""First tile and one past the last of a part of the global tile vector; equal if it is empty."""
+"""First tile, and last tile + 1, of a part of the global tile vector; equal if the part is empty."""
 
 
 @contextmanager
 def step(communicator: Communicator, path: Path, doing: str) -> Iterator[None]:
-    """Run one step of a write; StorageError on every rank if it failed on any. Collective.
+    """Run one step of a write; StorageError on every rank if it fails on any rank. Collective.
 
     The block itself must not communicate (see ``together``).
     """

@@ -1,8 +1,8 @@
-"""Sets of analysed restart files of the real model: every file of a restart, and a list of them.
+"""Sets of analysed restart files of the real model: every file of a restart, and a manifest.
 
-A set lies in ``<root>/<YYYY-DDD-SSSSS>/<instance>/``: the files as CoLM reads them, and ``manifest.json``, which is
-written last. Without it the set is incomplete. The list gives each file with its hash, and the constant restart and
-landdata of the case, which the model also needs and which are not copied.
+A set is the folder ``<root>/<YYYY-DDD-SSSSS>/<instance>/`` with the files as CoLM reads them, and ``manifest.json``,
+which is written last. Without it the set is incomplete. The manifest lists each file with its hash. It also names the
+constant restart and landdata of the case, which the model needs, too, but which are not copied.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class ColmRestartSet:
 
     Attributes
     ----------
-    case : DEF_CASE_NAME, the beginning of the files' names.
+    case : DEF_CASE_NAME, with which the file names begin.
     lc_year : DEF_LC_YEAR.
     instance : name of the model instance.
     time : valid time, ISO 8601, UTC.
     const : folder of the constant restart.
     landdata : folder of the mapping files; None if the case has none.
-    files : hex BLAKE2b of each file's bytes, by its path in the set.
+    files : hex BLAKE2b hash of the bytes of each file, by path in the set.
     """
 
     case: str
@@ -50,7 +50,7 @@ class ColmRestartSet:
 
 
 def open_set(folder: Path) -> None:
-    """Make the folder of a set; an existing set is incomplete from now on. Local: one process.
+    """Make the folder of a set; an existing set becomes incomplete. Local: one process.
 
     Raises
     ------
@@ -62,16 +62,16 @@ def open_set(folder: Path) -> None:
 
 
 def close_set(folder: Path, case: ColmCase, instance: str, time: datetime, hashes: Mapping[str, str]) -> None:
-    """Write the list of the files of a set, which completes it. Local: one process.
+    """Write the manifest of a set, which completes it. Local: one process.
 
     Parameters
     ----------
     case : the case that all instances share.
-    hashes : of every file of the set, by its path in it (``hash_file``).
+    hashes : hash of every file of the set (``hash_file``), by path in the set.
 
     Raises
     ------
-    StorageError : the set lacks a file that the case requires, or the list cannot be written.
+    StorageError : the set lacks a file that the case requires, or the manifest cannot be written.
     """
     require_files(folder, case, time)
     landdata = None if case.landdata is None else str(case.landdata.absolute())
@@ -82,7 +82,7 @@ def close_set(folder: Path, case: ColmCase, instance: str, time: datetime, hashe
 
 
 def require_files(folder: Path, case: ColmCase, time: datetime) -> None:
-    """Raise StorageError unless a folder holds every file that a restart of the case has. Local."""
+    """Raise StorageError unless a folder contains every file of a restart of the case. Local."""
     missing = missing_files(case, restart_files(case, time, folder), time)
     if missing:
         raise StorageError(
@@ -92,7 +92,7 @@ def require_files(folder: Path, case: ColmCase, time: datetime) -> None:
 
 
 def is_colm_set(folder: Path) -> bool:
-    """Whether a folder holds a complete set of restart files of the real model. Local; reads only the list."""
+    """Whether a folder contains a complete set of restart files of the real model. Local; reads only the manifest."""
     path = folder / MANIFEST
     if not path.is_file():
         return False
@@ -104,7 +104,7 @@ def is_colm_set(folder: Path) -> bool:
 
 
 def read_colm_set(folder: Path) -> ColmRestartSet:
-    """Compare every file of a set with its hash and return the list. Local.
+    """Compare every file of a set with its hash and return the manifest. Local.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Whether a campaign may start in a folder, and the set-up of its folder, which may be killed at any instant.
+"""Check whether a campaign may start in a folder, and set-up of the folder, which may be killed at any time.
 
 The mark of the folder is the first file in it. While it says "preparing", the content of the folder is irrelevant: the
 next start, by ``run`` or ``resume``, removes it and begins again with the configuration stored in the mark.
@@ -20,7 +20,7 @@ from landda_hpc.storage.status import parse_status
 logger = logging.getLogger(__name__)
 
 _FOLDERS: Final = ("checkpoints", "restart", "images", "figures")
-"""The other subfolders are made when they are filled."""
+"""Subfolders made at the start; the others are made when they are needed."""
 
 
 def is_marked(root: Path) -> bool:
@@ -37,17 +37,17 @@ def is_marked(root: Path) -> bool:
 
 
 def is_campaign(root: Path) -> bool:
-    """Whether a folder holds a campaign, with a mark or from a version without marks. Local.
+    """Whether a folder contains a campaign, with a mark or from a version without marks. Local.
 
     Raises
     ------
-    StorageError : as ``is_marked``.
+    StorageError : as for ``is_marked``.
     """
     return is_marked(root) or _is_of_an_earlier_version(root)
 
 
 def has_begun(root: Path) -> bool:
-    """Whether a new start would lose anything: a checkpoint, a record of a cycle, or a spin-up that was kept. Local."""
+    """Whether a new start would lose anything: a checkpoint, a record of a cycle, or a stored spin-up. Local."""
     marker = read_marker(root)
     if marker is not None and marker.stage == "preparing":
         return False
@@ -60,7 +60,7 @@ def has_begun(root: Path) -> bool:
 def require_free(root: Path, overwrite: bool) -> None:
     """Raise StorageError unless a campaign may start in an existing folder. Local.
 
-    Nothing is written, since the folder may belong to somebody else.
+    Nothing is written, because the folder may belong to somebody else.
     """
     with storage_errors(root, "reading the folder"):
         names = sorted(entry.name for entry in root.iterdir())
@@ -82,11 +82,11 @@ def require_free(root: Path, overwrite: bool) -> None:
 
 
 def lay_out(root: Path, config_text: str) -> None:
-    """Set up an empty campaign in a locked folder; earlier files of this software are removed. Local.
+    """Set up an empty campaign in a locked folder; remove earlier files of this software. Local.
 
     Raises
     ------
-    StorageError : a file cannot be removed or written, or lies behind a link.
+    StorageError : a file cannot be removed or written, or is in the target of a link.
     """
     contents = look_through(root)
     require_no_links(root, contents)
@@ -118,7 +118,7 @@ def some_of(names: list[str]) -> str:
 
 
 def _is_of_an_earlier_version(root: Path) -> bool:
-    """Whether a folder holds a campaign of a version without marks: it has our configuration and status."""
+    """Whether a folder contains a campaign of a version without marks: it has a valid configuration and status."""
     try:
         read_resolved(root / "config.yaml")
         parse_status(parse_json((root / "status.json").read_bytes()))

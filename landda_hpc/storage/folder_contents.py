@@ -1,7 +1,7 @@
-"""Files that this software wrote in a campaign's folder, recognised by their names, and their removal.
+"""Recognition, by name, and removal of the files that this software wrote in a campaign's folder.
 
-Only a marked folder is searched (``folder_marker``). Files of other names stay. Links are never followed: a link is
-removed if its name is one of ours, and its target stays.
+Only a marked folder is searched (``folder_marker``). Files with other names stay. Links are never followed: a link is
+removed if it has the name of such a file, and its target stays.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Contents:
     Attributes
     ----------
     ours : files and links that this software wrote.
-    unknown : other files and links, and other folders at the top, which are not searched.
-    folders : the known subfolders and all folders in them, the deepest first.
+    unknown : other files and links, and other folders at the top level, which are not searched.
+    folders : the known subfolders and all folders in them, deepest first.
     linked : links in place of subfolders that lead to files of a campaign.
     """
 
@@ -73,7 +73,7 @@ class Contents:
 
 
 def is_ours(relative: str) -> bool:
-    """Whether a campaign writes a file of this relative path, or it is the temporary file of one."""
+    """Whether a relative path is that of a file that a campaign writes, or of its temporary file."""
     folder, _, name = relative.rpartition("/")
     final = final_name(name)
     if final is None:
@@ -139,7 +139,7 @@ def remove_left_temporaries(root: Path) -> None:
     """Remove the temporary files that a killed job left. Local.
 
     Only for the job that holds the folder, because temporary files of another job are in use. Subfolders that are links
-    are searched too: this campaign writes there, and only its own temporary files are removed.
+    are also searched, because this campaign writes there; only its own temporary files are removed.
     """
     with storage_errors(root, "removing temporary files"):
         places = [root, *(root / name for name in SUBFOLDERS), root / "verification" / "figures"]
@@ -153,7 +153,7 @@ def _is_ours_in(folder: Path, name: str) -> bool:
 
 
 def _listed_files(root: Path) -> set[str]:
-    """Files of sets of restarts, which may have any name, as the sets list them."""
+    """Files in the manifests of restart sets; they may have any name."""
     found: set[str] = set()
     if (root / "restart").is_symlink():
         return found
@@ -175,7 +175,7 @@ def _leads_to_ours(root: Path, relative: str) -> bool:
 
 
 def _walk(root: Path, relative: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Entries below a folder with their relative paths, a folder before what is in it; only known ones at the top."""
+    """Entries below a folder with their relative paths, parents first; only known top-level folders are searched."""
     with os.scandir(root / relative) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
     for entry in found:

@@ -1,4 +1,4 @@
-"""Holding a folder: heartbeat while the process works, and check whether another process has taken the folder."""
+"""Hold of a folder: heartbeat while the process works, and check whether another process has taken the folder."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ logger = logging.getLogger(__name__)
 
 
 class FolderHold:
-    """A folder that this process holds. A separate thread writes a heartbeat until ``release``.
+    """A folder that this process holds; a separate thread writes a heartbeat until ``release``.
 
     Parameters
     ----------
     path : the lock file.
-    descriptor : of the lock file, with the lock of the file system if it has locks. It is closed at the end.
+    descriptor : descriptor of the lock file, locked if the file system has locks; ``release`` closes it.
 
     Notes
     -----
@@ -83,7 +83,7 @@ class FolderHold:
 
 
 def try_lock(descriptor: int) -> bool | None:
-    """Whether the file system grants its lock; None if it has no locks. Local."""
+    """Request the lock of the file system; return whether it is granted, or None if there are no locks. Local."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -3,7 +3,7 @@
 The lock of the file system (flock) ends with its process and is reliable where it works. The lock file also names
 the owner, which writes a heartbeat every few seconds (``folder_owner``, ``folder_hold``). A folder is taken only if the
 lock is granted or not supported, and the last owner released the folder, is dead, or is silent. If an owner was
-displaced nevertheless (its machine was suspended for minutes), it finds another owner in the file, and stops.
+displaced nevertheless (e.g. its machine was suspended for minutes), it finds another owner in the file and stops.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ logger = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 5
 PAUSE_S: Final = 0.05
-"""A test of the lock holds it for an instant; therefore a refused request is repeated."""
+"""Seconds between requests. A test by another job holds the lock briefly, so a refused request is repeated."""
 
 SETTLE_S: Final = 1.0
-"""Without locks two jobs may take a folder at once: after this time the file names one, and the other yields."""
+"""Without locks, two jobs may take a folder at once; after this time the file names one, and the other gives up."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """How a folder is taken.
+    """Options for taking a folder.
 
     Attributes
     ----------
     wait_s : seconds to wait for another job to end, or for certainty that it has ended.
-    take_over : displace a job of another machine regardless of its heartbeat.
+    take_over : displace a job on another machine regardless of its heartbeat.
     only_if_unclear : do not wait for the end of a job that is known to be alive.
     """
 
@@ -50,15 +50,15 @@ class Claim:
 
 
 PATIENT: Final = Claim(wait_s=folder_owner.FRESH_S + 20.0, only_if_unclear=True)
-"""For commands without such options: they wait until it is clear whether an earlier job is alive."""
+"""For commands without such options: wait until it is clear whether an earlier job is alive."""
 
 
 class FolderLock:
-    """An exclusive hold of a folder; it ends with the process, however that ends.
+    """Exclusive hold of a folder; it ends with the process, regardless of how the process ends.
 
     Parameters
     ----------
-    path : the lock file; it is kept and names the last owner, which does not block the folder.
+    path : the lock file. It is kept and names the last owner, but does not block the folder after the owner's end.
     """
 
     def __init__(self, path: Path) -> None:
@@ -70,7 +70,7 @@ class FolderLock:
 
         Raises
         ------
-        StorageError if another running process, or another object of this one, holds it or may hold it.
+        StorageError : another running process, or another object of this one, holds the folder or may hold it.
         """
         if self._hold is not None:
             return
@@ -103,7 +103,7 @@ class FolderLock:
             self._hold.require()
 
     def is_held_by_anyone(self) -> bool:
-        """Whether this object, or any running process, holds the folder. Local."""
+        """Whether this object or any running process holds the folder. Local."""
         return self.life() == "alive"
 
     def life(self) -> Life:
@@ -145,7 +145,7 @@ class FolderLock:
 
 
 class _Watch:
-    """Observed heartbeat of an owner; only changes matter, so that clocks may differ."""
+    """Observed heartbeat of an owner; only its changes are used, so clocks may differ."""
 
     def __init__(self) -> None:
         self.has_moved = False
@@ -153,7 +153,7 @@ class _Watch:
         self._since = 0.0
 
     def look(self, owner: Owner) -> float:
-        """Seconds without a change of the heartbeat, as far as it was watched."""
+        """Return the seconds without an observed change of the heartbeat."""
         seen = (owner.token, owner.beat)
         if seen != self._seen:
             self.has_moved = self._seen is not None
@@ -167,9 +167,9 @@ class _Refusal:
 
     Attributes
     ----------
-    why : in words, after the folder's name.
-    then : ask again at once (a lock that may be held for an instant); watch, until it is clear whether the owner is
-        alive; wait, if waiting was requested.
+    why : text that continues the folder's name.
+    then : "ask" again at once, because the lock may be held only briefly; "watch" until it is clear whether the owner
+        is alive; or "wait" if waiting was requested.
     is_certain : whether it is certain that a running job holds the folder.
     """
 
@@ -195,7 +195,7 @@ class _Attempt:
             refusal = self._refusal(granted)
             if refusal is None:
                 return granted is not None
-            if granted:  # by a file system that grants it to every job, or on this machine only
+            if granted:  # by a file system that grants the lock to every job, or only per machine
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             is_over = time.monotonic() >= deadline or (refusal.is_certain and self._claim.only_if_unclear)
             if refusal.then == "wait" and is_over:

@@ -1,7 +1,7 @@
-"""The mark of an output folder: a small file that identifies a folder as filled by this software.
+"""Mark of an output folder: a small file that identifies a folder as filled by this software.
 
-It is written before anything else in the folder. Nothing is replaced or deleted in a folder without it, whatever the
-names of its files: ``config.yaml``, ``images/`` and ``models/`` are common names.
+It is written before anything else in the folder. Nothing is replaced or deleted in a folder without it, regardless of
+the names of its files: ``config.yaml``, ``images/`` and ``models/`` are common names.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Marker:
 
     Attributes
     ----------
-    kind : what fills the folder.
-    stage : preparing until the folder is set up; all other content is then from an earlier use.
-    configuration : of a campaign, the resolved configuration (YAML): a start that was interrupted can be repeated.
-    software_version : of the version that wrote the mark.
-    created : when, UTC, ISO 8601.
+    kind : kind of content of the folder.
+    stage : preparing until the folder is set up; until then, all other content is from an earlier use.
+    configuration : resolved configuration (YAML) of a campaign, with which an interrupted start can be repeated.
+    software_version : version of landda_hpc that wrote the mark.
+    created : time of creation, UTC, ISO 8601.
     """
 
     kind: Kind
@@ -57,7 +57,7 @@ def write_marker(folder: Path, marker: Marker) -> None:
 
 
 def read_marker(folder: Path) -> Marker | None:
-    """The mark of a folder; None if it has none, or if the mark is a link. Local.
+    """Read the mark of a folder; None if it has none, or if the mark is a link. Local.
 
     Raises
     ------

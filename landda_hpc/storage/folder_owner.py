@@ -1,8 +1,8 @@
-"""Owner of a folder, from its lock file: a process, and a counter that grows as long as the process is alive.
+"""Owner of a folder, from its lock file: a process, and a counter that increases while the process is alive.
 
-Locks of the file system are not enough: some have none (Lustre with noflock, NFS with nolock), some are valid on one
-machine only (localflock, local_lock) or are granted to every job. On the same machine the process is looked up. From
-another machine only the counter helps: if it changes, the process is alive, whatever the clocks say.
+Locks of the file system are not sufficient: some file systems have none (Lustre with noflock, NFS with nolock); some
+locks are valid only on one machine (localflock, local_lock) or are granted to every job. On the same machine, the
+process is looked up. From another machine, only a change of the counter shows that it is alive, because clocks differ.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ BEAT_S: Final = 10.0
 """Seconds between two heartbeats."""
 
 FRESH_S: Final = 180.0
-"""Seconds for which a heartbeat is recent: file systems stall for a minute or two, and clocks differ."""
+"""Seconds for which a heartbeat counts as recent: file systems stall for a minute or two, and clocks differ."""
 
 WATCH_S: Final = 2.5 * BEAT_S
-"""Seconds to watch an owner whose last heartbeat is old by the clock, since clocks may be wrong."""
+"""Seconds to watch an owner whose last heartbeat is old by the clock, because clocks may be wrong."""
 
 SILENT_S: Final = 600.0
 """Seconds without a heartbeat after which ``status`` reports a process as dead."""
 
 _LENGTH: Final = 1024
-"""Bytes of the file, so that one write replaces all of it."""
+"""Fixed size of the file, bytes, so that one write replaces all of it."""
 
 _READINGS: Final = 5
 
@@ -48,9 +48,9 @@ class Owner:
 
     Attributes
     ----------
-    process : the one that holds the folder.
-    since : when it took the folder, UTC, ISO 8601, by its own clock.
-    token : unique for this hold.
+    process : process that holds the folder.
+    since : time when it took the folder, UTC, ISO 8601, by its own clock.
+    token : unique identifier of this hold.
     beat : number of the last heartbeat.
     written : time of the last heartbeat, UTC, ISO 8601, by the clock of its machine.
     released : whether the folder was released.
@@ -65,15 +65,15 @@ class Owner:
 
     @classmethod
     def new(cls) -> Owner:
-        """The calling process, from now on."""
+        """The calling process as owner from now on."""
         return cls(ProcessIdentity.of_this_process(), _now())
 
     def after(self, *, released: bool = False) -> Owner:
-        """The next heartbeat."""
+        """The owner with its next heartbeat."""
         return replace(self, beat=self.beat + 1, written=_now(), released=released)
 
     def age_s(self) -> float:
-        """Seconds since the last heartbeat, by two clocks that may differ."""
+        """Seconds since the last heartbeat, from two clocks that may differ."""
         try:
             return (datetime.now(UTC) - datetime.fromisoformat(self.written)).total_seconds()
         except (ValueError, TypeError):
@@ -85,7 +85,7 @@ class Owner:
         return abs(self.age_s()) <= FRESH_S
 
     def life(self) -> Life:
-        """State that is known at once: alive or dead for certain on the same machine, by the clock on another."""
+        """State that is known at once: certain for a process of this machine, judged by the clock for others."""
         if self.released:
             return "free"
         seen = self.process.life()
@@ -128,7 +128,7 @@ def read_owner(path: Path) -> Owner | None:
 
 
 def write_owner(descriptor: int, owner: Owner) -> None:
-    """Write in place and synchronise, so that other machines see it. Local; raises OSError."""
+    """Write a lock file in place and synchronise it, so that other machines see it. Local; raises OSError."""
     content = {"format": FORMAT, "format_version": VERSION, **asdict(owner)}
     line = json.dumps(content).encode().ljust(_LENGTH - 1) + b"\n"
     os.pwrite(descriptor, line, 0)

@@ -1,4 +1,4 @@
-"""The hash function for all stored data: BLAKE2b with 32 bytes (RFC 7693)."""
+"""Hash function for all stored data: BLAKE2b with 32 bytes (RFC 7693)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from landda_hpc.grid import Grid
 
 Attributes = Mapping[str, Any]
 Field = tuple[npt.NDArray[np.floating[Any]], Attributes]
-"""An image, shape (n_lat, n_lon), float32 or float64, NaN where there is no value; and its attributes."""
+"""An image, shape (n_lat, n_lon), float32 or float64, NaN without value; and its attributes."""
 
 _WATER: Final = {"standard_name": "volume_fraction_of_condensed_water_in_soil", "units": "m3 m-3"}
 
@@ -52,9 +52,9 @@ class Provenance:
 
     Attributes
     ----------
-    title : what is in the file.
+    title : description of the content.
     history : processing steps, one line each, with times.
-    source : the model and method, with versions.
+    source : model and method, with versions.
     references : papers or pages that describe model and method.
     """
 
@@ -77,7 +77,7 @@ def list_images(folder: Path, run: str) -> dict[datetime, Path]:
 
 
 def holds(file: NetcdfFile, name: str) -> bool:
-    """Whether an open file of images has a value of a field: every file of a run has the same variables."""
+    """Whether a field of an open image file has any value; all files of a run have the same variables."""
     return file.has(name) and bool(np.isfinite(file.values(name)).any())
 
 
@@ -96,11 +96,11 @@ def write_image(
 
     Parameters
     ----------
-    folder : exists.
+    folder : existing folder.
     run : name of the run, first part of the file name.
     grid : cell centres and edges; rows from south to north.
     valid_time : UTC.
-    fields : name -> (image, attributes). Names as in ``FIELD_ATTRIBUTES`` need none; others need ``units``.
+    fields : name -> (image, attributes). Names in ``FIELD_ATTRIBUTES`` need no attributes; others need ``units``.
     provenance : global attributes.
     depth_m : top and bottom of the soil layer, m.
     is_land : land mask, shape (n_lat, n_lon).
@@ -111,8 +111,8 @@ def write_image(
 
     Raises
     ------
-    ShapeError where a field is not an image of the grid or has no units.
-    StorageError if the file cannot be written.
+    ShapeError : a field is not an image of the grid or has no units.
+    StorageError : the file cannot be written.
     """
     path = folder / image_name(run, valid_time)
     write_images(

@@ -1,4 +1,4 @@
-"""Memory of analysis methods between cycles, as text that preserves every bit in a checkpoint's records."""
+"""Memory of analysis methods between cycles, as text in a checkpoint's records that preserves every bit."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ KEY: Final = "memory"
 """Key in ``CheckpointHeader.records``; part of the state's digest if present."""
 
 Memory = Mapping[str, Mapping[str, FloatArray]]
-"""By run, by array name."""
+"""Arrays by run and name."""
 
 
 def encode_memory(memory: Memory) -> dict[str, Any]:
-    """Arrays as shape and base64 of their little-endian float64 bytes."""
+    """Encode arrays as shape and base64 of their little-endian float64 bytes."""
     return {
         run: {
             name: {
@@ -34,7 +34,7 @@ def encode_memory(memory: Memory) -> dict[str, Any]:
 
 
 def decode_memory(records: Mapping[str, Any]) -> dict[str, dict[str, FloatArray]]:
-    """The memory in a checkpoint's records; empty if there is none. Raises StorageError if it is malformed."""
+    """Decode the memory in a checkpoint's records; empty if there is none. StorageError if it is malformed."""
     try:
         return {
             run: {

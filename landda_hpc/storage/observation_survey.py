@@ -1,4 +1,4 @@
-"""List of the observations available at the start of a campaign, so that a resume uses the same ones."""
+"""List of the observations available at the start of a campaign, so that a resume uses the same observations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from landda_hpc.io.atomic import storage_errors, write_text
 
 
 def write_survey(path: Path, surveyed: Mapping[datetime, tuple[datetime, ...]]) -> None:
-    """Write the product's times of every time of the campaign; atomic.
+    """Write the times of the product's observations for every time of the campaign, atomically.
 
     Raises
     ------
@@ -21,14 +21,14 @@ def write_survey(path: Path, surveyed: Mapping[datetime, tuple[datetime, ...]]) 
 
     Notes
     -----
-    Local: rank 0. The list holds times, not files, because the data may be moved before a resume.
+    Local: rank 0. The list contains times, not files, because the data may be moved before a resume.
     """
     content = {time.isoformat(): [moment.isoformat() for moment in moments] for time, moments in surveyed.items()}
     write_text(path, json.dumps(content, indent=0) + "\n")
 
 
 def read_survey(path: Path) -> dict[datetime, tuple[datetime, ...]] | None:
-    """Read the list of ``write_survey``; None if none was written.
+    """Read the list that ``write_survey`` wrote; None if there is none.
 
     Raises
     ------

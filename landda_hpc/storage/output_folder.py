@@ -21,8 +21,8 @@ def require_own(root: Path, kind: Kind, names: Iterable[str]) -> None:
     Parameters
     ----------
     root : folder of the results; may be missing. Other files in it do not matter.
-    kind : what fills it.
-    names : files that will be written, and replaced where the folder is marked as one of this kind.
+    kind : kind of results.
+    names : files that will be written; they are replaced if the folder is marked as one of this kind.
     """
     if root.exists() and not root.is_dir():
         raise StorageError(f"{root} is a file. Choose a folder for the output.")
@@ -42,12 +42,12 @@ def claim_folder(root: Path, kind: Kind, names: Iterable[str], *, is_known: bool
 
     Parameters
     ----------
-    root, kind, names : as of ``require_own``.
-    is_known : whether a folder without a mark is known to be ours (filled by an earlier version).
+    root, kind, names : see ``require_own``.
+    is_known : whether a folder without a mark is known to be filled by an earlier version of this software.
 
     Raises
     ------
-    StorageError : as ``require_own``, or the folder cannot be written.
+    StorageError : as for ``require_own``, or the folder cannot be written.
     """
     require_own(root, kind, () if is_known else names)
     with storage_errors(root, "making the folder"):
@@ -57,7 +57,7 @@ def claim_folder(root: Path, kind: Kind, names: Iterable[str], *, is_known: bool
 
 
 def discard_campaign(root: Path) -> None:
-    """Remove a campaign that is not needed any more, its mark last. Does nothing without a mark. Local: rank 0.
+    """Remove a campaign that is no longer needed, its mark last; do nothing without a mark. Local: rank 0.
 
     Raises
     ------

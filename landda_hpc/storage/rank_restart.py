@@ -1,11 +1,11 @@
 """Restart files: one netCDF-4 file per rank and model instance, in CoLM's variable layout.
 
-A set lies in ``<root>/<YYYY-DDD-SSSSS>/<instance>/``: the files of the ranks, and ``manifest.json``, which is
-written last. Without a manifest the set is incomplete. Any number of ranks can read it: the manifest says
+A set is the folder ``<root>/<YYYY-DDD-SSSSS>/<instance>/`` with the files of the ranks and ``manifest.json``, which
+is written last. Without a manifest the set is incomplete. Any number of ranks can read it: the manifest says
 which tiles are in which file, and ``global_index`` in the file gives the position of each tile.
 
-The layout is that of CoLM's time-varying restart: dimensions patch, snow, soilsnow, soil; its variable names;
-float64, deflate 1. Units, ``global_index``, ``cell`` and ``area_fraction`` are added.
+The layout is that of CoLM's time-varying restart: dimensions patch, snow, soilsnow, soil; CoLM's variable names;
+float64, deflate level 1. Units, ``global_index``, ``cell`` and ``area_fraction`` are added.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BYTES_PER_TILE: Final = sum(8 * int(np.prod(v.shape, dtype=np.int64)) for v in S
 
 @dataclass(frozen=True)
 class RestartFile:
-    """One file of a set: its name, its tiles (first to first + count of all), BLAKE2b of its bytes."""
+    """One file of a set: its name, first tile, number of tiles, and BLAKE2b hash of its bytes."""
 
     name: str
     first: int
@@ -48,7 +48,7 @@ class RestartFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Description of a complete set of restart files; ``variables`` are the names of the state's variables."""
+    """Description of a complete set of restart files; ``variables`` names the variables of the state."""
 
     case: str
     instance: str
@@ -76,8 +76,8 @@ def write_restart(
     case : name of the campaign, used in file names.
     instance : name of the model instance.
     valid_time : time of the state, UTC.
-    state : this rank's tiles; a rank without tiles writes no file.
-    tiles : their description; global_index must be consecutive on each rank and cover 0..n_tiles over all.
+    state : state of this rank's tiles; a rank without tiles writes no file.
+    tiles : description of these tiles; global_index must be consecutive on each rank, 0..n_tiles over all ranks.
 
     Returns
     -------
@@ -85,8 +85,8 @@ def write_restart(
 
     Raises
     ------
-    StorageError on every rank where a file could not be written; the set then has no manifest.
-    ShapeError on every rank where the tiles do not cover the global vector.
+    StorageError : (on every rank) a file could not be written; the set then has no manifest.
+    ShapeError : (on every rank) the tiles do not cover the global vector.
     """
     label = time_label(valid_time)
     folder = root / label / instance
@@ -98,7 +98,7 @@ def write_restart(
     with step(communicator, folder, "preparing"):
         if communicator.rank == 0:
             folder.mkdir(parents=True, exist_ok=True)
-            # From here until the new manifest is written the set is incomplete.
+            # From here until the new manifest is written, the set is incomplete.
             (folder / MANIFEST).unlink(missing_ok=True)
     entry: RestartFile | None = None
     with step(communicator, folder, "writing restart files"):
@@ -118,11 +118,11 @@ def write_restart(
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Manifest of a set of restart files. Local.
+    """Read the manifest of a set of restart files. Local.
 
     Raises
     ------
-    StorageError where it is missing (the set is incomplete), damaged or of another version.
+    StorageError : it is missing (the set is incomplete), damaged or of another version.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -138,22 +138,22 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_restart(folder: Path, tile_slice: slice, tiles: Tiles | None = None) -> TileState:
-    """Read tiles of a set of restart files, however many ranks wrote it. Local; opens only the files needed.
+    """Read tiles of a set of restart files, written by any number of ranks. Local; opens only the files needed.
 
     Parameters
     ----------
-    folder : of the set (``write_restart`` returns it).
-    tile_slice : slice of the global tile vector, start and stop given.
+    folder : folder of the set (``write_restart`` returns it).
+    tile_slice : slice of the global tile vector with start and stop.
     tiles : description of those tiles; if given, the files must have the same grid cells and area fractions.
 
     Returns
     -------
-    The state, bit for bit as it was written.
+    The state, bitwise identical to the one that was written.
 
     Raises
     ------
-    StorageError where the set is incomplete or a file missing or damaged (its checksum is verified).
-    ShapeError where the set has other tiles.
+    StorageError : the set is incomplete, or a file is missing or damaged (its checksum is verified).
+    ShapeError : the set has other tiles.
     """
     manifest = read_manifest(folder)
     start, stop = tile_slice.start, tile_slice.stop
@@ -205,7 +205,7 @@ def _write_file(
         extra = (
             ("global_index", tiles.global_index, "i8", "position in the global tile vector, from 0", "1"),
             ("cell", tiles.cell, "i8", "flat index of the grid cell, from 0, rows from south to north", "1"),
-            ("area_fraction", tiles.area_fraction, "f8", "share of the cell's area", "1"),
+            ("area_fraction", tiles.area_fraction, "f8", "fraction of the cell's area", "1"),
         )
         for name, array, kind, long_name, units in extra:
             variable = file.createVariable(name, kind, ("patch",), zlib=True, complevel=1, fill_value=False)

@@ -1,8 +1,8 @@
 """Inventory of a campaign's records: the content of its folder at a checkpoint, and what is missing.
 
-Every checkpoint keeps the inventory of its cycle, so that it is as safe as the state itself: for each file of JSON
-lines the lines of every cycle and a hash, for each image, feedback and series file its cycle, size and hash. The series
-file of the day that a checkpoint lies in still grows; its content up to the checkpoint is hashed instead of its bytes.
+Every checkpoint contains the inventory of its cycle, which is thus as safe as the state itself: the number of lines of
+every cycle and a hash for each file of JSON lines; cycle, size and hash for each image, feedback and series file. The
+series file of the checkpoint's day still grows; its content up to the checkpoint is hashed instead of its bytes.
 
 Every function here is local and meant for rank 0.
 """
@@ -27,16 +27,16 @@ from landda_hpc.storage.hashing import HASH_BYTES, hash_file
 from landda_hpc.storage.series_files import day_digest, list_series, read_day, series_folder
 
 KEY: Final = "inventory"
-"""Place in ``CheckpointHeader.records``; not part of the state's digest."""
+"""Key in ``CheckpointHeader.records``; not part of the state's digest."""
 
 TIMINGS: Final = "seconds"
-"""The file of JSON lines that is not part of the result: missing lines are reported but do not matter."""
+"""File of JSON lines that is not part of the result: missing lines are reported but do not matter."""
 
 _STAMP: Final = re.compile(r"(?:.+_)?(\d{8}T\d{2}(?:\d{2})?)\.nc")
 """Names of image and feedback files end with their time."""
 
 _SHOWN: Final = 3
-"""File names in a message."""
+"""Maximum number of file names in a message."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Lack:
 
     Attributes
     ----------
-    name : the file, or the folder of several, relative to the campaign's.
-    cycles : those whose records are missing or damaged; empty if unknown.
-    what : in words, to be read after the name.
+    name : file, or folder of several files, relative to the campaign's folder.
+    cycles : cycles whose records are missing or damaged; empty if unknown.
+    what : text that continues the name.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class FileMark:
-    """A file that does not change any more: its cycle, size and hash."""
+    """A file that no longer changes: its cycle, size and hash."""
 
     cycle: int
     n_bytes: int
@@ -90,7 +90,7 @@ class FileMark:
 
 @dataclass(frozen=True)
 class DayMark:
-    """A series file whose day is not over: last cycle, number of times and digest of their content."""
+    """A series file whose day has not ended: last cycle, number of times and digest of their content."""
 
     cycle: int
     n_times: int
@@ -102,8 +102,8 @@ class Inventory:
 
     Parameters
     ----------
-    folder : of the campaign.
-    gaps : records that are known to be missing, in words: a user resumed without them.
+    folder : folder of the campaign.
+    gaps : descriptions of records that are known to be missing, because a user resumed without them.
     """
 
     def __init__(self, folder: Path, gaps: Iterable[str] = ()) -> None:
@@ -114,26 +114,26 @@ class Inventory:
         self._days: dict[str, tuple[date, DayMark]] = {}
 
     def appended(self, name: str, cycle: int, content: bytes) -> None:
-        """Note lines of a cycle that were appended to ``<name>.jsonl``."""
+        """Record lines of a cycle that were appended to ``<name>.jsonl``."""
         if content:
             self.lines.setdefault(name, Lines()).add(cycle, content)
 
     def wrote(self, path: Path, cycle: int) -> None:
-        """Note a file of a cycle that is complete and will not change. StorageError where it cannot be read back."""
+        """Record a file of a cycle that is complete and will not change. StorageError if it cannot be read back."""
         with storage_errors(path, "reading back"):
             self._files[self._relative(path)] = FileMark(cycle, path.stat().st_size, hash_file(path))
 
     def wrote_day(self, path: Path, day: date, mark: DayMark) -> None:
-        """Note a series file that got a further time."""
+        """Record a series file to which a time was added."""
         self._days[self._relative(path)] = (day, mark)
 
     def to_plain(self, now: datetime) -> dict[str, Any]:
-        """Plain data for a checkpoint of this valid time. StorageError where a file cannot be read back."""
+        """Plain data for a checkpoint of this valid time. StorageError if a file cannot be read back."""
         for name, (day, mark) in list(self._days.items()):
             if day < now.date():
                 if (self._folder / name).is_file():
                     self.wrote(self._folder / name, mark.cycle)
-                else:  # removed while the job runs: it stays in the inventory as missing
+                else:  # a file removed while the job runs stays in the inventory as missing
                     self._files[name] = FileMark(mark.cycle, 0, "")
                 del self._days[name]
         return {
@@ -154,13 +154,13 @@ class Inventory:
 
     @classmethod
     def from_plain(cls, folder: Path, plain: Mapping[str, Any]) -> Self:
-        """Continue the inventory of ``to_plain``; the files of JSON lines must end where it says.
+        """Restore the inventory of ``to_plain``; the files of JSON lines must end where it ends.
 
-        Timings are taken as they are: those of the checkpoint's own cycle are recorded after it.
+        Timings are read from their file, because those of the checkpoint's own cycle are recorded after the checkpoint.
 
         Raises
         ------
-        StorageError : it is malformed, or a file cannot be read.
+        StorageError : the inventory is malformed, or a file cannot be read.
         """
         try:
             inventory = cls(folder, plain["gaps"])
@@ -181,11 +181,11 @@ class Inventory:
 
     @classmethod
     def of_folder(cls, folder: Path, now: datetime, cycle_of: Callable[[datetime], int], gaps: Iterable[str]) -> Self:
-        """Inventory of a folder up to a time, for a campaign whose checkpoint has none, or that has gaps.
+        """Inventory of a folder up to a time, for a campaign that has gaps or whose checkpoint has no inventory.
 
         Parameters
         ----------
-        folder : of the campaign, whose files of JSON lines hold no later cycle.
+        folder : folder of the campaign; its files of JSON lines contain no later cycle.
         cycle_of : number of the cycle that ends at a time.
         gaps : records that are known to be missing.
 
@@ -210,7 +210,7 @@ class Inventory:
         return inventory
 
     def count_lines(self, name: str) -> None:
-        """Read ``<name>.jsonl`` as it is now."""
+        """Record the lines that ``<name>.jsonl`` contains now."""
         self.lines.pop(name, None)
         path = self._folder / f"{name}.jsonl"
         for line in _content(path).splitlines(keepends=True) if path.is_file() else ():
@@ -221,7 +221,7 @@ class Inventory:
 
 
 class RecordCheck:
-    """Compares a campaign's folder with inventories. Each file is read once, however many inventories contain it."""
+    """Comparison of a campaign's folder with inventories; a file that several of them contain is read once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -289,7 +289,7 @@ class RecordCheck:
 
 
 def describe_cycles(cycles: Iterable[int]) -> str:
-    """Numbers of cycles in words: 'cycle 3', 'cycles 3 to 5 and 9'."""
+    """Describe cycle numbers in words: 'cycle 3', 'cycles 3 to 5 and 9'."""
     runs: list[list[int]] = []
     for cycle in sorted(set(cycles)):
         if runs and cycle == runs[-1][-1] + 1:
@@ -304,7 +304,7 @@ def describe_cycles(cycles: Iterable[int]) -> str:
 
 
 def _of_folder(parent: str, bad: list[tuple[str, int, str]], n_all: int) -> Lack:
-    """One statement about the files of a folder."""
+    """Summarise the gaps of a folder."""
     kinds = Counter(what for _, _, what in bad)
     cycles = tuple(sorted({cycle for _, cycle, _ in bad}))
     names = ", ".join(name.rpartition("/")[2] for name, _, _ in bad[:_SHOWN]) + (", ..." if len(bad) > _SHOWN else "")
@@ -318,7 +318,7 @@ def _numbers(counts: list[int]) -> list[int]:
 
 
 def _lines_by_cycle(content: bytes) -> Counter[int]:
-    """Complete lines of every cycle; damaged ones are not counted."""
+    """Number of complete lines of every cycle; damaged lines are not counted."""
     present: Counter[int] = Counter()
     for line in content.splitlines(keepends=True):
         try:

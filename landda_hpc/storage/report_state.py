@@ -1,7 +1,7 @@
 """Progress of the report of a campaign: ``report.json``, written by the process that holds the campaign's folder.
 
-The report is a separate step after the cycles. Its parts (tables and figures) are listed as they are made, so that a
-report that was interrupted is completed, not made again.
+The report is a separate step after the cycles. Its parts (tables and figures) are listed as they are made, so that an
+interrupted report can be completed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class ReportState:
 
     Attributes
     ----------
-    state : pending (not begun), running, interrupted (by a signal), failed, or complete. One that is running while
-        nobody holds the folder was killed.
+    state : pending (not begun), running, interrupted (by a signal), failed, or complete. If it is running and no job
+        holds the folder, the report was killed.
     n_parts : number of parts of the whole report; 0 until it is known.
-    parts : parts that were made, by path relative to the campaign's folder; the caption of a figure, None for a table
-        and for a figure without data.
+    parts : captions of the parts that were made, by path relative to the campaign's folder; None for a table and for a
+        figure without data.
     message : reason of a failure.
     """
 
@@ -55,7 +55,7 @@ class ReportState:
 
 
 def write_report_state(folder: Path, state: ReportState) -> None:
-    """Replace ``report.json`` of a campaign's folder; atomic. Local: rank 0.
+    """Replace ``report.json`` of a campaign's folder atomically. Local: rank 0.
 
     Raises
     ------
@@ -65,14 +65,14 @@ def write_report_state(folder: Path, state: ReportState) -> None:
 
 
 def forget_report(folder: Path) -> None:
-    """Record that the report of a campaign has not begun, because its records are new. Local: rank 0."""
+    """Record that the report of a campaign has not begun, because there are new records. Local: rank 0."""
     write_report_state(folder, ReportState())
 
 
 def read_report_state(folder: Path) -> ReportState | None:
-    """Read the file of ``write_report_state``; None if there is none. Local.
+    """Read the file that ``write_report_state`` wrote; None if there is none. Local.
 
-    A damaged file counts as a report that has not begun: all of it can be made again.
+    A damaged file counts as a report that has not begun, because all of the report can be made again.
     """
     path = folder / NAME
     if not path.is_file():
@@ -89,11 +89,11 @@ def read_report_state(folder: Path) -> ReportState | None:
 def report_step(folder: Path, *, is_held: bool) -> ReportStep:
     """Progress of the report of a finished campaign. Local: reads only.
 
-    Campaigns of earlier versions were finished when their report was complete, and have no ``report.json``.
+    Campaigns of earlier versions were finished when their report was complete; they have no ``report.json``.
 
     Parameters
     ----------
-    is_held : whether a job works in the folder.
+    is_held : whether a job holds the folder.
     """
     state = read_report_state(folder)
     if state is None:

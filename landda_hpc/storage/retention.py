@@ -1,4 +1,4 @@
-"""Checkpoints of a folder: those that exist, are valid, or are removed; likewise the restart sets."""
+"""Listing, selection and removal of checkpoints, and removal of restart sets."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Objection = Callable[[CheckpointHeader], str | None]
 
 
 def checkpoint_name(cycle: int, valid_time: datetime) -> str:
-    """File name of a checkpoint; names sort as cycles do."""
+    """File name of a checkpoint; names sort in the order of cycles."""
     return f"checkpoint_{cycle:06d}_{valid_time:%Y%m%dT%H%M}.h5"
 
 
 def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
-    """Cycle and path of every finished checkpoint by its name, oldest first. Local; opens no file."""
+    """Cycle, from the file name, and path of every finished checkpoint, oldest first. Local; opens no file."""
     if not folder.is_dir():
         return []
     found = ((_NAME.fullmatch(entry.name), entry) for entry in folder.iterdir())
@@ -38,13 +38,13 @@ def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
 
 
 def checkpoint_times(folder: Path) -> list[datetime]:
-    """Valid times of the finished checkpoints by their names, oldest first. Local; opens no file."""
+    """Valid times of the finished checkpoints from their names, oldest first. Local; opens no file."""
     names = [_NAME.fullmatch(path.name) for _, path in list_checkpoints(folder)]
     return [datetime.strptime(name.group(2), "%Y%m%dT%H%M") for name in names if name]
 
 
 def latest_valid(folder: Path, objection: Objection | None = None) -> Path | None:
-    """Newest checkpoint that passes its verification; None if there are no checkpoints.
+    """Newest checkpoint that passes verification; None if there are no checkpoints.
 
     Local: rank 0 calls it and sends the result to the others. A damaged checkpoint is skipped with a warning.
 
@@ -54,7 +54,7 @@ def latest_valid(folder: Path, objection: Objection | None = None) -> Path | Non
 
     Raises
     ------
-    StorageError if there are checkpoints but none is intact: only the user can decide to start again.
+    StorageError : there are checkpoints, but none is intact; only the user can decide to start again.
     """
     reasons = []
     for _, path in reversed(list_checkpoints(folder)):
@@ -80,16 +80,16 @@ def latest_valid(folder: Path, objection: Objection | None = None) -> Path | Non
 def apply_retention(
     folder: Path, keep_last: int, keep_every: int | None = None, cadence: int = 1, newest: int | None = None
 ) -> list[Path]:
-    """Remove the checkpoints that are not to be kept; return them. Local: rank 0.
+    """Remove checkpoints that need not be kept; return their paths. Local: rank 0.
 
     Parameters
     ----------
-    folder : of the checkpoints.
-    keep_last : newest ones that stay, at least 1.
-    keep_every : also keep every n-th permanently (None: no others).
-    cadence : cycles between checkpoints, so that the n-th is known by its cycle: those stay whose cycle is a
-        multiple of ``keep_every * cadence``, whatever was removed or resumed before.
-    newest : cycle of the newest valid checkpoint: later ones, which a resume skipped, stay and are not counted.
+    folder : folder of the checkpoints.
+    keep_last : number of newest checkpoints to keep, at least 1.
+    keep_every : also keep every n-th checkpoint permanently (None: no others).
+    cadence : number of cycles between checkpoints. Every n-th checkpoint has a cycle that is a multiple of
+        ``keep_every * cadence``, regardless of earlier removals and resumes.
+    newest : cycle of the newest valid checkpoint; later ones, which a resume skipped, stay and are not counted.
     """
     if keep_last < 1 or cadence < 1 or (keep_every is not None and keep_every < 1):
         raise ShapeError(f"keep_last={keep_last}, keep_every={keep_every}, cadence={cadence}: expected 1 or more.")
@@ -105,7 +105,7 @@ def apply_retention(
 
 
 def remove_later(folder: Path, cycle: int) -> None:
-    """Remove the checkpoints of later cycles, which a resume skipped: the campaign has continued without them.
+    """Remove checkpoints of later cycles, which a resume skipped, because the campaign has continued without them.
 
     Local: rank 0.
     """
@@ -125,8 +125,8 @@ def prune_restart_sets(root: Path, kept: Collection[datetime]) -> list[Path]:
 
     Notes
     -----
-    Only files that a campaign wrote are removed: those that the manifest lists, and those named as restarts. The
-    manifest is removed last, so that a killed removal is completed the next time. A folder with other files stays.
+    Only files that a campaign wrote are removed: those in the manifest, and those with the names of restarts. The
+    manifest is removed last, so that the next call completes a killed removal. A folder with other files stays.
     """
     removed = []
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
@@ -155,7 +155,7 @@ def _time_of_set(folder: Path) -> datetime | None:
 
 
 def _listed(folder: Path) -> list[Path]:
-    """Files that the manifest of a set lists: a list of entries with names, or a mapping by name."""
+    """Files in the manifest of a set, which has a list of entries with names or a mapping by name."""
     try:
         files = parse_json((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
         names = [str(entry["name"]) for entry in files] if isinstance(files, list) else list(files)
@@ -165,7 +165,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove a folder and its subfolders if no file is left in them."""
+    """Remove a folder and its subfolders if they contain no file."""
     for path in sorted((p for p in folder.rglob("*") if p.is_dir() and not p.is_symlink()), reverse=True):
         if next(path.iterdir(), None) is None:
             path.rmdir()

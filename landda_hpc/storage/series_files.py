@@ -1,7 +1,7 @@
 """Soil water of every land cell over time: one CF netCDF file per run and day, ``series/<run>_<YYYYMMDD>.nc``.
 
-A file holds the times of one calendar day (UTC) and is replaced atomically with every time that is added, so that a
-killed campaign leaves complete files. A resume cuts the files back to its checkpoint; a time that is written again is
+A file contains the times of one calendar day (UTC) and is replaced atomically whenever a time is added, so that a
+killed campaign leaves complete files. A resume removes the times after its checkpoint; a time that is written again is
 replaced.
 """
 
@@ -29,10 +29,10 @@ Float32Array = npt.NDArray[np.float32]
 
 _NAME: Final = re.compile(r"(.+)_(\d{8})\.nc")
 _EPOCH: Final = datetime(1970, 1, 1)
-"""Of ``TIME_UNITS``."""
+"""Epoch of ``TIME_UNITS``."""
 
 _ROOM: Final = 65536
-"""Maximum number of bytes of coordinates and attributes, besides those of the cells."""
+"""Maximum number of bytes of coordinates and attributes, except those of the cells."""
 
 _FIELDS: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]]] = {
     "soil_moisture": (
@@ -63,7 +63,7 @@ _FIELDS: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]]] = {
     ),
     "frozen": (
         ("time", "cell"),
-        {"long_name": "share of updatable tiles with ice in the observed depth", "units": "1"},
+        {"long_name": "fraction of updatable tiles with ice in the observed depth", "units": "1"},
     ),
 }
 
@@ -75,9 +75,9 @@ class SeriesSlice:
     Attributes
     ----------
     soil_moisture : m3 m-3, (n_layers, n_cells), from the top down.
-    sub_grid_std : m3 m-3, (n_depths, n_cells), of each scored depth.
-    precipitation : kg m-2 since the time before, (n_cells,).
-    frozen : share of updatable tiles with ice in the observed depth, (n_cells,).
+    sub_grid_std : m3 m-3, (n_depths, n_cells), for each scored depth.
+    precipitation : kg m-2 since the previous time, (n_cells,).
+    frozen : fraction of updatable tiles with ice in the observed depth, (n_cells,).
     """
 
     soil_moisture: Float32Array
@@ -92,9 +92,9 @@ class SeriesFrame:
 
     Attributes
     ----------
-    shape : of the model grid.
+    shape : shape of the model grid.
     cell : flat index of the land cells, ascending, (n_cells,).
-    lat, lon : of their centres, degrees.
+    lat, lon : coordinates of their centres, degrees.
     depths_m : depths of ``sub_grid_std``.
     """
 
@@ -106,20 +106,20 @@ class SeriesFrame:
 
     @classmethod
     def of(cls, grid: Grid, cell: IntArray, depths_m: tuple[tuple[float, float], ...]) -> SeriesFrame:
-        """The frame of a campaign's land cells."""
+        """Make the frame of a campaign's land cells."""
         row, column = np.divmod(cell, grid.shape[1])
         return cls(grid.shape, cell, grid.lat[row], grid.lon[column], depths_m)
 
 
 @dataclass(frozen=True, eq=False)
 class SeriesDay:
-    """The times of one run and day.
+    """All times of one run and day.
 
     Attributes
     ----------
     frame : cells and depths.
-    slices : by time, UTC, ascending.
-    attributes : of the file.
+    slices : records by time, UTC, ascending.
+    attributes : attributes of the file.
     """
 
     frame: SeriesFrame
@@ -148,13 +148,13 @@ def list_series(folder: Path) -> dict[str, dict[date, Path]]:
 
 
 class SeriesWriter:
-    """Adds times to the series of a campaign. Local: rank 0.
+    """Writer that adds times to the series of a campaign. Local: rank 0.
 
     Parameters
     ----------
     folder : from ``series_folder``; made if it is missing.
     frame : cells and depths.
-    attributes : of the files.
+    attributes : attributes of the files.
     """
 
     def __init__(self, folder: Path, frame: SeriesFrame, attributes: Mapping[str, str]) -> None:
@@ -164,7 +164,7 @@ class SeriesWriter:
             folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, run: str, time: datetime, values: SeriesSlice) -> tuple[Path, Mapping[datetime, SeriesSlice]]:
-        """Add a time to a run's series; it replaces the same time and later ones of the same day.
+        """Add a time to a run's series; it replaces the same time and later times of the day.
 
         Returns
         -------
@@ -172,19 +172,18 @@ class SeriesWriter:
 
         Raises
         ------
-        StorageError : the file cannot be written, or the one of that day was written with other cells or layers.
+        StorageError : the file cannot be written, or that day's file was written with other cells or layers.
         """
         path = series_file(self._folder, run, time.date())
         kept = self._day.get(run, {})
         if (not kept or next(iter(kept)).date() != time.date()) and path.is_file():
-            kept = dict(read_day(path).slices)  # of an earlier process, at a resume
+            kept = dict(read_day(path).slices)  # written by an earlier process, before a resume
         kept = {t: v for t, v in kept.items() if t < time and t.date() == time.date()} | {time: values}
         shapes = {(v.soil_moisture.shape, v.sub_grid_std.shape) for v in kept.values()}
         if len(shapes) > 1:
             raise StorageError(
                 f"{path} was begun with layers or cells other than the present ones ({sorted(shapes)}). Resume with "
-                "the "
-                "output.series that the campaign began with."
+                "the output.series that the campaign began with."
             )
         write_day(path, run, SeriesDay(self._frame, kept, self._attributes))
         self._day[run] = kept
@@ -192,7 +191,7 @@ class SeriesWriter:
 
 
 def day_digest(slices: Mapping[datetime, SeriesSlice]) -> str:
-    """Hex hash of times and values of a day of one run; the same for written data and for the file that is read."""
+    """Hex hash of times and values of one run and day; equal for data before writing and after reading."""
     parts: list[bytes] = []
     for time, values in sorted(slices.items(), key=lambda item: item[0]):
         parts += [time.isoformat().encode(), *(hash_array(getattr(values, name)) for name in _FIELDS)]
@@ -202,7 +201,7 @@ def day_digest(slices: Mapping[datetime, SeriesSlice]) -> str:
 def cut_series(folder: Path, last: datetime) -> int:
     """Remove the times after ``last`` of every run and return their number. Local: rank 0.
 
-    Used at a resume: later times will be computed again.
+    Used at a resume, which computes later times again.
     """
     dropped = 0
     for run, days in list_series(folder).items():
@@ -257,7 +256,7 @@ def read_day(path: Path) -> SeriesDay:
 
     Raises
     ------
-    StorageError : missing, damaged, or not a file of ``write_day``.
+    StorageError : the file is missing, damaged, or was not written by ``write_day``.
     """
     with storage_errors(path, "reading", "Remove the file, or fetch it again."), netCDF4.Dataset(path) as file:
         file.set_auto_mask(False)

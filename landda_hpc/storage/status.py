@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 State = Literal["running", "stopped", "finished", "failed"]
 
 Standing = Literal["not begun", "running", "stopped", "finished", "failed", "unknown"]
-"""A state, or: not begun, nothing exists to resume from; unknown, it cannot be determined whether it runs."""
+"""A state; "not begun" if there is nothing to resume from; "unknown" if it is not clear whether the campaign runs."""
 
 _STATUS_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "State": str,
@@ -26,13 +26,13 @@ class Status:
 
     Attributes
     ----------
-    state : running, stopped (by a signal, can be resumed), finished, or failed. A campaign whose state is running
-        while nobody holds the folder's lock was killed (``CampaignFolder.standing``).
-    cycle : last finished cycle; n_cycles : cycles of the campaign.
+    state : running, stopped (by a signal, can be resumed), finished, or failed. If it is running and no job holds the
+        folder's lock, the campaign was killed (``CampaignFolder.standing``).
+    cycle, n_cycles : last finished cycle, and number of cycles of the campaign.
     time : valid time after that cycle, ISO 8601, UTC.
-    ranks : processes of the job.
+    ranks : number of processes of the job.
     last_checkpoint : file name of the newest finished checkpoint, or None.
-    message : how it ended, in words.
+    message : description of the campaign's end.
     pid, host, written : of rank 0 when the status was written; filled in by ``write_status``.
     """
 
@@ -49,7 +49,7 @@ class Status:
 
 
 def parse_status(plain: object) -> Status:
-    """Status from plain data; ValueError unless it has every field, of its type, and no other."""
+    """Make a status from plain data; ValueError unless it has all required fields, of their types, and no others."""
     hints = {field.name: _STATUS_TYPES[str(field.type)] for field in fields(Status)}
     required = {field.name for field in fields(Status) if field.default is MISSING}
     if not isinstance(plain, dict) or not required <= set(plain) <= set(hints):
