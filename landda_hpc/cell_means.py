@@ -27,7 +27,7 @@ def cell_means(
     Parameters
     ----------
     cell : cell of each member, non-decreasing, shape (n,).
-    weight : share of the cell's area, (n,).
+    weight : fraction of the cell's area, (n,).
     takes_part : members that count, (n,).
     values : (n, n_values).
     missing : a value that adds nothing, though its member's weight counts, as in CoLM's history; NaN: none.

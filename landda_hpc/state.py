@@ -47,7 +47,7 @@ class Tiles:
     ----------
     global_index : position in the global tile vector, int64, shape (n_tile,).
     cell : flat index of the tile's grid cell, int64, non-decreasing.
-    area_fraction : share of the cell's area, 0..1. Shares of a cell sum to its land-and-lake fraction.
+    area_fraction : fraction of the cell's area, 0..1. Fractions of a cell sum to its land-and-lake fraction.
     patchtype : a PatchType, int64.
     soil_class : ECMWF soil class 1..7 (0 where there is no soil), int64.
     climate_class : Koeppen-Geiger class 1..30 (0 unknown), int64.
@@ -57,8 +57,8 @@ class Tiles:
     bsw : Campbell exponent b, 1, (n_tile, n_soil).
     hksati : saturated hydraulic conductivity, mm s-1, (n_tile, n_soil).
     theta_r : residual water content, m3 m-3 (0 for Campbell), (n_tile, n_soil).
-    vegetation_fraction : share of the tile shaded by vegetation, 0..1.
-    root_fraction : share of roots per layer, (n_tile, n_soil), sums to 1 (or 0 without vegetation).
+    vegetation_fraction : fraction of the tile shaded by vegetation, 0..1.
+    root_fraction : fraction of roots per layer, (n_tile, n_soil), sums to 1 (or 0 without vegetation).
     """
 
     global_index: IntArray

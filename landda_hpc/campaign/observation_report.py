@@ -138,9 +138,9 @@ def counts_of_records(records: Iterable[Mapping[str, Any]]) -> tuple[int, dict[s
 
 
 def counts_table(n_times: int, counts: Mapping[str, int]) -> list[tuple[str, str, str]]:
-    """Rows (reason, cells, share of the cells with a value on the model's soil), for reasons that occurred.
+    """Rows (reason, cells, fraction of the cells with a value on the model's soil), for reasons that occurred.
 
-    Cells that are missing, or outside the model's soil, have no share.
+    Cells that are missing, or outside the model's soil, have no fraction.
     """
     apart = {"missing", "outside the model's soil"}
     judged = sum(n for reason, n in counts.items() if reason not in apart)

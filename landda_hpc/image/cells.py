@@ -22,7 +22,7 @@ class LandCells:
     grid : the model grid.
     cell : flat index of every land cell, ascending, int64, shape (n_cells,).
     tiles_per_cell : int64, (n_cells,).
-    soil_fraction : share of the cell's area in updatable tiles, (n_cells,).
+    soil_fraction : fraction of the cell's area in updatable tiles, (n_cells,).
     porosity : mean porosity of the top layer over updatable tiles, m3 m-3; NaN without updatable tiles.
     """
 
@@ -71,5 +71,5 @@ class LandCells:
         return inside
 
     def mask(self, min_soil_fraction: float = 0.0) -> BoolArray:
-        """Cells with more updatable soil than the given share of the cell's area, shape (n_lat, n_lon)."""
+        """Cells with more updatable soil than the given fraction of the cell's area, shape (n_lat, n_lon)."""
         return self.to_image(self.soil_fraction, fill=-1.0) > min_soil_fraction

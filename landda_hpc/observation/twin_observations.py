@@ -38,7 +38,7 @@ class TwinObservationSource(KnownSource):
     depth_m : top and bottom of the observed layer, m.
     error_std : standard deviation of the white, normal error, m3 m-3; a number, or a map (n_lat, n_lon), which every
         observation then reports.
-    missing_fraction : share of the cells without observation.
+    missing_fraction : fraction of the cells without observation.
     gaps : kind of gaps, see ``is_missing``.
     correlated_std : standard deviation of an additional correlated error, m3 m-3; every observation then reports the
         total of both errors.

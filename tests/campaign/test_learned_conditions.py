@@ -29,6 +29,16 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "depth and drift": {"options": {"depth": {"kind": "regression"}, "drift": {}}},
     "swaths, solve": {"observations": {"gaps": "swaths", "missing_fraction": 0.5}, "options": {"missing": "solve"}},
     "daily": {"observations": {"withheld": {"times": [t for t in ANALYSES if not t.endswith("T12:00")]}}},
+    "land surface": {"model": {"physics": "land_surface"}},
+    "reflect": {"options": {"frame": {"boundary": "reflect"}}},
+    "double Fourier sphere": {"options": {"frame": {"boundary": "double_fourier_sphere"}}},
+    "blobs": {"observations": {"gaps": "blobs", "missing_fraction": 0.4}},
+    "blobs, zero fill": {
+        "observations": {"gaps": "blobs", "missing_fraction": 0.4},
+        "options": {"missing": "zero_fill"},
+    },
+    "per scale": {"options": {"pooling": "per_scale"}},
+    "one B everywhere": {"options": {"local": False}},
     "irregular": {"observations": {"withheld": {"times": [t for i, t in enumerate(ANALYSES) if i % 7 in (1, 2, 5)]}}},
 }
 
