@@ -165,6 +165,7 @@ def many_kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_synthetic(tmp_path_factory.mktemp("kinds"), *KINDS).parent
 
 
+@pytest.mark.verify
 def test_every_kind_of_file_is_in_a_set_of_restarts(tmp_path: Path, many_kinds: Path) -> None:
     """A case with plant functional types, urban tiles, biogeochemistry and rivers: the set of restarts is complete."""
     notes = many_kinds / "synthetic" / "restart" / "2010-152-00000" / "notes.txt"
@@ -250,6 +251,7 @@ def test_kill_nine_in_the_middle_of_a_window(landda: Landda, synthetic: Path, re
     assert not any((landda.folder / "out" / "models" / "control" / "work").iterdir())
 
 
+@pytest.mark.verify
 def test_a_model_that_fails_twice_stops_the_campaign_and_a_resume_goes_on(
     landda: Landda, synthetic: Path, reference: dict[str, Any]
 ) -> None:
@@ -273,6 +275,7 @@ def test_a_model_that_fails_twice_stops_the_campaign_and_a_resume_goes_on(
     assert_same(out, reference)
 
 
+@pytest.mark.verify
 def test_a_checkpoint_whose_restarts_are_damaged_is_skipped(
     tmp_path: Path, reference: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -313,6 +316,7 @@ def test_a_resume_from_far_back_keeps_what_its_windows_start_from(tmp_path: Path
         read_colm_set(folder)
 
 
+@pytest.mark.verify
 def test_members_are_perturbed_by_their_number(tmp_path: Path, synthetic: Path) -> None:
     ensemble = {"members": 3, "wetness_sigma": 0.05, "log_rain_sigma": 0.4}
     runs = [{"method": "control", "name": "free", "ensemble": ensemble}]
@@ -478,6 +482,7 @@ def test_a_history_that_is_longer_than_a_window_is_remarked(tmp_path: Path, synt
         assert len(found) == bool(words) and all(re.search(words, remark) for remark in found)
 
 
+@pytest.mark.verify
 def test_relative_paths_work_from_the_first_window_on(
     landda: Landda, synthetic: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -510,6 +515,7 @@ def test_relative_paths_work_from_the_first_window_on(
         assert f"'{folder}/forcing'" in (run / "forcing.nml").read_text(errors="replace")
 
 
+@pytest.mark.verify
 def test_init_writes_a_configuration_that_runs(landda: Landda, synthetic: Path) -> None:
     file = landda.folder / "first.yaml"
     done = landda(1, "init", "--from-colm", synthetic / "case.nml", "--exe", STAND_IN, "-o", file)

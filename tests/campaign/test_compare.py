@@ -340,6 +340,7 @@ def test_a_stopped_comparison_goes_on(compared: Mapping[str, Any], landda: Landd
     assert table == compared["comparison.csv"]
 
 
+@pytest.mark.verify
 def test_the_best_gain_joins_the_table_marked(landda: Landda) -> None:
     options = ("--methods", "control,pointwise", "--seeds", "3", "--tune-gain", "--gains", "0.2,0.45,0.7",
                "--lengths", "300")  # fmt: skip

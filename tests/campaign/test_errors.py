@@ -53,6 +53,7 @@ def test_every_run_gets_a_table_a_file_and_a_figure(landda: Landda, stored: Path
     assert "Persistence test" in done.stdout and "Chi-square by scale" in done.stdout
 
 
+@pytest.mark.verify
 def test_assumed_errors_that_do_not_fit_are_named_in_the_page_and_in_the_check(landda: Landda, stored: Path) -> None:
     sentence = "un 'pointwise': the standard deviation of innovations"
     page = (stored / "summary.md").read_text()
@@ -73,6 +74,7 @@ def test_a_run_that_learned_finds_its_own_errors(landda: Landda, stored: Path) -
     np.testing.assert_allclose(found, own, rtol=0.03)
 
 
+@pytest.mark.verify
 def test_a_period_and_a_frame_can_be_chosen(landda: Landda, stored: Path) -> None:
     done = landda.here(
         "errors", stored, "-r", "control", "--first", "2022-06-03T00:00:00", "--last", "2022-06-05T00:00:00",
@@ -84,6 +86,7 @@ def test_a_period_and_a_frame_can_be_chosen(landda: Landda, stored: Path) -> Non
     assert (landda.folder / "errors_control.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.verify
 def test_observations_that_are_only_compared(landda: Landda) -> None:
     observations = {"kind": "twin", "error_std": 0.05, "monitor_only": True, "feedback": True}
     path = run(landda, observations=observations, output={"every_hours": 24, "figures": False}, runs=RUNS[1:2])
@@ -95,6 +98,7 @@ def test_observations_that_are_only_compared(landda: Landda) -> None:
     assert (path / "figures" / "errors_pointwise.png").is_file()
 
 
+@pytest.mark.verify
 def test_runs_whose_increments_are_not_stored_do_not_stop_the_others(landda: Landda) -> None:
     observations = {"kind": "twin", "error_std": 0.05, "missing_fraction": 0.1, "feedback": True}
     time = {**TIME, "assimilation_end": "2022-06-03T00:00", "end": "2022-06-03T00:00"}

@@ -178,6 +178,7 @@ def test_what_fails_takes_nothing_else_with_it(
     )
 
 
+@pytest.mark.verify
 def test_verification_may_change_after_the_campaign(real: tuple[Path, dict[str, Any]]) -> None:
     """Also what the campaign's own scores were taken of: they stay, the verification is at other layers."""
     changes: dict[str, Any] = {

@@ -124,6 +124,7 @@ def test_monitoring_assimilates_nothing(landda: Any, data_root: Path) -> None:
     assert all("water" not in r for r in by_run["control"])
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("late", ["ignore", "use"])
 def test_data_that_came_after_the_start_are_late_at_a_resume_too(tmp_path: Path, late: str) -> None:
     """Whether a campaign was interrupted must not decide what it assimilates, nor what its forecast is scored with."""
@@ -150,6 +151,7 @@ def test_data_that_came_after_the_start_are_late_at_a_resume_too(tmp_path: Path,
     assert [after[name] == before[name] for name in before] == [late == "ignore"] * 2
 
 
+@pytest.mark.verify
 def test_a_survey_that_is_damaged_or_missing_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root, output = tmp_path / "data", tmp_path / "out"
     write_gldas(root, START + timedelta(hours=6))

@@ -90,6 +90,7 @@ def test_wrong_choices_are_named(landda: Landda, reference: Mapping[str, Any], c
     assert not list(landda.folder.rglob("*.png"))
 
 
+@pytest.mark.verify
 def test_a_scored_layer_is_drawn_next_to_the_figures_of_the_campaign(landda: Landda) -> None:
     file = landda.write(
         grid={"n_lat": 18, "n_lon": 36}, runs=[{"method": "control"}],

@@ -115,6 +115,7 @@ def test_the_real_experiments_are_those_of_the_twins() -> None:
             assert getattr(twin, section) == getattr(real, section), (name, section)
 
 
+@pytest.mark.verify
 def test_bai2026_takes_gldas_stations_and_rain(tmp_path: Path) -> None:
     start = datetime(2022, 6, 2)
     for k in range(1, 9):

@@ -128,10 +128,15 @@ def test_timings_are_no_part_of_the_result(
 @pytest.mark.parametrize(
     ("name", "damage", "cycle"),
     [
-        ("scores.jsonl", without_lines(3, 4), 2),
-        ("profiles.jsonl", delete, 0),
         ("images/control_20220603T00.nc", delete, 3),
-        ("series/control_20220603.nc", delete, 3),
+        *(
+            pytest.param(*case, marks=pytest.mark.verify)
+            for case in (
+                ("scores.jsonl", without_lines(3, 4), 2),
+                ("profiles.jsonl", delete, 0),
+                ("series/control_20220603.nc", delete, 3),
+            )
+        ),
     ],
 )
 def test_what_an_earlier_checkpoint_covers_is_computed_again(
@@ -153,6 +158,7 @@ def test_what_an_earlier_checkpoint_covers_is_computed_again(
     assert resume(out).cycle == 6
 
 
+@pytest.mark.verify
 def test_gaps_that_are_accepted_stay_known(out: Path) -> None:
     keep_only(out, 4)
     without_lines(2, 2)(out / "scores.jsonl")

@@ -124,6 +124,7 @@ def test_kill_nine_while_the_report_is_made(landda: Landda, out: Path, finished:
     assert pages(out) == pages(finished.folder / "out")
 
 
+@pytest.mark.verify
 def test_a_report_that_fails_leaves_the_campaign_finished(landda: Landda, out: Path, finished: Landda) -> None:
     image = out / "images" / "pointwise_20220603T12.nc"
     image.write_bytes(image.read_bytes()[:2000])
@@ -139,6 +140,7 @@ def test_a_report_that_fails_leaves_the_campaign_finished(landda: Landda, out: P
     assert "images/ is incomplete" in (out / "summary.md").read_text()
 
 
+@pytest.mark.verify
 def test_a_part_that_was_deleted_is_made_again(landda: Landda, out: Path, finished: Landda) -> None:
     shutil.rmtree(out)
     shutil.copytree(finished.folder / "out", out)

@@ -119,6 +119,7 @@ def test_a_finished_campaign_is_not_run_again(bai: Landda) -> None:
     assert first == second
 
 
+@pytest.mark.verify
 def test_a_campaign_without_the_images_says_what_is_missing(reference: dict[str, Any], tmp_path: Path) -> None:
     write_page(CampaignData(Path(reference["path"]), BAI2026), tmp_path / "page")
     text = (tmp_path / "page" / "reproduction.md").read_text()

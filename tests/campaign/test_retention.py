@@ -42,6 +42,7 @@ def test_restart_sets_go_with_their_checkpoints(tmp_path: Path) -> None:
         assert read_restart(folder, slice(0, 10)).n_tile == 10
 
 
+@pytest.mark.verify
 def test_a_kill_between_checkpoint_and_removal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it left is removed at the resume, and restart sets that it did not come to are written."""
     out = tmp_path / "out"
@@ -58,6 +59,7 @@ def test_a_kill_between_checkpoint_and_removal(tmp_path: Path, monkeypatch: pyte
     assert all(again[name].tobytes() == whole[name].tobytes() for name in whole)
 
 
+@pytest.mark.verify
 def test_checkpoints_that_a_resume_skipped_do_not_count(tmp_path: Path) -> None:
     """A damaged newest checkpoint neither displaces a whole one nor stays."""
     out = tmp_path / "out"

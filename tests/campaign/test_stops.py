@@ -32,7 +32,8 @@ def test_kill_nine_loses_nothing_before_the_last_checkpoint(
     assert_same(output, reference, landda)
 
 
-@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=pytest.mark.verify)])
+@pytest.mark.verify
+@pytest.mark.parametrize("victim", [0, 1])
 def test_a_dead_rank_ends_the_job_and_loses_nothing(landda: Landda, reference: Mapping[str, Any], victim: int) -> None:
     output = landda.folder / "out"
     process = landda.popen(2, "run", landda.write(), "--output", "out")
@@ -66,6 +67,7 @@ def test_a_signal_ends_with_a_complete_checkpoint(
     assert_same(output, reference, landda)
 
 
+@pytest.mark.verify
 def test_a_signal_before_anything_is_loaded_is_not_lost(landda: Landda, reference: Mapping[str, Any]) -> None:
     """SIGUSR1 in the first instants waits for the handlers; here it is there before the program's first line."""
     start = "import os, signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1}); "

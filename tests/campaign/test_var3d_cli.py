@@ -154,6 +154,7 @@ class TestLayersOneByOne:
         lines = (run.folder / "out/cycles.jsonl").read_text().splitlines()
         return [r for r in map(json.loads, lines) if r["run"] == name]
 
+    @pytest.mark.verify
     def test_the_innovations_of_each_layer_are_told(self, layered: Landda) -> None:
         records = self.records(layered, "var3d_point")
         assert [len(r.get("layers", ())) for r in records] == [3, 3, 3, 3, 0]

@@ -186,6 +186,7 @@ def digest_of(output: Path) -> str:
     return checkpoint_digest(list_checkpoints(output / "checkpoints")[-1][1])
 
 
+@pytest.mark.verify
 def test_a_resume_leaves_neither_gaps_nor_duplicates(verified: Path, tmp_path: Path) -> None:
     output = run_here(tmp_path)
     digest = digest_of(output)
@@ -229,6 +230,7 @@ def test_what_is_verified_may_change_after_a_campaign_has_begun(verified: Path, 
     assert (output / "scores.jsonl").read_bytes() == (verified / "scores.jsonl").read_bytes()
 
 
+@pytest.mark.verify
 def test_recording_changes_no_bit_of_the_state(verified: Path, tmp_path: Path) -> None:
     depths = {"depths_m": CHANGES["verification"]["depths_m"]}
     output = run_here(tmp_path, output={"figures": False}, verification=depths)

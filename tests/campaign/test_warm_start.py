@@ -41,6 +41,7 @@ def last_states(out: Path) -> dict[str, dict[str, bytes]]:
     return {name: {v: state[v].tobytes() for v in state} for name, state in states.items()}
 
 
+@pytest.mark.verify
 def test_a_warm_start_continues_bit_for_bit(first: Path, tmp_path: Path) -> None:
     sets = first / "restart" / "2022-153-43200"
     assert run_campaign(parse_config(campaign(sets)), tmp_path / "out").finished

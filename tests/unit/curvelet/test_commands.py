@@ -53,6 +53,7 @@ def test_tiling_is_drawn(tmp_path: Path) -> None:
     assert imread(tmp_path / "tiling.png").std() > 0.05
 
 
+@pytest.mark.verify
 def test_guarantees_are_kept() -> None:
     found = measure_guarantees(seed=3)
     assert all(g.is_kept for g in found), [g for g in found if not g.is_kept]

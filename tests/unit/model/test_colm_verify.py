@@ -120,6 +120,7 @@ def real_case(shared: Path, folder: Path) -> ColmCase:
     return find_case(folder)
 
 
+@pytest.mark.verify
 def test_the_real_model_s_own_history(shared: Path, tmp_path: Path) -> None:
     case = real_case(shared, tmp_path)
     comparisons = list(verify_case(case))

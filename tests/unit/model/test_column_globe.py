@@ -47,6 +47,7 @@ class Globe:
         return self.tiles.is_updatable & np.isin(self.tiles.climate_class, wanted)
 
 
+@pytest.mark.verify
 def test_sixty_days_of_summer() -> None:
     globe = Globe(datetime(2022, 6, 2))
     state, tiles = globe.state, globe.tiles

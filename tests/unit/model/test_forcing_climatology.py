@@ -131,6 +131,7 @@ def test_shipped_climatology_knows_the_earth(shipped: tuple[Grid, Climatology]) 
     assert np.nanmin(found.precipitation) > 0.0
 
 
+@pytest.mark.verify
 @pytest.mark.slow
 def test_long_run_has_the_shipped_climatology_by_class(shipped: tuple[Grid, Climatology]) -> None:
     grid, found = shipped

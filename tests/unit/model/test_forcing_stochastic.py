@@ -115,6 +115,7 @@ def test_months_are_interpolated_between_their_middles() -> None:
     assert np.all((between > np.minimum(june, july)) & (between < np.maximum(june, july)))
 
 
+@pytest.mark.verify
 def test_long_run_has_the_climatology_of_each_class() -> None:
     source = make_source()
     climate = np.arange(GRID.n_cells).reshape(GRID.shape) % 64 * 3 // 64
