@@ -26,7 +26,7 @@ def test_the_peak_is_above_what_is_held() -> None:
 
 
 def test_a_peak_stays_after_the_memory_is_given_back() -> None:
-    """In a process of its own: the system may take idle pages of a large one in the meantime."""
+    """In a separate process: the system may take idle pages of a large one in the meantime."""
     done = subprocess.run([sys.executable, "-c", GIVE_BACK], capture_output=True, text=True, timeout=120, check=True)
     before, peak = map(float, done.stdout.split())
     assert peak > before + 1.5e8
