@@ -59,6 +59,7 @@ def test_the_page_of_bai2026_shows_what_a_twin_allows(bai: Landda) -> None:
     assert "the paper's time is 1 August 2022, 00:00 UTC" in text, "the page mentions the short calendar"
 
 
+@pytest.mark.verify
 def test_the_table_has_the_scores_of_the_campaign(bai: Landda) -> None:
     records = [json.loads(line) for line in (bai.folder / "out/campaign/scores.jsonl").read_text().splitlines()]
     mine = [
@@ -75,6 +76,7 @@ def test_the_table_has_the_scores_of_the_campaign(bai: Landda) -> None:
     assert f"| 0.4 to 0.45 | {sum(mine) / len(mine):.3f} |" in row
 
 
+@pytest.mark.verify
 def test_the_table_of_stations_has_the_means_of_the_verification(bai: Landda) -> None:
     with (bai.folder / "out/verification/station_groups.csv").open() as file:
         rows = {
@@ -96,6 +98,7 @@ def test_the_table_of_stations_has_the_means_of_the_verification(bai: Landda) ->
     assert any(line.startswith("| Fig. 12 | stations of a day, China") for line in lines)
 
 
+@pytest.mark.verify
 def test_layers_and_profiles_are_recorded(bai: Landda) -> None:
     folder = bai.folder / "out" / "campaign"
     lines = [json.loads(line) for line in (folder / "profiles.jsonl").read_text().splitlines()]
