@@ -37,12 +37,13 @@ from landda_hpc.commands import (
     spinup,
     status,
     threshold,
+    warm_up,
 )
 
 
 def name_of(command: ModuleType) -> str:
-    """Name of a command, which is the name of its module."""
-    return command.__name__.rsplit(".", 1)[-1]
+    """Name of a command: the name of its module, with hyphens."""
+    return command.__name__.rsplit(".", 1)[-1].replace("_", "-")
 
 
 _HELP_OPTIONS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -59,7 +60,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=_HELP_OPTIONS,
 )
-for module in (init, check, run, resume, status, score, plot, errors, digest, schema):
+for module in (init, check, run, resume, status, score, plot, errors, digest, schema, warm_up):
     app.command(name=name_of(module))(module.command)
 app.command(name="analyse", cls=analyse.MethodsCommand)(analyse.command)
 

@@ -1,0 +1,58 @@
+"""``landda warm-up``: compile all loops once, before the ranks of a job would do it at the same time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from landda_hpc.commands.console.options import SetOption, parse_overrides
+from landda_hpc.config import load_config, parse_config
+from landda_hpc.errors import ConfigError
+
+_TWIN: Final[dict[str, Any]] = {
+    "name": "warm_up",
+    "time": {"start": "2022-01-01T00:00", "assimilation_end": "2022-01-02T00:00", "end": "2022-01-02T00:00"},
+    "grid": {"n_lat": 32, "n_lon": 64},
+    "observations": {"kind": "twin", "missing_fraction": 0.1},
+    "runs": [{"method": name} for name in ("control", "pointwise", "enkf_like", "learned")],
+}
+
+
+def command(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="Campaign configuration (YAML). Default: twins with either physics."),
+    ] = None,
+    overrides: SetOption = None,
+) -> None:
+    """Compile the loops of a campaign and keep their machine code, for all later processes on machines of this kind.
+
+    Run it once after the installation or a change of version, on a machine with the CPU of the compute nodes. Without
+    it, every rank of the first job compiles the same loops. Three cycles run in a temporary folder. The machine code
+    lies in __pycache__ of the package, or in the user's cache folder; set NUMBA_CACHE_DIR to choose another one.
+    """
+    from landda_hpc.campaign.trial import TrialError, compile_loops
+
+    if file is None and overrides:
+        raise ConfigError("--set changes keys of a configuration: give its FILE.")
+    if file is None:
+        configs = {
+            f"twin, {physics}": parse_config({**_TWIN, "model": {"physics": physics}})
+            for physics in ("soil_water", "land_surface")
+        }
+    else:
+        configs = {str(file): load_config(file, parse_overrides(overrides))}
+    console = Console()
+    for name, config in configs.items():
+        begin = time.perf_counter()
+        try:
+            with Console(stderr=True).status(f"compiling the loops of {name}"):
+                number = compile_loops(config)
+        except TrialError as error:
+            raise ConfigError(str(error)) from error
+        took = f"{number} compiled" if number else "all are compiled"
+        console.print(f"{name}: {took}, {time.perf_counter() - begin:.0f} s", highlight=False)
